@@ -1,0 +1,1 @@
+"""Everything that crosses a process: events, pipeline files, catalog, HTTP bodies, telemetry names."""

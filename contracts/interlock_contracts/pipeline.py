@@ -1,0 +1,230 @@
+"""``pipeline.yaml`` as a type: what a user declares about data, training, gate and promotion."""
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from interlock_contracts.refs import Name, Sha256
+
+MetricName = Literal["r2", "rmse", "mae", "bias", "accuracy", "f1_weighted", "roc_auc", "log_loss"]
+Candidate = Literal["linear", "random_forest", "gradient_boosting", "xgboost"]
+
+REGRESSION_METRICS: tuple[MetricName, ...] = ("r2", "rmse", "mae", "bias")
+CLASSIFICATION_METRICS: tuple[MetricName, ...] = ("accuracy", "f1_weighted", "roc_auc", "log_loss")
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Columns = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
+"""One column name or a list of them."""
+
+
+class Section(BaseModel):
+    """Base of every part of the file: an unknown key is an error, because it is a typing mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Column(Section):
+    """A declared column; ``min`` and ``max`` are inclusive and in the column's own unit."""
+
+    type: Literal["number", "integer", "boolean", "category", "datetime"]
+    min: float | None = None
+    max: float | None = None
+    values: list[str] | None = Field(default=None, min_length=1)
+    max_cardinality: int | None = Field(default=None, ge=1)
+    max_null_fraction: Fraction | None = None
+
+    @model_validator(mode="after")
+    def _rules_fit_the_type(self) -> Self:
+        if self.type not in ("number", "integer") and (self.min is not None or self.max is not None):
+            raise ValueError(f"min and max belong to number and integer columns, not to {self.type}")
+        if self.type != "category" and (self.values is not None or self.max_cardinality is not None):
+            raise ValueError(f"values and max_cardinality belong to category columns, not to {self.type}")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min:g} is above max {self.max:g}")
+        return self
+
+
+class Csv(Section):
+    """How a CSV is written; declared, never guessed."""
+
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    quote: Annotated[str, Field(min_length=1, max_length=1)] = '"'
+    encoding: str = "utf-8"
+    null_values: list[str] = [""]
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_is_known(cls, value: str) -> str:
+        try:
+            "".encode(value)
+        except LookupError:
+            raise ValueError(f"unknown encoding {value!r}; for instance utf-8 or latin-1") from None
+        return value
+
+
+class Rules(Section):
+    """What a file must satisfy as a whole."""
+
+    max_null_fraction: Fraction = 1.0
+    min_rows: int = Field(default=1, ge=1)
+    unique_key: bool = False
+    max_bad_rows: int = Field(default=0, ge=0)
+    max_null_target: Fraction = 0.1
+
+
+class Holdout(Section):
+    """Which rows the trainer never sees: by a hash of the row, or the newest part by a datetime column."""
+
+    fraction: float = Field(default=0.2, gt=0, lt=1)
+    by: Literal["hash", "time"] = "hash"
+    column: str | None = None
+
+    @model_validator(mode="after")
+    def _time_names_its_column(self) -> Self:
+        if (self.by == "time") != (self.column is not None):
+            raise ValueError("`by: time` needs `column`, and `by: hash` takes none")
+        return self
+
+
+class Data(Section):
+    """The table: its format, columns and rules."""
+
+    format: Literal["csv", "jsonl", "parquet"] = "csv"
+    csv: Csv = Csv()
+    key: Columns | None = None
+    columns: dict[str, Column] = Field(min_length=2)
+    extra_columns: Literal["ignore", "refuse"] = "ignore"
+    rules: Rules = Rules()
+    holdout: Holdout = Holdout()
+
+
+class Training(Section):
+    """When to train, on what, and how hard to search."""
+
+    window: Literal["all", "latest"] | Annotated[int, Field(ge=1)] = "all"
+    trigger: list[Literal["data", "event"]] = ["data", "event"]
+    candidates: list[Candidate] = Field(
+        default=["linear", "random_forest", "gradient_boosting", "xgboost"], min_length=1
+    )
+    folds: int = Field(default=5, ge=2, le=20)
+    trials: int = Field(default=20, ge=0, le=10_000)
+    seed: int = 42
+    timeout_minutes: float = Field(default=60, gt=0, le=7 * 24 * 60)
+
+    @field_validator("candidates", "trigger")
+    @classmethod
+    def _no_repeats(cls, value: list[str]) -> list[str]:
+        if len(set(value)) != len(value):
+            raise ValueError("each entry may be named once")
+        return value
+
+
+class Threshold(Section):
+    """Bounds that a metric must keep on the holdout; ``bias`` is compared as it is, sign included."""
+
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _bounds_something(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("give min, max or both")
+        return self
+
+
+class Champion(Section):
+    """How much better than what serves now a candidate must be, and how sure we must be of it."""
+
+    metric: MetricName
+    min_improvement: float = 0.0
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+
+
+class Gate(Section):
+    """What a candidate must show on the holdout before it may serve."""
+
+    metrics: dict[MetricName, Threshold] = {}
+    champion: Champion | None = None
+    slices: list[str] = []
+    latency_p99_ms: float | None = Field(default=None, gt=0)
+
+
+class Pipeline(Section):
+    """One model's whole declaration, kept in the user's own repository."""
+
+    name: Name
+    task: Literal["regression", "classification"]
+    target: str
+    data: Data
+    training: Training = Training()
+    gate: Gate = Gate()
+    promotion: Literal["automatic", "approval"] = "automatic"
+
+    @property
+    def features(self) -> dict[str, Column]:
+        """Return the feature columns in declared order: all but the target and the key."""
+        not_features = {self.target, *(self.data.key or ())}
+        return {name: column for name, column in self.data.columns.items() if name not in not_features}
+
+    @property
+    def champion(self) -> Champion:
+        """Return the declared comparison with the champion, or the task's usual one."""
+        return self.gate.champion or Champion(metric="r2" if self.task == "regression" else "roc_auc")
+
+    @property
+    def digest(self) -> Sha256:
+        """Return the SHA-256 of the canonical JSON: equal declarations have equal digests."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @model_validator(mode="after")
+    def _target_is_declared_and_fits(self) -> Self:
+        target = self.data.columns.get(self.target)
+        if target is None:
+            raise ValueError(f"target {self.target!r} is not among data.columns")
+        if self.task == "regression" and target.type not in ("number", "integer"):
+            raise ValueError(
+                f"a regression's target must be a number or an integer; {self.target!r} is a {target.type}"
+            )
+        if self.task == "classification" and target.type not in ("category", "boolean", "integer"):
+            raise ValueError(
+                f"a classification's target must be a category, boolean or integer; {self.target!r} is a {target.type}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        columns = self.data.columns
+        named = [("data.key", name) for name in self.data.key or ()]
+        named += [("gate.slices", name) for name in self.gate.slices]
+        if self.data.holdout.column is not None:
+            named.append(("data.holdout.column", self.data.holdout.column))
+            if columns.get(self.data.holdout.column, Column(type="datetime")).type != "datetime":
+                raise ValueError(f"data.holdout.column {self.data.holdout.column!r} must be a datetime column")
+        for where, name in named:
+            if name not in columns:
+                raise ValueError(f"{where} names {name!r}, which is not among data.columns")
+        if self.target in (self.data.key or ()):
+            raise ValueError(f"{self.target!r} cannot be both the target and part of the key")
+        if not self.features:
+            raise ValueError("no feature is left: columns other than the target and the key are the features")
+        if self.data.rules.unique_key and not self.data.key:
+            raise ValueError("rules.unique_key needs data.key")
+        return self
+
+    @model_validator(mode="after")
+    def _metrics_fit_the_task(self) -> Self:
+        allowed = REGRESSION_METRICS if self.task == "regression" else CLASSIFICATION_METRICS
+        used = [*self.gate.metrics, self.champion.metric]
+        for metric in used:
+            if metric not in allowed:
+                raise ValueError(f"metric {metric!r} is not for {self.task}; use one of {', '.join(allowed)}")
+        return self

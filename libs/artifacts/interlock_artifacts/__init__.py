@@ -1,0 +1,1 @@
+"""Content-addressed objects over any S3."""

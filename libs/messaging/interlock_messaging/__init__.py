@@ -1,0 +1,1 @@
+"""Events over RabbitMQ: topology, inbox, outbox, relay, retry, dead letters."""

@@ -1,0 +1,1 @@
+"""What training, gate and serving share: signature, encoder, engines, split, metrics."""

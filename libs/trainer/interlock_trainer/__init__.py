@@ -1,0 +1,1 @@
+"""The program a Ray job runs: candidates, search, export, manifest."""

@@ -1,0 +1,1 @@
+"""Measures what would be served against thresholds and against what serves now."""

@@ -1,0 +1,1 @@
+"""The one public door: serves predictions, hot-reloads promoted models, proxies the rest."""
