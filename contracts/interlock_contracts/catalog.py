@@ -1,0 +1,52 @@
+"""The map of the system: who says which event, and who listens."""
+
+from dataclasses import dataclass
+
+from interlock_contracts import datasets, evaluation, models, training
+from interlock_contracts.event import Event
+
+OUTSIDE = "outside"
+"""Anyone with the rights, with any AMQP client."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One event type, the services that say it and the services that hear it.
+
+    ``per_worker`` consumers hear it once in every process, through a queue of the process's own.
+    """
+
+    event: type[Event]
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...] = ()
+    per_worker: tuple[str, ...] = ()
+
+    @property
+    def external(self) -> bool:
+        """Return whether people outside may publish it."""
+        return OUTSIDE in self.producers
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(datasets.PipelineApplied, ("registry",), ("ingest", "train_dispatch")),
+    Route(datasets.DatasetSubmitted, (OUTSIDE,), ("ingest",)),
+    Route(datasets.DatasetIngested, ("ingest",), ("train_dispatch",)),
+    Route(datasets.DatasetRejected, ("ingest",)),
+    Route(training.RetrainRequested, (OUTSIDE, "gateway"), ("train_dispatch",)),
+    Route(training.TrainingCancelRequested, (OUTSIDE,), ("train_dispatch",)),
+    Route(training.TrainingStarted, ("train_dispatch",)),
+    Route(training.TrainingProgressed, ("train_dispatch",)),
+    Route(training.TrainingCompleted, ("train_dispatch",), ("registry",)),
+    Route(training.TrainingFailed, ("train_dispatch",)),
+    Route(models.ModelRegistered, ("registry",), ("evaluation_gate",)),
+    Route(evaluation.EvaluationPassed, ("evaluation_gate",), ("registry", "train_dispatch")),
+    Route(evaluation.EvaluationFailed, ("evaluation_gate",), ("registry", "train_dispatch")),
+    Route(models.PromotionApproved, ("registry",)),
+    Route(models.RollbackRequested, (OUTSIDE,), ("registry",)),
+    Route(models.ModelPromoted, ("registry",), ("train_dispatch",), per_worker=("gateway",)),
+    Route(models.ModelRetired, ("registry",)),
+    Route(models.ModelServing, ("gateway",)),
+    Route(models.ModelLoadFailed, ("gateway",)),
+)
+
+BY_TYPE: dict[str, Route] = {route.event.type: route for route in ROUTES}

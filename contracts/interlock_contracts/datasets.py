@@ -1,0 +1,88 @@
+"""Events about pipelines and the data that comes in for them."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from interlock_contracts.event import Event
+from interlock_contracts.refs import ArtifactRef, DatasetRef, Name, Ref, Sha256
+
+
+class Finding(Ref):
+    """One reason or warning about a file: the rule, where it was broken, how often, and what would be right."""
+
+    rule: str
+    column: str | None = None
+    count: int = Field(default=1, ge=0)
+    lines: list[int] = []
+    examples: list[str] = []
+    message: str
+
+
+class PipelineApplied(Event):
+    """True once ``registry`` has stored a pipeline's spec; ``revision`` counts up per pipeline."""
+
+    type: ClassVar[str] = "pipeline.applied"
+
+    pipeline: Name
+    pipeline_digest: Sha256
+    spec: ArtifactRef
+    revision: int = Field(ge=1)
+
+    @property
+    def subject(self) -> str:
+        """Return the model's subject: pipeline and model share their name."""
+        return f"model/{self.pipeline}"
+
+
+class DatasetSubmitted(Event):
+    """A request to take in an object that lies below ``incoming/<pipeline>/`` of the bucket."""
+
+    type: ClassVar[str] = "dataset.submitted"
+
+    pipeline: Name
+    object: str = Field(min_length=1, max_length=1024)
+
+    @property
+    def subject(self) -> str:
+        """Return the object's subject; its digest is not known yet."""
+        return f"dataset/{self.pipeline}/{self.object}"
+
+
+class DatasetIngested(Event):
+    """True once a file kept every rule of its pipeline and both sides of its split are stored.
+
+    ``batch`` counts the accepted files of a pipeline in the order of their verdicts, so that a window of the
+    last N is the same for everyone.
+    """
+
+    type: ClassVar[str] = "dataset.ingested"
+
+    pipeline: Name
+    pipeline_digest: Sha256
+    dataset: DatasetRef
+    batch: int = Field(ge=1)
+    profile: ArtifactRef
+    warnings: list[Finding] = []
+
+    @property
+    def subject(self) -> str:
+        """Return the dataset's subject."""
+        return f"dataset/{self.pipeline}/{self.dataset.digest}"
+
+
+class DatasetRejected(Event):
+    """True once a file broke at least one rule; the file itself is kept for inspection."""
+
+    type: ClassVar[str] = "dataset.rejected"
+
+    pipeline: Name
+    pipeline_digest: Sha256 | None = None
+    digest: Sha256 | None = None
+    object: str | None = None
+    reasons: list[Finding] = Field(min_length=1)
+
+    @property
+    def subject(self) -> str:
+        """Return the dataset's subject, by digest where one is known, else by the submitted object."""
+        return f"dataset/{self.pipeline}/{self.digest or self.object}"

@@ -1,0 +1,35 @@
+"""Events about the evaluation gate's verdicts."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import Field
+
+from interlock_contracts.event import Event
+from interlock_contracts.refs import ArtifactRef, Name
+
+
+class _Verdict(Event):
+    model: Name
+    version: int = Field(ge=1)
+    run_id: UUID
+    against: int | None = Field(default=None, ge=1)
+    report: ArtifactRef
+    reasons: list[str]
+
+    @property
+    def subject(self) -> str:
+        """Return the model's subject."""
+        return f"model/{self.model}"
+
+
+class EvaluationPassed(_Verdict):
+    """True once the exported model has kept every threshold and beaten the champion it was measured ``against``."""
+
+    type: ClassVar[str] = "evaluation.passed"
+
+
+class EvaluationFailed(_Verdict):
+    """True once the exported model has missed a threshold, or has not shown that it beats the champion."""
+
+    type: ClassVar[str] = "evaluation.failed"

@@ -1,0 +1,111 @@
+"""The event base: a fact's data, and the CloudEvents envelope that carries it."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar, Self
+from uuid import UUID, uuid5
+
+from pydantic import BaseModel, ConfigDict, Field
+
+NAMESPACE = UUID("6c3f2a52-4f0a-5a35-9d3e-1f6f3a0c7b11")
+"""Root of all deterministic ids; changing it would make every repeat look new."""
+
+_PREFIX = "cloudEvents_"
+_SPELLINGS = (_PREFIX, "cloudEvents:", "ce-")
+STRUCTURED = "application/cloudevents+json"
+
+
+class Event(BaseModel):
+    """A fact in the past tense, or a request; subclasses say in their docstring when it becomes true.
+
+    The fields are the CloudEvents *data*. Readers ignore unknown fields, so a producer may add optional ones.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: ClassVar[str]
+
+    @property
+    def subject(self) -> str:
+        """Return what the event is about, for instance ``model/flights`` or ``run/<id>``."""
+        raise NotImplementedError
+
+    def body(self) -> bytes:
+        """Return the data as JSON; optional fields without a value are left out."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+class Envelope(BaseModel):
+    """CloudEvents 1.0 attributes of one message, with the ``traceparent`` and ``causationid`` extensions.
+
+    ``traceparent`` is the creation context, which stays as it is on every hop; the hop's own context travels in
+    the plain ``traceparent`` header beside it. See the AMQP protocol binding of CloudEvents, binary content mode.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    specversion: str = Field(default="1.0", pattern=r"^1\.0$")
+    id: str = Field(min_length=1, max_length=200)
+    source: str = Field(min_length=1)
+    type: str = Field(min_length=1)
+    subject: str | None = None
+    time: datetime | None = None
+    causationid: str | None = None
+    traceparent: str | None = None
+
+    @classmethod
+    def of(
+        cls, event: Event, *, source: str, cause: str, now: datetime, traceparent: str | None = None, n: int = 0
+    ) -> Self:
+        """Wrap ``event``; its id follows from cause, type, subject and ``n``, so that a repeat is recognised.
+
+        ``n`` tells apart several events of one type and subject that one cause brings about (a progress counter,
+        an attempt); ``now`` must be timezone-aware.
+        """
+        return cls(
+            id=str(event_id(cause, event.type, event.subject, n)),
+            source=f"/interlock/{source}",
+            type=event.type,
+            subject=event.subject,
+            time=now,
+            causationid=cause,
+            traceparent=traceparent,
+        )
+
+    def headers(self) -> dict[str, str]:
+        """Return the attributes as AMQP headers in binary content mode."""
+        return {_PREFIX + name: value for name, value in self.model_dump(mode="json", exclude_none=True).items()}
+
+    @classmethod
+    def parse(cls, headers: Mapping[str, Any], body: bytes, content_type: str | None) -> tuple[Self, Any]:
+        """Return envelope and decoded data of a message, in binary or structured content mode.
+
+        Raises:
+            ValueError: the body is not JSON, or a required attribute is missing or malformed; the text names it.
+        """
+        try:
+            data = json.loads(body)
+        except ValueError as error:
+            raise ValueError(f"the body is not JSON: {error}") from error
+        if content_type is not None and content_type.startswith(STRUCTURED):
+            if not isinstance(data, dict):
+                raise ValueError("a structured CloudEvent is a JSON object")
+            return cls.model_validate(data), data.get("data")
+        attributes = {
+            name.removeprefix(spelling): value
+            for name, value in headers.items()
+            for spelling in _SPELLINGS
+            if name.startswith(spelling)
+        }
+        return cls.model_validate(attributes), data
+
+
+def event_id(cause: str, event_type: str, subject: str, n: int = 0) -> UUID:
+    """Return the deterministic id of the ``n``-th event of a type about a subject that ``cause`` brings about."""
+    return uuid5(NAMESPACE, f"{cause}|{event_type}|{subject}|{n}")
+
+
+def run_id(cause: str, model: str) -> UUID:
+    """Return the id of the training run that the event ``cause`` asks for; known before the dispatcher sees it."""
+    return uuid5(NAMESPACE, f"{cause}|run|{model}")

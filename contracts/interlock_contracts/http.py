@@ -1,0 +1,162 @@
+"""Bodies of the REST API."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from interlock_contracts.datasets import Finding
+from interlock_contracts.models import PromotionCause
+from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.refs import ArtifactRef, DatasetRef, ModelRef, Sha256
+from interlock_contracts.training import RunState
+
+
+class Body(BaseModel):
+    """Base of all bodies: readers tolerate what a newer server adds."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Request(BaseModel):
+    """Base of what clients send: a misspelt field is an error that names it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(Body):
+    """An error as RFC 9457 says; ``errors`` holds one entry per fault, each naming where it is."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str | None = None
+    instance: str | None = None
+    errors: list[dict[str, Any]] | None = None
+
+
+class PipelineView(Body):
+    """A stored pipeline: its newest spec unless another digest was asked for."""
+
+    name: str
+    digest: Sha256
+    revision: int
+    applied_at: datetime
+    changed: bool = False
+    spec: Pipeline
+
+
+class DatasetView(Body):
+    """One file's verdict for one pipeline digest; ``state`` is checking, accepted or rejected."""
+
+    pipeline: str
+    digest: Sha256
+    pipeline_digest: Sha256
+    state: str
+    bytes: int
+    received_at: datetime
+    decided_at: datetime | None = None
+    batch: int | None = None
+    dataset: DatasetRef | None = None
+    profile: dict[str, Any] | None = None
+    reasons: list[Finding] = []
+    warnings: list[Finding] = []
+
+
+class RetrainRequest(Request):
+    """Why to train again, and on what; all optional."""
+
+    reason: str | None = Field(default=None, max_length=1000)
+    dataset: Sha256 | None = None
+    pipeline: Sha256 | None = None
+    commit: str | None = Field(default=None, max_length=100)
+
+
+class RunAccepted(Body):
+    """The answer to a retrain request: the run's id and address."""
+
+    run_id: UUID
+    run: str
+
+
+class ProgressView(Body):
+    """How far a running attempt has come."""
+
+    counter: int
+    stage: str
+    trials_done: int = 0
+    trials_total: int = 0
+    best_score: float | None = None
+    metric: str | None = None
+
+
+class RunView(Body):
+    """One training run from its cause to its end."""
+
+    run_id: UUID
+    model: str
+    state: RunState
+    attempt: int
+    pipeline_digest: Sha256
+    datasets: list[Sha256] = []
+    cause: str
+    reason: str | None = None
+    into: UUID | None = None
+    version: int | None = None
+    trace_id: str | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    trained_at: datetime | None = None
+    ended_at: datetime | None = None
+    deadline: datetime | None = None
+    progress: ProgressView | None = None
+
+
+class VersionView(Body):
+    """One version of a model; ``stage`` is registered, passed, refused, champion or retired."""
+
+    model: str
+    version: int
+    stage: str
+    run_id: UUID
+    pipeline_digest: Sha256
+    artifact: ArtifactRef
+    manifest: ArtifactRef
+    datasets: list[Sha256] = []
+    registered_at: datetime
+    reasons: list[str] = []
+    report: dict[str, Any] | None = None
+    details: dict[str, Any] | None = None
+
+
+class ServingView(Body):
+    """What should serve for a model now; the gateway reconciles against it."""
+
+    ref: ModelRef
+    promotion_seq: int
+    cause: PromotionCause
+    promoted_at: datetime
+    promotion: str | None = None
+
+
+class ModelView(Body):
+    """One model: what serves, and how many versions there are."""
+
+    name: str
+    serving: ServingView | None = None
+    versions: int
+    signature: dict[str, Any] | None = None
+
+
+class ApproveRequest(Request):
+    """Who approves; the key's own name counts where keys have names."""
+
+    by: str | None = Field(default=None, max_length=200)
+
+
+class RollbackRequest(Request):
+    """Which version to go back to; without one, the version that served before."""
+
+    version: int | None = Field(default=None, ge=1)
+    reason: str | None = Field(default=None, max_length=1000)

@@ -1,0 +1,120 @@
+"""Events about versions of models: registered, promoted, serving."""
+
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from interlock_contracts.event import Event
+from interlock_contracts.refs import ArtifactRef, ModelRef, Name, Ref, Sha256
+
+PromotionCause = Literal["gate", "approval", "rollback"]
+
+
+class ChampionRef(Ref):
+    """The version that serves now."""
+
+    version: int = Field(ge=1)
+    artifact: ArtifactRef
+
+
+class _ModelEvent(Event):
+    model: Name
+    version: int = Field(ge=1)
+
+    @property
+    def subject(self) -> str:
+        """Return the model's subject."""
+        return f"model/{self.model}"
+
+
+class ModelRegistered(_ModelEvent):
+    """True once a trained model has its version number; asks the gate to measure it against ``champion``."""
+
+    type: ClassVar[str] = "model.registered"
+
+    run_id: UUID
+    artifact: ArtifactRef
+    manifest: ArtifactRef
+    pipeline_digest: Sha256
+    spec: ArtifactRef
+    holdouts: list[ArtifactRef] = Field(min_length=1)
+    champion: ChampionRef | None = None
+
+
+class PromotionApproved(_ModelEvent):
+    """True once a person with the right to do so has approved a version that the gate let through."""
+
+    type: ClassVar[str] = "promotion.approved"
+
+    by: str
+
+
+class RollbackRequested(Event):
+    """A request to serve an earlier version again: the one named, else the one that served before."""
+
+    type: ClassVar[str] = "rollback.requested"
+
+    model: Name
+    version: int | None = Field(default=None, ge=1)
+    reason: str | None = Field(default=None, max_length=1000)
+
+    @property
+    def subject(self) -> str:
+        """Return the model's subject."""
+        return f"model/{self.model}"
+
+
+class ModelPromoted(_ModelEvent):
+    """True once ``registry`` has made a version the champion; ``promotion_seq`` counts up per model.
+
+    ``promotion`` is the trace context of the promotion, for links from predictions.
+    """
+
+    type: ClassVar[str] = "model.promoted"
+
+    artifact: ArtifactRef
+    manifest: ArtifactRef
+    promotion_seq: int = Field(ge=1)
+    cause: PromotionCause
+    run_id: UUID | None = None
+    promotion: str | None = None
+
+    @property
+    def ref(self) -> ModelRef:
+        """Return what a gateway needs to load."""
+        return ModelRef(model=self.model, version=self.version, artifact=self.artifact, manifest=self.manifest)
+
+
+class ModelRetired(_ModelEvent):
+    """True once a version that served has been replaced by another."""
+
+    type: ClassVar[str] = "model.retired"
+
+    replaced_by: int = Field(ge=1)
+
+
+class _WorkerEvent(_ModelEvent):
+    worker: str
+    promotion_seq: int = Field(ge=1)
+
+    @property
+    def subject(self) -> str:
+        """Return the subject of this worker's step to this promotion."""
+        return f"worker/{self.worker}/{self.model}/{self.promotion_seq}"
+
+
+class ModelServing(_WorkerEvent):
+    """True once one gateway worker answers with a version; ``load_seconds`` from hearing of it to the swap."""
+
+    type: ClassVar[str] = "model.serving"
+
+    load_seconds: float = Field(ge=0)
+
+
+class ModelLoadFailed(_WorkerEvent):
+    """True once one gateway worker could not load a version; the version it had serves on."""
+
+    type: ClassVar[str] = "model.load_failed"
+
+    reason: str
