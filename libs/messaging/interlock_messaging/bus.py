@@ -1,0 +1,140 @@
+"""One process's place on the bus: two connections, the middleware, and the relay of its outbox."""
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+
+import aio_pika.exceptions
+from faststream.rabbit import Channel, RabbitBroker, RabbitRouter
+from faststream.rabbit.schemas import RabbitClientProperties  # type: ignore[attr-defined]
+from interlock_contracts.event import Envelope, Event
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from interlock_messaging import topology
+from interlock_messaging.delivery import Delivery, decode_event, is_outage
+from interlock_messaging.outbox import current_traceparent, forget_old, publish_batch
+from interlock_messaging.publishing import send
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.2
+PREFETCH = 8
+FORGET_EVERY_SECONDS = 3600.0
+
+
+class Bus:
+    """Two FastStream brokers of one service and its outbox relay.
+
+    ``consumer`` carries the subscribers, ``publisher`` everything that goes out: RabbitMQ blocks a whole connection
+    under a memory or disk alarm, and acknowledgements must not wait behind a blocked publish.
+    """
+
+    def __init__(
+        self, url: str, *, service: str, router: RabbitRouter, sessions: async_sessionmaker[AsyncSession] | None
+    ) -> None:
+        name = RabbitClientProperties(connection_name=f"{service}@{socket.gethostname()}:{os.getpid()}")
+        self.service = service
+        self.publisher = RabbitBroker(
+            url,
+            client_properties=name,
+            reconnect_interval=1,
+            default_channel=Channel(on_return_raises=True),
+            logger=None,
+        )
+        self.delivery = Delivery(self.publisher, sessions)
+        self.consumer = RabbitBroker(
+            url,
+            client_properties=name,
+            reconnect_interval=1,
+            default_channel=Channel(prefetch_count=PREFETCH, on_return_raises=True),
+            middlewares=[self.delivery],
+            decoder=decode_event,
+            routers=[router],
+            graceful_timeout=15,
+            logger=None,
+        )
+        self._sessions = sessions
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """Open a transaction outside of a message; what it says is relayed at once after the commit."""
+        assert self._sessions is not None, "a service without a database has no transactions"
+        async with self._sessions() as session, session.begin():
+            yield session
+        self.delivery.committed.set()
+
+    async def publish(self, event: Event, *, cause: str, n: int = 0) -> Envelope:
+        """Publish ``event`` at once and confirmed, for a service without a database.
+
+        Raises:
+            ConnectionError, TimeoutError: RabbitMQ cannot be reached; nothing is known to be published.
+        """
+        envelope = Envelope.of(
+            event, source=self.service, cause=cause, n=n, now=datetime.now(UTC), traceparent=current_traceparent()
+        )
+        if (reason := await send(self.publisher, envelope, event.body())) is not None:
+            raise ConnectionError(f"RabbitMQ refused {event.type}: {reason}")
+        return envelope
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Connect, declare, consume and relay until the block ends; then finish what is in hand."""
+        await _connect(self.publisher)
+        await topology.declare(self.publisher, self.consumer)
+        await self.consumer.start()
+        relay = asyncio.create_task(self._relay()) if self._sessions is not None else None
+        try:
+            yield
+        finally:
+            await self.consumer.stop()
+            if relay is not None:
+                relay.cancel()
+                await asyncio.gather(relay, return_exceptions=True)
+            await self.publisher.stop()
+
+    async def drain(self) -> int:
+        """Publish what the outbox holds now, once; return how many rows went out."""
+        assert self._sessions is not None, "a service without a database has no outbox"
+        return (await publish_batch(self._sessions, self.publisher))[0]
+
+    async def _relay(self) -> None:
+        assert self._sessions is not None
+        loop = asyncio.get_running_loop()
+        forget_at, wait = 0.0, POLL_SECONDS
+        while True:
+            self.delivery.committed.clear()
+            try:
+                published, refused = await publish_batch(self._sessions, self.publisher)
+                wait = 0.0 if published else POLL_SECONDS if not refused else min(max(wait, POLL_SECONDS) * 2, 10.0)
+                if loop.time() > forget_at:
+                    await forget_old(self._sessions)
+                    forget_at = loop.time() + FORGET_EVERY_SECONDS
+            except Exception as error:
+                wait = min(max(wait, POLL_SECONDS) * 2, 5.0)
+                logger.warning("the relay waits %.1f s: %s", wait, error, exc_info=not is_outage(error))
+            if wait:
+                await _set_within(self.delivery.committed, wait)
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+
+
+async def _connect(broker: RabbitBroker) -> None:
+    """Connect, waiting for a broker that is not there yet; a refused login is an error at once."""
+    while True:
+        try:
+            await broker.connect()
+        except aio_pika.exceptions.AuthenticationError:
+            raise
+        except (ConnectionError, TimeoutError) as error:
+            logger.warning("waiting for RabbitMQ: %s", error)
+            await asyncio.sleep(1)
+        else:
+            return

@@ -1,0 +1,198 @@
+"""What happens to one delivered message: decode, inbox, transaction, and on failure hold, retry or dead-letter."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from faststream import BaseMiddleware, Context, ContextRepo, StreamMessage
+from faststream.rabbit import RabbitBroker, RabbitExchange
+from interlock_contracts import telemetry
+from interlock_contracts.catalog import BY_TYPE
+from interlock_contracts.event import Envelope, Event
+from opentelemetry import trace
+from opentelemetry.trace import Link, SpanKind, Status, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from interlock_messaging.publishing import publish
+from interlock_messaging.tables import InboxRow
+from interlock_messaging.topology import DEAD_EXCHANGE, RETRY_SECONDS, retry_exchange
+
+logger = logging.getLogger(__name__)
+
+ATTEMPT = "x-attempt"
+ERROR = "x-error"
+HOLD_SECONDS = 600.0
+"""How long a message waits in the process for a dependency; well under RabbitMQ's consumer timeout of 30 minutes."""
+
+Cause = Annotated[Envelope, Context("envelope")]
+"""In a handler: the envelope of the event being handled, whose id causes what the handler says."""
+
+Session = Annotated[AsyncSession, Context("session")]
+"""In a handler: the message's one transaction; the inbox row is in it, and the middleware commits it."""
+
+_tracer = trace.get_tracer("interlock.messaging")
+_propagator = TraceContextTextMapPropagator()
+
+
+class PoisonError(Exception):
+    """A message that no repeat can make right; it goes to the dead letters at once, with the reason."""
+
+
+async def decode_event(message: StreamMessage[Any]) -> Event:
+    """Return the typed event of a message.
+
+    Raises:
+        ValueError: the message is no CloudEvent, its type is unknown, or its data does not fit the type.
+    """
+    envelope, data = Envelope.parse(message.headers, message.body, message.content_type)
+    route = BY_TYPE.get(envelope.type)
+    if route is None:
+        raise ValueError(f"unknown event type {envelope.type!r}")
+    return route.event.model_validate(data)
+
+
+def is_outage(error: BaseException) -> bool:
+    """Return whether ``error`` says that a dependency is down, so that waiting helps and counting does not."""
+    if isinstance(error, DBAPIError):
+        state = str(getattr(error.orig, "sqlstate", None) or "")
+        broken = error.connection_invalidated or isinstance(error, InterfaceError | OperationalError)
+        return broken or state.startswith(("08", "57P", "53"))
+    return isinstance(error, ConnectionError | TimeoutError)
+
+
+def attempts(headers: dict[str, Any]) -> int:
+    """Return how often the message has been tried before; the count travels in the message itself."""
+    value = headers.get(ATTEMPT, 0)
+    return value if isinstance(value, int) else 0
+
+
+class Delivery:
+    """Makes the middleware of one process; ``sessions`` is None for a service without a database."""
+
+    def __init__(self, publisher: RabbitBroker, sessions: async_sessionmaker[AsyncSession] | None) -> None:
+        self._publisher = publisher
+        self._sessions = sessions
+        self.committed = asyncio.Event()
+
+    def __call__(self, msg: Any, /, *, context: ContextRepo) -> "_DeliveryMiddleware":
+        """Return the middleware for one message, as FastStream asks for it."""
+        return _DeliveryMiddleware(msg, context=context, delivery=self)
+
+    async def run(self, message: StreamMessage[Any], context: ContextRepo, handle: Callable[[], Awaitable[Any]]) -> Any:
+        """Give ``message`` to its handler, held while a dependency is down; failures become retries or dead letters."""
+        queue: str = context.get_local("handler_").queue.name
+        try:
+            envelope, _ = Envelope.parse(message.headers, message.body, message.content_type)
+            await message.decode()
+        except ValueError as error:
+            return await self._bury(message, queue, f"not a valid event: {error}")
+        with _process_span(message, envelope, queue) as span, context.scope("envelope", envelope):
+            try:
+                return await self._held(lambda: self._once(queue, envelope, context, handle))
+            except PoisonError as error:
+                span.set_status(Status(StatusCode.ERROR, str(error)))
+                return await self._bury(message, queue, str(error))
+            except Exception as error:
+                logger.exception("handling %s %s failed", envelope.type, envelope.id)
+                span.record_exception(error)
+                span.set_status(Status(StatusCode.ERROR, str(error)))
+                return await self._later(message, queue, error)
+
+    async def _once(
+        self, queue: str, envelope: Envelope, context: ContextRepo, handle: Callable[[], Awaitable[Any]]
+    ) -> Any:
+        if self._sessions is None:
+            return await handle()
+        async with self._sessions() as session, session.begin():
+            seen = insert(InboxRow).values(consumer=queue, event_id=envelope.id).on_conflict_do_nothing()
+            if (await session.execute(seen)).rowcount == 0:  # type: ignore[attr-defined]
+                logger.info("%s %s was handled before", envelope.type, envelope.id)
+                return None
+            with context.scope("session", session):
+                result = await handle()
+        self.committed.set()
+        return result
+
+    async def _held(self, attempt: Callable[[], Awaitable[Any]], seconds: float = HOLD_SECONDS) -> Any:
+        loop = asyncio.get_running_loop()
+        until, wait = loop.time() + seconds, 0.2
+        while True:
+            try:
+                return await attempt()
+            except Exception as error:
+                if not is_outage(error) or loop.time() + wait > until:
+                    raise
+                logger.warning("holding a message, a dependency is down: %s", error)
+                await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+                wait = min(wait * 2, 10.0)
+
+    async def _later(self, message: StreamMessage[Any], queue: str, error: Exception) -> None:
+        tried = attempts(message.headers)
+        reason = f"{type(error).__name__}: {error}"
+        if tried >= len(RETRY_SECONDS):
+            return await self._bury(message, queue, reason)
+        # An outage longer than the hold is nobody's fault: the message waits outside without losing an attempt.
+        counted = tried if is_outage(error) else tried + 1
+        await self._copy(message, retry_exchange(RETRY_SECONDS[tried]), queue, reason, counted)
+        return None
+
+    async def _bury(self, message: StreamMessage[Any], queue: str, reason: str) -> None:
+        logger.error("dead letter for %s: %s", queue, reason)
+        await self._copy(message, DEAD_EXCHANGE, queue, reason, attempts(message.headers) + 1)
+
+    async def _copy(
+        self, message: StreamMessage[Any], exchange: RabbitExchange, queue: str, reason: str, attempt: int
+    ) -> None:
+        """Publish a confirmed copy before the original is acknowledged; wait for the broker as long as it takes."""
+        headers = {**message.headers, ATTEMPT: attempt, ERROR: reason[:2000]}
+        await self._held(
+            lambda: publish(
+                self._publisher,
+                message.body,
+                exchange=exchange,
+                routing_key=queue,
+                headers=headers,
+                message_id=message.message_id,
+            ),
+            seconds=float("inf"),
+        )
+
+
+class _DeliveryMiddleware(BaseMiddleware[Any, Any]):
+    def __init__(self, msg: Any, /, *, context: ContextRepo, delivery: Delivery) -> None:
+        super().__init__(msg, context=context)
+        self._delivery = delivery
+
+    async def consume_scope(self, call_next: Callable[[Any], Awaitable[Any]], msg: StreamMessage[Any]) -> Any:
+        return await self._delivery.run(msg, self.context, lambda: call_next(msg))
+
+
+def _process_span(message: StreamMessage[Any], envelope: Envelope, queue: str) -> Any:
+    carrier = {name: value for name, value in message.headers.items() if name in ("traceparent", "tracestate")}
+    if "traceparent" not in carrier and envelope.traceparent:
+        carrier["traceparent"] = envelope.traceparent
+    hop = _propagator.extract(carrier)
+    origin = trace.get_current_span(
+        _propagator.extract({"traceparent": envelope.traceparent} if envelope.traceparent else {})
+    ).get_span_context()
+    return _tracer.start_as_current_span(
+        telemetry.SPAN_PROCESS.format(destination=queue),
+        context=hop,
+        kind=SpanKind.CONSUMER,
+        links=[Link(origin)] if origin.is_valid else None,
+        record_exception=False,
+        set_status_on_exception=False,
+        attributes={
+            telemetry.MESSAGING_SYSTEM: "rabbitmq",
+            telemetry.MESSAGING_OPERATION: "process",
+            telemetry.MESSAGING_DESTINATION: queue,
+            telemetry.EVENT_ID: envelope.id,
+            telemetry.EVENT_TYPE: envelope.type,
+            telemetry.ATTEMPT: attempts(message.headers) + 1,
+        },
+    )

@@ -1,0 +1,76 @@
+"""Publish one event: persistent, confirmed, with a span for the hop."""
+
+import asyncio
+from typing import Any
+
+import aio_pika.exceptions
+from faststream.rabbit import RabbitBroker
+from interlock_contracts import telemetry
+from interlock_contracts.catalog import BY_TYPE
+from interlock_contracts.event import Envelope
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from interlock_messaging.topology import EXCHANGE
+
+CONFIRM_SECONDS = 5.0
+"""How long a confirm may take; a broker under a memory or disk alarm never answers."""
+
+_tracer = trace.get_tracer("interlock.messaging")
+_propagator = TraceContextTextMapPropagator()
+
+
+async def send(broker: RabbitBroker, envelope: Envelope, body: bytes) -> str | None:
+    """Publish ``body`` under ``envelope`` and wait for the confirm; return why the broker refused it, or None.
+
+    Mandatory wherever the catalog knows a durable consumer, so that a lost binding is an error and not silence.
+
+    Raises:
+        ConnectionError, TimeoutError: the broker cannot be reached or does not answer.
+    """
+    parent = _propagator.extract({"traceparent": envelope.traceparent} if envelope.traceparent else {})
+    destination = f"{EXCHANGE.name}:{envelope.type}"
+    with _tracer.start_as_current_span(
+        telemetry.SPAN_SEND.format(destination=destination),
+        context=parent,
+        kind=SpanKind.PRODUCER,
+        attributes={
+            telemetry.MESSAGING_SYSTEM: "rabbitmq",
+            telemetry.MESSAGING_OPERATION: "send",
+            telemetry.MESSAGING_DESTINATION: destination,
+            telemetry.MESSAGING_ROUTING_KEY: envelope.type,
+            telemetry.EVENT_ID: envelope.id,
+        },
+    ):
+        headers: dict[str, Any] = envelope.headers()
+        _propagator.inject(headers)
+        try:
+            await publish(
+                broker,
+                body,
+                exchange=EXCHANGE,
+                routing_key=envelope.type,
+                headers=headers,
+                message_id=envelope.id,
+                mandatory=bool(BY_TYPE[envelope.type].consumers),
+            )
+        except aio_pika.exceptions.DeliveryError as refusal:
+            return str(refusal)
+    return None
+
+
+async def publish(broker: RabbitBroker, body: bytes, **options: Any) -> None:
+    """Publish raw JSON persistently with a bound on the wait; FastStream's own time-out is not kept when blocked.
+
+    Raises:
+        aio_pika.exceptions.DeliveryError: no queue is bound, or the queue is full.
+        ConnectionError, TimeoutError: the broker cannot be reached or does not answer.
+    """
+    try:
+        async with asyncio.timeout(CONFIRM_SECONDS):
+            await broker.publish(body, persist=True, content_type="application/json", **options)
+    except aio_pika.exceptions.DeliveryError:
+        raise
+    except (aio_pika.exceptions.AMQPError, RuntimeError) as error:
+        raise ConnectionError(f"RabbitMQ: {error}") from error
