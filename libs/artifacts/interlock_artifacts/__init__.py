@@ -1,1 +1,7 @@
 """Content-addressed objects over any S3."""
+
+from interlock_artifacts.memory import MemoryStore
+from interlock_artifacts.s3 import S3Store
+from interlock_artifacts.store import ArtifactStore, CorruptArtifactError, MissingArtifactError
+
+__all__ = ["ArtifactStore", "CorruptArtifactError", "MemoryStore", "MissingArtifactError", "S3Store"]

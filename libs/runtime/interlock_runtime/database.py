@@ -1,0 +1,54 @@
+"""One service's place in Postgres: its schema, its sessions, its migrations."""
+
+from importlib.resources import files
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from pydantic import PostgresDsn
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+
+class Database:
+    """An engine whose connections see only ``schema``; ``sessions`` makes sessions that outlive their commit."""
+
+    def __init__(self, url: PostgresDsn | str, schema: str, *, pool_size: int = 8) -> None:
+        self.schema = schema
+        self.engine: AsyncEngine = create_async_engine(
+            str(url).replace("postgresql://", "postgresql+asyncpg://", 1),
+            pool_size=pool_size,
+            pool_pre_ping=True,
+            connect_args={"server_settings": {"search_path": schema}, "timeout": 10},
+        )
+        self.sessions: async_sessionmaker[AsyncSession] = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    async def migrate(self, *packages: str) -> None:
+        """Create the schema and bring each package's ``migrations/versions`` to their newest revision.
+
+        Replicas that start together take turns by an advisory lock.
+        """
+        async with self.engine.begin() as connection:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:schema))"), {"schema": self.schema})
+            await connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{self.schema}"'))
+            for package in packages:
+                await connection.run_sync(_upgrade, package)
+
+    async def ping(self) -> None:
+        """Ask the server for nothing, to know that it answers."""
+        async with self.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+def _upgrade(connection: Connection, package: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(files("interlock_runtime") / "migrations"))
+    config.set_main_option("version_locations", str(files(package) / "migrations" / "versions"))
+    config.set_main_option("path_separator", "os")
+    attributes: dict[str, Any] = {"connection": connection, "version_table": f"alembic_{package}"}
+    config.attributes.update(attributes)
+    command.upgrade(config, "head")

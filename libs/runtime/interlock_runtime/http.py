@@ -1,0 +1,132 @@
+"""What every HTTP service has: deny by default, problem details, health."""
+
+import hmac
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from litestar import Litestar, Response, get
+from litestar.connection import ASGIConnection
+from litestar.exceptions import HTTPException, NotAuthorizedException
+from litestar.handlers import BaseRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.plugins.problem_details import (
+    ProblemDetailsConfig,
+    ProblemDetailsException,
+    ProblemDetailsPlugin,
+)
+from litestar.types import ControllerRouterHandler
+from pydantic import SecretStr
+
+PUBLIC = "public"
+"""Route option: no key is asked for."""
+
+Ping = Callable[[], Awaitable[None]]
+"""Raises where a dependency does not answer."""
+
+Lifespan = Callable[[], AbstractAsyncContextManager[None]]
+
+
+def require_key(key: SecretStr) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
+    """Return the guard that asks for ``Authorization: Bearer <key>`` on every route not marked public."""
+    expected = b"Bearer " + key.get_secret_value().encode()
+
+    def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        if handler.opt.get(PUBLIC):
+            return
+        given = connection.headers.get("authorization", "").encode()
+        if not hmac.compare_digest(given, expected):
+            raise NotAuthorizedException(
+                "send the header 'Authorization: Bearer <key>'", headers={"WWW-Authenticate": "Bearer"}
+            )
+
+    return guard
+
+
+def problem(
+    status: int, title: str, detail: str | None = None, *, errors: Sequence[Any] = (), headers: Any = None
+) -> ProblemDetailsException:
+    """Return an error for raising: RFC 9457 problem details, with one entry of ``errors`` per fault."""
+    return ProblemDetailsException(
+        status_code=status,
+        title=title,
+        detail=detail or title,
+        extra={"errors": list(errors)} if errors else None,
+        headers=headers,
+    )
+
+
+def _as_problem(error: HTTPException) -> ProblemDetailsException:
+    extra = error.extra
+    errors = extra if isinstance(extra, list) else [extra] if extra else []
+    return problem(error.status_code, type(error).__name__, error.detail, errors=errors, headers=error.headers)
+
+
+def _outage(error: Exception) -> ProblemDetailsException:
+    return problem(503, "A dependency is down", f"try again: {error}", headers={"Retry-After": "2"})
+
+
+@get("/health/live", opt={PUBLIC: True}, include_in_schema=False)
+async def live() -> dict[str, bool]:
+    """Answer that the process runs."""
+    return {"live": True}
+
+
+def http_app(
+    service: str,
+    key: SecretStr,
+    *,
+    routes: Sequence[ControllerRouterHandler],
+    pings: Mapping[str, Ping],
+    lifespan: Sequence[Lifespan],
+    state: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Litestar:
+    """Return the Litestar application of one service.
+
+    ``lifespan`` are entered in order and left in reverse; ``pings`` make up readiness; ``state`` are the objects
+    that routes name as dependencies by ``state.<name>``.
+    """
+
+    @get("/health/ready", opt={PUBLIC: True}, include_in_schema=False)
+    async def ready() -> Response[dict[str, str]]:
+        answers = {name: await _answer(ping) for name, ping in pings.items()}
+        healthy = all(answer == "ok" for answer in answers.values())
+        return Response(answers, status_code=200 if healthy else 503)
+
+    @asynccontextmanager
+    async def life(_: Litestar) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for enter in lifespan:
+                await stack.enter_async_context(enter())
+            yield
+
+    app = Litestar(
+        route_handlers=[live, ready, *routes],
+        guards=[require_key(key)],
+        lifespan=[life],
+        plugins=[
+            ProblemDetailsPlugin(
+                ProblemDetailsConfig(
+                    enable_for_all_http_exceptions=True,
+                    exception_to_problem_detail_map={
+                        HTTPException: _as_problem,
+                        ConnectionError: _outage,
+                        TimeoutError: _outage,
+                    },
+                )
+            )
+        ],
+        openapi_config=OpenAPIConfig(title=f"Interlock {service}", version="0.1.0"),
+        **options,
+    )
+    app.state.update(dict(state or {}))
+    return app
+
+
+async def _answer(ping: Ping) -> str:
+    try:
+        await ping()
+    except Exception as error:  # noqa: BLE001 - whatever a ping raises is the answer
+        return f"{type(error).__name__}: {error}"
+    return "ok"

@@ -1,0 +1,49 @@
+"""Run one service process, and its loops."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import uvicorn
+from litestar import Litestar
+
+from interlock_runtime.settings import HttpSettings
+
+logger = logging.getLogger(__name__)
+
+DRAIN_SECONDS = 10
+
+
+def serve(app: Litestar, settings: HttpSettings) -> None:
+    """Serve ``app`` until SIGTERM or SIGINT, then let requests and messages in hand finish."""
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+
+
+@asynccontextmanager
+async def repeating(step: Callable[[], Awaitable[object]], *, seconds: float) -> AsyncIterator[None]:
+    """Run ``step`` again and again, ``seconds`` apart, while the block lasts; a failure is logged and tried again."""
+
+    async def forever() -> None:
+        while True:
+            try:
+                await step()
+            except (ConnectionError, TimeoutError) as error:
+                logger.warning("%s waits for a dependency: %s", step.__qualname__, error)
+            except Exception:
+                logger.exception("%s failed", step.__qualname__)
+            await asyncio.sleep(seconds)
+
+    task = asyncio.create_task(forever())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
