@@ -96,6 +96,12 @@ class Bus:
                 await asyncio.gather(relay, return_exceptions=True)
             await self.publisher.stop()
 
+    async def ping(self) -> None:
+        """Raise where either connection is down."""
+        for broker in (self.publisher, self.consumer):
+            if not await broker.ping(timeout=2):
+                raise ConnectionError("RabbitMQ does not answer")
+
     async def drain(self) -> int:
         """Publish what the outbox holds now, once; return how many rows went out."""
         assert self._sessions is not None, "a service without a database has no outbox"

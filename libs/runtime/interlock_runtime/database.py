@@ -1,5 +1,9 @@
 """One service's place in Postgres: its schema, its sessions, its migrations."""
 
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Any
 
@@ -7,7 +11,10 @@ from alembic import command
 from alembic.config import Config
 from pydantic import PostgresDsn
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+logger = logging.getLogger(__name__)
 
 
 class Database:
@@ -39,9 +46,22 @@ class Database:
         async with self.engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
 
-    async def close(self) -> None:
-        """Close every connection."""
-        await self.engine.dispose()
+    @asynccontextmanager
+    async def ready(self, *packages: str) -> AsyncIterator[None]:
+        """Wait for the server, migrate, and close every connection when the block ends."""
+        while True:
+            try:
+                await self.migrate(*packages)
+                break
+            except (OSError, DBAPIError) as error:
+                if isinstance(error, ProgrammingError):
+                    raise
+                logger.warning("waiting for Postgres: %s", error)
+                await asyncio.sleep(1)
+        try:
+            yield
+        finally:
+            await self.engine.dispose()
 
 
 def _upgrade(connection: Connection, package: str) -> None:

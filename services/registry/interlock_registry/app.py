@@ -1,0 +1,40 @@
+"""Wires the registry together."""
+
+import asyncio
+
+from interlock_artifacts import ArtifactStore, S3Store
+from interlock_messaging import Bus
+from interlock_runtime.database import Database
+from interlock_runtime.http import http_app
+from litestar import Litestar
+
+from interlock_registry.handlers import SERVICE, router
+from interlock_registry.routes import ROUTES
+from interlock_registry.settings import RegistrySettings
+
+__all__ = ["SERVICE", "create_app"]
+
+
+def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = None) -> Litestar:
+    """Return the registry's application; a test may bring its own object store."""
+    artifacts = artifacts or S3Store(
+        settings.s3_endpoint,
+        settings.s3_access_key.get_secret_value(),
+        settings.s3_secret_key.get_secret_value(),
+        settings.s3_bucket,
+        settings.s3_region,
+    )
+    database = Database(settings.postgres_url, SERVICE)
+    bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=database.sessions)
+    return http_app(
+        SERVICE,
+        settings.api_key,
+        routes=ROUTES,
+        pings={
+            "postgres": database.ping,
+            "rabbitmq": bus.ping,
+            "s3": lambda: asyncio.to_thread(artifacts.ping),
+        },
+        lifespan=[lambda: database.ready("interlock_messaging", "interlock_registry"), bus.running],
+        state={"bus": bus, "database": database, "artifacts": artifacts},
+    )

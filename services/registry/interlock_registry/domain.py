@@ -1,0 +1,44 @@
+"""What follows from a verdict, an approval or a rollback."""
+
+from enum import Enum
+
+
+class Step(Enum):
+    """What the registry does next with a version."""
+
+    PROMOTE = "promote"
+    WAIT_FOR_APPROVAL = "wait"
+    ASK_AGAIN = "ask again"
+    NOTHING = "nothing"
+
+
+def after_passing(
+    stage: str, *, measured_against: int | None, champion: int | None, promotion: str, approved: bool = False
+) -> Step:
+    """Return what follows when the gate has let a version through.
+
+    Promotion is compare-and-set: a verdict against another champion than the one that serves now proves nothing.
+    """
+    if stage not in ("registered", "passed"):
+        return Step.NOTHING
+    if measured_against != champion:
+        return Step.ASK_AGAIN
+    if promotion == "approval" and not approved:
+        return Step.WAIT_FOR_APPROVAL
+    return Step.PROMOTE
+
+
+def rollback_target(asked: int | None, *, champion: int | None, previous: int | None) -> int:
+    """Return the version to go back to.
+
+    Raises:
+        ValueError: there is nothing to go back to, or the version serves already; the text says which.
+    """
+    if champion is None:
+        raise ValueError("no version serves yet, so there is nothing to go back from")
+    target = asked if asked is not None else previous
+    if target is None:
+        raise ValueError("no other version has served before")
+    if target == champion:
+        raise ValueError(f"version {target} serves already")
+    return target

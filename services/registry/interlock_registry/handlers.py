@@ -1,0 +1,85 @@
+"""The registry's part in the flow: register what was trained, promote what the gate let through."""
+
+import logging
+
+from faststream.rabbit import RabbitRouter
+from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
+from interlock_contracts.models import RollbackRequested
+from interlock_contracts.training import TrainingCompleted
+from interlock_messaging import Cause, PoisonError, Session, topology
+
+from interlock_registry import promotion, store
+from interlock_registry.domain import Step, after_passing
+from interlock_registry.store import VersionRow
+
+SERVICE = "registry"
+
+logger = logging.getLogger(__name__)
+router = RabbitRouter()
+
+
+@router.subscriber(topology.queue(SERVICE, TrainingCompleted), topology.EXCHANGE, no_reply=True)
+async def register_version(event: TrainingCompleted, cause: Cause, session: Session) -> None:
+    """Give a trained model its version number, and ask the gate to measure it."""
+    if await store.version_of_run(session, event.run_id) is not None:
+        return
+    model = await store.lock_model(session, event.model)
+    model.versions += 1
+    version = VersionRow(
+        model=event.model,
+        version=model.versions,
+        stage="registered",
+        run_id=event.run_id,
+        pipeline_digest=event.pipeline_digest,
+        artifact=event.artifact.model_dump(mode="json"),
+        manifest=event.manifest.model_dump(mode="json"),
+        datasets=[dataset.model_dump(mode="json") for dataset in event.datasets],
+        questions=1,
+    )
+    session.add(version)
+    await promotion.ask_gate(session, model, version, cause.id)
+
+
+@router.subscriber(topology.queue(SERVICE, EvaluationPassed), topology.EXCHANGE, no_reply=True)
+async def promote_passed(event: EvaluationPassed, cause: Cause, session: Session) -> None:
+    """Promote what the gate let through, unless a person has to say so or another champion serves by now."""
+    model = await store.lock_model(session, event.model)
+    version = await _version(session, event.model, event.version)
+    spec = await promotion.spec_of(session, version)
+    step = after_passing(
+        version.stage, measured_against=event.against, champion=model.champion, promotion=spec.promotion
+    )
+    if step is Step.NOTHING:
+        return
+    version.report = event.report.model_dump(mode="json")
+    version.reasons, version.against, version.stage = event.reasons, event.against, "passed"
+    if step is Step.ASK_AGAIN:
+        version.questions += 1
+        await promotion.ask_gate(session, model, version, cause.id)
+    elif step is Step.PROMOTE:
+        await promotion.promote(session, model, version, how="gate", cause=cause.id)
+
+
+@router.subscriber(topology.queue(SERVICE, EvaluationFailed), topology.EXCHANGE, no_reply=True)
+async def record_refusal(event: EvaluationFailed, session: Session) -> None:
+    """Keep the gate's reasons with the version that it refused."""
+    version = await _version(session, event.model, event.version)
+    if version.stage in ("registered", "passed"):
+        version.stage, version.reasons, version.against = "refused", event.reasons, event.against
+        version.report = event.report.model_dump(mode="json")
+
+
+@router.subscriber(topology.queue(SERVICE, RollbackRequested), topology.EXCHANGE, no_reply=True)
+async def roll_back(event: RollbackRequested, cause: Cause, session: Session) -> None:
+    """Promote an earlier version again."""
+    try:
+        await promotion.roll_back(session, event.model, event.version, by=cause.source, cause=cause.id)
+    except ValueError as error:
+        raise PoisonError(str(error)) from error
+
+
+async def _version(session: Session, model: str, version: int) -> VersionRow:
+    row = await session.get(VersionRow, (model, version))
+    if row is None:
+        raise PoisonError(f"model {model!r} has no version {version}")
+    return row

@@ -1,0 +1,146 @@
+"""The one place where a champion changes."""
+
+from interlock_contracts.models import (
+    ChampionRef,
+    ModelPromoted,
+    ModelRegistered,
+    ModelRetired,
+    PromotionApproved,
+    PromotionCause,
+)
+from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.refs import ArtifactRef, DatasetRef
+from interlock_messaging import say
+from interlock_messaging.outbox import current_traceparent
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from interlock_registry import store
+from interlock_registry.domain import Step, after_passing, rollback_target
+from interlock_registry.store import ModelRow, PromotionRow, VersionRow
+
+SERVICE = "registry"
+
+
+async def spec_of(session: AsyncSession, version: VersionRow) -> Pipeline:
+    """Return the pipeline that a version was trained under.
+
+    Raises:
+        LookupError: the spec is not stored.
+    """
+    row = await store.spec_of(session, version.model, version.pipeline_digest)
+    if row is None:
+        raise LookupError(f"pipeline {version.model!r} has no spec {version.pipeline_digest}")
+    return Pipeline.model_validate(row.spec)
+
+
+async def ask_gate(session: AsyncSession, model: ModelRow, version: VersionRow, cause: str) -> None:
+    """Say ``model.registered``: measure ``version`` against the champion of this moment."""
+    champion = await session.get(VersionRow, (model.name, model.champion)) if model.champion else None
+    spec = await store.spec_of(session, model.name, version.pipeline_digest)
+    if spec is None:
+        raise LookupError(f"pipeline {model.name!r} has no spec {version.pipeline_digest}")
+    event = ModelRegistered(
+        model=model.name,
+        version=version.version,
+        run_id=version.run_id,
+        artifact=ArtifactRef.model_validate(version.artifact),
+        manifest=ArtifactRef.model_validate(version.manifest),
+        pipeline_digest=version.pipeline_digest,
+        spec=ArtifactRef.model_validate(spec.ref),
+        holdouts=[DatasetRef.model_validate(dataset).holdout for dataset in version.datasets],
+        champion=ChampionRef(version=champion.version, artifact=ArtifactRef.model_validate(champion.artifact))
+        if champion
+        else None,
+    )
+    await say(session, event, source=SERVICE, cause=cause, n=version.questions - 1)
+
+
+async def promote(
+    session: AsyncSession,
+    model: ModelRow,
+    version: VersionRow,
+    *,
+    how: PromotionCause,
+    cause: str,
+    by: str | None = None,
+) -> ModelPromoted:
+    """Make ``version`` the champion; ``model`` must be locked.
+
+    The row of the old champion is written first: the database allows one champion a model at any moment.
+    """
+    previous = model.champion
+    if previous is not None:
+        retired = await session.get_one(VersionRow, (model.name, previous))
+        retired.stage = "retired"
+        await session.flush()
+    model.champion, model.promotion_seq, version.stage = version.version, model.promotion_seq + 1, "champion"
+    event = ModelPromoted(
+        model=model.name,
+        version=version.version,
+        artifact=ArtifactRef.model_validate(version.artifact),
+        manifest=ArtifactRef.model_validate(version.manifest),
+        promotion_seq=model.promotion_seq,
+        cause=how,
+        run_id=version.run_id if how != "rollback" else None,
+        promotion=current_traceparent(),
+    )
+    session.add(
+        PromotionRow(
+            model=model.name,
+            seq=model.promotion_seq,
+            version=version.version,
+            cause=how,
+            by=by,
+            traceparent=event.promotion,
+        )
+    )
+    await say(session, event, source=SERVICE, cause=cause)
+    if previous is not None:
+        retirement = ModelRetired(model=model.name, version=previous, replaced_by=version.version)
+        await say(session, retirement, source=SERVICE, cause=cause)
+    return event
+
+
+async def approve(session: AsyncSession, name: str, number: int, *, by: str, cause: str) -> Step:
+    """Promote a version that waits for a person, or ask the gate again where its verdict is out of date.
+
+    Raises:
+        LookupError: there is no such version.
+        ValueError: the version does not wait for an approval; the text says what it is.
+    """
+    model = await store.lock_model(session, name)
+    version = await session.get(VersionRow, (name, number))
+    if version is None:
+        raise LookupError(f"model {name!r} has no version {number}")
+    if version.stage != "passed":
+        raise ValueError(f"version {number} is {version.stage}; only a version that passed the gate can be approved")
+    spec = await spec_of(session, version)
+    step = after_passing(
+        version.stage,
+        measured_against=version.against,
+        champion=model.champion,
+        promotion=spec.promotion,
+        approved=True,
+    )
+    if step is Step.ASK_AGAIN:
+        version.questions += 1
+        await ask_gate(session, model, version, cause)
+        return step
+    await say(session, PromotionApproved(model=name, version=number, by=by), source=SERVICE, cause=cause)
+    await promote(session, model, version, how="approval", cause=cause, by=by)
+    return step
+
+
+async def roll_back(session: AsyncSession, name: str, number: int | None, *, by: str, cause: str) -> ModelPromoted:
+    """Promote the version that served before, or the one named.
+
+    Raises:
+        ValueError: there is nothing to go back to, or the version has never served.
+    """
+    model = await store.lock_model(session, name)
+    previous = await store.previous_champion(session, model)
+    target = rollback_target(number, champion=model.champion, previous=previous)
+    if not await store.has_served(session, name, target):
+        raise ValueError(f"version {target} has never served; only the gate lets a version in")
+    version = await session.get_one(VersionRow, (name, target))
+    return await promote(session, model, version, how="rollback", cause=cause, by=by)

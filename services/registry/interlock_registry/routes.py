@@ -1,0 +1,245 @@
+"""The registry over HTTP: pipelines, models, versions, and the two decisions that people make."""
+
+import asyncio
+import json
+from typing import Annotated, Any
+from uuid import uuid4
+
+import yaml
+from interlock_contracts.datasets import PipelineApplied
+from interlock_contracts.http import (
+    ApproveRequest,
+    ModelView,
+    PipelineView,
+    RollbackRequest,
+    ServingView,
+    VersionView,
+)
+from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.refs import ArtifactRef, ModelRef
+from interlock_messaging import say
+from interlock_runtime.http import problem
+from litestar import Request, Response, get, post, put
+from litestar.datastructures import State
+from litestar.params import Parameter
+from pydantic import ValidationError
+
+from interlock_registry import promotion, store
+from interlock_registry.domain import Step
+from interlock_registry.handlers import SERVICE
+from interlock_registry.store import ModelRow, PromotionRow, SpecRow, VersionRow
+
+SPEC_LIMIT = 1024 * 1024
+"""Largest pipeline file, in bytes."""
+
+
+@put("/pipelines/{name:str}", status_code=200, request_max_body_size=SPEC_LIMIT)
+async def apply_pipeline(name: str, request: Request[Any, Any, Any], state: State) -> PipelineView:
+    """Store a pipeline, JSON or YAML; an unchanged one changes nothing."""
+    pipeline = _parsed(name, await request.body())
+    spec = pipeline.model_dump(mode="json")
+    ref = await asyncio.to_thread(state.artifacts.put, pipeline.model_dump_json().encode())
+    row = SpecRow(pipeline=name, digest=pipeline.digest, spec=spec, ref=ref.model_dump(mode="json"))
+    async with state.bus.transaction() as session:
+        changed = await store.keep_spec(session, row)
+        if changed is not None:
+            event = PipelineApplied(pipeline=name, pipeline_digest=pipeline.digest, spec=ref, revision=changed.revision)
+            await say(session, event, source=SERVICE, cause=str(uuid4()))
+        ((current, _),) = await store.pipelines(session, name)
+    return _pipeline_view(current, pipeline, changed=changed is not None)
+
+
+def _parsed(name: str, body: bytes) -> Pipeline:
+    try:
+        declared = yaml.safe_load(body)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise problem(400, "Not a pipeline file", f"the body is neither JSON nor YAML: {error}") from error
+    if not isinstance(declared, dict):
+        raise problem(400, "Not a pipeline file", "the body must be a mapping with name, task, target and data")
+    try:
+        pipeline = Pipeline.model_validate(declared)
+    except ValidationError as error:
+        faults = [
+            {"field": ".".join(str(part) for part in fault["loc"]) or "pipeline", "message": fault["msg"]}
+            for fault in error.errors(include_url=False, include_context=False)
+        ]
+        told = "; ".join(f"{fault['field']}: {fault['message']}" for fault in faults)
+        raise problem(422, "The pipeline is not valid", told, errors=faults) from error
+    if pipeline.name != name:
+        raise problem(422, "The pipeline is not valid", f"name is {pipeline.name!r}, but the address says {name!r}")
+    return pipeline
+
+
+def _pipeline_view(row: store.PipelineRow, spec: Pipeline, *, changed: bool = False) -> PipelineView:
+    return PipelineView(
+        name=row.name, digest=row.digest, revision=row.revision, applied_at=row.applied_at, changed=changed, spec=spec
+    )
+
+
+@get("/pipelines")
+async def list_pipelines(state: State) -> list[PipelineView]:
+    """Return every pipeline with its newest spec."""
+    async with state.database.sessions() as session:
+        found = await store.pipelines(session)
+    return [_pipeline_view(row, Pipeline.model_validate(spec.spec)) for row, spec in found]
+
+
+@get("/pipelines/{name:str}")
+async def read_pipeline(name: str, state: State, digest: str | None = None) -> PipelineView:
+    """Return a pipeline's newest spec, or the one with ``digest``."""
+    async with state.database.sessions() as session:
+        found = await store.pipelines(session, name)
+        if not found:
+            raise problem(404, "Unknown pipeline", f"no pipeline is called {name!r}; apply one first")
+        row, spec = found[0]
+        if digest is not None and digest != row.digest:
+            older = await store.spec_of(session, name, digest)
+            if older is None:
+                raise problem(404, "Unknown pipeline", f"pipeline {name!r} has no spec with digest {digest}")
+            spec = older
+    view = _pipeline_view(row, Pipeline.model_validate(spec.spec))
+    return view.model_copy(update={"digest": spec.digest})
+
+
+@get("/serving")
+async def what_serves(state: State) -> list[ServingView]:
+    """Return what should serve now, for every model; gateways reconcile against it."""
+    async with state.database.sessions() as session:
+        return [_serving_view(*found) for found in await store.serving(session)]
+
+
+def _serving_view(promoted: PromotionRow, version: VersionRow) -> ServingView:
+    return ServingView(
+        ref=ModelRef(
+            model=version.model,
+            version=version.version,
+            artifact=ArtifactRef.model_validate(version.artifact),
+            manifest=ArtifactRef.model_validate(version.manifest),
+        ),
+        promotion_seq=promoted.seq,
+        cause=promoted.cause,  # type: ignore[arg-type]
+        promoted_at=promoted.promoted_at,
+        promotion=promoted.traceparent,
+    )
+
+
+@get("/models")
+async def list_models(state: State) -> list[ModelView]:
+    """Return every applied pipeline as a model, with what serves."""
+    async with state.database.sessions() as session:
+        serving = {version.model: _serving_view(row, version) for row, version in await store.serving(session)}
+        names = [row.name for row, _ in await store.pipelines(session)]
+        counts = {name: await session.get(ModelRow, name) for name in names}
+    return [
+        ModelView(name=name, serving=serving.get(name), versions=row.versions if (row := counts[name]) else 0)
+        for name in names
+    ]
+
+
+@get("/models/{name:str}")
+async def read_model(name: str, state: State) -> ModelView:
+    """Return one model: what serves, its signature, and how many versions there are."""
+    async with state.database.sessions() as session:
+        if not await store.pipelines(session, name):
+            raise _unknown_model(name)
+        row = await session.get(ModelRow, name)
+        serving = [_serving_view(*found) for found in await store.serving(session, name)]
+    view = ModelView(name=name, serving=serving[0] if serving else None, versions=row.versions if row else 0)
+    if view.serving is not None:
+        description = await asyncio.to_thread(state.artifacts.fetch, view.serving.ref.artifact)
+        view.signature = json.loads(description).get("signature")
+    return view
+
+
+@get("/models/{name:str}/versions")
+async def list_versions(name: str, state: State) -> list[VersionView]:
+    """Return a model's versions, the newest first."""
+    async with state.database.sessions() as session:
+        if not await store.pipelines(session, name):
+            raise _unknown_model(name)
+        return [_version_view(row) for row in await store.versions(session, name)]
+
+
+@get("/models/{name:str}/versions/{number:int}")
+async def read_version(name: str, number: int, state: State) -> VersionView:
+    """Return one version with its gate report and its manifest."""
+    async with state.database.sessions() as session:
+        row = await session.get(VersionRow, (name, number))
+    if row is None:
+        raise problem(404, "Unknown version", f"model {name!r} has no version {number}")
+    view = _version_view(row)
+    if row.report is not None:
+        report = await asyncio.to_thread(state.artifacts.fetch, ArtifactRef.model_validate(row.report))
+        view.report = json.loads(report)
+    view.details = json.loads(await asyncio.to_thread(state.artifacts.fetch, view.manifest))
+    return view
+
+
+def _version_view(row: VersionRow) -> VersionView:
+    return VersionView(
+        model=row.model,
+        version=row.version,
+        stage=row.stage,
+        run_id=row.run_id,
+        pipeline_digest=row.pipeline_digest,
+        artifact=ArtifactRef.model_validate(row.artifact),
+        manifest=ArtifactRef.model_validate(row.manifest),
+        datasets=[dataset["digest"] for dataset in row.datasets],
+        registered_at=row.registered_at,
+        reasons=row.reasons,
+    )
+
+
+@post("/models/{name:str}/versions/{number:int}/approve", status_code=200)
+async def approve_version(
+    name: str, number: int, state: State, data: ApproveRequest | None = None
+) -> Response[dict[str, Any]]:
+    """Promote a version that waits for a person; 202 where the gate is asked again, as another champion serves now."""
+    by = (data.by if data else None) or "admin"
+    try:
+        async with state.bus.transaction() as session:
+            step = await promotion.approve(session, name, number, by=by, cause=str(uuid4()))
+    except LookupError as error:
+        raise problem(404, "Unknown version", str(error)) from error
+    except ValueError as error:
+        raise problem(409, "Nothing to approve", str(error)) from error
+    promoted = step is Step.PROMOTE
+    answer = {"model": name, "version": number, "promoted": promoted, "approved_by": by}
+    return Response(answer, status_code=200 if promoted else 202)
+
+
+@post("/models/{name:str}/rollback", status_code=200)
+async def roll_back(
+    name: str,
+    state: State,
+    data: RollbackRequest | None = None,
+    who: Annotated[str, Parameter(header="X-Interlock-By")] = "admin",
+) -> dict[str, Any]:
+    """Serve an earlier version again, under a new promotion number."""
+    wanted = data or RollbackRequest()
+    try:
+        async with state.bus.transaction() as session:
+            if not await store.pipelines(session, name):
+                raise _unknown_model(name)
+            event = await promotion.roll_back(session, name, wanted.version, by=who, cause=str(uuid4()))
+    except ValueError as error:
+        raise problem(409, "Cannot roll back", str(error)) from error
+    return {"model": name, "version": event.version, "promotion_seq": event.promotion_seq}
+
+
+def _unknown_model(name: str) -> Exception:
+    return problem(404, "Unknown model", f"no pipeline is called {name!r}; apply one first")
+
+
+ROUTES = [
+    apply_pipeline,
+    list_pipelines,
+    read_pipeline,
+    what_serves,
+    list_models,
+    read_model,
+    list_versions,
+    read_version,
+    approve_version,
+    roll_back,
+]

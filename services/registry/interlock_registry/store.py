@@ -1,0 +1,162 @@
+"""What the registry remembers: pipelines and their specs, models, versions, promotions."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import DateTime, ForeignKey, MetaData, func, select, text
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Table(DeclarativeBase):
+    """Declarative base; the schema comes from the connection's search path."""
+
+    metadata = MetaData()
+
+
+class PipelineRow(Table):
+    """A pipeline's newest spec, by digest; ``revision`` counts how often it changed."""
+
+    __tablename__ = "pipeline"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str]
+    revision: Mapped[int]
+    applied_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class SpecRow(Table):
+    """Every spec that was ever applied, by content."""
+
+    __tablename__ = "spec"
+
+    pipeline: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    spec: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    ref: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class ModelRow(Table):
+    """Who serves: one row a model, so that two champions, or none, cannot be."""
+
+    __tablename__ = "model"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    versions: Mapped[int] = mapped_column(server_default=text("0"))
+    champion: Mapped[int | None]
+    promotion_seq: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class VersionRow(Table):
+    """One version; ``questions`` counts how often the gate was asked about it."""
+
+    __tablename__ = "version"
+
+    model: Mapped[str] = mapped_column(ForeignKey("model.name"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    stage: Mapped[str]
+    run_id: Mapped[UUID] = mapped_column(unique=True)
+    pipeline_digest: Mapped[str]
+    artifact: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    manifest: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    datasets: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    questions: Mapped[int] = mapped_column(server_default=text("1"))
+    against: Mapped[int | None]
+    report: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    reasons: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"))
+    registered_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class PromotionRow(Table):
+    """Every promotion there was, by its sequence number."""
+
+    __tablename__ = "promotion"
+
+    model: Mapped[str] = mapped_column(ForeignKey("model.name"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    cause: Mapped[str]
+    by: Mapped[str | None]
+    traceparent: Mapped[str | None]
+    promoted_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+async def lock_model(session: AsyncSession, name: str) -> ModelRow:
+    """Return the model's row, made if need be, locked until the transaction ends."""
+    await session.execute(insert(ModelRow).values(name=name).on_conflict_do_nothing())
+    return await session.get_one(ModelRow, name, with_for_update=True, populate_existing=True)
+
+
+async def spec_of(session: AsyncSession, pipeline: str, digest: str) -> SpecRow | None:
+    """Return one spec of a pipeline by its digest."""
+    return await session.get(SpecRow, (pipeline, digest))
+
+
+async def keep_spec(session: AsyncSession, row: SpecRow) -> PipelineRow | None:
+    """Make ``row`` the pipeline's newest spec; return its new state, None when it is the newest already."""
+    values = {"pipeline": row.pipeline, "digest": row.digest, "spec": row.spec, "ref": row.ref}
+    await session.execute(insert(SpecRow).values(values).on_conflict_do_nothing())
+    changed = (
+        insert(PipelineRow)
+        .values(name=row.pipeline, digest=row.digest, revision=1)
+        .on_conflict_do_update(
+            index_elements=[PipelineRow.name],
+            set_={"digest": row.digest, "revision": PipelineRow.revision + 1, "applied_at": func.now()},
+            where=PipelineRow.digest != row.digest,
+        )
+        .returning(PipelineRow)
+    )
+    return (await session.scalars(changed, execution_options={"populate_existing": True})).one_or_none()
+
+
+async def pipelines(session: AsyncSession, name: str | None = None) -> Sequence[tuple[PipelineRow, SpecRow]]:
+    """Return all pipelines, or the one of that name, with their newest specs."""
+    query = select(PipelineRow, SpecRow).join(
+        SpecRow, (SpecRow.pipeline == PipelineRow.name) & (SpecRow.digest == PipelineRow.digest)
+    )
+    if name is not None:
+        query = query.where(PipelineRow.name == name)
+    return [(row[0], row[1]) for row in await session.execute(query.order_by(PipelineRow.name))]
+
+
+async def version_of_run(session: AsyncSession, run_id: UUID) -> VersionRow | None:
+    """Return the version that a run made."""
+    return (await session.scalars(select(VersionRow).where(VersionRow.run_id == run_id))).one_or_none()
+
+
+async def versions(session: AsyncSession, model: str) -> Sequence[VersionRow]:
+    """Return a model's versions, the newest first."""
+    query = select(VersionRow).where(VersionRow.model == model).order_by(VersionRow.version.desc())
+    return (await session.scalars(query)).all()
+
+
+async def previous_champion(session: AsyncSession, model: ModelRow) -> int | None:
+    """Return the version that served last before the present champion."""
+    query = (
+        select(PromotionRow.version)
+        .where(PromotionRow.model == model.name, PromotionRow.version != model.champion)
+        .order_by(PromotionRow.seq.desc())
+        .limit(1)
+    )
+    return (await session.scalars(query)).one_or_none()
+
+
+async def has_served(session: AsyncSession, model: str, version: int) -> bool:
+    """Return whether a version has ever been promoted."""
+    query = select(PromotionRow.seq).where(PromotionRow.model == model, PromotionRow.version == version).limit(1)
+    return (await session.scalars(query)).one_or_none() is not None
+
+
+async def serving(session: AsyncSession, model: str | None = None) -> Sequence[tuple[PromotionRow, VersionRow]]:
+    """Return what should serve now: the newest promotion of each model, with its version."""
+    query = (
+        select(PromotionRow, VersionRow)
+        .join(ModelRow, (ModelRow.name == PromotionRow.model) & (ModelRow.promotion_seq == PromotionRow.seq))
+        .join(VersionRow, (VersionRow.model == PromotionRow.model) & (VersionRow.version == PromotionRow.version))
+    )
+    if model is not None:
+        query = query.where(ModelRow.name == model)
+    return [(row[0], row[1]) for row in await session.execute(query.order_by(ModelRow.name))]
