@@ -26,5 +26,6 @@ MESSAGING_ROUTING_KEY = "messaging.rabbitmq.destination.routing_key"
 
 SPAN_SEND = "send {destination}"
 SPAN_PROCESS = "process {destination}"
+SPAN_DISPATCH = "dispatch"
 SPAN_TRAIN = "train"
 SPAN_SWAP = "swap"

@@ -1,0 +1,89 @@
+"""The training manifest: everything that is known about how a model came to be."""
+
+from typing import Any, Literal, Self
+from uuid import UUID
+
+from pydantic import Field, model_validator
+
+from interlock_contracts.refs import ArtifactRef, Ref, Sha256
+
+
+class CandidateScores(Ref):
+    """One candidate in the selection; ``scores`` has one entry per fold."""
+
+    candidate: str
+    scores: list[float]
+    mean: float | None
+    fit_seconds: float
+    error: str | None = None
+
+
+class Trial(Ref):
+    """One trial of the search; ``state`` is complete, pruned or failed."""
+
+    number: int = Field(ge=0)
+    params: dict[str, Any]
+    score: float | None
+    fit_seconds: float
+    state: Literal["complete", "pruned", "failed"]
+    error: str | None = None
+
+
+class ExportCheck(Ref):
+    """Greatest differences between what will be served and scikit-learn's own predictions."""
+
+    rows: int = Field(ge=1)
+    max_abs: float
+    max_rel: float
+
+
+class Phase(Ref):
+    """One phase of the job for the trace; times in nanoseconds since the epoch, ``parent`` a phase's name."""
+
+    name: str
+    parent: str | None = None
+    start_ns: int
+    end_ns: int
+    attributes: dict[str, str | int | float | bool] = {}
+
+
+class TrainingManifest(Ref):
+    """Written once, as a job's very last step; its presence, not Ray's word, says that the training has ended."""
+
+    status: Literal["succeeded", "failed"]
+    reason: str | None = None
+    run_id: UUID | None = None
+    attempt: int | None = None
+    pipeline: str | None = None
+    pipeline_digest: Sha256 | None = None
+    task: str | None = None
+    datasets: list[Sha256] = []
+    artifact: ArtifactRef | None = None
+    winner: str | None = None
+    params: dict[str, Any] = {}
+    metric: str | None = None
+    score: float | None = None
+    candidates: list[CandidateScores] = []
+    trials: list[Trial] = []
+    seed: int | None = None
+    folds: int | None = None
+    rows: int | None = None
+    features: int | None = None
+    commit: str | None = None
+    code_version: str | None = None
+    packages: dict[str, str] = {}
+    fit_seconds: float | None = None
+    timings: dict[str, float] = {}
+    export_check: ExportCheck | None = None
+    spans: list[Phase] = []
+
+    @model_validator(mode="after")
+    def _success_names_its_model(self) -> Self:
+        if self.status == "succeeded" and self.artifact is None:
+            raise ValueError("a manifest that says succeeded names its artifact")
+        return self
+
+    @classmethod
+    def failure(cls, reason: str) -> Self:
+        """Return the manifest of a job that could not make a model, for ``reason``."""
+        return cls(status="failed", reason=reason)
