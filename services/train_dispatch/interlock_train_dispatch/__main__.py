@@ -1,0 +1,11 @@
+"""Run the dispatcher."""
+
+from interlock_runtime.process import serve
+from interlock_runtime.telemetry import setup_telemetry
+
+from interlock_train_dispatch.app import SERVICE, create_app
+from interlock_train_dispatch.settings import DispatchSettings
+
+settings = DispatchSettings()
+setup_telemetry(SERVICE, settings)
+serve(create_app(settings), settings)

@@ -1,0 +1,66 @@
+"""Wires the dispatcher together."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from interlock_artifacts import ArtifactStore, S3Store
+from interlock_messaging import Bus
+from interlock_runtime.database import Database
+from interlock_runtime.http import http_app
+from interlock_runtime.process import repeating
+from litestar import Litestar
+
+from interlock_train_dispatch.follower import Follower
+from interlock_train_dispatch.handlers import router
+from interlock_train_dispatch.ray_jobs import RayJobs
+from interlock_train_dispatch.routes import ROUTES
+from interlock_train_dispatch.runs import SERVICE
+from interlock_train_dispatch.settings import DispatchSettings
+
+__all__ = ["SERVICE", "create_app"]
+
+
+def create_app(
+    settings: DispatchSettings, *, artifacts: ArtifactStore | None = None, ray: RayJobs | None = None
+) -> Litestar:
+    """Return the dispatcher's application; a test may bring its own object store and cluster."""
+    artifacts = artifacts or S3Store(
+        settings.s3_endpoint,
+        settings.s3_access_key.get_secret_value(),
+        settings.s3_secret_key.get_secret_value(),
+        settings.s3_bucket,
+        settings.s3_region,
+    )
+    token = settings.ray_token.get_secret_value() if settings.ray_token else None
+    cluster = ray or RayJobs(settings.ray_address, token)
+    database = Database(settings.postgres_url, SERVICE)
+    bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=database.sessions)
+    bus.consumer.context.set_global("artifacts", artifacts)
+    follower = Follower(bus, artifacts, cluster, settings.trainer_python)
+
+    @asynccontextmanager
+    async def connected() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await cluster.close()
+
+    return http_app(
+        SERVICE,
+        settings.api_key,
+        routes=ROUTES,
+        pings={
+            "postgres": database.ping,
+            "rabbitmq": bus.ping,
+            "s3": lambda: asyncio.to_thread(artifacts.ping),
+            "ray": cluster.ping,
+        },
+        lifespan=[
+            connected,
+            lambda: database.ready("interlock_messaging", "interlock_train_dispatch"),
+            bus.running,
+            lambda: repeating(follower.step, seconds=settings.reconcile_seconds),
+        ],
+        state={"bus": bus, "database": database, "artifacts": artifacts, "follower": follower},
+    )

@@ -1,0 +1,102 @@
+"""What follows for a run from what is seen of it, and which batches it trains on."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Literal, Protocol, TypeVar
+
+from interlock_contracts.pipeline import Pipeline
+
+MAX_ATTEMPTS = 3
+GRACE = timedelta(seconds=10)
+"""How long a manifest may lag behind the end of its job: Ray has reported FAILED for jobs that went well."""
+
+
+class Action(Enum):
+    """What the dispatcher does with a run."""
+
+    WAIT = "wait"
+    SUBMIT = "submit"
+    ACCEPT = "accept"
+    COMPLETE = "complete"
+    TRY_AGAIN = "try again"
+    END = "end"
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A running run as it looks now; times are timezone-aware."""
+
+    now: datetime
+    deadline: datetime
+    attempt: int
+    submitted: bool
+    cancelled: bool
+    trained: bool
+    job: Literal["unknown", "alive", "ended", "unreachable"]
+    manifest: Literal["absent", "succeeded", "failed"]
+    gone_since: datetime | None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """An action; ``outcome`` and ``reason`` belong to END, ``reason`` to TRY_AGAIN too."""
+
+    action: Action
+    outcome: Literal["failed", "cancelled", "timed_out"] | None = None
+    reason: str = ""
+
+
+def decide(seen: Sight) -> Decision:
+    """Return what to do next; the manifest is the truth, Ray's word only a hint."""
+    if seen.now > seen.deadline:
+        waited = "for a verdict of the gate" if seen.trained else "for the training"
+        return Decision(Action.END, "timed_out", f"the deadline passed while waiting {waited}")
+    if seen.trained:
+        return Decision(Action.WAIT)
+    if seen.manifest != "absent":
+        return Decision(Action.COMPLETE) if seen.manifest == "succeeded" else Decision(Action.END, "failed")
+    if seen.cancelled:
+        return Decision(Action.END, "cancelled", "cancelled on request")
+    return _by_job(seen)
+
+
+def _by_job(seen: Sight) -> Decision:
+    if seen.job == "unreachable":
+        return Decision(Action.WAIT)
+    if seen.job == "alive":
+        return Decision(Action.WAIT if seen.submitted else Action.ACCEPT)
+    if seen.job == "unknown" and not seen.submitted:
+        return Decision(Action.SUBMIT)
+    if seen.gone_since is None or seen.now - seen.gone_since < GRACE:
+        return Decision(Action.WAIT)
+    lost = "Ray has lost the job" if seen.job == "unknown" else "the job ended without a manifest"
+    if seen.attempt >= MAX_ATTEMPTS:
+        return Decision(Action.END, "failed", f"{lost}, {seen.attempt} times over")
+    return Decision(Action.TRY_AGAIN, reason=lost)
+
+
+def data_digest(pipeline: Pipeline) -> str:
+    """Return the digest of what shapes stored rows: specs that differ elsewhere can share their datasets."""
+    shaping = {"task": pipeline.task, "target": pipeline.target, "data": pipeline.data.model_dump(mode="json")}
+    return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()
+
+
+class Batch(Protocol):
+    """Anything that has its place in the order of accepted files."""
+
+    batch: int
+
+
+B = TypeVar("B", bound=Batch)
+
+
+def in_window(batches: Sequence[B], window: Literal["all", "latest"] | int) -> list[B]:
+    """Return the batches that a run trains on, oldest first."""
+    ordered = sorted(batches, key=lambda batch: batch.batch)
+    if window == "all":
+        return ordered
+    return ordered[-(1 if window == "latest" else window) :]

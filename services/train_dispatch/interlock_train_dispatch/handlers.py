@@ -1,0 +1,121 @@
+"""The dispatcher's part in the flow: what causes a run, what cancels it, and how it ended."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from faststream import Context
+from faststream.rabbit import RabbitRouter
+from interlock_artifacts import ArtifactStore
+from interlock_contracts.datasets import DatasetIngested, PipelineApplied
+from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
+from interlock_contracts.models import ModelPromoted
+from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.training import RetrainRequested, RunState, TrainingCancelRequested
+from interlock_messaging import Cause, PoisonError, Session, topology
+
+from interlock_train_dispatch import runs, store
+from interlock_train_dispatch.domain import data_digest
+from interlock_train_dispatch.runs import SERVICE
+from interlock_train_dispatch.store import DatasetRow, RunRow, SpecRow
+
+router = RabbitRouter()
+
+Artifacts = Annotated[ArtifactStore, Context("artifacts")]
+
+
+@router.subscriber(topology.queue(SERVICE, PipelineApplied), topology.EXCHANGE, no_reply=True)
+async def keep_spec(event: PipelineApplied, session: Session, artifacts: Artifacts) -> None:
+    """Keep the pipeline's spec: every run uses the one that its cause named."""
+    spec = Pipeline.model_validate_json(await asyncio.to_thread(artifacts.fetch, event.spec))
+    row = SpecRow(
+        pipeline=event.pipeline,
+        digest=event.pipeline_digest,
+        revision=event.revision,
+        data_digest=data_digest(spec),
+        spec=spec.model_dump(mode="json"),
+    )
+    await store.keep_spec(session, row)
+
+
+@router.subscriber(topology.queue(SERVICE, DatasetIngested), topology.EXCHANGE, no_reply=True)
+async def train_on_new_data(event: DatasetIngested, cause: Cause, session: Session) -> None:
+    """Keep the accepted file, and train on it where the pipeline says that data is a cause."""
+    spec = await store.spec(session, event.pipeline, event.pipeline_digest)
+    if spec is None:
+        # `pipeline.applied` comes through another queue and may be late.
+        raise LookupError(f"the spec {event.pipeline_digest} of pipeline {event.pipeline!r} is not here yet")
+    row = DatasetRow(
+        pipeline=event.pipeline,
+        digest=event.dataset.digest,
+        data_digest=spec.data_digest,
+        batch=event.batch,
+        ref=event.dataset.model_dump(mode="json"),
+    )
+    await store.keep_dataset(session, row)
+    wanted = "data" in Pipeline.model_validate(spec.spec).training.trigger
+    if wanted and not await store.trained_on(session, event.pipeline, event.dataset.digest, event.pipeline_digest):
+        await runs.request(session, event.pipeline, cause, pipeline=event.pipeline_digest)
+
+
+@router.subscriber(topology.queue(SERVICE, RetrainRequested), topology.EXCHANGE, no_reply=True)
+async def train_on_request(event: RetrainRequested, cause: Cause, session: Session) -> None:
+    """Train because somebody asked, whether or not there is new data."""
+    await runs.request(
+        session,
+        event.model,
+        cause,
+        pipeline=event.pipeline,
+        dataset=event.dataset,
+        commit=event.commit,
+        trigger="event",
+    )
+
+
+@router.subscriber(topology.queue(SERVICE, TrainingCancelRequested), topology.EXCHANGE, no_reply=True)
+async def cancel_run(event: TrainingCancelRequested, cause: Cause, session: Session) -> None:
+    """Stop a run, queued or running; one that has ended stays as it is."""
+    run = await session.get(RunRow, event.run_id, with_for_update=True)
+    if run is None:
+        raise PoisonError(f"there is no run {event.run_id}")
+    await runs.cancel(session, run, event.reason, cause.id)
+
+
+@router.subscriber(topology.queue(SERVICE, EvaluationPassed), topology.EXCHANGE, no_reply=True)
+async def end_run_awaiting_approval(event: EvaluationPassed, session: Session) -> None:
+    """End a run whose promotion is up to a person: its own work is done, and the model may train again."""
+    run = await _running(session, event.run_id)
+    if run is None:
+        return
+    run.version = event.version
+    spec = await store.spec(session, run.model, run.pipeline_digest)
+    if spec is not None and Pipeline.model_validate(spec.spec).promotion == "approval":
+        _end(run, "succeeded", "the gate let it through; it waits for an approval")
+
+
+@router.subscriber(topology.queue(SERVICE, EvaluationFailed), topology.EXCHANGE, no_reply=True)
+async def end_refused_run(event: EvaluationFailed, session: Session) -> None:
+    """End a run whose model the gate has refused."""
+    run = await _running(session, event.run_id)
+    if run is not None:
+        run.version = event.version
+        _end(run, "refused", "; ".join(event.reasons))
+
+
+@router.subscriber(topology.queue(SERVICE, ModelPromoted), topology.EXCHANGE, no_reply=True)
+async def end_promoted_run(event: ModelPromoted, session: Session) -> None:
+    """End a run whose model serves."""
+    run = await _running(session, event.run_id) if event.run_id else None
+    if run is not None:
+        run.version = event.version
+        _end(run, "succeeded", None)
+
+
+async def _running(session: Session, run_id: UUID) -> RunRow | None:
+    run = await session.get(RunRow, run_id, with_for_update=True)
+    return run if run is not None and run.state == "running" else None
+
+
+def _end(run: RunRow, state: RunState, reason: str | None) -> None:
+    run.state, run.reason, run.ended_at = state, reason, datetime.now(UTC)

@@ -1,0 +1,78 @@
+"""The Ray Jobs API over HTTP: the only place that knows of Ray."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import httpx
+
+NOT_FOUND = 404
+
+
+class JobState(Enum):
+    """What Ray says of a job, as far as it matters here."""
+
+    UNKNOWN = "unknown"
+    ALIVE = "alive"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job; ``message`` is Ray's own word on how it ended."""
+
+    state: JobState
+    message: str = ""
+
+
+class RayJobs:
+    """A cluster's job list.
+
+    Every method raises ConnectionError while the cluster does not answer.
+    """
+
+    def __init__(self, address: str, token: str | None) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.AsyncClient(base_url=address, headers=headers, timeout=20)
+
+    async def job(self, submission_id: str) -> Job:
+        """Return what Ray knows of a job; UNKNOWN when it knows none, as after a restart of its head."""
+        response = await self._call("GET", f"/api/jobs/{submission_id}")
+        if response.status_code == NOT_FOUND:
+            return Job(JobState.UNKNOWN)
+        answer = _json(response)
+        alive = answer["status"] in ("PENDING", "RUNNING")
+        return Job(JobState.ALIVE if alive else JobState.ENDED, f"{answer['status']}: {answer.get('message') or ''}")
+
+    async def submit(self, submission_id: str, entrypoint: str, metadata: dict[str, str]) -> None:
+        """Start a job under an id of ours; starting it again changes nothing."""
+        body = {"submission_id": submission_id, "entrypoint": entrypoint, "metadata": metadata}
+        response = await self._call("POST", "/api/jobs/", json=body)
+        # Ray answers 500 both for "exists already" and for real trouble; only the job list tells them apart.
+        if response.is_error and (await self.job(submission_id)).state is JobState.UNKNOWN:
+            _json(response)
+
+    async def stop(self, submission_id: str) -> None:
+        """Ask Ray to stop a job; one that has ended or is not known stays as it is."""
+        await self._call("POST", f"/api/jobs/{submission_id}/stop")
+
+    async def ping(self) -> None:
+        """Ask for the cluster's version."""
+        _json(await self._call("GET", "/api/version"))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
+
+    async def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            return await self._http.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise ConnectionError(f"Ray does not answer: {error!r}") from error
+
+
+def _json(response: httpx.Response) -> dict[str, Any]:
+    if response.is_error:
+        raise ConnectionError(f"Ray answered {response.status_code}: {response.text[:500]}")
+    answer: dict[str, Any] = response.json()
+    return answer

@@ -1,0 +1,81 @@
+"""How a run is asked for, cancelled and ended."""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from interlock_contracts.event import Envelope, run_id
+from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.training import TrainingFailed
+from interlock_messaging import say
+from interlock_messaging.outbox import current_traceparent
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from interlock_train_dispatch import store
+from interlock_train_dispatch.store import RunRow
+
+SERVICE = "train_dispatch"
+
+
+async def request(
+    session: AsyncSession,
+    model: str,
+    cause: Envelope,
+    *,
+    pipeline: str | None = None,
+    dataset: str | None = None,
+    commit: str | None = None,
+    trigger: Literal["data", "event"] = "data",
+) -> RunRow:
+    """Make the run that ``cause`` asks for: queued, joined to the one queued already, or failed with the reason."""
+    await store.lock_model(session, model)
+    spec = await store.spec(session, model, pipeline)
+    run = RunRow(
+        run_id=run_id(cause.id, model),
+        model=model,
+        state="queued",
+        cause=cause.id,
+        pipeline_digest=spec.digest if spec else pipeline or "",
+        dataset=dataset,
+        commit=commit,
+        traceparent=current_traceparent(),
+    )
+    session.add(run)
+    refusal = await _refusal(session, run, spec, trigger)
+    waiting = await store.queued(session, model) if refusal is None else None
+    if refusal is not None:
+        await end(session, run, "failed", refusal, cause.id)
+    elif waiting is not None and waiting is not run:
+        run.state, run.into, run.ended_at = "coalesced", waiting.run_id, datetime.now(UTC)
+        # The queued run has not looked at anything yet, so the newest request says what it will train on.
+        waiting.pipeline_digest, waiting.dataset, waiting.commit = run.pipeline_digest, dataset, commit
+    return run
+
+
+async def _refusal(session: AsyncSession, run: RunRow, spec: store.SpecRow | None, trigger: str) -> str | None:
+    if spec is None:
+        return f"no pipeline is called {run.model!r}, or it has no spec {run.pipeline_digest!r}; apply one first"
+    if trigger not in Pipeline.model_validate(spec.spec).training.trigger:
+        return f"pipeline {run.model!r} does not list {trigger!r} among its training.trigger"
+    known = [row.digest for row in await store.datasets(session, run.model, spec.data_digest)]
+    if not known:
+        return f"pipeline {run.model!r} has no accepted dataset for its newest data section; upload one first"
+    if run.dataset is not None and run.dataset not in known:
+        return f"pipeline {run.model!r} has no accepted dataset {run.dataset}"
+    return None
+
+
+async def cancel(session: AsyncSession, run: RunRow, reason: str | None, cause: str) -> None:
+    """Cancel a queued run now, a running one with the next look at it."""
+    if run.state == "queued":
+        await end(session, run, "cancelled", reason or "cancelled on request", cause)
+    elif run.state == "running":
+        run.cancelled, run.reason = True, reason
+
+
+async def end(
+    session: AsyncSession, run: RunRow, outcome: Literal["failed", "cancelled", "timed_out"], reason: str, cause: str
+) -> None:
+    """End a run without a model, and say so."""
+    run.state, run.reason, run.ended_at = outcome, reason, datetime.now(UTC)
+    event = TrainingFailed(run_id=run.run_id, model=run.model, attempt=run.attempt, outcome=outcome, reason=reason)
+    await say(session, event, source=SERVICE, cause=cause, traceparent=run.traceparent)

@@ -1,0 +1,150 @@
+"""What the dispatcher remembers: specs, datasets, runs."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from interlock_contracts.training import RunState
+from sqlalchemy import DateTime, MetaData, String, func, select, text
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Table(DeclarativeBase):
+    """Declarative base; the schema comes from the connection's search path."""
+
+    metadata = MetaData()
+
+
+class SpecRow(Table):
+    """Every spec heard of; the newest of a pipeline is the one with the highest ``revision``."""
+
+    __tablename__ = "spec"
+
+    pipeline: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    revision: Mapped[int]
+    data_digest: Mapped[str]
+    spec: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class DatasetRow(Table):
+    """Every accepted file, under the data section that it was checked by."""
+
+    __tablename__ = "dataset"
+
+    pipeline: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    data_digest: Mapped[str] = mapped_column(primary_key=True)
+    batch: Mapped[int]
+    ref: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class RunRow(Table):
+    """One run; ``job`` refers to the stored :class:`TrainingJob` of the present attempt.
+
+    ``dataset`` is set where the request named one file to train on, instead of the pipeline's window.
+    """
+
+    __tablename__ = "run"
+
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    model: Mapped[str]
+    state: Mapped[RunState] = mapped_column(String)
+    cause: Mapped[str]
+    pipeline_digest: Mapped[str]
+    dataset: Mapped[str | None]
+    commit: Mapped[str | None]
+    traceparent: Mapped[str | None]
+    attempt: Mapped[int] = mapped_column(server_default=text("0"), default=0)
+    datasets: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)
+    job: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    submitted: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
+    cancelled: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
+    gone_since: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    progress: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    reason: Mapped[str | None]
+    into: Mapped[UUID | None]
+    version: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    trained_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    deadline: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+async def lock_model(session: AsyncSession, model: str) -> None:
+    """Take the model's turn until the transaction ends: runs of one model are made and started one by one."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"run/{model}"))))
+
+
+async def keep_spec(session: AsyncSession, row: SpecRow) -> None:
+    """Keep a spec; one that is applied again moves up to its new revision."""
+    values = {name: getattr(row, name) for name in ("pipeline", "digest", "revision", "data_digest", "spec")}
+    insertion = insert(SpecRow).values(values)
+    raised = func.greatest(SpecRow.revision, insertion.excluded.revision)
+    await session.execute(
+        insertion.on_conflict_do_update(index_elements=[SpecRow.pipeline, SpecRow.digest], set_={"revision": raised})
+    )
+
+
+async def spec(session: AsyncSession, pipeline: str, digest: str | None = None) -> SpecRow | None:
+    """Return a pipeline's newest spec, or the one with ``digest``."""
+    query = select(SpecRow).where(SpecRow.pipeline == pipeline)
+    if digest is not None:
+        query = query.where(SpecRow.digest == digest)
+    return (await session.scalars(query.order_by(SpecRow.revision.desc()).limit(1))).one_or_none()
+
+
+async def keep_dataset(session: AsyncSession, row: DatasetRow) -> None:
+    """Keep an accepted file; the first verdict under one data section stays."""
+    values = {name: getattr(row, name) for name in ("pipeline", "digest", "data_digest", "batch", "ref")}
+    await session.execute(insert(DatasetRow).values(values).on_conflict_do_nothing())
+
+
+async def datasets(session: AsyncSession, pipeline: str, data_digest: str) -> Sequence[DatasetRow]:
+    """Return the files that a spec with this data section can train on, oldest first."""
+    query = select(DatasetRow).where(DatasetRow.pipeline == pipeline, DatasetRow.data_digest == data_digest)
+    return (await session.scalars(query.order_by(DatasetRow.batch))).all()
+
+
+async def trained_on(session: AsyncSession, model: str, dataset: str, pipeline_digest: str) -> bool:
+    """Return whether a run of the model has trained on this file under this spec."""
+    query = select(RunRow.run_id).where(
+        RunRow.model == model,
+        RunRow.pipeline_digest == pipeline_digest,
+        RunRow.datasets.contains([{"digest": dataset}]),
+    )
+    return (await session.scalars(query.limit(1))).one_or_none() is not None
+
+
+async def queued(session: AsyncSession, model: str) -> RunRow | None:
+    """Return the model's one queued run."""
+    return (await session.scalars(select(RunRow).where(RunRow.model == model, RunRow.state == "queued"))).one_or_none()
+
+
+async def startable(session: AsyncSession) -> Sequence[RunRow]:
+    """Return the queued runs whose model trains nothing else now."""
+    busy = select(RunRow.model).where(RunRow.state == "running")
+    query = select(RunRow).where(RunRow.state == "queued", RunRow.model.not_in(busy)).order_by(RunRow.created_at)
+    return (await session.scalars(query)).all()
+
+
+async def running(session: AsyncSession) -> Sequence[UUID]:
+    """Return the ids of the runs that have started and not ended."""
+    return (await session.scalars(select(RunRow.run_id).where(RunRow.state == "running"))).all()
+
+
+async def locked(session: AsyncSession, run_id: UUID) -> RunRow | None:
+    """Return a run for changing, None while another replica has it in hand."""
+    return await session.get(RunRow, run_id, with_for_update={"skip_locked": True}, populate_existing=True)
+
+
+async def runs(session: AsyncSession, model: str | None, limit: int) -> Sequence[RunRow]:
+    """Return the newest runs, of all models or of one."""
+    query = select(RunRow).order_by(RunRow.created_at.desc()).limit(limit)
+    if model is not None:
+        query = query.where(RunRow.model == model)
+    return (await session.scalars(query)).all()
