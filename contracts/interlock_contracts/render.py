@@ -1,0 +1,134 @@
+"""Writes what follows from the catalog: JSON Schemas, the AsyncAPI document and the map of the system.
+
+Run as ``python -m interlock_contracts.render``; with ``--check`` it writes nothing and says what is out of date.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from interlock_contracts.catalog import OUTSIDE, ROUTES, Route
+from interlock_contracts.http import Problem
+from interlock_contracts.manifest import TrainingManifest
+from interlock_contracts.pipeline import Pipeline
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return the JSON Schema of every event's data, the pipeline file, the manifest and the error body."""
+    documents = {route.event.type: route.event.model_json_schema() for route in ROUTES}
+    others: dict[str, type[BaseModel]] = {
+        "pipeline": Pipeline,
+        "training-manifest": TrainingManifest,
+        "problem": Problem,
+    }
+    return documents | {name: model.model_json_schema() for name, model in others.items()}
+
+
+def asyncapi() -> dict[str, Any]:
+    """Return the AsyncAPI 3 document: one channel an event type, one operation a producer and a consumer."""
+    operations: dict[str, Any] = {}
+    for route in ROUTES:
+        channel = {"$ref": f"#/channels/{route.event.type}"}
+        for producer in route.producers:
+            operations[f"{producer}.says.{route.event.type}"] = {"action": "send", "channel": channel}
+        for consumer in (*route.consumers, *route.per_worker):
+            operations[f"{consumer}.hears.{route.event.type}"] = {"action": "receive", "channel": channel}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Interlock",
+            "version": "1",
+            "description": "CloudEvents 1.0 in binary content mode on the topic exchange `interlock.events`.",
+        },
+        "channels": {route.event.type: _channel(route) for route in ROUTES},
+        "operations": operations,
+    }
+
+
+def _channel(route: Route) -> dict[str, Any]:
+    return {
+        "address": route.event.type,
+        "description": (route.event.__doc__ or "").strip(),
+        "x-external": route.external,
+        "bindings": {"amqp": {"is": "routingKey", "exchange": {"name": "interlock.events", "type": "topic"}}},
+        "messages": {
+            route.event.__name__: {
+                "contentType": "application/json",
+                "payload": {"$ref": f"schemas/{route.event.type}.json"},
+            }
+        },
+    }
+
+
+def system_map() -> str:
+    """Return ``docs/map.md``: the flow as a Mermaid picture and as a table."""
+    edges: dict[tuple[str, str], list[str]] = {}
+    for route in ROUTES:
+        for producer in route.producers:
+            for consumer in (*route.consumers, *route.per_worker):
+                edges.setdefault((producer, consumer), []).append(route.event.type)
+    arrows = [f"    {a} -->|{'<br/>'.join(types)}| {b}" for (a, b), types in edges.items()]
+    rows = [
+        f"| `{route.event.type}` | {_names(route.producers)} | {_names(route.consumers)} "
+        f"| {_names(route.per_worker)} | {_sentence(route)} |"
+        for route in ROUTES
+    ]
+    return "\n".join(
+        [
+            "# The map of the system",
+            "",
+            "Made from `contracts/interlock_contracts/catalog.py` by `make contracts`; do not edit.",
+            f"`{OUTSIDE}` is anyone with the rights and an AMQP client.",
+            "",
+            "```mermaid",
+            "flowchart LR",
+            *arrows,
+            "```",
+            "",
+            "| event | said by | heard by | heard by every worker of | when it is true |",
+            "|---|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _names(services: tuple[str, ...]) -> str:
+    return ", ".join(services) or "—"
+
+
+def _sentence(route: Route) -> str:
+    return " ".join((route.event.__doc__ or "").split("\n\n")[0].split())
+
+
+def files() -> dict[Path, str]:
+    """Return every generated file with its content."""
+    made = {
+        ROOT / "contracts" / "schemas" / f"{name}.json": json.dumps(schema, indent=2, sort_keys=True) + "\n"
+        for name, schema in schemas().items()
+    }
+    made[ROOT / "contracts" / "asyncapi.yaml"] = yaml.safe_dump(asyncapi(), sort_keys=False, width=120)
+    made[ROOT / "docs" / "map.md"] = system_map()
+    return made
+
+
+def main() -> int:
+    """Write what is out of date, or with ``--check`` name it and return 1."""
+    outdated = {path: text for path, text in files().items() if not path.exists() or path.read_text() != text}
+    check = "--check" in sys.argv[1:]
+    for path, text in outdated.items():
+        sys.stdout.write(f"{'out of date' if check else 'written'}: {path.relative_to(ROOT)}\n")
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    return 1 if check and outdated else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""The contracts hold: every event ever committed decodes, and what is generated is up to date."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from interlock_contracts import render
+from interlock_contracts.catalog import BY_TYPE, OUTSIDE, ROUTES
+from interlock_contracts.event import Envelope
+
+CONTRACTS = Path(render.ROOT) / "contracts"
+EXAMPLES = sorted((CONTRACTS / "examples").glob("*/*.json"))
+
+
+def load(path: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(path.read_text())
+    return loaded
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_every_golden_message_decodes(path: Path) -> None:
+    """A message committed once is understood by today's code, and by anyone who reads the JSON Schema."""
+    message = load(path)
+    envelope, data = Envelope.parse(message["headers"], json.dumps(message["body"]).encode(), "application/json")
+
+    event = BY_TYPE[envelope.type].event.model_validate(data)
+
+    assert path.parent.name == envelope.type == event.type
+    jsonschema.validate(data, load(CONTRACTS / "schemas" / f"{envelope.type}.json"))
+    assert json.loads(event.body()) == {name: value for name, value in data.items() if value is not None}
+
+
+def test_every_event_has_a_golden_message_and_none_is_orphaned() -> None:
+    """Adding an event without an example, or leaving one behind, is noticed."""
+    assert {path.parent.name for path in EXAMPLES} == set(BY_TYPE)
+
+
+def test_generated_files_are_up_to_date() -> None:
+    """Schemas, AsyncAPI document and map follow from the catalog; `make contracts` writes them."""
+    outdated = [path for path, text in render.files().items() if not path.exists() or path.read_text() != text]
+
+    assert not outdated
+    schemas = {path for path in render.files() if path.parent.name == "schemas"}
+    assert set((CONTRACTS / "schemas").glob("*.json")) == schemas
+
+
+def test_the_asyncapi_document_names_every_event_and_marks_the_external_ones() -> None:
+    """People outside learn from the document what they may publish."""
+    channels = yaml.safe_load((CONTRACTS / "asyncapi.yaml").read_text())["channels"]
+
+    assert set(channels) == set(BY_TYPE)
+    external = {name for name, channel in channels.items() if channel["x-external"]}
+    assert external == {"dataset.submitted", "retrain.requested", "training.cancel_requested", "rollback.requested"}
+
+
+def test_a_request_has_exactly_one_consumer() -> None:
+    """Two services that act on one request would do it twice."""
+    for route in ROUTES:
+        if route.event.type.endswith(("_requested", ".requested", ".submitted")):
+            assert len(route.consumers) == 1, route.event.type
+
+
+def test_only_the_registry_says_that_a_model_is_promoted() -> None:
+    """The gate's verdict reaches production through one hand."""
+    assert BY_TYPE["model.promoted"].producers == ("registry",)
+
+
+def test_every_event_says_when_it_becomes_true() -> None:
+    """The docstring is the definition of the fact."""
+    for route in ROUTES:
+        assert (route.event.__doc__ or "").startswith(("True ", "A request ")), route.event
+        assert OUTSIDE not in route.consumers

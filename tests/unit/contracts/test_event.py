@@ -1,0 +1,65 @@
+"""The envelope: deterministic ids, three spellings, two content modes."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from interlock_contracts.event import Envelope, event_id, run_id
+from interlock_contracts.training import RetrainRequested
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+EVENT = RetrainRequested(model="student-math")
+
+
+def envelope(cause: str = "cause-1", n: int = 0) -> Envelope:
+    return Envelope.of(EVENT, source="gateway", cause=cause, now=NOW, n=n)
+
+
+def test_a_repeat_has_the_same_id_and_anything_else_another() -> None:
+    """The inbox recognises a repeat by nothing but its id."""
+    assert envelope().id == envelope().id
+    assert len({envelope().id, envelope(n=1).id, envelope("cause-2").id}) == 3
+
+
+def test_ids_are_fixed_forever() -> None:
+    """A changed namespace or separator would make every stored repeat look new."""
+    assert str(event_id("cause", "model.promoted", "model/m")) == "d60be11c-e82d-590b-85d6-87c73f8ca97e"
+    assert str(run_id("cause", "m")) == "5ce40554-2666-5901-987e-223b16b45e17"
+
+
+@pytest.mark.parametrize("spelling", ["cloudEvents_", "cloudEvents:", "ce-"])
+def test_every_spelling_of_the_headers_is_understood(spelling: str) -> None:
+    """Clients of other bindings write the attributes' prefix differently."""
+    headers = {name.replace("cloudEvents_", spelling): value for name, value in envelope().headers().items()}
+
+    parsed, data = Envelope.parse(headers, EVENT.body(), "application/json")
+
+    assert parsed == envelope()
+    assert data == {"model": "student-math"}
+
+
+def test_structured_mode_is_understood() -> None:
+    """A client may put attributes and data into one JSON object."""
+    message = {**json.loads(envelope().model_dump_json(exclude_none=True)), "data": {"model": "student-math"}}
+
+    parsed, data = Envelope.parse({}, json.dumps(message).encode(), "application/cloudevents+json; charset=utf-8")
+
+    assert (parsed.id, data) == (envelope().id, {"model": "student-math"})
+
+
+@pytest.mark.parametrize("missing", ["id", "source", "type"])
+def test_a_missing_attribute_is_named(missing: str) -> None:
+    """Whoever published it must be able to mend it."""
+    headers = {name: value for name, value in envelope().headers().items() if name != f"cloudEvents_{missing}"}
+
+    with pytest.raises(ValueError, match=missing):
+        Envelope.parse(headers, b"{}", None)
+
+
+@given(body=st.binary(max_size=50), headers=st.dictionaries(st.text(max_size=20), st.text(max_size=20), max_size=4))
+def test_rubbish_is_a_value_error_and_nothing_else(body: bytes, headers: dict[str, str]) -> None:
+    """The middleware dead-letters a ValueError; anything else would be retried in vain."""
+    with pytest.raises(ValueError, match=r".*"):
+        Envelope.parse(headers, body, None)

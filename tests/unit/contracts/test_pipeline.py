@@ -1,0 +1,79 @@
+"""pipeline.yaml: what is declared is checked, and every fault is named."""
+
+from typing import Any
+
+import pytest
+from interlock_contracts.pipeline import Pipeline
+from pydantic import ValidationError
+
+
+def declared(**changes: Any) -> dict[str, Any]:
+    spec: dict[str, Any] = {
+        "name": "student-math",
+        "task": "regression",
+        "target": "math_score",
+        "data": {
+            "key": "id",
+            "columns": {
+                "id": {"type": "integer"},
+                "gender": {"type": "category", "values": ["female", "male"]},
+                "math_score": {"type": "number", "min": 0, "max": 100},
+            },
+        },
+    }
+    for path, value in changes.items():
+        *parents, last = path.split("__")
+        section = spec
+        for parent in parents:
+            section = section.setdefault(parent, {})
+        section[last] = value
+    return spec
+
+
+def test_features_are_the_columns_but_target_and_key() -> None:
+    """A key would let a model remember rows, a target would tell it the answer."""
+    assert list(Pipeline.model_validate(declared()).features) == ["gender"]
+
+
+def test_the_digest_follows_the_meaning_and_not_the_spelling() -> None:
+    """A default written out, or another order of keys, starts nothing."""
+    spelled = declared(training__folds=5, data__key=["id"])
+
+    assert Pipeline.model_validate(declared()).digest == Pipeline.model_validate(spelled).digest
+    assert Pipeline.model_validate(declared()).digest != Pipeline.model_validate(declared(training__folds=4)).digest
+
+
+def test_the_champion_rule_has_a_default_for_each_task() -> None:
+    """Nothing replaces what serves without a comparison, even where the file asks for none."""
+    assert Pipeline.model_validate(declared()).champion.metric == "r2"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"name": "Student Math"}, "name"),
+        ({"trainning__folds": 3}, "trainning"),
+        ({"target": "grade"}, "'grade' is not among data.columns"),
+        ({"target": "gender"}, "a regression's target must be a number or an integer"),
+        ({"task": "classification"}, "a classification's target must be a category, boolean or integer"),
+        ({"data__key": ["math_score"]}, "both the target and part of the key"),
+        ({"data__key": "nope"}, "data.key names 'nope'"),
+        ({"gate__slices": ["nope"]}, "gate.slices names 'nope'"),
+        ({"gate__metrics": {"accuracy": {"min": 0.5}}}, "metric 'accuracy' is not for regression"),
+        ({"gate__metrics": {"r2": {}}}, "give min, max or both"),
+        ({"data__columns__gender": {"type": "category", "min": 1}}, "min and max belong to number"),
+        ({"data__columns__math_score": {"type": "number", "min": 5, "max": 1}}, "min 5 is above max 1"),
+        ({"data__holdout": {"by": "time"}}, "needs `column`"),
+        ({"data__csv": {"encoding": "utf-9"}}, "unknown encoding 'utf-9'"),
+        ({"data__csv": {"delimiter": "::"}}, "delimiter"),
+        ({"training__candidates": ["linear", "linear"]}, "named once"),
+        ({"training__candidates": ["magic"]}, "random_forest"),
+        ({"training__folds": 1}, "greater than or equal to 2"),
+    ],
+)
+def test_a_fault_is_named(changes: dict[str, Any], told: str) -> None:
+    """The message tells the field, and what would be right."""
+    with pytest.raises(ValidationError) as caught:
+        Pipeline.model_validate(declared(**changes))
+
+    assert told in str(caught.value)
