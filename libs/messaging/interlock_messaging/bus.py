@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 
 import aio_pika.exceptions
 from faststream.rabbit import Channel, RabbitBroker, RabbitRouter
-from faststream.rabbit.schemas import RabbitClientProperties  # type: ignore[attr-defined]
 from interlock_contracts.event import Envelope, Event
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from yarl import URL
 
 from interlock_messaging import topology
 from interlock_messaging.delivery import Delivery, decode_event, is_outage
@@ -36,19 +36,18 @@ class Bus:
     def __init__(
         self, url: str, *, service: str, router: RabbitRouter, sessions: async_sessionmaker[AsyncSession] | None
     ) -> None:
-        name = RabbitClientProperties(connection_name=f"{service}@{socket.gethostname()}:{os.getpid()}")
+        name = f"{service}@{socket.gethostname()}:{os.getpid()}"
+        address = URL(url).update_query(name=name, heartbeat="20")
         self.service = service
         self.publisher = RabbitBroker(
-            url,
-            client_properties=name,
+            address,
             reconnect_interval=1,
             default_channel=Channel(on_return_raises=True),
             logger=None,
         )
         self.delivery = Delivery(self.publisher, sessions)
         self.consumer = RabbitBroker(
-            url,
-            client_properties=name,
+            address,
             reconnect_interval=1,
             default_channel=Channel(prefetch_count=PREFETCH, on_return_raises=True),
             middlewares=[self.delivery],
