@@ -3,14 +3,14 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import aio_pika
 import pytest
 from faststream.rabbit import RabbitRouter
+from interlock_contracts.catalog import BY_TYPE, Route
 from interlock_contracts.event import Envelope
-from interlock_contracts.models import RollbackRequested
 from interlock_contracts.training import RetrainRequested
 from interlock_messaging import Bus, Cause, PoisonError, Session, say, topology
 from interlock_messaging.delivery import ATTEMPT, ERROR
@@ -213,19 +213,28 @@ async def test_a_message_waits_for_a_dependency_that_is_down(servers: dict[str, 
         assert not down
 
 
-async def test_an_event_without_a_queue_stays_in_the_outbox_with_the_reason(servers: dict[str, str]) -> None:
+class Unheard(RetrainRequested):
+    """True in this test only: no queue is bound for it, as after somebody deleted a binding."""
+
+    type: ClassVar[str] = f"lab.unheard.{uuid4().hex[:8]}"
+
+
+async def test_an_event_without_a_queue_stays_in_the_outbox_with_the_reason(
+    servers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A lost binding is an error that someone can see, and the event goes out once it is mended."""
+    monkeypatch.setitem(BY_TYPE, Unheard.type, Route(Unheard, ("lab",), ("lab",)))
     async with Lab(servers).running() as lab:
         async with lab.bus.transaction() as session:
-            await say(session, RollbackRequested(model=lab.name), source="lab", cause="cause")
+            await say(session, Unheard(model=lab.name), source="lab", cause="cause")
         refused = (OutboxRow.failures > 0) & OutboxRow.last_error.contains("NO_ROUTE")
         await until(lambda: lab.count(refused))
 
         async with await aio_pika.connect(lab.url) as connection:
             channel = await connection.channel()
-            queue = await channel.declare_queue(f"{lab.name}.rollback.requested", exclusive=True)
-            await queue.bind("interlock.events", "rollback.requested")
+            queue = await channel.declare_queue(f"{lab.name}.unheard", exclusive=True)
+            await queue.bind("interlock.events", Unheard.type)
             await until(lambda: lab.count(OutboxRow.published_at.is_not(None)))
             message = await queue.get()
             assert message is not None
-            assert message.headers["cloudEvents_type"] == "rollback.requested"
+            assert message.headers["cloudEvents_type"] == Unheard.type

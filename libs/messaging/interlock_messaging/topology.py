@@ -1,6 +1,7 @@
 """Names and arguments of everything on the broker: exchanges, queues, retry levels, dead letters."""
 
 from faststream.rabbit import ExchangeType, QueueType, RabbitBroker, RabbitExchange, RabbitQueue
+from interlock_contracts.catalog import ROUTES
 from interlock_contracts.event import Event
 
 EXCHANGE = RabbitExchange("interlock.events", type=ExchangeType.TOPIC, durable=True)
@@ -44,12 +45,13 @@ def worker_queue(service: str, event: type[Event], worker: str) -> RabbitQueue:
 
 
 async def declare(broker: RabbitBroker, consumer: RabbitBroker) -> None:
-    """Declare through ``broker`` what ``consumer``'s subscribers need beside their own queues.
+    """Declare through ``broker`` the whole catalog, and what ``consumer``'s subscribers need.
 
+    Whoever starts first declares everyone's queues, so an event said before its consumer has ever run waits for it.
     Every exchange is declared here, on the publishing connection's default channel, before anything consumes:
     FastStream remembers an exchange together with the channel that first declared it. Repeating it changes nothing.
     """
-    await broker.declare_exchange(EXCHANGE)
+    events = await broker.declare_exchange(EXCHANGE)
     dead = await broker.declare_exchange(DEAD_EXCHANGE)
     for seconds in RETRY_SECONDS:
         exchange = await broker.declare_exchange(retry_exchange(seconds))
@@ -67,9 +69,12 @@ async def declare(broker: RabbitBroker, consumer: RabbitBroker) -> None:
             )
         )
         await waiting.bind(exchange)
-    for subscriber in consumer.subscribers:
-        source: RabbitQueue = subscriber.queue  # type: ignore[attr-defined]
-        if source.durable:
-            name = f"{source.name}.dead"
-            letters = await broker.declare_queue(RabbitQueue(name, queue_type=QueueType.QUORUM, durable=True))
-            await letters.bind(dead, routing_key=source.name)
+    known = [queue(service, route.event) for route in ROUTES for service in route.consumers]
+    own: list[RabbitQueue] = [subscriber.queue for subscriber in consumer.subscribers]  # type: ignore[attr-defined]
+    for source in {each.name: each for each in (*known, *own) if each.durable}.values():
+        letters = await broker.declare_queue(
+            RabbitQueue(f"{source.name}.dead", queue_type=QueueType.QUORUM, durable=True)
+        )
+        await letters.bind(dead, routing_key=source.name)
+        bound = await broker.declare_queue(source)
+        await bound.bind(events, routing_key=source.routing_key)

@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 
 from litestar import Litestar, Response, get
@@ -59,7 +60,9 @@ def problem(
 def _as_problem(error: HTTPException) -> ProblemDetailsException:
     extra = error.extra
     errors = extra if isinstance(extra, list) else [extra] if extra else []
-    return problem(error.status_code, type(error).__name__, error.detail, errors=errors, headers=error.headers)
+    return problem(
+        error.status_code, HTTPStatus(error.status_code).phrase, error.detail, errors=errors, headers=error.headers
+    )
 
 
 def _outage(error: Exception) -> ProblemDetailsException:
@@ -117,6 +120,7 @@ def http_app(
                 )
             )
         ],
+        logging_config=None,
         openapi_config=OpenAPIConfig(title=f"Interlock {service}", version="0.1.0"),
         **options,
     )

@@ -68,7 +68,7 @@ def setup_telemetry(service: str, settings: TelemetrySettings) -> TracerProvider
         level=settings.log_level,
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
-    for chatty in ("aio_pika", "aiormq", "httpx"):
+    for chatty in ("aio_pika", "aiormq", "httpx", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     provider = TracerProvider(resource=Resource.create({"service.name": f"interlock-{service}"}))
     if settings.spans_dir is not None:
