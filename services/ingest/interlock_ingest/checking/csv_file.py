@@ -1,0 +1,89 @@
+"""Reads CSV as declared: strict records, then Arrow's parser on those that are sound."""
+
+import io
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import pyarrow as pa
+from interlock_contracts.pipeline import Data
+from pyarrow import csv
+
+from interlock_ingest.checking.blocks import utf8_blocks
+from interlock_ingest.checking.cells import parse_texts
+from interlock_ingest.checking.chunk import Chunk, UnreadableError, without_bad_cells
+from interlock_ingest.checking.csv_records import CARRIAGE_RETURN, FEWER, MORE, QUOTE, RecordCutter, Records
+from interlock_ingest.checking.header import Header, check_labels, read_header
+from interlock_ingest.domain import Cause, Findings
+
+_BLANK = Cause("blank_line", None, "blank lines are skipped")
+
+
+def read_csv(path: Path, data: Data, findings: Findings) -> Iterator[Chunk]:
+    """Yield the good rows of the file; bad ones, and what is odd about the header, go to ``findings``.
+
+    Raises:
+        UnreadableError: the file cannot be read (on) with what is declared.
+    """
+    blocks = utf8_blocks(path, data.csv.encoding)
+    head = next(blocks, b"")
+    if not head.strip():
+        raise UnreadableError("empty_file", "the file holds nothing but blanks")
+    header = read_header(head, data.csv, list(data.columns))
+    check_labels(header.labels, list(data.columns), findings)
+    cutter = RecordCutter(
+        delimiter=data.csv.delimiter, quote=data.csv.quote, width=len(header.labels), line=header.lines + 1
+    )
+    for block, final in chain(((block, False) for block in chain([head[header.size :]], blocks)), [(b"", True)]):
+        for records in cutter.cut(block, final=final):
+            _note(records, len(header.labels), findings)
+            if len(records.lines):
+                yield _typed(records, header, data, findings)
+
+
+def _note(records: Records, width: int, findings: Findings) -> None:
+    causes = {
+        FEWER: Cause("row_width", None, f"the row has fewer cells than the header, which has {width}"),
+        MORE: Cause("row_width", None, f"the row has more cells than the header, which has {width}"),
+        QUOTE: Cause(
+            "quote",
+            None,
+            "a quote stands where none may: enclose the whole cell in quotes and double those inside, or declare "
+            "another data.csv.quote",
+        ),
+        CARRIAGE_RETURN: Cause("line_end", None, "the row holds a carriage return, neither quoted nor a line end"),
+    }
+    if records.blank:
+        findings.odd[_BLANK].add(len(records.blank), records.blank[:5])
+    for what, (lines, examples) in records.bad.items():
+        findings.set_aside(causes[what], len(lines), lines, examples)
+        findings.rows += len(lines)
+        findings.bad_rows += len(lines)
+
+
+def _typed(records: Records, header: Header, data: Data, findings: Findings) -> Chunk:
+    places = {name: str(header.labels.index(name)) for name in data.columns if name in header.labels}
+    table = csv.read_csv(
+        io.BytesIO(records.data),
+        read_options=csv.ReadOptions(
+            use_threads=False,
+            block_size=len(records.data) + 1,
+            column_names=[str(place) for place in range(len(header.labels))],
+        ),
+        parse_options=csv.ParseOptions(
+            delimiter=data.csv.delimiter, quote_char=data.csv.quote, newlines_in_values=True, ignore_empty_lines=False
+        ),
+        convert_options=csv.ConvertOptions(
+            include_columns=list(places.values()),
+            column_types=dict.fromkeys(places.values(), pa.string()),
+            null_values=data.csv.null_values,
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
+            check_utf8=False,
+        ),
+    )
+    if table.num_rows != len(records.lines):
+        raise AssertionError(f"{len(records.lines)} records were cut, but Arrow reads {table.num_rows}")
+    texts = {name: table.column(place).combine_chunks() for name, place in places.items()}
+    cells = {name: parse_texts(name, data.columns[name], column) for name, column in texts.items()}
+    return without_bad_cells(records.lines, cells, findings)

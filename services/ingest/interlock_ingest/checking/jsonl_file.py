@@ -1,0 +1,193 @@
+"""Reads JSON Lines: one object a line, types as JSON writes them; nothing is converted silently."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pyarrow as pa
+from interlock_contracts.pipeline import Column, Data
+from numpy.typing import NDArray
+
+from interlock_ingest.checking.blocks import utf8_blocks
+from interlock_ingest.checking.cells import BadCellError, Faults, microseconds
+from interlock_ingest.checking.chunk import (
+    ARROW_TYPES,
+    MAX_CELL_BYTES,
+    MAX_RECORD_BYTES,
+    Cells,
+    Chunk,
+    UnreadableError,
+    without_bad_cells,
+)
+from interlock_ingest.checking.header import note_columns
+from interlock_ingest.domain import EXAMPLES_SHOWN, Cause, Findings
+
+_BLANK = Cause("blank_line", None, "blank lines are skipped")
+_COLUMNS_NOTED = 10_000
+
+
+class _BadLineError(ValueError):
+    """A line is not one JSON object."""
+
+
+def read_jsonl(path: Path, data: Data, findings: Findings) -> Iterator[Chunk]:
+    """Yield the good rows of the file; a key that a line lacks is a null, one that all lack a missing column.
+
+    Raises:
+        UnreadableError: the file is not UTF-8, or a line is longer than MAX_RECORD_BYTES.
+    """
+    seen: dict[str, None] = {}
+    for first_line, lines in _lines(path):
+        rows: list[dict[str, Any]] = []
+        numbers: list[int] = []
+        for number, text in enumerate(lines, first_line):
+            if not text.strip():
+                findings.odd[_BLANK].add(1, [number])
+                continue
+            try:
+                row = _object(text)
+            except _BadLineError as error:
+                findings.set_aside(Cause("json", None, str(error)), 1, [number], [text[:120].decode(errors="replace")])
+                findings.rows += 1
+                findings.bad_rows += 1
+                continue
+            rows.append(row)
+            numbers.append(number)
+            if len(seen) < _COLUMNS_NOTED:
+                seen.update(dict.fromkeys(row))
+        if rows:
+            cells = {
+                name: _cells(name, column, [row.get(name) for row in rows]) for name, column in data.columns.items()
+            }
+            yield without_bad_cells(np.array(numbers, dtype=np.int64), cells, findings)
+    if findings.rows > findings.bad_rows:
+        note_columns(list(seen), list(data.columns), findings)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, list[bytes]]]:
+    """Yield runs of whole lines with the number of the first."""
+    line = 1
+    rest = b""
+    for block in chain(utf8_blocks(path, "utf-8"), [b""]):
+        whole = rest + block
+        end = whole.rfind(b"\n") + 1 if block else len(whole)
+        lines = whole[:end].removesuffix(b"\n").split(b"\n") if end else []
+        rest = whole[end:]
+        for position, text in enumerate(chain(lines, [rest])):
+            if len(text) > MAX_RECORD_BYTES:
+                why = f"the line is longer than {MAX_RECORD_BYTES} bytes; JSON Lines holds one object a line"
+                raise UnreadableError("record_length", why, line=line + position)
+        yield line, lines
+        line += len(lines)
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    try:
+        value = _DECODER.decode(text.decode())
+    except RecursionError:
+        raise _BadLineError("the line is nested too deeply") from None
+    except _BadLineError:
+        raise
+    except ValueError as error:
+        raise _BadLineError(f"the line is not JSON: {str(error).partition(':')[0]}") from None
+    if not isinstance(value, dict):
+        raise _BadLineError("the line is not a JSON object")
+    return value
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    whole = dict(pairs)
+    if len(whole) != len(pairs):
+        raise _BadLineError("a key stands twice in one object")
+    return whole
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise _BadLineError(f"{name} is not JSON; write null for a missing number")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_refuse_constant)
+
+
+def _number(value: Any) -> float:
+    if type(value) not in (int, float):
+        raise BadCellError("is not a JSON number")
+    try:
+        number = float(value)
+    except OverflowError:
+        raise BadCellError("is too large for a number") from None
+    if not np.isfinite(number):
+        raise BadCellError("is too large for a number")
+    return number
+
+
+def _integer(value: Any) -> int:
+    if type(value) is float and value.is_integer() and abs(value) <= 2**53:
+        value = int(value)
+    if type(value) is not int:
+        raise BadCellError("is not a JSON integer")
+    if not -(2**63) <= value < 2**63:
+        raise BadCellError("does not fit 64 bits; declare it as number or category")
+    return value
+
+
+def _boolean(value: Any) -> bool:
+    if type(value) is not bool:
+        raise BadCellError("is not true or false")
+    return value
+
+
+def _category(value: Any) -> str:
+    if type(value) is int:
+        return str(value)
+    if type(value) is not str:
+        raise BadCellError("is not a JSON string (an integer counts as its digits)")
+    try:
+        length = len(value.encode())
+    except UnicodeEncodeError:
+        raise BadCellError("holds half a surrogate pair, which is no character") from None
+    if length > MAX_CELL_BYTES:
+        raise BadCellError(f"is longer than {MAX_CELL_BYTES} bytes")
+    if "\0" in value:
+        raise BadCellError("holds a NUL character")
+    return value
+
+
+def _datetime(value: Any) -> int:
+    if type(value) is not str:
+        raise BadCellError("is not a JSON string with an ISO 8601 datetime")
+    return microseconds(value.strip())
+
+
+_PARSERS: dict[str, Callable[[Any], float | int | bool | str]] = {
+    "number": _number,
+    "integer": _integer,
+    "boolean": _boolean,
+    "category": _category,
+    "datetime": _datetime,
+}
+
+
+def _cells(name: str, column: Column, values: list[Any]) -> Cells:
+    faults = Faults(name)
+    parser = _PARSERS[column.type]
+    typed: list[float | int | bool | str | None] = []
+    bad: dict[str, list[int]] = {}
+    for row, value in enumerate(values):
+        try:
+            typed.append(None if value is None else parser(value))
+        except BadCellError as error:
+            typed.append(None)
+            bad.setdefault(str(error), []).append(row)
+    for why, which in bad.items():
+        mask: NDArray[np.bool_] = np.zeros(len(values), dtype=np.bool_)
+        mask[which] = True
+        shown = [json.dumps(values[row])[:200] for row in which[:EXAMPLES_SHOWN]]
+        faults.add("type", why, mask, shown)
+    stored = pa.int64() if column.type == "datetime" else ARROW_TYPES[column.type]
+    return Cells(pa.array(typed, stored).cast(ARROW_TYPES[column.type]), faults.by_cause)

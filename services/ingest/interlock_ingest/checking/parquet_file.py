@@ -1,0 +1,130 @@
+"""Reads Parquet a few rows at a time; a column whose stored type is not the declared one refuses the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from interlock_contracts.datasets import Finding
+from interlock_contracts.pipeline import Column, Data
+from numpy.typing import NDArray
+
+from interlock_ingest.checking.blocks import refuse_other_kinds
+from interlock_ingest.checking.cells import Faults, in_calendar
+from interlock_ingest.checking.chunk import (
+    ARROW_TYPES,
+    MAX_CELL_BYTES,
+    ROWS_AT_ONCE,
+    Cells,
+    Chunk,
+    UnreadableError,
+    compute,
+    without_bad_cells,
+)
+from interlock_ingest.checking.header import note_columns
+from interlock_ingest.domain import EXAMPLES_SHOWN, Findings
+
+_MAGIC = b"PAR1"
+_BUFFER_BYTES = 1 << 20
+
+
+def read_parquet(path: Path, data: Data, findings: Findings) -> Iterator[Chunk]:
+    """Yield the good rows of the file, numbered from 1; bad ones go to ``findings``.
+
+    Raises:
+        UnreadableError: the file is no Parquet file, or is damaged.
+    """
+    with path.open("rb") as file:
+        head = file.read(64)
+    if head[:4] != _MAGIC:
+        refuse_other_kinds(head)
+        raise UnreadableError("file_kind", "the file is not a Parquet file: it does not begin with PAR1")
+    try:
+        with pq.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False, memory_map=False) as file_:
+            yield from _chunks(file_, data, findings)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise UnreadableError("damaged", f"the Parquet file is damaged: {str(error)[:200]}") from error
+
+
+def _chunks(file: pq.ParquetFile, data: Data, findings: Findings) -> Iterator[Chunk]:
+    schema = file.schema_arrow
+    repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
+    if repeated:
+        why = f"columns stand more than once in the file: {', '.join(repeated[:20])}"
+        raise UnreadableError("duplicate_label", why)
+    note_columns(schema.names, list(data.columns), findings)
+    fitting = []
+    for name, column in data.columns.items():
+        if name in schema.names:
+            kind = schema.field(name).type
+            if _fits(kind, column.type):
+                fitting.append(name)
+            else:
+                why = f"{name!r} is stored as {kind}, which is not {column.type}"
+                findings.header.append(Finding(rule="type", column=name, message=why))
+    first = 1
+    for batch in file.iter_batches(ROWS_AT_ONCE, columns=fitting, use_threads=False):
+        cells = {name: _cells(name, data.columns[name], batch.column(name)) for name in fitting}
+        lines = np.arange(first, first + batch.num_rows, dtype=np.int64)
+        first += batch.num_rows
+        yield without_bad_cells(lines, cells, findings)
+
+
+def _fits(stored: pa.DataType, declared: str) -> bool:
+    types = pa.types
+    if types.is_dictionary(stored):
+        stored = stored.value_type
+    if types.is_null(stored):
+        return True
+    if declared == "number":
+        return types.is_integer(stored) or types.is_floating(stored) or types.is_decimal(stored)
+    if declared == "category":
+        return types.is_string(stored) or types.is_large_string(stored) or types.is_integer(stored)
+    if declared == "datetime":
+        return types.is_timestamp(stored) or types.is_date(stored)
+    return types.is_integer(stored) if declared == "integer" else types.is_boolean(stored)
+
+
+def _cells(name: str, column: Column, stored: pa.Array[Any]) -> Cells:
+    """Cast to the declared type; cells that would lose something on the way are bad."""
+    kind = ARROW_TYPES[column.type]
+    if pa.types.is_dictionary(stored.type):
+        stored = stored.dictionary_decode()  # type: ignore[attr-defined]
+    if column.type == "number":
+        values = stored.cast(kind, safe=False)
+        bad, why = compute.invert(compute.is_finite(values)), "is not a finite number"
+    elif column.type == "category":
+        values = stored.cast(kind)
+        bad = compute.greater(compute.binary_length(values), MAX_CELL_BYTES)
+        why = f"is longer than {MAX_CELL_BYTES} bytes"
+    else:
+        values = _cast_losslessly(stored, kind)
+        if column.type == "datetime":
+            values = compute.if_else(pa.array(in_calendar(values)), values, pa.scalar(None, kind))
+        bad = compute.and_(values.is_null(), stored.is_valid())
+        why = "does not fit 64 bits" if column.type == "integer" else "is not in the years 1 to 9999 to the microsecond"
+    mask: NDArray[np.bool_] = bad.fill_null(False).to_numpy(zero_copy_only=False)
+    if not mask.any():
+        return Cells(values, {})
+    faults = Faults(name)
+    first = stored.filter(pa.array(mask)).slice(0, EXAMPLES_SHOWN).cast(pa.string()).to_pylist()
+    faults.add("type", why, mask, [str(example) for example in first])
+    return Cells(compute.if_else(pa.array(mask), pa.scalar(None, kind), values), faults.by_cause)
+
+
+def _cast_losslessly(stored: pa.Array[Any], kind: pa.DataType) -> pa.Array[Any]:
+    """Cast the column; when some cells do not fit, cell by cell, with null for those."""
+    try:
+        return stored.cast(kind)
+    except pa.ArrowInvalid:
+        pieces = []
+        for row in range(len(stored)):
+            try:
+                pieces.append(stored.slice(row, 1).cast(kind))
+            except pa.ArrowInvalid:
+                pieces.append(pa.nulls(1, kind))
+        return pa.concat_arrays(pieces)

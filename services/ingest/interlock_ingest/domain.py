@@ -1,0 +1,220 @@
+"""What a file must satisfy: decides from what was counted while reading it, and says every reason in words."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from interlock_contracts.datasets import Finding
+from interlock_contracts.pipeline import Column, Pipeline
+
+LINES_SHOWN = 5
+EXAMPLES_SHOWN = 3
+EXAMPLE_LENGTH = 80
+BAD_ROWS_LISTED = 1000
+
+
+class Cause(NamedTuple):
+    """What is wrong with a row or a cell: the rule, the column if it is one column's fault, and why in words."""
+
+    rule: str
+    column: str | None
+    why: str
+
+
+@dataclass
+class Tally:
+    """How often something was met, on which lines first, and what it looked like."""
+
+    count: int = 0
+    lines: list[int] = field(default_factory=list)
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, count: int, lines: Iterable[int] = (), examples: Iterable[str] = ()) -> None:
+        """Count ``count`` more; only the first few lines and distinct examples are kept."""
+        self.count += count
+        self.lines = sorted({*self.lines, *lines})[:LINES_SHOWN]
+        for example in examples:
+            shown = shorten(example)
+            if shown not in self.examples and len(self.examples) < EXAMPLES_SHOWN:
+                self.examples.append(shown)
+
+    def finding(self, cause: Cause) -> Finding:
+        """Return the finding that says this tally."""
+        return Finding(
+            rule=cause.rule,
+            column=cause.column,
+            count=self.count,
+            lines=self.lines,
+            examples=self.examples,
+            message=cause.why,
+        )
+
+
+class Tallies(dict[Cause, Tally]):
+    """Tallies by cause; a new cause starts at zero."""
+
+    def __missing__(self, cause: Cause) -> Tally:
+        return self.setdefault(cause, Tally())
+
+
+@dataclass
+class Findings:
+    """All that reading a file brought to light.
+
+    ``unreadable`` ended the reading, ``header`` did not. ``missing_columns`` maps to a hint. ``bad`` tells why rows
+    were set aside, ``broken`` which rules the others break, ``odd`` what deserves a warning. ``checked_rows`` are
+    those that count: neither bad nor without target; ``nulls`` and ``distinct`` are about them (the target's nulls
+    stand in ``untargeted``). ``distinct`` stops counting just above what matters.
+    """
+
+    unreadable: list[Finding] = field(default_factory=list)
+    header: list[Finding] = field(default_factory=list)
+    missing_columns: dict[str, str] = field(default_factory=dict)
+    extra_columns: list[str] = field(default_factory=list)
+    rows: int = 0
+    bad_rows: int = 0
+    bad: Tallies = field(default_factory=Tallies)
+    bad_list: list[dict[str, Any]] = field(default_factory=list)
+    untargeted: Tally = field(default_factory=Tally)
+    checked_rows: int = 0
+    broken: Tallies = field(default_factory=Tallies)
+    odd: Tallies = field(default_factory=Tallies)
+    nulls: dict[str, Tally] = field(default_factory=dict)
+    distinct: dict[str, int] = field(default_factory=dict)
+    repeated_rows: int = 0
+    repeated_keys: Tally = field(default_factory=Tally)
+    train_rows: int = 0
+    holdout_rows: int = 0
+
+    def set_aside(self, cause: Cause, count: int, lines: Sequence[int], examples: Sequence[str]) -> None:
+        """Record that ``count`` rows, the first of them on ``lines``, are bad for this cause."""
+        self.bad[cause].add(count, lines, examples)
+        room = BAD_ROWS_LISTED - len(self.bad_list)
+        self.bad_list += [
+            {"line": line, "rule": cause.rule, "column": cause.column, "why": cause.why} for line in lines[:room]
+        ]
+
+
+def decide(pipeline: Pipeline, findings: Findings) -> tuple[list[Finding], list[Finding]]:
+    """Return every reason to refuse the file, and the warnings that come with the verdict either way."""
+    reasons = [*findings.unreadable, *findings.header, *_columns_missing(findings)]
+    warnings = [tally.finding(cause) for cause, tally in findings.odd.items()]
+    if findings.extra_columns:
+        into = reasons if pipeline.data.extra_columns == "refuse" else warnings
+        into.append(_extra_columns(pipeline, findings))
+    if findings.bad_rows:
+        allowed = pipeline.data.rules.max_bad_rows
+        into = reasons if findings.bad_rows > allowed else warnings
+        into += _bad_rows(findings, allowed)
+    if findings.rows > findings.bad_rows:
+        refused, warned = _without_target(pipeline, findings)
+        reasons += refused
+        warnings += warned
+        reasons += _rules(pipeline, findings)
+    if not findings.unreadable:
+        no_rows = Finding(rule="no_rows", count=0, message="the file has no data rows")
+        reasons += _too_few_rows(pipeline, findings) if findings.rows else [no_rows]
+    if findings.repeated_rows:
+        warnings.append(_repeated_rows(findings))
+    return reasons, warnings
+
+
+def warn_of_sides(findings: Findings) -> list[Finding]:
+    """Return warnings about the split of an accepted file."""
+    empty = [side for side, rows in (("training", findings.train_rows), ("holdout", findings.holdout_rows)) if not rows]
+    return [
+        Finding(rule="holdout", count=0, message=f"no row fell on the {side} side of the split; the file is small")
+        for side in empty
+    ]
+
+
+def shorten(text: str) -> str:
+    """Return the text at a length fit for a message."""
+    return text if len(text) <= EXAMPLE_LENGTH else text[: EXAMPLE_LENGTH - 1] + "…"
+
+
+def _columns_missing(findings: Findings) -> list[Finding]:
+    return [
+        Finding(rule="missing_column", column=name, message=f"declared column {name!r} is not in the file{hint}")
+        for name, hint in findings.missing_columns.items()
+    ]
+
+
+def _extra_columns(pipeline: Pipeline, findings: Findings) -> Finding:
+    names = findings.extra_columns
+    refused = pipeline.data.extra_columns == "refuse"
+    what = "not declared, and extra_columns is refuse" if refused else "not declared and are ignored"
+    return Finding(
+        rule="extra_columns",
+        count=len(names),
+        examples=[shorten(name) for name in names[:20]],
+        message=f"{len(names)} columns of the file are {what}",
+    )
+
+
+def _bad_rows(findings: Findings, allowed: int) -> list[Finding]:
+    refused = findings.bad_rows > allowed
+    rows = "1 row was" if findings.bad_rows == 1 else f"{findings.bad_rows} rows were"
+    ending = f"{rows} bad; rules.max_bad_rows allows {allowed}" if refused else f"{rows} set aside"
+    return [
+        tally.finding(cause._replace(why=f"{cause.why} ({ending})"))
+        for cause, tally in sorted(findings.bad.items(), key=lambda item: item[1].lines)
+    ]
+
+
+def _without_target(pipeline: Pipeline, findings: Findings) -> tuple[list[Finding], list[Finding]]:
+    count, rows = findings.untargeted.count, findings.rows - findings.bad_rows
+    if not count:
+        return [], []
+    own = pipeline.data.columns[pipeline.target].max_null_fraction
+    name, limit = "rules.max_null_target", pipeline.data.rules.max_null_target
+    if own is not None and own < limit:
+        name, limit = "its max_null_fraction", own
+    what = f"{count} of {rows} rows have no {pipeline.target!r}, the target"
+    if count / rows > limit:
+        cause = Cause("max_null_target", pipeline.target, f"{what}; {name} allows {limit:.4g} of all")
+        return [findings.untargeted.finding(cause)], []
+    cause = Cause("max_null_target", pipeline.target, f"{what}, and were dropped")
+    return [], [findings.untargeted.finding(cause)]
+
+
+def _rules(pipeline: Pipeline, findings: Findings) -> list[Finding]:
+    reasons = [tally.finding(cause) for cause, tally in findings.broken.items()]
+    for name, column in pipeline.data.columns.items():
+        reasons += _nulls(pipeline, findings, name, column)
+        if column.max_cardinality is not None and findings.distinct.get(name, 0) > column.max_cardinality:
+            why = f"has more than {column.max_cardinality} distinct values, which max_cardinality allows"
+            reasons.append(
+                Finding(rule="max_cardinality", column=name, count=findings.distinct[name], message=f"{name!r} {why}")
+            )
+    if findings.repeated_keys.count:
+        key = ", ".join(pipeline.data.key or [])
+        why = f"rows share the key ({key}) with another row and differ in content; unique_key asks for one row each"
+        reasons.append(findings.repeated_keys.finding(Cause("unique_key", None, why)))
+    return reasons
+
+
+def _too_few_rows(pipeline: Pipeline, findings: Findings) -> list[Finding]:
+    left, needed = findings.checked_rows - findings.repeated_rows, pipeline.data.rules.min_rows
+    if left >= needed:
+        return []
+    why = f"{left} rows are left without bad rows, rows without target and repeats; rules.min_rows asks for {needed}"
+    return [Finding(rule="min_rows", count=left, message=why)]
+
+
+def _nulls(pipeline: Pipeline, findings: Findings, name: str, column: Column) -> list[Finding]:
+    """Compare a column's share of nulls with its own limit, else with the rules' default."""
+    tally = findings.nulls.get(name)
+    if tally is None or not tally.count:
+        return []
+    limit = pipeline.data.rules.max_null_fraction if column.max_null_fraction is None else column.max_null_fraction
+    if tally.count <= limit * findings.checked_rows:
+        return []
+    share = tally.count / findings.checked_rows
+    why = f"{name!r} is missing in {share:.1%} of the rows; max_null_fraction allows {limit:.1%}"
+    return [tally.finding(Cause("max_null_fraction", name, why))]
+
+
+def _repeated_rows(findings: Findings) -> Finding:
+    why = f"{findings.repeated_rows} rows repeat another row exactly; each counts once"
+    return Finding(rule="repeated_rows", count=findings.repeated_rows, message=why)
