@@ -1,0 +1,11 @@
+"""Run the evaluation gate."""
+
+from interlock_runtime.process import serve
+from interlock_runtime.telemetry import setup_telemetry
+
+from interlock_evaluation_gate.app import SERVICE, create_app
+from interlock_evaluation_gate.settings import GateSettings
+
+settings = GateSettings()
+setup_telemetry(SERVICE, settings)
+serve(create_app(settings), settings)

@@ -1,0 +1,80 @@
+"""Whether a candidate may serve: thresholds, the gain over the champion, latency."""
+
+from dataclasses import dataclass
+
+from interlock_contracts.pipeline import Pipeline
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How much better the candidate is on the champion's rows; positive is better whatever the metric's direction.
+
+    ``lower`` is the lower bound of the one-sided confidence interval, by paired bootstrap.
+    """
+
+    version: int
+    candidate: float
+    champion: float
+    gain: float
+    lower: float
+
+
+@dataclass(frozen=True)
+class Check:
+    """One requirement, and whether it is met, in words."""
+
+    passed: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All checks; a candidate passes when every one does."""
+
+    checks: list[Check]
+
+    @property
+    def passed(self) -> bool:
+        """Return whether the candidate may serve."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def reasons(self) -> list[str]:
+        """Return what was missed, or where nothing was, what was kept."""
+        return [check.text for check in self.checks if check.passed == self.passed]
+
+
+def judge(pipeline: Pipeline, scores: dict[str, float], gain: Gain | None, latency_p99_ms: float) -> Verdict:
+    """Return the verdict on a candidate.
+
+    ``scores`` are its metrics on the holdout, by name; ``gain`` is None for the first version of a model, which has
+    no champion to beat; ``latency_p99_ms`` is that of single rows in milliseconds.
+    """
+    checks = [
+        _bounded(f"{name} on the holdout", scores[name], bounds.min, bounds.max)
+        for name, bounds in pipeline.gate.metrics.items()
+    ]
+    if gain is not None:
+        checks.append(_better(pipeline, gain))
+    if pipeline.gate.latency_p99_ms is not None:
+        checks.append(_bounded("p99 latency in ms", latency_p99_ms, None, pipeline.gate.latency_p99_ms))
+    return Verdict(checks or [Check(passed=True, text="the first version, and no threshold is declared")])
+
+
+def _bounded(what: str, value: float, low: float | None, high: float | None) -> Check:
+    bounds = (("at least", low), ("at most", high))
+    allowed = " and ".join(f"{word} {bound:g}" for word, bound in bounds if bound is not None)
+    # A NaN compares as false, so it fails whatever the bounds are.
+    passed = (low is None or value >= low) and (high is None or value <= high) and value == value  # noqa: PLR0124
+    return Check(passed, f"{what} is {value:.6g}, {'as' if passed else 'but'} required {allowed}")
+
+
+def _better(pipeline: Pipeline, gain: Gain) -> Check:
+    rule = pipeline.champion
+    passed = gain.lower > rule.min_improvement
+    text = (
+        f"{rule.metric} is {gain.candidate:.6g} against {gain.champion:.6g} of version {gain.version}: the gain is "
+        f"{gain.gain:+.6g}, with {rule.confidence:.0%} confidence above {gain.lower:+.6g}, "
+        f"{'which lies' if passed else 'which must lie'} above {rule.min_improvement:g}"
+    )
+    return Check(passed, text)

@@ -1,0 +1,157 @@
+"""Measures what would be served: the exported artifact, on rows that no training has seen."""
+
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from interlock_artifacts import ArtifactStore
+from interlock_contracts.models import ModelRegistered
+from interlock_contracts.pipeline import CLASSIFICATION_METRICS, REGRESSION_METRICS, Pipeline
+from interlock_contracts.refs import ArtifactRef
+from interlock_modeling import METRICS, Model, ModelDescription
+from interlock_modeling.split import ROW_COLUMN, first_occurrences
+from numpy.typing import NDArray
+
+from interlock_evaluation_gate.domain import Gain, judge
+
+RESAMPLES = 2000
+AT_ONCE = 4_000_000
+"""Cells of the resampling matrix in memory at a time: 32 MB."""
+
+LATENCY_ROWS = 300
+MOST_SLICES = 30
+
+
+def evaluate(event: ModelRegistered, artifacts: ArtifactStore) -> dict[str, Any]:
+    """Return the report on a candidate, with ``passed`` and ``reasons``; takes seconds, so call it in a thread.
+
+    Raises:
+        CorruptArtifactError, MissingArtifactError: stored bytes are not what their reference says.
+        ValueError: the artifact or the holdout cannot be read.
+        ConnectionError: the object store does not answer.
+    """
+    pipeline = Pipeline.model_validate_json(artifacts.fetch(event.spec))
+    with tempfile.TemporaryDirectory(prefix="interlock-gate-") as folder:
+        holdout = _holdout(event.holdouts, artifacts, Path(folder))
+        candidate = _model(event.artifact, artifacts, Path(folder))
+        measured = _Measured(candidate, holdout)
+        scores = {name: measured.metric(name) for name in _metrics(pipeline)}
+        gain = None
+        if event.champion is not None:
+            champion = _Measured(_model(event.champion.artifact, artifacts, Path(folder)), holdout)
+            gain = _gain(pipeline, event.champion.version, measured, champion)
+        latency = _latency_p99_ms(candidate, holdout)
+        verdict = judge(pipeline, scores, gain, latency)
+        return {
+            "passed": verdict.passed,
+            "reasons": verdict.reasons,
+            "checks": [{"passed": check.passed, "text": check.text} for check in verdict.checks],
+            "rows": holdout.num_rows,
+            "metrics": scores,
+            "metric": pipeline.champion.metric,
+            "champion": vars(gain) if gain else None,
+            "confidence": pipeline.champion.confidence,
+            "latency_p99_ms": latency,
+            "slices": {column: _slices(pipeline, measured, holdout, column) for column in pipeline.gate.slices},
+        }
+
+
+class _Measured:
+    """A model's answers to the holdout, beside the truth in the model's own labels."""
+
+    def __init__(self, model: Model, holdout: pa.Table) -> None:
+        self.target = model.signature.targets(holdout)
+        self.scores = model.predict_table(holdout).scores
+        if not np.isfinite(self.scores).all():
+            raise ValueError("the model answers some held-out rows with numbers that are not finite")
+
+    def metric(self, name: Any, rows: NDArray[np.bool_] | slice = slice(None)) -> float:
+        return METRICS[name].value(self.target[rows], self.scores[rows])
+
+
+def _metrics(pipeline: Pipeline) -> tuple[Any, ...]:
+    return REGRESSION_METRICS if pipeline.task == "regression" else CLASSIFICATION_METRICS
+
+
+def _holdout(refs: list[ArtifactRef], artifacts: ArtifactStore, folder: Path) -> pa.Table:
+    """Return the union of the holdout parts; a row that stands in several batches counts once."""
+    tables = []
+    for number, ref in enumerate(refs):
+        path = folder / f"holdout-{number}.parquet"
+        artifacts.fetch_file(ref, path)
+        tables.append(pq.read_table(path))
+    union = pa.concat_tables(tables)
+    hashes = union.column(ROW_COLUMN).to_numpy()
+    union = union.filter(pa.array(first_occurrences(hashes)))
+    if union.num_rows == 0:
+        raise ValueError("the holdout has no rows")
+    return union
+
+
+def _model(ref: ArtifactRef, artifacts: ArtifactStore, folder: Path) -> Model:
+    description = ModelDescription.parse(artifacts.fetch(ref))
+    path = folder / description.engine.ref.sha256
+    artifacts.fetch_file(description.engine.ref, path)
+    return Model.load(description, path)
+
+
+def _gain(pipeline: Pipeline, version: int, candidate: _Measured, champion: _Measured) -> Gain:
+    """Return the gain and the lower bound of its one-sided interval.
+
+    Percentile bootstrap over pairs (Efron and Tibshirani, An Introduction to the Bootstrap, ch. 13): both models
+    answer the same resampled rows, so what is easy or hard about the rows cancels out.
+    """
+    metric = METRICS[pipeline.champion.metric]
+    rows = len(candidate.target)
+    random = np.random.default_rng(pipeline.training.seed)
+    gains: list[NDArray[np.float64]] = []
+    for start in range(0, RESAMPLES, step := max(1, AT_ONCE // rows)):
+        draws = [random.integers(0, rows, rows) for _ in range(min(step, RESAMPLES - start))]
+        weights = np.stack([np.bincount(draw, minlength=rows) for draw in draws]).astype(np.float64)
+        gains.append(
+            metric.gain(
+                metric.resampled(candidate.target, candidate.scores, weights),
+                metric.resampled(champion.target, champion.scores, weights),
+            )
+        )
+    ours, theirs = candidate.metric(metric.name), champion.metric(metric.name)
+    lower = float(np.quantile(np.concatenate(gains), 1 - pipeline.champion.confidence))
+    return Gain(version, ours, theirs, float(metric.gain(ours, theirs)), lower)
+
+
+def _latency_p99_ms(model: Model, holdout: pa.Table) -> float:
+    """Return the 99th percentile of answering one row at a time, in milliseconds, after a warm-up."""
+    names = [feature.name for feature in model.signature.features]
+    rows = [_as_json(row) for row in holdout.select(names).slice(0, LATENCY_ROWS).to_pylist()]
+    for row in rows[:20]:
+        model.predict_rows([row])
+    taken = []
+    for row in rows:
+        begin = time.perf_counter()
+        model.predict_rows([row])
+        taken.append(time.perf_counter() - begin)
+    return float(np.quantile(taken, 0.99) * 1000)
+
+
+def _as_json(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
+
+
+def _slices(pipeline: Pipeline, measured: _Measured, holdout: pa.Table, column: str) -> list[dict[str, Any]]:
+    values = holdout.column(column).to_pylist()
+    counts: dict[Any, int] = {}
+    for value in values:
+        counts[value] = counts.get(value, 0) + 1
+    most = sorted(counts, key=lambda value: -counts[value])[:MOST_SLICES]
+    result = []
+    for value in most:
+        rows = np.fromiter((each == value for each in values), dtype=np.bool_, count=len(values))
+        found = {name: measured.metric(name, rows) for name in _metrics(pipeline)}
+        metrics = {name: number if np.isfinite(number) else None for name, number in found.items()}
+        result.append({"value": str(value), "rows": counts[value], "metrics": metrics})
+    return result

@@ -1,0 +1,61 @@
+"""The gate's part in the flow: measure what would be served, and say whether it may."""
+
+import asyncio
+import json
+import logging
+from typing import Annotated
+
+from faststream import Context
+from faststream.rabbit import RabbitRouter
+from interlock_artifacts import ArtifactStore, CorruptArtifactError, MissingArtifactError
+from interlock_contracts import telemetry
+from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
+from interlock_contracts.models import ModelRegistered
+from interlock_messaging import Bus, Cause, topology
+from opentelemetry import trace
+
+from interlock_evaluation_gate.evaluation import evaluate
+
+SERVICE = "evaluation_gate"
+
+logger = logging.getLogger(__name__)
+router = RabbitRouter()
+
+
+@router.subscriber(topology.queue(SERVICE, ModelRegistered), topology.EXCHANGE, no_reply=True)
+async def judge_candidate(
+    event: ModelRegistered,
+    cause: Cause,
+    artifacts: Annotated[ArtifactStore, Context("artifacts")],
+    bus: Annotated[Bus, Context("bus")],
+) -> None:
+    """Measure the exported model on the holdout, against its thresholds and the champion; say the verdict.
+
+    A candidate whose own bytes are wrong is refused: no repeat would make it better.
+    """
+    span = trace.get_current_span()
+    span.set_attributes(
+        {
+            telemetry.PIPELINE: event.model,
+            telemetry.RUN_ID: str(event.run_id),
+            telemetry.VERSION: event.version,
+            telemetry.TASK: "gate",
+        }
+    )
+    try:
+        report = await asyncio.to_thread(evaluate, event, artifacts)
+    except (CorruptArtifactError, MissingArtifactError, ValueError) as error:
+        logger.warning("version %d of %s cannot be evaluated: %s", event.version, event.model, error)
+        report = {"passed": False, "reasons": [f"the candidate cannot be evaluated: {error}"]}
+    span.set_attribute(telemetry.RESULT, "success" if report["passed"] else "failure")
+    stored = await asyncio.to_thread(artifacts.put, json.dumps(report).encode())
+    verdict = EvaluationPassed if report["passed"] else EvaluationFailed
+    said = verdict(
+        model=event.model,
+        version=event.version,
+        run_id=event.run_id,
+        against=event.champion.version if event.champion else None,
+        report=stored,
+        reasons=report["reasons"],
+    )
+    await bus.publish(said, cause=cause.id)

@@ -1,0 +1,52 @@
+"""Whether a candidate may serve."""
+
+import math
+from typing import Any
+
+import pytest
+from interlock_contracts.pipeline import Pipeline
+from interlock_evaluation_gate.domain import Gain, judge
+
+
+def pipeline(**gate: Any) -> Pipeline:
+    columns = {"x": {"type": "number"}, "y": {"type": "number"}}
+    return Pipeline.model_validate(
+        {"name": "m", "task": "regression", "target": "y", "data": {"columns": columns}, "gate": gate}
+    )
+
+
+def gain(lower: float) -> Gain:
+    return Gain(version=3, candidate=0.9, champion=0.85, gain=0.05, lower=lower)
+
+
+def test_the_first_version_has_only_its_thresholds_to_keep() -> None:
+    """There is no champion to beat yet."""
+    assert judge(pipeline(metrics={"r2": {"min": 0.6}}), {"r2": 0.7}, None, 1.0).passed
+
+
+@pytest.mark.parametrize(("lower", "passed"), [(0.001, True), (0.0, False), (-0.001, False)])
+def test_a_gain_must_be_sure(lower: float, passed: bool) -> None:
+    """The lower bound of the gain has to lie above what is asked, not on it."""
+    verdict = judge(pipeline(), {}, gain(lower), 1.0)
+
+    assert verdict.passed is passed
+    assert "version 3" in verdict.reasons[0]
+
+
+def test_a_refusal_names_everything_that_was_missed_and_nothing_else() -> None:
+    """Whoever reads it must not have to come back for the second fault."""
+    asked = pipeline(metrics={"r2": {"min": 0.9}, "rmse": {"max": 5}, "bias": {"min": -1, "max": 1}}, latency_p99_ms=2)
+
+    verdict = judge(asked, {"r2": 0.8, "rmse": 4.0, "bias": -3.0}, gain(0.01), 7.5)
+
+    assert not verdict.passed
+    assert verdict.reasons == [
+        "r2 on the holdout is 0.8, but required at least 0.9",
+        "bias on the holdout is -3, but required at least -1 and at most 1",
+        "p99 latency in ms is 7.5, but required at most 2",
+    ]
+
+
+def test_a_metric_that_is_no_number_never_passes() -> None:
+    """NaN compares as neither above nor below; the gate must not take that for a yes."""
+    assert not judge(pipeline(metrics={"rmse": {"max": 5}}), {"rmse": math.nan}, None, 1.0).passed

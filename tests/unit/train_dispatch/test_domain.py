@@ -1,0 +1,107 @@
+"""What follows for a run from what is seen of it."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from interlock_train_dispatch.domain import GRACE, MAX_ATTEMPTS, Action, Sight, decide, in_window
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+FRESH = Sight(
+    now=NOW,
+    deadline=NOW + timedelta(hours=1),
+    attempt=1,
+    submitted=False,
+    cancelled=False,
+    trained=False,
+    job="unknown",
+    manifest="absent",
+    gone_since=None,
+)
+RUNNING = replace(FRESH, submitted=True, job="alive")
+LONG_AGO = NOW - GRACE - timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("seen", "action"),
+    [
+        (FRESH, Action.SUBMIT),
+        (replace(FRESH, job="unreachable"), Action.WAIT),
+        (replace(FRESH, job="alive"), Action.ACCEPT),
+        (RUNNING, Action.WAIT),
+        (replace(RUNNING, job="unreachable"), Action.WAIT),
+        (replace(RUNNING, manifest="succeeded"), Action.COMPLETE),
+        (replace(RUNNING, manifest="succeeded", job="unknown"), Action.COMPLETE),
+        (replace(RUNNING, job="ended"), Action.WAIT),
+        (replace(RUNNING, job="ended", gone_since=NOW), Action.WAIT),
+        (replace(RUNNING, job="ended", gone_since=LONG_AGO), Action.TRY_AGAIN),
+        (replace(RUNNING, job="unknown", gone_since=LONG_AGO), Action.TRY_AGAIN),
+        (replace(RUNNING, trained=True), Action.WAIT),
+    ],
+)
+def test_the_manifest_is_the_truth_and_ray_a_hint(seen: Sight, action: Action) -> None:
+    """Ray has lost jobs that went on, and reported FAILED for jobs that went well."""
+    assert decide(seen).action is action
+
+
+@pytest.mark.parametrize(
+    ("seen", "outcome", "told"),
+    [
+        (replace(RUNNING, manifest="failed"), "failed", ""),
+        (replace(RUNNING, cancelled=True), "cancelled", "on request"),
+        (replace(FRESH, cancelled=True), "cancelled", "on request"),
+        (replace(RUNNING, now=NOW + timedelta(hours=2)), "timed_out", "for the training"),
+        (replace(RUNNING, now=NOW + timedelta(hours=2), trained=True), "timed_out", "for a verdict"),
+        (
+            replace(RUNNING, job="ended", gone_since=LONG_AGO, attempt=MAX_ATTEMPTS),
+            "failed",
+            f"without a manifest, {MAX_ATTEMPTS} times",
+        ),
+    ],
+)
+def test_a_run_that_cannot_succeed_ends_with_its_reason(seen: Sight, outcome: str, told: str) -> None:
+    """A pipeline run always ends, and says how."""
+    decision = decide(seen)
+
+    assert (decision.action, decision.outcome) == (Action.END, outcome)
+    assert told in decision.reason
+
+
+def test_a_manifest_that_came_before_the_cancel_counts() -> None:
+    """Work that is done is not thrown away because somebody was too late."""
+    assert decide(replace(RUNNING, cancelled=True, manifest="succeeded")).action is Action.COMPLETE
+
+
+@given(
+    st.builds(
+        Sight,
+        now=st.just(NOW + timedelta(days=1)),
+        deadline=st.just(NOW),
+        attempt=st.integers(1, 5),
+        submitted=st.booleans(),
+        cancelled=st.booleans(),
+        trained=st.booleans(),
+        job=st.sampled_from(["unknown", "alive", "ended", "unreachable"]),
+        manifest=st.sampled_from(["absent", "succeeded", "failed"]),
+        gone_since=st.sampled_from([None, LONG_AGO]),
+    )
+)
+def test_every_run_ends_at_its_deadline(seen: Sight) -> None:
+    """Whatever else is true of it."""
+    assert decide(seen).action is Action.END
+
+
+@dataclass
+class File:
+    """A batch by its number."""
+
+    batch: int
+
+
+@pytest.mark.parametrize(("window", "batches"), [("all", [1, 2, 3]), ("latest", [3]), (2, [2, 3]), (9, [1, 2, 3])])
+def test_the_window_counts_from_the_newest(window: "int | str", batches: list[int]) -> None:
+    """A window longer than the history takes all of it."""
+    found = in_window([File(2), File(3), File(1)], window)  # type: ignore[arg-type]
+    assert [file.batch for file in found] == batches
