@@ -52,7 +52,7 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore) -> dict[str, Any]
             "reasons": verdict.reasons,
             "checks": [{"passed": check.passed, "text": check.text} for check in verdict.checks],
             "rows": holdout.num_rows,
-            "metrics": scores,
+            "metrics": _finite(scores),
             "metric": pipeline.champion.metric,
             "champion": vars(gain) if gain else None,
             "confidence": pipeline.champion.confidence,
@@ -151,7 +151,11 @@ def _slices(pipeline: Pipeline, measured: _Measured, holdout: pa.Table, column: 
     result = []
     for value in most:
         rows = np.fromiter((each == value for each in values), dtype=np.bool_, count=len(values))
-        found = {name: measured.metric(name, rows) for name in _metrics(pipeline)}
-        metrics = {name: number if np.isfinite(number) else None for name, number in found.items()}
+        metrics = _finite({name: measured.metric(name, rows) for name in _metrics(pipeline)})
         result.append({"value": str(value), "rows": counts[value], "metrics": metrics})
     return result
+
+
+def _finite(metrics: dict[str, float]) -> dict[str, float | None]:
+    """Return the metrics with null for what is not defined on these rows; JSON has no NaN."""
+    return {name: value if np.isfinite(value) else None for name, value in metrics.items()}

@@ -129,8 +129,9 @@ def warn_of_sides(findings: Findings) -> list[Finding]:
 
 
 def shorten(text: str) -> str:
-    """Return the text at a length fit for a message."""
-    return text if len(text) <= EXAMPLE_LENGTH else text[: EXAMPLE_LENGTH - 1] + "…"
+    """Return the text fit for a message: not too long, and without what JSON or a database refuses."""
+    cut = text if len(text) <= EXAMPLE_LENGTH else text[: EXAMPLE_LENGTH - 1] + "…"
+    return cut.replace("\0", "\\0").encode(errors="backslashreplace").decode()
 
 
 def _columns_missing(findings: Findings) -> list[Finding]:

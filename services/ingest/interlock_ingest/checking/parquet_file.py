@@ -99,8 +99,10 @@ def _cells(name: str, column: Column, stored: pa.Array[Any]) -> Cells:
         bad, why = compute.invert(compute.is_finite(values)), "is not a finite number"
     elif column.type == "category":
         values = stored.cast(kind)
-        bad = compute.greater(compute.binary_length(values), MAX_CELL_BYTES)
-        why = f"is longer than {MAX_CELL_BYTES} bytes"
+        values.validate(full=True)
+        long = compute.greater(compute.binary_length(values), MAX_CELL_BYTES)
+        bad = compute.or_(long, compute.match_substring(values, "\0"))
+        why = f"is longer than {MAX_CELL_BYTES} bytes or holds a NUL character"
     else:
         values = _cast_losslessly(stored, kind)
         if column.type == "datetime":
@@ -112,7 +114,7 @@ def _cells(name: str, column: Column, stored: pa.Array[Any]) -> Cells:
         return Cells(values, {})
     faults = Faults(name)
     first = stored.filter(pa.array(mask)).slice(0, EXAMPLES_SHOWN).cast(pa.string()).to_pylist()
-    faults.add("type", why, mask, [str(example) for example in first])
+    faults.add("type", why, mask, [str(text) for text in first])
     return Cells(compute.if_else(pa.array(mask), pa.scalar(None, kind), values), faults.by_cause)
 
 
@@ -126,5 +128,5 @@ def _cast_losslessly(stored: pa.Array[Any], kind: pa.DataType) -> pa.Array[Any]:
             try:
                 pieces.append(stored.slice(row, 1).cast(kind))
             except pa.ArrowInvalid:
-                pieces.append(pa.nulls(1, kind))
+                pieces.append(pa.array([None], kind))
         return pa.concat_arrays(pieces)
