@@ -1,5 +1,6 @@
 """What a file must satisfy: decides from what was counted while reading it, and says every reason in words."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ LINES_SHOWN = 5
 EXAMPLES_SHOWN = 3
 EXAMPLE_LENGTH = 80
 BAD_ROWS_LISTED = 1000
+MANY_VALUES = 1000
 
 
 class Cause(NamedTuple):
@@ -79,7 +81,7 @@ class Findings:
     checked_rows: int = 0
     broken: Tallies = field(default_factory=Tallies)
     odd: Tallies = field(default_factory=Tallies)
-    nulls: dict[str, Tally] = field(default_factory=dict)
+    nulls: defaultdict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
     distinct: dict[str, int] = field(default_factory=dict)
     repeated_rows: int = 0
     repeated_keys: Tally = field(default_factory=Tally)
@@ -116,16 +118,18 @@ def decide(pipeline: Pipeline, findings: Findings) -> tuple[list[Finding], list[
         reasons += _too_few_rows(pipeline, findings) if findings.rows else [no_rows]
     if findings.repeated_rows:
         warnings.append(_repeated_rows(findings))
-    return reasons, warnings
+    return reasons, warnings + _unusual_columns(pipeline, findings)
 
 
-def warn_of_sides(findings: Findings) -> list[Finding]:
-    """Return warnings about the split of an accepted file."""
+def decide_sides(pipeline: Pipeline, findings: Findings) -> tuple[list[Finding], list[Finding]]:
+    """Return reasons and warnings about the split of a file that keeps all other rules."""
+    column = pipeline.data.holdout.column
+    if column is not None and not findings.train_rows:
+        why = f"all rows are as new as the newest part by {column!r}, so none is left to train on"
+        return [Finding(rule="holdout", column=column, count=findings.holdout_rows, message=why)], []
     empty = [side for side, rows in (("training", findings.train_rows), ("holdout", findings.holdout_rows)) if not rows]
-    return [
-        Finding(rule="holdout", count=0, message=f"no row fell on the {side} side of the split; the file is small")
-        for side in empty
-    ]
+    why = "side of the split got no row; the file is small"
+    return [], [Finding(rule="holdout", count=0, message=f"the {side} {why}") for side in empty]
 
 
 def shorten(text: str) -> str:
@@ -219,3 +223,18 @@ def _nulls(pipeline: Pipeline, findings: Findings, name: str, column: Column) ->
 def _repeated_rows(findings: Findings) -> Finding:
     why = f"{findings.repeated_rows} rows repeat another row exactly; each counts once"
     return Finding(rule="repeated_rows", count=findings.repeated_rows, message=why)
+
+
+def _unusual_columns(pipeline: Pipeline, findings: Findings) -> list[Finding]:
+    """Warn of columns that carry nothing, and of categories with so many values that they look like free text."""
+    warnings = []
+    for name, distinct in findings.distinct.items():
+        column = pipeline.data.columns[name]
+        if distinct <= 1 < findings.checked_rows:
+            why = f"{name!r} has the same value in every row" if distinct else f"{name!r} has no value in any row"
+            warnings.append(Finding(rule="constant", column=name, count=distinct, message=why))
+        feature = column.type == "category" and name in pipeline.features
+        if feature and column.max_cardinality is None and distinct > MANY_VALUES:
+            why = f"{name!r} has more than {MANY_VALUES} distinct values; is it free text or an identifier?"
+            warnings.append(Finding(rule="many_values", column=name, count=distinct, message=why))
+    return warnings

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from typing import Annotated, Any
+from typing import Any
 from uuid import uuid4
 
 import yaml
@@ -21,7 +21,7 @@ from interlock_messaging import say
 from interlock_runtime.http import problem
 from litestar import Request, Response, get, post, put
 from litestar.datastructures import State
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody
 from pydantic import ValidationError
 
 from interlock_registry import promotion, store
@@ -34,7 +34,7 @@ SPEC_LIMIT = 1024 * 1024
 
 
 @put("/pipelines/{name:str}", status_code=200, request_max_body_size=SPEC_LIMIT)
-async def apply_pipeline(name: str, request: Request[Any, Any, Any], state: State) -> PipelineView:
+async def apply_pipeline(name: FromPath[str], request: Request[Any, Any, Any], state: State) -> PipelineView:
     """Store a pipeline, JSON or YAML; an unchanged one changes nothing."""
     pipeline = _parsed(name, await request.body())
     spec = pipeline.model_dump(mode="json")
@@ -85,7 +85,7 @@ async def list_pipelines(state: State) -> list[PipelineView]:
 
 
 @get("/pipelines/{name:str}")
-async def read_pipeline(name: str, state: State, digest: str | None = None) -> PipelineView:
+async def read_pipeline(name: FromPath[str], state: State, digest: FromQuery[str | None] = None) -> PipelineView:
     """Return a pipeline's newest spec, or the one with ``digest``."""
     async with state.database.sessions() as session:
         found = await store.pipelines(session, name)
@@ -137,7 +137,7 @@ async def list_models(state: State) -> list[ModelView]:
 
 
 @get("/models/{name:str}")
-async def read_model(name: str, state: State) -> ModelView:
+async def read_model(name: FromPath[str], state: State) -> ModelView:
     """Return one model: what serves, its signature, and how many versions there are."""
     async with state.database.sessions() as session:
         if not await store.pipelines(session, name):
@@ -152,7 +152,7 @@ async def read_model(name: str, state: State) -> ModelView:
 
 
 @get("/models/{name:str}/versions")
-async def list_versions(name: str, state: State) -> list[VersionView]:
+async def list_versions(name: FromPath[str], state: State) -> list[VersionView]:
     """Return a model's versions, the newest first."""
     async with state.database.sessions() as session:
         if not await store.pipelines(session, name):
@@ -161,7 +161,7 @@ async def list_versions(name: str, state: State) -> list[VersionView]:
 
 
 @get("/models/{name:str}/versions/{number:int}")
-async def read_version(name: str, number: int, state: State) -> VersionView:
+async def read_version(name: FromPath[str], number: FromPath[int], state: State) -> VersionView:
     """Return one version with its gate report and its manifest."""
     async with state.database.sessions() as session:
         row = await session.get(VersionRow, (name, number))
@@ -192,7 +192,7 @@ def _version_view(row: VersionRow) -> VersionView:
 
 @post("/models/{name:str}/versions/{number:int}/approve", status_code=200)
 async def approve_version(
-    name: str, number: int, state: State, data: ApproveRequest | None = None
+    name: FromPath[str], number: FromPath[int], state: State, data: JSONBody[ApproveRequest | None] = None
 ) -> Response[dict[str, Any]]:
     """Promote a version that waits for a person; 202 where the gate is asked again, as another champion serves now."""
     by = (data.by if data else None) or "admin"
@@ -210,10 +210,9 @@ async def approve_version(
 
 @post("/models/{name:str}/rollback", status_code=200)
 async def roll_back(
-    name: str,
+    name: FromPath[str],
     state: State,
-    data: RollbackRequest | None = None,
-    who: Annotated[str, Parameter(header="X-Interlock-By")] = "admin",
+    data: JSONBody[RollbackRequest | None] = None,
 ) -> dict[str, Any]:
     """Serve an earlier version again, under a new promotion number."""
     wanted = data or RollbackRequest()
@@ -221,7 +220,7 @@ async def roll_back(
         async with state.bus.transaction() as session:
             if not await store.pipelines(session, name):
                 raise _unknown_model(name)
-            event = await promotion.roll_back(session, name, wanted.version, by=who, cause=str(uuid4()))
+            event = await promotion.roll_back(session, name, wanted.version, by="admin", cause=str(uuid4()))
     except ValueError as error:
         raise problem(409, "Cannot roll back", str(error)) from error
     return {"model": name, "version": event.version, "promotion_seq": event.promotion_seq}

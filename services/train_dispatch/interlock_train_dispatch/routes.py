@@ -7,7 +7,7 @@ from interlock_contracts.http import ProgressView, RunView
 from interlock_runtime.http import problem
 from litestar import Response, get, post
 from litestar.datastructures import State
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from interlock_train_dispatch import runs, store
 from interlock_train_dispatch.store import RunRow
@@ -15,7 +15,7 @@ from interlock_train_dispatch.store import RunRow
 
 @get("/runs")
 async def list_runs(
-    state: State, model: str | None = None, limit: Annotated[int, Parameter(ge=1, le=500)] = 50
+    state: State, model: FromQuery[str | None] = None, limit: Annotated[int, QueryParameter(ge=1, le=500)] = 50
 ) -> list[RunView]:
     """Return the newest runs, of one model or of all."""
     async with state.database.sessions() as session:
@@ -23,14 +23,14 @@ async def list_runs(
 
 
 @get("/runs/{run_id:uuid}")
-async def read_run(run_id: UUID, state: State) -> RunView:
+async def read_run(run_id: FromPath[UUID], state: State) -> RunView:
     """Return one run; 404 with Retry-After for one that is announced but has not come through the bus yet."""
     async with state.database.sessions() as session:
         return _view(_known(await session.get(RunRow, run_id), run_id))
 
 
 @post("/runs/{run_id:uuid}/cancel", status_code=202)
-async def cancel_run(run_id: UUID, state: State) -> Response[RunView]:
+async def cancel_run(run_id: FromPath[UUID], state: State) -> Response[RunView]:
     """Stop a run, queued or running; 409 for one that has ended."""
     async with state.bus.transaction() as session:
         run = _known(await session.get(RunRow, run_id, with_for_update=True), run_id)
@@ -43,7 +43,7 @@ async def cancel_run(run_id: UUID, state: State) -> Response[RunView]:
 
 
 @get("/models/{name:str}/trainable")
-async def trainable(name: str, state: State) -> dict[str, int]:
+async def trainable(name: FromPath[str], state: State) -> dict[str, int]:
     """Return how many accepted datasets the newest spec of a pipeline can train on."""
     async with state.database.sessions() as session:
         spec = await store.spec(session, name)

@@ -79,6 +79,13 @@ def parse_texts(name: str, column: Column, texts: pa.Array[Any]) -> Cells:
     return Cells(values, faults.by_cause)
 
 
+def leading_zeros(texts: pa.Array[Any]) -> NDArray[np.bool_]:
+    """Return which cells write a number with zeros before it: read as a number, ``007`` and ``7`` are the same."""
+    mask = compute.match_substring_regex(texts, r"^\s*[+-]?0[0-9]").fill_null(False)
+    zeros: NDArray[np.bool_] = mask.to_numpy(zero_copy_only=False)
+    return zeros
+
+
 def number(text: str) -> float:
     """Return the finite number that a text spells, such as ``-1``, ``+2.50``, ``.5`` or ``1e-3``."""
     if not _NUMBER.fullmatch(text):

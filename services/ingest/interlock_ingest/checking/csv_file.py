@@ -1,20 +1,23 @@
 """Reads CSV as declared: strict records, then Arrow's parser on those that are sound."""
 
+from __future__ import annotations
+
 import io
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from interlock_contracts.pipeline import Data
 from pyarrow import csv
 
 from interlock_ingest.checking.blocks import utf8_blocks
-from interlock_ingest.checking.cells import parse_texts
+from interlock_ingest.checking.cells import leading_zeros, parse_texts
 from interlock_ingest.checking.chunk import Chunk, UnreadableError, without_bad_cells
 from interlock_ingest.checking.csv_records import CARRIAGE_RETURN, FEWER, MORE, QUOTE, RecordCutter, Records
 from interlock_ingest.checking.header import Header, check_labels, read_header
-from interlock_ingest.domain import Cause, Findings
+from interlock_ingest.domain import EXAMPLES_SHOWN, LINES_SHOWN, Cause, Findings
 
 _BLANK = Cause("blank_line", None, "blank lines are skipped")
 
@@ -85,5 +88,17 @@ def _typed(records: Records, header: Header, data: Data, findings: Findings) -> 
     if table.num_rows != len(records.lines):
         raise AssertionError(f"{len(records.lines)} records were cut, but Arrow reads {table.num_rows}")
     texts = {name: table.column(place).combine_chunks() for name, place in places.items()}
+    for name, column in texts.items():
+        if data.columns[name].type in ("number", "integer"):
+            _warn_of_leading_zeros(name, column, records, findings)
     cells = {name: parse_texts(name, data.columns[name], column) for name, column in texts.items()}
     return without_bad_cells(records.lines, cells, findings)
+
+
+def _warn_of_leading_zeros(name: str, texts: pa.Array[Any], records: Records, findings: Findings) -> None:
+    zeros = leading_zeros(texts)
+    if zeros.any():
+        why = f"{name!r} has leading zeros, which a number does not keep; if it is a code, declare it as category"
+        tally = findings.odd[Cause("leading_zeros", name, why)]
+        examples: list[Any] = texts.filter(pa.array(zeros)).slice(0, EXAMPLES_SHOWN).to_pylist()
+        tally.add(int(zeros.sum()), records.lines[zeros][:LINES_SHOWN].tolist(), examples)

@@ -1,0 +1,107 @@
+"""Examines one file for one pipeline: reads it, decides, and writes the two sides of an accepted one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from interlock_contracts.datasets import Finding
+from interlock_contracts.pipeline import Data, Pipeline
+
+from interlock_ingest.checking.chunk import MAX_ROWS, Chunk, UnreadableError
+from interlock_ingest.checking.csv_file import read_csv
+from interlock_ingest.checking.jsonl_file import read_jsonl
+from interlock_ingest.checking.parquet_file import read_parquet
+from interlock_ingest.checking.parts import Parts, write_parts
+from interlock_ingest.checking.profile import Profile
+from interlock_ingest.checking.repeats import repeated_keys, repeated_rows
+from interlock_ingest.checking.rules import check_rules, with_target
+from interlock_ingest.checking.staging import Staging
+from interlock_ingest.domain import BAD_ROWS_LISTED, Findings, decide, decide_sides, shorten
+
+_READERS = {"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet}
+_RESERVED = "__"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a file: accepted with both parts, or refused with every reason."""
+
+    reasons: list[Finding]
+    warnings: list[Finding]
+    profile: dict[str, Any]
+    parts: Parts | None
+
+    @property
+    def accepted(self) -> bool:
+        """Return whether the file keeps all rules."""
+        return self.parts is not None
+
+
+def examine(path: Path, pipeline: Pipeline, folder: Path) -> Verdict:
+    """Read the file at ``path`` and decide; parts and what is needed on the way go to ``folder``, which must exist.
+
+    Memory stays flat (below 400 MB) whatever the file's size; ``folder`` needs about twice the file's size on disk.
+    """
+    findings = Findings()
+    profile = Profile(pipeline.data.columns)
+    stage = folder / "stage"
+    try:
+        with Staging(stage, pipeline) as staging:
+            try:
+                for chunk in _rows(path, pipeline.data, findings):
+                    good = with_target(chunk, pipeline.target, findings)
+                    if len(good.lines):
+                        check_rules(good, pipeline, findings)
+                        profile.add(good, staging.add(good))
+            except UnreadableError as error:
+                findings.unreadable.append(error.finding)
+            staging.finish()
+            dropped = repeated_rows(staging.row_buckets, staging.rows)
+            findings.repeated_rows = dropped.count
+            if staging.key_buckets is not None:
+                findings.repeated_keys = repeated_keys(staging.key_buckets)
+            findings.distinct = profile.distinct()
+            reasons, warnings = decide(pipeline, findings)
+            parts = None if reasons else write_parts(staging, pipeline, dropped, folder)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+    if parts is not None:
+        findings.train_rows, findings.holdout_rows = parts.train_rows, parts.holdout_rows
+        reasons, warned = decide_sides(pipeline, findings)
+        warnings += warned
+    return Verdict(reasons, warnings, _described(pipeline, findings, profile, parts), None if reasons else parts)
+
+
+def _rows(path: Path, data: Data, findings: Findings) -> Iterator[Chunk]:
+    reserved = [name for name in data.columns if name.startswith(_RESERVED)]
+    if reserved:
+        raise UnreadableError("column_name", f"columns may not begin with two underscores: {', '.join(reserved)}")
+    for chunk in _READERS[data.format](path, data, findings):
+        if findings.rows > MAX_ROWS:
+            raise UnreadableError("too_many_rows", f"the file has more than {MAX_ROWS} rows; cut it into batches")
+        yield chunk
+
+
+def _described(pipeline: Pipeline, findings: Findings, profile: Profile, parts: Parts | None) -> dict[str, Any]:
+    """Return the profile as JSON; columns are described over the rows that count, before repeats are dropped."""
+    holdout = pipeline.data.holdout.model_dump(mode="json")
+    if parts is not None and parts.cut is not None:
+        holdout["cut"] = parts.cut.isoformat()
+    bad = sorted(findings.bad_list, key=lambda row: (row["line"], row["column"] or ""))
+    return {
+        "format": 1,
+        "rows": findings.rows,
+        "bad_rows": findings.bad_rows,
+        "bad_rows_listed": bad[:BAD_ROWS_LISTED],
+        "rows_without_target": findings.untargeted.count,
+        "repeated_rows": findings.repeated_rows,
+        "train_rows": findings.train_rows,
+        "holdout_rows": findings.holdout_rows,
+        "holdout": holdout,
+        "extra_columns": [shorten(name) for name in findings.extra_columns[:1000]],
+        "columns": profile.describe(),
+    }

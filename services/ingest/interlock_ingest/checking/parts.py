@@ -1,0 +1,94 @@
+"""The second pass: drops repeats, splits, and writes the two Parquet files, byte for byte the same every time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from interlock_contracts.pipeline import Pipeline
+from interlock_modeling.split import ROW_COLUMN, in_holdout
+from numpy.typing import NDArray
+
+from interlock_ingest.checking.repeats import Dropped
+from interlock_ingest.checking.staging import KEY_COLUMN, Staging
+
+_GROUP_ROWS = 131_072
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Both sides of the split; ``cut`` is where a split by time begins to hold out."""
+
+    train: Path
+    holdout: Path
+    train_rows: int
+    holdout_rows: int
+    cut: datetime | None = None
+
+
+class _Part:
+    """One Parquet file in row groups of equal size, however the rows come in."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._writer = pq.ParquetWriter(path, schema, compression="zstd", store_schema=False)
+        self._waiting: list[Any] = []
+        self.path = path
+        self.rows = 0
+        self._written = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        self._waiting.append(batch)
+        self.rows += batch.num_rows
+        while self.rows - self._written >= _GROUP_ROWS:
+            self._write(_GROUP_ROWS)
+
+    def close(self) -> None:
+        if self.rows > self._written:
+            self._write(self.rows - self._written)
+        self._writer.close()
+
+    def _write(self, rows: int) -> None:
+        table = pa.Table.from_batches(self._waiting)
+        self._writer.write_table(table.slice(0, rows), row_group_size=_GROUP_ROWS)
+        self._waiting = table.slice(rows).to_batches()
+        self._written += rows
+
+
+def write_parts(staging: Staging, pipeline: Pipeline, dropped: Dropped, folder: Path) -> Parts:
+    """Write the kept rows, in the order of the file, to the side each belongs to."""
+    names = [*pipeline.data.columns, ROW_COLUMN]
+    schema = pa.schema([staging.schema.field(name) for name in names])
+    train, holdout = _Part(folder / "train.parquet", schema), _Part(folder / "holdout.parquet", schema)
+    rule = pipeline.data.holdout
+    cut: int | None = None
+    if rule.by == "time":
+        rows = staging.rows - dropped.count
+        cut = staging.newest(max(1, round(rule.fraction * rows)), dropped.kept)
+    start = 0
+    for batch in staging.batches():
+        kept = dropped.kept(start, batch.num_rows)
+        start += batch.num_rows
+        held = _held(batch, pipeline, cut)
+        rows_ = batch.select(names)
+        for part, mask in ((train, kept & ~held), (holdout, kept & held)):
+            if mask.any():
+                part.add(rows_.filter(pa.array(mask)))
+    train.close()
+    holdout.close()
+    moment = None if cut is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=cut)
+    return Parts(train.path, holdout.path, train.rows, holdout.rows, moment)
+
+
+def _held(batch: pa.RecordBatch, pipeline: Pipeline, cut: int | None) -> NDArray[np.bool_]:
+    """Return which rows are held out."""
+    rule = pipeline.data.holdout
+    if cut is not None and rule.column is not None:
+        times: NDArray[np.int64] = batch.column(rule.column).cast(pa.int64()).to_numpy()
+        return times >= cut
+    column = KEY_COLUMN if pipeline.data.key else ROW_COLUMN
+    return in_holdout(batch.column(column).to_numpy(), rule.fraction)

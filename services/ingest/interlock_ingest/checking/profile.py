@@ -1,0 +1,204 @@
+"""What the columns of a file look like, gathered chunk by chunk in flat memory.
+
+Counts, extremes, means and standard deviations are exact. Distinct values and their counts are exact up to a cap.
+Quantiles and histograms come from the rows with the smallest hashes: a uniform sample that depends on nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from interlock_contracts.pipeline import Column
+from numpy.typing import NDArray
+
+from interlock_ingest.checking.chunk import Chunk, compute
+from interlock_ingest.domain import EXAMPLE_LENGTH, shorten
+
+SAMPLE_ROWS = 10_000
+DISTINCT_CAP = 10_000
+QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+BINS = 20
+TOP = 20
+_ROOM = 200_000
+"""Values held at once over all columns; keeps wide tables flat too."""
+
+
+class NumberProfile:
+    """Moments, extremes and distinct values of a number, integer or datetime column."""
+
+    def __init__(self, cap: int) -> None:
+        self.cap = cap
+        self._count = 0
+        self._mean = 0.0
+        self._squares = 0.0
+        self._seen: NDArray[Any] | None = None
+        self.min: Any = None
+        self.max: Any = None
+        self.distinct = 0
+
+    def add(self, values: pa.Array[Any]) -> None:
+        """Take in the values; nulls do not count."""
+        values = values.drop_null()
+        if not len(values):
+            return
+        extremes = compute.min_max(values)
+        low, high = extremes["min"].as_py(), extremes["max"].as_py()
+        self.min = low if self.min is None else min(self.min, low)
+        self.max = high if self.max is None else max(self.max, high)
+        if self.distinct <= self.cap:
+            fresh = values.unique().to_numpy(zero_copy_only=False)
+            self._seen = fresh if self._seen is None else np.union1d(self._seen, fresh)
+            self._seen = self._seen[: self.cap + 1]
+            self.distinct = len(self._seen)
+        if not pa.types.is_timestamp(values.type):
+            self._add_moments(values.to_numpy(zero_copy_only=False).astype(np.float64))
+
+    def _add_moments(self, numbers: NDArray[np.float64]) -> None:
+        """Merge count, mean and sum of squares as Chan, Golub and LeVeque do."""
+        count, mean = len(numbers), float(numbers.mean())
+        total, shift = self._count + count, mean - self._mean
+        self._squares += float(((numbers - mean) ** 2).sum()) + shift * shift * self._count * count / total
+        self._mean += shift * count / total
+        self._count = total
+
+    def describe(self, sample: NDArray[np.float64] | None) -> dict[str, Any]:
+        """Return the numbers as JSON values; what overflowed is null."""
+        if self.min is None:
+            return {}
+        if sample is None:
+            return {"min": self.min.isoformat(), "max": self.max.isoformat()}
+        described: dict[str, Any] = {
+            "min": self.min,
+            "max": self.max,
+            "mean": _finite(self._mean),
+            "std": _finite(math.sqrt(max(self._squares, 0.0) / self._count)),
+        }
+        sample = sample[~np.isnan(sample)]
+        low, high = float(self.min), float(self.max)
+        if len(sample) and math.isfinite(high - low):
+            counts, edges = np.histogram(sample, bins=BINS, range=(low, high))
+            described["quantiles"] = dict(
+                zip(map(str, QUANTILES), np.quantile(sample, QUANTILES).tolist(), strict=True)
+            )
+            described["histogram"] = {"edges": edges.tolist(), "counts": counts.tolist()}
+        return described
+
+
+class ValueProfile:
+    """How often each value of a category or boolean column occurs."""
+
+    def __init__(self, cap: int) -> None:
+        self.cap = cap
+        self._counts: dict[str, int] = {}
+        self._others = 0
+        self.distinct = 0
+
+    def add(self, values: pa.Array[Any]) -> None:
+        """Take in the values; nulls do not count."""
+        counted = compute.value_counts(values.drop_null())
+        for value, count in zip(counted.field(0).to_pylist(), counted.field(1).to_pylist(), strict=True):
+            key = _key(str(value).lower() if isinstance(value, bool) else value)
+            if key in self._counts:
+                self._counts[key] += count
+            elif len(self._counts) < self.cap:
+                self._counts[key] = count
+            else:
+                self._others += count
+        self.distinct = len(self._counts) + (self._others > 0)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the most frequent values; ``other`` counts all the rest."""
+        top = sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))[:TOP]
+        rest = sum(self._counts.values()) - sum(count for _, count in top) + self._others
+        return {"top": [{"value": shorten(key), "count": count} for key, count in top], "other": rest}
+
+
+class Profile:
+    """The profiles of all columns and the sample that they share."""
+
+    def __init__(self, columns: dict[str, Column]) -> None:
+        cap = max(100, min(DISTINCT_CAP, _ROOM // max(1, len(columns))))
+        self._types = {name: column.type for name, column in columns.items()}
+        self._nulls = dict.fromkeys(columns, 0)
+        self._rows = 0
+        self._numbers = {name: NumberProfile(cap) for name, kind in self._types.items() if _ordered(kind)}
+        self._values = {
+            name: ValueProfile(max(cap, (column.max_cardinality or 0) + 1))
+            for name, column in columns.items()
+            if not _ordered(column.type)
+        }
+        self._sampled = [name for name, kind in self._types.items() if kind in ("number", "integer")]
+        self._sample_rows = max(100, min(SAMPLE_ROWS, 20 * _ROOM // max(1, len(self._sampled))))
+        self._sample_hashes = np.empty(0, dtype=np.uint64)
+        self._sample = np.empty((0, len(self._sampled)), dtype=np.float64)
+
+    def add(self, chunk: Chunk, hashes: NDArray[np.uint64]) -> None:
+        """Take in a chunk and the hashes of its rows."""
+        self._rows += len(chunk.lines)
+        with np.errstate(all="ignore"):
+            for name, values in chunk.columns.items():
+                self._nulls[name] += values.null_count
+                self._column(name).add(values)
+        self._add_to_sample(chunk, hashes)
+
+    def distinct(self) -> dict[str, int]:
+        """Return the number of distinct values of each column; one more than the cap means "more than the cap"."""
+        return {name: self._column(name).distinct for name in self._types}
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Return each column's profile as JSON values, in declared order."""
+        return {name: self._describe(name) for name in self._types}
+
+    def _column(self, name: str) -> NumberProfile | ValueProfile:
+        return self._numbers.get(name) or self._values[name]
+
+    def _describe(self, name: str) -> dict[str, Any]:
+        numbers, nulls, profile = self._numbers.get(name), self._nulls[name], self._column(name)
+        described = {
+            "type": self._types[name],
+            "nulls": nulls,
+            "null_fraction": nulls / self._rows if self._rows else 0.0,
+            "distinct": min(profile.distinct, profile.cap),
+            "distinct_is": "at_least" if profile.distinct > profile.cap else "exact",
+        }
+        if numbers is None:
+            return described | self._values[name].describe()
+        position = self._sampled.index(name) if name in self._sampled else None
+        return described | numbers.describe(None if position is None else self._sample[:, position])
+
+    def _add_to_sample(self, chunk: Chunk, hashes: NDArray[np.uint64]) -> None:
+        if len(self._sample_hashes) == self._sample_rows:
+            small = hashes < self._sample_hashes.max()
+        else:
+            small = np.ones(len(hashes), dtype=np.bool_)
+        if not small.any():
+            return
+        fresh = np.full((int(small.sum()), len(self._sampled)), np.nan)
+        keep = pa.array(small)
+        for position, name in enumerate(self._sampled):
+            if name in chunk.columns:
+                numbers = chunk.columns[name].filter(keep).cast(pa.float64(), safe=False)
+                fresh[:, position] = numbers.fill_null(math.nan).to_numpy(zero_copy_only=False)
+        merged = np.concatenate((self._sample_hashes, hashes[small]))
+        order = np.argsort(merged, kind="stable")[: self._sample_rows]
+        self._sample_hashes = merged[order]
+        self._sample = np.concatenate((self._sample, fresh))[order]
+
+
+def _ordered(kind: str) -> bool:
+    return kind in ("number", "integer", "datetime")
+
+
+def _key(text: str) -> str:
+    """Return the text, or for a long one its beginning with a digest, so that memory stays flat."""
+    if len(text) <= EXAMPLE_LENGTH:
+        return text
+    return f"{text[:40]}… {hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

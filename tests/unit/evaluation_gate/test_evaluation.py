@@ -1,0 +1,140 @@
+"""The gate measures exported artifacts, on rows that are the union of the holdouts."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from interlock_artifacts import CorruptArtifactError, MemoryStore
+from interlock_contracts.models import ChampionRef, ModelRegistered
+from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.refs import ArtifactRef
+from interlock_evaluation_gate.evaluation import evaluate
+from interlock_modeling import ModelDescription
+from interlock_modeling.encoder import Encoder, NumericColumn, Scaled
+from interlock_modeling.engines import LinearEngine
+from interlock_modeling.served import EngineRef
+from interlock_modeling.signature import Signature
+from interlock_modeling.split import ROW_COLUMN
+
+ROWS = 400
+
+
+class Bench:
+    """A pipeline ``y = 2x + noise``, its holdout, and linear models of any slope."""
+
+    def __init__(self, folder: Path, **gate: Any) -> None:
+        self.store = MemoryStore()
+        self.folder = folder
+        columns = {"x": {"type": "number"}, "group": {"type": "category"}, "y": {"type": "number"}}
+        spec = {"name": "m", "task": "regression", "target": "y", "data": {"columns": columns}, "gate": gate}
+        self.pipeline = Pipeline.model_validate(spec)
+        random = np.random.default_rng(0)
+        x = random.normal(size=ROWS)
+        self.table = pa.table(
+            {
+                "x": pa.array(x),
+                "group": pa.array(["a", "b"] * (ROWS // 2)),
+                "y": pa.array(2 * x + random.normal(scale=0.5, size=ROWS)),
+                ROW_COLUMN: pa.array(np.arange(ROWS, dtype=np.uint64)),
+            }
+        )
+
+    def holdout(self, table: pa.Table | None = None) -> ArtifactRef:
+        buffer = io.BytesIO()
+        pq.write_table(self.table if table is None else table, buffer)
+        return self.store.put(buffer.getvalue(), holdout=True)
+
+    def model(self, slope: float) -> ArtifactRef:
+        signature = Signature.of(self.pipeline, self.table)
+        signature = signature.model_copy(update={"features": signature.features[:1]})
+        path = self.folder / f"engine-{slope}"
+        LinearEngine(np.array([[slope]]), np.array([0.0]), "identity").save(path)
+        description = ModelDescription(
+            signature=signature,
+            encoder=Encoder(columns=[NumericColumn(kind="number", name="x", numbers=[Scaled(fill=0.0)])]),
+            engine=EngineRef(kind="linear", version=1, ref=self.store.put_file(path)),
+        )
+        return self.store.put(description.model_dump_json().encode())
+
+    def judge(
+        self, slope: float, champion: float | None = None, holdouts: list[ArtifactRef] | None = None
+    ) -> dict[str, Any]:
+        serving = ChampionRef(version=1, artifact=self.model(champion)) if champion is not None else None
+        event = ModelRegistered(
+            model="m",
+            version=2,
+            run_id=uuid4(),
+            artifact=self.model(slope),
+            manifest=self.store.put(b"{}"),
+            pipeline_digest=self.pipeline.digest,
+            spec=self.store.put(self.pipeline.model_dump_json().encode()),
+            holdouts=holdouts or [self.holdout()],
+            champion=serving,
+        )
+        report = evaluate(event, self.store)
+        json.dumps(report, allow_nan=False)
+        return report
+
+
+def test_a_better_model_passes_and_the_report_has_the_numbers(tmp_path: Path) -> None:
+    """The gain's interval, every metric and every slice stand in the report."""
+    report = Bench(tmp_path, metrics={"r2": {"min": 0.8}}, slices=["group"]).judge(2.0, champion=1.0)
+
+    assert report["passed"]
+    assert report["rows"] == ROWS
+    assert 0 < report["champion"]["lower"] < report["champion"]["gain"]
+    assert {each["value"]: each["rows"] for each in report["slices"]["group"]} == {"a": 200, "b": 200}
+    assert report["latency_p99_ms"] > 0
+
+
+@pytest.mark.parametrize("slope", [1.0, 2.0, -2.0])
+def test_a_model_that_is_not_surely_better_is_refused(tmp_path: Path, slope: float) -> None:
+    """Worse, shuffled or exactly as good: what serves goes on serving."""
+    report = Bench(tmp_path).judge(slope, champion=2.0)
+
+    assert not report["passed"]
+    assert "of version 1" in report["reasons"][0]
+
+
+def test_rows_that_stand_in_several_batches_count_once(tmp_path: Path) -> None:
+    """A batch sent twice must not make the holdout look larger than it is."""
+    bench = Bench(tmp_path)
+    report = bench.judge(2.0, holdouts=[bench.holdout(), bench.holdout(bench.table.slice(0, 100))])
+
+    assert report["rows"] == ROWS
+
+
+def test_a_changed_byte_in_the_candidate_is_an_error(tmp_path: Path) -> None:
+    """The gate measures the very bytes that would be served, or nothing."""
+    bench = Bench(tmp_path)
+    engine = bench.store.put_file(tmp_path / "engine-2.0") if bench.model(2.0) else None
+    assert engine is not None
+    original = bench.store.objects[engine.key]
+    ref = bench.model(2.0)
+    bench.store.objects[engine.key] = original[:-1] + bytes([original[-1] ^ 1])
+    event = ModelRegistered(
+        model="m",
+        version=1,
+        run_id=uuid4(),
+        artifact=ref,
+        manifest=ref,
+        pipeline_digest=bench.pipeline.digest,
+        spec=bench.store.put(bench.pipeline.model_dump_json().encode()),
+        holdouts=[bench.holdout()],
+    )
+
+    with pytest.raises(CorruptArtifactError):
+        evaluate(event, bench.store)
+
+
+def test_the_same_comparison_gives_the_same_verdict(tmp_path: Path) -> None:
+    """The bootstrap is seeded by the pipeline, so a verdict can be repeated."""
+    first, second = Bench(tmp_path).judge(1.9, champion=1.8), Bench(tmp_path).judge(1.9, champion=1.8)
+
+    assert first["champion"] == second["champion"]
