@@ -55,7 +55,8 @@ class Staging:
     def add(self, chunk: Chunk) -> NDArray[np.uint64]:
         """Keep the rows; return their hashes. Declared columns that the file lacks count as null."""
         rows = len(chunk.lines)
-        columns = {name: chunk.columns.get(name, _nulls(rows, self.schema, name)) for name in self._columns}
+        present = chunk.columns
+        columns = {name: present[name] if name in present else self._nulls(name, rows) for name in self._columns}
         hashes = row_hashes(columns)
         stored: list[Any] = [*columns.values(), pa.array(hashes)]
         places = np.empty(rows, dtype=ROW)
@@ -73,6 +74,10 @@ class Staging:
         self._writer.write_batch(pa.record_batch(stored, schema=self.schema))
         self.rows += rows
         return hashes
+
+    def _nulls(self, name: str, rows: int) -> pa.Array[Any]:
+        nulls: pa.Array[Any] = pa.array([None] * rows, self.schema.field(name).type)
+        return nulls
 
     def finish(self) -> None:
         """Close what was written, so that it can be read; doing it twice does nothing."""
@@ -120,8 +125,3 @@ def nth_largest(values: Callable[[], Iterator[NDArray[np.int64]]], n: int) -> in
         high = min(high, low + step - 1)
         if step == 1:
             return low
-
-
-def _nulls(rows: int, schema: pa.Schema, name: str) -> pa.Array[Any]:
-    nulls: pa.Array[Any] = pa.array([None] * rows, schema.field(name).type)
-    return nulls
