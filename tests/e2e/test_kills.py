@@ -1,0 +1,118 @@
+"""Whoever dies, and whenever: one run, one version, and serving goes on."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.client import ROW, User, csv
+from tests.waiting import until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+
+DIES_BEFORE_PUBLISHING = """
+import os, runpy, sys
+import interlock_messaging.outbox, interlock_messaging.bus
+
+async def die(*_):
+    os._exit(137)
+
+interlock_messaging.outbox.send = interlock_messaging.bus.send = die
+runpy.run_module(sys.argv[1], run_name="__main__", alter_sys=True)
+"""
+"""The service itself, but for its first publish: it has committed, and dies before the broker hears of it."""
+
+
+@pytest.fixture
+def user(stack: dict[str, str]) -> User:
+    return User(stack)
+
+
+async def test_killing_the_dispatcher_during_training_ends_in_one_version(user: User, parts: Any) -> None:
+    """It finds the job again by its submission id; nothing is trained twice."""
+    name = await user.apply(candidates=["random_forest"], trials=4)
+    await user.ingest(name, csv(2000, seed=1))
+    run = await user.retrain(name)
+    await user.in_state(run, "running")
+    before = parts.pid("train_dispatch")
+    os.kill(before, signal.SIGKILL)
+    await until(lambda: parts.healthy("train_dispatch") and parts.pid("train_dispatch") != before, seconds=60)
+
+    ended = await user.ended(run)
+    assert (ended["state"], ended["attempt"]) == ("succeeded", 1)
+    assert len(await user.versions(name)) == 1
+
+
+@pytest.mark.parametrize("service", ["ingest", "train_dispatch", "registry", "evaluation_gate"])
+async def test_dying_between_commit_and_publish_loses_nothing_and_repeats_nothing(
+    user: User, parts: Any, service: str, tmp_path: Path
+) -> None:
+    """What was committed is said by the next process; what was said twice has one effect."""
+    name = await user.apply()
+    if service != "ingest":
+        await user.ingest(name, csv(200, seed=1))
+    parts.stop(service)
+    script = tmp_path / "dying.py"
+    script.write_text(DIES_BEFORE_PUBLISHING)
+    dying = await asyncio.create_subprocess_exec(
+        sys.executable, str(script), f"interlock_{service}", env={**os.environ, **parts.environment(service)}
+    )
+    try:
+        await until(lambda: parts.answers(service), seconds=60)
+        if service == "ingest":
+            uploaded = asyncio.create_task(user.ingest(name, csv(200, seed=1)))
+        else:
+            run = await user.retrain(name)
+        assert await asyncio.wait_for(dying.wait(), 120) == 137
+    finally:
+        if dying.returncode is None:
+            dying.kill()
+        parts.start(service)
+    await until(lambda: parts.healthy(service), seconds=60)
+    if service == "ingest":
+        assert (await uploaded)["state"] == "accepted"
+        run = await user.retrain(name)
+
+    assert (await user.ended(run))["state"] == "succeeded"
+    assert [each["version"] for each in await user.versions(name)] == [1]
+    assert (await user.serves(name, 1))["version"] == 1
+
+
+async def test_a_killed_gateway_comes_back_with_what_was_promoted(user: User, parts: Any) -> None:
+    """It missed the event for good; the reconcile with the registry makes up for it."""
+    name = await user.apply()
+    await user.ingest(name, csv(200, seed=1))
+    await user.ended(await user.retrain(name))
+    await user.serves(name, 1)
+    before = parts.pid("gateway")
+    os.kill(before, signal.SIGKILL)
+    await until(lambda: parts.healthy("gateway") and parts.pid("gateway") != before, seconds=60)
+
+    assert (await user.serves(name, 1))["version"] == 1
+
+
+async def test_predictions_go_on_while_everything_behind_the_gateway_is_down(user: User, parts: Any) -> None:
+    """Broker, database, object store and registry are not on the path of a prediction."""
+    name = await user.apply()
+    await user.ingest(name, csv(200, seed=1))
+    await user.ended(await user.retrain(name))
+    await user.serves(name, 1)
+    down = ["registry", "rabbitmq", "postgres", "s3"]
+    for part in down:
+        parts.stop(part)
+    try:
+        answers = [await user.predict(name, ROW) for _ in range(100)]
+        assert {answer.status_code for answer in answers} == {200}
+    finally:
+        for part in reversed(down):
+            parts.start(part)
+    await until(lambda: all(parts.healthy(part) for part in down), seconds=90)
+    await until(lambda: _registry_answers(user), seconds=60)
+
+
+async def _registry_answers(user: User) -> bool:
+    return (await user.http.get("/pipelines")).is_success
