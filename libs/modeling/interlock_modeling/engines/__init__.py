@@ -1,0 +1,49 @@
+"""What computes predictions from an encoded matrix: one kind a file, each with a version of its file format."""
+
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlock_modeling.engines.flat_file import ModelFormatError, read_arrays
+from interlock_modeling.engines.forest import ForestEngine
+from interlock_modeling.engines.linear import LinearEngine
+
+__all__ = ["Engine", "ForestEngine", "LinearEngine", "ModelFormatError", "load_engine"]
+
+
+class Engine(Protocol):
+    """A loaded engine; ``kind`` and ``version`` name the format of its file."""
+
+    kind: ClassVar[str]
+    version: ClassVar[int]
+
+    @property
+    def features(self) -> int:
+        """Return how many matrix columns it takes."""
+
+    def predict(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return predictions [n], or class probabilities [n, k], for a matrix [n, features]."""
+
+    def save(self, path: Path) -> None:
+        """Write the engine file."""
+
+
+ENGINES = {(engine.kind, engine.version): engine for engine in (ForestEngine, LinearEngine)}
+
+
+def load_engine(kind: str, version: int, path: Path) -> Engine:
+    """Map the engine file at ``path``.
+
+    Raises:
+        ModelFormatError: the kind or version is unknown, or the file is damaged or of another kind.
+    """
+    engine = ENGINES.get((kind, version))
+    if engine is None:
+        known = ", ".join(f"{name} {number}" for name, number in ENGINES)
+        raise ModelFormatError(f"unknown engine {kind} {version}; this version knows {known}")
+    header, _ = read_arrays(path)
+    if (header.kind, header.version) != (kind, version):
+        raise ModelFormatError(f"the file holds {header.kind} {header.version}, not {kind} {version}")
+    return engine.load(path)

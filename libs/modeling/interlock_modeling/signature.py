@@ -1,0 +1,133 @@
+"""What a model takes and gives: its features in order, and for classification its labels."""
+
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+import pyarrow as pa
+from interlock_contracts.pipeline import Column, Pipeline
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StrictBool, StrictInt, StrictStr
+
+FeatureType = Literal["number", "integer", "boolean", "category", "datetime"]
+Label = StrictBool | StrictInt | StrictStr
+"""A class as it stands in the data: ``true``, ``1`` and ``"1"`` are three different labels."""
+
+Targets = NDArray[np.float64] | NDArray[np.int64]
+"""Target values of a regression; for classification each row's place in ``Signature.labels``, -1 if not there."""
+
+
+class Part(BaseModel):
+    """Base of all parts of a model description: an unknown field could change predictions, so it is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Feature(Part):
+    """One input column; ``min``, ``max`` and ``values`` are what the pipeline declared, for texts and warnings."""
+
+    name: str
+    type: FeatureType
+    nullable: bool
+    min: FiniteFloat | None = None
+    max: FiniteFloat | None = None
+    values: list[str] | None = None
+
+    @property
+    def expected(self) -> str:
+        """Return in words what a cell of this column may hold."""
+        return _EXPECTED[self.type] + self._limits() + (" or null" if self.nullable else "")
+
+    def _limits(self) -> str:
+        if self.values is not None:
+            shown = ", ".join(repr(value) for value in self.values[:8])
+            return f", one of {shown}" + (", …" if len(self.values) > 8 else "")  # noqa: PLR2004
+        if self.min is not None and self.max is not None:
+            return f" from {self.min:g} to {self.max:g}"
+        if self.min is not None:
+            return f" of at least {self.min:g}"
+        return f" of at most {self.max:g}" if self.max is not None else ""
+
+
+_EXPECTED: dict[FeatureType, str] = {
+    "number": "a finite number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "category": "a text",
+    "datetime": "an ISO 8601 datetime such as '2013-01-31T18:30:00Z'",
+}
+
+
+class Signature(Part):
+    """A model's input and output; the order of ``features`` is the order in which the encoder reads them."""
+
+    task: Literal["regression", "classification"]
+    target: str
+    target_type: FeatureType
+    features: Annotated[list[Feature], Field(min_length=1)]
+    labels: Annotated[list[Label], Field(min_length=2)] | None = None
+
+    @classmethod
+    def of(cls, pipeline: Pipeline, table: pa.Table) -> Self:
+        """Build the signature of a pipeline; a classification's labels are the distinct targets of ``table``.
+
+        Raises:
+            ValueError: a classification's table holds fewer than two distinct targets.
+        """
+        default = pipeline.data.rules.max_null_fraction
+        return cls(
+            task=pipeline.task,
+            target=pipeline.target,
+            target_type=pipeline.data.columns[pipeline.target].type,
+            features=[_feature(name, column, default) for name, column in pipeline.features.items()],
+            labels=_labels(pipeline.target, table) if pipeline.task == "classification" else None,
+        )
+
+    def targets(self, table: pa.Table) -> Targets:
+        """Return the target of each row: float64, or for classification the label's index (-1 when unknown).
+
+        Raises:
+            ValueError: a target is null, or a regression's target is not a finite number.
+        """
+        column = _column(table, self.target)
+        if column.null_count:
+            raise ValueError(f"target {self.target!r} is null in {column.null_count} of {len(column)} rows")
+        if self.labels is None:
+            numbers = np.asarray(column).astype(np.float64)
+            if not np.isfinite(numbers).all():
+                raise ValueError(f"target {self.target!r} holds values that are not finite numbers")
+            return numbers
+        index = {(type(label), label): position for position, label in enumerate(self.labels)}
+        encoded = column.dictionary_encode()
+        known = [index.get((type(value), value), -1) for value in encoded.dictionary.to_pylist()]
+        rows: NDArray[np.int64] = np.asarray(known, dtype=np.int64)[np.asarray(encoded.indices)]
+        return rows
+
+
+def _feature(name: str, column: Column, default_null_fraction: float) -> Feature:
+    null_fraction = default_null_fraction if column.max_null_fraction is None else column.max_null_fraction
+    return Feature(
+        name=name,
+        type=column.type,
+        nullable=null_fraction > 0,
+        min=column.min,
+        max=column.max,
+        values=column.values,
+    )
+
+
+def _labels(target: str, table: pa.Table) -> list[Any]:
+    labels: list[Any] = sorted(_column(table, target).drop_null().unique().to_pylist())
+    if len(labels) < 2:  # noqa: PLR2004
+        raise ValueError(f"target {target!r} has fewer than two distinct values ({labels}): nothing to tell apart")
+    return labels
+
+
+def _column(table: pa.Table, name: str) -> Any:
+    """Return a column as one array.
+
+    Raises:
+        ValueError: the table has no such column.
+    """
+    if name not in table.column_names:
+        raise ValueError(f"the table has no column {name!r}")
+    return table.column(name).combine_chunks()

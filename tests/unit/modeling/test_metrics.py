@@ -1,0 +1,114 @@
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from interlock_contracts.pipeline import MetricName
+from interlock_modeling import METRICS
+from numpy.typing import NDArray
+from sklearn import metrics as reference
+
+RNG = np.random.default_rng(11)
+
+
+def regression(rows: int = 400) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    target = RNG.normal(1_000.0, 5.0, rows)
+    return target, target + RNG.normal(1.0, 3.0, rows)
+
+
+def classification(labels: int, rows: int = 400) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    target = RNG.integers(0, labels, rows)
+    shares = RNG.gamma(1.0, size=(rows, labels)).round(1) + 0.05  # rounded, so that there are ties
+    shares[np.arange(rows), target] += 0.6
+    return target, shares / shares.sum(axis=1, keepdims=True)
+
+
+def expected(name: MetricName, target: Any, scores: Any) -> float:
+    """Return scikit-learn's value."""
+    if name in ("r2", "rmse", "mae", "bias"):
+        return float(
+            {
+                "r2": lambda: reference.r2_score(target, scores),
+                "rmse": lambda: reference.root_mean_squared_error(target, scores),
+                "mae": lambda: reference.mean_absolute_error(target, scores),
+                "bias": lambda: np.mean(scores - target),
+            }[name]()
+        )
+    labels = np.arange(scores.shape[1])
+    best = scores.argmax(axis=1)
+    auc_scores = scores[:, 1] if len(labels) == 2 else scores
+    return float(
+        {
+            "accuracy": lambda: reference.accuracy_score(target, best),
+            "f1_weighted": lambda: reference.f1_score(target, best, average="weighted"),
+            "log_loss": lambda: reference.log_loss(target, scores, labels=labels),
+            "roc_auc": lambda: reference.roc_auc_score(target, auc_scores, multi_class="ovr", average="weighted"),
+        }[name]()
+    )
+
+
+CASES = [
+    *[(name, regression()) for name in ("r2", "rmse", "mae", "bias")],
+    *[(name, classification(k)) for name in ("accuracy", "f1_weighted", "log_loss", "roc_auc") for k in (2, 4)],
+]
+
+
+@pytest.mark.parametrize(("name", "case"), CASES)
+def test_metrics_equal_those_of_scikit_learn(name: MetricName, case: tuple[Any, Any]) -> None:
+    """A score means what users know it to mean."""
+    assert METRICS[name].value(*case) == pytest.approx(expected(name, *case), rel=1e-10)
+
+
+@pytest.mark.parametrize(("name", "case"), CASES)
+def test_a_resample_is_the_metric_of_its_rows(name: MetricName, case: tuple[Any, Any]) -> None:
+    """Weights count rows: the same as repeating them."""
+    target, scores = case
+    picked = RNG.integers(0, len(target), size=(3, len(target)))
+    weights = np.array([np.bincount(rows, minlength=len(target)) for rows in picked], dtype=np.float64)
+
+    resampled = METRICS[name].resampled(target, scores, weights)
+
+    assert resampled == pytest.approx([expected(name, target[rows], scores[rows]) for rows in picked], rel=1e-9)
+
+
+def test_every_metric_knows_which_direction_is_better() -> None:
+    """A gain is positive when the candidate is better; bias counts by its distance from zero."""
+    assert METRICS["r2"].gain(0.9, 0.8) == pytest.approx(0.1)
+    assert METRICS["rmse"].gain(2.0, 3.0) == 1.0
+    assert METRICS["bias"].gain(-1.0, 3.0) == 2.0
+    assert METRICS["bias"].gain(np.array([-4.0]), np.array([3.0])).tolist() == [-1.0]
+
+
+def test_a_constant_target_has_no_spread_to_explain() -> None:
+    """As in scikit-learn: 1 when it is met exactly, else 0."""
+    target = np.full(10, 0.1)
+
+    assert METRICS["r2"].value(target, target) == 1.0
+    assert METRICS["r2"].value(target, target + 1e-3) == 0.0
+
+
+def test_a_label_that_the_model_does_not_know_counts_as_wrong() -> None:
+    """Accuracy and log loss stay defined when the holdout holds a new label."""
+    target = np.array([0, 1, -1])
+    scores = np.array([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]])
+
+    assert METRICS["accuracy"].value(target, scores) == pytest.approx(2 / 3)
+    assert METRICS["f1_weighted"].value(target, scores) < 0.7
+    assert METRICS["log_loss"].value(target, scores) > 10
+
+
+def test_roc_auc_of_one_class_is_not_a_number() -> None:
+    """There is no pair to put in order."""
+    assert np.isnan(METRICS["roc_auc"].value(np.array([1, 1]), np.array([[0.5, 0.5], [0.1, 0.9]])))
+
+
+@pytest.mark.parametrize("name", list(METRICS))
+def test_a_thousand_resamples_take_a_moment(name: MetricName) -> None:
+    """The gate's bootstrap of 1,000 resamples over 5,000 rows stays well below a second or two."""
+    case = regression(5_000) if name in ("r2", "rmse", "mae", "bias") else classification(2, 5_000)
+    weights = RNG.multinomial(5_000, np.full(5_000, 1 / 5_000), size=1_000).astype(np.float64)
+
+    started = time.process_time()
+    METRICS[name].resampled(*case, weights)
+
+    assert time.process_time() - started < 5
