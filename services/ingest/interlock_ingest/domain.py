@@ -221,7 +221,8 @@ def _nulls(pipeline: Pipeline, findings: Findings, name: str, column: Column) ->
 
 
 def _repeated_rows(findings: Findings) -> Finding:
-    why = f"{findings.repeated_rows} rows repeat another row exactly; each counts once"
+    repeat = "1 row repeats" if findings.repeated_rows == 1 else f"{findings.repeated_rows} rows repeat"
+    why = f"{repeat} another row exactly; equal rows count once"
     return Finding(rule="repeated_rows", count=findings.repeated_rows, message=why)
 
 

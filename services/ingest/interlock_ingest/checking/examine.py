@@ -4,41 +4,25 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from interlock_contracts.datasets import Finding
 from interlock_contracts.pipeline import Data, Pipeline
 
 from interlock_ingest.checking.chunk import MAX_ROWS, Chunk, UnreadableError
 from interlock_ingest.checking.csv_file import read_csv
 from interlock_ingest.checking.jsonl_file import read_jsonl
 from interlock_ingest.checking.parquet_file import read_parquet
-from interlock_ingest.checking.parts import Parts, write_parts
+from interlock_ingest.checking.parts import write_parts
 from interlock_ingest.checking.profile import Profile
 from interlock_ingest.checking.repeats import repeated_keys, repeated_rows
 from interlock_ingest.checking.rules import check_rules, with_target
 from interlock_ingest.checking.staging import Staging
+from interlock_ingest.checking.verdict import Parts, Verdict
 from interlock_ingest.domain import BAD_ROWS_LISTED, Findings, decide, decide_sides, shorten
 
 _READERS = {"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet}
 _RESERVED = "__"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What became of a file: accepted with both parts, or refused with every reason."""
-
-    reasons: list[Finding]
-    warnings: list[Finding]
-    profile: dict[str, Any]
-    parts: Parts | None
-
-    @property
-    def accepted(self) -> bool:
-        """Return whether the file keeps all rules."""
-        return self.parts is not None
 
 
 def examine(path: Path, pipeline: Pipeline, folder: Path) -> Verdict:
@@ -73,7 +57,12 @@ def examine(path: Path, pipeline: Pipeline, folder: Path) -> Verdict:
         findings.train_rows, findings.holdout_rows = parts.train_rows, parts.holdout_rows
         reasons, warned = decide_sides(pipeline, findings)
         warnings += warned
-    return Verdict(reasons, warnings, _described(pipeline, findings, profile, parts), None if reasons else parts)
+    return Verdict(
+        reasons=reasons,
+        warnings=warnings,
+        profile=_described(pipeline, findings, profile, parts),
+        parts=None if reasons else parts,
+    )
 
 
 def _rows(path: Path, data: Data, findings: Findings) -> Iterator[Chunk]:

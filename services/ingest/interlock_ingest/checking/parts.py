@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,19 +15,9 @@ from numpy.typing import NDArray
 
 from interlock_ingest.checking.repeats import Dropped
 from interlock_ingest.checking.staging import KEY_COLUMN, Staging
+from interlock_ingest.checking.verdict import Parts
 
 _GROUP_ROWS = 131_072
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Both sides of the split; ``cut`` is where a split by time begins to hold out."""
-
-    train: Path
-    holdout: Path
-    train_rows: int
-    holdout_rows: int
-    cut: datetime | None = None
 
 
 class _Part:
@@ -81,7 +70,7 @@ def write_parts(staging: Staging, pipeline: Pipeline, dropped: Dropped, folder: 
     train.close()
     holdout.close()
     moment = None if cut is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=cut)
-    return Parts(train.path, holdout.path, train.rows, holdout.rows, moment)
+    return Parts(train=train.path, holdout=holdout.path, train_rows=train.rows, holdout_rows=holdout.rows, cut=moment)
 
 
 def _held(batch: pa.RecordBatch, pipeline: Pipeline, cut: int | None) -> NDArray[np.bool_]:

@@ -1,0 +1,47 @@
+"""The checking process: ``python -m interlock_ingest.checking FILE SPEC FOLDER`` leaves FOLDER/verdict.json.
+
+It runs apart from the service so that a long check does not hold up its event loop, a crash of a parser does not end
+it, and all memory goes back when the file is done. It ends when its standard input closes: with the service.
+"""
+
+import os
+import resource
+import sys
+import threading
+from pathlib import Path
+
+import pyarrow as pa
+from interlock_contracts.datasets import Finding
+from interlock_contracts.pipeline import Pipeline
+
+from interlock_ingest.checking.examine import examine
+from interlock_ingest.checking.verdict import Verdict
+
+ADDRESS_SPACE_BYTES = 4 << 30
+"""A file that unpacks to more than this is refused; a sound one stays below a tenth of it."""
+
+
+def main(file: Path, spec: Path, folder: Path) -> None:
+    """Check the file and leave the verdict; it appears whole or not at all."""
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
+    pa.set_cpu_count(1)
+    pipeline = Pipeline.model_validate_json(spec.read_bytes())
+    try:
+        verdict = examine(file, pipeline, folder)
+    except MemoryError:
+        why = f"checking the file takes more than {ADDRESS_SPACE_BYTES >> 30} GiB of memory; cut it into batches"
+        verdict = Verdict(reasons=[Finding(rule="memory", message=why)])
+    unfinished = folder / "verdict.json.part"
+    unfinished.write_text(verdict.model_dump_json())
+    unfinished.rename(folder / "verdict.json")
+
+
+def _end_with_the_service() -> None:
+    os.read(0, 1)  # nobody writes: it returns when the other end is gone
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_end_with_the_service, daemon=True).start()
+    os.nice(5)
+    main(*map(Path, sys.argv[1:4]))

@@ -1,0 +1,56 @@
+"""Starts the checking process and waits for its verdict."""
+
+import asyncio
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from interlock_contracts.datasets import Finding
+from interlock_contracts.pipeline import Pipeline
+
+from interlock_ingest.checking.verdict import Verdict
+
+_CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
+_SHOWN = 2000
+
+
+class CheckFailedError(Exception):
+    """The check did not come to a verdict, for a reason that is not the file's; it may be tried again."""
+
+
+async def check(file: Path, pipeline: Pipeline, folder: Path, *, timeout_s: float) -> Verdict:
+    """Return the verdict on the file; parts of an accepted one lie in ``folder``, which must exist and be empty.
+
+    A file that takes longer than ``timeout_s``, or on which a parser crashes, is refused.
+
+    Raises:
+        CheckFailedError: the process was killed or failed otherwise, for instance because the disk is full.
+    """
+    spec = folder / "spec.json"
+    spec.write_text(pipeline.model_dump_json())
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "interlock_ingest.checking", str(file), str(spec), str(folder)),
+        stdin=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(timeout_s):
+            assert process.stderr is not None
+            errors = (await process.stderr.read())[-_SHOWN:].decode(errors="replace")
+            status = await process.wait()
+    except TimeoutError:
+        return _refused("time", f"checking the file takes longer than {timeout_s:g} s; cut it into batches")
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+    if status == 0:
+        return Verdict.model_validate_json((folder / "verdict.json").read_bytes())
+    if -status in _CRASHES:
+        return _refused("damaged", f"the file makes its parser crash (signal {-status}); it is damaged or hostile")
+    raise CheckFailedError(f"the checking process ended with status {status}: {errors}")
+
+
+def _refused(rule: str, why: str) -> Verdict:
+    return Verdict(reasons=[Finding(rule=rule, message=why)])
