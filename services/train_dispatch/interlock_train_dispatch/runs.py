@@ -29,6 +29,7 @@ async def request(
     """Make the run that ``cause`` asks for: queued, joined to the one queued already, or failed with the reason."""
     await store.lock_model(session, model)
     spec = await store.spec(session, model, pipeline)
+    waiting = await store.queued(session, model)
     run = RunRow(
         run_id=run_id(cause.id, model),
         model=model,
@@ -38,16 +39,17 @@ async def request(
         dataset=dataset,
         commit=commit,
         traceparent=current_traceparent(),
+        attempt=0,
+        datasets=[],
     )
-    session.add(run)
     refusal = await _refusal(session, run, spec, trigger)
-    waiting = await store.queued(session, model) if refusal is None else None
     if refusal is not None:
         await end(session, run, "failed", refusal, cause.id)
-    elif waiting is not None and waiting is not run:
+    elif waiting is not None:
         run.state, run.into, run.ended_at = "coalesced", waiting.run_id, datetime.now(UTC)
         # The queued run has not looked at anything yet, so the newest request says what it will train on.
         waiting.pipeline_digest, waiting.dataset, waiting.commit = run.pipeline_digest, dataset, commit
+    session.add(run)
     return run
 
 
