@@ -1,0 +1,109 @@
+# Everything a person or CI runs. `make help` lists the targets.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.ONESHELL:
+
+PYTHON ?= $(firstword $(foreach v,python3 python3.14 python3.13 python3.12 python3.11,$(if $(shell $v -c 'import sys; print(sys.version_info >= (3, 11) or "")' 2>/dev/null),$v)))
+MEMBERS := $(patsubst %/pyproject.toml,%,$(wildcard contracts/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml))
+NAMES := $(addprefix interlock-,$(subst _,-,$(notdir $(MEMBERS))))
+BOOT := .interlock/boot
+BIN := .venv/bin
+STAMP := .venv/.installed
+UV = $(shell uv --version >/dev/null 2>&1 && command -v uv || echo $(BOOT)/bin/uv)
+LOCK = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11
+
+# Python writes no compiled files where this is set, and Ray's head then starts too slowly for its own time limits.
+unexport PYTHONDONTWRITEBYTECODE
+# A project environment of the shell's would be changed instead of ours.
+unexport VIRTUAL_ENV
+export UV_PYTHON_DOWNLOADS := never
+
+FAST_TESTS := $(wildcard tests/unit tests/contract tests/architecture)
+REAL_TESTS := $(wildcard tests/journey tests/integration tests/e2e)
+
+# Debian packages that tests need besides what `interlock up` fetches by itself; installed when root, else named.
+TEST_PACKAGES :=
+
+.PHONY: help setup demo down test quick lint types contracts contracts-check unit real test-packages lock bench
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 25
+
+setup: $(STAMP) ## Make the environment in .venv: locked versions with hashes, our own packages editable
+
+demo: $(STAMP) ## Run the whole story on real data, on this machine: a file goes in, a proven model serves
+	$(BIN)/python -m interlock_cli demo
+
+down: ## Stop everything that `make demo` or `interlock up` started, and nothing else
+	if [ -x $(BIN)/interlock ]; then $(BIN)/interlock down; fi
+
+test: test-packages lint types contracts-check unit real ## Run everything CI runs
+
+quick: lint types contracts-check unit ## Inner loop: lint, types and the tests that need no server
+
+lint: $(STAMP) ## Style, format and the boundaries between packages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --config pyproject.toml
+
+types: $(STAMP) ## mypy, strict, over every package and test
+	$(BIN)/mypy $(MEMBERS) tests
+
+contracts: $(STAMP) ## Write schemas, asyncapi.yaml and docs/map.md anew from the catalog
+	$(BIN)/python -m interlock_contracts.render
+
+contracts-check: $(STAMP) ## Fail when schemas, asyncapi.yaml or docs/map.md are not what the catalog says
+	$(BIN)/python -m interlock_contracts.render --check
+
+unit: $(STAMP)
+	$(BIN)/pytest -q -n 2 $(FAST_TESTS)
+
+real: $(STAMP)
+	$(BIN)/pytest -q $(REAL_TESTS)
+
+bench: $(STAMP) ## Measure: throughput, latency, and the time from an event to the new version's first answer
+	$(BIN)/pytest -q -s tests/benchmarks
+
+lock: $(BOOT)/ready ## Choose versions anew and write requirements.lock and requirements.boot.lock
+	$(LOCK) --upgrade pyproject.toml --group pyproject.toml:dev $(addprefix --no-emit-package ,$(NAMES)) -o requirements.lock
+	echo 'uv>=0.9,<1' | $(LOCK) --upgrade - -o requirements.boot.lock
+
+test-packages:
+	missing=$$(for name in $(TEST_PACKAGES); do dpkg -s "$$name" >/dev/null 2>&1 || echo "$$name"; done)
+	if [ -z "$$missing" ]; then exit 0; fi
+	if [ "$$(id -u)" != 0 ]; then echo "Some tests need: sudo apt-get install -y" $$missing >&2; exit 1; fi
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing
+
+# uv: the one on PATH, else our own in a small environment.
+$(BOOT)/ready: requirements.boot.lock
+	if uv --version >/dev/null 2>&1; then mkdir -p $(BOOT); touch $@; exit 0; fi
+	if [ -z "$(PYTHON)" ]; then echo "Interlock needs Python 3.11 or newer: sudo apt-get install -y python3 python3-venv" >&2; exit 1; fi
+	if ! $(PYTHON) -c 'import ensurepip' 2>/dev/null; then
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv
+		elif ! $(PYTHON) -m pip --version >/dev/null 2>&1; then
+			echo "This Python has no ensurepip. Run this, then make again:" >&2
+			echo "    sudo apt-get install -y python3-venv" >&2
+			exit 1
+		fi
+	fi
+	rm -rf $(BOOT)
+	if $(PYTHON) -c 'import ensurepip' 2>/dev/null; then
+		$(PYTHON) -m venv $(BOOT)
+		$(BOOT)/bin/python -m pip install --quiet --require-hashes -r requirements.boot.lock
+	else
+		$(PYTHON) -m venv --without-pip $(BOOT)
+		$(PYTHON) -m pip --python $(BOOT)/bin/python install --quiet --require-hashes -r requirements.boot.lock
+	fi
+	touch $@
+
+$(STAMP): requirements.lock pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS)) $(BOOT)/ready
+	if ! $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+		$(UV) venv --quiet --clear --python "$(PYTHON)" .venv
+	fi
+	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ./,$(MEMBERS))
+	touch $@
