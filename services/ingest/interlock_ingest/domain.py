@@ -12,7 +12,11 @@ LINES_SHOWN = 5
 EXAMPLES_SHOWN = 3
 EXAMPLE_LENGTH = 80
 BAD_ROWS_LISTED = 1000
+FINDINGS_TOLD = 100
 MANY_VALUES = 1000
+
+CHECK_FAILED = "check_failed"
+"""Rule of a refusal that says nothing about the file: the check itself could not be done."""
 
 
 class Cause(NamedTuple):
@@ -130,6 +134,25 @@ def decide_sides(pipeline: Pipeline, findings: Findings) -> tuple[list[Finding],
     empty = [side for side, rows in (("training", findings.train_rows), ("holdout", findings.holdout_rows)) if not rows]
     why = "side of the split got no row; the file is small"
     return [], [Finding(rule="holdout", count=0, message=f"the {side} {why}") for side in empty]
+
+
+def told(findings: Sequence[Finding]) -> list[Finding]:
+    """Return what an event tells of the findings; the verdict over REST has all of them."""
+    if len(findings) <= FINDINGS_TOLD:
+        return list(findings)
+    left = len(findings) - FINDINGS_TOLD
+    return [*findings[:FINDINGS_TOLD], Finding(rule="more", count=left, message=f"and {left} more")]
+
+
+def object_fault(pipeline: str, name: str) -> str | None:
+    """Return why an object may not be taken in for a pipeline; None where it lies below ``incoming/<pipeline>/``."""
+    prefix = f"incoming/{pipeline}/"
+    steps = name.removeprefix(prefix).split("/")
+    if not name.startswith(prefix) or not all(steps):
+        return f"only objects below {prefix} of our own bucket are taken in, by their key; {shorten(name)!r} is none"
+    if any(step in (".", "..") for step in steps) or "\\" in name or not name.isprintable():
+        return f"{shorten(name)!r} is not a plain key: no '.', '..', backslashes or control characters"
+    return None
 
 
 def shorten(text: str) -> str:

@@ -1,0 +1,11 @@
+"""Run ingest."""
+
+from interlock_runtime.process import serve
+from interlock_runtime.telemetry import setup_telemetry
+
+from interlock_ingest.app import SERVICE, create_app
+from interlock_ingest.settings import IngestSettings
+
+settings = IngestSettings()
+setup_telemetry(SERVICE, settings)
+serve(create_app(settings), settings)

@@ -1,0 +1,98 @@
+"""Wires ingest together."""
+
+import asyncio
+import fcntl
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from interlock_artifacts import ArtifactStore, S3Store
+from interlock_messaging import Bus
+from interlock_runtime.database import Database
+from interlock_runtime.http import http_app
+from interlock_runtime.process import repeating
+from litestar import Litestar
+
+from interlock_ingest.handlers import SERVICE, router
+from interlock_ingest.intake import Intake
+from interlock_ingest.routes import ROUTES
+from interlock_ingest.settings import IngestSettings
+
+__all__ = ["SERVICE", "create_app"]
+
+POLL_SECONDS = 0.2
+_PREFIX = "interlock-ingest-"
+
+
+def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = None) -> Litestar:
+    """Return ingest's application; a test may bring its own object store."""
+    artifacts = artifacts or S3Store(
+        settings.s3_endpoint,
+        settings.s3_access_key.get_secret_value(),
+        settings.s3_secret_key.get_secret_value(),
+        settings.s3_bucket,
+        settings.s3_region,
+    )
+    # Each check holds a connection while it lasts.
+    database = Database(settings.postgres_url, SERVICE, pool_size=8 + settings.ingest_checks)
+    bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=database.sessions)
+    bus.consumer.context.set_global("artifacts", artifacts)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=settings.ingest_work_dir))
+    intake = Intake(bus, artifacts, folder, settings.ingest_check_minutes * 60)
+
+    @asynccontextmanager
+    async def taking_in() -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(repeating(intake.take_submissions, seconds=POLL_SECONDS))
+            for _ in range(settings.ingest_checks):
+                await stack.enter_async_context(repeating(intake.check_files, seconds=POLL_SECONDS))
+            yield
+
+    return http_app(
+        SERVICE,
+        settings.api_key,
+        routes=ROUTES,
+        pings={
+            "postgres": database.ping,
+            "rabbitmq": bus.ping,
+            "s3": lambda: asyncio.to_thread(artifacts.ping),
+        },
+        lifespan=[
+            lambda: _own_folder(folder),
+            lambda: database.ready("interlock_messaging", "interlock_ingest"),
+            bus.running,
+            taking_in,
+        ],
+        state={
+            "bus": bus,
+            "database": database,
+            "artifacts": artifacts,
+            "folder": folder,
+            "upload_bytes": settings.ingest_upload_bytes,
+        },
+    )
+
+
+@asynccontextmanager
+async def _own_folder(folder: Path) -> AsyncIterator[None]:
+    """Hold the work folder while the process lives, and clear away those whose process was killed."""
+    for other in folder.parent.glob(f"{_PREFIX}*"):
+        if other != folder:
+            await asyncio.to_thread(_clear_if_deserted, other)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _clear_if_deserted(folder: Path) -> None:
+    try:
+        with (folder / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+    except OSError:
+        return

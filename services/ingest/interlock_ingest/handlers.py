@@ -1,0 +1,48 @@
+"""Ingest's part in the flow: keep the specs that files are checked against, and take note of submitted objects."""
+
+import asyncio
+from typing import Annotated
+
+from faststream import Context
+from faststream.rabbit import RabbitRouter
+from interlock_artifacts import ArtifactStore
+from interlock_contracts.datasets import DatasetRejected, DatasetSubmitted, Finding, PipelineApplied
+from interlock_contracts.pipeline import Pipeline
+from interlock_messaging import Cause, Session, say, topology
+from interlock_messaging.outbox import current_traceparent
+
+from interlock_ingest import store
+from interlock_ingest.domain import object_fault
+from interlock_ingest.store import SpecRow, SubmissionRow
+
+SERVICE = "ingest"
+
+router = RabbitRouter()
+
+Artifacts = Annotated[ArtifactStore, Context("artifacts")]
+
+
+@router.subscriber(topology.queue(SERVICE, PipelineApplied), topology.EXCHANGE, no_reply=True)
+async def keep_spec(event: PipelineApplied, session: Session, artifacts: Artifacts) -> None:
+    """Keep the pipeline's spec: files that come from now on are checked against it."""
+    spec = Pipeline.model_validate_json(await asyncio.to_thread(artifacts.fetch, event.spec))
+    row = SpecRow(
+        pipeline=event.pipeline,
+        digest=event.pipeline_digest,
+        revision=event.revision,
+        spec=spec.model_dump(mode="json"),
+    )
+    await store.keep_spec(session, row)
+
+
+@router.subscriber(topology.queue(SERVICE, DatasetSubmitted), topology.EXCHANGE, no_reply=True)
+async def note_submission(event: DatasetSubmitted, cause: Cause, session: Session) -> None:
+    """Note the object, to be fetched and checked apart from the message; refuse an address that is not ours."""
+    fault = object_fault(event.pipeline, event.object)
+    if fault is not None:
+        reasons = [Finding(rule="object", message=fault)]
+        refusal = DatasetRejected(pipeline=event.pipeline, object=event.object, reasons=reasons)
+        await say(session, refusal, source=SERVICE, cause=cause.id)
+        return
+    row = SubmissionRow(cause=cause.id, pipeline=event.pipeline, object=event.object, traceparent=current_traceparent())
+    session.add(row)

@@ -1,0 +1,250 @@
+"""Takes files in, apart from requests and messages: what was acknowledged gets its verdict, whoever dies meanwhile."""
+
+import asyncio
+import json
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from interlock_artifacts import ArtifactStore, CorruptArtifactError, MissingArtifactError
+from interlock_contracts import telemetry
+from interlock_contracts.datasets import DatasetIngested, DatasetRejected, Finding
+from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.refs import ArtifactRef, DatasetRef
+from interlock_messaging import Bus, say
+from interlock_messaging.delivery import is_outage
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from interlock_ingest import store
+from interlock_ingest.checking import CheckFailedError, Verdict, check
+from interlock_ingest.domain import CHECK_FAILED, told
+from interlock_ingest.handlers import SERVICE
+from interlock_ingest.store import DatasetRow, SubmissionRow
+
+logger = logging.getLogger(__name__)
+
+TRIES = 3
+TRY_AGAIN_SECONDS = 5.0
+SPEC_PATIENCE = timedelta(seconds=60)
+"""How long a submission may be ahead of its pipeline's `pipeline.applied`."""
+
+_tracer = trace.get_tracer("interlock.ingest")
+_propagator = TraceContextTextMapPropagator()
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Fetches submitted objects and has files checked; each step is one transaction, safe to repeat."""
+
+    bus: Bus
+    artifacts: ArtifactStore
+    folder: Path
+    check_seconds: float
+
+    async def take_submissions(self) -> None:
+        """Turn submitted objects into stored files that wait for their check."""
+        while await self._take_submission():
+            pass
+
+    async def check_files(self) -> None:
+        """Check files that wait, one after the other, until none does."""
+        while await self._check_file():
+            pass
+
+    async def _take_submission(self) -> bool:
+        cause = ""
+        try:
+            async with self.bus.transaction() as session:
+                row = await store.next_submission(session)
+                if row is None:
+                    return False
+                cause = row.cause
+                spec = await store.spec(session, row.pipeline)
+                if spec is None and datetime.now(UTC) - row.received_at < SPEC_PATIENCE:
+                    row.not_before = datetime.now(UTC) + timedelta(seconds=1)
+                    return True
+                with _span(telemetry.SPAN_FETCH, row.traceparent, row.pipeline):
+                    await self._take(session, row, spec.digest if spec else None)
+                await session.delete(row)
+        except Exception as error:  # the next submission must not wait for this one
+            if is_outage(error) or not cause:
+                raise
+            await self._count_failed_fetch(cause, repr(error))
+        return True
+
+    async def _take(self, session: AsyncSession, submission: SubmissionRow, pipeline_digest: str | None) -> None:
+        if pipeline_digest is None:
+            fault = f"no pipeline is called {submission.pipeline!r}; apply one first"
+            await _reject_object(session, submission, Finding(rule="object", message=fault))
+            return
+        try:
+            file = await asyncio.to_thread(self._store_object, submission.object)
+        except MissingArtifactError as error:
+            await _reject_object(session, submission, Finding(rule="object", message=str(error)), pipeline_digest)
+            return
+        row = DatasetRow(
+            pipeline=submission.pipeline,
+            digest=file.sha256,
+            pipeline_digest=pipeline_digest,
+            file=file.model_dump(mode="json"),
+            bytes=file.bytes,
+            cause=submission.cause,
+            object=submission.object,
+            traceparent=submission.traceparent,
+        )
+        await receive(session, row)
+
+    async def _count_failed_fetch(self, cause: str, why: str) -> None:
+        logger.error("fetching submission %s failed: %s", cause, why)
+        async with self.bus.transaction() as session:
+            row = await session.get_one(SubmissionRow, cause, with_for_update=True)
+            _put_off(row)
+            if row.failures >= TRIES:
+                fault = f"fetching the object failed {row.failures} times; submit it again ({why[:500]})"
+                await _reject_object(session, row, Finding(rule=CHECK_FAILED, message=fault))
+                await session.delete(row)
+
+    def _store_object(self, key: str) -> ArtifactRef:
+        with TemporaryDirectory(dir=self.folder) as folder:
+            path = Path(folder) / "object"
+            self.artifacts.download(key, path)
+            return self.artifacts.put_file(path)
+
+    async def _check_file(self) -> bool:
+        """Check one file in one transaction: the row's lock says that it is being checked, and dies with us."""
+        key: tuple[str, str, str] = ("", "", "")
+        try:
+            async with self.bus.transaction() as session:
+                row = await store.next_unchecked(session)
+                if row is None:
+                    return False
+                key = (row.pipeline, row.digest, row.pipeline_digest)
+                spec = await store.spec(session, row.pipeline, row.pipeline_digest)
+                assert spec is not None, "a file is only taken in for a spec that is stored"
+                with _span(telemetry.SPAN_CHECK, row.traceparent, row.pipeline, row.digest):
+                    await self._judge(session, row, Pipeline.model_validate(spec.spec))
+        except Exception as error:  # the next file must not wait for this one
+            if is_outage(error) or not key[0]:
+                raise
+            await self._count_failed_check(key, str(error) if isinstance(error, CheckFailedError) else repr(error))
+        return True
+
+    async def _judge(self, session: AsyncSession, row: DatasetRow, pipeline: Pipeline) -> None:
+        with TemporaryDirectory(dir=self.folder) as name:
+            file, folder = Path(name) / "file", Path(name) / "check"
+            folder.mkdir()
+            try:
+                await asyncio.to_thread(self.artifacts.fetch_file, ArtifactRef.model_validate(row.file), file)
+            except (CorruptArtifactError, MissingArtifactError) as error:
+                raise CheckFailedError(f"the stored file: {error}") from error
+            verdict = await check(file, pipeline, folder, timeout_s=self.check_seconds)
+            profile = await asyncio.to_thread(self._store_profile, verdict)
+            if verdict.parts is None:
+                await reject(session, row, verdict.reasons, verdict.warnings, profile)
+                return
+            train = await asyncio.to_thread(self.artifacts.put_file, verdict.parts.train)
+            holdout = await asyncio.to_thread(self.artifacts.put_file, verdict.parts.holdout, holdout=True)
+        dataset = DatasetRef(
+            digest=row.digest,
+            train=train,
+            holdout=holdout,
+            train_rows=verdict.parts.train_rows,
+            holdout_rows=verdict.parts.holdout_rows,
+        )
+        await _accept(session, row, dataset, verdict.warnings, profile)
+
+    def _store_profile(self, verdict: Verdict) -> ArtifactRef:
+        return self.artifacts.put(json.dumps(verdict.profile, allow_nan=False).encode())
+
+    async def _count_failed_check(self, key: tuple[str, str, str], why: str) -> None:
+        logger.error("checking %s came to no verdict: %s", "/".join(key), why)
+        async with self.bus.transaction() as session:
+            row = await session.get_one(DatasetRow, key, with_for_update=True)
+            _put_off(row)
+            if row.failures >= TRIES:
+                what = f"the check failed {row.failures} times, which need not be the file's fault; upload it again"
+                with _span(telemetry.SPAN_CHECK, row.traceparent, row.pipeline, row.digest):
+                    await reject(session, row, [Finding(rule=CHECK_FAILED, message=f"{what} ({why[-500:]})")], [], None)
+
+
+async def receive(session: AsyncSession, row: DatasetRow) -> DatasetRow:
+    """Take note of a stored file that is to be checked; return what is known of it.
+
+    A file that has its verdict under this pipeline digest, or waits for it, starts nothing; one whose check failed
+    for our own fault is checked again.
+    """
+    known = await store.add_dataset(session, row)
+    if known.state == "rejected" and any(reason["rule"] == CHECK_FAILED for reason in known.reasons):
+        known.state, known.reasons, known.failures, known.decided_at = "checking", [], 0, None
+        known.cause, known.traceparent = row.cause, row.traceparent
+    return known
+
+
+async def reject(
+    session: AsyncSession,
+    row: DatasetRow,
+    reasons: list[Finding],
+    warnings: list[Finding],
+    profile: ArtifactRef | None,
+) -> None:
+    """Record the refusal with all its reasons, and say it."""
+    row.state, row.decided_at = "rejected", datetime.now(UTC)
+    row.reasons, row.warnings = _dumped(reasons), _dumped(warnings)
+    row.profile = profile.model_dump(mode="json") if profile else None
+    event = DatasetRejected(
+        pipeline=row.pipeline,
+        pipeline_digest=row.pipeline_digest,
+        digest=row.digest,
+        object=row.object,
+        reasons=told(reasons),
+    )
+    await say(session, event, source=SERVICE, cause=row.cause)
+
+
+async def _accept(
+    session: AsyncSession, row: DatasetRow, dataset: DatasetRef, warnings: list[Finding], profile: ArtifactRef
+) -> None:
+    row.batch = await store.batch_of(session, row)
+    row.state, row.decided_at = "accepted", datetime.now(UTC)
+    row.dataset, row.profile = dataset.model_dump(mode="json"), profile.model_dump(mode="json")
+    row.warnings = _dumped(warnings)
+    event = DatasetIngested(
+        pipeline=row.pipeline,
+        pipeline_digest=row.pipeline_digest,
+        dataset=dataset,
+        batch=row.batch,
+        profile=profile,
+        warnings=told(warnings),
+    )
+    await say(session, event, source=SERVICE, cause=row.cause)
+
+
+async def _reject_object(
+    session: AsyncSession, submission: SubmissionRow, reason: Finding, pipeline_digest: str | None = None
+) -> None:
+    event = DatasetRejected(
+        pipeline=submission.pipeline, pipeline_digest=pipeline_digest, object=submission.object, reasons=[reason]
+    )
+    await say(session, event, source=SERVICE, cause=submission.cause)
+
+
+def _put_off(row: DatasetRow | SubmissionRow) -> None:
+    row.failures += 1
+    row.not_before = datetime.now(UTC) + timedelta(seconds=TRY_AGAIN_SECONDS * row.failures)
+
+
+def _dumped(findings: list[Finding]) -> list[dict[str, Any]]:
+    return [finding.model_dump(mode="json") for finding in findings]
+
+
+def _span(name: str, traceparent: str | None, pipeline: str, digest: str | None = None) -> Any:
+    """Record work that goes on with the trace of what brought the file."""
+    context: Context = _propagator.extract({"traceparent": traceparent} if traceparent else {})
+    attributes = {telemetry.PIPELINE: pipeline} | ({telemetry.DATASET: digest} if digest else {})
+    return _tracer.start_as_current_span(name, context=context, attributes=attributes)

@@ -1,0 +1,156 @@
+"""Ingest over HTTP: upload a file, read the verdicts."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import uuid4
+
+from interlock_contracts import telemetry
+from interlock_contracts.datasets import Finding
+from interlock_contracts.http import DatasetView
+from interlock_contracts.refs import ArtifactRef, DatasetRef
+from interlock_messaging.outbox import current_traceparent
+from interlock_runtime.http import problem
+from litestar import Request, Response, get, post
+from litestar.datastructures import State
+from litestar.params import FromPath, FromQuery
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from interlock_ingest import store
+from interlock_ingest.intake import receive
+from interlock_ingest.store import DatasetRow, SpecRow
+
+SPEC_PATIENCE = 3.0
+"""Seconds that an upload waits for its pipeline's spec, which may still be on its way from the registry."""
+
+_WRITE_BYTES = 1 << 20
+
+_tracer = trace.get_tracer("interlock.ingest")
+_propagator = TraceContextTextMapPropagator()
+
+
+@post("/datasets/{name:str}", status_code=202, request_max_body_size=None)
+async def upload(
+    name: FromPath[str], request: Request[Any, Any, Any], state: State, pipeline: FromQuery[str | None] = None
+) -> Response[DatasetView]:
+    """Take in a file, the body as it is; the verdict comes at the address in ``Location``.
+
+    It is checked against the pipeline's newest spec, or the one whose digest ``pipeline`` names.
+    """
+    _refuse_wrapped(request)
+    spec = await _spec(state, name, pipeline)
+    with (
+        _tracer.start_as_current_span(
+            telemetry.SPAN_UPLOAD,
+            context=_propagator.extract(dict(request.headers)),
+            kind=SpanKind.SERVER,
+            attributes={telemetry.PIPELINE: name},
+        ) as span,
+        TemporaryDirectory(dir=state.folder) as folder,
+    ):
+        path = Path(folder) / "upload"
+        await _save(request.stream(), path, state.upload_bytes)
+        file = await asyncio.to_thread(state.artifacts.put_file, path)
+        span.set_attribute(telemetry.DATASET, file.sha256)
+        row = DatasetRow(
+            pipeline=name,
+            digest=file.sha256,
+            pipeline_digest=spec.digest,
+            file=file.model_dump(mode="json"),
+            bytes=file.bytes,
+            cause=str(uuid4()),
+            traceparent=current_traceparent(),
+        )
+        async with state.bus.transaction() as session:
+            known = await receive(session, row)
+    return Response(_view(known), status_code=202, headers={"Location": f"/datasets/{name}/{file.sha256}"})
+
+
+@get("/datasets/{name:str}")
+async def list_datasets(name: FromPath[str], state: State) -> list[DatasetView]:
+    """Return a pipeline's files with their verdicts, the newest first."""
+    async with state.database.sessions() as session:
+        if await store.spec(session, name) is None:
+            raise _unknown_pipeline(name)
+        return [_view(row) for row in await store.datasets(session, name)]
+
+
+@get("/datasets/{name:str}/{digest:str}")
+async def read_dataset(
+    name: FromPath[str], digest: FromPath[str], state: State, pipeline: FromQuery[str | None] = None
+) -> DatasetView:
+    """Return the newest verdict on a file with its profile, or the one under the pipeline digest ``pipeline``."""
+    async with state.database.sessions() as session:
+        row = await store.dataset(session, name, digest, pipeline)
+    if row is None:
+        raise problem(404, "Unknown dataset", f"pipeline {name!r} has no file with digest {digest}")
+    view = _view(row)
+    if row.profile is not None:
+        profile = await asyncio.to_thread(state.artifacts.fetch, ArtifactRef.model_validate(row.profile))
+        view.profile = json.loads(profile)
+    return view
+
+
+def _view(row: DatasetRow) -> DatasetView:
+    return DatasetView(
+        pipeline=row.pipeline,
+        digest=row.digest,
+        pipeline_digest=row.pipeline_digest,
+        state=row.state,
+        bytes=row.bytes,
+        received_at=row.received_at,
+        decided_at=row.decided_at,
+        batch=row.batch,
+        dataset=DatasetRef.model_validate(row.dataset) if row.dataset else None,
+        reasons=[Finding.model_validate(reason) for reason in row.reasons],
+        warnings=[Finding.model_validate(warning) for warning in row.warnings],
+    )
+
+
+def _refuse_wrapped(request: Request[Any, Any, Any]) -> None:
+    if request.headers.get("content-type", "").startswith("multipart/"):
+        raise problem(415, "Send the file itself", "the body must be the file, not a form: curl --data-binary @FILE")
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise problem(415, "Send the file itself", "compressed bodies are not unpacked; send the file as it is")
+
+
+async def _spec(state: State, name: str, digest: str | None) -> SpecRow:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + SPEC_PATIENCE
+    while True:
+        async with state.database.sessions() as session:
+            found = await store.spec(session, name, digest)
+        if found is not None:
+            return found
+        if loop.time() > until:
+            raise _unknown_pipeline(name, digest)
+        await asyncio.sleep(0.1)
+
+
+def _unknown_pipeline(name: str, digest: str | None = None) -> Exception:
+    if digest is not None:
+        return problem(404, "Unknown pipeline", f"pipeline {name!r} has no spec with digest {digest}; apply it first")
+    return problem(404, "Unknown pipeline", f"no pipeline is called {name!r}; apply one first")
+
+
+async def _save(chunks: AsyncIterator[bytes], path: Path, limit: int) -> None:
+    """Write the body to disk as it comes, a mebibyte at a time."""
+    size, waiting = 0, bytearray()
+    with path.open("wb") as file:
+        async for chunk in chunks:
+            size += len(chunk)
+            if size > limit:
+                raise problem(413, "The file is too large", f"at most {limit} bytes are taken; cut it into batches")
+            waiting += chunk
+            if len(waiting) >= _WRITE_BYTES:
+                await asyncio.to_thread(file.write, bytes(waiting))
+                waiting.clear()
+        await asyncio.to_thread(file.write, bytes(waiting))
+
+
+ROUTES = [upload, list_datasets, read_dataset]

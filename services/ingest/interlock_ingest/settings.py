@@ -1,0 +1,19 @@
+"""What ingest needs to know."""
+
+from pathlib import Path
+
+from interlock_runtime.settings import BusSettings, DatabaseSettings, HttpSettings, StoreSettings, TelemetrySettings
+from pydantic import Field
+
+
+class IngestSettings(HttpSettings, BusSettings, DatabaseSettings, StoreSettings, TelemetrySettings):
+    """All of ingest's settings.
+
+    ``ingest_work_dir`` holds files while they are checked, about three times their size; by default the system's
+    temporary folder. ``ingest_checks`` files are checked at once, each in a process of its own.
+    """
+
+    ingest_work_dir: Path | None = None
+    ingest_checks: int = Field(default=2, ge=1, le=64)
+    ingest_check_minutes: float = Field(default=60, gt=0)
+    ingest_upload_bytes: int = Field(default=20 << 30, ge=1)

@@ -1,0 +1,161 @@
+"""What ingest remembers: specs, datasets with their verdicts, and submissions not yet taken."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, MetaData, String, func, select, text
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+LISTED = 1000
+
+
+class Table(DeclarativeBase):
+    """Declarative base; the schema comes from the connection's search path."""
+
+    metadata = MetaData()
+
+
+class SpecRow(Table):
+    """Every spec heard of; the newest of a pipeline is the one with the highest ``revision``."""
+
+    __tablename__ = "spec"
+
+    pipeline: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    revision: Mapped[int]
+    spec: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class BatchesRow(Table):
+    """How many files of a pipeline were accepted; its lock puts verdicts in an order."""
+
+    __tablename__ = "batches"
+
+    pipeline: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class DatasetRow(Table):
+    """One file under one pipeline digest; ``state`` is checking, accepted or rejected.
+
+    ``cause`` is the id of the event or upload that brought it; ``failures`` counts checks that came to no verdict,
+    and ``not_before`` spaces them.
+    """
+
+    __tablename__ = "dataset"
+
+    pipeline: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    pipeline_digest: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(server_default=text("'checking'"))
+    file: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    cause: Mapped[str]
+    object: Mapped[str | None] = mapped_column(String)
+    traceparent: Mapped[str | None]
+    received_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    decided_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    batch: Mapped[int | None]
+    dataset: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    profile: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    warnings: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    failures: Mapped[int] = mapped_column(server_default=text("0"))
+    not_before: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class SubmissionRow(Table):
+    """An object that somebody asked to take in; gone once it is a dataset or rejected."""
+
+    __tablename__ = "submission"
+
+    cause: Mapped[str] = mapped_column(primary_key=True)
+    pipeline: Mapped[str]
+    object: Mapped[str]
+    traceparent: Mapped[str | None]
+    received_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    failures: Mapped[int] = mapped_column(server_default=text("0"))
+    not_before: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+async def keep_spec(session: AsyncSession, row: SpecRow) -> None:
+    """Keep a spec; one that is applied again moves up to its new revision."""
+    values = {name: getattr(row, name) for name in ("pipeline", "digest", "revision", "spec")}
+    insertion = insert(SpecRow).values(values)
+    raised = func.greatest(SpecRow.revision, insertion.excluded.revision)
+    await session.execute(
+        insertion.on_conflict_do_update(index_elements=[SpecRow.pipeline, SpecRow.digest], set_={"revision": raised})
+    )
+
+
+async def spec(session: AsyncSession, pipeline: str, digest: str | None = None) -> SpecRow | None:
+    """Return a pipeline's newest spec, or the one with ``digest``."""
+    query = select(SpecRow).where(SpecRow.pipeline == pipeline)
+    if digest is not None:
+        query = query.where(SpecRow.digest == digest)
+    return (await session.scalars(query.order_by(SpecRow.revision.desc()).limit(1))).one_or_none()
+
+
+async def add_dataset(session: AsyncSession, row: DatasetRow) -> DatasetRow:
+    """Add a file to be checked, and return its row; one that is known under this pipeline digest stays as it is."""
+    names = ("pipeline", "digest", "pipeline_digest", "file", "bytes", "cause", "object", "traceparent")
+    await session.execute(insert(DatasetRow).values({n: getattr(row, n) for n in names}).on_conflict_do_nothing())
+    key = (row.pipeline, row.digest, row.pipeline_digest)
+    return await session.get_one(DatasetRow, key, with_for_update=True)
+
+
+async def datasets(session: AsyncSession, pipeline: str) -> Sequence[DatasetRow]:
+    """Return a pipeline's files and verdicts, the newest first."""
+    query = select(DatasetRow).where(DatasetRow.pipeline == pipeline).order_by(DatasetRow.received_at.desc())
+    return (await session.scalars(query.limit(LISTED))).all()
+
+
+async def dataset(
+    session: AsyncSession, pipeline: str, digest: str, pipeline_digest: str | None = None
+) -> DatasetRow | None:
+    """Return the newest verdict on a file, or the one under ``pipeline_digest``."""
+    query = select(DatasetRow).where(DatasetRow.pipeline == pipeline, DatasetRow.digest == digest)
+    if pipeline_digest is not None:
+        query = query.where(DatasetRow.pipeline_digest == pipeline_digest)
+    return (await session.scalars(query.order_by(DatasetRow.received_at.desc()).limit(1))).one_or_none()
+
+
+async def next_unchecked(session: AsyncSession) -> DatasetRow | None:
+    """Return the oldest file that nobody is checking, locked until the transaction ends."""
+    query = (
+        select(DatasetRow)
+        .where(DatasetRow.state == "checking", DatasetRow.not_before <= func.now())
+        .order_by(DatasetRow.received_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    return (await session.scalars(query)).one_or_none()
+
+
+async def next_submission(session: AsyncSession) -> SubmissionRow | None:
+    """Return the oldest submission that nobody is taking, locked until the transaction ends."""
+    query = (
+        select(SubmissionRow)
+        .where(SubmissionRow.not_before <= func.now())
+        .order_by(SubmissionRow.received_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    return (await session.scalars(query)).one_or_none()
+
+
+async def batch_of(session: AsyncSession, row: DatasetRow) -> int:
+    """Return the file's place among the accepted files of its pipeline: that of an earlier verdict, or the next."""
+    await session.execute(insert(BatchesRow).values(pipeline=row.pipeline).on_conflict_do_nothing())
+    batches = await session.get_one(BatchesRow, row.pipeline, with_for_update=True, populate_existing=True)
+    query = select(DatasetRow.batch).where(
+        DatasetRow.pipeline == row.pipeline, DatasetRow.digest == row.digest, DatasetRow.batch.is_not(None)
+    )
+    known = (await session.scalars(query.limit(1))).one_or_none()
+    if known is not None:
+        return known
+    batches.count += 1
+    return batches.count
