@@ -6,6 +6,7 @@ Run by ``make bench``; prints a table of medians. Times come from the run's own 
 import json
 import statistics
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ async def test_where_the_time_goes_from_retrain_to_the_first_answer(
         run = await user.ended(run_id)
         assert run["state"] == "succeeded", run["reason"]
         answered = await _first_answer(user, name, version)
-        spans = await until(lambda trace=run["trace_id"]: _spans(stack, trace))
+        spans = await until(partial(_spans, stack, run["trace_id"]))
         rounds.append(_hops(spans, asked, answered))
     warm = rounds[1:]
     with capsys.disabled():
@@ -67,7 +68,7 @@ def _hops(spans: list[dict[str, Any]], asked: float, answered: float) -> dict[st
     """Return seconds by hop; each begins where the one before it ended."""
 
     def at(name: str, edge: str) -> float:
-        times = [span[edge] * NANO for span in spans if span["name"].startswith(name)]
+        times: list[float] = [span[edge] * NANO for span in spans if span["name"].startswith(name)]
         return max(times) if edge == "end_ns" else min(times)
 
     marks = {
