@@ -15,8 +15,8 @@ from interlock_runtime.http import http_app
 from interlock_runtime.process import repeating
 from litestar import Litestar
 
-from interlock_ingest.handlers import SERVICE, router
-from interlock_ingest.intake import Intake
+from interlock_ingest.handlers import router
+from interlock_ingest.intake import SERVICE, Intake
 from interlock_ingest.routes import ROUTES
 from interlock_ingest.settings import IngestSettings
 

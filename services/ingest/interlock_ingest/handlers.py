@@ -13,9 +13,8 @@ from interlock_messaging.outbox import current_traceparent
 
 from interlock_ingest import store
 from interlock_ingest.domain import object_fault
+from interlock_ingest.intake import SERVICE
 from interlock_ingest.store import SpecRow, SubmissionRow
-
-SERVICE = "ingest"
 
 router = RabbitRouter()
 

@@ -24,10 +24,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from interlock_ingest import store
 from interlock_ingest.checking import CheckFailedError, Verdict, check
 from interlock_ingest.domain import CHECK_FAILED, told
-from interlock_ingest.handlers import SERVICE
 from interlock_ingest.store import DatasetRow, SubmissionRow
 
 logger = logging.getLogger(__name__)
+
+SERVICE = "ingest"
 
 TRIES = 3
 TRY_AGAIN_SECONDS = 5.0
