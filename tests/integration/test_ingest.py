@@ -1,0 +1,269 @@
+"""Files on their way to a verdict: uploads, submitted objects, repeats, crashes; on a real broker and database."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from faststream.rabbit import RabbitRouter
+from interlock_artifacts import MemoryStore
+from interlock_contracts.datasets import DatasetSubmitted, PipelineApplied
+from interlock_contracts.event import Envelope, Event
+from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.refs import ArtifactRef, DatasetRef
+from interlock_ingest import handlers, intake, routes
+from interlock_ingest.intake import Intake
+from interlock_messaging import Bus
+from interlock_messaging.tables import OutboxRow
+from interlock_runtime.database import Database
+from interlock_runtime.http import http_app
+from pydantic import SecretStr
+from sqlalchemy import select
+
+pytestmark = pytest.mark.integration
+
+GOOD = b"x,y\n" + b"".join(f"{n},{2 * n}\n".encode() for n in range(50))
+BAD = b"x,z\n1,2\n"
+KEY = "an-admin-key-of-16"
+
+
+class Ingest:
+    """Ingest with one pipeline, an object store in memory, and the means to look at what it said."""
+
+    def __init__(self, servers: dict[str, str], folder: Path) -> None:
+        self.pipeline = f"m-{uuid4().hex[:8]}"
+        self.artifacts = MemoryStore()
+        self.database = Database(servers["INTERLOCK_POSTGRES_URL"], f"ingest-{self.pipeline}")
+        self.bus = Bus(
+            servers["INTERLOCK_AMQP_URL"], service="lab", router=RabbitRouter(), sessions=self.database.sessions
+        )
+        self.intake = Intake(self.bus, self.artifacts, folder, 60)
+        state = {"bus": self.bus, "database": self.database, "artifacts": self.artifacts, "folder": folder}
+        app = http_app(
+            "ingest",
+            SecretStr(KEY),
+            routes=routes.ROUTES,
+            pings={},
+            lifespan=[],
+            state=state | {"upload_bytes": 1 << 20},
+        )
+        self.http = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app),  # type: ignore[arg-type]
+            base_url="http://ingest",
+            headers={"Authorization": f"Bearer {KEY}"},
+        )
+
+    def spec(self, **rules: Any) -> Pipeline:
+        columns = {"x": {"type": "number"}, "y": {"type": "number"}}
+        declared = {"name": self.pipeline, "task": "regression", "target": "y", "data": {"columns": columns}}
+        declared["data"]["rules"] = rules  # type: ignore[index]
+        return Pipeline.model_validate(declared)
+
+    async def apply(self, spec: Pipeline, revision: int = 1) -> str:
+        ref = self.artifacts.put(spec.model_dump_json().encode())
+        event = PipelineApplied(pipeline=spec.name, pipeline_digest=spec.digest, spec=ref, revision=revision)
+        await self.hear(event)
+        return spec.digest
+
+    async def hear(self, event: Event) -> str:
+        cause = Envelope.of(event, source="test", cause=str(uuid4()), now=datetime.now(UTC))
+        async with self.database.sessions() as session, session.begin():
+            if isinstance(event, PipelineApplied):
+                await handlers.keep_spec(event, session, self.artifacts)
+            elif isinstance(event, DatasetSubmitted):
+                await handlers.note_submission(event, cause, session)
+        return cause.id
+
+    async def submit(self, key: str) -> None:
+        await self.hear(DatasetSubmitted(pipeline=self.pipeline, object=key))
+        await self.intake.take_submissions()
+
+    async def upload(self, body: bytes, **options: Any) -> dict[str, Any]:
+        answer = await self.http.post(f"/datasets/{self.pipeline}", content=body, **options)
+        assert answer.status_code == 202, answer.text
+        view: dict[str, Any] = answer.json()
+        assert answer.headers["location"] == f"/datasets/{self.pipeline}/{view['digest']}"
+        return view
+
+    async def verdict(self, digest: str, **params: str) -> dict[str, Any]:
+        answer = await self.http.get(f"/datasets/{self.pipeline}/{digest}", params=params)
+        assert answer.status_code == 200, answer.text
+        view: dict[str, Any] = answer.json()
+        return view
+
+    async def said(self) -> list[tuple[str, dict[str, Any]]]:
+        async with self.database.sessions() as session:
+            rows = await session.scalars(select(OutboxRow).order_by(OutboxRow.seq))
+            return [(row.type, Envelope.parse(row.headers, row.payload, None)[1]) for row in rows]
+
+
+@pytest.fixture
+async def ingest(servers: dict[str, str], tmp_path: Path) -> AsyncIterator[Ingest]:
+    made = Ingest(servers, tmp_path)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(made.database.ready("interlock_messaging", "interlock_ingest"))
+        await stack.enter_async_context(made.http)
+        await made.apply(made.spec())
+        yield made
+
+
+async def test_an_upload_is_kept_before_it_is_acknowledged_and_accepted_by_its_check(ingest: Ingest) -> None:
+    """After the 202 the verdict depends on nothing that a crash could take."""
+    view = await ingest.upload(GOOD)
+    assert view["state"] == "checking"
+    file = ArtifactRef(sha256=view["digest"], bytes=len(GOOD))
+    assert ingest.artifacts.fetch(file) == GOOD
+
+    await ingest.intake.check_files()
+
+    verdict = await ingest.verdict(view["digest"])
+    assert (verdict["state"], verdict["batch"], verdict["profile"]["rows"]) == ("accepted", 1, 50)
+    [(kind, said)] = await ingest.said()
+    stored = DatasetRef.model_validate(said["dataset"])
+    assert kind == "dataset.ingested"
+    assert stored.train_rows + stored.holdout_rows == 50
+    assert stored.holdout.holdout
+    assert ingest.artifacts.fetch(stored.train)[:4] == ingest.artifacts.fetch(stored.holdout)[:4] == b"PAR1"
+
+
+async def test_a_refused_file_says_why_over_rest_and_on_the_bus_and_is_kept(ingest: Ingest) -> None:
+    """The same reasons in both places, and the bytes stay for inspection."""
+    view = await ingest.upload(BAD)
+    await ingest.intake.check_files()
+
+    verdict = await ingest.verdict(view["digest"])
+    [(kind, said)] = await ingest.said()
+    assert (verdict["state"], kind) == ("rejected", "dataset.rejected")
+    assert [reason["rule"] for reason in verdict["reasons"]] == [reason["rule"] for reason in said["reasons"]]
+    assert verdict["reasons"][0]["rule"] == "missing_column"
+    assert ingest.artifacts.fetch(ArtifactRef(sha256=view["digest"], bytes=len(BAD))) == BAD
+
+
+async def test_the_same_file_starts_nothing_until_the_pipeline_changes(ingest: Ingest) -> None:
+    """Its verdict is for a pipeline digest: known under the same one, checked again under a new one."""
+    digest = (await ingest.upload(GOOD))["digest"]
+    await ingest.intake.check_files()
+    assert (await ingest.upload(GOOD))["state"] == "accepted"
+    await ingest.intake.check_files()
+    assert len(await ingest.said()) == 1
+
+    first = (await ingest.verdict(digest))["pipeline_digest"]
+    second = await ingest.apply(ingest.spec(min_rows=100), revision=2)
+    await ingest.upload(GOOD)
+    await ingest.intake.check_files()
+
+    assert [kind for kind, _ in await ingest.said()] == ["dataset.ingested", "dataset.rejected"]
+    assert (await ingest.verdict(digest))["pipeline_digest"] == second
+    assert (await ingest.verdict(digest, pipeline=first))["state"] == "accepted"
+
+
+async def test_batches_count_accepted_files_and_a_file_keeps_its_number(ingest: Ingest) -> None:
+    """The order of files is that of their first acceptance, under whichever pipeline digest."""
+    await ingest.upload(GOOD)
+    await ingest.upload(BAD)
+    await ingest.upload(GOOD + b"99,99\n")
+    await ingest.intake.check_files()
+    await ingest.apply(ingest.spec(min_rows=2), revision=2)
+    await ingest.upload(GOOD)
+    await ingest.intake.check_files()
+
+    listed = (await ingest.http.get(f"/datasets/{ingest.pipeline}")).json()
+    assert [view["batch"] for view in listed] == [1, 2, None, 1]
+
+
+async def test_a_submitted_object_is_taken_in_like_an_upload(ingest: Ingest) -> None:
+    """Whoever can write below incoming/<pipeline>/ needs no HTTP."""
+    key = f"incoming/{ingest.pipeline}/january.csv"
+    ingest.artifacts.put_latest(key, GOOD)
+    await ingest.submit(key)
+    await ingest.intake.check_files()
+
+    assert [kind for kind, _ in await ingest.said()] == ["dataset.ingested"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "incoming/{other}/january.csv",
+        "incoming/{own}/../{other}/january.csv",
+        "incoming/{own}/",
+        "/incoming/{own}/january.csv",
+        "https://elsewhere.example/incoming/{own}/january.csv",
+        "s3://bucket/incoming/{own}/january.csv",
+        "sha256/ab/abcd",
+        "holdout/sha256/ab/abcd",
+        "incoming/{own}/a\\..\\b",
+        "incoming/{own}/a\nb",
+    ],
+)
+async def test_an_object_elsewhere_is_refused_unread(ingest: Ingest, key: str) -> None:
+    """Only objects below the pipeline's own incoming/ are taken in; nothing else is even looked at."""
+    await ingest.submit(key.format(own=ingest.pipeline, other="other"))
+
+    [(kind, said)] = await ingest.said()
+    assert kind == "dataset.rejected"
+    assert said["reasons"][0]["rule"] == "object"
+
+
+async def test_a_submission_of_nothing_is_refused(ingest: Ingest) -> None:
+    """The key is right, but no object is there."""
+    await ingest.submit(f"incoming/{ingest.pipeline}/missing.csv")
+
+    [(kind, said)] = await ingest.said()
+    assert (kind, said["object"]) == ("dataset.rejected", f"incoming/{ingest.pipeline}/missing.csv")
+
+
+async def test_a_check_that_was_cut_off_is_done_again(ingest: Ingest) -> None:
+    """Whoever checks dies in the middle: the row's lock dies with it, and the next one finds the file."""
+    digest = (await ingest.upload(GOOD))["digest"]
+    cut_off = asyncio.create_task(ingest.intake.check_files())
+    done, _ = await asyncio.wait([cut_off], timeout=0.3)
+    assert not done, "the check was done before it could be cut off"
+    cut_off.cancel()
+    await asyncio.gather(cut_off, return_exceptions=True)
+    assert (await ingest.verdict(digest))["state"] == "checking"
+
+    await ingest.intake.check_files()
+
+    assert (await ingest.verdict(digest))["state"] == "accepted"
+    assert len(await ingest.said()) == 1
+
+
+async def test_a_check_that_fails_for_our_own_fault_is_tried_again_then_refused(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stored file that is gone holds nobody up for ever, and uploading it again starts anew."""
+    monkeypatch.setattr(intake, "TRY_AGAIN_SECONDS", 0.0)
+    view = await ingest.upload(GOOD)
+    del ingest.artifacts.objects[ArtifactRef(sha256=view["digest"], bytes=len(GOOD)).key]
+    await ingest.intake.check_files()
+    refused = await ingest.verdict(view["digest"])
+    assert (refused["state"], refused["reasons"][0]["rule"]) == ("rejected", "check_failed")
+
+    await ingest.upload(GOOD)
+    await ingest.intake.check_files()
+
+    assert (await ingest.verdict(view["digest"]))["state"] == "accepted"
+
+
+async def test_wrong_requests_are_told_what_would_be_right(ingest: Ingest) -> None:
+    """No key, unknown names, forms, compressed and oversized bodies."""
+    address = f"/datasets/{ingest.pipeline}"
+    answers = [
+        await ingest.http.post(address, content=GOOD, headers={"Authorization": "Bearer wrong"}),
+        await ingest.http.get("/datasets/unknown"),
+        await ingest.http.post("/datasets/unknown", content=GOOD),
+        await ingest.http.post(address, content=GOOD, params={"pipeline": "0" * 64}),
+        await ingest.http.get(f"{address}/{'0' * 64}"),
+        await ingest.http.post(address, files={"file": GOOD}),
+        await ingest.http.post(address, content=GOOD, headers={"Content-Encoding": "gzip"}),
+        await ingest.http.post(address, content=b"x" * (1 << 20) + b"x"),
+    ]
+
+    assert [answer.status_code for answer in answers] == [401, 404, 404, 404, 404, 415, 415, 413]
+    assert all(answer.json()["detail"] for answer in answers)
