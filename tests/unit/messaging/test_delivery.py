@@ -1,0 +1,66 @@
+"""What is an outage, and what is known of a message before any handler sees it."""
+
+from typing import Any
+
+import pytest
+from interlock_contracts.training import RetrainRequested
+from interlock_messaging import topology
+from interlock_messaging.delivery import attempts, is_outage
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+
+
+class Refusal(Exception):
+    """A driver's error with a SQLSTATE."""
+
+    def __init__(self, sqlstate: str) -> None:
+        self.sqlstate = sqlstate
+
+
+@pytest.mark.parametrize(
+    ("error", "outage"),
+    [
+        (ConnectionRefusedError(), True),
+        (TimeoutError(), True),
+        (OperationalError("select 1", {}, Refusal("08006")), True),
+        (DBAPIError("select 1", {}, Refusal("57P03")), True),
+        (DBAPIError("select 1", {}, Refusal("53300")), True),
+        (IntegrityError("insert", {}, Refusal("23505")), False),
+        (DBAPIError("select 1", {}, Refusal("22P02")), False),
+        (ValueError("wrong"), False),
+        (FileNotFoundError(), False),
+    ],
+)
+def test_only_a_dependency_that_is_down_is_waited_for(error: Exception, outage: bool) -> None:
+    """A wrong row stays wrong however long one waits; a server that starts up does not."""
+    assert is_outage(error) is outage
+
+
+@pytest.mark.parametrize(("headers", "count"), [({}, 0), ({"x-attempt": 3}, 3), ({"x-attempt": "three"}, 0)])
+def test_attempts_travel_in_the_message(headers: dict[str, Any], count: int) -> None:
+    """A header that somebody broke counts as none, and is no crash."""
+    assert attempts(headers) == count
+
+
+def test_a_queue_keeps_what_it_cannot_deliver() -> None:
+    """Quorum, bounded against crash loops, with a dead-letter queue of its own and no silent overflow."""
+    queue = topology.queue("registry", RetrainRequested)
+
+    assert (queue.name, queue.routing_key, queue.durable) == (
+        "registry.retrain.requested",
+        "retrain.requested",
+        True,
+    )
+    arguments: dict[str, Any] = dict(queue.arguments or {})
+    assert arguments["x-queue-type"] == "quorum"
+    assert arguments["x-dead-letter-routing-key"] == queue.name
+    assert arguments["x-overflow"] == "reject-publish"
+    assert arguments["x-delivery-limit"] > len(topology.RETRY_SECONDS)
+
+
+def test_every_worker_has_a_queue_of_its_own() -> None:
+    """A shared one would reload only one worker; an exclusive one goes when its worker goes."""
+    one, two = (topology.worker_queue("gateway", RetrainRequested, worker) for worker in ("a", "b"))
+
+    assert one.name != two.name
+    assert one.exclusive
+    assert one.auto_delete
