@@ -9,7 +9,7 @@ from interlock_messaging.delivery import attempts, is_outage
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """A driver's error with a SQLSTATE."""
 
     def __init__(self, sqlstate: str) -> None:
@@ -21,11 +21,11 @@ class Refusal(Exception):
     [
         (ConnectionRefusedError(), True),
         (TimeoutError(), True),
-        (OperationalError("select 1", {}, Refusal("08006")), True),
-        (DBAPIError("select 1", {}, Refusal("57P03")), True),
-        (DBAPIError("select 1", {}, Refusal("53300")), True),
-        (IntegrityError("insert", {}, Refusal("23505")), False),
-        (DBAPIError("select 1", {}, Refusal("22P02")), False),
+        (OperationalError("select 1", {}, RefusalError("08006")), True),
+        (DBAPIError("select 1", {}, RefusalError("57P03")), True),
+        (DBAPIError("select 1", {}, RefusalError("53300")), True),
+        (IntegrityError("insert", {}, RefusalError("23505")), False),
+        (DBAPIError("select 1", {}, RefusalError("22P02")), False),
         (ValueError("wrong"), False),
         (FileNotFoundError(), False),
     ],
