@@ -1,6 +1,7 @@
 """Files on their way to a verdict: uploads, submitted objects, repeats, crashes; on a real broker and database."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pyarrow.parquet as pq
 import pytest
 from faststream.rabbit import RabbitRouter
 from interlock_artifacts import MemoryStore
@@ -20,6 +22,7 @@ from interlock_ingest import handlers, intake, routes
 from interlock_ingest.intake import Intake
 from interlock_messaging import Bus
 from interlock_messaging.tables import OutboxRow
+from interlock_modeling.split import ROW_COLUMN
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
 from pydantic import SecretStr
@@ -129,6 +132,19 @@ async def test_an_upload_is_kept_before_it_is_acknowledged_and_accepted_by_its_c
     assert stored.train_rows + stored.holdout_rows == 50
     assert stored.holdout.holdout
     assert ingest.artifacts.fetch(stored.train)[:4] == ingest.artifacts.fetch(stored.holdout)[:4] == b"PAR1"
+
+
+async def test_stored_columns_stand_in_declared_order(ingest: Ingest) -> None:
+    """The declaration comes back from the database as it was written."""
+    columns = {"zebra": {"type": "number"}, "y": {"type": "number"}, "ant": {"type": "number"}}
+    declared = {"name": ingest.pipeline, "task": "regression", "target": "y", "data": {"columns": columns}}
+    await ingest.apply(Pipeline.model_validate(declared), revision=2)
+    await ingest.upload(b"ant,y,zebra\n1,2,3\n")
+    await ingest.intake.check_files()
+
+    [(_, said)] = await ingest.said()
+    stored = ingest.artifacts.fetch(DatasetRef.model_validate(said["dataset"]).train)
+    assert pq.read_schema(io.BytesIO(stored)).names == ["zebra", "y", "ant", ROW_COLUMN]
 
 
 async def test_a_refused_file_says_why_over_rest_and_on_the_bus_and_is_kept(ingest: Ingest) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, MetaData, String, func, select, text
+from sqlalchemy import JSON, BigInteger, DateTime, MetaData, String, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -19,14 +19,17 @@ class Table(DeclarativeBase):
 
 
 class SpecRow(Table):
-    """Every spec heard of; the newest of a pipeline is the one with the highest ``revision``."""
+    """Every spec heard of; the newest of a pipeline is the one with the highest ``revision``.
+
+    ``spec`` is JSON and not JSONB, which would lose the order in which columns are declared.
+    """
 
     __tablename__ = "spec"
 
     pipeline: Mapped[str] = mapped_column(primary_key=True)
     digest: Mapped[str] = mapped_column(primary_key=True)
     revision: Mapped[int]
-    spec: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    spec: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
 class BatchesRow(Table):
