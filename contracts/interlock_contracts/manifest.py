@@ -68,6 +68,8 @@ class TrainingManifest(Ref):
     seed: int | None = None
     folds: int | None = None
     rows: int | None = None
+    repeats: int = 0
+    """Exact repeats over the datasets, left out of ``rows``."""
     features: int | None = None
     commit: str | None = None
     code_version: str | None = None

@@ -1,0 +1,109 @@
+"""From a fitted scikit-learn pipeline to what is served, and the proof that both answer alike."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from interlock_artifacts import ArtifactStore
+from interlock_contracts.manifest import ExportCheck
+from interlock_contracts.pipeline import Candidate
+from interlock_contracts.refs import ArtifactRef
+from interlock_modeling import Model, ModelDescription
+from interlock_modeling.encoder import CategoryColumn, Encoder, NumericColumn
+from interlock_modeling.engines import Engine, LinearEngine
+from interlock_modeling.served import EngineRef
+from interlock_modeling.signature import Signature
+from sklearn.pipeline import Pipeline as SklearnPipeline
+
+from interlock_trainer.fitting import scores_of
+from interlock_trainer.kinds import KINDS
+from interlock_trainer.preprocessing import encoder_of, frame_of
+from interlock_trainer.probes import probe_rows
+from interlock_trainer.tables import DataError
+
+TOLERANCE = 1e-5
+"""Greatest relative difference between what is served and what was trained; beyond it nothing is exported."""
+
+_FOLDING_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A stored model: its description's reference, and how closely it follows the original."""
+
+    artifact: ArtifactRef
+    check: ExportCheck
+
+
+def export(
+    candidate: Candidate,
+    fitted: SklearnPipeline,
+    signature: Signature,
+    table: pa.Table,
+    *,
+    store: ArtifactStore,
+    folder: Path,
+    seed: int,
+) -> Exported:
+    """Translate, write, load as a gateway would, compare on ``table`` and on rows made to tell apart, and store.
+
+    Raises:
+        DataError: the exported model's answers differ by more than ``TOLERANCE``.
+    """
+    encoder = encoder_of(signature, fitted["preprocess"])
+    engine = KINDS[candidate].engine(fitted["estimator"], len(encoder.names))
+    if isinstance(engine, LinearEngine):
+        encoder, engine = _folded(encoder, engine, table)
+    file = folder / "engine"
+    engine.save(file)
+    ref = EngineRef(kind=engine.kind, version=engine.version, ref=store.put_file(file))
+    description = ModelDescription(signature=signature, encoder=encoder, engine=ref)
+    stored = description.model_dump_json().encode()
+    model = Model.load(ModelDescription.parse(stored), file)
+    check = compare(model, fitted, probe_rows(encoder, engine, table, seed))
+    if not check.max_rel <= TOLERANCE:
+        raise DataError(
+            f"the exported {candidate} differs from scikit-learn's predictions by {check.max_rel:.2g} relative "
+            f"({check.max_abs:.2g} absolute); at most {TOLERANCE:g} is allowed"
+        )
+    return Exported(store.put(stored), check)
+
+
+def compare(model: Model, fitted: SklearnPipeline, rows: pa.Table) -> ExportCheck:
+    """Return the greatest differences between the served answers and those of the original pipeline.
+
+    Relative means relative to the prediction or to the predictions' standard deviation, whichever is larger: a
+    library that sums in float32 is no closer to itself than that. Probabilities are compared as they are.
+    """
+    task = model.signature.task
+    expected = scores_of(fitted, frame_of(model.signature, rows), task)
+    difference = np.abs(model.predict_table(rows).scores - expected)
+    size = np.maximum(np.abs(expected), expected.std()) if task == "regression" else np.ones_like(expected)
+    relative = np.divide(difference, size, out=np.where(difference > 0, np.inf, 0.0), where=size > 0)
+    return ExportCheck(rows=rows.num_rows, max_abs=float(difference.max()), max_rel=float(relative.max()))
+
+
+def _folded(encoder: Encoder, engine: LinearEngine, table: pa.Table) -> tuple[Encoder, Engine]:
+    """Move the scaling into the coefficients where the answers stay the same to ``_FOLDING_TOLERANCE``."""
+    center, scale = np.array([pair for column in encoder.columns for pair in _scaling(column)]).T
+    coefficients = engine.coefficients / scale
+    folded = LinearEngine(coefficients, engine.intercepts - coefficients @ center, engine.link)
+    plain = Encoder(columns=[_unscaled(column) for column in encoder.columns])
+    before = engine.predict(encoder.encode_table(table))
+    after = folded.predict(plain.encode_table(table))
+    close = np.allclose(after, before, rtol=_FOLDING_TOLERANCE, atol=_FOLDING_TOLERANCE * float(before.std()))
+    return (plain, folded) if close else (encoder, engine)
+
+
+def _scaling(column: NumericColumn | CategoryColumn) -> list[tuple[float, float]]:
+    if isinstance(column, CategoryColumn):
+        return [(0.0, 1.0)] * len(column.values)
+    return [(part.center, part.scale) for part in column.numbers]
+
+
+def _unscaled(column: NumericColumn | CategoryColumn) -> NumericColumn | CategoryColumn:
+    if isinstance(column, CategoryColumn):
+        return column
+    plain = [part.model_copy(update={"center": 0.0, "scale": 1.0}) for part in column.numbers]
+    return column.model_copy(update={"numbers": plain})

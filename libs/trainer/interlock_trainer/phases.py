@@ -1,0 +1,51 @@
+"""The job's phases with their times, for the trace: the dispatcher makes spans of them (see decision 0006)."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from interlock_contracts.manifest import Phase
+
+Attribute = str | int | float | bool
+
+
+@dataclass
+class _Open:
+    name: str
+    parent: str | None
+    start_ns: int
+    attributes: dict[str, Attribute]
+    end_ns: int | None = None
+
+
+@dataclass
+class Phases:
+    """What the job has done so far; a parent always stands before its children."""
+
+    _all: list[_Open] = field(default_factory=list)
+    _stack: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def phase(self, name: str, **attributes: Attribute) -> Iterator[dict[str, Attribute]]:
+        """Record the enclosed work; what is put into the yielded dictionary becomes an attribute."""
+        phase = _Open(name, self._stack[-1] if self._stack else None, time.time_ns(), dict(attributes))
+        self._all.append(phase)
+        self._stack.append(name)
+        try:
+            yield phase.attributes
+        finally:
+            self._stack.pop()
+            phase.end_ns = time.time_ns()
+
+    def spans(self) -> list[Phase]:
+        """Return all phases; those still open end now."""
+        now = time.time_ns()
+        return [
+            Phase(name=p.name, parent=p.parent, start_ns=p.start_ns, end_ns=p.end_ns or now, attributes=p.attributes)
+            for p in self._all
+        ]
+
+    def seconds(self) -> dict[str, float]:
+        """Return the duration of each phase in seconds."""
+        return {span.name: (span.end_ns - span.start_ns) / 1e9 for span in self.spans()}

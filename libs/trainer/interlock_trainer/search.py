@@ -1,0 +1,128 @@
+"""A small search around the winner: Optuna proposes, the pool fits, see decision 0011.
+
+Trials are asked for in rounds of a fixed size, and told in order, so that scores don't depend on how many workers
+there are. Each trial is fitted on the first fold; those that fall behind the median of the trials before are pruned,
+the others go on to the remaining folds.
+"""
+
+import statistics
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import optuna
+from interlock_contracts.manifest import Trial
+from interlock_contracts.pipeline import Pipeline
+from interlock_modeling import METRICS
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.trial import TrialState
+
+from interlock_trainer.fitting import FitResult
+from interlock_trainer.kinds import KINDS
+from interlock_trainer.kinds.kind import Range
+from interlock_trainer.pools import FitPool
+from interlock_trainer.selection import Scored, request_for
+
+ROUND = 8
+
+Asked = list[optuna.Trial]
+
+
+def search(
+    pipeline: Pipeline, pool: FitPool, start: Scored, told: Callable[[int, int, float], None]
+) -> tuple[Scored, list[Trial]]:
+    """Return the best of ``start`` and all trials, and the trials.
+
+    ``told`` hears (trials done, fits done, best mean score) after every fit.
+    """
+    run = _Search(pipeline, pool, start, told)
+    while run.left:
+        run.round()
+    return run.best, run.trials
+
+
+class _Search:
+    def __init__(
+        self, pipeline: Pipeline, pool: FitPool, start: Scored, told: Callable[[int, int, float], None]
+    ) -> None:
+        self.pipeline, self.pool, self.best, self._told = pipeline, pool, start, told
+        self.trials: list[Trial] = []
+        self._fits = 0
+        self._utility = METRICS[pipeline.champion.metric].utility
+        self._expected_seconds = start.fit_seconds / len(start.scores)
+        self._space = {name: _distribution(span) for name, span in KINDS[start.candidate].space.items()}
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._study = optuna.create_study(
+            direction="maximize",
+            sampler=optuna.samplers.TPESampler(seed=pipeline.training.seed),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=3),
+        )
+        self._study.add_trial(
+            optuna.create_trial(
+                params=start.params,
+                distributions=self._space,
+                value=self._utility(start.mean),
+                intermediate_values={0: self._utility(start.scores[0])},
+            )
+        )
+
+    @property
+    def left(self) -> int:
+        return self.pipeline.training.trials - len(self.trials)
+
+    def round(self) -> None:
+        asked = [self._study.ask(self._space) for _ in range(min(ROUND, self.left))]
+        first = self._fit(asked, folds=[0])
+        going_on = [trial for trial in asked if self._holds_up(trial, first[trial.number][0])]
+        rest = self._fit(going_on, folds=range(1, self.pipeline.training.folds))
+        for trial in asked:
+            self._tell(trial, [*first[trial.number], *rest.get(trial.number, [])], pruned=trial not in going_on)
+
+    def _fit(self, asked: Asked, folds: Sequence[int]) -> dict[int, list[FitResult]]:
+        """Fit each trial on each of the folds; return the results in the folds' order by trial number."""
+        wanted = [(trial.number, trial.params, fold) for trial in asked for fold in folds]
+        requests = [request_for(self.pipeline, self.best.candidate, params, fold) for _, params, fold in wanted]
+        results: dict[int, FitResult] = {}
+        for position, result in self.pool.run(requests, self._expected_seconds):
+            results[position] = result
+            self._fits += 1
+            self._told(len(self.trials), self._fits, self.best.mean)
+        of_trial: dict[int, list[FitResult]] = {trial.number: [] for trial in asked}
+        for position, (number, _, _) in enumerate(wanted):
+            of_trial[number].append(results[position])
+        return of_trial
+
+    def _holds_up(self, trial: optuna.Trial, first: FitResult) -> bool:
+        if first.score is None:
+            return False
+        trial.report(self._utility(first.score), step=0)
+        return not trial.should_prune()
+
+    def _tell(self, trial: optuna.Trial, results: list[FitResult], *, pruned: bool) -> None:
+        scores = [result.score for result in results if result.score is not None]
+        seconds = sum(result.seconds for result in results)
+        error = next((result.error for result in results if result.error is not None), None)
+        mean = statistics.fmean(scores) if scores and error is None else None
+        if error is not None:
+            self._study.tell(trial, state=TrialState.FAIL)
+        elif pruned:
+            self._study.tell(trial, state=TrialState.PRUNED)
+        else:
+            self._study.tell(trial, self._utility(mean))
+            self._keep(Scored(self.best.candidate, trial.params, scores, seconds))
+        state: Any = "failed" if error is not None else "pruned" if pruned else "complete"
+        self.trials.append(
+            Trial(
+                number=len(self.trials), params=trial.params, score=mean, fit_seconds=seconds, state=state, error=error
+            )
+        )
+        self._told(len(self.trials), self._fits, self.best.mean)
+
+    def _keep(self, scored: Scored) -> None:
+        if self._utility(scored.mean) > self._utility(self.best.mean):
+            self.best = scored
+
+
+def _distribution(span: Range) -> BaseDistribution:
+    if span.whole:
+        return IntDistribution(int(span.low), int(span.high), log=span.log)
+    return FloatDistribution(span.low, span.high, log=span.log)

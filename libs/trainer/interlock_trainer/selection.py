@@ -1,0 +1,76 @@
+"""Which candidate is best with its default parameters, by cross-validation."""
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from interlock_contracts.manifest import CandidateScores
+from interlock_contracts.pipeline import Candidate, Pipeline
+from interlock_modeling import METRICS
+
+from interlock_trainer.fitting import FitRequest, FitResult
+from interlock_trainer.kinds import KINDS
+from interlock_trainer.pools import FitPool
+from interlock_trainer.tables import DataError
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A candidate with parameters and its score on each fold."""
+
+    candidate: Candidate
+    params: dict[str, Any]
+    scores: list[float]
+    fit_seconds: float
+
+    @property
+    def mean(self) -> float:
+        """Return the mean score over the folds."""
+        return statistics.fmean(self.scores)
+
+
+def request_for(pipeline: Pipeline, candidate: Candidate, params: dict[str, Any], fold: int) -> FitRequest:
+    """Return the fit of a candidate on a fold."""
+    return FitRequest(candidate, pipeline.task, params, pipeline.training.seed, pipeline.champion.metric, fold)
+
+
+def select(pipeline: Pipeline, pool: FitPool, told: Callable[[int, int], None]) -> tuple[Scored, list[CandidateScores]]:
+    """Return the best candidate, and the scores of all; ``told`` hears (fits done, fits in all).
+
+    Raises:
+        DataError: no candidate could be fitted on every fold.
+    """
+    training = pipeline.training
+    requests = [
+        request_for(pipeline, candidate, KINDS[candidate].defaults, fold)
+        for candidate in training.candidates
+        for fold in range(training.folds)
+    ]
+    results: dict[int, FitResult] = {}
+    for position, result in pool.run(requests, expected_seconds=1.0):
+        results[position] = result
+        told(len(results), len(requests))
+    fitted = [results[position] for position in range(len(requests))]
+    of_each = [fitted[start : start + training.folds] for start in range(0, len(fitted), training.folds)]
+    candidates = [_scores(name, folds) for name, folds in zip(training.candidates, of_each, strict=True)]
+    sound = [candidate for candidate in candidates if candidate.error is None]
+    if not sound:
+        reasons = "; ".join(f"{candidate.candidate}: {candidate.error}" for candidate in candidates)
+        raise DataError(f"no candidate could be fitted: {reasons}")
+    utility = METRICS[pipeline.champion.metric].utility
+    best = max(sound, key=lambda candidate: float(utility(candidate.mean)))
+    name = training.candidates[candidates.index(best)]
+    return Scored(name, KINDS[name].defaults, best.scores, best.fit_seconds), candidates
+
+
+def _scores(name: Candidate, folds: list[FitResult]) -> CandidateScores:
+    scores = [result.score for result in folds if result.score is not None]
+    complete = len(scores) == len(folds)
+    return CandidateScores(
+        candidate=name,
+        scores=scores,
+        mean=statistics.fmean(scores) if complete else None,
+        fit_seconds=sum(result.seconds for result in folds),
+        error=next((result.error for result in folds if result.error is not None), None),
+    )

@@ -1,0 +1,136 @@
+"""One training from its rows to its manifest: read, select, search, fit, export."""
+
+import importlib.metadata
+import logging
+import platform
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from interlock_artifacts import ArtifactStore, CorruptArtifactError, MissingArtifactError
+from interlock_contracts.manifest import TrainingManifest
+from interlock_contracts.training import TrainingJob
+from sklearn.pipeline import Pipeline as SklearnPipeline
+from threadpoolctl import threadpool_limits
+
+from interlock_trainer.export import export
+from interlock_trainer.folds import encoded_folds
+from interlock_trainer.kinds import KINDS
+from interlock_trainer.phases import Phases
+from interlock_trainer.pools import FitPool
+from interlock_trainer.preprocessing import frame_of, preprocessor_for
+from interlock_trainer.progress import Progress
+from interlock_trainer.search import search
+from interlock_trainer.selection import Scored, select
+from interlock_trainer.tables import DataError, TrainingTable, read_training_table
+
+PACKAGES = ("scikit-learn", "xgboost-cpu", "optuna", "numpy", "pyarrow", "pandas", "ray")
+
+_logger = logging.getLogger(__name__)
+
+
+def run(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Progress) -> TrainingManifest:
+    """Train, and leave the manifest as the very last step; return it.
+
+    A training that can't succeed leaves a manifest that says so. Any other exception leaves none: the dispatcher
+    tries again.
+    """
+    phases = Phases()
+    known = _about(job)
+    try:
+        with phases.phase("train"):
+            known |= _train(job, store, pool, progress, phases)
+    except (DataError, CorruptArtifactError, MissingArtifactError) as error:
+        _logger.warning("training failed: %s", error)
+        known |= {"status": "failed", "reason": str(error)}
+    manifest = TrainingManifest(**known, timings=phases.seconds(), spans=phases.spans())
+    key = f"{job.prefix}/manifest.json"
+    if not store.put_once(key, manifest.model_dump_json().encode()):
+        _logger.warning("%s is there already: another process did this attempt", key)
+    return manifest
+
+
+def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Progress, phases: Phases) -> dict[str, Any]:
+    training, metric = job.pipeline.training, job.pipeline.champion.metric
+    progress.update(stage="read", metric=metric, trials_total=training.trials)
+    with phases.phase("read") as seen:
+        data = read_training_table(job, store)
+        frame = frame_of(data.signature, data.table)
+        seen |= {"rows": data.table.num_rows, "repeats": data.repeats}
+    progress.update(stage="select")
+    with phases.phase("select", metric=metric) as seen:
+        pool.share(list(encoded_folds(data, frame, training.folds, training.seed)))
+        start, candidates = select(job.pipeline, pool, lambda done, of: progress.update(message=f"{done} of {of} fits"))
+        seen |= {"winner": start.candidate, "score": start.mean}
+    progress.update(stage="search", best_score=start.mean)
+    with phases.phase("search", trials=training.trials) as seen:
+        best, trials = search(
+            job.pipeline,
+            pool,
+            start,
+            lambda done, fits, score: progress.update(trials_done=done, best_score=score, message=f"{fits} fits"),
+        )
+        seen |= {"score": best.mean}
+    progress.update(stage="fit", trials_done=len(trials), best_score=best.mean)
+    with phases.phase("fit"):
+        fitted = _fit(job, data, frame, best)
+    progress.update(stage="export")
+    with phases.phase("export") as seen, tempfile.TemporaryDirectory() as folder:
+        exported = export(
+            best.candidate,
+            fitted,
+            data.signature,
+            data.table,
+            store=store,
+            folder=Path(folder),
+            seed=training.seed,
+        )
+        seen |= {"max_rel": exported.check.max_rel}
+    seconds = phases.seconds()
+    return {
+        "status": "succeeded",
+        "rows": data.table.num_rows,
+        "repeats": data.repeats,
+        "features": len(data.signature.features),
+        "candidates": candidates,
+        "trials": trials,
+        "winner": best.candidate,
+        "params": best.params,
+        "score": best.mean,
+        "fit_seconds": seconds["select"] + seconds["search"] + seconds["fit"],
+        "artifact": exported.artifact,
+        "export_check": exported.check,
+    }
+
+
+def _fit(job: TrainingJob, data: TrainingTable, frame: pd.DataFrame, best: Scored) -> SklearnPipeline:
+    """Fit the winner on all rows, as the one scikit-learn pipeline that the export is measured against."""
+    estimator = KINDS[best.candidate].estimator(job.pipeline.task, best.params, job.pipeline.training.seed)
+    whole = SklearnPipeline([("preprocess", preprocessor_for(data.signature, frame)), ("estimator", estimator)])
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "did not converge" shows in the score
+        whole.fit(frame, data.targets)
+    return whole
+
+
+def _about(job: TrainingJob) -> dict[str, Any]:
+    pipeline = job.pipeline
+    return {
+        "run_id": job.run_id,
+        "attempt": job.attempt,
+        "pipeline": pipeline.name,
+        "pipeline_digest": job.pipeline_digest,
+        "task": pipeline.task,
+        "datasets": [dataset.digest for dataset in job.datasets],
+        "metric": pipeline.champion.metric,
+        "seed": pipeline.training.seed,
+        "folds": pipeline.training.folds,
+        "commit": job.commit,
+        "code_version": importlib.metadata.version("interlock-trainer"),
+        "packages": {
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in PACKAGES},
+        },
+    }
