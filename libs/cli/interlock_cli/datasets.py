@@ -1,0 +1,146 @@
+"""`interlock ingest` and `datasets`: files in, verdicts out."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from interlock_contracts.datasets import Finding
+from interlock_contracts.http import DatasetView
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from interlock_cli.gateway import UPLOAD_TIMEOUT, Gateway, connect
+from interlock_cli.terminal import Failure, Json, Terminal, answering
+
+CHUNK = 1024 * 1024
+POLL = 0.3
+"""Seconds between two looks at a verdict."""
+
+MEDIA_TYPES = {
+    ".csv": "text/csv",
+    ".jsonl": "application/x-ndjson",
+    ".ndjson": "application/x-ndjson",
+    ".parquet": "application/vnd.apache.parquet",
+}
+
+
+def ingest(
+    name: Annotated[str, typer.Argument(help="The pipeline that the file is for.")],
+    file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet.", exists=True, dir_okay=False, readable=True)],
+    *,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the verdict.")] = True,
+    timeout: Annotated[float, typer.Option(help="Longest wait for the verdict, in seconds.")] = 900,
+    as_json: Json = False,
+) -> None:
+    """Upload a file and say whether it is fit to train on.
+
+    A refused file says every reason, with column, rule, count and the first lines. Exit code 1 when refused.
+
+    Example: interlock ingest flights-1 2013-01.csv
+    """
+    with answering(as_json=as_json) as terminal, connect() as gateway:
+        view = upload(gateway, name, file, terminal)
+        if wait:
+            view = verdict(gateway, view, timeout=timeout)
+        _tell(terminal, view, waited=wait)
+        terminal.result(view)
+        if view.state == "rejected":
+            raise typer.Exit(1)
+
+
+def upload(gateway: Gateway, name: str, file: Path, terminal: Terminal) -> DatasetView:
+    """Send a file in pieces, with a bar where somebody watches; return the dataset as it stands then."""
+    columns = (TextColumn("upload"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=terminal.out, disable=not terminal.live, transient=True) as progress:
+        task = progress.add_task("upload", total=file.stat().st_size)
+
+        def pieces() -> Iterator[bytes]:
+            with file.open("rb") as source:
+                while piece := source.read(CHUNK):
+                    yield piece
+                    progress.advance(task, len(piece))
+
+        headers = {
+            "Content-Type": MEDIA_TYPES.get(file.suffix.lower(), "application/octet-stream"),
+            "Content-Length": str(file.stat().st_size),
+        }
+        answer = gateway.ask("POST", f"/datasets/{name}", content=pieces(), headers=headers, timeout=UPLOAD_TIMEOUT)
+    return gateway.read(DatasetView, answer.headers["Location"])
+
+
+def verdict(gateway: Gateway, view: DatasetView, *, timeout: float) -> DatasetView:
+    """Return the dataset once it is accepted or rejected.
+
+    Raises:
+        Failure: it is still being checked after ``timeout`` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while view.state == "checking":
+        if time.monotonic() > deadline:
+            hint = f"`interlock datasets {view.pipeline}` shows its verdict later"
+            raise Failure(f"no verdict after {timeout:g} s", hint=hint, details={"dataset": view.digest})
+        time.sleep(POLL)
+        view = gateway.read(DatasetView, f"/datasets/{view.pipeline}/{view.digest}")
+    return view
+
+
+def _tell(terminal: Terminal, view: DatasetView, *, waited: bool) -> None:
+    rows = ""
+    if view.dataset is not None:
+        rows = f": {view.dataset.train_rows:,} rows to train on, {view.dataset.holdout_rows:,} held out for the gate"
+    style = {"accepted": "green", "rejected": "bold red"}.get(view.state)
+    terminal.say(f"{view.digest[:12]} {view.state}{rows}", style=style)
+    findings(terminal, "why", view.reasons)
+    findings(terminal, "warnings", view.warnings)
+    if not waited and view.state == "checking":
+        terminal.say(f"next: interlock datasets {view.pipeline}", style="dim")
+
+
+def findings(terminal: Terminal, title: str, found: list[Finding]) -> None:
+    """Print reasons or warnings, one line each; nothing where there are none."""
+    if found:
+        columns = ("column", "rule", "count", "first lines", "what")
+        terminal.table(
+            columns,
+            [
+                (each.column, each.rule, each.count, ", ".join(map(str, each.lines[:5])) or None, each.message)
+                for each in found
+            ],
+            title=title,
+        )
+
+
+def datasets(
+    name: Annotated[str, typer.Argument(help="The pipeline.")],
+    digest: Annotated[str | None, typer.Argument(help="One file, by its digest or the digest's beginning.")] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """List a pipeline's files with their verdicts, or show one of them with every reason.
+
+    Example: interlock datasets flights-1
+    """
+    with answering(as_json=as_json) as terminal, connect() as gateway:
+        views = gateway.list(DatasetView, f"/datasets/{name}")
+        if digest is not None:
+            _tell(terminal, view := _one(views, digest), waited=True)
+            terminal.result(view)
+            return
+        columns = ("digest", "state", "batch", "train rows", "held out", "bytes", "received")
+        terminal.table(columns, [_row(view) for view in views])
+        if not views:
+            terminal.say(f"pipeline {name} has no files yet; next: interlock ingest {name} <file>")
+        terminal.result(views)
+
+
+def _one(views: list[DatasetView], digest: str) -> DatasetView:
+    found = [view for view in views if view.digest.startswith(digest)]
+    if len(found) != 1:
+        raise Failure(f"{len(found) or 'no'} files begin with {digest!r}", hint="`interlock datasets NAME` lists them")
+    return found[0]
+
+
+def _row(view: DatasetView) -> tuple[object, ...]:
+    split = (view.dataset.train_rows, view.dataset.holdout_rows) if view.dataset else (None, None)
+    return (view.digest[:12], view.state, view.batch, *split, view.bytes, view.received_at)

@@ -1,0 +1,135 @@
+"""The gateway as a client sees it: where it is, and its answers as data or as a failure that says what to do."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import httpx
+from interlock_contracts.http import Body, Problem
+from pydantic import ValidationError
+
+from interlock_cli.terminal import Failure
+
+View = TypeVar("View", bound=Body)
+
+TIMEOUT = httpx.Timeout(30, connect=5)
+UPLOAD_TIMEOUT = httpx.Timeout(600, connect=5)
+"""An upload's answer comes once the file is stored, so a slow disk may take its time."""
+
+NOT_RUNNING = "start the local stack with `interlock up`, or set INTERLOCK_GATEWAY_URL and INTERLOCK_API_KEY"
+
+
+class UnreachableError(Failure):
+    """Nothing answers, or a dependency behind the gateway is down: trying again may help."""
+
+
+class RefusedError(Failure):
+    """The gateway has answered with an error; ``status`` is its HTTP status."""
+
+    def __init__(self, problem: Problem, *, hint: str | None = None) -> None:
+        faults = [_fault(each) for each in problem.errors or []]
+        message = problem.detail or problem.title
+        told = [fault for fault in faults if fault not in message]
+        super().__init__(
+            "\n  ".join([message, *told]), hint=hint, details={"problem": problem.model_dump(exclude_none=True)}
+        )
+        self.status = problem.status
+
+
+class Gateway:
+    """A connection to the gateway with a key; use as a context manager."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {key}"}, timeout=TIMEOUT)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send one request and return its successful answer.
+
+        Raises:
+            UnreachableError: nothing answers, or the answer is 502, 503 or 504.
+            RefusedError: the answer is any other error.
+        """
+        try:
+            answer = self._http.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise UnreachableError(f"nothing answers at {self.url} ({error})", hint=NOT_RUNNING) from error
+        if answer.is_success:
+            return answer
+        problem = _problem(answer)
+        if answer.status_code in (502, 503, 504):
+            hint = "`interlock status` shows which part is down"
+            raise UnreachableError(
+                problem.detail or problem.title, hint=hint, details={"problem": problem.model_dump()}
+            )
+        raise RefusedError(problem, hint=_next_step(answer.status_code))
+
+    def read(self, view: type[View], path: str, **params: Any) -> View:
+        """Return one thing; raises as ``ask`` does."""
+        return view.model_validate(self.ask("GET", path, params=_given(params)).json())
+
+    def list(self, view: type[View], path: str, **params: Any) -> list[View]:
+        """Return a list of things; raises as ``ask`` does."""
+        return [view.model_validate(each) for each in self.ask("GET", path, params=_given(params)).json()]
+
+    def send(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Post a JSON body and return the answer's data; fields without a value are left out."""
+        return self.ask("POST", path, json=_given(body)).json()
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _problem(answer: httpx.Response) -> Problem:
+    try:
+        return Problem.model_validate(answer.json())
+    except (ValueError, ValidationError):
+        return Problem(title=answer.reason_phrase, status=answer.status_code, detail=answer.text[:500] or None)
+
+
+def _fault(fault: Mapping[str, Any]) -> str:
+    where = [f"{name} {fault[name]}" for name in ("row", "column", "field") if fault.get(name) is not None]
+    text = str(fault.get("message") or fault.get("detail") or "")
+    return ": ".join(part for part in (", ".join(where), text) if part)
+
+
+def _next_step(status: int) -> str | None:
+    match status:
+        case 401 | 403:
+            return "set INTERLOCK_API_KEY, or take the local stack's key: eval $(interlock env)"
+        case 404:
+            return "`interlock models` lists what there is"
+        case _:
+            return None
+
+
+def environment() -> dict[str, str]:
+    """Return the ``INTERLOCK_*`` variables: the process's own first, then those of the checkout's local stack."""
+    own = {name: value for name, value in os.environ.items() if name.startswith("INTERLOCK_") and value}
+    for name in [name for name in own if name.endswith("_FILE")]:
+        own.setdefault(name.removesuffix("_FILE"), Path(own[name]).read_text().strip())
+    if "INTERLOCK_GATEWAY_URL" in own:
+        return own
+    from interlock_cli.stack import environment as of_the_stack  # noqa: PLC0415 - the servers' part is an extra
+
+    return of_the_stack() | own
+
+
+def connect() -> Gateway:
+    """Return the gateway that the environment or the local stack names.
+
+    Raises:
+        Failure: neither does.
+    """
+    found = environment()
+    if "INTERLOCK_GATEWAY_URL" not in found:
+        raise Failure("no gateway is known", hint=NOT_RUNNING)
+    return Gateway(found["INTERLOCK_GATEWAY_URL"], found.get("INTERLOCK_API_KEY", ""))

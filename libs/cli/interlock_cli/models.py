@@ -1,0 +1,169 @@
+"""`interlock models`, `versions`, `show`, `approve` and `rollback`: what serves, and who decided so."""
+
+from typing import Annotated, Any
+
+import typer
+from interlock_contracts.http import ModelView, VersionView
+
+from interlock_cli.gateway import connect
+from interlock_cli.terminal import Json, Terminal, answering
+
+Name = Annotated[str, typer.Argument(help="The model, which has its pipeline's name.")]
+
+
+def models(*, as_json: Json = False) -> None:
+    """List all models and what serves.
+
+    Example: interlock models
+    """
+    with answering(as_json=as_json) as terminal, connect() as gateway:
+        found = gateway.list(ModelView, "/models")
+        terminal.table(("model", "serving", "versions", "promoted", "by"), [_model_row(model) for model in found])
+        if not found:
+            terminal.say("no models yet; next: interlock apply pipeline.yaml")
+        terminal.result(found)
+
+
+def _model_row(model: ModelView) -> tuple[object, ...]:
+    if model.serving is None:
+        return (model.name, None, model.versions, None, None)
+    now = model.serving
+    return (model.name, f"version {now.ref.version}", model.versions, now.promoted_at, now.cause)
+
+
+def versions(name: Name, *, as_json: Json = False) -> None:
+    """List a model's versions, the newest first, each with the gate's reasons.
+
+    Example: interlock versions flights-1
+    """
+    with answering(as_json=as_json) as terminal, connect() as gateway:
+        found = gateway.list(VersionView, f"/models/{name}/versions")
+        columns = ("version", "stage", "registered", "run", "the gate's reasons")
+        rows = [
+            (each.version, each.stage, each.registered_at, each.run_id, "; ".join(each.reasons) or None)
+            for each in found
+        ]
+        terminal.table(columns, rows)
+        if not found:
+            terminal.say(f"model {name} has no version yet; next: interlock retrain {name}")
+        terminal.result(found)
+
+
+def show(
+    what: Annotated[
+        str, typer.Argument(help="A model, or one version of it as NAME/VERSION.", metavar="NAME[/VERSION]")
+    ],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show what a model takes and answers, or how one version came to be and what the gate measured.
+
+    Example: interlock show flights-1/2
+    """
+    name, slash, number = what.partition("/")
+    if slash and not number.isdigit():
+        raise typer.BadParameter(f"{number!r} is not a version number; for instance flights-1/2")
+    with answering(as_json=as_json) as terminal, connect() as gateway:
+        if number:
+            version = gateway.read(VersionView, f"/models/{name}/versions/{number}")
+            _show_version(terminal, version)
+            terminal.result(version)
+        else:
+            model = gateway.read(ModelView, f"/models/{name}")
+            _show_model(terminal, model)
+            terminal.result(model)
+
+
+def _show_model(terminal: Terminal, model: ModelView) -> None:
+    if model.serving is None:
+        terminal.say(f"{model.name}: {model.versions} versions, nothing serves")
+        return
+    now = model.serving
+    terminal.say(f"{model.name}: version {now.ref.version} of {model.versions} serves, promoted by {now.cause}")
+    signature = model.signature or {}
+    columns = ("feature", "type", "may be null", "min", "max", "values")
+    rows = [
+        (
+            each["name"],
+            each["type"],
+            "yes" if each.get("nullable") else "no",
+            each.get("min"),
+            each.get("max"),
+            ", ".join(map(str, each.get("values") or ())) or None,
+        )
+        for each in signature.get("features", ())
+    ]
+    terminal.table(columns, rows, title=f"predicts {signature.get('target')} ({signature.get('task')})")
+
+
+def _show_version(terminal: Terminal, version: VersionView) -> None:
+    manifest: dict[str, Any] = version.details or {}
+    terminal.say(f"{version.model} version {version.version}: {version.stage}")
+    facts = {
+        "run": version.run_id,
+        "pipeline": version.pipeline_digest[:12],
+        "datasets": ", ".join(digest[:12] for digest in version.datasets),
+        "winner": manifest.get("winner"),
+        "parameters": ", ".join(f"{key}={value}" for key, value in (manifest.get("params") or {}).items()) or None,
+        "rows": manifest.get("rows"),
+        "seed": manifest.get("seed"),
+        "commit": manifest.get("commit"),
+        "code": manifest.get("code_version"),
+        "fit seconds": manifest.get("fit_seconds"),
+        "artifact": version.artifact.sha256[:12],
+    }
+    terminal.table(("came to be by", ""), [(key, value) for key, value in facts.items() if value is not None])
+    candidates = [
+        (each["candidate"], each.get("mean"), len(each.get("scores") or ()), each.get("fit_seconds"))
+        for each in manifest.get("candidates") or ()
+    ]
+    metric = manifest.get("metric") or "score"
+    terminal.table(("candidate", f"mean {metric}", "folds", "fit seconds"), candidates, title="selection")
+    _show_report(terminal, version.report or {})
+
+
+def _show_report(terminal: Terminal, report: dict[str, Any]) -> None:
+    if not report:
+        terminal.say("the gate has not measured it yet")
+        return
+    metrics = [(name, value) for name, value in (report.get("metrics") or {}).items()]
+    terminal.table(("metric", "value"), metrics, title=f"on {report.get('rows', 0):,} rows held out")
+    checks = report.get("checks") or [{"passed": report.get("passed"), "text": text} for text in report["reasons"]]
+    terminal.table(("gate", ""), [("passed" if each["passed"] else "FAILED", each["text"]) for each in checks])
+
+
+def approve(
+    name: Name,
+    version: Annotated[int, typer.Argument(min=1, help="The version that waits.")],
+    *,
+    by: Annotated[str | None, typer.Option(help="Who approves.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Let a version serve that has passed the gate and waits for a person (`promotion: approval`).
+
+    Example: interlock approve flights-1 3 --by ada
+    """
+    with answering(as_json=as_json) as terminal, connect() as gateway:
+        answer = gateway.send(f"/models/{name}/versions/{version}/approve", {"by": by})
+        if answer.get("promoted"):
+            terminal.say(f"version {version} of {name} is promoted", style="green")
+        else:
+            terminal.say(f"another version serves by now, so the gate measures version {version} against it first")
+        terminal.result(answer)
+
+
+def rollback(
+    name: Name,
+    *,
+    version: Annotated[int | None, typer.Option(min=1, help="Without it: the one that served before.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; kept with the promotion.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Serve an earlier version again.
+
+    Example: interlock rollback flights-1 --version 1 --reason "wrong airport codes"
+    """
+    with answering(as_json=as_json) as terminal, connect() as gateway:
+        answer = gateway.send(f"/models/{name}/rollback", {"version": version, "reason": reason})
+        terminal.say(f"version {answer['version']} of {name} serves again", style="green")
+        terminal.result(answer)

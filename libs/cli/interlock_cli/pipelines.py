@@ -1,0 +1,60 @@
+"""`interlock apply`: what a user declares."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from interlock_contracts.http import PipelineView
+from interlock_contracts.pipeline import Pipeline
+from pydantic import ValidationError
+
+from interlock_cli.gateway import connect
+from interlock_cli.terminal import Failure, Json, answering
+
+
+def apply(
+    file: Annotated[Path, typer.Argument(help="The pipeline file.", exists=True, dir_okay=False)],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Store a pipeline file, so that its data can come in.
+
+    The file is checked here and again by the registry; applying it unchanged changes nothing.
+
+    Example: interlock apply pipeline.yaml
+    """
+    with answering(as_json=as_json) as terminal:
+        pipeline = read(file)
+        with connect() as gateway:
+            answer = gateway.ask("PUT", f"/pipelines/{pipeline.name}", content=file.read_bytes())
+        view = PipelineView.model_validate(answer.json())
+        done = "applied" if view.changed else "unchanged"
+        terminal.say(f"pipeline {view.name} {done}: revision {view.revision}, digest {view.digest[:12]}")
+        if view.changed:
+            terminal.say(f"next: interlock ingest {view.name} <file.{view.spec.data.format}>", style="dim")
+        terminal.result(view)
+
+
+def read(file: Path) -> Pipeline:
+    """Return the pipeline that a file declares.
+
+    Raises:
+        Failure: it is not YAML, or not a pipeline; every fault is named.
+    """
+    try:
+        declared: Any = yaml.safe_load(file.read_bytes())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Failure(f"{file} is not YAML: {error}") from error
+    try:
+        return Pipeline.model_validate(declared)
+    except ValidationError as error:
+        faults = [
+            f"{'.'.join(str(part) for part in fault['loc']) or 'pipeline'}: {fault['msg']}"
+            for fault in error.errors(include_url=False, include_context=False)
+        ]
+        raise Failure(
+            "\n  ".join([f"{file} is not a valid pipeline:", *faults]),
+            hint="docs/tutorials/your-own-pipeline.md explains every key",
+            details={"faults": faults},
+        ) from error

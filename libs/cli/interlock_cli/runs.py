@@ -1,0 +1,101 @@
+"""`interlock retrain`, `watch`, `runs` and `cancel`: trainings from their cause to their end."""
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from interlock_contracts.http import RunAccepted, RunView
+
+from interlock_cli import watching
+from interlock_cli.gateway import Gateway, connect
+from interlock_cli.terminal import Json, Terminal, answering
+
+Timeout = Annotated[float, typer.Option(help="Longest wait for the end, in seconds.")]
+
+
+def retrain(
+    name: Annotated[str, typer.Argument(help="The model to train again.")],
+    *,
+    reason: Annotated[str | None, typer.Option(help="Why; kept with the run.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Digest of a file that must be trained on.")] = None,
+    pipeline: Annotated[str | None, typer.Option(help="Digest of the pipeline spec; the newest without it.")] = None,
+    commit: Annotated[str | None, typer.Option(help="The commit that asks for it; kept with the run.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Watch the run until it ends.")] = False,
+    timeout: Timeout = 3600,
+    as_json: Json = False,
+) -> None:
+    """Ask for a training, whether or not there is new data.
+
+    Example: interlock retrain flights-1 --reason "new month" --wait
+    """
+    with answering(as_json=as_json) as terminal, connect() as gateway:
+        body = {"reason": reason, "dataset": dataset, "pipeline": pipeline, "commit": commit}
+        accepted = RunAccepted.model_validate(gateway.send(f"/models/{name}/retrain", body))
+        terminal.say(f"run {accepted.run_id}")
+        if wait:
+            _watch(gateway, terminal, accepted.run_id, timeout)
+        else:
+            terminal.say(f"next: interlock watch {accepted.run_id}", style="dim")
+            terminal.result(accepted)
+
+
+def watch(
+    run: Annotated[UUID | None, typer.Argument(help="The run's id.")] = None,
+    *,
+    model: Annotated[str | None, typer.Option(help="Watch this model's newest run instead.")] = None,
+    timeout: Timeout = 3600,
+    as_json: Json = False,
+) -> None:
+    """Follow a run until it ends: trials done, best score so far, and the gate's verdict.
+
+    Exit code 0 when the new version passed the gate, 1 when it was refused, failed or was cancelled.
+
+    Example: interlock watch --model flights-1
+    """
+    if (run is None) == (model is None):
+        raise typer.BadParameter("name either a run or --model NAME")
+    with answering(as_json=as_json) as terminal, connect() as gateway:
+        _watch(gateway, terminal, run or watching.newest(gateway, str(model)), timeout)
+
+
+def _watch(gateway: Gateway, terminal: Terminal, run: UUID, timeout: float) -> None:
+    ended = watching.follow(gateway, terminal, run, timeout=timeout)
+    terminal.result(ended)
+    if ended.state != "succeeded":
+        raise typer.Exit(1)
+
+
+def runs(
+    *,
+    model: Annotated[str | None, typer.Option(help="Only this model's runs.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List runs, the newest first.
+
+    Example: interlock runs --model flights-1
+    """
+    with answering(as_json=as_json) as terminal, connect() as gateway:
+        found = gateway.list(RunView, "/runs", model=model, limit=limit)
+        columns = ("run", "model", "state", "attempt", "version", "created", "seconds", "reason")
+        terminal.table(columns, [_row(run) for run in found])
+        if not found:
+            terminal.say("no runs yet; next: interlock retrain NAME")
+        terminal.result(found)
+
+
+def _row(run: RunView) -> tuple[object, ...]:
+    seconds = (run.ended_at - run.created_at).total_seconds() if run.ended_at else None
+    taken = None if seconds is None else f"{seconds:.1f}"
+    return (run.run_id, run.model, run.state, run.attempt, run.version, run.created_at, taken, run.reason)
+
+
+def cancel(run: Annotated[UUID, typer.Argument(help="The run's id.")], *, as_json: Json = False) -> None:
+    """Stop a run, queued or running; what serves now serves on.
+
+    Example: interlock cancel 0b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11
+    """
+    with answering(as_json=as_json) as terminal, connect() as gateway:
+        view = RunView.model_validate(gateway.send(f"/runs/{run}/cancel", {}))
+        terminal.say(f"run {run} is asked to stop; next: interlock watch {run}")
+        terminal.result(view)

@@ -1,0 +1,102 @@
+"""How a command answers: words and tables for people, one JSON document for programs, an exit code for scripts."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document on standard output.")]
+
+WIDE = 200
+"""Columns where output is no terminal, so that a table in a file or a pipe is not cut at 80."""
+
+
+class Failure(Exception):  # noqa: N818 - a refusal is an answer, not a fault of the program
+    """What went wrong, in words; ``hint`` says what to do next, ``details`` are for programs."""
+
+    def __init__(self, message: str, *, hint: str | None = None, details: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details = details or {}
+
+
+class Terminal:
+    """Where one command prints; with ``as_json`` people's output goes to standard error instead."""
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self.out = _console(stderr=as_json)
+        self.err = _console(stderr=True)
+
+    @property
+    def live(self) -> bool:
+        """Return whether a person watches, so that bars may move."""
+        return self.out.is_terminal and not self.as_json
+
+    def say(self, text: str, *, style: str | None = None) -> None:
+        """Print a line for people; programs that asked for JSON are spared it."""
+        if not self.as_json:
+            self.out.print(escape(text), style=style, soft_wrap=True)
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
+        """Print a table for people; None is shown as a dash."""
+        if self.as_json:
+            return
+        table = Table(*columns, title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+        for row in rows:
+            table.add_row(*(_cell(value) for value in row))
+        self.out.print(table)
+
+    def result(self, value: Any) -> None:
+        """Print the JSON document, where one was asked for."""
+        if self.as_json:
+            print(json.dumps(plain(value), indent=2, ensure_ascii=False))
+
+    def failed(self, failure: Failure) -> None:
+        """Say what went wrong and what to do next."""
+        self.result({"error": failure.message, "hint": failure.hint, **failure.details})
+        self.err.print(f"[bold red]error:[/] {escape(failure.message)}", soft_wrap=True)
+        if failure.hint:
+            self.err.print(f"[bold]next:[/]  {escape(failure.hint)}", soft_wrap=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else WIDE)
+
+
+def plain(value: Any) -> Any:
+    """Return ``value`` as plain JSON data."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return escape(f"{value:.5g}" if isinstance(value, float) else str(value))
+
+
+@contextmanager
+def answering(*, as_json: bool) -> Iterator[Terminal]:
+    """Yield the terminal of one command; a ``Failure`` inside is told, and ends the process with exit code 1."""
+    terminal = Terminal(as_json=as_json)
+    try:
+        yield terminal
+    except Failure as failure:
+        terminal.failed(failure)
+        raise typer.Exit(1) from failure

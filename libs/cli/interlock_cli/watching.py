@@ -1,0 +1,150 @@
+"""Following one run to its end, through its first moments and through short outages."""
+
+import time
+from collections.abc import Callable
+from uuid import UUID
+
+from interlock_contracts.http import RunView, VersionView
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from interlock_cli.gateway import Gateway, RefusedError, UnreachableError
+from interlock_cli.terminal import Failure, Terminal
+
+POLL = 0.3
+"""Seconds between two looks."""
+
+UNSEEN = 20.0
+"""Seconds that an accepted request may take to come through the bus."""
+
+OUTAGE = 60.0
+"""Seconds that a gateway or service may be away, as in a restart, before watching gives up."""
+
+ENDED = {"succeeded", "refused", "failed", "cancelled", "timed_out", "coalesced"}
+
+
+def newest(gateway: Gateway, model: str) -> UUID:
+    """Return a model's newest run that has not joined another; waits a moment for a first one to come up.
+
+    Raises:
+        Failure: there is none.
+    """
+    deadline = time.monotonic() + UNSEEN
+    while time.monotonic() < deadline:
+        for run in gateway.list(RunView, "/runs", model=model, limit=20):
+            if run.state != "coalesced":
+                return run.run_id
+        time.sleep(POLL)
+    raise Failure(f"model {model!r} has no run", hint=f"interlock retrain {model}")
+
+
+def follow(gateway: Gateway, terminal: Terminal, run: UUID, *, timeout: float) -> RunView:
+    """Show a run's progress and return it once it has ended; one that joined another is followed there.
+
+    Raises:
+        Failure: it has not ended after ``timeout`` seconds, is not known, or the gateway stays away.
+    """
+    deadline = time.monotonic() + timeout
+    show = _Bar(terminal) if terminal.live else _Lines(terminal)
+    with show:
+        while True:
+            view = _look(gateway, run)
+            show(view)
+            if view.state == "coalesced" and view.into is not None:
+                terminal.say(f"run {run} has joined run {view.into}, which was waiting already")
+                run = view.into
+            elif view.state in ENDED:
+                break
+            if time.monotonic() > deadline:
+                hint = f"it goes on; `interlock watch {run}` follows it again"
+                raise Failure(f"run {run} is still {view.state} after {timeout:g} s", hint=hint)
+            time.sleep(POLL)
+    _tell(gateway, terminal, view)
+    return view
+
+
+def _look(gateway: Gateway, run: UUID) -> RunView:
+    begin = time.monotonic()
+    while True:
+        try:
+            return gateway.read(RunView, f"/runs/{run}")
+        except RefusedError as error:
+            if error.status != 404 or time.monotonic() - begin > UNSEEN:  # noqa: PLR2004
+                raise
+        except UnreachableError:
+            if time.monotonic() - begin > OUTAGE:
+                raise
+        time.sleep(POLL)
+
+
+def _tell(gateway: Gateway, terminal: Terminal, run: RunView) -> None:
+    if run.version is None:
+        terminal.say(f"{run.state}: {run.reason or 'no reason given'}", style="bold red")
+        return
+    version = gateway.read(VersionView, f"/models/{run.model}/versions/{run.version}")
+    style = "green" if run.state == "succeeded" else "bold red"
+    terminal.say(f"{run.state}: version {run.version} of {run.model} is {version.stage}", style=style)
+    for reason in version.reasons or ([run.reason] if run.reason else []):
+        terminal.say(f"  {reason}")
+    if version.stage == "passed":
+        terminal.say(f"next: interlock approve {run.model} {run.version}", style="dim")
+
+
+def _stage(run: RunView) -> str:
+    if run.trained_at is not None:
+        return "waiting for the gate"
+    return run.progress.stage if run.progress and run.state == "running" else run.state
+
+
+def _best(run: RunView) -> str:
+    if run.progress is None or run.progress.best_score is None:
+        return ""
+    return f"best {run.progress.metric or 'score'} {run.progress.best_score:.4f}"
+
+
+class _Bar:
+    """A bar of trials that moves."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        columns = (
+            TextColumn("{task.description:<22}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[best]}"),
+            TimeElapsedColumn(),
+        )
+        self._progress = Progress(*columns, console=terminal.out)
+        self._task = self._progress.add_task("waiting", total=None, best="")
+
+    def __enter__(self) -> Callable[[RunView], None]:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, run: RunView) -> None:
+        done, total = (run.progress.trials_done, run.progress.trials_total) if run.progress else (0, 0)
+        self._progress.update(self._task, description=_stage(run), completed=done, total=total or None, best=_best(run))
+
+
+class _Lines:
+    """A line for every change, for logs and pipes."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._last = ""
+
+    def __enter__(self) -> Callable[[RunView], None]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def __call__(self, run: RunView) -> None:
+        parts = [_stage(run)]
+        if run.progress is not None and run.progress.trials_total:
+            parts.append(f"trials {run.progress.trials_done}/{run.progress.trials_total}")
+        line = ", ".join(part for part in (*parts, _best(run)) if part)
+        if line != self._last:
+            self._last = line
+            self._terminal.say(line)
