@@ -1,0 +1,22 @@
+"""Run the gateway: worker processes behind one port, each restarted when it dies."""
+
+import uvicorn
+from interlock_runtime.process import DRAIN_SECONDS
+from interlock_runtime.telemetry import setup_telemetry
+
+from interlock_gateway.settings import GatewaySettings
+
+if __name__ == "__main__":  # each worker imports this module again
+    settings = GatewaySettings()
+    setup_telemetry("gateway", settings)
+    uvicorn.run(
+        "interlock_gateway.app:create_worker",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.gateway_workers,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_worker_healthcheck=30,
+    )

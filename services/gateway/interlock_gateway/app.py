@@ -1,0 +1,84 @@
+"""Wires one gateway worker together."""
+
+import asyncio
+import multiprocessing
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from interlock_artifacts import ArtifactStore, S3Store
+from interlock_messaging import Bus
+from interlock_runtime.http import http_app
+from interlock_runtime.telemetry import setup_telemetry
+from litestar import Litestar
+
+from interlock_gateway.handlers import SERVICE, WORKER, router
+from interlock_gateway.loading import Loader
+from interlock_gateway.predict import describe, predict_route
+from interlock_gateway.proxy import Upstream
+from interlock_gateway.reconcile import Reconciler
+from interlock_gateway.routes import ROUTES
+from interlock_gateway.settings import GatewaySettings
+from interlock_gateway.worker import Worker
+
+__all__ = ["SERVICE", "create_app", "create_worker"]
+
+
+def create_worker() -> Litestar:
+    """Return the application of one uvicorn worker process."""
+    settings = GatewaySettings()
+    setup_telemetry(SERVICE, settings)
+    return create_app(settings)
+
+
+@asynccontextmanager
+async def not_orphaned() -> AsyncIterator[None]:
+    """Stop when the parent process is gone: nobody would stop this worker, and it would keep the port."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        asyncio.get_running_loop().add_reader(parent.sentinel, signal.raise_signal, signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if parent is not None:
+            asyncio.get_running_loop().remove_reader(parent.sentinel)
+
+
+def create_app(settings: GatewaySettings, *, artifacts: ArtifactStore | None = None) -> Litestar:
+    """Return the gateway's application; a test may bring its own object store."""
+    artifacts = artifacts or S3Store(
+        settings.s3_endpoint,
+        settings.s3_access_key.get_secret_value(),
+        settings.s3_secret_key.get_secret_value(),
+        settings.s3_bucket,
+        settings.s3_region,
+    )
+    upstreams = {
+        "registry": Upstream("registry", settings.registry_url, settings.api_key),
+        "ingest": Upstream("ingest", settings.ingest_url, settings.api_key, patience=600),
+        "train_dispatch": Upstream("train_dispatch", settings.train_dispatch_url, settings.api_key),
+    }
+    bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=None)
+    worker = Worker(WORKER, Loader(artifacts, settings.cache_dir).load, bus)
+    bus.consumer.context.set_global("worker", worker)
+    reconciler = Reconciler(worker, upstreams["registry"], bus, seconds=settings.reconcile_seconds)
+
+    @asynccontextmanager
+    async def connected() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            worker.close()
+            for upstream in upstreams.values():
+                await upstream.close()
+
+    app = http_app(
+        SERVICE,
+        settings.api_key,
+        routes=[*ROUTES, predict_route(worker, upstreams["registry"])],
+        pings={"rabbitmq": reconciler.bus_answered, "registry": reconciler.registry_answered},
+        lifespan=[not_orphaned, connected, reconciler.keeping_up, reconciler.hearing],
+        state={"bus": bus, "worker": worker, "upstreams": upstreams},
+    )
+    describe(app)
+    return app

@@ -1,0 +1,125 @@
+"""What the gateway decides: which promotion counts, when to try a failed load again, what an answer looks like."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4, uuid5
+
+import msgspec
+from interlock_contracts.event import NAMESPACE
+from interlock_contracts.refs import ModelRef, Name
+from interlock_modeling.served import Predictions
+from pydantic import TypeAdapter, ValidationError
+
+MAX_ROWS = 10_000
+"""Rows in one request."""
+
+FIRST_RETRY_SECONDS = 10.0
+LAST_RETRY_SECONDS = 600.0
+
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """What should serve from now on, told by an event or read from the registry; ``seq`` counts up per model."""
+
+    ref: ModelRef
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A load that failed; ``outage`` when a dependency was down, so that the version itself may be sound."""
+
+    seq: int
+    reason: str
+    outage: bool
+    tries: int
+    retry_at: float
+
+
+def failure_of(promotion: Promotion, error: Exception, *, now: float, last: Failure | None) -> Failure:
+    """Return how a load failed, and from when on, counted as ``now`` is, it is worth another try.
+
+    After an outage at once, for it passes by itself; else ever later, for the same bytes will fail again.
+    """
+    outage = isinstance(error, ConnectionError | TimeoutError)
+    tries = last.tries + 1 if last is not None and last.seq == promotion.seq else 1
+    pause = 0.0 if outage else min(FIRST_RETRY_SECONDS * 2.0 ** min(tries - 1, 10), LAST_RETRY_SECONDS)
+    reason = f"{type(error).__name__}: {error}"
+    return Failure(seq=promotion.seq, reason=reason, outage=outage, tries=tries, retry_at=now + pause)
+
+
+class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a prediction; rows are checked against the model's signature, not here."""
+
+    rows: list[Any]
+
+
+class Warned(msgspec.Struct):
+    """What was unusual about a row that is answered nevertheless; rows count from 0."""
+
+    row: int
+    column: str
+    message: str
+
+
+class PredictAnswer(msgspec.Struct, omit_defaults=True):
+    """Predictions in the order of the rows, by the version named; row ``i`` is called ``<id>/<i>``."""
+
+    id: str
+    model: str
+    version: int
+    predictions: Sequence[Any]
+    probabilities: list[dict[str, float]] | None = None
+    warnings: list[Warned] = []
+
+
+def answer(model: str, version: int, labels: Sequence[Any] | None, predictions: Predictions) -> PredictAnswer:
+    """Return the answer to one request."""
+    return PredictAnswer(
+        id=str(uuid4()),
+        model=model,
+        version=version,
+        predictions=predictions.values,
+        probabilities=_by_label(labels, predictions),
+        warnings=[Warned(each.row, each.column, each.message) for each in predictions.warnings],
+    )
+
+
+def _by_label(labels: Sequence[Any] | None, predictions: Predictions) -> list[dict[str, float]] | None:
+    if labels is None or predictions.probabilities is None:
+        return None
+    names = [label if isinstance(label, str) else msgspec.json.encode(label).decode() for label in labels]
+    return [dict(zip(names, row, strict=True)) for row in predictions.probabilities.tolist()]
+
+
+class SlotView(msgspec.Struct):
+    """One model in a worker: what serves, and why what should serve does not."""
+
+    name: str
+    version: int | None
+    promotion_seq: int | None
+    failure: str | None
+
+
+class WorkerView(msgspec.Struct):
+    """What one worker serves."""
+
+    worker: str
+    models: list[SlotView]
+
+
+def is_name(text: str) -> bool:
+    """Return whether a model may be called so."""
+    try:
+        _NAME.validate_python(text)
+    except ValidationError:
+        return False
+    return True
+
+
+def retrain_cause(model: str, idempotency_key: str | None) -> str:
+    """Return the cause of a retrain request: the same for every repeat with the same key, so one run answers them."""
+    return str(uuid5(NAMESPACE, f"retrain|{model}|{idempotency_key}") if idempotency_key else uuid4())

@@ -1,0 +1,26 @@
+"""The gateway's part in the flow: serve what was promoted, in every worker."""
+
+import os
+import secrets
+import socket
+from typing import Annotated
+
+from faststream import Context
+from faststream.rabbit import RabbitRouter
+from interlock_contracts.models import ModelPromoted
+from interlock_messaging import Cause, topology
+
+from interlock_gateway.domain import Promotion
+from interlock_gateway.worker import Worker
+
+SERVICE = "gateway"
+WORKER = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+"""This process: each imports this module for itself, so each has its own queue."""
+
+router = RabbitRouter()
+
+
+@router.subscriber(topology.worker_queue(SERVICE, ModelPromoted, WORKER), topology.EXCHANGE, no_reply=True)
+async def load_promoted(event: ModelPromoted, cause: Cause, worker: Annotated[Worker, Context("worker")]) -> None:
+    """Load, verify, warm up and swap."""
+    await worker.follow(Promotion(event.ref, event.promotion_seq), cause=cause.id)

@@ -1,0 +1,101 @@
+"""Requests for other services, passed on as they are: bodies are streamed both ways, never held."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+from interlock_runtime.http import problem
+from litestar.enums import ScopeType
+from litestar.types import HTTPScope, Receive, Scope, Send
+from pydantic import SecretStr
+
+ASK_SECONDS = 5.0
+"""How long the gateway waits for an answer that it needs itself."""
+
+_PER_HOP = frozenset(
+    b"connection keep-alive proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade".split()
+)
+_NOT_ASKED = _PER_HOP | {b"host", b"expect"}
+_NOT_ANSWERED = _PER_HOP | {b"date", b"server"}
+"""uvicorn says its own."""
+
+
+class Upstream:
+    """One of the services behind the gateway; ``patience`` is how many seconds its answer to a client may take."""
+
+    def __init__(self, name: str, url: str, key: SecretStr, *, patience: float = 60.0) -> None:
+        self.name = name
+        self._url = url.rstrip("/")
+        self._key = key
+        self._timeout = httpx.Timeout(connect=2.0, read=patience, write=60.0, pool=5.0)
+        # Our services close idle connections after 5 s; letting go of them earlier, none breaks under a request.
+        limits = httpx.Limits(max_connections=100, keepalive_expiry=3.0)
+        self._client = httpx.AsyncClient(timeout=ASK_SECONDS, limits=limits, trust_env=False)
+
+    async def get(self, path: str) -> httpx.Response:
+        """Ask in the gateway's own name; the answer may be a refusal.
+
+        Raises:
+            ConnectionError: the service is down, or what it needs is.
+        """
+        headers = {"Authorization": f"Bearer {self._key.get_secret_value()}"}
+        try:
+            answer = await self._client.get(self._url + path, headers=headers)
+        except httpx.TransportError as error:
+            raise ConnectionError(f"{self.name}: {error!r}") from error
+        if answer.is_server_error:
+            raise ConnectionError(f"{self.name} answers {answer.status_code}")
+        return answer
+
+    async def pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Be the ASGI application that the service is; its problems are answered as they are, its absence as 503."""
+        assert scope["type"] == ScopeType.HTTP, "only HTTP routes are passed on"
+        try:
+            answer = await self._client.send(self._request(scope, receive), stream=True)
+        except httpx.TimeoutException as error:
+            raise self._absent(504, "A service does not answer", error) from error
+        except httpx.TransportError as error:
+            raise self._absent(503, "A service is down", error) from error
+        try:
+            headers = [(name.lower(), value) for name, value in answer.headers.raw]
+            headers = [(name, value) for name, value in headers if name not in _NOT_ANSWERED]
+            await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
+            async for chunk in answer.aiter_raw():
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            await answer.aclose()
+
+    def _request(self, scope: HTTPScope, receive: Receive) -> httpx.Request:
+        if any(part in (".", "..") for part in scope["path"].split("/")):
+            raise problem(404, "Not Found", "an address with dots leads nowhere")
+        path = scope["raw_path"].partition(b"?")[0]
+        query = b"?" + scope["query_string"] if scope["query_string"] else b""
+        headers = [(name, value) for name, value in scope["headers"] if name not in _NOT_ASKED]
+        sized = any(name == b"content-length" for name, _ in headers)
+        chunked = any(name == b"transfer-encoding" for name, _ in scope["headers"])
+        return httpx.Request(
+            scope["method"],
+            self._url + (path + query).decode("ascii"),
+            headers=headers,
+            content=_body(receive) if sized or chunked else None,
+            extensions={"timeout": self._timeout.as_dict()},
+        )
+
+    def _absent(self, status: int, title: str, error: Exception) -> Exception:
+        detail = f"{self.name}: {type(error).__name__}; try again, predictions go on meanwhile"
+        return problem(status, title, detail, headers={"Retry-After": "2"})
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self._client.aclose()
+
+
+async def _body(receive: Receive) -> AsyncIterator[bytes]:
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ConnectionAbortedError("the client went away")
+        if message["body"]:
+            yield message["body"]
+        more = message.get("more_body", False)

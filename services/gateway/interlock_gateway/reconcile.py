@@ -1,0 +1,146 @@
+"""Level behind the edge: events make a swap fast, asking the registry again and again makes it right."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from interlock_contracts.http import ServingView
+from interlock_messaging import Bus
+from opentelemetry import context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from pydantic import TypeAdapter, ValidationError
+
+from interlock_gateway.domain import Promotion
+from interlock_gateway.proxy import Upstream
+from interlock_gateway.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+START_SECONDS = 20.0
+"""How long a worker that starts waits for its models before it takes requests without them."""
+
+RETRY_SECONDS = 1.0
+"""Pause before the next try, as long as none has got through."""
+
+STOP_SECONDS = 20.0
+"""How long messages in hand may take when the worker stops."""
+
+_VIEWS = TypeAdapter(list[ServingView])
+_propagator = TraceContextTextMapPropagator()
+
+
+class Reconciler:
+    """Keeps one worker at what the registry says; starts and goes on without registry and bus."""
+
+    def __init__(self, worker: Worker, registry: Upstream, bus: Bus, *, seconds: float) -> None:
+        self._worker = worker
+        self._registry = registry
+        self._bus = bus
+        self._seconds = seconds
+        self._wake = asyncio.Event()
+        self._reconciled = False
+        self._heard = False
+
+    async def reconcile(self) -> None:
+        """Serve what the registry says should serve.
+
+        Raises:
+            ConnectionError: the registry does not answer, or the store was down for a model that has no version yet.
+        """
+        views = await self._asked()
+        await asyncio.gather(*(self._follow(view) for view in views))
+        await self._worker.say()
+        missing = [name for name, slot in self._worker.slots() if slot.failure and slot.failure.outage]
+        if missing:
+            raise ConnectionError(f"not loaded yet: {', '.join(missing)}")
+        self._reconciled = True
+
+    async def _asked(self) -> list[ServingView]:
+        answer = await self._registry.get("/serving")
+        if not answer.is_success:
+            raise ConnectionError(f"the registry answers {answer.status_code}")
+        try:
+            return _VIEWS.validate_json(answer.content)
+        except ValidationError as error:
+            raise ConnectionError(f"the registry's answer is not understood: {error}") from error
+
+    async def _follow(self, view: ServingView) -> None:
+        """Follow as part of the promotion's own trace."""
+        token = context.attach(_propagator.extract({"traceparent": view.promotion} if view.promotion else {}))
+        try:
+            promotion = Promotion(view.ref, view.promotion_seq)
+            await self._worker.follow(promotion, cause=f"promotion/{view.ref.model}/{view.promotion_seq}")
+        finally:
+            context.detach(token)
+
+    async def registry_answered(self) -> None:
+        """Raise until all that should serve has been loaded, or refused, once."""
+        if not self._reconciled:
+            raise ConnectionError("what should serve is not known yet")
+
+    async def bus_answered(self) -> None:
+        """Raise until promotions have been heard once; later on, predictions need no bus."""
+        if not self._heard:
+            raise ConnectionError("RabbitMQ has not answered yet")
+
+    @asynccontextmanager
+    async def keeping_up(self) -> AsyncIterator[None]:
+        """Reconcile on and on while the block lasts; it begins after the first try, so with models where possible."""
+        tried = asyncio.Event()
+        task = asyncio.create_task(self._on_and_on(tried))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(START_SECONDS):
+                await tried.wait()
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _on_and_on(self, tried: asyncio.Event) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                await self.reconcile()
+            except ConnectionError as error:
+                logger.warning("reconciling waits: %s", error)
+            except Exception:
+                logger.exception("reconciling failed")
+            tried.set()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._seconds if self._reconciled else RETRY_SECONDS):
+                    await self._wake.wait()
+
+    @asynccontextmanager
+    async def hearing(self) -> AsyncIterator[None]:
+        """Hear promotions while the block lasts, from when the bus is there; the block does not wait for it."""
+        stop = asyncio.Event()
+        task = asyncio.create_task(self._hear(stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            if not self._heard:
+                task.cancel()
+            await asyncio.wait({task}, timeout=STOP_SECONDS)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _hear(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                async with self._bus.running():
+                    connection: Any = await self._bus.consumer.connect()
+                    connection.reconnect_callbacks.add(self._reconnected)
+                    self._heard = True
+                    self._wake.set()
+                    await stop.wait()
+            except Exception:
+                logger.exception("no promotions are heard for %.0f s", RETRY_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def _reconnected(self, *_: Any) -> None:
+        """Ask at once: what was said while nobody listened is not said again."""
+        self._wake.set()

@@ -1,0 +1,173 @@
+"""The one public door: the routes of other services, passed on; retraining; what this worker serves."""
+
+import asyncio
+from contextlib import suppress
+from typing import Annotated, Any
+
+from interlock_contracts import telemetry
+from interlock_contracts.event import run_id
+from interlock_contracts.http import (
+    DatasetView,
+    ModelView,
+    PipelineView,
+    RetrainRequest,
+    RunAccepted,
+    RunView,
+    VersionView,
+)
+from interlock_contracts.training import RetrainRequested
+from interlock_runtime.http import problem
+from litestar import Request, Response, get, post, route
+from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, HeaderParameter, JSONBody
+from litestar.status_codes import HTTP_404_NOT_FOUND
+from litestar.types import ASGIApp, Method
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from interlock_gateway.domain import SlotView, WorkerView, is_name, retrain_cause
+from interlock_gateway.proxy import Upstream
+from interlock_gateway.slot import Slot
+from interlock_gateway.worker import Worker
+
+ARRIVAL_SECONDS = 3.0
+"""How long a retrain request waits for a dataset that is accepted, but still on its way to the dispatcher."""
+
+_tracer = trace.get_tracer("interlock.gateway")
+_propagator = TraceContextTextMapPropagator()
+
+
+def passed_on(
+    method: Method, path: str, service: str, summary: str, *, answer: Any, status: int = 200
+) -> HTTPRouteHandler:
+    """Return a route that is ``service``'s; ``answer`` is only what the OpenAPI document says."""
+
+    @route(
+        path,
+        http_method=method,
+        summary=summary,
+        tags=[service],
+        status_code=status,
+        responses={status: ResponseSpec(answer, description=summary, generate_examples=False)},
+    )
+    async def pass_on(state: State) -> ASGIApp:
+        upstream: Upstream = state.upstreams[service]
+        return upstream.pass_on
+
+    return pass_on
+
+
+PASSED_ON = [
+    passed_on("GET", "/pipelines", "registry", "Every pipeline with its newest spec", answer=list[PipelineView]),
+    passed_on(
+        "GET", "/pipelines/{name:str}", "registry", "A pipeline's newest spec, or `?digest=`", answer=PipelineView
+    ),
+    passed_on("PUT", "/pipelines/{name:str}", "registry", "Apply a pipeline, JSON or YAML", answer=PipelineView),
+    passed_on("GET", "/models", "registry", "Every model, with what serves", answer=list[ModelView]),
+    passed_on("GET", "/models/{name:str}", "registry", "One model: what serves, its signature", answer=ModelView),
+    passed_on("GET", "/models/{name:str}/versions", "registry", "A model's versions", answer=list[VersionView]),
+    passed_on(
+        "GET", "/models/{name:str}/versions/{number:int}", "registry", "One version, gate report", answer=VersionView
+    ),
+    passed_on(
+        "POST",
+        "/models/{name:str}/versions/{number:int}/approve",
+        "registry",
+        "Promote a version that waits for a person",
+        answer=dict[str, Any],
+    ),
+    passed_on(
+        "POST", "/models/{name:str}/rollback", "registry", "Serve an earlier version again", answer=dict[str, Any]
+    ),
+    passed_on(
+        "POST", "/datasets/{name:str}", "ingest", "Upload a file: the body as it is", answer=DatasetView, status=202
+    ),
+    passed_on(
+        "GET", "/datasets/{name:str}", "ingest", "A pipeline's files with their verdicts", answer=list[DatasetView]
+    ),
+    passed_on("GET", "/datasets/{name:str}/{digest:str}", "ingest", "A file's verdict and profile", answer=DatasetView),
+    passed_on("GET", "/runs", "train_dispatch", "The newest runs, or `?model=`", answer=list[RunView]),
+    passed_on("GET", "/runs/{run_id:str}", "train_dispatch", "One run, live", answer=RunView),
+    passed_on("POST", "/runs/{run_id:str}/cancel", "train_dispatch", "Stop a run", answer=RunView, status=202),
+]
+
+
+@get("/serving")
+async def what_this_worker_serves(state: State) -> WorkerView:
+    """Return what the process that happens to answer has loaded."""
+    worker: Worker = state.worker
+    return WorkerView(worker.name, [_slot_view(name, slot) for name, slot in worker.slots()])
+
+
+def _slot_view(name: str, slot: Slot) -> SlotView:
+    serving, failed = slot.serving, slot.failure
+    return SlotView(
+        name=name,
+        version=serving.version if serving else None,
+        promotion_seq=serving.promotion_seq if serving else None,
+        failure=failed.reason if failed else None,
+    )
+
+
+@post("/models/{name:str}/retrain", status_code=202)
+async def retrain(
+    name: FromPath[str],
+    request: Request[Any, Any, Any],
+    state: State,
+    data: JSONBody[RetrainRequest | None] = None,
+    idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=200)] = None,
+) -> Response[RunAccepted]:
+    """Ask for a training run; a repeat with the same ``Idempotency-Key`` is answered with the same run.
+
+    404 for an unknown pipeline, 409 without an accepted dataset, 503 when the bus is down.
+    """
+    wanted = data or RetrainRequest()
+    with _tracer.start_as_current_span(
+        telemetry.SPAN_RETRAIN,
+        context=_propagator.extract(dict(request.headers)),
+        kind=SpanKind.SERVER,
+        attributes={telemetry.MODEL: name},
+    ):
+        await _known_pipeline(state.upstreams["registry"], name, wanted.pipeline)
+        await _trainable(state.upstreams["train_dispatch"], state.upstreams["ingest"], name)
+        event = RetrainRequested(model=name, **wanted.model_dump())
+        said = await state.bus.publish(event, cause=retrain_cause(name, idempotency_key))
+    run = run_id(said.id, name)
+    return Response(RunAccepted(run_id=run, run=f"/runs/{run}"), status_code=202, headers={"Location": f"/runs/{run}"})
+
+
+async def _known_pipeline(registry: Upstream, name: str, digest: str | None) -> None:
+    """Refuse what no pipeline is called; without the registry, the dispatcher will say so in ``training.failed``."""
+    if not is_name(name):
+        raise problem(404, "Unknown model", f"{name!r} cannot be a model's name")
+    with suppress(ConnectionError):
+        answer = await registry.get(f"/pipelines/{name}" + (f"?digest={digest}" if digest else ""))
+        if answer.status_code == HTTP_404_NOT_FOUND:
+            raise problem(404, "Unknown model", answer.json()["detail"])
+
+
+async def _trainable(train_dispatch: Upstream, ingest: Upstream, name: str) -> None:
+    """Refuse where there is nothing to train on; a dataset accepted this moment may still be on its way."""
+    now = asyncio.get_running_loop().time
+    until = now() + ARRIVAL_SECONDS
+    with suppress(ConnectionError):
+        while not await _datasets(train_dispatch, name):
+            if now() > until or not await _accepted(ingest, name):
+                raise problem(409, "Nothing to train on", f"{name!r} has no accepted dataset; upload one first")
+            await asyncio.sleep(0.1)
+
+
+async def _datasets(train_dispatch: Upstream, name: str) -> int:
+    answer = await train_dispatch.get(f"/models/{name}/trainable")
+    return int(answer.json()["datasets"]) if answer.is_success else 0
+
+
+async def _accepted(ingest: Upstream, name: str) -> bool:
+    answer = await ingest.get(f"/datasets/{name}")
+    return answer.is_success and any(each["state"] == "accepted" for each in answer.json())
+
+
+ROUTES = [*PASSED_ON, what_this_worker_serves, retrain]

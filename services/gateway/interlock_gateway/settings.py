@@ -1,0 +1,21 @@
+"""What the gateway needs to know."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from interlock_runtime.settings import BusSettings, HttpSettings, StoreSettings, TelemetrySettings
+from pydantic import Field
+
+_HTTP = r"^https?://[^/]+/?$"
+
+
+class GatewaySettings(HttpSettings, BusSettings, StoreSettings, TelemetrySettings):
+    """All of the gateway's settings; ``cache_dir`` is where loaded models are kept, private to this user."""
+
+    gateway_workers: int = Field(default=2, ge=1, le=64)
+    registry_url: str = Field(pattern=_HTTP)
+    ingest_url: str = Field(pattern=_HTTP)
+    train_dispatch_url: str = Field(pattern=_HTTP)
+    cache_dir: Path = Path(tempfile.gettempdir()) / f"interlock-models-{os.getuid()}"
+    reconcile_seconds: float = Field(default=10.0, gt=0)
