@@ -1,0 +1,30 @@
+"""The `interlock` command."""
+
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from interlock_cli.stack.commands import down, env, logs, status, up
+
+COMMANDS: tuple[Callable[..., Any], ...] = (up, down, status, logs, env)
+"""In the order that `interlock --help` lists them; a function's name is the command's, its docstring the help."""
+
+app = typer.Typer(
+    name="interlock",
+    help="Event-driven CI/CD for machine-learning models: a file goes in, a proven model serves.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in COMMANDS:
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

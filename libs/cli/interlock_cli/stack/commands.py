@@ -1,0 +1,85 @@
+"""`interlock up | down | status | logs | env`."""
+
+import os
+import shlex
+from typing import Annotated
+
+import typer
+
+from interlock_cli.stack.bring_up import up as bring_up
+from interlock_cli.stack.home import Home
+from interlock_cli.stack.look import status as look
+from interlock_cli.stack.plan import NAMES, chosen
+from interlock_cli.stack.take_down import down as take_down
+from interlock_cli.terminal import Failure, Json, answering
+
+
+def up(
+    *,
+    only: Annotated[
+        str | None, typer.Option(help="Parts, separated by commas; `servers` and `services` name them all.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Start the local stack, or what is missing of it, and wait until every part works.
+
+    Data and ports are kept between runs. A server that you have already is used instead of a local one where its
+    setting is there: INTERLOCK_AMQP_URL, INTERLOCK_POSTGRES_URL, INTERLOCK_S3_ENDPOINT with INTERLOCK_S3_ACCESS_KEY
+    and INTERLOCK_S3_SECRET_KEY, INTERLOCK_RAY_ADDRESS with INTERLOCK_RAY_TOKEN.
+    """
+    with answering(as_json=as_json) as terminal:
+        home = Home.find()
+        bring_up(home, chosen(only), terminal.say)
+        terminal.result(look(home) if as_json else None)
+
+
+def down(
+    *,
+    wipe: Annotated[bool, typer.Option("--wipe", help="Remove what the servers have kept, too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Stop everything that `interlock up` started, and nothing else."""
+    with answering(as_json=as_json) as terminal:
+        home = Home.find()
+        take_down(home, terminal.say, wipe=wipe)
+        terminal.result(look(home) if as_json else None)
+
+
+def status(*, as_json: Json = False) -> None:
+    """Show each part of the local stack: healthy, or why not; exit code 1 unless all are."""
+    with answering(as_json=as_json) as terminal:
+        parts = look(Home.find())
+        rows = [(part["name"], part["kind"], part["pid"], part.get("detail", "healthy"), part["url"]) for part in parts]
+        if parts:
+            terminal.table(["part", "kind", "pid", "health", "url"], rows)
+        else:
+            terminal.say("nothing has been started yet; interlock up")
+        terminal.result(parts)
+        if not parts or not all(part["healthy"] for part in parts):
+            raise typer.Exit(1)
+
+
+def logs(
+    part: Annotated[str | None, typer.Argument(help=f"One of {', '.join(NAMES)}; all when left out.")] = None,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 100,
+) -> None:
+    """Show what a part has printed."""
+    with answering(as_json=False):
+        home = Home.find()
+        files = [home.logs / f"{part}.log"] if part else sorted(home.logs.glob("*.log"))
+        if not files or not all(file.exists() for file in files):
+            raise Failure(f"there is no log of {part or 'any part'}", hint=f"parts: {', '.join(NAMES)}")
+        how = ["-F"] if follow else []
+        os.execvp("tail", ["tail", f"--lines={lines}", *how, *map(str, files)])  # noqa: S606, S607
+
+
+def env(*, export: Annotated[bool, typer.Option("--export", help="Begin each line with `export`.")] = False) -> None:
+    """Print the addresses and credentials of the stack as lines for `eval "$(interlock env --export)"`."""
+    with answering(as_json=False):
+        found = Home.find().read("environment")
+        if not found:
+            raise Failure("nothing has been started yet", hint="interlock up")
+        for name, value in sorted(found.items()):
+            print(f"{'export ' if export else ''}{name}={shlex.quote(value)}")

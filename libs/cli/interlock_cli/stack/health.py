@@ -1,0 +1,100 @@
+"""Asks a part whether it works, each in its own protocol."""
+
+import socket
+import struct
+from functools import cache
+from urllib.parse import unquote, urlsplit
+
+import httpx
+
+from interlock_cli.stack.part import Probe
+
+SECONDS = 5.0
+AMQP_GREETING = b"AMQP\x00\x00\x09\x01"
+POSTGRES_PROTOCOL = 196_608
+POSTGRES_SSL_REQUEST = struct.pack("!ii", 8, 80_877_103)
+PORTS = {"amqp": 5672, "amqps": 5671, "postgresql": 5432, "postgres": 5432}
+SERVER_ERROR = 500
+
+
+def ailment(probe: Probe) -> str | None:
+    """Return None when the part works, else why it does not."""
+    try:
+        match probe.protocol:
+            case "amqp":
+                return _amqp(probe.url)
+            case "postgres":
+                return _postgres(probe.url)
+            case "s3":
+                return _s3(probe.url)
+            case "ray":
+                return _ray(probe)
+            case "service":
+                return _service(probe.url)
+    except (OSError, httpx.TransportError) as error:
+        return f"{probe.protocol}: {error or type(error).__name__}"
+
+
+@cache
+def _http() -> httpx.Client:
+    """Return one client for all: making one costs more than asking; what is local is asked without any proxy."""
+    return httpx.Client(timeout=SECONDS, mounts={"all://127.0.0.1": None, "all://localhost": None})
+
+
+def _connect(url: str) -> socket.socket:
+    address = urlsplit(url)
+    return socket.create_connection((address.hostname or "127.0.0.1", address.port or PORTS[address.scheme]), SECONDS)
+
+
+def _amqp(url: str) -> str | None:
+    """Say the protocol's greeting; a broker answers only once it has booted."""
+    with _connect(url) as connection:
+        if urlsplit(url).scheme == "amqps":  # the greeting is inside of TLS, whose trust is the services' to check
+            return None
+        connection.sendall(AMQP_GREETING)
+        return None if connection.recv(1) else "closed the connection instead of a greeting"
+
+
+def _postgres(url: str) -> str | None:
+    """Ask to log in; a server that recovers from a crash refuses, a ready one asks for the password."""
+    address = urlsplit(url)
+    fields = ["user", unquote(address.username or "postgres"), "database", address.path.lstrip("/") or "postgres"]
+    body = struct.pack("!i", POSTGRES_PROTOCOL) + b"".join(each.encode() + b"\0" for each in fields) + b"\0"
+    with _connect(url) as connection:
+        connection.sendall(struct.pack("!i", len(body) + 4) + body)
+        answer = connection.recv(1024)
+        if answer[:1] == b"R":
+            return None
+    with _connect(url) as connection:  # one that asks for TLS first refuses the plain login
+        connection.sendall(POSTGRES_SSL_REQUEST)
+        if connection.recv(1) == b"S":
+            return None
+    words = [each[1:].decode(errors="replace") for each in answer[5:].split(b"\0") if each[:1] == b"M"]
+    return words[0] if words else "closed the connection instead of asking for a password"
+
+
+def _s3(url: str) -> str | None:
+    """Ask for the bucket without a key: being refused is fine, only a server that works refuses."""
+    status = _http().head(url).status_code
+    return f"answers {status}" if status >= SERVER_ERROR else None
+
+
+def _ray(probe: Probe) -> str | None:
+    headers = {"Authorization": f"Bearer {probe.token}"} if probe.token else {}
+    answer = _http().get(f"{probe.url}/api/version", headers=headers)
+    return None if answer.is_success else f"answers {answer.status_code}"
+
+
+def _service(url: str) -> str | None:
+    """Ask for life, then for readiness, whose body names each dependency and what it says."""
+    alive = _http().get(f"{url}/health/live")
+    if not alive.is_success:
+        return f"/health/live answers {alive.status_code}"
+    ready = _http().get(f"{url}/health/ready")
+    if ready.is_success:
+        return None
+    try:
+        faults = [f"{name}: {said}" for name, said in ready.json().items() if said != "ok"]
+    except (ValueError, AttributeError):
+        faults = []
+    return "; ".join(faults) or f"/health/ready answers {ready.status_code}"

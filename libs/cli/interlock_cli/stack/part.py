@@ -1,0 +1,67 @@
+"""What a local stack is made of."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["server", "service"]
+Protocol = Literal["amqp", "postgres", "s3", "ray", "service"]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How to ask a part whether it works: ``url`` with credentials, ``token`` where HTTP asks for one."""
+
+    protocol: Protocol
+    url: str
+    token: str | None = None
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process that we start.
+
+    ``env`` is its whole environment; ``prepare`` makes what it needs on disk and is called before a start only;
+    it has ``stop_seconds`` to end after ``stop_signal`` before it is killed.
+    """
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    prepare: Callable[[], None] | None = None
+    stop_signal: str = "TERM"
+    stop_seconds: int = 15
+
+    @property
+    def digest(self) -> str:
+        """Return a digest that changes whenever the process must be started anew."""
+        return hashlib.sha256(json.dumps([self.argv, dict(sorted(self.env.items()))]).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A server or service: ours where it has a ``process``, else somebody else's that we only use.
+
+    ``url`` is for people and has no credentials; ``exports`` are the ``INTERLOCK_*`` settings that lead to the part;
+    ``after`` are the parts that must work before it starts.
+    """
+
+    name: str
+    kind: Kind
+    url: str
+    probe: Probe
+    exports: Mapping[str, str] = field(default_factory=dict)
+    process: Process | None = None
+    after: tuple[str, ...] = ()
+
+    def record(self) -> dict[str, Any]:
+        """Return what later commands need to know of the part, as JSON data."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "url": self.url,
+            "probe": asdict(self.probe),
+            "exports": dict(self.exports),
+            "ours": self.process is not None,
+        }

