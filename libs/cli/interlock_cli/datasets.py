@@ -66,7 +66,7 @@ def upload(gateway: Gateway, name: str, file: Path, terminal: Terminal) -> Datas
             "Content-Length": str(file.stat().st_size),
         }
         answer = gateway.ask("POST", f"/datasets/{name}", content=pieces(), headers=headers, timeout=UPLOAD_TIMEOUT)
-    return gateway.read(DatasetView, answer.headers["Location"])
+    return DatasetView.model_validate(answer.json())
 
 
 def verdict(gateway: Gateway, view: DatasetView, *, timeout: float) -> DatasetView:
@@ -81,7 +81,7 @@ def verdict(gateway: Gateway, view: DatasetView, *, timeout: float) -> DatasetVi
             hint = f"`interlock datasets {view.pipeline}` shows its verdict later"
             raise Failure(f"no verdict after {timeout:g} s", hint=hint, details={"dataset": view.digest})
         time.sleep(POLL)
-        view = gateway.read(DatasetView, f"/datasets/{view.pipeline}/{view.digest}")
+        view = gateway.read(DatasetView, f"/datasets/{view.pipeline}/{view.digest}", pipeline=view.pipeline_digest)
     return view
 
 

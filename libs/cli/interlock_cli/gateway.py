@@ -104,7 +104,7 @@ def _fault(fault: Mapping[str, Any]) -> str:
 def _next_step(status: int) -> str | None:
     match status:
         case 401 | 403:
-            return "set INTERLOCK_API_KEY, or take the local stack's key: eval $(interlock env)"
+            return 'set INTERLOCK_API_KEY; the local stack has its own: eval "$(interlock env --export)"'
         case 404:
             return "`interlock models` lists what there is"
         case _:

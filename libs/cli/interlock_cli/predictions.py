@@ -11,10 +11,10 @@ import typer
 from interlock_contracts.http import PipelineView
 from interlock_contracts.pipeline import Pipeline
 
-from interlock_cli.gateway import Gateway, connect
+from interlock_cli.gateway import Gateway, RefusedError, connect
 from interlock_cli.terminal import Failure, Json, Terminal, answering
 
-AT_ONCE = 500
+AT_ONCE = 1000
 """Rows a request; a longer file goes in several."""
 
 Row = dict[str, Any]
@@ -42,13 +42,20 @@ def predict(
         rows = _rows(gateway, name, row, file)
         if not rows:
             raise Failure("there is no row to predict", hint="interlock predict --help shows how to give some")
-        answers = [
-            gateway.send(f"/models/{name}/predict", {"rows": rows[start : start + AT_ONCE]})
-            for start in range(0, len(rows), AT_ONCE)
-        ]
+        answers = [_asked(gateway, name, rows, start) for start in range(0, len(rows), AT_ONCE)]
         for answer in answers:
             _tell(terminal, answer)
         terminal.result(answers[0] if len(answers) == 1 else answers)
+
+
+def _asked(gateway: Gateway, name: str, rows: list[Row], start: int) -> dict[str, Any]:
+    try:
+        answer: dict[str, Any] = gateway.send(f"/models/{name}/predict", {"rows": rows[start : start + AT_ONCE]})
+    except RefusedError as error:
+        if start:
+            error.hint = f"rows are counted from the request's first, which is row {start} of all"
+        raise
+    return answer
 
 
 def _tell(terminal: Terminal, answer: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """The one public door: the routes of other services, passed on; retraining; what this worker serves."""
 
 import asyncio
+import re
 from contextlib import suppress
 from typing import Annotated, Any
 
@@ -49,6 +50,7 @@ def passed_on(
         path,
         http_method=method,
         summary=summary,
+        operation_id=method.lower() + "".join(part.title() for part in re.findall(r"/{?(\w+)", path)),
         tags=[service],
         status_code=status,
         responses={status: ResponseSpec(answer, description=summary, generate_examples=False)},

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKey, MetaData, func, select, text
+from sqlalchemy import JSON, DateTime, ForeignKey, MetaData, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -35,7 +35,7 @@ class SpecRow(Table):
 
     pipeline: Mapped[str] = mapped_column(primary_key=True)
     digest: Mapped[str] = mapped_column(primary_key=True)
-    spec: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    spec: Mapped[dict[str, Any]] = mapped_column(JSON)  # JSONB would lose the order of the columns
     ref: Mapped[dict[str, Any]] = mapped_column(JSONB)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from interlock_contracts.training import RunState
-from sqlalchemy import DateTime, MetaData, String, func, select, text
+from sqlalchemy import JSON, DateTime, MetaData, String, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -27,7 +27,7 @@ class SpecRow(Table):
     digest: Mapped[str] = mapped_column(primary_key=True)
     revision: Mapped[int]
     data_digest: Mapped[str]
-    spec: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    spec: Mapped[dict[str, Any]] = mapped_column(JSON)  # JSONB would lose the order of the columns
 
 
 class DatasetRow(Table):

@@ -25,6 +25,7 @@ def main(file: Path, spec: Path, folder: Path) -> None:
     """Check the file and leave the verdict; it appears whole or not at all."""
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
     pa.set_cpu_count(1)
+    pa.set_memory_pool(pa.system_memory_pool())  # gives back what it frees; the others hold a quarter more
     pipeline = Pipeline.model_validate_json(spec.read_bytes())
     try:
         verdict = examine(file, pipeline, folder)

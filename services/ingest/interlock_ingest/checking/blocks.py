@@ -6,7 +6,7 @@ from pathlib import Path
 
 from interlock_ingest.checking.chunk import UnreadableError
 
-BLOCK_BYTES = 2 << 20
+BLOCK_BYTES = 1 << 20
 
 _KINDS = (
     (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer, not the file it points to; run `git lfs pull`"),

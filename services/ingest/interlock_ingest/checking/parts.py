@@ -17,7 +17,7 @@ from interlock_ingest.checking.repeats import Dropped
 from interlock_ingest.checking.staging import KEY_COLUMN, Staging
 from interlock_ingest.checking.verdict import Parts
 
-_GROUP_ROWS = 131_072
+_GROUP_ROWS = 65_536
 
 
 class _Part:

@@ -28,7 +28,7 @@ def upgrade() -> None:
         "spec",
         sa.Column("pipeline", sa.String(), primary_key=True),
         sa.Column("digest", sa.String(), primary_key=True),
-        sa.Column("spec", JSONB(), nullable=False),
+        sa.Column("spec", sa.JSON(), nullable=False),
         sa.Column("ref", JSONB(), nullable=False),
     )
     op.create_table(

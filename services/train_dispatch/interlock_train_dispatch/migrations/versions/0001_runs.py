@@ -23,7 +23,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(), primary_key=True),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("data_digest", sa.String(), nullable=False),
-        sa.Column("spec", JSONB(), nullable=False),
+        sa.Column("spec", sa.JSON(), nullable=False),
     )
     op.create_table(
         "dataset",
