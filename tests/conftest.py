@@ -1,0 +1,61 @@
+"""Real servers for the tests that ask for them, shared by all of pytest's processes."""
+
+import fcntl
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[dict[str, str]]:
+    """Return the settings of a stack with RabbitMQ, Postgres and S3 only; no service hears what a test says."""
+    with leased("test", only="rabbitmq,postgres,s3") as settings:
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[dict[str, str]]:
+    """Return the settings of a whole stack: servers, Ray and every service."""
+    with leased("e2e") as settings:
+        yield settings
+
+
+@contextmanager
+def leased(name: str, only: str | None = None) -> Iterator[dict[str, str]]:
+    """Share the stack in ``.interlock/<name>``: the first to ask starts it, the last to leave stops and empties it.
+
+    A lease is a shared lock on a file. The system gives it back when a process is killed, so a stack that outlived
+    its tests is found again, used, and stopped by the next ones.
+    """
+    home = CHECKOUT / ".interlock" / name
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lease").open("w") as lease:
+        fcntl.flock(lease, fcntl.LOCK_SH)
+        _interlock(home, "up", *(["--only", only] if only else []))
+        lines = shlex.split(_interlock(home, "env"))
+        yield {"INTERLOCK_HOME": str(home), **dict(line.split("=", 1) for line in lines)}
+        try:
+            fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        _interlock(home, "down", "--wipe")
+
+
+def _interlock(home: Path, *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "interlock_cli", *words],
+        env={**os.environ, "INTERLOCK_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"interlock {' '.join(words)}:\n{done.stdout}{done.stderr}"
+    return done.stdout
