@@ -1,0 +1,93 @@
+"""Small models in a store, each of which tells its version by its answers, and a bus that can be down."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from interlock_artifacts import ArtifactStore
+from interlock_contracts.event import Event
+from interlock_contracts.refs import ArtifactRef, ModelRef
+from interlock_gateway.domain import Promotion
+from interlock_modeling import ModelDescription
+from interlock_modeling.encoder import CategoryColumn, Encoder, NumericColumn, Scaled
+from interlock_modeling.engines import Engine, LinearEngine
+from interlock_modeling.served import EngineRef
+from interlock_modeling.signature import Feature, Signature
+
+MANIFEST = ArtifactRef(sha256="0" * 64, bytes=1)
+
+REGRESSION = Signature(
+    task="regression",
+    target="price",
+    target_type="number",
+    features=[
+        Feature(name="size", type="number", nullable=False, min=0, max=100),
+        Feature(name="color", type="category", nullable=True, values=["red", "green"]),
+    ],
+)
+CLASSIFICATION = REGRESSION.model_copy(update={"task": "classification", "target": "sold", "labels": [False, True]})
+
+ENCODER = Encoder(
+    columns=[
+        NumericColumn(kind="number", name="size", numbers=[Scaled(fill=1.0)]),
+        CategoryColumn(name="color", values=["red", "green"], fill="red"),
+    ]
+)
+ROW = {"size": 3.0, "color": "green"}
+
+
+def version_of(prediction: Any) -> int:
+    """Return which version made a prediction for ``ROW``."""
+    return round(prediction) // 1000
+
+
+def put_model(
+    store: ArtifactStore, version: int, *, model: str = "flights", intercept: float | None = None
+) -> ModelRef:
+    """Store a regression whose answers are ``1000 * version + size``."""
+    start = 1000.0 * version if intercept is None else intercept
+    engine = LinearEngine(np.array([[1.0, 0.0, 0.0]]), np.array([start]), "identity")
+    return put(store, REGRESSION, engine, version=version, model=model)
+
+
+def put_classifier(store: ArtifactStore, *, model: str = "flights") -> ModelRef:
+    """Store a classification that says true for large sizes."""
+    return put(
+        store, CLASSIFICATION, LinearEngine(np.array([[1.0, 0.0, 0.0]]), np.array([-2.0]), "logistic"), model=model
+    )
+
+
+def put(store: ArtifactStore, signature: Signature, engine: Engine, *, version: int = 1, model: str) -> ModelRef:
+    """Store a model as the trainer does: the engine's file, and the description that names it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "engine"
+        engine.save(file)
+        ref = store.put_file(file)
+    described = EngineRef(kind=engine.kind, version=engine.version, ref=ref)
+    description = ModelDescription(signature=signature, encoder=ENCODER, engine=described)
+    artifact = store.put(description.model_dump_json().encode())
+    return ModelRef(model=model, version=version, artifact=artifact, manifest=MANIFEST)
+
+
+def promotion(version: int, *, seq: int | None = None, ref: ModelRef | None = None) -> Promotion:
+    """Return a promotion of ``version``, by default under the sequence number of the same value."""
+    plain = ModelRef(model="flights", version=version, artifact=MANIFEST, manifest=MANIFEST)
+    return Promotion(ref or plain, version if seq is None else seq)
+
+
+class RecordingBus:
+    """Keeps what is published with its cause; refuses while it is ``down``."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[Event, str]] = []
+        self.down = False
+
+    async def publish(self, event: Event, *, cause: str) -> None:
+        if self.down:
+            raise ConnectionError("RabbitMQ is down")
+        self.said.append((event, cause))
+
+    @property
+    def types(self) -> list[str]:
+        return [event.type for event, _ in self.said]
