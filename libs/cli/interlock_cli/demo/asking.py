@@ -1,0 +1,85 @@
+"""A client that keeps asking for predictions, and remembers every answer."""
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import httpx
+
+CLIENTS = 4
+"""Connections of their own, so that every gateway worker is likely to be asked."""
+
+PAUSE = 0.05
+"""Seconds between two requests of one connection: the two cores are for the training."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer: when it came (seconds since the epoch), and the version that gave it; 0 for a failed request."""
+
+    at: float
+    version: int
+    error: str | None = None
+
+
+@dataclass
+class Asking:
+    """Asks in the background while used as a context manager; one list of answers for each connection."""
+
+    url: str
+    key: str
+    model: str
+    row: dict[str, Any]
+    answers: list[list[Answer]] = field(default_factory=lambda: [[] for _ in range(CLIENTS)])
+
+    def __enter__(self) -> Self:
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(own,)) for own in self.answers]
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self, own: list[Answer]) -> None:
+        headers = {"Authorization": f"Bearer {self.key}"}
+        with httpx.Client(base_url=self.url, headers=headers, timeout=10) as http:
+            while not self._stop.wait(PAUSE):
+                own.append(self._answer(http))
+
+    def _answer(self, http: httpx.Client) -> Answer:
+        try:
+            answer = http.post(f"/models/{self.model}/predict", json={"rows": [self.row]})
+        except httpx.HTTPError as error:
+            return Answer(time.time(), 0, repr(error))
+        if answer.status_code != httpx.codes.OK:
+            return Answer(time.time(), 0, f"{answer.status_code} {answer.text[:200]}")
+        return Answer(time.time(), answer.json()["version"])
+
+    @property
+    def total(self) -> int:
+        """Return how many requests were made."""
+        return sum(map(len, self.answers))
+
+    @property
+    def failures(self) -> list[str]:
+        """Return what went wrong, for each failed request."""
+        return [answer.error for own in self.answers for answer in own if answer.error is not None]
+
+    @property
+    def forward(self) -> bool:
+        """Return whether no connection was ever answered by an older version than before."""
+        versions = [[answer.version for answer in own if answer.version] for own in self.answers]
+        return all(own == sorted(own) for own in versions)
+
+    def all_at(self, version: int) -> bool:
+        """Return whether every connection's last answer came from ``version``."""
+        return all(own and own[-1].version == version for own in self.answers)
+
+    def first_of(self, version: int) -> float:
+        """Return when a version first answered, in seconds since the epoch."""
+        return min(answer.at for own in self.answers for answer in own if answer.version == version)
