@@ -1,6 +1,7 @@
 """What every HTTP service has: deny by default, problem details, health."""
 
 import hmac
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
@@ -16,8 +17,10 @@ from litestar.plugins.problem_details import (
     ProblemDetailsException,
     ProblemDetailsPlugin,
 )
-from litestar.types import ControllerRouterHandler
+from litestar.types import ControllerRouterHandler, Scope
 from pydantic import SecretStr
+
+logger = logging.getLogger(__name__)
 
 PUBLIC = "public"
 """Route option: no key is asked for."""
@@ -67,6 +70,11 @@ def _as_problem(error: HTTPException) -> ProblemDetailsException:
 
 def _outage(error: Exception) -> ProblemDetailsException:
     return problem(503, "A dependency is down", f"try again: {error}", headers={"Retry-After": "2"})
+
+
+async def _log_unexpected(error: Exception, scope: Scope) -> None:
+    if not isinstance(error, HTTPException | ProblemDetailsException | ConnectionError | TimeoutError):
+        logger.error("%s %s failed", scope.get("method"), scope.get("path"), exc_info=error)
 
 
 @get("/health/live", opt={PUBLIC: True}, include_in_schema=False)
@@ -121,6 +129,7 @@ def http_app(
             )
         ],
         logging_config=None,
+        after_exception=[_log_unexpected],
         openapi_config=OpenAPIConfig(title=f"Interlock {service}", version="0.1.0"),
         **options,
     )
