@@ -51,7 +51,9 @@ class Terminal:
         """Print a table for people; None is shown as a dash."""
         if self.as_json:
             return
-        table = Table(*columns, title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+        if title:
+            self.say(title, style="bold")
+        table = Table(*columns, box=None, header_style="bold", pad_edge=False)
         for row in rows:
             table.add_row(*(_cell(value) for value in row))
         self.out.print(table)

@@ -1,0 +1,129 @@
+"""`apply`, `ingest` and `datasets`."""
+
+from pathlib import Path
+
+import pytest
+from interlock_contracts.datasets import Finding
+
+from tests.unit.cli.conftest import interlock
+from tests.unit.cli.door import Door
+from tests.unit.cli.views import DIGEST, SPEC, dataset, pipeline
+
+FILE = """\
+name: m
+task: regression
+target: price
+data:
+  columns:
+    size: {type: number}
+    price: {type: number}
+"""
+
+
+def test_apply_sends_the_file_as_it_is(door: Door, tmp_path: Path) -> None:
+    """The registry gets what the user wrote, and the user hears the revision."""
+    (tmp_path / "pipeline.yaml").write_text(FILE)
+    door.says("PUT /pipelines/m", pipeline())
+    ended = interlock("apply", tmp_path / "pipeline.yaml")
+
+    assert ended.code == 0
+    assert "applied: revision 1" in ended.out
+    assert door.asked[0].body.decode() == FILE
+
+
+def test_an_unchanged_pipeline_is_told_so(door: Door, tmp_path: Path) -> None:
+    """Applying twice is not an error, and changes nothing."""
+    (tmp_path / "pipeline.yaml").write_text(FILE)
+    door.says("PUT /pipelines/m", pipeline(changed=False))
+
+    assert "unchanged" in interlock("apply", tmp_path / "pipeline.yaml").out
+
+
+def test_apply_names_every_fault_before_it_asks_anybody(door: Door, tmp_path: Path) -> None:
+    """A misspelt key and a wrong type are both told, and nothing is sent."""
+    (tmp_path / "pipeline.yaml").write_text(FILE.replace("target", "targte").replace("type: number}", "type: float}"))
+    ended = interlock("apply", tmp_path / "pipeline.yaml")
+
+    assert ended.code == 1
+    assert "targte" in ended.err
+    assert "data.columns.size.type" in ended.err
+    assert door.asked == []
+
+
+@pytest.mark.usefixtures("door")
+def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
+    """The parser's own words say where it stopped."""
+    (tmp_path / "pipeline.yaml").write_text("name: [")
+
+    assert "is not YAML" in interlock("apply", tmp_path / "pipeline.yaml").err
+
+
+def test_ingest_waits_for_the_verdict(door: Door, tmp_path: Path) -> None:
+    """The bytes arrive unchanged, and the answer comes when the check is done."""
+    (tmp_path / "data.csv").write_text("size;price\n1;2\n")
+    door.says("POST /datasets/m", dataset("checking"), status=202, headers={"Location": f"/datasets/m/{DIGEST}"})
+    door.says(f"GET /datasets/m/{DIGEST}", dataset("checking"))
+    door.says(f"GET /datasets/m/{DIGEST}", dataset("accepted"))
+    ended = interlock("ingest", "m", tmp_path / "data.csv")
+
+    assert ended.code == 0
+    assert "800 rows to train on, 200 held out" in ended.out
+    assert door.asked[0].body == b"size;price\n1;2\n"
+    assert door.asked[0].headers["content-type"] == "text/csv"
+    assert f"pipeline={SPEC.digest}" in door.asked[1].query
+
+
+def test_a_refused_file_says_every_reason(door: Door, tmp_path: Path) -> None:
+    """Column, rule, count and the first lines, and exit code 1."""
+    (tmp_path / "data.csv").write_text("size;price\n")
+    reasons = [
+        Finding(rule="type", column="size", count=27, lines=[2, 1002], message="'size' is no number"),
+        Finding(rule="min_rows", count=1, message="1 row, at least 100 are needed"),
+    ]
+    door.says("POST /datasets/m", dataset("rejected", reasons), status=202)
+    ended = interlock("ingest", "m", tmp_path / "data.csv")
+
+    assert ended.code == 1
+    for part in ("size", "type", "27", "2, 1002", "'size' is no number", "min_rows"):
+        assert part in ended.out
+
+
+def test_with_json_ingest_prints_the_dataset_alone(door: Door, tmp_path: Path) -> None:
+    """Standard output is one document, whatever the verdict."""
+    (tmp_path / "data.csv").write_text("x")
+    view = dataset("rejected", [Finding(rule="header", message="no header")])
+    door.says("POST /datasets/m", view, status=202)
+    ended = interlock("ingest", "m", tmp_path / "data.csv", "--json")
+
+    assert (ended.code, ended.json) == (1, view)
+
+
+def test_no_wait_leaves_at_once(door: Door, tmp_path: Path) -> None:
+    """The file is in; its verdict is somebody else's to read."""
+    (tmp_path / "data.csv").write_text("x")
+    door.says("POST /datasets/m", dataset("checking"), status=202)
+    ended = interlock("ingest", "m", tmp_path / "data.csv", "--no-wait")
+
+    assert ended.code == 0
+    assert "interlock datasets m" in ended.out
+    assert len(door.asked) == 1
+
+
+def test_waiting_for_a_verdict_ends(door: Door, tmp_path: Path) -> None:
+    """After the timeout the command fails and says how to go on."""
+    (tmp_path / "data.csv").write_text("x")
+    door.says("POST /datasets/m", dataset("checking"), status=202)
+    door.says(f"GET /datasets/m/{DIGEST}", dataset("checking"))
+    ended = interlock("ingest", "m", tmp_path / "data.csv", "--timeout", 0)
+
+    assert ended.code == 1
+    assert "no verdict after 0 s" in ended.err
+
+
+def test_datasets_shows_one_file_by_the_beginning_of_its_digest(door: Door) -> None:
+    """Twelve digits are enough for people."""
+    door.says("GET /datasets/m", [dataset("accepted")])
+
+    assert DIGEST[:12] in interlock("datasets", "m").out
+    assert interlock("datasets", "m", DIGEST[:6], "--json").json == dataset("accepted")
+    assert interlock("datasets", "m", "ff").code == 1
