@@ -11,7 +11,7 @@ from interlock_modeling import METRICS
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from interlock_trainer.folds import Fold
+from interlock_trainer.folds import EncodedFold
 from interlock_trainer.kinds import KINDS
 
 Task = Literal["regression", "classification"]
@@ -38,17 +38,16 @@ class FitResult:
     error: str | None = None
 
 
-def fit_fold(fold: Fold, request: FitRequest) -> FitResult:
-    """Fit on the fold's first rows with a single thread, and score the others; a failing fit is a result, too."""
+def fit(fold: EncodedFold, request: FitRequest) -> FitResult:
+    """Fit on the fold's training rows with a single thread, and score the others; a failing fit is a result, too."""
     started = time.perf_counter()
-    fit, score = slice(fold.fit_rows), slice(fold.fit_rows, None)
     try:
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "did not converge" shows in the score
             estimator = KINDS[request.candidate].estimator(request.task, request.params, request.seed)
-            estimator.fit(fold.matrix[fit], fold.targets[fit])
-            scores = scores_of(estimator, fold.matrix[score], request.task)
-            value = METRICS[request.metric].value(fold.targets[score], scores)
+            estimator.fit(fold.fit_matrix, fold.fit_targets)
+            scores = scores_of(estimator, fold.score_matrix, request.task)
+            value = METRICS[request.metric].value(fold.score_targets, scores)
     except Exception as error:  # noqa: BLE001 - a trial may fail in whatever way its library has
         return FitResult(None, time.perf_counter() - started, f"{type(error).__name__}: {error}"[:500])
     seconds = time.perf_counter() - started

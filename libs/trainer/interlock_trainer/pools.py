@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from interlock_trainer.fitting import FitRequest, FitResult, fit_fold
-from interlock_trainer.folds import Fold
+from interlock_trainer.fitting import FitRequest, FitResult, fit
+from interlock_trainer.folds import EncodedFold, Folds
 
 SHORT_SECONDS = 0.2
 """Fits shorter than this share a task: handing one over costs a few milliseconds."""
@@ -13,7 +13,7 @@ SHORT_SECONDS = 0.2
 class FitPool(Protocol):
     """Runs many fits on folds that it was given once; scores don't depend on where or in which order they ran."""
 
-    def share(self, folds: Sequence[Fold]) -> None:
+    def share(self, folds: Folds) -> None:
         """Make the folds available to all fits to come."""
 
     def run(self, requests: Sequence[FitRequest], expected_seconds: float) -> Iterator[tuple[int, FitResult]]:
@@ -24,11 +24,11 @@ class InProcessPool:
     """One fit after the other, here: for tests, and for machines without a cluster."""
 
     def __init__(self) -> None:
-        self._folds: Sequence[Fold] = ()
+        self._encoded: list[EncodedFold] = []
 
-    def share(self, folds: Sequence[Fold]) -> None:
-        """Keep the folds."""
-        self._folds = folds
+    def share(self, folds: Folds) -> None:
+        """Encode the folds."""
+        self._encoded = [folds.encoded(fold) for fold in range(len(folds.folds))]
 
     def run(
         self,
@@ -37,7 +37,7 @@ class InProcessPool:
     ) -> Iterator[tuple[int, FitResult]]:
         """Fit in order."""
         for position, request in enumerate(requests):
-            yield position, fit_fold(self._folds[request.fold], request)
+            yield position, fit(self._encoded[request.fold], request)
 
 
 class RayPool:
@@ -52,18 +52,18 @@ class RayPool:
         self._fit = ray.remote(num_cpus=1)(_fit_all)
         warm = ray.remote(num_cpus=1)(_warm)
         self._warming = [warm.remote() for _ in range(int(self._ray.cluster_resources().get("CPU", 1)))]
-        self._folds: list[Any] = []
+        self._folds: Any = None
 
-    def share(self, folds: Sequence[Fold]) -> None:
-        """Put the folds into the object store, whence tasks map them without copying."""
-        self._folds = [self._ray.put(fold) for fold in folds]
+    def share(self, folds: Folds) -> None:
+        """Put rows and folds into the object store, whence tasks map them without copying."""
+        self._folds = self._ray.put(folds)
 
     def run(self, requests: Sequence[FitRequest], expected_seconds: float) -> Iterator[tuple[int, FitResult]]:
         """Fit on whatever CPU is free; several short fits of one fold share a task."""
         waiting = {}
         for fold, positions in _batches(requests, expected_seconds):
             batch = [requests[position] for position in positions]
-            waiting[self._fit.remote(self._folds[fold], batch)] = positions
+            waiting[self._fit.remote(self._folds, fold, batch)] = positions
         while waiting:
             (done,), _ = self._ray.wait(list(waiting), num_returns=1)
             yield from zip(waiting.pop(done), self._ray.get(done), strict=True)
@@ -81,8 +81,9 @@ def _batches(requests: Sequence[FitRequest], expected_seconds: float) -> Iterato
             yield fold, positions[start : start + size]
 
 
-def _fit_all(fold: Fold, requests: list[FitRequest]) -> list[FitResult]:
-    return [fit_fold(fold, request) for request in requests]
+def _fit_all(folds: Folds, fold: int, requests: list[FitRequest]) -> list[FitResult]:
+    encoded = folds.encoded(fold)
+    return [fit(encoded, request) for request in requests]
 
 
 def _warm() -> None:

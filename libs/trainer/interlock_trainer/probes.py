@@ -1,7 +1,5 @@
 """Rows on which a wrong export shows: training rows, rows on and beside splits, missing cells, unseen categories."""
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 from interlock_modeling.encoder import Encoder, NumericColumn
@@ -50,14 +48,15 @@ def _beside_splits(
     thresholds = np.unique(of_column[np.isfinite(of_column)])  # those of leaves are infinite
     chosen = rng.permutation(thresholds)[:SPLITS_PER_FEATURE].astype(np.float64)
     part = column.numbers[0]
-    exact = chosen * part.scale + part.center
-    cells = np.concatenate([_neighbours(exact, np.float64), _neighbours(exact, np.float32)])
+    decoded = _near(chosen) * part.scale + part.center
+    step = np.spacing(np.maximum(np.abs(decoded), abs(part.center)))  # smaller ones vanish in ``x - center``
+    cells = np.concatenate([decoded - step, decoded, decoded + step])
     rows = sample.take(rng.integers(0, sample.num_rows, len(cells)))
     return rows.set_column(rows.column_names.index(column.name), column.name, pa.array(cells))
 
 
-def _neighbours(values: NDArray[np.float64], precision: Any) -> NDArray[np.float64]:
-    near = values.astype(precision)
-    return np.concatenate([near, np.nextafter(near, precision(-np.inf)), np.nextafter(near, precision(np.inf))]).astype(
-        np.float64
-    )
+def _near(thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the thresholds, the float32 on both sides, and the points where rounding to float32 turns over."""
+    single = thresholds.astype(np.float32)
+    below, above = (np.nextafter(single, np.float32(end)).astype(np.float64) for end in (-np.inf, np.inf))
+    return np.concatenate([thresholds, below, above, (thresholds + below) / 2, (thresholds + above) / 2])

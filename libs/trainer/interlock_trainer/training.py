@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline as SklearnPipeline
 from threadpoolctl import threadpool_limits
 
 from interlock_trainer.export import export
-from interlock_trainer.folds import encoded_folds
+from interlock_trainer.folds import make_folds
 from interlock_trainer.kinds import KINDS
 from interlock_trainer.phases import Phases
 from interlock_trainer.pools import FitPool
@@ -61,7 +61,7 @@ def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Prog
         seen |= {"rows": data.table.num_rows, "repeats": data.repeats}
     progress.update(stage="select")
     with phases.phase("select", metric=metric) as seen:
-        pool.share(list(encoded_folds(data, frame, training.folds, training.seed)))
+        pool.share(make_folds(data, frame, training.folds, training.seed))
         start, candidates = select(job.pipeline, pool, lambda done, of: progress.update(message=f"{done} of {of} fits"))
         seen |= {"winner": start.candidate, "score": start.mean}
     progress.update(stage="search", best_score=start.mean)

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+from interlock_contracts.pipeline import Candidate
+from interlock_trainer.kinds import KINDS
+from interlock_trainer.kinds.trees import Tree, flatten
+
+
+@pytest.mark.parametrize("candidate", list(KINDS))
+def test_defaults_lie_inside_of_the_search_space(candidate: Candidate) -> None:
+    """The search starts from the defaults, so it must be able to propose them."""
+    kind = KINDS[candidate]
+
+    assert kind.defaults.keys() == kind.space.keys()
+    assert all(kind.space[name].low <= value <= kind.space[name].high for name, value in kind.defaults.items())
+
+
+def test_trees_are_laid_out_with_siblings_together() -> None:
+    """Nodes that the root does not reach are left out, and every row ends in the leaf that the tree means."""
+    tree = Tree(
+        left=np.array([4, -1, -1, -1, -1]),
+        right=np.array([2, -1, 1, -1, -1]),
+        feature=np.array([0, 7, 1, 99, 7]),
+        threshold=np.array([0.5, 0.0, 0.1, 0.0, 0.0]),
+        value=np.array([[0.0], [3.0], [2.0], [9.0], [1.0]]),
+    )
+    engine = flatten(
+        [tree],
+        outputs=[0],
+        base=np.array([10.0]),
+        scale=1.0,
+        link="identity",
+        features=2,
+        precision=np.float64,
+    )
+
+    assert len(engine.child) == 3
+    assert engine.predict(np.array([[0.5, 0.0], [0.6, 0.0]])).tolist() == [11.0, 12.0]
+
+
+def test_a_threshold_between_two_float32_sends_rows_where_float64_would() -> None:
+    """Rounding a threshold up would send a float32 row that lies above it to the left."""
+    threshold = float(np.float32(0.1)) - 1e-12
+    stump = Tree(
+        left=np.array([1, -1, -1]),
+        right=np.array([2, -1, -1]),
+        feature=np.array([0, 0, 0]),
+        threshold=np.array([threshold, 0.0, 0.0]),
+        value=np.array([[0.0], [1.0], [2.0]]),
+    )
+    engine = flatten(
+        [stump],
+        outputs=[0],
+        base=np.zeros(1),
+        scale=1.0,
+        link="identity",
+        features=1,
+        precision=np.float32,
+    )
+
+    assert engine.predict(np.array([[float(np.float32(0.1))]])).tolist() == [2.0]
