@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from interlock_modeling.split import first_occurrences, in_holdout, row_hashes
 
@@ -92,6 +92,7 @@ def test_undeclared_type_is_an_error() -> None:
         row_hashes({"a": pa.array([1], pa.int32())})
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.none() | st.text(), st.none() | st.integers(-(2**63), 2**63 - 1))))
 def test_equal_rows_are_equal_and_different_rows_differ(rows: list[tuple[str | None, int | None]]) -> None:
     """Hashes tell rows apart exactly as their values do."""

@@ -19,6 +19,7 @@ from interlock_ingest.checking.csv_records import CARRIAGE_RETURN, FEWER, MORE, 
 from interlock_ingest.checking.header import Header, check_labels, read_header
 from interlock_ingest.domain import EXAMPLES_SHOWN, LINES_SHOWN, Cause, Findings
 
+_MISQUOTED_ROWS = 100_000
 _BLANK = Cause("blank_line", None, "blank lines are skipped")
 
 
@@ -37,9 +38,14 @@ def read_csv(path: Path, data: Data, findings: Findings) -> Iterator[Chunk]:
     cutter = RecordCutter(
         delimiter=data.csv.delimiter, quote=data.csv.quote, width=len(header.labels), line=header.lines + 1
     )
+    misquoted = 0
     for block, final in chain(((block, False) for block in chain([head[header.size :]], blocks)), [(b"", True)]):
         for records in cutter.cut(block, final=final):
             _note(records, len(header.labels), findings)
+            misquoted += len(records.bad.get(QUOTE, ([], []))[0])
+            if misquoted > _MISQUOTED_ROWS:
+                why = f"reading stopped after {misquoted} rows with misplaced quotes; is data.csv.quote right?"
+                raise UnreadableError("quote", why)
             if len(records.lines):
                 yield _typed(records, header, data, findings)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from interlock_ingest.checking.chunk import MAX_RECORD_BYTES, UnreadableError
 
 _LF, _CR = 0x0A, 0x0D
-_RESTART = 1 << 16
+_RESTART = 1 << 12
 _SHOWN = 3
 
 FEWER = "fewer"
@@ -53,18 +53,16 @@ class RecordCutter:
         data = self._rest + block
         if final and data and not data.endswith(b"\n"):
             data += b"\n"
-        start = 0
-        reach = len(data)
+        start, size = 0, len(data)
         while start < len(data):
-            window = data[start:reach]
-            used, records = self._cut(window, complete=final and reach == len(data))
+            reach = min(len(data), start + size)
+            used, records = self._cut(data[start:reach], complete=final and reach == len(data))
             yield records
-            if used:
-                # After a bad quote the state starts anew at the next line; short windows keep that cheap.
-                reach = min(len(data), start + used + (_RESTART if used < len(window) else len(data)))
-                start += used
-            elif reach < len(data):
-                reach = min(len(data), start + 2 * (reach - start))
+            start += used
+            if QUOTE in records.bad:
+                size = _RESTART  # the state starts anew at the next line; a short window keeps that cheap
+            elif used or reach < len(data):
+                size *= 4
             else:
                 break
         self._rest = data[start:]
