@@ -15,6 +15,7 @@ from interlock_modeling.engines import Engine, LinearEngine
 from interlock_modeling.served import EngineRef
 from interlock_modeling.signature import Signature
 from sklearn.pipeline import Pipeline as SklearnPipeline
+from threadpoolctl import threadpool_limits
 
 from interlock_trainer.fitting import scores_of
 from interlock_trainer.kinds import KINDS
@@ -77,7 +78,8 @@ def compare(model: Model, fitted: SklearnPipeline, rows: pa.Table) -> ExportChec
     library that sums in float32 is no closer to itself than that. Probabilities are compared as they are.
     """
     task = model.signature.task
-    expected = scores_of(fitted, frame_of(model.signature, rows), task)
+    with threadpool_limits(1):
+        expected = scores_of(fitted, frame_of(model.signature, rows), task)
     difference = np.abs(model.predict_table(rows).scores - expected)
     size = np.maximum(np.abs(expected), expected.std()) if task == "regression" else np.ones_like(expected)
     relative = np.divide(difference, size, out=np.where(difference > 0, np.inf, 0.0), where=size > 0)

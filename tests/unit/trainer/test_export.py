@@ -16,6 +16,7 @@ from interlock_trainer.preprocessing import encoder_of, frame_of, preprocessor_f
 from interlock_trainer.probes import probe_rows
 from interlock_trainer.tables import DataError
 from sklearn.pipeline import Pipeline as SklearnPipeline
+from threadpoolctl import threadpool_limits
 
 from tests.unit.trainer.jobs import pipeline, table
 
@@ -33,7 +34,8 @@ def fitted(candidate: Candidate, kind: str, rows: pa.Table) -> tuple[SklearnPipe
     params = KINDS[candidate].defaults | SMALL.get(candidate, {})
     steps = [("preprocess", preprocessor_for(signature, frame))]
     whole = SklearnPipeline([*steps, ("estimator", KINDS[candidate].estimator(of.task, params, 5))])
-    return whole.fit(frame, signature.targets(rows)), signature
+    with threadpool_limits(1):
+        return whole.fit(frame, signature.targets(rows)), signature
 
 
 def exported(
