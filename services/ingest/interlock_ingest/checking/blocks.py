@@ -72,10 +72,10 @@ def refuse_other_kinds(head: bytes, encoding: str = "utf-8") -> None:
     for magic, what in _KINDS:
         if head.startswith(magic):
             raise UnreadableError("file_kind", f"the file is {what}", line=1)
-    for mark, name in _MARKS:
-        if head.startswith(mark) and not encoding.lower().replace("_", "-").startswith(name):
-            why = f"the file begins with the byte order mark of {name}, but {encoding} is declared (data.csv.encoding)"
-            raise UnreadableError("encoding", why, line=1)
+    marked = next((name for mark, name in _MARKS if head.startswith(mark)), None)
+    if marked is not None and not encoding.lower().replace("_", "-").startswith(marked):
+        why = f"the file begins with the byte order mark of {marked}, but {encoding} is declared (data.csv.encoding)"
+        raise UnreadableError("encoding", why, line=1)
 
 
 def _decoded(

@@ -14,12 +14,12 @@ from pyarrow import csv
 
 from interlock_ingest.checking.blocks import utf8_blocks
 from interlock_ingest.checking.cells import leading_zeros, parse_texts
-from interlock_ingest.checking.chunk import Chunk, UnreadableError, without_bad_cells
+from interlock_ingest.checking.chunk import MAX_RECORD_BYTES, Chunk, UnreadableError, without_bad_cells
 from interlock_ingest.checking.csv_records import CARRIAGE_RETURN, FEWER, MORE, QUOTE, RecordCutter, Records
 from interlock_ingest.checking.header import Header, check_labels, read_header
 from interlock_ingest.domain import EXAMPLES_SHOWN, LINES_SHOWN, Cause, Findings
 
-_MISQUOTED_ROWS = 100_000
+_MISQUOTED_ROWS = 10_000
 _BLANK = Cause("blank_line", None, "blank lines are skipped")
 
 
@@ -30,7 +30,9 @@ def read_csv(path: Path, data: Data, findings: Findings) -> Iterator[Chunk]:
         UnreadableError: the file cannot be read (on) with what is declared.
     """
     blocks = utf8_blocks(path, data.csv.encoding)
-    head = next(blocks, b"")
+    head = b""
+    while len(head) < MAX_RECORD_BYTES and (block := next(blocks, b"")):
+        head += block
     if not head.strip():
         raise UnreadableError("empty_file", "the file holds nothing but blanks")
     header = read_header(head, data.csv, list(data.columns))
@@ -43,7 +45,7 @@ def read_csv(path: Path, data: Data, findings: Findings) -> Iterator[Chunk]:
         for records in cutter.cut(block, final=final):
             _note(records, len(header.labels), findings)
             misquoted += len(records.bad.get(QUOTE, ([], []))[0])
-            if misquoted > _MISQUOTED_ROWS:
+            if misquoted > data.rules.max_bad_rows + _MISQUOTED_ROWS:
                 why = f"reading stopped after {misquoted} rows with misplaced quotes; is data.csv.quote right?"
                 raise UnreadableError("quote", why)
             if len(records.lines):
