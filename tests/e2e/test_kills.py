@@ -5,11 +5,11 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.e2e.client import ROW, User, csv
+from tests.e2e.parts import Parts
 from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
@@ -27,12 +27,7 @@ runpy.run_module(sys.argv[1], run_name="__main__", alter_sys=True)
 """The service itself, but for its first publish: it has committed, and dies before the broker hears of it."""
 
 
-@pytest.fixture
-def user(stack: dict[str, str]) -> User:
-    return User(stack)
-
-
-async def test_killing_the_dispatcher_during_training_ends_in_one_version(user: User, parts: Any) -> None:
+async def test_killing_the_dispatcher_during_training_ends_in_one_version(user: User, parts: Parts) -> None:
     """It finds the job again by its submission id; nothing is trained twice."""
     name = await user.apply(candidates=["random_forest"], trials=4)
     await user.ingest(name, csv(2000, seed=1))
@@ -49,7 +44,7 @@ async def test_killing_the_dispatcher_during_training_ends_in_one_version(user: 
 
 @pytest.mark.parametrize("service", ["ingest", "train_dispatch", "registry", "evaluation_gate"])
 async def test_dying_between_commit_and_publish_loses_nothing_and_repeats_nothing(
-    user: User, parts: Any, service: str, tmp_path: Path
+    user: User, parts: Parts, service: str, tmp_path: Path
 ) -> None:
     """What was committed is said by the next process; what was said twice has one effect."""
     name = await user.apply()
@@ -82,7 +77,7 @@ async def test_dying_between_commit_and_publish_loses_nothing_and_repeats_nothin
     assert (await user.serves(name, 1))["version"] == 1
 
 
-async def test_a_killed_gateway_comes_back_with_what_was_promoted(user: User, parts: Any) -> None:
+async def test_a_killed_gateway_comes_back_with_what_was_promoted(user: User, parts: Parts) -> None:
     """It missed the event for good; the reconcile with the registry makes up for it."""
     name = await user.apply()
     await user.ingest(name, csv(200, seed=1))
@@ -95,7 +90,7 @@ async def test_a_killed_gateway_comes_back_with_what_was_promoted(user: User, pa
     assert (await user.serves(name, 1))["version"] == 1
 
 
-async def test_predictions_go_on_while_everything_behind_the_gateway_is_down(user: User, parts: Any) -> None:
+async def test_predictions_go_on_while_everything_behind_the_gateway_is_down(user: User, parts: Parts) -> None:
     """Broker, database, object store and registry are not on the path of a prediction."""
     name = await user.apply()
     await user.ingest(name, csv(200, seed=1))

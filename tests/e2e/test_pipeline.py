@@ -15,11 +15,6 @@ from tests.waiting import until
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 
-@pytest.fixture
-def user(stack: dict[str, str]) -> User:
-    return User(stack)
-
-
 async def publish_retrain(env: dict[str, str], model: str, event_id: str, times: int = 1) -> None:
     async with await aio_pika.connect(env["INTERLOCK_AMQP_URL"]) as connection:
         exchange = await (await connection.channel()).get_exchange("interlock.events")

@@ -1,0 +1,46 @@
+"""The parts of a running stack, for tests that take some of them away."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+from interlock_cli.stack.home import Home
+from interlock_cli.stack.look import status
+from interlock_cli.stack.supervision import Supervisor
+
+
+class Parts:
+    """Looks at the parts of one stack, stops them and starts them, as its supervisor would."""
+
+    def __init__(self, root: Path) -> None:
+        self._home = Home(root)
+        self._supervisor = Supervisor(self._home)
+
+    def _look(self, name: str) -> dict[str, Any]:
+        return next(part for part in status(self._home) if part["name"] == name)
+
+    def pid(self, name: str) -> int:
+        pid: int = self._supervisor.info()[name]["pid"]
+        return pid
+
+    def healthy(self, name: str) -> bool:
+        return bool(self._look(name)["healthy"])
+
+    def stop(self, name: str) -> None:
+        self._supervisor.stop({name})
+
+    def start(self, name: str) -> None:
+        self._supervisor.begin(name)
+
+    def environment(self, name: str) -> dict[str, str]:
+        """Return the environment that the stack gives the part."""
+        env: dict[str, str] = json.loads((self._home.etc / "parts" / f"{name}.json").read_text())["env"]
+        return env
+
+    def answers(self, name: str) -> bool:
+        """Return whether something answers at the part's address, supervised or not."""
+        try:
+            return httpx.get(f"{self._look(name)['url']}/health/ready", timeout=2).is_success
+        except httpx.TransportError:
+            return False
