@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import aio_pika.exceptions
+from faststream.exceptions import IncorrectState
 from faststream.rabbit import RabbitBroker
 from interlock_contracts import telemetry
 from interlock_contracts.catalog import BY_TYPE
@@ -72,5 +73,5 @@ async def publish(broker: RabbitBroker, body: bytes, **options: Any) -> None:
             await broker.publish(body, persist=True, content_type="application/json", **options)
     except aio_pika.exceptions.DeliveryError:
         raise
-    except (aio_pika.exceptions.AMQPError, RuntimeError) as error:
+    except (aio_pika.exceptions.AMQPError, IncorrectState, RuntimeError) as error:
         raise ConnectionError(f"RabbitMQ: {error}") from error

@@ -14,8 +14,8 @@ from litestar import Litestar
 
 from interlock_gateway.handlers import SERVICE, WORKER, router
 from interlock_gateway.loading import Loader
-from interlock_gateway.predict import describe, predict_route
-from interlock_gateway.proxy import Upstream
+from interlock_gateway.predict import predict_route
+from interlock_gateway.proxy import Upstream, connections
 from interlock_gateway.reconcile import Reconciler
 from interlock_gateway.routes import ROUTES
 from interlock_gateway.settings import GatewaySettings
@@ -53,15 +53,14 @@ def create_app(settings: GatewaySettings, *, artifacts: ArtifactStore | None = N
         settings.s3_bucket,
         settings.s3_region,
     )
-    upstreams = {
-        "registry": Upstream("registry", settings.registry_url, settings.api_key),
-        "ingest": Upstream("ingest", settings.ingest_url, settings.api_key, patience=600),
-        "train_dispatch": Upstream("train_dispatch", settings.train_dispatch_url, settings.api_key),
-    }
+    key, client = settings.api_key, connections()
+    registry = Upstream("registry", settings.registry_url, key, client)
+    ingest = Upstream("ingest", settings.ingest_url, key, client, patience=600)
+    train_dispatch = Upstream("train_dispatch", settings.train_dispatch_url, key, client)
     bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=None)
     worker = Worker(WORKER, Loader(artifacts, settings.cache_dir).load, bus)
     bus.consumer.context.set_global("worker", worker)
-    reconciler = Reconciler(worker, upstreams["registry"], bus, seconds=settings.reconcile_seconds)
+    reconciler = Reconciler(worker, registry, bus, seconds=settings.reconcile_seconds)
 
     @asynccontextmanager
     async def connected() -> AsyncIterator[None]:
@@ -69,16 +68,17 @@ def create_app(settings: GatewaySettings, *, artifacts: ArtifactStore | None = N
             yield
         finally:
             worker.close()
-            for upstream in upstreams.values():
-                await upstream.close()
+            await client.aclose()
 
-    app = http_app(
+    return http_app(
         SERVICE,
         settings.api_key,
-        routes=[*ROUTES, predict_route(worker, upstreams["registry"])],
+        routes=[*ROUTES, predict_route(worker, registry)],
         pings={"rabbitmq": reconciler.bus_answered, "registry": reconciler.registry_answered},
         lifespan=[not_orphaned, connected, reconciler.keeping_up, reconciler.hearing],
-        state={"bus": bus, "worker": worker, "upstreams": upstreams},
+        state={
+            "bus": bus,
+            "worker": worker,
+            "upstreams": {each.name: each for each in (registry, ingest, train_dispatch)},
+        },
     )
-    describe(app)
-    return app

@@ -1,20 +1,21 @@
 """The hot path: from the bytes of a request to predictions, past the framework's comforts."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
+from interlock_contracts.http import Problem
 from interlock_modeling import InvalidRowsError
 from interlock_runtime.http import problem
-from litestar import Litestar, asgi
+from litestar import post
 from litestar.enums import ScopeType
-from litestar.exceptions import MethodNotAllowedException
-from litestar.handlers import ASGIRouteHandler
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import spec
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.status_codes import HTTP_404_NOT_FOUND
-from litestar.types import HTTPScope, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from interlock_gateway.domain import MAX_ROWS, PredictAnswer, PredictRequest, answer
 from interlock_gateway.proxy import Upstream
@@ -32,13 +33,21 @@ _encoder = msgspec.json.Encoder()
 _JSON = [(b"content-type", b"application/json")]
 
 
-def predict_route(worker: Worker, registry: Upstream) -> ASGIRouteHandler:
+@dataclass
+class _Documented(spec.Operation):
+    """The operation in the OpenAPI document; the body is read past Litestar, so it is described here."""
+
+    def __post_init__(self) -> None:
+        rows = spec.Schema(type=spec.OpenAPIType.ARRAY, items=spec.Schema(type=spec.OpenAPIType.OBJECT))
+        body = spec.Schema(type=spec.OpenAPIType.OBJECT, properties={"rows": rows}, required=["rows"])
+        self.request_body = spec.RequestBody({"application/json": spec.OpenAPIMediaType(body)}, required=True)
+
+
+def predict_route(worker: Worker, registry: Upstream) -> HTTPRouteHandler:
     """Return the route ``POST /models/{name}/predict``; ``registry`` explains a model that does not serve."""
 
-    @asgi("/models/{name:str}/predict", copy_scope=False)
     async def predict(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP or scope["method"] != "POST":
-            raise MethodNotAllowedException(headers={"Allow": "POST"})
+        assert scope["type"] == ScopeType.HTTP, "the route lets nothing else in"
         name: str = scope["path_params"]["name"]
         rows = _rows(await _body(scope, receive))
         serving = worker.serving(name)
@@ -48,7 +57,23 @@ def predict_route(worker: Worker, registry: Upstream) -> ASGIRouteHandler:
         await send({"type": "http.response.start", "status": 200, "headers": [*_JSON, _length(body)]})
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
-    return predict
+    # Litestar's own @asgi would be shorter, but its router knows no path parameters for it (2.25: a KeyError).
+    @post(
+        "/models/{name:str}/predict",
+        status_code=200,
+        tags=["gateway"],
+        summary="Predict: one answer for each row, in order, and the version that gave them",
+        responses={
+            200: ResponseSpec(PredictAnswer, description="Predictions", generate_examples=False),
+            404: ResponseSpec(Problem, description="No version of this model serves", generate_examples=False),
+            422: ResponseSpec(Problem, description="Rows that do not fit the model", generate_examples=False),
+        },
+        operation_class=_Documented,
+    )
+    async def predict_rows() -> ASGIApp:
+        return predict
+
+    return predict_rows
 
 
 async def _answered(name: str, serving: Serving, rows: list[Any]) -> bytes:
@@ -125,51 +150,3 @@ async def _not_serving(name: str, registry: Upstream) -> Exception:
         return problem(503, "Not loaded yet", detail, headers={"Retry-After": "1"})
     detail = f"no version of {name!r} is promoted yet; GET /models/{name}/versions tells how far they are"
     return problem(404, "No version serves", detail)
-
-
-def describe(app: Litestar) -> None:
-    """Add the route to the OpenAPI document, which Litestar makes from its own kind of handlers only."""
-    body, answered = (_schema(kind) for kind in (PredictRequest, PredictAnswer))
-    problems = {"400": "Not JSON", "404": "Unknown model", "413": "Too large", "422": "Rows that do not fit the model"}
-    responses: dict[str, spec.OpenAPIResponse | spec.Reference] = {
-        "200": spec.OpenAPIResponse("Predictions", content={"application/json": spec.OpenAPIMediaType(answered)}),
-        **{status: spec.OpenAPIResponse(text) for status, text in problems.items()},
-    }
-    name = spec.Parameter("name", "path", schema=spec.Schema(type=spec.OpenAPIType.STRING), required=True)
-    operation = spec.Operation(
-        tags=["gateway"],
-        summary="Predict",
-        operation_id="Predict",
-        parameters=[name],
-        request_body=spec.RequestBody({"application/json": spec.OpenAPIMediaType(body)}, required=True),
-        responses=responses,
-    )
-    paths = app.openapi_schema.paths
-    assert paths is not None
-    paths["/models/{name}/predict"] = spec.PathItem(post=operation)
-
-
-@dataclass
-class _JsonSchema(spec.Schema):
-    """A schema that is there already."""
-
-    json: dict[str, Any] = field(default_factory=dict)
-
-    def to_schema(self) -> dict[str, Any]:
-        return self.json
-
-
-def _schema(kind: type[msgspec.Struct]) -> _JsonSchema:
-    (schema,), definitions = msgspec.json.schema_components([kind], ref_template="{name}")
-    inlined: dict[str, Any] = _inlined(schema, definitions)
-    return _JsonSchema(json=inlined)
-
-
-def _inlined(part: Any, definitions: dict[str, Any]) -> Any:
-    if isinstance(part, list):
-        return [_inlined(each, definitions) for each in part]
-    if not isinstance(part, dict):
-        return part
-    if "$ref" in part:
-        return _inlined(definitions[part["$ref"]], definitions)
-    return {name: _inlined(each, definitions) for name, each in part.items()}

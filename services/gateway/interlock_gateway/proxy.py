@@ -19,17 +19,24 @@ _NOT_ANSWERED = _PER_HOP | {b"date", b"server"}
 """uvicorn says its own."""
 
 
+def connections() -> httpx.AsyncClient:
+    """Return the connections to all services; to be closed in the end."""
+    # Our services close idle connections after 5 s; letting go of them earlier, none breaks under a request.
+    limits = httpx.Limits(max_connections=200, keepalive_expiry=3.0)
+    return httpx.AsyncClient(timeout=ASK_SECONDS, limits=limits, trust_env=False)
+
+
 class Upstream:
     """One of the services behind the gateway; ``patience`` is how many seconds its answer to a client may take."""
 
-    def __init__(self, name: str, url: str, key: SecretStr, *, patience: float = 60.0) -> None:
+    def __init__(
+        self, name: str, url: str, key: SecretStr, client: httpx.AsyncClient, *, patience: float = 60.0
+    ) -> None:
         self.name = name
         self._url = url.rstrip("/")
         self._key = key
+        self._client = client
         self._timeout = httpx.Timeout(connect=2.0, read=patience, write=60.0, pool=5.0)
-        # Our services close idle connections after 5 s; letting go of them earlier, none breaks under a request.
-        limits = httpx.Limits(max_connections=100, keepalive_expiry=3.0)
-        self._client = httpx.AsyncClient(timeout=ASK_SECONDS, limits=limits, trust_env=False)
 
     async def get(self, path: str) -> httpx.Response:
         """Ask in the gateway's own name; the answer may be a refusal.
@@ -84,10 +91,6 @@ class Upstream:
     def _absent(self, status: int, title: str, error: Exception) -> Exception:
         detail = f"{self.name}: {type(error).__name__}; try again, predictions go on meanwhile"
         return problem(status, title, detail, headers={"Retry-After": "2"})
-
-    async def close(self) -> None:
-        """Let go of all connections."""
-        await self._client.aclose()
 
 
 async def _body(receive: Receive) -> AsyncIterator[bytes]:

@@ -39,7 +39,7 @@ ROW = {"size": 3.0, "color": "green"}
 
 def version_of(prediction: Any) -> int:
     """Return which version made a prediction for ``ROW``."""
-    return round(prediction) // 1000
+    return int(prediction) // 1000
 
 
 def put_model(

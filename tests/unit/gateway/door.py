@@ -1,0 +1,185 @@
+"""The gateway on a real socket, without a broker, and the services behind it as one small program with a memory."""
+
+import asyncio
+import gc
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from interlock_artifacts import MemoryStore
+from interlock_contracts.http import ModelView, ServingView
+from interlock_contracts.refs import ModelRef
+from interlock_gateway.app import create_app
+from interlock_gateway.settings import GatewaySettings
+from interlock_runtime.http import problem
+from litestar import Litestar, Request, Response, get, post, put
+from litestar.params import FromPath
+from litestar.plugins.problem_details import ProblemDetailsPlugin
+from pydantic import SecretStr
+
+from tests.waiting import until
+
+KEY = "a-key-of-enough-length"
+NOWHERE = "http://127.0.0.1:1"
+
+
+class Behind:
+    """What registry, ingest and train_dispatch know; ``asked`` holds the headers of what was passed on.
+
+    ``arrived`` counts the datasets that the dispatcher has heard of; negative, it hears of them after being asked.
+    """
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        self.pipelines: set[str] = set()
+        self.serving: dict[str, ServingView] = {}
+        self.datasets: dict[str, list[str]] = {}
+        self.arrived: dict[str, int] = {}
+        self.asked: list[dict[str, str]] = []
+        self.largest_chunk = 0
+
+    def promote(self, ref: ModelRef, seq: int) -> None:
+        self.pipelines.add(ref.model)
+        now = datetime.now(UTC)
+        self.serving[ref.model] = ServingView(ref=ref, promotion_seq=seq, cause="gate", promoted_at=now)
+
+    def app(self) -> Litestar:
+        """Return the program."""
+
+        @get("/serving")
+        async def serving() -> list[ServingView]:
+            return list(self.serving.values())
+
+        @get("/models/{name:str}")
+        async def model(name: FromPath[str]) -> ModelView:
+            self._known(name)
+            return ModelView(name=name, serving=self.serving.get(name), versions=0)
+
+        @get("/pipelines/{name:str}")
+        async def pipeline(name: FromPath[str]) -> dict[str, str]:
+            self._known(name)
+            return {"name": name}
+
+        @put("/pipelines/{name:str}")
+        async def apply(name: FromPath[str], request: Request[Any, Any, Any]) -> Response[bytes]:
+            self.asked.append(dict(request.headers))
+            return Response(await request.body(), media_type="text/plain", headers={"X-Name": name})
+
+        @get("/models/{name:str}/trainable")
+        async def trainable(name: FromPath[str]) -> dict[str, int]:
+            count = self.arrived.get(name, 0)
+            self.arrived[name] = abs(count)
+            return {"datasets": max(count, 0)}
+
+        @get("/datasets/{name:str}")
+        async def verdicts(name: FromPath[str], request: Request[Any, Any, Any]) -> list[dict[str, str]]:
+            self.asked.append({"query": request.url.query})
+            return [{"state": state} for state in self.datasets.get(name, [])]
+
+        @post("/datasets/{name:str}", status_code=202, request_max_body_size=None)
+        async def upload(name: FromPath[str], request: Request[Any, Any, Any]) -> Response[dict[str, int]]:
+            self.asked.append(dict(request.headers))
+            size = 0
+            async for chunk in request.stream():
+                size += len(chunk)
+                self.largest_chunk = max(self.largest_chunk, len(chunk))
+            return Response({"bytes": size}, status_code=202, headers={"Location": f"/datasets/{name}/abc"})
+
+        @get("/runs/{run_id:str}")
+        async def run(run_id: FromPath[str]) -> None:
+            raise problem(404, "Unknown run", f"no run {run_id}", headers={"Retry-After": "1"})
+
+        routes = [serving, model, pipeline, apply, trainable, verdicts, upload, run]
+        return Litestar(routes, plugins=[ProblemDetailsPlugin()], openapi_config=None)
+
+    def _known(self, name: str) -> None:
+        if name not in self.pipelines:
+            raise problem(404, "Unknown pipeline", f"no pipeline is called {name!r}")
+
+
+def bound() -> socket.socket:
+    """Return a socket with an address that nobody listens at yet."""
+    # Named as TCP, or asyncio does not switch off Nagle's algorithm and every answer takes 40 ms.
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    sock.bind(("127.0.0.1", 0))
+    return sock
+
+
+@asynccontextmanager
+async def listening(app: Litestar, sock: socket.socket | None = None) -> AsyncIterator[str]:
+    """Serve ``app`` on a port of its own; return its address."""
+    sock = sock or bound()
+    sock.listen()
+    config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve(sockets=[sock]))
+    try:
+        await until(lambda: server.started or task.done())
+        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+        sock.close()
+
+
+def gateway(store: MemoryStore, folder: Path, behind: str) -> Litestar:
+    """Return a gateway that finds all services at ``behind`` and its broker nowhere."""
+    settings = GatewaySettings(
+        api_key=SecretStr(KEY),
+        amqp_url=SecretStr("amqp://guest:guest@127.0.0.1:1/"),
+        s3_endpoint=NOWHERE,
+        s3_access_key=SecretStr("unused"),
+        s3_secret_key=SecretStr("unused"),
+        registry_url=behind,
+        ingest_url=behind,
+        train_dispatch_url=behind,
+        cache_dir=folder,
+        reconcile_seconds=0.1,
+    )
+    return create_app(settings, artifacts=store)
+
+
+def client(url: str, *, key: str | None = KEY) -> httpx.AsyncClient:
+    """Return a client that uses the key."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return httpx.AsyncClient(base_url=url, headers=headers, trust_env=False)
+
+
+class Door:
+    """The gateway, a client at it, and what is behind."""
+
+    def __init__(self, store: MemoryStore, behind: Behind, http: httpx.AsyncClient, app: Litestar) -> None:
+        self.store = store
+        self.behind = behind
+        self.http = http
+        self.app = app
+
+    async def predict(self, *rows: Any, model: str = "flights") -> httpx.Response:
+        return await self.http.post(f"/models/{model}/predict", json={"rows": list(rows)})
+
+    async def serves(self, version: int, model: str = "flights") -> None:
+        async def look() -> bool:
+            slots = (await self.http.get("/serving")).json()["models"]
+            return any(each["name"] == model and each["version"] == version for each in slots)
+
+        await until(look)
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[Door]:
+    """Open a door with nothing promoted yet."""
+    store, behind = MemoryStore(), Behind()
+    async with listening(behind.app()) as address:
+        app = gateway(store, folder, address)
+        async with listening(app) as url, client(url) as http:
+            yield Door(store, behind, http, app)
+    # aio_pika closes a connection that never was when it is collected; that needs the loop, and no later test's.
+    gc.collect()
+    await asyncio.sleep(0)

@@ -1,0 +1,139 @@
+"""Asking for a training run: what is refused at the door, and what a client can rely on."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from interlock_artifacts import MemoryStore
+from interlock_contracts.event import Envelope, Event, event_id, run_id
+from interlock_contracts.training import RetrainRequested
+from litestar import Litestar
+
+from tests.unit.gateway.door import NOWHERE, Door, client, gateway, listening
+
+
+class Wire:
+    """Takes the place of the bus in the routes and keeps what is published."""
+
+    def __init__(self) -> None:
+        self.said: list[Event] = []
+
+    async def publish(self, event: Event, *, cause: str) -> Envelope:
+        self.said.append(event)
+        name = str(event_id(cause, event.type, event.subject))
+        return Envelope(id=name, source="/interlock/gateway", type=event.type, causationid=cause)
+
+
+def wired(app: Litestar) -> Wire:
+    app.state.bus = Wire()
+    return app.state.bus  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def open_door(door: Door) -> Iterator[tuple[Door, Wire]]:
+    door.behind.pipelines.add("flights")
+    door.behind.arrived["flights"] = 1
+    bus = door.app.state.bus
+    yield door, wired(door.app)
+    door.app.state.bus = bus
+
+
+async def retrain(door: Door, name: str = "flights", key: str | None = None, **body: str) -> httpx.Response:
+    headers = {"Idempotency-Key": key} if key else {}
+    return await door.http.post(f"/models/{name}/retrain", json=body, headers=headers)
+
+
+async def test_the_answer_names_the_run_before_the_dispatcher_has_seen_it(open_door: tuple[Door, Wire]) -> None:
+    """The run's id follows from the event's id, so there is nothing to wait for."""
+    door, wire = open_door
+    answer = await retrain(door, reason="drift", key="k")
+    (event,) = wire.said
+
+    assert event == RetrainRequested(model="flights", reason="drift")
+    assert answer.status_code == 202
+    run = answer.json()["run_id"]
+    assert answer.headers["location"] == answer.json()["run"] == f"/runs/{run}"
+    assert str(run_id(str(event_id("x", event.type, event.subject)), "flights")) != run
+
+
+async def test_a_body_is_not_needed(open_door: tuple[Door, Wire]) -> None:
+    """`curl -X POST` is enough."""
+    door, wire = open_door
+    answer = await door.http.post("/models/flights/retrain")
+
+    assert answer.status_code == 202
+    assert wire.said == [RetrainRequested(model="flights")]
+
+
+async def test_a_repeat_with_the_same_key_is_the_same_run(open_door: tuple[Door, Wire]) -> None:
+    """A client that heard no answer asks again; without a key each request is one of its own."""
+    door, _ = open_door
+    keyed = {(await retrain(door, key="once")).json()["run_id"] for _ in range(3)}
+    plain = {(await retrain(door)).json()["run_id"] for _ in range(3)}
+
+    assert len(keyed) == 1
+    assert len(plain) == 3
+
+
+@pytest.mark.parametrize("name", ["unknown", "Not-A-Name", "a b"])
+async def test_an_unknown_model_is_refused(open_door: tuple[Door, Wire], name: str) -> None:
+    """Better now than by a failed run later."""
+    door, wire = open_door
+
+    assert (await retrain(door, name)).status_code == 404
+    assert not wire.said
+
+
+async def test_a_model_without_data_is_refused(open_door: tuple[Door, Wire]) -> None:
+    """There is nothing to train on; files that were rejected do not count."""
+    door, wire = open_door
+    door.behind.arrived.clear()
+    door.behind.datasets["flights"] = ["rejected", "checking"]
+    answer = await retrain(door)
+
+    assert answer.status_code == 409
+    assert "upload" in answer.json()["detail"]
+    assert not wire.said
+
+
+async def test_a_dataset_accepted_this_moment_is_waited_for(open_door: tuple[Door, Wire]) -> None:
+    """Upload, accepted, retrain: the dispatcher may hear of the dataset a moment later than the client."""
+    door, wire = open_door
+    door.behind.datasets["flights"] = ["accepted"]
+    door.behind.arrived["flights"] = -1  # counts as none, and one is on its way
+    answer = await retrain(door)
+
+    assert answer.status_code == 202
+    assert wire.said
+
+
+@pytest.mark.parametrize("body", [{"resaon": "typo"}, {"dataset": "not a digest"}])
+async def test_a_wrong_body_is_refused(open_door: tuple[Door, Wire], body: dict[str, str]) -> None:
+    """A misspelt field would silently be no field."""
+    door, wire = open_door
+    answer = await door.http.post("/models/flights/retrain", json=body)
+
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert next(iter(body)) in answer.text
+    assert not wire.said
+
+
+async def test_the_services_behind_need_not_be_up(tmp_path: Path) -> None:
+    """What can't be asked is left to the dispatcher, which hears the event when it is back."""
+    app = gateway(MemoryStore(), tmp_path, NOWHERE)
+    async with listening(app) as url, client(url) as http:
+        wire = wired(app)
+        assert (await http.post("/models/flights/retrain")).status_code == 202
+    assert wire.said
+
+
+async def test_without_the_bus_nothing_is_promised(door: Door) -> None:
+    """202 would be a lie."""
+    door.behind.pipelines.add("flights")
+    door.behind.arrived["flights"] = 1
+    answer = await retrain(door)
+
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
