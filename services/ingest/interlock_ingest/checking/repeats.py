@@ -1,5 +1,6 @@
 """Finds exact repeats of rows, and keys that stand twice, on disk: memory does not grow with the file."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,12 @@ class Buckets:
     def __init__(self, folder: Path, kind: np.dtype[Any]) -> None:
         folder.mkdir()
         self._kind = kind
-        self._paths = [folder / f"{number:03}" for number in range(_BUCKETS)]
-        self._files = [path.open("wb", buffering=0) for path in self._paths]
+        self._folder = folder
+        self._files: dict[int, io.FileIO] = {}
 
     def close(self) -> None:
         """Close the files; what is in them can be read before."""
-        for file in self._files:
+        for file in self._files.values():
             file.close()
 
     def add(self, records: NDArray[Any]) -> None:
@@ -38,12 +39,17 @@ class Buckets:
         order = np.argsort(number, kind="stable")
         ends = np.searchsorted(number[order], np.arange(_BUCKETS + 1))
         dealt = records[order]
-        for bucket in np.flatnonzero(np.diff(ends)):
-            self._files[bucket].write(dealt[ends[bucket] : ends[bucket + 1]].tobytes())
+        for bucket in np.flatnonzero(np.diff(ends)).tolist():
+            self._file(bucket).write(dealt[ends[bucket] : ends[bucket + 1]].tobytes())
+
+    def _file(self, bucket: int) -> io.FileIO:
+        if bucket not in self._files:
+            self._files[bucket] = io.FileIO(self._folder / f"{bucket:03}", "w")
+        return self._files[bucket]
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
-        for path in self._paths:
-            yield np.fromfile(path, dtype=self._kind)
+        for bucket in sorted(self._files):
+            yield np.fromfile(self._folder / f"{bucket:03}", dtype=self._kind)
 
 
 class Dropped:
