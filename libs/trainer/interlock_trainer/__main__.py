@@ -8,12 +8,16 @@ import argparse
 import logging
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from interlock_artifacts import S3Store
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.training import TrainingJob
 
 from interlock_trainer.progress import Progress
+
+if TYPE_CHECKING:
+    from interlock_trainer.pools import FitPool
 
 _logger = logging.getLogger("interlock_trainer")
 
@@ -29,14 +33,24 @@ def main() -> None:
     progress = Progress(store, job.prefix)
     progress.update(stage="starting", trials_total=job.pipeline.training.trials)
     _logger.info("run %s, attempt %s: training %s", job.run_id, job.attempt, job.pipeline.name)
-    # These take seconds to import: by now the run shows that it has started.
-    from interlock_trainer.pools import FitPool, InProcessPool, RayPool  # noqa: PLC0415
-    from interlock_trainer.training import run  # noqa: PLC0415
+    pool = _pool(job)
+    from interlock_trainer.training import run  # noqa: PLC0415 - takes seconds; by now the run shows that it has started
 
-    cluster = os.environ.get("RAY_ADDRESS")  # Ray sets it for the jobs it runs
-    pool: FitPool = RayPool(cluster) if cluster else InProcessPool()
     manifest = run(job, store, pool, progress)
     _logger.info("training %s: %s", manifest.status, manifest.reason or manifest.winner)
+
+
+def _pool(job: TrainingJob) -> "FitPool":
+    """Return a pool on the cluster that runs this job, if any does; Ray names it in the job's environment."""
+    cluster = os.environ.get("RAY_ADDRESS")
+    if cluster:
+        from interlock_trainer.ray_pool import RayPool  # noqa: PLC0415 - takes half a second
+
+        training = job.pipeline.training
+        return RayPool(cluster, most_workers=training.folds * max(len(training.candidates), training.trials))
+    from interlock_trainer.pools import InProcessPool  # noqa: PLC0415 - takes seconds
+
+    return InProcessPool()
 
 
 def _ref(text: str) -> ArtifactRef:

@@ -58,10 +58,12 @@ def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Prog
     with phases.phase("read") as seen:
         data = read_training_table(job, store)
         frame = frame_of(data.signature, data.table)
+        folds = make_folds(data, frame, training.folds, training.seed)
         seen |= {"rows": data.table.num_rows, "repeats": data.repeats}
+    with phases.phase("share"):
+        pool.share(folds)
     progress.update(stage="select")
     with phases.phase("select", metric=metric) as seen:
-        pool.share(make_folds(data, frame, training.folds, training.seed))
         start, candidates = select(job.pipeline, pool, lambda done, of: progress.update(message=f"{done} of {of} fits"))
         seen |= {"winner": start.candidate, "score": start.mean}
     progress.update(stage="search", best_score=start.mean)

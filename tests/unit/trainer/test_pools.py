@@ -3,8 +3,9 @@ from collections.abc import Iterator
 import pytest
 from interlock_artifacts import MemoryStore
 from interlock_contracts.manifest import TrainingManifest
-from interlock_trainer.pools import FitPool, InProcessPool, RayPool
+from interlock_trainer.pools import FitPool, InProcessPool
 from interlock_trainer.progress import Progress
+from interlock_trainer.ray_pool import RayPool
 from interlock_trainer.training import run
 
 from tests.unit.trainer.jobs import job, pipeline, table
@@ -15,7 +16,7 @@ def ray_pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[RayPool]:
     """Start a private Ray of two CPUs, and stop it."""
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    pool = RayPool("local", include_dashboard=False, num_cpus=2, object_store_memory=100_000_000)
+    pool = RayPool("local", 2, include_dashboard=False, num_cpus=2, object_store_memory=100_000_000)
     yield pool
     pool.close()
 

@@ -58,7 +58,7 @@ def test_the_phases_form_a_tree_under_train() -> None:
 
     assert [(span.name, span.parent) for span in spans] == [
         ("train", None),
-        *[(name, "train") for name in ("read", "select", "search", "fit", "export")],
+        *[(name, "train") for name in ("read", "share", "select", "search", "fit", "export")],
     ]
     assert all(spans[0].start_ns <= span.start_ns <= span.end_ns <= spans[0].end_ns for span in spans)
 
