@@ -135,9 +135,11 @@ def datasets(
 
 
 def _one(views: list[DatasetView], digest: str) -> DatasetView:
+    """Return the newest verdict on the one file meant; the same file may have been judged under several specs."""
     found = [view for view in views if view.digest.startswith(digest)]
-    if len(found) != 1:
-        raise Failure(f"{len(found) or 'no'} files begin with {digest!r}", hint="`interlock datasets NAME` lists them")
+    files = len({view.digest for view in found})
+    if files != 1:
+        raise Failure(f"{files or 'no'} files begin with {digest!r}", hint="`interlock datasets NAME` lists them")
     return found[0]
 
 

@@ -56,6 +56,7 @@ def open_door() -> Iterator[Door]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # an answer in one packet, or the client waits for the second one
 
         def _answer(self) -> None:
             path, _, query = self.path.partition("?")

@@ -121,8 +121,8 @@ def test_waiting_for_a_verdict_ends(door: Door, tmp_path: Path) -> None:
 
 
 def test_datasets_shows_one_file_by_the_beginning_of_its_digest(door: Door) -> None:
-    """Twelve digits are enough for people."""
-    door.says("GET /datasets/m", [dataset("accepted")])
+    """Twelve digits are enough for people; of several verdicts on one file the newest counts."""
+    door.says("GET /datasets/m", [dataset("accepted"), dataset("rejected")])
 
     assert DIGEST[:12] in interlock("datasets", "m").out
     assert interlock("datasets", "m", DIGEST[:6], "--json").json == dataset("accepted")
