@@ -22,10 +22,9 @@ NANO = 1e-9
 
 
 async def test_where_the_time_goes_from_retrain_to_the_first_answer(
-    stack: dict[str, str], capsys: pytest.CaptureFixture[str]
+    stack: dict[str, str], user: User, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Total, less what the trainer needs, broken down by hop."""
-    user = User(stack)
     name = await user.apply(window="latest", gate={"metrics": {"r2": {"min": -1}}, "champion": EVERYTHING_IS_BETTER})
     await user.ingest(name, csv(1000, seed=1))
     rounds = []

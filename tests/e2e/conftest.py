@@ -1,5 +1,6 @@
 """What the end-to-end tests share."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ from tests.e2e.parts import Parts
 
 
 @pytest.fixture
-def user(stack: dict[str, str]) -> User:
+async def user(stack: dict[str, str]) -> AsyncIterator[User]:
     """Return a user of the stack with the admin key."""
-    return User(stack)
+    made = User(stack)
+    async with made.http:
+        yield made
 
 
 @pytest.fixture
