@@ -2,26 +2,24 @@
 
 import time
 from collections import ChainMap
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from interlock_cli.stack import leftovers
 from interlock_cli.stack.health import ailment
 from interlock_cli.stack.home import Home
-from interlock_cli.stack.part import Part
+from interlock_cli.stack.part import Part, Say
 from interlock_cli.stack.plan import common, plan
 from interlock_cli.stack.ports import ports
 from interlock_cli.stack.supervision import Supervisor
 from interlock_cli.terminal import Failure
 
 POLL_SECONDS = 0.1
-READY_SECONDS = 120.0
+READY_SECONDS = 180.0
 STARTS_IN_VAIN = 4
 """A part that has ended this often right after its start will not work by itself."""
 LOG_LINES = 12
-
-Say = Callable[[str], None]
 
 
 def up(home: Home, names: list[str], say: Say) -> None:
@@ -90,7 +88,7 @@ def _bring(supervisor: Supervisor, home: Home, part: Part, state: dict[str, Any]
     alive = state.get("statename") in ("RUNNING", "STARTING", "BACKOFF")
     if part.process is not None and not alive:
         if part.process.prepare is not None:
-            part.process.prepare()
+            part.process.prepare(say)
         supervisor.begin(part.name)
     _wait(supervisor, home, part)
     how = "yours" if part.process is None else "running" if alive else "ready"

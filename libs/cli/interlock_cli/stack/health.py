@@ -81,8 +81,12 @@ def _s3(url: str) -> str | None:
 
 def _ray(probe: Probe) -> str | None:
     headers = {"Authorization": f"Bearer {probe.token}"} if probe.token else {}
-    answer = _http().get(f"{probe.url}/api/version", headers=headers)
-    return None if answer.is_success else f"answers {answer.status_code}"
+    # The dashboard answers before any node can work, and after the last one has died.
+    answer = _http().get(f"{probe.url}/nodes?view=summary", headers=headers)
+    if not answer.is_success:
+        return f"answers {answer.status_code}"
+    nodes = answer.json()["data"]["summary"]
+    return None if any(node.get("raylet", {}).get("state") == "ALIVE" for node in nodes) else "no node is alive yet"
 
 
 def _service(url: str) -> str | None:

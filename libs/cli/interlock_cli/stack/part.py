@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Kind = Literal["server", "service"]
+Say = Callable[[str], None]
+"""Tells the user, in a line."""
 Protocol = Literal["amqp", "postgres", "s3", "ray", "service"]
 
 
@@ -23,13 +25,13 @@ class Probe:
 class Process:
     """A process that we start.
 
-    ``env`` is its whole environment; ``prepare`` makes what it needs on disk and is called before a start only;
+    ``env`` is its whole environment; ``prepare`` makes what it needs on disk, before a start only;
     it has ``stop_seconds`` to end after ``stop_signal`` before it is killed.
     """
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
-    prepare: Callable[[], None] | None = None
+    prepare: Callable[[Say], None] | None = None
     stop_signal: str = "TERM"
     stop_seconds: int = 15
 

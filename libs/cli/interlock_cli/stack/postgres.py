@@ -9,7 +9,7 @@ from pathlib import Path
 
 from interlock_cli.stack.environs import plain_environment
 from interlock_cli.stack.home import Home
-from interlock_cli.stack.part import Process
+from interlock_cli.stack.part import Process, Say
 from interlock_cli.terminal import Failure
 
 USER = "interlock"
@@ -27,7 +27,7 @@ def process(home: Home, ports: Mapping[str, int], password: str) -> Process:
         programs = folder / "programs" / "bin"
     env = plain_environment()
 
-    def prepare() -> None:
+    def prepare(_: Say) -> None:
         if (data / "PG_VERSION").exists() and (data / "interlock").exists():
             return
         if prefix == AS_NOBODY:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from interlock_cli.stack.environs import cache_folder, plain_environment
 from interlock_cli.stack.home import Home
-from interlock_cli.stack.part import Process
+from interlock_cli.stack.part import Process, Say
 from interlock_cli.terminal import Failure
 
 INSTALLED = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
@@ -67,9 +67,9 @@ def process(home: Home, ports: Mapping[str, int], password: str) -> Process:
         env["PATH"] = f"{tree}/usr/lib/erlang/bin:{env['PATH']}"
         env["LD_LIBRARY_PATH"] = f"{tree}/usr/lib/{platform.machine()}-linux-gnu"
 
-    def prepare() -> None:
+    def prepare(say: Say) -> None:
         if tree != Path("/"):
-            _unpack(tree)
+            _unpack(tree, say)
         data.mkdir(mode=0o700, exist_ok=True)
         (etc / "conf.d").mkdir(parents=True, exist_ok=True)
         (etc / "rabbitmq.conf").write_text(CONFIG.format(port=ports["amqp"], password=password))
@@ -85,7 +85,7 @@ def _tree() -> Path:
     return cache_folder() / name
 
 
-def _unpack(tree: Path) -> None:
+def _unpack(tree: Path, say: Say) -> None:
     """Unpack Debian's packages of RabbitMQ and Erlang into ``tree``, which then is whole or not there."""
     with (tree.parent / f"{tree.name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -93,6 +93,7 @@ def _unpack(tree: Path) -> None:
             return
         if not (shutil.which("apt-get") and shutil.which("dpkg")):
             raise Failure("there is no RabbitMQ on this machine", hint=CHOICES)
+        say(f"fetching Debian's RabbitMQ (32 MB) into {tree}, once")
         with tempfile.TemporaryDirectory(dir=tree.parent, prefix=f".{tree.name}-") as folder:
             work = Path(folder)
             _download(work)

@@ -41,4 +41,4 @@ def process(home: Home, ports: Mapping[str, int], access_key: str, secret_key: s
     }
     argv = (program, "mini", *(f"-{name}={value}" for name, value in options.items()))
     env = plain_environment() | {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
-    return Process(argv=argv, env=env, prepare=lambda: (home.data / "s3").mkdir(exist_ok=True), stop_seconds=10)
+    return Process(argv=argv, env=env, prepare=lambda _: (home.data / "s3").mkdir(exist_ok=True), stop_seconds=10)

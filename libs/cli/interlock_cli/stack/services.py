@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from interlock_cli.stack.bytecode import ensure_compiled
 from interlock_cli.stack.environs import plain_environment
 from interlock_cli.stack.part import Part, Probe, Process
 
@@ -63,7 +64,7 @@ def _part(service: Service, ports: Mapping[str, int], servers: Mapping[str, Part
         url=url,
         probe=Probe("service", url),
         exports={service.address: url},
-        process=Process(argv=(sys.executable, "-m", f"interlock_{service.name}"), env=env),
+        process=Process(argv=(sys.executable, "-m", f"interlock_{service.name}"), env=env, prepare=ensure_compiled),
         after=service.starts_after,
     )
 

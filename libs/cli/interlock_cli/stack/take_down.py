@@ -1,14 +1,13 @@
 """Stops a stack: everything it started, and nothing else."""
 
-from collections.abc import Callable
-
 from interlock_cli.stack import postgres
 from interlock_cli.stack.home import Home
+from interlock_cli.stack.part import Say
 from interlock_cli.stack.plan import SERVERS
 from interlock_cli.stack.supervision import Supervisor
 
 
-def down(home: Home, say: Callable[[str], None], *, wipe: bool = False) -> None:
+def down(home: Home, say: Say, *, wipe: bool = False) -> None:
     """Stop services, then servers, then the supervisor; with ``wipe`` remove what they kept."""
     if not home.root.exists():
         return

@@ -1,0 +1,54 @@
+"""Compiles what Ray and the services import, once per environment.
+
+A dozen processes that compile the same files at the same time run into Ray's own time limits.
+"""
+
+import fcntl
+import subprocess
+import sys
+from pathlib import Path
+
+from interlock_cli.stack.environs import plain_environment
+from interlock_cli.stack.part import Say
+
+RAY = """
+import ray.scripts.scripts, ray.dashboard.dashboard, ray.dashboard.agent, ray.dashboard.head, ray.job_submission
+import ray._private.log_monitor, ray.autoscaler._private.monitor, ray.util.client.server
+import ray._private.runtime_env.agent.main
+from ray.dashboard.utils import DashboardAgentModule, DashboardHeadModule, get_all_modules
+get_all_modules(DashboardHeadModule)
+get_all_modules(DashboardAgentModule)
+"""
+SERVICES = """
+import interlock_ingest.app, interlock_train_dispatch.app, interlock_registry.app
+import interlock_evaluation_gate.app, interlock_gateway.app, interlock_trainer.training
+import uvicorn, uvloop, httptools
+"""
+SECONDS = 300
+
+
+def ensure_compiled(say: Say) -> None:
+    """Import everything in two processes, unless it was done before; several callers wait for the one that does it."""
+    done = Path(sys.prefix) / ".interlock-compiled"
+    try:
+        lock = (Path(sys.prefix) / ".interlock-compiling").open("w")
+    except OSError:  # somebody else's environment: nothing can be kept there
+        return
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if done.exists():
+            return
+        say("compiling Python files, once")
+        running = [
+            subprocess.Popen(
+                [sys.executable, "-c", code],
+                env=plain_environment(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            for code in (RAY, SERVICES)
+        ]
+        # What can't be imported says so when its part starts.
+        for process in running:
+            process.wait(SECONDS)
+        done.touch()

@@ -1,0 +1,73 @@
+"""What a stack keeps in its state folder."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from interlock_cli.stack.home import LONGEST_RUN_PATH, Home
+
+
+def test_the_state_folder_is_the_one_that_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """INTERLOCK_HOME wins over the checkout."""
+    monkeypatch.setenv("INTERLOCK_HOME", str(tmp_path / "mine"))
+    assert Home.find().root == tmp_path / "mine"
+
+
+def test_the_state_folder_is_the_checkout_around(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Anywhere inside of a checkout its own stack is meant, not that of the code which runs."""
+    (tmp_path / "libs/cli/interlock_cli").mkdir(parents=True)
+    monkeypatch.delenv("INTERLOCK_HOME", raising=False)
+    monkeypatch.chdir(tmp_path / "libs")
+    assert Home.find().root == tmp_path / ".interlock"
+
+
+def test_elsewhere_the_checkout_of_the_code_is_meant(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A user in a repository of their own reaches the stack of the installed checkout."""
+    monkeypatch.delenv("INTERLOCK_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert Home.find().root == Path(__file__).parents[3] / ".interlock"
+
+
+def test_a_secret_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
+    """A secret stays the same over objects, and nobody else may read it."""
+    secret = Home(tmp_path).secret("ray_token", 32)
+
+    assert Home(tmp_path).secret("ray_token", 32) == secret
+    assert len(secret) == 64
+    assert stat.S_IMODE(Home(tmp_path).secret_path("ray_token").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
+
+
+def test_sockets_move_to_a_short_private_folder_where_the_path_is_too_long(tmp_path: Path) -> None:
+    """A deep checkout works, the folder is found again, and made anew when a reboot has emptied it."""
+    home = Home(tmp_path / ("deep" * LONGEST_RUN_PATH))
+    home.make()
+    run = home.run
+
+    assert len(str(run)) <= LONGEST_RUN_PATH
+    assert stat.S_IMODE(run.stat().st_mode) == 0o700
+    assert home.run == run
+    run.rmdir()
+    again = home.run
+    assert again.is_dir()
+    again.rmdir()
+
+
+def test_a_record_that_was_torn_reads_as_none(tmp_path: Path) -> None:
+    """What can't be read is as good as absent."""
+    (tmp_path / "ports.json").write_text('{"s3": 2')
+    assert Home(tmp_path).read("ports") is None
+
+
+def test_wiping_keeps_ports_and_secrets(tmp_path: Path) -> None:
+    """Starting over does not change addresses or keys."""
+    home = Home(tmp_path)
+    home.make()
+    home.write("ports", {"s3": 1})
+    key = home.secret("api_key")
+    (home.data / "file").touch()
+    home.wipe()
+
+    assert not home.data.exists()
+    assert home.read("ports") == {"s3": 1}
+    assert home.secret("api_key") == key
