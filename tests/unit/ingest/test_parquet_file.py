@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import resource
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -109,3 +110,14 @@ def test_columns_are_compared_by_name() -> None:
 def test_a_file_without_rows_is_refused() -> None:
     """The schema alone is no data."""
     assert judge(parquet(x=Y.slice(0, 0), y=Y.slice(0, 0)), declared("number"), format="parquet").reason("no_rows")
+
+
+def test_a_text_stored_once_and_standing_in_every_row_does_not_fill_the_memory() -> None:
+    """A small file may unpack to any size; it is read in pieces that stay small."""
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * 6_000, pa.int32()), pa.array(["x" * 60_000]))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    judged = judge(parquet(x=texts, y=pa.array([1.0] * 6_000)), declared("category"), format="parquet")
+
+    assert judged.verdict.profile["repeated_rows"] == 5_999
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 180 * 1024

@@ -30,6 +30,8 @@ from interlock_ingest.domain import EXAMPLES_SHOWN, Findings
 
 _MAGIC = b"PAR1"
 _BUFFER_BYTES = 1 << 20
+_BATCH_BYTES = 16 << 20
+_FEWEST_ROWS = 64
 
 
 def read_parquet(path: Path, data: Data, findings: Findings) -> Iterator[Chunk]:
@@ -43,9 +45,15 @@ def read_parquet(path: Path, data: Data, findings: Findings) -> Iterator[Chunk]:
     if head[:4] != _MAGIC:
         refuse_other_kinds(head)
         raise UnreadableError("file_kind", "the file is not a Parquet file: it does not begin with PAR1")
+    texts = [name for name, column in data.columns.items() if column.type == "category"]
     try:
-        with pq.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False, memory_map=False) as file_:
+        with pq.ParquetFile(
+            path, buffer_size=_BUFFER_BYTES, pre_buffer=False, memory_map=False, read_dictionary=texts
+        ) as file_:
             yield from _chunks(file_, data, findings)
+    except MemoryError as error:
+        why = "reading a group of its rows takes more memory than is allowed; write smaller row groups and pages"
+        raise UnreadableError("memory", why) from error
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UnreadableError("damaged", f"the Parquet file is damaged: {str(error)[:200]}") from error
 
@@ -67,11 +75,29 @@ def _chunks(file: pq.ParquetFile, data: Data, findings: Findings) -> Iterator[Ch
                 why = f"{name!r} is stored as {kind}, which is not {column.type}"
                 findings.header.append(Finding(rule="type", column=name, message=why))
     first = 1
-    for batch in file.iter_batches(ROWS_AT_ONCE, columns=fitting, use_threads=False):
+    for batch in _light(file, fitting):
         cells = {name: _cells(name, data.columns[name], batch.column(name)) for name in fitting}
         lines = np.arange(first, first + batch.num_rows, dtype=np.int64)
         first += batch.num_rows
         yield without_bad_cells(lines, cells, findings)
+
+
+def _light(file: pq.ParquetFile, names: list[str]) -> Iterator[pa.RecordBatch]:
+    """Yield batches that stay small when their texts are unpacked: a text stored once may stand in every row."""
+    groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+    heaviest = max((group.total_byte_size / group.num_rows for group in groups if group.num_rows), default=1.0)
+    rows = max(_FEWEST_ROWS, min(ROWS_AT_ONCE, int(_BATCH_BYTES / max(heaviest, 1.0))))
+    for batch in file.iter_batches(rows, columns=names, use_threads=False):
+        unpacked = sum(_unpacked_bytes(column) for column in batch.columns)
+        size = max(1, batch.num_rows * _BATCH_BYTES // max(unpacked, _BATCH_BYTES))
+        yield from (batch.slice(start, size) for start in range(0, batch.num_rows, size))
+
+
+def _unpacked_bytes(column: Any) -> int:
+    if not pa.types.is_dictionary(column.type):
+        return int(column.nbytes)
+    lengths = compute.binary_length(column.dictionary.cast(pa.large_string()))
+    return int(compute.sum(lengths.take(column.indices)).as_py() or 0)
 
 
 def _fits(stored: pa.DataType, declared: str) -> bool:
