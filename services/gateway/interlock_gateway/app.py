@@ -79,6 +79,7 @@ def create_app(settings: GatewaySettings, *, artifacts: ArtifactStore | None = N
         state={
             "bus": bus,
             "worker": worker,
+            "reconciler": reconciler,
             "upstreams": {each.name: each for each in (registry, ingest, train_dispatch)},
         },
     )

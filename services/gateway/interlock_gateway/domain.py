@@ -105,9 +105,10 @@ class SlotView(msgspec.Struct):
 
 
 class WorkerView(msgspec.Struct):
-    """What one worker serves."""
+    """What one worker serves, and whether it hears of promotions or only asks the registry now and then."""
 
     worker: str
+    hears: bool
     models: list[SlotView]
 
 

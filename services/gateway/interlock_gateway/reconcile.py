@@ -41,7 +41,7 @@ class Reconciler:
         self._seconds = seconds
         self._wake = asyncio.Event()
         self._reconciled = False
-        self._heard = False
+        self.hears = False
 
     async def reconcile(self) -> None:
         """Serve what the registry says should serve.
@@ -82,7 +82,7 @@ class Reconciler:
 
     async def bus_answered(self) -> None:
         """Raise until promotions have been heard once; later on, predictions need no bus."""
-        if not self._heard:
+        if not self.hears:
             raise ConnectionError("RabbitMQ has not answered yet")
 
     @asynccontextmanager
@@ -122,7 +122,7 @@ class Reconciler:
             yield
         finally:
             stop.set()
-            if not self._heard:
+            if not self.hears:
                 task.cancel()
             await asyncio.wait({task}, timeout=STOP_SECONDS)
             task.cancel()
@@ -134,7 +134,7 @@ class Reconciler:
                 async with self._bus.running():
                     connection: Any = await self._bus.consumer.connect()
                     connection.reconnect_callbacks.add(self._reconnected)
-                    self._heard = True
+                    self.hears = True
                     self._wake.set()
                     await stop.wait()
             except Exception:

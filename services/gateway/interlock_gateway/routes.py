@@ -101,7 +101,8 @@ PASSED_ON = [
 async def what_this_worker_serves(state: State) -> WorkerView:
     """Return what the process that happens to answer has loaded."""
     worker: Worker = state.worker
-    return WorkerView(worker.name, [_slot_view(name, slot) for name, slot in worker.slots()])
+    models = [_slot_view(name, slot) for name, slot in worker.slots()]
+    return WorkerView(worker.name, hears=state.reconciler.hears, models=models)
 
 
 def _slot_view(name: str, slot: Slot) -> SlotView:

@@ -1,0 +1,151 @@
+"""Two worker processes, a real broker and a real store: every worker swaps, and nobody who asks notices."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+from interlock_contracts.event import run_id
+from interlock_contracts.models import ModelLoadFailed, ModelServing
+
+from tests.integration.gateway_process import Ether, Gateway, ether, running, store_of
+from tests.unit.gateway.door import client
+from tests.unit.gateway.models import ROW, put_model, version_of
+from tests.waiting import until
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+async def gateway(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
+    async with running(servers, tmp_path_factory.mktemp("gateway")) as gateway:
+        await until(gateway.hears, seconds=90)
+        yield gateway
+
+
+@pytest.fixture
+async def around(servers: dict[str, str]) -> AsyncIterator[Ether]:
+    async with ether(servers["INTERLOCK_AMQP_URL"], f"m-{uuid4().hex[:8]}") as heard:
+        yield heard
+
+
+async def test_every_worker_swaps_under_load_and_no_request_fails(
+    gateway: Gateway, around: Ether, servers: dict[str, str]
+) -> None:
+    """Each promotion reaches both workers; every answer's numbers are of the version that it names."""
+    store, model = store_of(servers), around.model
+    await around.promote(put_model(store, 1, model=model), 1)
+    await around.all_serve(1)
+    answers: list[tuple[int, int]] = []
+    done = asyncio.Event()
+
+    async def ask(*, anew: bool) -> None:
+        async with client(gateway.url) as http:
+            while not done.is_set():
+                options = {"Connection": "close"} if anew else {}
+                answer = await http.post(f"/models/{model}/predict", json={"rows": [ROW] * 3}, headers=options)
+                assert answer.status_code == 200, answer.text
+                body = answer.json()
+                answers.extend((body["version"], version_of(value)) for value in body["predictions"])
+
+    clients = [asyncio.create_task(ask(anew=bool(each % 2))) for each in range(4)]
+    for seq in range(2, 12):
+        await around.promote(put_model(store, seq, model=model), seq)
+        await around.all_serve(seq)
+    done.set()
+    await asyncio.gather(*clients)
+
+    assert all(named == answered for named, answered in answers)
+    assert {named for named, _ in answers} <= set(range(1, 12))
+    assert len(answers) > 100
+    assert {serving[model] for serving in (await gateway.workers()).values()} == {11}
+
+
+async def test_promotions_out_of_order_and_repeated_never_go_back(
+    gateway: Gateway, around: Ether, servers: dict[str, str]
+) -> None:
+    """The broker may deliver late and twice; the sequence number decides."""
+    store, model = store_of(servers), around.model
+    refs = {seq: put_model(store, seq, model=model) for seq in range(1, 6)}
+    for seq in (2, 1, 5, 3, 5, 4, 1):
+        await around.promote(refs[seq], seq)
+    await around.all_serve(5)
+    await around.promote(put_model(store, 9, model=model), 6)
+    await around.all_serve(6)
+
+    assert {serving[model] for serving in (await gateway.workers()).values()} == {9}
+    said = [event for _, event in around.heard if isinstance(event, ModelServing)]
+    for worker in {event.worker for event in said}:
+        seqs = [event.promotion_seq for event in said if event.worker == worker]
+        assert seqs == sorted(set(seqs))
+
+
+async def test_one_changed_byte_is_refused_by_every_worker(
+    gateway: Gateway, around: Ether, servers: dict[str, str]
+) -> None:
+    """The old version serves on, and the event says why the new one does not."""
+    store, model = store_of(servers), around.model
+    await around.promote(put_model(store, 1, model=model), 1)
+    await around.all_serve(1)
+    bad = put_model(store, 2, model=model, intercept=float(uuid4().int % 1000))
+    data = store.fetch(bad.artifact)
+    store.put_latest(bad.artifact.key, data.replace(b"size", b"sizf", 1))
+    await around.promote(bad, 2)
+    await until(lambda: len(around.workers("model.load_failed", 2)) == 2)
+
+    (reason,) = {event.reason for _, event in around.heard if isinstance(event, ModelLoadFailed)}
+    assert reason.startswith("CorruptArtifactError")
+    assert {serving[model] for serving in (await gateway.workers()).values()} == {1}
+
+
+async def test_a_killed_worker_comes_back_with_what_was_promoted(
+    gateway: Gateway, around: Ether, servers: dict[str, str]
+) -> None:
+    """The parent starts another, which asks the registry before it takes its first request."""
+    ref = put_model(store_of(servers), 3, model=around.model)
+    gateway.behind.promote(ref, seq=1)
+    await around.promote(ref, 1)
+    await around.all_serve(1)
+    before = set(await gateway.workers())
+    victim = gateway.children()[0]
+    os.kill(victim, signal.SIGKILL)
+
+    async def both_serve() -> bool:
+        now = await gateway.workers()
+        return len(now) == 2 and set(now) != before and all(each.get(around.model) == 3 for each in now.values())
+
+    await until(both_serve, seconds=90)
+    assert victim not in gateway.children()
+
+
+async def test_a_retrain_request_is_the_root_of_its_trace(gateway: Gateway, around: Ether) -> None:
+    """The event carries the trace that run, promotion and swap will belong to, and gives the run the answer's id."""
+    gateway.behind.pipelines.add(around.model)
+    gateway.behind.arrived[around.model] = 1
+    answer = await gateway.ask("POST", f"/models/{around.model}/retrain", json={"reason": "a test"})
+    assert answer.status_code == 202, answer.text
+    ((envelope, _),) = await until(lambda: around.heard)
+
+    assert answer.json()["run_id"] == str(run_id(envelope.id, around.model))
+    assert envelope.traceparent is not None
+    _, trace_id, span_id, _ = envelope.traceparent.split("-")
+    (root,) = [each for each in gateway.spans() if each["trace_id"] == trace_id and each["parent_id"] is None]
+    assert (root["name"], root["span_id"]) == ("retrain", span_id)
+
+
+async def test_a_swap_belongs_to_the_trace_of_its_promotion(
+    gateway: Gateway, around: Ether, servers: dict[str, str]
+) -> None:
+    """In every worker, so that one trace tells when the last of them had the new version."""
+    ref = put_model(store_of(servers), 1, model=around.model)
+    traceparent = f"00-{uuid4().hex}-b7ad6b7169203331-01"
+    await around.promote(ref, 1, traceparent=traceparent)
+    await around.all_serve(1)
+    trace_id = traceparent.split("-")[1]
+
+    swaps = [each for each in gateway.spans() if each["trace_id"] == trace_id and each["name"] == "swap"]
+    assert {each["attributes"]["interlock.worker"] for each in swaps} == around.workers("model.serving", 1)
+    said = [envelope.traceparent for envelope, _ in around.heard]
+    assert all(each is not None and each.split("-")[1] == trace_id for each in said)
