@@ -19,7 +19,10 @@ class CandidateScores(Ref):
 
 
 class Trial(Ref):
-    """One trial of the search; ``state`` is complete, pruned or failed."""
+    """One trial of the search; ``state`` is complete, pruned or failed.
+
+    ``score`` is the mean over the folds, of a pruned trial that of the first fold alone.
+    """
 
     number: int = Field(ge=0)
     params: dict[str, Any]

@@ -1,8 +1,8 @@
 """A small search around the winner: Optuna proposes, the pool fits, see decision 0011.
 
 Trials are asked for in rounds of a fixed size, and told in order, so that scores don't depend on how many workers
-there are. Each trial is fitted on the first fold; those that fall behind the median of the trials before are pruned,
-the others go on to the remaining folds.
+there are. Each trial is fitted on the first fold; those that fall behind the best there by more than the best's own
+folds differ (one standard deviation) are pruned, the others go on to the remaining folds.
 """
 
 import statistics
@@ -54,14 +54,12 @@ class _Search:
         self._study = optuna.create_study(
             direction="maximize",
             sampler=optuna.samplers.TPESampler(seed=pipeline.training.seed),
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=3),
         )
         self._study.add_trial(
             optuna.create_trial(
                 params=start.params,
                 distributions=self._space,
                 value=self._utility(start.mean),
-                intermediate_values={0: self._utility(start.scores[0])},
             )
         )
 
@@ -72,7 +70,7 @@ class _Search:
     def round(self) -> None:
         asked = [self._study.ask(self._space) for _ in range(min(ROUND, self.left))]
         first = self._fit(asked, folds=[0])
-        going_on = [trial for trial in asked if self._holds_up(trial, first[trial.number][0])]
+        going_on = [trial for trial in asked if self._holds_up(first[trial.number][0])]
         rest = self._fit(going_on, folds=range(1, self.pipeline.training.folds))
         for trial in asked:
             self._tell(trial, [*first[trial.number], *rest.get(trial.number, [])], pruned=trial not in going_on)
@@ -91,11 +89,11 @@ class _Search:
             of_trial[number].append(results[position])
         return of_trial
 
-    def _holds_up(self, trial: optuna.Trial, first: FitResult) -> bool:
+    def _holds_up(self, first: FitResult) -> bool:
         if first.score is None:
             return False
-        trial.report(self._utility(first.score), step=0)
-        return not trial.should_prune()
+        margin = statistics.stdev(self.best.scores)
+        return bool(self._utility(first.score) >= self._utility(self.best.scores[0]) - margin)
 
     def _tell(self, trial: optuna.Trial, results: list[FitResult], *, pruned: bool) -> None:
         scores = [result.score for result in results if result.score is not None]

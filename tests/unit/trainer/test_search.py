@@ -95,7 +95,7 @@ def test_no_trials_keep_the_defaults() -> None:
 
 
 def test_trials_that_fall_behind_are_pruned_after_a_fold() -> None:
-    """A trial that is worse than most costs one fit, is listed all the same, and never wins."""
+    """A trial that is clearly worse costs one fit, is listed all the same, and never wins."""
     of = pipeline(trials=24)
     pool = shared(InProcessPool(), of)
 
@@ -130,7 +130,8 @@ def test_progress_is_told_after_every_fit() -> None:
     search(of, pool, start(of, pool), lambda *progress: told.append(progress))
 
     assert [fits for _, fits, _ in told] == sorted(fits for _, fits, _ in told)
-    assert told[-1][:2] == (3, 9)
+    assert told[-1][0] == 3
+    assert 3 <= told[-1][1] <= 9
 
 
 @pytest.mark.parametrize(("metric", "winner"), [("r2", "xgboost"), ("rmse", "linear"), ("bias", "linear")])
