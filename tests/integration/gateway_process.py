@@ -62,7 +62,7 @@ class Gateway:
     async def ready(self) -> bool:
         """Return whether it says that it is ready."""
         try:
-            return (await self.ask("GET", "/health/ready")).is_success
+            return (await self.ask("GET", "/health/ready", timeout=1)).is_success
         except httpx.TransportError:
             return False
 
