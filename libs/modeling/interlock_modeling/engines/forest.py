@@ -176,7 +176,7 @@ def _within(array: NDArray[Any], end: int) -> bool:
 
 
 def _are_distinct(array: NDArray[Any]) -> bool:
-    """Tell whether no number occurs twice; an array of small numbers that are at least 0, counted faster than sorted."""
+    """Tell whether no number occurs twice, of numbers from 0; counting them is much faster than sorting."""
     return not len(array) or int(np.bincount(array).max()) == 1
 
 
