@@ -93,7 +93,7 @@ async def running(servers: dict[str, str], folder: Path, **settings: str) -> Asy
             "train_dispatch_url": address,
             "cache_dir": str(folder / "models"),
             "spans_dir": str(folder / "spans"),
-            "reconcile_seconds": "600",  # what these tests see was heard, unless they wish otherwise
+            "gateway_reconcile_seconds": "600",  # what these tests see was heard, unless they wish otherwise
             **settings,
         }
         env = os.environ | servers | {f"INTERLOCK_{name.upper()}": value for name, value in own.items()}

@@ -27,21 +27,29 @@ __all__ = ["SERVICE", "create_app", "create_worker"]
 def create_worker() -> Litestar:
     """Return the application of one uvicorn worker process."""
     settings = GatewaySettings()
-    setup_telemetry(SERVICE, settings)
-    return create_app(settings)
+    provider = setup_telemetry(SERVICE, settings)
+    app = create_app(settings)
+    app.on_shutdown.append(provider.shutdown)  # a child process ends without atexit, and spans may still wait
+    return app
 
 
 @asynccontextmanager
 async def not_orphaned() -> AsyncIterator[None]:
     """Stop when the parent process is gone: nobody would stop this worker, and it would keep the port."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        asyncio.get_running_loop().add_reader(parent.sentinel, signal.raise_signal, signal.SIGTERM)
+    parent, loop = multiprocessing.parent_process(), asyncio.get_running_loop()
+    if parent is None:
+        yield
+        return
+
+    def stop() -> None:
+        loop.remove_reader(parent.sentinel)
+        signal.raise_signal(signal.SIGTERM)
+
+    loop.add_reader(parent.sentinel, stop)
     try:
         yield
     finally:
-        if parent is not None:
-            asyncio.get_running_loop().remove_reader(parent.sentinel)
+        loop.remove_reader(parent.sentinel)
 
 
 def create_app(settings: GatewaySettings, *, artifacts: ArtifactStore | None = None) -> Litestar:
@@ -60,7 +68,7 @@ def create_app(settings: GatewaySettings, *, artifacts: ArtifactStore | None = N
     bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=None)
     worker = Worker(WORKER, Loader(artifacts, settings.cache_dir).load, bus)
     bus.consumer.context.set_global("worker", worker)
-    reconciler = Reconciler(worker, registry, bus, seconds=settings.reconcile_seconds)
+    reconciler = Reconciler(worker, registry, bus, seconds=settings.gateway_reconcile_seconds)
 
     @asynccontextmanager
     async def connected() -> AsyncIterator[None]:

@@ -52,7 +52,8 @@ class Reconciler:
         views = await self._asked()
         await asyncio.gather(*(self._follow(view) for view in views))
         await self._worker.say()
-        missing = [name for name, slot in self._worker.slots() if slot.failure and slot.failure.outage]
+        slots = self._worker.slots()
+        missing = [name for name, slot in slots if slot.serving is None and slot.failure and slot.failure.outage]
         if missing:
             raise ConnectionError(f"not loaded yet: {', '.join(missing)}")
         self._reconciled = True

@@ -18,4 +18,4 @@ class GatewaySettings(HttpSettings, BusSettings, StoreSettings, TelemetrySetting
     ingest_url: str = Field(pattern=_HTTP)
     train_dispatch_url: str = Field(pattern=_HTTP)
     cache_dir: Path = Path(tempfile.gettempdir()) / f"interlock-models-{os.getuid()}"
-    reconcile_seconds: float = Field(default=10.0, gt=0)
+    gateway_reconcile_seconds: float = Field(default=10.0, gt=0)

@@ -141,7 +141,7 @@ def gateway(store: MemoryStore, folder: Path, behind: str) -> Litestar:
         ingest_url=behind,
         train_dispatch_url=behind,
         cache_dir=folder,
-        reconcile_seconds=0.1,
+        gateway_reconcile_seconds=0.1,
     )
     return create_app(settings, artifacts=store)
 
