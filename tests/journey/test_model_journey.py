@@ -1,0 +1,94 @@
+"""The way of a model, step by step, in one process: read this test to see what follows what."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from interlock_contracts.event import Envelope
+from interlock_contracts.training import RetrainRequested
+from interlock_messaging.publishing import send
+
+from tests.e2e.client import ROW, csv, pipeline
+from tests.journey.system import System
+
+pytestmark = pytest.mark.integration
+
+FIRST_FILE = ["pipeline.applied", "dataset.ingested"]
+TRAINED = ["training.started", "training.completed", "model.registered"]
+PROMOTED = ["evaluation.passed", "model.promoted", "model.serving"]
+
+
+@pytest.fixture
+async def system(servers: dict[str, str], tmp_path: Path) -> AsyncIterator[System]:
+    async with System(servers, tmp_path).running() as made:
+        yield made
+
+
+async def retrain(system: System, name: str, cause: str) -> None:
+    """Publish what anyone outside may publish."""
+    event = RetrainRequested(model=name)
+    envelope = Envelope.of(event, source="outside", cause=cause, now=datetime.now(UTC))
+    await send(system.gateway.state.bus.publisher, envelope, event.body())
+
+
+async def test_the_journey_of_a_model(system: System) -> None:
+    """A file goes in, a proven model serves; a better one replaces it, a worse one does not; a repeat does nothing."""
+    name = f"journey-{uuid4().hex[:8]}"
+
+    # A user applies a pipeline and uploads a file: ingest checks it and splits off the holdout.
+    await system.ask(system.registry, "PUT", f"/pipelines/{name}", json=pipeline(name))
+    await system.settle()
+    await system.ask(system.ingest, "POST", f"/datasets/{name}", content=csv(200, seed=1, noise=3.0))
+    await system.settle()
+    assert system.said == FIRST_FILE
+
+    # Somebody asks for a training: dispatcher, trainer, registry, gate, registry, gateway.
+    system.said.clear()
+    await retrain(system, name, cause="first")
+    await system.settle()
+    assert [said for said in system.said if said != "training.progressed"] == ["retrain.requested", *TRAINED, *PROMOTED]
+    answer = (await system.ask(system.gateway, "POST", f"/models/{name}/predict", json={"rows": [ROW]})).json()
+    assert answer["version"] == 1
+
+    # The very same event again: nobody does anything.
+    system.said.clear()
+    await retrain(system, name, cause="first")
+    await system.settle()
+    assert system.said == ["retrain.requested"]
+
+    # More and better data: version 2 beats version 1 on the same held-out rows, and replaces it.
+    await system.ask(system.ingest, "POST", f"/datasets/{name}", content=csv(4000, seed=2, noise=0.3))
+    await system.settle()
+    system.said.clear()
+    await retrain(system, name, cause="second")
+    await system.settle()
+    assert {"model.promoted", "model.retired", "model.serving"} <= set(system.said)
+    answer = (await system.ask(system.gateway, "POST", f"/models/{name}/predict", json={"rows": [ROW]})).json()
+    assert answer["version"] == 2
+    assert answer["predictions"][0] == pytest.approx(3.0, abs=0.5)
+
+    # Nothing new: the candidate is as good, not better, so the gate refuses it and version 2 serves on.
+    system.said.clear()
+    await retrain(system, name, cause="third")
+    await system.settle()
+    assert system.said[-1] == "evaluation.failed"
+    (run, *_) = (await system.ask(system.dispatch, "GET", f"/runs?model={name}")).json()
+    assert (run["state"], run["version"]) == ("refused", 3)
+    serving = (await system.ask(system.registry, "GET", f"/models/{name}")).json()["serving"]
+    assert (serving["ref"]["version"], serving["promotion_seq"]) == (2, 2)
+
+
+async def test_a_refused_file_trains_nothing_and_says_every_reason(system: System) -> None:
+    """Bad data stops at the door."""
+    name = f"journey-{uuid4().hex[:8]}"
+    await system.ask(system.registry, "PUT", f"/pipelines/{name}", json=pipeline(name, trigger=["data"]))
+    await system.settle()
+    bad = csv(200, seed=1).replace(b"red", b"purple").replace(b"size,", b"sise,")
+    answer = await system.ask(system.ingest, "POST", f"/datasets/{name}", content=bad)
+    await system.settle()
+
+    assert system.said == ["pipeline.applied", "dataset.rejected"]
+    view = (await system.ask(system.ingest, "GET", answer.headers["location"])).json()
+    assert {reason["rule"] for reason in view["reasons"]} >= {"missing_column", "values"}
