@@ -17,8 +17,6 @@ from interlock_cli.terminal import Failure
 
 POLL_SECONDS = 0.1
 READY_SECONDS = 180.0
-STARTS_IN_VAIN = 4
-"""A part that has ended this often right after its start will not work by itself."""
 LOG_LINES = 12
 
 
@@ -103,7 +101,7 @@ def _wait(supervisor: Supervisor, home: Home, part: Part) -> None:
         if part.process is not None:
             info = supervisor.info().get(part.name, {})
             pids |= {info.get("pid")} - {0, None}
-            vain = len(pids) >= STARTS_IN_VAIN
+            vain = len(pids) > part.process.starts
         if vain or time.monotonic() > deadline:
             raise Failure(f"{part.name} does not work: {why}{_last_words(home, part)}")
         time.sleep(POLL_SECONDS)

@@ -109,9 +109,10 @@ class Home:
             yield
 
     def wipe(self) -> None:
-        """Remove data, logs and spans; ports and secrets stay, so that addresses do."""
-        for folder in (self.data, self.logs, self.spans, self.etc):
+        """Remove data, logs, spans and sockets; ports and secrets stay, so that addresses do."""
+        for folder in (self.data, self.logs, self.spans, self.etc, self.run):
             shutil.rmtree(folder, ignore_errors=True)
+        (self.root / "run.json").unlink(missing_ok=True)
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -26,7 +26,8 @@ class Process:
     """A process that we start.
 
     ``env`` is its whole environment; ``prepare`` makes what it needs on disk, before a start only;
-    it has ``stop_seconds`` to end after ``stop_signal`` before it is killed.
+    it has ``stop_seconds`` to end after ``stop_signal`` before it is killed. A part that has ended ``starts`` times
+    before it worked is given up by ``interlock up``, though not by the supervisor.
     """
 
     argv: tuple[str, ...]
@@ -34,6 +35,7 @@ class Process:
     prepare: Callable[[Say], None] | None = None
     stop_signal: str = "TERM"
     stop_seconds: int = 15
+    starts: int = 3
 
     @property
     def digest(self) -> str:

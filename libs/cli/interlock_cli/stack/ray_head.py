@@ -51,4 +51,4 @@ def process(home: Home, ports: Mapping[str, int], store: Mapping[str, str]) -> P
         ensure_compiled(say)
 
     start = (sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--disable-usage-stats")
-    return Process(argv=(*start, *arguments), env=env, prepare=prepare, stop_seconds=5)
+    return Process(argv=(*start, *arguments), env=env, prepare=prepare, stop_seconds=5, starts=10)

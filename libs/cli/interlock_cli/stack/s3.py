@@ -26,6 +26,7 @@ def process(home: Home, ports: Mapping[str, int], access_key: str, secret_key: s
         "ip": "127.0.0.1",
         "ip.bind": "127.0.0.1",
         "master.telemetry": "false",
+        "volume.preStopSeconds": 0,  # nobody else would be told that it stops
         "webdav": "false",
         "admin.ui": "false",
         "bucket": BUCKET,

@@ -42,7 +42,7 @@ umask = 077
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
 [include]
-files = {etc}/parts/*.conf
+files = parts/*.conf
 """
 
 # A part is never given up: a server that comes back after an hour must find its services trying.
@@ -88,8 +88,8 @@ class Supervisor:
         for old in self._parts.iterdir():
             old.unlink()
         config = self._home.etc / "supervisor.conf"
-        run, etc = self._home.run, self._home.etc
-        config.write_text(CONFIG.format(run=_text(run), logs=_text(self._home.logs), etc=_text(etc)))
+        run = self._home.run
+        config.write_text(CONFIG.format(run=_text(run), logs=_text(self._home.logs)))
         (run / "supervisor.sock").unlink(missing_ok=True)
         with (self._home.logs / "supervisor.out").open("wb") as output:
             process = subprocess.Popen(
@@ -174,8 +174,8 @@ class Supervisor:
     def _ask(self, method: str, *arguments: Any) -> Any:
         socket = self._home.run / "supervisor.sock"
         # A proxy of its own for each question: they are not safe to share between threads.
-        proxy = ServerProxy("http://127.0.0.1", transport=SupervisorTransport(serverurl=f"unix://{socket}"))
-        return getattr(proxy.supervisor, method)(*arguments)
+        with ServerProxy("http://127.0.0.1", transport=SupervisorTransport(serverurl=f"unix://{socket}")) as proxy:
+            return getattr(proxy.supervisor, method)(*arguments)
 
 
 def _text(value: Path | str) -> str:

@@ -1,0 +1,200 @@
+"""The local stack as its user meets it: up, trouble, up again, down; with the two servers that start fastest."""
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from interlock_cli.stack import leftovers
+from interlock_cli.stack.home import Home
+
+from tests.waiting import until
+
+pytestmark = pytest.mark.integration
+
+ONLY = "postgres,s3"
+
+
+class Machine:
+    """One state folder and the command line on it."""
+
+    def __init__(self, root: Path) -> None:
+        self.home = Home(root)
+        self.env: dict[str, str] = {}
+
+    def interlock(self, *words: str, expect: int | None = 0) -> str:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("INTERLOCK_")}
+        done = subprocess.run(
+            [sys.executable, "-m", "interlock_cli", *words],
+            env=clean | self.env | {"INTERLOCK_HOME": str(self.home.root)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert expect in (done.returncode, None), done.stdout + done.stderr
+        return done.stdout
+
+    def up(self) -> dict[str, dict[str, Any]]:
+        self.interlock("up", "--only", ONLY)
+        return self.status()
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        parts = json.loads(self.interlock("status", "--json", expect=None))
+        return {part["name"]: part for part in parts}
+
+    async def healthy(self) -> dict[str, dict[str, Any]]:
+        async def look() -> dict[str, dict[str, Any]] | None:
+            parts = self.status()
+            return parts if all(part["healthy"] for part in parts.values()) else None
+
+        seen: dict[str, dict[str, Any]] = await until(look, seconds=60)
+        return seen
+
+    def settings(self) -> dict[str, str]:
+        return dict(line.split("=", 1) for line in shlex.split(self.interlock("env")))
+
+    def processes(self) -> list[int]:
+        return leftovers.marked(self.home.mark())
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    made = Machine(tmp_path_factory.mktemp("machine") / "state")
+    yield made
+    made.interlock("down", "--wipe")
+    assert made.processes() == []
+    assert not made.home.data.exists()
+
+
+@pytest.fixture
+def machine(shared: Machine) -> Machine:
+    """Return a machine whose stack may be running or not: every test begins with ``up``."""
+    shared.env = {}
+    return shared
+
+
+def pids(parts: dict[str, dict[str, Any]]) -> dict[str, int]:
+    return {name: part["pid"] for name, part in parts.items()}
+
+
+async def test_up_and_down(machine: Machine) -> None:
+    """Up starts what is asked for on loopback, again changes nothing, down leaves no process and keeps the data."""
+    parts = machine.up()
+    assert [part["healthy"] for part in parts.values()] == [True, True]
+    assert {part["kind"] for part in parts.values()} == {"server"}
+    assert pids(machine.up()) == pids(parts)
+    settings = machine.settings()
+    assert settings["INTERLOCK_POSTGRES_URL"].startswith("postgresql://interlock:")
+    assert settings["INTERLOCK_S3_ENDPOINT"] == parts["s3"]["url"].removesuffix("/interlock")
+
+    machine.interlock("down")
+    assert machine.processes() == []
+    down = machine.status()
+    assert [(part["healthy"], part["pid"]) for part in down.values()] == [(False, None)] * 2
+    assert (machine.home.data / "postgres" / "PG_VERSION").exists()
+    machine.interlock("down")
+
+
+def test_before_the_first_up_there_is_nothing(tmp_path: Path) -> None:
+    """Status and env say so, down has nothing to do, and none of them makes a folder."""
+    fresh = Machine(tmp_path / "state")
+
+    assert fresh.interlock("status", expect=1).startswith("nothing has been started yet")
+    assert fresh.interlock("status", "--json", expect=1) == "[]\n"
+    fresh.interlock("env", expect=1)
+    fresh.interlock("down")
+    assert not fresh.home.root.exists()
+
+
+async def test_a_killed_server_comes_back(machine: Machine) -> None:
+    """The supervisor starts a server again that was killed, with its data, though its children live on."""
+    before = pids(machine.up())
+    for pid in before.values():
+        os.kill(pid, signal.SIGKILL)
+    after = pids(await machine.healthy())
+
+    assert not set(after.values()) & set(before.values())
+
+
+async def test_a_crash_of_the_supervisor_is_mended_by_up(machine: Machine) -> None:
+    """Servers without a supervisor are replaced, not doubled, and a stale socket is in nobody's way."""
+    before = machine.up()
+    supervisor = leftovers.marked(machine.home.mark("supervisor"))
+    for pid in supervisor:
+        os.kill(pid, signal.SIGKILL)
+    await until(lambda: not leftovers.marked(machine.home.mark("supervisor")))
+    assert "not running" in machine.status()["s3"]["detail"]
+
+    after = machine.up()
+    assert all(part["healthy"] for part in after.values())
+    assert {name: part["url"] for name, part in after.items()} == {name: part["url"] for name, part in before.items()}
+    assert not set(pids(before).values()) & set(machine.processes())
+
+
+async def test_changed_settings_restart_what_they_change(machine: Machine) -> None:
+    """A part whose process would be another one is started anew."""
+    before = pids(machine.up())
+    machine.env["TZ"] = "Europe/Vienna"
+    after = pids(machine.up())
+
+    assert not set(after.values()) & set(before.values())
+    assert all(part["healthy"] for part in machine.status().values())
+
+
+async def test_two_ups_at_once_start_one_stack(machine: Machine) -> None:
+    """The second waits for the first and finds everything running."""
+    with ThreadPoolExecutor(2) as pool:
+        said = [future.result() for future in [pool.submit(machine.interlock, "up", "--only", ONLY) for _ in range(2)]]
+
+    assert sorted("running" in each for each in said) == [False, True]
+    assert len(leftovers.marked(machine.home.mark("s3"))) == 1
+
+
+async def test_stacks_do_not_meet(machine: Machine, tmp_path: Path) -> None:
+    """A second checkout has ports of its own, and stopping it stops nothing of the first."""
+    first = machine.up()
+    other = Machine(tmp_path / "a second checkout" / "whose path is far too long for a socket's name" / ".interlock")
+    try:
+        second = other.up()
+        assert not {part["url"] for part in first.values()} & {part["url"] for part in second.values()}
+    finally:
+        other.interlock("down", "--wipe")
+        assert not other.home.data.exists()
+        other.home.run.rmdir()
+    assert pids(machine.status()) == pids(first)
+    assert all(part["healthy"] for part in machine.status().values())
+
+
+async def test_a_taken_port_is_given_up_at_the_next_start(machine: Machine) -> None:
+    """Somebody else's server on one of our ports moves ours, with their data."""
+    url = machine.up()["postgres"]["url"]
+    machine.interlock("down")
+    port = int(url.rpartition(":")[2].partition("/")[0])
+    with socket.create_server(("127.0.0.1", port)):
+        parts = machine.up()
+
+    assert parts["postgres"]["url"] != url
+    assert all(part["healthy"] for part in parts.values())
+
+
+async def test_a_server_that_can_not_work_is_told_with_its_last_words(machine: Machine) -> None:
+    """Up fails and shows why, status goes on saying so."""
+    machine.up()
+    machine.interlock("down")
+    version = machine.home.data / "postgres" / "PG_VERSION"
+    right = version.read_text()
+    version.write_text("9\n")
+    said = machine.interlock("up", "--only", ONLY, expect=1)
+    version.write_text(right)
+
+    assert "s3 " in said
+    assert "database files are incompatible" in machine.interlock("logs", "postgres")
+    await machine.healthy()
