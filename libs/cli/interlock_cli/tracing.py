@@ -1,5 +1,6 @@
 """`interlock trace`: one run's spans as a tree, from the local span files."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +17,8 @@ from interlock_cli.gateway import connect, environment
 from interlock_cli.terminal import Failure, Json, Terminal, answering
 
 NS_PER_MS = 1e6
+REPEATS_SHOWN = 2
+"""Siblings that say the same; more of them are one line."""
 
 
 class Span(BaseModel):
@@ -122,8 +125,23 @@ def _grow(tree: Tree, span: Span, spans: list[Span], begin: int) -> None:
     if span.status == "ERROR":
         text += f" [bold red]error: {escape(span.status_message or 'no message')}[/]"
     branch = tree.add(text)
-    for child in _children(span, spans):
-        _grow(branch, child, spans, begin)
+    children = _children(span, spans)
+    repeats = Counter(_leaf(child, spans) for child in children)
+    for child in children:
+        count = repeats[leaf] if (leaf := _leaf(child, spans)) else 1
+        if count <= REPEATS_SHOWN:
+            _grow(branch, child, spans, begin)
+        elif child is next(each for each in children if _leaf(each, spans) == leaf):
+            branch.add(
+                f"[dim]{escape(f'{leaf}, {count} times from +{(child.start_ns - begin) / NS_PER_MS:,.0f} ms')}[/]"
+            )
+
+
+def _leaf(span: Span, spans: list[Span]) -> str | None:
+    """Return what a span without children and without an error has in common with its repeats."""
+    if span.status == "ERROR" or _children(span, spans):
+        return None
+    return f"{(span.service or '').removeprefix('interlock-')} {span.name}"
 
 
 def _plain(span: Span, spans: list[Span]) -> dict[str, Any]:

@@ -50,6 +50,17 @@ def test_the_tree_spans_all_files_of_one_trace() -> None:
     ]
 
 
+def test_many_repeats_are_one_line(spans: Path) -> None:
+    """Progress, said again and again, does not bury the way."""
+    with (spans / "gateway-1.jsonl").open("a") as file:
+        for number in range(5):
+            file.write(span("send progress", "train", 1100 + number, 1101 + number, span_id=f"s{number}"))
+    ended = interlock("trace", RUN)
+
+    assert ended.out.count("send progress") == 1
+    assert "gateway send progress, 5 times from +1,100 ms" in ended.out
+
+
 @pytest.mark.usefixtures("spans")
 def test_with_json_the_tree_is_nested() -> None:
     """Programs get every span with its children."""
