@@ -1,6 +1,7 @@
 """What the stack consists of, and who is told which secret."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,10 +23,11 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
+def home(tmp_path: Path) -> Iterator[Home]:
     made = Home(tmp_path)
     made.make()
-    return made
+    yield made
+    made.wipe()
 
 
 def process(part: Part) -> Process:

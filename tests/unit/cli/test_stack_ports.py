@@ -5,8 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from interlock_cli.stack.home import Home
 from interlock_cli.stack.ports import OFFSETS, PUBLIC, SEAWEED_GRPC, ports
+
+
+@pytest.fixture(autouse=True)
+def public_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the public port be one that no stack on this machine wants meanwhile."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setitem(PUBLIC, "gateway", server.getsockname()[1])
 
 
 @contextmanager
