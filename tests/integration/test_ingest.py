@@ -18,7 +18,7 @@ from interlock_contracts.datasets import DatasetSubmitted, PipelineApplied
 from interlock_contracts.event import Envelope, Event
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
-from interlock_ingest import handlers, intake, routes
+from interlock_ingest import handlers, intake, routes, store
 from interlock_ingest.intake import Intake
 from interlock_messaging import Bus
 from interlock_messaging.tables import OutboxRow
@@ -250,6 +250,19 @@ async def test_a_check_that_was_cut_off_is_done_again(ingest: Ingest) -> None:
     assert len(await ingest.said()) == 1
 
 
+async def test_nobody_waits_for_a_check_that_is_going_on(ingest: Ingest) -> None:
+    """Neither who uploads the same file again, nor who asks for its verdict, nor the check of the next file."""
+    digest = (await ingest.upload(GOOD))["digest"]
+    async with ingest.database.sessions() as session, session.begin():
+        assert await store.next_unchecked(session) is not None
+        async with asyncio.timeout(10):
+            assert (await ingest.upload(GOOD))["state"] == "checking"
+            assert (await ingest.verdict(digest))["state"] == "checking"
+            other = (await ingest.upload(BAD))["digest"]
+            await ingest.intake.check_files()
+            assert (await ingest.verdict(other))["state"] == "rejected"
+
+
 async def test_a_check_that_fails_for_our_own_fault_is_tried_again_then_refused(
     ingest: Ingest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -267,8 +280,9 @@ async def test_a_check_that_fails_for_our_own_fault_is_tried_again_then_refused(
     assert (await ingest.verdict(view["digest"]))["state"] == "accepted"
 
 
-async def test_wrong_requests_are_told_what_would_be_right(ingest: Ingest) -> None:
+async def test_wrong_requests_are_told_what_would_be_right(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
     """No key, unknown names, forms, compressed and oversized bodies."""
+    monkeypatch.setattr(routes, "SPEC_PATIENCE", 0.0)
     address = f"/datasets/{ingest.pipeline}"
     answers = [
         await ingest.http.post(address, content=GOOD, headers={"Authorization": "Bearer wrong"}),

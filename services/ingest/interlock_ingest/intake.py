@@ -181,6 +181,9 @@ async def receive(session: AsyncSession, row: DatasetRow) -> DatasetRow:
     for our own fault is checked again.
     """
     known = await store.add_dataset(session, row)
+    if known.state == "checking":
+        return known  # its row may be locked as long as the check lasts
+    await session.refresh(known, with_for_update=True)
     if known.state == "rejected" and any(reason["rule"] == CHECK_FAILED for reason in known.reasons):
         known.state, known.reasons, known.failures, known.decided_at = "checking", [], 0, None
         known.cause, known.traceparent = row.cause, row.traceparent

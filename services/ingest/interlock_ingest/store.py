@@ -106,8 +106,7 @@ async def add_dataset(session: AsyncSession, row: DatasetRow) -> DatasetRow:
     """Add a file to be checked, and return its row; one that is known under this pipeline digest stays as it is."""
     names = ("pipeline", "digest", "pipeline_digest", "file", "bytes", "cause", "object", "traceparent")
     await session.execute(insert(DatasetRow).values({n: getattr(row, n) for n in names}).on_conflict_do_nothing())
-    key = (row.pipeline, row.digest, row.pipeline_digest)
-    return await session.get_one(DatasetRow, key, with_for_update=True)
+    return await session.get_one(DatasetRow, (row.pipeline, row.digest, row.pipeline_digest))
 
 
 async def datasets(session: AsyncSession, pipeline: str) -> Sequence[DatasetRow]:
