@@ -50,6 +50,9 @@ def leased(name: str, only: str | None = None) -> Iterator[dict[str, str]]:
     """
     home = CHECKOUT / ".interlock" / name
     home.mkdir(parents=True, exist_ok=True)
+    ports = home / "ports.json"
+    if not ports.exists():
+        ports.write_text('{"gateway": 8100}')  # 8000 is the user's, who may start a stack meanwhile
     with (home / "lease").open("w") as lease:
         fcntl.flock(lease, fcntl.LOCK_SH)
         _interlock(home, "up", *(["--only", only] if only else []))
