@@ -24,7 +24,7 @@ def process(home: Home, ports: Mapping[str, int], password: str) -> Process:
     prefix, folder = _unprivileged(home)
     programs, data = _programs(), folder / "postgres"
     if prefix == AS_NOBODY:
-        programs = folder / "programs" / "bin"
+        programs = folder / _programs().relative_to(_programs().parents[2])
     env = plain_environment()
 
     def prepare(_: Say) -> None:
@@ -34,8 +34,14 @@ def process(home: Home, ports: Mapping[str, int], password: str) -> Process:
             _hand_over(folder)
         # What a killed attempt left is no cluster: only the mark, made last, says that it is whole.
         shutil.rmtree(data, ignore_errors=True)
-        options = ["-U", USER, "-A", "scram-sha-256", "--encoding=UTF8", "--no-locale", "--pwfile=/dev/stdin"]
-        _run([*prefix, str(programs / "initdb"), "-D", str(data), *options], env, password + "\n")
+        secret = folder / "postgres-password"
+        options = ["-U", USER, "-A", "scram-sha-256", "--encoding=UTF8", "--no-locale", f"--pwfile={secret}"]
+        secret.touch(mode=0o600)
+        secret.write_text(password + "\n")
+        if prefix == AS_NOBODY:
+            os.chown(secret, NOBODY, NOBODY)
+        _run([*prefix, str(programs / "initdb"), "-D", str(data), *options], env)
+        secret.unlink()
         single = [str(programs / "postgres"), "--single", "-D", str(data), "postgres"]
         _run([*prefix, *single], env, f"CREATE DATABASE {DATABASE}\n")
         (data / "interlock").touch()
@@ -79,12 +85,16 @@ def _unprivileged(home: Home) -> tuple[tuple[str, ...], Path]:
 
 def _hand_over(folder: Path) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
-    shutil.copytree(_programs().parent, folder / "programs", dirs_exist_ok=True, symlinks=True)
+    # The programs find their libraries by a relative path, into the folder that the wheel puts beside its package.
+    package = _programs().parents[1]
+    for part in (package, package.with_name(f"{package.name}.libs")):
+        if part.exists():
+            shutil.copytree(part, folder / part.name, dirs_exist_ok=True, symlinks=True)
     for each in (folder, *folder.rglob("*")):
         os.chown(each, NOBODY, NOBODY, follow_symlinks=False)
 
 
-def _run(argv: list[str], env: Mapping[str, str], text: str) -> None:
+def _run(argv: list[str], env: Mapping[str, str], text: str = "") -> None:
     done = subprocess.run(argv, env=env, input=text, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode != 0:
         raise Failure(f"the Postgres cluster could not be made: {done.stderr.strip()[-500:]}")
