@@ -16,12 +16,12 @@ from yarl import URL
 
 from interlock_messaging import topology
 from interlock_messaging.delivery import Delivery, decode_event, is_outage
-from interlock_messaging.outbox import current_traceparent, forget_old, publish_batch
+from interlock_messaging.outbox import SAID, current_traceparent, forget_old, publish_batch
 from interlock_messaging.publishing import send
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.5
 PREFETCH = 8
 FORGET_EVERY_SECONDS = 3600.0
 
@@ -64,7 +64,8 @@ class Bus:
         assert self._sessions is not None, "a service without a database has no transactions"
         async with self._sessions() as session, session.begin():
             yield session
-        self.delivery.committed.set()
+        if SAID in session.info:
+            self.delivery.committed.set()
 
     async def publish(self, event: Event, *, cause: str, n: int = 0) -> Envelope:
         """Publish ``event`` at once and confirmed, for a service without a database.

@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from interlock_messaging.outbox import SAID
 from interlock_messaging.publishing import publish
 from interlock_messaging.tables import InboxRow
 from interlock_messaging.topology import DEAD_EXCHANGE, RETRY_SECONDS, retry_exchange
@@ -115,7 +116,8 @@ class Delivery:
                 return None
             with context.scope("session", session):
                 result = await handle()
-        self.committed.set()
+        if SAID in session.info:
+            self.committed.set()
         return result
 
     async def _held(self, attempt: Callable[[], Awaitable[Any]], seconds: float = HOLD_SECONDS) -> Any:

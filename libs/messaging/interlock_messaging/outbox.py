@@ -16,6 +16,9 @@ from interlock_messaging.tables import InboxRow, OutboxRow
 logger = logging.getLogger(__name__)
 
 BATCH = 100
+SAID = "interlock.said"
+"""Key of ``session.info``: the relay is woken only after a commit that left it something to do."""
+
 KEEP_OUTBOX = timedelta(days=7)
 KEEP_INBOX = timedelta(days=30)
 """As long as the oldest dead letter that anyone will replay."""
@@ -50,6 +53,7 @@ async def say(
         "payload": event.body(),
     }
     await session.execute(insert(OutboxRow).values(row).on_conflict_do_nothing())
+    session.info[SAID] = True
     return envelope
 
 
