@@ -69,6 +69,15 @@ class Csv(Section):
             raise ValueError(f"unknown encoding {value!r}; for instance utf-8 or latin-1") from None
         return value
 
+    @model_validator(mode="after")
+    def _cells_can_be_told_apart(self) -> Self:
+        if self.delimiter == self.quote:
+            raise ValueError(f"delimiter and quote are both {self.quote!r}")
+        for name, sign in (("delimiter", self.delimiter), ("quote", self.quote)):
+            if not sign.isascii() or sign in "\r\n\0":
+                raise ValueError(f"{name} must be one ASCII character that is no line break, not {sign!r}")
+        return self
+
 
 class Rules(Section):
     """What a file must satisfy as a whole."""
@@ -104,6 +113,14 @@ class Data(Section):
     extra_columns: Literal["ignore", "refuse"] = "ignore"
     rules: Rules = Rules()
     holdout: Holdout = Holdout()
+
+    @field_validator("columns")
+    @classmethod
+    def _names_are_the_users(cls, value: dict[str, Column]) -> dict[str, Column]:
+        for name in value:
+            if not name or name.startswith("__"):
+                raise ValueError(f"a column cannot be called {name!r}: it is empty, or begins with two underscores")
+        return value
 
 
 class Training(Section):
