@@ -38,7 +38,7 @@ demo: $(STAMP) ## Run the whole story on real data, on this machine: a file goes
 	$(BIN)/python -m interlock_cli demo
 
 down: ## Stop everything that `make demo` or `interlock up` started, and nothing else
-	if [ -x $(BIN)/interlock ]; then $(BIN)/interlock down; fi
+	@if [ -x $(BIN)/interlock ]; then $(BIN)/interlock down; fi
 
 test: test-packages lint types contracts-check unit real ## Run everything CI runs
 
@@ -72,14 +72,14 @@ lock: $(BOOT)/ready ## Choose versions anew and write requirements.lock and requ
 	echo 'uv>=0.9,<1' | $(LOCK) --upgrade - -o requirements.boot.lock
 
 test-packages:
-	missing=$$(for name in $(TEST_PACKAGES); do dpkg -s "$$name" >/dev/null 2>&1 || echo "$$name"; done)
+	@missing=$$(for name in $(TEST_PACKAGES); do dpkg -s "$$name" >/dev/null 2>&1 || echo "$$name"; done)
 	if [ -z "$$missing" ]; then exit 0; fi
 	if [ "$$(id -u)" != 0 ]; then echo "Some tests need: sudo apt-get install -y" $$missing >&2; exit 1; fi
 	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing
 
 # uv: the one on PATH, else our own in a small environment.
 $(BOOT)/ready: requirements.boot.lock
-	if uv --version >/dev/null 2>&1; then mkdir -p $(BOOT); touch $@; exit 0; fi
+	@if uv --version >/dev/null 2>&1; then mkdir -p $(BOOT); touch $@; exit 0; fi
 	if [ -z "$(PYTHON)" ]; then echo "Interlock needs Python 3.11 or newer: sudo apt-get install -y python3 python3-venv" >&2; exit 1; fi
 	if ! $(PYTHON) -c 'import ensurepip' 2>/dev/null; then
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
@@ -90,6 +90,7 @@ $(BOOT)/ready: requirements.boot.lock
 			exit 1
 		fi
 	fi
+	echo "Installing uv into $(BOOT)"
 	rm -rf $(BOOT)
 	if $(PYTHON) -c 'import ensurepip' 2>/dev/null; then
 		$(PYTHON) -m venv $(BOOT)
@@ -101,6 +102,7 @@ $(BOOT)/ready: requirements.boot.lock
 	touch $@
 
 $(STAMP): requirements.lock pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS)) $(BOOT)/ready
+	@echo "Installing the locked packages into .venv"
 	if ! $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
 		$(UV) venv --quiet --clear --python "$(PYTHON)" .venv
 	fi
