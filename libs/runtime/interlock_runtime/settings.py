@@ -70,6 +70,17 @@ class StoreSettings(Settings):
     s3_bucket: str = Field(default="interlock", min_length=3)
     s3_region: str = "us-east-1"
 
+    @property
+    def s3(self) -> dict[str, str]:
+        """Return the arguments of an ``S3Store``."""
+        return {
+            "endpoint": self.s3_endpoint,
+            "access_key": self.s3_access_key.get_secret_value(),
+            "secret_key": self.s3_secret_key.get_secret_value(),
+            "bucket": self.s3_bucket,
+            "region": self.s3_region,
+        }
+
 
 class TelemetrySettings(Settings):
     """Where spans go besides the standard ``OTEL_EXPORTER_OTLP_ENDPOINT``: a folder of local span files."""

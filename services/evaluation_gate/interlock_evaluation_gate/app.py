@@ -15,13 +15,7 @@ __all__ = ["SERVICE", "create_app"]
 
 def create_app(settings: GateSettings, *, artifacts: ArtifactStore | None = None) -> Litestar:
     """Return the gate's application; a test may bring its own object store."""
-    artifacts = artifacts or S3Store(
-        settings.s3_endpoint,
-        settings.s3_access_key.get_secret_value(),
-        settings.s3_secret_key.get_secret_value(),
-        settings.s3_bucket,
-        settings.s3_region,
-    )
+    artifacts = artifacts or S3Store(**settings.s3)
     bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=None)
     bus.consumer.context.set_global("artifacts", artifacts)
     bus.consumer.context.set_global("bus", bus)

@@ -54,13 +54,7 @@ async def not_orphaned() -> AsyncIterator[None]:
 
 def create_app(settings: GatewaySettings, *, artifacts: ArtifactStore | None = None) -> Litestar:
     """Return the gateway's application; a test may bring its own object store."""
-    artifacts = artifacts or S3Store(
-        settings.s3_endpoint,
-        settings.s3_access_key.get_secret_value(),
-        settings.s3_secret_key.get_secret_value(),
-        settings.s3_bucket,
-        settings.s3_region,
-    )
+    artifacts = artifacts or S3Store(**settings.s3)
     key, client = settings.api_key, connections()
     registry = Upstream("registry", settings.registry_url, key, client)
     ingest = Upstream("ingest", settings.ingest_url, key, client, patience=600)

@@ -28,13 +28,7 @@ _PREFIX = "interlock-ingest-"
 
 def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = None) -> Litestar:
     """Return ingest's application; a test may bring its own object store."""
-    artifacts = artifacts or S3Store(
-        settings.s3_endpoint,
-        settings.s3_access_key.get_secret_value(),
-        settings.s3_secret_key.get_secret_value(),
-        settings.s3_bucket,
-        settings.s3_region,
-    )
+    artifacts = artifacts or S3Store(**settings.s3)
     # Each check holds a connection while it lasts.
     database = Database(settings.postgres_url, SERVICE, pool_size=8 + settings.ingest_checks)
     bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=database.sessions)

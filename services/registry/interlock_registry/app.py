@@ -17,13 +17,7 @@ __all__ = ["SERVICE", "create_app"]
 
 def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = None) -> Litestar:
     """Return the registry's application; a test may bring its own object store."""
-    artifacts = artifacts or S3Store(
-        settings.s3_endpoint,
-        settings.s3_access_key.get_secret_value(),
-        settings.s3_secret_key.get_secret_value(),
-        settings.s3_bucket,
-        settings.s3_region,
-    )
+    artifacts = artifacts or S3Store(**settings.s3)
     database = Database(settings.postgres_url, SERVICE)
     bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=database.sessions)
     return http_app(

@@ -25,13 +25,7 @@ def create_app(
     settings: DispatchSettings, *, artifacts: ArtifactStore | None = None, ray: RayJobs | None = None
 ) -> Litestar:
     """Return the dispatcher's application; a test may bring its own object store and cluster."""
-    artifacts = artifacts or S3Store(
-        settings.s3_endpoint,
-        settings.s3_access_key.get_secret_value(),
-        settings.s3_secret_key.get_secret_value(),
-        settings.s3_bucket,
-        settings.s3_region,
-    )
+    artifacts = artifacts or S3Store(**settings.s3)
     token = settings.ray_token.get_secret_value() if settings.ray_token else None
     cluster = ray or RayJobs(settings.ray_address, token)
     database = Database(settings.postgres_url, SERVICE)
