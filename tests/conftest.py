@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -54,24 +55,43 @@ def leased(name: str, only: str | None = None) -> Iterator[dict[str, str]]:
     if not ports.exists():
         ports.write_text('{"gateway": 8100}')  # 8000 is the user's, who may start a stack meanwhile
     with (home / "lease").open("w") as lease:
+        alone = _nobody_else(lease)
+        if not alone:
+            fcntl.flock(lease, fcntl.LOCK_SH)
+        # Who joins others starts nothing that works: `up` would restart services whose code was edited meanwhile.
+        if alone or not _healthy(home):
+            _interlock(home, "up", *(["--only", only] if only else []))
         fcntl.flock(lease, fcntl.LOCK_SH)
-        _interlock(home, "up", *(["--only", only] if only else []))
         lines = shlex.split(_interlock(home, "env"))
         yield {"INTERLOCK_HOME": str(home), **dict(line.split("=", 1) for line in lines)}
-        try:
-            fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return
-        _interlock(home, "down", "--wipe")
+        if _nobody_else(lease):
+            _interlock(home, "down", "--wipe")
+
+
+def _nobody_else(lease: TextIO) -> bool:
+    """Try to take the lease for ourselves; where others share it, our own share is lost."""
+    try:
+        fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _healthy(home: Path) -> bool:
+    return _run(home, "status").returncode == 0
 
 
 def _interlock(home: Path, *words: str) -> str:
-    done = subprocess.run(
+    done = _run(home, *words)
+    assert done.returncode == 0, f"interlock {' '.join(words)}:\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def _run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-m", "interlock_cli", *words],
         env={**os.environ, "INTERLOCK_HOME": str(home)},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, f"interlock {' '.join(words)}:\n{done.stdout}{done.stderr}"
-    return done.stdout
