@@ -50,7 +50,7 @@ class Story:
         self._root = ctx.find_root()
         self._terminal = terminal
         self._clock = Clock(terminal, STEPS)
-        self._folder = find_root() / "demo"
+        self._folder = _short(find_root() / "demo")
 
     def tell(self) -> None:
         """Tell the story from the first step to the last.
@@ -128,7 +128,7 @@ class Story:
 
     def _retrain_from_outside(self, gateway: Gateway, name: str) -> UUID:
         script = Path(__file__).parent / "publish_retrain.py"
-        self._terminal.say(f"$ python {os.path.relpath(script)} {name}", style="cyan")
+        self._terminal.say(f"$ python {_short(script)} {name}", style="cyan")
         known = {run.run_id for run in gateway.list(RunView, "/runs", model=name)}
         subprocess.run([sys.executable, str(script), name], check=True, env=os.environ | environment())
         new: list[RunView] = []
@@ -181,6 +181,11 @@ class Story:
         self._terminal.say("\n".join(lines))
         steps = [{"step": what, "seconds": round(seconds, 2)} for what, seconds in self._clock.taken]
         self._terminal.result({"model": name, "run_id": str(run), "seconds": self._clock.total, "steps": steps})
+
+
+def _short(path: Path) -> Path:
+    """Return the path as a person here would type it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _answers(gateway: Gateway, name: str, version: int) -> bool:
