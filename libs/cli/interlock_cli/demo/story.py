@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -86,7 +87,7 @@ class Story:
 
     def _do(self, *arguments: str, expected: int = 0) -> None:
         """Run one of our own commands as a user would."""
-        self._terminal.say(f"$ interlock {' '.join(arguments)}", style="cyan")
+        self._terminal.say(f"$ interlock {shlex.join(arguments)}", style="cyan")
         with redirect_stdout(sys.stderr if self._terminal.as_json else sys.stdout):
             code = self._root.command.main(list(arguments), prog_name="interlock", standalone_mode=False) or 0
         if code != expected:
