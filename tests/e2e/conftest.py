@@ -1,6 +1,6 @@
 """What the end-to-end tests share."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,8 @@ async def user(stack: dict[str, str]) -> AsyncIterator[User]:
 
 
 @pytest.fixture
-def parts(stack: dict[str, str]) -> Parts:
+def parts(stack: dict[str, str]) -> Iterator[Parts]:
     """Return the stack's parts."""
-    return Parts(Path(stack["INTERLOCK_HOME"]))
+    made = Parts(Path(stack["INTERLOCK_HOME"]))
+    yield made
+    made.close()

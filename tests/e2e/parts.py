@@ -1,32 +1,30 @@
 """The parts of a running stack, for tests that take some of them away."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import httpx
+from interlock_cli.stack import health
 from interlock_cli.stack.home import Home
+from interlock_cli.stack.look import status
 from interlock_cli.stack.supervision import Supervisor
 
 
 class Parts:
-    """Looks at the parts of one stack as a user does, stops them and starts them as its supervisor does."""
+    """Looks at the parts of one stack, stops them and starts them as its supervisor does."""
 
     def __init__(self, root: Path) -> None:
         self._home = Home(root)
         self._supervisor = Supervisor(self._home)
 
+    def close(self) -> None:
+        """Close the connections that looking has opened."""
+        health._http().close()
+        health._http.cache_clear()
+
     def _look(self, name: str) -> dict[str, Any]:
-        done = subprocess.run(
-            [sys.executable, "-m", "interlock_cli", "status", "--json"],
-            env={**os.environ, "INTERLOCK_HOME": str(self._home.root)},
-            capture_output=True,
-            check=False,
-        )
-        return next(part for part in json.loads(done.stdout) if part["name"] == name)
+        return next(part for part in status(self._home) if part["name"] == name)
 
     def pid(self, name: str) -> int:
         pid: int = self._supervisor.info()[name]["pid"]
