@@ -87,12 +87,6 @@ def test_declared_dialect_and_null_values_are_used() -> None:
     assert {row["x"] for row in judged.rows()} == {"a;b", None, ""}
 
 
-@pytest.mark.parametrize("sign", ["é", "\n", '"'])
-def test_an_impossible_delimiter_is_a_reason(sign: str) -> None:
-    """The check says so instead of reading nonsense."""
-    assert judge(b"x,y\n1,2\n", csv={"delimiter": sign}).reason("delimiter")
-
-
 def test_all_reasons_come_at_once() -> None:
     """A user who mends a file need not find its faults one by one."""
     lines = ["x,z,w", "1,a,2", "5,b,oops", "-1,c,1", "2,d", "2,e,", "3,f,2"]

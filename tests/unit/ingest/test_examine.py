@@ -127,13 +127,6 @@ def test_a_small_file_may_leave_a_side_empty_with_a_warning() -> None:
     assert judged.warnings["holdout"].message.startswith("the ")
 
 
-def test_reserved_names_are_refused() -> None:
-    """Columns of ours stand beside the user's."""
-    columns = {"__row__": {"type": "number"}, "y": {"type": "number"}}
-
-    assert judge("__row__,y\n1,2\n", columns).reason("column_name")
-
-
 @settings(deadline=None)
 @given(st.lists(st.lists(st.integers(-(2**61), 2**61), max_size=20), min_size=1), st.data())
 def test_the_nth_largest_is_found_in_passes(blocks: list[list[int]], data: st.DataObject) -> None:

@@ -22,7 +22,6 @@ from interlock_ingest.checking.verdict import Parts, Verdict
 from interlock_ingest.domain import BAD_ROWS_LISTED, Findings, decide, decide_sides, shorten
 
 _READERS = {"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet}
-_RESERVED = "__"
 
 
 def examine(path: Path, pipeline: Pipeline, folder: Path) -> Verdict:
@@ -66,9 +65,6 @@ def examine(path: Path, pipeline: Pipeline, folder: Path) -> Verdict:
 
 
 def _rows(path: Path, data: Data, findings: Findings) -> Iterator[Chunk]:
-    reserved = [name for name in data.columns if name.startswith(_RESERVED)]
-    if reserved:
-        raise UnreadableError("column_name", f"columns may not begin with two underscores: {', '.join(reserved)}")
     for chunk in _READERS[data.format](path, data, findings):
         if findings.rows > MAX_ROWS:
             raise UnreadableError("too_many_rows", f"the file has more than {MAX_ROWS} rows; cut it into batches")

@@ -31,7 +31,6 @@ def read_header(head: bytes, dialect: Csv, declared: list[str]) -> Header:
     Raises:
         UnreadableError: line 1 is no header: wrong delimiter, text before it, no declared column in it.
     """
-    _check_dialect(dialect)
     text = head[:MAX_RECORD_BYTES].decode(errors="ignore")
     records = _first_records(text, dialect)
     first, lines = records[0] if records else ([], 1)
@@ -80,15 +79,6 @@ def note_columns(labels: list[str], declared: list[str], findings: Findings) -> 
         if alike is None:
             alike = next(iter(difflib.get_close_matches(name, undeclared[:1000], n=1, cutoff=0.8)), None)
         findings.missing_columns[name] = f"; it has {shorten(alike)!r}" if alike is not None else ""
-
-
-def _check_dialect(dialect: Csv) -> None:
-    for what, sign in (("delimiter", dialect.delimiter), ("quote", dialect.quote)):
-        if not sign.isascii() or sign in "\r\n\0":
-            why = f"data.csv.{what} must be an ASCII character other than a line end; {sign!r} is not"
-            raise UnreadableError(what, why)
-    if dialect.delimiter == dialect.quote:
-        raise UnreadableError("delimiter", f"data.csv.delimiter and data.csv.quote are both {dialect.quote!r}")
 
 
 def _first_records(text: str, dialect: Csv) -> list[tuple[list[str], int]]:
