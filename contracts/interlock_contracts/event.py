@@ -1,6 +1,7 @@
 """The event base: a fact's data, and the CloudEvents envelope that carries it."""
 
 import json
+from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Self
@@ -27,9 +28,9 @@ class Event(BaseModel):
     type: ClassVar[str]
 
     @property
+    @abstractmethod
     def subject(self) -> str:
         """Return what the event is about, for instance ``model/flights`` or ``run/<id>``."""
-        raise NotImplementedError
 
     def body(self) -> bytes:
         """Return the data as JSON; optional fields without a value are left out."""
