@@ -22,9 +22,21 @@ NANO = 1e-9
 
 
 async def test_where_the_time_goes_from_retrain_to_the_first_answer(
-    stack: dict[str, str], user: User, capsys: pytest.CaptureFixture[str]
+    stack: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Total, less what the trainer needs, broken down by hop."""
+    user = User(stack)
+    async with user.http:
+        rounds = await _rounds(user, stack)
+    warm = rounds[1:]
+    with capsys.disabled():
+        print(f"\nfrom retrain.requested to the first answer, medians of {len(warm)} warm rounds, in ms")
+        for hop in warm[0]:
+            times = [each[hop] * 1000 for each in warm]
+            print(f"  {hop:<44}{statistics.median(times):>9.0f}   (min {min(times):.0f}, max {max(times):.0f})")
+
+
+async def _rounds(user: User, stack: dict[str, str]) -> list[dict[str, float]]:
     name = await user.apply(window="latest", gate={"metrics": {"r2": {"min": -1}}, "champion": EVERYTHING_IS_BETTER})
     await user.ingest(name, csv(1000, seed=1))
     rounds = []
@@ -36,12 +48,7 @@ async def test_where_the_time_goes_from_retrain_to_the_first_answer(
         answered = await _first_answer(user, name, version)
         spans = await until(partial(_spans, stack, run["trace_id"]))
         rounds.append(_hops(spans, asked, answered))
-    warm = rounds[1:]
-    with capsys.disabled():
-        print(f"\nfrom retrain.requested to the first answer, medians of {len(warm)} warm rounds, in ms")
-        for hop in warm[0]:
-            times = [each[hop] * 1000 for each in warm]
-            print(f"  {hop:<44}{statistics.median(times):>9.0f}   (min {min(times):.0f}, max {max(times):.0f})")
+    return rounds
 
 
 EVERYTHING_IS_BETTER = {"metric": "r2", "min_improvement": -1.0}
