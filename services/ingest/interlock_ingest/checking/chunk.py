@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 from interlock_contracts.datasets import Finding
-from interlock_contracts.pipeline import Column
 from numpy.typing import NDArray
 
 from interlock_ingest.domain import Cause, Findings, shorten
@@ -81,8 +80,3 @@ def without_bad_cells(lines: NDArray[np.int64], cells: dict[str, Cells], finding
     findings.rows += len(lines)
     findings.bad_rows += int(bad.sum())
     return Chunk(lines, {name: column.values for name, column in cells.items()}).where(~bad)
-
-
-def typed_columns(columns: dict[str, Column], present: set[str]) -> dict[str, str]:
-    """Return the declared type of each declared column that the file has, in declared order."""
-    return {name: column.type for name, column in columns.items() if name in present}
