@@ -22,10 +22,14 @@ _NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """What should serve from now on, told by an event or read from the registry; ``seq`` counts up per model."""
+    """What should serve from now on, told by an event or read from the registry; ``seq`` counts up per model.
+
+    ``trace`` is the promotion's own trace context (a ``traceparent``), for links from predictions.
+    """
 
     ref: ModelRef
     seq: int
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ class Reconciler:
         """Follow as part of the promotion's own trace."""
         token = context.attach(_propagator.extract({"traceparent": view.promotion} if view.promotion else {}))
         try:
-            promotion = Promotion(view.ref, view.promotion_seq)
+            promotion = Promotion(view.ref, view.promotion_seq, view.promotion)
             await self._worker.follow(promotion, cause=f"promotion/{view.ref.model}/{view.promotion_seq}")
         finally:
             context.detach(token)

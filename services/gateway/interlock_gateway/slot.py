@@ -19,11 +19,12 @@ Load = Callable[[ModelRef], Awaitable[Model]]
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What answers now: a version and its model, inseparable."""
+    """What answers now: a version and its model, inseparable; ``trace`` is the context of its promotion."""
 
     version: int
     promotion_seq: int
     model: Model
+    trace: str | None = None
 
 
 class Slot:
@@ -56,7 +57,8 @@ class Slot:
             except Exception as error:  # noqa: BLE001 - whatever is wrong with the new, the old answers on
                 self.failure = failure_of(promotion, error, now=_now(), last=self.failure)
                 return self.failure
-            self.serving, self.failure = Serving(promotion.ref.version, promotion.seq, model), None
+            self.serving = Serving(promotion.ref.version, promotion.seq, model, promotion.trace)
+            self.failure = None
             return self.serving
 
 

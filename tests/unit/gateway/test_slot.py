@@ -1,6 +1,7 @@
 """The swap: complete before it shows, newest wins, never back."""
 
 import asyncio
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -66,6 +67,16 @@ async def test_the_old_version_serves_until_the_new_one_is_loaded(shelf: Shelf) 
     served = await swapping
     assert isinstance(served, Serving)
     assert version(slot) == served.version == 2
+
+
+async def test_what_serves_knows_the_trace_of_its_promotion(shelf: Shelf) -> None:
+    """A prediction's span links to the promotion that put its model there."""
+    slot = Slot()
+    traced = replace(promotion(1), trace="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    await slot.swap(traced, shelf.load)
+
+    assert slot.serving is not None
+    assert slot.serving.trace == traced.trace
 
 
 async def test_a_failed_load_keeps_the_old_version_and_tells_why(shelf: Shelf) -> None:
