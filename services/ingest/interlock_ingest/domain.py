@@ -1,17 +1,14 @@
 """What a file must satisfy: decides from what was counted while reading it, and says every reason in words."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
 
+import interlock_tables as tables
 from interlock_contracts.datasets import Finding
 from interlock_contracts.pipeline import Column, Pipeline
+from interlock_tables.findings import Cause, Tallies, Tally, shorten
 
-LINES_SHOWN = 5
-EXAMPLES_SHOWN = 3
-EXAMPLE_LENGTH = 80
-BAD_ROWS_LISTED = 1000
 FINDINGS_TOLD = 100
 MANY_VALUES = 1000
 
@@ -19,86 +16,25 @@ CHECK_FAILED = "check_failed"
 """Rule of a refusal that says nothing about the file: the check itself could not be done."""
 
 
-class Cause(NamedTuple):
-    """What is wrong with a row or a cell: the rule, the column if it is one column's fault, and why in words."""
-
-    rule: str
-    column: str | None
-    why: str
-
-
 @dataclass
-class Tally:
-    """How often something was met, on which lines first, and what it looked like."""
+class Findings(tables.Findings):
+    """All that examining a file brought to light, beyond what reading it did.
 
-    count: int = 0
-    lines: list[int] = field(default_factory=list)
-    examples: list[str] = field(default_factory=list)
-
-    def add(self, count: int, lines: Iterable[int] = (), examples: Iterable[str] = ()) -> None:
-        """Count ``count`` more; only the first few lines and distinct examples are kept."""
-        self.count += count
-        self.lines = sorted({*self.lines, *lines})[:LINES_SHOWN]
-        for example in examples:
-            shown = shorten(example)
-            if shown not in self.examples and len(self.examples) < EXAMPLES_SHOWN:
-                self.examples.append(shown)
-
-    def finding(self, cause: Cause) -> Finding:
-        """Return the finding that says this tally."""
-        return Finding(
-            rule=cause.rule,
-            column=cause.column,
-            count=self.count,
-            lines=self.lines,
-            examples=self.examples,
-            message=cause.why,
-        )
-
-
-class Tallies(dict[Cause, Tally]):
-    """Tallies by cause; a new cause starts at zero."""
-
-    def __missing__(self, cause: Cause) -> Tally:
-        return self.setdefault(cause, Tally())
-
-
-@dataclass
-class Findings:
-    """All that reading a file brought to light.
-
-    ``unreadable`` ended the reading, ``header`` did not. ``missing_columns`` maps to a hint. ``bad`` tells why rows
-    were set aside, ``broken`` which rules the others break, ``odd`` what deserves a warning. ``checked_rows`` are
-    those that count: neither bad nor without target; ``nulls`` and ``distinct`` are about them (the target's nulls
-    stand in ``untargeted``). ``distinct`` stops counting just above what matters.
+    ``unreadable`` ended the reading, ``header`` did not. ``broken`` tells which rules the rows break that are not
+    set aside. ``checked_rows`` are those that count: neither bad nor without target; ``nulls`` and ``distinct`` are
+    about them (the target's nulls stand in ``untargeted``). ``distinct`` stops counting just above what matters.
     """
 
     unreadable: list[Finding] = field(default_factory=list)
-    header: list[Finding] = field(default_factory=list)
-    missing_columns: dict[str, str] = field(default_factory=dict)
-    extra_columns: list[str] = field(default_factory=list)
-    rows: int = 0
-    bad_rows: int = 0
-    bad: Tallies = field(default_factory=Tallies)
-    bad_list: list[dict[str, Any]] = field(default_factory=list)
     untargeted: Tally = field(default_factory=Tally)
     checked_rows: int = 0
     broken: Tallies = field(default_factory=Tallies)
-    odd: Tallies = field(default_factory=Tallies)
     nulls: defaultdict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
     distinct: dict[str, int] = field(default_factory=dict)
     repeated_rows: int = 0
     repeated_keys: Tally = field(default_factory=Tally)
     train_rows: int = 0
     holdout_rows: int = 0
-
-    def set_aside(self, cause: Cause, count: int, lines: Sequence[int], examples: Sequence[str]) -> None:
-        """Record that ``count`` rows, the first of them on ``lines``, are bad for this cause."""
-        self.bad[cause].add(count, lines, examples)
-        room = BAD_ROWS_LISTED - len(self.bad_list)
-        self.bad_list += [
-            {"line": line, "rule": cause.rule, "column": cause.column, "why": cause.why} for line in lines[:room]
-        ]
 
 
 def decide(pipeline: Pipeline, findings: Findings) -> tuple[list[Finding], list[Finding]]:
@@ -153,12 +89,6 @@ def object_fault(pipeline: str, name: str) -> str | None:
     if any(step in (".", "..") for step in steps) or "\\" in name or not name.isprintable():
         return f"{shorten(name)!r} is not a plain key: no '.', '..', backslashes or control characters"
     return None
-
-
-def shorten(text: str) -> str:
-    """Return the text fit for a message: not too long, and without what JSON or a database refuses."""
-    cut = text if len(text) <= EXAMPLE_LENGTH else text[: EXAMPLE_LENGTH - 1] + "…"
-    return cut.replace("\0", "\\0").encode(errors="backslashreplace").decode()
 
 
 def _columns_missing(findings: Findings) -> list[Finding]:

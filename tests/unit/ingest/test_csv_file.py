@@ -3,7 +3,7 @@ from __future__ import annotations
 import codecs
 
 import pytest
-from interlock_ingest.checking import blocks
+from interlock_tables import blocks
 
 from tests.unit.ingest.judging import NUMBERS, judge
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 from interlock_contracts.datasets import Finding
-from interlock_ingest.domain import Cause, Findings, Tally, object_fault, shorten, told
+from interlock_ingest.domain import Findings, object_fault, told
+from interlock_tables.findings import Cause, Tally, shorten
 
 
 @pytest.mark.parametrize("name", ["a.csv", "2026/01/a.csv", "with space.csv", "ä.csv"])

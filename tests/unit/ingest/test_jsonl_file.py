@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from interlock_ingest.checking import blocks
+from interlock_tables import blocks
 
 from tests.unit.ingest.judging import judge
 

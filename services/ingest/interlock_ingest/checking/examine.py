@@ -8,20 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from interlock_contracts.pipeline import Data, Pipeline
+from interlock_tables import UnreadableError, read_rows
+from interlock_tables.findings import BAD_ROWS_LISTED, shorten
 
-from interlock_ingest.checking.chunk import MAX_ROWS, Chunk, UnreadableError
-from interlock_ingest.checking.csv_file import read_csv
-from interlock_ingest.checking.jsonl_file import read_jsonl
-from interlock_ingest.checking.parquet_file import read_parquet
+from interlock_ingest.checking.chunk import Chunk, without_bad_cells
 from interlock_ingest.checking.parts import write_parts
 from interlock_ingest.checking.profile import Profile
 from interlock_ingest.checking.repeats import repeated_keys, repeated_rows
 from interlock_ingest.checking.rules import check_rules, with_target
 from interlock_ingest.checking.staging import Staging
 from interlock_ingest.checking.verdict import Parts, Verdict
-from interlock_ingest.domain import BAD_ROWS_LISTED, Findings, decide, decide_sides, shorten
+from interlock_ingest.domain import Findings, decide, decide_sides
 
-_READERS = {"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet}
+MAX_ROWS = 200_000_000
 
 
 def examine(path: Path, pipeline: Pipeline, folder: Path) -> Verdict:
@@ -65,7 +64,8 @@ def examine(path: Path, pipeline: Pipeline, folder: Path) -> Verdict:
 
 
 def _rows(path: Path, data: Data, findings: Findings) -> Iterator[Chunk]:
-    for chunk in _READERS[data.format](path, data, findings):
+    for rows in read_rows(path, data, findings):
+        chunk = without_bad_cells(rows, findings)
         if findings.rows > MAX_ROWS:
             raise UnreadableError("too_many_rows", f"the file has more than {MAX_ROWS} rows; cut it into batches")
         yield chunk

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from interlock_contracts.pipeline import Column
+from interlock_tables.findings import EXAMPLE_LENGTH, shorten
+from interlock_tables.typed import compute
 from numpy.typing import NDArray
 
-from interlock_ingest.checking.chunk import Chunk, compute
-from interlock_ingest.domain import EXAMPLE_LENGTH, shorten
+from interlock_ingest.checking.chunk import Chunk
 
 SAMPLE_ROWS = 10_000
 DISTINCT_CAP = 10_000

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from interlock_tables.findings import LINES_SHOWN, Tally
 from numpy.typing import NDArray
-
-from interlock_ingest.domain import LINES_SHOWN, Tally
 
 ROW = np.dtype([("hash", "<u8"), ("at", "<i8")])
 """A row's hash, and its place among all rows that count, from 0."""

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from interlock_contracts.pipeline import Column, Pipeline
+from interlock_tables.findings import EXAMPLES_SHOWN, LINES_SHOWN, Cause, Tallies
+from interlock_tables.typed import compute
 from numpy.typing import NDArray
 
-from interlock_ingest.checking.chunk import Chunk, compute
-from interlock_ingest.domain import EXAMPLES_SHOWN, LINES_SHOWN, Cause, Findings, Tallies
+from interlock_ingest.checking.chunk import Chunk
+from interlock_ingest.domain import Findings
 
 _VALUES_SHOWN = 10
 

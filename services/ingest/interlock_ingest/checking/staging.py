@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 from interlock_contracts.pipeline import Pipeline
 from interlock_modeling.split import ROW_COLUMN, row_hashes
+from interlock_tables.typed import ARROW_TYPES
 from numpy.typing import NDArray
 
-from interlock_ingest.checking.chunk import ARROW_TYPES, Chunk
+from interlock_ingest.checking.chunk import Chunk
 from interlock_ingest.checking.repeats import KEY, ROW, Buckets
 
 KEY_COLUMN = "__key__"

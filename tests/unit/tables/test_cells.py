@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from interlock_contracts.pipeline import Column
-from interlock_ingest.checking.cells import (
+from interlock_tables.cells import (
     BadCellError,
     boolean,
     integer,

@@ -17,8 +17,8 @@ import pyarrow as pa
 from interlock_contracts.pipeline import Column
 from numpy.typing import NDArray
 
-from interlock_ingest.checking.chunk import ARROW_TYPES, MAX_CELL_BYTES, Cells, compute
-from interlock_ingest.domain import EXAMPLES_SHOWN, Cause
+from interlock_tables.findings import EXAMPLES_SHOWN, Cause
+from interlock_tables.typed import ARROW_TYPES, MAX_CELL_BYTES, Cells, compute
 
 BOOLEANS = {"true": True, "t": True, "yes": True, "y": True, "1": True} | {
     "false": False,

@@ -4,7 +4,7 @@ import codecs
 from collections.abc import Iterator
 from pathlib import Path
 
-from interlock_ingest.checking.chunk import UnreadableError
+from interlock_tables.findings import UnreadableError
 
 BLOCK_BYTES = 1 << 20
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from interlock_contracts.datasets import Finding
 from interlock_contracts.pipeline import Csv
 
-from interlock_ingest.checking.chunk import MAX_RECORD_BYTES, UnreadableError
-from interlock_ingest.domain import Findings, shorten
+from interlock_tables.findings import Findings, UnreadableError, shorten
+from interlock_tables.typed import MAX_RECORD_BYTES
 
 _PREAMBLE = 20
 _COLUMNS_SHOWN = 5

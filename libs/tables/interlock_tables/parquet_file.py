@@ -13,20 +13,11 @@ from interlock_contracts.datasets import Finding
 from interlock_contracts.pipeline import Column, Data
 from numpy.typing import NDArray
 
-from interlock_ingest.checking.blocks import refuse_other_kinds
-from interlock_ingest.checking.cells import Faults, in_calendar
-from interlock_ingest.checking.chunk import (
-    ARROW_TYPES,
-    MAX_CELL_BYTES,
-    ROWS_AT_ONCE,
-    Cells,
-    Chunk,
-    UnreadableError,
-    compute,
-    without_bad_cells,
-)
-from interlock_ingest.checking.header import note_columns
-from interlock_ingest.domain import EXAMPLES_SHOWN, Findings
+from interlock_tables.blocks import refuse_other_kinds
+from interlock_tables.cells import Faults, in_calendar
+from interlock_tables.findings import EXAMPLES_SHOWN, Findings, UnreadableError
+from interlock_tables.header import note_columns
+from interlock_tables.typed import ARROW_TYPES, MAX_CELL_BYTES, ROWS_AT_ONCE, Cells, TypedRows, compute
 
 _MAGIC = b"PAR1"
 _BUFFER_BYTES = 1 << 20
@@ -34,8 +25,8 @@ _BATCH_BYTES = 16 << 20
 _FEWEST_ROWS = 64
 
 
-def read_parquet(path: Path, data: Data, findings: Findings) -> Iterator[Chunk]:
-    """Yield the good rows of the file, numbered from 1; bad ones go to ``findings``.
+def read_parquet(path: Path, data: Data, findings: Findings) -> Iterator[TypedRows]:
+    """Yield the rows of the file, numbered from 1.
 
     Raises:
         UnreadableError: the file is no Parquet file, or is damaged.
@@ -58,7 +49,7 @@ def read_parquet(path: Path, data: Data, findings: Findings) -> Iterator[Chunk]:
         raise UnreadableError("damaged", f"the Parquet file is damaged: {str(error)[:200]}") from error
 
 
-def _chunks(file: pq.ParquetFile, data: Data, findings: Findings) -> Iterator[Chunk]:
+def _chunks(file: pq.ParquetFile, data: Data, findings: Findings) -> Iterator[TypedRows]:
     schema = file.schema_arrow
     repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
     if repeated:
@@ -79,7 +70,7 @@ def _chunks(file: pq.ParquetFile, data: Data, findings: Findings) -> Iterator[Ch
         cells = {name: _cells(name, data.columns[name], batch.column(name)) for name in fitting}
         lines = np.arange(first, first + batch.num_rows, dtype=np.int64)
         first += batch.num_rows
-        yield without_bad_cells(lines, cells, findings)
+        yield TypedRows(lines, cells)
 
 
 def _light(file: pq.ParquetFile, names: list[str]) -> Iterator[pa.RecordBatch]:

@@ -12,19 +12,19 @@ import pyarrow as pa
 from interlock_contracts.pipeline import Data
 from pyarrow import csv
 
-from interlock_ingest.checking.blocks import utf8_blocks
-from interlock_ingest.checking.cells import leading_zeros, parse_texts
-from interlock_ingest.checking.chunk import MAX_RECORD_BYTES, Chunk, UnreadableError, without_bad_cells
-from interlock_ingest.checking.csv_records import CARRIAGE_RETURN, FEWER, MORE, QUOTE, RecordCutter, Records
-from interlock_ingest.checking.header import Header, check_labels, read_header
-from interlock_ingest.domain import EXAMPLES_SHOWN, LINES_SHOWN, Cause, Findings
+from interlock_tables.blocks import utf8_blocks
+from interlock_tables.cells import leading_zeros, parse_texts
+from interlock_tables.csv_records import CARRIAGE_RETURN, FEWER, MORE, QUOTE, RecordCutter, Records
+from interlock_tables.findings import EXAMPLES_SHOWN, LINES_SHOWN, Cause, Findings, UnreadableError
+from interlock_tables.header import Header, check_labels, read_header
+from interlock_tables.typed import MAX_RECORD_BYTES, TypedRows
 
 _MISQUOTED_ROWS = 10_000
 _BLANK = Cause("blank_line", None, "blank lines are skipped")
 
 
-def read_csv(path: Path, data: Data, findings: Findings) -> Iterator[Chunk]:
-    """Yield the good rows of the file; bad ones, and what is odd about the header, go to ``findings``.
+def read_csv(path: Path, data: Data, findings: Findings) -> Iterator[TypedRows]:
+    """Yield the rows of the file; what is no row, and what is odd about the header, goes to ``findings``.
 
     Raises:
         UnreadableError: the file cannot be read (on) with what is declared.
@@ -72,7 +72,7 @@ def _note(records: Records, width: int, findings: Findings) -> None:
         findings.bad_rows += len(lines)
 
 
-def _typed(records: Records, header: Header, data: Data, findings: Findings) -> Chunk:
+def _typed(records: Records, header: Header, data: Data, findings: Findings) -> TypedRows:
     places = {name: str(header.labels.index(name)) for name in data.columns if name in header.labels}
     table = csv.read_csv(
         io.BytesIO(records.data),
@@ -100,7 +100,7 @@ def _typed(records: Records, header: Header, data: Data, findings: Findings) -> 
         if data.columns[name].type in ("number", "integer"):
             _warn_of_leading_zeros(name, column, records, findings)
     cells = {name: parse_texts(name, data.columns[name], column) for name, column in texts.items()}
-    return without_bad_cells(records.lines, cells, findings)
+    return TypedRows(records.lines, cells)
 
 
 def _warn_of_leading_zeros(name: str, texts: pa.Array[Any], records: Records, findings: Findings) -> None:

@@ -13,19 +13,11 @@ import pyarrow as pa
 from interlock_contracts.pipeline import Column, Data
 from numpy.typing import NDArray
 
-from interlock_ingest.checking.blocks import utf8_blocks
-from interlock_ingest.checking.cells import BadCellError, Faults, microseconds
-from interlock_ingest.checking.chunk import (
-    ARROW_TYPES,
-    MAX_CELL_BYTES,
-    MAX_RECORD_BYTES,
-    Cells,
-    Chunk,
-    UnreadableError,
-    without_bad_cells,
-)
-from interlock_ingest.checking.header import note_columns
-from interlock_ingest.domain import EXAMPLES_SHOWN, Cause, Findings
+from interlock_tables.blocks import utf8_blocks
+from interlock_tables.cells import BadCellError, Faults, microseconds
+from interlock_tables.findings import EXAMPLES_SHOWN, Cause, Findings, UnreadableError
+from interlock_tables.header import note_columns
+from interlock_tables.typed import ARROW_TYPES, MAX_CELL_BYTES, MAX_RECORD_BYTES, Cells, TypedRows
 
 _BLANK = Cause("blank_line", None, "blank lines are skipped")
 _COLUMNS_NOTED = 10_000
@@ -35,8 +27,8 @@ class _BadLineError(ValueError):
     """A line is not one JSON object."""
 
 
-def read_jsonl(path: Path, data: Data, findings: Findings) -> Iterator[Chunk]:
-    """Yield the good rows of the file; a key that a line lacks is a null, one that all lack a missing column.
+def read_jsonl(path: Path, data: Data, findings: Findings) -> Iterator[TypedRows]:
+    """Yield the rows of the file; a key that a line lacks is a null, one that all lack a missing column.
 
     Raises:
         UnreadableError: the file is not UTF-8, or a line is longer than MAX_RECORD_BYTES.
@@ -64,7 +56,7 @@ def read_jsonl(path: Path, data: Data, findings: Findings) -> Iterator[Chunk]:
             cells = {
                 name: _cells(name, column, [row.get(name) for row in rows]) for name, column in data.columns.items()
             }
-            yield without_bad_cells(np.array(numbers, dtype=np.int64), cells, findings)
+            yield TypedRows(np.array(numbers, dtype=np.int64), cells)
     if findings.rows > findings.bad_rows:
         note_columns(list(seen), list(data.columns), findings)
 

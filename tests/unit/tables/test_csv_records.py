@@ -6,8 +6,9 @@ import io
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from interlock_ingest.checking.chunk import MAX_RECORD_BYTES, UnreadableError
-from interlock_ingest.checking.csv_records import CARRIAGE_RETURN, FEWER, MORE, QUOTE, RecordCutter
+from interlock_tables.csv_records import CARRIAGE_RETURN, FEWER, MORE, QUOTE, RecordCutter
+from interlock_tables.findings import UnreadableError
+from interlock_tables.typed import MAX_RECORD_BYTES
 
 CELLS = st.text(st.sampled_from('ab ,"\n\r\té'), max_size=6)
 ROWS = st.lists(st.lists(CELLS, min_size=3, max_size=3), max_size=8)

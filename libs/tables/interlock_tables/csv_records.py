@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from interlock_ingest.checking.chunk import MAX_RECORD_BYTES, UnreadableError
+from interlock_tables.findings import UnreadableError
+from interlock_tables.typed import MAX_RECORD_BYTES
 
 _LF, _CR = 0x0A, 0x0D
 _RESTART = 1 << 12

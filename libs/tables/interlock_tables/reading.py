@@ -1,0 +1,23 @@
+"""One file in the format that its pipeline declares."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from interlock_contracts.pipeline import Data
+
+from interlock_tables.csv_file import read_csv
+from interlock_tables.findings import Findings
+from interlock_tables.jsonl_file import read_jsonl
+from interlock_tables.parquet_file import read_parquet
+from interlock_tables.typed import TypedRows
+
+_READERS = {"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet}
+
+
+def read_rows(path: Path, data: Data, findings: Findings) -> Iterator[TypedRows]:
+    """Yield the rows that can be told apart, in the order of the file; the others, and what is odd, are noted.
+
+    Raises:
+        UnreadableError: the file cannot be read (on) with what is declared.
+    """
+    return _READERS[data.format](path, data, findings)

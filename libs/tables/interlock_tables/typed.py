@@ -1,0 +1,48 @@
+"""What every reader yields: rows with their cells in the declared types, and what is wrong with each cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+from numpy.typing import NDArray
+
+from interlock_tables.findings import Cause
+
+compute: Any = pyarrow.compute
+"""Arrow's vector functions; untyped, because their stubs know too few of the overloads."""
+
+ARROW_TYPES: dict[str, pa.DataType] = {
+    "number": pa.float64(),
+    "integer": pa.int64(),
+    "boolean": pa.bool_(),
+    "category": pa.string(),
+    "datetime": pa.timestamp("us", "UTC"),
+}
+"""How each declared type is held in memory and stored."""
+
+ROWS_AT_ONCE = 65_536
+MAX_CELL_BYTES = 65_536
+MAX_RECORD_BYTES = 1 << 20
+"""A line of JSON or a CSV record, line ends inside quotes included."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """One column of some rows, typed; ``faults`` says by cause which cells are bad (these are null in ``values``)."""
+
+    values: pa.Array[Any]
+    faults: Mapping[Cause, tuple[NDArray[np.bool_], Sequence[str]]]
+    """By cause the mask of bad cells, and what the first of them look like."""
+
+
+@dataclass(frozen=True)
+class TypedRows:
+    """Some rows: the declared columns that the file has, and the line (or row) each stands on, from 1."""
+
+    lines: NDArray[np.int64]
+    cells: dict[str, Cells]
