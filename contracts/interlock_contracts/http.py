@@ -1,7 +1,7 @@
 """Bodies of the REST API."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from interlock_contracts.datasets import Finding
 from interlock_contracts.models import PromotionCause
 from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.predictions import PredictionState, RowFault
 from interlock_contracts.refs import ArtifactRef, DatasetRef, ModelRef, Sha256
 from interlock_contracts.training import RunState
 
@@ -160,3 +161,36 @@ class RollbackRequest(Request):
 
     version: int | None = Field(default=None, ge=1)
     reason: str | None = Field(default=None, max_length=1000)
+
+
+class PredictionLinks(Body):
+    """Where to look at a prediction, to hear of its end, and to stop it."""
+
+    self: str
+    events: str
+    cancel: str
+
+    @classmethod
+    def of(cls, prediction_id: UUID) -> Self:
+        """Return the links of one prediction."""
+        address = f"/predictions/{prediction_id}"
+        return cls(self=address, events=f"{address}/events", cancel=f"{address}/cancel")
+
+
+class PredictionView(Body):
+    """One asynchronous prediction; ``answer`` is what ``/predict`` would have answered, and gone once expired."""
+
+    id: UUID
+    model: str | None = None
+    state: PredictionState
+    version: int | None = None
+    rows: int | None = None
+    answer: dict[str, Any] | None = None
+    reason: str | None = None
+    errors: list[RowFault] = []
+    request_sha256: Sha256 | None = None
+    requested_at: datetime
+    ended_at: datetime | None = None
+    expires_at: datetime | None = None
+    trace_id: str | None = None
+    links: PredictionLinks

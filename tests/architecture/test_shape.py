@@ -18,6 +18,7 @@ OWN = {
     "train_dispatch": {"ray_jobs", "runs", "follower", "spans"},
     "registry": {"promotion"},
     "evaluation_gate": {"evaluation"},
+    "prediction": set(),
     "gateway": {"slot", "worker", "loading", "reconcile", "predict", "proxy"},
 }
 """What a service has beside the files that all of them have; a new name here is a decision, not an accident."""

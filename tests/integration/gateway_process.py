@@ -91,6 +91,7 @@ async def running(servers: dict[str, str], folder: Path, **settings: str) -> Asy
             "registry_url": address,
             "ingest_url": address,
             "train_dispatch_url": address,
+            "prediction_url": address,
             "cache_dir": str(folder / "models"),
             "spans_dir": str(folder / "spans"),
             "gateway_reconcile_seconds": "600",  # what these tests see was heard, unless they wish otherwise

@@ -59,6 +59,7 @@ def create_app(settings: GatewaySettings, *, artifacts: ArtifactStore | None = N
     registry = Upstream("registry", settings.registry_url, key, client)
     ingest = Upstream("ingest", settings.ingest_url, key, client, patience=600)
     train_dispatch = Upstream("train_dispatch", settings.train_dispatch_url, key, client)
+    prediction = Upstream("prediction", settings.prediction_url, key, client)
     bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=None)
     worker = Worker(WORKER, Loader(artifacts, settings.cache_dir).load, bus)
     bus.consumer.context.set_global("worker", worker)
@@ -82,6 +83,6 @@ def create_app(settings: GatewaySettings, *, artifacts: ArtifactStore | None = N
             "bus": bus,
             "worker": worker,
             "reconciler": reconciler,
-            "upstreams": {each.name: each for each in (registry, ingest, train_dispatch)},
+            "upstreams": {each.name: each for each in (registry, ingest, train_dispatch, prediction)},
         },
     )

@@ -11,6 +11,7 @@ from interlock_contracts.http import (
     DatasetView,
     ModelView,
     PipelineView,
+    PredictionView,
     RetrainRequest,
     RunAccepted,
     RunView,
@@ -94,6 +95,7 @@ PASSED_ON = [
     passed_on("GET", "/runs", "train_dispatch", "The newest runs, or `?model=`", answer=list[RunView]),
     passed_on("GET", "/runs/{run_id:str}", "train_dispatch", "One run, live", answer=RunView),
     passed_on("POST", "/runs/{run_id:str}/cancel", "train_dispatch", "Stop a run", answer=RunView, status=202),
+    passed_on("GET", "/predictions/{prediction_id:str}", "prediction", "State and result", answer=PredictionView),
 ]
 
 

@@ -17,5 +17,6 @@ class GatewaySettings(HttpSettings, BusSettings, StoreSettings, TelemetrySetting
     registry_url: str = Field(pattern=_HTTP)
     ingest_url: str = Field(pattern=_HTTP)
     train_dispatch_url: str = Field(pattern=_HTTP)
+    prediction_url: str = Field(pattern=_HTTP)
     cache_dir: Path = Path(tempfile.gettempdir()) / f"interlock-models-{os.getuid()}"
     gateway_reconcile_seconds: float = Field(default=10.0, gt=0)

@@ -140,6 +140,7 @@ def gateway(store: MemoryStore, folder: Path, behind: str) -> Litestar:
         registry_url=behind,
         ingest_url=behind,
         train_dispatch_url=behind,
+        prediction_url=behind,
         cache_dir=folder,
         gateway_reconcile_seconds=0.1,
     )

@@ -35,6 +35,7 @@ OFFSETS = {
     "train_dispatch": 31,
     "registry": 32,
     "evaluation_gate": 33,
+    "prediction": 34,
 }
 PUBLIC = {"gateway": 8000}
 """Ports that people type: these, or the next free ones."""

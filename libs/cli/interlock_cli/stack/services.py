@@ -40,6 +40,7 @@ SERVICES = (
     Service("train_dispatch", uses=(*DURABLE, "ray"), starts_after=DURABLE),
     Service("registry", uses=DURABLE, starts_after=DURABLE),
     Service("evaluation_gate", uses=("rabbitmq", "s3"), starts_after=("rabbitmq", "s3")),
+    Service("prediction", uses=DURABLE, starts_after=DURABLE),
     Service("gateway", uses=("rabbitmq", "s3"), starts_after=("rabbitmq", "s3")),
 )
 

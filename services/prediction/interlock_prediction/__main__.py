@@ -1,0 +1,11 @@
+"""Run prediction."""
+
+from interlock_runtime.process import serve
+from interlock_runtime.telemetry import setup_telemetry
+
+from interlock_prediction.app import SERVICE, create_app
+from interlock_prediction.settings import PredictionSettings
+
+settings = PredictionSettings()
+setup_telemetry(SERVICE, settings)
+serve(create_app(settings), settings)
