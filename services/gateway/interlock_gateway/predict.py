@@ -1,9 +1,7 @@
 """The hot path: from the bytes of a request to predictions, past the framework's comforts."""
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 from interlock_contracts.http import Problem
@@ -14,9 +12,9 @@ from litestar.enums import ScopeType
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import spec
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.status_codes import HTTP_404_NOT_FOUND
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
+from interlock_gateway.answering import predictions, unfit, what_serves
 from interlock_gateway.domain import MAX_ROWS, PredictAnswer, PredictRequest, answer
 from interlock_gateway.proxy import Upstream
 from interlock_gateway.slot import Serving
@@ -24,9 +22,6 @@ from interlock_gateway.worker import Worker
 
 BODY_LIMIT = 10 * 1024 * 1024
 """Largest body, in bytes."""
-
-INLINE_ROWS = 16
-"""Up to so many rows are answered in the event loop: handing them to a thread costs more than they do."""
 
 _decoder = msgspec.json.Decoder(PredictRequest)
 _encoder = msgspec.json.Encoder()
@@ -50,10 +45,7 @@ def predict_route(worker: Worker, registry: Upstream) -> HTTPRouteHandler:
         assert scope["type"] == ScopeType.HTTP, "the route lets nothing else in"
         name: str = scope["path_params"]["name"]
         rows = _rows(await _body(scope, receive))
-        serving = worker.serving(name)
-        if serving is None:
-            raise await _not_serving(name, registry)
-        body = await _answered(name, serving, rows)
+        body = await _answered(name, await what_serves(worker, registry, name), rows)
         await send({"type": "http.response.start", "status": 200, "headers": [*_JSON, _length(body)]})
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
@@ -78,19 +70,11 @@ def predict_route(worker: Worker, registry: Upstream) -> HTTPRouteHandler:
 
 async def _answered(name: str, serving: Serving, rows: list[Any]) -> bytes:
     """Return the answer's JSON; version and model are of one ``Serving``."""
-
-    def compute() -> bytes:
-        predictions = serving.model.predict_rows(rows)
-        return _encoder.encode(answer(name, serving.version, serving.model.signature.labels, predictions))
-
     try:
-        return compute() if len(rows) <= INLINE_ROWS else await asyncio.to_thread(compute)
+        answered = await predictions(serving, rows)
     except InvalidRowsError as error:
-        first = error.errors[0]
-        where = f"row {first.row}, column {first.column!r}" if first.column else f"row {first.row}"
-        more = f" (and {len(error.errors) - 1} more)" if len(error.errors) > 1 else ""
-        faults = [{"row": fault.row, "column": fault.column, "message": fault.message} for fault in error.errors]
-        raise problem(422, "The rows do not fit the model", f"{where}: {first.message}{more}", errors=faults) from error
+        raise unfit(error) from error
+    return _encoder.encode(answer(name, serving.version, serving.model.signature.labels, answered))
 
 
 def _rows(body: bytes) -> list[Any]:
@@ -134,19 +118,3 @@ def _too_large() -> Exception:
 
 def _length(body: bytes) -> tuple[bytes, bytes]:
     return b"content-length", str(len(body)).encode()
-
-
-async def _not_serving(name: str, registry: Upstream) -> Exception:
-    """Return why there is nothing to ask, told by who knows all models; off the hot path."""
-    try:
-        model = await registry.get(f"/models/{quote(name, safe='')}")
-    except ConnectionError:
-        detail = f"no version of {name!r} is loaded here, and the registry, which knows all models, is down"
-        return problem(503, "Unknown model", detail, headers={"Retry-After": "2"})
-    if model.status_code == HTTP_404_NOT_FOUND:
-        return problem(404, "Unknown model", f"no pipeline is called {name!r}; apply one first")
-    if model.is_success and model.json()["serving"] is not None:
-        detail = f"{name!r} has a promoted version, which is not loaded here yet"
-        return problem(503, "Not loaded yet", detail, headers={"Retry-After": "1"})
-    detail = f"no version of {name!r} is promoted yet; GET /models/{name}/versions tells how far they are"
-    return problem(404, "No version serves", detail)

@@ -1,0 +1,80 @@
+"""From a question to an answer, whatever protocol it came in: find what serves, ask it, say in words what went wrong.
+
+Every protocol goes through here, so that all of them give the same numbers, explain a missing model in the same words,
+and keep the event loop free: what takes long is computed in a thread.
+"""
+
+import asyncio
+from typing import Any
+from urllib.parse import quote
+
+import pyarrow as pa
+from interlock_modeling import InvalidRowsError
+from interlock_modeling.served import Predictions
+from interlock_runtime.http import problem
+from litestar.plugins.problem_details import ProblemDetailsException
+from litestar.status_codes import HTTP_404_NOT_FOUND
+
+from interlock_gateway.proxy import Upstream
+from interlock_gateway.slot import Serving
+from interlock_gateway.worker import Worker
+
+INLINE_ROWS = 16
+"""Up to so many rows are answered in the event loop: handing them to a thread costs more than they do."""
+
+
+async def what_serves(worker: Worker, registry: Upstream, name: str) -> Serving:
+    """Return what answers for the model ``name``; take version and model from this one object only.
+
+    Raises:
+        ProblemDetailsException: 404 where nothing of that name serves, 503 where it does not serve here yet.
+    """
+    serving = worker.serving(name)
+    if serving is None:
+        raise await not_serving(name, registry)
+    return serving
+
+
+async def predictions(serving: Serving, rows: list[Any]) -> Predictions:
+    """Answer rows, each an object of column: value.
+
+    Raises:
+        InvalidRowsError: rows that do not fit the model; ``unfit`` makes a problem of it.
+    """
+    if len(rows) <= INLINE_ROWS:
+        return serving.model.predict_rows(rows)
+    return await asyncio.to_thread(serving.model.predict_rows, rows)
+
+
+async def table_predictions(serving: Serving, table: pa.Table) -> Predictions:
+    """Answer all rows of a table whose columns have the declared types.
+
+    Raises:
+        ValueError: a column is missing.
+    """
+    return await asyncio.to_thread(serving.model.predict_table, table)
+
+
+def unfit(error: InvalidRowsError) -> ProblemDetailsException:
+    """Return the refusal of rows that do not fit: the first fault in words, and every fault as an entry."""
+    first = error.errors[0]
+    where = f"row {first.row}, column {first.column!r}" if first.column else f"row {first.row}"
+    more = f" (and {len(error.errors) - 1} more)" if len(error.errors) > 1 else ""
+    faults = [{"row": fault.row, "column": fault.column, "message": fault.message} for fault in error.errors]
+    return problem(422, "The rows do not fit the model", f"{where}: {first.message}{more}", errors=faults)
+
+
+async def not_serving(name: str, registry: Upstream) -> ProblemDetailsException:
+    """Return why there is nothing to ask, told by who knows all models; off the hot path."""
+    try:
+        model = await registry.get(f"/models/{quote(name, safe='')}")
+    except ConnectionError:
+        detail = f"no version of {name!r} is loaded here, and the registry, which knows all models, is down"
+        return problem(503, "Unknown model", detail, headers={"Retry-After": "2"})
+    if model.status_code == HTTP_404_NOT_FOUND:
+        return problem(404, "Unknown model", f"no pipeline is called {name!r}; apply one first")
+    if model.is_success and model.json()["serving"] is not None:
+        detail = f"{name!r} has a promoted version, which is not loaded here yet"
+        return problem(503, "Not loaded yet", detail, headers={"Retry-After": "1"})
+    detail = f"no version of {name!r} is promoted yet; GET /models/{name}/versions tells how far they are"
+    return problem(404, "No version serves", detail)
