@@ -73,7 +73,9 @@ class System:
             name.removeprefix("INTERLOCK_").lower(): value for name, value in env.items() if "HOME" not in name
         }
         given |= {"api_key": KEY, "ray_address": "http://127.0.0.1:1", "cache_dir": folder / "cache"}
-        given |= {f"{name}_url": "http://127.0.0.1:1" for name in ("registry", "ingest", "train_dispatch", "prediction")}
+        given |= {
+            f"{name}_url": "http://127.0.0.1:1" for name in ("registry", "ingest", "train_dispatch", "prediction")
+        }
         given |= {"ingest_work_dir": folder}
         self.ingest = interlock_ingest.app.create_app(IngestSettings(**given), artifacts=self.store)
         self.registry = interlock_registry.app.create_app(RegistrySettings(**given), artifacts=self.store)
