@@ -60,7 +60,8 @@ def problem(
     )
 
 
-def _as_problem(error: HTTPException) -> ProblemDetailsException:
+def as_problem(error: HTTPException) -> ProblemDetailsException:
+    """Return an error of the framework's as problem details."""
     extra = error.extra
     errors = extra if isinstance(extra, list) else [extra] if extra else []
     return problem(
@@ -121,7 +122,7 @@ def http_app(
                 ProblemDetailsConfig(
                     enable_for_all_http_exceptions=True,
                     exception_to_problem_detail_map={
-                        HTTPException: _as_problem,
+                        HTTPException: as_problem,
                         ConnectionError: _outage,
                         TimeoutError: _outage,
                     },

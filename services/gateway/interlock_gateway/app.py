@@ -11,10 +11,13 @@ from interlock_messaging import Bus
 from interlock_runtime.http import http_app
 from interlock_runtime.telemetry import setup_telemetry
 from litestar import Litestar
+from litestar.exceptions import MethodNotAllowedException, NotFoundException
 
 from interlock_gateway.handlers import SERVICE, WORKER, router
 from interlock_gateway.loading import Loader
 from interlock_gateway.predict import predict_route
+from interlock_gateway.protocols.inference import Inference
+from interlock_gateway.protocols.rest import no_route, open_inference_routes
 from interlock_gateway.proxy import Upstream, connections
 from interlock_gateway.reconcile import Reconciler
 from interlock_gateway.routes import ROUTES
@@ -64,6 +67,8 @@ def create_app(settings: GatewaySettings, *, artifacts: ArtifactStore | None = N
     worker = Worker(WORKER, Loader(artifacts, settings.cache_dir).load, bus)
     bus.consumer.context.set_global("worker", worker)
     reconciler = Reconciler(worker, registry, bus, seconds=settings.gateway_reconcile_seconds)
+    pings = {"rabbitmq": reconciler.bus_answered, "registry": reconciler.registry_answered}
+    inference = Inference(worker, registry, pings.values())
 
     @asynccontextmanager
     async def connected() -> AsyncIterator[None]:
@@ -76,8 +81,9 @@ def create_app(settings: GatewaySettings, *, artifacts: ArtifactStore | None = N
     return http_app(
         SERVICE,
         settings.api_key,
-        routes=[*ROUTES, predict_route(worker, registry)],
-        pings={"rabbitmq": reconciler.bus_answered, "registry": reconciler.registry_answered},
+        routes=[*ROUTES, predict_route(worker, registry), open_inference_routes(inference)],
+        pings=pings,
+        exception_handlers={NotFoundException: no_route, MethodNotAllowedException: no_route},
         lifespan=[not_orphaned, connected, reconciler.keeping_up, reconciler.hearing],
         state={
             "bus": bus,

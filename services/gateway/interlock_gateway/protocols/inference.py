@@ -1,0 +1,181 @@
+"""The Open Inference Protocol as it is meant, before REST and gRPC write it down: what is asked, what is told."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from interlock_modeling.served import Predictions
+from interlock_modeling.signature import Signature
+from interlock_runtime.http import Ping, problem
+from numpy.typing import NDArray
+
+from interlock_gateway.answering import table_predictions, what_serves
+from interlock_gateway.protocols.tensors import BYTES, DATATYPES, Tensor, TensorError, table_of
+from interlock_gateway.proxy import Upstream
+from interlock_gateway.slot import Serving
+from interlock_gateway.worker import Worker
+
+SERVER = "interlock"
+EXTENSIONS = ("binary_tensor_data", "model_repository")
+PLATFORM = "interlock"
+PREDICTION = "prediction"
+PROBABILITIES = "probabilities"
+LABELS = "labels"
+"""A parameter of the probabilities, and a property of the model: its labels as a JSON list, in a text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """An output tensor; ``values`` is flat, or [n, k] for probabilities, and a list where the type is BYTES."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+    values: NDArray[Any] | list[str]
+    parameters: dict[str, str] = field(default_factory=dict)
+
+    def plain(self) -> list[Any]:
+        """Return the values as JSON has them, in row-major order."""
+        return self.values if isinstance(self.values, list) else self.values.ravel().tolist()
+
+    def raw(self) -> bytes:
+        """Return the values as the binary extension has them: little endian, each text after its length."""
+        if isinstance(self.values, list):
+            texts = [text.encode() for text in self.values]
+            return b"".join(part for text in texts for part in (len(text).to_bytes(4, "little"), text))
+        return self.values.astype(self.values.dtype.newbyteorder("<"), copy=False).tobytes()
+
+
+@dataclass(frozen=True, slots=True)
+class TensorInfo:
+    """A tensor as metadata describes it; -1 in ``shape`` is any number of rows."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What the protocol tells about a model: only the version that serves can be asked."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorInfo]
+    outputs: list[TensorInfo]
+    properties: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """A model in the repository's index: READY, or UNAVAILABLE and why."""
+
+    name: str
+    version: str
+    state: str
+    reason: str
+
+
+class Inference:
+    """Answers for every model of one worker; each of ``pings`` raises while the worker should get no requests."""
+
+    def __init__(self, worker: Worker, registry: Upstream, pings: Iterable[Ping]) -> None:
+        self._worker = worker
+        self._registry = registry
+        self._pings = list(pings)
+
+    async def ready(self) -> bool:
+        """Return whether this worker has loaded what should serve."""
+        try:
+            for ping in self._pings:
+                await ping()
+        except (ConnectionError, TimeoutError):
+            return False
+        return True
+
+    async def serving(self, model: str, version: str | None = None) -> Serving:
+        """Return what answers for ``model``; only the version that serves can be asked for.
+
+        Raises:
+            ProblemDetailsException: 404 or 503, with words, where there is nothing to ask.
+        """
+        serving = await what_serves(self._worker, self._registry, model)
+        if version and version != str(serving.version):
+            detail = f"version {version} of {model!r} does not serve; {serving.version} does, leave the version out"
+            raise problem(404, "Another version serves", detail)
+        return serving
+
+    async def infer(
+        self, model: str, version: str | None, tensors: Sequence[Tensor], wanted: Sequence[str]
+    ) -> tuple[Serving, list[Output]]:
+        """Return the outputs named in ``wanted``, or all of them, and what gave them.
+
+        Raises:
+            ProblemDetailsException: nothing serves, or too much waits.
+            TensorError: tensors that do not fit the model.
+        """
+        serving = await self.serving(model, version)
+        signature = serving.model.signature
+        table = table_of(signature, tensors)
+        predictions = await table_predictions(serving, table)
+        if not np.isfinite(predictions.scores).all():
+            raise TensorError("numbers are too large for this model: it gives no finite answer")
+        return serving, [_output(signature, predictions, name) for name in wanted or output_names(signature)]
+
+    def index(self) -> list[IndexEntry]:
+        """Return every model that this worker knows of."""
+        return [
+            IndexEntry(name, str(slot.serving.version), "READY", "")
+            if slot.serving
+            else IndexEntry(name, "", "UNAVAILABLE", slot.failure.reason if slot.failure else "not loaded yet")
+            for name, slot in self._worker.slots()
+        ]
+
+
+def output_names(signature: Signature) -> list[str]:
+    """Return which outputs a model has."""
+    return [PREDICTION] if signature.labels is None else [PREDICTION, PROBABILITIES]
+
+
+def described(model: str, serving: Serving) -> ModelInfo:
+    """Return the metadata of what serves."""
+    signature = serving.model.signature
+    inputs = [TensorInfo(each.name, DATATYPES[each.type], [-1]) for each in signature.features]
+    outputs = [TensorInfo(PREDICTION, _prediction_type(signature), [-1])]
+    properties = {"task": signature.task, "target": signature.target}
+    if signature.labels is not None:
+        outputs.append(TensorInfo(PROBABILITIES, "FP64", [-1, len(signature.labels)]))
+        properties[LABELS] = json.dumps(signature.labels, ensure_ascii=False)
+    return ModelInfo(model, [str(serving.version)], PLATFORM, inputs, outputs, properties)
+
+
+def server_version() -> str:
+    """Return which Interlock this is."""
+    return version("interlock-gateway")
+
+
+def _prediction_type(signature: Signature) -> str:
+    kinds = set(map(type, signature.labels)) if signature.labels is not None else {float}
+    return {float: "FP64", bool: "BOOL", int: "INT64"}.get(kinds.pop(), BYTES) if len(kinds) == 1 else BYTES
+
+
+_TYPES = {"FP64": np.float64, "BOOL": np.bool_, "INT64": np.int64}
+
+
+def _output(signature: Signature, predictions: Predictions, name: str) -> Output:
+    rows = len(predictions.scores)
+    if name == PREDICTION:
+        datatype = _prediction_type(signature)
+        if datatype == BYTES:
+            texts = [each if isinstance(each, str) else json.dumps(each) for each in predictions.values]
+            return Output(name, datatype, [rows], texts)
+        return Output(name, datatype, [rows], np.asarray(predictions.values, _TYPES[datatype]))
+    probabilities = predictions.probabilities if name == PROBABILITIES else None
+    if probabilities is None:
+        raise TensorError(f"there is no output {name[:60]!r}; the model gives {', '.join(output_names(signature))}")
+    labels = {LABELS: json.dumps(signature.labels, ensure_ascii=False)}
+    return Output(name, "FP64", list(probabilities.shape), np.asarray(probabilities, np.float64), labels)

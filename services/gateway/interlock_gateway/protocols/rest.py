@@ -1,0 +1,144 @@
+"""The Open Inference Protocol over HTTP: every route, and errors in its own form."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from interlock_runtime.http import PUBLIC, as_problem
+from litestar import Request, Response, Router, get, post
+from litestar.exceptions import HTTPException
+from litestar.openapi import spec
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath
+from litestar.plugins.problem_details import ProblemDetailsException
+from litestar.types import ControllerRouterHandler
+
+from interlock_gateway.predict import BODY_LIMIT
+from interlock_gateway.protocols import inference
+from interlock_gateway.protocols.inference import IndexEntry, Inference, ModelInfo
+from interlock_gateway.protocols.rest_body import HEADER_LENGTH, read, written
+from interlock_gateway.protocols.tensors import TensorError
+
+PREFIX = "/v2"
+TAG = "open inference protocol"
+Plain = Request[Any, Any, Any]
+
+
+class ServerInfo(msgspec.Struct):
+    """Which server this is, and what it knows beyond the protocol's core."""
+
+    name: str
+    version: str
+    extensions: Sequence[str]
+
+
+class Live(msgspec.Struct):
+    """The process runs."""
+
+    live: bool
+
+
+class Ready(msgspec.Struct):
+    """Whether requests may come."""
+
+    ready: bool
+
+
+class ModelReady(msgspec.Struct):
+    """The model answers."""
+
+    name: str
+    ready: bool
+
+
+class Failed(msgspec.Struct):
+    """An error in the protocol's form."""
+
+    error: str
+
+
+def refused(_: Plain, error: Exception) -> Response[Failed]:
+    """Answer an error as the protocol has it: what we call 422 elsewhere is its 400."""
+    if isinstance(error, TensorError):
+        return Response(Failed(str(error)), status_code=400)
+    if isinstance(error, ConnectionError | TimeoutError):
+        failed = Failed(f"a dependency is down, try again: {error}")
+        return Response(failed, status_code=503, headers={"Retry-After": "2"})
+    if not isinstance(error, HTTPException):
+        return Response(Failed("an error of ours; the gateway's log tells more"), status_code=500)
+    status = HTTPStatus.BAD_REQUEST if error.status_code == HTTPStatus.UNPROCESSABLE_ENTITY else error.status_code
+    return Response(Failed(error.detail), status_code=status, headers=error.headers)
+
+
+def no_route(request: Plain, error: HTTPException) -> Response[Any]:
+    """Answer what no route takes, in the protocol's form where the path is the protocol's."""
+    if request.url.path.startswith(f"{PREFIX}/"):
+        return refused(request, error)
+    return as_problem(error).to_response(request)
+
+
+class _Documented(spec.Operation):
+    """The operation in the OpenAPI document; the body is read past Litestar, so it is described here."""
+
+    def __post_init__(self) -> None:
+        content = {
+            "application/json": spec.OpenAPIMediaType(spec.Schema(type=spec.OpenAPIType.OBJECT)),
+            "application/octet-stream": spec.OpenAPIMediaType(spec.Schema()),
+        }
+        self.request_body = spec.RequestBody(content, required=True)
+
+
+def _routes(inferring: Inference) -> list[ControllerRouterHandler]:
+    """Return the protocol's routes, below ``/v2``."""
+
+    @get("/", summary="Which server this is")
+    async def server() -> ServerInfo:
+        return ServerInfo(inference.SERVER, inference.server_version(), inference.EXTENSIONS)
+
+    @get("/health/live", opt={PUBLIC: True}, summary="Whether the process runs")
+    async def live() -> Live:
+        return Live(live=True)
+
+    @get("/health/ready", opt={PUBLIC: True}, summary="Whether it has loaded what should serve")
+    async def ready() -> Response[Ready]:
+        healthy = await inferring.ready()
+        return Response(Ready(ready=healthy), status_code=200 if healthy else 503)
+
+    @get(["/models/{name:str}", "/models/{name:str}/versions/{number:str}"], summary="A model's tensors")
+    async def metadata(name: FromPath[str], number: FromPath[str] = "") -> ModelInfo:
+        return inference.described(name, await inferring.serving(name, number))
+
+    @get(["/models/{name:str}/ready", "/models/{name:str}/versions/{number:str}/ready"], summary="Whether it answers")
+    async def model_ready(name: FromPath[str], number: FromPath[str] = "") -> ModelReady:
+        await inferring.serving(name, number)
+        return ModelReady(name, ready=True)
+
+    @post(
+        ["/models/{name:str}/infer", "/models/{name:str}/versions/{number:str}/infer"],
+        status_code=200,
+        request_max_body_size=BODY_LIMIT,
+        summary="Infer: tensors in JSON, or as bytes after it",
+        operation_class=_Documented,
+        responses={200: ResponseSpec(dict[str, Any], description="Outputs", generate_examples=False)},
+    )
+    async def infer(request: Plain, name: FromPath[str], number: FromPath[str] = "") -> Response[bytes]:
+        asked = read(await request.body(), request.headers.get(HEADER_LENGTH))
+        serving, outputs = await inferring.infer(name, number, asked.tensors, list(asked.binary))
+        body, json_end = written(name, serving.version, asked, outputs)
+        if json_end is None:
+            return Response(body, media_type="application/json")
+        return Response(body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_end)})
+
+    @post("/repository/index", status_code=200, summary="Every model that this worker knows of")
+    async def index() -> list[IndexEntry]:
+        return inferring.index()
+
+    return [server, live, ready, metadata, model_ready, infer, index]
+
+
+def open_inference_routes(inferring: Inference) -> Router:
+    """Return the protocol's routes."""
+    errors = (HTTPException, ProblemDetailsException, TensorError, ConnectionError, TimeoutError, Exception)
+    handlers: Any = dict.fromkeys(errors, refused)
+    return Router(PREFIX, route_handlers=_routes(inferring), exception_handlers=handlers, tags=[TAG])

@@ -1,0 +1,147 @@
+"""The bodies of the protocol's REST form: JSON, and after it the tensors that the binary extension carries.
+
+``Inference-Header-Content-Length`` says where the JSON ends; each tensor with ``binary_data_size`` among its parameters
+then takes that many bytes, in the order of the JSON.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from interlock_gateway.protocols.inference import Output
+from interlock_gateway.protocols.tensors import Tensor, TensorError
+
+HEADER_LENGTH = "Inference-Header-Content-Length"
+Parameters = dict[str, Any] | None
+
+
+class _Input(msgspec.Struct):
+    name: str
+    datatype: str
+    shape: list[int]
+    parameters: Parameters = None
+    data: list[Any] | None = None
+
+
+class _Wanted(msgspec.Struct):
+    name: str
+    parameters: Parameters = None
+
+
+class _Request(msgspec.Struct):
+    inputs: list[_Input]
+    id: str | None = None
+    parameters: Parameters = None
+    outputs: list[_Wanted] | None = None
+
+
+_decoder = msgspec.json.Decoder(_Request)
+_encoder = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class InferBody:
+    """A request as read; ``binary`` names the wanted outputs, in order, and whether each is to come as bytes."""
+
+    id: str | None
+    tensors: list[Tensor]
+    binary: dict[str, bool]
+    binary_by_default: bool
+
+    def is_binary(self, output: str) -> bool:
+        """Return whether an output is to come as bytes after the JSON."""
+        return self.binary.get(output, self.binary_by_default)
+
+
+def read(body: bytes, header_length: str | None) -> InferBody:
+    """Read a request.
+
+    Raises:
+        TensorError: it is not what the protocol calls an inference request; says in words why.
+    """
+    view = memoryview(body)
+    place = _json_end(header_length, len(body))
+    request = _decoded(view[:place])
+    tensors: list[Tensor] = []
+    for each in request.inputs:
+        size = _size(each)
+        if size is None:
+            tensors.append(Tensor(each.name, each.datatype, each.shape, each.data or []))
+            continue
+        if place + size > len(body):
+            raise TensorError(f"tensor {each.name!r} takes {size} bytes, {len(body) - place} are left in the body")
+        tensors.append(Tensor(each.name, each.datatype, each.shape, view[place : place + size]))
+        place += size
+    if place != len(body):
+        raise TensorError(f"{len(body) - place} bytes after the last tensor belong to none")
+    default = (request.parameters or {}).get("binary_data_output") is True
+    wanted = {each.name: _wants_binary(each, default=default) for each in request.outputs or ()}
+    return InferBody(request.id, tensors, wanted, default)
+
+
+def _json_end(header_length: str | None, size: int) -> int:
+    if header_length is None:
+        return size
+    if not (header_length.isascii() and header_length.isdigit()) or len(header_length) > len(str(size)):
+        raise TensorError(f"{HEADER_LENGTH}: {header_length[:20]!r} is not a length within the body of {size} bytes")
+    if int(header_length) > size:
+        raise TensorError(f"{HEADER_LENGTH} is {header_length}, but the body has {size} bytes")
+    return int(header_length)
+
+
+def _decoded(text: memoryview) -> _Request:
+    try:
+        return _decoder.decode(text)
+    except msgspec.ValidationError as error:
+        raise TensorError(f"not an inference request: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise TensorError(f"the body is not JSON: {error}") from error
+
+
+def _size(tensor: _Input) -> int | None:
+    """Return how many bytes a tensor takes after the JSON; None where its data stands in the JSON."""
+    parameters = tensor.parameters or {}
+    if "shared_memory_region" in parameters:
+        raise TensorError(f"tensor {tensor.name!r} is in shared memory, which is not offered; send its data")
+    size = parameters.get("binary_data_size")
+    if size is None:
+        if tensor.data is None:
+            raise TensorError(f"tensor {tensor.name!r} has neither data nor binary_data_size")
+        return None
+    if tensor.data:
+        raise TensorError(f"tensor {tensor.name!r} has both data and binary_data_size")
+    if type(size) is not int or size < 0:
+        raise TensorError(f"tensor {tensor.name!r}: binary_data_size is no number of bytes")
+    return size
+
+
+def _wants_binary(output: _Wanted, *, default: bool) -> bool:
+    parameters = output.parameters or {}
+    for extension in ("classification", "shared_memory_region"):
+        if parameters.get(extension):
+            raise TensorError(f"output {output.name!r}: {extension} is not offered")
+    return bool(parameters.get("binary_data", default))
+
+
+def written(model: str, version: int, asked: InferBody, outputs: list[Output]) -> tuple[bytes, int | None]:
+    """Return a response's body, and where its JSON ends if tensors follow it as bytes."""
+    tail: list[bytes] = []
+    shown: list[dict[str, Any]] = []
+    for output in outputs:
+        tensor: dict[str, Any] = {"name": output.name, "datatype": output.datatype, "shape": output.shape}
+        parameters: dict[str, Any] = dict(output.parameters)
+        if asked.is_binary(output.name):
+            raw = output.raw()
+            tail.append(raw)
+            parameters["binary_data_size"] = len(raw)
+        else:
+            tensor["data"] = output.plain()
+        if parameters:
+            tensor["parameters"] = parameters
+        shown.append(tensor)
+    head: dict[str, Any] = {"model_name": model, "model_version": str(version), "outputs": shown}
+    if asked.id is not None:
+        head["id"] = asked.id
+    text = _encoder.encode(head)
+    return (b"".join([text, *tail]), len(text)) if tail else (text, None)

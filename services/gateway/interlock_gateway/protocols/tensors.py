@@ -1,0 +1,268 @@
+"""Tensors of the Open Inference Protocol and the tables that models take: one column, one tensor.
+
+A feature is an input tensor of shape [n] or [n, 1]. Numbers, whole numbers and booleans may come in any numeric type
+whose values fit the column; categories and datetimes (ISO 8601) come as BYTES. Missing is NaN, JSON's null, or a whole
+tensor left out, where the column is nullable.
+"""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from interlock_modeling.signature import Feature, Signature
+from numpy.typing import NDArray
+
+from interlock_gateway.domain import MAX_ROWS
+
+NUMERIC = {
+    "BOOL": np.dtype(np.bool_),
+    "UINT8": np.dtype("<u1"),
+    "UINT16": np.dtype("<u2"),
+    "UINT32": np.dtype("<u4"),
+    "UINT64": np.dtype("<u8"),
+    "INT8": np.dtype("<i1"),
+    "INT16": np.dtype("<i2"),
+    "INT32": np.dtype("<i4"),
+    "INT64": np.dtype("<i8"),
+    "FP16": np.dtype("<f2"),
+    "FP32": np.dtype("<f4"),
+    "FP64": np.dtype("<f8"),
+}
+BYTES = "BYTES"
+DATATYPES = {"number": "FP64", "integer": "INT64", "boolean": "BOOL", "category": BYTES, "datetime": BYTES}
+"""The type that a feature's metadata names."""
+
+_JSON_KINDS: dict[str, set[type]] = {"b": {bool, int}, "u": {int, float}, "i": {int, float}, "f": {int, float}}
+_INT64 = 2.0**63
+_SHOWN = 60
+_NAMES_SHOWN = 20
+_COLUMN = 2
+"""Dimensions of a tensor of shape [n, 1]."""
+
+
+class TensorError(ValueError):
+    """A tensor that the model cannot take; the message says which, and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """An input as it came: ``data`` holds JSON values, the raw bytes of the binary extension, or a typed array."""
+
+    name: str
+    datatype: str
+    shape: Sequence[int]
+    data: list[Any] | memoryview | NDArray[Any]
+
+
+def table_of(signature: Signature, tensors: Sequence[Tensor]) -> pa.Table:
+    """Return the model's columns [n], with the declared types.
+
+    Raises:
+        TensorError: a tensor is unknown, missing, repeated, of another length, or holds what its column may not.
+    """
+    given: dict[str, Tensor] = {}
+    features = {feature.name: feature for feature in signature.features}
+    for tensor in tensors:
+        if tensor.name not in features:
+            raise TensorError(_unknown(signature, tensor.name))
+        if tensor.name in given:
+            raise TensorError(f"tensor {tensor.name!r} is given twice")
+        given[tensor.name] = tensor
+    if not given:
+        raise TensorError(f"there is no input tensor; the model takes {_listed(list(features))}")
+    rows = _rows(given.values())
+    return pa.table({name: _column(feature, given.get(name), rows) for name, feature in features.items()})
+
+
+def _rows(tensors: Any) -> int:
+    rows: int | None = None
+    for tensor in tensors:
+        shape = list(tensor.shape)
+        if not (len(shape) == 1 or (len(shape) == _COLUMN and shape[1] == 1)):
+            raise TensorError(f"tensor {tensor.name!r} has the shape {_shown(shape)}; expected [n] or [n, 1]")
+        if rows is None:
+            rows = shape[0]
+        if shape[0] != rows:
+            raise TensorError(f"tensor {tensor.name!r} has {_shown(shape[0])} rows, others have {_shown(rows)}")
+    assert rows is not None, "there is at least one tensor"
+    if not 0 < rows <= MAX_ROWS:
+        raise TensorError(f"{_shown(rows)} rows; send from 1 to {MAX_ROWS} in one request")
+    return rows
+
+
+def _column(feature: Feature, tensor: Tensor | None, rows: int) -> Any:
+    if tensor is None:
+        if not feature.nullable:
+            raise TensorError(f"tensor {feature.name!r} is missing; expected {feature.expected}")
+        return pa.nulls(rows, _ARROW[feature.type])
+    if feature.type in ("category", "datetime"):
+        texts = _texts(feature, tensor, rows)
+        cells = texts if feature.type == "category" else [_moment(feature, row, text) for row, text in enumerate(texts)]
+        return pa.array(cells, _ARROW[feature.type])
+    return _fitting(feature, _numbers(feature, tensor, rows))
+
+
+def _fitting(feature: Feature, values: NDArray[Any]) -> Any:
+    """Return numbers as the column's Arrow array, each checked against the column's type."""
+    missing: NDArray[np.bool_] | None = None
+    if values.dtype.kind == "f":
+        missing = np.isnan(values)
+        if not missing.any():
+            missing = None
+        elif not feature.nullable:
+            raise _refused(feature, int(np.argmax(missing)), "missing")
+        _check(feature, values, np.isinf(values))
+    if feature.type == "number":
+        return pa.array(values.astype(np.float64))
+    known = values if missing is None else np.where(missing, 0, values)
+    if feature.type == "boolean":
+        _check(feature, values, (known != 0) & (known != 1))
+        return pa.array(known.astype(np.bool_), mask=missing)
+    if known.dtype.kind == "f":
+        _check(feature, values, (known != np.floor(known)) | (known < -_INT64) | (known >= _INT64))
+    elif known.dtype == np.uint64:
+        _check(feature, values, known > np.uint64(2**63 - 1))
+    return pa.array(known.astype(np.int64), mask=missing)
+
+
+def _check(feature: Feature, values: NDArray[Any], wrong: NDArray[np.bool_]) -> None:
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise _refused(feature, row, _shown(values[row].item()))
+
+
+def _numbers(feature: Feature, tensor: Tensor, rows: int) -> NDArray[Any]:
+    dtype = NUMERIC.get(tensor.datatype)
+    if dtype is None or (feature.type != "boolean" and dtype.kind == "b"):
+        raise TensorError(
+            f"tensor {tensor.name!r} is of type {_shown(tensor.datatype)}; expected {DATATYPES[feature.type]} "
+            f"or another numeric type, for {feature.expected}"
+        )
+    if isinstance(tensor.data, memoryview):
+        if len(tensor.data) != rows * dtype.itemsize:
+            raise TensorError(
+                f"tensor {tensor.name!r} of {rows} {tensor.datatype} takes {rows * dtype.itemsize} bytes; "
+                f"there are {len(tensor.data)}"
+            )
+        values = np.frombuffer(tensor.data, "u1" if dtype.kind == "b" else dtype)
+        return values if dtype.kind == "b" else values.astype(dtype.newbyteorder("="), copy=False)
+    _check_length(tensor, rows)
+    return tensor.data if isinstance(tensor.data, np.ndarray) else _json_numbers(feature, tensor, tensor.data, dtype)
+
+
+def _json_numbers(feature: Feature, tensor: Tensor, cells: list[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    cells = _flat(cells)
+    kinds, allowed = set(map(type, cells)), _JSON_KINDS[dtype.kind]
+    if not kinds <= {*allowed, type(None)}:
+        row = next(row for row, cell in enumerate(cells) if type(cell) not in allowed and cell is not None)
+        raise _refused(feature, row, f"{_shown(cells[row])} in a tensor of type {tensor.datatype}")
+    if type(None) in kinds and not feature.nullable:
+        raise _refused(feature, cells.index(None), "missing")
+    try:
+        exact = kinds == {int} and dtype.kind in "iu"
+        values = np.array(cells, dtype=np.int64 if exact else np.float64)
+    except OverflowError:
+        raise TensorError(f"tensor {tensor.name!r} holds a number that does not fit into 64 bits") from None
+    return values
+
+
+def _texts(feature: Feature, tensor: Tensor, rows: int) -> list[str | None]:
+    if tensor.datatype != BYTES:
+        raise TensorError(
+            f"tensor {tensor.name!r} is of type {_shown(tensor.datatype)}; expected BYTES, for {feature.expected}"
+        )
+    if isinstance(tensor.data, memoryview):
+        return [_text(feature, row, each) for row, each in enumerate(_split(tensor, tensor.data, rows))]
+    _check_length(tensor, rows)
+    cells = _flat(tensor.data) if isinstance(tensor.data, list) else tensor.data.tolist()
+    if None in cells and not feature.nullable:
+        raise _refused(feature, cells.index(None), "missing")
+    return [cell if cell is None else _text(feature, row, cell) for row, cell in enumerate(cells)]
+
+
+def _split(tensor: Tensor, data: memoryview, rows: int) -> list[bytes]:
+    """Return the elements of a BYTES tensor, each of which follows its length in four bytes, little endian."""
+    found: list[bytes] = []
+    place, end = 0, len(data)
+    while place < end and len(found) < rows:
+        start = place + 4
+        place = start + int.from_bytes(data[place:start], "little")
+        if place > end:
+            raise TensorError(f"element {len(found)} of tensor {tensor.name!r} is longer than what was sent")
+        found.append(data[start:place].tobytes())
+    if len(found) != rows or place != end:
+        raise TensorError(f"tensor {tensor.name!r} does not hold {rows} elements, each after its length in four bytes")
+    return found
+
+
+def _text(feature: Feature, row: int, cell: Any) -> str:
+    if isinstance(cell, str):
+        return cell
+    if not isinstance(cell, bytes):
+        raise _refused(feature, row, _shown(cell))
+    try:
+        return cell.decode()
+    except UnicodeDecodeError:
+        raise _refused(feature, row, f"{_shown(cell)}, which is not UTF-8") from None
+
+
+def _moment(feature: Feature, row: int, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise _refused(feature, row, _shown(text)) from None
+
+
+def _check_length(tensor: Tensor, rows: int) -> None:
+    data = tensor.data
+    count = len(_flat(data)) if isinstance(data, list) else len(data)
+    if count != rows:
+        raise TensorError(f"tensor {tensor.name!r} has {_shown(list(tensor.shape))} as its shape, but {count} elements")
+
+
+def _flat(cells: list[Any]) -> list[Any]:
+    """Return JSON data that may be nested as its shape says, which is one level deep at most."""
+    if cells and isinstance(cells[0], list):
+        return [inner for cell in cells for inner in (cell if isinstance(cell, list) else [cell])]
+    return cells
+
+
+def _refused(feature: Feature, row: int, what: str) -> TensorError:
+    return TensorError(f"tensor {feature.name!r}, row {row}: {what}; expected {feature.expected}")
+
+
+def _unknown(signature: Signature, name: str) -> str:
+    names = [feature.name for feature in signature.features]
+    if name == signature.target:
+        return f"tensor {name!r} is what the model predicts; leave it out"
+    close = difflib.get_close_matches(name[:_SHOWN], names, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"the model takes {_listed(names)}"
+    return f"there is no input {_shown(name)}; {hint}"
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_NAMES_SHOWN]) + (", …" if len(names) > _NAMES_SHOWN else "")
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # an int of more than 4,300 digits has no text
+        text = "a very long number"
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+_ARROW: dict[str, Any] = {
+    "number": pa.float64(),
+    "integer": pa.int64(),
+    "boolean": pa.bool_(),
+    "category": pa.string(),
+    "datetime": pa.timestamp("us", "UTC"),
+}
