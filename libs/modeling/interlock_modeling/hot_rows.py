@@ -1,0 +1,140 @@
+"""The ordinary request, read without detours: from the bytes to typed rows, and from those to the encoder's numbers.
+
+Both steps are made once for each model: a decoder that knows every column's name, type and declared range, and a
+function that writes the matrix. They give the numbers of :meth:`Encoder.encode_rows` bit for bit, or they refuse.
+Whatever deserves a warning or an explanation is refused too, for :meth:`Model.predict_rows` to give it.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Self
+
+import msgspec
+
+from interlock_modeling.encoder import CategoryColumn, Encoder, NumericColumn, Scaled
+from interlock_modeling.signature import Feature, Signature
+
+UNUSUAL = (msgspec.MsgspecError, ValueError, LookupError, OverflowError, RecursionError)
+"""What reading a request that is not ordinary raises."""
+
+Cells = Any
+"""A writable flat view of float64, row after row: ``matrix.data.cast("B").cast("d")``; zeros to begin with."""
+
+_KINDS = {"number": "number", "integer": "number", "boolean": "boolean", "category": "category", "datetime": "datetime"}
+_TYPES: dict[str, Any] = {"number": float, "boolean": bool, "category": str, "datetime": str}
+_INT64 = 2.0**63
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_MICROS = 86_400_000_000
+
+
+class HotRows:
+    """Reads the ordinary requests for one model.
+
+    ``fill(rows, cells, start)`` writes the matrix rows of ``rows`` from the flat index ``start`` on, ``width`` numbers
+    each; what it has written when it raises is to be made zero again.
+    """
+
+    def __init__(self, signature: Signature, encoder: Encoder) -> None:
+        pairs = list(zip(signature.features, encoder.columns, strict=True))
+        if any(feature.name != column.name or _KINDS[feature.type] != column.kind for feature, column in pairs):
+            raise ValueError("signature and encoder do not agree")
+        names = {f"f{position}": feature.name for position, feature in enumerate(signature.features)}
+        fields = [_field(field, feature) for field, feature in zip(names, signature.features, strict=True)]
+        row = msgspec.defstruct(
+            "Row", fields, rename=names, forbid_unknown_fields=True, kw_only=True, frozen=True, gc=False
+        )
+        request = msgspec.defstruct("Request", [("rows", list[row])], forbid_unknown_fields=True, gc=False)  # type: ignore[valid-type]
+        self._decode = msgspec.json.Decoder(request).decode
+        self.fill = _compiled(encoder)
+        self.width = len(encoder.names)
+
+    @classmethod
+    def of(cls, signature: Signature, encoder: Encoder) -> Self | None:
+        """Return a reader, or ``None`` for a model that has none: a column with a name that JSON must escape, say."""
+        try:
+            return cls(signature, encoder)
+        except (TypeError, ValueError):
+            return None
+
+    def rows(self, body: bytes) -> Sequence[Any]:
+        """Return the rows of ``{"rows": [{column: value, ...}, ...]}``, fit for ``fill``; any of ``UNUSUAL``."""
+        request: Any = self._decode(body)
+        rows: Sequence[Any] = request.rows
+        return rows
+
+
+def _field(name: str, feature: Feature) -> tuple[Any, ...]:
+    limits: dict[str, Any] = {}
+    if feature.min is not None:
+        limits["ge"] = feature.min
+    if feature.max is not None:
+        limits["le"] = feature.max
+    if feature.type == "integer":
+        # Decoded as a float, so bounds that hold for the exact number too; the few between are refused as unusual.
+        inside = {"ge": -_INT64 + 1024, "le": _INT64 - 1024}
+        limits = {"ge": max(inside["ge"], limits.get("ge", -_INT64)), "le": min(inside["le"], limits.get("le", _INT64))}
+        limits["multiple_of"] = 1.0
+    elif limits and feature.type != "number":
+        raise ValueError("only numbers have a range")
+    plain = _TYPES[_KINDS[feature.type]]
+    typed = Annotated[plain, msgspec.Meta(**limits)] if limits else plain
+    return (name, typed | None, None) if feature.nullable else (name, typed)
+
+
+def _compiled(encoder: Encoder) -> Callable[[Sequence[Any], Cells, int], None]:
+    """Return ``fill``. Its text holds positions only; names and numbers of the model are values beside it."""
+    values: dict[str, Any] = {"datetime_numbers": datetime_numbers}
+    lines: list[str] = []
+    offset = 0
+    for position, column in enumerate(encoder.columns):
+        if isinstance(column, CategoryColumn):
+            values[f"k{position}"] = {value: offset + code for value, code in column.lookup.items()}
+            lines.append(f"cells[start + k{position}[row.f{position}]] = 1.0")
+        else:
+            lines += _numeric(position, offset, column, values)
+        offset += len(column.names)
+    body = "\n".join(f"        {line}" for line in lines)
+    text = f"def fill(rows, cells, start):\n    for row in rows:\n{body}\n        start += {offset}\n"
+    exec(compile(text, "<hot rows>", "exec"), values)  # noqa: S102 - no text of the model's is in it
+    fill: Callable[[Sequence[Any], Cells, int], None] = values["fill"]
+    return fill
+
+
+def _numeric(position: int, offset: int, column: NumericColumn, values: dict[str, Any]) -> list[str]:
+    parts = [f"v{each}" for each in range(len(column.numbers))] if column.kind == "datetime" else ["v"]
+    missing = []
+    for each, part in enumerate(column.numbers):
+        values[f"c{position}_{each}"], values[f"s{position}_{each}"] = part.center, part.scale
+        values[f"m{position}_{each}"] = _missing(part)
+        missing.append(f"cells[start + {offset + each}] = m{position}_{each}")
+    present = [
+        f"cells[start + {offset + each}] = ({part} - c{position}_{each}) / s{position}_{each}"
+        for each, part in enumerate(parts)
+    ]
+    if column.kind == "datetime":
+        present.insert(0, f"{', '.join(parts)} = datetime_numbers(v)")
+    return [
+        f"v = row.f{position}",
+        "if v is None:",
+        *(f"    {line}" for line in missing),
+        "else:",
+        *(f"    {line}" for line in present),
+    ]
+
+
+def _missing(part: Scaled) -> float:
+    return (part.fill - part.center) / part.scale
+
+
+def datetime_numbers(text: str) -> tuple[float, int, int, float]:
+    """Return what :func:`interlock_modeling.cells.datetime_numbers` gives for one ISO 8601 text.
+
+    Raises:
+        ValueError, OverflowError: no datetime, or none whose month in UTC can be told.
+    """
+    moment = datetime.fromisoformat(text)
+    utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    since = utc - _EPOCH
+    in_day = since.seconds * 1_000_000 + since.microseconds
+    days = float(since.days * _DAY_MICROS + in_day) / _DAY_MICROS
+    return days, utc.month, (since.days + 3) % 7, in_day / 3.6e9
