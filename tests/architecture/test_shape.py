@@ -19,7 +19,22 @@ OWN = {
     "registry": {"promotion"},
     "evaluation_gate": {"evaluation"},
     "prediction": set(),
-    "gateway": {"slot", "worker", "loading", "reconcile", "answering", "predict", "proxy", "protocols"},
+    "gateway": {
+        "slot",
+        "worker",
+        "loading",
+        "reconcile",
+        "answering",
+        "predict",
+        "proxy",
+        "protocols",
+        "cache",
+        "validation",
+        "proof",
+        "ledger",
+        "residency",
+        "announcing",
+    },
 }
 """What a service has beside the files that all of them have; a new name here is a decision, not an accident."""
 

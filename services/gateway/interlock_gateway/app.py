@@ -9,12 +9,15 @@ from contextlib import asynccontextmanager
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_messaging import Bus
 from interlock_runtime.http import http_app
+from interlock_runtime.process import repeating
 from interlock_runtime.telemetry import setup_telemetry
 from litestar import Litestar
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
 
+from interlock_gateway.cache import Cache
 from interlock_gateway.handlers import SERVICE, WORKER, router
-from interlock_gateway.loading import Loader
+from interlock_gateway.ledger import Ledger
+from interlock_gateway.loading import Loader, Validate
 from interlock_gateway.predict import predict_route
 from interlock_gateway.protocols.inference import Inference
 from interlock_gateway.protocols.rest import no_route, open_inference_routes
@@ -22,7 +25,8 @@ from interlock_gateway.proxy import Upstream, connections
 from interlock_gateway.reconcile import Reconciler
 from interlock_gateway.routes import ROUTES
 from interlock_gateway.settings import GatewaySettings
-from interlock_gateway.worker import Worker
+from interlock_gateway.validation.client import Validator
+from interlock_gateway.worker import HEED_SECONDS, Worker
 
 __all__ = ["SERVICE", "create_app", "create_worker"]
 
@@ -55,8 +59,10 @@ async def not_orphaned() -> AsyncIterator[None]:
         loop.remove_reader(parent.sentinel)
 
 
-def create_app(settings: GatewaySettings, *, artifacts: ArtifactStore | None = None) -> Litestar:
-    """Return the gateway's application; a test may bring its own object store."""
+def create_app(
+    settings: GatewaySettings, *, artifacts: ArtifactStore | None = None, validate: Validate | None = None
+) -> Litestar:
+    """Return the gateway's application; a test may bring its own object store, and try models in its own process."""
     artifacts = artifacts or S3Store(**settings.s3)
     key, client = settings.api_key, connections()
     registry = Upstream("registry", settings.registry_url, key, client)
@@ -64,7 +70,11 @@ def create_app(settings: GatewaySettings, *, artifacts: ArtifactStore | None = N
     train_dispatch = Upstream("train_dispatch", settings.train_dispatch_url, key, client)
     prediction = Upstream("prediction", settings.prediction_url, key, client)
     bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=None)
-    worker = Worker(WORKER, Loader(artifacts, settings.cache_dir).load, bus)
+    cache = Cache(artifacts, settings.cache_dir)
+    validator = Validator(settings.cache_dir, seconds=settings.gateway_validation_seconds)
+    loader = Loader(cache, validate or validator.validate)
+    ledger = Ledger(settings.cache_dir, settings.registry_url)
+    worker = Worker(WORKER, loader, bus, ledger, memory=settings.gateway_model_memory)
     bus.consumer.context.set_global("worker", worker)
     reconciler = Reconciler(worker, registry, bus, seconds=settings.gateway_reconcile_seconds)
     pings = {"rabbitmq": reconciler.bus_answered, "registry": reconciler.registry_answered}
@@ -72,10 +82,14 @@ def create_app(settings: GatewaySettings, *, artifacts: ArtifactStore | None = N
 
     @asynccontextmanager
     async def connected() -> AsyncIterator[None]:
+        warming = asyncio.create_task(asyncio.to_thread(validator.warm)) if validate is None else None
         try:
             yield
         finally:
             worker.close()
+            if warming is not None:
+                await warming
+            await asyncio.to_thread(validator.close)
             await client.aclose()
 
     return http_app(
@@ -84,7 +98,13 @@ def create_app(settings: GatewaySettings, *, artifacts: ArtifactStore | None = N
         routes=[*ROUTES, predict_route(worker, registry), open_inference_routes(inference)],
         pings=pings,
         exception_handlers={NotFoundException: no_route, MethodNotAllowedException: no_route},
-        lifespan=[not_orphaned, connected, reconciler.keeping_up, reconciler.hearing],
+        lifespan=[
+            not_orphaned,
+            connected,
+            lambda: repeating(worker.heed, seconds=HEED_SECONDS),
+            reconciler.keeping_up,
+            reconciler.hearing,
+        ],
         state={
             "bus": bus,
             "worker": worker,

@@ -1,35 +1,38 @@
-"""From a reference to a model that is proven: every byte verified, parsed, and asked once before anyone else asks."""
+"""From a reference to a model that is proven: every byte verified, tried elsewhere first, then mapped and warm."""
 
-import hashlib
-import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from uuid import uuid4
 
-from interlock_artifacts import ArtifactStore
-from interlock_contracts.refs import ArtifactRef, ModelRef
+from interlock_contracts.refs import ModelRef
 from interlock_modeling import Model, ModelDescription
-from interlock_modeling.signature import Feature, Signature
 
-KEEP_BYTES = 4 * 1024**3
-"""How much of what was loaded before stays in the cache folder, the newest first."""
+from interlock_gateway.cache import Cache
+from interlock_gateway.proof import prove
+from interlock_gateway.validation.client import RefusedModelError
 
-_A_VALUE = {"number": 0.0, "integer": 0, "boolean": False, "category": "", "datetime": "2020-01-01T00:00:00Z"}
+REFUSED_SECONDS = 5.0
+"""How long the workers of a host believe a refusal; less than any of them waits before it tries again."""
+
+Validate = Callable[[Path, Path], None]
+"""Tries a model, given its description's file and its engine's; raises where it is refused."""
 
 
 class Loader:
-    """Loads models from the object store through a folder that all workers of a host share.
+    """Loads models through the host's folder: fetched, verified and tried once a host, mapped by every worker."""
 
-    The folder holds files named by their SHA-256. They are mapped, not read, so workers share their memory too; a
-    file may be removed while it is mapped, but is never written to again once it has its name.
-    """
+    def __init__(self, cache: Cache, validate: Validate) -> None:
+        self._cache = cache
+        self._validate = validate
 
-    def __init__(self, artifacts: ArtifactStore, folder: Path) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if folder.stat().st_uid != os.getuid():
-            raise PermissionError(f"{folder} belongs to somebody else; name another in INTERLOCK_CACHE_DIR")
-        self._artifacts = artifacts
-        self._folder = folder
+    def size(self, ref: ModelRef) -> int:
+        """Return how many bytes the model takes: its engine, mapped, and its description; blocks.
+
+        Raises:
+            CorruptArtifactError, MissingArtifactError, ModelFormatError, ConnectionError: as for :meth:`load`.
+        """
+        description = ModelDescription.parse(self._cache.file(ref.artifact).read_bytes())
+        return ref.artifact.bytes + description.engine.ref.bytes
 
     def load(self, ref: ModelRef) -> Model:
         """Return the model of ``ref``, verified and warm; blocks.
@@ -37,58 +40,51 @@ class Loader:
         Raises:
             CorruptArtifactError, MissingArtifactError: the store does not hold the bytes that ``ref`` names.
             ModelFormatError: the bytes are no model that this version knows.
+            RefusedModelError: it does not stand the trial in a process of its own.
             InvalidRowsError: the model gives no finite answer to an ordinary row.
             ConnectionError: the store is down, and not all is in the folder.
         """
-        description = ModelDescription.parse(self._file(ref.artifact).read_bytes())
-        model = Model.load(description, self._file(description.engine.ref))
-        model.predict_rows(sample_rows(description.signature))
-        self._forget_oldest()
+        if (tried := self._tried(ref)) is not None:
+            with suppress(FileNotFoundError):  # another worker has made room in the folder this very moment
+                return _mapped(*tried)
+        model = _mapped(*self._try(ref))
+        self._cache.forget_oldest()
         return model
 
-    def _file(self, ref: ArtifactRef) -> Path:
-        path = self._folder / ref.sha256
-        if not _holds(path, ref):
-            partial = self._folder / f".{ref.sha256}.{uuid4().hex}"
+    def _tried(self, ref: ModelRef) -> tuple[ModelDescription, Path] | None:
+        """Return the parts of a model that this host has verified and found sound, without reading them through."""
+        verdict = self._cache.verdict(ref.artifact.sha256)
+        if verdict is None:
+            return None
+        if verdict.reason is not None:
+            if verdict.age() < REFUSED_SECONDS:
+                raise RefusedModelError(verdict.reason)
+            return None
+        description = ModelDescription.parse(self._cache.path(ref.artifact.sha256).read_bytes())
+        engine = description.engine.ref.sha256
+        if not {ref.artifact.sha256, engine} <= verdict.files.keys():
+            return None
+        return description, self._cache.path(engine)
+
+    def _try(self, ref: ModelRef) -> tuple[ModelDescription, Path]:
+        """Fetch, verify and try the model, unless another worker of the host has done so by the time it is our turn."""
+        with self._cache.turn(ref.artifact.sha256):
+            if (tried := self._tried(ref)) is not None:
+                return tried
+            described = self._cache.file(ref.artifact)
+            description = ModelDescription.parse(described.read_bytes())
+            engine = self._cache.file(description.engine.ref)
+            files = {ref.artifact.sha256: described, description.engine.ref.sha256: engine}
             try:
-                self._artifacts.fetch_file(ref, partial)
-                partial.replace(path)
-            finally:
-                partial.unlink(missing_ok=True)
-        return path
-
-    def _forget_oldest(self) -> None:
-        """Keep the folder small; what another worker removes first is gone all the same."""
-        used = 0
-        with suppress(FileNotFoundError):
-            for path in sorted(self._folder.iterdir(), key=lambda each: each.stat().st_mtime, reverse=True):
-                used += path.stat().st_size
-                if used > KEEP_BYTES:
-                    path.unlink()
+                self._validate(described, engine)
+            except RefusedModelError as error:
+                self._cache.keep_verdict(ref.artifact.sha256, files, reason=str(error))
+                raise
+            self._cache.keep_verdict(ref.artifact.sha256, files)
+            return description, engine
 
 
-def _holds(path: Path, ref: ArtifactRef) -> bool:
-    """Return whether ``path`` holds the very bytes of ``ref``, and mark it as used."""
-    try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        return False
-    os.utime(path)
-    return digest == ref.sha256
-
-
-def sample_rows(signature: Signature) -> list[dict[str, object]]:
-    """Return ordinary rows: one with a value in every column, one with only those that may not be missing."""
-    full = {feature.name: _value(feature) for feature in signature.features}
-    sparse = {feature.name: full[feature.name] for feature in signature.features if not feature.nullable}
-    return [full, sparse]
-
-
-def _value(feature: Feature) -> object:
-    if feature.values:
-        return feature.values[0]
-    bound = feature.min if feature.min is not None else feature.max
-    if bound is None:
-        return _A_VALUE[feature.type]
-    return int(bound) if feature.type == "integer" else bound
+def _mapped(description: ModelDescription, engine: Path) -> Model:
+    model = Model.load(description, engine)
+    prove(model)
+    return model

@@ -41,6 +41,7 @@ class Reconciler:
         self._seconds = seconds
         self._wake = asyncio.Event()
         self._reconciled = False
+        self._remembered = False
         self.hears = False
 
     async def reconcile(self) -> None:
@@ -50,13 +51,27 @@ class Reconciler:
             ConnectionError: the registry does not answer, or the store was down for a model that has no version yet.
         """
         views = await self._asked()
-        await asyncio.gather(*(self._follow(view) for view in views))
+        promotions = [Promotion(view.ref, view.promotion_seq, view.promotion) for view in views]
+        await self._follow_all(promotions)
+        self._reconciled = True
+
+    async def remember(self) -> None:
+        """Serve what this host served last, while the registry cannot be asked.
+
+        Raises:
+            ConnectionError: the store was down for a model that is not in the host's folder.
+        """
+        if known := self._worker.recall():
+            await self._follow_all(known)
+            self._remembered = True
+
+    async def _follow_all(self, promotions: list[Promotion]) -> None:
+        await asyncio.gather(*(self._follow(each) for each in promotions))
         await self._worker.say()
         slots = self._worker.slots()
         missing = [name for name, slot in slots if slot.serving is None and slot.failure and slot.failure.outage]
         if missing:
             raise ConnectionError(f"not loaded yet: {', '.join(missing)}")
-        self._reconciled = True
 
     async def _asked(self) -> list[ServingView]:
         answer = await self._registry.get("/serving")
@@ -67,18 +82,20 @@ class Reconciler:
         except ValidationError as error:
             raise ConnectionError(f"the registry's answer is not understood: {error}") from error
 
-    async def _follow(self, view: ServingView) -> None:
+    async def _follow(self, promotion: Promotion) -> None:
         """Follow as part of the promotion's own trace."""
-        token = context.attach(_propagator.extract({"traceparent": view.promotion} if view.promotion else {}))
+        token = context.attach(_propagator.extract({"traceparent": promotion.trace} if promotion.trace else {}))
         try:
-            promotion = Promotion(view.ref, view.promotion_seq, view.promotion)
-            await self._worker.follow(promotion, cause=f"promotion/{view.ref.model}/{view.promotion_seq}")
+            await self._worker.follow(promotion, cause=f"promotion/{promotion.ref.model}/{promotion.seq}")
         finally:
             context.detach(token)
 
     async def registry_answered(self) -> None:
-        """Raise until all that should serve has been loaded, or refused, once."""
-        if not self._reconciled:
+        """Raise until all that should serve has once been loaded, refused, or left for its first request.
+
+        What should serve is what the registry says; while it has not answered yet, what this host served last.
+        """
+        if not self._reconciled and not self._remembered:
             raise ConnectionError("what should serve is not known yet")
 
     async def bus_answered(self) -> None:
@@ -89,6 +106,7 @@ class Reconciler:
     @asynccontextmanager
     async def keeping_up(self) -> AsyncIterator[None]:
         """Reconcile on and on while the block lasts; it begins after the first try, so with models where possible."""
+        self._worker.recall()
         tried = asyncio.Event()
         task = asyncio.create_task(self._on_and_on(tried))
         with suppress(TimeoutError):
@@ -107,12 +125,18 @@ class Reconciler:
                 await self.reconcile()
             except ConnectionError as error:
                 logger.warning("reconciling waits: %s", error)
+                await self._instead()
             except Exception:
                 logger.exception("reconciling failed")
             tried.set()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._seconds if self._reconciled else RETRY_SECONDS):
                     await self._wake.wait()
+
+    async def _instead(self) -> None:
+        if not self._reconciled and not self._remembered:
+            with suppress(ConnectionError):
+                await self.remember()
 
     @asynccontextmanager
     async def hearing(self) -> AsyncIterator[None]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from interlock_runtime.settings import BusSettings, HttpSettings, StoreSettings, TelemetrySettings
 from pydantic import Field
 
+_HALF_THE_MEMORY = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 _HTTP = r"^https?://[^/]+/?$"
 
 
@@ -20,3 +21,5 @@ class GatewaySettings(HttpSettings, BusSettings, StoreSettings, TelemetrySetting
     prediction_url: str = Field(pattern=_HTTP)
     cache_dir: Path = Path(tempfile.gettempdir()) / f"interlock-models-{os.getuid()}"
     gateway_reconcile_seconds: float = Field(default=10.0, gt=0)
+    gateway_model_memory: int = Field(default=_HALF_THE_MEMORY, gt=0)
+    gateway_validation_seconds: float = Field(default=120.0, gt=0)

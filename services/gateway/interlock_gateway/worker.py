@@ -1,117 +1,264 @@
-"""One gateway worker: follows promotions, wherever it hears of them, and says how it went."""
+"""One gateway worker: follows promotions, wherever it hears of them, holds what memory suffices for, and says so."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from time import monotonic
+from typing import Protocol, TypeVar
 
 from interlock_contracts import telemetry
-from interlock_contracts.event import Event
 from interlock_contracts.models import ModelLoadFailed, ModelServing
 from interlock_contracts.refs import ModelRef
 from interlock_modeling import Model
 from opentelemetry import context, trace
-from opentelemetry.trace import Span, Status, StatusCode
+from opentelemetry.trace import Status, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from interlock_gateway.announcing import Announcer, Publisher
 from interlock_gateway.domain import Failure, Promotion
-from interlock_gateway.slot import Serving, Slot
+from interlock_gateway.ledger import Ledger
+from interlock_gateway.residency import Resident, to_unload
+from interlock_gateway.slot import NoRoomError, Serving, Slot
 
 logger = logging.getLogger(__name__)
 _tracer = trace.get_tracer("interlock.gateway")
+_propagator = TraceContextTextMapPropagator()
+_T = TypeVar("_T")
+
+HEED_SECONDS = 0.25
+"""How often a worker looks whether its host was asked, maybe through another worker, to unload or load a model."""
 
 
-class Publisher(Protocol):
-    """The bus, as far as a worker needs it."""
+class LoadFailedError(Exception):
+    """A model should serve, and cannot be loaded; the text says why."""
 
-    async def publish(self, event: Event, *, cause: str) -> object:
-        """Publish ``event``; ConnectionError or TimeoutError when the bus is down."""
+
+class TooLargeError(Exception):
+    """A model alone takes more memory than the worker may give to all."""
+
+
+class Loading(Protocol):
+    """The loader, as far as a worker needs it; both block and are called in a thread."""
+
+    def size(self, ref: ModelRef) -> int:
+        """Return how many bytes the model of ``ref`` takes."""
+
+    def load(self, ref: ModelRef) -> Model:
+        """Return the model of ``ref``, verified and warm."""
 
 
 class Worker:
-    """The slots of one process, by model; ``load`` blocks and is called in a thread."""
+    """The slots of one process, by model; those loaded take at most ``memory`` bytes, counted as the loader does."""
 
-    def __init__(self, name: str, load: Callable[[ModelRef], Model], bus: Publisher) -> None:
+    def __init__(self, name: str, loader: Loading, bus: Publisher, ledger: Ledger, *, memory: int) -> None:
         self.name = name
-        self._load = load
-        self._bus = bus
+        self._loader = loader
+        self._ledger = ledger
+        self._memory = memory
+        self._announcer = Announcer(bus)
         self._slots: dict[str, Slot] = {}
+        self._arriving: dict[str, int] = {}
         # Threads of their own: a store that hangs must not take those that large predictions run in.
-        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="load")
-        self._unsaid: list[tuple[Event, str, context.Context]] = []
-        self._saying = asyncio.Lock()
+        self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="load")
 
     def serving(self, model: str) -> Serving | None:
-        """Return what serves for ``model`` now."""
+        """Return what is loaded for ``model`` now, and count it as used."""
         slot = self._slots.get(model)
-        return slot.serving if slot is not None else None
+        if slot is None:
+            return None
+        slot.used = monotonic()
+        return slot.serving
 
     def slots(self) -> Iterator[tuple[str, Slot]]:
         """Iterate over the models that this worker has heard of."""
         return iter(self._slots.items())
 
+    async def summon(self, model: str) -> Serving | None:
+        """Return what serves for ``model``, loaded now if need be; None where nothing is promoted.
+
+        Other models, those not asked longest, are unloaded where memory is short. Who summons the same model at the
+        same time waits for the same load.
+
+        Raises:
+            LoadFailedError: the version is refused, or the model was unloaded by request; the text says which.
+            ConnectionError: a dependency is down, or memory is short this moment.
+        """
+        slot = self._slots.get(model)
+        if slot is None or slot.promotion is None:
+            return None
+        if slot.unloaded:
+            raise LoadFailedError(f"{model!r} was unloaded by request; ask for its load first")
+        slot.used = monotonic()
+        if slot.serving is not None:
+            return slot.serving
+        promotion = slot.promotion
+        around = context.attach(_propagator.extract({"traceparent": promotion.trace} if promotion.trace else {}))
+        try:
+            outcome = await self._load(slot, promotion, cause=f"promotion/{model}/{promotion.seq}", summoned=True)
+        finally:
+            context.detach(around)
+        if isinstance(outcome, Failure):
+            raise (ConnectionError if outcome.outage else LoadFailedError)(outcome.reason)
+        if outcome is None:
+            raise ConnectionError(f"memory is short while other models are loaded; {model!r} waits")
+        return outcome
+
     async def follow(self, promotion: Promotion, *, cause: str) -> None:
         """Let ``promotion`` serve unless an equal or newer one does; a failed load keeps the old version.
 
-        Says ``model.serving`` or ``model.load_failed``, now or as soon as the bus is back; ``cause`` is the id of
-        what told of the promotion. Raises nothing: the next reconcile tries again.
+        A model that is not loaded is loaded only where there is room without another's going; else the first request
+        for it loads it. Says ``model.serving`` or ``model.load_failed``, now or as soon as the bus is back; ``cause``
+        is the id of what told of the promotion. Raises nothing: the next reconcile tries again.
         """
-        slot = self._slots.setdefault(promotion.ref.model, Slot())
-        if not slot.wants(promotion):
-            return
-        about = {
-            "model": promotion.ref.model,
-            "version": promotion.ref.version,
-            "promotion_seq": promotion.seq,
-            "worker": self.name,
-        }
-        with _tracer.start_as_current_span(telemetry.SPAN_SWAP, attributes=_attributes(about)) as span:
-            said = await self._swapped(slot, promotion, about, span)
-            if said is not None:
-                self._unsaid.append((said, cause, context.get_current()))
-        await self.say()
-
-    async def _swapped(self, slot: Slot, promotion: Promotion, about: dict[str, Any], span: Span) -> Event | None:
-        heard, known = asyncio.get_running_loop().time(), slot.failure
-        outcome = await slot.swap(promotion, self._in_thread)
-        if outcome is None:
-            return None
-        if isinstance(outcome, Failure):
-            logger.warning("%(model)s %(version)d is not loaded: %(reason)s", {**about, "reason": outcome.reason})
-            span.set_status(Status(StatusCode.ERROR, outcome.reason))
-            again = known is not None and (known.seq, known.reason) == (outcome.seq, outcome.reason)
-            return None if again else ModelLoadFailed(**about, reason=outcome.reason)
-        seconds = asyncio.get_running_loop().time() - heard
-        logger.info("%(model)s %(version)d serves after %(seconds).3f s", {**about, "seconds": seconds})
-        return ModelServing(**about, load_seconds=seconds)
-
-    async def _in_thread(self, ref: ModelRef) -> Model:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._load, ref)
+        slot = self._slot(promotion.ref.model)
+        if slot.wants(promotion) and not self._waits_for_room(slot, promotion):
+            await self._load(slot, promotion, cause=cause, summoned=False)
 
     async def say(self) -> None:
         """Publish what was not published yet, in order, as far as the bus takes it."""
-        async with self._saying:
-            while self._unsaid:
-                event, cause, around = self._unsaid[0]
-                token = context.attach(around)
-                try:
-                    await self._bus.publish(event, cause=cause)
-                except (ConnectionError, TimeoutError) as error:
-                    logger.warning("%s is said later: %s", event.type, error)
-                    return
-                finally:
-                    context.detach(token)
-                self._unsaid.pop(0)
+        await self._announcer.say()
+
+    def recall(self) -> list[Promotion]:
+        """Return what the host's ledger says should serve; nothing older will be followed from now on."""
+        known = self._ledger.promotions()
+        for promotion in known:
+            self._slot(promotion.ref.model).note(promotion)
+        return known
+
+    async def unload(self, model: str) -> bool:
+        """Hold ``model`` in no worker of this host until its load is asked for; False where nothing is promoted.
+
+        A newer version is only noted meanwhile. Returns once the other workers have had time to follow.
+        """
+        return await self._ask_host(model, self._ledger.unload)
+
+    async def load(self, model: str) -> Serving | None:
+        """Take an :meth:`unload` back in all workers of this host; load ``model`` in this one, as :meth:`summon`."""
+        await self._ask_host(model, self._ledger.load)
+        return await self.summon(model)
+
+    async def heed(self) -> None:
+        """Drop what this host was asked to unload."""
+        unloaded = self._ledger.unloaded()
+        for model, slot in self._slots.items():
+            slot.unloaded = model in unloaded
+            if slot.unloaded and slot.serving is not None:
+                slot.drop()
+                logger.info("%s is unloaded by request", model)
 
     def close(self) -> None:
         """Start no further load."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    def _slot(self, model: str) -> Slot:
+        if model not in self._slots:
+            self._slots[model] = Slot(unloaded=model in self._ledger.unloaded())
+        return self._slots[model]
 
-def _attributes(about: dict[str, Any]) -> dict[str, Any]:
-    return {
-        telemetry.MODEL: about["model"],
-        telemetry.VERSION: about["version"],
-        telemetry.PROMOTION_SEQ: about["promotion_seq"],
-        telemetry.WORKER: about["worker"],
-    }
+    async def _ask_host(self, model: str, ask: Callable[[str], None]) -> bool:
+        slot = self._slots.get(model)
+        if slot is None or slot.promotion is None:
+            return False
+        ask(model)
+        await self.heed()
+        await asyncio.sleep(2 * HEED_SECONDS)
+        return True
+
+    async def _load(self, slot: Slot, promotion: Promotion, *, cause: str, summoned: bool) -> Serving | Failure | None:
+        """Load, and say how it went."""
+        tried = {promotion.seq: promotion}
+
+        async def load(wanted: Promotion) -> Model:
+            tried[wanted.seq] = wanted
+            return await self._loaded(slot, wanted, summoned=summoned)
+
+        with _tracer.start_as_current_span(telemetry.SPAN_SWAP, attributes=self._attributes(promotion)) as span:
+            heard = monotonic()
+            outcome = await (slot.summon(load) if summoned else slot.swap(promotion, load))
+            if slot.failure is not None and slot.failure.seq in tried:
+                self._tell_failure(slot, slot.failure, tried[slot.failure.seq], cause)
+                span.set_status(Status(StatusCode.ERROR, slot.failure.reason))
+            if slot.serving is not None and slot.serving.promotion_seq in tried:
+                self._tell_serving(slot, tried[slot.serving.promotion_seq], cause, monotonic() - heard)
+        if slot.promotion is not None and slot.failure is None:
+            await self._in_thread(self._ledger.note, slot.promotion)
+        await self.say()
+        return outcome
+
+    def _tell_failure(self, slot: Slot, failure: Failure, promotion: Promotion, cause: str) -> None:
+        """Say why a version is not loaded, once for each reason."""
+        if slot.told_failure == (failure.seq, failure.reason):
+            return
+        slot.told_failure = failure.seq, failure.reason
+        ref = promotion.ref
+        logger.warning("%s %d is not loaded: %s", ref.model, ref.version, failure.reason)
+        event = ModelLoadFailed(
+            model=ref.model, version=ref.version, promotion_seq=failure.seq, worker=self.name, reason=failure.reason
+        )
+        self._announcer.add(event, cause=cause)
+
+    def _tell_serving(self, slot: Slot, promotion: Promotion, cause: str, seconds: float) -> None:
+        """Say that a version serves, once, however often it is unloaded and loaded again."""
+        ref = promotion.ref
+        logger.info("%s %d serves after %.3f s", ref.model, ref.version, seconds)
+        if slot.told_serving >= promotion.seq:
+            return
+        slot.told_serving, slot.told_failure = promotion.seq, None
+        event = ModelServing(
+            model=ref.model, version=ref.version, promotion_seq=promotion.seq, worker=self.name, load_seconds=seconds
+        )
+        self._announcer.add(event, cause=cause)
+
+    async def _loaded(self, slot: Slot, promotion: Promotion, *, summoned: bool) -> Model:
+        if slot.unloaded:
+            raise NoRoomError
+        model = promotion.ref.model
+        size = await self._in_thread(self._loader.size, promotion.ref)
+        slot.needs = promotion.seq, size
+        self._make_room(model, size, others_go=summoned or slot.serving is not None)
+        self._arriving[model] = size
+        try:
+            loaded = await self._in_thread(self._loader.load, promotion.ref)
+        finally:
+            del self._arriving[model]
+        slot.bytes = size
+        return loaded
+
+    def _waits_for_room(self, slot: Slot, promotion: Promotion) -> bool:
+        """Return whether the promotion is known, its model not loaded, and there is still no room for it."""
+        seq, size = slot.needs
+        if slot.serving is not None or seq != promotion.seq:
+            return False
+        return slot.unloaded or self._to_unload(promotion.ref.model, size) != []
+
+    def _make_room(self, model: str, size: int, *, others_go: bool) -> None:
+        if size > self._memory:
+            told = f"it takes {size} bytes, and INTERLOCK_GATEWAY_MODEL_MEMORY allows {self._memory} for all models"
+            raise TooLargeError(told)
+        gone = self._to_unload(model, size)
+        if gone is None or (gone and not others_go):
+            raise NoRoomError
+        for name in gone:
+            self._slots[name].drop()
+            logger.info("%s is unloaded to make room for %s", name, model)
+
+    def _to_unload(self, model: str, size: int) -> list[str] | None:
+        """Return which others must go; what ``model`` itself takes now is given back after its swap."""
+        others = [
+            Resident(name, slot.bytes, slot.used)
+            for name, slot in self._slots.items()
+            if slot.serving is not None and name != model and name not in self._arriving
+        ]
+        return to_unload(size + sum(self._arriving.values()), self._memory, others)
+
+    def _attributes(self, promotion: Promotion) -> dict[str, str | int]:
+        return {
+            telemetry.MODEL: promotion.ref.model,
+            telemetry.VERSION: promotion.ref.version,
+            telemetry.PROMOTION_SEQ: promotion.seq,
+            telemetry.WORKER: self.name,
+        }
+
+    async def _in_thread(self, blocking: Callable[..., _T], *values: object) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, blocking, *values)

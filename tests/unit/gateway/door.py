@@ -22,6 +22,7 @@ from litestar.params import FromPath
 from litestar.plugins.problem_details import ProblemDetailsPlugin
 from pydantic import SecretStr
 
+from tests.unit.gateway.models import in_this_process
 from tests.waiting import until
 
 KEY = "a-key-of-enough-length"
@@ -144,7 +145,7 @@ def gateway(store: MemoryStore, folder: Path, behind: str) -> Litestar:
         cache_dir=folder,
         gateway_reconcile_seconds=0.1,
     )
-    return create_app(settings, artifacts=store)
+    return create_app(settings, artifacts=store, validate=in_this_process)
 
 
 def client(url: str, *, key: str | None = KEY) -> httpx.AsyncClient:

@@ -8,8 +8,11 @@ import numpy as np
 from interlock_artifacts import ArtifactStore
 from interlock_contracts.event import Event
 from interlock_contracts.refs import ArtifactRef, ModelRef
+from interlock_gateway.cache import Cache
 from interlock_gateway.domain import Promotion
-from interlock_modeling import ModelDescription
+from interlock_gateway.loading import Loader
+from interlock_gateway.proof import prove
+from interlock_modeling import Model, ModelDescription
 from interlock_modeling.encoder import CategoryColumn, Encoder, NumericColumn, Scaled
 from interlock_modeling.engines import Engine, LinearEngine
 from interlock_modeling.served import EngineRef
@@ -68,6 +71,16 @@ def put(store: ArtifactStore, signature: Signature, engine: Engine, *, version: 
     description = ModelDescription(signature=signature, encoder=ENCODER, engine=described)
     artifact = store.put(description.model_dump_json().encode())
     return ModelRef(model=model, version=version, artifact=artifact, manifest=MANIFEST)
+
+
+def in_this_process(description: Path, engine: Path) -> None:
+    """Try a model without the cost of a process; it must not be one that crashes."""
+    prove(Model.load(ModelDescription.parse(description.read_bytes()), engine))
+
+
+def loader_in(store: ArtifactStore, folder: Path) -> Loader:
+    """Return a loader over ``folder``."""
+    return Loader(Cache(store, folder), in_this_process)
 
 
 def promotion(version: int, *, seq: int | None = None, ref: ModelRef | None = None) -> Promotion:

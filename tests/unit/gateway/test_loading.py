@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from interlock_artifacts import CorruptArtifactError, MemoryStore, MissingArtifactError
 from interlock_contracts.refs import ModelRef
-from interlock_gateway import loading
-from interlock_gateway.loading import Loader, sample_rows
+from interlock_gateway import cache
+from interlock_gateway.loading import Loader
+from interlock_gateway.proof import sample_rows
 from interlock_modeling import InvalidRowsError, ModelDescription, ModelFormatError
 from interlock_modeling.engines import LinearEngine
 from interlock_modeling.signature import Feature
 
-from tests.unit.gateway.models import MANIFEST, REGRESSION, ROW, put, put_model, version_of
+from tests.unit.gateway.models import MANIFEST, REGRESSION, ROW, loader_in, put, put_model, version_of
 
 
 @pytest.fixture
@@ -22,7 +23,12 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 def loader(store: MemoryStore, tmp_path: Path) -> Loader:
-    return Loader(store, tmp_path / "models")
+    return loader_in(store, tmp_path / "models")
+
+
+def stored(folder: Path) -> list[Path]:
+    """Return what is in the folder but locks."""
+    return [path for path in folder.iterdir() if not path.name.startswith(".turn-")]
 
 
 def engine_key(store: MemoryStore, ref: ModelRef) -> str:
@@ -55,12 +61,12 @@ def test_one_changed_byte_is_refused(store: MemoryStore, loader: Loader, part: s
 def test_a_damaged_copy_on_disk_is_fetched_again(store: MemoryStore, tmp_path: Path) -> None:
     """The folder is a cache: it is verified like the store, and never believed over it."""
     ref = put_model(store, 1)
-    Loader(store, tmp_path).load(ref)
+    loader_in(store, tmp_path).load(ref)
     for file in tmp_path.iterdir():
         file.unlink()
         file.write_bytes(b"something else")
 
-    assert version_of(Loader(store, tmp_path).load(ref).predict_rows([ROW]).values[0]) == 1
+    assert version_of(loader_in(store, tmp_path).load(ref).predict_rows([ROW]).values[0]) == 1
 
 
 def test_what_was_loaded_before_needs_no_store(store: MemoryStore, loader: Loader) -> None:
@@ -75,8 +81,8 @@ def test_what_was_loaded_before_needs_no_store(store: MemoryStore, loader: Loade
 def test_what_is_nowhere_is_missing_and_leaves_nothing_behind(store: MemoryStore, tmp_path: Path) -> None:
     """A failed fetch leaves no half file for others to find."""
     with pytest.raises(MissingArtifactError):
-        Loader(store, tmp_path).load(ModelRef(model="m", version=1, artifact=MANIFEST, manifest=MANIFEST))
-    assert not list(tmp_path.iterdir())
+        loader_in(store, tmp_path).load(ModelRef(model="m", version=1, artifact=MANIFEST, manifest=MANIFEST))
+    assert not stored(tmp_path)
 
 
 def test_an_engine_of_an_unknown_version_is_refused(store: MemoryStore, loader: Loader) -> None:
@@ -114,15 +120,15 @@ def test_sample_rows_fit_every_kind_of_column() -> None:
 
 def test_the_folder_stays_small(store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest files go; a model that is mapped answers on without its file."""
-    monkeypatch.setattr(loading, "KEEP_BYTES", 0)
-    model = Loader(store, tmp_path).load(put_model(store, 1))
+    monkeypatch.setattr(cache, "KEEP_BYTES", 0)
+    model = loader_in(store, tmp_path).load(put_model(store, 1))
 
-    assert not list(tmp_path.iterdir())
+    assert not stored(tmp_path)
     assert version_of(model.predict_rows([ROW]).values[0]) == 1
 
 
 def test_the_folder_is_nobody_elses(store: MemoryStore, tmp_path: Path) -> None:
     """Others can't put a model in: the folder is made for this user alone."""
-    Loader(store, tmp_path / "models")
+    loader_in(store, tmp_path / "models")
 
     assert (tmp_path / "models").stat().st_mode & 0o777 == 0o700

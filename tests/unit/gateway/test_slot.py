@@ -9,13 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from interlock_artifacts import MemoryStore
-from interlock_contracts.refs import ModelRef
-from interlock_gateway.domain import Failure
-from interlock_gateway.loading import Loader
+from interlock_gateway.domain import Failure, Promotion
 from interlock_gateway.slot import Serving, Slot
 from interlock_modeling import Model
 
-from tests.unit.gateway.models import ROW, promotion, put_model, version_of
+from tests.unit.gateway.models import ROW, loader_in, promotion, put_model, version_of
 from tests.waiting import until
 
 
@@ -24,20 +22,21 @@ class Shelf:
 
     def __init__(self, folder: Path, versions: int) -> None:
         store = MemoryStore()
-        loader = Loader(store, folder)
+        loader = loader_in(store, folder)
         self.models = {version: loader.load(put_model(store, version)) for version in range(1, versions + 1)}
         self.broken: dict[int, Exception] = {}
         self.held: dict[int, asyncio.Event] = {}
         self.loading: list[int] = []
 
-    async def load(self, ref: ModelRef) -> Model:
-        self.loading.append(ref.version)
+    async def load(self, promotion: Promotion) -> Model:
+        version = promotion.ref.version
+        self.loading.append(version)
         await asyncio.sleep(0)
-        if ref.version in self.held:
-            await self.held[ref.version].wait()
-        if ref.version in self.broken:
-            raise self.broken[ref.version]
-        return self.models[ref.version]
+        if version in self.held:
+            await self.held[version].wait()
+        if version in self.broken:
+            raise self.broken[version]
+        return self.models[version]
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ import pytest
 from interlock_artifacts import MemoryStore
 from interlock_contracts.models import ModelLoadFailed, ModelServing
 from interlock_contracts.refs import ModelRef
-from interlock_gateway.loading import Loader
+from interlock_gateway.ledger import Ledger
 from interlock_gateway.worker import Worker
 from interlock_modeling import Model
 
-from tests.unit.gateway.models import RecordingBus, promotion, put_model
+from tests.unit.gateway.models import RecordingBus, loader_in, promotion, put_model
 
 
 class Lab:
@@ -19,10 +19,13 @@ class Lab:
     def __init__(self, folder: Path) -> None:
         self.store, self.bus = MemoryStore(), RecordingBus()
         self.fault: Exception | None = None
-        self._loader = Loader(self.store, folder)
-        self.worker = Worker("host-1", self._load, self.bus)
+        self._loader = loader_in(self.store, folder)
+        self.worker = Worker("host-1", self, self.bus, Ledger(folder, "http://registry"), memory=1 << 30)
 
-    def _load(self, ref: ModelRef) -> Model:
+    def size(self, ref: ModelRef) -> int:
+        return self._loader.size(ref)
+
+    def load(self, ref: ModelRef) -> Model:
         if self.fault is not None:
             raise self.fault
         return self._loader.load(ref)

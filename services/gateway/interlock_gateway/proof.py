@@ -1,0 +1,42 @@
+"""What a model must answer before it may answer anyone: ordinary rows, soundly, alone and together alike."""
+
+import numpy as np
+from interlock_modeling import Model, ModelFormatError
+from interlock_modeling.signature import Feature, Signature
+
+_A_VALUE = {"number": 0.0, "integer": 0, "boolean": False, "category": "", "datetime": "2020-01-01T00:00:00Z"}
+_CLOSE = 1e-5
+
+
+def prove(model: Model) -> None:
+    """Ask ``model`` ordinary rows; that also warms it up.
+
+    Raises:
+        InvalidRowsError: it gives no finite answer.
+        ModelFormatError: its probabilities are none, or a row's answer depends on what is asked with it.
+    """
+    rows = sample_rows(model.signature)
+    together = model.predict_rows(rows)
+    if (odds := together.probabilities) is not None and not (
+        (odds >= 0).all() and np.allclose(odds.sum(axis=1), 1.0, atol=_CLOSE)
+    ):
+        raise ModelFormatError("its probabilities are not between 0 and 1, or do not add up to 1")
+    for number, row in enumerate(rows):
+        if not np.allclose(model.predict_rows([row]).scores[0], together.scores[number], rtol=_CLOSE, atol=1e-9):
+            raise ModelFormatError("a row alone is answered otherwise than the same row among others")
+
+
+def sample_rows(signature: Signature) -> list[dict[str, object]]:
+    """Return ordinary rows: one with a value in every column, one with only those that may not be missing."""
+    full = {feature.name: _value(feature) for feature in signature.features}
+    sparse = {feature.name: full[feature.name] for feature in signature.features if not feature.nullable}
+    return [full, sparse]
+
+
+def _value(feature: Feature) -> object:
+    if feature.values:
+        return feature.values[0]
+    bound = feature.min if feature.min is not None else feature.max
+    if bound is None:
+        return _A_VALUE[feature.type]
+    return int(bound) if feature.type == "integer" else bound

@@ -1,0 +1,136 @@
+"""Asking the host's validator, and starting it where none runs."""
+
+import fcntl
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+START_SECONDS = 60.0
+"""How long a validator may take to start; the machine may be busy starting everything at once."""
+
+ATTEMPTS = 3
+"""How often a model is tried when the validator is stopped meanwhile, with the worker that had started it."""
+
+_BACKLOG = 64
+_LONGEST_ADDRESS = 100
+
+
+class RefusedModelError(Exception):
+    """A model did not stand its trial; the text says why."""
+
+
+class Validator:
+    """One for each worker; together they keep one process a host, reached by a socket in their common folder.
+
+    Who finds nobody listening takes the lock, listens and starts the process, which has the lock from then on and
+    gives it up when it ends. So there is never a second one, and never none for long.
+    """
+
+    def __init__(self, folder: Path, *, seconds: float) -> None:
+        self._folder = folder
+        self._seconds = seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._starting = threading.Lock()
+
+    def validate(self, description: Path, engine: Path) -> None:
+        """Try the model of these two files in a process of its own; blocks.
+
+        Raises:
+            RefusedModelError: it crashes, takes too long or too much memory, or gives unsound answers.
+            ConnectionError: no validator can be kept running.
+        """
+        question = {"description": str(description), "engine": str(engine), "seconds": self._seconds}
+        for _ in range(ATTEMPTS):
+            if (answer := self._asked(json.dumps(question))) is not None:
+                if (reason := answer["refused"]) is not None:
+                    raise RefusedModelError(reason)
+                return
+        raise ConnectionError("the validator is stopped again and again")
+
+    def warm(self) -> None:
+        """Start the host's validator unless it runs, so that the first swap need not wait for it; blocks."""
+        with suppress(ConnectionError):
+            self._connected().close()
+
+    def close(self) -> None:
+        """Stop the validator where this worker has started it; the next that needs one starts another."""
+        with self._starting:
+            if self._process is not None:
+                assert self._process.stdin is not None
+                self._process.stdin.close()
+                self._process.wait()
+                self._process = None
+
+    def _asked(self, question: str) -> dict[str, str | None] | None:
+        """Return the answer, None where the validator has gone without one."""
+        with self._connected() as connection:
+            connection.settimeout(self._seconds + START_SECONDS)
+            try:
+                connection.sendall(question.encode() + b"\n")
+                line = connection.makefile("r").readline()
+            except TimeoutError:
+                raise
+            except OSError:
+                return None
+        return json.loads(line) if line else None
+
+    def _connected(self) -> socket.socket:
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until:
+            connection = socket.socket(socket.AF_UNIX)
+            try:
+                with _address(self._folder) as address:
+                    connection.connect(address)
+            except (FileNotFoundError, ConnectionRefusedError):
+                connection.close()
+            else:
+                return connection
+            if not self._started():
+                time.sleep(0.01)
+        raise ConnectionError("no validator answers")
+
+    def _started(self) -> bool:
+        """Start the validator; False where another worker does so at this moment."""
+        with self._starting, (self._folder / ".validator.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            if self._process is not None:  # it has ended, or it would hold the lock
+                assert self._process.stdin is not None
+                self._process.stdin.close()
+                self._process.wait()
+            (self._folder / ".validator").unlink(missing_ok=True)
+            with socket.socket(socket.AF_UNIX) as listener:
+                with _address(self._folder) as address:
+                    listener.bind(address)
+                listener.listen(_BACKLOG)
+                handed = listener.fileno(), lock.fileno()
+                self._process = subprocess.Popen(  # noqa: S603 - our own program
+                    [sys.executable, "-m", "interlock_gateway.validation.server", *map(str, handed)],
+                    stdin=subprocess.PIPE,
+                    pass_fds=handed,
+                    start_new_session=True,
+                )
+            return True
+
+
+@contextmanager
+def _address(folder: Path) -> Iterator[str]:
+    """Yield the socket's address; a path too long for one is reached through the folder's descriptor."""
+    plain = str(folder / ".validator")
+    if len(plain) < _LONGEST_ADDRESS:
+        yield plain
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{descriptor}/.validator"
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,141 @@
+"""The trial: ``python -m interlock_gateway.validation.server LISTENER LOCK``, one process a host, warm and idle.
+
+Every question is answered by a fork of its own, which has the libraries already, loads the model under limits of
+memory, processor time and wall-clock time, and dies with it. A parser that crashes takes only that fork along; what
+became of it is told by this process, which itself never reads a byte of any model. It ends when its standard input
+is closed, that is with the worker that started it, however that ends.
+
+A question is ``{"description": path, "engine": path, "seconds": limit}`` in one line; the answer ``{"refused":
+reason}``, the reason null for a sound model. No answer before the end of the connection: this process was stopped.
+"""
+
+import gc
+import json
+import os
+import resource
+import selectors
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+os.putenv("OPENBLAS_NUM_THREADS", "1")  # before NumPy comes: a process with threads should not fork
+
+from interlock_modeling import Model, ModelDescription
+
+from interlock_gateway.proof import prove
+
+MEMORY_BYTES = 1024**3
+"""What a trial may take beyond the eightfold of the model's own bytes."""
+
+_LIMITS = {
+    signal.SIGALRM: "takes longer than {seconds:g} s",
+    signal.SIGXCPU: "takes more than {seconds:g} s of processor time",
+    signal.SIGKILL: "was killed, by the system where memory is short",
+}
+
+
+def serve(listener: socket.socket, lock: BinaryIO, lifeline: int) -> None:
+    """Answer until ``lifeline`` is closed; no fork keeps ``lock``, which says that a validator runs."""
+    woken, wake = socket.socketpair()
+    for end in (woken, wake, listener):
+        end.setblocking(False)
+    signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    trials: dict[int, tuple[socket.socket, float]] = {}
+    with selectors.DefaultSelector() as ready:
+        for file in (listener, woken, lifeline):
+            ready.register(file, selectors.EVENT_READ)
+        while True:
+            for key, _ in ready.select():
+                if key.fileobj is listener:
+                    _begin(listener, trials, inherited=(ready, woken, wake, listener, lock))
+                elif key.fileobj is woken:
+                    woken.recv(4096)
+                    _finish(trials)
+                else:
+                    for child in trials:
+                        os.kill(child, signal.SIGKILL)
+                    return
+
+
+def _begin(listener: socket.socket, trials: dict[int, tuple[socket.socket, float]], *, inherited: Any) -> None:
+    try:
+        connection, _ = listener.accept()
+    except BlockingIOError:
+        return
+    connection.settimeout(5)
+    try:
+        question = json.loads(connection.makefile("r").readline())
+    except (OSError, ValueError):
+        connection.close()
+        return
+    child = os.fork()
+    if child:
+        trials[child] = connection, question["seconds"]
+        return
+    signal.set_wakeup_fd(-1)
+    for each in inherited:
+        each.close()
+    _answer(connection, _tried(**question))
+    os._exit(0)
+
+
+def _tried(description: str, engine: str, seconds: float) -> str | None:
+    """Return why the model is refused, None when it is sound; may not return at all."""
+    _limit(seconds, Path(engine).stat().st_size)
+    try:
+        model = Model.load(ModelDescription.parse(Path(description).read_bytes()), Path(engine))
+        prove(model)
+    except MemoryError:
+        return "takes more memory than a model of its size should"
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it is refused
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def _limit(seconds: float, size: int) -> None:
+    for number in (signal.SIGALRM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() if _LINUX else 0
+    memory = used + MEMORY_BYTES + 8 * size
+    processor = max(1, round(seconds))
+    for what, limit in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CPU, processor),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(what)[1]
+        limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)  # noqa: PLW2901
+        resource.setrlimit(what, (limit, hard))
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _finish(trials: dict[int, tuple[socket.socket, float]]) -> None:
+    for child in list(trials):
+        done, status = os.waitpid(child, os.WNOHANG)
+        if not done:
+            continue
+        connection, seconds = trials.pop(child)
+        code = os.waitstatus_to_exitcode(status)
+        if code:
+            known = _LIMITS.get(signal.Signals(-code)) if code < 0 else None
+            crash = f"crashes its process ({signal.Signals(-code).name if code < 0 else f'status {code}'})"
+            _answer(connection, f"loading it {known.format(seconds=seconds) if known else crash}")
+        connection.close()
+
+
+def _answer(connection: socket.socket, reason: str | None) -> None:
+    try:
+        connection.sendall(json.dumps({"refused": reason}).encode() + b"\n")
+    except OSError:  # who asked is gone
+        return
+
+
+_LINUX = sys.platform == "linux"
+
+if __name__ == "__main__":
+    gc.freeze()  # the forks share what is there now
+    with socket.socket(fileno=int(sys.argv[1])) as listening, open(int(sys.argv[2]), "rb") as running:  # noqa: PTH123
+        serve(listening, running, sys.stdin.fileno())
