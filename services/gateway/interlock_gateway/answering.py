@@ -17,7 +17,7 @@ from litestar.status_codes import HTTP_404_NOT_FOUND
 
 from interlock_gateway.proxy import Upstream
 from interlock_gateway.slot import Serving
-from interlock_gateway.worker import Worker
+from interlock_gateway.worker import LoadFailedError, Worker
 
 INLINE_ROWS = 16
 """Up to so many rows are answered in the event loop: handing them to a thread costs more than they do."""
@@ -29,7 +29,13 @@ async def what_serves(worker: Worker, registry: Upstream, name: str) -> Serving:
     Raises:
         ProblemDetailsException: 404 where nothing of that name serves, 503 where it does not serve here yet.
     """
-    serving = worker.serving(name)
+    if (serving := worker.serving(name)) is not None:
+        return serving
+    try:
+        serving = await worker.summon(name)
+    except (ConnectionError, LoadFailedError) as error:
+        detail = f"{name!r} has a promoted version, which is not loaded here: {error}"
+        raise problem(503, "Not loaded", detail, headers={"Retry-After": "2"}) from error
     if serving is None:
         raise await not_serving(name, registry)
     return serving
