@@ -7,11 +7,9 @@ Any other end means that there is none.
 import argparse
 import logging
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from interlock_artifacts import S3Store
-from interlock_contracts.refs import ArtifactRef
+from interlock_artifacts.environment import ref_of, store_of_environment
 from interlock_contracts.training import TrainingJob
 
 from interlock_trainer.progress import Progress
@@ -25,10 +23,10 @@ _logger = logging.getLogger("interlock_trainer")
 def main() -> None:
     """Run the training that the job names."""
     parser = argparse.ArgumentParser(prog="interlock_trainer", description=__doc__)
-    parser.add_argument("--job", required=True, type=_ref, help="sha256:bytes, or an ArtifactRef as JSON")
+    parser.add_argument("--job", required=True, type=ref_of, help="sha256:bytes, or an ArtifactRef as JSON")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    store = _store()
+    store = store_of_environment()
     job = TrainingJob.model_validate_json(store.fetch(arguments.job))
     progress = Progress(store, job.prefix)
     progress.update(stage="starting", trials_total=job.pipeline.training.trials)
@@ -51,26 +49,6 @@ def _pool(job: TrainingJob) -> "FitPool":
     from interlock_trainer.pools import InProcessPool  # noqa: PLC0415 - takes seconds
 
     return InProcessPool()
-
-
-def _ref(text: str) -> ArtifactRef:
-    if text.startswith("{"):
-        return ArtifactRef.model_validate_json(text)
-    sha256, _, size = text.partition(":")
-    return ArtifactRef(sha256=sha256, bytes=int(size))
-
-
-def _store() -> S3Store:
-    region = os.environ.get("INTERLOCK_S3_REGION") or "us-east-1"
-    bucket = os.environ.get("INTERLOCK_S3_BUCKET") or "interlock"
-    endpoint = os.environ["INTERLOCK_S3_ENDPOINT"]
-    return S3Store(endpoint, _secret("INTERLOCK_S3_ACCESS_KEY"), _secret("INTERLOCK_S3_SECRET_KEY"), bucket, region)
-
-
-def _secret(name: str) -> str:
-    """Return a secret, or the content of the file that ``<name>_FILE`` names."""
-    value = os.environ.get(name)
-    return value or Path(os.environ[f"{name}_FILE"]).read_text().strip()
 
 
 if __name__ == "__main__":

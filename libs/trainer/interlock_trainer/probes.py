@@ -44,9 +44,8 @@ def _beside_splits(
     sample: pa.Table, column: NumericColumn, encoder: Encoder, engine: ForestEngine, rng: np.random.Generator
 ) -> pa.Table:
     """Return rows whose cell of one column is encoded to a threshold exactly, or to a number just beside it."""
-    of_column = engine.threshold[engine.feature == encoder.names.index(column.name)]
-    thresholds = np.unique(of_column[np.isfinite(of_column)])  # those of leaves are infinite
-    chosen = rng.permutation(thresholds)[:SPLITS_PER_FEATURE].astype(np.float64)
+    thresholds = engine.thresholds(encoder.names.index(column.name))
+    chosen = rng.permutation(thresholds)[:SPLITS_PER_FEATURE]
     part = column.numbers[0]
     decoded = _near(chosen) * part.scale + part.center
     step = np.spacing(np.maximum(np.abs(decoded), abs(part.center)))  # smaller ones vanish in ``x - center``

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,25 +8,65 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from interlock_modeling.engines import Engine, ForestEngine, LinearEngine, ModelFormatError, load_engine
 from interlock_modeling.engines.flat_file import write_arrays
+from interlock_modeling.engines.forest import Precision
+from interlock_modeling.engines.forest_nodes import Splits, pack, unpack
 from interlock_modeling.engines.links import Link
+from numpy.typing import NDArray
 
 INF = np.inf
 
 
-def stumps(threshold_type: type = np.float64, link: Link = "identity", base: float = 10.0) -> ForestEngine:
+def stumps(precision: Precision = "float64", link: Link = "identity", base: float = 10.0) -> ForestEngine:
     """Return x0 <= 0.1 ? 1 : (x1 <= 5 ? 2 : 3), and a tree that is a single leaf of 100."""
+    splits = Splits(
+        ahead=np.array([1, 0, 1, 0, 0, 0]),
+        feature=np.array([0, 0, 1, 0, 0, 0]),
+        threshold=np.array([0.1, 0.0, 5.0, 0.0, 0.0, 0.0]),
+    )
     return ForestEngine(
-        roots=np.array([0, 5], np.int32),
-        output=np.array([0, 0], np.int32),
-        feature=np.array([0, 0, 1, 0, 0, 0], np.int32),
-        threshold=np.array([0.1, INF, 5.0, INF, INF, INF], threshold_type),
-        child=np.array([1, 1, 3, 3, 4, 5], np.int32),
-        value=np.array([[0.0], [1.0], [0.0], [2.0], [3.0], [100.0]]),
+        nodes=pack(splits, 2, single=precision == "float32"),
+        roots=np.array([0, 5], np.uint64),
+        output=np.array([0, 0], np.int64),
+        value=np.array([[1.0], [2.0], [3.0], [100.0]]),
         base=np.array([base]),
         scale=0.5,
         link=link,
         features=2,
+        precision=precision,
     )
+
+
+def random_forest(trees: int, features: int, depth: int, precision: Precision) -> ForestEngine:
+    """Return complete trees of random splits at tenths, with the row's leaf written in its value's digits."""
+    rng = np.random.default_rng(trees)
+    size = 2 ** (depth + 1) - 1
+    place = np.arange(size)
+    ahead = np.tile(np.where(place < size // 2, place + 1, 0), trees)
+    splits = Splits(ahead, rng.integers(0, features, trees * size), rng.integers(-9, 9, trees * size) / 10)
+    return ForestEngine(
+        nodes=pack(splits, features, single=precision == "float32"),
+        roots=(np.arange(trees) * size).astype(np.uint64),
+        output=np.arange(trees) % 2,
+        value=rng.normal(size=(trees * 2**depth, 1)),
+        base=np.array([0.5, -0.5]),
+        scale=0.25,
+        link="identity",
+        features=features,
+        precision=precision,
+    )
+
+
+def walked(engine: ForestEngine, row: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what a row gets from walking in plain Python."""
+    sums = np.zeros_like(engine.base)
+    splits = unpack(engine.nodes)
+    for root, output in zip(engine.roots, engine.output, strict=True):
+        at = int(root)
+        while splits.ahead[at]:
+            number = row[splits.feature[at]].astype(engine.precision)
+            at += splits.ahead[at] + int(number > splits.threshold[at])
+        sums[output] += engine.value[engine.nodes["leaf"][at], 0]
+    return engine.base + engine.scale * sums
 
 
 def linear(link: Link = "identity", outputs: int = 1) -> LinearEngine:
@@ -44,29 +85,61 @@ def test_thresholds_decide_in_which_precision_rows_are_compared() -> None:
     """With float32 thresholds a row is cast first, as scikit-learn's forests and XGBoost do."""
     just_above = np.array([[np.nextafter(0.1, 1.0), 9.0]])
 
-    assert stumps(np.float64).predict(just_above).tolist() == [61.5]
-    assert stumps(np.float32).predict(just_above).tolist() == [60.5]
+    assert stumps("float64").predict(just_above).tolist() == [61.5]
+    assert stumps("float32").predict(just_above).tolist() == [60.5]
 
 
-def test_many_rows_answer_like_single_ones() -> None:
-    """Rows are walked in chunks; the seams don't show."""
-    matrix = np.random.default_rng(1).uniform(-1, 9, size=(300_000, 2))
+@pytest.mark.parametrize("trees", [1, 7, 8, 19])
+@pytest.mark.parametrize(("features", "precision"), [(3, "float32"), (3, "float64"), (300, "float32")])
+def test_every_row_ends_in_the_leaves_that_the_trees_mean(trees: int, features: int, precision: Precision) -> None:
+    """For narrow and wide nodes and any remainder of eight; values on splits, beyond float32 and not a number too."""
+    engine = random_forest(trees, features, depth=5, precision=precision)
+    rng = np.random.default_rng(5)
+    matrix = rng.integers(-9, 9, (40, features)) / 10
+    matrix[rng.random(matrix.shape) < 0.02] = 1e300
+    matrix[rng.random(matrix.shape) < 0.02] = -np.inf
+    matrix[rng.random(matrix.shape) < 0.02] = np.nan
 
-    together = stumps().predict(matrix)
+    with np.errstate(over="ignore"):
+        expected = [walked(engine, row) for row in matrix]
 
-    assert together[::50_000].tolist() == [float(stumps().predict(row[None])[0]) for row in matrix[::50_000]]
+    assert engine.predict(matrix).tolist() == pytest.approx(np.array(expected), rel=1e-14)
+
+
+@pytest.mark.parametrize("together", [1, 8, 9, 1_024, 3_001])
+def test_an_answer_does_not_depend_on_its_neighbours(together: int) -> None:
+    """Rows that happen to be asked together get the very bits that each gets alone."""
+    engine = random_forest(19, 3, depth=5, precision="float32")
+    matrix = np.random.default_rng(1).uniform(-1, 1, size=(together, 3))
+
+    alone = np.concatenate([engine.predict(row[None]) for row in matrix])
+
+    assert engine.predict(matrix).tobytes() == alone.tobytes()
+
+
+def test_matrices_may_lie_in_memory_as_they_like() -> None:
+    """Columns first, every second row, read-only: the answers are the same, and nothing is compiled for it."""
+    engine = random_forest(8, 3, depth=3, precision="float32")
+    matrix = np.random.default_rng(1).uniform(-1, 1, size=(20, 3))
+    frozen = matrix.copy()
+    frozen.flags.writeable = False
+
+    expected = engine.predict(matrix)
+
+    assert engine.predict(np.asfortranarray(matrix)).tobytes() == expected.tobytes()
+    assert engine.predict(frozen).tobytes() == expected.tobytes()
+    assert engine.predict(matrix[::2]).tobytes() == expected[::2].tobytes()
+
+
+def test_a_matrix_of_another_width_is_refused() -> None:
+    """The kernel checks no bounds, so the engine does."""
+    with pytest.raises(ValueError, match="3 columns, the forest takes 2"):
+        stumps().predict(np.zeros((1, 3)))
 
 
 def test_trees_add_to_their_own_output() -> None:
     """Boosted classes have a tree each."""
-    engine = stumps()
-    two = ForestEngine(
-        **{name: getattr(engine, name) for name in ("roots", "feature", "threshold", "child", "value", "features")},
-        output=np.array([1, 0], np.int32),
-        base=np.array([0.0, 1.0]),
-        scale=1.0,
-        link="identity",
-    )
+    two = replace(stumps(), output=np.array([1, 0]), base=np.array([0.0, 1.0]), scale=1.0)
 
     assert two.predict(np.array([[0.0, 0.0]])).tolist() == [[100.0, 2.0]]
 
@@ -81,7 +154,16 @@ def test_links_give_probabilities() -> None:
         assert np.allclose(probabilities.sum(axis=1), 1.0)
 
 
-@pytest.mark.parametrize("engine", [stumps(), stumps(np.float32, "logistic", -5.0), linear(), linear("softmax", 3)])
+@pytest.mark.parametrize(
+    "engine",
+    [
+        stumps(),
+        stumps("float32", "logistic", -5.0),
+        random_forest(3, 300, 4, "float32"),
+        linear(),
+        linear("softmax", 3),
+    ],
+)
 def test_a_stored_engine_answers_like_the_original(engine: Engine, tmp_path: Path) -> None:
     """What was written and mapped again gives bit-equal answers; equal engines give equal files."""
     matrix = np.random.default_rng(2).normal(size=(50, engine.features))
@@ -100,36 +182,51 @@ def test_a_stored_engine_answers_like_the_original(engine: Engine, tmp_path: Pat
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"child": [0, 1, 3, 3, 4, 5]}, "a leaf has a threshold"),
-        ({"child": [2, 1, 0, 3, 4, 5]}, "before its parent or outside"),
-        ({"child": [1, 1, 99, 3, 4, 5]}, "before its parent or outside"),
-        ({"child": [1, 1, -3, 3, 4, 5]}, "before its parent or outside"),
-        ({"child": [2, 1, 3, 3, 4, 5]}, "share a child"),
-        ({"roots": [0, 6]}, "a root lies outside"),
-        ({"roots": [0, 0]}, "share a root"),
+        ({"ahead": [1, 0, 3, 0, 0, 0]}, "children outside of its tree"),
+        ({"ahead": [1, 0, 1, 0, 0, 1]}, "children outside of its tree"),
+        ({"feature": [0, 0, 2, 0, 0, 0]}, "no such feature"),
+        ({"threshold": [np.nan, 0, 5, 0, 0, 0]}, "no threshold"),
+        ({"value": [[1.0], [2.0], [3.0]]}, "a leaf has no value"),
+        ({"value": [[1.0], [2.0], [3.0], [INF]]}, "a value is not finite"),
+        ({"features": 3}, "a leaf has no value, or a feature"),
+        ({"roots": [0, 6]}, "do not follow each other"),
+        ({"roots": [0, 0]}, "do not follow each other"),
+        ({"roots": [1, 5]}, "do not follow each other"),
         ({"roots": []}, "roots and outputs"),
-        ({"feature": [0, 0, 2, 0, 0, 0]}, "feature that is not there"),
-        ({"feature": [0, 0]}, "differ in length"),
         ({"output": [0, 1]}, "output that is not there"),
+        ({"output": [-1, 0]}, "output that is not there"),
+        ({"precision": "float32"}, None),
     ],
 )
-def test_unsound_trees_are_refused(change: dict[str, list[int]], reason: str) -> None:
-    """Cycles, strangers' children and indices outside are found before a row is walked."""
-    fields: dict[str, Any] = {name: getattr(stumps(), name) for name in ForestEngine.__match_args__}
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_unsound_trees_are_refused(change: dict[str, Any], reason: str | None, precision: Precision) -> None:
+    """Strangers' children and whatever lies outside are found before a row is walked."""
+    engine = stumps(precision)
+    splits = unpack(engine.nodes)
+    types = {"roots": np.uint64, "output": np.int64, "value": np.float64, "ahead": np.int64, "feature": np.int64}
+    arrays: dict[str, Any] = {
+        name: np.array(v, types.get(name)) if isinstance(v, list) else v for name, v in change.items()
+    }
+    inner = {name: array for name, array in arrays.items() if hasattr(splits, name)}
+    if inner:
+        arrays = {"nodes": pack(replace(splits, **inner), 2, single=precision == "float32")}
 
+    if reason is None:
+        assert replace(engine, **arrays).precision == change["precision"]
+        return
     with pytest.raises(ModelFormatError, match=reason):
-        ForestEngine(**fields | {name: np.array(values, np.int32) for name, values in change.items()})
+        replace(engine, **arrays)
 
 
 def test_unknown_kinds_and_versions_are_refused(tmp_path: Path) -> None:
     """A gateway serves only what it knows how to compute."""
     linear().save(tmp_path / "engine")
 
-    for kind, version, reason in [("onnx", 1, "unknown engine onnx 1"), ("forest", 2, "unknown engine forest 2")]:
+    for kind, version, reason in [("magic", 1, "unknown engine magic 1"), ("forest", 1, "unknown engine forest 1")]:
         with pytest.raises(ModelFormatError, match=reason):
             load_engine(kind, version, tmp_path / "engine")
-    with pytest.raises(ModelFormatError, match="holds linear 1, not forest 1"):
-        load_engine("forest", 1, tmp_path / "engine")
+    with pytest.raises(ModelFormatError, match="holds linear 1, not forest 2"):
+        load_engine("forest", 2, tmp_path / "engine")
 
 
 def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:

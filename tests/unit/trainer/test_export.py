@@ -9,6 +9,7 @@ from interlock_artifacts import MemoryStore
 from interlock_contracts.pipeline import Candidate
 from interlock_modeling import Model, ModelDescription
 from interlock_modeling.engines import ForestEngine
+from interlock_modeling.engines.forest_nodes import pack, unpack
 from interlock_modeling.signature import Signature
 from interlock_trainer.export import TOLERANCE, Exported, compare, export
 from interlock_trainer.kinds import KINDS
@@ -89,11 +90,9 @@ def test_a_wrong_translation_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 def replace_threshold(engine: ForestEngine) -> ForestEngine:
     """Move every threshold to the next float32."""
-    fields = {name: getattr(engine, name) for name in ForestEngine.__match_args__}
-    moved = np.nextafter(engine.threshold, np.float32(np.inf))
-    return ForestEngine(
-        **fields | {"threshold": np.where(np.isinf(engine.threshold), np.inf, moved).astype(np.float32)}
-    )
+    splits = unpack(engine.nodes)
+    moved = np.nextafter(splits.threshold.astype(np.float32), np.float32(np.inf)).astype(np.float64)
+    return replace(engine, nodes=pack(replace(splits, threshold=moved), engine.features, single=True))
 
 
 def test_probes_lie_on_both_sides_of_splits() -> None:
@@ -104,8 +103,7 @@ def test_probes_lie_on_both_sides_of_splits() -> None:
     engine = KINDS["gradient_boosting"].engine(whole["estimator"], len(encoder.names))
     assert isinstance(engine, ForestEngine)
     encoded = encoder.encode_table(probe_rows(encoder, engine, rows, seed=1))[:, 0]
-    thresholds = np.unique(engine.threshold[engine.feature == 0])
-    thresholds = thresholds[np.isfinite(thresholds)]
+    thresholds = engine.thresholds(0)
 
     distance = encoded[None, :] - thresholds[:, None]
     assert (((distance <= 0) & (distance > -1e-9)).any(axis=1)).all()

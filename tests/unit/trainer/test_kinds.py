@@ -30,10 +30,10 @@ def test_trees_are_laid_out_with_siblings_together() -> None:
         scale=1.0,
         link="identity",
         features=2,
-        precision=np.float64,
+        precision="float64",
     )
 
-    assert len(engine.child) == 3
+    assert len(engine.nodes) == 3
     assert engine.predict(np.array([[0.5, 0.0], [0.6, 0.0]])).tolist() == [11.0, 12.0]
 
 
@@ -54,7 +54,7 @@ def test_a_threshold_between_two_float32_sends_rows_where_float64_would() -> Non
         scale=1.0,
         link="identity",
         features=1,
-        precision=np.float32,
+        precision="float32",
     )
 
     assert engine.predict(np.array([[float(np.float32(0.1))]])).tolist() == [2.0]

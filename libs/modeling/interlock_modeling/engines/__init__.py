@@ -43,7 +43,7 @@ def load_engine(kind: str, version: int, path: Path) -> Engine:
     if engine is None:
         known = ", ".join(f"{name} {number}" for name, number in ENGINES)
         raise ModelFormatError(f"unknown engine {kind} {version}; this version knows {known}")
-    header, _ = read_arrays(path)
-    if (header.kind, header.version) != (kind, version):
-        raise ModelFormatError(f"the file holds {header.kind} {header.version}, not {kind} {version}")
-    return engine.load(path)
+    stored = read_arrays(path)
+    if (stored.kind, stored.version) != (kind, version):
+        raise ModelFormatError(f"the file holds {stored.kind} {stored.version}, not {kind} {version}")
+    return engine.load(stored)

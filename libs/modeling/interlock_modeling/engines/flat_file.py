@@ -12,6 +12,7 @@ import math
 import mmap
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,7 +35,7 @@ class ModelFormatError(ValueError):
 class StoredArray(Part):
     """Where one array lies."""
 
-    dtype: Literal["<f4", "<f8", "<i4"]
+    dtype: Literal["<f8", "<i8", "<u4", "<u8", "|u1"]
     shape: list[int] = Field(max_length=4)
     offset: int = Field(ge=0, multiple_of=_ALIGNMENT)
 
@@ -51,7 +52,7 @@ class Header(Part):
 def write_arrays(
     path: Path, kind: str, version: int, attributes: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
 ) -> None:
-    """Write arrays of float32, float64 or int32; equal content gives equal bytes."""
+    """Write arrays of the types that ``StoredArray`` names; equal content gives equal bytes."""
     laid_out: dict[str, StoredArray] = {}
     end = 0
     for name, array in arrays.items():
@@ -70,8 +71,18 @@ def write_arrays(
         file.truncate(start + end)
 
 
-def read_arrays(path: Path) -> tuple[Header, dict[str, NDArray[Any]]]:
-    """Map the file and return its header and read-only arrays; they stay valid when the file is unlinked.
+@dataclass(frozen=True)
+class StoredFile:
+    """A mapped file: read-only arrays that stay valid when it is unlinked."""
+
+    kind: str
+    version: int
+    attributes: dict[str, Any]
+    arrays: dict[str, NDArray[Any]]
+
+
+def read_arrays(path: Path) -> StoredFile:
+    """Map the file; nothing of the arrays is read yet.
 
     Raises:
         ModelFormatError: the file is not of this layout, or shorter than its header says.
@@ -94,7 +105,8 @@ def read_arrays(path: Path) -> tuple[Header, dict[str, NDArray[Any]]]:
     except ValidationError as error:
         raise ModelFormatError(f"the header is not understood: {error.errors()[0]['msg']}") from error
     data = np.frombuffer(mapped, dtype=np.uint8, offset=_PREAMBLE + length)
-    return header, {name: _view(data, name, stored) for name, stored in header.arrays.items()}
+    arrays = {name: _view(data, name, stored) for name, stored in header.arrays.items()}
+    return StoredFile(header.kind, header.version, header.attributes, arrays)
 
 
 def _view(data: NDArray[np.uint8], name: str, stored: StoredArray) -> NDArray[Any]:

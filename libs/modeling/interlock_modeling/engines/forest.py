@@ -1,31 +1,30 @@
-"""Tree ensembles as flat arrays: every tree of scikit-learn and XGBoost, summed in float64.
+"""Tree ensembles of scikit-learn, XGBoost and the like: packed nodes, walked by a compiled kernel, summed in float64.
 
-Node ``i`` sends a row on to ``child[i]`` when ``x[feature[i]] <= threshold[i]``, else to ``child[i] + 1``: siblings are
-neighbours, and both come after their parent. A leaf is its own child with threshold +inf, so a row that has arrived
-stays there, and all trees can take their steps together without asking who is done. ``value[i]`` [nodes, m] counts
-at leaves only; tree ``t`` adds its ``m`` values to the outputs from ``output[t]`` on.
-
-The dtype of ``threshold`` is the one to which rows are cast before they are compared: float32 where the library does
-so itself (its thresholds rounded towards -inf), else float64. Comparing in another precision sends rows that lie on
-a split to the wrong side.
+A row goes left where ``x[feature] <= threshold``. How nodes lie in memory is in ``forest_nodes``, the walk in
+``forest_kernel``. The arrays are mapped from the file and used where they are, so processes share them.
 """
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import FiniteFloat, ValidationError
 
-from interlock_modeling.engines.flat_file import ModelFormatError, read_arrays, write_arrays
+from interlock_modeling.engines.flat_file import ModelFormatError, StoredFile, write_arrays
+from interlock_modeling.engines.forest_nodes import NARROW, WIDE, layout_of, unpack
 from interlock_modeling.engines.links import Link, apply_link
 from interlock_modeling.signature import Part
 
-MAX_DEPTH = 1_000
+Precision = Literal["float32", "float64"]
 
-_STEPS_AT_ONCE = 1 << 18
-"""Rows times trees that are walked together: the working arrays stay within a few megabytes."""
+_PROBLEMS = (
+    "",
+    "a leaf has no value, or a feature",
+    "a split has no threshold, no such feature, or children outside of its tree",
+    "a value is not finite",
+)
 
 
 class _Attributes(Part):
@@ -33,151 +32,124 @@ class _Attributes(Part):
     base: list[FiniteFloat]
     scale: FiniteFloat
     features: int
+    precision: Precision
 
 
 @dataclass(frozen=True)
 class ForestEngine:
     """Trees whose leaf values are added, times ``scale``, to ``base`` [outputs] before the link.
 
+    Tree ``t`` begins at node ``roots[t]`` and ends where the next one begins. Its leaves are rows of ``value``
+    [leaves, m], which add to the outputs from ``output[t]`` on. ``precision`` is the type to which rows are rounded
+    before they are compared, as the library does in which the trees were grown: with another precision, rows that lie
+    on a split go to the wrong side.
+
     Raises:
-        ModelFormatError: the arrays are not sound trees; walking them might not end, or leave them.
+        ModelFormatError: the arrays are not sound trees; walking them might leave them.
     """
 
     kind: ClassVar[str] = "forest"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
-    roots: NDArray[np.int32]
-    output: NDArray[np.int32]
-    feature: NDArray[np.int32]
-    threshold: NDArray[Any]
-    child: NDArray[np.int32]
+    nodes: NDArray[Any]
+    roots: NDArray[np.uint64]
+    output: NDArray[np.int64]
     value: NDArray[np.float64]
     base: NDArray[np.float64]
     scale: float
     link: Link
     features: int
-    depth: int = field(init=False)
-    """Steps from a root to the deepest leaf."""
+    precision: Precision
+    _before: tuple[Any, ...] = field(init=False, repr=False, compare=False)
+    """What the kernel takes before the matrix."""
+    _walk: Any = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        _check_shapes(self)
-        _check_links(self)
-        object.__setattr__(self, "depth", _depth(self))
+        from interlock_modeling.engines.forest_kernel import kernels  # noqa: PLC0415 - numba takes a second to import
+
+        _check_arrays(self)
+        layout = layout_of(self.nodes)
+        bits = np.uint64(layout.feature_bits)
+        compiled = kernels(layout.node)
+        problem = compiled.check(self.nodes, bits, np.uint64(self.features), self.roots, self.value)
+        _require(not problem, _PROBLEMS[problem])
+        single = self.precision == "float32"
+        before = (self.nodes, bits, single, self.roots, self.output, self.value, self.base, float(self.scale))
+        object.__setattr__(self, "_before", before)
+        object.__setattr__(self, "_walk", compiled.walk)
 
     def predict(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return predictions [n], or class probabilities [n, k], for a matrix [n, features]."""
-        with np.errstate(over="ignore"):  # beyond float32 is infinite there, and so on the right side of every split
-            inputs = matrix.astype(self.threshold.dtype)
-        raw = np.tile(self.base, (len(inputs), 1))
-        chunk = max(1, _STEPS_AT_ONCE // len(self.roots))
-        for start in range(0, len(inputs), chunk):
-            leaves = self._leaves(inputs[start : start + chunk])
-            self._add(raw[start : start + chunk], leaves)
-        return apply_link(self.link, raw)
+        """Return predictions [n], or class probabilities [n, k], for a matrix [n, features].
 
-    def _leaves(self, rows: NDArray[Any]) -> NDArray[np.int32]:
-        """Return the leaf [n, trees] that each row reaches in each tree."""
-        node = np.tile(self.roots, (len(rows), 1))
-        each_row = np.arange(len(rows))[:, None]
-        for _ in range(self.depth):
-            right = rows[each_row, self.feature[node]] > self.threshold[node]
-            node = self.child[node] + right
-        return node
+        A row's answer has the same bits, whatever other rows are in the matrix. Releases the interpreter lock.
 
-    def _add(self, raw: NDArray[np.float64], leaves: NDArray[np.int32]) -> None:
-        width = self.value.shape[1]
-        for first in np.unique(self.output):
-            values = self.value[leaves[:, self.output == first]]
-            raw[:, first : first + width] += self.scale * values.sum(axis=1)
+        Raises:
+            ValueError: the matrix is of another width.
+        """
+        if matrix.shape[1] != self.features:
+            raise ValueError(f"the matrix has {matrix.shape[1]} columns, the forest takes {self.features}")
+        return apply_link(self.link, self._walk(*self._before, matrix))
+
+    def thresholds(self, feature: int) -> NDArray[np.float64]:
+        """Return the numbers at which a feature splits, sorted and each once."""
+        splits = unpack(self.nodes)
+        return np.unique(splits.threshold[(splits.feature == feature) & (splits.ahead > 0)])
 
     def save(self, path: Path) -> None:
         """Write the engine file."""
-        attributes = {
-            "link": self.link,
-            "base": self.base.tolist(),
-            "scale": float(self.scale),
-            "features": self.features,
-        }
-        write_arrays(path, self.kind, self.version, attributes, {name: getattr(self, name) for name in _ARRAYS})
+        attributes = _Attributes(
+            link=self.link,
+            base=self.base.tolist(),
+            scale=float(self.scale),
+            features=self.features,
+            precision=self.precision,
+        )
+        words = self.nodes.view(layout_of(self.nodes).word).reshape(-1, 2)
+        arrays = {"nodes": words, "roots": self.roots, "output": self.output, "value": self.value}
+        write_arrays(path, self.kind, self.version, attributes.model_dump(), arrays)
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """Map an engine file.
+    def load(cls, stored: StoredFile) -> Self:
+        """Use a mapped file.
 
         Raises:
             ModelFormatError: the file does not hold sound trees.
         """
-        header, arrays = read_arrays(path)
         try:
-            attributes = _Attributes.model_validate(header.attributes)
-            flat = {name: arrays[name] for name in _ARRAYS}
+            attributes = _Attributes.model_validate(stored.attributes)
+            nodes, roots, output, value = (stored.arrays[name] for name in ("nodes", "roots", "output", "value"))
         except (KeyError, ValidationError) as error:
             raise ModelFormatError(f"not a forest engine: {error}") from error
+        layout = NARROW if nodes.dtype == NARROW.word else WIDE
+        _require(nodes.dtype == layout.word and nodes.ndim == 2 and nodes.shape[1] == 2, "nodes are not pairs of words")  # noqa: PLR2004
         return cls(
-            **flat,
+            nodes=nodes.view(layout.node)[:, 0],
+            roots=roots,
+            output=output,
+            value=value,
             base=np.array(attributes.base, dtype=np.float64),
             scale=attributes.scale,
             link=attributes.link,
             features=attributes.features,
+            precision=attributes.precision,
         )
 
 
-_ARRAYS = ("roots", "output", "feature", "threshold", "child", "value")
-
-
-def _check_shapes(engine: ForestEngine) -> None:
-    for array in (engine.roots, engine.output, engine.feature, engine.child):
-        _require(array.dtype == np.int32 and array.ndim == 1, "an index array is not int32")
-    _require(engine.threshold.dtype.kind == "f" and engine.threshold.ndim == 1, "thresholds are not floats")
-    _require(engine.value.dtype == np.float64 and engine.value.ndim == 2, "values are not a float64 table")  # noqa: PLR2004
-    for array in (engine.feature, engine.threshold, engine.child):
-        _require(len(array) == len(engine.value), "the nodes' arrays differ in length")
-    _require(0 < len(engine.roots) == len(engine.output), "roots and outputs do not fit each other")
-
-
-def _check_links(engine: ForestEngine) -> None:
-    nodes = len(engine.child)
-    leaf = _leaf_mask(engine)
-    inner = np.flatnonzero(~leaf)
-    children = engine.child[inner].astype(np.int64)
-    both = np.concatenate((children, children + 1))
-    last_output = len(engine.base) - engine.value.shape[1]
-    _require(_within(engine.roots, nodes), "a root lies outside of the file")
-    _require(_within(engine.feature, engine.features), "a node asks for a feature that is not there")
-    _require(_within(engine.output, last_output + 1), "a tree adds to an output that is not there")
-    _require(_within(both, nodes) and (children > inner).all(), "a child lies before its parent or outside of the file")
-    _require(_are_distinct(both), "two nodes share a child")
-    _require(_are_distinct(engine.roots), "two trees share a root")
-    _require(not np.isnan(engine.threshold).any(), "a threshold is not a number")
-    _require(np.isposinf(engine.threshold[leaf]).all(), "a leaf has a threshold")
-    _require(np.isfinite(engine.value).all(), "a value is not finite")
-
-
-def _depth(engine: ForestEngine) -> int:
-    leaf = _leaf_mask(engine)
-    level = engine.roots[~leaf[engine.roots]]
-    depth = 0
-    while len(level):
-        depth += 1
-        if depth > MAX_DEPTH:
-            raise ModelFormatError(f"a tree is deeper than {MAX_DEPTH}")
-        below = np.concatenate((engine.child[level], engine.child[level] + 1))
-        level = below[~leaf[below]]
-    return depth
-
-
-def _leaf_mask(engine: ForestEngine) -> NDArray[np.bool_]:
-    mask: NDArray[np.bool_] = engine.child == np.arange(len(engine.child))
-    return mask
-
-
-def _within(array: NDArray[Any], end: int) -> bool:
-    return not len(array) or (int(array.min()) >= 0 and int(array.max()) < end)
-
-
-def _are_distinct(array: NDArray[Any]) -> bool:
-    """Tell whether no number occurs twice, of numbers from 0; counting them is much faster than sorting."""
-    return not len(array) or int(np.bincount(array).max()) == 1
+def _check_arrays(engine: ForestEngine) -> None:
+    """Check all but what stands in nodes and values: those are many, so the kernel does it."""
+    roots, output, value = engine.roots, engine.output, engine.value
+    _require(engine.nodes.dtype in {NARROW.node, WIDE.node} and engine.nodes.ndim == 1, "there are no nodes")
+    _require(engine.precision == "float32" or engine.nodes.dtype == WIDE.node, "narrow nodes compare float32 only")
+    _require(roots.dtype == np.uint64 and roots.ndim == 1, "roots are not uint64")
+    _require(output.dtype == np.int64 and output.ndim == 1, "outputs are not int64")
+    _require(value.dtype == np.float64 and value.ndim == 2 and value.shape[1] > 0, "values are not a float64 table")  # noqa: PLR2004
+    _require(0 < len(roots) == len(output), "roots and outputs do not fit each other")
+    _require(engine.base.dtype == np.float64 and engine.base.ndim == 1, "there is no base")
+    last_output = len(engine.base) - value.shape[1]
+    _require(0 <= output.min() <= output.max() <= last_output, "a tree adds to an output that is not there")
+    ascend = roots[0] == 0 and (roots[1:] > roots[:-1]).all() and roots[-1] < len(engine.nodes)
+    _require(ascend, "trees do not follow each other")
+    _require(engine.features >= 0, "a negative number of features")
 
 
 def _require(holds: bool | np.bool_, text: str) -> None:  # noqa: FBT001

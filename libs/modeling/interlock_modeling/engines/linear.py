@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from interlock_modeling.engines.flat_file import ModelFormatError, read_arrays, write_arrays
+from interlock_modeling.engines.flat_file import ModelFormatError, StoredFile, write_arrays
 from interlock_modeling.engines.links import Link, apply_link
 from interlock_modeling.signature import Part
 
@@ -44,21 +44,20 @@ class LinearEngine:
         write_arrays(path, self.kind, self.version, {"link": self.link}, arrays)
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """Map an engine file.
+    def load(cls, stored: StoredFile) -> Self:
+        """Use a mapped file.
 
         Raises:
             ModelFormatError: the file does not hold a linear engine with finite numbers.
         """
-        header, arrays = read_arrays(path)
         try:
-            link = _Attributes.model_validate(header.attributes).link
-            engine = cls(arrays["coefficients"], arrays["intercepts"], link)
+            link = _Attributes.model_validate(stored.attributes).link
+            engine = cls(stored.arrays["coefficients"], stored.arrays["intercepts"], link)
         except (KeyError, ValidationError) as error:
             raise ModelFormatError(f"not a linear engine: {error}") from error
         if engine.coefficients.ndim != 2 or engine.intercepts.shape != engine.coefficients.shape[:1]:  # noqa: PLR2004
             raise ModelFormatError("coefficients and intercepts do not fit each other")
-        for array in arrays.values():
+        for array in (engine.coefficients, engine.intercepts):
             if array.dtype != np.float64 or not np.isfinite(array).all():
                 raise ModelFormatError("coefficients and intercepts must be finite float64 numbers")
         return engine

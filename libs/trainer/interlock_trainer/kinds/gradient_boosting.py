@@ -27,7 +27,7 @@ def _engine(fitted: Any, width: int) -> ForestEngine:
         scale=1.0,
         link=_link(fitted, len(base)),
         features=width,
-        precision=np.float64,
+        precision="float64",
     )
 
 

@@ -24,7 +24,7 @@ def _engine(fitted: Any, width: int) -> ForestEngine:
         scale=1.0 / len(trees),
         link="identity",
         features=width,
-        precision=np.float32,
+        precision="float32",
     )
 
 

@@ -35,7 +35,7 @@ def _engine(fitted: Any, width: int) -> ForestEngine:
         scale=1.0,
         link=link,
         features=width,
-        precision=np.float32,
+        precision="float32",
     )
 
 
