@@ -30,12 +30,7 @@ def read_csv(path: Path, data: Data, findings: Findings) -> Iterator[TypedRows]:
         UnreadableError: the file cannot be read (on) with what is declared.
     """
     blocks = utf8_blocks(path, data.csv.encoding)
-    head = b""
-    while len(head) < MAX_RECORD_BYTES and (block := next(blocks, b"")):
-        head += block
-    if not head.strip():
-        raise UnreadableError("empty_file", "the file holds nothing but blanks")
-    header = read_header(head, data.csv, list(data.columns))
+    head, header = _head(blocks, data)
     check_labels(header.labels, list(data.columns), findings)
     cutter = RecordCutter(
         delimiter=data.csv.delimiter, quote=data.csv.quote, width=len(header.labels), line=header.lines + 1
@@ -50,6 +45,25 @@ def read_csv(path: Path, data: Data, findings: Findings) -> Iterator[TypedRows]:
                 raise UnreadableError("quote", why)
             if len(records.lines):
                 yield _typed(records, header, data, findings)
+
+
+def csv_labels(path: Path, data: Data) -> list[str]:
+    """Return the labels of all columns, declared or not.
+
+    Raises:
+        UnreadableError: the file does not begin with a header as declared.
+    """
+    return _head(utf8_blocks(path, data.csv.encoding), data)[1].labels
+
+
+def _head(blocks: Iterator[bytes], data: Data) -> tuple[bytes, Header]:
+    """Return the header, and the bytes that were read to find it."""
+    head = b""
+    while len(head) < MAX_RECORD_BYTES and (block := next(blocks, b"")):
+        head += block
+    if not head.strip():
+        raise UnreadableError("empty_file", "the file holds nothing but blanks")
+    return head, read_header(head, data.csv, list(data.columns))
 
 
 def _note(records: Records, width: int, findings: Findings) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +32,37 @@ def read_parquet(path: Path, data: Data, findings: Findings) -> Iterator[TypedRo
     Raises:
         UnreadableError: the file is no Parquet file, or is damaged.
     """
+    texts = [name for name, column in data.columns.items() if column.type == "category"]
+    with open_parquet(path, texts) as file:
+        names = fitting(file.schema_arrow, data.columns, findings)
+        first = 1
+        for batch in light_batches(file, names):
+            cells = {name: typed_cells(name, data.columns[name], batch.column(name)) for name in names}
+            lines = np.arange(first, first + batch.num_rows, dtype=np.int64)
+            first += batch.num_rows
+            yield TypedRows(lines, cells)
+
+
+@contextmanager
+def open_parquet(path: Path, texts: Sequence[str]) -> Iterator[pq.ParquetFile]:
+    """Open a file to be read while the block lasts; columns ``texts`` come dictionary-encoded.
+
+    Raises:
+        UnreadableError: the file is no Parquet file, is damaged (also when that shows later), or has a column twice.
+    """
     with path.open("rb") as file:
         head = file.read(64)
     if head[:4] != _MAGIC:
         refuse_other_kinds(head)
         raise UnreadableError("file_kind", "the file is not a Parquet file: it does not begin with PAR1")
-    texts = [name for name, column in data.columns.items() if column.type == "category"]
     try:
+        names = pq.read_schema(path).names
+        _refuse_repeated(names)
+        there = [name for name in texts if name in names]
         with pq.ParquetFile(
-            path, buffer_size=_BUFFER_BYTES, pre_buffer=False, memory_map=False, read_dictionary=texts
-        ) as file_:
-            yield from _chunks(file_, data, findings)
+            path, buffer_size=_BUFFER_BYTES, pre_buffer=False, memory_map=False, read_dictionary=there
+        ) as opened:
+            yield opened
     except MemoryError as error:
         why = "reading a group of its rows takes more memory than is allowed; write smaller row groups and pages"
         raise UnreadableError("memory", why) from error
@@ -49,36 +70,41 @@ def read_parquet(path: Path, data: Data, findings: Findings) -> Iterator[TypedRo
         raise UnreadableError("damaged", f"the Parquet file is damaged: {str(error)[:200]}") from error
 
 
-def _chunks(file: pq.ParquetFile, data: Data, findings: Findings) -> Iterator[TypedRows]:
-    schema = file.schema_arrow
-    repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
+def _refuse_repeated(names: list[str]) -> None:
+    repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         why = f"columns stand more than once in the file: {', '.join(repeated[:20])}"
         raise UnreadableError("duplicate_label", why)
-    note_columns(schema.names, list(data.columns), findings)
-    fitting = []
-    for name, column in data.columns.items():
+
+
+def fitting(schema: pa.Schema, columns: Mapping[str, Column], findings: Findings) -> list[str]:
+    """Return the declared columns whose stored type fits; the others, and those missing, are noted."""
+    note_columns(schema.names, list(columns), findings)
+    names = []
+    for name, column in columns.items():
         if name in schema.names:
             kind = schema.field(name).type
             if _fits(kind, column.type):
-                fitting.append(name)
+                names.append(name)
             else:
                 why = f"{name!r} is stored as {kind}, which is not {column.type}"
                 findings.header.append(Finding(rule="type", column=name, message=why))
-    first = 1
-    for batch in _light(file, fitting):
-        cells = {name: _cells(name, data.columns[name], batch.column(name)) for name in fitting}
-        lines = np.arange(first, first + batch.num_rows, dtype=np.int64)
-        first += batch.num_rows
-        yield TypedRows(lines, cells)
+    return names
 
 
-def _light(file: pq.ParquetFile, names: list[str]) -> Iterator[pa.RecordBatch]:
-    """Yield batches that stay small when their texts are unpacked: a text stored once may stand in every row."""
+def light_batches(
+    file: pq.ParquetFile, names: list[str], *, from_group: int = 0, threads: bool = False
+) -> Iterator[pa.RecordBatch]:
+    """Yield batches that stay small when their texts are unpacked: a text stored once may stand in every row.
+
+    The row groups before ``from_group`` are skipped.
+    """
     groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
     heaviest = max((group.total_byte_size / group.num_rows for group in groups if group.num_rows), default=1.0)
     rows = max(_FEWEST_ROWS, min(ROWS_AT_ONCE, int(_BATCH_BYTES / max(heaviest, 1.0))))
-    for batch in file.iter_batches(rows, columns=names, use_threads=False):
+    for batch in file.iter_batches(
+        rows, row_groups=list(range(from_group, len(groups))), columns=names, use_threads=threads
+    ):
         unpacked = sum(_unpacked_bytes(column) for column in batch.columns)
         size = max(1, batch.num_rows * _BATCH_BYTES // max(unpacked, _BATCH_BYTES))
         yield from (batch.slice(start, size) for start in range(0, batch.num_rows, size))
@@ -106,7 +132,7 @@ def _fits(stored: pa.DataType, declared: str) -> bool:
     return types.is_integer(stored) if declared == "integer" else types.is_boolean(stored)
 
 
-def _cells(name: str, column: Column, stored: pa.Array[Any]) -> Cells:
+def typed_cells(name: str, column: Column, stored: pa.Array[Any]) -> Cells:
     """Cast to the declared type; cells that would lose something on the way are bad."""
     kind = ARROW_TYPES[column.type]
     if pa.types.is_dictionary(stored.type):

@@ -99,9 +99,10 @@ def test_a_damaged_file_is_refused() -> None:
     assert "format" not in judge(b"x,y\n1,2\n", declared("number"), format="parquet").reason("file_kind").message
 
 
-def test_columns_are_compared_by_name() -> None:
+@pytest.mark.parametrize("kind", ["number", "category"])
+def test_columns_are_compared_by_name(kind: str) -> None:
     """Missing ones refuse, extra ones are listed."""
-    judged = judge(parquet(z=Y, y=Y), declared("number"), format="parquet")
+    judged = judge(parquet(z=Y, y=Y), declared(kind), format="parquet")
 
     assert judged.reason("missing_column").column == "x"
     assert judged.warnings["extra_columns"].examples == ["z"]

@@ -1,0 +1,63 @@
+"""What crosses between `prediction` and the program that answers a whole file: the job, its progress, its end."""
+
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from interlock_contracts.pipeline import Data
+from interlock_contracts.predictions import RowFault
+from interlock_contracts.refs import ArtifactRef, ModelRef, Ref
+
+OnError = Literal["fail", "null"]
+"""What becomes of a row that does not fit: the whole file fails, or the row gets no answer and an ``error``."""
+
+
+class ScoringJob(Ref):
+    """Everything the scorer needs to know; stored by content and handed over as a reference.
+
+    ``data`` says the format of ``input``, its dialect, and the types of columns that are no features; features have
+    the types of the model's own signature.
+    """
+
+    prediction_id: UUID
+    model: ModelRef
+    input: ArtifactRef
+    data: Data
+    on_error: OnError = "fail"
+
+    @property
+    def prefix(self) -> str:
+        """Return the one prefix that the job may write to by name."""
+        return f"predictions/{self.prediction_id}"
+
+
+class ScoringPart(Ref):
+    """One part of the answer, written once it is stored; parts lie in the order of the file, from 0."""
+
+    number: int = Field(ge=0)
+    rows: int = Field(ge=1)
+    unanswered: int = Field(default=0, ge=0)
+    answer: ArtifactRef
+
+
+class ScoringProgress(Ref):
+    """How far a job is; of a text file ``rows_total`` counts lines, which may be a few more."""
+
+    rows: int = Field(ge=0)
+    rows_total: int = Field(ge=0)
+    parts: int = Field(ge=0)
+
+
+class ScoringReport(Ref):
+    """Written once, as a job's very last step; ``failed`` is the file's own fault, so another try would not help.
+
+    ``result`` is a Parquet file: the rows of the input in their order, with what the model says of each.
+    """
+
+    status: Literal["succeeded", "failed"]
+    reason: str | None = Field(default=None, max_length=2000)
+    errors: list[RowFault] = Field(default=[], max_length=100)
+    rows: int = Field(default=0, ge=0)
+    unanswered: int = Field(default=0, ge=0)
+    result: ArtifactRef | None = None

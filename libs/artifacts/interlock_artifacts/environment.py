@@ -1,0 +1,34 @@
+"""The object store of a program that a Ray job runs: it has no settings of its own but these variables."""
+
+import os
+from pathlib import Path
+
+from interlock_contracts.refs import ArtifactRef
+
+from interlock_artifacts.s3 import S3Store
+
+
+def store_of_environment() -> S3Store:
+    """Return the store that ``INTERLOCK_S3_*`` names, secrets by ``*_FILE`` too.
+
+    Raises:
+        KeyError: a variable is missing.
+    """
+    region = os.environ.get("INTERLOCK_S3_REGION") or "us-east-1"
+    bucket = os.environ.get("INTERLOCK_S3_BUCKET") or "interlock"
+    endpoint = os.environ["INTERLOCK_S3_ENDPOINT"]
+    return S3Store(endpoint, _secret("INTERLOCK_S3_ACCESS_KEY"), _secret("INTERLOCK_S3_SECRET_KEY"), bucket, region)
+
+
+def ref_of(text: str) -> ArtifactRef:
+    """Return the reference that an argument names: ``sha256:bytes``, or an ArtifactRef as JSON."""
+    if text.startswith("{"):
+        return ArtifactRef.model_validate_json(text)
+    sha256, _, size = text.partition(":")
+    return ArtifactRef(sha256=sha256, bytes=int(size))
+
+
+def _secret(name: str) -> str:
+    """Return a secret, or the content of the file that ``<name>_FILE`` names."""
+    value = os.environ.get(name)
+    return value or Path(os.environ[f"{name}_FILE"]).read_text().strip()

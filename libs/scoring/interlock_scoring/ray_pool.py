@@ -1,0 +1,54 @@
+"""Parts as tasks of a Ray cluster: the same scoring, on whatever CPU is free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any
+
+import ray
+from interlock_artifacts.environment import store_of_environment
+from interlock_contracts.scoring import ScoringJob, ScoringPart
+
+from interlock_scoring.parts import Parts
+from interlock_scoring.rows import Rows
+
+
+class RayPool:
+    """One CPU per part; rows travel through Ray's object store, answers through ours."""
+
+    def __init__(self, address: str, job: ScoringJob, **options: Any) -> None:
+        """Connect to the cluster."""
+        ray.init(address=address, log_to_driver=False, **options)
+        cluster: Any = ray
+        self._job = job.model_dump_json()
+        self._score = cluster.remote(num_cpus=1, max_retries=3)(_score)
+        self._ahead = 2 * max(1, int(cluster.cluster_resources().get("CPU", 1)))
+
+    def run(self, numbered: Iterable[tuple[int, Rows]]) -> Iterator[ScoringPart]:
+        """Score on the cluster; twice as many parts as it has CPUs are on their way at once."""
+        waiting: list[Any] = []
+        for number, rows in numbered:
+            waiting.append(self._score.remote(self._job, number, rows))
+            if len(waiting) >= self._ahead:
+                done, waiting = ray.wait(waiting, num_returns=1)
+                yield from self._results(done)
+        while waiting:
+            done, waiting = ray.wait(waiting, num_returns=1)
+            yield from self._results(done)
+
+    def _results(self, done: list[Any]) -> Iterator[ScoringPart]:
+        try:
+            yield from ray.get(done)
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from error
+
+
+def _score(job: str, number: int, rows: Rows) -> ScoringPart:
+    return _parts(job).score(number, rows)
+
+
+@cache
+def _parts(job: str) -> Parts:
+    """Keep the model while the worker lives, which is as long as the job."""
+    return Parts(store_of_environment(), ScoringJob.model_validate_json(job))
