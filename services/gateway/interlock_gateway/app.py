@@ -11,13 +11,14 @@ from interlock_messaging import Bus
 from interlock_runtime.http import http_app
 from interlock_runtime.process import repeating
 from interlock_runtime.telemetry import setup_telemetry
+from interlock_serving.cache import Cache
+from interlock_serving.loading import Loader, Validate
+from interlock_serving.validation.client import Validator
 from litestar import Litestar
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
 
-from interlock_gateway.cache import Cache
 from interlock_gateway.handlers import SERVICE, WORKER, router
 from interlock_gateway.ledger import Ledger
-from interlock_gateway.loading import Loader, Validate
 from interlock_gateway.predict import predict_route
 from interlock_gateway.protocols.inference import Inference
 from interlock_gateway.protocols.rest import no_route, open_inference_routes
@@ -25,7 +26,6 @@ from interlock_gateway.proxy import Upstream, connections
 from interlock_gateway.reconcile import Reconciler
 from interlock_gateway.routes import ROUTES
 from interlock_gateway.settings import GatewaySettings
-from interlock_gateway.validation.client import Validator
 from interlock_gateway.worker import HEED_SECONDS, Worker
 
 __all__ = ["SERVICE", "create_app", "create_worker"]

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import msgspec
 from interlock_contracts.refs import ModelRef
+from interlock_serving.cache import write_whole
 from pydantic import ValidationError
 
-from interlock_gateway.cache import write_whole
 from interlock_gateway.domain import Promotion
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from interlock_artifacts import ArtifactStore
 from interlock_contracts.event import Event
 from interlock_contracts.refs import ArtifactRef, ModelRef
-from interlock_gateway.cache import Cache
+from interlock_serving.cache import Cache
 from interlock_gateway.domain import Promotion
-from interlock_gateway.loading import Loader
-from interlock_gateway.proof import prove
+from interlock_serving.loading import Loader
+from interlock_serving.proof import prove
 from interlock_modeling import Model, ModelDescription
 from interlock_modeling.encoder import CategoryColumn, Encoder, NumericColumn, Scaled
 from interlock_modeling.engines import Engine, LinearEngine

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from interlock_artifacts import CorruptArtifactError, MemoryStore, MissingArtifactError
 from interlock_contracts.refs import ModelRef
-from interlock_gateway import cache
-from interlock_gateway.loading import Loader
-from interlock_gateway.proof import sample_rows
 from interlock_modeling import InvalidRowsError, ModelDescription, ModelFormatError
 from interlock_modeling.engines import LinearEngine
 from interlock_modeling.signature import Feature
+from interlock_serving import cache
+from interlock_serving.loading import Loader
+from interlock_serving.proof import sample_rows
 
 from tests.unit.gateway.models import MANIFEST, REGRESSION, ROW, loader_in, put, put_model, version_of
 

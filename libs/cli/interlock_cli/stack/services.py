@@ -17,6 +17,7 @@ LIBRARIES = (
     "interlock_messaging",
     "interlock_artifacts",
     "interlock_modeling",
+    "interlock_serving",
 )
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from interlock_contracts.refs import ModelRef
 from interlock_modeling import Model, ModelDescription
 
-from interlock_gateway.cache import Cache
-from interlock_gateway.proof import prove
-from interlock_gateway.validation.client import RefusedModelError
+from interlock_serving.cache import Cache
+from interlock_serving.proof import prove
+from interlock_serving.validation.client import RefusedModelError
 
 REFUSED_SECONDS = 5.0
 """How long the workers of a host believe a refusal; less than any of them waits before it tries again."""

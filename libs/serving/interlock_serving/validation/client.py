@@ -114,7 +114,7 @@ class Validator:
                 listener.listen(_BACKLOG)
                 handed = listener.fileno(), lock.fileno()
                 self._process = subprocess.Popen(  # noqa: S603 - our own program
-                    [sys.executable, "-m", "interlock_gateway.validation.server", *map(str, handed)],
+                    [sys.executable, "-m", "interlock_serving.validation.server", *map(str, handed)],
                     stdin=subprocess.PIPE,
                     pass_fds=handed,
                     start_new_session=True,
