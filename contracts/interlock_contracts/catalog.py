@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from interlock_contracts import datasets, evaluation, models, training
+from interlock_contracts import datasets, evaluation, models, predictions, training
 from interlock_contracts.event import Event
 
 OUTSIDE = "outside"
@@ -47,6 +47,8 @@ ROUTES: tuple[Route, ...] = (
     Route(models.ModelRetired, ("registry",)),
     Route(models.ModelServing, ("gateway",)),
     Route(models.ModelLoadFailed, ("gateway",)),
+    Route(predictions.PredictionLogged, ("gateway",), ("prediction",)),
+    Route(predictions.FeedbackReceived, ("gateway",), ("prediction",)),
 )
 
 BY_TYPE: dict[str, Route] = {route.event.type: route for route in ROUTES}

@@ -1,10 +1,11 @@
 """Events about predictions that nobody waits for: asked, answered, logged, and what turned out to be true."""
 
 from datetime import datetime
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from uuid import UUID
+from zlib import crc32
 
-from pydantic import Field, model_validator
+from pydantic import AllowInfNan, Field, Strict, StrictBool, StrictInt, StrictStr, StringConstraints, model_validator
 
 from interlock_contracts.event import Event
 from interlock_contracts.refs import ArtifactRef, Name, Ref, Sha256
@@ -18,6 +19,15 @@ INLINE_BYTES = 64 * 1024
 """Rows or answers up to so many bytes of JSON ride in the event; larger ones lie in the object store."""
 
 MAX_TTL_SECONDS = 30 * 24 * 3600
+
+Label = StrictBool | StrictInt | StrictStr
+"""A class as it stands in the data: ``true``, ``1`` and ``"1"`` are three different labels."""
+
+Actual = StrictBool | StrictInt | Annotated[float, Strict(), AllowInfNan(False)] | StrictStr
+"""A target value: a number, or a label."""
+
+RowName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{1,64}/(0|[1-9][0-9]{0,8})$")]
+"""The name of one predicted row: ``<id>/<i>``, the answer's id and the row's place in it, from 0."""
 
 
 class Webhook(Ref):
@@ -94,30 +104,39 @@ class PredictionFailed(_PredictionEvent):
 
 
 class LoggedPrediction(Ref):
-    """One answered row: its name ``<id>/<i>``, what was asked, and what was answered."""
+    """One answered row: its name ``<id>/<i>``, what was asked, and what was answered.
 
-    prediction: str = Field(max_length=64, pattern=r"^[0-9a-f-]{36}/[0-9]+$")
-    row: dict[str, Any]
-    value: Any
-    probabilities: dict[str, float] | None = None
+    ``values`` stand in the order of the event's ``features``, None where the row had none; ``probabilities`` in the
+    order of its ``labels``.
+    """
+
+    prediction: RowName
     at: datetime
+    values: list[Any]
+    answer: Actual
+    probabilities: list[float] | None = None
 
 
 class PredictionLogged(Event):
-    """True once a gateway worker has answered these rows; a sample, and lossy by choice.
+    """True once a worker has let go of its sample of what one version has answered lately.
 
-    ``dropped`` counts the sampled rows that the worker had to forget since its event before this one; ``fraction``
-    is the share of all rows that is sampled.
+    Lossy by choice, and it says how lossy: the version has answered ``answered`` rows since the worker's event before
+    this one, and ``dropped`` of those belong to the sample, the share ``ratio`` of all requests, but are lost.
     """
 
     type: ClassVar[str] = "prediction.logged"
 
     model: Name
     version: int = Field(ge=1)
+    promotion_seq: int = Field(ge=1)
     worker: str
-    predictions: list[LoggedPrediction] = Field(min_length=1, max_length=1000)
-    fraction: float = Field(default=1.0, gt=0, le=1)
+    until: datetime
+    ratio: float = Field(gt=0, le=1)
+    answered: int = Field(ge=0)
     dropped: int = Field(default=0, ge=0)
+    features: list[str] = Field(min_length=1)
+    labels: list[Label] | None = None
+    rows: list[LoggedPrediction] = Field(default=[], max_length=1000)
 
     @property
     def subject(self) -> str:
@@ -125,25 +144,28 @@ class PredictionLogged(Event):
         return f"model/{self.model}"
 
 
-class Feedback(Ref):
-    """What turned out to be true for one row that was or will be predicted; ``prediction`` is ``<id>/<i>``."""
+def sampled(request_id: str, ratio: float) -> bool:
+    """Return whether a request is in a sample of ``ratio``, by its id alone: every process comes to the same answer."""
+    return crc32(request_id.encode()) < ratio * 2**32
 
-    prediction: str = Field(max_length=64, pattern=r"^[0-9a-f-]{36}/[0-9]+$")
-    actual: Any
-    at: datetime | None = None
+
+class Feedback(Ref):
+    """What turned out to be true for one row that was, or will be known to have been, predicted."""
+
+    prediction: RowName
+    actual: Actual
 
 
 class FeedbackReceived(Event):
-    """True once somebody with a key has told what turned out to be true, early or late."""
+    """True once somebody with a key has told what turned out to be true, early or late; the newest word counts."""
 
     type: ClassVar[str] = "feedback.received"
 
     model: Name
-    feedback_id: UUID
     feedback: list[Feedback] = Field(min_length=1, max_length=1000)
-    received_at: datetime
+    at: datetime
 
     @property
     def subject(self) -> str:
-        """Return the feedback's subject."""
-        return f"feedback/{self.feedback_id}"
+        """Return the model's subject."""
+        return f"model/{self.model}"

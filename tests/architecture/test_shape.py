@@ -18,7 +18,7 @@ OWN = {
     "train_dispatch": {"ray_jobs", "runs", "follower", "spans"},
     "registry": {"promotion"},
     "evaluation_gate": {"evaluation"},
-    "prediction": set(),
+    "prediction": {"prediction_log", "quality"},
     "gateway": {
         "slot",
         "worker",
@@ -30,6 +30,8 @@ OWN = {
         "ledger",
         "residency",
         "announcing",
+        "prediction_log",
+        "feedback",
     },
 }
 """What a service has beside the files that all of them have; a new name here is a decision, not an accident."""

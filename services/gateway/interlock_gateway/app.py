@@ -17,9 +17,11 @@ from interlock_serving.validation.client import Validator
 from litestar import Litestar
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
 
+from interlock_gateway.feedback import give_feedback
 from interlock_gateway.handlers import SERVICE, WORKER, router
 from interlock_gateway.ledger import Ledger
 from interlock_gateway.predict import predict_route
+from interlock_gateway.prediction_log import PredictionLog
 from interlock_gateway.protocols.inference import Inference
 from interlock_gateway.protocols.rest import no_route, open_inference_routes
 from interlock_gateway.proxy import Upstream, connections
@@ -76,6 +78,9 @@ def create_app(
     ledger = Ledger(settings.cache_dir, settings.registry_url)
     worker = Worker(WORKER, loader, bus, ledger, memory=settings.gateway_model_memory)
     bus.consumer.context.set_global("worker", worker)
+    log = PredictionLog(
+        WORKER, bus, ratio=settings.prediction_log_ratio, rows_per_second=settings.prediction_log_rows_per_second
+    )
     reconciler = Reconciler(worker, registry, bus, seconds=settings.gateway_reconcile_seconds)
     pings = {"rabbitmq": reconciler.bus_answered, "registry": reconciler.registry_answered}
     inference = Inference(worker, registry, pings.values())
@@ -95,7 +100,7 @@ def create_app(
     return http_app(
         SERVICE,
         settings.api_key,
-        routes=[*ROUTES, predict_route(worker, registry), open_inference_routes(inference)],
+        routes=[*ROUTES, give_feedback, predict_route(worker, registry), open_inference_routes(inference)],
         pings=pings,
         exception_handlers={NotFoundException: no_route, MethodNotAllowedException: no_route},
         lifespan=[
@@ -104,11 +109,13 @@ def create_app(
             lambda: repeating(worker.heed, seconds=HEED_SECONDS),
             reconciler.keeping_up,
             reconciler.hearing,
+            log.running,
         ],
         state={
             "bus": bus,
             "worker": worker,
             "reconciler": reconciler,
+            "prediction_log": log,
             "upstreams": {each.name: each for each in (registry, ingest, train_dispatch, prediction)},
         },
     )

@@ -108,12 +108,22 @@ class SlotView(msgspec.Struct):
     failure: str | None
 
 
+class LogView(msgspec.Struct):
+    """What one worker's prediction log has told of so far, in rows; ``ratio`` of all requests are in the sample."""
+
+    ratio: float
+    answered: int
+    logged: int
+    dropped: int
+
+
 class WorkerView(msgspec.Struct):
     """What one worker serves, and whether it hears of promotions or only asks the registry now and then."""
 
     worker: str
     hears: bool
     models: list[SlotView]
+    log: LogView
 
 
 def is_name(text: str) -> bool:

@@ -17,6 +17,7 @@ from interlock_contracts.http import (
     RunView,
     VersionView,
 )
+from interlock_contracts.quality import QualityView
 from interlock_contracts.training import RetrainRequested
 from interlock_runtime.http import problem
 from litestar import Request, Response, get, post, route
@@ -95,6 +96,7 @@ PASSED_ON = [
     passed_on("GET", "/runs", "train_dispatch", "The newest runs, or `?model=`", answer=list[RunView]),
     passed_on("GET", "/runs/{run_id:str}", "train_dispatch", "One run, live", answer=RunView),
     passed_on("POST", "/runs/{run_id:str}/cancel", "train_dispatch", "Stop a run", answer=RunView, status=202),
+    passed_on("GET", "/models/{name:str}/quality", "prediction", "How predictions turned out", answer=QualityView),
     passed_on("GET", "/predictions/{prediction_id:str}", "prediction", "State and result", answer=PredictionView),
 ]
 
@@ -104,7 +106,7 @@ async def what_this_worker_serves(state: State) -> WorkerView:
     """Return what the process that happens to answer has loaded."""
     worker: Worker = state.worker
     models = [_slot_view(name, slot) for name, slot in worker.slots()]
-    return WorkerView(worker.name, hears=state.reconciler.hears, models=models)
+    return WorkerView(worker.name, hears=state.reconciler.hears, models=models, log=state.prediction_log.view)
 
 
 def _slot_view(name: str, slot: Slot) -> SlotView:

@@ -12,7 +12,11 @@ _HTTP = r"^https?://[^/]+/?$"
 
 
 class GatewaySettings(HttpSettings, BusSettings, StoreSettings, TelemetrySettings):
-    """All of the gateway's settings; ``cache_dir`` is where loaded models are kept, private to this user."""
+    """All of the gateway's settings; ``cache_dir`` is where loaded models are kept, private to this user.
+
+    ``prediction_log_ratio`` of all requests are in the prediction log (0 switches it off), in the long run at most
+    ``prediction_log_rows_per_second`` of one model and worker.
+    """
 
     gateway_workers: int = Field(default=2, ge=1, le=64)
     registry_url: str = Field(pattern=_HTTP)
@@ -23,3 +27,5 @@ class GatewaySettings(HttpSettings, BusSettings, StoreSettings, TelemetrySetting
     gateway_reconcile_seconds: float = Field(default=10.0, gt=0)
     gateway_model_memory: int = Field(default=_HALF_THE_MEMORY, gt=0)
     gateway_validation_seconds: float = Field(default=120.0, gt=0)
+    prediction_log_ratio: float = Field(default=1.0, ge=0, le=1)
+    prediction_log_rows_per_second: float = Field(default=20.0, gt=0)

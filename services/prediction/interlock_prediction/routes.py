@@ -1,15 +1,20 @@
-"""Predictions over HTTP: state and result."""
+"""Predictions over HTTP: state and result, and how they turned out."""
 
+import asyncio
+from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
 from interlock_contracts.http import PredictionLinks, PredictionView
 from interlock_contracts.predictions import RowFault
+from interlock_contracts.quality import QualityView
 from interlock_runtime.http import problem
 from litestar import get
 from litestar.datastructures import State
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 
+from interlock_prediction import prediction_log
+from interlock_prediction.quality import MEASURED, by_version, span_of
 from interlock_prediction.store import PredictionRow
 
 
@@ -47,4 +52,30 @@ def view(row: PredictionRow) -> PredictionView:
     )
 
 
-ROUTES = [read_prediction]
+@get("/models/{name:str}/quality")
+async def read_quality(
+    name: FromPath[str], state: State, window: FromQuery[str] = "24h", bucket: FromQuery[str | None] = None
+) -> QualityView:
+    """Return how the predictions of the last ``window`` turned out, by version and by buckets of time."""
+    try:
+        since, until, step = span_of(window, bucket, now=datetime.now(UTC))
+    except ValueError as error:
+        raise problem(400, "Not a span of time", str(error)) from error
+    async with state.database.sessions() as session:
+        labels = await prediction_log.versions(session, name)
+        counts = await prediction_log.counts(session, name, since, step)
+        joined = await prediction_log.joined(session, name, since, step)
+        pairs = await prediction_log.pairs(session, name, since, limit=MEASURED)
+        unmatched = await prediction_log.unmatched(session, name, since)
+    measured = await asyncio.to_thread(by_version, labels, counts, joined, pairs, since=since, bucket=step)
+    return QualityView(
+        model=name,
+        since=since,
+        until=until,
+        bucket_seconds=int(step.total_seconds()),
+        unmatched=unmatched,
+        versions=measured,
+    )
+
+
+ROUTES = [read_quality, read_prediction]

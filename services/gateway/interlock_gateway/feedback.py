@@ -1,0 +1,145 @@
+"""What turned out to be true, on its way in: checked as far as a gateway can, then said on the bus."""
+
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import uuid4, uuid5
+
+from interlock_contracts.event import NAMESPACE
+from interlock_contracts.predictions import Feedback, FeedbackReceived, RowName, sampled
+from interlock_contracts.quality import FeedbackAccepted, FeedbackRequest, FeedbackWarning
+from interlock_modeling.signature import Signature
+from interlock_runtime.http import problem
+from litestar import post
+from litestar.datastructures import State
+from litestar.params import FromPath, HeaderParameter, JSONBody
+from litestar.status_codes import HTTP_404_NOT_FOUND
+from pydantic import TypeAdapter, ValidationError
+
+from interlock_gateway.domain import is_name
+from interlock_gateway.proxy import Upstream
+from interlock_gateway.worker import Worker
+
+EVENT_ENTRIES = 1000
+SHOWN = 20
+"""Faults and warnings that are told of one request."""
+
+LONGEST_TEXT = 1000
+
+_ROW_NAME: TypeAdapter[str] = TypeAdapter(RowName)
+
+
+@post("/models/{name:str}/feedback", status_code=202)
+async def give_feedback(
+    name: FromPath[str],
+    state: State,
+    data: JSONBody[FeedbackRequest],
+    idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=200)] = None,
+) -> FeedbackAccepted:
+    """Tell what turned out to be true; of several words about one row the newest counts.
+
+    A repeat with the same ``Idempotency-Key`` counts once. 404 for an unknown model, 422 with the entry and field
+    that do not fit, 503 when the bus is down.
+    """
+    worker: Worker = state.worker
+    serving = worker.serving(name)
+    if serving is None:
+        await _known(state.upstreams["registry"], name)
+    feedback, warnings = checked(data.feedback, serving.model.signature if serving else None)
+    cause = str(uuid5(NAMESPACE, f"feedback|{name}|{idempotency_key}") if idempotency_key else uuid4())
+    now = datetime.now(UTC)
+    for n, start in enumerate(range(0, len(feedback), EVENT_ENTRIES)):
+        event = FeedbackReceived(model=name, feedback=feedback[start : start + EVENT_ENTRIES], at=now)
+        await state.bus.publish(event, cause=cause, n=n)
+    ratio = state.prediction_log.view.ratio
+    unsampled = sum(not sampled(each.prediction.partition("/")[0], ratio) for each in feedback)
+    return FeedbackAccepted(accepted=len(feedback), unsampled=unsampled, warnings=warnings[:SHOWN])
+
+
+async def _known(registry: Upstream, name: str) -> None:
+    """Refuse what no pipeline is called; while the registry is down, anything that could be a name is taken."""
+    if not is_name(name):
+        raise problem(404, "Unknown model", f"{name!r} cannot be a model's name")
+    with suppress(ConnectionError):
+        if (await registry.get(f"/pipelines/{name}")).status_code == HTTP_404_NOT_FOUND:
+            raise problem(404, "Unknown model", f"no pipeline is called {name!r}; apply one first")
+
+
+def checked(
+    entries: Sequence[dict[str, Any]], signature: Signature | None
+) -> tuple[list[Feedback], list[FeedbackWarning]]:
+    """Return the entries as feedback, and what is unusual about them; without a signature any scalar may be true.
+
+    Raises:
+        ProblemDetailsException: 422 with every fault, its row (entries count from 0) and field.
+    """
+    feedback: list[Feedback] = []
+    warnings: list[FeedbackWarning] = []
+    faults: list[dict[str, Any]] = []
+    for row, entry in enumerate(entries):
+        field, fault = _fault(entry, signature)
+        if fault is not None:
+            faults.append({"row": row, "field": field, "message": fault})
+            continue
+        actual = _as_label(entry["actual"], signature)
+        if not _is_known(actual, signature):
+            text = f"{actual!r} is none of the labels that the serving version knows, so it counts as a miss"
+            warnings.append(FeedbackWarning(row=row, field="actual", message=text))
+        feedback.append(Feedback(prediction=entry["prediction"], actual=actual))
+    if faults:
+        first = faults[0]
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        told = f"row {first['row']}, field {first['field']!r}: {first['message']}{more}"
+        raise problem(422, "The feedback does not fit", told, errors=faults[:SHOWN])
+    return feedback, warnings
+
+
+def _fault(entry: dict[str, Any], signature: Signature | None) -> tuple[str, str | None]:
+    """Return the field that is wrong with an entry, and what would be right."""
+    for name in ("prediction", "actual"):
+        if name not in entry:
+            return name, "is missing"
+    odd = next((name for name in entry if name not in ("prediction", "actual")), None)
+    if odd is not None:
+        return odd, "there is no such field; an entry has 'prediction' and 'actual'"
+    try:
+        _ROW_NAME.validate_python(entry["prediction"], strict=True)
+    except ValidationError:
+        return "prediction", "must be '<id>/<i>': the answer's id and the row's place in it, from 0"
+    return "actual", _unfit(entry["actual"], signature)
+
+
+def _unfit(actual: Any, signature: Signature | None) -> str | None:
+    labels = signature.labels if signature is not None else None
+    if isinstance(actual, str) and ("\0" in actual or len(actual) > LONGEST_TEXT):
+        return f"must have at most {LONGEST_TEXT} characters, none of them NUL"
+    if isinstance(actual, int | float) and not _is_finite(actual):
+        return "must be a finite number"
+    if labels is not None:
+        kinds = {type(label) for label in labels}
+        shown = ", ".join(repr(label) for label in labels[:8]) + (", …" if len(labels) > 8 else "")  # noqa: PLR2004
+        return None if type(_as_label(actual, signature)) in kinds else f"must be a label such as {shown}"
+    if signature is not None:
+        return None if type(actual) in (int, float) else "must be a number"
+    return None if type(actual) in (int, float, bool, str) else "must be a number or a label"
+
+
+def _as_label(actual: Any, signature: Signature | None) -> Any:
+    """Return 1.0 as the label 1, which is how some clients write whole numbers."""
+    whole = signature is not None and signature.labels is not None and isinstance(actual, float)
+    return int(actual) if whole and actual.is_integer() else actual
+
+
+def _is_known(actual: Any, signature: Signature | None) -> bool:
+    if signature is None or signature.labels is None:
+        return True
+    return any(type(label) is type(actual) and label == actual for label in signature.labels)
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False

@@ -1,0 +1,261 @@
+"""The prediction log's sample: held in memory beside the hot path, let go of in events, lossy by choice.
+
+Nothing here makes a request wait, and nothing grows: what finds no room is dropped, and the next event says how much.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import msgspec
+import pyarrow as pa
+from interlock_contracts.event import Event
+from interlock_contracts.predictions import LoggedPrediction, PredictionLogged, sampled
+from interlock_modeling.served import Predictions
+from interlock_modeling.signature import Signature
+from interlock_runtime.process import repeating
+from opentelemetry import context, trace
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
+
+from interlock_gateway.domain import MAX_ROWS, LogView, PredictRequest
+from interlock_gateway.slot import Serving
+
+logger = logging.getLogger(__name__)
+
+EVERY_SECONDS = 1.0
+PAUSE_SECONDS = 0.02
+"""Between two events: with hundreds of models a round takes longer instead of taking the worker's time."""
+
+EVENT_ROWS = 200
+"""Making an event of so many rows takes the event loop about a millisecond."""
+
+EVENT_BYTES = 256 * 1024
+HELD_BYTES = 8 * 1024 * 1024
+"""Request bodies held at once, over all models."""
+
+STOP_SECONDS = 5.0
+
+Rows = bytes | pa.Table | Sequence[Mapping[str, Any]]
+"""What was asked: the body of a predict request, a table, or JSON objects; read off the hot path."""
+
+_decoder = msgspec.json.Decoder(PredictRequest)
+
+_UNTRACED = trace.set_span_in_context(
+    NonRecordingSpan(SpanContext(1, 1, is_remote=False, trace_flags=TraceFlags(TraceFlags.DEFAULT)))
+)
+"""Under it no span is recorded, here or where the event is heard: a trace a second would tell nothing."""
+
+
+class Publisher(Protocol):
+    """The bus, as far as the log needs it."""
+
+    async def publish(self, event: Event, *, cause: str, n: int = 0) -> object:
+        """Publish ``event``; ConnectionError or TimeoutError when the bus is down."""
+
+
+@dataclass(slots=True)
+class _Asked:
+    """One request, of whose rows the first ``count`` are kept."""
+
+    id: str
+    at: float
+    rows: Rows
+    predictions: Predictions
+    count: int
+    size: int
+
+
+@dataclass(slots=True)
+class _Sample:
+    """What one version has answered since the worker last told of it; holds on to the signature, not to the model."""
+
+    model: str
+    version: int
+    promotion_seq: int
+    signature: Signature
+    answered: int = 0
+    dropped: int = 0
+    asked: list[_Asked] = field(default_factory=list)
+
+
+class PredictionLog:
+    """Samples what one worker answers; to be used from its event loop only.
+
+    A request is in the sample or not by its id (:func:`sampled`), each with all of its rows, and ``ratio`` 0 switches
+    the log off. Of one model, ``burst`` rows find room at once, and ``rows_per_second`` in the long run.
+    """
+
+    def __init__(
+        self, worker: str, bus: Publisher, *, ratio: float, rows_per_second: float, burst: int = MAX_ROWS
+    ) -> None:
+        self._worker = worker
+        self._bus = bus
+        self._ratio = ratio
+        self._rate = rows_per_second
+        self._burst = burst
+        self._samples: dict[str, _Sample] = {}
+        self._ended: list[_Sample] = []
+        self._room: dict[str, float] = {}
+        self._refilled = time.monotonic()
+        self._held = 0
+        self._letting_go: Iterator[PredictionLogged] = iter(())
+        self._unsaid: PredictionLogged | None = None
+        self._said = 0
+        self._answered = self._logged = self._dropped = 0
+
+    def offer(  # noqa: PLR0917 - an object around them would cost as much as all the rest
+        self,
+        model: str,
+        serving: Serving,
+        request_id: str,
+        rows: Rows,
+        predictions: Predictions,
+        size: int,
+    ) -> None:
+        """Count an answer; keep it if it belongs to the sample and there is room. ``size`` is of ``rows``, in bytes."""
+        if not self._ratio:
+            return
+        sample = self._samples.get(model)
+        if sample is None or sample.promotion_seq != serving.promotion_seq:
+            sample = self._begun(model, serving)
+        count = len(predictions.values)
+        sample.answered += count
+        if not sampled(request_id, self._ratio):
+            return
+        kept = min(count, int(self._room[model])) if self._held + size <= HELD_BYTES else 0
+        sample.dropped += count - kept
+        if kept:
+            self._room[model] -= kept
+            self._held += size
+            sample.asked.append(_Asked(request_id, time.time(), rows, predictions, kept, size))
+
+    def _begun(self, model: str, serving: Serving) -> _Sample:
+        if model in self._samples:
+            self._ended.append(self._samples[model])
+        self._room.setdefault(model, self._burst)
+        begun = _Sample(model, serving.version, serving.promotion_seq, serving.model.signature)
+        self._samples[model] = begun
+        return begun
+
+    @property
+    def view(self) -> LogView:
+        """Return what became of the answers since this worker started."""
+        return LogView(ratio=self._ratio, answered=self._answered, logged=self._logged, dropped=self._dropped)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Let go of the sample again and again while the block lasts, and of the rest when it ends."""
+        async with repeating(self.flush, seconds=EVERY_SECONDS):
+            yield
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self.flush()
+        except (ConnectionError, TimeoutError) as error:
+            logger.warning("the last predictions are not logged: %s", error)
+
+    async def flush(self) -> None:
+        """Publish what was sampled since the last time.
+
+        An event that was not confirmed is said again the next time, under the same id; what is answered meanwhile
+        finds room as long as there is some. Room comes back only here, once everything is let go.
+
+        Raises:
+            ConnectionError, TimeoutError: the bus is down.
+        """
+        if self._unsaid is None:
+            self._letting_go = self._events([*self._ended, *self._samples.values()])
+            self._ended, self._samples = [], {}
+            self._unsaid = next(self._letting_go, None)
+        while self._unsaid is not None:
+            await self._say(self._unsaid)
+            self._unsaid = next(self._letting_go, None)
+            await asyncio.sleep(PAUSE_SECONDS)
+        self._refill()
+
+    async def _say(self, event: PredictionLogged) -> None:
+        token = context.attach(_UNTRACED)
+        try:
+            await self._bus.publish(event, cause=f"log/{self._worker}", n=self._said)
+        finally:
+            context.detach(token)
+        self._said += 1
+        self._unsaid = None
+        self._answered += event.answered
+        self._logged += len(event.rows)
+        self._dropped += event.dropped
+
+    def _refill(self) -> None:
+        now = time.monotonic()
+        more, self._refilled = (now - self._refilled) * self._rate, now
+        for model, room in self._room.items():
+            self._room[model] = min(room + more, self._burst)
+
+    def _events(self, samples: Sequence[_Sample]) -> Iterator[PredictionLogged]:
+        for sample in samples:
+            yield from self._events_of(sample)
+
+    def _events_of(self, sample: _Sample) -> Iterator[PredictionLogged]:
+        """Yield one event or several: the first has the counts, each as many rows as an event may hold."""
+        answered, dropped = sample.answered, sample.dropped
+        rows: list[LoggedPrediction] = []
+        size = 0
+        for row in self._rows(sample):
+            cost = len(msgspec.json.encode(row.values))
+            if cost > EVENT_BYTES:
+                dropped += 1
+                continue
+            if rows and (len(rows) == EVENT_ROWS or size + cost > EVENT_BYTES):
+                yield self._event(sample, rows, answered, dropped)
+                answered = dropped = size = 0
+                rows = []
+            rows.append(row)
+            size += cost
+        if rows or answered or dropped:
+            yield self._event(sample, rows, answered, dropped)
+
+    def _rows(self, sample: _Sample) -> Iterator[LoggedPrediction]:
+        names = [feature.name for feature in sample.signature.features]
+        for asked in sample.asked:
+            self._held -= asked.size
+            given = _objects(asked.rows, asked.count)
+            probabilities = asked.predictions.probabilities
+            at = datetime.fromtimestamp(asked.at, UTC)
+            for index in range(asked.count):
+                yield LoggedPrediction(
+                    prediction=f"{asked.id}/{index}",
+                    at=at,
+                    values=[_plain(given[index].get(name)) for name in names],
+                    answer=asked.predictions.values[index],
+                    probabilities=None if probabilities is None else probabilities[index].tolist(),
+                )
+
+    def _event(self, sample: _Sample, rows: list[LoggedPrediction], answered: int, dropped: int) -> PredictionLogged:
+        return PredictionLogged(
+            model=sample.model,
+            version=sample.version,
+            promotion_seq=sample.promotion_seq,
+            worker=self._worker,
+            until=datetime.now(UTC),
+            ratio=self._ratio,
+            answered=answered,
+            dropped=dropped,
+            features=[feature.name for feature in sample.signature.features],
+            labels=sample.signature.labels,
+            rows=rows,
+        )
+
+
+def _objects(rows: Rows, count: int) -> Sequence[Mapping[str, Any]]:
+    if isinstance(rows, bytes):
+        return _decoder.decode(rows).rows
+    return rows.slice(0, count).to_pylist() if isinstance(rows, pa.Table) else rows
+
+
+def _plain(value: Any) -> Any:
+    """Return a cell as JSON has it."""
+    return value.isoformat() if isinstance(value, datetime) else value

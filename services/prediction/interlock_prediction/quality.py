@@ -1,0 +1,153 @@
+"""How well a model answers: its metrics over the answers whose truth is known, by version and by time."""
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from interlock_contracts.pipeline import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName
+from interlock_contracts.predictions import Actual
+from interlock_contracts.quality import Measured, QualityBucket, VersionQuality
+from interlock_modeling import METRICS
+
+from interlock_prediction.prediction_log import Count, Pair
+
+MEASURED = 100_000
+"""Joined rows that one look measures, the newest of the window: about a second's work."""
+
+BUCKETS = 48
+"""At most so many, unless their length is asked for."""
+
+MOST_BUCKETS = 1000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_STEPS = [timedelta(minutes=n) for n in (1, 5, 15, 30, 60, 180, 360, 720, 1440)]
+
+Labels = Sequence[Any] | None
+
+
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_SPAN = re.compile(r"([1-9][0-9]{0,4})([mhd])")
+
+
+def span_of(window: str, bucket: str | None, *, now: datetime) -> tuple[datetime, datetime, timedelta]:
+    """Return begin and end of the last ``window`` and the length of a bucket, a round one where none is asked for.
+
+    Buckets begin at whole multiples of their length, so that a look a minute later shows the same ones.
+
+    Raises:
+        ValueError: what would be right.
+    """
+    whole = _length("window", window)
+    step = bucket_of(whole) if bucket is None else _length("bucket", bucket)
+    if whole / step > MOST_BUCKETS:
+        raise ValueError(f"{window} in buckets of {bucket} are more than {MOST_BUCKETS}; choose longer buckets")
+    return _EPOCH + (now - whole - _EPOCH) // step * step, now, step
+
+
+def _length(name: str, text: str) -> timedelta:
+    match = _SPAN.fullmatch(text)
+    if match is None:
+        raise ValueError(
+            f"{name} is a number with m, h or d for minutes, hours or days, such as 30m or 7d; not {text!r}"
+        )
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def bucket_of(window: timedelta) -> timedelta:
+    """Return a round length that cuts ``window`` into not too many buckets: from a minute to whole days."""
+    fitting = next((step for step in _STEPS if step * BUCKETS >= window), None)
+    return fitting or timedelta(days=math.ceil(window / (BUCKETS * _STEPS[-1])))
+
+
+def by_version(
+    labels: Mapping[int, Labels],
+    counts: Iterable[Count],
+    joined: Mapping[tuple[int, datetime], int],
+    pairs: Iterable[Pair],
+    *,
+    since: datetime,
+    bucket: timedelta,
+) -> list[VersionQuality]:
+    """Return each version's numbers, the newest version first, its buckets by time.
+
+    ``since`` is where the first bucket begins; ``pairs`` may be fewer than ``joined``, and then metrics are of those.
+    """
+    counted = {(count.version, count.start): count for count in counts}
+    paired: dict[tuple[int, datetime], list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        if not comparable(labels.get(pair.version), pair):
+            continue
+        paired[pair.version, since + (pair.at - since) // bucket * bucket].append(pair)
+    found = sorted({*counted, *joined, *paired})
+    return [
+        _version(
+            version,
+            labels.get(version),
+            [
+                (start, counted.get((version, start)), joined.get((version, start), 0), paired[version, start])
+                for each, start in found
+                if each == version
+            ],
+        )
+        for version in sorted({version for version, _ in found}, reverse=True)
+    ]
+
+
+def _version(
+    version: int, labels: Labels, buckets: Sequence[tuple[datetime, Count | None, int, list[Pair]]]
+) -> VersionQuality:
+    known = [count for _, count, _, _ in buckets if count is not None]
+    whole = _measured(labels, known, sum(each[2] for each in buckets), [pair for each in buckets for pair in each[3]])
+    parts = [
+        QualityBucket(start=start, **_measured(labels, [count] if count else [], joined, pairs).model_dump())
+        for start, count, joined, pairs in buckets
+    ]
+    return VersionQuality(version=version, buckets=parts, **whole.model_dump())
+
+
+def _measured(labels: Labels, counts: Sequence[Count], joined: int, pairs: Sequence[Pair]) -> Measured:
+    logged = sum(count.logged for count in counts)
+    return Measured(
+        answered=sum(count.answered for count in counts),
+        dropped=sum(count.dropped for count in counts),
+        logged=logged,
+        joined=joined,
+        coverage=min(joined / logged, 1.0) if logged else None,
+        n=len(pairs),
+        metrics=metrics(labels, pairs),
+    )
+
+
+def metrics(labels: Labels, pairs: Sequence[Pair]) -> dict[MetricName, float | None]:
+    """Return every metric of the task over ``pairs``, None where one is not defined for them, nothing without pairs.
+
+    A truth that the model has no label for counts as a miss, as on the gate's holdout.
+    """
+    if not pairs:
+        return {}
+    names = REGRESSION_METRICS if labels is None else CLASSIFICATION_METRICS
+    if labels is None:
+        target = np.array([pair.actual for pair in pairs], dtype=np.float64)
+        scores = np.array([pair.answer for pair in pairs], dtype=np.float64)
+    else:
+        places = {(type(label), label): place for place, label in enumerate(labels)}
+        target = np.array([places.get(_label(pair.actual), -1) for pair in pairs], dtype=np.int64)
+        scores = np.array([pair.probabilities for pair in pairs], dtype=np.float64)
+    values = {name: METRICS[name].value(target, scores) for name in names}
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}
+
+
+def comparable(labels: Labels, pair: Pair) -> bool:
+    """Return whether the truth can be held against the answer; told while nothing served, it was not checked."""
+    if labels is None:
+        return isinstance(pair.actual, int | float) and not isinstance(pair.actual, bool)
+    return pair.probabilities is not None and len(pair.probabilities) == len(labels)
+
+
+def _label(actual: Actual) -> tuple[type, Actual]:
+    """Return the truth as labels are known: 1.0 is the label 1, but neither "1" nor true."""
+    whole = int(actual) if isinstance(actual, float) and actual.is_integer() else actual
+    return type(whole), whole
