@@ -45,6 +45,8 @@ ROUTES: tuple[Route, ...] = (
     Route(models.RollbackRequested, (OUTSIDE,), ("registry",)),
     Route(models.ModelPromoted, ("registry",), ("train_dispatch",), per_worker=("gateway",)),
     Route(models.ModelRetired, ("registry",)),
+    Route(models.ModelServing, ("gateway",), ("registry",)),
+    Route(models.ModelLoadFailed, ("gateway",), ("registry",)),
     Route(models.ModelServing, ("gateway",)),
     Route(models.ModelLoadFailed, ("gateway",)),
     Route(predictions.PredictionLogged, ("gateway",), ("prediction",)),

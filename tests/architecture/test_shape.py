@@ -16,7 +16,7 @@ FIXED = {"__init__", "__main__", "app", "handlers", "routes", "domain", "store",
 OWN = {
     "ingest": {"intake", "checking"},
     "train_dispatch": {"ray_jobs", "runs", "follower", "spans"},
-    "registry": {"promotion"},
+    "registry": {"promotion", "rollout"},
     "evaluation_gate": {"evaluation"},
     "prediction": {"prediction_log", "quality"},
     "gateway": {

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 from interlock_runtime.http import problem
 from litestar.enums import ScopeType
-from litestar.types import HTTPScope, Receive, Scope, Send
+from litestar.types import HTTPScope, Method, Receive, Scope, Send
 from pydantic import SecretStr
 
 ASK_SECONDS = 5.0
@@ -39,14 +39,18 @@ class Upstream:
         self._timeout = httpx.Timeout(connect=2.0, read=patience, write=60.0, pool=5.0)
 
     async def get(self, path: str) -> httpx.Response:
-        """Ask in the gateway's own name; the answer may be a refusal.
+        """Ask in the gateway's own name, as :meth:`send`."""
+        return await self.send("GET", path)
+
+    async def send(self, method: Method, path: str, body: bytes | None = None) -> httpx.Response:
+        """Send a request, with JSON as its body, in the gateway's own name; the answer may be a refusal.
 
         Raises:
             ConnectionError: the service is down, or what it needs is.
         """
-        headers = {"Authorization": f"Bearer {self._key.get_secret_value()}"}
+        headers = {"Authorization": f"Bearer {self._key.get_secret_value()}", "Content-Type": "application/json"}
         try:
-            answer = await self._client.get(self._url + path, headers=headers)
+            answer = await self._client.request(method, self._url + path, headers=headers, content=body)
         except httpx.TransportError as error:
             raise ConnectionError(f"{self.name}: {error!r}") from error
         if answer.is_server_error:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from interlock_contracts.http import ServingView
+from interlock_contracts.rollout import WorkerReport
 from interlock_messaging import Bus
 from opentelemetry import context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -45,7 +46,7 @@ class Reconciler:
         self.hears = False
 
     async def reconcile(self) -> None:
-        """Serve what the registry says should serve.
+        """Tell the registry what this worker holds, and serve what it says should serve.
 
         Raises:
             ConnectionError: the registry does not answer, or the store was down for a model that has no version yet.
@@ -74,7 +75,9 @@ class Reconciler:
             raise ConnectionError(f"not loaded yet: {', '.join(missing)}")
 
     async def _asked(self) -> list[ServingView]:
-        answer = await self._registry.get("/serving")
+        report = WorkerReport(seconds=self._seconds, models=self._worker.held())
+        body = report.model_dump_json(exclude_none=True).encode()
+        answer = await self._registry.send("PUT", f"/workers/{self._worker.name}", body)
         if not answer.is_success:
             raise ConnectionError(f"the registry answers {answer.status_code}")
         try:
@@ -117,6 +120,8 @@ class Reconciler:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+            with suppress(ConnectionError):
+                await self._registry.send("DELETE", f"/workers/{self._worker.name}")
 
     async def _on_and_on(self, tried: asyncio.Event) -> None:
         while True:

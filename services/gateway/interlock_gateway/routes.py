@@ -17,6 +17,7 @@ from interlock_contracts.http import (
     RunView,
     VersionView,
 )
+from interlock_contracts.rollout import RolloutView
 from interlock_contracts.quality import QualityView
 from interlock_contracts.training import RetrainRequested
 from interlock_runtime.http import problem
@@ -72,6 +73,9 @@ PASSED_ON = [
     passed_on("PUT", "/pipelines/{name:str}", "registry", "Apply a pipeline, JSON or YAML", answer=PipelineView),
     passed_on("GET", "/models", "registry", "Every model, with what serves", answer=list[ModelView]),
     passed_on("GET", "/models/{name:str}", "registry", "One model: what serves, its signature", answer=ModelView),
+    passed_on(
+        "GET", "/models/{name:str}/rollout", "registry", "Which workers serve the newest version", answer=RolloutView
+    ),
     passed_on("GET", "/models/{name:str}/versions", "registry", "A model's versions", answer=list[VersionView]),
     passed_on(
         "GET", "/models/{name:str}/versions/{number:int}", "registry", "One version, gate report", answer=VersionView

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from interlock_contracts.rollout import HeldModel
 from interlock_modeling import Model
 
 from interlock_gateway.domain import Failure, Promotion, failure_of
@@ -104,6 +105,19 @@ class Slot:
         self.serving = Serving(promotion.ref.version, promotion.seq, model, promotion.trace)
         self.since, self.failure, self._sound = datetime.now(UTC), None, promotion
         return self.serving
+
+    def held(self) -> HeldModel:
+        """Return what the registry is told of this slot, which knows a promotion."""
+        assert self.promotion is not None, "a model is heard of by its first promotion"
+        return HeldModel(
+            model=self.promotion.ref.model,
+            known_seq=self.promotion.seq,
+            version=self.serving.version if self.serving else None,
+            promotion_seq=self.serving.promotion_seq if self.serving else None,
+            since=self.since,
+            failed_seq=self.failure.seq if self.failure else None,
+            failure=self.failure.reason if self.failure else None,
+        )
 
     def drop(self) -> None:
         """Hold the model no longer; requests that have it finish with it."""

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from interlock_contracts import telemetry
 from interlock_contracts.models import ModelLoadFailed, ModelServing
 from interlock_contracts.refs import ModelRef
+from interlock_contracts.rollout import HeldModel
 from interlock_modeling import Model
 from opentelemetry import context, trace
 from opentelemetry.trace import Status, StatusCode
@@ -73,6 +74,10 @@ class Worker:
     def slots(self) -> Iterator[tuple[str, Slot]]:
         """Iterate over the models that this worker has heard of."""
         return iter(self._slots.items())
+
+    def held(self) -> list[HeldModel]:
+        """Return what this worker knows and holds of each model that it has heard of."""
+        return [slot.held() for slot in self._slots.values() if slot.promotion is not None]
 
     async def summon(self, model: str) -> Serving | None:
         """Return what serves for ``model``, loaded now if need be; None where nothing is promoted.

@@ -1,6 +1,7 @@
-"""What follows from a verdict, an approval or a rollback."""
+"""What follows from a verdict, an approval or a rollback, and where a worker is in a roll-out."""
 
 from enum import Enum
+from typing import Literal
 
 
 class Step(Enum):
@@ -42,3 +43,14 @@ def rollback_target(asked: int | None, *, champion: int | None, previous: int | 
     if target == champion:
         raise ValueError(f"version {target} serves already")
     return target
+
+
+def rollout_state(
+    seq: int, *, known: int, serving: int | None, failed: int | None
+) -> Literal["serving", "waiting", "failed", "unloaded"]:
+    """Return where a worker is with the promotion ``seq``, from the newest that it knows, serves and has failed at."""
+    if serving is not None and serving >= seq:
+        return "serving"
+    if failed == seq:
+        return "failed"
+    return "unloaded" if serving is None and known >= seq else "waiting"

@@ -1,14 +1,15 @@
 """The registry's part in the flow: register what was trained, promote what the gate let through."""
 
 import logging
+from datetime import UTC, datetime
 
 from faststream.rabbit import RabbitRouter
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
-from interlock_contracts.models import RollbackRequested
+from interlock_contracts.models import ModelLoadFailed, ModelServing, RollbackRequested
 from interlock_contracts.training import TrainingCompleted
 from interlock_messaging import Cause, PoisonError, Session, topology
 
-from interlock_registry import promotion, store
+from interlock_registry import promotion, rollout, store
 from interlock_registry.domain import Step, after_passing
 from interlock_registry.store import VersionRow
 
@@ -76,6 +77,18 @@ async def roll_back(event: RollbackRequested, cause: Cause, session: Session) ->
         await promotion.roll_back(session, event.model, event.version, by=cause.source, cause=cause.id)
     except ValueError as error:
         raise PoisonError(str(error)) from error
+
+
+@router.subscriber(topology.queue(SERVICE, ModelServing), topology.EXCHANGE, no_reply=True)
+async def keep_serving(event: ModelServing, cause: Cause, session: Session) -> None:
+    """Keep which gateway worker serves which version."""
+    await rollout.record_event(session, event, said_at=cause.time or datetime.now(UTC))
+
+
+@router.subscriber(topology.queue(SERVICE, ModelLoadFailed), topology.EXCHANGE, no_reply=True)
+async def keep_failure(event: ModelLoadFailed, cause: Cause, session: Session) -> None:
+    """Keep why a gateway worker does not serve what was promoted."""
+    await rollout.record_event(session, event, said_at=cause.time or datetime.now(UTC))
 
 
 async def _version(session: Session, model: str, version: int) -> VersionRow:

@@ -17,14 +17,15 @@ from interlock_contracts.http import (
 )
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, ModelRef
+from interlock_contracts.rollout import RolloutView, WorkerReport
 from interlock_messaging import say
 from interlock_runtime.http import problem
-from litestar import Request, Response, get, post, put
+from litestar import Request, Response, delete, get, post, put
 from litestar.datastructures import State
 from litestar.params import FromPath, FromQuery, JSONBody
 from pydantic import ValidationError
 
-from interlock_registry import promotion, store
+from interlock_registry import promotion, rollout, store
 from interlock_registry.domain import Step
 from interlock_registry.handlers import SERVICE
 from interlock_registry.store import ModelRow, PromotionRow, SpecRow, VersionRow
@@ -106,6 +107,31 @@ async def what_serves(state: State) -> list[ServingView]:
     """Return what should serve now, for every model; gateways reconcile against it."""
     async with state.database.sessions() as session:
         return [_serving_view(*found) for found in await store.serving(session)]
+
+
+@put("/workers/{worker:str}", status_code=200)
+async def report_worker(worker: FromPath[str], state: State, data: JSONBody[WorkerReport]) -> list[ServingView]:
+    """Keep what a gateway worker says of itself, and return what should serve now."""
+    async with state.database.sessions() as session, session.begin():
+        await rollout.record(session, worker, data)
+        return [_serving_view(*found) for found in await store.serving(session)]
+
+
+@delete("/workers/{worker:str}")
+async def leave_worker(worker: FromPath[str], state: State) -> None:
+    """Forget a gateway worker that stops."""
+    async with state.database.sessions() as session, session.begin():
+        await rollout.leave(session, worker)
+
+
+@get("/models/{name:str}/rollout")
+async def read_rollout(name: FromPath[str], state: State) -> RolloutView:
+    """Return which gateway workers serve the version promoted last, and why others do not."""
+    async with state.database.sessions() as session:
+        if not (found := await store.serving(session, name)):
+            raise problem(404, "Nothing is promoted", f"no version of {name!r} is promoted, so none is rolled out")
+        ((promoted, _),) = found
+        return await rollout.rollout(session, promoted)
 
 
 def _serving_view(promoted: PromotionRow, version: VersionRow) -> ServingView:
@@ -235,6 +261,9 @@ ROUTES = [
     list_pipelines,
     read_pipeline,
     what_serves,
+    report_worker,
+    leave_worker,
+    read_rollout,
     list_models,
     read_model,
     list_versions,

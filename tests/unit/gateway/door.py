@@ -14,11 +14,13 @@ import uvicorn
 from interlock_artifacts import MemoryStore
 from interlock_contracts.http import ModelView, ServingView
 from interlock_contracts.refs import ModelRef
+from interlock_contracts.rollout import WorkerReport
 from interlock_gateway.app import create_app
 from interlock_gateway.settings import GatewaySettings
 from interlock_runtime.http import problem
-from litestar import Litestar, Request, Response, get, post, put
-from litestar.params import FromPath
+from litestar import Litestar, Request, Response, delete, get, post, put
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, JSONBody
 from litestar.plugins.problem_details import ProblemDetailsPlugin
 from pydantic import SecretStr
 
@@ -41,6 +43,7 @@ class Behind:
     def forget(self) -> None:
         self.pipelines: set[str] = set()
         self.serving: dict[str, ServingView] = {}
+        self.reports: dict[str, WorkerReport] = {}
         self.datasets: dict[str, list[str]] = {}
         self.arrived: dict[str, int] = {}
         self.asked: list[dict[str, str]] = []
@@ -53,10 +56,6 @@ class Behind:
 
     def app(self) -> Litestar:
         """Return the program."""
-
-        @get("/serving")
-        async def serving() -> list[ServingView]:
-            return list(self.serving.values())
 
         @get("/models/{name:str}")
         async def model(name: FromPath[str]) -> ModelView:
@@ -97,8 +96,20 @@ class Behind:
         async def run(run_id: FromPath[str]) -> None:
             raise problem(404, "Unknown run", f"no run {run_id}", headers={"Retry-After": "1"})
 
-        routes = [serving, model, pipeline, apply, trainable, verdicts, upload, run]
+        routes = [*self._workers(), model, pipeline, apply, trainable, verdicts, upload, run]
         return Litestar(routes, plugins=[ProblemDetailsPlugin()], openapi_config=None)
+
+    def _workers(self) -> list[HTTPRouteHandler]:
+        @put("/workers/{worker:str}")
+        async def report(worker: FromPath[str], data: JSONBody[WorkerReport]) -> list[ServingView]:
+            self.reports[worker] = data
+            return list(self.serving.values())
+
+        @delete("/workers/{worker:str}")
+        async def leave(worker: FromPath[str]) -> None:
+            self.reports.pop(worker, None)
+
+        return [report, leave]
 
     def _known(self, name: str) -> None:
         if name not in self.pipelines:

@@ -8,15 +8,15 @@ import numpy as np
 from interlock_artifacts import ArtifactStore
 from interlock_contracts.event import Event
 from interlock_contracts.refs import ArtifactRef, ModelRef
-from interlock_serving.cache import Cache
 from interlock_gateway.domain import Promotion
-from interlock_serving.loading import Loader
-from interlock_serving.proof import prove
 from interlock_modeling import Model, ModelDescription
 from interlock_modeling.encoder import CategoryColumn, Encoder, NumericColumn, Scaled
 from interlock_modeling.engines import Engine, LinearEngine
 from interlock_modeling.served import EngineRef
 from interlock_modeling.signature import Feature, Signature
+from interlock_serving.cache import Cache
+from interlock_serving.loading import Loader
+from interlock_serving.proof import prove
 
 MANIFEST = ArtifactRef(sha256="0" * 64, bytes=1)
 

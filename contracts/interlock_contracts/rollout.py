@@ -1,0 +1,62 @@
+"""Which gateway worker serves what: what workers report, and how far a promotion has come."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from interlock_contracts.http import Body
+from interlock_contracts.refs import Name
+
+MOST_WORKERS = 200
+"""So many workers one answer lists, those that do not serve the newest version first; all are counted."""
+
+
+class HeldModel(Body):
+    """One model in one worker: the newest promotion it knows, what it holds, and why not the newest."""
+
+    model: Name
+    known_seq: int = Field(ge=1)
+    version: int | None = None
+    promotion_seq: int | None = None
+    since: datetime | None = None
+    failed_seq: int | None = None
+    failure: str | None = None
+
+
+class WorkerReport(Body):
+    """What a worker says of itself whenever it asks what should serve, about every ``seconds``."""
+
+    seconds: float = Field(gt=0, le=86_400)
+    models: list[HeldModel] = Field(default=[], max_length=100_000)
+
+
+class WorkerServing(Body):
+    """One worker's part in a roll-out.
+
+    ``serving`` the newest version; ``waiting``: it has not said anything of it yet; ``failed``: it could not load it,
+    and serves what it had; ``unloaded``: it knows of it, and loads it with the first request.
+    """
+
+    worker: str
+    state: Literal["serving", "waiting", "failed", "unloaded"]
+    version: int | None = None
+    promotion_seq: int | None = None
+    since: datetime | None = None
+    failure: str | None = None
+
+
+class RolloutView(Body):
+    """How far the newest promotion of a model has come: ``serving`` of ``workers`` have it.
+
+    ``converged`` once every worker that lives serves it, or will with its first request for it.
+    """
+
+    model: str
+    version: int
+    promotion_seq: int
+    promoted_at: datetime
+    serving: int
+    workers: int
+    converged: bool
+    by_worker: list[WorkerServing]
