@@ -10,7 +10,7 @@ from interlock_modeling.engines import Engine, ForestEngine, LinearEngine, Model
 from interlock_modeling.engines.flat_file import write_arrays
 from interlock_modeling.engines.forest import Precision
 from interlock_modeling.engines.forest_nodes import Splits, pack, unpack
-from interlock_modeling.engines.links import Link
+from interlock_modeling.engines.links import Link, apply_link
 from numpy.typing import NDArray
 
 INF = np.inf
@@ -148,10 +148,29 @@ def test_links_give_probabilities() -> None:
     """One logistic output makes two probabilities, softmax as many as outputs; both stay finite at the extremes."""
     extreme = np.array([[1e4, 1e4, 1e4], [-1e4, -1e4, -1e4], [0.1, 0.2, 0.3]])
 
-    for engine in (linear("logistic"), linear("softmax", 4)):
+    for engine in (linear("logistic"), linear("softmax", 4), boosted("logistic", 500), boosted("softmax", 500)):
         probabilities = engine.predict(extreme)
+        alone = np.concatenate([engine.predict(row[None]) for row in extreme])
         assert np.isfinite(probabilities).all()
         assert np.allclose(probabilities.sum(axis=1), 1.0)
+        assert np.allclose(probabilities, alone, rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize("link", ["logistic", "softmax"])
+def test_a_forest_and_a_linear_model_mean_the_same_by_a_link(link: Link) -> None:
+    """The kernel's probabilities of a forest's sums are those that NumPy makes of them."""
+    matrix = np.random.default_rng(3).uniform(-1, 1, (20, 3))
+    sums = replace(boosted(link, 2), link="identity").predict(matrix).reshape(len(matrix), -1)
+
+    assert np.allclose(boosted(link, 2).predict(matrix), apply_link(link, sums), rtol=1e-14, atol=0)
+
+
+def boosted(link: Link, scale: float) -> ForestEngine:
+    """Return one output, or two, with sums of about ``scale``."""
+    engine = replace(random_forest(5, 3, 3, "float64"), scale=float(scale))
+    if link == "softmax":
+        return replace(engine, link=link)
+    return replace(engine, link=link, base=np.array([0.1]), output=np.zeros(5, np.int64))
 
 
 @pytest.mark.parametrize(
@@ -196,6 +215,7 @@ def test_a_stored_engine_answers_like_the_original(engine: Engine, tmp_path: Pat
         ({"output": [0, 1]}, "output that is not there"),
         ({"output": [-1, 0]}, "output that is not there"),
         ({"precision": "float32"}, None),
+        ({"link": "logistic", "base": [1.0, 2.0]}, "one output"),
     ],
 )
 @pytest.mark.parametrize("precision", ["float32", "float64"])

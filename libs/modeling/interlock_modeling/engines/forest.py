@@ -14,10 +14,12 @@ from pydantic import FiniteFloat, ValidationError
 
 from interlock_modeling.engines.flat_file import ModelFormatError, StoredFile, write_arrays
 from interlock_modeling.engines.forest_nodes import NARROW, WIDE, layout_of, unpack
-from interlock_modeling.engines.links import Link, apply_link
+from interlock_modeling.engines.links import Link
 from interlock_modeling.signature import Part
 
 Precision = Literal["float32", "float64"]
+
+_LINKS: tuple[Link, ...] = ("identity", "logistic", "softmax")  # numbered as in the kernel
 
 _PROBLEMS = (
     "",
@@ -74,7 +76,11 @@ class ForestEngine:
         problem = compiled.check(self.nodes, bits, np.uint64(self.features), self.roots, self.value)
         _require(not problem, _PROBLEMS[problem])
         single = self.precision == "float32"
-        before = (self.nodes, bits, single, self.roots, self.output, self.value, self.base, float(self.scale))
+        output, base = self.output, self.base
+        if self.link == "logistic":  # the kernel adds up the second of two columns, and makes the first of it
+            output, base = output + 1, np.array([0.0, base[0]])
+        link = np.int64(_LINKS.index(self.link))
+        before = (self.nodes, bits, single, self.roots, output, self.value, base, float(self.scale), link)
         object.__setattr__(self, "_before", before)
         object.__setattr__(self, "_walk", compiled.walk)
 
@@ -88,7 +94,8 @@ class ForestEngine:
         """
         if matrix.shape[1] != self.features:
             raise ValueError(f"the matrix has {matrix.shape[1]} columns, the forest takes {self.features}")
-        return apply_link(self.link, self._walk(*self._before, matrix))
+        answers: NDArray[np.float64] = self._walk(*self._before, matrix)
+        return answers[:, 0] if answers.shape[1] == 1 else answers
 
     def thresholds(self, feature: int) -> NDArray[np.float64]:
         """Return the numbers at which a feature splits, sorted and each once."""
@@ -145,6 +152,7 @@ def _check_arrays(engine: ForestEngine) -> None:
     _require(value.dtype == np.float64 and value.ndim == 2 and value.shape[1] > 0, "values are not a float64 table")  # noqa: PLR2004
     _require(0 < len(roots) == len(output), "roots and outputs do not fit each other")
     _require(engine.base.dtype == np.float64 and engine.base.ndim == 1, "there is no base")
+    _require(engine.link != "logistic" or len(engine.base) == 1, "a logistic link takes one output")
     last_output = len(engine.base) - value.shape[1]
     _require(0 <= output.min() <= output.max() <= last_output, "a tree adds to an output that is not there")
     ascend = roots[0] == 0 and (roots[1:] > roots[:-1]).all() and roots[-1] < len(engine.nodes)

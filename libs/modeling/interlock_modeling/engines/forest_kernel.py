@@ -28,6 +28,10 @@ _LANES = 8
 _ROWS_AT_ONCE = 1_024
 """Rows that meet a tree together: they stay in the processor's cache, and so does the tree for a while."""
 
+IDENTITY = 0
+LOGISTIC = 1
+SOFTMAX = 2
+
 SOUND = 0
 WRONG_LEAF = 1
 WRONG_SPLIT = 2
@@ -126,10 +130,37 @@ def _many_rows(nodes: Any, bits: Any, rows: Any, roots: Any, output: Any, value:
                 _add(sums[at + lane], output[tree], value, nodes[leaves[lane]].leaf)
 
 
+@_inner
+def _logistic(raw: Any) -> None:
+    """Turn the sum of the positive class, at 1, into the probabilities of both."""
+    raw[1] = 1.0 / (1.0 + np.exp(-raw[1]))
+    raw[0] = 1.0 - raw[1]
+
+
+@_inner
+def _softmax(raw: Any) -> None:
+    greatest = raw.max()
+    total = 0.0
+    for at in range(len(raw)):
+        raw[at] = np.exp(raw[at] - greatest)
+        total += raw[at]
+    for at in range(len(raw)):
+        raw[at] /= total
+
+
 def _walk(
-    nodes: Any, bits: Any, single: Any, roots: Any, output: Any, value: Any, base: Any, scale: Any, matrix: Any
+    nodes: Any,
+    bits: Any,
+    single: Any,
+    roots: Any,
+    output: Any,
+    value: Any,
+    base: Any,
+    scale: Any,
+    link: Any,
+    matrix: Any,
 ) -> Any:
-    """Return base + scale * (sum of leaf values) [n, outputs]; each row's sum is in the order of the trees."""
+    """Return link(base + scale * (sum of leaf values)) [n, outputs]; each row's sum is in the order of the trees."""
     count, features = matrix.shape
     raw = np.zeros((count, len(base)))
     rows = np.empty((min(count, _ROWS_AT_ONCE), features + 1))
@@ -149,6 +180,10 @@ def _walk(
     for at in range(count):
         for column in range(len(base)):
             raw[at, column] = base[column] + scale * raw[at, column]
+        if link == LOGISTIC:
+            _logistic(raw[at])
+        elif link == SOFTMAX:
+            _softmax(raw[at])
     return raw
 
 
@@ -187,7 +222,9 @@ def kernels(node: np.dtype[Any]) -> Kernels:
     nodes, roots, numbers = _array(from_dtype(node)), _array(types.uint64), _array(types.float64)
     values, bits = _array(types.float64, 2), types.uint64
     outputs, matrix = _array(types.int64), _array(types.float64, 2, "A")
-    walk = types.float64[:, ::1](nodes, bits, types.boolean, roots, outputs, values, numbers, types.float64, matrix)
+    walk = types.float64[:, ::1](
+        nodes, bits, types.boolean, roots, outputs, values, numbers, types.float64, types.int64, matrix
+    )
     check = types.int64(nodes, bits, types.uint64, roots, values)
     return Kernels(_compiled(_walk, walk), _compiled(_check, check))
 

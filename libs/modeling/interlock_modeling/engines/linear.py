@@ -36,7 +36,9 @@ class LinearEngine:
     def predict(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return predictions [n], or class probabilities [n, k], for a matrix [n, features]."""
         with np.errstate(over="ignore", invalid="ignore"):
-            return apply_link(self.link, matrix @ self.coefficients.T + self.intercepts)
+            raw = np.dot(matrix, self.coefficients.T)
+            raw += self.intercepts
+            return apply_link(self.link, raw)
 
     def save(self, path: Path) -> None:
         """Write the engine file."""
