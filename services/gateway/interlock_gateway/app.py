@@ -22,6 +22,7 @@ from interlock_gateway.handlers import SERVICE, WORKER, router
 from interlock_gateway.ledger import Ledger
 from interlock_gateway.predict import predict_route
 from interlock_gateway.prediction_log import PredictionLog
+from interlock_gateway.protocols.grpc_server import serving_grpc
 from interlock_gateway.protocols.inference import Inference
 from interlock_gateway.protocols.rest import no_route, open_inference_routes
 from interlock_gateway.proxy import Upstream, connections
@@ -84,6 +85,7 @@ def create_app(
     reconciler = Reconciler(worker, registry, bus, seconds=settings.gateway_reconcile_seconds)
     pings = {"rabbitmq": reconciler.bus_answered, "registry": reconciler.registry_answered}
     inference = Inference(worker, registry, pings.values())
+    grpc = serving_grpc(inference, key, settings.host, settings.grpc_port)
 
     @asynccontextmanager
     async def connected() -> AsyncIterator[None]:
@@ -110,6 +112,7 @@ def create_app(
             reconciler.keeping_up,
             reconciler.hearing,
             log.running,
+            grpc,
         ],
         state={
             "bus": bus,

@@ -18,6 +18,7 @@ class GatewaySettings(HttpSettings, BusSettings, StoreSettings, TelemetrySetting
     ``prediction_log_rows_per_second`` of one model and worker.
     """
 
+    grpc_port: int | None = Field(default=None, ge=1, le=65535)
     gateway_workers: int = Field(default=2, ge=1, le=64)
     registry_url: str = Field(pattern=_HTTP)
     ingest_url: str = Field(pattern=_HTTP)

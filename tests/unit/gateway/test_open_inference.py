@@ -250,3 +250,19 @@ async def test_the_index_lists_every_model(serving: Door) -> None:
 
     assert index.status_code == 200
     assert {"name": "flights", "version": "1", "state": "READY", "reason": ""} in index.json()
+
+
+async def test_a_model_is_unloaded_and_loaded_on_request(serving: Door) -> None:
+    """While it is unloaded nobody summons it by asking; the index says why it does not answer."""
+    repository = "/v2/repository/models/sales"
+    assert (await serving.http.post(f"{repository}/unload", json={})).json() == {}
+    entry = {"name": "sales", "version": "", "state": "UNAVAILABLE", "reason": "unloaded by request"}
+    assert entry in (await serving.http.post("/v2/repository/index", json={})).json()
+    assert entry not in (await serving.http.post("/v2/repository/index", json={"ready": True})).json()
+    assert "unloaded by request" in refusal(await infer(serving, SIZE, model="sales"), 503)
+    assert (await serving.http.post(f"{repository}/load")).status_code == 200
+
+    assert (await infer(serving, SIZE, model="sales")).status_code == 200
+    for action in ("load", "unload"):
+        answer = await serving.http.post(f"/v2/repository/models/nobody/{action}")
+        assert "no pipeline is called 'nobody'" in refusal(answer, 404)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
@@ -12,15 +13,17 @@ from interlock_modeling.signature import Signature
 from interlock_runtime.http import Ping, problem
 from numpy.typing import NDArray
 
-from interlock_gateway.answering import table_predictions, what_serves
+from interlock_gateway.answering import not_serving, table_predictions, what_serves
 from interlock_gateway.protocols.tensors import BYTES, DATATYPES, Tensor, TensorError, table_of
 from interlock_gateway.proxy import Upstream
-from interlock_gateway.slot import Serving
-from interlock_gateway.worker import Worker
+from interlock_gateway.slot import Serving, Slot
+from interlock_gateway.worker import LoadFailedError, Worker
 
 SERVER = "interlock"
 EXTENSIONS = ("binary_tensor_data", "model_repository")
 PLATFORM = "interlock"
+READY = "READY"
+UNAVAILABLE = "UNAVAILABLE"
 PREDICTION = "prediction"
 PROBABILITIES = "probabilities"
 LABELS = "labels"
@@ -126,14 +129,37 @@ class Inference:
             raise TensorError("numbers are too large for this model: it gives no finite answer")
         return serving, [_output(signature, predictions, name) for name in wanted or output_names(signature)]
 
-    def index(self) -> list[IndexEntry]:
-        """Return every model that this worker knows of."""
-        return [
-            IndexEntry(name, str(slot.serving.version), "READY", "")
-            if slot.serving
-            else IndexEntry(name, "", "UNAVAILABLE", slot.failure.reason if slot.failure else "not loaded yet")
-            for name, slot in self._worker.slots()
-        ]
+    async def load(self, model: str) -> None:
+        """Load ``model`` here, and let the other workers of this host hold it again.
+
+        Raises:
+            ProblemDetailsException: 404 or 503, with words, where that cannot be.
+        """
+        with suppress(ConnectionError, LoadFailedError):
+            await self._worker.load(model)
+        await self.serving(model)
+
+    async def unload(self, model: str) -> None:
+        """Let no worker of this host hold ``model`` until its load is asked for.
+
+        Raises:
+            ProblemDetailsException: 404 or 503, with words, where nothing of that name is promoted here.
+        """
+        if not await self._worker.unload(model):
+            raise await not_serving(model, self._registry)
+
+    def index(self, *, ready: bool = False) -> list[IndexEntry]:
+        """Return every model that this worker knows of, or only those that are loaded."""
+        entries = [_indexed(name, slot) for name, slot in self._worker.slots()]
+        return [each for each in entries if each.state == READY or not ready]
+
+
+def _indexed(name: str, slot: Slot) -> IndexEntry:
+    if slot.serving is not None:
+        return IndexEntry(name, str(slot.serving.version), READY, "")
+    if slot.unloaded:
+        return IndexEntry(name, "", UNAVAILABLE, "unloaded by request")
+    return IndexEntry(name, "", UNAVAILABLE, slot.failure.reason if slot.failure else "loaded when it is asked")
 
 
 def output_names(signature: Signature) -> list[str]:

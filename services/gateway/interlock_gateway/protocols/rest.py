@@ -17,7 +17,7 @@ from litestar.types import ControllerRouterHandler
 from interlock_gateway.predict import BODY_LIMIT
 from interlock_gateway.protocols import inference
 from interlock_gateway.protocols.inference import IndexEntry, Inference, ModelInfo
-from interlock_gateway.protocols.rest_body import HEADER_LENGTH, read, written
+from interlock_gateway.protocols.rest_body import HEADER_LENGTH, only_ready, read, written
 from interlock_gateway.protocols.tensors import TensorError
 
 PREFIX = "/v2"
@@ -131,10 +131,20 @@ def _routes(inferring: Inference) -> list[ControllerRouterHandler]:
         return Response(body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_end)})
 
     @post("/repository/index", status_code=200, summary="Every model that this worker knows of")
-    async def index() -> list[IndexEntry]:
-        return inferring.index()
+    async def index(request: Plain) -> list[IndexEntry]:
+        return inferring.index(ready=only_ready(await request.body()))
 
-    return [server, live, ready, metadata, model_ready, infer, index]
+    @post("/repository/models/{name:str}/load", status_code=200, summary="Load a model that is promoted")
+    async def load(name: FromPath[str]) -> dict[str, str]:
+        await inferring.load(name)
+        return {}
+
+    @post("/repository/models/{name:str}/unload", status_code=200, summary="Hold a model nowhere on this host")
+    async def unload(name: FromPath[str]) -> dict[str, str]:
+        await inferring.unload(name)
+        return {}
+
+    return [server, live, ready, metadata, model_ready, infer, index, load, unload]
 
 
 def open_inference_routes(inferring: Inference) -> Router:

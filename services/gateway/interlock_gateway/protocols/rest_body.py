@@ -36,6 +36,10 @@ class _Request(msgspec.Struct):
     outputs: list[_Wanted] | None = None
 
 
+class _Index(msgspec.Struct):
+    ready: bool = False
+
+
 _decoder = msgspec.json.Decoder(_Request)
 _encoder = msgspec.json.Encoder()
 
@@ -78,6 +82,18 @@ def read(body: bytes, header_length: str | None) -> InferBody:
     default = (request.parameters or {}).get("binary_data_output") is True
     wanted = {each.name: _wants_binary(each, default=default) for each in request.outputs or ()}
     return InferBody(request.id, tensors, wanted, default)
+
+
+def only_ready(body: bytes) -> bool:
+    """Return whether a request for the index asks for loaded models only; its body may be empty.
+
+    Raises:
+        TensorError: the body is something else.
+    """
+    try:
+        return msgspec.json.decode(body, type=_Index).ready if body else False
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise TensorError(f"not a request for the index: {error}") from error
 
 
 def _json_end(header_length: str | None, size: int) -> int:

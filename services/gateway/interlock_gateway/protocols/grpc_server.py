@@ -1,0 +1,216 @@
+"""The Open Inference Protocol over gRPC: the same answers on a port of its own, in every worker."""
+
+import hmac
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import grpc
+import numpy as np
+from google.protobuf.descriptor import MethodDescriptor
+from interlock_runtime.process import DRAIN_SECONDS
+from litestar.exceptions import HTTPException
+from pydantic import SecretStr
+
+from interlock_gateway.predict import BODY_LIMIT
+from interlock_gateway.protocols import inference
+from interlock_gateway.protocols import open_inference_pb2 as pb
+from interlock_gateway.protocols.inference import Inference, Output
+from interlock_gateway.protocols.tensors import BYTES, NUMERIC, Tensor, TensorError
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Method = Callable[[Any, Context], Awaitable[Any]]
+
+_CODES = {
+    400: grpc.StatusCode.INVALID_ARGUMENT,
+    401: grpc.StatusCode.UNAUTHENTICATED,
+    403: grpc.StatusCode.PERMISSION_DENIED,
+    404: grpc.StatusCode.NOT_FOUND,
+    409: grpc.StatusCode.FAILED_PRECONDITION,
+    413: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    422: grpc.StatusCode.INVALID_ARGUMENT,
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    503: grpc.StatusCode.UNAVAILABLE,
+    504: grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+_CONTENTS = {
+    "BOOL": "bool_contents",
+    **dict.fromkeys(("INT8", "INT16", "INT32"), "int_contents"),
+    "INT64": "int64_contents",
+    **dict.fromkeys(("UINT8", "UINT16", "UINT32"), "uint_contents"),
+    "UINT64": "uint64_contents",
+    "FP32": "fp32_contents",
+    "FP64": "fp64_contents",
+    BYTES: "bytes_contents",
+}
+"""Where a tensor's values are when they do not come raw; 16-bit floats always do."""
+
+
+def serving_grpc(
+    inferring: Inference, key: SecretStr, host: str, port: int | None
+) -> Callable[[], AbstractAsyncContextManager[None]]:
+    """Return a lifespan that serves the protocol while it lasts; without a ``port`` it does nothing.
+
+    The workers of a host share the port: the system spreads connections over them. On the way out, calls in hand
+    finish first.
+    """
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        if port is None:
+            yield
+            return
+        limits = [("grpc.max_receive_message_length", BODY_LIMIT), ("grpc.so_reuseport", 1)]
+        server = grpc.aio.server(options=limits)
+        methods = {each.name: _handler(each, _Answers(inferring), key) for each in _SERVICE.methods}
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE.full_name, methods),))
+        server.add_insecure_port(f"{host}:{port}")
+        await server.start()
+        try:
+            yield
+        finally:
+            await server.stop(DRAIN_SECONDS)
+
+    return lifespan
+
+
+_SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
+_OPEN = {"ServerLive", "ServerReady"}
+"""What probes ask, without a key."""
+
+
+def _handler(described: MethodDescriptor, answers: "_Answers", key: SecretStr) -> "grpc.RpcMethodHandler[Any, Any]":
+    method: Method = getattr(answers, re.sub(r"(?<=.)(?=[A-Z])", "_", described.name).lower())
+    is_open = described.name in _OPEN
+    expected = b"Bearer " + key.get_secret_value().encode()
+
+    async def answer(request: Any, context: Context) -> Any:
+        if not is_open and not hmac.compare_digest(_authorization(context), expected):
+            detail = "send the metadata 'authorization: Bearer <key>'"
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, detail)
+        try:
+            return await method(request, context)
+        except TensorError as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        except HTTPException as error:
+            await context.abort(_CODES.get(error.status_code, grpc.StatusCode.INTERNAL), error.detail)
+        except (ConnectionError, TimeoutError) as error:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, f"a dependency is down, try again: {error}")
+
+    request, response = (getattr(pb, each.name) for each in (described.input_type, described.output_type))
+    return grpc.unary_unary_rpc_method_handler(
+        answer, request_deserializer=request.FromString, response_serializer=response.SerializeToString
+    )
+
+
+def _authorization(context: Context) -> bytes:
+    for name, value in context.invocation_metadata() or ():
+        if name == "authorization":
+            return value if isinstance(value, bytes) else value.encode()
+    return b""
+
+
+class _Answers:
+    """The protocol's calls, each named as in its definition."""
+
+    def __init__(self, inferring: Inference) -> None:
+        self._inferring = inferring
+
+    async def server_live(self, _: pb.ServerLiveRequest, __: Context) -> pb.ServerLiveResponse:
+        return pb.ServerLiveResponse(live=True)
+
+    async def server_ready(self, _: pb.ServerReadyRequest, __: Context) -> pb.ServerReadyResponse:
+        return pb.ServerReadyResponse(ready=await self._inferring.ready())
+
+    async def model_ready(self, asked: pb.ModelReadyRequest, _: Context) -> pb.ModelReadyResponse:
+        try:
+            await self._inferring.serving(asked.name, asked.version)
+        except HTTPException:
+            return pb.ModelReadyResponse(ready=False)
+        return pb.ModelReadyResponse(ready=True)
+
+    async def server_metadata(self, _: pb.ServerMetadataRequest, __: Context) -> pb.ServerMetadataResponse:
+        return pb.ServerMetadataResponse(
+            name=inference.SERVER, version=inference.server_version(), extensions=inference.EXTENSIONS
+        )
+
+    async def model_metadata(self, asked: pb.ModelMetadataRequest, _: Context) -> pb.ModelMetadataResponse:
+        info = inference.described(asked.name, await self._inferring.serving(asked.name, asked.version))
+        tensor = pb.ModelMetadataResponse.TensorMetadata
+        return pb.ModelMetadataResponse(
+            name=info.name,
+            versions=info.versions,
+            platform=info.platform,
+            inputs=[tensor(name=each.name, datatype=each.datatype, shape=each.shape) for each in info.inputs],
+            outputs=[tensor(name=each.name, datatype=each.datatype, shape=each.shape) for each in info.outputs],
+        )
+
+    async def model_infer(self, asked: pb.ModelInferRequest, _: Context) -> pb.ModelInferResponse:
+        wanted = [_wanted(each) for each in asked.outputs]
+        serving, outputs = await self._inferring.infer(asked.model_name, asked.model_version, _tensors(asked), wanted)
+        answer = pb.ModelInferResponse(model_name=asked.model_name, model_version=str(serving.version), id=asked.id)
+        raw = bool(asked.raw_input_contents) or asked.parameters["binary_data_output"].bool_param
+        for output in outputs:
+            _add(answer, output, raw=raw)
+        return answer
+
+    async def repository_index(self, asked: pb.RepositoryIndexRequest, _: Context) -> pb.RepositoryIndexResponse:
+        entries = self._inferring.index(ready=asked.ready)
+        entry = pb.RepositoryIndexResponse.ModelIndex
+        models = [entry(name=e.name, version=e.version, state=e.state, reason=e.reason) for e in entries]
+        return pb.RepositoryIndexResponse(models=models)
+
+    async def repository_model_load(
+        self, asked: pb.RepositoryModelLoadRequest, _: Context
+    ) -> pb.RepositoryModelLoadResponse:
+        await self._inferring.load(asked.model_name)
+        return pb.RepositoryModelLoadResponse()
+
+    async def repository_model_unload(
+        self, asked: pb.RepositoryModelUnloadRequest, _: Context
+    ) -> pb.RepositoryModelUnloadResponse:
+        await self._inferring.unload(asked.model_name)
+        return pb.RepositoryModelUnloadResponse()
+
+
+def _tensors(asked: pb.ModelInferRequest) -> Sequence[Tensor]:
+    raw = asked.raw_input_contents
+    if raw and len(raw) != len(asked.inputs):
+        raise TensorError(f"{len(asked.inputs)} input tensors, but {len(raw)} raw_input_contents")
+    return [_tensor(each, raw[place] if raw else None) for place, each in enumerate(asked.inputs)]
+
+
+def _tensor(given: pb.ModelInferRequest.InferInputTensor, raw: bytes | None) -> Tensor:
+    if "shared_memory_region" in given.parameters:
+        raise TensorError(f"tensor {given.name!r} is in shared memory, which is not offered; send its data")
+    if raw is not None:
+        return Tensor(given.name, given.datatype, given.shape, memoryview(raw))
+    field = _CONTENTS.get(given.datatype)
+    if field is None:
+        raise TensorError(f"tensor {given.name!r} of type {given.datatype[:20]!r} has no contents; send it raw")
+    values = list(getattr(given.contents, field))
+    try:
+        data = values if given.datatype == BYTES else np.array(values, NUMERIC[given.datatype])
+    except OverflowError:
+        raise TensorError(f"tensor {given.name!r} holds a number that is no {given.datatype}") from None
+    return Tensor(given.name, given.datatype, given.shape, data)
+
+
+def _wanted(output: pb.ModelInferRequest.InferRequestedOutputTensor) -> str:
+    for extension in ("classification", "shared_memory_region"):
+        if extension in output.parameters:
+            raise TensorError(f"output {output.name!r}: {extension} is not offered")
+    return output.name
+
+
+def _add(answer: pb.ModelInferResponse, output: Output, *, raw: bool) -> None:
+    tensor = answer.outputs.add(name=output.name, datatype=output.datatype, shape=output.shape)
+    for name, value in output.parameters.items():
+        tensor.parameters[name].string_param = value
+    if raw:
+        answer.raw_output_contents.append(output.raw())
+        return
+    values = output.plain()
+    contents = [text.encode() for text in values] if output.datatype == BYTES else values
+    getattr(tensor.contents, _CONTENTS[output.datatype]).extend(contents)
