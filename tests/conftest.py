@@ -53,7 +53,8 @@ def leased(name: str, only: str | None = None) -> Iterator[dict[str, str]]:
     home.mkdir(parents=True, exist_ok=True)
     ports = home / "ports.json"
     if not ports.exists():
-        ports.write_text('{"gateway": 8100}')  # 8000 is the user's, who may start a stack meanwhile
+        # 8000 and 8001 are the user's, who may start a stack meanwhile.
+        ports.write_text('{"gateway": 8100, "grpc": 8101}')
     with (home / "lease").open("w") as lease:
         alone = _nobody_else(lease)
         if not alone:

@@ -44,6 +44,14 @@ def test_every_part_is_ours_by_default(home: Home) -> None:
     assert all("@" not in part.url for part in parts.values())
 
 
+def test_the_gateways_second_port_is_told(home: Home) -> None:
+    """`interlock env` names where gRPC clients find it."""
+    gateway = plan(home, PORTS)["gateway"]
+
+    assert process(gateway).env["INTERLOCK_GRPC_PORT"] == str(PUBLIC["grpc"])
+    assert gateway.exports["INTERLOCK_GRPC_URL"] == f"127.0.0.1:{PUBLIC['grpc']}"
+
+
 @pytest.mark.parametrize(
     ("name", "settings"),
     [

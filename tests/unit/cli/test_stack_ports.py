@@ -12,9 +12,11 @@ from interlock_cli.stack.ports import OFFSETS, PUBLIC, SEAWEED_GRPC, ports
 
 @pytest.fixture(autouse=True)
 def public_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the public port be one that no stack on this machine wants meanwhile."""
+    """Let both public ports begin at one that no stack on this machine wants meanwhile."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        monkeypatch.setitem(PUBLIC, "gateway", server.getsockname()[1])
+        first = server.getsockname()[1]
+    monkeypatch.setitem(PUBLIC, "gateway", first)
+    monkeypatch.setitem(PUBLIC, "grpc", first)
 
 
 @contextmanager

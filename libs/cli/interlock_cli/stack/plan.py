@@ -33,7 +33,12 @@ def plan(home: Home, ports: Mapping[str, int]) -> dict[str, Part]:
     }
     shared = common(home)
     ours = {name for part in servers.values() for name in part.exports}
-    addresses = {each.address for each in SERVICES} | {"INTERLOCK_HOST", "INTERLOCK_PORT"}
+    addresses = {each.address for each in SERVICES} | {
+        "INTERLOCK_HOST",
+        "INTERLOCK_PORT",
+        "INTERLOCK_GRPC_PORT",
+        "INTERLOCK_GRPC_URL",
+    }
     others = {name: value for name, value in given.items() if name not in ours | addresses}
     parts = services(ports, servers, others | shared)
     return servers | {part.name: part for part in parts}

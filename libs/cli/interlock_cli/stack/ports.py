@@ -2,7 +2,7 @@
 
 import hashlib
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from interlock_cli.stack.home import Home
 from interlock_cli.terminal import Failure
@@ -37,7 +37,7 @@ OFFSETS = {
     "evaluation_gate": 33,
     "prediction": 34,
 }
-PUBLIC = {"gateway": 8000}
+PUBLIC = {"gateway": 8000, "grpc": 8001}
 """Ports that people type: these, or the next free ones."""
 
 
@@ -53,7 +53,9 @@ def ports(home: Home, *, running: bool) -> dict[str, int]:
     servers = {name: kept[name] for name in OFFSETS if name in kept}
     if len(servers) < len(OFFSETS) or not _free(servers):
         servers = _block(home)
-    public = {name: _next_free(kept.get(name, first)) for name, first in PUBLIC.items()}
+    public: dict[str, int] = {}
+    for name, first in PUBLIC.items():
+        public[name] = _next_free(kept.get(name, first), but=public.values())
     home.write("ports", servers | public)
     return servers | public
 
@@ -85,8 +87,8 @@ def _all_free(wanted: Iterable[int]) -> bool:
     return True
 
 
-def _next_free(first: int) -> int:
+def _next_free(first: int, *, but: Collection[int]) -> int:
     for port in range(first, first + 1000):
-        if _all_free([port]):
+        if port not in but and _all_free([port]):
             return port
     raise Failure(f"no port is free on 127.0.0.1 from {first} on")

@@ -58,6 +58,10 @@ def _part(service: Service, ports: Mapping[str, int], servers: Mapping[str, Part
     for name in service.uses:
         env |= servers[name].exports
     env |= {"INTERLOCK_HOST": "127.0.0.1", "INTERLOCK_PORT": str(ports[service.name])}
+    exports = {service.address: url}
+    if service.name == "gateway":
+        env["INTERLOCK_GRPC_PORT"] = str(ports["grpc"])
+        exports["INTERLOCK_GRPC_URL"] = f"127.0.0.1:{ports['grpc']}"  # gRPC's clients take no scheme
     # Not read by anyone: it makes `interlock up` restart a service whose code has been edited.
     env["INTERLOCK_CODE"] = _code(service)
     return Part(
@@ -65,7 +69,7 @@ def _part(service: Service, ports: Mapping[str, int], servers: Mapping[str, Part
         kind="service",
         url=url,
         probe=Probe("service", url),
-        exports={service.address: url},
+        exports=exports,
         process=Process(argv=(sys.executable, "-m", f"interlock_{service.name}"), env=env, prepare=ensure_compiled),
         after=service.starts_after,
     )

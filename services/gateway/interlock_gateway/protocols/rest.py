@@ -90,7 +90,7 @@ class _Documented(spec.Operation):
 
 
 def _routes(inferring: Inference) -> list[ControllerRouterHandler]:
-    """Return the protocol's routes, below ``/v2``."""
+    """Return the routes of the protocol's core, below ``/v2``."""
 
     @get("/", summary="Which server this is")
     async def server() -> ServerInfo:
@@ -130,6 +130,12 @@ def _routes(inferring: Inference) -> list[ControllerRouterHandler]:
             return Response(body, media_type="application/json")
         return Response(body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_end)})
 
+    return [server, live, ready, metadata, model_ready, infer]
+
+
+def _repository_routes(inferring: Inference) -> list[ControllerRouterHandler]:
+    """Return the routes of the model repository extension, below ``/v2``."""
+
     @post("/repository/index", status_code=200, summary="Every model that this worker knows of")
     async def index(request: Plain) -> list[IndexEntry]:
         return inferring.index(ready=only_ready(await request.body()))
@@ -144,11 +150,16 @@ def _routes(inferring: Inference) -> list[ControllerRouterHandler]:
         await inferring.unload(name)
         return {}
 
-    return [server, live, ready, metadata, model_ready, infer, index, load, unload]
+    return [index, load, unload]
 
 
 def open_inference_routes(inferring: Inference) -> Router:
     """Return the protocol's routes."""
     errors = (HTTPException, ProblemDetailsException, TensorError, ConnectionError, TimeoutError, Exception)
     handlers: Any = dict.fromkeys(errors, refused)
-    return Router(PREFIX, route_handlers=_routes(inferring), exception_handlers=handlers, tags=[TAG])
+    return Router(
+        PREFIX,
+        route_handlers=[*_routes(inferring), *_repository_routes(inferring)],
+        exception_handlers=handlers,
+        tags=[TAG],
+    )
