@@ -10,6 +10,7 @@ from interlock_cli.demo.story import demo
 from interlock_cli.models import approve, models, rollback, show, versions
 from interlock_cli.pipelines import apply
 from interlock_cli.predictions import predict
+from interlock_cli.rollouts import rollout
 from interlock_cli.runs import cancel, retrain, runs, watch
 from interlock_cli.stack.commands import down, env, logs, status, up
 from interlock_cli.tracing import trace
@@ -18,7 +19,7 @@ COMMANDS: tuple[Callable[..., Any], ...] = (
     *(up, down, status, logs, env, demo),
     *(apply, ingest, datasets),
     *(retrain, watch, runs, cancel, trace),
-    *(models, versions, show, approve, rollback, predict),
+    *(models, versions, show, rollout, approve, rollback, predict),
 )
 """In the order that `interlock --help` lists them; a function's name is the command's, its docstring the help."""
 

@@ -1,11 +1,14 @@
 """`interlock models`, `versions`, `show`, `approve` and `rollback`: what serves, and who decided so."""
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
 from interlock_contracts.http import ModelView, VersionView
+from interlock_contracts.rollout import RolloutView
 
-from interlock_cli.gateway import connect
+from interlock_cli import rollouts
+from interlock_cli.gateway import Gateway, RefusedError, UnreachableError, connect
 from interlock_cli.terminal import Json, Terminal, answering
 
 Name = Annotated[str, typer.Argument(help="The model, which has its pipeline's name.")]
@@ -70,16 +73,18 @@ def show(
             terminal.result(version)
         else:
             model = gateway.read(ModelView, f"/models/{name}")
-            _show_model(terminal, model)
+            _show_model(gateway, terminal, model)
             terminal.result(model)
 
 
-def _show_model(terminal: Terminal, model: ModelView) -> None:
+def _show_model(gateway: Gateway, terminal: Terminal, model: ModelView) -> None:
     if model.serving is None:
         terminal.say(f"{model.name}: {model.versions} versions, nothing serves")
         return
     now = model.serving
     terminal.say(f"{model.name}: version {now.ref.version} of {model.versions} serves, promoted by {now.cause}")
+    with suppress(RefusedError, UnreachableError):
+        terminal.say(rollouts.told(gateway.read(RolloutView, f"/models/{model.name}/rollout")))
     signature = model.signature or {}
     columns = ("feature", "type", "may be null", "min", "max", "values")
     rows = [

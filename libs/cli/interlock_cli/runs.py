@@ -6,9 +6,9 @@ from uuid import UUID
 import typer
 from interlock_contracts.http import RunAccepted, RunView
 
-from interlock_cli import watching
+from interlock_cli import rollouts, watching
 from interlock_cli.gateway import Gateway, connect
-from interlock_cli.terminal import Json, Terminal, answering
+from interlock_cli.terminal import Json, Terminal, answering, plain
 
 Timeout = Annotated[float, typer.Option(help="Longest wait for the end, in seconds.")]
 
@@ -46,9 +46,10 @@ def watch(
     timeout: Timeout = 3600,
     as_json: Json = False,
 ) -> None:
-    """Follow a run until it ends: trials done, best score so far, and the gate's verdict.
+    """Follow a run until its version serves: trials done, best score so far, the gate's verdict, the roll-out.
 
-    Exit code 0 when the new version passed the gate, 1 when it was refused, failed or was cancelled.
+    Exit code 0 when the new version passed the gate and, if promoted, serves in every worker of the gateway; 1 when it
+    was refused, failed or was cancelled, or a worker could not load it.
 
     Example: interlock watch --model flights-1
     """
@@ -60,7 +61,10 @@ def watch(
 
 def _watch(gateway: Gateway, terminal: Terminal, run: UUID, timeout: float) -> None:
     ended = watching.follow(gateway, terminal, run, timeout=timeout)
-    terminal.result(ended)
+    seen = None
+    if ended.state == "succeeded" and watching.is_promoted(gateway, ended):
+        seen = rollouts.after(gateway, terminal, ended.model, int(ended.version or 0))
+    terminal.result({**plain(ended), "rollout": seen})
     if ended.state != "succeeded":
         raise typer.Exit(1)
 

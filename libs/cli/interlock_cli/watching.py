@@ -76,6 +76,17 @@ def _look(gateway: Gateway, run: UUID) -> RunView:
         time.sleep(POLL)
 
 
+def is_promoted(gateway: Gateway, run: RunView) -> bool:
+    """Return whether the version that a run made is promoted; registry and dispatcher hear of the gate side by side."""
+    deadline = time.monotonic() + UNSEEN
+    while run.version is not None:
+        stage = gateway.read(VersionView, f"/models/{run.model}/versions/{run.version}").stage
+        if stage != "registered" or time.monotonic() > deadline:
+            return stage == "champion"
+        time.sleep(POLL)
+    return False
+
+
 def _tell(gateway: Gateway, terminal: Terminal, run: RunView) -> None:
     if run.version is None:
         terminal.say(f"{run.state}: {run.reason or 'no reason given'}", style="bold red")

@@ -16,6 +16,7 @@ from interlock_contracts.http import (
 )
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef, ModelRef
+from interlock_contracts.rollout import RolloutView, WorkerServing
 from interlock_contracts.training import RunState
 from pydantic import BaseModel
 
@@ -82,6 +83,31 @@ def version(stage: str, number: int = 1, **more: Any) -> Any:
     more = {"reasons": ["r2 on the holdout is 0.9, as required at least 0.6"], **more}
     view = {**fields, "artifact": ARTIFACT, "manifest": ARTIFACT, "registered_at": NOW, **more}
     return plain(VersionView.model_validate(view))
+
+
+def rollout(*states: str, version: int = 1, failure: str | None = None) -> Any:
+    workers = [
+        WorkerServing.model_validate(
+            {
+                "worker": f"host-{number}",
+                "state": state,
+                "version": version if state == "serving" else None,
+                "failure": failure if state == "failed" else None,
+            }
+        )
+        for number, state in enumerate(states)
+    ]
+    view = RolloutView(
+        model="m",
+        version=version,
+        promotion_seq=version,
+        promoted_at=NOW,
+        serving=states.count("serving"),
+        workers=len(states),
+        converged=set(states) <= {"serving", "unloaded"},
+        by_worker=workers,
+    )
+    return plain(view)
 
 
 def model(serving: int | None, **more: Any) -> Any:
