@@ -15,7 +15,7 @@ SERVICES = sorted(path.name for path in (ROOT / "services").iterdir() if (path /
 FIXED = {"__init__", "__main__", "app", "handlers", "routes", "domain", "store", "settings"}
 OWN = {
     "ingest": {"intake", "checking"},
-    "train_dispatch": {"ray_jobs", "runs", "follower", "spans"},
+    "train_dispatch": {"runs", "follower", "spans"},
     "registry": {"promotion", "rollout"},
     "evaluation_gate": {"evaluation"},
     "prediction": {"prediction_log", "quality"},

@@ -18,10 +18,10 @@ from interlock_contracts.training import RetrainRequested
 from interlock_messaging import Bus
 from interlock_messaging.tables import OutboxRow
 from interlock_runtime.database import Database
+from interlock_runtime.ray_jobs import Job, JobState
 from interlock_train_dispatch import runs, store
 from interlock_train_dispatch.domain import data_digest
 from interlock_train_dispatch.follower import Follower
-from interlock_train_dispatch.ray_jobs import Job, JobState
 from interlock_train_dispatch.store import DatasetRow, RunRow, SpecRow
 from sqlalchemy import select
 

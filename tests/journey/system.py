@@ -26,7 +26,7 @@ from interlock_ingest.intake import Intake
 from interlock_ingest.settings import IngestSettings
 from interlock_messaging import topology
 from interlock_registry.settings import RegistrySettings
-from interlock_train_dispatch.ray_jobs import Job, JobState
+from interlock_runtime.ray_jobs import Job, JobState
 from interlock_train_dispatch.settings import DispatchSettings
 from interlock_trainer.pools import InProcessPool
 from interlock_trainer.progress import Progress

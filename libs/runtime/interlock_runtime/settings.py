@@ -82,6 +82,17 @@ class StoreSettings(Settings):
         }
 
 
+class RayTokenSettings(Settings):
+    """The cluster's token, where it asks for one."""
+
+    ray_token: SecretStr | None = None
+
+    @property
+    def ray_bearer(self) -> str | None:
+        """Return the token as text."""
+        return self.ray_token.get_secret_value() if self.ray_token else None
+
+
 class TelemetrySettings(Settings):
     """Where spans go besides the standard ``OTEL_EXPORTER_OTLP_ENDPOINT``: a folder of local span files."""
 

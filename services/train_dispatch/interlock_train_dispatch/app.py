@@ -9,11 +9,11 @@ from interlock_messaging import Bus
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
 from interlock_runtime.process import repeating
+from interlock_runtime.ray_jobs import RayJobs
 from litestar import Litestar
 
 from interlock_train_dispatch.follower import Follower
 from interlock_train_dispatch.handlers import router
-from interlock_train_dispatch.ray_jobs import RayJobs
 from interlock_train_dispatch.routes import ROUTES
 from interlock_train_dispatch.runs import SERVICE
 from interlock_train_dispatch.settings import DispatchSettings
@@ -26,8 +26,7 @@ def create_app(
 ) -> Litestar:
     """Return the dispatcher's application; a test may bring its own object store and cluster."""
     artifacts = artifacts or S3Store(**settings.s3)
-    token = settings.ray_token.get_secret_value() if settings.ray_token else None
-    cluster = ray or RayJobs(settings.ray_address, token)
+    cluster = ray or RayJobs(settings.ray_address, settings.ray_bearer)
     database = Database(settings.postgres_url, SERVICE)
     bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=database.sessions)
     bus.consumer.context.set_global("artifacts", artifacts)

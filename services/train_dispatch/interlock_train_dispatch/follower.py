@@ -13,12 +13,12 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_contracts.training import TrainingCompleted, TrainingJob, TrainingProgressed, TrainingStarted
 from interlock_messaging import Bus, say
+from interlock_runtime.ray_jobs import Job, JobState, RayJobs
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_train_dispatch import spans, store
 from interlock_train_dispatch.domain import Action, Decision, Sight, decide, in_window
-from interlock_train_dispatch.ray_jobs import Job, JobState, RayJobs
 from interlock_train_dispatch.runs import SERVICE, end
 from interlock_train_dispatch.store import RunRow
 

@@ -2,11 +2,18 @@
 
 import sys
 
-from interlock_runtime.settings import BusSettings, DatabaseSettings, HttpSettings, StoreSettings, TelemetrySettings
-from pydantic import Field, SecretStr
+from interlock_runtime.settings import (
+    BusSettings,
+    DatabaseSettings,
+    HttpSettings,
+    RayTokenSettings,
+    StoreSettings,
+    TelemetrySettings,
+)
+from pydantic import Field
 
 
-class DispatchSettings(HttpSettings, BusSettings, DatabaseSettings, StoreSettings, TelemetrySettings):
+class DispatchSettings(HttpSettings, BusSettings, DatabaseSettings, StoreSettings, RayTokenSettings, TelemetrySettings):
     """All of the dispatcher's settings.
 
     ``ray_address`` is the head's dashboard, for instance ``http://127.0.0.1:8265``; ``trainer_python`` is the
@@ -14,6 +21,5 @@ class DispatchSettings(HttpSettings, BusSettings, DatabaseSettings, StoreSetting
     """
 
     ray_address: str = Field(pattern=r"^https?://[^/]+$")
-    ray_token: SecretStr | None = None
     trainer_python: str = sys.executable
     reconcile_seconds: float = Field(default=0.5, gt=0)

@@ -1,4 +1,4 @@
-"""The Ray Jobs API over HTTP: the only place that knows of Ray."""
+"""The Ray Jobs API over HTTP: all that services know of Ray."""
 
 from dataclasses import dataclass
 from enum import Enum
