@@ -62,6 +62,8 @@ class TrainingManifest(Ref):
     task: str | None = None
     datasets: list[Sha256] = []
     artifact: ArtifactRef | None = None
+    engine: str | None = None
+    """What computes the answers where the model is served, for instance ``forest 2``."""
     winner: str | None = None
     params: dict[str, Any] = {}
     metric: str | None = None

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from interlock_contracts.refs import Name, Sha256
 
 MetricName = Literal["r2", "rmse", "mae", "bias", "accuracy", "f1_weighted", "roc_auc", "log_loss"]
-Candidate = Literal["linear", "random_forest", "gradient_boosting", "xgboost"]
+Candidate = Literal["linear", "random_forest", "gradient_boosting", "xgboost", "neural_network"]
 
 REGRESSION_METRICS: tuple[MetricName, ...] = ("r2", "rmse", "mae", "bias")
 CLASSIFICATION_METRICS: tuple[MetricName, ...] = ("accuracy", "f1_weighted", "roc_auc", "log_loss")

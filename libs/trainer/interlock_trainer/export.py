@@ -31,9 +31,10 @@ _FOLDING_TOLERANCE = 1e-9
 
 @dataclass(frozen=True)
 class Exported:
-    """A stored model: its description's reference, and how closely it follows the original."""
+    """A stored model: its description's reference, the engine's name, and how closely it follows the original."""
 
     artifact: ArtifactRef
+    engine: str
     check: ExportCheck
 
 
@@ -68,7 +69,7 @@ def export(
             f"the exported {candidate} differs from scikit-learn's predictions by {check.max_rel:.2g} relative "
             f"({check.max_abs:.2g} absolute); at most {TOLERANCE:g} is allowed"
         )
-    return Exported(store.put(stored), check)
+    return Exported(store.put(stored), f"{engine.kind} {engine.version}", check)
 
 
 def compare(model: Model, fitted: SklearnPipeline, rows: pa.Table) -> ExportCheck:

@@ -26,7 +26,7 @@ from interlock_trainer.search import search
 from interlock_trainer.selection import Scored, select
 from interlock_trainer.tables import DataError, TrainingTable, read_training_table
 
-PACKAGES = ("scikit-learn", "xgboost-cpu", "optuna", "numpy", "pyarrow", "pandas", "ray")
+PACKAGES = ("scikit-learn", "xgboost-cpu", "optuna", "numpy", "pyarrow", "pandas", "ray", "skl2onnx")
 
 _logger = logging.getLogger(__name__)
 
@@ -103,6 +103,7 @@ def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Prog
         "score": best.mean,
         "fit_seconds": seconds["select"] + seconds["search"] + seconds["fit"],
         "artifact": exported.artifact,
+        "engine": exported.engine,
         "export_check": exported.check,
     }
 

@@ -1,3 +1,4 @@
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ SMALL: dict[Candidate, dict[str, Any]] = {
     "random_forest": {"n_estimators": 20},
     "gradient_boosting": {"max_iter": 30},
     "xgboost": {"n_estimators": 30},
+    "neural_network": {"width": 8},
 }
 
 
@@ -35,7 +37,8 @@ def fitted(candidate: Candidate, kind: str, rows: pa.Table) -> tuple[SklearnPipe
     params = KINDS[candidate].defaults | SMALL.get(candidate, {})
     steps = [("preprocess", preprocessor_for(signature, frame))]
     whole = SklearnPipeline([*steps, ("estimator", KINDS[candidate].estimator(of.task, params, 5))])
-    with threadpool_limits(1):
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a network that has not converged is exported all the same
         return whole.fit(frame, signature.targets(rows)), signature
 
 

@@ -45,6 +45,7 @@ def test_a_training_leaves_a_manifest_with_all_that_is_known() -> None:
     assert (manifest.rows, manifest.features, manifest.metric) == (240, 6, "r2")
     assert manifest.score is not None
     assert manifest.score > 0.5
+    assert manifest.engine in {"linear 1", "forest 2"}
     assert manifest.export_check is not None
     assert manifest.export_check.max_rel < 1e-5
     assert {"scikit-learn", "xgboost-cpu", "optuna", "python"} <= manifest.packages.keys()

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from interlock_modeling.engines.flat_file import ModelFormatError, read_arrays
 from interlock_modeling.engines.forest import ForestEngine
 from interlock_modeling.engines.linear import LinearEngine
+from interlock_modeling.engines.onnx import OnnxEngine
 
-__all__ = ["Engine", "ForestEngine", "LinearEngine", "ModelFormatError", "load_engine"]
+__all__ = ["Engine", "ForestEngine", "LinearEngine", "ModelFormatError", "OnnxEngine", "load_engine"]
 
 
 class Engine(Protocol):
@@ -30,7 +31,7 @@ class Engine(Protocol):
         """Write the engine file."""
 
 
-ENGINES = {(engine.kind, engine.version): engine for engine in (ForestEngine, LinearEngine)}
+ENGINES = {(engine.kind, engine.version): engine for engine in (ForestEngine, LinearEngine, OnnxEngine)}
 
 
 def load_engine(kind: str, version: int, path: Path) -> Engine:

@@ -5,6 +5,7 @@ from interlock_contracts.pipeline import Candidate
 from interlock_trainer.kinds.gradient_boosting import GRADIENT_BOOSTING
 from interlock_trainer.kinds.kind import Kind
 from interlock_trainer.kinds.linear import LINEAR
+from interlock_trainer.kinds.neural_network import NEURAL_NETWORK
 from interlock_trainer.kinds.random_forest import RANDOM_FOREST
 from interlock_trainer.kinds.xgboost import XGBOOST
 
@@ -13,4 +14,5 @@ KINDS: dict[Candidate, Kind] = {
     "random_forest": RANDOM_FOREST,
     "gradient_boosting": GRADIENT_BOOSTING,
     "xgboost": XGBOOST,
+    "neural_network": NEURAL_NETWORK,
 }
