@@ -17,8 +17,8 @@ from interlock_contracts.http import (
     RunView,
     VersionView,
 )
-from interlock_contracts.rollout import RolloutView
 from interlock_contracts.quality import QualityView
+from interlock_contracts.rollout import RolloutView
 from interlock_contracts.training import RetrainRequested
 from interlock_runtime.http import problem
 from litestar import Request, Response, get, post, route
