@@ -24,6 +24,7 @@ from interlock_gateway.predict import predict_route
 from interlock_gateway.prediction_log import PredictionLog
 from interlock_gateway.protocols.grpc_server import serving_grpc
 from interlock_gateway.protocols.inference import Inference
+from interlock_gateway.protocols.mlflow import scoring_routes
 from interlock_gateway.protocols.rest import no_route, open_inference_routes
 from interlock_gateway.proxy import Upstream, connections
 from interlock_gateway.reconcile import Reconciler
@@ -85,6 +86,7 @@ def create_app(
     reconciler = Reconciler(worker, registry, bus, seconds=settings.gateway_reconcile_seconds)
     pings = {"rabbitmq": reconciler.bus_answered, "registry": reconciler.registry_answered}
     inference = Inference(worker, registry, pings.values())
+    scoring = scoring_routes(inference, key, model=settings.mlflow_model, is_open=settings.mlflow_open)
     grpc = serving_grpc(inference, key, settings.host, settings.grpc_port)
 
     @asynccontextmanager
@@ -102,7 +104,7 @@ def create_app(
     return http_app(
         SERVICE,
         settings.api_key,
-        routes=[*ROUTES, give_feedback, predict_route(worker, registry), open_inference_routes(inference)],
+        routes=[*ROUTES, give_feedback, predict_route(worker, registry), open_inference_routes(inference), scoring],
         pings=pings,
         exception_handlers={NotFoundException: no_route, MethodNotAllowedException: no_route},
         lifespan=[

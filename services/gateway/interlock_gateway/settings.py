@@ -4,6 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from interlock_contracts.refs import Name
 from interlock_runtime.settings import BusSettings, HttpSettings, StoreSettings, TelemetrySettings
 from pydantic import Field
 
@@ -19,6 +20,8 @@ class GatewaySettings(HttpSettings, BusSettings, StoreSettings, TelemetrySetting
     """
 
     grpc_port: int | None = Field(default=None, ge=1, le=65535)
+    mlflow_model: Name | None = None
+    mlflow_open: bool = False
     gateway_workers: int = Field(default=2, ge=1, le=64)
     registry_url: str = Field(pattern=_HTTP)
     ingest_url: str = Field(pattern=_HTTP)

@@ -141,7 +141,7 @@ async def listening(app: Litestar, sock: socket.socket | None = None) -> AsyncIt
         sock.close()
 
 
-def gateway(store: MemoryStore, folder: Path, behind: str, *, grpc_port: int | None = None) -> Litestar:
+def gateway(store: MemoryStore, folder: Path, behind: str, **more: Any) -> Litestar:
     """Return a gateway that finds all services at ``behind`` and its broker nowhere."""
     settings = GatewaySettings(
         api_key=SecretStr(KEY),
@@ -155,7 +155,7 @@ def gateway(store: MemoryStore, folder: Path, behind: str, *, grpc_port: int | N
         prediction_url=behind,
         cache_dir=folder,
         gateway_reconcile_seconds=0.1,
-        grpc_port=grpc_port,
+        **more,
     )
     return create_app(settings, artifacts=store, validate=in_this_process)
 
@@ -187,11 +187,11 @@ class Door:
 
 
 @asynccontextmanager
-async def opened(folder: Path, *, grpc_port: int | None = None) -> AsyncIterator[Door]:
+async def opened(folder: Path, **more: Any) -> AsyncIterator[Door]:
     """Open a door with nothing promoted yet."""
     store, behind = MemoryStore(), Behind()
     async with listening(behind.app()) as address:
-        app = gateway(store, folder, address, grpc_port=grpc_port)
+        app = gateway(store, folder, address, **more)
         async with listening(app) as url, client(url) as http:
             yield Door(store, behind, http, app)
     # aio_pika closes a connection that never was when it is collected; that needs the loop, and no later test's.

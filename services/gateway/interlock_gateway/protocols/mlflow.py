@@ -1,0 +1,190 @@
+"""MLflow's scoring contract: who calls `mlflow models serve` today calls the gateway with another port.
+
+Such a server serves one model, a gateway many. So every route is there twice: below ``/models/<name>``, which is what a
+client reaches whose port is ``"8000/models/<name>"``, and at the root for the model that the gateway is told, or for
+the only one it has.
+"""
+
+import hmac
+from base64 import b64decode
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from ipaddress import ip_address
+from typing import Any
+
+import msgspec
+from interlock_modeling import InvalidRowsError
+from interlock_runtime.http import PUBLIC, problem
+from litestar import Request, Response, Router, get, post
+from litestar.connection import ASGIConnection
+from litestar.exceptions import HTTPException
+from litestar.handlers import BaseRouteHandler
+from litestar.openapi import spec
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath
+from litestar.plugins.problem_details import ProblemDetailsException
+from pydantic import SecretStr
+
+from interlock_gateway.answering import predictions, unfit
+from interlock_gateway.predict import BODY_LIMIT
+from interlock_gateway.protocols.inference import Inference, server_version
+from interlock_gateway.protocols.scoring_rows import CSV, JSON, ScoringError, UnknownContentTypeError, rows_of
+
+Plain = Request[Any, Any, Any]
+Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]
+
+
+class Scored(msgspec.Struct):
+    """Predictions, in the order of the rows."""
+
+    predictions: list[Any]
+
+
+class ScoringFailed(msgspec.Struct):
+    """An error in MLflow's form."""
+
+    error_code: str
+    message: str
+
+
+_CODES = {
+    400: "BAD_REQUEST",
+    401: "UNAUTHENTICATED",
+    404: "RESOURCE_DOES_NOT_EXIST",
+    413: "REQUEST_LIMIT_EXCEEDED",
+    415: "INVALID_PARAMETER_VALUE",
+    503: "TEMPORARILY_UNAVAILABLE",
+}
+
+
+def failed(_: Plain, error: Exception) -> Response[ScoringFailed]:
+    """Answer an error as MLflow's servers do: what we call 422 elsewhere is their 400."""
+    status, message, headers = 500, "an error of ours; the gateway's log tells more", None
+    if isinstance(error, ScoringError):
+        status = 415 if isinstance(error, UnknownContentTypeError) else 400
+        message = str(error)
+    elif isinstance(error, ConnectionError | TimeoutError):
+        status, message = 503, f"a dependency is down, try again: {error}"
+    elif isinstance(error, HTTPException):
+        unfit_status = error.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+        status, message, headers = 400 if unfit_status else error.status_code, error.detail, error.headers
+    return Response(ScoringFailed(_CODES.get(status, "INTERNAL_ERROR"), message), status_code=status, headers=headers)
+
+
+def require_key(key: SecretStr, *, is_open: bool) -> Guard:
+    """Return the guard of the scoring routes: the key as usual, or as the password that MLflow's clients can send.
+
+    They know no keys of their own, but ``requests`` below them sends what the address or ``~/.netrc`` says. Where the
+    route at the root ``is_open``, it asks callers on this machine for nothing.
+    """
+    expected = key.get_secret_value().encode()
+
+    def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        if is_open and not connection.path_params and _is_local(connection):
+            return
+        if not hmac.compare_digest(_given(connection.headers.get("authorization", "")), expected):
+            detail = (
+                "send the header 'Authorization: Bearer <key>', or the key as a password: by ~/.netrc, or with "
+                "'interlock:<key>@<host>' as the host"
+            )
+            raise problem(401, "Unauthorized", detail, headers={"WWW-Authenticate": 'Basic realm="interlock"'})
+
+    return guard
+
+
+def _is_local(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    try:
+        return connection.client is not None and ip_address(connection.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+def _given(authorization: str) -> bytes:
+    scheme, _, credentials = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return credentials.encode() if scheme.lower() == "bearer" else b""
+    try:
+        return b64decode(credentials, validate=True).partition(b":")[2]
+    except ValueError:
+        return b""
+
+
+@dataclass
+class _Documented(spec.Operation):
+    """The operation in the OpenAPI document; the body is read past Litestar, so it is described here."""
+
+    def __post_init__(self) -> None:
+        content = {
+            JSON: spec.OpenAPIMediaType(spec.Schema(type=spec.OpenAPIType.OBJECT)),
+            CSV: spec.OpenAPIMediaType(spec.Schema(type=spec.OpenAPIType.STRING)),
+        }
+        self.request_body = spec.RequestBody(content, required=True)
+
+
+def scoring_routes(inferring: Inference, key: SecretStr, *, model: str | None, is_open: bool) -> Router:
+    """Return MLflow's routes; those at the root are for ``model``, or for the only one that the gateway has."""
+
+    def chosen(name: str) -> str:
+        known = [name] if name else [model] if model else [entry.name for entry in inferring.index()]
+        if len(known) == 1:
+            return known[0]
+        detail = (
+            f"{', '.join(sorted(known)[:20]) or 'no model'} could answer; call /models/<name>/invocations, or name the "
+            "model for /invocations in the gateway's setting INTERLOCK_MLFLOW_MODEL"
+        )
+        raise problem(404, "Which model?", detail)
+
+    guard = require_key(key, is_open=is_open)
+
+    @get(["/ping", "/health"], opt={PUBLIC: True}, media_type="text/plain", summary="Whether requests may come")
+    async def ping() -> str:
+        if not await inferring.ready():
+            raise problem(503, "Not ready", "what should serve is not loaded yet")
+        return "\n"
+
+    @get(
+        ["/models/{name:str}/ping", "/models/{name:str}/health"],
+        opt={PUBLIC: True},  # the guard knows more ways to say the key
+        guards=[guard],
+        media_type="text/plain",
+        summary="Whether the model answers",
+    )
+    async def model_ping(name: FromPath[str]) -> str:
+        await inferring.serving(name)
+        return "\n"
+
+    @get(
+        ["/version", "/models/{name:str}/version"],
+        opt={PUBLIC: True},
+        media_type="text/plain",
+        summary="Which Interlock this is",
+    )
+    async def version() -> str:
+        return server_version()
+
+    @post(
+        ["/invocations", "/models/{name:str}/invocations"],
+        opt={PUBLIC: True},
+        guards=[guard],
+        status_code=200,
+        request_max_body_size=BODY_LIMIT,
+        summary="Predict, as MLflow's scoring servers do",
+        operation_class=_Documented,
+        responses={200: ResponseSpec(Scored, description="Predictions", generate_examples=False)},
+    )
+    async def invocations(request: Plain, name: FromPath[str] = "") -> Scored:
+        body = await request.body()
+        serving = await inferring.serving(chosen(name))
+        rows = rows_of(serving.model.signature, body, request.headers.get("content-type", ""))
+        try:
+            answered = await predictions(serving, rows)
+        except InvalidRowsError as error:
+            raise unfit(error) from error
+        return Scored(answered.values)
+
+    errors = (HTTPException, ProblemDetailsException, ScoringError, ConnectionError, TimeoutError, Exception)
+    handlers: Any = dict.fromkeys(errors, failed)
+    return Router(
+        "/", route_handlers=[ping, model_ping, version, invocations], exception_handlers=handlers, tags=["mlflow"]
+    )
