@@ -16,6 +16,8 @@ WORKER = "interlock.worker"
 DATASET = "interlock.dataset.digest"
 ATTEMPT = "interlock.attempt"
 
+STATUS = "http.response.status_code"
+
 EVENT_ID = "cloudevents.event_id"
 EVENT_TYPE = "cloudevents.event_type"
 
@@ -33,3 +35,4 @@ SPAN_RETRAIN = "retrain"
 SPAN_DISPATCH = "dispatch"
 SPAN_TRAIN = "train"
 SPAN_SWAP = "swap"
+SPAN_PREDICT = "predict"

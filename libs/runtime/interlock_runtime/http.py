@@ -3,8 +3,9 @@
 import hmac
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from http import HTTPStatus
+from ipaddress import ip_address
 from typing import Any
 
 from litestar import Litestar, Response, get
@@ -23,7 +24,9 @@ from pydantic import SecretStr
 logger = logging.getLogger(__name__)
 
 PUBLIC = "public"
-"""Route option: no key is asked for."""
+"""Route option: no key is asked for; with the value ``ON_THIS_MACHINE`` only of clients on this very machine."""
+
+ON_THIS_MACHINE = "on this machine"
 
 Ping = Callable[[], Awaitable[None]]
 """Raises where a dependency does not answer."""
@@ -31,20 +34,36 @@ Ping = Callable[[], Awaitable[None]]
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 
 
-def require_key(key: SecretStr) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
+class Keys:
+    """Who may ask: whoever has the key. The one place that decides it, for every way into a service."""
+
+    def __init__(self, key: SecretStr) -> None:
+        self._expected = b"Bearer " + key.get_secret_value().encode()
+
+    def admit(self, authorization: bytes) -> bool:
+        """Return whether this value of the header ``Authorization`` lets its sender in; takes as long for any value."""
+        return hmac.compare_digest(authorization, self._expected)
+
+
+def require_key(keys: Keys) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
     """Return the guard that asks for ``Authorization: Bearer <key>`` on every route not marked public."""
-    expected = b"Bearer " + key.get_secret_value().encode()
 
     def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-        if handler.opt.get(PUBLIC):
+        public = handler.opt.get(PUBLIC)
+        if public is True or (public == ON_THIS_MACHINE and _is_local(connection)):
             return
-        given = connection.headers.get("authorization", "").encode()
-        if not hmac.compare_digest(given, expected):
+        if not keys.admit(connection.headers.get("authorization", "").encode("latin-1")):
             raise NotAuthorizedException(
                 "send the header 'Authorization: Bearer <key>'", headers={"WWW-Authenticate": "Bearer"}
             )
 
     return guard
+
+
+def _is_local(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    with suppress(ValueError):
+        return connection.client is not None and ip_address(connection.client.host).is_loopback
+    return False
 
 
 def problem(
@@ -115,7 +134,7 @@ def http_app(
 
     app = Litestar(
         route_handlers=[live, ready, *routes],
-        guards=[require_key(key)],
+        guards=[require_key(Keys(key))],
         lifespan=[life],
         plugins=[
             ProblemDetailsPlugin(

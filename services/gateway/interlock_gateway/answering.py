@@ -5,6 +5,8 @@ and keep the event loop free: what takes long is computed in a thread.
 """
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
@@ -15,12 +17,16 @@ from interlock_runtime.http import problem
 from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.status_codes import HTTP_404_NOT_FOUND
 
+from interlock_gateway.lane import FullError
 from interlock_gateway.proxy import Upstream
 from interlock_gateway.slot import Serving
 from interlock_gateway.worker import LoadFailedError, Worker
 
 INLINE_ROWS = 16
 """Up to so many rows are answered in the event loop: handing them to a thread costs more than they do."""
+
+ROWS = "interlock.rows"
+"""Where in a request's state the route leaves how many rows it has answered."""
 
 
 async def what_serves(worker: Worker, registry: Upstream, name: str) -> Serving:
@@ -46,10 +52,12 @@ async def predictions(serving: Serving, rows: list[Any]) -> Predictions:
 
     Raises:
         InvalidRowsError: rows that do not fit the model; ``unfit`` makes a problem of it.
+        ProblemDetailsException: 503 where too many requests for this version wait already.
     """
-    if len(rows) <= INLINE_ROWS:
-        return serving.model.predict_rows(rows)
-    return await asyncio.to_thread(serving.model.predict_rows, rows)
+    with _room(serving):
+        if len(rows) <= INLINE_ROWS:
+            return serving.model.predict_rows(rows)
+        return await asyncio.to_thread(serving.model.predict_rows, rows)
 
 
 async def table_predictions(serving: Serving, table: pa.Table) -> Predictions:
@@ -58,7 +66,18 @@ async def table_predictions(serving: Serving, table: pa.Table) -> Predictions:
     Raises:
         ValueError: a column is missing.
     """
-    return await asyncio.to_thread(serving.model.predict_table, table)
+    with _room(serving):
+        return await asyncio.to_thread(serving.model.predict_table, table)
+
+
+@contextmanager
+def _room(serving: Serving) -> Iterator[None]:
+    try:
+        with serving.lane.entered():
+            yield
+    except FullError as error:
+        detail = "as many requests as this model may have in hand wait already"
+        raise problem(503, "Too many requests wait", detail, headers={"Retry-After": "1"}) from error
 
 
 def unfit(error: InvalidRowsError) -> ProblemDetailsException:

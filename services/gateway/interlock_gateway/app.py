@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_messaging import Bus
-from interlock_runtime.http import http_app
+from interlock_runtime.http import Keys, http_app
 from interlock_runtime.process import repeating
 from interlock_runtime.telemetry import setup_telemetry
 from interlock_serving.cache import Cache
@@ -18,8 +18,10 @@ from litestar import Litestar
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
 
 from interlock_gateway.feedback import give_feedback
+from interlock_gateway.front import Front
 from interlock_gateway.handlers import SERVICE, WORKER, router
 from interlock_gateway.ledger import Ledger
+from interlock_gateway.metrics import Metrics
 from interlock_gateway.predict import predict_route
 from interlock_gateway.prediction_log import PredictionLog
 from interlock_gateway.protocols.grpc_server import serving_grpc
@@ -28,20 +30,27 @@ from interlock_gateway.protocols.mlflow import scoring_routes
 from interlock_gateway.protocols.rest import no_route, open_inference_routes
 from interlock_gateway.proxy import Upstream, connections
 from interlock_gateway.reconcile import Reconciler
-from interlock_gateway.routes import ROUTES
+from interlock_gateway.routes import ROUTES, metrics_route
+from interlock_gateway.sampling import Sampler
 from interlock_gateway.settings import GatewaySettings
 from interlock_gateway.worker import HEED_SECONDS, Worker
 
-__all__ = ["SERVICE", "create_app", "create_worker"]
+__all__ = ["SERVICE", "create_app", "create_worker", "front_of"]
 
 
-def create_worker() -> Litestar:
+def create_worker() -> Front:
     """Return the application of one uvicorn worker process."""
     settings = GatewaySettings()
     provider = setup_telemetry(SERVICE, settings)
     app = create_app(settings)
     app.on_shutdown.append(provider.shutdown)  # a child process ends without atexit, and spans may still wait
-    return app
+    return front_of(app)
+
+
+def front_of(app: Litestar) -> Front:
+    """Return what a server runs: the front, with ``app`` behind it."""
+    front: Front = app.state.front
+    return front
 
 
 @asynccontextmanager
@@ -85,6 +94,7 @@ def create_app(
     )
     reconciler = Reconciler(worker, registry, bus, seconds=settings.gateway_reconcile_seconds)
     pings = {"rabbitmq": reconciler.bus_answered, "registry": reconciler.registry_answered}
+    metrics = Metrics(WORKER, settings.cache_dir)
     inference = Inference(worker, registry, pings.values())
     scoring = scoring_routes(inference, key, model=settings.mlflow_model, is_open=settings.mlflow_open)
     grpc = serving_grpc(inference, key, settings.host, settings.grpc_port)
@@ -101,15 +111,23 @@ def create_app(
             await asyncio.to_thread(validator.close)
             await client.aclose()
 
-    return http_app(
+    app = http_app(
         SERVICE,
         settings.api_key,
-        routes=[*ROUTES, give_feedback, predict_route(worker, registry), open_inference_routes(inference), scoring],
+        routes=[
+            *ROUTES,
+            give_feedback,
+            predict_route(worker, registry, log),
+            open_inference_routes(inference),
+            scoring,
+            metrics_route(metrics),
+        ],
         pings=pings,
         exception_handlers={NotFoundException: no_route, MethodNotAllowedException: no_route},
         lifespan=[
             not_orphaned,
             connected,
+            metrics.copying,
             lambda: repeating(worker.heed, seconds=HEED_SECONDS),
             reconciler.keeping_up,
             reconciler.hearing,
@@ -124,3 +142,7 @@ def create_app(
             "upstreams": {each.name: each for each in (registry, ingest, train_dispatch, prediction)},
         },
     )
+    app.state.front = Front(
+        app, worker, keys=Keys(key), metrics=metrics, sampler=Sampler(settings.predict_sample_ratio), log=log
+    )
+    return app

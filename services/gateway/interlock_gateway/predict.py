@@ -1,4 +1,4 @@
-"""The hot path: from the bytes of a request to predictions, past the framework's comforts."""
+"""Predictions with words: whatever the front does not answer by itself comes here and is answered, or told why not."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from interlock_contracts.http import Problem
 from interlock_modeling import InvalidRowsError
+from interlock_modeling.served import Predictions
 from interlock_runtime.http import problem
 from litestar import post
 from litestar.enums import ScopeType
@@ -14,14 +15,12 @@ from litestar.openapi import spec
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from interlock_gateway.answering import predictions, unfit, what_serves
-from interlock_gateway.domain import MAX_ROWS, PredictAnswer, PredictRequest, answer
+from interlock_gateway.answering import ROWS, predictions, unfit, what_serves
+from interlock_gateway.domain import BODY_LIMIT, MAX_ROWS, PredictAnswer, PredictRequest, answer
+from interlock_gateway.prediction_log import PredictionLog
 from interlock_gateway.proxy import Upstream
 from interlock_gateway.slot import Serving
 from interlock_gateway.worker import Worker
-
-BODY_LIMIT = 10 * 1024 * 1024
-"""Largest body, in bytes."""
 
 _decoder = msgspec.json.Decoder(PredictRequest)
 _encoder = msgspec.json.Encoder()
@@ -38,16 +37,23 @@ class _Documented(spec.Operation):
         self.request_body = spec.RequestBody({"application/json": spec.OpenAPIMediaType(body)}, required=True)
 
 
-def predict_route(worker: Worker, registry: Upstream) -> HTTPRouteHandler:
+def predict_route(worker: Worker, registry: Upstream, log: PredictionLog) -> HTTPRouteHandler:
     """Return the route ``POST /models/{name}/predict``; ``registry`` explains a model that does not serve."""
 
     async def predict(scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == ScopeType.HTTP, "the route lets nothing else in"
         name: str = scope["path_params"]["name"]
-        rows = _rows(await _body(scope, receive))
-        body = await _answered(name, await what_serves(worker, registry, name), rows)
+        asked = await _body(scope, receive)
+        rows = _rows(asked)
+        serving = await what_serves(worker, registry, name)
+        answered = await _answered(serving, rows)
+        scores = answered.scores.tolist()
+        said = answer(name, serving.version, serving.model.signature.labels, scores, answered.warnings)
+        body = _encoder.encode(said)
         await send({"type": "http.response.start", "status": 200, "headers": [*_JSON, _length(body)]})
         await send({"type": "http.response.body", "body": body, "more_body": False})
+        scope["state"][ROWS] = len(rows)
+        log.offer(name, serving, said.id, asked, scores, len(asked))
 
     # Litestar's own @asgi would be shorter, but its router knows no path parameters for it (2.25: a KeyError).
     @post(
@@ -68,13 +74,11 @@ def predict_route(worker: Worker, registry: Upstream) -> HTTPRouteHandler:
     return predict_rows
 
 
-async def _answered(name: str, serving: Serving, rows: list[Any]) -> bytes:
-    """Return the answer's JSON; version and model are of one ``Serving``."""
+async def _answered(serving: Serving, rows: list[Any]) -> Predictions:
     try:
-        answered = await predictions(serving, rows)
+        return await predictions(serving, rows)
     except InvalidRowsError as error:
         raise unfit(error) from error
-    return _encoder.encode(answer(name, serving.version, serving.model.signature.labels, answered))
 
 
 def _rows(body: bytes) -> list[Any]:

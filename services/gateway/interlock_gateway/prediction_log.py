@@ -16,13 +16,12 @@ import msgspec
 import pyarrow as pa
 from interlock_contracts.event import Event
 from interlock_contracts.predictions import LoggedPrediction, PredictionLogged, sampled
-from interlock_modeling.served import Predictions
 from interlock_modeling.signature import Signature
 from interlock_runtime.process import repeating
 from opentelemetry import context, trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
-from interlock_gateway.domain import MAX_ROWS, LogView, PredictRequest
+from interlock_gateway.domain import MAX_ROWS, LogView, PredictRequest, Scores
 from interlock_gateway.slot import Serving
 
 logger = logging.getLogger(__name__)
@@ -65,7 +64,7 @@ class _Asked:
     id: str
     at: float
     rows: Rows
-    predictions: Predictions
+    scores: Scores
     count: int
     size: int
 
@@ -114,7 +113,7 @@ class PredictionLog:
         serving: Serving,
         request_id: str,
         rows: Rows,
-        predictions: Predictions,
+        scores: Scores,
         size: int,
     ) -> None:
         """Count an answer; keep it if it belongs to the sample and there is room. ``size`` is of ``rows``, in bytes."""
@@ -123,7 +122,7 @@ class PredictionLog:
         sample = self._samples.get(model)
         if sample is None or sample.promotion_seq != serving.promotion_seq:
             sample = self._begun(model, serving)
-        count = len(predictions.values)
+        count = len(scores)
         sample.answered += count
         if not sampled(request_id, self._ratio):
             return
@@ -132,7 +131,7 @@ class PredictionLog:
         if kept:
             self._room[model] -= kept
             self._held += size
-            sample.asked.append(_Asked(request_id, time.time(), rows, predictions, kept, size))
+            sample.asked.append(_Asked(request_id, time.time(), rows, scores, kept, size))
 
     def _begun(self, model: str, serving: Serving) -> _Sample:
         if model in self._samples:
@@ -220,18 +219,18 @@ class PredictionLog:
 
     def _rows(self, sample: _Sample) -> Iterator[LoggedPrediction]:
         names = [feature.name for feature in sample.signature.features]
+        labels = sample.signature.labels
         for asked in sample.asked:
             self._held -= asked.size
             given = _objects(asked.rows, asked.count)
-            probabilities = asked.predictions.probabilities
             at = datetime.fromtimestamp(asked.at, UTC)
-            for index in range(asked.count):
+            for index, score in enumerate(asked.scores[: asked.count]):
                 yield LoggedPrediction(
                     prediction=f"{asked.id}/{index}",
                     at=at,
                     values=[_plain(given[index].get(name)) for name in names],
-                    answer=asked.predictions.values[index],
-                    probabilities=None if probabilities is None else probabilities[index].tolist(),
+                    answer=score if labels is None else labels[score.index(max(score))],
+                    probabilities=None if labels is None else score,
                 )
 
     def _event(self, sample: _Sample, rows: list[LoggedPrediction], answered: int, dropped: int) -> PredictionLogged:

@@ -20,8 +20,8 @@ from interlock_contracts.http import (
 from interlock_contracts.quality import QualityView
 from interlock_contracts.rollout import RolloutView
 from interlock_contracts.training import RetrainRequested
-from interlock_runtime.http import problem
-from litestar import Request, Response, get, post, route
+from interlock_runtime.http import ON_THIS_MACHINE, PUBLIC, problem
+from litestar import MediaType, Request, Response, get, post, route
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
@@ -31,8 +31,10 @@ from litestar.types import ASGIApp, Method
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from interlock_gateway.domain import SlotView, WorkerView, is_name, retrain_cause
+from interlock_gateway.metrics import Metrics
 from interlock_gateway.proxy import Upstream
 from interlock_gateway.slot import Slot
 from interlock_gateway.worker import Worker
@@ -179,6 +181,16 @@ async def _datasets(train_dispatch: Upstream, name: str) -> int:
 async def _accepted(ingest: Upstream, name: str) -> bool:
     answer = await ingest.get(f"/datasets/{name}")
     return answer.is_success and any(each["state"] == "accepted" for each in answer.json())
+
+
+def metrics_route(metrics: Metrics) -> HTTPRouteHandler:
+    """Return the route that Prometheus asks; on this machine without a key."""
+
+    @get("/metrics", media_type=MediaType.TEXT, opt={PUBLIC: ON_THIS_MACHINE}, include_in_schema=False)
+    async def tell() -> Response[bytes]:
+        return Response(await asyncio.to_thread(metrics.text), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return tell
 
 
 ROUTES = [*PASSED_ON, what_this_worker_serves, retrain]

@@ -6,13 +6,14 @@ that very version, whatever is swapped or unloaded meanwhile; the memory goes wi
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from interlock_contracts.rollout import HeldModel
 from interlock_modeling import Model
 
 from interlock_gateway.domain import Failure, Promotion, failure_of
+from interlock_gateway.lane import Lane
 
 Load = Callable[[Promotion], Awaitable[Model]]
 """Gives a model that is verified and warm, or raises."""
@@ -24,12 +25,17 @@ class NoRoomError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What answers now: a version and its model, inseparable; ``trace`` is the context of its promotion."""
+    """What answers now: a version and its model, inseparable; ``trace`` is its promotion's context."""
 
     version: int
     promotion_seq: int
     model: Model
     trace: str | None = None
+    lane: Lane = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Open the version's own lane: requests of another never share it."""
+        object.__setattr__(self, "lane", Lane(self.model))
 
 
 class Slot:

@@ -15,13 +15,14 @@ from interlock_artifacts import MemoryStore
 from interlock_contracts.http import ModelView, ServingView
 from interlock_contracts.refs import ModelRef
 from interlock_contracts.rollout import WorkerReport
-from interlock_gateway.app import create_app
+from interlock_gateway.app import create_app, front_of
 from interlock_gateway.settings import GatewaySettings
 from interlock_runtime.http import problem
 from litestar import Litestar, Request, Response, delete, get, post, put
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
 from litestar.plugins.problem_details import ProblemDetailsPlugin
+from litestar.types import ASGIApp
 from pydantic import SecretStr
 
 from tests.unit.gateway.models import in_this_process
@@ -125,7 +126,7 @@ def bound() -> socket.socket:
 
 
 @asynccontextmanager
-async def listening(app: Litestar, sock: socket.socket | None = None) -> AsyncIterator[str]:
+async def listening(app: ASGIApp, sock: socket.socket | None = None) -> AsyncIterator[str]:
     """Serve ``app`` on a port of its own; return its address."""
     sock = sock or bound()
     sock.listen()
@@ -192,7 +193,7 @@ async def opened(folder: Path, **more: Any) -> AsyncIterator[Door]:
     store, behind = MemoryStore(), Behind()
     async with listening(behind.app()) as address:
         app = gateway(store, folder, address, **more)
-        async with listening(app) as url, client(url) as http:
+        async with listening(front_of(app)) as url, client(url) as http:
             yield Door(store, behind, http, app)
     # aio_pika closes a connection that never was when it is collected; that needs the loop, and no later test's.
     gc.collect()

@@ -7,8 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from interlock_artifacts import MemoryStore
-from interlock_gateway.domain import MAX_ROWS
-from interlock_gateway.predict import BODY_LIMIT
+from interlock_gateway.domain import BODY_LIMIT, MAX_ROWS
 
 from tests.unit.gateway.door import Door
 from tests.unit.gateway.models import ROW, put_classifier, put_model

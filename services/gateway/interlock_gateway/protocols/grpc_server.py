@@ -13,7 +13,7 @@ from interlock_runtime.process import DRAIN_SECONDS
 from litestar.exceptions import HTTPException
 from pydantic import SecretStr
 
-from interlock_gateway.predict import BODY_LIMIT
+from interlock_gateway.domain import BODY_LIMIT
 from interlock_gateway.protocols import inference
 from interlock_gateway.protocols import open_inference_pb2 as pb
 from interlock_gateway.protocols.inference import Inference, Output

@@ -14,7 +14,7 @@ from litestar.params import FromPath
 from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.types import ControllerRouterHandler
 
-from interlock_gateway.predict import BODY_LIMIT
+from interlock_gateway.domain import BODY_LIMIT
 from interlock_gateway.protocols import inference
 from interlock_gateway.protocols.inference import IndexEntry, Inference, ModelInfo
 from interlock_gateway.protocols.rest_body import HEADER_LENGTH, only_ready, read, written

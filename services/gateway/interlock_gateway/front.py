@@ -1,0 +1,136 @@
+"""The front of the gateway: ordinary predictions are answered right here, everything else is Litestar's.
+
+A request that is not quite ordinary (no key, another model, an odd row, a warning due) is handed on as it came, body
+and all, to the route that explains. So there is one place for words, and this one has none.
+"""
+
+from collections.abc import Iterator
+from time import perf_counter
+from typing import Any
+
+import msgspec
+from interlock_contracts import telemetry
+from interlock_runtime.http import Keys
+from litestar.enums import HttpMethod, ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from opentelemetry.trace import Status, StatusCode
+
+from interlock_gateway.answering import ROWS
+from interlock_gateway.domain import BODY_LIMIT, answer
+from interlock_gateway.metrics import UNKNOWN, Metrics
+from interlock_gateway.prediction_log import PredictionLog
+from interlock_gateway.sampling import Sampler, recorded
+from interlock_gateway.slot import Serving
+from interlock_gateway.worker import Worker
+
+_BEFORE, _AFTER = "/models/", "/predict"
+_OK = 200
+_FAILED = 500
+
+_JSON = (b"content-type", b"application/json")
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Front:
+    """The ASGI application before the ASGI application ``app``."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        worker: Worker,
+        *,
+        keys: Keys,
+        metrics: Metrics,
+        sampler: Sampler,
+        log: PredictionLog,
+    ) -> None:
+        self._app = app
+        self._keys = keys
+        self._worker = worker
+        self._metrics = metrics
+        self._sampler = sampler
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a prediction, or let ``app`` answer."""
+        if scope["type"] != ScopeType.HTTP or scope["method"] != HttpMethod.POST:
+            await self._app(scope, receive, send)
+            return
+        path = scope["path"]
+        if not (path.startswith(_BEFORE) and path.endswith(_AFTER)):
+            await self._app(scope, receive, send)
+            return
+        name = path[len(_BEFORE) : -len(_AFTER)]
+        headers = dict(scope["headers"])
+        serving = self._worker.serving(name) if self._keys.admit(headers.get(b"authorization", b"")) else None
+        if self._sampler.wants(headers.get(b"traceparent")):
+            with recorded(name, serving, headers) as span:
+                status = await self._predict(name, serving, scope, receive, send)
+                span.set_attribute(telemetry.STATUS, status)
+                if status >= _FAILED:
+                    span.set_status(Status(StatusCode.ERROR))
+        else:
+            await self._predict(name, serving, scope, receive, send)
+
+    async def _predict(self, name: str, serving: Serving | None, scope: HTTPScope, receive: Receive, send: Send) -> int:
+        """Answer, count, and return the answer's status."""
+        start = perf_counter()
+        if serving is None:
+            status, rows = await self._explained(scope, receive, send)
+            name = UNKNOWN
+        else:
+            messages, body = await _read(receive)
+            scores = await serving.lane.scores(body) if body is not None else None
+            if scores is None or body is None:
+                status, rows = await self._explained(scope, _again(messages, receive), send)
+            else:
+                said = answer(name, serving.version, serving.model.signature.labels, scores)
+                text = _encode(said)
+                headers = [_JSON, (b"content-length", b"%d" % len(text))]
+                await send({"type": "http.response.start", "status": _OK, "headers": headers})
+                await send({"type": "http.response.body", "body": text, "more_body": False})
+                status, rows = _OK, len(scores)
+                self._log.offer(name, serving, said.id, body, scores, len(body))
+        self._metrics.of(name).count(status, rows, perf_counter() - start)
+        return status
+
+    async def _explained(self, scope: HTTPScope, receive: Receive, send: Send) -> tuple[int, int]:
+        """Let the route answer; return the status, and how many rows it has answered."""
+        status = _FAILED
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        scope["state"][ROWS] = 0
+        await self._app(scope, receive, noted)
+        return status, scope["state"][ROWS]
+
+
+async def _read(receive: Receive) -> tuple[list[Message], bytes | None]:
+    """Return what has come, and the body if that is all of it and not too much."""
+    message: Any = await receive()
+    if not message.get("more_body"):
+        return [message], message.get("body")
+    messages, parts, size = [message], [message["body"]], len(message["body"])
+    while message.get("more_body") and size <= BODY_LIMIT:
+        message = await receive()
+        messages.append(message)
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+    whole = message["type"] == "http.request" and not message.get("more_body")
+    return messages, b"".join(parts) if whole else None
+
+
+def _again(messages: list[Message], receive: Receive) -> Receive:
+    """Return a ``receive`` that first gives what has come already."""
+    come: Iterator[Any] = iter(messages)
+
+    async def again() -> Any:
+        message = next(come, None)
+        return message if message is not None else await receive()
+
+    return again

@@ -1,0 +1,187 @@
+"""The requests for one version that wait together: one engine call answers all that have come, and none waits for more.
+
+A request joins the batch of the moment, and the event loop's next turn computes it. So requests that arrive together
+share one call, a single one is computed at once, and a batch never mixes versions, for every version has its own lane.
+"""
+
+import asyncio
+import logging
+import math
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from interlock_modeling import Model
+from interlock_modeling.hot_rows import UNUSUAL, HotRows
+from numpy.typing import NDArray
+
+from interlock_gateway.domain import MAX_ROWS, Scores
+
+BATCH_ROWS = 64
+"""Rows in one engine call of the event loop; few enough that everybody else waits less than a millisecond."""
+
+QUICK_SECONDS = 0.001
+"""An engine that takes longer for such a batch is asked in a thread."""
+
+INLINE_BYTES = 32 * 1024
+"""A larger body is decoded, too, in a thread."""
+
+ROOM = 1024
+"""Requests that one version may have in hand in one worker; beyond, clients are told to come again."""
+
+Answer = asyncio.Future[Scores | None]
+
+logger = logging.getLogger(__name__)
+
+
+class FullError(Exception):
+    """More requests wait for this version than there is room for."""
+
+
+class _Batch:
+    """Rows of several requests in one matrix; zeros where nothing was written yet."""
+
+    __slots__ = ("asked", "cells", "matrix", "rows")
+
+    def __init__(self, width: int) -> None:
+        self.matrix: NDArray[np.float64] = np.zeros((BATCH_ROWS, width))
+        self.cells = self.matrix.data.cast("B").cast("d")
+        self.rows = 0
+        self.asked: list[tuple[Answer, int, int]] = []
+
+    def add(self, hot: HotRows, rows: Sequence[Any], answer: Answer) -> None:
+        """Write ``rows`` behind those that are there; any of ``UNUSUAL`` leaves the batch as it was."""
+        start, stop = self.rows, self.rows + len(rows)
+        try:
+            hot.fill(rows, self.cells, start * hot.width)
+        except BaseException:
+            self.matrix[start:stop] = 0.0
+            raise
+        self.rows = stop
+        self.asked.append((answer, start, stop))
+
+    def tell(self, scores: Scores | None) -> None:
+        """Give every request its part; ``None`` where that is not finite, or there is none."""
+        for answer, start, stop in self.asked:
+            if not answer.done():
+                part = None if scores is None else scores[start:stop]
+                answer.set_result(part if part is not None and _finite(part) else None)
+
+
+class Lane:
+    """The way to one version's engine, in one event loop."""
+
+    def __init__(self, model: Model) -> None:
+        self.in_hand = 0
+        self._model = model
+        self._hot = HotRows.of(model.signature, model.encoder)
+        self._ready: deque[_Batch] = deque()
+        self._busy = False
+        self._quick: bool | None = None
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Count as a request in hand while the block lasts.
+
+        Raises:
+            FullError: there is no room.
+        """
+        if self.in_hand >= ROOM:
+            raise FullError
+        self.in_hand += 1
+        try:
+            yield
+        finally:
+            self.in_hand -= 1
+
+    async def scores(self, body: bytes) -> Scores | None:
+        """Answer the body of an ordinary request.
+
+        ``None`` means that this one is for :meth:`Model.predict_rows`: it is not ordinary, has no finite answer, or
+        there is no room. Nobody else in its batch notices.
+        """
+        if self._hot is None or self.in_hand >= ROOM:
+            return None
+        self.in_hand += 1
+        try:
+            if len(body) > INLINE_BYTES:
+                return await asyncio.to_thread(self._large, self._hot, body)
+            rows = self._hot.rows(body)
+            if not 0 < len(rows) <= BATCH_ROWS:
+                return await asyncio.to_thread(self._many, self._hot, rows)
+            return await self._join(self._hot, rows)
+        except UNUSUAL:
+            return None
+        finally:
+            self.in_hand -= 1
+
+    def _join(self, hot: HotRows, rows: Sequence[Any]) -> Answer:
+        """Add ``rows`` to the batch that computes next."""
+        loop = asyncio.get_running_loop()
+        answer: Answer = loop.create_future()
+        if self._ready and self._ready[-1].rows + len(rows) <= BATCH_ROWS:
+            self._ready[-1].add(hot, rows, answer)
+            return answer
+        batch = _Batch(hot.width)
+        batch.add(hot, rows, answer)
+        self._ready.append(batch)
+        if not self._busy:
+            self._busy = True
+            loop.call_soon(self._next)
+        return answer
+
+    def _next(self) -> None:
+        """Compute the oldest batch: here if the engine is known to be quick, else in a thread, one at a time."""
+        batch = self._ready.popleft()
+        if self._quick:
+            self._end(batch, self._computed(batch.matrix[: batch.rows]))
+            return
+        compute = self._computed if self._quick is not None else self._measured
+        done = asyncio.get_running_loop().run_in_executor(None, compute, batch.matrix[: batch.rows])
+        done.add_done_callback(lambda done: self._end(batch, done.result()))
+
+    def _end(self, batch: _Batch, scores: Scores | None) -> None:
+        batch.tell(scores)
+        if self._ready:
+            asyncio.get_running_loop().call_soon(self._next)
+        else:
+            self._busy = False
+
+    def _computed(self, matrix: NDArray[np.float64]) -> Scores | None:
+        try:
+            scores: Scores = self._model.engine.predict(matrix).tolist()
+        except Exception:  # each request asks again by itself, and those that fail then are told
+            logger.exception("a batch of %d rows failed", len(matrix))
+            return None
+        return scores
+
+    def _measured(self, matrix: NDArray[np.float64]) -> Scores | None:
+        """Find out whether the engine is quick; its first call may be slow for reasons of its own."""
+        full = np.zeros((BATCH_ROWS, matrix.shape[1]))
+        seconds = []
+        for _ in range(3):
+            start = perf_counter()
+            self._computed(full)
+            seconds.append(perf_counter() - start)
+        self._quick = min(seconds) < QUICK_SECONDS
+        return self._computed(matrix)
+
+    def _large(self, hot: HotRows, body: bytes) -> Scores | None:
+        return self._many(hot, hot.rows(body))
+
+    def _many(self, hot: HotRows, rows: Sequence[Any]) -> Scores | None:
+        if not 0 < len(rows) <= MAX_ROWS:
+            return None
+        matrix = np.zeros((len(rows), hot.width))
+        hot.fill(rows, matrix.data.cast("B").cast("d"), 0)
+        scores = self._computed(matrix)
+        return scores if scores is not None and _finite(scores) else None
+
+
+def _finite(scores: Scores) -> bool:
+    """Return whether every number is finite; in doubt, which takes sums of the largest, not."""
+    total = sum(scores) if isinstance(scores[0], float) else sum(map(sum, scores))
+    return math.isfinite(total)
