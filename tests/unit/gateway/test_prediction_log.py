@@ -14,7 +14,6 @@ from interlock_gateway.prediction_log import EVENT_BYTES, EVENT_ROWS, HELD_BYTES
 from interlock_gateway.slot import Serving
 from interlock_modeling import Model
 from interlock_modeling.engines import LinearEngine
-from interlock_modeling.served import Predictions
 from interlock_modeling.signature import Signature
 
 from tests.unit.gateway.models import CLASSIFICATION, ENCODER, REGRESSION, ROW
@@ -61,13 +60,10 @@ class Lab:
 
     def answer(self, count: int = 1, *, rows: Any = None, size: int = 100, model: str = "flights") -> str:
         request = str(uuid4())
-        scores = np.arange(count, dtype=np.float64)
-        labels = self.serving.model.signature.labels
-        if labels is not None:
-            scores = np.tile([0.25, 0.75], (count, 1))
-        values: Any = scores.tolist() if labels is None else [labels[1]] * count
+        regression = self.serving.model.signature.labels is None
+        scores: list[Any] = [float(each) for each in range(count)] if regression else [[0.25, 0.75]] * count
         rows = [ROW] * count if rows is None else rows
-        self.log.offer(model, self.serving, request, rows, Predictions(values, scores, []), size)
+        self.log.offer(model, self.serving, request, rows, scores, size)
         return request
 
 

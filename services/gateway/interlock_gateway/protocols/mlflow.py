@@ -27,7 +27,7 @@ from litestar.plugins.problem_details import ProblemDetailsException
 from pydantic import SecretStr
 
 from interlock_gateway.answering import predictions, unfit
-from interlock_gateway.predict import BODY_LIMIT
+from interlock_gateway.domain import BODY_LIMIT
 from interlock_gateway.protocols.inference import Inference, server_version
 from interlock_gateway.protocols.scoring_rows import CSV, JSON, ScoringError, UnknownContentTypeError, rows_of
 
