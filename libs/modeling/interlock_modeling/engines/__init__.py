@@ -11,7 +11,7 @@ from interlock_modeling.engines.forest import ForestEngine
 from interlock_modeling.engines.linear import LinearEngine
 from interlock_modeling.engines.onnx import OnnxEngine
 
-__all__ = ["Engine", "ForestEngine", "LinearEngine", "ModelFormatError", "OnnxEngine", "load_engine"]
+__all__ = ["Engine", "ForestEngine", "LinearEngine", "ModelFormatError", "OnnxEngine", "load_engine", "prepare"]
 
 
 class Engine(Protocol):
@@ -48,3 +48,17 @@ def load_engine(kind: str, version: int, path: Path) -> Engine:
     if (stored.kind, stored.version) != (kind, version):
         raise ModelFormatError(f"the file holds {stored.kind} {stored.version}, not {kind} {version}")
     return engine.load(stored)
+
+
+def prepare() -> None:
+    """Import, and compile where no cache has it, all that engines need; blocks for a second or more.
+
+    Loading does this by itself, when the first model of a kind needs it. Who answers requests meanwhile calls this
+    before, because importing so much keeps the interpreter busy.
+    """
+    import onnx  # noqa: F401, PLC0415
+    import onnxruntime  # noqa: F401, PLC0415
+
+    from interlock_modeling.engines import forest_kernel  # noqa: PLC0415
+
+    forest_kernel.prepare()

@@ -18,6 +18,8 @@ import numpy as np
 from numba import from_dtype, njit, types
 from numpy.typing import NDArray
 
+from interlock_modeling.engines.forest_nodes import NARROW, WIDE
+
 _logger = logging.getLogger(__name__)
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -218,7 +220,7 @@ class Kernels:
 
 @functools.cache
 def kernels(node: np.dtype[Any]) -> Kernels:
-    """Return the functions for nodes of this dtype: from numba's cache in some 20 ms, else compiled in seconds."""
+    """Return the functions for nodes of this dtype."""
     nodes, roots, numbers = _array(from_dtype(node)), _array(types.uint64), _array(types.float64)
     values, bits = _array(types.float64, 2), types.uint64
     outputs, matrix = _array(types.int64), _array(types.float64, 2, "A")
@@ -227,6 +229,12 @@ def kernels(node: np.dtype[Any]) -> Kernels:
     )
     check = types.int64(nodes, bits, types.uint64, roots, values)
     return Kernels(_compiled(_walk, walk), _compiled(_check, check))
+
+
+def prepare() -> None:
+    """Have the functions for both layouts at hand: a second where numba's cache has them, else several."""
+    kernels(NARROW.node)
+    kernels(WIDE.node)
 
 
 def _array(kind: Any, dimensions: int = 1, layout: Literal["C", "A"] = "C") -> Any:
