@@ -30,7 +30,7 @@ EVERY_SECONDS = 1.0
 PAUSE_SECONDS = 0.02
 """Between two events: with hundreds of models a round takes longer instead of taking the worker's time."""
 
-EVENT_ROWS = 200
+EVENT_ROWS = 100
 """Making an event of so many rows takes the event loop about a millisecond."""
 
 EVENT_BYTES = 256 * 1024
@@ -153,6 +153,7 @@ class PredictionLog:
             yield
         try:
             async with asyncio.timeout(STOP_SECONDS):
+                await self.flush()  # may only end what was begun
                 await self.flush()
         except (ConnectionError, TimeoutError) as error:
             logger.warning("the last predictions are not logged: %s", error)
