@@ -11,6 +11,7 @@ from interlock_contracts.models import PromotionCause
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.predictions import PredictionState, RowFault
 from interlock_contracts.refs import ArtifactRef, DatasetRef, ModelRef, Sha256
+from interlock_contracts.scoring import ScoringProgress
 from interlock_contracts.training import RunState
 
 
@@ -169,6 +170,7 @@ class PredictionLinks(Body):
     self: str
     events: str
     cancel: str
+    result: str | None = None
 
     @classmethod
     def of(cls, prediction_id: UUID) -> Self:
@@ -177,8 +179,38 @@ class PredictionLinks(Body):
         return cls(self=address, events=f"{address}/events", cancel=f"{address}/cancel")
 
 
+class PredictionAccepted(Body):
+    """The answer to an asynchronous request: it is on the bus, and its result will be at ``links``."""
+
+    id: UUID
+    state: PredictionState = "queued"
+    links: PredictionLinks
+
+
+class WebhookView(Body):
+    """How far the telling of a webhook has come; ``status`` is what the receiver answered last."""
+
+    url: str
+    state: str
+    attempts: int
+    status: int | None = None
+    error: str | None = None
+    delivered_at: datetime | None = None
+
+
+class WebhookSecret(Body):
+    """What signs the webhooks to one origin, as Standard Webhooks write a secret."""
+
+    origin: str
+    secret: str
+
+
 class PredictionView(Body):
-    """One asynchronous prediction; ``answer`` is what ``/predict`` would have answered, and gone once expired."""
+    """One asynchronous prediction; ``answer`` is what ``/predict`` would have answered, and gone once expired.
+
+    Of a file ``progress`` is told while it runs, ``unanswered`` counts the rows that did not fit, ``links.result``
+    leads to the answer, and ``schedule`` names the batch of the pipeline file that asked for it.
+    """
 
     id: UUID
     model: str | None = None
@@ -192,5 +224,9 @@ class PredictionView(Body):
     requested_at: datetime
     ended_at: datetime | None = None
     expires_at: datetime | None = None
+    progress: ScoringProgress | None = None
+    unanswered: int | None = None
+    schedule: str | None = None
+    webhook: WebhookView | None = None
     trace_id: str | None = None
     links: PredictionLinks

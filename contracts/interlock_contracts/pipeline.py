@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from interlock_contracts.cron import Cron
 from interlock_contracts.refs import Name, Sha256
 
 MetricName = Literal["r2", "rmse", "mae", "bias", "accuracy", "f1_weighted", "roc_auc", "log_loss"]
@@ -174,6 +175,26 @@ class Gate(Section):
     latency_p99_ms: float | None = Field(default=None, gt=0)
 
 
+class Batch(Section):
+    """A file that is answered again and again: ``schedule`` is a cron line of five fields, in UTC.
+
+    The input is the dataset that was accepted last or, where ``object`` names one, that object of our own bucket,
+    read as ``format`` (else as ``data.format``); its key is below ``incoming/<pipeline>/``.
+    """
+
+    name: Name
+    schedule: str = Field(max_length=100)
+    object: str | None = Field(default=None, min_length=1, max_length=500)
+    format: Literal["csv", "jsonl", "parquet"] | None = None
+    on_error: Literal["fail", "null"] = "fail"
+
+    @field_validator("schedule")
+    @classmethod
+    def _schedule_is_cron(cls, value: str) -> str:
+        Cron(value)
+        return value
+
+
 class Pipeline(Section):
     """One model's whole declaration, kept in the user's own repository."""
 
@@ -184,6 +205,7 @@ class Pipeline(Section):
     training: Training = Training()
     gate: Gate = Gate()
     promotion: Literal["automatic", "approval"] = "automatic"
+    batch: list[Batch] = Field(default=[], max_length=20)
 
     @property
     def features(self) -> dict[str, Column]:
@@ -235,6 +257,19 @@ class Pipeline(Section):
             raise ValueError("no feature is left: columns other than the target and the key are the features")
         if self.data.rules.unique_key and not self.data.key:
             raise ValueError("rules.unique_key needs data.key")
+        return self
+
+    @model_validator(mode="after")
+    def _batches_are_told_apart_and_stay_inside(self) -> Self:
+        names = [batch.name for batch in self.batch]
+        if len(set(names)) != len(names):
+            raise ValueError("two batches have the same name")
+        prefix = f"incoming/{self.name}/"
+        for batch in self.batch:
+            steps = (batch.object or prefix + "x").removeprefix(prefix).split("/")
+            inside = batch.object is None or batch.object.startswith(prefix)
+            if not inside or not all(steps) or {".", ".."} & set(steps) or "\\" in (batch.object or ""):
+                raise ValueError(f"batch {batch.name!r}: its object must be a plain key below {prefix}")
         return self
 
     @model_validator(mode="after")

@@ -18,7 +18,7 @@ OWN = {
     "train_dispatch": {"runs", "follower", "spans"},
     "registry": {"promotion", "rollout"},
     "evaluation_gate": {"evaluation"},
-    "prediction": {"prediction_log", "quality"},
+    "prediction": {"batch", "batch_routes", "prediction_log", "quality"},
     "gateway": {
         "slot",
         "worker",

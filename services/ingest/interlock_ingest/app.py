@@ -1,16 +1,13 @@
 """Wires ingest together."""
 
 import asyncio
-import fcntl
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_messaging import Bus
 from interlock_runtime.database import Database
+from interlock_runtime.folders import holding, work_folder
 from interlock_runtime.http import http_app
 from interlock_runtime.process import repeating
 from litestar import Litestar
@@ -33,7 +30,7 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
     database = Database(settings.postgres_url, SERVICE, pool_size=8 + settings.ingest_checks)
     bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=database.sessions)
     bus.consumer.context.set_global("artifacts", artifacts)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=settings.ingest_work_dir))
+    folder = work_folder(_PREFIX, settings.ingest_work_dir)
     intake = Intake(bus, artifacts, folder, settings.ingest_check_minutes * 60)
 
     @asynccontextmanager
@@ -54,7 +51,7 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
             "s3": lambda: asyncio.to_thread(artifacts.ping),
         },
         lifespan=[
-            lambda: _own_folder(folder),
+            lambda: holding(folder, _PREFIX),
             lambda: database.ready("interlock_messaging", "interlock_ingest"),
             bus.running,
             taking_in,
@@ -67,26 +64,3 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
             "upload_bytes": settings.ingest_upload_bytes,
         },
     )
-
-
-@asynccontextmanager
-async def _own_folder(folder: Path) -> AsyncIterator[None]:
-    """Hold the work folder while the process lives, and clear away those whose process was killed."""
-    for other in folder.parent.glob(f"{_PREFIX}*"):
-        if other != folder:
-            await asyncio.to_thread(_clear_if_deserted, other)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-
-
-def _clear_if_deserted(folder: Path) -> None:
-    try:
-        with (folder / "lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
-    except OSError:
-        return

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,6 +13,7 @@ from interlock_contracts.http import DatasetView
 from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_messaging.outbox import current_traceparent
 from interlock_runtime.http import problem
+from interlock_runtime.uploads import refuse_wrapped, save
 from litestar import Request, Response, get, post
 from litestar.datastructures import State
 from litestar.params import FromPath, FromQuery
@@ -28,8 +28,6 @@ from interlock_ingest.store import DatasetRow, SpecRow
 SPEC_PATIENCE = 3.0
 """Seconds that an upload waits for its pipeline's spec, which may still be on its way from the registry."""
 
-_WRITE_BYTES = 1 << 20
-
 _tracer = trace.get_tracer("interlock.ingest")
 _propagator = TraceContextTextMapPropagator()
 
@@ -42,7 +40,7 @@ async def upload(
 
     It is checked against the pipeline's newest spec, or the one whose digest ``pipeline`` names.
     """
-    _refuse_wrapped(request)
+    refuse_wrapped(request)
     spec = await _spec(state, name, pipeline)
     with (
         _tracer.start_as_current_span(
@@ -54,7 +52,7 @@ async def upload(
         TemporaryDirectory(dir=state.folder) as folder,
     ):
         path = Path(folder) / "upload"
-        await _save(request.stream(), path, state.upload_bytes)
+        await save(request.stream(), path, state.upload_bytes)
         file = await asyncio.to_thread(state.artifacts.put_file, path)
         span.set_attribute(telemetry.DATASET, file.sha256)
         row = DatasetRow(
@@ -112,13 +110,6 @@ def _view(row: DatasetRow) -> DatasetView:
     )
 
 
-def _refuse_wrapped(request: Request[Any, Any, Any]) -> None:
-    if request.headers.get("content-type", "").startswith("multipart/"):
-        raise problem(415, "Send the file itself", "the body must be the file, not a form: curl --data-binary @FILE")
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise problem(415, "Send the file itself", "compressed bodies are not unpacked; send the file as it is")
-
-
 async def _spec(state: State, name: str, digest: str | None) -> SpecRow:
     loop = asyncio.get_running_loop()
     until = loop.time() + SPEC_PATIENCE
@@ -136,21 +127,6 @@ def _unknown_pipeline(name: str, digest: str | None = None) -> Exception:
     if digest is not None:
         return problem(404, "Unknown pipeline", f"pipeline {name!r} has no spec with digest {digest}; apply it first")
     return problem(404, "Unknown pipeline", f"no pipeline is called {name!r}; apply one first")
-
-
-async def _save(chunks: AsyncIterator[bytes], path: Path, limit: int) -> None:
-    """Write the body to disk as it comes, a mebibyte at a time."""
-    size, waiting = 0, bytearray()
-    with path.open("wb") as file:
-        async for chunk in chunks:
-            size += len(chunk)
-            if size > limit:
-                raise problem(413, "The file is too large", f"at most {limit} bytes are taken; cut it into batches")
-            waiting += chunk
-            if len(waiting) >= _WRITE_BYTES:
-                await asyncio.to_thread(file.write, bytes(waiting))
-                waiting.clear()
-        await asyncio.to_thread(file.write, bytes(waiting))
 
 
 ROUTES = [upload, list_datasets, read_dataset]

@@ -1,0 +1,174 @@
+"""Files on their way to an answer: any replica takes one that waits, has it scored, and says how it ended."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from interlock_artifacts import ArtifactStore
+from interlock_contracts.predictions import PredictionCompleted, PredictionFailed, RowFault
+from interlock_contracts.refs import ArtifactRef
+from interlock_contracts.scoring import ScoringReport
+from interlock_messaging import Bus, say
+from interlock_messaging.delivery import is_outage
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from interlock_prediction.batch import store as batch_store
+from interlock_prediction.batch.scorers import Scorer, ScorerDiedError
+from interlock_prediction.batch.store import BatchRow, Runner
+from interlock_prediction.domain import ENDED
+from interlock_prediction.store import PredictionRow
+
+logger = logging.getLogger(__name__)
+
+SERVICE = "prediction"
+
+TRIES = 3
+TRY_AGAIN_SECONDS = 5.0
+LOOK_SECONDS = 0.5
+"""How often a running file is looked at for whether somebody has cancelled it."""
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Has files scored, each in one transaction: the row's lock says that it is being scored, and dies with us.
+
+    ``keep`` is how long answers are promised to be there.
+    """
+
+    bus: Bus
+    artifacts: ArtifactStore
+    scorers: Mapping[Runner, Scorer]
+    keep: timedelta
+
+    async def score_files(self, runner: Runner) -> None:
+        """Have files scored, one after the other, until none waits."""
+        while await self._score_file(runner):
+            pass
+
+    async def _score_file(self, runner: Runner) -> bool:
+        prediction_id: UUID | None = None
+        try:
+            async with self.bus.transaction() as session:
+                batch = await batch_store.next_waiting(session, runner)
+                if batch is None:
+                    return False
+                prediction_id = batch.prediction_id
+                await self._end(session, batch, await self._scored(batch))
+        except Exception as error:  # the next file must not wait for this one
+            if is_outage(error) or prediction_id is None:
+                raise
+            why = str(error) if isinstance(error, ScorerDiedError) else repr(error)
+            await self._count_failure(prediction_id, why)
+        return True
+
+    async def _scored(self, batch: BatchRow) -> ScoringReport | None:
+        """Return the report; None where the prediction was cancelled meanwhile."""
+        async with self.bus.transaction() as session:
+            await batch_store.start(session, batch.prediction_id)
+        scorer = self.scorers[batch.runner]
+        running = asyncio.create_task(scorer.run(batch.prediction_id, ArtifactRef.model_validate(batch.job)))
+        try:
+            while not running.done():
+                await asyncio.wait({running}, timeout=LOOK_SECONDS)
+                if await self._has_ended(batch.prediction_id):
+                    await _ended(running)
+                    await scorer.stop(batch.prediction_id)
+                    return None
+            await running
+        finally:
+            await _ended(running)
+        raw = await asyncio.to_thread(self.artifacts.read, f"predictions/{batch.prediction_id}/report.json")
+        if raw is None:
+            raise ScorerDiedError("the scoring ended well, but left no report")
+        return ScoringReport.model_validate_json(raw)
+
+    async def _has_ended(self, prediction_id: UUID) -> bool:
+        async with self.bus.transaction() as session:
+            row = await session.get_one(PredictionRow, prediction_id)
+            return row.state in ENDED
+
+    async def _end(self, session: AsyncSession, batch: BatchRow, report: ScoringReport | None) -> None:
+        """Record how it ended and say it, unless somebody has cancelled it."""
+        batch.waiting = False
+        row = await session.get_one(PredictionRow, batch.prediction_id, with_for_update=True)
+        if report is None or row.state in ENDED:
+            return
+        if report.result is None:
+            await fail(session, row, report.reason or "no reason was given", self.keep, report.errors)
+            return
+        assert row.model is not None, "a file is only taken in for a model"
+        assert row.version is not None, "a file is only taken in for a version"
+        now = datetime.now(UTC)
+        row.state, row.ended_at = "completed", now
+        row.rows, batch.unanswered = report.rows, report.unanswered
+        row.result, row.result_format = report.result.model_dump(mode="json"), "parquet"
+        row.expires_at = now + self.keep
+        event = PredictionCompleted(
+            prediction_id=row.prediction_id,
+            model=row.model,
+            version=row.version,
+            rows=report.rows,
+            result=report.result,
+            result_format="parquet",
+            expires_at=row.expires_at,
+        )
+        await say(session, event, source=SERVICE, cause=_cause(row), traceparent=row.traceparent)
+
+    async def _count_failure(self, prediction_id: UUID, why: str) -> None:
+        logger.error("scoring prediction %s failed: %s", prediction_id, why)
+        async with self.bus.transaction() as session:
+            failures = await batch_store.put_off(session, prediction_id, TRY_AGAIN_SECONDS)
+            if failures < TRIES:
+                return
+            batch = await session.get_one(BatchRow, prediction_id)
+            batch.waiting = False
+            row = await session.get_one(PredictionRow, prediction_id, with_for_update=True)
+            if row.state not in ENDED:
+                what = f"scoring failed {failures} times, which need not be the file's fault: {why}"
+                await fail(session, row, what, self.keep)
+
+
+async def cancel(session: AsyncSession, prediction_id: UUID, keep: timedelta) -> bool:
+    """Cancel a file that waits or runs; False where there is none. Whoever scores it looks, and stops."""
+    row = await session.get(PredictionRow, prediction_id, with_for_update=True)
+    if row is None or row.state not in ("queued", "running"):
+        return False
+    await fail(session, row, "cancelled over REST", keep, outcome="cancelled")
+    return True
+
+
+async def fail(
+    session: AsyncSession,
+    row: PredictionRow,
+    reason: str,
+    keep: timedelta,
+    errors: Sequence[RowFault] = (),
+    *,
+    outcome: Literal["failed", "cancelled"] = "failed",
+) -> None:
+    """Record that there will be no answer, and say it."""
+    assert row.model is not None, "a file is only taken in for a model"
+    row.state, row.reason = outcome, reason[:2000]
+    row.ended_at = datetime.now(UTC)
+    row.expires_at = row.ended_at + keep
+    row.errors = [error.model_dump(mode="json") for error in errors]
+    event = PredictionFailed(
+        prediction_id=row.prediction_id, model=row.model, reason=row.reason, errors=list(errors), outcome=outcome
+    )
+    await say(session, event, source=SERVICE, cause=_cause(row), traceparent=row.traceparent)
+
+
+def _cause(row: PredictionRow) -> str:
+    """Return what a file's events are caused by: there is no event before them."""
+    return f"batch/{row.prediction_id}"
+
+
+async def _ended(running: asyncio.Task[None]) -> None:
+    running.cancel()
+    with suppress(asyncio.CancelledError, Exception):
+        await running

@@ -1,0 +1,162 @@
+"""Files over HTTP: take one in, tell how far it is, give its answer."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, BinaryIO, Literal
+from uuid import UUID, uuid4, uuid5
+
+from interlock_contracts import telemetry
+from interlock_contracts.event import NAMESPACE
+from interlock_contracts.http import DatasetView, PredictionView
+from interlock_contracts.pipeline import Data
+from interlock_contracts.refs import ArtifactRef
+from interlock_contracts.scoring import OnError
+from interlock_runtime.http import problem
+from interlock_runtime.uploads import refuse_wrapped, save
+from litestar import Request, Response, get, post
+from litestar.datastructures import State
+from litestar.params import FromPath, FromQuery, HeaderParameter
+from litestar.response import Stream
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from interlock_prediction.batch import store as batch_store
+from interlock_prediction.batch.taking import NothingServesError, Taking, Terms
+from interlock_prediction.batch.viewing import described
+from interlock_prediction.routes import view
+from interlock_prediction.store import PredictionRow
+
+FORMATS: dict[str, Literal["csv", "parquet", "jsonl"]] = {
+    "text/csv": "csv",
+    "application/vnd.apache.parquet": "parquet",
+    "application/x-ndjson": "jsonl",
+}
+LISTED = 100
+_JSON_BYTES = 64 * 1024
+_READ_BYTES = 1 << 20
+
+_tracer = trace.get_tracer("interlock.prediction")
+_propagator = TraceContextTextMapPropagator()
+
+
+@post("/models/{name:str}/predictions", status_code=202, request_max_body_size=None)
+async def predict_file(
+    name: FromPath[str],
+    request: Request[Any, Any, Any],
+    state: State,
+    on_error: FromQuery[OnError] = "fail",
+    idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=200)] = None,
+) -> Response[PredictionView]:
+    """Take in a file, the body as it is, or a stored one that ``{"dataset": digest}`` names.
+
+    It is answered with the version that serves now, and read as the pipeline's newest spec declares. A repeat with
+    the same ``Idempotency-Key`` is the same prediction.
+    """
+    refuse_wrapped(request)
+    taking: Taking = state.taking
+    prediction_id = uuid4() if idempotency_key is None else uuid5(NAMESPACE, f"{name}|prediction|{idempotency_key}")
+    with _tracer.start_as_current_span(
+        telemetry.SPAN_UPLOAD,
+        context=_propagator.extract(dict(request.headers)),
+        kind=SpanKind.SERVER,
+        attributes={telemetry.MODEL: name},
+    ):
+        try:
+            terms = await taking.terms(name)
+        except NothingServesError as error:
+            title = "Unknown model" if error.unknown else "No version serves"
+            raise problem(404 if error.unknown else 409, title, str(error)) from error
+        file, data = await _file(name, request, state, terms)
+        async with state.bus.transaction() as session:
+            await taking.take(session, prediction_id, file, Terms(terms.model, data), on_error=on_error)
+            row = await session.get_one(PredictionRow, prediction_id)
+    if row.request_sha256 != file.sha256:
+        detail = f"prediction {prediction_id} was asked with this Idempotency-Key for another file"
+        raise problem(409, "The key was used for something else", detail)
+    return Response(view(row), status_code=202, headers={"Location": f"/predictions/{prediction_id}"})
+
+
+async def _file(name: str, request: Request[Any, Any, Any], state: State, terms: Terms) -> tuple[ArtifactRef, Data]:
+    """Return the stored file that the request brings or names, and how it is to be read."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        dataset = await _dataset(name, await _small(request), state)
+        return ArtifactRef(sha256=dataset.digest, bytes=dataset.bytes), terms.data
+    if kind not in FORMATS:
+        raise problem(415, "Unknown kind of file", f"Content-Type must be one of {', '.join(FORMATS)}")
+    with TemporaryDirectory(dir=state.folder) as folder:
+        path = Path(folder) / "upload"
+        await save(request.stream(), path, state.upload_bytes)
+        file = await asyncio.to_thread(state.artifacts.put_file, path)
+    if not file.bytes:
+        raise problem(422, "The file is empty", "the body must be the file: curl --data-binary @FILE")
+    return file, terms.data.model_copy(update={"format": FORMATS[kind]})
+
+
+async def _small(request: Request[Any, Any, Any]) -> bytes:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _JSON_BYTES:
+            raise problem(413, "Too much JSON", 'the body is {"dataset": "<digest>"}; rows go to the gateway')
+    return body
+
+
+async def _dataset(name: str, body: bytes, state: State) -> DatasetView:
+    try:
+        digest = json.loads(body)["dataset"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise problem(400, "Not a request", 'the body must be {"dataset": "<digest>"}, or a file') from error
+    known = isinstance(digest, str) and digest.isalnum()
+    dataset = await state.taking.peers.dataset(name, digest) if known else None
+    if dataset is None:
+        raise problem(404, "Unknown dataset", f"pipeline {name!r} has no file with digest {digest!r}")
+    return DatasetView.model_validate(dataset)
+
+
+@get("/predictions")
+async def list_predictions(state: State, model: FromQuery[str | None] = None) -> list[PredictionView]:
+    """Return the newest predictions that are kept, of one model or of all; without their answers."""
+    async with state.database.sessions() as session:
+        found = await batch_store.newest(session, model, LISTED)
+        return [described(view(row), row, batch).model_copy(update={"answer": None}) for row, batch in found]
+
+
+@get("/predictions/{prediction_id:uuid}/result")
+async def read_result(prediction_id: FromPath[UUID], state: State) -> Stream:
+    """Return a file's answer as Parquet, in a stream; 409 while there is none, 410 once it has expired."""
+    async with state.database.sessions() as session:
+        row = await session.get(PredictionRow, prediction_id)
+    if row is None:
+        raise problem(404, "Unknown prediction", f"no prediction is called {prediction_id}")
+    if row.state == "expired":
+        raise problem(410, "The answer is gone", "it was kept as long as was promised; ask again")
+    if row.result is None or row.result_format != "parquet":
+        raise problem(409, "No file", f"the prediction is {row.state}; only completed files have one")
+    ref = ArtifactRef.model_validate(row.result)
+    folder = TemporaryDirectory(dir=state.folder)
+    path = Path(folder.name) / "result.parquet"
+    try:
+        await asyncio.to_thread(state.artifacts.fetch_file, ref, path)
+        file = path.open("rb")  # what is open stays, though the name goes
+    finally:
+        folder.cleanup()
+    headers = {
+        "Content-Length": str(ref.bytes),
+        "Content-Disposition": f'attachment; filename="{prediction_id}.parquet"',
+        "ETag": f'"{ref.sha256}"',
+    }
+    return Stream(_blocks(file), media_type="application/vnd.apache.parquet", headers=headers)
+
+
+async def _blocks(file: BinaryIO) -> AsyncIterator[bytes]:
+    with file:
+        while block := await asyncio.to_thread(file.read, _READ_BYTES):
+            yield block
+
+
+ROUTES = [predict_file, list_predictions, read_result]
