@@ -25,9 +25,9 @@ FAST_TESTS := $(wildcard tests/unit tests/contract tests/architecture)
 REAL_TESTS := $(wildcard tests/journey tests/integration tests/e2e)
 
 # Debian packages that tests need besides what `interlock up` fetches by itself; installed when root, else named.
-TEST_PACKAGES :=
+TEST_PACKAGES := wrk
 
-.PHONY: help setup demo down test quick lint types contracts contracts-check unit real test-packages proto lock bench
+.PHONY: help setup demo down test quick lint types contracts contracts-check unit real test-packages proto lock bench bench-serving
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 25
@@ -66,6 +66,9 @@ real: $(STAMP)
 
 bench: $(STAMP) ## Measure: throughput, latency, and the time from an event to the new version's first answer
 	$(BIN)/pytest -q -s tests/benchmarks
+
+bench-serving: $(STAMP) ## Serve beside eight other servers and write docs/results/serving.md; ARGUMENTS=--quick for less
+	$(BIN)/python -m tests.benchmarks.serving run $(ARGUMENTS)
 
 proto: $(STAMP) ## Write the gRPC messages anew from the protocol's definition
 	cd services/gateway && ../../$(BIN)/python -m grpc_tools.protoc -I . --python_out=. --pyi_out=. interlock_gateway/protocols/open_inference.proto

@@ -1,0 +1,108 @@
+"""What was to be reached, and whether it was: each bar as a measured number and the number it is held to."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tests.benchmarks.serving.store import Cell, Results
+
+OURS = "interlock"
+MODEL_SERVERS = ("bentoml", "mlserver", "mlflow", "ray", "kserve", "litserve")
+FASTAPI = ("fastapi-onnx", "fastapi-async-onnx")
+
+SERVER = "hello-granian-rsgi"
+"""The bare greeting of the server under our predict route (decision 0043)."""
+
+FRONT_SHARE = 0.6
+
+
+@dataclass(frozen=True)
+class Bar:
+    """``met`` is None where the run did not measure it; ``against`` says what it was compared with."""
+
+    what: str
+    asked: str
+    measured: str
+    met: bool | None
+    against: str = ""
+
+
+def bars(results: Results) -> list[Bar]:
+    """Return every bar of the serving work, in the order of its table."""
+    return [*_http(results.medians()), *_swap(results.data.get("swap")), *_rest(results.data)]
+
+
+def _http(cells: list[Cell]) -> Iterator[Bar]:
+    found = {(cell.target, cell.connections): cell for cell in cells if cell.model in ("forest", "")}
+
+    def best(names: Callable[[str], bool], connections: int) -> Cell | None:
+        chosen = [cell for (name, at), cell in found.items() if at == connections and names(name)]
+        return max(chosen, key=lambda cell: cell.per_second, default=None)
+
+    def ratio(what: str, names: Callable[[str], bool], connections: int, asked: float) -> Bar:
+        ours, theirs = found.get((OURS, connections)), best(names, connections)
+        what = f"{what}, {connections} connection" + ("s" if connections > 1 else "")
+        if ours is None or theirs is None:
+            return Bar(what, f"≥ {asked:g}x", "not measured", None)
+        times = ours.per_second / theirs.per_second
+        return Bar(
+            what, f"≥ {asked:g}x", f"{times:.2f}x" if times < 10 else f"{times:.0f}x", times >= asked, theirs.target
+        )
+
+    def classic(name: str) -> bool:
+        return name.endswith("-sklearn")
+
+    def server(name: str) -> bool:
+        return name.endswith("-onnx") and name.startswith(MODEL_SERVERS)
+
+    yield ratio("best peer as its users run it", classic, 64, 400)
+    yield ratio("best peer as its users run it", classic, 1, 150)
+    for connections in (16, 64):
+        yield ratio("best model server with ONNX Runtime", server, connections, 15)
+    for connections, asked in ((1, 2), (16, 5), (64, 5)):
+        for peer in FASTAPI:
+            yield ratio(_FASTAPI_TITLES[peer], peer.__eq__, connections, asked)
+    yield ratio("bare hello world of the same server", SERVER.__eq__, 64, FRONT_SHARE)
+
+
+_FASTAPI_TITLES = {
+    "fastapi-onnx": "FastAPI with ONNX Runtime, as documented (`def`)",
+    "fastapi-async-onnx": "FastAPI with ONNX Runtime, in the event loop (`async def`)",
+}
+
+
+def _swap(swap: dict[str, Any] | None) -> Iterator[Bar]:
+    for model in ("small", "large"):
+        seen = (swap or {}).get(model)
+        title = {"small": "the reference forest", "large": "a 200 MB forest"}[model]
+        if seen is None:
+            yield Bar(f"50 swaps of {title} under load", "no error, no silence over 50 ms", "not measured", None)
+            continue
+        failed, silence = seen["failed"], seen["silence_ms"]
+        yield Bar(
+            f"{seen['swaps']} swaps of {title} under load",
+            "no error, no silence over 50 ms",
+            f"{failed} errors, longest silence {silence:.0f} ms",
+            failed == 0 and silence <= 50,
+        )
+
+
+def _rest(data: dict[str, Any]) -> Iterator[Bar]:
+    asynchronous, batch = data.get("asynchronous"), data.get("batch")
+    for name, title in (("celery-sklearn", "scikit-learn"), ("celery-onnx", "ONNX Runtime")):
+        what = f"asynchronous, per second of processor time, against Celery with {title}"
+        ways = (asynchronous or {}).get("ways", {})
+        theirs = [way["per_cpu_second"] for each, way in ways.items() if each.startswith(name)]
+        if OURS not in ways or not theirs:
+            yield Bar(what, "≥ 10x", "not measured", None)
+            continue
+        times = ways[OURS]["per_cpu_second"] / max(theirs)
+        yield Bar(what, "≥ 10x", f"{times:.1f}x", times >= 10)
+    for kind in ("parquet", "csv"):
+        what = f"batch, {kind}, time against one vectorised call"
+        if batch is None:
+            yield Bar(what, "≤ 1.3x", "not measured", None)
+            continue
+        speeds = batch["rows_per_second"][kind]
+        times = speeds["limit"] / speeds["interlock"]
+        yield Bar(what, "≤ 1.3x", f"{times:.2f}x", times <= 1.3)
