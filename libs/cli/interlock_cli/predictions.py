@@ -60,7 +60,7 @@ def _asked(gateway: Gateway, name: str, rows: list[Row], start: int) -> dict[str
 
 def _tell(terminal: Terminal, answer: dict[str, Any]) -> None:
     probabilities = answer.get("probabilities") or [None] * len(answer["predictions"])
-    terminal.say(f"# {answer['model']} version {answer['version']}", style="dim")
+    terminal.say(f"# {answer['model']} version {answer['version']}, id {answer['id']}", style="dim")
     for prediction, probability in zip(answer["predictions"], probabilities, strict=True):
         shown = "" if probability is None else "  " + ", ".join(f"{key}: {p:.3f}" for key, p in probability.items())
         terminal.say(f"{prediction}{shown}")

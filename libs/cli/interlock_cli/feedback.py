@@ -1,0 +1,146 @@
+"""`interlock feedback` and `interlock quality`: what turned out to be true, and how good the answers were."""
+
+import csv
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+import typer
+from interlock_contracts.http import PipelineView
+from interlock_contracts.quality import FeedbackAccepted, Measured, QualityView
+
+from interlock_cli.gateway import Gateway, RefusedError, connect
+from interlock_cli.terminal import Failure, Json, Terminal, answering
+
+AT_ONCE = 5000
+"""Entries a request; a longer file goes in several."""
+
+COLUMNS = ("prediction", "actual")
+
+Entry = dict[str, Any]
+
+
+def feedback(
+    name: Annotated[str, typer.Argument(help="The model that predicted.")],
+    prediction: Annotated[
+        str | None, typer.Argument(help="Which row: the answer's id, a slash, and the row's place from 0.")
+    ] = None,
+    actual: Annotated[str | None, typer.Argument(help="What turned out to be true.")] = None,
+    *,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="A CSV with the columns prediction and actual; - reads standard input.", allow_dash=True),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what turned out to be true, for one row or for many; the newest word about a row counts.
+
+    Example: interlock feedback flights-1 0f8fad5b-d9cb-469f-a165-70867728950e/0 37
+    """
+    if (file is None) == (prediction is None) or (prediction is None) != (actual is None):
+        raise typer.BadParameter("give a prediction and what is true of it, or a --file of both")
+    with answering(as_json=as_json) as terminal, connect() as gateway:
+        read = _reader(gateway, name)
+        if file is None:
+            entries: list[Entry] = [{"prediction": prediction, "actual": read(str(actual))}]
+        elif str(file) == "-":
+            entries = list(_entries(sys.stdin, "standard input", read))
+        elif file.is_file():
+            with file.open(encoding="utf-8-sig", newline="") as source:
+                entries = list(_entries(source, str(file), read))
+        else:
+            raise Failure(f"there is no file {file}")
+        if not entries:
+            raise Failure("there is nothing in it to tell")
+        _tell(terminal, name, [_told(gateway, name, entries, start) for start in range(0, len(entries), AT_ONCE)])
+
+
+def _reader(gateway: Gateway, name: str) -> Callable[[str], Any]:
+    """Return what makes of a text a value of the model's target; a text that is none stays one, to be refused."""
+    spec = gateway.read(PipelineView, f"/pipelines/{name}").spec
+    reads = _READ.get(spec.data.columns[spec.target].type, str)
+
+    def read(text: str) -> Any:
+        try:
+            return reads(text)
+        except (ValueError, KeyError):
+            return text
+
+    return read
+
+
+_READ: dict[str, Callable[[str], Any]] = {
+    "number": float,
+    "integer": int,
+    "boolean": lambda text: {"true": True, "false": False, "1": True, "0": False}[text.strip().lower()],
+}
+
+
+def _entries(source: TextIO, where: str, read: Callable[[str], Any]) -> Iterator[Entry]:
+    lines = csv.DictReader(source)
+    if not set(COLUMNS) <= set(lines.fieldnames or ()):
+        raise Failure(f"{where} needs the columns prediction and actual, and has {', '.join(lines.fieldnames or ())}")
+    for line in lines:
+        if None in line or None in line.values():
+            raise Failure(f"line {lines.line_num} of {where} has not as many cells as the first")
+        yield {"prediction": line["prediction"], "actual": read(line["actual"])}
+
+
+def _told(gateway: Gateway, name: str, entries: Sequence[Entry], start: int) -> FeedbackAccepted:
+    try:
+        answer = gateway.send(f"/models/{name}/feedback", {"feedback": entries[start : start + AT_ONCE]})
+    except RefusedError as error:
+        if start:
+            error.hint = f"the {start} before were taken; rows are counted from the request's first, row {start} of all"
+        raise
+    return FeedbackAccepted.model_validate(answer)
+
+
+def _tell(terminal: Terminal, name: str, answers: Sequence[FeedbackAccepted]) -> None:
+    whole = FeedbackAccepted(
+        accepted=sum(answer.accepted for answer in answers),
+        unsampled=sum(answer.unsampled for answer in answers),
+        warnings=[warning for answer in answers for warning in answer.warnings],
+    )
+    terminal.say(f"{whole.accepted} taken; next: interlock quality {name}", style="green")
+    if whole.unsampled:
+        terminal.say(f"{whole.unsampled} of them are about requests that are not in the log's sample", style="yellow")
+    for warning in whole.warnings:
+        terminal.say(f"warning: row {warning.row}, {warning.field}: {warning.message}", style="yellow")
+    terminal.result(whole)
+
+
+def quality(
+    name: Annotated[str, typer.Argument(help="The model.")],
+    *,
+    window: Annotated[str, typer.Option(help="How far back: a number with m, h or d.")] = "24h",
+    bucket: Annotated[str | None, typer.Option(help="Show each span of this length by itself, such as 1h.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show how good a model's answers turned out to be, by version: its metrics wherever the truth is known.
+
+    Example: interlock quality flights-1 --window 7d
+    """
+    with answering(as_json=as_json) as terminal, connect() as gateway:
+        found = gateway.read(QualityView, f"/models/{name}/quality", window=window, bucket=bucket)
+        metrics = list(dict.fromkeys(metric for version in found.versions for metric in version.metrics))
+        columns = ("version", *(("from",) if bucket else ()), "answered", "logged", "dropped", "truth known", *metrics)
+        rows: list[tuple[object, ...]] = []
+        for version in found.versions:
+            if bucket:
+                rows += [(version.version, each.start, *_numbers(each, metrics)) for each in version.buckets]
+            else:
+                rows.append((version.version, *_numbers(version, metrics)))
+        terminal.table(columns, rows, title=f"{name}, the last {window}")
+        if not rows:
+            terminal.say(f"nothing was predicted, or nothing of it logged yet; interlock predict {name} asks")
+        if found.unmatched:
+            terminal.say(f"{found.unmatched} truths are about rows that the log does not hold", style="yellow")
+        terminal.result(found)
+
+
+def _numbers(measured: Measured, metrics: Sequence[Any]) -> tuple[object, ...]:
+    known = f"{measured.joined}" if measured.coverage is None else f"{measured.joined} ({measured.coverage:.0%})"
+    values = [measured.metrics.get(metric) for metric in metrics]
+    return (measured.answered, measured.logged, measured.dropped, known, *values)
