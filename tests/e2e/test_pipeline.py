@@ -60,6 +60,17 @@ async def test_a_file_goes_in_and_a_better_model_serves_without_a_failed_request
     stages = {each["version"]: each["stage"] for each in await user.versions(name)}
     assert stages == {1: "retired", 2: "champion"}
 
+    last = (await user.predict(name, ROW)).json()
+    truth = {"prediction": f"{last['id']}/0", "actual": last["predictions"][0]}
+    await user.json("POST", f"/models/{name}/feedback", json={"feedback": [truth]})
+
+    async def joined() -> dict[int, int]:
+        quality = await user.json("GET", f"/models/{name}/quality")
+        found = {each["version"]: each["joined"] for each in quality["versions"]}
+        return found if found.get(2) else {}
+
+    assert await until(joined) == {1: 0, 2: 1}, "both versions answered, and one truth is known"
+
 
 async def test_one_trace_covers_every_hop_from_the_request_to_the_swap(user: User) -> None:
     """`interlock trace` and any OTLP backend see one trace id over all services, and parents that exist."""
