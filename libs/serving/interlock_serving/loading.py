@@ -24,6 +24,7 @@ class Loader:
     def __init__(self, cache: Cache, validate: Validate) -> None:
         self._cache = cache
         self._validate = validate
+        self._untried: dict[str, tuple[Path, Path]] = {}
 
     def size(self, ref: ModelRef) -> int:
         """Return how many bytes the model takes: its engine, mapped, and its description; blocks.
@@ -51,6 +52,16 @@ class Loader:
         self._cache.forget_oldest()
         return model
 
+    def rehearse(self) -> None:
+        """Try once more one sound model of each kind that was mapped without a trial; blocks.
+
+        After a start, when nothing new has come yet, this has the validator ready for the kinds that serve here.
+        """
+        while self._untried:
+            _, parts = self._untried.popitem()
+            with suppress(RefusedModelError, ConnectionError, FileNotFoundError):
+                self._validate(*parts)
+
     def _tried(self, ref: ModelRef) -> tuple[ModelDescription, Path] | None:
         """Return the parts of a model that this host has verified and found sound, without reading them through."""
         verdict = self._cache.verdict(ref.artifact.sha256)
@@ -64,7 +75,9 @@ class Loader:
         engine = description.engine.ref.sha256
         if not {ref.artifact.sha256, engine} <= verdict.files.keys():
             return None
-        return description, self._cache.path(engine)
+        path = self._cache.path(engine)
+        self._untried.setdefault(description.engine.kind, (self._cache.path(ref.artifact.sha256), path))
+        return description, path
 
     def _try(self, ref: ModelRef) -> tuple[ModelDescription, Path]:
         """Fetch, verify and try the model, unless another worker of the host has done so by the time it is our turn."""

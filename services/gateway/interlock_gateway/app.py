@@ -101,15 +101,24 @@ def create_app(
 
     @asynccontextmanager
     async def connected() -> AsyncIterator[None]:
-        warming = asyncio.create_task(asyncio.to_thread(validator.warm)) if validate is None else None
         try:
             yield
         finally:
             worker.close()
-            if warming is not None:
-                await warming
-            await asyncio.to_thread(validator.close)
             await client.aclose()
+
+    @asynccontextmanager
+    async def validating() -> AsyncIterator[None]:
+        def warm() -> None:
+            if validate is None and validator.warm():
+                loader.rehearse()
+
+        warming = asyncio.create_task(asyncio.to_thread(warm))
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(validator.close)
+            await warming
 
     app = http_app(
         SERVICE,
@@ -130,12 +139,15 @@ def create_app(
             metrics.copying,
             lambda: repeating(worker.heed, seconds=HEED_SECONDS),
             reconciler.keeping_up,
+            validating,
             reconciler.hearing,
             log.running,
             grpc,
         ],
         state={
             "bus": bus,
+            "artifacts": artifacts,
+            "sampler": Sampler(settings.predict_sample_ratio),
             "worker": worker,
             "reconciler": reconciler,
             "prediction_log": log,

@@ -38,13 +38,14 @@ class Validator:
         self._seconds = seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._starting = threading.Lock()
+        self._closed = False
 
     def validate(self, description: Path, engine: Path) -> None:
         """Try the model of these two files in a process of its own; blocks.
 
         Raises:
             RefusedModelError: it crashes, takes too long or too much memory, or gives unsound answers.
-            ConnectionError: no validator can be kept running.
+            ConnectionError: no validator can be kept running, or this worker stops.
         """
         question = {"description": str(description), "engine": str(engine), "seconds": self._seconds}
         for _ in range(ATTEMPTS):
@@ -54,14 +55,19 @@ class Validator:
                 return
         raise ConnectionError("the validator is stopped again and again")
 
-    def warm(self) -> None:
-        """Start the host's validator unless it runs, so that the first swap need not wait for it; blocks."""
+    def warm(self) -> bool:
+        """Start the host's validator unless it runs, so that the first swap need not wait for it; blocks.
+
+        Return whether it is this worker that has started it.
+        """
         with suppress(ConnectionError):
             self._connected().close()
+        return self._process is not None
 
     def close(self) -> None:
         """Stop the validator where this worker has started it; the next that needs one starts another."""
         with self._starting:
+            self._closed = True
             if self._process is not None:
                 assert self._process.stdin is not None
                 self._process.stdin.close()
@@ -99,6 +105,8 @@ class Validator:
     def _started(self) -> bool:
         """Start the validator; False where another worker does so at this moment."""
         with self._starting, (self._folder / ".validator.lock").open("w") as lock:
+            if self._closed:
+                raise ConnectionError("this worker stops")
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

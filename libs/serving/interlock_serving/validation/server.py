@@ -2,38 +2,52 @@
 
 Every question is answered by a fork of its own, which has the libraries already, loads the model under limits of
 memory, processor time and wall-clock time, and dies with it. A parser that crashes takes only that fork along; what
-became of it is told by this process, which itself never reads a byte of any model. It ends when its standard input
-is closed, that is with the worker that started it, however that ends.
+became of it is told by this process, which itself never reads a byte of any model. It learns one thing only: which of
+our own engines a trial needed, so that the next one has them already. It ends when its standard input is closed, that
+is with the worker that started it, however that ends.
 
 A question is ``{"description": path, "engine": path, "seconds": limit}`` in one line; the answer ``{"refused":
 reason}``, the reason null for a sound model. No answer before the end of the connection: this process was stopped.
 """
 
 import gc
+import importlib
 import json
 import os
+import pkgutil
 import resource
 import selectors
 import signal
 import socket
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 os.putenv("OPENBLAS_NUM_THREADS", "1")  # before NumPy comes: a process with threads should not fork
 
-from interlock_modeling import Model, ModelDescription
+from interlock_modeling import Model, ModelDescription, engines
 
 from interlock_serving.proof import prove
 
 MEMORY_BYTES = 1024**3
 """What a trial may take beyond the eightfold of the model's own bytes."""
 
+_ENGINES = "interlock_modeling.engines."
+
 _LIMITS = {
     signal.SIGALRM: "takes longer than {seconds:g} s",
     signal.SIGXCPU: "takes more than {seconds:g} s of processor time",
     signal.SIGKILL: "was killed, by the system where memory is short",
 }
+
+
+@dataclass(frozen=True)
+class _Trial:
+    connection: socket.socket
+    seconds: float
+    needed: int
+    """A pipe that will hold the names of the engines' modules that it had to import."""
 
 
 def serve(listener: socket.socket, lock: BinaryIO, lifeline: int) -> None:
@@ -43,7 +57,7 @@ def serve(listener: socket.socket, lock: BinaryIO, lifeline: int) -> None:
         end.setblocking(False)
     signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    trials: dict[int, tuple[socket.socket, float]] = {}
+    trials: dict[int, _Trial] = {}
     with selectors.DefaultSelector() as ready:
         for file in (listener, woken, lifeline):
             ready.register(file, selectors.EVENT_READ)
@@ -60,7 +74,7 @@ def serve(listener: socket.socket, lock: BinaryIO, lifeline: int) -> None:
                     return
 
 
-def _begin(listener: socket.socket, trials: dict[int, tuple[socket.socket, float]], *, inherited: Any) -> None:
+def _begin(listener: socket.socket, trials: dict[int, _Trial], *, inherited: Any) -> None:
     try:
         connection, _ = listener.accept()
     except BlockingIOError:
@@ -71,14 +85,18 @@ def _begin(listener: socket.socket, trials: dict[int, tuple[socket.socket, float
     except (OSError, ValueError):
         connection.close()
         return
+    needed, needs = os.pipe()
     child = os.fork()
     if child:
-        trials[child] = connection, question["seconds"]
+        os.close(needs)
+        trials[child] = _Trial(connection, question["seconds"], needed)
         return
     signal.set_wakeup_fd(-1)
     for each in inherited:
         each.close()
+    known = set(sys.modules)
     _answer(connection, _tried(**question))
+    os.write(needs, "\n".join(name for name in set(sys.modules) - known if name.startswith(_ENGINES)).encode())
     os._exit(0)
 
 
@@ -112,18 +130,29 @@ def _limit(seconds: float, size: int) -> None:
     signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
-def _finish(trials: dict[int, tuple[socket.socket, float]]) -> None:
+def _finish(trials: dict[int, _Trial]) -> None:
     for child in list(trials):
         done, status = os.waitpid(child, os.WNOHANG)
         if not done:
             continue
-        connection, seconds = trials.pop(child)
+        trial = trials.pop(child)
         code = os.waitstatus_to_exitcode(status)
         if code:
             known = _LIMITS.get(signal.Signals(-code)) if code < 0 else None
             crash = f"crashes its process ({signal.Signals(-code).name if code < 0 else f'status {code}'})"
-            _answer(connection, f"loading it {known.format(seconds=seconds) if known else crash}")
-        connection.close()
+            _answer(trial.connection, f"loading it {known.format(seconds=trial.seconds) if known else crash}")
+        trial.connection.close()
+        _learn(os.read(trial.needed, 4096).decode(errors="replace").split())
+        os.close(trial.needed)
+
+
+def _learn(modules: list[str]) -> None:
+    """Import engines that a trial needed, and prepare them; a name that is none of ours means nothing."""
+    known = {module.name for module in pkgutil.iter_modules(engines.__path__, _ENGINES)}
+    for name in known.intersection(modules):
+        module = importlib.import_module(name)
+        if prepare := getattr(module, "prepare", None):
+            prepare()
 
 
 def _answer(connection: socket.socket, reason: str | None) -> None:
