@@ -1,6 +1,7 @@
 """Wires one gateway worker together."""
 
 import asyncio
+import gc
 import multiprocessing
 import signal
 from collections.abc import AsyncIterator
@@ -44,6 +45,7 @@ def create_worker() -> Front:
     provider = setup_telemetry(SERVICE, settings)
     app = create_app(settings)
     app.on_shutdown.append(provider.shutdown)  # a child process ends without atexit, and spans may still wait
+    gc.freeze()  # what is there now stays; looking through all of it again and again would cost every request
     return front_of(app)
 
 

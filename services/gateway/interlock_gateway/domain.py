@@ -103,9 +103,18 @@ def answer(
     return said
 
 
+_AT_ONCE = 64
+_digits: list[str] = []
+
+
 def prediction_id() -> str:
-    """Return a random UUID; 120 bits that nobody guesses, at a third of what ``uuid4`` takes."""
-    digits = token_hex(16)
+    """Return a random UUID; 120 bits that nobody guesses, asked of the system for many at once."""
+    try:
+        digits = _digits.pop()
+    except IndexError:
+        digits = token_hex(16)
+        more = token_hex(16 * _AT_ONCE)
+        _digits.extend(more[start : start + 32] for start in range(0, len(more), 32))
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from interlock_gateway.domain import MAX_ROWS, Scores
 
 BATCH_ROWS = 64
-"""Rows in one engine call of the event loop; few enough that everybody else waits less than a millisecond."""
+"""Rows in one engine call, at most."""
 
 QUICK_SECONDS = 0.001
-"""An engine that takes longer for such a batch is asked in a thread."""
+"""How long an engine call may hold up the event loop: larger batches are split, slower engines asked in a thread."""
 
 INLINE_BYTES = 32 * 1024
 """A larger body is decoded, too, in a thread."""
@@ -81,6 +81,7 @@ class Lane:
         self._ready: deque[_Batch] = deque()
         self._busy = False
         self._quick: bool | None = None
+        self._batch_rows = BATCH_ROWS
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -110,7 +111,7 @@ class Lane:
             if len(body) > INLINE_BYTES:
                 return await asyncio.to_thread(self._large, self._hot, body)
             rows = self._hot.rows(body)
-            if not 0 < len(rows) <= BATCH_ROWS:
+            if not 0 < len(rows) <= self._batch_rows:
                 return await asyncio.to_thread(self._many, self._hot, rows)
             return await self._join(self._hot, rows)
         except UNUSUAL:
@@ -122,7 +123,7 @@ class Lane:
         """Add ``rows`` to the batch that computes next."""
         loop = asyncio.get_running_loop()
         answer: Answer = loop.create_future()
-        if self._ready and self._ready[-1].rows + len(rows) <= BATCH_ROWS:
+        if self._ready and self._ready[-1].rows + len(rows) <= self._batch_rows:
             self._ready[-1].add(hot, rows, answer)
             return answer
         batch = _Batch(hot.width)
@@ -159,15 +160,22 @@ class Lane:
         return scores
 
     def _measured(self, matrix: NDArray[np.float64]) -> Scores | None:
-        """Find out whether the engine is quick; its first call may be slow for reasons of its own."""
-        full = np.zeros((BATCH_ROWS, matrix.shape[1]))
+        """Find out how quick the engine is, in a thread as long as that is not known."""
+        scores = self._computed(matrix)
+        one, full = self._seconds(matrix[:1]), self._seconds(np.repeat(matrix[:1], BATCH_ROWS, axis=0))
+        if one < QUICK_SECONDS:
+            self._batch_rows = max(1, min(BATCH_ROWS, int(BATCH_ROWS * QUICK_SECONDS / full)))
+        self._quick = one < QUICK_SECONDS
+        return scores
+
+    def _seconds(self, matrix: NDArray[np.float64]) -> float:
+        """Return the least of three: what else the machine does is not the engine's fault."""
         seconds = []
         for _ in range(3):
             start = perf_counter()
-            self._computed(full)
+            self._computed(matrix)
             seconds.append(perf_counter() - start)
-        self._quick = min(seconds) < QUICK_SECONDS
-        return self._computed(matrix)
+        return min(seconds)
 
     def _large(self, hot: HotRows, body: bytes) -> Scores | None:
         return self._many(hot, hot.rows(body))
