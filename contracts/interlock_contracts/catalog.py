@@ -13,13 +13,16 @@ OUTSIDE = "outside"
 class Route:
     """One event type, the services that say it and the services that hear it.
 
-    ``per_worker`` consumers hear it once in every process, through a queue of the process's own.
+    ``per_worker`` consumers hear it once in every process, through a queue of the process's own. Where ``backlog``
+    is set, so many messages may wait in a consumer's queue; then the broker refuses more, and whoever says them learns
+    so by the missing confirm.
     """
 
     event: type[Event]
     producers: tuple[str, ...]
     consumers: tuple[str, ...] = ()
     per_worker: tuple[str, ...] = ()
+    backlog: int | None = None
 
     @property
     def external(self) -> bool:
@@ -43,12 +46,13 @@ ROUTES: tuple[Route, ...] = (
     Route(evaluation.EvaluationFailed, ("evaluation_gate",), ("registry", "train_dispatch")),
     Route(models.PromotionApproved, ("registry",)),
     Route(models.RollbackRequested, (OUTSIDE,), ("registry",)),
-    Route(models.ModelPromoted, ("registry",), ("train_dispatch",), per_worker=("gateway",)),
+    Route(models.ModelPromoted, ("registry",), ("train_dispatch",), per_worker=("gateway", "prediction")),
     Route(models.ModelRetired, ("registry",)),
     Route(models.ModelServing, ("gateway",), ("registry",)),
     Route(models.ModelLoadFailed, ("gateway",), ("registry",)),
-    Route(models.ModelServing, ("gateway",)),
-    Route(models.ModelLoadFailed, ("gateway",)),
+    Route(predictions.PredictionRequested, ("gateway",), ("prediction",), backlog=100_000),
+    Route(predictions.PredictionCompleted, ("prediction",)),
+    Route(predictions.PredictionFailed, ("prediction",)),
     Route(predictions.PredictionLogged, ("gateway",), ("prediction",)),
     Route(predictions.FeedbackReceived, ("gateway",), ("prediction",)),
 )

@@ -93,13 +93,22 @@ class Envelope(BaseModel):
             if not isinstance(data, dict):
                 raise ValueError("a structured CloudEvent is a JSON object")
             return cls.model_validate(data), data.get("data")
+        return cls.of_headers(headers), data
+
+    @classmethod
+    def of_headers(cls, headers: Mapping[str, Any]) -> Self:
+        """Return the envelope of a message in binary content mode.
+
+        Raises:
+            ValueError: a required attribute is missing or malformed; the text names it.
+        """
         attributes = {
             name.removeprefix(spelling): value
             for name, value in headers.items()
             for spelling in _SPELLINGS
             if name.startswith(spelling)
         }
-        return cls.model_validate(attributes), data
+        return cls.model_validate(attributes)
 
 
 def event_id(cause: str, event_type: str, subject: str, n: int = 0) -> UUID:

@@ -18,12 +18,13 @@ OWN = {
     "train_dispatch": {"runs", "follower", "spans"},
     "registry": {"promotion", "rollout"},
     "evaluation_gate": {"evaluation"},
-    "prediction": {"batch", "batch_routes", "prediction_log", "quality"},
+    "prediction": {"answering", "models", "batch", "batch_routes", "prediction_log", "quality", "streams", "webhooks"},
     "gateway": {
         "slot",
         "worker",
         "reconcile",
         "answering",
+        "asynchronous",
         "front",
         "lane",
         "metrics",
@@ -82,6 +83,7 @@ def test_the_catalog_is_true_to_the_code(service: str) -> None:
     """A service hears exactly what the catalog says it hears."""
     handlers = importlib.import_module(f"interlock_{service}.handlers")
     heard = {subscriber.queue.routing_key for subscriber in handlers.router.subscribers}
+    heard |= {queue.routing_key for queue in getattr(handlers, "BATCHED", ())}
 
     assert heard == {route.event.type for route in ROUTES if service in (*route.consumers, *route.per_worker)}
 

@@ -4,8 +4,8 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 import aio_pika.exceptions
@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from yarl import URL
 
 from interlock_messaging import topology
+from interlock_messaging.batches import Batched, consuming
 from interlock_messaging.delivery import Delivery, decode_event, is_outage
 from interlock_messaging.outbox import SAID, current_traceparent, forget_old, publish_batch
 from interlock_messaging.publishing import send
@@ -34,7 +35,13 @@ class Bus:
     """
 
     def __init__(
-        self, url: str, *, service: str, router: RabbitRouter, sessions: async_sessionmaker[AsyncSession] | None
+        self,
+        url: str,
+        *,
+        service: str,
+        router: RabbitRouter,
+        sessions: async_sessionmaker[AsyncSession] | None,
+        batched: Sequence[Batched] = (),
     ) -> None:
         name = f"{service}@{socket.gethostname()}:{os.getpid()}"
         address = URL(url).update_query(name=name, heartbeat="20")
@@ -57,6 +64,7 @@ class Bus:
             logger=None,
         )
         self._sessions = sessions
+        self._batched = batched
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -88,7 +96,10 @@ class Bus:
         await self.consumer.start()
         relay = asyncio.create_task(self._relay()) if self._sessions is not None else None
         try:
-            yield
+            async with AsyncExitStack() as stack:
+                for each in self._batched:
+                    await stack.enter_async_context(consuming(each, self))
+                yield
         finally:
             await self.consumer.stop()
             if relay is not None:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from faststream import BaseMiddleware, Context, ContextRepo, StreamMessage
 from faststream.rabbit import RabbitBroker, RabbitExchange
@@ -38,6 +38,14 @@ Session = Annotated[AsyncSession, Context("session")]
 
 _tracer = trace.get_tracer("interlock.messaging")
 _propagator = TraceContextTextMapPropagator()
+
+
+class Message(Protocol):
+    """What FastStream's and aio-pika's messages have in common, and what a copy needs."""
+
+    headers: Any
+    body: bytes
+    message_id: Any
 
 
 class PoisonError(Exception):
@@ -91,18 +99,18 @@ class Delivery:
             envelope, _ = Envelope.parse(message.headers, message.body, message.content_type)
             await message.decode()
         except ValueError as error:
-            return await self._bury(message, queue, f"not a valid event: {error}")
+            return await self.bury(message, queue, f"not a valid event: {error}")
         with _process_span(message, envelope, queue) as span, context.scope("envelope", envelope):
             try:
-                return await self._held(lambda: self._once(queue, envelope, context, handle))
+                return await self.held(lambda: self._once(queue, envelope, context, handle))
             except PoisonError as error:
                 span.set_status(Status(StatusCode.ERROR, str(error)))
-                return await self._bury(message, queue, str(error))
+                return await self.bury(message, queue, str(error))
             except Exception as error:
                 logger.exception("handling %s %s failed", envelope.type, envelope.id)
                 span.record_exception(error)
                 span.set_status(Status(StatusCode.ERROR, str(error)))
-                return await self._later(message, queue, error)
+                return await self.later(message, queue, error)
 
     async def _once(
         self, queue: str, envelope: Envelope, context: ContextRepo, handle: Callable[[], Awaitable[Any]]
@@ -120,7 +128,8 @@ class Delivery:
             self.committed.set()
         return result
 
-    async def _held(self, attempt: Callable[[], Awaitable[Any]], seconds: float = HOLD_SECONDS) -> Any:
+    async def held(self, attempt: Callable[[], Awaitable[Any]], seconds: float = HOLD_SECONDS) -> Any:
+        """Return what ``attempt`` gives, tried again while a dependency is down, for at most ``seconds``."""
         loop = asyncio.get_running_loop()
         until, wait = loop.time() + seconds, 0.2
         while True:
@@ -133,26 +142,26 @@ class Delivery:
                 await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
                 wait = min(wait * 2, 10.0)
 
-    async def _later(self, message: StreamMessage[Any], queue: str, error: Exception) -> None:
+    async def later(self, message: Message, queue: str, error: Exception) -> None:
+        """Let ``message`` come again after a while, or make it a dead letter when it has been tried often enough."""
         tried = attempts(message.headers)
         reason = f"{type(error).__name__}: {error}"
         if tried >= len(RETRY_SECONDS):
-            return await self._bury(message, queue, reason)
+            return await self.bury(message, queue, reason)
         # An outage longer than the hold is nobody's fault: the message waits outside without losing an attempt.
         counted = tried if is_outage(error) else tried + 1
         await self._copy(message, retry_exchange(RETRY_SECONDS[tried]), queue, reason, counted)
         return None
 
-    async def _bury(self, message: StreamMessage[Any], queue: str, reason: str) -> None:
+    async def bury(self, message: Message, queue: str, reason: str) -> None:
+        """Make ``message`` a dead letter."""
         logger.error("dead letter for %s: %s", queue, reason)
         await self._copy(message, DEAD_EXCHANGE, queue, reason, attempts(message.headers) + 1)
 
-    async def _copy(
-        self, message: StreamMessage[Any], exchange: RabbitExchange, queue: str, reason: str, attempt: int
-    ) -> None:
+    async def _copy(self, message: Message, exchange: RabbitExchange, queue: str, reason: str, attempt: int) -> None:
         """Publish a confirmed copy before the original is acknowledged; wait for the broker as long as it takes."""
         headers = {**message.headers, ATTEMPT: attempt, ERROR: reason[:2000]}
-        await self._held(
+        await self.held(
             lambda: publish(
                 self._publisher,
                 message.body,

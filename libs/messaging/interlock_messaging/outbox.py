@@ -1,12 +1,15 @@
 """Say an event in the transaction that makes it true, and publish what was said."""
 
+import asyncio
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 from faststream.rabbit import RabbitBroker
 from interlock_contracts.event import Envelope, Event
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -22,6 +25,15 @@ SAID = "interlock.said"
 KEEP_OUTBOX = timedelta(days=7)
 KEEP_INBOX = timedelta(days=30)
 """As long as the oldest dead letter that anyone will replay."""
+
+
+class Said(NamedTuple):
+    """An event to be said, the id of what brought it about, ``n`` and creation context as in :func:`say`."""
+
+    event: Event
+    cause: str
+    n: int = 0
+    traceparent: str | None = None
 
 
 def current_traceparent() -> str | None:
@@ -40,11 +52,30 @@ async def say(
     :meth:`Envelope.of`; ``traceparent`` is the creation context, by default the current span's. Saying the same
     event again changes nothing.
     """
-    envelope = Envelope.of(
-        event, source=source, cause=cause, n=n, now=datetime.now(UTC), traceparent=traceparent or current_traceparent()
-    )
+    said = Said(event, cause, n, traceparent)
+    return (await say_all(session, [said], source=source))[0]
+
+
+async def say_all(session: AsyncSession, said: Sequence[Said], *, source: str) -> list[Envelope]:
+    """Add many events to the session's outbox at once, in their order."""
+    if not said:
+        return []
+    now, here = datetime.now(UTC), current_traceparent()
+    envelopes = [
+        Envelope.of(
+            each.event, source=source, cause=each.cause, n=each.n, now=now, traceparent=each.traceparent or here
+        )
+        for each in said
+    ]
+    rows = [_row(envelope, each.event) for envelope, each in zip(envelopes, said, strict=True)]
+    await session.execute(insert(OutboxRow).on_conflict_do_nothing(), rows)
+    session.info[SAID] = True
+    return envelopes
+
+
+def _row(envelope: Envelope, event: Event) -> dict[str, Any]:
     aggregate_type, _, aggregate_id = event.subject.partition("/")
-    row = {
+    return {
         "id": envelope.id,
         "aggregatetype": aggregate_type,
         "aggregateid": aggregate_id,
@@ -52,9 +83,6 @@ async def say(
         "headers": envelope.headers(),
         "payload": event.body(),
     }
-    await session.execute(insert(OutboxRow).values(row).on_conflict_do_nothing())
-    session.info[SAID] = True
-    return envelope
 
 
 async def publish_batch(sessions: async_sessionmaker[AsyncSession], broker: RabbitBroker) -> tuple[int, int]:
@@ -66,33 +94,38 @@ async def publish_batch(sessions: async_sessionmaker[AsyncSession], broker: Rabb
     Raises:
         ConnectionError, TimeoutError: the broker cannot be reached; what was confirmed so far stays published.
     """
-    published = refused = 0
-    outage: OSError | None = None
     async with sessions() as session, session.begin():
-        rows = await session.scalars(
-            select(OutboxRow)
-            .where(OutboxRow.published_at.is_(None))
-            .order_by(OutboxRow.failures, OutboxRow.seq)
-            .limit(BATCH)
-            .with_for_update(skip_locked=True)
-        )
-        for row in rows:
-            try:
-                reason = await send(broker, Envelope.parse(row.headers, row.payload, None)[0], row.payload)
-            except (ConnectionError, TimeoutError) as error:
-                outage = error
-                break
-            if reason is None:
-                row.published_at = datetime.now(UTC)
-                published += 1
-            else:
-                logger.error("outbox row %s (%s) was refused: %s", row.id, row.type, reason)
-                row.failures += 1
-                row.last_error = reason
-                refused += 1
-    if outage is not None:
-        raise outage
-    return published, refused
+        rows = (
+            await session.execute(
+                select(OutboxRow.id, OutboxRow.type, OutboxRow.headers, OutboxRow.payload)
+                .where(OutboxRow.published_at.is_(None))
+                .order_by(OutboxRow.failures, OutboxRow.seq)
+                .limit(BATCH)
+                .with_for_update(skip_locked=True)
+            )
+        ).all()
+        # All at once: the channel takes them in this order, and their confirms come together.
+        outcomes = await asyncio.gather(*(_sent(broker, row.headers, row.payload) for row in rows))
+        published = [row.id for row, outcome in zip(rows, outcomes, strict=True) if outcome is None]
+        if published:
+            now = datetime.now(UTC)
+            await session.execute(update(OutboxRow).where(OutboxRow.id.in_(published)).values(published_at=now))
+        refused = [(row, outcome) for row, outcome in zip(rows, outcomes, strict=True) if isinstance(outcome, str)]
+        for row, reason in refused:
+            logger.error("outbox row %s (%s) was refused: %s", row.id, row.type, reason)
+            changed = {"failures": OutboxRow.failures + 1, "last_error": reason}
+            await session.execute(update(OutboxRow).where(OutboxRow.id == row.id).values(changed))
+    for outcome in outcomes:
+        if isinstance(outcome, OSError):
+            raise outcome
+    return len(published), len(refused)
+
+
+async def _sent(broker: RabbitBroker, headers: dict[str, Any], payload: bytes) -> str | OSError | None:
+    try:
+        return await send(broker, Envelope.of_headers(headers), payload)
+    except (ConnectionError, TimeoutError) as error:
+        return error
 
 
 async def forget_old(sessions: async_sessionmaker[AsyncSession]) -> None:

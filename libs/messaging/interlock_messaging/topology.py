@@ -1,7 +1,7 @@
 """Names and arguments of everything on the broker: exchanges, queues, retry levels, dead letters."""
 
 from faststream.rabbit import ExchangeType, QueueType, RabbitBroker, RabbitExchange, RabbitQueue
-from interlock_contracts.catalog import ROUTES
+from interlock_contracts.catalog import BY_TYPE, ROUTES
 from interlock_contracts.event import Event
 
 EXCHANGE = RabbitExchange("interlock.events", type=ExchangeType.TOPIC, durable=True)
@@ -22,6 +22,7 @@ def retry_exchange(seconds: int) -> RabbitExchange:
 def queue(service: str, event: type[Event]) -> RabbitQueue:
     """Return the durable queue that all replicas of ``service`` share for one event type."""
     name = f"{service}.{event.type}"
+    backlog = BY_TYPE[event.type].backlog if event.type in BY_TYPE else None
     return RabbitQueue(
         name,
         queue_type=QueueType.QUORUM,
@@ -33,6 +34,7 @@ def queue(service: str, event: type[Event]) -> RabbitQueue:
             "x-dead-letter-routing-key": name,
             "x-dead-letter-strategy": "at-least-once",
             "x-overflow": "reject-publish",
+            **({"x-max-length": backlog} if backlog is not None else {}),
         },
     )
 

@@ -81,6 +81,11 @@ class StoreSettings(Settings):
             "region": self.s3_region,
         }
 
+    @property
+    def s3_environment(self) -> dict[str, str]:
+        """Return the same as variables, for a program that gets nothing else."""
+        return {f"{PREFIX}S3_{name.upper()}": value for name, value in self.s3.items()}
+
 
 class RayTokenSettings(Settings):
     """The cluster's token, where it asks for one."""

@@ -16,6 +16,7 @@ from interlock_contracts.http import (
     RunAccepted,
     RunView,
     VersionView,
+    WebhookSecret,
 )
 from interlock_contracts.quality import QualityView
 from interlock_contracts.rollout import RolloutView
@@ -33,6 +34,7 @@ from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from interlock_gateway.asynchronous import predict_later
 from interlock_gateway.domain import SlotView, WorkerView, is_name, retrain_cause
 from interlock_gateway.metrics import Metrics
 from interlock_gateway.proxy import Upstream
@@ -104,6 +106,13 @@ PASSED_ON = [
     passed_on("POST", "/runs/{run_id:str}/cancel", "train_dispatch", "Stop a run", answer=RunView, status=202),
     passed_on("GET", "/models/{name:str}/quality", "prediction", "How predictions turned out", answer=QualityView),
     passed_on("GET", "/predictions/{prediction_id:str}", "prediction", "State and result", answer=PredictionView),
+    passed_on(
+        "GET", "/predictions/{prediction_id:str}/events", "prediction", "Its end, as server-sent events", answer=str
+    ),
+    passed_on("POST", "/predictions/{prediction_id:str}/cancel", "prediction", "Stop it", answer=PredictionView),
+    passed_on(
+        "GET", "/webhooks/secret", "prediction", "What signs webhooks to the origin of `?url=`", answer=WebhookSecret
+    ),
 ]
 
 
@@ -193,4 +202,4 @@ def metrics_route(metrics: Metrics) -> HTTPRouteHandler:
     return tell
 
 
-ROUTES = [*PASSED_ON, what_this_worker_serves, retrain]
+ROUTES = [*PASSED_ON, what_this_worker_serves, retrain, predict_later]

@@ -1,31 +1,83 @@
 """Wires prediction together."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
+import httpx
 from interlock_artifacts import ArtifactStore, S3Store
-from interlock_messaging import Bus
+from interlock_messaging import Batched, Bus
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
 from interlock_runtime.process import repeating
+from interlock_serving.cache import Cache
+from interlock_serving.loading import Loader, Validate
+from interlock_serving.validation.client import Validator
 from litestar import Litestar
 
-from interlock_prediction import prediction_log
-from interlock_prediction.handlers import SERVICE, router
+from interlock_prediction import prediction_log, store
+from interlock_prediction.answering import Answering
+from interlock_prediction.batch.wiring import RAY_JOBS, Files
+from interlock_prediction.batch_routes import ROUTES as FILE_ROUTES
+from interlock_prediction.handlers import BATCHED, SERVICE, router
+from interlock_prediction.models import Models, Registry
 from interlock_prediction.routes import ROUTES
 from interlock_prediction.settings import PredictionSettings
+from interlock_prediction.streams import LOOK_SECONDS, Streams
+from interlock_prediction.webhooks import Webhooks
 
 __all__ = ["SERVICE", "create_app"]
 
 FORGET_SECONDS = 600.0
+EXPIRE_SECONDS = 5.0
+WEBHOOK_SECONDS = 0.5
+RECONCILE_SECONDS = 10.0
+"""How often the registry is asked what serves, for promotions that nobody heard of."""
 
 
-def create_app(settings: PredictionSettings, *, artifacts: ArtifactStore | None = None) -> Litestar:
-    """Return prediction's application; a test may bring its own object store."""
+def create_app(
+    settings: PredictionSettings, *, artifacts: ArtifactStore | None = None, validate: Validate | None = None
+) -> Litestar:
+    """Return prediction's application; a test may bring its own object store, and try models in its own process."""
     artifacts = artifacts or S3Store(**settings.s3)
-    database = Database(settings.postgres_url, SERVICE)
-    bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=database.sessions)
+    # Each file that is being scored holds a connection while it lasts.
+    database = Database(settings.postgres_url, SERVICE, pool_size=12 + settings.batch_scorers + RAY_JOBS)
+    client = httpx.AsyncClient(trust_env=False)
+    cache = Cache(artifacts, settings.cache_dir)
+    validator = Validator(settings.cache_dir, seconds=settings.prediction_validation_seconds)
+    registry = Registry(settings.registry_url, settings.api_key, client)
+    models = Models(registry, Loader(cache, validate or validator.validate), memory=settings.prediction_model_memory)
+    answering = Answering(models, artifacts)
+    (requests,) = BATCHED
+    bus = Bus(
+        settings.amqp_url.get_secret_value(),
+        service=SERVICE,
+        router=router,
+        sessions=database.sessions,
+        batched=[Batched(requests, answering.answer, settings.prediction_batch)],
+    )
     bus.consumer.context.set_global("artifacts", artifacts)
+    bus.consumer.context.set_global("models", models)
+    master = (settings.webhook_secret or settings.api_key).get_secret_value().encode()
+    webhooks = Webhooks(bus, master, private=settings.webhook_private)
+    streams = Streams(database)
+    files = Files.of(settings, bus, artifacts, client)
+
+    @asynccontextmanager
+    async def connected() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            models.close()
+            await asyncio.to_thread(validator.close)
+            await client.aclose()
+
+    async def expire() -> None:
+        changed = 1
+        while changed:
+            async with bus.transaction() as session:
+                changed = await store.expire(session)
 
     async def forget_old_log() -> None:
         before, gone = datetime.now(UTC) - timedelta(days=settings.prediction_log_days), 1
@@ -36,16 +88,30 @@ def create_app(settings: PredictionSettings, *, artifacts: ArtifactStore | None 
     return http_app(
         SERVICE,
         settings.api_key,
-        routes=ROUTES,
+        routes=[*ROUTES, *FILE_ROUTES],
         pings={
             "postgres": database.ping,
             "rabbitmq": bus.ping,
             "s3": lambda: asyncio.to_thread(artifacts.ping),
         },
         lifespan=[
+            connected,
+            streams.ending_in_time,
             lambda: database.ready("interlock_messaging", "interlock_prediction"),
             bus.running,
+            lambda: repeating(models.reconcile, seconds=RECONCILE_SECONDS),
+            lambda: repeating(expire, seconds=EXPIRE_SECONDS),
+            lambda: repeating(webhooks.tell, seconds=WEBHOOK_SECONDS),
+            lambda: repeating(streams.look, seconds=LOOK_SECONDS),
             lambda: repeating(forget_old_log, seconds=FORGET_SECONDS),
+            files.running,
         ],
-        state={"bus": bus, "database": database, "artifacts": artifacts},
+        state={
+            "bus": bus,
+            "database": database,
+            "artifacts": artifacts,
+            "streams": streams,
+            "webhook_master": master,
+            **files.state,
+        },
     )

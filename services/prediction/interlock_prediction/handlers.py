@@ -1,14 +1,33 @@
-"""Prediction's part in the flow: keep what gateways log, and what turned out to be true."""
+"""Prediction's part in the flow: answer what was asked, keep what gateways log, and what turned out to be true."""
 
+import os
+import secrets
+import socket
+from typing import Annotated
+
+from faststream import Context
 from faststream.rabbit import RabbitRouter
-from interlock_contracts.predictions import FeedbackReceived, PredictionLogged
+from interlock_contracts.models import ModelPromoted
+from interlock_contracts.predictions import FeedbackReceived, PredictionLogged, PredictionRequested
 from interlock_messaging import Session, topology
 
 from interlock_prediction import prediction_log
+from interlock_prediction.models import Models
 
 SERVICE = "prediction"
+REPLICA = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+"""This process: each replica hears of promotions through a queue of its own."""
 
 router = RabbitRouter()
+
+BATCHED = (topology.queue(SERVICE, PredictionRequested),)
+"""Heard many at a time, by :meth:`Answering.answer`."""
+
+
+@router.subscriber(topology.worker_queue(SERVICE, ModelPromoted, REPLICA), topology.EXCHANGE, no_reply=True)
+async def note_promotion(event: ModelPromoted, models: Annotated[Models, Context("models")]) -> None:
+    """Answer with this version from the next batch on."""
+    models.promoted(event.ref, event.promotion_seq)
 
 
 @router.subscriber(topology.queue(SERVICE, PredictionLogged), topology.EXCHANGE, no_reply=True)

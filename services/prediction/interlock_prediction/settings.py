@@ -1,14 +1,49 @@
 """What prediction needs to know."""
 
-from interlock_runtime.settings import BusSettings, DatabaseSettings, HttpSettings, StoreSettings, TelemetrySettings
-from pydantic import Field
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from interlock_runtime.settings import (
+    BusSettings,
+    DatabaseSettings,
+    HttpSettings,
+    RayTokenSettings,
+    StoreSettings,
+    TelemetrySettings,
+)
+from pydantic import Field, SecretStr
 
 
-class PredictionSettings(HttpSettings, BusSettings, DatabaseSettings, StoreSettings, TelemetrySettings):
+class PredictionSettings(
+    HttpSettings, BusSettings, DatabaseSettings, StoreSettings, RayTokenSettings, TelemetrySettings
+):
     """All of prediction's settings; ``registry_url`` is asked for what serves.
 
-    ``prediction_log_days`` is how long the prediction log and ground truth are kept.
+    ``prediction_log_days`` is how long the prediction log and ground truth are kept, ``prediction_model_memory`` how
+    many bytes of models one replica holds, ``prediction_batch`` how many waiting requests it answers at once.
+    The secrets that sign webhooks are derived from ``webhook_secret``, by default from the admin key; with
+    ``webhook_private`` they may go to addresses that are not public.
+
+    Files of ``batch_ray_bytes`` or more are scored on the cluster at ``ray_address``, if there is one, by its
+    interpreter ``trainer_python``; smaller ones here, ``batch_scorers`` at once, in ``batch_work_dir`` (by default the
+    system's temporary folder), which then holds about twice their size. Answers are kept ``batch_keep_hours``.
     """
 
+    cache_dir: Path = Path(tempfile.gettempdir()) / f"interlock-models-{os.getuid()}"
+    prediction_batch: int = Field(default=256, ge=1, le=2000)
+    prediction_model_memory: int = Field(default=2 * 1024**3, gt=0)
+    prediction_validation_seconds: float = Field(default=60, gt=0)
+    webhook_secret: SecretStr | None = Field(default=None, min_length=16)
+    webhook_private: bool = False
     registry_url: str = Field(pattern=r"^https?://[^/]+/?$")
     prediction_log_days: float = Field(default=30, gt=0)
+    ingest_url: str = Field(pattern=r"^https?://[^/]+/?$")
+    ray_address: str | None = Field(default=None, pattern=r"^https?://[^/]+$")
+    trainer_python: str = sys.executable
+    batch_ray_bytes: int = Field(default=256 << 20, ge=1)
+    batch_scorers: int = Field(default=1, ge=1, le=64)
+    batch_upload_bytes: int = Field(default=20 << 30, ge=1)
+    batch_work_dir: Path | None = None
+    batch_keep_hours: float = Field(default=7 * 24, gt=0)

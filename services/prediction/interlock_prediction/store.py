@@ -1,13 +1,20 @@
-"""What prediction remembers: one row for each prediction that was asked."""
+"""What prediction remembers: one row for each prediction that was asked, and the webhooks that wait to be told."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from interlock_contracts.predictions import PredictionState
-from sqlalchemy import DateTime, LargeBinary, MetaData, String, func
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import DateTime, LargeBinary, MetaData, String, delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from interlock_prediction.domain import KEEP_AFTER_EXPIRY
+
+EXPIRE_AT_ONCE = 1000
 
 
 class Table(DeclarativeBase):
@@ -40,3 +47,119 @@ class PredictionRow(Table):
     requested_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     expires_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class WebhookRow(Table):
+    """One webhook: to be told, told, or given up; what the last try came to stands beside it."""
+
+    __tablename__ = "webhook"
+
+    prediction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    url: Mapped[str]
+    state: Mapped[str] = mapped_column(String, server_default=text("'pending'"))
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    not_before: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    status: Mapped[int | None]
+    error: Mapped[str | None]
+    delivered_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A prediction that is answered or refused, as it is written down; ``result`` and ``errors`` are JSON."""
+
+    prediction_id: UUID
+    model: str
+    state: PredictionState
+    request_sha256: str
+    traceparent: str | None
+    version: int | None
+    rows: int | None
+    answer: bytes | None
+    result: str | None
+    result_format: str | None
+    reason: str | None
+    errors: str | None
+    requested_at: datetime
+    ended_at: datetime
+    expires_at: datetime
+
+
+_TYPES = {
+    "prediction_id": "uuid",
+    "version": "integer",
+    "rows": "bigint",
+    "answer": "bytea",
+    "result": "jsonb",
+    "errors": "jsonb",
+    **dict.fromkeys(("requested_at", "ended_at", "expires_at"), "timestamptz"),
+}
+_COLUMNS = [field.name for field in fields(Ended)]
+_KEEP = text(
+    f"INSERT INTO prediction ({', '.join(_COLUMNS)}) SELECT * FROM unnest("  # noqa: S608 - our own names
+    + ", ".join(f"CAST(:{name} AS {_TYPES.get(name, 'text')}[])" for name in _COLUMNS)
+    + ") ON CONFLICT DO NOTHING RETURNING prediction_id"
+)
+
+
+async def known(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, str | None]:
+    """Return which of these predictions are known already, with the digest of what they were asked."""
+    query = select(PredictionRow.prediction_id, PredictionRow.request_sha256)
+    found = await session.execute(query.where(PredictionRow.prediction_id.in_(list(ids))))
+    return {row.prediction_id: row.request_sha256 for row in found}
+
+
+async def keep(session: AsyncSession, ended: Sequence[Ended]) -> set[UUID]:
+    """Write predictions down, all in one statement; return which were not known before."""
+    columns = {name: [getattr(each, name) for each in ended] for name in _COLUMNS}
+    return set((await session.scalars(_KEEP, columns)).all())
+
+
+async def cancel(session: AsyncSession, prediction_id: UUID, expires_at: datetime) -> bool:
+    """Cancel a prediction that has not begun; False where it is known, and so too late or done already."""
+    values = {"state": "cancelled", "reason": "cancelled over REST", "ended_at": func.now(), "expires_at": expires_at}
+    row = insert(PredictionRow).values(prediction_id=prediction_id, **values).on_conflict_do_nothing()
+    made = await session.execute(row.returning(PredictionRow.prediction_id))
+    return made.first() is not None
+
+
+async def expire(session: AsyncSession) -> int:
+    """Delete results whose time is over, then the names of those expired long ago; return how many rows changed."""
+    now = func.now()
+    old = (
+        select(PredictionRow.prediction_id)
+        .where(PredictionRow.expires_at < now, PredictionRow.state != "expired")
+        .limit(EXPIRE_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    emptied = {"state": "expired", "answer": None, "result": None, "errors": None}
+    expired = await session.execute(update(PredictionRow).where(PredictionRow.prediction_id.in_(old)).values(emptied))
+    gone = (
+        select(PredictionRow.prediction_id)
+        .where(PredictionRow.expires_at < now - KEEP_AFTER_EXPIRY, PredictionRow.state == "expired")
+        .limit(EXPIRE_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    ids = (await session.scalars(gone)).all()
+    await session.execute(delete(WebhookRow).where(WebhookRow.prediction_id.in_(ids)))
+    await session.execute(delete(PredictionRow).where(PredictionRow.prediction_id.in_(ids)))
+    return expired.rowcount + len(ids)  # type: ignore[attr-defined, no-any-return]
+
+
+async def await_webhooks(session: AsyncSession, wanted: Sequence[tuple[UUID, str]]) -> None:
+    """Remember whom to tell."""
+    if wanted:
+        rows = [{"prediction_id": prediction_id, "url": url} for prediction_id, url in wanted]
+        await session.execute(insert(WebhookRow).on_conflict_do_nothing(), rows)
+
+
+async def due_webhooks(session: AsyncSession, limit: int) -> Sequence[WebhookRow]:
+    """Return webhooks to be told now, locked, so that no other replica tells them meanwhile."""
+    query = (
+        select(WebhookRow)
+        .where(WebhookRow.state == "pending", WebhookRow.not_before <= func.now())
+        .order_by(WebhookRow.not_before)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return (await session.scalars(query)).all()

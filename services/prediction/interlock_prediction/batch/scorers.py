@@ -29,7 +29,7 @@ class Scorer(Protocol):
     """One place where files are scored."""
 
     async def run(self, prediction_id: UUID, job: ArtifactRef) -> None:
-        """Return once the program has ended well, so that its report is there.
+        """Return once the program has ended; its report is there.
 
         Raises:
             ScorerDiedError: it ended otherwise.

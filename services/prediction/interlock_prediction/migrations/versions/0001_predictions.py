@@ -42,7 +42,21 @@ def upgrade() -> None:
         sa.CheckConstraint("state = 'cancelled' OR model IS NOT NULL", "only_cancelled_ahead_knows_no_model"),
     )
     op.create_index("prediction_expires_at", "prediction", ["expires_at"])
+    op.create_table(
+        "webhook",
+        sa.Column("prediction_id", sa.Uuid(), primary_key=True),
+        sa.Column("url", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), server_default=sa.text("'pending'"), nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("not_before", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
+        sa.Column("status", sa.Integer()),
+        sa.Column("error", sa.String()),
+        sa.Column("delivered_at", sa.DateTime(timezone=True)),
+        sa.CheckConstraint("state IN ('pending', 'delivered', 'failed')", "webhook_state"),
+    )
+    op.create_index("webhook_pending", "webhook", ["not_before"], postgresql_where=sa.text("state = 'pending'"))
 
 
 def downgrade() -> None:
+    op.drop_table("webhook")
     op.drop_table("prediction")

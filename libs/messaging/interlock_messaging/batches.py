@@ -1,0 +1,195 @@
+"""Many small messages of one type in one transaction: what waits together is handled together.
+
+The rules are those of :mod:`interlock_messaging.delivery`: everything is written before anything is acknowledged, a
+dependency's outage is waited for, a failure becomes a retry or a dead letter. Only the unit differs. Where a batch
+fails, its messages are handled one by one, so one bad message harms no other.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import aio_pika
+import aiormq.exceptions
+from faststream.rabbit import RabbitBroker, RabbitQueue
+from interlock_contracts import telemetry
+from interlock_contracts.catalog import BY_TYPE
+from interlock_contracts.event import STRUCTURED, Envelope, Event
+from opentelemetry import trace
+from opentelemetry.trace import Link, SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from interlock_messaging.delivery import Delivery, PoisonError
+
+logger = logging.getLogger(__name__)
+
+_tracer = trace.get_tracer("interlock.messaging")
+_propagator = TraceContextTextMapPropagator()
+
+
+_BROKEN = (aiormq.exceptions.AMQPError, aio_pika.exceptions.AMQPError, RuntimeError, ConnectionError)
+"""What a channel raises whose connection is lost."""
+
+
+@dataclass(slots=True)
+class Arrival:
+    """One message of a batch: what it says, and who caused it.
+
+    A handler sets ``postponed`` to the reason why this one cannot be handled now; it comes again after a while.
+    """
+
+    event: Any
+    envelope: Envelope
+    message: aio_pika.abc.AbstractIncomingMessage
+    postponed: Exception | None = None
+
+
+Handle = Callable[[AsyncSession, Sequence[Arrival]], Awaitable[None]]
+"""Handles a batch in its one transaction, which is committed when it returns. It must know itself which messages it
+has seen before: for events that make a row each, that row is the inbox."""
+
+
+@dataclass(frozen=True)
+class Batched:
+    """A queue whose messages are handled up to ``size`` at once; twice as many are fetched ahead."""
+
+    queue: RabbitQueue
+    handle: Handle
+    size: int = 256
+
+
+class _Bus(Protocol):
+    consumer: RabbitBroker
+    delivery: Delivery
+
+    def transaction(self) -> Any: ...
+
+
+@asynccontextmanager
+async def consuming(batched: Batched, bus: _Bus) -> AsyncIterator[None]:
+    """Consume while the block lasts; then finish the batch in hand. The rest goes back to the queue."""
+    connection: Any = await bus.consumer.connect()
+    channel = await connection.channel(publisher_confirms=False)
+    await channel.set_qos(prefetch_count=2 * batched.size)
+    queue = await channel.get_queue(batched.queue.name)
+    consumer = _Consumer(batched, bus)
+    tag = await queue.consume(consumer.waiting.put)
+    task = asyncio.create_task(consumer.run())
+    try:
+        yield
+    finally:
+        consumer.stopping.set()
+        with suppress(*_BROKEN):
+            await queue.cancel(tag)
+        await task
+        with suppress(*_BROKEN):
+            await channel.close()
+
+
+class _Consumer:
+    def __init__(self, batched: Batched, bus: _Bus) -> None:
+        self.waiting: asyncio.Queue[aio_pika.abc.AbstractIncomingMessage] = asyncio.Queue()
+        self.stopping = asyncio.Event()
+        self._batched = batched
+        self._bus = bus
+        self._event: type[Event] = BY_TYPE[batched.queue.routing_key].event
+
+    async def run(self) -> None:
+        stop = asyncio.create_task(self.stopping.wait())
+        while not self.stopping.is_set():
+            first = asyncio.create_task(self.waiting.get())
+            await asyncio.wait({first, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if not first.done():
+                first.cancel()
+                return
+            batch = [first.result()]
+            while len(batch) < self._batched.size and not self.waiting.empty():
+                batch.append(self.waiting.get_nowait())
+            await self._finish(batch)
+
+    async def _finish(self, messages: list[aio_pika.abc.AbstractIncomingMessage]) -> None:
+        """Handle messages and acknowledge them; nothing that happens to them stops the consumer."""
+        queue, delivery = self._batched.queue.name, self._bus.delivery
+        arrivals: list[Arrival] = []
+        for message in messages:
+            try:
+                arrivals.append(self._arrived(message))
+            except ValueError as error:
+                await delivery.bury(message, queue, f"not a valid event: {error}")
+        await self._handle(arrivals)
+        for arrival in arrivals:
+            if arrival.postponed is not None:
+                await delivery.later(arrival.message, queue, arrival.postponed)
+        await _acknowledge(messages)
+
+    def _arrived(self, message: aio_pika.abc.AbstractIncomingMessage) -> Arrival:
+        if (message.content_type or "").startswith(STRUCTURED):
+            envelope, data = Envelope.parse(message.headers, message.body, message.content_type)
+            event = self._event.model_validate(data)
+        else:
+            envelope, event = Envelope.of_headers(message.headers), self._event.model_validate_json(message.body)
+        if envelope.type != event.type:
+            raise ValueError(f"{envelope.type!r} is not {event.type!r}")
+        return Arrival(event, envelope, message)
+
+    async def _handle(self, arrivals: Sequence[Arrival]) -> None:
+        queue, delivery = self._batched.queue.name, self._bus.delivery
+        if not arrivals:
+            return
+        try:
+            await delivery.held(lambda: self._once(arrivals))
+        except Exception as error:
+            if len(arrivals) > 1:
+                logger.warning("%d messages of %s are handled one by one: %s", len(arrivals), queue, error)
+                for arrival in arrivals:
+                    await self._handle([arrival])
+            elif isinstance(error, PoisonError):
+                await delivery.bury(arrivals[0].message, queue, str(error))
+            else:
+                logger.exception("handling %s failed", arrivals[0].envelope.id)
+                arrivals[0].postponed = error
+
+    async def _once(self, arrivals: Sequence[Arrival]) -> None:
+        for arrival in arrivals:
+            arrival.postponed = None
+        with _process_span(self._batched.queue.name, arrivals):
+            async with self._bus.transaction() as session:
+                await self._batched.handle(session, arrivals)
+
+
+async def _acknowledge(messages: Sequence[aio_pika.abc.AbstractIncomingMessage]) -> None:
+    """Acknowledge everything up to the last message of each channel; they were delivered in this order."""
+    last = {id(message.channel): message for message in messages}
+    for message in last.values():
+        try:
+            await message.ack(multiple=True)
+        except _BROKEN as error:
+            logger.warning("the broker will deliver again what was handled: %s", error)
+
+
+def _process_span(queue: str, arrivals: Sequence[Arrival]) -> Any:
+    """Return the batch's span: a message alone continues its trace, several are linked."""
+    contexts = [_hop(arrival) for arrival in arrivals]
+    spans = [trace.get_current_span(context).get_span_context() for context in contexts]
+    links = [Link(span) for span in spans if span.is_valid and span.trace_flags.sampled]
+    return _tracer.start_as_current_span(
+        telemetry.SPAN_PROCESS.format(destination=queue),
+        context=contexts[0] if len(arrivals) == 1 else None,
+        kind=SpanKind.CONSUMER,
+        links=links if len(arrivals) > 1 else None,
+        attributes={
+            telemetry.MESSAGING_SYSTEM: "rabbitmq",
+            telemetry.MESSAGING_OPERATION: "process",
+            telemetry.MESSAGING_DESTINATION: queue,
+            telemetry.MESSAGING_BATCH: len(arrivals),
+        },
+    )
+
+
+def _hop(arrival: Arrival) -> Any:
+    traceparent = arrival.message.headers.get("traceparent") or arrival.envelope.traceparent
+    return _propagator.extract({"traceparent": str(traceparent)} if traceparent else {})

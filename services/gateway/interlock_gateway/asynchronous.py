@@ -1,0 +1,169 @@
+"""Predictions that nobody waits for: checked, put on the bus, and accepted once the broker has confirmed them."""
+
+import asyncio
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from random import getrandbits
+from typing import Annotated, Any
+from uuid import UUID, uuid4, uuid5
+
+import msgspec
+from interlock_artifacts import ArtifactStore
+from interlock_contracts import telemetry
+from interlock_contracts.event import NAMESPACE
+from interlock_contracts.http import PredictionAccepted, PredictionLinks, PredictionView
+from interlock_contracts.predictions import INLINE_BYTES, MAX_TTL_SECONDS, PredictionRequested, Webhook
+from interlock_modeling import InvalidRowsError
+from interlock_runtime.http import problem
+from litestar import Request, Response, post
+from litestar.datastructures import State
+from litestar.params import FromPath, HeaderParameter
+from litestar.status_codes import HTTP_404_NOT_FOUND
+from opentelemetry import trace
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, use_span
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from pydantic import ValidationError
+
+from interlock_gateway.answering import not_serving, unfit
+from interlock_gateway.domain import MAX_ROWS, is_name
+from interlock_gateway.proxy import Upstream
+from interlock_gateway.sampling import Sampler
+from interlock_gateway.worker import Worker
+
+_tracer = trace.get_tracer("interlock.gateway")
+_propagator = TraceContextTextMapPropagator()
+_JSON = 'send {"rows": [{column: value, …}, …]}, and webhook, ttl_seconds if you like'
+
+
+class WantedWebhook(msgspec.Struct, forbid_unknown_fields=True):
+    """Whom to tell."""
+
+    url: str
+
+
+class AsynchronousRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of an asynchronous prediction: that of ``/predict``, whom to tell, and how long to keep the result."""
+
+    rows: list[Any]
+    webhook: WantedWebhook | None = None
+    ttl_seconds: Annotated[int, msgspec.Meta(ge=1, le=MAX_TTL_SECONDS)] = 24 * 3600
+
+
+_decoder = msgspec.json.Decoder(AsynchronousRequest)
+
+
+@post("/models/{name:str}/predictions", status_code=202, tags=["gateway"])
+async def predict_later(
+    name: FromPath[str],
+    request: Request[Any, Any, Any],
+    state: State,
+    idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=200)] = None,
+) -> Response[PredictionAccepted]:
+    """Accept a prediction; its result is at ``Location``, sent to a webhook, and said by ``prediction.completed``.
+
+    A repeat with the same ``Idempotency-Key`` is answered with the same prediction. 404 for a model that nobody knows,
+    422 for rows that do not fit it or a key used for another body, 503 when the bus is down or too many wait.
+    """
+    body = await request.body()
+    wanted = _decoded(body)
+    digest = hashlib.sha256(body).hexdigest()
+    await _check(name, wanted.rows, state.worker, state.upstreams["registry"])
+    prediction_id = uuid5(NAMESPACE, f"prediction|{name}|{idempotency_key}") if idempotency_key else uuid4()
+    if idempotency_key is not None:
+        found = await _asked_before(state.upstreams["prediction"], prediction_id)
+        if found is not None:
+            return _accepted(_same(found, digest))
+    event = await _event(prediction_id, name, digest, wanted, state.artifacts)
+    with _traced(state.sampler, request.headers, name):
+        await state.bus.publish(event, cause=str(uuid5(NAMESPACE, f"{prediction_id}|{digest}")))
+    return _accepted(PredictionAccepted(id=prediction_id, links=PredictionLinks.of(prediction_id)))
+
+
+@contextmanager
+def _traced(sampler: Sampler, headers: Mapping[str, str], name: str) -> Iterator[None]:
+    """Record this request where the caller or chance wants it; else let nobody after us record it either."""
+    if sampler.wants(headers.get("traceparent", "").encode() or None):
+        parent = _propagator.extract(dict(headers))
+        attributes = {telemetry.MODEL: name}
+        with _tracer.start_as_current_span(
+            telemetry.SPAN_PREDICT_LATER, context=parent, kind=SpanKind.SERVER, attributes=attributes
+        ):
+            yield
+        return
+    unsampled = SpanContext(getrandbits(128) or 1, getrandbits(64) or 1, is_remote=False)
+    with use_span(NonRecordingSpan(unsampled)):
+        yield
+
+
+def _decoded(body: bytes) -> AsynchronousRequest:
+    try:
+        wanted = _decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise problem(422, "Not a prediction request", f"{error}; {_JSON}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise problem(400, "The body is not JSON", str(error)) from error
+    if not wanted.rows:
+        raise problem(422, "Nothing to predict", "rows is empty; send at least one")
+    if len(wanted.rows) > MAX_ROWS:
+        detail = f"{len(wanted.rows)} rows are too many; send at most {MAX_ROWS} in one request"
+        raise problem(422, "Too many rows", detail)
+    return wanted
+
+
+async def _check(name: str, rows: list[Any], worker: Worker, registry: Upstream) -> None:
+    """Refuse what can be known to be wrong now; what is not loaded here is checked when it is answered."""
+    if not is_name(name):
+        raise problem(404, "Unknown model", f"{name!r} cannot be a model's name")
+    serving = worker.serving(name)
+    if serving is None:
+        why = await not_serving(name, registry)
+        if why.status_code == HTTP_404_NOT_FOUND:
+            raise why
+        return
+    try:
+        serving.model.encoder.encode_rows(serving.model.signature, rows)
+    except InvalidRowsError as error:
+        raise unfit(error) from error
+
+
+async def _asked_before(prediction: Upstream, prediction_id: UUID) -> PredictionView | None:
+    """Return the prediction of this key; None where there is none, or nobody can tell now.
+
+    Then the bus carries the request, and whoever answers it keeps the first of two that share a key.
+    """
+    try:
+        answer = await prediction.get(f"/predictions/{prediction_id}")
+    except ConnectionError:
+        return None
+    return PredictionView.model_validate_json(answer.content) if answer.is_success else None
+
+
+def _same(found: PredictionView, digest: str) -> PredictionAccepted:
+    if found.request_sha256 not in (None, digest):
+        detail = f"prediction {found.id} has this Idempotency-Key and was asked with another body; take a new key"
+        raise problem(422, "The key belongs to another request", detail)
+    return PredictionAccepted(id=found.id, state=found.state, links=found.links)
+
+
+async def _event(
+    prediction_id: UUID, name: str, digest: str, wanted: AsynchronousRequest, artifacts: ArtifactStore
+) -> PredictionRequested:
+    about: dict[str, Any] = {"prediction_id": prediction_id, "model": name, "request_sha256": digest}
+    encoded = msgspec.json.encode({"rows": wanted.rows})
+    if len(encoded) > INLINE_BYTES:
+        about["input"] = await asyncio.to_thread(artifacts.put, encoded)
+    else:
+        about["rows"] = wanted.rows
+    try:
+        if wanted.webhook is not None:
+            about["webhook"] = Webhook(url=wanted.webhook.url)
+        return PredictionRequested(**about, ttl_seconds=wanted.ttl_seconds)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise problem(422, "Not a prediction request", f"{where}: {first['msg']}; {_JSON}") from error
+
+
+def _accepted(accepted: PredictionAccepted) -> Response[PredictionAccepted]:
+    return Response(accepted, status_code=202, headers={"Location": accepted.links.self, "Retry-After": "1"})

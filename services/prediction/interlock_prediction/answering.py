@@ -1,0 +1,220 @@
+"""Requests that wait together are answered together: one engine call for each model, one transaction for all."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from interlock_artifacts import ArtifactStore
+from interlock_artifacts.store import CorruptArtifactError, MissingArtifactError
+from interlock_contracts.predictions import INLINE_BYTES, PredictionCompleted, PredictionFailed, PredictionRequested
+from interlock_contracts.refs import ArtifactRef
+from interlock_messaging.batches import Arrival
+from interlock_messaging.outbox import Said, say_all
+from interlock_modeling import InvalidRowsError, ModelFormatError
+from interlock_serving.validation.client import RefusedModelError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from interlock_prediction import store
+from interlock_prediction.domain import Refusal, answer, part, refusal_of
+from interlock_prediction.models import Models, Resident
+from interlock_prediction.store import Ended
+
+INLINE_ROWS = 256
+"""Up to so many rows are computed in the event loop; handing them to a thread costs more than they do."""
+
+ROWS_AT_ONCE = 8192
+
+_UNSOUND = (CorruptArtifactError, MissingArtifactError, ModelFormatError, RefusedModelError, InvalidRowsError)
+"""Why a version cannot be loaded, however often it is tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request came to: its body, the version that gave it, and where the body lies if it is large."""
+
+    version: int
+    rows: int
+    body: dict[str, Any]
+    encoded: bytes
+    result: ArtifactRef | None = None
+
+
+Outcome = Answer | Refusal
+
+
+class Answering:
+    """Answers batches of requests with what serves at that moment."""
+
+    def __init__(self, models: Models, artifacts: ArtifactStore) -> None:
+        self._models = models
+        self._artifacts = artifacts
+
+    async def answer(self, session: AsyncSession, arrivals: Sequence[Arrival]) -> None:
+        """Answer the requests that were not seen before, keep the answers, and say them.
+
+        What was seen before, or was cancelled meanwhile, is left as it is.
+        """
+        seen = await store.known(session, [arrival.event.prediction_id for arrival in arrivals])
+        new = {each.event.prediction_id: each for each in arrivals if each.event.prediction_id not in seen}
+        by_model: defaultdict[str, list[Arrival]] = defaultdict(list)
+        for arrival in new.values():
+            by_model[arrival.event.model].append(arrival)
+        outcomes: dict[UUID, Outcome] = {}
+        for model, asked in by_model.items():
+            outcomes |= await self._answer_model(model, asked)
+        if outcomes:
+            await _write(session, [(new[each], outcome) for each, outcome in outcomes.items()])
+
+    async def _answer_model(self, model: str, asked: Sequence[Arrival]) -> dict[UUID, Outcome]:
+        try:
+            serving = await self._models.serving(model)
+        except (ConnectionError, TimeoutError) as error:
+            for arrival in asked:
+                arrival.postponed = error
+            return {}
+        except _UNSOUND as error:
+            refused = Refusal(f"no version of {model!r} can be loaded: {error}"[:2000])
+            return {arrival.event.prediction_id: refused for arrival in asked}
+        if serving is None:
+            refused = Refusal(f"no version of {model!r} is promoted")
+            return {arrival.event.prediction_id: refused for arrival in asked}
+        outcomes: dict[UUID, Outcome] = {}
+        readable: list[tuple[Arrival, list[Any]]] = []
+        for arrival in asked:
+            rows = await self._rows(arrival)
+            if isinstance(rows, Refusal):
+                outcomes[arrival.event.prediction_id] = rows
+            elif rows is not None:
+                readable.append((arrival, rows))
+        for group in _groups(readable):
+            outcomes |= await self._predict(model, serving, group)
+        return outcomes
+
+    async def _rows(self, arrival: Arrival) -> list[Any] | Refusal | None:
+        """Return what is asked, a refusal where that can't be read, None where the store is down."""
+        request: PredictionRequested = arrival.event
+        if request.input is None:
+            return request.rows
+        try:
+            data = await asyncio.to_thread(self._artifacts.fetch, request.input)
+            rows = msgspec.json.decode(data)["rows"]
+        except (ConnectionError, TimeoutError) as error:
+            arrival.postponed = error
+            return None
+        except (CorruptArtifactError, MissingArtifactError) as error:
+            return Refusal(f"the rows cannot be read: {error}")
+        except (msgspec.DecodeError, KeyError, TypeError):
+            return Refusal('the rows are not {"rows": [{column: value, …}, …]}')
+        return rows if isinstance(rows, list) and rows else Refusal("there are no rows")
+
+    async def _predict(
+        self, model: str, serving: Resident, group: Sequence[tuple[Arrival, list[Any]]]
+    ) -> dict[UUID, Outcome]:
+        rows = [row for _, asked in group for row in asked]
+        try:
+            predictions = await _computed(serving, rows)
+        except InvalidRowsError as error:
+            if len(group) == 1:
+                return {group[0][0].event.prediction_id: refusal_of(error)}
+            alone = [await self._predict(model, serving, [each]) for each in group]
+            return {key: value for each in alone for key, value in each.items()}
+        outcomes: dict[UUID, Outcome] = {}
+        start, labels = 0, serving.model.signature.labels
+        for arrival, asked in group:
+            own = part(predictions, start, start + len(asked))
+            start += len(asked)
+            prediction_id = arrival.event.prediction_id
+            body = answer(str(prediction_id), model, serving.version, labels, own)
+            encoded = msgspec.json.encode(body)
+            try:
+                outcomes[prediction_id] = Answer(
+                    serving.version, len(asked), body, encoded, await self._stored(encoded)
+                )
+            except (ConnectionError, TimeoutError) as error:
+                arrival.postponed = error
+        return outcomes
+
+    async def _stored(self, encoded: bytes) -> ArtifactRef | None:
+        return await asyncio.to_thread(self._artifacts.put, encoded) if len(encoded) > INLINE_BYTES else None
+
+
+def _groups(readable: Sequence[tuple[Arrival, list[Any]]]) -> list[list[tuple[Arrival, list[Any]]]]:
+    """Put requests together up to so many rows an engine call; a larger request is one by itself."""
+    groups: list[list[tuple[Arrival, list[Any]]]] = []
+    count = ROWS_AT_ONCE
+    for each in readable:
+        count += len(each[1])
+        if count > ROWS_AT_ONCE:
+            groups.append([])
+            count = len(each[1])
+        groups[-1].append(each)
+    return groups
+
+
+async def _computed(serving: Resident, rows: list[Any]) -> Any:
+    if len(rows) <= INLINE_ROWS:
+        return serving.model.predict_rows(rows)
+    return await asyncio.to_thread(serving.model.predict_rows, rows)
+
+
+async def _write(session: AsyncSession, outcomes: Sequence[tuple[Arrival, Outcome]]) -> None:
+    """Write down, and say, what is not known yet: a cancellation may have come first."""
+    now = datetime.now(UTC)
+    ended = [_ended(arrival, outcome, now) for arrival, outcome in outcomes]
+    written = await store.keep(session, ended)
+    kept = [each for each in outcomes if each[0].event.prediction_id in written]
+    webhooks = [(each.event.prediction_id, each.event.webhook.url) for each, _ in kept if each.event.webhook]
+    await store.await_webhooks(session, webhooks)
+    said = [
+        Said(_said(arrival, outcome, now), arrival.envelope.id, traceparent=arrival.envelope.traceparent)
+        for arrival, outcome in kept
+    ]
+    await say_all(session, said, source="prediction")
+
+
+def _ended(arrival: Arrival, outcome: Outcome, now: datetime) -> Ended:
+    request: PredictionRequested = arrival.event
+    done = outcome if isinstance(outcome, Answer) else None
+    refused = outcome if isinstance(outcome, Refusal) else None
+    return Ended(
+        prediction_id=request.prediction_id,
+        model=request.model,
+        state="completed" if done else "failed",
+        request_sha256=request.request_sha256,
+        traceparent=arrival.envelope.traceparent,
+        version=done.version if done else None,
+        rows=done.rows if done else None,
+        answer=done.encoded if done and done.result is None else None,
+        result=done.result.model_dump_json() if done and done.result else None,
+        result_format="json" if done and done.result else None,
+        reason=refused.reason if refused else None,
+        errors=msgspec.json.encode([each.model_dump() for each in refused.errors]).decode() if refused else None,
+        requested_at=arrival.envelope.time or now,
+        ended_at=now,
+        expires_at=now + timedelta(seconds=request.ttl_seconds),
+    )
+
+
+def _said(arrival: Arrival, outcome: Outcome, now: datetime) -> PredictionCompleted | PredictionFailed:
+    request: PredictionRequested = arrival.event
+    if isinstance(outcome, Refusal):
+        return PredictionFailed(
+            prediction_id=request.prediction_id,
+            model=request.model,
+            reason=outcome.reason,
+            errors=list(outcome.errors),
+        )
+    return PredictionCompleted(
+        prediction_id=request.prediction_id,
+        model=request.model,
+        version=outcome.version,
+        rows=outcome.rows,
+        answer=outcome.body if outcome.result is None else None,
+        result=outcome.result,
+        expires_at=now + timedelta(seconds=request.ttl_seconds),
+    )

@@ -1,0 +1,165 @@
+"""Replicas of prediction as they are run, on real RabbitMQ, Postgres and S3; gateway and registry are played here."""
+
+import asyncio
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import aio_pika
+import httpx
+from interlock_artifacts import ArtifactStore
+from interlock_contracts.catalog import BY_TYPE
+from interlock_contracts.event import Envelope, Event
+from interlock_contracts.http import ServingView
+from interlock_contracts.predictions import PredictionRequested, Webhook
+from interlock_contracts.refs import ModelRef
+from litestar import Litestar, get
+
+from tests.integration.gateway_process import store_of
+from tests.unit.gateway.door import KEY, bound, client, listening
+from tests.unit.gateway.models import ROW, put_model
+from tests.waiting import until
+
+QUEUE = "prediction.prediction.requested"
+
+
+class Replica:
+    """One process, which may be killed and started again at the same address."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        sock = bound()
+        self.port = sock.getsockname()[1]
+        sock.close()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._env = env | {"INTERLOCK_PORT": str(self.port)}
+        self.process = self.start()
+
+    def start(self) -> subprocess.Popen[bytes]:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "interlock_prediction"], env=self._env, start_new_session=True
+        )
+        return self.process
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        self.process.send_signal(number)
+        try:
+            await asyncio.to_thread(self.process.wait, 20)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            raise
+
+    async def ready(self) -> bool:
+        try:
+            async with client(self.url) as http:
+                return (await http.get("/health/ready")).is_success
+        except httpx.TransportError:
+            return False
+
+
+class Predictions:
+    """Replicas, an AMQP client that asks as the gateway does and hears what they say, and what serves."""
+
+    def __init__(self, store: ArtifactStore, replicas: list[Replica], channel: aio_pika.abc.AbstractChannel) -> None:
+        self.store = store
+        self.replicas = replicas
+        self.served: dict[str, ModelRef] = {}
+        self.said: list[Event] = []
+        self.channel = channel
+        self.exchange: Any = None
+
+    def serve(self, model: str, version: int = 1) -> None:
+        """Let a model serve whose answers are ``1000 * version + size``."""
+        self.served[model] = put_model(self.store, version, model=model)
+
+    async def ask(
+        self, model: str, rows: Any = None, *, prediction_id: UUID | None = None, n: int = 0, **fields: Any
+    ) -> UUID:
+        """Put a request on the bus, as the gateway does; ``n`` tells apart requests that share an id."""
+        prediction_id = prediction_id or uuid4()
+        if (url := fields.pop("webhook", None)) is not None:
+            fields["webhook"] = Webhook(url=url)
+        if "input" not in fields:
+            fields["rows"] = [ROW] if rows is None else rows
+        digest = hashlib.sha256(str((rows, n)).encode()).hexdigest()
+        event = PredictionRequested(prediction_id=prediction_id, model=model, request_sha256=digest, **fields)
+        envelope = Envelope.of(event, source="gateway", cause=str(prediction_id), now=datetime.now(UTC), n=n)
+        headers: Any = envelope.headers()
+        message = aio_pika.Message(
+            event.body(), headers=headers, content_type="application/json", message_id=envelope.id, delivery_mode=2
+        )
+        await self.exchange.publish(message, routing_key=event.type)
+        return prediction_id
+
+    async def hear(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
+        envelope, data = Envelope.parse(message.headers, message.body, message.content_type)
+        self.said.append(BY_TYPE[envelope.type].event.model_validate(data))
+
+    def events(self, prediction_id: UUID) -> list[Any]:
+        """Return what was said about a prediction."""
+        return [event for event in self.said if getattr(event, "prediction_id", None) == prediction_id]
+
+    async def read(self, prediction_id: UUID, replica: int = 0) -> httpx.Response:
+        return await self.http("GET", f"/predictions/{prediction_id}", replica)
+
+    async def http(self, method: str, path: str, replica: int = 0, **options: Any) -> httpx.Response:
+        async with client(self.replicas[replica].url) as http:
+            return await http.request(method, path, **options)
+
+    async def ended(self, prediction_id: UUID, replica: int = 0, seconds: float = 20) -> dict[str, Any]:
+        """Wait for the end of a prediction and return what a client sees."""
+
+        async def look() -> Any:
+            answer = await self.read(prediction_id, replica)
+            return answer.json() if answer.is_success and answer.json()["ended_at"] else None
+
+        found: dict[str, Any] = await until(look, seconds=seconds)
+        return found
+
+    async def waiting(self) -> int:
+        """Return how many requests wait in the queue."""
+        queue = await self.channel.declare_queue(QUEUE, passive=True)
+        return queue.declaration_result.message_count or 0
+
+
+@asynccontextmanager
+async def running(
+    servers: dict[str, str], folder: Path, *, replicas: int = 2, **settings: str
+) -> AsyncIterator[Predictions]:
+    """Run replicas; ``settings`` are further INTERLOCK_ variables, in lower case."""
+    known: list[Predictions] = []
+
+    @get("/serving")
+    async def serving() -> list[ServingView]:
+        refs = known[0].served.values() if known else []
+        return [
+            ServingView(ref=ref, promotion_seq=ref.version, cause="gate", promoted_at=datetime.now(UTC)) for ref in refs
+        ]
+
+    async with AsyncExitStack() as stack:
+        address = await stack.enter_async_context(listening(Litestar([serving], openapi_config=None)))
+        own = {"host": "127.0.0.1", "api_key": KEY, "registry_url": address, "ingest_url": address, "cache_dir": str(folder / "models")}
+        own |= {"webhook_private": "true", **settings}
+        env = os.environ | servers | {f"INTERLOCK_{name.upper()}": value for name, value in own.items()}
+        started = [Replica(env) for _ in range(replicas)]
+        for each in started:
+            stack.push_async_callback(each.stop)
+        connection = await stack.enter_async_context(await aio_pika.connect(servers["INTERLOCK_AMQP_URL"]))
+        channel = await connection.channel()
+        predictions = Predictions(store_of(servers), started, channel)
+        known.append(predictions)
+        predictions.exchange = await channel.declare_exchange("interlock.events", "topic", durable=True)
+        heard = await channel.declare_queue(exclusive=True)
+        for event_type in ("prediction.completed", "prediction.failed"):
+            await heard.bind(predictions.exchange, event_type)
+        await heard.consume(predictions.hear, no_ack=True)
+        for each in started:
+            await until(each.ready, seconds=60)
+        yield predictions

@@ -1,0 +1,154 @@
+"""Asynchronous predictions by two replicas, which share the work, are killed, and still answer everything once."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import msgspec
+import pytest
+from interlock_contracts.predictions import PredictionCompleted, PredictionFailed
+
+from tests.integration.prediction_process import Predictions, running
+from tests.unit.gateway.models import ROW
+from tests.waiting import until
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+async def predictions(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Predictions]:
+    async with running(servers, tmp_path_factory.mktemp("prediction"), prediction_batch="16") as predictions:
+        yield predictions
+
+
+@pytest.fixture
+def model(predictions: Predictions) -> str:
+    name = f"m-{uuid4().hex[:8]}"
+    predictions.serve(name)
+    return name
+
+
+async def test_an_answer_is_kept_and_said(predictions: Predictions, model: str) -> None:
+    """Any replica tells the result, and the event carries it."""
+    asked = await predictions.ask(model, [ROW, {**ROW, "size": 5.0}])
+
+    seen = await predictions.ended(asked, replica=1)
+
+    assert seen["state"] == "completed"
+    assert seen["answer"] == {"id": str(asked), "model": model, "version": 1, "predictions": [1003.0, 1005.0]}
+    (event,) = await until(lambda: predictions.events(asked))
+    assert isinstance(event, PredictionCompleted)
+    assert event.answer == seen["answer"]
+
+
+async def test_what_is_not_known_yet_may_come(predictions: Predictions) -> None:
+    """A client that looks at once after the 202 is told to look again."""
+    answer = await predictions.read(uuid4())
+
+    assert answer.status_code == 404
+    assert answer.headers["Retry-After"] == "1"
+
+
+async def test_one_bad_request_harms_none_that_waits_with_it(predictions: Predictions, model: str) -> None:
+    """They are answered by one engine call unless one of them does not fit."""
+    good = [await predictions.ask(model, [{**ROW, "size": float(n)}]) for n in range(20)]
+    bad = await predictions.ask(model, [ROW, {**ROW, "size": "seven"}])
+    unknown = await predictions.ask(f"m-{uuid4().hex[:8]}")
+
+    answers = [(await predictions.ended(each))["answer"]["predictions"] for each in good]
+    refused, nowhere = await predictions.ended(bad), await predictions.ended(unknown)
+
+    assert answers == [[1000.0 + n] for n in range(20)]
+    assert refused["state"] == nowhere["state"] == "failed"
+    assert refused["errors"][0]["row"] == 1
+    assert "size" in refused["reason"]
+    assert "no version" in nowhere["reason"]
+    (event,) = await until(lambda: predictions.events(bad))
+    assert isinstance(event, PredictionFailed)
+
+
+async def test_a_large_answer_lies_in_the_store(predictions: Predictions, model: str) -> None:
+    """Events and table stay small; whoever asks gets it all the same."""
+    rows = [{**ROW, "size": float(n % 100)} for n in range(9000)]
+    ref = await asyncio.to_thread(predictions.store.put, msgspec.json.encode({"rows": rows}))
+    asked = await predictions.ask(model, input=ref)
+
+    seen = await predictions.ended(asked)
+
+    assert seen["answer"]["predictions"] == [1000.0 + n % 100 for n in range(9000)]
+    (event,) = await until(lambda: predictions.events(asked))
+    assert event.answer is None
+    assert predictions.store.fetch(event.result)
+
+
+async def test_the_same_request_again_has_no_second_effect(predictions: Predictions, model: str) -> None:
+    """Neither a message delivered twice nor another body under the same id changes an answer."""
+    asked = await predictions.ask(model)
+    first = await predictions.ended(asked)
+    await predictions.ask(model, prediction_id=asked)
+    await predictions.ask(model, [{**ROW, "size": 9.0}], prediction_id=asked, n=1)
+    after = await predictions.ask(model)
+    await predictions.ended(after)
+
+    assert (await predictions.ended(asked))["answer"] == first["answer"]
+    assert len(predictions.events(asked)) == 1
+
+
+async def test_what_is_cancelled_in_time_is_never_computed(predictions: Predictions, model: str) -> None:
+    """A cancellation may even overtake its request; one that comes too late is told so."""
+    early, late = uuid4(), await predictions.ask(model)
+    cancelled = await predictions.http("POST", f"/predictions/{early}/cancel")
+    await predictions.ask(model, prediction_id=early)
+    await predictions.ended(late)
+    await predictions.ended(await predictions.ask(model))
+
+    too_late = await predictions.http("POST", f"/predictions/{late}/cancel")
+
+    assert cancelled.json()["state"] == "cancelled"
+    assert (await predictions.http("POST", f"/predictions/{early}/cancel")).is_success
+    assert (await predictions.ended(early))["answer"] is None
+    assert too_late.status_code == 409
+
+
+async def test_a_result_is_kept_as_long_as_was_asked(predictions: Predictions, model: str) -> None:
+    """Then it is gone, and 410 says that it was there."""
+    asked = await predictions.ask(model, ttl_seconds=1)
+    await predictions.ended(asked)
+
+    async def gone() -> bool:
+        return (await predictions.read(asked)).status_code == 410
+
+    await until(gone)
+
+
+async def test_a_promotion_is_heard_by_every_replica(predictions: Predictions, model: str) -> None:
+    """What is asked after it is answered by the new version; replicas that miss it ask the registry."""
+    assert (await predictions.ended(await predictions.ask(model)))["version"] == 1
+    predictions.serve(model, 2)
+
+    async def all_answer_with_two() -> bool:
+        asked = [await predictions.ask(model) for _ in range(40)]
+        return {(await predictions.ended(each))["version"] for each in asked} == {2}
+
+    await until(all_answer_with_two, seconds=40)
+
+
+async def test_everything_is_answered_once_whatever_is_killed(predictions: Predictions, model: str) -> None:
+    """A replica killed in the middle of its work leaves nothing behind and loses nothing."""
+    victim = predictions.replicas[1]
+    asked = []
+    for n in range(600):
+        asked.append(await predictions.ask(model, [{**ROW, "size": float(n % 100)}]))
+        if n in (200, 400):
+            os.kill(victim.process.pid, signal.SIGKILL)
+            await asyncio.to_thread(victim.process.wait)
+            victim.start()
+
+    answers = [(await predictions.ended(each, seconds=60))["answer"]["predictions"] for each in asked]
+
+    assert answers == [[1000.0 + n % 100] for n in range(600)]
+    await until(lambda: all(predictions.events(each) for each in asked))
+    assert {len({event.body() for event in predictions.events(each)}) for each in asked} == {1}
+    await until(victim.ready, seconds=60)
