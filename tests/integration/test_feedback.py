@@ -80,6 +80,7 @@ async def prediction(servers: dict[str, str]) -> AsyncIterator[tuple[str, Bus]]:
     settings: dict[str, Any] = {
         "api_key": KEY,
         "registry_url": "http://127.0.0.1:1",
+        "ingest_url": "http://127.0.0.1:1",
         **{
             name: servers[f"INTERLOCK_{name.upper()}"]
             for name in ("amqp_url", "postgres_url", "s3_endpoint", "s3_access_key", "s3_secret_key")

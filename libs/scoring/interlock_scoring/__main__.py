@@ -8,7 +8,6 @@ import argparse
 import logging
 import os
 import resource
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -61,7 +60,7 @@ def _cluster(job: ScoringJob) -> Callable[[Parts], Pool] | None:
 
 
 def _end_with_the_service() -> None:
-    sys.stdin.buffer.read(1)  # nobody writes: it returns when the other end is gone
+    os.read(0, 1)  # nobody writes: it returns when the other end is gone
     os._exit(1)
 
 
