@@ -1,0 +1,89 @@
+"""Fifty swaps of a small model and fifty of a 200 MB forest, under load: what clients notice.
+
+Ten of the forests are new to the host, so they are fetched, verified and tried; the others were here before, as after
+a rollback, and are only mapped. Every figure is printed; what must hold on any machine is checked.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from uuid import uuid4
+
+import pytest
+from interlock_contracts.refs import ModelRef
+
+from tests.integration.forests import put_forest
+from tests.integration.gateway_process import Ether, Gateway, ether, running, store_of
+from tests.integration.swapping import swap
+from tests.unit.gateway.models import put_model
+from tests.waiting import until
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
+
+SWAPS = 50
+LARGE = 200 * 1024**2
+
+
+@pytest.fixture(scope="module")
+async def gateway(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
+    async with running(servers, tmp_path_factory.mktemp("gateway")) as gateway:
+        await until(gateway.hears, seconds=90)
+        yield gateway
+
+
+@pytest.fixture
+async def around(servers: dict[str, str]) -> AsyncIterator[Ether]:
+    async with ether(servers["INTERLOCK_AMQP_URL"], f"m-{uuid4().hex[:8]}") as heard:
+        yield heard
+
+
+KNOWN = 3
+"""Different files among which the swaps of what the host knows go round."""
+
+
+async def measured(
+    gateway: Gateway,
+    around: Ether,
+    put: Callable[[int], ModelRef],
+    swaps: int,
+    name: str,
+    told: dict[int, int] | None = None,
+) -> None:
+    watched = await swap(gateway, around, put, swaps=swaps, pause=0.2)
+    watched.told = told or {}
+    print(watched.table(name))
+    assert not watched.failures()
+    assert not watched.backwards()
+
+
+async def test_swaps_of_a_small_model(gateway: Gateway, around: Ether, servers: dict[str, str]) -> None:
+    """A linear model of a few kilobytes."""
+    store = store_of(servers)
+    await measured(gateway, around, lambda each: put_model(store, each, model=around.model), SWAPS, "small model")
+
+
+async def test_swaps_of_a_small_forest(gateway: Gateway, around: Ether, servers: dict[str, str]) -> None:
+    """A forest of 5 MB, about the reference forest."""
+    store = store_of(servers)
+    size = 5 * 1024**2
+    put = lambda each: put_forest(store, each, model=around.model, size=size, depth=12)  # noqa: E731
+    await measured(gateway, around, put, SWAPS, "forest of 5 MB")
+
+
+async def test_swaps_of_a_large_forest(gateway: Gateway, around: Ether, servers: dict[str, str]) -> None:
+    """New bytes every time: fetched, verified, tried in a process of their own, mapped."""
+    store = store_of(servers)
+    put = lambda each: put_forest(store, each, model=around.model, size=LARGE)  # noqa: E731
+    await measured(gateway, around, put, 10, "forest of 200 MB, new to the host")
+
+
+async def test_swaps_between_large_forests_that_the_host_knows(
+    gateway: Gateway, around: Ether, servers: dict[str, str]
+) -> None:
+    """As after a rollback: verified and tried before, so they are mapped and asked, no more."""
+    store = store_of(servers)
+    refs = [put_forest(store, each, model=around.model, size=LARGE) for each in range(KNOWN)]
+
+    def put(version: int) -> ModelRef:
+        return refs[version % KNOWN].model_copy(update={"version": version})
+
+    told = {version: version % KNOWN for version in range(1, SWAPS + 2)}
+    await measured(gateway, around, put, SWAPS, "forest of 200 MB, known to the host", told=told)

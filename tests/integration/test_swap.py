@@ -1,0 +1,58 @@
+"""Swaps that nobody notices, in the size of CI; tests/benchmarks/test_swap.py measures fifty of each."""
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+
+from tests.integration.forests import put_forest
+from tests.integration.gateway_process import Ether, Gateway, ether, running, store_of
+from tests.integration.swapping import Watched, swap
+from tests.unit.gateway.models import put_model
+from tests.waiting import until
+
+pytestmark = pytest.mark.integration
+
+BUSY = 5.0
+"""How many times as long as on a quiet machine things may take in CI, which runs on what there is."""
+
+
+@pytest.fixture(scope="module")
+async def gateway(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
+    async with running(servers, tmp_path_factory.mktemp("gateway")) as gateway:
+        await until(gateway.hears, seconds=90)
+        yield gateway
+
+
+@pytest.fixture
+async def around(servers: dict[str, str]) -> AsyncIterator[Ether]:
+    async with ether(servers["INTERLOCK_AMQP_URL"], f"m-{uuid4().hex[:8]}") as heard:
+        yield heard
+
+
+def unnoticed(watched: Watched) -> None:
+    """Check what must hold for every swap."""
+    print(watched.table("swaps"))
+    assert len(watched.answers) > 100
+    assert not watched.failures()
+    assert not watched.backwards()
+    for version in list(watched.promoted)[1:]:
+        assert watched.first(version) < watched.load_seconds[version] + 0.5 * BUSY
+    assert watched.silence() < 0.05 * BUSY
+
+
+async def test_nobody_notices_swaps_of_a_small_model(gateway: Gateway, around: Ether, servers: dict[str, str]) -> None:
+    """No request fails, no answer is older after a newer one, and answers never stop."""
+    store = store_of(servers)
+    unnoticed(await swap(gateway, around, lambda each: put_model(store, each, model=around.model), swaps=6, pause=0.1))
+
+
+async def test_nobody_notices_swaps_of_a_large_forest(gateway: Gateway, around: Ether, servers: dict[str, str]) -> None:
+    """A file of 50 MB is fetched, verified, tried and mapped beside the serving path."""
+    store = store_of(servers)
+    size = 50 * 1024**2
+
+    watched = await swap(
+        gateway, around, lambda each: put_forest(store, each, model=around.model, size=size), swaps=2, pause=0.5
+    )
+    unnoticed(watched)
