@@ -130,6 +130,21 @@ async def test_what_is_predicted_is_logged_and_truth_finds_it_early_and_late(sys
     assert found.metrics["mae"] == pytest.approx(0.5)
 
 
+async def test_every_protocol_is_logged_and_gives_the_name_that_feedback_needs(system: System) -> None:
+    """A client keeps to its protocol: the response's id, or a header where the protocol has none."""
+    size = {"name": "size", "datatype": "FP64", "shape": [2], "data": [3.0, 4.0]}
+    color = {"name": "color", "datatype": "BYTES", "shape": [2], "data": ["red", "green"]}
+    path, own = f"/v2/models/{system.model}/infer", str(uuid4())
+    named = await system.gateway.ask("POST", path, json={"id": own, "inputs": [size, color]})
+    unnamed = await system.gateway.ask("POST", path, json={"inputs": [size, color]})
+    mlflow = await system.gateway.ask("POST", f"/models/{system.model}/invocations", json={"inputs": [ROW]})
+    assert named.json()["id"] == own
+    names = [f"{own}/0", f"{own}/1", f"{unnamed.json()['id']}/0", f"{mlflow.headers['interlock-prediction']}/0"]
+    await system.tell(dict.fromkeys(names, 1003.0))
+
+    await system.becomes(answered=5, logged=5, joined=4)
+
+
 async def test_a_repeated_feedback_counts_once_and_a_correction_counts(system: System) -> None:
     """The same request twice, then the truth after all."""
     name = f"{await system.predict(3.0)}/0"

@@ -97,7 +97,7 @@ def create_app(
     reconciler = Reconciler(worker, registry, bus, seconds=settings.gateway_reconcile_seconds)
     pings = {"rabbitmq": reconciler.bus_answered, "registry": reconciler.registry_answered}
     metrics = Metrics(WORKER, settings.cache_dir)
-    inference = Inference(worker, registry, pings.values())
+    inference = Inference(worker, registry, pings.values(), log)
     scoring = scoring_routes(inference, key, model=settings.mlflow_model, is_open=settings.mlflow_open)
     grpc = serving_grpc(inference, key, settings.host, settings.grpc_port)
 

@@ -148,10 +148,11 @@ class _Answers:
 
     async def model_infer(self, asked: pb.ModelInferRequest, _: Context) -> pb.ModelInferResponse:
         wanted = [_wanted(each) for each in asked.outputs]
-        serving, outputs = await self._inferring.infer(asked.model_name, asked.model_version, _tensors(asked), wanted)
-        answer = pb.ModelInferResponse(model_name=asked.model_name, model_version=str(serving.version), id=asked.id)
+        inferred = await self._inferring.infer(asked.model_name, asked.model_version, _tensors(asked), wanted, asked.id)
+        version = str(inferred.serving.version)
+        answer = pb.ModelInferResponse(model_name=asked.model_name, model_version=version, id=asked.id or inferred.name)
         raw = bool(asked.raw_input_contents) or asked.parameters["binary_data_output"].bool_param
-        for output in outputs:
+        for output in inferred.outputs:
             _add(answer, output, raw=raw)
         return answer
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
+from uuid import UUID, uuid4
 
 import numpy as np
 from interlock_modeling.served import Predictions
@@ -14,6 +15,7 @@ from interlock_runtime.http import Ping, problem
 from numpy.typing import NDArray
 
 from interlock_gateway.answering import not_serving, table_predictions, what_serves
+from interlock_gateway.prediction_log import PredictionLog, Rows
 from interlock_gateway.protocols.tensors import BYTES, DATATYPES, Tensor, TensorError, table_of
 from interlock_gateway.proxy import Upstream
 from interlock_gateway.slot import Serving, Slot
@@ -83,13 +85,23 @@ class IndexEntry:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Inferred:
+    """An answer: what gave it, its outputs, and its name in the prediction log."""
+
+    serving: Serving
+    outputs: list[Output]
+    name: str
+
+
 class Inference:
     """Answers for every model of one worker; each of ``pings`` raises while the worker should get no requests."""
 
-    def __init__(self, worker: Worker, registry: Upstream, pings: Iterable[Ping]) -> None:
+    def __init__(self, worker: Worker, registry: Upstream, pings: Iterable[Ping], log: PredictionLog) -> None:
         self._worker = worker
         self._registry = registry
         self._pings = list(pings)
+        self._log = log
 
     async def ready(self) -> bool:
         """Return whether this worker has loaded what should serve."""
@@ -113,9 +125,9 @@ class Inference:
         return serving
 
     async def infer(
-        self, model: str, version: str | None, tensors: Sequence[Tensor], wanted: Sequence[str]
-    ) -> tuple[Serving, list[Output]]:
-        """Return the outputs named in ``wanted``, or all of them, and what gave them.
+        self, model: str, version: str | None, tensors: Sequence[Tensor], wanted: Sequence[str], request_id: str
+    ) -> Inferred:
+        """Return the outputs named in ``wanted``, or all of them; ``request_id`` may be empty.
 
         Raises:
             ProblemDetailsException: nothing serves, or too much waits.
@@ -127,7 +139,20 @@ class Inference:
         predictions = await table_predictions(serving, table)
         if not np.isfinite(predictions.scores).all():
             raise TensorError("numbers are too large for this model: it gives no finite answer")
-        return serving, [_output(signature, predictions, name) for name in wanted or output_names(signature)]
+        outputs = [_output(signature, predictions, name) for name in wanted or output_names(signature)]
+        name = self.logged(model, serving, table, predictions, size=table.nbytes, request_id=request_id)
+        return Inferred(serving, outputs, name)
+
+    def logged(
+        self, model: str, serving: Serving, rows: Rows, predictions: Predictions, *, size: int, request_id: str = ""
+    ) -> str:
+        """Offer an answer to the prediction log, and return its name there: the client's own id where it is a UUID.
+
+        Any other id may be used twice, and then feedback could not tell which answer it means.
+        """
+        name = request_id if _is_uuid(request_id) else str(uuid4())
+        self._log.offer(model, serving, name, rows, predictions.scores.tolist(), size)
+        return name
 
     async def load(self, model: str) -> None:
         """Load ``model`` here, and let the other workers of this host hold it again.
@@ -160,6 +185,13 @@ def _indexed(name: str, slot: Slot) -> IndexEntry:
     if slot.unloaded:
         return IndexEntry(name, "", UNAVAILABLE, "unloaded by request")
     return IndexEntry(name, "", UNAVAILABLE, slot.failure.reason if slot.failure else "loaded when it is asked")
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False
 
 
 def output_names(signature: Signature) -> list[str]:

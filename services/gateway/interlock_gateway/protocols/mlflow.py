@@ -173,15 +173,16 @@ def scoring_routes(inferring: Inference, key: SecretStr, *, model: str | None, i
         operation_class=_Documented,
         responses={200: ResponseSpec(Scored, description="Predictions", generate_examples=False)},
     )
-    async def invocations(request: Plain, name: FromPath[str] = "") -> Scored:
-        body = await request.body()
-        serving = await inferring.serving(chosen(name))
+    async def invocations(request: Plain, name: FromPath[str] = "") -> Response[Scored]:
+        body, model = await request.body(), chosen(name)
+        serving = await inferring.serving(model)
         rows = rows_of(serving.model.signature, body, request.headers.get("content-type", ""))
         try:
             answered = await predictions(serving, rows)
         except InvalidRowsError as error:
             raise unfit(error) from error
-        return Scored(answered.values)
+        prediction = inferring.logged(model, serving, rows, answered, size=len(body))
+        return Response(Scored(answered.values), headers={"Interlock-Prediction": prediction})
 
     errors = (HTTPException, ProblemDetailsException, ScoringError, ConnectionError, TimeoutError, Exception)
     handlers: Any = dict.fromkeys(errors, failed)

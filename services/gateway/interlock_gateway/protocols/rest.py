@@ -124,8 +124,8 @@ def _routes(inferring: Inference) -> list[ControllerRouterHandler]:
     )
     async def infer(request: Plain, name: FromPath[str], number: FromPath[str] = "") -> Response[bytes]:
         asked = read(await request.body(), request.headers.get(HEADER_LENGTH))
-        serving, outputs = await inferring.infer(name, number, asked.tensors, list(asked.binary))
-        body, json_end = written(name, serving.version, asked, outputs)
+        inferred = await inferring.infer(name, number, asked.tensors, list(asked.binary), asked.id or "")
+        body, json_end = written(name, asked, inferred)
         if json_end is None:
             return Response(body, media_type="application/json")
         return Response(body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_end)})

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from interlock_gateway.protocols.inference import Output
+from interlock_gateway.protocols.inference import Inferred
 from interlock_gateway.protocols.tensors import Tensor, TensorError
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
@@ -140,11 +140,14 @@ def _wants_binary(output: _Wanted, *, default: bool) -> bool:
     return bool(parameters.get("binary_data", default))
 
 
-def written(model: str, version: int, asked: InferBody, outputs: list[Output]) -> tuple[bytes, int | None]:
-    """Return a response's body, and where its JSON ends if tensors follow it as bytes."""
+def written(model: str, asked: InferBody, inferred: Inferred) -> tuple[bytes, int | None]:
+    """Return a response's body, and where its JSON ends if tensors follow it as bytes.
+
+    Its ``id`` is the client's, or without one the answer's name in the prediction log, for feedback.
+    """
     tail: list[bytes] = []
     shown: list[dict[str, Any]] = []
-    for output in outputs:
+    for output in inferred.outputs:
         tensor: dict[str, Any] = {"name": output.name, "datatype": output.datatype, "shape": output.shape}
         parameters: dict[str, Any] = dict(output.parameters)
         if asked.is_binary(output.name):
@@ -156,8 +159,8 @@ def written(model: str, version: int, asked: InferBody, outputs: list[Output]) -
         if parameters:
             tensor["parameters"] = parameters
         shown.append(tensor)
-    head: dict[str, Any] = {"model_name": model, "model_version": str(version), "outputs": shown}
-    if asked.id is not None:
-        head["id"] = asked.id
+    version = str(inferred.serving.version)
+    name = inferred.name if asked.id is None else asked.id
+    head: dict[str, Any] = {"id": name, "model_name": model, "model_version": version, "outputs": shown}
     text = _encoder.encode(head)
     return (b"".join([text, *tail]), len(text)) if tail else (text, None)
