@@ -2,12 +2,12 @@
 
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
-from uuid import UUID
+from uuid import UUID, uuid5
 from zlib import crc32
 
 from pydantic import AllowInfNan, Field, Strict, StrictBool, StrictInt, StrictStr, StringConstraints, model_validator
 
-from interlock_contracts.event import Event
+from interlock_contracts.event import NAMESPACE, Event
 from interlock_contracts.refs import ArtifactRef, Name, Ref, Sha256
 
 Format = Literal["json", "jsonl", "csv", "parquet"]
@@ -169,3 +169,8 @@ class FeedbackReceived(Event):
     def subject(self) -> str:
         """Return the model's subject."""
         return f"model/{self.model}"
+
+
+def prediction_id(model: str, key: str) -> UUID:
+    """Return the id of the prediction that was asked with an ``Idempotency-Key``."""
+    return uuid5(NAMESPACE, f"prediction|{model}|{key}")

@@ -145,7 +145,13 @@ async def running(
 
     async with AsyncExitStack() as stack:
         address = await stack.enter_async_context(listening(Litestar([serving], openapi_config=None)))
-        own = {"host": "127.0.0.1", "api_key": KEY, "registry_url": address, "ingest_url": address, "cache_dir": str(folder / "models")}
+        own = {
+            "host": "127.0.0.1",
+            "api_key": KEY,
+            "registry_url": address,
+            "ingest_url": address,
+            "cache_dir": str(folder / "models"),
+        }
         own |= {"webhook_private": "true", **settings}
         env = os.environ | servers | {f"INTERLOCK_{name.upper()}": value for name, value in own.items()}
         started = [Replica(env) for _ in range(replicas)]

@@ -1,7 +1,8 @@
 """The gateway as a client sees it: where it is, and its answers as data or as a failure that says what to do."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -63,13 +64,19 @@ class Gateway:
             raise UnreachableError(f"nothing answers at {self.url} ({error})", hint=NOT_RUNNING) from error
         if answer.is_success:
             return answer
-        problem = _problem(answer)
-        if answer.status_code in (502, 503, 504):
-            hint = "`interlock status` shows which part is down"
-            raise UnreachableError(
-                problem.detail or problem.title, hint=hint, details={"problem": problem.model_dump()}
-            )
-        raise RefusedError(problem, hint=_next_step(answer.status_code))
+        raise _refusal(answer)
+
+    @contextmanager
+    def stream(self, path: str) -> Iterator[httpx.Response]:
+        """Yield a successful answer whose body is still to come; raises as ``ask`` does."""
+        try:
+            with self._http.stream("GET", path, timeout=UPLOAD_TIMEOUT) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise _refusal(answer)
+                yield answer
+        except httpx.TransportError as error:
+            raise UnreachableError(f"the answer of {self.url} broke off ({error})", hint=NOT_RUNNING) from error
 
     def read(self, view: type[View], path: str, **params: Any) -> View:
         """Return one thing; raises as ``ask`` does."""
@@ -93,6 +100,14 @@ def _problem(answer: httpx.Response) -> Problem:
         return Problem.model_validate(answer.json())
     except (ValueError, ValidationError):
         return Problem(title=answer.reason_phrase, status=answer.status_code, detail=answer.text[:500] or None)
+
+
+def _refusal(answer: httpx.Response) -> Failure:
+    problem = _problem(answer)
+    if answer.status_code in (502, 503, 504):
+        hint = "`interlock status` shows which part is down"
+        return UnreachableError(problem.detail or problem.title, hint=hint, details={"problem": problem.model_dump()})
+    return RefusedError(problem, hint=_next_step(answer.status_code))
 
 
 def _fault(fault: Mapping[str, Any]) -> str:

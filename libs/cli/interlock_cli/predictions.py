@@ -11,6 +11,7 @@ import typer
 from interlock_contracts.http import PipelineView
 from interlock_contracts.pipeline import Pipeline
 
+from interlock_cli.batches import Wanted, answer_file
 from interlock_cli.gateway import Gateway, RefusedError, connect
 from interlock_cli.terminal import Failure, Json, Terminal, answering
 
@@ -30,15 +31,30 @@ def predict(
             help="Rows as .json, .jsonl or .csv; - or nothing reads JSON from standard input.", allow_dash=True
         ),
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Have the whole file (.csv, .jsonl, .parquet) answered, and write it as Parquet."),
+    ] = None,
+    on_error: Annotated[
+        str, typer.Option(help="With --out, rows that do not fit: fail, or null for an empty answer and an error.")
+    ] = "fail",
     as_json: Json = False,
 ) -> None:
     """Ask a model.
 
     A CSV is read as the pipeline declares it, and only the features are sent: the file it was trained on will do.
+    With --out a file of any size is answered by the service; the same command again goes on where it was.
 
     Example: interlock predict flights-1 --row '{"origin": "JFK", "dest": "LAX", "distance": 2475}'
     """
     with answering(as_json=as_json) as terminal, connect() as gateway:
+        if out is not None:
+            if file is None or row or on_error not in ("fail", "null"):
+                raise typer.BadParameter("--out needs --file, no --row, and --on-error fail or null")
+            if not file.is_file():
+                raise Failure(f"there is no file {file}")
+            terminal.result(answer_file(gateway, terminal, Wanted(name, file, on_error), out))
+            return
         rows = _rows(gateway, name, row, file)
         if not rows:
             raise Failure("there is no row to predict", hint="interlock predict --help shows how to give some")
@@ -80,6 +96,8 @@ def _rows(gateway: Gateway, name: str, given: list[str] | None, file: Path | Non
         return _json_rows(sys.stdin.read(), "standard input")
     if not file.is_file():
         raise Failure(f"there is no file {file}")
+    if file.suffix.lower() == ".parquet":
+        raise Failure("a Parquet file is answered as a whole", hint="say where to with --out answer.parquet")
     if file.suffix.lower() == ".csv":
         spec = gateway.read(PipelineView, f"/pipelines/{name}").spec
         with file.open(encoding=spec.data.csv.encoding, newline="") as source:

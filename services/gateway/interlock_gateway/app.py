@@ -83,7 +83,7 @@ def create_app(
     registry = Upstream("registry", settings.registry_url, key, client)
     ingest = Upstream("ingest", settings.ingest_url, key, client, patience=600)
     train_dispatch = Upstream("train_dispatch", settings.train_dispatch_url, key, client)
-    prediction = Upstream("prediction", settings.prediction_url, key, client)
+    prediction = Upstream("prediction", settings.prediction_url, key, client, patience=600)
     bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=None)
     cache = Cache(artifacts, settings.cache_dir)
     validator = Validator(settings.cache_dir, seconds=settings.gateway_validation_seconds)

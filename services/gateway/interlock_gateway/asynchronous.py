@@ -27,12 +27,15 @@ from pydantic import ValidationError
 
 from interlock_gateway.answering import not_serving, unfit
 from interlock_gateway.domain import MAX_ROWS, is_name
-from interlock_gateway.proxy import Upstream
+from interlock_gateway.proxy import PassedOn, Upstream
 from interlock_gateway.sampling import Sampler
 from interlock_gateway.worker import Worker
 
 _tracer = trace.get_tracer("interlock.gateway")
 _propagator = TraceContextTextMapPropagator()
+_FILES = ("text/csv", "application/vnd.apache.parquet", "application/x-ndjson")
+"""Kinds of bodies that are files, for `prediction` to take in."""
+
 _JSON = 'send {"rows": [{column: value, …}, …]}, and webhook, ttl_seconds if you like'
 
 
@@ -43,9 +46,13 @@ class WantedWebhook(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class AsynchronousRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of an asynchronous prediction: that of ``/predict``, whom to tell, and how long to keep the result."""
+    """The body of an asynchronous prediction: that of ``/predict``, whom to tell, and how long to keep the result.
 
-    rows: list[Any]
+    Or the digest of a stored ``dataset``, which is answered as a whole.
+    """
+
+    rows: list[Any] = []
+    dataset: str | None = None
     webhook: WantedWebhook | None = None
     ttl_seconds: Annotated[int, msgspec.Meta(ge=1, le=MAX_TTL_SECONDS)] = 24 * 3600
 
@@ -64,9 +71,16 @@ async def predict_later(
 
     A repeat with the same ``Idempotency-Key`` is answered with the same prediction. 404 for a model that nobody knows,
     422 for rows that do not fit it or a key used for another body, 503 when the bus is down or too many wait.
+
+    A CSV, Parquet or JSON Lines file as the body, or ``{"dataset": digest}``, is answered as a whole and kept as
+    Parquet at ``/predictions/{id}/result``; ``?on_error=null`` leaves rows that do not fit without an answer.
     """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() in _FILES:
+        return PassedOn(state.upstreams["prediction"])
     body = await request.body()
     wanted = _decoded(body)
+    if wanted.dataset is not None:
+        return PassedOn(state.upstreams["prediction"], body)
     digest = hashlib.sha256(body).hexdigest()
     await _check(name, wanted.rows, state.worker, state.upstreams["registry"])
     prediction_id = uuid5(NAMESPACE, f"prediction|{name}|{idempotency_key}") if idempotency_key else uuid4()
@@ -103,6 +117,8 @@ def _decoded(body: bytes) -> AsynchronousRequest:
         raise problem(422, "Not a prediction request", f"{error}; {_JSON}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise problem(400, "The body is not JSON", str(error)) from error
+    if wanted.dataset is not None:
+        return wanted
     if not wanted.rows:
         raise problem(422, "Nothing to predict", "rows is empty; send at least one")
     if len(wanted.rows) > MAX_ROWS:

@@ -1,11 +1,13 @@
 """Requests for other services, passed on as they are: bodies are streamed both ways, never held."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 from interlock_runtime.http import problem
+from litestar import Response
 from litestar.enums import ScopeType
-from litestar.types import HTTPScope, Method, Receive, Scope, Send
+from litestar.types import HTTPRequestEvent, HTTPScope, Method, Receive, Scope, Send
 from pydantic import SecretStr
 
 ASK_SECONDS = 5.0
@@ -95,6 +97,31 @@ class Upstream:
     def _absent(self, status: int, title: str, error: Exception) -> Exception:
         detail = f"{self.name}: {type(error).__name__}; try again, predictions go on meanwhile"
         return problem(status, title, detail, headers={"Retry-After": "2"})
+
+
+class PassedOn(Response[Any]):
+    """Another service's answer, for a handler that answers other requests itself.
+
+    ``body`` is what was read of the request already, all of it.
+    """
+
+    def __init__(self, upstream: Upstream, body: bytes | None = None) -> None:
+        super().__init__(None)
+        self._upstream = upstream
+        self._body = body
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> Any:
+        """Return the ASGI application that passes the request on."""
+        return self._upstream.pass_on if self._body is None else self._again
+
+    async def _again(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del receive
+        body = self._body or b""
+
+        async def read() -> HTTPRequestEvent:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self._upstream.pass_on(scope, read, send)
 
 
 async def _body(receive: Receive) -> AsyncIterator[bytes]:

@@ -105,7 +105,9 @@ PASSED_ON = [
     passed_on("GET", "/runs/{run_id:str}", "train_dispatch", "One run, live", answer=RunView),
     passed_on("POST", "/runs/{run_id:str}/cancel", "train_dispatch", "Stop a run", answer=RunView, status=202),
     passed_on("GET", "/models/{name:str}/quality", "prediction", "How predictions turned out", answer=QualityView),
+    passed_on("GET", "/predictions", "prediction", "The newest ones, or `?model=`", answer=list[PredictionView]),
     passed_on("GET", "/predictions/{prediction_id:str}", "prediction", "State and result", answer=PredictionView),
+    passed_on("GET", "/predictions/{prediction_id:str}/result", "prediction", "A file's answer", answer=bytes),
     passed_on(
         "GET", "/predictions/{prediction_id:str}/events", "prediction", "Its end, as server-sent events", answer=str
     ),

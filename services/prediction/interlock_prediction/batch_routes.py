@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, BinaryIO, Literal
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid4
 
 from interlock_contracts import telemetry
-from interlock_contracts.event import NAMESPACE
 from interlock_contracts.http import DatasetView, PredictionView
 from interlock_contracts.pipeline import Data
+from interlock_contracts.predictions import prediction_id
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.scoring import OnError
 from interlock_runtime.http import problem
@@ -58,7 +58,7 @@ async def predict_file(
     """
     refuse_wrapped(request)
     taking: Taking = state.taking
-    prediction_id = uuid4() if idempotency_key is None else uuid5(NAMESPACE, f"{name}|prediction|{idempotency_key}")
+    asked = uuid4() if idempotency_key is None else prediction_id(name, idempotency_key)
     with _tracer.start_as_current_span(
         telemetry.SPAN_UPLOAD,
         context=_propagator.extract(dict(request.headers)),
@@ -72,12 +72,12 @@ async def predict_file(
             raise problem(404 if error.unknown else 409, title, str(error)) from error
         file, data = await _file(name, request, state, terms)
         async with state.bus.transaction() as session:
-            await taking.take(session, prediction_id, file, Terms(terms.model, data), on_error=on_error)
-            row = await session.get_one(PredictionRow, prediction_id)
+            await taking.take(session, asked, file, Terms(terms.model, data), on_error=on_error)
+            row = await session.get_one(PredictionRow, asked)
     if row.request_sha256 != file.sha256:
-        detail = f"prediction {prediction_id} was asked with this Idempotency-Key for another file"
+        detail = f"prediction {asked} was asked with this Idempotency-Key for another file"
         raise problem(409, "The key was used for something else", detail)
-    return Response(view(row), status_code=202, headers={"Location": f"/predictions/{prediction_id}"})
+    return Response(view(row), status_code=202, headers={"Location": f"/predictions/{asked}"})
 
 
 async def _file(name: str, request: Request[Any, Any, Any], state: State, terms: Terms) -> tuple[ArtifactRef, Data]:

@@ -64,7 +64,7 @@ def open_door() -> Iterator[Door]:
                 f"{self.command} {path}", query, {k.lower(): v for k, v in self.headers.items()}, self._body()
             )
             status, answer, headers = door.answer(asked)
-            body = json.dumps(answer).encode()
+            body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.send_response(status)
             for name, value in {"Content-Length": str(len(body)), **headers}.items():
                 self.send_header(name, value)

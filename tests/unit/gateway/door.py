@@ -93,11 +93,17 @@ class Behind:
                 self.largest_chunk = max(self.largest_chunk, len(chunk))
             return Response({"bytes": size}, status_code=202, headers={"Location": f"/datasets/{name}/abc"})
 
+        @post("/models/{name:str}/predictions", status_code=202, request_max_body_size=None)
+        async def file(name: FromPath[str], request: Request[Any, Any, Any]) -> dict[str, Any]:
+            kind, query = request.headers["content-type"], request.url.query
+            body = b"".join([chunk async for chunk in request.stream()])
+            return {"model": name, "kind": kind, "query": query, "bytes": len(body), "begin": body[:40].decode()}
+
         @get("/runs/{run_id:str}")
         async def run(run_id: FromPath[str]) -> None:
             raise problem(404, "Unknown run", f"no run {run_id}", headers={"Retry-After": "1"})
 
-        routes = [*self._workers(), model, pipeline, apply, trainable, verdicts, upload, run]
+        routes = [*self._workers(), model, pipeline, apply, trainable, verdicts, upload, file, run]
         return Litestar(routes, plugins=[ProblemDetailsPlugin()], openapi_config=None)
 
     def _workers(self) -> list[HTTPRouteHandler]:

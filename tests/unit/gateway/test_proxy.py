@@ -130,3 +130,23 @@ async def _raw(door: Door) -> _Connection:
     url = door.http.base_url
     reader, writer = await asyncio.open_connection(url.host, url.port, family=socket.AF_INET)
     return _Connection(reader, writer, door.http.headers["authorization"])
+
+
+@pytest.mark.parametrize("kind", ["text/csv; charset=utf-8", "application/vnd.apache.parquet", "application/x-ndjson"])
+async def test_a_file_to_be_answered_goes_to_the_service_that_takes_files(door: Door, kind: str) -> None:
+    """Only rows in JSON are the gateway's own; a file of any size goes through, with its query."""
+    content = b"size\n" * 4_000_000
+    answer = await door.http.post(
+        "/models/flights/predictions?on_error=null", content=content, headers={"Content-Type": kind}
+    )
+
+    assert answer.status_code == 202
+    told = answer.json()
+    assert (told["kind"], told["query"], told["bytes"]) == (kind, "on_error=null", len(content))
+
+
+async def test_a_stored_dataset_to_be_answered_goes_there_too(door: Door) -> None:
+    """The body has been read to know that it names one, and arrives whole all the same."""
+    answer = await door.http.post("/models/flights/predictions", json={"dataset": "abc"})
+
+    assert (answer.status_code, answer.json()["begin"]) == (202, '{"dataset":"abc"}')

@@ -18,6 +18,8 @@ LIBRARIES = (
     "interlock_artifacts",
     "interlock_modeling",
     "interlock_serving",
+    "interlock_tables",
+    "interlock_scoring",
 )
 
 
@@ -41,7 +43,7 @@ SERVICES = (
     Service("train_dispatch", uses=(*DURABLE, "ray"), starts_after=DURABLE),
     Service("registry", uses=DURABLE, starts_after=DURABLE),
     Service("evaluation_gate", uses=("rabbitmq", "s3"), starts_after=("rabbitmq", "s3")),
-    Service("prediction", uses=DURABLE, starts_after=DURABLE),
+    Service("prediction", uses=(*DURABLE, "ray"), starts_after=DURABLE),
     Service("gateway", uses=("rabbitmq", "s3"), starts_after=("rabbitmq", "s3")),
 )
 

@@ -1,0 +1,297 @@
+"""Files on their way to an answer: on real RabbitMQ, Postgres and S3, with replicas that die."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from interlock_contracts.http import DatasetView, ModelView, PipelineView, ServingView
+from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.refs import ModelRef
+from interlock_contracts.scoring import ScoringPart
+from litestar import Litestar, Response, get
+from litestar.params import FromPath
+
+from tests.integration.prediction_process import Predictions, running
+from tests.unit.gateway.door import listening
+from tests.waiting import until
+
+pytestmark = pytest.mark.integration
+
+CSV = b"size,color,who\n3,red,Ada\n4.5,,Grace\n"
+PARQUET = "application/vnd.apache.parquet"
+ROWS = 1_500_000
+
+
+class Peers:
+    """Registry and ingest, as far as files need them; every model is read by the same spec."""
+
+    def __init__(self) -> None:
+        self.served: dict[str, ModelRef] = {}
+        self.batches: dict[str, list[dict[str, Any]]] = {}
+        self.datasets: dict[str, bytes] = {}
+        self.applied_at = datetime.now(UTC) - timedelta(minutes=5)
+
+    def pipeline(self, name: str) -> PipelineView:
+        columns = {"size": {"type": "number"}, "color": {"type": "category"}, "price": {"type": "number"}}
+        declared = {"name": name, "task": "regression", "target": "price", "data": {"columns": columns}}
+        spec = Pipeline.model_validate(declared | {"batch": self.batches.get(name, [])})
+        return PipelineView(
+            name=name, digest=spec.digest, revision=1, applied_at=self.applied_at, changed=False, spec=spec
+        )
+
+    def app(self) -> Litestar:
+        """Return what listens at both addresses."""
+
+        @get("/serving")
+        async def serving() -> list[ServingView]:
+            return [_serving(ref) for ref in self.served.values()]
+
+        @get("/pipelines")
+        async def pipelines() -> list[PipelineView]:
+            return [self.pipeline(name) for name in self.served]
+
+        @get("/pipelines/{name:str}")
+        async def pipeline(name: FromPath[str]) -> Response[PipelineView | None]:
+            return Response(self.pipeline(name)) if name in self.served else Response(None, status_code=404)
+
+        @get("/models/{name:str}")
+        async def model(name: FromPath[str]) -> Response[ModelView | None]:
+            if name not in self.served:
+                return Response(None, status_code=404)
+            return Response(ModelView(name=name, serving=_serving(self.served[name]), versions=1))
+
+        @get("/datasets/{name:str}")
+        async def datasets(name: FromPath[str]) -> list[DatasetView]:
+            return [_dataset(name, digest, content) for digest, content in self.datasets.items()]
+
+        @get("/datasets/{name:str}/{digest:str}")
+        async def dataset(name: FromPath[str], digest: FromPath[str]) -> Response[DatasetView | None]:
+            if digest not in self.datasets:
+                return Response(None, status_code=404)
+            return Response(_dataset(name, digest, self.datasets[digest]))
+
+        routes = [serving, pipelines, pipeline, model, datasets, dataset]
+        return Litestar(routes, openapi_config=None)
+
+
+def _serving(ref: ModelRef) -> ServingView:
+    return ServingView(ref=ref, promotion_seq=ref.version, cause="gate", promoted_at=datetime.now(UTC))
+
+
+def _dataset(name: str, digest: str, content: bytes) -> DatasetView:
+    return DatasetView(
+        pipeline=name,
+        digest=digest,
+        pipeline_digest="0" * 64,
+        state="accepted",
+        bytes=len(content),
+        received_at=datetime.now(UTC),
+    )
+
+
+class Lab:
+    """Two replicas, what is behind them, and a model of a test's own."""
+
+    def __init__(self, predictions: Predictions, peers: Peers) -> None:
+        self.predictions = predictions
+        self.peers = peers
+        self.model = f"m-{uuid4().hex[:8]}"
+        predictions.serve(self.model, 2)
+        peers.served[self.model] = predictions.served[self.model]
+
+    async def upload(
+        self, body: bytes, kind: str = "text/csv", *, status: int = 202, key: str | None = None, query: str = ""
+    ) -> dict[str, Any]:
+        headers = {"content-type": kind} | ({"idempotency-key": key} if key else {})
+        path = f"/models/{self.model}/predictions{query}"
+        answer = await self.predictions.http("POST", path, content=body, headers=headers, timeout=60)
+        assert answer.status_code == status, answer.text
+        view: dict[str, Any] = answer.json()
+        if status == 202:
+            assert answer.headers["location"] == f"/predictions/{view['id']}"
+        return view
+
+    async def result(self, view: dict[str, Any]) -> pa.Table:
+        answer = await self.predictions.http("GET", view["links"]["result"], timeout=60)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["content-type"] == PARQUET
+        return pq.read_table(io.BytesIO(answer.content))
+
+    def noted(self, prediction_id: str) -> list[ScoringPart]:
+        """Return the parts that are done, up to the first that is not."""
+        parts: list[ScoringPart] = []
+        while raw := self.predictions.store.read(f"predictions/{prediction_id}/parts/{len(parts):06}.json"):
+            parts.append(ScoringPart.model_validate_json(raw))
+        return parts
+
+
+@pytest.fixture(scope="module")
+async def started(
+    servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Predictions, Peers]]:
+    async with _started(servers, tmp_path_factory.mktemp("batches")) as both:
+        yield both
+
+
+@asynccontextmanager
+async def _started(servers: dict[str, str], folder: Path) -> AsyncIterator[tuple[Predictions, Peers]]:
+    peers = Peers()
+    async with (
+        listening(peers.app()) as url,
+        running(servers, folder, registry_url=url, ingest_url=url, batch_work_dir=str(folder)) as predictions,
+    ):
+        yield predictions, peers
+
+
+@pytest.fixture
+def lab(started: tuple[Predictions, Peers]) -> Lab:
+    return Lab(*started)
+
+
+def large() -> bytes:
+    """Return a Parquet file of several parts."""
+    sizes = np.arange(ROWS, dtype=np.float64)
+    file = io.BytesIO()
+    pq.write_table(pa.table({"size": sizes}), file, compression="none", use_dictionary=False)
+    return file.getvalue()
+
+
+async def test_a_file_is_answered_told_and_kept(lab: Lab) -> None:
+    """202 at once; then state, event, list and the Parquet file say the same."""
+    view = await lab.upload(CSV, key="monday")
+    assert (view["state"], view["version"]) == ("queued", 2)
+
+    ended = await lab.predictions.ended(UUID(view["id"]))
+    assert (ended["state"], ended["rows"], ended["unanswered"]) == ("completed", 2, 0)
+    table = await lab.result(ended)
+    assert table.to_pydict() == {
+        "size": [3.0, 4.5],
+        "color": ["red", None],
+        "who": ["Ada", "Grace"],
+        "prediction": [2003.0, 2004.5],
+        "model_version": [2, 2],
+    }
+    (said,) = await until(lambda: lab.predictions.events(UUID(view["id"])))
+    assert (said.type, said.result_format, said.rows, said.version) == ("prediction.completed", "parquet", 2, 2)
+    assert pq.read_table(io.BytesIO(lab.predictions.store.fetch(said.result))).equals(table)
+    listed = (await lab.predictions.http("GET", f"/predictions?model={lab.model}", 1)).json()
+    assert [each["id"] for each in listed] == [view["id"]]
+
+    assert (await lab.upload(CSV, key="monday"))["id"] == view["id"]
+    assert (await lab.upload(CSV + b"1,red,Joan\n", key="monday", status=409))["title"].startswith("The key was used")
+
+
+async def test_a_stored_dataset_is_answered_by_its_digest(lab: Lab) -> None:
+    """What was uploaded to train on need not be uploaded again."""
+    digest = lab.predictions.store.put(CSV).sha256
+    lab.peers.datasets[digest] = CSV
+
+    view = await lab.upload(json.dumps({"dataset": digest}).encode(), "application/json")
+    assert (await lab.predictions.ended(UUID(view["id"])))["state"] == "completed"
+    missing = await lab.upload(json.dumps({"dataset": "0" * 64}).encode(), "application/json", status=404)
+    assert missing["title"] == "Unknown dataset"
+
+
+async def test_a_row_that_does_not_fit_fails_the_file_or_is_left_out_by_wish(lab: Lab) -> None:
+    """The refusal names the row; with `on_error=null` the other rows are answered."""
+    content = CSV + b"big,red,Joan\n"
+    failed = await lab.predictions.ended(UUID((await lab.upload(content))["id"]))
+    assert failed["state"] == "failed"
+    assert failed["reason"].startswith("row 2, column 'size': line 4: 'size' is not a number")
+    assert failed["errors"][0]["row"] == 2
+
+    ended = await lab.predictions.ended(UUID((await lab.upload(content, query="?on_error=null"))["id"]))
+    assert (ended["state"], ended["unanswered"]) == ("completed", 1)
+    table = await lab.result(ended)
+    assert table.column("prediction").to_pylist() == [2003.0, 2004.5, None]
+    assert "is not a number" in str(table.column("error")[2])
+
+
+async def test_what_cannot_be_taken_in_is_refused_at_once(lab: Lab) -> None:
+    """Unknown kinds, unknown models, forms and empty bodies never become predictions."""
+    assert "text/csv" in (await lab.upload(CSV, "text/html", status=415))["detail"]
+    assert "--data-binary" in (await lab.upload(CSV, "multipart/form-data; boundary=x", status=415))["detail"]
+    assert (await lab.upload(b"", status=422))["title"] == "The file is empty"
+    lab.model = "nobody"
+    assert (await lab.upload(CSV, status=404))["title"] == "Unknown model"
+
+
+async def test_a_replica_that_is_killed_has_its_file_finished_by_another(lab: Lab) -> None:
+    """No part is done twice, the answer is whole, and it is said once."""
+    view = await lab.upload(large(), PARQUET)
+    before = await until(lambda: lab.noted(view["id"]))
+    busy = [replica for replica in lab.predictions.replicas if _scores(replica.process.pid)]
+    assert busy, "a file is scored by a process of the replica that took it"
+    for replica in busy:
+        await replica.stop(signal.SIGKILL)
+        replica.start()
+    await until(lab.predictions.replicas[0].ready)
+
+    ended = await lab.predictions.ended(UUID(view["id"]), seconds=60)
+    assert (ended["state"], ended["rows"]) == ("completed", ROWS)
+    after = lab.noted(view["id"])
+    assert after[: len(before)] == before
+    assert len(after) > len(before)
+    table = await lab.result(ended)
+    assert np.array_equal(np.asarray(table.column("prediction")), 2000.0 + np.arange(ROWS))
+    assert [said.type for said in lab.predictions.events(UUID(view["id"]))] == ["prediction.completed"]
+
+
+def _scores(pid: int) -> bool:
+    """Return whether a process has a child that scores."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return any(b"interlock_scoring" in Path(f"/proc/{child}/cmdline").read_bytes() for child in children)
+
+
+async def test_a_running_file_tells_how_far_it_is_and_can_be_cancelled(lab: Lab) -> None:
+    """The scoring process ends, the state stays cancelled, and it is said."""
+    view = await lab.upload(large(), PARQUET)
+
+    async def progress() -> Any:
+        return (await lab.predictions.read(UUID(view["id"]))).json()["progress"]
+
+    assert (await until(progress))["rows_total"] == ROWS
+    answer = await lab.predictions.http("POST", f"/predictions/{view['id']}/cancel")
+    assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+
+    await until(lambda: not any(_scores(each.process.pid) for each in lab.predictions.replicas))
+    assert (await lab.predictions.read(UUID(view["id"]))).json()["state"] == "cancelled"
+    (said,) = lab.predictions.events(UUID(view["id"]))
+    assert said.outcome == "cancelled"
+    assert (await lab.predictions.http("GET", f"/predictions/{view['id']}/result")).status_code == 409
+
+
+async def test_a_schedule_is_kept_once_however_many_replicas_look(lab: Lab) -> None:
+    """The tick is one prediction, over the newest accepted dataset, named for its batch."""
+    digest = lab.predictions.store.put(CSV).sha256
+    lab.peers.datasets = {digest: CSV}
+    due = datetime.now(UTC) - timedelta(minutes=2)
+    missing = f"incoming/{lab.model}/new.csv"
+    when = f"{due.minute} {due.hour} * * *"
+    lab.peers.batches[lab.model] = [
+        {"name": "nightly", "schedule": when},
+        {"name": "hourly", "schedule": when, "object": missing},
+    ]
+
+    async def listed() -> Any:
+        found = (await lab.predictions.http("GET", f"/predictions?model={lab.model}")).json()
+        ended = [each for each in found if each["ended_at"]]
+        return {each["schedule"]: each for each in ended} if len(ended) == 2 else None
+
+    ended = await until(listed, seconds=30)
+    assert ended["nightly"]["state"] == "completed"
+    assert (await lab.result(ended["nightly"])).num_rows == 2
+    assert ended["hourly"]["state"] == "failed"
+    assert "nothing is stored" in ended["hourly"]["reason"]
