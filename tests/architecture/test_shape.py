@@ -29,6 +29,7 @@ OWN = {
         "lane",
         "metrics",
         "sampling",
+        "wire",
         "predict",
         "proxy",
         "protocols",

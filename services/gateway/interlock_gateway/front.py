@@ -4,8 +4,8 @@ A request that is not quite ordinary (no key, another model, an odd row, a warni
 and all, to the route that explains. So there is one place for words, and this one has none.
 """
 
-from collections.abc import Iterator
-from time import perf_counter
+from collections.abc import Callable, Iterable, Iterator
+from time import perf_counter, time_ns
 from typing import Any
 
 import msgspec
@@ -16,14 +16,16 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from opentelemetry.trace import Status, StatusCode
 
 from interlock_gateway.answering import ROWS
-from interlock_gateway.domain import BODY_LIMIT, answer
+from interlock_gateway.domain import BODY_LIMIT, Scores, answer
 from interlock_gateway.metrics import UNKNOWN, Metrics
 from interlock_gateway.prediction_log import PredictionLog
 from interlock_gateway.sampling import Sampler, recorded
 from interlock_gateway.slot import Serving
 from interlock_gateway.worker import Worker
 
-_BEFORE, _AFTER = "/models/", "/predict"
+BEFORE, AFTER = "/models/", "/predict"
+"""What stands around a model's name in the address of predictions."""
+
 _OK = 200
 _FAILED = 500
 
@@ -58,10 +60,10 @@ class Front:
             await self._app(scope, receive, send)
             return
         path = scope["path"]
-        if not (path.startswith(_BEFORE) and path.endswith(_AFTER)):
+        if not (path.startswith(BEFORE) and path.endswith(AFTER)):
             await self._app(scope, receive, send)
             return
-        name = path[len(_BEFORE) : -len(_AFTER)]
+        name = path[len(BEFORE) : -len(AFTER)]
         headers = dict(scope["headers"])
         serving = self._worker.serving(name) if self._keys.admit(headers.get(b"authorization", b"")) else None
         if self._sampler.wants(headers.get(b"traceparent")):
@@ -72,6 +74,37 @@ class Front:
                     span.set_status(Status(StatusCode.ERROR))
         else:
             await self._predict(name, serving, scope, receive, send)
+
+    def begin(
+        self, name: str, headers: Iterable[tuple[bytes, bytes]], body: bytes, reply: Callable[[bytes | None], None]
+    ) -> bool:
+        """Begin to answer the whole body of a small request; False where this is not the way for it.
+
+        ``reply`` gets the JSON to answer with status 200, or ``None``: then it is for :meth:`__call__` after all.
+        """
+        start, clock = perf_counter(), time_ns()
+        given = dict(headers)
+        serving = self._worker.serving(name) if self._keys.admit(given.get(b"authorization", b"")) else None
+        if serving is None:
+            return False
+        wanted = self._sampler.wants(given.get(b"traceparent"))
+
+        def told(scores: Scores | None) -> None:
+            if scores is None:
+                reply(None)
+                return
+            reply(self._said(name, serving, body, scores))
+            self._metrics.of(name).count(_OK, len(scores), perf_counter() - start)
+            if wanted:
+                with recorded(name, serving, given, since=clock) as span:
+                    span.set_attribute(telemetry.STATUS, _OK)
+
+        return serving.lane.begin(body, told)
+
+    def _said(self, name: str, serving: Serving, body: bytes, scores: Scores) -> bytes:
+        said = answer(name, serving.version, serving.model.signature.labels, scores)
+        self._log.offer(name, serving, said.id, body, scores, len(body))
+        return _encode(said)
 
     async def _predict(self, name: str, serving: Serving | None, scope: HTTPScope, receive: Receive, send: Send) -> int:
         """Answer, count, and return the answer's status."""
@@ -85,13 +118,11 @@ class Front:
             if scores is None or body is None:
                 status, rows = await self._explained(scope, _again(messages, receive), send)
             else:
-                said = answer(name, serving.version, serving.model.signature.labels, scores)
-                text = _encode(said)
+                text = self._said(name, serving, body, scores)
                 headers = [_JSON, (b"content-length", b"%d" % len(text))]
                 await send({"type": "http.response.start", "status": _OK, "headers": headers})
                 await send({"type": "http.response.body", "body": text, "more_body": False})
                 status, rows = _OK, len(scores)
-                self._log.offer(name, serving, said.id, body, scores, len(body))
         self._metrics.of(name).count(status, rows, perf_counter() - start)
         return status
 

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
@@ -32,7 +32,8 @@ INLINE_BYTES = 32 * 1024
 ROOM = 1024
 """Requests that one version may have in hand in one worker; beyond, clients are told to come again."""
 
-Answer = asyncio.Future[Scores | None]
+Tell = Callable[[Scores | None], None]
+"""Gets a request's scores, or ``None`` where it is for :meth:`Model.predict_rows` after all."""
 
 logger = logging.getLogger(__name__)
 
@@ -50,9 +51,9 @@ class _Batch:
         self.matrix: NDArray[np.float64] = np.zeros((BATCH_ROWS, width))
         self.cells = self.matrix.data.cast("B").cast("d")
         self.rows = 0
-        self.asked: list[tuple[Answer, int, int]] = []
+        self.asked: list[tuple[Tell, int, int]] = []
 
-    def add(self, hot: HotRows, rows: Sequence[Any], answer: Answer) -> None:
+    def add(self, hot: HotRows, rows: Sequence[Any], tell: Tell) -> None:
         """Write ``rows`` behind those that are there; any of ``UNUSUAL`` leaves the batch as it was."""
         start, stop = self.rows, self.rows + len(rows)
         try:
@@ -61,14 +62,16 @@ class _Batch:
             self.matrix[start:stop] = 0.0
             raise
         self.rows = stop
-        self.asked.append((answer, start, stop))
+        self.asked.append((tell, start, stop))
 
     def tell(self, scores: Scores | None) -> None:
         """Give every request its part; ``None`` where that is not finite, or there is none."""
-        for answer, start, stop in self.asked:
-            if not answer.done():
-                part = None if scores is None else scores[start:stop]
-                answer.set_result(part if part is not None and _finite(part) else None)
+        for tell, start, stop in self.asked:
+            part = None if scores is None else scores[start:stop]
+            try:
+                tell(part if part is not None and _finite(part) else None)
+            except Exception:  # the others are still to be told
+                logger.exception("an answer is lost")
 
 
 class Lane:
@@ -106,33 +109,42 @@ class Lane:
         """
         if self._hot is None or self.in_hand >= ROOM:
             return None
-        self.in_hand += 1
         try:
-            if len(body) > INLINE_BYTES:
-                return await asyncio.to_thread(self._large, self._hot, body)
-            rows = self._hot.rows(body)
-            if not 0 < len(rows) <= self._batch_rows:
-                return await asyncio.to_thread(self._many, self._hot, rows)
-            return await self._join(self._hot, rows)
+            rows = self._hot.rows(body) if len(body) <= INLINE_BYTES else None
+            if rows is None or not 0 < len(rows) <= self._batch_rows:
+                with self.entered():
+                    return await asyncio.to_thread(self._alone, self._hot, rows, body)
+            answer: asyncio.Future[Scores | None] = asyncio.get_running_loop().create_future()
+            self._join(self._hot, rows, lambda scores: None if answer.done() else answer.set_result(scores))
         except UNUSUAL:
             return None
-        finally:
-            self.in_hand -= 1
+        return await answer
 
-    def _join(self, hot: HotRows, rows: Sequence[Any]) -> Answer:
-        """Add ``rows`` to the batch that computes next."""
-        loop = asyncio.get_running_loop()
-        answer: Answer = loop.create_future()
+    def begin(self, body: bytes, tell: Tell) -> bool:
+        """Begin to answer a small body, and tell later; False where :meth:`scores` is to be asked instead."""
+        if self._hot is None or self.in_hand >= ROOM:
+            return False
+        try:
+            rows = self._hot.rows(body)
+            if not 0 < len(rows) <= self._batch_rows:
+                return False
+            self._join(self._hot, rows, tell)
+        except UNUSUAL:
+            return False
+        return True
+
+    def _join(self, hot: HotRows, rows: Sequence[Any], tell: Tell) -> None:
+        """Add ``rows`` to the batch that computes next; any of ``UNUSUAL`` changes nothing."""
         if self._ready and self._ready[-1].rows + len(rows) <= self._batch_rows:
-            self._ready[-1].add(hot, rows, answer)
-            return answer
-        batch = _Batch(hot.width)
-        batch.add(hot, rows, answer)
-        self._ready.append(batch)
-        if not self._busy:
-            self._busy = True
-            loop.call_soon(self._next)
-        return answer
+            self._ready[-1].add(hot, rows, tell)
+        else:
+            batch = _Batch(hot.width)
+            batch.add(hot, rows, tell)
+            self._ready.append(batch)
+            if not self._busy:
+                self._busy = True
+                asyncio.get_running_loop().call_soon(self._next)
+        self.in_hand += 1
 
     def _next(self) -> None:
         """Compute the oldest batch: here if the engine is known to be quick, else in a thread, one at a time."""
@@ -145,6 +157,7 @@ class Lane:
         done.add_done_callback(lambda done: self._end(batch, done.result()))
 
     def _end(self, batch: _Batch, scores: Scores | None) -> None:
+        self.in_hand -= len(batch.asked)
         batch.tell(scores)
         if self._ready:
             asyncio.get_running_loop().call_soon(self._next)
@@ -177,10 +190,9 @@ class Lane:
             seconds.append(perf_counter() - start)
         return min(seconds)
 
-    def _large(self, hot: HotRows, body: bytes) -> Scores | None:
-        return self._many(hot, hot.rows(body))
-
-    def _many(self, hot: HotRows, rows: Sequence[Any]) -> Scores | None:
+    def _alone(self, hot: HotRows, rows: Sequence[Any] | None, body: bytes) -> Scores | None:
+        """Answer one large request in a call of its own."""
+        rows = hot.rows(body) if rows is None else rows
         if not 0 < len(rows) <= MAX_ROWS:
             return None
         matrix = np.zeros((len(rows), hot.width))

@@ -35,8 +35,13 @@ class Sampler:
 
 
 @contextmanager
-def recorded(name: str, serving: Serving | None, headers: Mapping[bytes, bytes]) -> Iterator[Span]:
-    """Make the span of one prediction, a child of the caller's, linked to the promotion that put the model there."""
+def recorded(
+    name: str, serving: Serving | None, headers: Mapping[bytes, bytes], *, since: int | None = None
+) -> Iterator[Span]:
+    """Make the span of one prediction, a child of the caller's, linked to the promotion that put the model there.
+
+    ``since`` is when it began, in nanoseconds since 1970, if that is not now.
+    """
     carrier = {key: headers[key.encode()].decode("latin-1") for key in _propagator.fields if key.encode() in headers}
     attributes: dict[str, str | int] = {telemetry.MODEL: name}
     if serving is not None:
@@ -47,6 +52,7 @@ def recorded(name: str, serving: Serving | None, headers: Mapping[bytes, bytes])
         kind=SpanKind.SERVER,
         links=_links(serving.trace) if serving is not None and serving.trace else None,
         attributes=attributes,
+        start_time=since,
     ) as span:
         yield span
 

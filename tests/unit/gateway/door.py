@@ -16,7 +16,9 @@ from interlock_contracts.http import ModelView, ServingView
 from interlock_contracts.refs import ModelRef
 from interlock_contracts.rollout import WorkerReport
 from interlock_gateway.app import create_app, front_of
+from interlock_gateway.front import Front
 from interlock_gateway.settings import GatewaySettings
+from interlock_gateway.wire import Wire
 from interlock_runtime.http import problem
 from litestar import Litestar, Request, Response, delete, get, post, put
 from litestar.handlers import HTTPRouteHandler
@@ -136,7 +138,8 @@ async def listening(app: ASGIApp, sock: socket.socket | None = None) -> AsyncIte
     """Serve ``app`` on a port of its own; return its address."""
     sock = sock or bound()
     sock.listen()
-    config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1)
+    http: Any = Wire if isinstance(app, Front) else "auto"
+    config = uvicorn.Config(app, http=http, log_config=None, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[sock]))
     try:

@@ -1,0 +1,144 @@
+"""uvicorn's HTTP/1.1 protocol with a short way for predictions: from the parser to the front, and back in one write.
+
+A small prediction over a connection with nothing else in hand needs no scope, no task and no messages, which cost more
+than the prediction itself. Whatever is different in any respect takes uvicorn's own way through the front and the
+application behind it: a larger body, an unusual row, a client that reads slowly, a connection about to be closed.
+"""
+
+import asyncio
+from functools import partial
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from interlock_gateway.front import AFTER, BEFORE, Front
+from interlock_gateway.lane import INLINE_BYTES
+
+_BEFORE, _AFTER = BEFORE.encode(), AFTER.encode()
+_JSON = b"content-type: application/json\r\ncontent-length: "
+
+
+class _InHand:
+    """A request on the short way, as far as uvicorn looks at those in hand."""
+
+    __slots__ = ("disconnected", "keep_alive", "message_event", "response_complete")
+
+    def __init__(self, *, keep_alive: bool, message_event: asyncio.Event) -> None:
+        self.keep_alive = keep_alive
+        self.message_event = message_event
+        self.disconnected = False
+        self.response_complete = False
+
+
+class Wire(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._front = _front_of(self.app)
+        self._parts: list[bytes] | None = None
+        self._size = 0
+        self._nobody_waits = asyncio.Event()
+
+    def on_headers_complete(self) -> None:
+        """Keep a prediction back until its body is there; begin everything else."""
+        if (
+            self.url.endswith(_AFTER)
+            and self.url.startswith(_BEFORE)
+            and b"%" not in self.url
+            and self.parser.get_method() == b"POST"
+            and self.parser.get_http_version() == "1.1"
+            and (self.cycle is None or self.cycle.response_complete)
+            and not self.parser.should_upgrade()
+            and not self.expect_100_continue
+            and not self.flow.write_paused
+            and not self.root_path
+        ):
+            self._parts, self._size = [], 0
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Collect a small body."""
+        if self._parts is not None:
+            self._parts.append(body)
+            self._size += len(body)
+            if self._size > INLINE_BYTES:
+                self._hand_on()
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Let the front begin; uvicorn does what the front does not want."""
+        if self._parts is None:
+            super().on_message_complete()
+            return
+        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        name = self.url[len(_BEFORE) : -len(_AFTER)].decode("ascii", "replace")
+        asked = _InHand(keep_alive=self.parser.should_keep_alive(), message_event=self._nobody_waits)
+        if self._front.begin(name, self.headers, body, partial(self._reply, asked, self.scope, self.url, body)):
+            self._parts = None
+            self.cycle = asked  # type: ignore[assignment]
+        else:
+            self._hand_on()
+            super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """Stop after what is in hand, also when that is only half here."""
+        if self._parts is not None:
+            self._hand_on()
+        super().shutdown()
+
+    def _hand_on(self) -> None:
+        """Go back to where the headers had come, the ordinary way."""
+        parts, self._parts = self._parts or [], None
+        super().on_headers_complete()
+        for part in parts:
+            super().on_body(part)
+
+    def _reply(self, asked: _InHand, scope: Any, url: bytes, body: bytes, answer: bytes | None) -> None:
+        """Write the answer, or begin anew where there is none."""
+        if answer is None and not asked.disconnected:
+            self._begin_anew(asked, scope, url, body)
+            return
+        asked.response_complete = True
+        if asked.disconnected or answer is None or self.transport.is_closing():
+            return
+        content = [STATUS_LINE[200]]
+        for name, value in self.server_state.default_headers:
+            content += (name, b": ", value, b"\r\n")
+        content += (_JSON, b"%d" % len(answer), b"\r\n\r\n" if asked.keep_alive else b"\r\nconnection: close\r\n\r\n")
+        content.append(answer)
+        self.transport.write(b"".join(content))
+        if not asked.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    def _begin_anew(self, asked: _InHand, scope: Any, url: bytes, body: bytes) -> None:
+        """Hand on a request whose answer was not to be had; others may have come behind it on the same connection."""
+        scope |= {"method": "POST", "path": url.decode("ascii"), "raw_path": url, "query_string": b""}
+        cycle = RequestResponseCycle(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=asked.keep_alive,
+            on_response=self.on_response_complete,
+        )
+        cycle.body += body
+        cycle.more_body = False
+        if self.cycle is asked:  # type: ignore[comparison-overlap]
+            self.cycle = cycle
+        self._start_asgi_task(cycle, self.app)
+
+
+def _front_of(app: Any) -> Front:
+    """Return the front within what uvicorn has put around it."""
+    while not isinstance(app, Front):
+        app = app.app
+    return app
