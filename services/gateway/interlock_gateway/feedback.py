@@ -91,7 +91,7 @@ def checked(
     if faults:
         first = faults[0]
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        told = f"row {first['row']}, field {first['field']!r}: {first['message']}{more}"
+        told = f"row {first['row']}, field {first['field']}: {first['message']}{more}"
         raise problem(422, "The feedback does not fit", told, errors=faults[:SHOWN])
     return feedback, warnings
 
