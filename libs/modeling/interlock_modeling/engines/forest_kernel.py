@@ -12,6 +12,7 @@ import functools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
@@ -45,37 +46,37 @@ def _inner(function: _Function) -> _Function:
 
 
 @_inner
-def _next(nodes: Any, feature_bits: Any, row: Any, at: Any) -> Any:
-    """Return where ``row`` goes from node ``at``; from a leaf, nowhere."""
+def _next(nodes: Any, bits: Any, cells: Any, row: Any, at: Any) -> Any:
+    """Return where the row that begins at ``cells[row]`` goes from node ``at``; from a leaf, nowhere."""
     node = nodes[at]
     split = np.uint64(node.split)
-    feature = split & ((np.uint64(1) << feature_bits) - np.uint64(1))
-    return at + (split >> feature_bits) + np.uint64(row[feature] > node.threshold)
+    feature = split & ((np.uint64(1) << bits) - np.uint64(1))
+    return at + (split >> bits) + np.uint64(cells[row + feature] > node.threshold)
 
 
 @_inner
-def _leaf(nodes: Any, feature_bits: Any, row: Any, root: Any) -> Any:
+def _leaf(nodes: Any, bits: Any, cells: Any, row: Any, root: Any) -> Any:
     at = root
     while True:
-        moved = _next(nodes, feature_bits, row, at)
+        moved = _next(nodes, bits, cells, row, at)
         if moved == at:
             return at
         at = moved
 
 
 @_inner
-def _leaves(nodes: Any, bits: Any, rows: Any, roots: Any) -> Any:
-    """Walk eight (row, root) pairs in step, until none moves; there is no other branch."""
+def _leaves(nodes: Any, bits: Any, cells: Any, row: Any, step: Any, roots: Any) -> Any:
+    """Walk eight pairs of a row and a root, rows ``step`` cells apart, until none moves; nothing else branches."""
     a, b, c, d, e, f, g, h = roots
     while True:
-        a_next = _next(nodes, bits, rows[0], a)
-        b_next = _next(nodes, bits, rows[1], b)
-        c_next = _next(nodes, bits, rows[2], c)
-        d_next = _next(nodes, bits, rows[3], d)
-        e_next = _next(nodes, bits, rows[4], e)
-        f_next = _next(nodes, bits, rows[5], f)
-        g_next = _next(nodes, bits, rows[6], g)
-        h_next = _next(nodes, bits, rows[7], h)
+        a_next = _next(nodes, bits, cells, row, a)
+        b_next = _next(nodes, bits, cells, row + step, b)
+        c_next = _next(nodes, bits, cells, row + np.uint64(2) * step, c)
+        d_next = _next(nodes, bits, cells, row + np.uint64(3) * step, d)
+        e_next = _next(nodes, bits, cells, row + np.uint64(4) * step, e)
+        f_next = _next(nodes, bits, cells, row + np.uint64(5) * step, f)
+        g_next = _next(nodes, bits, cells, row + np.uint64(6) * step, g)
+        h_next = _next(nodes, bits, cells, row + np.uint64(7) * step, h)
         moved = (a ^ a_next) | (b ^ b_next) | (c ^ c_next) | (d ^ d_next)
         moved |= (e ^ e_next) | (f ^ f_next) | (g ^ g_next) | (h ^ h_next)
         a, b, c, d, e, f, g, h = a_next, b_next, c_next, d_next, e_next, f_next, g_next, h_next
@@ -84,14 +85,14 @@ def _leaves(nodes: Any, bits: Any, rows: Any, roots: Any) -> Any:
 
 
 @_inner
-def _add(sums: Any, first: Any, value: Any, leaf: Any) -> None:
+def _add(sums: Any, row: Any, first: Any, value: Any, leaf: Any) -> None:
     for column in range(value.shape[1]):
-        sums[first + column] += value[leaf, column]
+        sums[row, first + column] += value[leaf, column]
 
 
 @_inner
-def _one_row(nodes: Any, bits: Any, row: Any, roots: Any, output: Any, value: Any, sums: Any) -> None:
-    """Add the leaves of all trees that one row reaches: eight trees in step."""
+def _one_row(nodes: Any, bits: Any, cells: Any, row: Any, roots: Any, output: Any, value: Any, sums: Any) -> None:
+    """Add the leaves of all trees that the row of these cells reaches: eight trees in step."""
     whole = len(roots) - len(roots) % _LANES
     for tree in range(0, whole, _LANES):
         together = (
@@ -104,32 +105,24 @@ def _one_row(nodes: Any, bits: Any, row: Any, roots: Any, output: Any, value: An
             roots[tree + 6],
             roots[tree + 7],
         )
-        leaves = _leaves(nodes, bits, (row, row, row, row, row, row, row, row), together)
+        leaves = _leaves(nodes, bits, cells, np.uint64(0), np.uint64(0), together)
         for lane in range(_LANES):
-            _add(sums, output[tree + lane], value, nodes[leaves[lane]].leaf)
+            _add(sums, row, output[tree + lane], value, nodes[leaves[lane]].leaf)
     for tree in range(whole, len(roots)):
-        _add(sums, output[tree], value, nodes[_leaf(nodes, bits, row, roots[tree])].leaf)
+        _add(sums, row, output[tree], value, nodes[_leaf(nodes, bits, cells, np.uint64(0), roots[tree])].leaf)
 
 
 @_inner
-def _many_rows(nodes: Any, bits: Any, rows: Any, roots: Any, output: Any, value: Any, sums: Any) -> None:
-    """Add the leaves that a multiple of eight rows reaches: tree by tree, eight rows in step."""
+def _many_rows(nodes: Any, bits: Any, cells: Any, count: Any, roots: Any, output: Any, value: Any, sums: Any) -> None:
+    """Add the leaves that the block's first rows reach, a multiple of eight: tree by tree, eight rows in step."""
+    width = len(cells) // len(sums)
     for tree in range(len(roots)):
         root = roots[tree]
-        for at in range(0, len(rows), _LANES):
-            together = (
-                rows[at],
-                rows[at + 1],
-                rows[at + 2],
-                rows[at + 3],
-                rows[at + 4],
-                rows[at + 5],
-                rows[at + 6],
-                rows[at + 7],
-            )
-            leaves = _leaves(nodes, bits, together, (root, root, root, root, root, root, root, root))
+        for row in range(0, count, _LANES):
+            together = (root, root, root, root, root, root, root, root)
+            leaves = _leaves(nodes, bits, cells, np.uint64(row * width), np.uint64(width), together)
             for lane in range(_LANES):
-                _add(sums[at + lane], output[tree], value, nodes[leaves[lane]].leaf)
+                _add(sums, row + lane, output[tree], value, nodes[leaves[lane]].leaf)
 
 
 @_inner
@@ -165,20 +158,23 @@ def _walk(
     """Return link(base + scale * (sum of leaf values)) [n, outputs]; each row's sum is in the order of the trees."""
     count, features = matrix.shape
     raw = np.zeros((count, len(base)))
-    rows = np.empty((min(count, _ROWS_AT_ONCE), features + 1))
-    rows[:, features] = -np.inf  # what leaves compare, so that nothing ever goes on from them
+    cells = np.empty(min(count, _ROWS_AT_ONCE) * (features + 1))
     for start in range(0, count, _ROWS_AT_ONCE):
         size = min(_ROWS_AT_ONCE, count - start)
-        for at in range(size):
+        at = 0
+        for row in range(start, start + size):
             for feature in range(features):
-                number = matrix[start + at, feature]
-                rows[at, feature] = np.float32(number) if single else number
-        sums = raw[start : start + size]
+                number = matrix[row, feature]
+                cells[at + feature] = np.float32(number) if single else number
+            cells[at + features] = -np.inf  # what leaves compare, so that nothing ever goes on from them
+            at += features + 1
+        block, sums = cells[:at], raw[start : start + size]
         whole = size - size % _LANES
         if whole:
-            _many_rows(nodes, bits, rows[:whole], roots, output, value, sums)
-        for at in range(whole, size):
-            _one_row(nodes, bits, rows[at], roots, output, value, sums[at])
+            _many_rows(nodes, bits, block, whole, roots, output, value, sums)
+        for row in range(whole, size):
+            one = block[row * (features + 1) : (row + 1) * (features + 1)]
+            _one_row(nodes, bits, one, row, roots, output, value, sums)
     for at in range(count):
         for column in range(len(base)):
             raw[at, column] = base[column] + scale * raw[at, column]
@@ -218,17 +214,38 @@ class Kernels:
     check: Callable[..., int]
 
 
+def _cached(function: Callable[..., Any], layout: str) -> Any:
+    """Return a copy with files of its own in numba's cache.
+
+    Processes that compile one function for different types at once may leave it with the code of one under the name
+    of another, and then walk narrow nodes as wide ones.
+    """
+    copy = FunctionType(function.__code__, function.__globals__, function.__name__)
+    copy.__qualname__ = f"{function.__qualname__}_{layout}"
+    try:
+        return njit(nogil=True, cache=True)(copy)
+    except RuntimeError as error:  # no folder for the cache
+        _logger.warning("forests are compiled anew in every process: %s; set NUMBA_CACHE_DIR", error)
+        return njit(nogil=True)(copy)
+
+
+_FUNCTIONS = {
+    layout.node: (_cached(_walk, name), _cached(_check, name)) for name, layout in (("narrow", NARROW), ("wide", WIDE))
+}
+
+
 @functools.cache
 def kernels(node: np.dtype[Any]) -> Kernels:
     """Return the functions for nodes of this dtype."""
     nodes, roots, numbers = _array(from_dtype(node)), _array(types.uint64), _array(types.float64)
     values, bits = _array(types.float64, 2), types.uint64
     outputs, matrix = _array(types.int64), _array(types.float64, 2, "A")
-    walk = types.float64[:, ::1](
-        nodes, bits, types.boolean, roots, outputs, values, numbers, types.float64, types.int64, matrix
-    )
-    check = types.int64(nodes, bits, types.uint64, roots, values)
-    return Kernels(_compiled(_walk, walk), _compiled(_check, check))
+    walk, check = _FUNCTIONS[node]
+    walk.compile((nodes, bits, types.boolean, roots, outputs, values, numbers, types.float64, types.int64, matrix))
+    check.compile((nodes, bits, types.uint64, roots, values))
+    for function in (walk, check):
+        function.disable_compile()
+    return Kernels(walk, check)
 
 
 def prepare() -> None:
@@ -239,11 +256,3 @@ def prepare() -> None:
 
 def _array(kind: Any, dimensions: int = 1, layout: Literal["C", "A"] = "C") -> Any:
     return types.Array(kind, dimensions, layout, readonly=True)
-
-
-def _compiled(function: Callable[..., Any], signature: Any) -> Callable[..., Any]:
-    try:
-        return cast("Callable[..., Any]", njit([signature], nogil=True, cache=True)(function))
-    except RuntimeError as error:  # no folder for the cache
-        _logger.warning("forests are compiled anew in every process: %s; set NUMBA_CACHE_DIR", error)
-        return cast("Callable[..., Any]", njit([signature], nogil=True)(function))
