@@ -13,7 +13,9 @@ TREE_BYTES = 2**DEPTH * 24
 """A full tree of this depth: two nodes of 8 bytes and a leaf of 8 for each leaf."""
 
 
-def put_forest(store: ArtifactStore, version: int, *, model: str, size: int = TREE_BYTES, depth: int = DEPTH) -> ModelRef:
+def put_forest(
+    store: ArtifactStore, version: int, *, model: str, size: int = TREE_BYTES, depth: int = DEPTH
+) -> ModelRef:
     """Store a forest of about ``size`` bytes whose every answer is ``1000 * version + 500``."""
     trees = max(1, size // (2**depth * 24))
     nodes, inner = 2 ** (depth + 1) - 1, 2**depth - 1

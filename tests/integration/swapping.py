@@ -117,6 +117,8 @@ async def asked(gateway: Gateway, model: str, watched: Watched, *, connections: 
     try:
         yield
     finally:
+        assert process.stdin is not None
+        process.stdin.close()
         out, _ = await process.communicate()
     watched.connections = [[Answer(*each) for each in seen] for seen in json.loads(out)]
 
