@@ -22,12 +22,12 @@ unexport VIRTUAL_ENV
 export UV_PYTHON_DOWNLOADS := never
 
 FAST_TESTS := $(wildcard tests/unit tests/contract tests/architecture)
-REAL_TESTS := $(wildcard tests/journey tests/integration tests/e2e)
+REAL_TESTS := $(wildcard tests/journey tests/integration tests/clients tests/e2e)
 
 # Debian packages that tests need besides what `interlock up` fetches by itself; installed when root, else named.
 TEST_PACKAGES := wrk
 
-.PHONY: help setup demo down test quick lint types contracts contracts-check unit real test-packages proto lock bench bench-serving
+.PHONY: help setup demo down test quick lint types contracts contracts-check unit real clients test-packages proto lock bench bench-serving
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 25
@@ -73,8 +73,12 @@ bench-serving: $(STAMP) ## Serve beside eight other servers and write docs/resul
 proto: $(STAMP) ## Write the gRPC messages anew from the protocol's definition
 	cd services/gateway && ../../$(BIN)/python -m grpc_tools.protoc -I . --python_out=. --pyi_out=. interlock_gateway/protocols/open_inference.proto
 
-lock: $(BOOT)/ready ## Choose versions anew and write requirements.lock and requirements.boot.lock
+clients: $(STAMP) ## Ask a gateway with other projects' own clients, each in an environment of its own
+	$(BIN)/pytest -q tests/clients
+
+lock: $(BOOT)/ready ## Choose versions anew and write every lock file
 	$(LOCK) --upgrade pyproject.toml --group pyproject.toml:dev $(addprefix --no-emit-package ,$(NAMES)) -o requirements.lock
+	for client in tests/clients/*/requirements.in; do $(LOCK) --upgrade $$client -o $${client%.in}.lock; done
 	echo 'uv>=0.9,<1' | $(LOCK) --upgrade - -o requirements.boot.lock
 
 test-packages:

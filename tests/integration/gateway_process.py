@@ -33,6 +33,7 @@ class Gateway:
         self.behind = behind
         self.process = process
         self._folder = folder
+        self.grpc = ""  # set where it has a port for gRPC
 
     def spans(self) -> list[dict[str, Any]]:
         """Return the spans that its processes have written."""

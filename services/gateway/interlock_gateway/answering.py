@@ -67,6 +67,8 @@ async def table_predictions(serving: Serving, table: pa.Table) -> Predictions:
         ValueError: a column is missing.
     """
     with _room(serving):
+        if table.num_rows <= INLINE_ROWS:
+            return serving.model.predict_table(table)
         return await asyncio.to_thread(serving.model.predict_table, table)
 
 

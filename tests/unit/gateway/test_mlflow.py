@@ -192,7 +192,7 @@ def test_whatever_is_sent_is_read_or_told_what_is_wrong(body: bytes, kind: str) 
     try:
         rows = rows_of(EVERY_TYPE, body, kind)
     except ScoringError as error:
-        rows, words = [], str(error)
+        rows, words = [], error.detail
     else:
         words = ""
 

@@ -1,7 +1,9 @@
 """The Open Inference Protocol over HTTP, as its specification has it; the real clients are asked in tests/clients."""
 
+import gzip
 import json
 import struct
+import zlib
 from typing import Any
 
 import httpx
@@ -195,6 +197,22 @@ async def test_bodies_without_content_type_are_read_and_bad_ones_refused(serving
     assert "not JSON" in refusal(await serving.http.post("/v2/models/flights/infer"))
     too_large = await serving.http.post("/v2/models/flights/infer", content=bytes(11 * 1024 * 1024))
     assert refusal(too_large, 413)
+
+
+async def test_bodies_may_be_compressed(serving: Door) -> None:
+    """With gzip or deflate; a small body that would become a huge one is refused before it does."""
+    body = json.dumps({"inputs": [SIZE]}).encode()
+
+    async def sent(content: bytes, encoding: str) -> httpx.Response:
+        headers = {"Content-Encoding": encoding}
+        return await serving.http.post("/v2/models/flights/infer", content=content, headers=headers)
+
+    for encoding, content in (("gzip", gzip.compress(body)), ("deflate", zlib.compress(body)), ("identity", body)):
+        assert (await sent(content, encoding)).json()["outputs"][0]["data"] == [1003.0, 1005.0]
+    assert "larger than" in refusal(await sent(gzip.compress(bytes(11 * 1024 * 1024)), "gzip"))
+    assert "cut off" in refusal(await sent(gzip.compress(body)[:-5], "gzip"))
+    assert "not what Content-Encoding says" in refusal(await sent(body, "deflate"))
+    assert "'br' is not offered" in refusal(await sent(body, "br"))
 
 
 async def test_health_is_open_and_the_rest_asks_for_the_key(serving: Door) -> None:

@@ -99,7 +99,7 @@ def attempted(call: Callable[[], pa.Table]) -> pa.Table | str:
     try:
         return call()
     except TensorError as error:
-        return str(error).encode().decode()
+        return error.detail.encode().decode()
 
 
 @settings(max_examples=300, deadline=None)

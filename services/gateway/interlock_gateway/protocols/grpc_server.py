@@ -91,8 +91,6 @@ def _handler(described: MethodDescriptor, answers: "_Answers", key: SecretStr) -
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, detail)
         try:
             return await method(request, context)
-        except TensorError as error:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         except HTTPException as error:
             await context.abort(_CODES.get(error.status_code, grpc.StatusCode.INTERNAL), error.detail)
         except (ConnectionError, TimeoutError) as error:

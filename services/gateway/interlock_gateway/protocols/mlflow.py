@@ -29,7 +29,7 @@ from pydantic import SecretStr
 from interlock_gateway.answering import predictions, unfit
 from interlock_gateway.domain import BODY_LIMIT
 from interlock_gateway.protocols.inference import Inference, server_version
-from interlock_gateway.protocols.scoring_rows import CSV, JSON, ScoringError, UnknownContentTypeError, rows_of
+from interlock_gateway.protocols.scoring_rows import CSV, JSON, rows_of
 
 Plain = Request[Any, Any, Any]
 Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]
@@ -61,10 +61,7 @@ _CODES = {
 def failed(_: Plain, error: Exception) -> Response[ScoringFailed]:
     """Answer an error as MLflow's servers do: what we call 422 elsewhere is their 400."""
     status, message, headers = 500, "an error of ours; the gateway's log tells more", None
-    if isinstance(error, ScoringError):
-        status = 415 if isinstance(error, UnknownContentTypeError) else 400
-        message = str(error)
-    elif isinstance(error, ConnectionError | TimeoutError):
+    if isinstance(error, ConnectionError | TimeoutError):
         status, message = 503, f"a dependency is down, try again: {error}"
     elif isinstance(error, HTTPException):
         unfit_status = error.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
@@ -184,7 +181,7 @@ def scoring_routes(inferring: Inference, key: SecretStr, *, model: str | None, i
         prediction = inferring.logged(model, serving, rows, answered, size=len(body))
         return Response(Scored(answered.values), headers={"Interlock-Prediction": prediction})
 
-    errors = (HTTPException, ProblemDetailsException, ScoringError, ConnectionError, TimeoutError, Exception)
+    errors = (HTTPException, ProblemDetailsException, ConnectionError, TimeoutError, Exception)
     handlers: Any = dict.fromkeys(errors, failed)
     return Router(
         "/", route_handlers=[ping, model_ping, version, invocations], exception_handlers=handlers, tags=["mlflow"]

@@ -17,8 +17,7 @@ from litestar.types import ControllerRouterHandler
 from interlock_gateway.domain import BODY_LIMIT
 from interlock_gateway.protocols import inference
 from interlock_gateway.protocols.inference import IndexEntry, Inference, ModelInfo
-from interlock_gateway.protocols.rest_body import HEADER_LENGTH, only_ready, read, written
-from interlock_gateway.protocols.tensors import TensorError
+from interlock_gateway.protocols.rest_body import HEADER_LENGTH, inflated, only_ready, read, written
 
 PREFIX = "/v2"
 TAG = "open inference protocol"
@@ -60,8 +59,6 @@ class Failed(msgspec.Struct):
 
 def refused(_: Plain, error: Exception) -> Response[Failed]:
     """Answer an error as the protocol has it: what we call 422 elsewhere is its 400."""
-    if isinstance(error, TensorError):
-        return Response(Failed(str(error)), status_code=400)
     if isinstance(error, ConnectionError | TimeoutError):
         failed = Failed(f"a dependency is down, try again: {error}")
         return Response(failed, status_code=503, headers={"Retry-After": "2"})
@@ -123,7 +120,8 @@ def _routes(inferring: Inference) -> list[ControllerRouterHandler]:
         responses={200: ResponseSpec(dict[str, Any], description="Outputs", generate_examples=False)},
     )
     async def infer(request: Plain, name: FromPath[str], number: FromPath[str] = "") -> Response[bytes]:
-        asked = read(await request.body(), request.headers.get(HEADER_LENGTH))
+        body = inflated(await request.body(), request.headers.get("content-encoding"))
+        asked = read(body, request.headers.get(HEADER_LENGTH))
         inferred = await inferring.infer(name, number, asked.tensors, list(asked.binary), asked.id or "")
         body, json_end = written(name, asked, inferred)
         if json_end is None:
@@ -155,7 +153,7 @@ def _repository_routes(inferring: Inference) -> list[ControllerRouterHandler]:
 
 def open_inference_routes(inferring: Inference) -> Router:
     """Return the protocol's routes."""
-    errors = (HTTPException, ProblemDetailsException, TensorError, ConnectionError, TimeoutError, Exception)
+    errors = (HTTPException, ProblemDetailsException, ConnectionError, TimeoutError, Exception)
     handlers: Any = dict.fromkeys(errors, refused)
     return Router(
         PREFIX,

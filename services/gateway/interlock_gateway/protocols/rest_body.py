@@ -4,11 +4,13 @@
 then takes that many bytes, in the order of the JSON.
 """
 
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from interlock_gateway.domain import BODY_LIMIT
 from interlock_gateway.protocols.inference import Inferred
 from interlock_gateway.protocols.tensors import Tensor, TensorError
 
@@ -40,6 +42,7 @@ class _Index(msgspec.Struct):
     ready: bool = False
 
 
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _decoder = msgspec.json.Decoder(_Request)
 _encoder = msgspec.json.Encoder()
 
@@ -82,6 +85,26 @@ def read(body: bytes, header_length: str | None) -> InferBody:
     default = (request.parameters or {}).get("binary_data_output") is True
     wanted = {each.name: _wants_binary(each, default=default) for each in request.outputs or ()}
     return InferBody(request.id, tensors, wanted, default)
+
+
+def inflated(body: bytes, encoding: str | None) -> bytes:
+    """Return a body as it was before the client compressed it.
+
+    Raises:
+        TensorError: the body is not what ``encoding`` says, or larger than a body may be.
+    """
+    if encoding in (None, "identity"):
+        return body
+    if encoding not in ("gzip", "deflate"):
+        raise TensorError(f"Content-Encoding {encoding[:20]!r} is not offered; send gzip, deflate, or none")
+    inflating = zlib.decompressobj(_GZIP_OR_ZLIB)
+    try:
+        plain = inflating.decompress(body, BODY_LIMIT)
+    except zlib.error as error:
+        raise TensorError(f"the body is not what Content-Encoding says: {error}") from error
+    if not inflating.eof:
+        raise TensorError(f"the body is cut off, or larger than {BODY_LIMIT} bytes")
+    return plain
 
 
 def only_ready(body: bytes) -> bool:

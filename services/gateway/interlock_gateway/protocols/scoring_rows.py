@@ -8,6 +8,8 @@ from io import StringIO
 from typing import Any
 
 from interlock_modeling.signature import Feature, Signature
+from litestar.exceptions import ClientException
+from litestar.status_codes import HTTP_415_UNSUPPORTED_MEDIA_TYPE
 
 from interlock_gateway.domain import MAX_ROWS
 
@@ -18,12 +20,14 @@ FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 Row = dict[str, Any]
 
 
-class ScoringError(ValueError):
-    """A request that is none of MLflow's; the message says what would be right."""
+class ScoringError(ClientException):
+    """A request that is none of MLflow's, status 400; ``detail`` says what would be right."""
 
 
 class UnknownContentTypeError(ScoringError):
-    """A body that is neither JSON nor CSV."""
+    """A body that is neither JSON nor CSV, status 415."""
+
+    status_code = HTTP_415_UNSUPPORTED_MEDIA_TYPE
 
 
 def rows_of(signature: Signature, body: bytes, content_type: str) -> list[Row]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from interlock_modeling.signature import Feature, Signature
+from litestar.exceptions import ClientException
 from numpy.typing import NDArray
 
 from interlock_gateway.domain import MAX_ROWS
@@ -44,8 +45,8 @@ _COLUMN = 2
 """Dimensions of a tensor of shape [n, 1]."""
 
 
-class TensorError(ValueError):
-    """A tensor that the model cannot take; the message says which, and what would be right."""
+class TensorError(ClientException):
+    """A request that the model cannot take, status 400; ``detail`` says what is wrong and what would be right."""
 
 
 @dataclass(frozen=True, slots=True)
