@@ -50,6 +50,7 @@ def common(home: Home) -> dict[str, str]:
     return {
         "INTERLOCK_API_KEY": given.get("INTERLOCK_API_KEY", home.secret("api_key")),
         "INTERLOCK_SPANS_DIR": given.get("INTERLOCK_SPANS_DIR", str(home.spans)),
+        "INTERLOCK_CACHE_DIR": given.get("INTERLOCK_CACHE_DIR", str(home.data / "models")),
     }
 
 
