@@ -4,15 +4,17 @@ Ten of the forests are new to the host, so they are fetched, verified and tried;
 a rollback, and are only mapped. Every figure is printed; what must hold on any machine is checked.
 """
 
+import statistics
 from collections.abc import AsyncIterator, Callable
 from uuid import uuid4
 
 import pytest
 from interlock_contracts.refs import ModelRef
 
+from tests.benchmarks.results import record, recorded
 from tests.integration.forests import put_forest
 from tests.integration.gateway_process import Ether, Gateway, ether, running, store_of
-from tests.integration.swapping import swap
+from tests.integration.swapping import Watched, swap
 from tests.unit.gateway.models import put_model
 from tests.waiting import until
 
@@ -50,8 +52,24 @@ async def measured(
     watched = await swap(gateway, around, put, swaps=swaps, pause=0.2)
     watched.told = told or {}
     print(watched.table(name))
+    record("swap", (recorded("swap") or {}) | {name: _figures(watched)})
     assert not watched.failures()
     assert not watched.backwards()
+
+
+def _figures(watched: Watched) -> dict[str, float]:
+    versions = sorted(watched.promoted)[1:]
+    waits = sorted(each.at - each.sent for each in watched.answers)
+    return {
+        "swaps": len(versions),
+        "requests": len(waits),
+        "failed": len(watched.failures()),
+        "older_after_newer": watched.backwards(),
+        "promoted_to_first_new_answer_p50_ms": statistics.median(watched.first(each) for each in versions) * 1000,
+        "promoted_to_first_new_answer_max_ms": max(watched.first(each) for each in versions) * 1000,
+        "request_p99_ms": waits[len(waits) * 99 // 100] * 1000,
+        "longest_silence_ms": watched.silence() * 1000,
+    }
 
 
 async def test_swaps_of_a_small_model(gateway: Gateway, around: Ether, servers: dict[str, str]) -> None:
