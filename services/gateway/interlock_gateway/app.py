@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_messaging import Bus
+from interlock_modeling.engines import prepare
 from interlock_runtime.http import Keys, http_app
 from interlock_runtime.process import repeating
 from interlock_runtime.telemetry import setup_telemetry
@@ -103,6 +104,8 @@ def create_app(
 
     @asynccontextmanager
     async def connected() -> AsyncIterator[None]:
+        if validate is None:
+            await asyncio.to_thread(prepare)  # before requests come: it would hold them up for a tenth of a second
         try:
             yield
         finally:
