@@ -195,3 +195,5 @@ async def test_while_the_broker_is_away_predictions_go_on_and_what_is_lost_is_co
     await system.becomes(answered=16_000, logged=10_000, dropped=6_000)
     view = (await system.gateway.ask("GET", "/serving")).json()["log"]
     assert view["dropped"] >= 6_000
+    counted = (await system.gateway.ask("GET", "/metrics")).text
+    assert f'interlock_prediction_log_dropped_total{{model="{system.model}"' in counted

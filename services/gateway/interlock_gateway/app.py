@@ -92,12 +92,16 @@ def create_app(
     ledger = Ledger(settings.cache_dir, settings.registry_url)
     worker = Worker(WORKER, loader, bus, ledger, memory=settings.gateway_model_memory)
     bus.consumer.context.set_global("worker", worker)
+    metrics = Metrics(WORKER, settings.cache_dir)
     log = PredictionLog(
-        WORKER, bus, ratio=settings.prediction_log_ratio, rows_per_second=settings.prediction_log_rows_per_second
+        WORKER,
+        bus,
+        metrics.of,
+        ratio=settings.prediction_log_ratio,
+        rows_per_second=settings.prediction_log_rows_per_second,
     )
     reconciler = Reconciler(worker, registry, bus, seconds=settings.gateway_reconcile_seconds)
     pings = {"rabbitmq": reconciler.bus_answered, "registry": reconciler.registry_answered}
-    metrics = Metrics(WORKER, settings.cache_dir)
     inference = Inference(worker, registry, pings.values(), log)
     scoring = scoring_routes(inference, key, model=settings.mlflow_model, is_open=settings.mlflow_open)
     grpc = serving_grpc(inference, key, settings.host, settings.grpc_port)

@@ -26,10 +26,15 @@ UNKNOWN = ""
 
 
 class Counts(msgspec.Struct):
-    """One model's counters in one worker; ``buckets`` has one place more than ``BOUNDS``, for what took longer."""
+    """One model's counters in one worker; ``buckets`` has one place more than ``BOUNDS``, for what took longer.
+
+    ``logged`` and ``dropped`` are the rows that the prediction log has told of, and those that it had no room for.
+    """
 
     answers: dict[int, int] = {}
     rows: int = 0
+    logged: int = 0
+    dropped: int = 0
     seconds: float = 0.0
     buckets: list[int] = msgspec.field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
 
@@ -107,6 +112,10 @@ class _Collector:
             labels=[*labels, "status"],
         )
         rows = CounterMetricFamily("interlock_predict_rows", "Rows answered", labels=labels)
+        logged = CounterMetricFamily("interlock_prediction_log_rows", "Rows in the prediction log", labels=labels)
+        dropped = CounterMetricFamily(
+            "interlock_prediction_log_dropped", "Rows that the prediction log had no room for", labels=labels
+        )
         seconds = HistogramMetricFamily(
             "interlock_predict_seconds", "From a request's headers to its answer", labels=labels
         )
@@ -115,8 +124,10 @@ class _Collector:
                 for status, number in counts.answers.items():
                     answers.add_metric([model, copy.worker, str(status)], number)
                 rows.add_metric([model, copy.worker], counts.rows)
+                logged.add_metric([model, copy.worker], counts.logged)
+                dropped.add_metric([model, copy.worker], counts.dropped)
                 seconds.add_metric([model, copy.worker], _cumulated(counts.buckets), counts.seconds)
-        yield from (answers, rows, seconds)
+        yield from (answers, rows, logged, dropped, seconds)
 
 
 def _cumulated(buckets: list[int]) -> list[tuple[str, float]]:

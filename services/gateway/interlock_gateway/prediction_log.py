@@ -6,7 +6,7 @@ Nothing here makes a request wait, and nothing grows: what finds no room is drop
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from opentelemetry import context, trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from interlock_gateway.domain import MAX_ROWS, LogView, PredictRequest, Scores
+from interlock_gateway.metrics import Counts
 from interlock_gateway.slot import Serving
 
 logger = logging.getLogger(__name__)
@@ -87,13 +88,22 @@ class PredictionLog:
 
     A request is in the sample or not by its id (:func:`sampled`), each with all of its rows, and ``ratio`` 0 switches
     the log off. Of one model, ``burst`` rows find room at once, and ``rows_per_second`` in the long run.
+    ``counts`` gives a model's counters.
     """
 
     def __init__(
-        self, worker: str, bus: Publisher, *, ratio: float, rows_per_second: float, burst: int = MAX_ROWS
+        self,
+        worker: str,
+        bus: Publisher,
+        counts: Callable[[str], Counts],
+        *,
+        ratio: float,
+        rows_per_second: float,
+        burst: int = MAX_ROWS,
     ) -> None:
         self._worker = worker
         self._bus = bus
+        self._counts = counts
         self._ratio = ratio
         self._rate = rows_per_second
         self._burst = burst
@@ -188,6 +198,9 @@ class PredictionLog:
         self._answered += event.answered
         self._logged += len(event.rows)
         self._dropped += event.dropped
+        counts = self._counts(event.model)
+        counts.logged += len(event.rows)
+        counts.dropped += event.dropped
 
     def _refill(self) -> None:
         now = time.monotonic()

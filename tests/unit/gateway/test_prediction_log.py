@@ -1,5 +1,6 @@
 """The prediction log's sample: what it keeps, what it drops, and that it says how much."""
 
+from collections import defaultdict
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ import pytest
 from interlock_contracts.event import Envelope, Event
 from interlock_contracts.predictions import LoggedPrediction, PredictionLogged, sampled
 from interlock_gateway import prediction_log
+from interlock_gateway.metrics import Counts
 from interlock_gateway.prediction_log import EVENT_BYTES, EVENT_ROWS, HELD_BYTES, PredictionLog
 from interlock_gateway.slot import Serving
 from interlock_modeling import Model
@@ -52,7 +54,9 @@ class Lab:
 
     def __init__(self, **options: Any) -> None:
         self.bus = Bus()
-        self.log = PredictionLog("w-1", self.bus, **{"ratio": 1.0, "rows_per_second": 1.0, **options})
+        self.counts: defaultdict[str, Counts] = defaultdict(Counts)
+        options = {"ratio": 1.0, "rows_per_second": 1.0, **options}
+        self.log = PredictionLog("w-1", self.bus, self.counts.__getitem__, **options)
         self.serve(1)
 
     def serve(self, version: int, signature: Signature = REGRESSION) -> None:
@@ -187,6 +191,10 @@ async def test_one_busy_model_takes_no_room_from_another() -> None:
     await lab.log.flush()
 
     assert {event.model: (len(event.rows), event.dropped) for event in lab.bus.events} == {
+        "busy": (10, 15),
+        "quiet": (3, 0),
+    }
+    assert {model: (counts.logged, counts.dropped) for model, counts in lab.counts.items()} == {
         "busy": (10, 15),
         "quiet": (3, 0),
     }
