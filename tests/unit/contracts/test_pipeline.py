@@ -30,6 +30,10 @@ def declared(**changes: Any) -> dict[str, Any]:
     return spec
 
 
+def _batch(key: str) -> dict[str, str]:
+    return {"name": "nightly", "schedule": "0 3 * * *", "object": key}
+
+
 def test_features_are_the_columns_but_target_and_key() -> None:
     """A key would let a model remember rows, a target would tell it the answer."""
     assert list(Pipeline.model_validate(declared()).features) == ["gender"]
@@ -52,6 +56,11 @@ def test_the_champion_rule_has_a_default_for_each_task() -> None:
     ("changes", "told"),
     [
         ({"name": "Student Math"}, "name"),
+        ({"batch": [{"name": "a", "schedule": "0 3 * *"}]}, "4 fields"),
+        ({"batch": [{"name": "a", "schedule": "0 3 * * *"}] * 2}, "two batches have the same name"),
+        ({"batch": [_batch("incoming/other/a.csv")]}, "a plain key below incoming/student-math/"),
+        ({"batch": [_batch("incoming/student-math/../x")]}, "a plain key below incoming/student-math/"),
+        ({"batch": [_batch("http://example.org/a.csv")]}, "a plain key below incoming/student-math/"),
         ({"trainning__folds": 3}, "trainning"),
         ({"target": "grade"}, "'grade' is not among data.columns"),
         ({"target": "gender"}, "a regression's target must be a number or an integer"),

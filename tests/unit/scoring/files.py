@@ -9,9 +9,9 @@ from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from interlock_artifacts import MemoryStore
+from interlock_artifacts import ArtifactStore, MemoryStore
 from interlock_contracts.pipeline import Data
-from interlock_contracts.refs import ModelRef
+from interlock_contracts.refs import ArtifactRef, ModelRef
 from interlock_contracts.scoring import OnError, ScoringJob, ScoringReport
 from interlock_scoring import score
 
@@ -36,6 +36,18 @@ def job_for(
     **data: Any,
 ) -> ScoringJob:
     stored = store.put(content.encode() if isinstance(content, str) else content)
+    return job_over(store, stored, model=model, on_error=on_error, number=number, **data)
+
+
+def job_over(
+    store: ArtifactStore,
+    stored: ArtifactRef,
+    *,
+    model: ModelRef | None = None,
+    on_error: OnError = "fail",
+    number: int = 1,
+    **data: Any,
+) -> ScoringJob:
     return ScoringJob(
         prediction_id=UUID(int=number),
         model=model or put_model(store, 1),
