@@ -33,6 +33,8 @@ from interlock_serving.proof import prove
 MEMORY_BYTES = 1024**3
 """What a trial may take beyond the eightfold of the model's own bytes."""
 
+_POLITE = 5
+
 _ENGINES = "interlock_modeling.engines."
 
 _LIMITS = {
@@ -127,6 +129,7 @@ def _limit(seconds: float, size: int) -> None:
         hard = resource.getrlimit(what)[1]
         limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)  # noqa: PLW2901
         resource.setrlimit(what, (limit, hard))
+    os.nice(_POLITE)  # who answers requests comes first
     signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
