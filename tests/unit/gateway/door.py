@@ -52,10 +52,11 @@ class Behind:
         self.asked: list[dict[str, str]] = []
         self.largest_chunk = 0
 
-    def promote(self, ref: ModelRef, seq: int) -> None:
+    def promote(self, ref: ModelRef, seq: int, *, trace: str | None = None) -> None:
         self.pipelines.add(ref.model)
         now = datetime.now(UTC)
-        self.serving[ref.model] = ServingView(ref=ref, promotion_seq=seq, cause="gate", promoted_at=now)
+        view = ServingView(ref=ref, promotion_seq=seq, cause="gate", promoted_at=now, promotion=trace)
+        self.serving[ref.model] = view
 
     def app(self) -> Litestar:
         """Return the program."""
