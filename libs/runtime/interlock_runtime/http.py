@@ -13,6 +13,7 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException, NotAuthorizedException
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.problem_details import (
     ProblemDetailsConfig,
     ProblemDetailsException,
@@ -111,6 +112,7 @@ def http_app(
     pings: Mapping[str, Ping],
     lifespan: Sequence[Lifespan],
     state: Mapping[str, Any] | None = None,
+    openapi: OpenAPIConfig | None = None,
     **options: Any,
 ) -> Litestar:
     """Return the Litestar application of one service.
@@ -150,7 +152,9 @@ def http_app(
         ],
         logging_config=None,
         after_exception=[_log_unexpected],
-        openapi_config=OpenAPIConfig(title=f"Interlock {service}", version="0.1.0"),
+        # No page by default: the framework's would have a browser fetch its scripts from elsewhere.
+        openapi_config=openapi
+        or OpenAPIConfig(title=f"Interlock {service}", version="0.1.0", render_plugins=[JsonRenderPlugin()]),
         **options,
     )
     app.state.update(dict(state or {}))

@@ -26,9 +26,11 @@ from interlock_gateway.ledger import Ledger
 from interlock_gateway.metrics import Metrics
 from interlock_gateway.predict import predict_route
 from interlock_gateway.prediction_log import PredictionLog
+from interlock_gateway.protocols.browsing import browsable
 from interlock_gateway.protocols.grpc_server import serving_grpc
 from interlock_gateway.protocols.inference import Inference
 from interlock_gateway.protocols.mlflow import scoring_routes
+from interlock_gateway.protocols.model_document import model_document_route
 from interlock_gateway.protocols.rest import no_route, open_inference_routes
 from interlock_gateway.proxy import Upstream, connections
 from interlock_gateway.reconcile import Reconciler
@@ -138,9 +140,11 @@ def create_app(
             predict_route(worker, registry, log),
             open_inference_routes(inference),
             scoring,
+            model_document_route(inference),
             metrics_route(metrics),
         ],
         pings=pings,
+        openapi=browsable(),
         exception_handlers={NotFoundException: no_route, MethodNotAllowedException: no_route},
         lifespan=[
             not_orphaned,

@@ -87,6 +87,11 @@ class PredictAnswer(msgspec.Struct, omit_defaults=True):
     warnings: list[Warned] = []
 
 
+def label_names(labels: Sequence[Any]) -> list[str]:
+    """Return labels as names of probabilities: a text as it is, others in JSON's spelling."""
+    return [label if isinstance(label, str) else msgspec.json.encode(label).decode() for label in labels]
+
+
 def answer(
     model: str, version: int, labels: Sequence[Any] | None, scores: Scores, warnings: Sequence[RowWarning] = ()
 ) -> PredictAnswer:
@@ -94,7 +99,7 @@ def answer(
     if labels is None:
         said = PredictAnswer(prediction_id(), model, version, scores)
     else:
-        names = [label if isinstance(label, str) else msgspec.json.encode(label).decode() for label in labels]
+        names = label_names(labels)
         best = [labels[row.index(max(row))] for row in scores]
         by_label = [dict(zip(names, row, strict=True)) for row in scores]
         said = PredictAnswer(prediction_id(), model, version, best, by_label)

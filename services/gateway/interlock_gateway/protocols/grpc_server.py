@@ -134,7 +134,8 @@ class _Answers:
         )
 
     async def model_metadata(self, asked: pb.ModelMetadataRequest, _: Context) -> pb.ModelMetadataResponse:
-        info = inference.described(asked.name, await self._inferring.serving(asked.name, asked.version))
+        serving = await self._inferring.serving(asked.name, asked.version)
+        info = inference.described(asked.name, serving.version, serving.model.signature)
         tensor = pb.ModelMetadataResponse.TensorMetadata
         return pb.ModelMetadataResponse(
             name=info.name,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib import metadata
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -199,21 +199,20 @@ def output_names(signature: Signature) -> list[str]:
     return [PREDICTION] if signature.labels is None else [PREDICTION, PROBABILITIES]
 
 
-def described(model: str, serving: Serving) -> ModelInfo:
-    """Return the metadata of what serves."""
-    signature = serving.model.signature
+def described(model: str, version: int, signature: Signature) -> ModelInfo:
+    """Return a version's metadata."""
     inputs = [TensorInfo(each.name, DATATYPES[each.type], [-1]) for each in signature.features]
     outputs = [TensorInfo(PREDICTION, _prediction_type(signature), [-1])]
     properties = {"task": signature.task, "target": signature.target}
     if signature.labels is not None:
         outputs.append(TensorInfo(PROBABILITIES, "FP64", [-1, len(signature.labels)]))
         properties[LABELS] = json.dumps(signature.labels, ensure_ascii=False)
-    return ModelInfo(model, [str(serving.version)], PLATFORM, inputs, outputs, properties)
+    return ModelInfo(model, [str(version)], PLATFORM, inputs, outputs, properties)
 
 
 def server_version() -> str:
     """Return which Interlock this is."""
-    return version("interlock-gateway")
+    return metadata.version("interlock-gateway")
 
 
 def _prediction_type(signature: Signature) -> str:

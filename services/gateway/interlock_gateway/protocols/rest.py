@@ -104,7 +104,8 @@ def _routes(inferring: Inference) -> list[ControllerRouterHandler]:
 
     @get(["/models/{name:str}", "/models/{name:str}/versions/{number:str}"], summary="A model's tensors")
     async def metadata(name: FromPath[str], number: FromPath[str] = "") -> ModelInfo:
-        return inference.described(name, await inferring.serving(name, number))
+        serving = await inferring.serving(name, number)
+        return inference.described(name, serving.version, serving.model.signature)
 
     @get(["/models/{name:str}/ready", "/models/{name:str}/versions/{number:str}/ready"], summary="Whether it answers")
     async def model_ready(name: FromPath[str], number: FromPath[str] = "") -> ModelReady:

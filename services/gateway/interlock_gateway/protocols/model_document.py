@@ -1,0 +1,177 @@
+"""One model's own OpenAPI document: its rows and answers as JSON Schema, made from the signature of what serves."""
+
+from typing import Any
+
+from interlock_modeling.signature import Feature, Signature
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+
+from interlock_gateway.domain import MAX_ROWS, label_names
+from interlock_gateway.protocols.inference import PREDICTION, PROBABILITIES, Inference, ModelInfo, described
+from interlock_gateway.protocols.tensors import BYTES, NUMERIC
+
+Schema = dict[str, Any]
+
+_TYPES = {"number": "number", "integer": "integer", "boolean": "boolean", "category": "string", "datetime": "string"}
+
+
+def model_document_route(inferring: Inference) -> HTTPRouteHandler:
+    """Return the route of the document."""
+
+    @get("/models/{name:str}/schema", tags=["gateway"], summary="A model's own OpenAPI document")
+    async def schema(name: FromPath[str]) -> dict[str, Any]:
+        serving = await inferring.serving(name)
+        return model_document(name, serving.version, serving.model.signature)
+
+    return schema
+
+
+def model_document(name: str, version: int, signature: Signature) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of a model's version."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": name, "version": str(version), "summary": f"Predicts {signature.target}"},
+        "security": [{"key": []}],
+        "paths": {
+            f"/models/{name}/predict": _post("Predict", "PredictRequest", "PredictAnswer", 422, "Problem"),
+            f"/v2/models/{name}/infer": _post("Open Inference Protocol", "InferRequest", "InferAnswer", 400, "Failed"),
+            f"/models/{name}/invocations": _post("MLflow's contract", "ScoringRequest", "Scored", 400, "ScoringFailed"),
+        },
+        "components": {
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "schemas": {
+                "Row": _row(signature),
+                "Prediction": _prediction(signature),
+                "Probabilities": _probabilities(signature),
+                "Problem": _object({"title": _TEXT, "status": {"type": "integer"}, "detail": _TEXT}),
+                "Failed": _object({"error": _TEXT}),
+                "ScoringFailed": _object({"error_code": _TEXT, "message": _TEXT}),
+                **_own(name, signature),
+                **_open_inference(described(name, version, signature)),
+                **_mlflow(),
+            },
+        },
+    }
+
+
+_TEXT: Schema = {"type": "string"}
+_ROWS: Schema = {"type": "array", "items": {"$ref": "#/components/schemas/Row"}, "minItems": 1, "maxItems": MAX_ROWS}
+_PREDICTIONS: Schema = {"type": "array", "items": {"$ref": "#/components/schemas/Prediction"}}
+
+
+def _object(properties: dict[str, Schema], *, optional: tuple[str, ...] = (), closed: bool = False) -> Schema:
+    required = [name for name in properties if name not in optional]
+    found: Schema = {"type": "object", "properties": properties, "required": required}
+    return found | {"additionalProperties": False} if closed else found
+
+
+def _post(summary: str, asked: str, answered: str, refused: int, failure: str) -> Schema:
+    def content(schema: str) -> Schema:
+        return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+
+    return {
+        "post": {
+            "summary": summary,
+            "requestBody": {"required": True, "content": content(asked)},
+            "responses": {
+                "200": {"description": "Predictions", "content": content(answered)},
+                str(refused): {
+                    "description": "What does not fit, and what would be right",
+                    "content": content(failure),
+                },
+            },
+        }
+    }
+
+
+def _row(signature: Signature) -> Schema:
+    nullable = tuple(feature.name for feature in signature.features if feature.nullable)
+    return _object({each.name: _cell(each) for each in signature.features}, optional=nullable, closed=True)
+
+
+def _cell(feature: Feature) -> Schema:
+    """Return what a cell may be; the declared range and categories stand in words, for others are only warned of."""
+    kind = _TYPES[feature.type]
+    schema: Schema = {"type": [kind, "null"] if feature.nullable else kind, "description": feature.expected}
+    return schema | {"examples": feature.values[:8]} if feature.values else schema
+
+
+def _prediction(signature: Signature) -> Schema:
+    return {"type": "number"} if signature.labels is None else {"enum": signature.labels}
+
+
+def _probabilities(signature: Signature) -> Schema:
+    names = label_names(signature.labels or [])
+    return _object({name: {"type": "number", "minimum": 0, "maximum": 1} for name in names}, closed=True)
+
+
+def _own(name: str, signature: Signature) -> dict[str, Schema]:
+    warned = _object({"row": {"type": "integer"}, "column": _TEXT, "message": _TEXT}, closed=True)
+    answer: dict[str, Schema] = {
+        "id": _TEXT,
+        "model": {"const": name},
+        "version": {"type": "integer", "minimum": 1},
+        "predictions": _PREDICTIONS,
+        "probabilities": {"type": "array", "items": {"$ref": "#/components/schemas/Probabilities"}},
+        "warnings": {"type": "array", "items": warned},
+    }
+    optional = ("warnings", "probabilities") if signature.labels is None else ("warnings",)
+    return {
+        "PredictRequest": _object({"rows": _ROWS}, closed=True),
+        "PredictAnswer": _object(answer, optional=optional, closed=True),
+    }
+
+
+def _open_inference(info: ModelInfo) -> dict[str, Schema]:
+    shape: Schema = {"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": 2}
+    parameters: Schema = {"type": "object"}
+
+    def tensor(called: str, datatypes: list[str]) -> Schema:
+        properties: dict[str, Schema] = {
+            "name": {"const": called},
+            "datatype": {"enum": datatypes},
+            "shape": shape,
+            "data": {"type": "array"},
+            "parameters": parameters,
+        }
+        return _object(properties, optional=("data", "parameters"))
+
+    inputs = [tensor(each.name, [BYTES] if each.datatype == BYTES else list(NUMERIC)) for each in info.inputs]
+    outputs = [tensor(each.name, [each.datatype]) for each in info.outputs]
+    wanted = _object(
+        {"name": {"enum": [PREDICTION, PROBABILITIES]}, "parameters": parameters}, optional=("parameters",)
+    )
+    asked: dict[str, Schema] = {
+        "id": _TEXT,
+        "parameters": parameters,
+        "inputs": {"type": "array", "items": {"anyOf": inputs}, "minItems": 1},
+        "outputs": {"type": "array", "items": wanted},
+    }
+    answer: dict[str, Schema] = {
+        "id": _TEXT,
+        "model_name": {"const": info.name},
+        "model_version": _TEXT,
+        "outputs": {"type": "array", "items": {"anyOf": outputs}},
+    }
+    return {
+        "InferRequest": _object(asked, optional=("id", "parameters", "outputs")),
+        "InferAnswer": _object(answer, optional=("id",)),
+    }
+
+
+def _mlflow() -> dict[str, Schema]:
+    frame = _object(
+        {"columns": {"type": "array", "items": _TEXT}, "data": {"type": "array", "items": {"type": "array"}}}
+    )
+    rows: Schema = {"type": "array", "items": {"type": "object"}}
+    forms: dict[str, Schema] = {
+        "dataframe_split": frame,
+        "dataframe_records": rows,
+        "instances": rows,
+        "inputs": {"anyOf": [rows, {"type": "object"}]},
+    }
+    return {
+        "ScoringRequest": {"oneOf": [_object({form: schema}) for form, schema in forms.items()]},
+        "Scored": _object({"predictions": _PREDICTIONS}),
+    }
