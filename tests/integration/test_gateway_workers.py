@@ -6,13 +6,15 @@ import signal
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
+import numpy as np
 import pytest
 from interlock_contracts.event import run_id
 from interlock_contracts.models import ModelLoadFailed, ModelServing
+from interlock_modeling.engines import LinearEngine
 
 from tests.integration.gateway_process import Ether, Gateway, ether, running, store_of
 from tests.unit.gateway.door import client
-from tests.unit.gateway.models import ROW, put_model, version_of
+from tests.unit.gateway.models import REGRESSION, ROW, put, put_model, version_of
 from tests.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -97,6 +99,22 @@ async def test_one_changed_byte_is_refused_by_every_worker(
 
     (reason,) = {event.reason for _, event in around.heard if isinstance(event, ModelLoadFailed)}
     assert reason.startswith("CorruptArtifactError")
+    assert {serving[model] for serving in (await gateway.workers()).values()} == {1}
+
+
+async def test_a_model_that_fails_its_trial_is_refused_by_every_worker(
+    gateway: Gateway, around: Ether, servers: dict[str, str]
+) -> None:
+    """Sound bytes of a model that answers nobody: tried in a process of its own, once for both workers."""
+    store, model = store_of(servers), around.model
+    await around.promote(put_model(store, 1, model=model), 1)
+    await around.all_serve(1)
+    engine = LinearEngine(np.full((1, 3), 1e308), np.array([1e308]), "identity")
+    await around.promote(put(store, REGRESSION, engine, version=2, model=model), 2)
+    await until(lambda: len(around.workers("model.load_failed", 2)) == 2)
+
+    (reason,) = {event.reason for _, event in around.heard if isinstance(event, ModelLoadFailed)}
+    assert reason.startswith("RefusedModelError: InvalidRowsError")
     assert {serving[model] for serving in (await gateway.workers()).values()} == {1}
 
 
