@@ -49,7 +49,7 @@ async def measured(
     name: str,
     told: dict[int, int] | None = None,
 ) -> None:
-    watched = await swap(gateway, around, put, swaps=swaps, pause=0.2)
+    watched = await swap(gateway, around, put, swaps=swaps, pause=0.2, before=10.0)
     watched.told = told or {}
     print(watched.table(name))
     record("swap", (recorded("swap") or {}) | {name: _figures(watched)})
@@ -98,10 +98,10 @@ async def test_swaps_between_large_forests_that_the_host_knows(
 ) -> None:
     """As after a rollback: verified and tried before, so they are mapped and asked, no more."""
     store = store_of(servers)
-    refs = [put_forest(store, each, model=around.model, size=LARGE) for each in range(KNOWN)]
+    refs = [put_forest(store, each, model=around.model, size=LARGE) for each in range(1, KNOWN + 1)]
 
     def put(version: int) -> ModelRef:
         return refs[version % KNOWN].model_copy(update={"version": version})
 
-    told = {version: version % KNOWN for version in range(1, SWAPS + 2)}
+    told = {version: version % KNOWN + 1 for version in range(1, SWAPS + 2)}
     await measured(gateway, around, put, SWAPS, "forest of 200 MB, known to the host", told=told)

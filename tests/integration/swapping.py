@@ -70,9 +70,10 @@ class Watched:
         ]
         return sum(steps) + len(late)
 
-    def silence(self) -> float:
-        """Return the longest time in which nobody got an answer, in seconds."""
-        return max(now.at - before.at for before, now in pairwise(self.answers))
+    def silence(self, begin: float = 0.0, end: float = float("inf")) -> float:
+        """Return the longest time in which nobody got an answer, in seconds, of those that began in the span given."""
+        pauses = (now.at - before.at for before, now in pairwise(self.answers) if begin <= before.at < end)
+        return max(pauses, default=0.0)
 
     def slowest_near(self, version: int) -> float:
         """Return the longest wait for an answer between a promotion and the end of its swap, in seconds."""
@@ -90,6 +91,7 @@ class Watched:
         waits = sorted(each.at - each.sent for each in self.answers)
         firsts, worst = [self.first(each) for each in versions], [self.slowest_near(each) for each in versions]
         loads = [self.load_seconds[each] for each in versions]
+        begin = self.promoted[versions[0]]
         rows = (
             ("swaps", f"{len(versions)}"),
             ("requests, of them failed", f"{len(waits)}, {len(self.failures())}"),
@@ -98,7 +100,10 @@ class Watched:
             ("load as the workers say, p50 and max", f"{_ms(statistics.median(loads))}, {_ms(max(loads))}"),
             ("request p50, p99 of all", f"{_ms(waits[len(waits) // 2])}, {_ms(waits[len(waits) * 99 // 100])}"),
             ("slowest request near a swap, p50 and max", f"{_ms(statistics.median(worst))}, {_ms(max(worst))}"),
-            ("longest silence", _ms(self.silence())),
+            (
+                "longest silence, and before the first swap",
+                f"{_ms(self.silence(begin))}, {_ms(self.silence(end=begin))}",
+            ),
         )
         return f"\n{name}\n" + "\n".join(f"  {what:<45}{value}" for what, value in rows)
 
@@ -123,16 +128,19 @@ async def asked(gateway: Gateway, model: str, watched: Watched, *, connections: 
     watched.connections = [[Answer(*each) for each in seen] for seen in json.loads(out)]
 
 
-async def swap(gateway: Gateway, around: Ether, put: Callable[[int], ModelRef], *, swaps: int, pause: float) -> Watched:
+async def swap(
+    gateway: Gateway, around: Ether, put: Callable[[int], ModelRef], *, swaps: int, pause: float, before: float = 1.0
+) -> Watched:
     """Promote version after version, each once all workers serve the last; all are asked for meanwhile.
 
-    What ``put`` stores is stored before the clock starts.
+    What ``put`` stores is stored before the clock starts. The first swap comes after ``before`` seconds, in which one
+    sees what clients notice of the machine alone.
     """
     watched = Watched()
     refs = {version: await asyncio.to_thread(put, version) for version in range(1, swaps + 2)}
     await _promoted(around, refs[1], 1, watched)
     async with asked(gateway, around.model, watched):
-        await asyncio.sleep(1.0)  # the clients begin
+        await asyncio.sleep(before)
         for version in range(2, swaps + 2):
             await _promoted(around, refs[version], version, watched)
             await asyncio.sleep(pause)
