@@ -92,7 +92,7 @@ def create_app(
     validator = Validator(settings.cache_dir, seconds=settings.gateway_validation_seconds)
     loader = Loader(cache, validate or validator.validate)
     ledger = Ledger(settings.cache_dir, settings.registry_url)
-    worker = Worker(WORKER, loader, bus, ledger, memory=settings.gateway_model_memory)
+    worker = Worker(WORKER, loader, bus, ledger, memory=settings.gateway_model_memory, room=settings.predict_room)
     bus.consumer.context.set_global("worker", worker)
     metrics = Metrics(WORKER, settings.cache_dir)
     log = PredictionLog(

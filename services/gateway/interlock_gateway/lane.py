@@ -30,7 +30,7 @@ INLINE_BYTES = 32 * 1024
 """A larger body is decoded, too, in a thread."""
 
 ROOM = 1024
-"""Requests that one version may have in hand in one worker; beyond, clients are told to come again."""
+"""Requests that one version has in hand in one worker, unless set otherwise; beyond, clients are told to come again."""
 
 Tell = Callable[[Scores | None], None]
 """Gets a request's scores, or ``None`` where it is for :meth:`Model.predict_rows` after all."""
@@ -77,8 +77,9 @@ class _Batch:
 class Lane:
     """The way to one version's engine, in one event loop."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, room: int = ROOM) -> None:
         self.in_hand = 0
+        self._room = room
         self._model = model
         self._hot = HotRows.of(model.signature, model.encoder)
         self._ready: deque[_Batch] = deque()
@@ -93,7 +94,7 @@ class Lane:
         Raises:
             FullError: there is no room.
         """
-        if self.in_hand >= ROOM:
+        if self.in_hand >= self._room:
             raise FullError
         self.in_hand += 1
         try:
@@ -107,7 +108,7 @@ class Lane:
         ``None`` means that this one is for :meth:`Model.predict_rows`: it is not ordinary, has no finite answer, or
         there is no room. Nobody else in its batch notices.
         """
-        if self._hot is None or self.in_hand >= ROOM:
+        if self._hot is None or self.in_hand >= self._room:
             return None
         try:
             rows = self._hot.rows(body) if len(body) <= INLINE_BYTES else None
@@ -122,7 +123,7 @@ class Lane:
 
     def begin(self, body: bytes, tell: Tell) -> bool:
         """Begin to answer a small body, and tell later; False where :meth:`scores` is to be asked instead."""
-        if self._hot is None or self.in_hand >= ROOM:
+        if self._hot is None or self.in_hand >= self._room:
             return False
         try:
             rows = self._hot.rows(body)

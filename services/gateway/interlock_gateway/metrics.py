@@ -5,6 +5,7 @@ counters in a folder of the host, and whoever is asked answers for all: sums ove
 """
 
 import os
+import shutil
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -58,6 +59,9 @@ class Metrics:
     def __init__(self, worker: str, folder: Path) -> None:
         self._folder = folder / f"metrics-{os.getppid()}"
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in folder.glob("metrics-*"):
+            if not _runs(int(left.name.removeprefix("metrics-"))):
+                shutil.rmtree(left, ignore_errors=True)
         self._own = _Copy(worker, os.getpid(), {})
 
     def of(self, model: str) -> Counts:

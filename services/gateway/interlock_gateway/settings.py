@@ -30,6 +30,7 @@ class GatewaySettings(HttpSettings, BusSettings, StoreSettings, TelemetrySetting
     cache_dir: Path = Path(tempfile.gettempdir()) / f"interlock-models-{os.getuid()}"
     gateway_reconcile_seconds: float = Field(default=10.0, gt=0)
     predict_sample_ratio: float = Field(default=0.01, ge=0, le=1)
+    predict_room: int = Field(default=1024, ge=1)
     gateway_model_memory: int = Field(default=_HALF_THE_MEMORY, gt=0)
     gateway_validation_seconds: float = Field(default=120.0, gt=0)
     prediction_log_ratio: float = Field(default=1.0, ge=0, le=1)

@@ -13,7 +13,7 @@ from interlock_contracts.rollout import HeldModel
 from interlock_modeling import Model
 
 from interlock_gateway.domain import Failure, Promotion, failure_of
-from interlock_gateway.lane import Lane
+from interlock_gateway.lane import ROOM, Lane
 
 Load = Callable[[Promotion], Awaitable[Model]]
 """Gives a model that is verified and warm, or raises."""
@@ -25,17 +25,21 @@ class NoRoomError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What answers now: a version and its model, inseparable; ``trace`` is its promotion's context."""
+    """What answers now: a version and its model, inseparable; ``trace`` is its promotion's context.
+
+    ``room`` is how many requests it may have in hand.
+    """
 
     version: int
     promotion_seq: int
     model: Model
     trace: str | None = None
+    room: int = ROOM
     lane: Lane = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Open the version's own lane: requests of another never share it."""
-        object.__setattr__(self, "lane", Lane(self.model))
+        object.__setattr__(self, "lane", Lane(self.model, self.room))
 
 
 class Slot:
@@ -46,7 +50,8 @@ class Slot:
     of the promotion that was measured last and how many bytes it takes; ``told_`` is what the bus was told last.
     """
 
-    def __init__(self, *, unloaded: bool = False) -> None:
+    def __init__(self, *, unloaded: bool = False, room: int = ROOM) -> None:
+        self._room = room
         self.serving: Serving | None = None
         self.since: datetime | None = None
         self.failure: Failure | None = None
@@ -108,7 +113,7 @@ class Slot:
             return self.failure
         if self.unloaded:
             return None
-        self.serving = Serving(promotion.ref.version, promotion.seq, model, promotion.trace)
+        self.serving = Serving(promotion.ref.version, promotion.seq, model, promotion.trace, self._room)
         self.since, self.failure, self._sound = datetime.now(UTC), None, promotion
         return self.serving
 

@@ -18,6 +18,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from interlock_gateway.announcing import Announcer, Publisher
 from interlock_gateway.domain import Failure, Promotion
+from interlock_gateway.lane import ROOM
 from interlock_gateway.ledger import Ledger
 from interlock_gateway.residency import Resident, to_unload
 from interlock_gateway.slot import NoRoomError, Serving, Slot
@@ -50,13 +51,19 @@ class Loading(Protocol):
 
 
 class Worker:
-    """The slots of one process, by model; those loaded take at most ``memory`` bytes, counted as the loader does."""
+    """The slots of one process, by model; those loaded take at most ``memory`` bytes, counted as the loader does.
 
-    def __init__(self, name: str, loader: Loading, bus: Publisher, ledger: Ledger, *, memory: int) -> None:
+    ``room`` is how many requests each may have in hand.
+    """
+
+    def __init__(
+        self, name: str, loader: Loading, bus: Publisher, ledger: Ledger, *, memory: int, room: int = ROOM
+    ) -> None:
         self.name = name
         self._loader = loader
         self._ledger = ledger
         self._memory = memory
+        self._room = room
         self._announcer = Announcer(bus)
         self._slots: dict[str, Slot] = {}
         self._arriving: dict[str, int] = {}
@@ -158,7 +165,7 @@ class Worker:
 
     def _slot(self, model: str) -> Slot:
         if model not in self._slots:
-            self._slots[model] = Slot(unloaded=model in self._ledger.unloaded())
+            self._slots[model] = Slot(unloaded=model in self._ledger.unloaded(), room=self._room)
         return self._slots[model]
 
     async def _ask_host(self, model: str, ask: Callable[[str], None]) -> bool:

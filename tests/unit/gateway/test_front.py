@@ -116,6 +116,19 @@ async def test_ids_are_uuids_and_never_repeat(serving: Door) -> None:
     assert all(len(each) == 36 and each[14] == "4" for each in ids)
 
 
+async def test_who_finds_no_room_is_told_to_come_again(serving: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the words of a problem, and the next one is answered."""
+    lane = serving.app.state.worker.serving("flights").lane
+    with monkeypatch.context() as patch:
+        patch.setattr(lane, "_room", 0)
+        refused = await serving.predict(ROW)
+    answered = await serving.predict(ROW)
+
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert refused.json()["title"] == "Too many requests wait"
+    assert answered.status_code == 200
+
+
 async def test_a_scrape_counts_what_came_and_how_it_ended(serving: Door) -> None:
     """By model and status; names that clients make up are no labels."""
     before = await scraped(serving)

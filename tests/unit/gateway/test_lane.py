@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from interlock_gateway import lane as lane_module
 from interlock_gateway.lane import BATCH_ROWS, QUICK_SECONDS, FullError, Lane
 from interlock_modeling import Model
 from numpy.typing import NDArray
@@ -153,11 +152,10 @@ async def test_large_requests_are_computed_in_a_thread(lane: Lane, engine: Engin
     assert threading.get_ident() not in engine.threads
 
 
-async def test_there_is_room_for_so_many_and_no_more(
-    engine: Engine, lane: Lane, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_there_is_room_for_so_many_and_no_more(engine: Engine) -> None:
     """A client that is told to come again is better off than one that waits behind a thousand."""
-    monkeypatch.setattr(lane_module, "ROOM", 2)
+    model: Any = Model(REGRESSION, ENCODER, engine)  # type: ignore[arg-type]
+    lane = Lane(model, 2)
     with engine.shut():
         waiting = [asyncio.create_task(lane.scores(body(*range(70)))) for _ in range(2)]
         await until(lambda: lane.in_hand == 2)

@@ -1,0 +1,148 @@
+"""What one prediction costs inside a worker, stage by stage and with telemetry on and off: time of the processor.
+
+`make bench` prints the table; over sockets, and beside other servers, it is `docs/results/serving.md`.
+"""
+
+import asyncio
+import json
+import statistics
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from time import thread_time
+from typing import Any
+
+import msgspec
+import numpy as np
+from interlock_contracts.event import Event
+from interlock_gateway.domain import answer
+from interlock_gateway.front import Front
+from interlock_gateway.metrics import Metrics
+from interlock_gateway.prediction_log import PredictionLog
+from interlock_gateway.sampling import Sampler
+from interlock_gateway.slot import Serving
+from interlock_modeling import Model
+from interlock_modeling.hot_rows import HotRows
+from interlock_runtime.http import Keys
+from pydantic import SecretStr
+
+from tests.unit.gateway.models import ENCODER, REGRESSION, ROW
+from tests.unit.modeling.forests import random_forest
+
+KEY = "a-key-of-enough-length"
+BODY = json.dumps({"rows": [ROW]}).encode()
+REQUESTS, TOGETHER, ROUNDS = 6_400, 64, 5
+
+
+class OneModel:
+    """A worker, as far as the front needs it."""
+
+    def __init__(self, model: Model) -> None:
+        self._serving = Serving(1, 1, model)
+
+    def serving(self, _: str) -> Serving:
+        return self._serving
+
+
+class Nowhere:
+    async def publish(self, event: Event, *, cause: str, n: int = 0) -> None:
+        """Forget it."""
+
+
+def forest() -> Model:
+    """Return a model over a forest of 64 trees of depth 10."""
+    two = random_forest(64, len(ENCODER.names), 10, "float64")
+    return Model(REGRESSION, ENCODER, replace(two, output=np.zeros(64, np.int64), base=np.array([0.5])))
+
+
+def front(model: Model, folder: Path, *, ratio: float, log: float) -> Front:
+    async def behind(*_: Any) -> None:
+        raise AssertionError("an ordinary request needs nothing behind the front")
+
+    worker: Any = OneModel(model)
+    metrics = Metrics("w-1", folder)
+    return Front(
+        behind,
+        worker,
+        keys=Keys(SecretStr(KEY)),
+        metrics=metrics,
+        sampler=Sampler(ratio),
+        log=PredictionLog("w-1", Nowhere(), metrics.of, ratio=log, rows_per_second=20.0),
+    )
+
+
+def micros(call: Callable[[], object]) -> float:
+    """Return the least of five rounds."""
+    call()
+    rounds = []
+    for _ in range(ROUNDS):
+        start = thread_time()
+        for _ in range(2_000):
+            call()
+        rounds.append((thread_time() - start) / 2_000 * 1e6)
+    return min(rounds)
+
+
+async def flood(begin: Callable[[asyncio.Future[bytes | None]], object]) -> float:
+    """Return the microseconds of one request, when 64 arrive together."""
+    loop = asyncio.get_running_loop()
+    start = thread_time()
+    for _ in range(REQUESTS // TOGETHER):
+        waiting = [loop.create_future() for _ in range(TOGETHER)]
+        for each in waiting:
+            begin(each)
+        await asyncio.gather(*waiting)
+    return (thread_time() - start) / REQUESTS * 1e6
+
+
+def test_each_stage_of_a_prediction() -> None:
+    """Reading a row and writing an answer cost less than the engine; the long way costs a multiple of the short one."""
+    model = forest()
+    hot = HotRows(model.signature, model.encoder)
+    rows, matrix = hot.rows(BODY), np.zeros((64, hot.width))
+    cells, encode = matrix.data.cast("B").cast("d"), msgspec.json.Encoder().encode
+    decoder = msgspec.json.Decoder()
+    stages: dict[str, Callable[[], object]] = {
+        "key": lambda: Keys(SecretStr(KEY)).admit(b"Bearer " + KEY.encode()),
+        "decode": lambda: hot.rows(BODY),
+        "fill": lambda: hot.fill(rows, cells, 0),
+        "engine, one row": lambda: model.engine.predict(matrix[:1]),
+        "engine, 64 rows, each": lambda: model.engine.predict(matrix),
+        "answer": lambda: encode(answer("flights", 1, None, [1.5])),
+        "the long way, all of it": lambda: model.predict_rows(decoder.decode(BODY)["rows"]),
+    }
+    measured = {name: micros(call) / (64 if "64" in name else 1) for name, call in stages.items()}
+    for name, taken in measured.items():
+        print(f"\n{name:28} {taken:8.2f} us", end="")
+
+    assert measured["decode"] + measured["fill"] < measured["the long way, all of it"] / 2
+
+
+async def test_what_telemetry_costs(tmp_path: Path) -> None:
+    """Counting, sampling and the log, on and off, interleaved; the assertion leaves a busy machine its noise."""
+    headers = [(b"authorization", f"Bearer {KEY}".encode()), (b"content-length", b"60"), (b"host", b"gateway")]
+    model = forest()
+    fronts = {
+        "nothing on": front(model, tmp_path / "0", ratio=0.0, log=0.0),
+        "1 % traced": front(model, tmp_path / "1", ratio=0.01, log=0.0),
+        "1 % traced, log on": front(model, tmp_path / "2", ratio=0.01, log=1.0),
+        "all traced": front(model, tmp_path / "3", ratio=1.0, log=1.0),
+    }
+
+    def beginning(of: Front) -> Callable[[asyncio.Future[bytes | None]], object]:
+        return lambda waiting: of.begin("flights", headers, BODY, waiting.set_result)
+
+    ways: dict[str, Callable[[], Awaitable[float]]] = {
+        name: lambda each=each: flood(beginning(each))  # type: ignore[misc]
+        for name, each in fronts.items()
+    }
+    rounds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(ROUNDS + 1):
+        for name, way in ways.items():
+            rounds[name].append(await way())
+    taken = {name: min(each[1:]) for name, each in rounds.items()}
+    for name, each in taken.items():
+        spread = statistics.median(rounds[name][1:])
+        print(f"\n{name:28} {each:8.2f} us (median {spread:.2f}), {each / taken['nothing on']:.2f}", end="")
+
+    assert taken["1 % traced, log on"] < 1.5 * taken["nothing on"]
