@@ -45,6 +45,11 @@ def _inner(function: _Function) -> _Function:
     return cast("_Function", njit(nogil=True)(function))
 
 
+def _inlined(function: _Function) -> _Function:
+    """Compile anew wherever it is called, with what is constant there."""
+    return cast("_Function", njit(nogil=True, inline="always")(function))
+
+
 @_inner
 def _next(nodes: Any, bits: Any, cells: Any, row: Any, at: Any) -> Any:
     """Return where the row that begins at ``cells[row]`` goes from node ``at``; from a leaf, nowhere."""
@@ -64,7 +69,7 @@ def _leaf(nodes: Any, bits: Any, cells: Any, row: Any, root: Any) -> Any:
         at = moved
 
 
-@_inner
+@_inlined
 def _leaves(nodes: Any, bits: Any, cells: Any, row: Any, step: Any, roots: Any) -> Any:
     """Walk eight pairs of a row and a root, rows ``step`` cells apart, until none moves; nothing else branches."""
     a, b, c, d, e, f, g, h = roots
