@@ -18,7 +18,17 @@ OWN = {
     "train_dispatch": {"runs", "follower", "spans"},
     "registry": {"promotion", "rollout"},
     "evaluation_gate": {"evaluation"},
-    "prediction": {"answering", "models", "batch", "batch_routes", "prediction_log", "quality", "streams", "webhooks"},
+    "prediction": {
+        "answering",
+        "answer_log",
+        "models",
+        "batch",
+        "batch_routes",
+        "prediction_log",
+        "quality",
+        "streams",
+        "webhooks",
+    },
     "gateway": {
         "slot",
         "worker",

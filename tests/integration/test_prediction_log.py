@@ -7,15 +7,22 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import numpy as np
 import pytest
 from interlock_contracts.predictions import Feedback, FeedbackReceived, LoggedPrediction, PredictionLogged
 from interlock_contracts.quality import QualityView
+from interlock_modeling import Model
+from interlock_modeling.engines import LinearEngine
 from interlock_prediction import prediction_log, routes
+from interlock_prediction.answer_log import Answered, AnswerLog
+from interlock_prediction.models import Resident
 from interlock_prediction.prediction_log import LoggedRow, TruthRow
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
 from pydantic import SecretStr
 from sqlalchemy import select
+
+from tests.unit.gateway.models import ENCODER, REGRESSION
 
 pytestmark = pytest.mark.integration
 
@@ -120,6 +127,25 @@ async def test_a_row_that_is_logged_again_stays_as_it_was(log: Log) -> None:
         answers = (await session.scalars(select(LoggedRow.answer).order_by(LoggedRow.prediction))).all()
 
     assert answers == [1.0, 2.0]
+
+
+async def test_asynchronous_answers_are_sampled_as_others_are(log: Log) -> None:
+    """What finds no room is counted, and each version answers for itself."""
+    engine = LinearEngine(np.array([[1.0, 0.0, 0.0]]), np.array([0.0]), "identity")
+    residents = {n: Resident(n, n, Model(REGRESSION, ENCODER, engine), 1, 0.0) for n in (1, 2)}
+    answered = [
+        Answered(f"x{n}", MODEL, residents[1 + n % 2], [{"size": n, "color": "red"}] * 2, np.array([1.0, 2.0]))
+        for n in range(3)
+    ]
+    mine = AnswerLog("r", ratio=1.0, rows_per_second=1e-9, burst=5)
+    async with log.database.sessions() as session, session.begin():
+        await mine.keep(session, answered)
+    await log.told(x1=1.5)
+
+    newer, older = (await log.quality()).versions
+    assert (older.version, older.answered, older.logged, older.dropped) == (1, 4, 4, 0)
+    assert (newer.version, newer.answered, newer.logged, newer.dropped) == (2, 2, 1, 1)
+    assert newer.metrics["mae"] == 0.5
 
 
 async def test_labels_come_back_as_they_were(log: Log) -> None:

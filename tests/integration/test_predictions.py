@@ -43,6 +43,14 @@ async def test_an_answer_is_kept_and_said(predictions: Predictions, model: str) 
     assert event.answer == seen["answer"]
 
 
+async def test_an_answer_is_in_the_prediction_log(predictions: Predictions, model: str) -> None:
+    """Feedback finds it by the prediction's id, as it finds what the gateway answers by itself."""
+    await predictions.ended(await predictions.ask(model, [ROW, ROW]))
+
+    (version,) = (await predictions.http("GET", f"/models/{model}/quality")).json()["versions"]
+    assert (version["answered"], version["logged"], version["dropped"]) == (2, 2, 0)
+
+
 async def test_what_is_not_known_yet_may_come(predictions: Predictions) -> None:
     """A client that looks at once after the 202 is told to look again."""
     answer = await predictions.read(uuid4())

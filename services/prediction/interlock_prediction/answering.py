@@ -20,6 +20,7 @@ from interlock_serving.validation.client import RefusedModelError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_prediction import store
+from interlock_prediction.answer_log import Answered, AnswerLog
 from interlock_prediction.domain import Refusal, answer, part, refusal_of
 from interlock_prediction.models import Models, Resident
 from interlock_prediction.store import Ended
@@ -35,13 +36,22 @@ _UNSOUND = (CorruptArtifactError, MissingArtifactError, ModelFormatError, Refuse
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a request came to: its body, the version that gave it, and where the body lies if it is large."""
+    """What a request came to: its body, what was asked and gave it, and where the body lies if it is large."""
 
-    version: int
-    rows: int
+    answered: Answered
     body: dict[str, Any]
     encoded: bytes
     result: ArtifactRef | None = None
+
+    @property
+    def version(self) -> int:
+        """Return which version answered."""
+        return self.answered.serving.version
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows were answered."""
+        return len(self.answered.rows)
 
 
 Outcome = Answer | Refusal
@@ -50,8 +60,9 @@ Outcome = Answer | Refusal
 class Answering:
     """Answers batches of requests with what serves at that moment."""
 
-    def __init__(self, models: Models, artifacts: ArtifactStore) -> None:
+    def __init__(self, models: Models, artifacts: ArtifactStore, log: AnswerLog) -> None:
         self._models = models
+        self._log = log
         self._artifacts = artifacts
 
     async def answer(self, session: AsyncSession, arrivals: Sequence[Arrival]) -> None:
@@ -68,7 +79,8 @@ class Answering:
         for model, asked in by_model.items():
             outcomes |= await self._answer_model(model, asked)
         if outcomes:
-            await _write(session, [(new[each], outcome) for each, outcome in outcomes.items()])
+            kept = await _write(session, [(new[each], outcome) for each, outcome in outcomes.items()])
+            await self._log.keep(session, kept)
 
     async def _answer_model(self, model: str, asked: Sequence[Arrival]) -> dict[UUID, Outcome]:
         try:
@@ -132,9 +144,8 @@ class Answering:
             body = answer(str(prediction_id), model, serving.version, labels, own)
             encoded = msgspec.json.encode(body)
             try:
-                outcomes[prediction_id] = Answer(
-                    serving.version, len(asked), body, encoded, await self._stored(encoded)
-                )
+                answered = Answered(str(prediction_id), model, serving, asked, own.scores)
+                outcomes[prediction_id] = Answer(answered, body, encoded, await self._stored(encoded))
             except (ConnectionError, TimeoutError) as error:
                 arrival.postponed = error
         return outcomes
@@ -162,8 +173,8 @@ async def _computed(serving: Resident, rows: list[Any]) -> Any:
     return await asyncio.to_thread(serving.model.predict_rows, rows)
 
 
-async def _write(session: AsyncSession, outcomes: Sequence[tuple[Arrival, Outcome]]) -> None:
-    """Write down, and say, what is not known yet: a cancellation may have come first."""
+async def _write(session: AsyncSession, outcomes: Sequence[tuple[Arrival, Outcome]]) -> list[Answered]:
+    """Write down, and say, what is not known yet: a cancellation may have come first. Return what was answered so."""
     now = datetime.now(UTC)
     ended = [_ended(arrival, outcome, now) for arrival, outcome in outcomes]
     written = await store.keep(session, ended)
@@ -175,6 +186,7 @@ async def _write(session: AsyncSession, outcomes: Sequence[tuple[Arrival, Outcom
         for arrival, outcome in kept
     ]
     await say_all(session, said, source="prediction")
+    return [outcome.answered for _, outcome in kept if isinstance(outcome, Answer)]
 
 
 def _ended(arrival: Arrival, outcome: Outcome, now: datetime) -> Ended:

@@ -17,10 +17,11 @@ from interlock_serving.validation.client import Validator
 from litestar import Litestar
 
 from interlock_prediction import prediction_log, store
+from interlock_prediction.answer_log import AnswerLog
 from interlock_prediction.answering import Answering
 from interlock_prediction.batch.wiring import RAY_JOBS, Files
 from interlock_prediction.batch_routes import ROUTES as FILE_ROUTES
-from interlock_prediction.handlers import BATCHED, SERVICE, router
+from interlock_prediction.handlers import BATCHED, REPLICA, SERVICE, router
 from interlock_prediction.models import Models, Registry
 from interlock_prediction.routes import ROUTES
 from interlock_prediction.settings import PredictionSettings
@@ -48,7 +49,10 @@ def create_app(
     validator = Validator(settings.cache_dir, seconds=settings.prediction_validation_seconds)
     registry = Registry(settings.registry_url, settings.api_key, client)
     models = Models(registry, Loader(cache, validate or validator.validate), memory=settings.prediction_model_memory)
-    answering = Answering(models, artifacts)
+    log = AnswerLog(
+        REPLICA, ratio=settings.prediction_log_ratio, rows_per_second=settings.prediction_log_rows_per_second
+    )
+    answering = Answering(models, artifacts, log)
     (requests,) = BATCHED
     bus = Bus(
         settings.amqp_url.get_secret_value(),

@@ -21,8 +21,10 @@ class PredictionSettings(
 ):
     """All of prediction's settings; ``registry_url`` is asked for what serves.
 
-    ``prediction_log_days`` is how long the prediction log and ground truth are kept, ``prediction_model_memory`` how
-    many bytes of models one replica holds, ``prediction_batch`` how many waiting requests it answers at once.
+    ``prediction_log_ratio`` of all asynchronous requests are in the prediction log, in the long run at most
+    ``prediction_log_rows_per_second`` of one model and replica; log and ground truth are kept ``prediction_log_days``.
+    ``prediction_model_memory`` is how many bytes of models one replica holds, ``prediction_batch`` how many waiting
+    requests it answers at once.
     The secrets that sign webhooks are derived from ``webhook_secret``, by default from the admin key; with
     ``webhook_private`` they may go to addresses that are not public.
 
@@ -38,6 +40,8 @@ class PredictionSettings(
     webhook_secret: SecretStr | None = Field(default=None, min_length=16)
     webhook_private: bool = False
     registry_url: str = Field(pattern=r"^https?://[^/]+/?$")
+    prediction_log_ratio: float = Field(default=1.0, ge=0, le=1)
+    prediction_log_rows_per_second: float = Field(default=20.0, gt=0)
     prediction_log_days: float = Field(default=30, gt=0)
     ingest_url: str = Field(pattern=r"^https?://[^/]+/?$")
     ray_address: str | None = Field(default=None, pattern=r"^https?://[^/]+$")
