@@ -58,12 +58,16 @@ class Cache:
     """
 
     def __init__(self, artifacts: ArtifactStore, folder: Path) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.stat()
-        if found.st_uid != os.getuid() or found.st_mode & _OTHERS_MAY_WRITE:
-            raise PermissionError(f"others may write to {folder}; name another in INTERLOCK_CACHE_DIR")
         self._artifacts = artifacts
         self._folder = folder
+        self._make()
+
+    def _make(self) -> None:
+        """Make the folder unless it is there, and ours: whoever cleans a temporary folder makes place for others."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = self._folder.stat()
+        if found.st_uid != os.getuid() or found.st_mode & _OTHERS_MAY_WRITE:
+            raise PermissionError(f"others may write to {self._folder}; name another in INTERLOCK_CACHE_DIR")
 
     def file(self, ref: ArtifactRef) -> Path:
         """Return a file that holds the bytes of ``ref``, verified now.
@@ -72,6 +76,7 @@ class Cache:
             CorruptArtifactError, MissingArtifactError: the store does not hold the bytes that ``ref`` names.
             ConnectionError: the store is down, and the folder does not hold them.
         """
+        self._make()
         path = self._folder / ref.sha256
         if not _holds(path, ref):
             partial = self._folder / f".{ref.sha256}.{uuid4().hex}"
@@ -86,12 +91,14 @@ class Cache:
     @contextmanager
     def turn(self, sha256: str) -> Iterator[None]:
         """Let one worker of the host at a time fetch and try a model; blocks."""
+        self._make()
         with (self._folder / f".turn-{sha256[:2]}").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     def verdict(self, sha256: str) -> Verdict | None:
         """Return what came of trying the model last, if that still holds: its files are those that were verified."""
+        self._make()
         path = self._verdict_path(sha256)
         try:
             found = msgspec.json.decode(path.read_bytes(), type=Verdict)

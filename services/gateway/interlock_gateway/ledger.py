@@ -29,13 +29,12 @@ class _Pages(msgspec.Struct):
 
 
 class Ledger:
-    """The ledger in ``folder``, which must exist; what another registry than the one at ``registry`` said is void."""
+    """The ledger in ``folder``; what another registry than the one at ``registry`` said is void."""
 
     def __init__(self, folder: Path, registry: str) -> None:
         self._file = folder / "serving.json"
         self._lock = folder / ".serving.lock"
         self._unloaded = folder / "unloaded"
-        self._unloaded.mkdir(mode=0o700, exist_ok=True)
         self._registry = registry
 
     def promotions(self) -> list[Promotion]:
@@ -52,6 +51,7 @@ class Ledger:
         """Remember ``promotion`` unless an equal or newer one is known; blocks for a moment."""
         if self._knows(self._read(), promotion):
             return
+        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._lock.open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             pages = self._read()
@@ -62,10 +62,14 @@ class Ledger:
 
     def unloaded(self) -> set[str]:
         """Return the models that this host is asked not to hold."""
-        return {path.name for path in self._unloaded.iterdir()}
+        try:
+            return {path.name for path in self._unloaded.iterdir()}
+        except FileNotFoundError:  # the folder may be cleaned by whoever cleans temporary folders
+            return set()
 
     def unload(self, model: str) -> None:
         """Ask all workers of this host not to hold ``model``; ``model`` is a valid name."""
+        self._unloaded.mkdir(mode=0o700, parents=True, exist_ok=True)
         (self._unloaded / model).touch()
 
     def load(self, model: str) -> None:

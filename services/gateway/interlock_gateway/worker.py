@@ -194,9 +194,15 @@ class Worker:
             if slot.serving is not None and slot.serving.promotion_seq in tried:
                 self._tell_serving(slot, tried[slot.serving.promotion_seq], cause, monotonic() - heard)
         if slot.promotion is not None and slot.failure is None:
-            await self._in_thread(self._ledger.note, slot.promotion)
+            await self._remember(slot.promotion)
         await self.say()
         return outcome
+
+    async def _remember(self, promotion: Promotion) -> None:
+        try:
+            await self._in_thread(self._ledger.note, promotion)
+        except OSError as error:  # a full disk is no reason not to serve
+            logger.warning("%s %d is not remembered: %s", promotion.ref.model, promotion.ref.version, error)
 
     def _tell_failure(self, slot: Slot, failure: Failure, promotion: Promotion, cause: str) -> None:
         """Say why a version is not loaded, once for each reason."""

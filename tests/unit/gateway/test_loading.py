@@ -1,5 +1,6 @@
 """Loading: every byte verified, wherever it comes from, and the model asked before it may answer anyone."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -132,3 +133,18 @@ def test_the_folder_is_nobody_elses(store: MemoryStore, tmp_path: Path) -> None:
     loader_in(store, tmp_path / "models")
 
     assert (tmp_path / "models").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_is_cleaned_away_is_made_again_and_never_taken_from_others(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    """Temporary folders are cleaned; what somebody else then makes under the name is not ours."""
+    folder = tmp_path / "models"
+    loader, ref = loader_in(store, folder), put_model(store, 1)
+    loader.load(ref)
+    shutil.rmtree(folder)
+    assert version_of(loader.load(ref).predict_rows([ROW]).values[0]) == 1
+
+    folder.chmod(0o777)
+    with pytest.raises(PermissionError, match="others may write"):
+        loader.load(ref)
