@@ -111,8 +111,7 @@ async def _dataset(name: str, body: bytes, state: State) -> DatasetView:
         digest = json.loads(body)["dataset"]
     except (ValueError, KeyError, TypeError) as error:
         raise problem(400, "Not a request", 'the body must be {"dataset": "<digest>"}, or a file') from error
-    known = isinstance(digest, str) and digest.isalnum()
-    dataset = await state.taking.peers.dataset(name, digest) if known else None
+    dataset = await state.taking.peers.dataset(name, digest) if isinstance(digest, str) and digest else None
     if dataset is None:
         raise problem(404, "Unknown dataset", f"pipeline {name!r} has no file with digest {digest!r}")
     return DatasetView.model_validate(dataset)

@@ -1,6 +1,7 @@
 """What prediction asks registry and ingest before it takes a file in."""
 
 from typing import TypeVar
+from urllib.parse import quote
 
 import httpx
 from interlock_contracts.http import DatasetView, ModelView, PipelineView
@@ -30,19 +31,19 @@ class Peers:
 
     async def pipeline(self, name: str) -> PipelineView | None:
         """Return a pipeline's newest spec."""
-        return await self._ask(f"{self._registry}/pipelines/{name}", _PIPELINE)
+        return await self._ask(f"{self._registry}/pipelines/{_quoted(name)}", _PIPELINE)
 
     async def model(self, name: str) -> ModelView | None:
         """Return a model, with what serves."""
-        return await self._ask(f"{self._registry}/models/{name}", _MODEL)
+        return await self._ask(f"{self._registry}/models/{_quoted(name)}", _MODEL)
 
     async def dataset(self, name: str, digest: str) -> DatasetView | None:
         """Return one file of a pipeline."""
-        return await self._ask(f"{self._ingest}/datasets/{name}/{digest}", _DATASET)
+        return await self._ask(f"{self._ingest}/datasets/{_quoted(name)}/{_quoted(digest)}", _DATASET)
 
     async def newest_dataset(self, name: str) -> DatasetView | None:
         """Return the file that was accepted last."""
-        datasets = await self._ask(f"{self._ingest}/datasets/{name}", _DATASETS) or []
+        datasets = await self._ask(f"{self._ingest}/datasets/{_quoted(name)}", _DATASETS) or []
         return next((each for each in datasets if each.state == "accepted"), None)
 
     async def _ask(self, url: str, answers: TypeAdapter[Answer]) -> Answer | None:
@@ -55,3 +56,8 @@ class Peers:
         if not answer.is_success:
             raise ConnectionError(f"{url} answers {answer.status_code}")
         return answers.validate_json(answer.content)
+
+
+def _quoted(part: str) -> str:
+    """Return a client's word as one step of an address, whatever stands in it."""
+    return quote(part, safe="")

@@ -23,8 +23,8 @@ from interlock_prediction.batch.store import Runner
 from interlock_prediction.batch.taking import Taking
 from interlock_prediction.settings import PredictionSettings
 
-POLL_SECONDS = 0.2
-SCHEDULE_SECONDS = 5.0
+POLL_SECONDS: dict[Runner, float] = {"process": 0.5, "ray": 2.0}
+SCHEDULE_SECONDS = 10.0
 RAY_JOBS = 4
 """So many files of one replica are on the cluster at once; each holds a connection to the database meanwhile."""
 
@@ -86,6 +86,6 @@ class Files:
             for runner in self.scorers:
                 for _ in range(self.threads[runner]):
                     score = partial(self.batches.score_files, runner)
-                    await stack.enter_async_context(repeating(score, seconds=POLL_SECONDS))
+                    await stack.enter_async_context(repeating(score, seconds=POLL_SECONDS[runner]))
             await stack.enter_async_context(repeating(self.schedules.look, seconds=SCHEDULE_SECONDS))
             yield
