@@ -26,6 +26,7 @@ from interlock_modeling.hot_rows import HotRows
 from interlock_runtime.http import Keys
 from pydantic import SecretStr
 
+from tests.benchmarks.results import record, recorded
 from tests.unit.gateway.models import ENCODER, REGRESSION, ROW
 from tests.unit.modeling.forests import random_forest
 
@@ -114,6 +115,7 @@ def test_each_stage_of_a_prediction() -> None:
     measured = {name: micros(call) / (64 if "64" in name else 1) for name, call in stages.items()}
     for name, taken in measured.items():
         print(f"\n{name:28} {taken:8.2f} us", end="")
+    record("hot_path", (recorded("hot_path") or {}) | {"one stage, us": measured})
 
     assert measured["decode"] + measured["fill"] < measured["the long way, all of it"] / 2
 
@@ -144,5 +146,6 @@ async def test_what_telemetry_costs(tmp_path: Path) -> None:
     for name, each in taken.items():
         spread = statistics.median(rounds[name][1:])
         print(f"\n{name:28} {each:8.2f} us (median {spread:.2f}), {each / taken['nothing on']:.2f}", end="")
+    record("hot_path", (recorded("hot_path") or {}) | {"one request of 64 together, us": taken})
 
     assert taken["1 % traced, log on"] < 1.5 * taken["nothing on"]
