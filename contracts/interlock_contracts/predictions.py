@@ -33,7 +33,7 @@ RowName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{1,64}/(0|[
 class Webhook(Ref):
     """Where to tell that a prediction has ended; signed with the secret of this address's origin, never sent along."""
 
-    url: str = Field(min_length=8, max_length=2048, pattern=r"^https?://")
+    url: str = Field(min_length=8, max_length=2048, pattern=r"^https?://[^/@?\\\s]+([/?]|$)")
 
 
 class RowFault(Ref):

@@ -19,6 +19,7 @@ from interlock_artifacts import ArtifactStore
 from interlock_contracts.catalog import BY_TYPE
 from interlock_contracts.event import Envelope, Event
 from interlock_contracts.http import ServingView
+from interlock_contracts.models import ModelPromoted
 from interlock_contracts.predictions import PredictionRequested, Webhook
 from interlock_contracts.refs import ModelRef
 from litestar import Litestar, get
@@ -28,6 +29,7 @@ from tests.unit.gateway.door import KEY, bound, client, listening
 from tests.unit.gateway.models import ROW, put_model
 from tests.waiting import until
 
+NOBODY_LOOKS = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
 QUEUE = "prediction.prediction.requested"
 
 
@@ -90,13 +92,23 @@ class Predictions:
             fields["rows"] = [ROW] if rows is None else rows
         digest = hashlib.sha256(str((rows, n)).encode()).hexdigest()
         event = PredictionRequested(prediction_id=prediction_id, model=model, request_sha256=digest, **fields)
-        envelope = Envelope.of(event, source="gateway", cause=str(prediction_id), now=datetime.now(UTC), n=n)
+        now = datetime.now(UTC)
+        envelope = Envelope.of(event, source="gateway", cause=digest, now=now, n=n, traceparent=NOBODY_LOOKS)
+        await self._publish(event, envelope)
+        return prediction_id
+
+    async def promote(self, model: str, version: int) -> None:
+        """Let another version serve, and say so as the registry does."""
+        self.serve(model, version)
+        event = ModelPromoted(**self.served[model].model_dump(), promotion_seq=version, cause="gate")
+        await self._publish(event, Envelope.of(event, source="registry", cause=str(uuid4()), now=datetime.now(UTC)))
+
+    async def _publish(self, event: Event, envelope: Envelope) -> None:
         headers: Any = envelope.headers()
         message = aio_pika.Message(
             event.body(), headers=headers, content_type="application/json", message_id=envelope.id, delivery_mode=2
         )
         await self.exchange.publish(message, routing_key=event.type)
-        return prediction_id
 
     async def hear(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
         envelope, data = Envelope.parse(message.headers, message.body, message.content_type)

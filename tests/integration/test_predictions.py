@@ -1,16 +1,24 @@
 """Asynchronous predictions by two replicas, which share the work, are killed, and still answer everything once."""
 
 import asyncio
+import base64
+import hashlib
+import hmac
+import json
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import uuid4
 
 import msgspec
 import pytest
 from interlock_contracts.predictions import PredictionCompleted, PredictionFailed
+from litestar import Litestar, Request, Response, post
 
 from tests.integration.prediction_process import Predictions, running
+from tests.unit.gateway.door import client, listening
 from tests.unit.gateway.models import ROW
 from tests.waiting import until
 
@@ -79,13 +87,13 @@ async def test_one_bad_request_harms_none_that_waits_with_it(predictions: Predic
 
 async def test_a_large_answer_lies_in_the_store(predictions: Predictions, model: str) -> None:
     """Events and table stay small; whoever asks gets it all the same."""
-    rows = [{**ROW, "size": float(n % 100)} for n in range(9000)]
+    rows = [{**ROW, "size": float(n % 100)} for n in range(20_000)]
     ref = await asyncio.to_thread(predictions.store.put, msgspec.json.encode({"rows": rows}))
     asked = await predictions.ask(model, input=ref)
 
     seen = await predictions.ended(asked)
 
-    assert seen["answer"]["predictions"] == [1000.0 + n % 100 for n in range(9000)]
+    assert seen["answer"]["predictions"] == [1000.0 + n % 100 for n in range(20_000)]
     (event,) = await until(lambda: predictions.events(asked))
     assert event.answer is None
     assert predictions.store.fetch(event.result)
@@ -132,31 +140,97 @@ async def test_a_result_is_kept_as_long_as_was_asked(predictions: Predictions, m
 
 
 async def test_a_promotion_is_heard_by_every_replica(predictions: Predictions, model: str) -> None:
-    """What is asked after it is answered by the new version; replicas that miss it ask the registry."""
+    """What is asked after it is answered by the new version, whichever replica takes it."""
     assert (await predictions.ended(await predictions.ask(model)))["version"] == 1
-    predictions.serve(model, 2)
+    await predictions.promote(model, 2)
 
     async def all_answer_with_two() -> bool:
-        asked = [await predictions.ask(model) for _ in range(40)]
+        asked = [await predictions.ask(model) for _ in range(20)]
         return {(await predictions.ended(each))["version"] for each in asked} == {2}
 
-    await until(all_answer_with_two, seconds=40)
+    await until(all_answer_with_two)
+
+
+async def test_a_webhook_is_signed_and_tried_again(predictions: Predictions, model: str) -> None:
+    """The receiver verifies it as Standard Webhooks say; a first refusal is not the end."""
+    heard: list[tuple[dict[str, str], bytes]] = []
+
+    @post("/hook")
+    async def hook(request: Request[Any, Any, Any]) -> Response[None]:
+        heard.append((dict(request.headers), await request.body()))
+        return Response(None, status_code=500 if len(heard) == 1 else 204)
+
+    async with listening(Litestar([hook], openapi_config=None)) as receiver:
+        asked = await predictions.ask(model, webhook=f"{receiver}/hook")
+
+        async def delivered() -> bool:
+            seen = (await predictions.ended(asked))["webhook"]
+            return bool(seen and seen["state"] == "delivered")
+
+        await until(delivered)
+        answer = await predictions.http("GET", "/webhooks/secret", params={"url": f"{receiver}/any"})
+
+    secret = base64.b64decode(answer.json()["secret"].removeprefix("whsec_"))
+    assert len(heard) == 2
+    for headers, body in heard:
+        signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+        expected = base64.b64encode(hmac.new(secret, signed, hashlib.sha256).digest()).decode()
+        assert headers["webhook-signature"] == f"v1,{expected}"
+    assert heard[0][0]["webhook-id"] == heard[1][0]["webhook-id"]
+    assert json.loads(heard[1][1])["data"]["answer"]["predictions"] == [1003.0]
+
+
+async def test_a_stream_tells_the_end_of_what_is_not_known_yet(predictions: Predictions, model: str) -> None:
+    """Whoever listens before the request arrives hears its end from any replica, and then the stream ends."""
+    asked, lines = uuid4(), list[str]()
+    async with (
+        client(predictions.replicas[1].url) as http,
+        http.stream("GET", f"/predictions/{asked}/events") as stream,
+    ):
+        async for line in stream.aiter_lines():
+            if line.startswith(":") and not lines:
+                await predictions.ask(model, prediction_id=asked)
+            lines.append(line)
+
+    assert stream.headers["content-type"].startswith("text/event-stream")
+    assert "event: completed" in lines
+    assert "id: completed" in lines
+
+
+async def test_an_open_stream_does_not_hold_up_a_stop(predictions: Predictions) -> None:
+    """A replica ends its streams at the first word of a stop; clients come back by themselves."""
+    replica = predictions.replicas[1]
+    async with client(replica.url) as http, http.stream("GET", f"/predictions/{uuid4()}/events") as stream:
+        lines = stream.aiter_lines()
+        await anext(lines)
+        asked = time.monotonic()
+        await asyncio.gather(replica.stop(), _exhaust(lines))
+        took = time.monotonic() - asked
+    replica.start()
+
+    assert took < 8
+    await until(replica.ready, seconds=60)
+
+
+async def _exhaust(lines: AsyncIterator[str]) -> None:
+    async for _ in lines:
+        pass
 
 
 async def test_everything_is_answered_once_whatever_is_killed(predictions: Predictions, model: str) -> None:
     """A replica killed in the middle of its work leaves nothing behind and loses nothing."""
     victim = predictions.replicas[1]
     asked = []
-    for n in range(600):
+    for n in range(240):
         asked.append(await predictions.ask(model, [{**ROW, "size": float(n % 100)}]))
-        if n in (200, 400):
+        if n in (80, 160):
             os.kill(victim.process.pid, signal.SIGKILL)
             await asyncio.to_thread(victim.process.wait)
             victim.start()
 
     answers = [(await predictions.ended(each, seconds=60))["answer"]["predictions"] for each in asked]
 
-    assert answers == [[1000.0 + n % 100] for n in range(600)]
+    assert answers == [[1000.0 + n % 100] for n in range(240)]
     await until(lambda: all(predictions.events(each) for each in asked))
     assert {len({event.body() for event in predictions.events(each)}) for each in asked} == {1}
     await until(victim.ready, seconds=60)

@@ -13,6 +13,7 @@ from interlock_contracts.pipeline import Pipeline
 
 from interlock_cli.batches import Wanted, answer_file
 from interlock_cli.gateway import Gateway, RefusedError, connect
+from interlock_cli.later import ask_later, wait_for
 from interlock_cli.terminal import Failure, Json, Terminal, answering
 
 AT_ONCE = 1000
@@ -38,6 +39,8 @@ def predict(
     on_error: Annotated[
         str, typer.Option(help="With --out, rows that do not fit: fail, or null for an empty answer and an error.")
     ] = "fail",
+    later: Annotated[bool, typer.Option("--async", help="Do not wait for the answer; say where it will be.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="With --async, wait for the answer all the same.")] = False,
     as_json: Json = False,
 ) -> None:
     """Ask a model.
@@ -58,7 +61,14 @@ def predict(
         rows = _rows(gateway, name, row, file)
         if not rows:
             raise Failure("there is no row to predict", hint="interlock predict --help shows how to give some")
-        answers = [_asked(gateway, name, rows, start) for start in range(0, len(rows), AT_ONCE)]
+        if later:
+            accepted = ask_later(gateway, terminal, name, rows)
+            if not wait:
+                terminal.result(accepted)
+                return
+            answers = [wait_for(gateway, accepted)]
+        else:
+            answers = [_asked(gateway, name, rows, start) for start in range(0, len(rows), AT_ONCE)]
         for answer in answers:
             _tell(terminal, answer)
         terminal.result(answers[0] if len(answers) == 1 else answers)

@@ -35,6 +35,10 @@ _BROKEN = (aiormq.exceptions.AMQPError, aio_pika.exceptions.AMQPError, RuntimeEr
 """What a channel raises whose connection is lost."""
 
 
+GATHER_SECONDS = 0.01
+"""How long a batch waits for more when the one before it was not alone: a transaction costs more than a message."""
+
+
 @dataclass(slots=True)
 class Arrival:
     """One message of a batch: what it says, and who caused it.
@@ -99,7 +103,7 @@ class _Consumer:
         self._event: type[Event] = BY_TYPE[batched.queue.routing_key].event
 
     async def run(self) -> None:
-        stop = asyncio.create_task(self.stopping.wait())
+        stop, busy = asyncio.create_task(self.stopping.wait()), False
         while not self.stopping.is_set():
             first = asyncio.create_task(self.waiting.get())
             await asyncio.wait({first, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -107,9 +111,12 @@ class _Consumer:
                 first.cancel()
                 return
             batch = [first.result()]
+            if busy:
+                await asyncio.sleep(GATHER_SECONDS)
             while len(batch) < self._batched.size and not self.waiting.empty():
                 batch.append(self.waiting.get_nowait())
             await self._finish(batch)
+            busy = len(batch) > 1
 
     async def _finish(self, messages: list[aio_pika.abc.AbstractIncomingMessage]) -> None:
         """Handle messages and acknowledge them; nothing that happens to them stops the consumer."""

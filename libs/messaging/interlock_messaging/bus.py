@@ -18,7 +18,7 @@ from interlock_messaging import topology
 from interlock_messaging.batches import Batched, consuming
 from interlock_messaging.delivery import Delivery, decode_event, is_outage
 from interlock_messaging.outbox import SAID, current_traceparent, forget_old, publish_batch
-from interlock_messaging.publishing import send
+from interlock_messaging.publishing import is_recorded, send, send_plain
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +84,8 @@ class Bus:
         envelope = Envelope.of(
             event, source=self.service, cause=cause, n=n, now=datetime.now(UTC), traceparent=current_traceparent()
         )
-        if (reason := await send(self.publisher, envelope, event.body())) is not None:
+        publish = send if is_recorded(envelope) else send_plain
+        if (reason := await publish(self.publisher, envelope, event.body())) is not None:
             raise ConnectionError(f"RabbitMQ refused {event.type}: {reason}")
         return envelope
 

@@ -13,12 +13,12 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from interlock_messaging.publishing import send
+from interlock_messaging.publishing import is_recorded, send, send_plain
 from interlock_messaging.tables import InboxRow, OutboxRow
 
 logger = logging.getLogger(__name__)
 
-BATCH = 100
+BATCH = 200
 SAID = "interlock.said"
 """Key of ``session.info``: the relay is woken only after a commit that left it something to do."""
 
@@ -122,8 +122,9 @@ async def publish_batch(sessions: async_sessionmaker[AsyncSession], broker: Rabb
 
 
 async def _sent(broker: RabbitBroker, headers: dict[str, Any], payload: bytes) -> str | OSError | None:
+    envelope = Envelope.of_headers(headers)
     try:
-        return await send(broker, Envelope.of_headers(headers), payload)
+        return await (send if is_recorded(envelope) else send_plain)(broker, envelope, payload)
     except (ConnectionError, TimeoutError) as error:
         return error
 

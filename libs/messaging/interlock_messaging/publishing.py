@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import aio_pika.exceptions
+import aiormq.exceptions
 from faststream.exceptions import IncorrectState
 from faststream.rabbit import RabbitBroker
 from interlock_contracts import telemetry
@@ -12,6 +13,7 @@ from interlock_contracts.event import Envelope
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from pamqp.commands import Basic
 
 from interlock_messaging.topology import EXCHANGE
 
@@ -59,6 +61,40 @@ async def send(broker: RabbitBroker, envelope: Envelope, body: bytes) -> str | N
         except aio_pika.exceptions.DeliveryError as refusal:
             return str(refusal)
     return None
+
+
+async def send_plain(broker: RabbitBroker, envelope: Envelope, body: bytes) -> str | None:
+    """Publish as :func:`send` does, without a span and past the framework: for events of a trace nobody records.
+
+    Raises:
+        ConnectionError, TimeoutError: the broker cannot be reached or does not answer.
+    """
+    headers: Any = envelope.headers() | {"traceparent": envelope.traceparent}
+    properties = Basic.Properties(
+        content_type="application/json", headers=headers, delivery_mode=2, message_id=envelope.id
+    )
+    try:
+        async with asyncio.timeout(CONFIRM_SECONDS):
+            exchange = await broker.declare_exchange(EXCHANGE)
+            channel: Any = await exchange.channel.get_underlay_channel()  # its base class does not know `wait`
+            await channel.basic_publish(
+                body,
+                exchange=EXCHANGE.name,
+                routing_key=envelope.type,
+                properties=properties,
+                mandatory=bool(BY_TYPE[envelope.type].consumers),
+                wait=False,  # for the socket, that is: the confirm is waited for
+            )
+    except aiormq.exceptions.DeliveryError as refusal:
+        return str(refusal)
+    except (aiormq.exceptions.AMQPError, aio_pika.exceptions.AMQPError, IncorrectState, RuntimeError) as error:
+        raise ConnectionError(f"RabbitMQ: {error}") from error
+    return None
+
+
+def is_recorded(envelope: Envelope) -> bool:
+    """Return whether somebody may look at the trace of this event; without one, its own begins here."""
+    return envelope.traceparent is None or not envelope.traceparent.endswith("-00")
 
 
 async def publish(broker: RabbitBroker, body: bytes, **options: Any) -> None:

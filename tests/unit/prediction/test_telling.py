@@ -1,0 +1,89 @@
+"""Webhooks: who signs them how, where they may go, and how often they are tried."""
+
+from datetime import UTC, datetime
+from ipaddress import ip_address
+
+import numpy as np
+import pytest
+from interlock_modeling.rows import RowWarning
+from interlock_modeling.served import Predictions
+from interlock_prediction.domain import (
+    WEBHOOK_WAITS,
+    answer,
+    is_public,
+    next_try,
+    origin,
+    part,
+    signature,
+    webhook_secret,
+)
+
+
+def test_the_signature_is_that_of_standard_webhooks() -> None:
+    """The example of the specification's own libraries verifies."""
+    body = b'{"test": 2432232314}'
+    signed = signature("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, body)
+
+    assert signed == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_receivers_do_not_share_a_secret() -> None:
+    """One that knows its own can forge nothing for another; paths of one origin are one receiver."""
+    master = b"m" * 32
+
+    assert webhook_secret(master, "https://a.example/x") == webhook_secret(master, "https://a.example:443/y")
+    assert webhook_secret(master, "https://a.example/x") != webhook_secret(master, "https://b.example/x")
+    assert webhook_secret(master, "https://a.example/x") != webhook_secret(b"n" * 32, "https://a.example/x")
+
+
+@pytest.mark.parametrize("url", ["ftp://a.example", "https://", "https://me:pw@a.example", "file:///etc/passwd"])
+def test_only_plain_web_addresses_are_told(url: str) -> None:
+    """What is anything else, or carries a password, is refused."""
+    with pytest.raises(ValueError, match="webhook"):
+        origin(url)
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("93.184.216.34", True),
+        ("2606:2800:220:1:248:1893:25c8:1946", True),
+        ("127.0.0.1", False),
+        ("10.1.2.3", False),
+        ("169.254.169.254", False),
+        ("0.0.0.0", False),
+        ("224.0.0.1", False),
+        ("100.64.0.1", False),
+        ("::1", False),
+        ("fe80::1", False),
+        ("fd00::1", False),
+        ("::ffff:127.0.0.1", False),
+        ("2002:7f00:1::", False),
+    ],
+)
+def test_a_webhook_goes_to_the_open_internet_only(address: str, public: bool) -> None:
+    """Neither to the machine itself nor to its neighbours nor to a cloud's metadata, however it is written."""
+    assert is_public(ip_address(address)) is public
+
+
+def test_a_webhook_is_given_up_in_the_end() -> None:
+    """It is tried ever later, and not for ever."""
+    now = datetime(2026, 11, 21, tzinfo=UTC)
+    tries = [next_try(attempts, now) for attempts in range(1, len(WEBHOOK_WAITS) + 2)]
+
+    assert tries[-1] is None
+    waits = [each for each in tries if each is not None]
+    assert waits == sorted(waits)
+
+
+def test_an_answer_among_others_counts_its_own_rows() -> None:
+    """Requests answered by one engine call each see only themselves."""
+    scores = np.array([[0.25, 0.75], [0.5, 0.5], [1.0, 0.0]])
+    labels: list[bool | int | str] = ["b", "a", "a"]
+    together = Predictions(labels, scores, [RowWarning(2, "color", "is new")])
+
+    body = answer("id", "m", 3, ["a", "b"], part(together, 1, 3))
+
+    assert body["predictions"] == ["a", "a"]
+    assert body["probabilities"][1] == {"a": 1.0, "b": 0.0}
+    assert body["warnings"] == [{"row": 1, "column": "color", "message": "is new"}]
