@@ -5,7 +5,6 @@ from interlock_runtime.process import DRAIN_SECONDS
 from interlock_runtime.telemetry import setup_telemetry
 
 from interlock_gateway.settings import GatewaySettings
-from interlock_gateway.wire import Wire
 
 if __name__ == "__main__":  # each worker imports this module again
     settings = GatewaySettings()
@@ -15,7 +14,7 @@ if __name__ == "__main__":  # each worker imports this module again
         factory=True,
         host=settings.host,
         port=settings.port,
-        http=Wire,
+        http="interlock_gateway.wire:Wire",
         workers=settings.gateway_workers,
         log_config=None,
         access_log=False,

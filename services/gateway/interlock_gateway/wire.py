@@ -132,6 +132,7 @@ class Wire(HttpToolsProtocol):
         )
         cycle.body += body
         cycle.more_body = False
+        cycle.message_event.set()
         if self.cycle is asked:  # type: ignore[comparison-overlap]
             self.cycle = cycle
         self._start_asgi_task(cycle, self.app)

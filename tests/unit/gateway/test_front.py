@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from interlock_gateway.metrics import BOUNDS, Metrics
 from interlock_gateway.sampling import Sampler
+from interlock_modeling.engines import LinearEngine
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.unit.gateway.door import KEY, Door
-from tests.unit.gateway.models import ROW, put_classifier, put_model
+from tests.unit.gateway.models import REGRESSION, ROW, put, put_classifier, put_model
 from tests.waiting import until
 
 PREDICT = "/models/{}/predict"
@@ -80,6 +82,24 @@ async def test_front_and_route_give_the_same_answers(serving: Door, behind: http
             assert told(front) == told(route), body
             statuses.add(front.status_code)
     assert statuses == {200, 400, 422}
+
+
+async def test_who_gets_no_finite_answer_is_told_so_and_nobody_else_notices(serving: Door) -> None:
+    """That is known only once the engine has computed, for many requests at once; then it is begun anew."""
+    features = [each.model_copy(update={"min": None, "max": None}) for each in REGRESSION.features]
+    engine = LinearEngine(np.array([[10.0, 0.0, 0.0]]), np.array([0.0]), "identity")
+    boundless = REGRESSION.model_copy(update={"features": features})
+    serving.behind.promote(put(serving.store, boundless, engine, model="boundless"), seq=1)
+    await serving.serves(1, model="boundless")
+    sizes = [1.0, 1e308, 2.0, -1e308] * 5
+    answers = await asyncio.gather(*(serving.predict({"size": size}, model="boundless") for size in sizes))
+
+    for size, answer in zip(sizes, answers, strict=True):
+        if abs(size) < 10:
+            assert answer.json()["predictions"] == [size * 10]
+        else:
+            assert answer.status_code == 422
+            assert "no finite answer" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("color", ["green", "violet"])
