@@ -23,11 +23,14 @@ async def gateway(servers: dict[str, str], tmp_path_factory: pytest.TempPathFact
     async with running(servers, tmp_path_factory.mktemp("clients"), **settings) as gateway:
         gateway.behind.promote(put_model(store, 1), seq=1)
         gateway.behind.promote(put_classifier(store, model="sales"), seq=1)
+        gateway.behind.promote(put_model(store, 1, model="houses"), seq=1)  # what docs/protocols.md asks
         gateway.grpc = f"127.0.0.1:{grpc_port}"
 
         async def serves() -> bool:
             workers = await gateway.workers()
-            return len(workers) == 2 and all(each == {"flights": 1, "sales": 1} for each in workers.values())
+            return len(workers) == 2 and all(
+                each == dict.fromkeys(("flights", "houses", "sales"), 1) for each in workers.values()
+            )
 
         await until(serves, seconds=90)
         await until(gateway.ready)

@@ -25,6 +25,14 @@ def seen_by(client: str, script: str, **given: Any) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def shown_by(client: str, code: str, **variables: str) -> str:
+    """Run Python code in a client's environment; return what it prints."""
+    command = [str(_python(client)), "-W", "ignore", "-c", code]
+    done = subprocess.run(command, env=_plain() | variables, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 0, f"{client}:\n{code}\n{done.stderr}"
+    return done.stdout
+
+
 def make_ready(client: str) -> None:
     """Make the client's environment unless it is there; without its packages the test fails in CI, else is skipped."""
     lock = HERE / client / "requirements.lock"
