@@ -32,7 +32,7 @@ PAUSE_SECONDS = 0.02
 """Between two events: with hundreds of models a round takes longer instead of taking the worker's time."""
 
 EVENT_ROWS = 100
-"""Making an event of so many rows takes the event loop about a millisecond."""
+"""Making an event of so many rows takes the event loop less than a millisecond."""
 
 EVENT_BYTES = 256 * 1024
 HELD_BYTES = 8 * 1024 * 1024
@@ -239,7 +239,7 @@ class PredictionLog:
             given = _objects(asked.rows, asked.count)
             at = datetime.fromtimestamp(asked.at, UTC)
             for index, score in enumerate(asked.scores[: asked.count]):
-                yield LoggedPrediction(
+                yield LoggedPrediction.model_construct(  # of values that need no check
                     prediction=f"{asked.id}/{index}",
                     at=at,
                     values=[_plain(given[index].get(name)) for name in names],
