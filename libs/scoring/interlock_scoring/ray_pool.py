@@ -18,8 +18,9 @@ class RayPool:
     """One CPU per part; rows travel through Ray's object store, answers through ours."""
 
     def __init__(self, address: str, job: ScoringJob, **options: Any) -> None:
-        """Connect to the cluster."""
-        ray.init(address=address, log_to_driver=False, **options)
+        """Connect to the cluster, once a process."""
+        if not ray.is_initialized():
+            ray.init(address=address, log_to_driver=False, **options)
         cluster: Any = ray
         self._job = job.model_dump_json()
         self._score = cluster.remote(num_cpus=1, max_retries=3)(_score)
