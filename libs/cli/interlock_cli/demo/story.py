@@ -16,7 +16,7 @@ from uuid import UUID
 import typer
 from interlock_contracts.http import ModelView, PipelineView, RunView, ServingView
 
-from interlock_cli import watching
+from interlock_cli import rollouts, watching
 from interlock_cli.demo import flights
 from interlock_cli.demo.asking import Asking
 from interlock_cli.demo.clock import Clock
@@ -144,6 +144,7 @@ class Story:
         ended = watching.follow(gateway, self._terminal, run, timeout=RUN_SECONDS)
         if ended.state != "succeeded":
             raise Failure(f"version 2 must be promoted, but its run {ended.state}: {ended.reason}")
+        rollouts.after(gateway, self._terminal, name, 2)
         return run
 
     def _judge(self, asking: Asking, serving: ServingView) -> None:
