@@ -162,7 +162,7 @@ def lab(started: tuple[Predictions, Peers]) -> Lab:
 
 def large() -> bytes:
     """Return a Parquet file of several parts."""
-    sizes = np.arange(ROWS, dtype=np.float64)
+    sizes: Any = np.arange(ROWS, dtype=np.float64)
     file = io.BytesIO()
     pq.write_table(pa.table({"size": sizes}), file, compression="none", use_dictionary=False)
     return file.getvalue()
