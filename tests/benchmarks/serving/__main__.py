@@ -5,7 +5,7 @@ import asyncio
 import logging
 import os
 import shlex
-import sys
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,6 +29,15 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _command(arguments: argparse.Namespace) -> str:
+    """Return the command as others would give it, without the paths of this machine."""
+    words = ["--quick"] * arguments.quick + ["--resume"] * arguments.resume
+    words += ["--only", *arguments.only] if arguments.only else []
+    words += ["--sections", *arguments.sections] if arguments.sections != list(sections.SECTIONS) else []
+    data = "INTERLOCK_BENCH_DATA=… " if arguments.data else ""
+    return data + "make bench-serving" + (f" ARGUMENTS={shlex.quote(' '.join(words))}" if words else "")
+
+
 def main() -> None:
     """Do what the command line says."""
     arguments = _arguments()
@@ -37,11 +46,12 @@ def main() -> None:
         environments.lock_all()
         return
     if arguments.what == "run":
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # so that servers are stopped
         logging.disable(logging.INFO)  # whatever a library configures: only measurements are printed
         results = Results.read(path) if arguments.resume and path.exists() else Results(path)
         results.data |= {
             "date": datetime.now(UTC).date().isoformat(),
-            "command": shlex.join(["python", "-m", "tests.benchmarks.serving", *sys.argv[1:]]),
+            "command": _command(arguments),
             "commit": machine.commit(),
             "machine": machine.description(),
             "versions": machine.versions(),

@@ -15,18 +15,25 @@ from typing import Any
 from uuid import uuid4
 
 import aio_pika
+import httpx
 from interlock_contracts.event import Envelope
+from interlock_contracts.http import ServingView
 from interlock_contracts.predictions import PredictionCompleted, PredictionRequested
+from interlock_contracts.refs import ModelRef
+from litestar import Litestar, get
 
 from tests.benchmarks.serving import processes
 from tests.benchmarks.serving.environments import CHECKOUT
 from tests.benchmarks.serving.ours import exported
+from tests.benchmarks.serving.peer import Row
 from tests.benchmarks.serving.reference import Reference
 from tests.benchmarks.serving.targets import answers, free_port
 from tests.integration.gateway_process import store_of
-from tests.unit.gateway.door import KEY, Behind, listening
+from tests.unit.gateway.door import KEY, client, listening
+from tests.waiting import until
 
-_COUNT = 10_000
+_COUNT = 6_000
+_AT_ONCE = 500
 _SECONDS = 300
 
 
@@ -40,11 +47,10 @@ class Answerer:
 
     async def measure(self) -> dict[str, float]:
         """Return predictions per second, and per second of processor time, from the tenth part to the last."""
-        behind, store = Behind(), store_of(self.servers)
         with tempfile.TemporaryDirectory() as folder:
-            behind.promote(exported(self.known, "forest", store, Path(folder)), 1)
+            registry_app = _registry(exported(self.known, "forest", store_of(self.servers), Path(folder)))
             async with (
-                listening(behind.app()) as registry,
+                listening(registry_app) as registry,
                 await aio_pika.connect(self.servers["INTERLOCK_AMQP_URL"]) as bus,
             ):
                 channel = await bus.channel()
@@ -63,17 +69,10 @@ class Answerer:
                     )
 
     async def _fill(self, exchange: aio_pika.abc.AbstractExchange) -> None:
-        for row in itertools.islice(itertools.cycle(self.known.rows), _COUNT):
-            event = PredictionRequested(prediction_id=uuid4(), model="forest", request_sha256="0" * 64, rows=[row])
-            envelope = Envelope.of(event, source="gateway", cause=str(uuid4()), now=datetime.now(UTC))
-            headers: Any = envelope.headers()
-            message = aio_pika.Message(
-                event.body(),
-                headers=headers,
-                content_type="application/json",
-                delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-            )
-            await exchange.publish(message, routing_key=event.type)
+        rows = itertools.islice(itertools.cycle(self.known.rows), _COUNT)
+        for _ in range(_COUNT // _AT_ONCE):
+            together = [_asked(row) for row in itertools.islice(rows, _AT_ONCE)]
+            await asyncio.gather(*(exchange.publish(each, PredictionRequested.type) for each in together))
 
     @asynccontextmanager
     async def _service(self, registry: str, folder: Path) -> AsyncIterator[int]:
@@ -84,6 +83,7 @@ class Answerer:
             "INTERLOCK_PORT": url.rpartition(":")[2],
             "INTERLOCK_API_KEY": KEY,
             "INTERLOCK_REGISTRY_URL": registry,
+            "INTERLOCK_INGEST_URL": registry,
             "INTERLOCK_SPANS_DIR": str(folder / "spans"),
             "INTERLOCK_CACHE_DIR": str(folder / "models"),
         }
@@ -91,7 +91,32 @@ class Answerer:
         env = os.environ | self.servers | own
         async with processes.running(command, env=env, folder=CHECKOUT, log=log) as pid:
             await answers(url, pid, log)
+            async with client(url) as http:
+                await until(lambda: _is_ready(http), seconds=60)
             yield pid
+
+
+def _registry(ref: ModelRef) -> Litestar:
+    """Return a registry in which one model serves."""
+
+    @get("/serving")
+    async def serving() -> list[ServingView]:
+        return [ServingView(ref=ref, promotion_seq=1, cause="gate", promoted_at=datetime.now(UTC))]
+
+    return Litestar([serving], openapi_config=None)
+
+
+async def _is_ready(http: httpx.AsyncClient) -> bool:
+    return (await http.get("/health/ready")).is_success
+
+
+def _asked(row: Row) -> aio_pika.Message:
+    event = PredictionRequested(prediction_id=uuid4(), model="forest", request_sha256="0" * 64, rows=[row])
+    envelope = Envelope.of(event, source="gateway", cause=str(uuid4()), now=datetime.now(UTC))
+    headers: Any = envelope.headers()
+    return aio_pika.Message(
+        event.body(), headers=headers, content_type="application/json", message_id=envelope.id, delivery_mode=2
+    )
 
 
 class _Counted:

@@ -50,7 +50,7 @@ QUICK = Plan(rounds=1, seconds=2, slow_seconds={1: 2, 16: 2, 64: 7})
 async def turn(target: Target, plan: Plan, reference: Reference, folder: Path) -> list[dict[str, Any]]:
     """Return the measured cells of one target."""
     async with target.started() as server:
-        bodies = {model: _written(target, model, reference, folder) for model in target.models}
+        bodies = {model: written(target, model, reference, folder) for model in target.models}
         for model in target.models:
             await _checked(target, server, model, reference)
         cells = []
@@ -83,7 +83,8 @@ def _url(target: Target, server: Running, model: str) -> str:
     return server.url + target.path(model)
 
 
-def _written(target: Target, model: str, reference: Reference, folder: Path) -> Path:
+def written(target: Target, model: str, reference: Reference, folder: Path) -> Path:
+    """Write the requests for every reference row, one a line, and return where."""
     path = folder / f"{target.name}-{model}.jsonl"
     path.write_text("".join(json.dumps(target.body(row)) + "\n" for row in reference.rows))
     return path

@@ -42,11 +42,11 @@ def _parts(results: Results, drawn: list[str]) -> Iterable[str]:
 
 _METHOD = """Every server runs with one worker on the same machine as the load generator (wrk, one thread, kept
 connections, a different row in each request so that caches see what a server's would), and answers the same fitted
-model: peers with
-scikit-learn load its pickled pipeline and a pandas frame, as their users do; peers with ONNX Runtime get the estimator
-as ONNX after an encoding in plain Python. Before a server is measured its answers are compared with scikit-learn's.
+model: peers with scikit-learn load its pickled pipeline and a pandas frame, as their users do; peers with ONNX Runtime
+get the estimator as ONNX after an encoding in plain Python. Before a server is measured, its answers are compared with
+scikit-learn's.
 Ours runs with authentication, metrics, sampling and prediction log as they are by default. Numbers are medians of
-{rounds} rounds of {seconds} s or more, in which all servers take turns in another order each time; errors are sums.
+{rounds} round(s) of {seconds} s or more, in which all servers take turns in another order each time; errors are sums.
 Processor time is that of the server's whole process tree. Latency is what wrk saw."""
 
 
@@ -59,11 +59,17 @@ def _how(data: dict[str, Any]) -> str:
     lines = [
         f"Measured {data.get('date')} at commit `{data.get('commit')}`, rows of {data.get('rows')}.",
         "{processor}, {cores} cores, {memory}, {system}, Python {python}.".format(**data["machine"]),
+        f"Load average before each cell: {_load(data)}; much above 1, others were at work as well.",
         "Compare numbers within this page only.",
         "",
         f"Command: `{data.get('command')}`. [How to repeat it](README.md).",
     ]
     return "\n".join(lines)
+
+
+def _load(data: dict[str, Any]) -> str:
+    seen = sorted(cell["load_average"] for cell in data.get("cells", []))
+    return f"{seen[0]:.1f} to {seen[-1]:.1f}, median {seen[len(seen) // 2]:.1f}" if seen else "unknown"
 
 
 def _bars(results: Results) -> str:
@@ -110,6 +116,14 @@ def _sections(data: dict[str, Any]) -> Iterable[str]:
         if name in data:
             yield f"## {title}"
             yield _tree(data[name])
+    if "profile" in data:
+        profile = data["profile"]
+        yield "## Where the time goes"
+        yield (
+            f"Samples of the gateway's worker at {profile['connections']} connections on the reference forest, by the "
+            "innermost Python function; what it calls in compiled code counts as its own."
+        )
+        yield _table(("function", "%"), [(name, f"{share:.1f}") for name, share in profile["self_per_cent"].items()])
     if "asynchronous" in data:
         yield "## Predictions that nobody waits for"
         yield data["asynchronous"]["about"]

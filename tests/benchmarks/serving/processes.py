@@ -15,7 +15,7 @@ _STOP_SECONDS = 10
 
 def cpu_seconds(root: int) -> float:
     """Return the processor time of ``root`` and all below it, children that have ended included."""
-    return sum(_cpu(pid) for pid in tree(root))
+    return sum(cpu_of(pid) for pid in tree(root))
 
 
 def tree(root: int) -> list[int]:
@@ -44,7 +44,8 @@ def _field(pid: str, at: int) -> int:
     return int(stat[at]) if stat else -1
 
 
-def _cpu(pid: int) -> float:
+def cpu_of(pid: int) -> float:
+    """Return the processor time of one process and of its children that have ended."""
     return sum(int(ticks) for ticks in _stat(pid)[11:15]) / _TICK
 
 

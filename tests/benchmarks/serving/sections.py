@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.results import FOLDER, recorded
-from tests.benchmarks.serving import asynchronous, batch, environments, reference, targets
+from tests.benchmarks.serving import asynchronous, batch, environments, profiling, reference, targets
 from tests.benchmarks.serving.cells import Plan
 from tests.benchmarks.serving.ours import OursTarget
 from tests.benchmarks.serving.reference import Reference
@@ -70,6 +70,10 @@ class Run:
         del known, servers
         await self._tested("swap")
 
+    async def profile(self, known: Reference, servers: dict[str, str]) -> None:
+        """Where the gateway's time goes."""
+        await self._keep("profile", profiling.measure(known, servers))
+
     async def asynchronous(self, known: Reference, servers: dict[str, str]) -> None:
         """Predictions that nobody waits for, against Celery."""
         await self._keep("asynchronous", asynchronous.measure(known, servers, _WORK, self.plan.rounds))
@@ -101,6 +105,7 @@ Section = Callable[[Run, Reference, dict[str, str]], Awaitable[None]]
 SECTIONS: dict[str, Section] = {
     "http": Run.http,
     "hot_path": Run.hot_path,
+    "profile": Run.profile,
     "swap": Run.swap,
     "asynchronous": Run.asynchronous,
     "batch": Run.batch,

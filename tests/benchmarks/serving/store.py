@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.serving.environments import CHECKOUT
+
 _MEASURES = ("per_second", "p50_ms", "p99_ms", "cpu_us")
 
 
@@ -55,7 +57,8 @@ class Results:
 
     def failed(self, target: str, number: int, reason: str) -> None:
         """Keep why a target could not be measured."""
-        self.data.setdefault("failures", []).append({"target": target, "round": number, "reason": reason})
+        plain = reason.replace(str(CHECKOUT), "…").replace(str(Path.home()), "~")
+        self.data.setdefault("failures", []).append({"target": target, "round": number, "reason": plain})
         self.save()
 
     def medians(self) -> list[Cell]:

@@ -8,6 +8,7 @@ import pytest
 from tests.benchmarks.serving import page
 from tests.benchmarks.serving.bars import bars
 from tests.benchmarks.serving.load import read
+from tests.benchmarks.serving.profiling import shares
 from tests.benchmarks.serving.store import Results
 
 
@@ -22,6 +23,7 @@ def _cell(target: str, per_second: float, *, connections: int = 64, number: int 
         "p99_ms": 2.0,
         "cpu_us": 1e6 / per_second,
         "errors": number,
+        "load_average": 0.5,
     }
 
 
@@ -32,14 +34,14 @@ def results(tmp_path: Path) -> Results:
         "flask-sklearn": ["Flask + gunicorn", "sklearn"],
         "mlserver-onnx": ["MLServer", "onnx"],
         "kserve-onnx": ["KServe's Python server", "onnx"],
-        "hello-granian-rsgi": ["granian, RSGI", "hello"],
+        "hello-uvicorn": ["uvicorn, ASGI", "hello"],
     }
     cells = [
         *(_cell("interlock", speed, number=number) for number, speed in enumerate((9_000.0, 10_000.0, 90_000.0))),
         _cell("flask-sklearn", 20.0),
         _cell("mlserver-onnx", 500.0),
         _cell("kserve-onnx", 800.0),
-        _cell("hello-granian-rsgi", 20_000.0, model=""),
+        _cell("hello-uvicorn", 20_000.0, model=""),
     ]
     machine = {"processor": "a processor", "cores": "2", "memory": "24 GiB", "system": "Debian", "python": "3.11.7"}
     failures = [{"target": "ray-onnx", "round": 0, "reason": "it did\nnot start"}]
@@ -91,3 +93,10 @@ def test_results_that_are_saved_are_gone_on_with(results: Results) -> None:
     again = Results.read(results.path)
     assert again.has("interlock", 2)
     assert not again.has("flask-sklearn", 1)
+
+
+def test_a_profile_counts_the_innermost_function_and_leaves_out_who_waits() -> None:
+    """Lines of one function are one, and an idle thread of a pool is no work."""
+    stacks = "main (a.py:1);send (b.py:7) 30\nmain (a.py:2);send (b.py:9) 30\nmain (a.py:1) 20\n"
+    idle = "run (threading.py:1);_worker (concurrent/futures/thread.py:81) 900\n"
+    assert shares(stacks + idle) == {"send (b.py)": 75.0, "main (a.py)": 25.0}
