@@ -284,3 +284,14 @@ async def test_a_model_is_unloaded_and_loaded_on_request(serving: Door) -> None:
     for action in ("load", "unload"):
         answer = await serving.http.post(f"/v2/repository/models/nobody/{action}")
         assert "no pipeline is called 'nobody'" in refusal(answer, 404)
+
+
+async def test_as_many_rows_as_may_come_are_answered(serving: Door) -> None:
+    """Read and computed beside the event loop, in order."""
+    sizes = np.arange(MAX_ROWS, dtype="<f8") / MAX_ROWS
+    colors = (struct.pack("<I", 3) + b"red") * MAX_ROWS
+    body, length = binary(("size", "FP64", sizes.tobytes()), ("color", "BYTES", colors), rows=MAX_ROWS)
+    answer = (await send(serving, body, length)).json()["outputs"][0]
+
+    assert answer["shape"] == [MAX_ROWS]
+    assert np.allclose(answer["data"], 1000 + sizes)

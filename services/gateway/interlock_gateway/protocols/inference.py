@@ -1,5 +1,6 @@
 """The Open Inference Protocol as it is meant, before REST and gRPC write it down: what is asked, what is told."""
 
+import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -24,6 +25,9 @@ from interlock_gateway.worker import LoadFailedError, Worker
 SERVER = "interlock"
 EXTENSIONS = ("binary_tensor_data", "model_repository")
 PLATFORM = "interlock"
+INLINE_SIZE = 4096
+"""Up to so many bytes or values are made columns in the event loop: a thread costs more than they do."""
+
 READY = "READY"
 UNAVAILABLE = "UNAVAILABLE"
 PREDICTION = "prediction"
@@ -135,7 +139,8 @@ class Inference:
         """
         serving = await self.serving(model, version)
         signature = serving.model.signature
-        table = table_of(signature, tensors)
+        small = sum(len(tensor.data) for tensor in tensors) <= INLINE_SIZE
+        table = table_of(signature, tensors) if small else await asyncio.to_thread(table_of, signature, tensors)
         predictions = await table_predictions(serving, table)
         if not np.isfinite(predictions.scores).all():
             raise TensorError("numbers are too large for this model: it gives no finite answer")

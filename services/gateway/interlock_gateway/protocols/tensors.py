@@ -6,6 +6,7 @@ tensor left out, where the column is nullable.
 """
 
 import difflib
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,6 +40,7 @@ DATATYPES = {"number": "FP64", "integer": "INT64", "boolean": "BOOL", "category"
 
 _JSON_KINDS: dict[str, set[type]] = {"b": {bool, int}, "u": {int, float}, "i": {int, float}, "f": {int, float}}
 _INT64 = 2.0**63
+_LENGTH = struct.Struct("<I")
 _SHOWN = 60
 _NAMES_SHOWN = 20
 _COLUMN = 2
@@ -188,13 +190,14 @@ def _texts(feature: Feature, tensor: Tensor, rows: int) -> list[str | None]:
 def _split(tensor: Tensor, data: memoryview, rows: int) -> list[bytes]:
     """Return the elements of a BYTES tensor, each of which follows its length in four bytes, little endian."""
     found: list[bytes] = []
-    place, end = 0, len(data)
-    while place < end and len(found) < rows:
+    whole = data.tobytes()
+    place, end = 0, len(whole)
+    while place + 4 <= end and len(found) < rows:
         start = place + 4
-        place = start + int.from_bytes(data[place:start], "little")
+        place = start + _LENGTH.unpack_from(whole, place)[0]
         if place > end:
             raise TensorError(f"element {len(found)} of tensor {tensor.name!r} is longer than what was sent")
-        found.append(data[start:place].tobytes())
+        found.append(whole[start:place])
     if len(found) != rows or place != end:
         raise TensorError(f"tensor {tensor.name!r} does not hold {rows} elements, each after its length in four bytes")
     return found
