@@ -27,7 +27,7 @@ def walked(engine: ForestEngine, row: NDArray[np.float64]) -> NDArray[np.float64
         while splits.ahead[at]:
             number = row[splits.feature[at]].astype(engine.precision)
             at += splits.ahead[at] + int(number > splits.threshold[at])
-        sums[output] += engine.value[engine.nodes["leaf"][at], 0]
+        sums[output] += engine.value[engine.nodes[at, 0], 0]
     return engine.base + engine.scale * sums
 
 

@@ -72,15 +72,16 @@ class ForestEngine:
         _check_arrays(self)
         layout = layout_of(self.nodes)
         bits = np.uint64(layout.feature_bits)
-        compiled = kernels(layout.node)
-        problem = compiled.check(self.nodes, bits, np.uint64(self.features), self.roots, self.value)
+        compiled = kernels(layout)
+        nodes = self.nodes.reshape(-1), self.nodes.view(layout.number).reshape(-1)
+        problem = compiled.check(*nodes, bits, np.uint64(self.features), self.roots, self.value)
         _require(not problem, _PROBLEMS[problem])
         single = self.precision == "float32"
         output, base = self.output, self.base
         if self.link == "logistic":  # the kernel adds up the second of two columns, and makes the first of it
             output, base = output + 1, np.array([0.0, base[0]])
         link = np.int64(_LINKS.index(self.link))
-        before = (self.nodes, bits, single, self.roots, output, self.value, base, float(self.scale), link)
+        before = (*nodes, bits, single, self.roots, output, self.value, base, float(self.scale), link)
         object.__setattr__(self, "_before", before)
         object.__setattr__(self, "_walk", compiled.walk)
 
@@ -111,8 +112,7 @@ class ForestEngine:
             features=self.features,
             precision=self.precision,
         )
-        words = self.nodes.view(layout_of(self.nodes).word).reshape(-1, 2)
-        arrays = {"nodes": words, "roots": self.roots, "output": self.output, "value": self.value}
+        arrays = {"nodes": self.nodes, "roots": self.roots, "output": self.output, "value": self.value}
         write_arrays(path, self.kind, self.version, attributes.model_dump(), arrays)
 
     @classmethod
@@ -127,10 +127,8 @@ class ForestEngine:
             nodes, roots, output, value = (stored.arrays[name] for name in ("nodes", "roots", "output", "value"))
         except (KeyError, ValidationError) as error:
             raise ModelFormatError(f"not a forest engine: {error}") from error
-        layout = NARROW if nodes.dtype == NARROW.word else WIDE
-        _require(nodes.dtype == layout.word and nodes.ndim == 2 and nodes.shape[1] == 2, "nodes are not pairs of words")  # noqa: PLR2004
         return cls(
-            nodes=nodes.view(layout.node)[:, 0],
+            nodes=nodes,
             roots=roots,
             output=output,
             value=value,
@@ -145,8 +143,10 @@ class ForestEngine:
 def _check_arrays(engine: ForestEngine) -> None:
     """Check all but what stands in nodes and values: those are many, so the kernel does it."""
     roots, output, value = engine.roots, engine.output, engine.value
-    _require(engine.nodes.dtype in {NARROW.node, WIDE.node} and engine.nodes.ndim == 1, "there are no nodes")
-    _require(engine.precision == "float32" or engine.nodes.dtype == WIDE.node, "narrow nodes compare float32 only")
+    nodes = engine.nodes
+    pairs = nodes.dtype in {NARROW.word, WIDE.word} and nodes.shape[1:] == (2,) and nodes.flags.c_contiguous
+    _require(pairs, "nodes are not pairs of words")
+    _require(engine.precision == "float32" or nodes.dtype == WIDE.word, "narrow nodes compare float32 only")
     _require(roots.dtype == np.uint64 and roots.ndim == 1, "roots are not uint64")
     _require(output.dtype == np.int64 and output.ndim == 1, "outputs are not int64")
     _require(value.dtype == np.float64 and value.ndim == 2 and value.shape[1] > 0, "values are not a float64 table")  # noqa: PLR2004

@@ -19,7 +19,7 @@ import numpy as np
 from numba import from_dtype, njit, types
 from numpy.typing import NDArray
 
-from interlock_modeling.engines.forest_nodes import NARROW, WIDE
+from interlock_modeling.engines.forest_nodes import NARROW, WIDE, Layout
 
 _logger = logging.getLogger(__name__)
 
@@ -30,6 +30,9 @@ _LANES = 8
 
 _ROWS_AT_ONCE = 1_024
 """Rows that meet a tree together: they stay in the processor's cache, and so does the tree for a while."""
+
+_ONE = np.uint64(1)
+_TWO = np.uint64(2)
 
 IDENTITY = 0
 LOGISTIC = 1
@@ -51,37 +54,36 @@ def _inlined(function: _Function) -> _Function:
 
 
 @_inner
-def _next(nodes: Any, bits: Any, cells: Any, row: Any, at: Any) -> Any:
+def _next(words: Any, numbers: Any, bits: Any, cells: Any, row: Any, at: Any) -> Any:
     """Return where the row that begins at ``cells[row]`` goes from node ``at``; from a leaf, nowhere."""
-    node = nodes[at]
-    split = np.uint64(node.split)
-    feature = split & ((np.uint64(1) << bits) - np.uint64(1))
-    return at + (split >> bits) + np.uint64(cells[row + feature] > node.threshold)
+    split = np.uint64(words[_TWO * at + _ONE])
+    feature = split & ((_ONE << bits) - _ONE)
+    return at + (split >> bits) + np.uint64(cells[row + feature] > numbers[_TWO * at])
 
 
 @_inner
-def _leaf(nodes: Any, bits: Any, cells: Any, row: Any, root: Any) -> Any:
+def _leaf(words: Any, numbers: Any, bits: Any, cells: Any, row: Any, root: Any) -> Any:
     at = root
     while True:
-        moved = _next(nodes, bits, cells, row, at)
+        moved = _next(words, numbers, bits, cells, row, at)
         if moved == at:
             return at
         at = moved
 
 
 @_inlined
-def _leaves(nodes: Any, bits: Any, cells: Any, row: Any, step: Any, roots: Any) -> Any:
+def _leaves(words: Any, numbers: Any, bits: Any, cells: Any, row: Any, step: Any, roots: Any) -> Any:
     """Walk eight pairs of a row and a root, rows ``step`` cells apart, until none moves; nothing else branches."""
     a, b, c, d, e, f, g, h = roots
     while True:
-        a_next = _next(nodes, bits, cells, row, a)
-        b_next = _next(nodes, bits, cells, row + step, b)
-        c_next = _next(nodes, bits, cells, row + np.uint64(2) * step, c)
-        d_next = _next(nodes, bits, cells, row + np.uint64(3) * step, d)
-        e_next = _next(nodes, bits, cells, row + np.uint64(4) * step, e)
-        f_next = _next(nodes, bits, cells, row + np.uint64(5) * step, f)
-        g_next = _next(nodes, bits, cells, row + np.uint64(6) * step, g)
-        h_next = _next(nodes, bits, cells, row + np.uint64(7) * step, h)
+        a_next = _next(words, numbers, bits, cells, row, a)
+        b_next = _next(words, numbers, bits, cells, row + step, b)
+        c_next = _next(words, numbers, bits, cells, row + _TWO * step, c)
+        d_next = _next(words, numbers, bits, cells, row + np.uint64(3) * step, d)
+        e_next = _next(words, numbers, bits, cells, row + np.uint64(4) * step, e)
+        f_next = _next(words, numbers, bits, cells, row + np.uint64(5) * step, f)
+        g_next = _next(words, numbers, bits, cells, row + np.uint64(6) * step, g)
+        h_next = _next(words, numbers, bits, cells, row + np.uint64(7) * step, h)
         moved = (a ^ a_next) | (b ^ b_next) | (c ^ c_next) | (d ^ d_next)
         moved |= (e ^ e_next) | (f ^ f_next) | (g ^ g_next) | (h ^ h_next)
         a, b, c, d, e, f, g, h = a_next, b_next, c_next, d_next, e_next, f_next, g_next, h_next
@@ -96,7 +98,9 @@ def _add(sums: Any, row: Any, first: Any, value: Any, leaf: Any) -> None:
 
 
 @_inner
-def _one_row(nodes: Any, bits: Any, cells: Any, row: Any, roots: Any, output: Any, value: Any, sums: Any) -> None:
+def _one_row(
+    words: Any, numbers: Any, bits: Any, cells: Any, row: Any, roots: Any, output: Any, value: Any, sums: Any
+) -> None:
     """Add the leaves of all trees that the row of these cells reaches: eight trees in step."""
     whole = len(roots) - len(roots) % _LANES
     for tree in range(0, whole, _LANES):
@@ -110,24 +114,28 @@ def _one_row(nodes: Any, bits: Any, cells: Any, row: Any, roots: Any, output: An
             roots[tree + 6],
             roots[tree + 7],
         )
-        leaves = _leaves(nodes, bits, cells, np.uint64(0), np.uint64(0), together)
+        leaves = _leaves(words, numbers, bits, cells, np.uint64(0), np.uint64(0), together)
         for lane in range(_LANES):
-            _add(sums, row, output[tree + lane], value, nodes[leaves[lane]].leaf)
+            _add(sums, row, output[tree + lane], value, words[_TWO * leaves[lane]])
     for tree in range(whole, len(roots)):
-        _add(sums, row, output[tree], value, nodes[_leaf(nodes, bits, cells, np.uint64(0), roots[tree])].leaf)
+        _add(
+            sums, row, output[tree], value, words[_TWO * _leaf(words, numbers, bits, cells, np.uint64(0), roots[tree])]
+        )
 
 
 @_inner
-def _many_rows(nodes: Any, bits: Any, cells: Any, count: Any, roots: Any, output: Any, value: Any, sums: Any) -> None:
+def _many_rows(
+    words: Any, numbers: Any, bits: Any, cells: Any, count: Any, roots: Any, output: Any, value: Any, sums: Any
+) -> None:
     """Add the leaves that the block's first rows reach, a multiple of eight: tree by tree, eight rows in step."""
     width = len(cells) // len(sums)
     for tree in range(len(roots)):
         root = roots[tree]
         for row in range(0, count, _LANES):
             together = (root, root, root, root, root, root, root, root)
-            leaves = _leaves(nodes, bits, cells, np.uint64(row * width), np.uint64(width), together)
+            leaves = _leaves(words, numbers, bits, cells, np.uint64(row * width), np.uint64(width), together)
             for lane in range(_LANES):
-                _add(sums, row + lane, output[tree], value, nodes[leaves[lane]].leaf)
+                _add(sums, row + lane, output[tree], value, words[_TWO * leaves[lane]])
 
 
 @_inner
@@ -149,7 +157,8 @@ def _softmax(raw: Any) -> None:
 
 
 def _walk(
-    nodes: Any,
+    words: Any,
+    numbers: Any,
     bits: Any,
     single: Any,
     roots: Any,
@@ -176,10 +185,10 @@ def _walk(
         block, sums = cells[:at], raw[start : start + size]
         whole = size - size % _LANES
         if whole:
-            _many_rows(nodes, bits, block, whole, roots, output, value, sums)
+            _many_rows(words, numbers, bits, block, whole, roots, output, value, sums)
         for row in range(whole, size):
             one = block[row * (features + 1) : (row + 1) * (features + 1)]
-            _one_row(nodes, bits, one, row, roots, output, value, sums)
+            _one_row(words, numbers, bits, one, row, roots, output, value, sums)
     for at in range(count):
         for column in range(len(base)):
             raw[at, column] = base[column] + scale * raw[at, column]
@@ -190,19 +199,18 @@ def _walk(
     return raw
 
 
-def _check(nodes: Any, bits: Any, features: Any, roots: Any, value: Any) -> Any:
+def _check(words: Any, numbers: Any, bits: Any, features: Any, roots: Any, value: Any) -> Any:
     """Return ``SOUND`` if every walk ends at a leaf with finite values, inside of its tree; else what is wrong."""
     for tree in range(len(roots)):
-        end = roots[tree + 1] if tree + 1 < len(roots) else np.uint64(len(nodes))
+        end = roots[tree + 1] if tree + 1 < len(roots) else np.uint64(len(words) // 2)
         for at in range(roots[tree], end):
-            node = nodes[at]
-            split = np.uint64(node.split)
-            feature = split & ((np.uint64(1) << bits) - np.uint64(1))
+            split = np.uint64(words[_TWO * at + _ONE])
+            feature = split & ((_ONE << bits) - _ONE)
             ahead = split >> bits
             if ahead == 0:
-                if feature != features or node.leaf >= len(value):
+                if feature != features or np.uint64(words[_TWO * at]) >= np.uint64(len(value)):
                     return WRONG_LEAF
-            elif feature >= features or at + ahead + np.uint64(1) >= end or np.isnan(node.threshold):
+            elif feature >= features or at + ahead + _ONE >= end or np.isnan(numbers[_TWO * at]):
                 return WRONG_SPLIT
     for leaf in range(value.shape[0]):
         for column in range(value.shape[1]):
@@ -222,8 +230,7 @@ class Kernels:
 def _cached(function: Callable[..., Any], layout: str) -> Any:
     """Return a copy with files of its own in numba's cache.
 
-    Processes that compile one function for different types at once may leave it with the code of one under the name
-    of another, and then walk narrow nodes as wide ones.
+    Processes that compile one function for different types at once may write the code of one under the name of another.
     """
     copy = FunctionType(function.__code__, function.__globals__, function.__name__)
     copy.__qualname__ = f"{function.__qualname__}_{layout}"
@@ -235,19 +242,24 @@ def _cached(function: Callable[..., Any], layout: str) -> Any:
 
 
 _FUNCTIONS = {
-    layout.node: (_cached(_walk, name), _cached(_check, name)) for name, layout in (("narrow", NARROW), ("wide", WIDE))
+    layout: (_cached(_walk, name), _cached(_check, name)) for name, layout in (("narrow", NARROW), ("wide", WIDE))
 }
 
 
 @functools.cache
-def kernels(node: np.dtype[Any]) -> Kernels:
-    """Return the functions for nodes of this dtype."""
-    nodes, roots, numbers = _array(from_dtype(node)), _array(types.uint64), _array(types.float64)
-    values, bits = _array(types.float64, 2), types.uint64
-    outputs, matrix = _array(types.int64), _array(types.float64, 2, "A")
-    walk, check = _FUNCTIONS[node]
-    walk.compile((nodes, bits, types.boolean, roots, outputs, values, numbers, types.float64, types.int64, matrix))
-    check.compile((nodes, bits, types.uint64, roots, values))
+def kernels(layout: Layout) -> Kernels:
+    """Return the functions for nodes of this layout.
+
+    They take plain arrays: numba names records by the order in which a process meets them, so code from the caches of
+    two processes can have one name for narrow and wide nodes.
+    """
+    words, numbers = _array(from_dtype(layout.word)), _array(from_dtype(layout.number))
+    bits, roots, outputs = types.uint64, _array(types.uint64), _array(types.int64)
+    value, base, matrix = _array(types.float64, 2), _array(types.float64), _array(types.float64, 2, "A")
+    settings = (types.float64, types.int64)
+    walk, check = _FUNCTIONS[layout]
+    walk.compile((words, numbers, bits, types.boolean, roots, outputs, value, base, *settings, matrix))
+    check.compile((words, numbers, bits, types.uint64, roots, value))
     for function in (walk, check):
         function.disable_compile()
     return Kernels(walk, check)
@@ -255,8 +267,8 @@ def kernels(node: np.dtype[Any]) -> Kernels:
 
 def prepare() -> None:
     """Have the functions for both layouts at hand: a second where numba's cache has them, else several."""
-    kernels(NARROW.node)
-    kernels(WIDE.node)
+    kernels(NARROW)
+    kernels(WIDE)
 
 
 def _array(kind: Any, dimensions: int = 1, layout: Literal["C", "A"] = "C") -> Any:

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Layout:
-    """The dtype of a node, and how many low bits of ``split`` are the feature."""
+    """The types of a node's words, and how many low bits of the split are the feature."""
 
-    node: np.dtype[Any]
     word: np.dtype[Any]
+    number: np.dtype[Any]
     feature_bits: int
 
     def holds(self, features: int, distance: int) -> bool:
@@ -29,16 +29,8 @@ class Layout:
         return features < 1 << self.feature_bits and distance < 1 << (8 * self.word.itemsize - self.feature_bits)
 
 
-def _layout(threshold: str, word: str, feature_bits: int) -> Layout:
-    size = np.dtype(word).itemsize
-    node = np.dtype(
-        {"names": ["threshold", "leaf", "split"], "formats": [threshold, word, word], "offsets": [0, 0, size]}
-    )
-    return Layout(node, np.dtype(word), feature_bits)
-
-
-NARROW = _layout("<f4", "<u4", feature_bits=8)
-WIDE = _layout("<f8", "<u8", feature_bits=24)
+NARROW = Layout(np.dtype("<u4"), np.dtype("<f4"), feature_bits=8)
+WIDE = Layout(np.dtype("<u8"), np.dtype("<f8"), feature_bits=24)
 
 
 @dataclass(frozen=True)
@@ -51,7 +43,7 @@ class Splits:
 
 
 def pack(splits: Splits, features: int, *, single: bool) -> NDArray[Any]:
-    """Return nodes whose leaves are numbered in order; ``single`` says that all thresholds are float32 numbers.
+    """Return nodes [nodes, 2] whose leaves are numbered in order; ``single``: all thresholds are float32 numbers.
 
     Raises:
         ValueError: there are more features than even a wide node can name.
@@ -61,24 +53,23 @@ def pack(splits: Splits, features: int, *, single: bool) -> NDArray[Any]:
     if not layout.holds(features, distance):
         raise ValueError(f"a forest takes fewer than {1 << layout.feature_bits} columns, not {features}")
     leaf = splits.ahead == 0
-    nodes = np.zeros(len(leaf), layout.node)
-    nodes["threshold"] = splits.threshold
-    nodes["leaf"][leaf] = np.arange(leaf.sum())
+    nodes = np.empty((len(leaf), 2), layout.word)
+    nodes[:, 0] = np.where(leaf, 0.0, splits.threshold).astype(layout.number).view(layout.word)
+    nodes[leaf, 0] = np.arange(leaf.sum())
     word = layout.word.type
     feature = np.where(leaf, features, splits.feature).astype(word)
-    nodes["split"] = splits.ahead.astype(word) << word(layout.feature_bits) | feature
+    nodes[:, 1] = splits.ahead.astype(word) << word(layout.feature_bits) | feature
     return nodes
 
 
 def unpack(nodes: NDArray[Any]) -> Splits:
     """Return the columns of packed nodes."""
     layout = layout_of(nodes)
-    split = nodes["split"].astype(np.int64)
-    return Splits(
-        split >> layout.feature_bits, split & ((1 << layout.feature_bits) - 1), nodes["threshold"].astype(np.float64)
-    )
+    split = nodes[:, 1].astype(np.int64)
+    feature = split & ((1 << layout.feature_bits) - 1)
+    return Splits(split >> layout.feature_bits, feature, nodes.view(layout.number)[:, 0].astype(np.float64))
 
 
 def layout_of(nodes: NDArray[Any]) -> Layout:
     """Return the layout that an array of nodes has."""
-    return NARROW if nodes.dtype == NARROW.node else WIDE
+    return NARROW if nodes.dtype == NARROW.word else WIDE
