@@ -40,6 +40,8 @@ class Run:
         _converted(models)
         with leased("bench-servers", only=_SERVERS) as servers:
             for name in names:
+                if name in self.results.data:  # measured before the run was interrupted
+                    continue
                 try:
                     await SECTIONS[name](self, known, servers)
                 except Exception as error:  # noqa: BLE001 - the other sections are worth having

@@ -51,15 +51,21 @@ class Results:
         return any(cell["target"] == target and cell["round"] == number for cell in self.data.get("cells", []))
 
     def add(self, cells: list[dict[str, Any]]) -> None:
-        """Keep the cells of one turn."""
+        """Keep the cells of one turn; an earlier failure of it is made good."""
+        self._forget_failure(cells[0]["target"], cells[0]["round"])
         self.data.setdefault("cells", []).extend(cells)
         self.save()
 
     def failed(self, target: str, number: int, reason: str) -> None:
         """Keep why a target could not be measured."""
+        self._forget_failure(target, number)
         plain = reason.replace(str(CHECKOUT), "…").replace(str(Path.home()), "~")
         self.data.setdefault("failures", []).append({"target": target, "round": number, "reason": plain})
         self.save()
+
+    def _forget_failure(self, target: str, number: int) -> None:
+        others = [each for each in self.data.get("failures", []) if (each["target"], each["round"]) != (target, number)]
+        self.data["failures"] = others
 
     def medians(self) -> list[Cell]:
         """Return one cell for each server, model and number of connections, in the order measured first."""

@@ -88,11 +88,13 @@ def test_a_page_shows_numbers_bars_plots_and_what_failed(results: Results) -> No
 
 
 def test_results_that_are_saved_are_gone_on_with(results: Results) -> None:
-    """What a run has measured is known to the one that resumes it, and nothing else is."""
-    results.save()
+    """What a run has measured is known to the one that resumes it, and what failed is tried again and made good."""
+    results.failed("flask-onnx", 0, "it did not start")
+    results.add([_cell("flask-onnx", 900.0)])
     again = Results.read(results.path)
     assert again.has("interlock", 2)
     assert not again.has("flask-sklearn", 1)
+    assert [each["target"] for each in again.data["failures"]] == ["ray-onnx"]
 
 
 def test_a_profile_counts_the_innermost_function_and_leaves_out_who_waits() -> None:
