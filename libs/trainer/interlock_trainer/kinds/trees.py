@@ -11,6 +11,7 @@ from interlock_modeling.engines.links import Link
 from numpy.typing import NDArray
 
 _BLOCK = 4
+"""Levels: up to 15 pairs of narrow nodes, four cache lines, of which most rows meet two."""
 
 
 @dataclass(frozen=True)
