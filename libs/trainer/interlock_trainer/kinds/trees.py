@@ -11,7 +11,7 @@ from interlock_modeling.engines.links import Link
 from numpy.typing import NDArray
 
 _BLOCK = 4
-"""Levels: up to 15 pairs of narrow nodes, four cache lines, of which most rows meet two."""
+"""Levels: up to 15 pairs of narrow nodes, which are four cache lines."""
 
 
 @dataclass(frozen=True)
