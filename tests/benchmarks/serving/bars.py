@@ -62,6 +62,7 @@ def _http(cells: list[Cell]) -> Iterator[Bar]:
     yield ratio("best peer as its users run it", classic, 1, 150)
     for connections in (16, 64):
         yield ratio("best model server with ONNX Runtime", server, connections, 15)
+        yield ratio("MLServer with ONNX Runtime", "mlserver-onnx".__eq__, connections, 15)
     for connections, asked in ((1, 2), (16, 5), (64, 5)):
         for peer in FASTAPI:
             yield ratio(_FASTAPI_TITLES[peer], peer.__eq__, connections, asked)
