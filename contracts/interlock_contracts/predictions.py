@@ -2,10 +2,21 @@
 
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import urlsplit
 from uuid import UUID, uuid5
 from zlib import crc32
 
-from pydantic import AllowInfNan, Field, Strict, StrictBool, StrictInt, StrictStr, StringConstraints, model_validator
+from pydantic import (
+    AllowInfNan,
+    Field,
+    Strict,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from interlock_contracts.event import NAMESPACE, Event
 from interlock_contracts.refs import ArtifactRef, Name, Ref, Sha256
@@ -34,6 +45,14 @@ class Webhook(Ref):
     """Where to tell that a prediction has ended; signed with the secret of this address's origin, never sent along."""
 
     url: str = Field(min_length=8, max_length=2048, pattern=r"^https?://[^/@?\\\s]+([/?]|$)")
+
+    @field_validator("url")
+    @classmethod
+    def _names_a_host_and_a_port(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.port == 0 or not (parts.hostname or "").encode("idna"):
+            raise ValueError("no host, or no port, has this address")
+        return url
 
 
 class RowFault(Ref):

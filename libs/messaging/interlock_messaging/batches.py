@@ -39,6 +39,10 @@ GATHER_SECONDS = 0.01
 """How long a batch waits for more when the one before it was not alone: a transaction costs more than a message."""
 
 
+STOP_SECONDS = 15.0
+"""How long the batch in hand may take when the service stops, as for messages handled one by one."""
+
+
 @dataclass(slots=True)
 class Arrival:
     """One message of a batch: what it says, and who caused it.
@@ -89,7 +93,9 @@ async def consuming(batched: Batched, bus: _Bus) -> AsyncIterator[None]:
         consumer.stopping.set()
         with suppress(*_BROKEN):
             await queue.cancel(tag)
-        await task
+        await asyncio.wait({task}, timeout=STOP_SECONDS)
+        task.cancel()  # what waits for a dependency's return is not acknowledged, and so comes again
+        await asyncio.gather(task, return_exceptions=True)
         with suppress(*_BROKEN):
             await channel.close()
 

@@ -58,7 +58,10 @@ class Webhooks:
         except ForbiddenAddressError as error:
             hook.state, hook.error = "failed", str(error)
             return
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError) as error:
+        except (ValueError, httpx.InvalidURL) as error:  # no address at all: no repeat will change that either
+            hook.state, hook.error = "failed", f"{type(error).__name__}: {error}"[:500]
+            return
+        except (httpx.HTTPError, OSError, TimeoutError) as error:
             hook.status, hook.error = None, f"{type(error).__name__}: {error}"[:500]
         else:
             hook.error = None if hook.status // 100 == 2 else f"the receiver answered {hook.status}"  # noqa: PLR2004

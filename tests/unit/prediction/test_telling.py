@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime
 from ipaddress import ip_address
+from uuid import UUID
 
 import numpy as np
 import pytest
+from interlock_contracts.predictions import Webhook
 from interlock_modeling.rows import RowWarning
 from interlock_modeling.served import Predictions
 from interlock_prediction.domain import (
@@ -17,6 +19,12 @@ from interlock_prediction.domain import (
     signature,
     webhook_secret,
 )
+from interlock_prediction.store import PredictionRow, WebhookRow
+from interlock_prediction.webhooks import Webhooks
+from pydantic import ValidationError
+
+NO_ADDRESSES = ["http://h:99999/", "http://a..b/", "http://" + "a" * 70 + ".example/", "http://[::1/"]
+"""They look like addresses, and raise a ValueError somewhere on the way to a socket."""
 
 
 def test_the_signature_is_that_of_standard_webhooks() -> None:
@@ -41,6 +49,26 @@ def test_only_plain_web_addresses_are_told(url: str) -> None:
     """What is anything else, or carries a password, is refused."""
     with pytest.raises(ValueError, match="webhook"):
         origin(url)
+
+
+@pytest.mark.parametrize("url", NO_ADDRESSES)
+def test_a_request_with_an_address_that_leads_nowhere_is_refused(url: str) -> None:
+    """The fault is found while somebody listens, not when it is time to tell."""
+    with pytest.raises(ValidationError, match="url"):
+        Webhook(url=url)
+
+
+@pytest.mark.parametrize("url", NO_ADDRESSES)
+async def test_an_address_that_leads_nowhere_is_given_up_at_once(url: str) -> None:
+    """One that is stored nevertheless is not tried for ever, before all others and instead of them."""
+    prediction_id, now = UUID(int=1), datetime.now(UTC)
+    hook = WebhookRow(prediction_id=prediction_id, url=url, state="pending", attempts=0)
+    row = PredictionRow(prediction_id=prediction_id, model="m", state="failed", reason="none", ended_at=now)
+
+    await Webhooks(None, b"m" * 32, private=True)._try(hook, row)  # type: ignore[arg-type]
+
+    assert (hook.state, hook.attempts) == ("failed", 1)
+    assert hook.error
 
 
 @pytest.mark.parametrize(

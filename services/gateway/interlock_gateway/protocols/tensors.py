@@ -113,6 +113,7 @@ def _fitting(feature: Feature, values: NDArray[Any]) -> Any:
     """Return numbers as the column's Arrow array, each checked against the column's type."""
     missing: NDArray[np.bool_] | None = None
     if values.dtype.kind == "f":
+        values = values.astype(np.float64, copy=False)  # 16 bits do not reach the bounds that are checked below
         missing = np.isnan(values)
         if not missing.any():
             missing = None
@@ -120,7 +121,7 @@ def _fitting(feature: Feature, values: NDArray[Any]) -> Any:
             raise _refused(feature, int(np.argmax(missing)), "missing")
         _check(feature, values, np.isinf(values))
     if feature.type == "number":
-        return pa.array(values.astype(np.float64))
+        return pa.array(values.astype(np.float64, copy=False))
     known = values if missing is None else np.where(missing, 0, values)
     if feature.type == "boolean":
         _check(feature, values, (known != 0) & (known != 1))
