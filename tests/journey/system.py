@@ -27,6 +27,7 @@ from interlock_ingest.settings import IngestSettings
 from interlock_messaging import topology
 from interlock_registry.settings import RegistrySettings
 from interlock_runtime.ray_jobs import Job, JobState
+from interlock_serving.validation.client import Validator
 from interlock_train_dispatch.settings import DispatchSettings
 from interlock_trainer.pools import InProcessPool
 from interlock_trainer.progress import Progress
@@ -80,7 +81,10 @@ class System:
         self.ingest = interlock_ingest.app.create_app(IngestSettings(**given), artifacts=self.store)
         self.registry = interlock_registry.app.create_app(RegistrySettings(**given), artifacts=self.store)
         self.gate = interlock_evaluation_gate.app.create_app(GateSettings(**given), artifacts=self.store)
-        self.gateway = interlock_gateway.app.create_app(GatewaySettings(**given), artifacts=self.store)
+        self._validator = Validator(folder / "cache", seconds=60)
+        self.gateway = interlock_gateway.app.create_app(
+            GatewaySettings(**given), artifacts=self.store, validate=self._validator.validate
+        )
         self.dispatch = interlock_train_dispatch.app.create_app(
             DispatchSettings(**given),
             artifacts=self.store,
@@ -101,8 +105,9 @@ class System:
                 database = app.state.database
                 await stack.enter_async_context(database.ready("interlock_messaging", f"interlock_{name}"))
             await stack.enter_async_context(TestRabbitBroker(self._recorder(), *brokers))
+            stack.callback(self._validator.close)
+            stack.callback(self.gateway.state.worker.close)
             yield self
-            self.gateway.state.worker.close()
 
     def _recorder(self) -> RabbitBroker:
         recorder = RabbitBroker()
