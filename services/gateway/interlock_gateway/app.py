@@ -48,7 +48,6 @@ def create_worker() -> Front:
     provider = setup_telemetry(SERVICE, settings)
     app = create_app(settings)
     app.on_shutdown.append(provider.shutdown)  # a child process ends without atexit, and spans may still wait
-    gc.freeze()  # what is there now stays; looking through all of it again and again would cost every request
     return front_of(app)
 
 
@@ -112,6 +111,8 @@ def create_app(
     async def connected() -> AsyncIterator[None]:
         if validate is None:
             await asyncio.to_thread(prepare)  # before requests come: it would hold them up for a tenth of a second
+            gc.collect()
+            gc.freeze()  # what is there now stays; looking through all of it every second held requests up for 60 ms
         try:
             yield
         finally:

@@ -43,7 +43,7 @@ class Plan:
                 yield model, connections
 
 
-FULL = Plan(rounds=3, seconds=4, slow_seconds={1: 3, 16: 5, 64: 12})
+FULL = Plan(rounds=3, seconds=3, slow_seconds={1: 2, 16: 3, 64: 6})
 QUICK = Plan(rounds=1, seconds=2, slow_seconds={1: 2, 16: 2, 64: 7})
 
 
