@@ -60,7 +60,7 @@ class Story:
             Failure: a step went otherwise than it must; the text says which, and why.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        with self._clock.step("Start the local stack: RabbitMQ, Postgres, S3, Ray and the five services"):
+        with self._clock.step("Start the local stack: RabbitMQ, Postgres, S3, Ray and the six services"):
             self._do("up")
         with connect() as gateway:
             with self._clock.step("Declare a pipeline"):
