@@ -93,7 +93,7 @@ def create_app(
     ledger = Ledger(settings.cache_dir, settings.registry_url)
     worker = Worker(WORKER, loader, bus, ledger, memory=settings.gateway_model_memory, room=settings.predict_room)
     bus.consumer.context.set_global("worker", worker)
-    metrics = Metrics(WORKER, settings.cache_dir)
+    metrics, sampler = Metrics(WORKER, settings.cache_dir), Sampler(settings.predict_sample_ratio)
     log = PredictionLog(
         WORKER,
         bus,
@@ -161,14 +161,12 @@ def create_app(
         state={
             "bus": bus,
             "artifacts": artifacts,
-            "sampler": Sampler(settings.predict_sample_ratio),
+            "sampler": sampler,
             "worker": worker,
             "reconciler": reconciler,
             "prediction_log": log,
             "upstreams": {each.name: each for each in (registry, ingest, train_dispatch, prediction)},
         },
     )
-    app.state.front = Front(
-        app, worker, keys=Keys(key), metrics=metrics, sampler=Sampler(settings.predict_sample_ratio), log=log
-    )
+    app.state.front = Front(app, worker, keys=Keys(key), metrics=metrics, sampler=sampler, log=log)
     return app

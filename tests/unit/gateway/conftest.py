@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.unit.gateway.door import Door, opened
+from tests.unit.gateway.models import put_classifier, put_model
 
 
 @pytest.fixture(scope="module")
@@ -16,3 +17,13 @@ def door(_door: Door) -> Door:
     """Return the module's gateway; what is behind it has forgotten everything, what it loaded it serves on."""
     _door.behind.forget()
     return _door
+
+
+@pytest.fixture
+async def serving(door: Door) -> Door:
+    """Return the module's gateway with a regression, `flights`, and a classification, `sales`, that serve."""
+    door.behind.promote(put_model(door.store, 1), seq=1)
+    door.behind.promote(put_classifier(door.store, model="sales"), seq=1)
+    await door.serves(1)
+    await door.serves(1, model="sales")
+    return door

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from tests.unit.gateway.door import Door, client
-from tests.unit.gateway.models import REGRESSION, ROW, put_classifier, put_model
+from tests.unit.gateway.models import REGRESSION, ROW
 
 TYPES: tuple[FeatureType, ...] = ("number", "integer", "boolean", "category", "datetime")
 EVERY_TYPE = REGRESSION.model_copy(
@@ -27,15 +27,6 @@ EVERY_TYPE = REGRESSION.model_copy(
         ]
     }
 )
-
-
-@pytest.fixture
-async def serving(door: Door) -> Door:
-    door.behind.promote(put_model(door.store, 1), seq=1)
-    door.behind.promote(put_classifier(door.store, model="sales"), seq=1)
-    await door.serves(1)
-    await door.serves(1, model="sales")
-    return door
 
 
 def faults(document: dict[str, Any], schema: str, value: Any) -> list[str]:

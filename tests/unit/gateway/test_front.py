@@ -17,19 +17,10 @@ from interlock_modeling.engines import LinearEngine
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.unit.gateway.door import KEY, Door
-from tests.unit.gateway.models import REGRESSION, ROW, put, put_classifier, put_model
+from tests.unit.gateway.models import REGRESSION, ROW, put
 from tests.waiting import until
 
 PREDICT = "/models/{}/predict"
-
-
-@pytest.fixture
-async def serving(door: Door) -> Door:
-    door.behind.promote(put_model(door.store, 1), seq=1)
-    door.behind.promote(put_classifier(door.store, model="sales"), seq=1)
-    await door.serves(1)
-    await door.serves(1, model="sales")
-    return door
 
 
 @pytest.fixture

@@ -16,15 +16,6 @@ from tests.unit.gateway.door import KEY, Door, client, opened
 from tests.unit.gateway.models import REGRESSION, put_classifier, put_model
 
 
-@pytest.fixture
-async def serving(door: Door) -> Door:
-    door.behind.promote(put_model(door.store, 1), seq=1)
-    door.behind.promote(put_classifier(door.store, model="sales"), seq=1)
-    await door.serves(1)
-    await door.serves(1, model="sales")
-    return door
-
-
 async def score(door: Door, body: Any, *, model: str = "flights", kind: str = "application/json") -> httpx.Response:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return await door.http.post(f"/models/{model}/invocations", content=content, headers={"Content-Type": kind})

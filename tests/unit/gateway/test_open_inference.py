@@ -12,20 +12,10 @@ import pytest
 from interlock_gateway.domain import MAX_ROWS
 
 from tests.unit.gateway.door import Door, client
-from tests.unit.gateway.models import put_classifier, put_model
 
 SIZE = {"name": "size", "shape": [2], "datatype": "FP64", "data": [3.0, 5.0]}
 COLOR = {"name": "color", "shape": [2], "datatype": "BYTES", "data": ["green", "red"]}
 LENGTH = "Inference-Header-Content-Length"
-
-
-@pytest.fixture
-async def serving(door: Door) -> Door:
-    door.behind.promote(put_model(door.store, 1), seq=1)
-    door.behind.promote(put_classifier(door.store, model="sales"), seq=1)
-    await door.serves(1)
-    await door.serves(1, model="sales")
-    return door
 
 
 async def infer(door: Door, *inputs: Any, model: str = "flights", **more: Any) -> httpx.Response:
