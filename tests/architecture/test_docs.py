@@ -72,9 +72,10 @@ def test_every_make_target_shown_exists(page: Path) -> None:
     assert set(re.findall(r"^make ([a-z-]+)", shown, re.MULTILINE)) <= targets
 
 
-def test_every_invariant_names_a_test_that_is_there() -> None:
+@pytest.mark.parametrize("page", ["invariants.md", "promises.md"])
+def test_every_rule_names_a_test_that_is_there(page: str) -> None:
     """A rule without a test is a wish."""
-    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs/invariants.md").read_text())
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / page).read_text())
     missing = [f"{file}::{name}" for file, name in named if f"def {name}(" not in (ROOT / file).read_text()]
 
     assert named
