@@ -23,6 +23,7 @@ from opentelemetry.trace import Link, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from interlock_messaging.crash_points import crash_point
 from interlock_messaging.delivery import Delivery, PoisonError
 
 logger = logging.getLogger(__name__)
@@ -172,6 +173,8 @@ class _Consumer:
         with _process_span(self._batched.queue.name, arrivals):
             async with self._bus.transaction() as session:
                 await self._batched.handle(session, arrivals)
+                crash_point("batches.before_commit")
+            crash_point("batches.after_commit")
 
 
 async def _acknowledge(messages: Sequence[aio_pika.abc.AbstractIncomingMessage]) -> None:

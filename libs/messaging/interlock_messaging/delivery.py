@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import SAID
 from interlock_messaging.publishing import publish
 from interlock_messaging.tables import InboxRow
@@ -117,6 +118,7 @@ class Delivery:
     ) -> Any:
         if self._sessions is None:
             return await handle()
+        crash_point("delivery.before_inbox")
         async with self._sessions() as session, session.begin():
             seen = insert(InboxRow).values(consumer=queue, event_id=envelope.id).on_conflict_do_nothing()
             if (await session.execute(seen)).rowcount == 0:  # type: ignore[attr-defined]
@@ -124,6 +126,8 @@ class Delivery:
                 return None
             with context.scope("session", session):
                 result = await handle()
+            crash_point("delivery.before_commit")
+        crash_point("delivery.after_commit")
         if SAID in session.info:
             self.committed.set()
         return result
@@ -150,13 +154,17 @@ class Delivery:
             return await self.bury(message, queue, reason)
         # An outage longer than the hold is nobody's fault: the message waits outside without losing an attempt.
         counted = tried if is_outage(error) else tried + 1
+        crash_point("delivery.before_retry")
         await self._copy(message, retry_exchange(RETRY_SECONDS[tried]), queue, reason, counted)
+        crash_point("delivery.after_retry")
         return None
 
     async def bury(self, message: Message, queue: str, reason: str) -> None:
         """Make ``message`` a dead letter."""
         logger.error("dead letter for %s: %s", queue, reason)
+        crash_point("delivery.before_burial")
         await self._copy(message, DEAD_EXCHANGE, queue, reason, attempts(message.headers) + 1)
+        crash_point("delivery.after_burial")
 
     async def _copy(self, message: Message, exchange: RabbitExchange, queue: str, reason: str, attempt: int) -> None:
         """Publish a confirmed copy before the original is acknowledged; wait for the broker as long as it takes."""

@@ -13,6 +13,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from interlock_messaging.crash_points import crash_point
 from interlock_messaging.publishing import is_recorded, send, send_plain
 from interlock_messaging.tables import InboxRow, OutboxRow
 
@@ -108,6 +109,7 @@ async def publish_batch(sessions: async_sessionmaker[AsyncSession], broker: Rabb
         outcomes = await asyncio.gather(*(_sent(broker, row.headers, row.payload) for row in rows))
         published = [row.id for row, outcome in zip(rows, outcomes, strict=True) if outcome is None]
         if published:
+            crash_point("relay.after_confirm")
             now = datetime.now(UTC)
             await session.execute(update(OutboxRow).where(OutboxRow.id.in_(published)).values(published_at=now))
         refused = [(row, outcome) for row, outcome in zip(rows, outcomes, strict=True) if isinstance(outcome, str)]
@@ -123,6 +125,7 @@ async def publish_batch(sessions: async_sessionmaker[AsyncSession], broker: Rabb
 
 async def _sent(broker: RabbitBroker, headers: dict[str, Any], payload: bytes) -> str | OSError | None:
     envelope = Envelope.of_headers(headers)
+    crash_point("relay.before_send")
     try:
         return await (send if is_recorded(envelope) else send_plain)(broker, envelope, payload)
     except (ConnectionError, TimeoutError) as error:

@@ -1,0 +1,34 @@
+"""Named moments at which a process can be told to die, so that a test can look at what is left.
+
+They stand where a step ends and the next has not begun: between an effect and the word of it, a commit and its
+acknowledgement. ``INTERLOCK_CRASH_AT=relay.before_send python -m interlock_registry`` dies the first time it gets
+there, as hard as ``kill -9`` does. Without the variable a point costs a look at the environment. How to add one:
+``docs/recipes/add-a-crash-point.md``.
+"""
+
+import os
+
+VARIABLE = "INTERLOCK_CRASH_AT"
+STATUS = 137
+"""What a shell reports of a process that was killed with SIGKILL."""
+
+CRASH_POINTS = (
+    "relay.before_send",
+    "relay.after_confirm",
+    "delivery.before_inbox",
+    "delivery.before_commit",
+    "delivery.after_commit",
+    "delivery.before_retry",
+    "delivery.after_retry",
+    "delivery.before_burial",
+    "delivery.after_burial",
+    "batches.before_commit",
+    "batches.after_commit",
+)
+
+
+def crash_point(name: str) -> None:
+    """Die here if ``INTERLOCK_CRASH_AT`` says so: no clean-up, no flush, no exit handler."""
+    if os.environ.get(VARIABLE) == name:
+        os.write(2, f"{VARIABLE}: dying at {name}\n".encode())
+        os._exit(STATUS)
