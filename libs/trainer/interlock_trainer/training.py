@@ -15,6 +15,7 @@ from interlock_contracts.training import TrainingJob
 from sklearn.pipeline import Pipeline as SklearnPipeline
 from threadpoolctl import threadpool_limits
 
+from interlock_trainer.crash_points import crash_point
 from interlock_trainer.export import export
 from interlock_trainer.folds import make_folds
 from interlock_trainer.kinds import KINDS
@@ -46,9 +47,11 @@ def run(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Progres
         _logger.warning("training failed: %s", error)
         known |= {"status": "failed", "reason": str(error)}
     manifest = TrainingManifest(**known, timings=phases.seconds(), spans=phases.spans())
+    crash_point("trainer.artifact_stored")
     key = f"{job.prefix}/manifest.json"
     if not store.put_once(key, manifest.model_dump_json().encode()):
         _logger.warning("%s is there already: another process did this attempt", key)
+    crash_point("trainer.manifest_stored")
     return manifest
 
 

@@ -12,6 +12,7 @@ from interlock_contracts import telemetry
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
 from interlock_contracts.models import ModelRegistered
 from interlock_messaging import Bus, Cause, topology
+from interlock_messaging.crash_points import crash_point
 from opentelemetry import trace
 
 from interlock_evaluation_gate.evaluation import evaluate
@@ -49,6 +50,7 @@ async def judge_candidate(
         report = {"passed": False, "reasons": [f"the candidate cannot be evaluated: {error}"]}
     span.set_attribute(telemetry.RESULT, "success" if report["passed"] else "failure")
     stored = await asyncio.to_thread(artifacts.put, json.dumps(report).encode())
+    crash_point("evaluation_gate.report_stored")
     verdict = EvaluationPassed if report["passed"] else EvaluationFailed
     said = verdict(
         model=event.model,
@@ -59,3 +61,4 @@ async def judge_candidate(
         reasons=report["reasons"],
     )
     await bus.publish(said, cause=cause.id)
+    crash_point("evaluation_gate.published")

@@ -14,6 +14,7 @@ from interlock_contracts import telemetry
 from interlock_contracts.event import NAMESPACE
 from interlock_contracts.http import PredictionAccepted, PredictionLinks, PredictionView
 from interlock_contracts.predictions import INLINE_BYTES, MAX_TTL_SECONDS, PredictionRequested, Webhook
+from interlock_messaging.crash_points import crash_point
 from interlock_modeling import InvalidRowsError
 from interlock_runtime.http import problem
 from litestar import Request, Response, post
@@ -90,7 +91,9 @@ async def predict_later(
             return _accepted(_same(found, digest))
     event = await _event(prediction_id, name, digest, wanted, state.artifacts)
     with _traced(state.sampler, request.headers, name):
+        crash_point("gateway.prediction.accepted")
         await state.bus.publish(event, cause=str(uuid5(NAMESPACE, f"{prediction_id}|{digest}")))
+        crash_point("gateway.prediction.published")
     return _accepted(PredictionAccepted(id=prediction_id, links=PredictionLinks.of(prediction_id)))
 
 

@@ -11,6 +11,7 @@ from interlock_contracts import telemetry
 from interlock_contracts.models import ModelLoadFailed, ModelServing
 from interlock_contracts.refs import ModelRef
 from interlock_contracts.rollout import HeldModel
+from interlock_messaging.crash_points import crash_point
 from interlock_modeling import Model
 from opentelemetry import context, trace
 from opentelemetry.trace import Status, StatusCode
@@ -188,6 +189,7 @@ class Worker:
         with _tracer.start_as_current_span(telemetry.SPAN_SWAP, attributes=self._attributes(promotion)) as span:
             heard = monotonic()
             outcome = await (slot.summon(load) if summoned else slot.swap(promotion, load))
+            crash_point("gateway.swap.done")
             if slot.failure is not None and slot.failure.seq in tried:
                 self._tell_failure(slot, slot.failure, tried[slot.failure.seq], cause)
                 span.set_status(Status(StatusCode.ERROR, slot.failure.reason))
@@ -195,6 +197,7 @@ class Worker:
                 self._tell_serving(slot, tried[slot.serving.promotion_seq], cause, monotonic() - heard)
         if slot.promotion is not None and slot.failure is None:
             await self._remember(slot.promotion)
+            crash_point("gateway.swap.remembered")
         await self.say()
         return outcome
 
@@ -241,6 +244,7 @@ class Worker:
         finally:
             del self._arriving[model]
         slot.bytes = size
+        crash_point("gateway.swap.loaded")
         return loaded
 
     def _waits_for_room(self, slot: Slot, promotion: Promotion) -> bool:

@@ -15,6 +15,7 @@ from interlock_contracts.datasets import DatasetIngested, DatasetRejected, Findi
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_messaging import Bus, say
+from interlock_messaging.crash_points import crash_point
 from interlock_messaging.delivery import is_outage
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -89,6 +90,7 @@ class Intake:
         except MissingArtifactError as error:
             await _reject_object(session, submission, Finding(rule="object", message=str(error)), pipeline_digest)
             return
+        crash_point("ingest.submission.stored")
         row = DatasetRow(
             pipeline=submission.pipeline,
             digest=file.sha256,
@@ -145,12 +147,14 @@ class Intake:
             except (CorruptArtifactError, MissingArtifactError) as error:
                 raise CheckFailedError(f"the stored file: {error}") from error
             verdict = await check(file, pipeline, folder, timeout_s=self.check_seconds)
+            crash_point("ingest.check.done")
             profile = await asyncio.to_thread(self._store_profile, verdict)
             if verdict.parts is None:
                 await reject(session, row, verdict.reasons, verdict.warnings, profile)
                 return
             train = await asyncio.to_thread(self.artifacts.put_file, verdict.parts.train)
             holdout = await asyncio.to_thread(self.artifacts.put_file, verdict.parts.holdout, holdout=True)
+            crash_point("ingest.check.parts_stored")
         dataset = DatasetRef(
             digest=row.digest,
             train=train,

@@ -11,6 +11,7 @@ from interlock_contracts import telemetry
 from interlock_contracts.datasets import Finding
 from interlock_contracts.http import DatasetView
 from interlock_contracts.refs import ArtifactRef, DatasetRef
+from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import current_traceparent
 from interlock_runtime.http import problem
 from interlock_runtime.uploads import refuse_wrapped, save
@@ -54,6 +55,7 @@ async def upload(
         path = Path(folder) / "upload"
         await save(request.stream(), path, state.upload_bytes)
         file = await asyncio.to_thread(state.artifacts.put_file, path)
+        crash_point("ingest.upload.stored")
         span.set_attribute(telemetry.DATASET, file.sha256)
         row = DatasetRow(
             pipeline=name,
@@ -66,6 +68,7 @@ async def upload(
         )
         async with state.bus.transaction() as session:
             known = await receive(session, row)
+        crash_point("ingest.upload.committed")
     return Response(_view(known), status_code=202, headers={"Location": f"/datasets/{name}/{file.sha256}"})
 
 

@@ -14,6 +14,7 @@ from interlock_artifacts.store import CorruptArtifactError, MissingArtifactError
 from interlock_contracts.predictions import INLINE_BYTES, PredictionCompleted, PredictionFailed, PredictionRequested
 from interlock_contracts.refs import ArtifactRef
 from interlock_messaging.batches import Arrival
+from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import Said, say_all
 from interlock_modeling import InvalidRowsError, ModelFormatError
 from interlock_serving.validation.client import RefusedModelError
@@ -79,6 +80,7 @@ class Answering:
         for model, asked in by_model.items():
             outcomes |= await self._answer_model(model, asked)
         if outcomes:
+            crash_point("prediction.answers.computed")
             kept = await _write(session, [(new[each], outcome) for each, outcome in outcomes.items()])
             await self._log.keep(session, kept)
 

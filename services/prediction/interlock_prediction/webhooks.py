@@ -14,6 +14,7 @@ from uuid import UUID
 import httpx
 import msgspec
 from interlock_messaging import Bus
+from interlock_messaging.crash_points import crash_point
 
 from interlock_prediction import store
 from interlock_prediction.domain import is_public, next_try, signature, webhook_secret
@@ -55,6 +56,7 @@ class Webhooks:
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
                 hook.status = await self._post(hook.url, row.prediction_id, message(row))
+                crash_point("prediction.webhook.posted")
         except ForbiddenAddressError as error:
             hook.state, hook.error = "failed", str(error)
             return

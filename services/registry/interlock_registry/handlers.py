@@ -8,6 +8,7 @@ from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
 from interlock_contracts.models import ModelLoadFailed, ModelServing, RollbackRequested
 from interlock_contracts.training import TrainingCompleted
 from interlock_messaging import Cause, PoisonError, Session, topology
+from interlock_messaging.crash_points import crash_point
 
 from interlock_registry import promotion, rollout, store
 from interlock_registry.domain import Step, after_passing
@@ -39,6 +40,7 @@ async def register_version(event: TrainingCompleted, cause: Cause, session: Sess
     )
     session.add(version)
     await promotion.ask_gate(session, model, version, cause.id)
+    crash_point("registry.register.before_commit")
 
 
 @router.subscriber(topology.queue(SERVICE, EvaluationPassed), topology.EXCHANGE, no_reply=True)

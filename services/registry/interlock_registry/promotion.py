@@ -11,6 +11,7 @@ from interlock_contracts.models import (
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_messaging import say
+from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import current_traceparent
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -98,6 +99,7 @@ async def promote(
     if previous is not None:
         retirement = ModelRetired(model=model.name, version=previous, replaced_by=version.version)
         await say(session, retirement, source=SERVICE, cause=cause)
+    crash_point("registry.promote.before_commit")
     return event
 
 
@@ -128,6 +130,7 @@ async def approve(session: AsyncSession, name: str, number: int, *, by: str, cau
         return step
     await say(session, PromotionApproved(model=name, version=number, by=by), source=SERVICE, cause=cause)
     await promote(session, model, version, how="approval", cause=cause, by=by)
+    crash_point("registry.approve.before_commit")
     return step
 
 
@@ -143,4 +146,6 @@ async def roll_back(session: AsyncSession, name: str, number: int | None, *, by:
     if not await store.has_served(session, name, target):
         raise ValueError(f"version {target} has never served; only the gate lets a version in")
     version = await session.get_one(VersionRow, (name, target))
-    return await promote(session, model, version, how="rollback", cause=cause, by=by)
+    event = await promote(session, model, version, how="rollback", cause=cause, by=by)
+    crash_point("registry.rollback.before_commit")
+    return event

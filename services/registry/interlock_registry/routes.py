@@ -19,6 +19,7 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, ModelRef
 from interlock_contracts.rollout import RolloutView, WorkerReport
 from interlock_messaging import say
+from interlock_messaging.crash_points import crash_point
 from interlock_runtime.http import problem
 from litestar import Request, Response, delete, get, post, put
 from litestar.datastructures import State
@@ -46,6 +47,7 @@ async def apply_pipeline(name: FromPath[str], request: Request[Any, Any, Any], s
         if changed is not None:
             event = PipelineApplied(pipeline=name, pipeline_digest=pipeline.digest, spec=ref, revision=changed.revision)
             await say(session, event, source=SERVICE, cause=str(uuid4()))
+        crash_point("registry.apply.before_commit")
         ((current, _),) = await store.pipelines(session, name)
     return _pipeline_view(current, pipeline, changed=changed is not None)
 

@@ -13,6 +13,7 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_contracts.training import TrainingCompleted, TrainingJob, TrainingProgressed, TrainingStarted
 from interlock_messaging import Bus, say
+from interlock_messaging.crash_points import crash_point
 from interlock_runtime.ray_jobs import Job, JobState, RayJobs
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -76,6 +77,7 @@ class Follower:
             deadline=run.deadline,
         )
         ref = await asyncio.to_thread(self.artifacts.put, job.model_dump_json().encode())
+        crash_point("train_dispatch.prepare.job_stored")
         run.job = ref.model_dump(mode="json")
 
     async def _follow(self, run_id: UUID) -> None:
@@ -119,6 +121,7 @@ class Follower:
             case Action.END:
                 assert decision.outcome is not None, "an end has an outcome"
                 await self._stop(run)
+                crash_point("train_dispatch.end.stopped")
                 reason = (manifest.reason if manifest else None) or run.reason or decision.reason
                 await end(session, run, decision.outcome, reason, f"{run.run_id}/{run.attempt}")
             case Action.WAIT:
@@ -129,7 +132,9 @@ class Follower:
         entrypoint = f"{self.trainer_python} -m interlock_trainer --job {job.sha256}:{job.bytes}"
         metadata = {"run_id": str(run.run_id), "model": run.model}
         with spans.dispatch(run):
+            crash_point("train_dispatch.submit.before")
             await self.ray.submit(_submission(run), entrypoint, metadata)
+            crash_point("train_dispatch.submit.after")
         run.submitted = True
         event = TrainingStarted(
             run_id=run.run_id,
@@ -149,6 +154,7 @@ class Follower:
 
     async def _complete(self, session: AsyncSession, run: RunRow, manifest: TrainingManifest, raw: bytes) -> None:
         assert manifest.artifact is not None, "a manifest that says succeeded names its artifact"
+        crash_point("train_dispatch.complete.manifest_seen")
         stored = await asyncio.to_thread(self.artifacts.put, raw)
         run.trained_at = datetime.now(UTC)
         event = TrainingCompleted(

@@ -14,6 +14,7 @@ from interlock_contracts.predictions import PredictionCompleted, PredictionFaile
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.scoring import ScoringReport
 from interlock_messaging import Bus, say
+from interlock_messaging.crash_points import crash_point
 from interlock_messaging.delivery import is_outage
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -85,6 +86,7 @@ class Batches:
         raw = await asyncio.to_thread(self.artifacts.read, f"predictions/{batch.prediction_id}/report.json")
         if raw is None:
             raise ScorerDiedError("the scoring ended well, but left no report")
+        crash_point("prediction.file.scored")
         return ScoringReport.model_validate_json(raw)
 
     async def _has_ended(self, prediction_id: UUID) -> bool:

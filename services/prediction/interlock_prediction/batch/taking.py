@@ -8,6 +8,7 @@ from interlock_artifacts import ArtifactStore
 from interlock_contracts.pipeline import Data
 from interlock_contracts.refs import ArtifactRef, ModelRef
 from interlock_contracts.scoring import OnError, ScoringJob
+from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import current_traceparent
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -70,6 +71,7 @@ class Taking:
         """Let a stored file wait for its answer; False where this prediction is known already."""
         job = ScoringJob(prediction_id=prediction_id, model=terms.model, input=file, data=terms.data, on_error=on_error)
         ref = await asyncio.to_thread(self.artifacts.put, job.model_dump_json().encode())
+        crash_point("prediction.file.stored")
         runner: Runner = "ray" if self.ray_bytes is not None and file.bytes >= self.ray_bytes else "process"
         row = PredictionRow(
             prediction_id=prediction_id,
