@@ -54,9 +54,11 @@ types: $(STAMP) ## mypy, strict, over every package and test
 
 contracts: $(STAMP) ## Write schemas, asyncapi.yaml and docs/map.md anew from the catalog
 	$(BIN)/python -m interlock_contracts.render
+	$(BIN)/python -m tests.unchanging
 
-contracts-check: $(STAMP) ## Fail when schemas, asyncapi.yaml or docs/map.md are not what the catalog says
+contracts-check: $(STAMP) ## Fail when schemas or docs are not what the catalog says, or break what a release promised
 	$(BIN)/python -m interlock_contracts.render --check
+	$(BIN)/python -m interlock_contracts.released
 
 unit: $(STAMP)
 	$(BIN)/pytest -q -n 2 $(FAST_TESTS)

@@ -4,15 +4,20 @@ Run as ``python -m interlock_contracts.render``; with ``--check`` it writes noth
 """
 
 import json
+import pkgutil
 import sys
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
+import interlock_contracts
 from interlock_contracts.catalog import OUTSIDE, ROUTES, Route
-from interlock_contracts.http import Problem
+from interlock_contracts.http import Body, Problem, Request
 from interlock_contracts.manifest import TrainingManifest
 from interlock_contracts.pipeline import Pipeline
 
@@ -20,14 +25,33 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """Return the JSON Schema of every event's data, the pipeline file, the manifest and the error body."""
+    """Return the JSON Schema of every event's data, the pipeline file, the manifest, the error and the REST bodies."""
     documents = {route.event.type: route.event.model_json_schema() for route in ROUTES}
     others: dict[str, type[BaseModel]] = {
         "pipeline": Pipeline,
         "training-manifest": TrainingManifest,
         "problem": Problem,
     }
-    return documents | {name: model.model_json_schema() for name, model in others.items()}
+    return documents | {name: model.model_json_schema() for name, model in others.items()} | {"rest": _rest()}
+
+
+def _rest() -> dict[str, Any]:
+    """Return one schema with a property for each body of the REST API, by the name of its class."""
+    for module in pkgutil.iter_modules(interlock_contracts.__path__):
+        if module.name not in ("render", "released"):
+            import_module(f"interlock_contracts.{module.name}")
+    bodies = sorted({*_descendants(Body), *_descendants(Request)}, key=lambda each: each.__name__)
+    _, document = models_json_schema([(each, "validation") for each in bodies])
+    references = {each.__name__: {"$ref": f"#/$defs/{each.__name__}"} for each in bodies}
+    return {"title": "Bodies of the REST API", "type": "object", "properties": references, **document}
+
+
+def _descendants(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """Yield all classes that are made of one, those of the contracts only."""
+    for each in base.__subclasses__():
+        if each.__module__.startswith("interlock_contracts."):
+            yield each
+            yield from _descendants(each)
 
 
 def asyncapi() -> dict[str, Any]:

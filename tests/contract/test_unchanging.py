@@ -1,0 +1,32 @@
+"""What was committed once stays as it was: somebody's queue, database or reader still goes by it."""
+
+import pytest
+
+from tests import unchanging
+
+
+def test_nothing_that_never_changes_was_changed_or_deleted() -> None:
+    """The index of digests tells, also where no history is at hand."""
+    now, known = unchanging.files(), unchanging.index()
+
+    gone = sorted(known.keys() - now.keys())
+    changed = sorted(path for path in known.keys() & now.keys() if known[path] != now[path])
+
+    assert not gone, f"put back: {gone}"
+    assert not changed, f"put back, and add a new file instead: {changed}"
+
+
+def test_everything_new_is_in_the_index() -> None:
+    """From its first commit on, that is; `make contracts` adds it."""
+    assert sorted(unchanging.files().keys() - unchanging.index().keys()) == []
+
+
+def test_no_golden_event_ever_committed_was_changed_or_deleted() -> None:
+    """History is asked where there is one, and an index that was edited along with the file deceives nobody."""
+    history = unchanging.history()
+    if history is None:
+        pytest.skip("no history at hand: the index alone tells")
+
+    assert history, "the examples have a history"
+    for path, blobs in history.items():
+        assert blobs == {unchanging.blob(path)}, f"{path} was changed or deleted since it was committed first"
