@@ -4,7 +4,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NoReturn, Self
 from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -47,7 +47,7 @@ class Envelope(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     specversion: str = Field(default="1.0", pattern=r"^1\.0$")
-    id: str = Field(min_length=1, max_length=200)
+    id: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")
     source: str = Field(min_length=1)
     type: str = Field(min_length=1)
     subject: str | None = None
@@ -86,8 +86,8 @@ class Envelope(BaseModel):
             ValueError: the body is not JSON, or a required attribute is missing or malformed; the text names it.
         """
         try:
-            data = json.loads(body)
-        except ValueError as error:
+            data = json.loads(body, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"the body is not JSON: {error}") from error
         if content_type is not None and content_type.startswith(STRUCTURED):
             if not isinstance(data, dict):
@@ -109,6 +109,11 @@ class Envelope(BaseModel):
             if name.startswith(spelling)
         }
         return cls.model_validate(attributes)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    """NaN and infinities are no JSON, though Python reads them: no database of ours would take them."""
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def event_id(cause: str, event_type: str, subject: str, n: int = 0) -> UUID:

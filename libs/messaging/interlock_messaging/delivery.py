@@ -78,7 +78,12 @@ def is_outage(error: BaseException) -> bool:
 def attempts(headers: dict[str, Any]) -> int:
     """Return how often the message has been tried before; the count travels in the message itself."""
     value = headers.get(ATTEMPT, 0)
-    return value if isinstance(value, int) else 0
+    return max(value, 0) if type(value) is int else 0
+
+
+def is_unstorable(error: BaseException) -> bool:
+    """Return whether the database says that no column takes such a value (SQLSTATE class 22): no repeat helps."""
+    return isinstance(error, DBAPIError) and str(getattr(error.orig, "sqlstate", None) or "").startswith("22")
 
 
 class Delivery:
@@ -150,7 +155,7 @@ class Delivery:
         """Let ``message`` come again after a while, or make it a dead letter when it has been tried often enough."""
         tried = attempts(message.headers)
         reason = f"{type(error).__name__}: {error}"
-        if tried >= len(RETRY_SECONDS):
+        if tried >= len(RETRY_SECONDS) or is_unstorable(error):
             return await self.bury(message, queue, reason)
         # An outage longer than the hold is nobody's fault: the message waits outside without losing an attempt.
         counted = tried if is_outage(error) else tried + 1
@@ -192,7 +197,8 @@ class _DeliveryMiddleware(BaseMiddleware[Any, Any]):
 
 
 def _process_span(message: StreamMessage[Any], envelope: Envelope, queue: str) -> Any:
-    carrier = {name: value for name, value in message.headers.items() if name in ("traceparent", "tracestate")}
+    carrier = {name: message.headers.get(name) for name in ("traceparent", "tracestate")}
+    carrier = {name: value for name, value in carrier.items() if isinstance(value, str)}  # anybody writes headers
     if "traceparent" not in carrier and envelope.traceparent:
         carrier["traceparent"] = envelope.traceparent
     hop = _propagator.extract(carrier)
