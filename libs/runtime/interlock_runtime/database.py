@@ -64,11 +64,11 @@ class Database:
             await self.engine.dispose()
 
 
-def _upgrade(connection: Connection, package: str) -> None:
+def _upgrade(connection: Connection, package: str, revision: str = "head") -> None:
     config = Config()
     config.set_main_option("script_location", str(files("interlock_runtime") / "migrations"))
     config.set_main_option("version_locations", str(files(package) / "migrations" / "versions"))
     config.set_main_option("path_separator", "os")
     attributes: dict[str, Any] = {"connection": connection, "version_table": f"alembic_{package}"}
     config.attributes.update(attributes)
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
