@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -153,13 +153,30 @@ async def await_webhooks(session: AsyncSession, wanted: Sequence[tuple[UUID, str
         await session.execute(insert(WebhookRow).on_conflict_do_nothing(), rows)
 
 
-async def due_webhooks(session: AsyncSession, limit: int) -> Sequence[WebhookRow]:
-    """Return webhooks to be told now, locked, so that no other replica tells them meanwhile."""
+async def claim_webhooks(
+    session: AsyncSession, limit: int, now: datetime, lease: timedelta
+) -> list[tuple[WebhookRow, PredictionRow]]:
+    """Take webhooks that are due, with what they tell; nobody else takes them until the lease is over.
+
+    A try is counted when it begins, so that the count tells one try from the next: see :func:`note_told`.
+    """
     query = (
         select(WebhookRow)
-        .where(WebhookRow.state == "pending", WebhookRow.not_before <= func.now())
+        .where(WebhookRow.state == "pending", WebhookRow.not_before <= now)
         .order_by(WebhookRow.not_before)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    return (await session.scalars(query)).all()
+    due = (await session.scalars(query)).all()
+    for hook in due:
+        hook.attempts += 1
+        hook.not_before = now + lease
+    return [(hook, await session.get_one(PredictionRow, hook.prediction_id)) for hook in due]
+
+
+async def note_told(session: AsyncSession, hook: WebhookRow) -> bool:
+    """Write down what a try came to; False where its lease was over and another one has begun, which will tell."""
+    told = {name: getattr(hook, name) for name in ("state", "status", "error", "not_before", "delivered_at")}
+    ours = WebhookRow.prediction_id == hook.prediction_id, WebhookRow.attempts == hook.attempts
+    done = await session.execute(update(WebhookRow).where(*ours).values(told).returning(WebhookRow.prediction_id))
+    return done.first() is not None

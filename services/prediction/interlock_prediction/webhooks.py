@@ -6,7 +6,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import time
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -22,10 +22,13 @@ from interlock_prediction.store import PredictionRow, WebhookRow
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 20
+AT_ONCE = 50
 PATIENCE = httpx.Timeout(10.0, connect=5.0)
 LONGEST_SECONDS = 15.0
 """All of one try: a receiver may not hold us by answering a byte now and then."""
+
+LEASE = timedelta(seconds=LONGEST_SECONDS + 5)
+"""How long a try is nobody else's; a replica that dies in it leaves the webhook to the others after that."""
 
 
 class ForbiddenAddressError(Exception):
@@ -41,18 +44,29 @@ class Webhooks:
         self._private = private
 
     async def tell(self) -> None:
-        """Tell all who are due; each try and what came of it is written down."""
+        """Tell all who are due; each try and what came of it is written down.
+
+        Receivers are waited for between two transactions, not in one: a slow one holds no lock and no connection.
+        A replica that dies in between tells again after the lease, under the same id.
+        """
         told = AT_ONCE
         while told == AT_ONCE:
             async with self._bus.transaction() as session:
-                # Their rows stay locked meanwhile: another replica passes them by, and a crash gives them back.
-                due = await store.due_webhooks(session, AT_ONCE)
-                rows = [await session.get_one(PredictionRow, each.prediction_id) for each in due]
-                await asyncio.gather(*(self._try(hook, row) for hook, row in zip(due, rows, strict=True)))
-                told = len(due)
+                due = await store.claim_webhooks(session, AT_ONCE, datetime.now(UTC), LEASE)
+            outcomes = await asyncio.gather(*(self._try(hook, row) for hook, row in due), return_exceptions=True)
+            for outcome in outcomes:
+                if isinstance(outcome, BaseException):
+                    raise outcome
+            told = len(due)
 
     async def _try(self, hook: WebhookRow, row: PredictionRow) -> None:
-        hook.attempts += 1
+        await self._told(hook, row)
+        if hook.error is not None:
+            logger.warning("webhook of %s: %s", hook.prediction_id, hook.error)
+        async with self._bus.transaction() as session:
+            await store.note_told(session, hook)
+
+    async def _told(self, hook: WebhookRow, row: PredictionRow) -> None:
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
                 hook.status = await self._post(hook.url, row.prediction_id, message(row))
@@ -72,7 +86,6 @@ class Webhooks:
             hook.state, hook.delivered_at = "delivered", now
             return
         again = next_try(hook.attempts, now)
-        logger.warning("webhook of %s: %s", hook.prediction_id, hook.error)
         if again is None:
             hook.state = "failed"
         else:

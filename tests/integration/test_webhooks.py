@@ -1,0 +1,127 @@
+"""Webhooks and the table they wait in: slow receivers, replicas that share the work, and one that dies."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from faststream.rabbit import RabbitRouter
+from interlock_messaging import Bus
+from interlock_prediction import store
+from interlock_prediction.store import PredictionRow, WebhookRow
+from interlock_prediction.webhooks import LEASE, Webhooks
+from interlock_runtime.database import Database
+from litestar import Litestar, Request, Response, post
+from sqlalchemy import text, update
+
+from tests.unit.gateway.door import listening
+from tests.waiting import until
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def database(servers: dict[str, str]) -> AsyncIterator[Database]:
+    made = Database(servers["INTERLOCK_POSTGRES_URL"], f"webhooks-{uuid4().hex[:8]}")
+    async with made.ready("interlock_messaging", "interlock_prediction"):
+        yield made
+        async with made.engine.begin() as connection:
+            await connection.execute(text(f'DROP SCHEMA "{made.schema}" CASCADE'))
+
+
+class Receiver:
+    """Hears webhooks, and answers the first only when it is told to."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.go_on = asyncio.Event()
+
+        @post("/hook")
+        async def hook(request: Request[Any, Any, Any]) -> Response[None]:
+            self.heard.append(request.headers["webhook-id"])
+            if len(self.heard) == 1:
+                await self.go_on.wait()
+                return Response(None, status_code=500)
+            return Response(None, status_code=204)
+
+        self.app = Litestar([hook], openapi_config=None)
+
+
+def replica(servers: dict[str, str], database: Database) -> Webhooks:
+    bus = Bus(servers["INTERLOCK_AMQP_URL"], service=database.schema, router=RabbitRouter(), sessions=database.sessions)
+    return Webhooks(bus, b"m" * 32, private=True)
+
+
+async def awaited(database: Database, url: str) -> UUID:
+    """Let a failed prediction wait for its webhook to be told."""
+    prediction_id = uuid4()
+    async with database.sessions() as session, session.begin():
+        ended = datetime.now(UTC)
+        session.add(
+            PredictionRow(prediction_id=prediction_id, model="m", state="failed", reason="none", ended_at=ended)
+        )
+        await store.await_webhooks(session, [(prediction_id, url)])
+    return prediction_id
+
+
+async def hook_of(database: Database, prediction_id: UUID) -> WebhookRow:
+    async with database.sessions() as session:
+        return await session.get_one(WebhookRow, prediction_id)
+
+
+async def test_a_slow_receiver_holds_neither_a_transaction_nor_a_lock(
+    servers: dict[str, str], database: Database
+) -> None:
+    """While it thinks, its row can be read, locked and changed, and no connection of ours is in a transaction."""
+    receiver = Receiver()
+    async with listening(receiver.app) as url:
+        prediction_id = await awaited(database, f"{url}/hook")
+        telling = asyncio.create_task(replica(servers, database).tell())
+        await until(lambda: receiver.heard)
+        async with database.sessions() as session, session.begin():
+            row = await session.get_one(WebhookRow, prediction_id, with_for_update={"nowait": True})
+            attempts = row.attempts
+        open_transactions = database.engine.pool.checkedout()  # type: ignore[attr-defined]
+        receiver.go_on.set()
+        await telling
+
+    assert attempts == 1
+    assert open_transactions == 0
+    assert (await hook_of(database, prediction_id)).status == 500
+
+
+async def test_a_webhook_is_told_by_one_replica_at_a_time_and_by_another_when_that_dies(
+    servers: dict[str, str], database: Database
+) -> None:
+    """Within the lease nobody else tells it; after it somebody does under the same id, and the last try's word counts."""
+    receiver = Receiver()
+    async with listening(receiver.app) as url:
+        prediction_id = await awaited(database, f"{url}/hook")
+        slow = asyncio.create_task(replica(servers, database).tell())
+        await until(lambda: receiver.heard)
+        await replica(servers, database).tell()
+        within = len(receiver.heard)
+
+        async with database.sessions() as session, session.begin():
+            await session.execute(update(WebhookRow).values(not_before=WebhookRow.not_before - LEASE))
+        await replica(servers, database).tell()
+        delivered = await hook_of(database, prediction_id)
+        receiver.go_on.set()
+        await slow
+
+    after = await hook_of(database, prediction_id)
+    assert within == 1
+    assert receiver.heard == [f"msg_{prediction_id.hex}"] * 2
+    assert (delivered.state, delivered.attempts) == (after.state, after.attempts) == ("delivered", 2)
+    assert after.error is None, "the first replica's late word changes nothing"
+
+
+async def test_a_try_counts_when_it_begins(database: Database) -> None:
+    """Whoever dies in each try does not try for ever before all others."""
+    prediction_id, now = await awaited(database, "http://127.0.0.1:1/hook"), datetime.now(UTC)
+    for n in range(1, 4):
+        async with database.sessions() as session, session.begin():
+            ((hook, _),) = await store.claim_webhooks(session, 10, now + n * timedelta(hours=1), LEASE)
+        assert (hook.prediction_id, hook.attempts) == (prediction_id, n)
