@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 from litestar import Litestar
 
+from interlock_runtime.connections import Bounded
 from interlock_runtime.settings import HttpSettings
 
 logger = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ def serve(app: Litestar, settings: HttpSettings) -> None:
         app,
         host=settings.host,
         port=settings.port,
+        http=Bounded,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,

@@ -9,7 +9,8 @@ import asyncio
 from functools import partial
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from interlock_runtime.connections import HEADERS, Bounded
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from interlock_gateway.front import AFTER, BEFORE, Front
 from interlock_gateway.lane import INLINE_BYTES
@@ -23,6 +24,9 @@ class _InHand:
 
     __slots__ = ("disconnected", "keep_alive", "message_event", "response_complete")
 
+    more_body = False
+    response_started = True
+
     def __init__(self, *, keep_alive: bool, message_event: asyncio.Event) -> None:
         self.keep_alive = keep_alive
         self.message_event = message_event
@@ -30,7 +34,7 @@ class _InHand:
         self.response_complete = False
 
 
-class Wire(HttpToolsProtocol):
+class Wire(Bounded):
     """One connection."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -53,14 +57,16 @@ class Wire(HttpToolsProtocol):
             and not self.expect_100_continue
             and not self.flow.write_paused
             and not self.root_path
+            and len(self.headers) <= HEADERS
         ):
-            self._parts, self._size = [], 0
+            self._parts, self._size, self._unparsed = [], 0, 0
         else:
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Collect a small body."""
         if self._parts is not None:
+            self._unparsed = 0
             self._parts.append(body)
             self._size += len(body)
             if self._size > INLINE_BYTES:
@@ -73,6 +79,7 @@ class Wire(HttpToolsProtocol):
         if self._parts is None:
             super().on_message_complete()
             return
+        self._unparsed, self._waited = 0, 0.0
         body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         name = self.url[len(_BEFORE) : -len(_AFTER)].decode("ascii", "replace")
         asked = _InHand(keep_alive=self.parser.should_keep_alive(), message_event=self._nobody_waits)
@@ -82,6 +89,10 @@ class Wire(HttpToolsProtocol):
         else:
             self._hand_on()
             super().on_message_complete()
+
+    def awaits_body(self) -> bool:
+        """Return whether the client is to send more of a body, one that is kept back, too."""
+        return self._parts is not None or super().awaits_body()
 
     def shutdown(self) -> None:
         """Stop after what is in hand, also when that is only half here."""
