@@ -16,7 +16,7 @@ FIXED = {"__init__", "__main__", "app", "handlers", "routes", "domain", "store",
 OWN = {
     "ingest": {"intake", "checking"},
     "train_dispatch": {"runs", "follower", "spans"},
-    "registry": {"promotion", "rollout"},
+    "registry": {"promotion", "rollout", "keys", "audit"},
     "evaluation_gate": {"evaluation"},
     "prediction": {
         "answering",
@@ -36,6 +36,7 @@ OWN = {
         "answering",
         "asynchronous",
         "front",
+        "passed_on",
         "lane",
         "metrics",
         "sampling",

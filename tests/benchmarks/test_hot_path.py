@@ -23,14 +23,12 @@ from interlock_gateway.sampling import Sampler
 from interlock_gateway.slot import Serving
 from interlock_modeling import Model
 from interlock_modeling.hot_rows import HotRows
-from interlock_runtime.http import Keys
-from pydantic import SecretStr
 
 from tests.benchmarks.results import record, recorded
+from tests.keys import KEY, letting_in
 from tests.unit.gateway.models import ENCODER, REGRESSION, ROW
 from tests.unit.modeling.forests import random_forest
 
-KEY = "a-key-of-enough-length"
 BODY = json.dumps({"rows": [ROW]}).encode()
 REQUESTS, TOGETHER, ROUNDS = 6_400, 64, 5
 
@@ -65,7 +63,7 @@ def front(model: Model, folder: Path, *, ratio: float, log: float) -> Front:
     return Front(
         behind,
         worker,
-        keys=Keys(SecretStr(KEY)),
+        access=letting_in(),
         metrics=metrics,
         sampler=Sampler(ratio),
         log=PredictionLog("w-1", Nowhere(), metrics.of, ratio=log, rows_per_second=20.0),
@@ -103,8 +101,9 @@ def test_each_stage_of_a_prediction() -> None:
     rows, matrix = hot.rows(BODY), np.zeros((64, hot.width))
     cells, encode = matrix.data.cast("B").cast("d"), msgspec.json.Encoder().encode
     decoder = msgspec.json.Decoder()
+    access, bearer = letting_in(), b"Bearer " + KEY.encode()
     stages: dict[str, Callable[[], object]] = {
-        "key": lambda: Keys(SecretStr(KEY)).admit(b"Bearer " + KEY.encode()),
+        "key": lambda: access.admit(bearer),
         "decode": lambda: hot.rows(BODY),
         "fill": lambda: hot.fill(rows, cells, 0),
         "engine, one row": lambda: model.engine.predict(matrix[:1]),

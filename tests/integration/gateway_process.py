@@ -21,7 +21,8 @@ from interlock_contracts.event import Envelope, Event
 from interlock_contracts.models import ModelPromoted
 from interlock_contracts.refs import ModelRef
 
-from tests.unit.gateway.door import KEY, Behind, bound, client, listening
+from tests.keys import SETTINGS
+from tests.unit.gateway.door import Behind, bound, client, listening
 from tests.waiting import until
 
 
@@ -88,7 +89,7 @@ async def running(servers: dict[str, str], folder: Path, **settings: str) -> Asy
         own = {
             "host": "127.0.0.1",
             "port": str(port),
-            "api_key": KEY,
+            **SETTINGS,
             "registry_url": address,
             "ingest_url": address,
             "train_dispatch_url": address,

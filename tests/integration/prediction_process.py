@@ -25,7 +25,8 @@ from interlock_contracts.refs import ModelRef
 from litestar import Litestar, get
 
 from tests.integration.gateway_process import store_of
-from tests.unit.gateway.door import KEY, bound, client, listening
+from tests.keys import SETTINGS
+from tests.unit.gateway.door import bound, client, listening
 from tests.unit.gateway.models import ROW, put_model
 from tests.waiting import until
 
@@ -159,7 +160,7 @@ async def running(
         address = await stack.enter_async_context(listening(Litestar([serving], openapi_config=None)))
         own = {
             "host": "127.0.0.1",
-            "api_key": KEY,
+            **SETTINGS,
             "registry_url": address,
             "ingest_url": address,
             "cache_dir": str(folder / "models"),

@@ -17,7 +17,8 @@ from interlock_prediction.settings import PredictionSettings
 
 from tests.integration.gateway_process import Gateway, running, store_of
 from tests.integration.test_gateway_outages import Cable
-from tests.unit.gateway.door import KEY, listening
+from tests.keys import SETTINGS
+from tests.unit.gateway.door import listening
 from tests.unit.gateway.models import ROW, put_model
 from tests.waiting import until
 
@@ -78,7 +79,7 @@ class System:
 async def prediction(servers: dict[str, str]) -> AsyncIterator[tuple[str, Bus]]:
     """Run the prediction service in this process; return its address and its bus."""
     settings: dict[str, Any] = {
-        "api_key": KEY,
+        **SETTINGS,
         "registry_url": "http://127.0.0.1:1",
         "ingest_url": "http://127.0.0.1:1",
         **{

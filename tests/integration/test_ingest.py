@@ -25,14 +25,14 @@ from interlock_messaging.tables import OutboxRow
 from interlock_modeling.split import ROW_COLUMN
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
-from pydantic import SecretStr
 from sqlalchemy import select
+
+from tests.keys import KEY, letting_in
 
 pytestmark = pytest.mark.integration
 
 GOOD = b"x,y\n" + b"".join(f"{n},{2 * n}\n".encode() for n in range(50))
 BAD = b"x,z\n1,2\n"
-KEY = "an-admin-key-of-16"
 
 
 class Ingest:
@@ -49,7 +49,7 @@ class Ingest:
         state = {"bus": self.bus, "database": self.database, "artifacts": self.artifacts, "folder": folder}
         app = http_app(
             "ingest",
-            SecretStr(KEY),
+            letting_in(),
             routes=routes.ROUTES,
             pings={},
             lifespan=[],

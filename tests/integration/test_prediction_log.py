@@ -19,14 +19,13 @@ from interlock_prediction.models import Resident
 from interlock_prediction.prediction_log import LoggedRow, TruthRow
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
-from pydantic import SecretStr
 from sqlalchemy import select
 
+from tests.keys import KEY, letting_in
 from tests.unit.gateway.models import ENCODER, REGRESSION
 
 pytestmark = pytest.mark.integration
 
-KEY = "an-admin-key-of-16"
 NOW = datetime.now(UTC)
 MODEL = "prices"
 
@@ -38,7 +37,7 @@ class Log:
         self.database = Database(servers["INTERLOCK_POSTGRES_URL"], f"log-{uuid4().hex[:8]}")
         app = http_app(
             "prediction",
-            SecretStr(KEY),
+            letting_in(),
             routes=routes.ROUTES,
             pings={},
             lifespan=[],

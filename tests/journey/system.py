@@ -34,7 +34,7 @@ from interlock_trainer.progress import Progress
 from interlock_trainer.training import run
 from litestar import Litestar
 
-KEY = "the-journeys-admin-key"
+from tests.keys import KEY, SETTINGS
 
 
 class InProcessCluster:
@@ -73,7 +73,7 @@ class System:
         given: dict[str, Any] = {
             name.removeprefix("INTERLOCK_").lower(): value for name, value in env.items() if "HOME" not in name
         }
-        given |= {"api_key": KEY, "ray_address": "http://127.0.0.1:1", "cache_dir": folder / "cache"}
+        given |= {**SETTINGS, "ray_address": "http://127.0.0.1:1", "cache_dir": folder / "cache"}
         given |= {
             f"{name}_url": "http://127.0.0.1:1" for name in ("registry", "ingest", "train_dispatch", "prediction")
         }

@@ -1,6 +1,5 @@
 """What every HTTP service has: deny by default, problem details, health."""
 
-import hmac
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
@@ -8,19 +7,23 @@ from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Any
 
-from litestar import Litestar, Response, get
+from interlock_contracts.access import SCOPES
+from litestar import Litestar, Response, Router, get
 from litestar.connection import ASGIConnection
-from litestar.exceptions import HTTPException, NotAuthorizedException
+from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.problem_details import (
     ProblemDetailsConfig,
     ProblemDetailsException,
     ProblemDetailsPlugin,
 )
 from litestar.types import ControllerRouterHandler, Scope
-from pydantic import SecretStr
+
+from interlock_runtime.access import Access, Caller
+from interlock_runtime.limits import plain_address
 
 logger = logging.getLogger(__name__)
 
@@ -29,39 +32,78 @@ PUBLIC = "public"
 
 ON_THIS_MACHINE = "on this machine"
 
+SCOPE = "scope"
+"""Route option: the scope that a caller must have."""
+
+SERVICES = "services"
+"""Route option: our own services that may ask in their own name, though they have no scopes."""
+
+GUARDED = "guarded"
+"""Route option: a guard of the route's own asks for its scope, as it knows more ways to say a key."""
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+SECURITY_SCHEMES = Components(
+    security_schemes={
+        "key": SecurityScheme(
+            type="http", scheme="bearer", description="A key that `interlock keys create` made, or a token of OIDC."
+        )
+    }
+)
+"""For OpenAPI documents."""
+
 Ping = Callable[[], Awaitable[None]]
 """Raises where a dependency does not answer."""
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 
 
-class Keys:
-    """Who may ask: whoever has the key. The one place that decides it, for every way into a service."""
-
-    def __init__(self, key: SecretStr) -> None:
-        self._expected = b"Bearer " + key.get_secret_value().encode()
-
-    def admit(self, authorization: bytes) -> bool:
-        """Return whether this value of the header ``Authorization`` lets its sender in; takes as long for any value."""
-        return hmac.compare_digest(authorization, self._expected)
-
-
-def require_key(keys: Keys) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
-    """Return the guard that asks for ``Authorization: Bearer <key>`` on every route not marked public."""
-
-    def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+def _guard(access: Access) -> Callable[[Connection, BaseRouteHandler], Awaitable[None]]:
+    async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
         public = handler.opt.get(PUBLIC)
-        if public is True or (public == ON_THIS_MACHINE and _is_local(connection)):
+        if handler.opt.get(GUARDED) or public is True or (public == ON_THIS_MACHINE and is_local(connection)):
             return
-        if not keys.admit(connection.headers.get("authorization", "").encode("latin-1")):
-            raise NotAuthorizedException(
-                "send the header 'Authorization: Bearer <key>'", headers={"WWW-Authenticate": "Bearer"}
-            )
+        authorization = connection.headers.get("authorization", "").encode("latin-1")
+        connection.scope["user"] = require(handler.opt, await access.admit_or_ask(authorization))
 
     return guard
 
 
-def _is_local(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+def require(wanted: Mapping[str, Any], caller: Caller | None) -> Caller:
+    """Return the caller, who may do what a route's options want.
+
+    Raises:
+        NotAuthorizedException: 401, it is nobody.
+        PermissionDeniedException: 403, the scope that is wanted is none of the caller's.
+    """
+    if caller is None:
+        raise NotAuthorizedException(
+            "send the header 'Authorization: Bearer <key>'", headers={"WWW-Authenticate": "Bearer"}
+        )
+    scope = wanted.get(SCOPE)
+    if scope is None or scope in caller.scopes or caller.service in wanted.get(SERVICES, ()):
+        return caller
+    has = ", ".join(each for each in SCOPES if each in caller.scopes) or "none"
+    raise PermissionDeniedException(
+        f"this needs the scope {scope!r}; {caller.name!r} has {has}",
+        headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
+    )
+
+
+def _check_all_declare(app: Litestar) -> None:
+    """Raise where a route says neither which scope it asks for nor that it is public: nothing is open by mistake."""
+    for route in app.routes:
+        for handler in getattr(route, "route_handlers", ()):
+            if handler.http_methods == {"OPTIONS"}:
+                continue  # Litestar's own, which tells the methods of a path to whoever has any key
+            scope = handler.opt.get(SCOPE)
+            if handler.opt.get(PUBLIC) is not True and scope not in SCOPES:
+                methods = ", ".join(sorted(handler.http_methods))
+                raise ValueError(f"{methods} {route.path} must say opt={{SCOPE: ...}} or opt={{PUBLIC: True}}")
+
+
+def is_local(connection: Connection) -> bool:
+    """Return whether the client is on this very machine."""
     with suppress(ValueError):
         return connection.client is not None and ip_address(connection.client.host).is_loopback
     return False
@@ -93,6 +135,15 @@ def _outage(error: Exception) -> ProblemDetailsException:
     return problem(503, "A dependency is down", f"try again: {error}", headers={"Retry-After": "2"})
 
 
+def _too_deep(_: Exception) -> ProblemDetailsException:
+    return problem(400, "Bad Request", "the body is nested too deeply")
+
+
+def _unexpected(_: Exception) -> ProblemDetailsException:
+    """Say nothing of what went wrong: it may hold what the client must not see. The log has it."""
+    return problem(500, "Internal Server Error", "an error of ours, which the service's log tells")
+
+
 async def _log_unexpected(error: Exception, scope: Scope) -> None:
     if not isinstance(error, HTTPException | ProblemDetailsException | ConnectionError | TimeoutError):
         logger.error("%s %s failed", scope.get("method"), scope.get("path"), exc_info=error)
@@ -106,7 +157,7 @@ async def live() -> dict[str, bool]:
 
 def http_app(
     service: str,
-    key: SecretStr,
+    access: Access,
     *,
     routes: Sequence[ControllerRouterHandler],
     pings: Mapping[str, Ping],
@@ -118,7 +169,10 @@ def http_app(
     """Return the Litestar application of one service.
 
     ``lifespan`` are entered in order and left in reverse; ``pings`` make up readiness; ``state`` are the objects
-    that routes name as dependencies by ``state.<name>``.
+    that routes name as dependencies by ``state.<name>``. Who asks is ``request.user``, a :class:`Caller`.
+
+    Raises:
+        ValueError: a route says neither which scope it asks for nor that it is public.
     """
 
     @get("/health/ready", opt={PUBLIC: True}, include_in_schema=False)
@@ -130,13 +184,13 @@ def http_app(
     @asynccontextmanager
     async def life(_: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            for enter in lifespan:
+            for enter in (*lifespan, access.keeping):
                 await stack.enter_async_context(enter())
             yield
 
     app = Litestar(
         route_handlers=[live, ready, *routes],
-        guards=[require_key(Keys(key))],
+        guards=[_guard(access), plain_address],
         lifespan=[life],
         plugins=[
             ProblemDetailsPlugin(
@@ -146,6 +200,8 @@ def http_app(
                         HTTPException: as_problem,
                         ConnectionError: _outage,
                         TimeoutError: _outage,
+                        RecursionError: _too_deep,
+                        Exception: _unexpected,
                     },
                 )
             )
@@ -154,9 +210,17 @@ def http_app(
         after_exception=[_log_unexpected],
         # No page by default: the framework's would have a browser fetch its scripts from elsewhere.
         openapi_config=openapi
-        or OpenAPIConfig(title=f"Interlock {service}", version="0.1.0", render_plugins=[JsonRenderPlugin()]),
+        or OpenAPIConfig(
+            title=f"Interlock {service}",
+            version="0.1.0",
+            components=SECURITY_SCHEMES,
+            security=[{"key": []}],
+            render_plugins=[JsonRenderPlugin()],
+            openapi_router=Router("/schema", route_handlers=[], opt={SCOPE: "read"}, include_in_schema=False),
+        ),
         **options,
     )
+    _check_all_declare(app)
     app.state.update(dict(state or {}))
     return app
 

@@ -2,13 +2,16 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field, PostgresDsn, SecretStr
+from interlock_contracts.access import RingKey, Scope
+from pydantic import Field, PostgresDsn, SecretStr, TypeAdapter, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "INTERLOCK_"
+
+_SCOPES: TypeAdapter[list[Scope]] = TypeAdapter(list[Scope])
 
 
 class _FileSource(PydanticBaseSettingsSource):
@@ -42,11 +45,53 @@ class Settings(BaseSettings):
 
 
 class HttpSettings(Settings):
-    """Where this process listens, and the key that every route but health asks for."""
+    """Where this process listens, and whom it lets in.
+
+    ``key_hashes`` are the keys that come with the deployment, ``name=hash`` with commas between: ``admin``, and each
+    service's own as ``service/<name>``. ``oidc_scopes`` says what the words in a token's claim mean here, as
+    ``word=scope scope`` with commas between; without it, the words are the scopes themselves.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
-    api_key: SecretStr = Field(min_length=16)
+    key_pepper: SecretStr = Field(min_length=16)
+    key_hashes: str = Field(default="", pattern=r"^([a-z0-9_/-]+=[0-9a-f]{64}(,|$))*$")
+    oidc_issuer: str | None = Field(default=None, pattern=r"^https?://")
+    oidc_audience: str | None = Field(default=None, min_length=1)
+    oidc_jwks_url: str | None = Field(default=None, pattern=r"^https?://")
+    oidc_claim: str = "scope"
+    oidc_scopes: str | None = None
+
+    @property
+    def known_keys(self) -> list[RingKey]:
+        """Return the keys of the deployment; those of services open only what names them."""
+        pairs = [pair.partition("=") for pair in self.key_hashes.split(",") if pair]
+        return [
+            RingKey(hash=value, name=name, scopes=[] if name.startswith("service/") else ["admin"])
+            for name, _, value in pairs
+        ]
+
+    @property
+    def oidc_meanings(self) -> dict[str, list[Scope]] | None:
+        """Return the scopes that each word of a token's claim means; None where the words are the scopes."""
+        if self.oidc_scopes is None:
+            return None
+        pairs = [pair.partition("=") for pair in self.oidc_scopes.split(",") if pair]
+        return {word.strip(): _SCOPES.validate_python(scopes.split()) for word, _, scopes in pairs}
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.oidc_issuer is not None and self.oidc_audience is None:
+            raise ValueError("oidc_audience must be set with oidc_issuer, or tokens for others would be let in")
+        _ = self.oidc_meanings
+        return self
+
+
+class PeerSettings(HttpSettings):
+    """Where the registry is, which owns keys, and what this service shows of itself to it and to others."""
+
+    registry_url: str = Field(pattern=r"^https?://[^/]+/?$")
+    service_key: SecretStr = Field(min_length=16)
 
 
 class BusSettings(Settings):

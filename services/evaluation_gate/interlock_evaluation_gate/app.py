@@ -4,6 +4,7 @@ import asyncio
 
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_messaging import Bus
+from interlock_runtime.access import Access
 from interlock_runtime.http import http_app
 from litestar import Litestar
 
@@ -21,7 +22,7 @@ def create_app(settings: GateSettings, *, artifacts: ArtifactStore | None = None
     bus.consumer.context.set_global("bus", bus)
     return http_app(
         SERVICE,
-        settings.api_key,
+        Access.of(settings),  # it has no routes but health, so nobody but the operator has anything to do here
         routes=[],
         pings={"rabbitmq": bus.ping, "s3": lambda: asyncio.to_thread(artifacts.ping)},
         lifespan=[bus.running],

@@ -10,7 +10,9 @@ from contextlib import asynccontextmanager
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_messaging import Bus
 from interlock_modeling.engines import prepare
-from interlock_runtime.http import Keys, http_app
+from interlock_runtime.access import Access
+from interlock_runtime.http import http_app
+from interlock_runtime.key_ring import asking
 from interlock_runtime.process import repeating
 from interlock_runtime.telemetry import setup_telemetry
 from interlock_serving.cache import Cache
@@ -81,11 +83,14 @@ def create_app(
 ) -> Litestar:
     """Return the gateway's application; a test may bring its own object store, and try models in its own process."""
     artifacts = artifacts or S3Store(**settings.s3)
-    key, client = settings.api_key, connections()
-    registry = Upstream("registry", settings.registry_url, key, client)
-    ingest = Upstream("ingest", settings.ingest_url, key, client, patience=600)
-    train_dispatch = Upstream("train_dispatch", settings.train_dispatch_url, key, client)
-    prediction = Upstream("prediction", settings.prediction_url, key, client, patience=600)
+    client = connections()
+    ring = asking(settings.registry_url, settings.service_key)
+    access = Access.of(settings, source=ring, remember=settings.cache_dir / "keys.json")
+    own = settings.service_key
+    registry = Upstream("registry", settings.registry_url, own, client)
+    ingest = Upstream("ingest", settings.ingest_url, own, client, patience=600)
+    train_dispatch = Upstream("train_dispatch", settings.train_dispatch_url, own, client)
+    prediction = Upstream("prediction", settings.prediction_url, own, client, patience=600)
     bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=None)
     cache = Cache(artifacts, settings.cache_dir)
     validator = Validator(settings.cache_dir, seconds=settings.gateway_validation_seconds)
@@ -104,8 +109,8 @@ def create_app(
     reconciler = Reconciler(worker, registry, bus, seconds=settings.gateway_reconcile_seconds)
     pings = {"rabbitmq": reconciler.bus_answered, "registry": reconciler.registry_answered}
     inference = Inference(worker, registry, pings.values(), log)
-    scoring = scoring_routes(inference, key, model=settings.mlflow_model, is_open=settings.mlflow_open)
-    grpc = serving_grpc(inference, key, settings.host, settings.grpc_port)
+    scoring = scoring_routes(inference, access, model=settings.mlflow_model, is_open=settings.mlflow_open)
+    grpc = serving_grpc(inference, access, settings.host, settings.grpc_port)
 
     @asynccontextmanager
     async def connected() -> AsyncIterator[None]:
@@ -134,7 +139,7 @@ def create_app(
 
     app = http_app(
         SERVICE,
-        settings.api_key,
+        access,
         routes=[
             *ROUTES,
             give_feedback,
@@ -168,5 +173,5 @@ def create_app(
             "upstreams": {each.name: each for each in (registry, ingest, train_dispatch, prediction)},
         },
     )
-    app.state.front = Front(app, worker, keys=Keys(key), metrics=metrics, sampler=sampler, log=log)
+    app.state.front = Front(app, worker, access=access, metrics=metrics, sampler=sampler, log=log)
     return app

@@ -16,7 +16,7 @@ from interlock_contracts.http import PredictionAccepted, PredictionLinks, Predic
 from interlock_contracts.predictions import INLINE_BYTES, MAX_TTL_SECONDS, PredictionRequested, Webhook
 from interlock_messaging.crash_points import crash_point
 from interlock_modeling import InvalidRowsError
-from interlock_runtime.http import problem
+from interlock_runtime.http import SCOPE, problem
 from litestar import Request, Response, post
 from litestar.datastructures import State
 from litestar.params import FromPath, HeaderParameter
@@ -61,7 +61,7 @@ class AsynchronousRequest(msgspec.Struct, forbid_unknown_fields=True):
 _decoder = msgspec.json.Decoder(AsynchronousRequest)
 
 
-@post("/models/{name:str}/predictions", status_code=202, tags=["gateway"])
+@post("/models/{name:str}/predictions", status_code=202, tags=["gateway"], opt={SCOPE: "predict"})
 async def predict_later(
     name: FromPath[str],
     request: Request[Any, Any, Any],
@@ -86,7 +86,7 @@ async def predict_later(
     await _check(name, wanted.rows, state.worker, state.upstreams["registry"])
     prediction_id = uuid5(NAMESPACE, f"prediction|{name}|{idempotency_key}") if idempotency_key else uuid4()
     if idempotency_key is not None:
-        found = await _asked_before(state.upstreams["prediction"], prediction_id)
+        found = await _asked_before(state.upstreams["prediction"], prediction_id, request.headers["authorization"])
         if found is not None:
             return _accepted(_same(found, digest))
     event = await _event(prediction_id, name, digest, wanted, state.artifacts)
@@ -146,13 +146,13 @@ async def _check(name: str, rows: list[Any], worker: Worker, registry: Upstream)
         raise unfit(error) from error
 
 
-async def _asked_before(prediction: Upstream, prediction_id: UUID) -> PredictionView | None:
+async def _asked_before(prediction: Upstream, prediction_id: UUID, authorization: str) -> PredictionView | None:
     """Return the prediction of this key; None where there is none, or nobody can tell now.
 
     Then the bus carries the request, and whoever answers it keeps the first of two that share a key.
     """
     try:
-        answer = await prediction.get(f"/predictions/{prediction_id}")
+        answer = await prediction.get(f"/predictions/{prediction_id}", authorization=authorization)
     except ConnectionError:
         return None
     return PredictionView.model_validate_json(answer.content) if answer.is_success else None

@@ -11,7 +11,7 @@ from interlock_contracts.event import NAMESPACE
 from interlock_contracts.predictions import Feedback, FeedbackReceived, RowName, sampled
 from interlock_contracts.quality import FeedbackAccepted, FeedbackRequest, FeedbackWarning
 from interlock_modeling.signature import Signature
-from interlock_runtime.http import problem
+from interlock_runtime.http import SCOPE, problem
 from litestar import post
 from litestar.datastructures import State
 from litestar.params import FromPath, HeaderParameter, JSONBody
@@ -31,7 +31,7 @@ LONGEST_TEXT = 1000
 _ROW_NAME: TypeAdapter[str] = TypeAdapter(RowName)
 
 
-@post("/models/{name:str}/feedback", status_code=202)
+@post("/models/{name:str}/feedback", status_code=202, opt={SCOPE: "predict"})
 async def give_feedback(
     name: FromPath[str],
     state: State,

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 from interlock_contracts import telemetry
-from interlock_runtime.http import Keys
+from interlock_runtime.access import Access
 from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from opentelemetry.trace import Status, StatusCode
@@ -42,13 +42,13 @@ class Front:
         app: ASGIApp,
         worker: Worker,
         *,
-        keys: Keys,
+        access: Access,
         metrics: Metrics,
         sampler: Sampler,
         log: PredictionLog,
     ) -> None:
         self._app = app
-        self._keys = keys
+        self._access = access
         self._worker = worker
         self._metrics = metrics
         self._sampler = sampler
@@ -65,7 +65,7 @@ class Front:
             return
         name = path[len(BEFORE) : -len(AFTER)]
         headers = dict(scope["headers"])
-        serving = self._worker.serving(name) if self._keys.admit(headers.get(b"authorization", b"")) else None
+        serving = self._worker.serving(name) if self._may_predict(headers) else None
         if self._sampler.wants(headers.get(b"traceparent")):
             with recorded(name, serving, headers) as span:
                 status = await self._predict(name, serving, scope, receive, send)
@@ -84,7 +84,7 @@ class Front:
         """
         start, clock = perf_counter(), time_ns()
         given = dict(headers)
-        serving = self._worker.serving(name) if self._keys.admit(given.get(b"authorization", b"")) else None
+        serving = self._worker.serving(name) if self._may_predict(given) else None
         if serving is None:
             return False
         wanted = self._sampler.wants(given.get(b"traceparent"))
@@ -100,6 +100,10 @@ class Front:
                     span.set_attribute(telemetry.STATUS, _OK)
 
         return serving.lane.begin(body, told)
+
+    def _may_predict(self, headers: dict[bytes, bytes]) -> bool:
+        caller = self._access.admit(headers.get(b"authorization", b""))
+        return caller is not None and "predict" in caller.scopes
 
     def _said(self, name: str, serving: Serving, body: bytes, scores: Scores) -> bytes:
         said = answer(name, serving.version, serving.model.signature.labels, scores)

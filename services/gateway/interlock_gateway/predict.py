@@ -7,7 +7,7 @@ import msgspec
 from interlock_contracts.http import Problem
 from interlock_modeling import InvalidRowsError
 from interlock_modeling.served import Predictions
-from interlock_runtime.http import problem
+from interlock_runtime.http import SCOPE, problem
 from litestar import post
 from litestar.enums import ScopeType
 from litestar.handlers import HTTPRouteHandler
@@ -60,6 +60,7 @@ def predict_route(worker: Worker, registry: Upstream, log: PredictionLog) -> HTT
         "/models/{name:str}/predict",
         status_code=200,
         tags=["gateway"],
+        opt={SCOPE: "predict"},
         summary="Predict: one answer for each row, in order, and the version that gave them",
         responses={
             200: ResponseSpec(PredictAnswer, description="Predictions", generate_examples=False),

@@ -7,6 +7,7 @@ import httpx
 from interlock_runtime.http import problem
 from litestar import Response
 from litestar.enums import ScopeType
+from litestar.status_codes import HTTP_401_UNAUTHORIZED, HTTP_403_FORBIDDEN
 from litestar.types import HTTPRequestEvent, HTTPScope, Method, Receive, Scope, Send
 from pydantic import SecretStr
 
@@ -19,6 +20,8 @@ _PER_HOP = frozenset(
 _NOT_ASKED = _PER_HOP | {b"host", b"expect"}
 _NOT_ANSWERED = _PER_HOP | {b"date", b"server"}
 """uvicorn says its own."""
+
+_NOT_LET_IN = (HTTP_401_UNAUTHORIZED, HTTP_403_FORBIDDEN)
 
 
 def connections() -> httpx.AsyncClient:
@@ -40,22 +43,27 @@ class Upstream:
         self._client = client
         self._timeout = httpx.Timeout(connect=2.0, read=patience, write=60.0, pool=5.0)
 
-    async def get(self, path: str) -> httpx.Response:
-        """Ask in the gateway's own name, as :meth:`send`."""
-        return await self.send("GET", path)
+    async def get(self, path: str, *, authorization: str | None = None) -> httpx.Response:
+        """Ask in the gateway's own name, or in that of whom ``authorization`` names, as :meth:`send`."""
+        return await self.send("GET", path, authorization=authorization)
 
-    async def send(self, method: Method, path: str, body: bytes | None = None) -> httpx.Response:
-        """Send a request, with JSON as its body, in the gateway's own name; the answer may be a refusal.
+    async def send(
+        self, method: Method, path: str, body: bytes | None = None, *, authorization: str | None = None
+    ) -> httpx.Response:
+        """Send a request, with JSON as its body, in the gateway's own name or another's; the answer may be a refusal.
 
         Raises:
-            ConnectionError: the service is down, or what it needs is.
+            ConnectionError: the service is down, or what it needs is, or it does not let the gateway in.
         """
-        headers = {"Authorization": f"Bearer {self._key.get_secret_value()}", "Content-Type": "application/json"}
+        headers = {
+            "Authorization": authorization or f"Bearer {self._key.get_secret_value()}",
+            "Content-Type": "application/json",
+        }
         try:
             answer = await self._client.request(method, self._url + path, headers=headers, content=body)
         except httpx.TransportError as error:
             raise ConnectionError(f"{self.name}: {error!r}") from error
-        if answer.is_server_error:
+        if answer.is_server_error or answer.status_code in _NOT_LET_IN:
             raise ConnectionError(f"{self.name} answers {answer.status_code}")
         return answer
 

@@ -1,34 +1,19 @@
-"""The one public door: the routes of other services, passed on; retraining; what this worker serves."""
+"""What the gateway does by itself beside predictions: ask for trainings, tell what this worker serves and counts."""
 
 import asyncio
-import re
 from contextlib import suppress
 from typing import Annotated, Any
 
 from interlock_contracts import telemetry
 from interlock_contracts.event import run_id
-from interlock_contracts.http import (
-    DatasetView,
-    ModelView,
-    PipelineView,
-    PredictionView,
-    RetrainRequest,
-    RunAccepted,
-    RunView,
-    VersionView,
-    WebhookSecret,
-)
-from interlock_contracts.quality import QualityView
-from interlock_contracts.rollout import RolloutView
+from interlock_contracts.http import RetrainRequest, RunAccepted
 from interlock_contracts.training import RetrainRequested
-from interlock_runtime.http import ON_THIS_MACHINE, PUBLIC, problem
-from litestar import MediaType, Request, Response, get, post, route
+from interlock_runtime.http import ON_THIS_MACHINE, PUBLIC, SCOPE, problem
+from litestar import MediaType, Request, Response, get, post
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter, JSONBody
 from litestar.status_codes import HTTP_404_NOT_FOUND
-from litestar.types import ASGIApp, Method
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -37,6 +22,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from interlock_gateway.asynchronous import predict_later
 from interlock_gateway.domain import SlotView, WorkerView, is_name, retrain_cause
 from interlock_gateway.metrics import Metrics
+from interlock_gateway.passed_on import PASSED_ON
 from interlock_gateway.proxy import Upstream
 from interlock_gateway.slot import Slot
 from interlock_gateway.worker import Worker
@@ -48,77 +34,7 @@ _tracer = trace.get_tracer("interlock.gateway")
 _propagator = TraceContextTextMapPropagator()
 
 
-def passed_on(
-    method: Method, path: str, service: str, summary: str, *, answer: Any, status: int = 200
-) -> HTTPRouteHandler:
-    """Return a route that is ``service``'s; ``answer`` is only what the OpenAPI document says."""
-
-    @route(
-        path,
-        http_method=method,
-        summary=summary,
-        operation_id=method.lower() + "".join(part.title() for part in re.findall(r"/{?(\w+)", path)),
-        tags=[service],
-        status_code=status,
-        responses={status: ResponseSpec(answer, description=summary, generate_examples=False)},
-    )
-    async def pass_on(state: State) -> ASGIApp:
-        upstream: Upstream = state.upstreams[service]
-        return upstream.pass_on
-
-    return pass_on
-
-
-PASSED_ON = [
-    passed_on("GET", "/pipelines", "registry", "Every pipeline with its newest spec", answer=list[PipelineView]),
-    passed_on(
-        "GET", "/pipelines/{name:str}", "registry", "A pipeline's newest spec, or `?digest=`", answer=PipelineView
-    ),
-    passed_on("PUT", "/pipelines/{name:str}", "registry", "Apply a pipeline, JSON or YAML", answer=PipelineView),
-    passed_on("GET", "/models", "registry", "Every model, with what serves", answer=list[ModelView]),
-    passed_on("GET", "/models/{name:str}", "registry", "One model: what serves, its signature", answer=ModelView),
-    passed_on(
-        "GET", "/models/{name:str}/rollout", "registry", "Which workers serve the newest version", answer=RolloutView
-    ),
-    passed_on("GET", "/models/{name:str}/versions", "registry", "A model's versions", answer=list[VersionView]),
-    passed_on(
-        "GET", "/models/{name:str}/versions/{number:int}", "registry", "One version, gate report", answer=VersionView
-    ),
-    passed_on(
-        "POST",
-        "/models/{name:str}/versions/{number:int}/approve",
-        "registry",
-        "Promote a version that waits for a person",
-        answer=dict[str, Any],
-    ),
-    passed_on(
-        "POST", "/models/{name:str}/rollback", "registry", "Serve an earlier version again", answer=dict[str, Any]
-    ),
-    passed_on(
-        "POST", "/datasets/{name:str}", "ingest", "Upload a file: the body as it is", answer=DatasetView, status=202
-    ),
-    passed_on(
-        "GET", "/datasets/{name:str}", "ingest", "A pipeline's files with their verdicts", answer=list[DatasetView]
-    ),
-    passed_on("GET", "/datasets/{name:str}/{digest:str}", "ingest", "A file's verdict and profile", answer=DatasetView),
-    passed_on("GET", "/runs", "train_dispatch", "The newest runs, or `?model=`", answer=list[RunView]),
-    passed_on("GET", "/runs/{run_id:str}", "train_dispatch", "One run, live", answer=RunView),
-    passed_on("POST", "/runs/{run_id:str}/cancel", "train_dispatch", "Stop a run", answer=RunView, status=202),
-    passed_on("GET", "/models/{name:str}/quality", "prediction", "How predictions turned out", answer=QualityView),
-    passed_on("GET", "/predictions", "prediction", "The newest ones, or `?model=`", answer=list[PredictionView]),
-    passed_on("GET", "/predictions/{prediction_id:str}", "prediction", "State and result", answer=PredictionView),
-    passed_on("GET", "/predictions/{prediction_id:str}/result", "prediction", "A file's answer", answer=bytes),
-    passed_on(
-        "GET", "/predictions/{prediction_id:str}/events", "prediction", "Its end, as server-sent events", answer=str
-    ),
-    passed_on("POST", "/predictions/{prediction_id:str}/cancel", "prediction", "Stop it", answer=PredictionView),
-    passed_on(
-        "GET", "/webhooks/secret", "prediction", "What signs webhooks to the origin of `?url=`", answer=WebhookSecret
-    ),
-]
-
-
-@get("/serving")
+@get("/serving", opt={SCOPE: "read"})
 async def what_this_worker_serves(state: State) -> WorkerView:
     """Return what the process that happens to answer has loaded."""
     worker: Worker = state.worker
@@ -136,7 +52,7 @@ def _slot_view(name: str, slot: Slot) -> SlotView:
     )
 
 
-@post("/models/{name:str}/retrain", status_code=202)
+@post("/models/{name:str}/retrain", status_code=202, opt={SCOPE: "train"})
 async def retrain(
     name: FromPath[str],
     request: Request[Any, Any, Any],
@@ -197,7 +113,12 @@ async def _accepted(ingest: Upstream, name: str) -> bool:
 def metrics_route(metrics: Metrics) -> HTTPRouteHandler:
     """Return the route that Prometheus asks; on this machine without a key."""
 
-    @get("/metrics", media_type=MediaType.TEXT, opt={PUBLIC: ON_THIS_MACHINE}, include_in_schema=False)
+    @get(
+        "/metrics",
+        media_type=MediaType.TEXT,
+        opt={PUBLIC: ON_THIS_MACHINE, SCOPE: "read"},
+        include_in_schema=False,
+    )
     async def tell() -> Response[bytes]:
         return Response(await asyncio.to_thread(metrics.text), headers={"Content-Type": CONTENT_TYPE_LATEST})
 

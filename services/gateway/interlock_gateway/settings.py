@@ -5,14 +5,14 @@ import tempfile
 from pathlib import Path
 
 from interlock_contracts.refs import Name
-from interlock_runtime.settings import BusSettings, HttpSettings, StoreSettings, TelemetrySettings
+from interlock_runtime.settings import BusSettings, PeerSettings, StoreSettings, TelemetrySettings
 from pydantic import Field
 
 _HALF_THE_MEMORY = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 _HTTP = r"^https?://[^/]+/?$"
 
 
-class GatewaySettings(HttpSettings, BusSettings, StoreSettings, TelemetrySettings):
+class GatewaySettings(PeerSettings, BusSettings, StoreSettings, TelemetrySettings):
     """All of the gateway's settings; ``cache_dir`` is where loaded models are kept, private to this user.
 
     ``prediction_log_ratio`` of all requests are in the prediction log (0 switches it off), in the long run at most
@@ -23,7 +23,6 @@ class GatewaySettings(HttpSettings, BusSettings, StoreSettings, TelemetrySetting
     mlflow_model: Name | None = None
     mlflow_open: bool = False
     gateway_workers: int = Field(default=2, ge=1, le=64)
-    registry_url: str = Field(pattern=_HTTP)
     ingest_url: str = Field(pattern=_HTTP)
     train_dispatch_url: str = Field(pattern=_HTTP)
     prediction_url: str = Field(pattern=_HTTP)

@@ -6,9 +6,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_messaging import Bus
+from interlock_runtime.access import Access
 from interlock_runtime.database import Database
 from interlock_runtime.folders import holding, work_folder
 from interlock_runtime.http import http_app
+from interlock_runtime.key_ring import asking
 from interlock_runtime.process import repeating
 from litestar import Litestar
 
@@ -43,7 +45,7 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
 
     return http_app(
         SERVICE,
-        settings.api_key,
+        Access.of(settings, source=asking(settings.registry_url, settings.service_key)),
         routes=ROUTES,
         pings={
             "postgres": database.ping,

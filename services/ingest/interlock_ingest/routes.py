@@ -13,7 +13,7 @@ from interlock_contracts.http import DatasetView
 from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import current_traceparent
-from interlock_runtime.http import problem
+from interlock_runtime.http import SCOPE, SERVICES, problem
 from interlock_runtime.uploads import refuse_wrapped, save
 from litestar import Request, Response, get, post
 from litestar.datastructures import State
@@ -33,7 +33,7 @@ _tracer = trace.get_tracer("interlock.ingest")
 _propagator = TraceContextTextMapPropagator()
 
 
-@post("/datasets/{name:str}", status_code=202, request_max_body_size=None)
+@post("/datasets/{name:str}", status_code=202, request_max_body_size=None, opt={SCOPE: "ingest"})
 async def upload(
     name: FromPath[str], request: Request[Any, Any, Any], state: State, pipeline: FromQuery[str | None] = None
 ) -> Response[DatasetView]:
@@ -72,7 +72,7 @@ async def upload(
     return Response(_view(known), status_code=202, headers={"Location": f"/datasets/{name}/{file.sha256}"})
 
 
-@get("/datasets/{name:str}")
+@get("/datasets/{name:str}", opt={SCOPE: "read", SERVICES: ("gateway", "prediction")})
 async def list_datasets(name: FromPath[str], state: State) -> list[DatasetView]:
     """Return a pipeline's files with their verdicts, the newest first."""
     async with state.database.sessions() as session:
@@ -81,7 +81,7 @@ async def list_datasets(name: FromPath[str], state: State) -> list[DatasetView]:
         return [_view(row) for row in await store.datasets(session, name)]
 
 
-@get("/datasets/{name:str}/{digest:str}")
+@get("/datasets/{name:str}/{digest:str}", opt={SCOPE: "read", SERVICES: ("prediction",)})
 async def read_dataset(
     name: FromPath[str], digest: FromPath[str], state: State, pipeline: FromQuery[str | None] = None
 ) -> DatasetView:

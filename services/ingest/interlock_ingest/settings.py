@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from interlock_runtime.settings import BusSettings, DatabaseSettings, HttpSettings, StoreSettings, TelemetrySettings
+from interlock_runtime.settings import BusSettings, DatabaseSettings, PeerSettings, StoreSettings, TelemetrySettings
 from pydantic import Field
 
 
-class IngestSettings(HttpSettings, BusSettings, DatabaseSettings, StoreSettings, TelemetrySettings):
+class IngestSettings(PeerSettings, BusSettings, DatabaseSettings, StoreSettings, TelemetrySettings):
     """All of ingest's settings.
 
     ``ingest_work_dir`` holds files while they are checked, about three times their size; by default the system's

@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 import httpx
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_messaging import Batched, Bus
+from interlock_runtime.access import Access
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
+from interlock_runtime.key_ring import asking
 from interlock_runtime.process import repeating
 from interlock_serving.cache import Cache
 from interlock_serving.loading import Loader, Validate
@@ -47,7 +49,7 @@ def create_app(
     client = httpx.AsyncClient(trust_env=False)
     cache = Cache(artifacts, settings.cache_dir)
     validator = Validator(settings.cache_dir, seconds=settings.prediction_validation_seconds)
-    registry = Registry(settings.registry_url, settings.api_key, client)
+    registry = Registry(settings.registry_url, settings.service_key, client)
     models = Models(registry, Loader(cache, validate or validator.validate), memory=settings.prediction_model_memory)
     log = AnswerLog(
         REPLICA, ratio=settings.prediction_log_ratio, rows_per_second=settings.prediction_log_rows_per_second
@@ -63,9 +65,10 @@ def create_app(
     )
     bus.consumer.context.set_global("artifacts", artifacts)
     bus.consumer.context.set_global("models", models)
-    master = (settings.webhook_secret or settings.api_key).get_secret_value().encode()
+    master = (settings.webhook_secret or settings.service_key).get_secret_value().encode()
     webhooks = Webhooks(bus, master, private=settings.webhook_private)
     streams = Streams(database)
+    ring = asking(settings.registry_url, settings.service_key)
     files = Files.of(settings, bus, artifacts, client)
 
     @asynccontextmanager
@@ -91,7 +94,7 @@ def create_app(
 
     return http_app(
         SERVICE,
-        settings.api_key,
+        Access.of(settings, source=ring, remember=settings.cache_dir / "keys.json"),
         routes=[*ROUTES, *FILE_ROUTES],
         pings={
             "postgres": database.ping,

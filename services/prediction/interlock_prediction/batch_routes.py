@@ -14,7 +14,7 @@ from interlock_contracts.pipeline import Data
 from interlock_contracts.predictions import prediction_id
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.scoring import OnError
-from interlock_runtime.http import problem
+from interlock_runtime.http import SCOPE, problem
 from interlock_runtime.uploads import refuse_wrapped, save
 from litestar import Request, Response, get, post
 from litestar.datastructures import State
@@ -43,7 +43,7 @@ _tracer = trace.get_tracer("interlock.prediction")
 _propagator = TraceContextTextMapPropagator()
 
 
-@post("/models/{name:str}/predictions", status_code=202, request_max_body_size=None)
+@post("/models/{name:str}/predictions", status_code=202, request_max_body_size=None, opt={SCOPE: "predict"})
 async def predict_file(
     name: FromPath[str],
     request: Request[Any, Any, Any],
@@ -117,7 +117,7 @@ async def _dataset(name: str, body: bytes, state: State) -> DatasetView:
     return DatasetView.model_validate(dataset)
 
 
-@get("/predictions")
+@get("/predictions", opt={SCOPE: "predict"})
 async def list_predictions(state: State, model: FromQuery[str | None] = None) -> list[PredictionView]:
     """Return the newest predictions that are kept, of one model or of all; without their answers."""
     async with state.database.sessions() as session:
@@ -125,7 +125,7 @@ async def list_predictions(state: State, model: FromQuery[str | None] = None) ->
         return [described(view(row), row, batch).model_copy(update={"answer": None}) for row, batch in found]
 
 
-@get("/predictions/{prediction_id:uuid}/result")
+@get("/predictions/{prediction_id:uuid}/result", opt={SCOPE: "predict"})
 async def read_result(prediction_id: FromPath[UUID], state: State) -> Stream:
     """Return a file's answer as Parquet, in a stream; 409 while there is none, 410 once it has expired."""
     async with state.database.sessions() as session:

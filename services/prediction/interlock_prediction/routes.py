@@ -10,7 +10,7 @@ from interlock_contracts.http import PredictionLinks, PredictionView, WebhookSec
 from interlock_contracts.predictions import RowFault
 from interlock_contracts.quality import QualityView
 from interlock_contracts.refs import ArtifactRef
-from interlock_runtime.http import problem
+from interlock_runtime.http import SCOPE, problem
 from litestar import Response, get, post
 from litestar.datastructures import State
 from litestar.params import FromPath, FromQuery, HeaderParameter
@@ -28,7 +28,7 @@ CANCELLED_KEPT = timedelta(days=1)
 """How long a cancellation is remembered; a request that comes later than that is answered."""
 
 
-@get("/predictions/{prediction_id:uuid}")
+@get("/predictions/{prediction_id:uuid}", opt={SCOPE: "predict"})
 async def read_prediction(prediction_id: FromPath[UUID], state: State) -> Response[PredictionView]:
     """Return one prediction; 404 with Retry-After for one that is accepted but has not come through the bus yet.
 
@@ -49,7 +49,7 @@ async def read_prediction(prediction_id: FromPath[UUID], state: State) -> Respon
     return Response(seen, headers={} if row.state in ENDED else {"Retry-After": "1"})
 
 
-@get("/predictions/{prediction_id:uuid}/events")
+@get("/predictions/{prediction_id:uuid}/events", opt={SCOPE: "predict"})
 async def hear_prediction(
     prediction_id: FromPath[UUID],
     state: State,
@@ -60,7 +60,7 @@ async def hear_prediction(
     return ServerSentEvent(state.streams.states(prediction_id, last), headers=headers)
 
 
-@post("/predictions/{prediction_id:uuid}/cancel", status_code=200)
+@post("/predictions/{prediction_id:uuid}/cancel", status_code=200, opt={SCOPE: "predict"})
 async def cancel_prediction(prediction_id: FromPath[UUID], state: State) -> PredictionView:
     """Stop a prediction before it is answered, also one whose request is still on its way; 409 once it has ended.
 
@@ -77,7 +77,7 @@ async def cancel_prediction(prediction_id: FromPath[UUID], state: State) -> Pred
         return view(row)
 
 
-@get("/webhooks/secret")
+@get("/webhooks/secret", opt={SCOPE: "admin"})
 async def read_webhook_secret(url: FromQuery[str], state: State) -> WebhookSecret:
     """Return what signs the webhooks to the origin of ``url``, for its receiver to verify them with."""
     try:
@@ -125,7 +125,7 @@ def _webhook(hook: WebhookRow) -> WebhookView:
     )
 
 
-@get("/models/{name:str}/quality")
+@get("/models/{name:str}/quality", opt={SCOPE: "read"})
 async def read_quality(
     name: FromPath[str], state: State, window: FromQuery[str] = "24h", bucket: FromQuery[str | None] = None
 ) -> QualityView:

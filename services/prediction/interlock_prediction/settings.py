@@ -8,7 +8,7 @@ from pathlib import Path
 from interlock_runtime.settings import (
     BusSettings,
     DatabaseSettings,
-    HttpSettings,
+    PeerSettings,
     RayTokenSettings,
     StoreSettings,
     TelemetrySettings,
@@ -17,7 +17,7 @@ from pydantic import Field, SecretStr
 
 
 class PredictionSettings(
-    HttpSettings, BusSettings, DatabaseSettings, StoreSettings, RayTokenSettings, TelemetrySettings
+    PeerSettings, BusSettings, DatabaseSettings, StoreSettings, RayTokenSettings, TelemetrySettings
 ):
     """All of prediction's settings; ``registry_url`` is asked for what serves.
 
@@ -25,7 +25,8 @@ class PredictionSettings(
     ``prediction_log_rows_per_second`` of one model and replica; log and ground truth are kept ``prediction_log_days``.
     ``prediction_model_memory`` is how many bytes of models one replica holds, ``prediction_batch`` how many waiting
     requests it answers at once.
-    The secrets that sign webhooks are derived from ``webhook_secret``, by default from the admin key; with
+    The secrets that sign webhooks are derived from ``webhook_secret``, by default from this service's
+    own key; with
     ``webhook_private`` they may go to addresses that are not public.
 
     Files of ``batch_ray_bytes`` or more are scored on the cluster at ``ray_address``, if there is one, by its
@@ -39,7 +40,6 @@ class PredictionSettings(
     prediction_validation_seconds: float = Field(default=60, gt=0)
     webhook_secret: SecretStr | None = Field(default=None, min_length=16)
     webhook_private: bool = False
-    registry_url: str = Field(pattern=r"^https?://[^/]+/?$")
     prediction_log_ratio: float = Field(default=1.0, ge=0, le=1)
     prediction_log_rows_per_second: float = Field(default=20.0, gt=0)
     prediction_log_days: float = Field(default=30, gt=0)

@@ -76,7 +76,9 @@ async def record_refusal(event: EvaluationFailed, session: Session) -> None:
 async def roll_back(event: RollbackRequested, cause: Cause, session: Session) -> None:
     """Promote an earlier version again."""
     try:
-        await promotion.roll_back(session, event.model, event.version, by=cause.source, cause=cause.id)
+        # What the message says of its origin, marked as such: an event cannot speak in the name of a key.
+        by = f"event/{cause.source}"
+        await promotion.roll_back(session, event.model, event.version, by=by, reason=event.reason, cause=cause.id)
     except ValueError as error:
         raise PoisonError(str(error)) from error
 

@@ -15,11 +15,18 @@ from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import current_traceparent
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from interlock_registry import store
+from interlock_registry import audit, store
 from interlock_registry.domain import Step, after_passing, rollback_target
 from interlock_registry.store import ModelRow, PromotionRow, VersionRow
 
 SERVICE = "registry"
+
+_DONE: dict[PromotionCause, str] = {
+    "gate": "version.promoted",
+    "approval": "version.approved",
+    "rollback": "version.rolled_back",
+}
+"""What the audit log calls a promotion."""
 
 
 async def spec_of(session: AsyncSession, version: VersionRow) -> Pipeline:
@@ -64,8 +71,9 @@ async def promote(
     how: PromotionCause,
     cause: str,
     by: str | None = None,
+    reason: str | None = None,
 ) -> ModelPromoted:
-    """Make ``version`` the champion; ``model`` must be locked.
+    """Make ``version`` the champion; ``model`` must be locked. ``by`` and ``reason`` are for the audit log.
 
     The row of the old champion is written first: the database allows one champion a model at any moment.
     """
@@ -95,6 +103,8 @@ async def promote(
             traceparent=event.promotion,
         )
     )
+    about = {"promotion_seq": event.promotion_seq, "instead_of": previous, "reason": reason}
+    audit.note(session, by or audit.GATE, _DONE[how], f"model/{model.name}/{version.version}", **about)
     await say(session, event, source=SERVICE, cause=cause)
     if previous is not None:
         retirement = ModelRetired(model=model.name, version=previous, replaced_by=version.version)
@@ -126,6 +136,7 @@ async def approve(session: AsyncSession, name: str, number: int, *, by: str, cau
     )
     if step is Step.ASK_AGAIN:
         version.questions += 1
+        audit.note(session, by, "version.approval_postponed", f"model/{name}/{number}", against=model.champion)
         await ask_gate(session, model, version, cause)
         return step
     await say(session, PromotionApproved(model=name, version=number, by=by), source=SERVICE, cause=cause)
@@ -134,7 +145,9 @@ async def approve(session: AsyncSession, name: str, number: int, *, by: str, cau
     return step
 
 
-async def roll_back(session: AsyncSession, name: str, number: int | None, *, by: str, cause: str) -> ModelPromoted:
+async def roll_back(
+    session: AsyncSession, name: str, number: int | None, *, by: str, cause: str, reason: str | None = None
+) -> ModelPromoted:
     """Promote the version that served before, or the one named.
 
     Raises:
@@ -146,6 +159,6 @@ async def roll_back(session: AsyncSession, name: str, number: int | None, *, by:
     if not await store.has_served(session, name, target):
         raise ValueError(f"version {target} has never served; only the gate lets a version in")
     version = await session.get_one(VersionRow, (name, target))
-    event = await promote(session, model, version, how="rollback", cause=cause, by=by)
+    event = await promote(session, model, version, how="rollback", cause=cause, by=by, reason=reason)
     crash_point("registry.rollback.before_commit")
     return event

@@ -8,7 +8,6 @@ from uuid import uuid4
 import yaml
 from interlock_contracts.datasets import PipelineApplied
 from interlock_contracts.http import (
-    ApproveRequest,
     ModelView,
     PipelineView,
     RollbackRequest,
@@ -20,13 +19,14 @@ from interlock_contracts.refs import ArtifactRef, ModelRef
 from interlock_contracts.rollout import RolloutView, WorkerReport
 from interlock_messaging import say
 from interlock_messaging.crash_points import crash_point
-from interlock_runtime.http import problem
+from interlock_runtime.access import Caller
+from interlock_runtime.http import SCOPE, SERVICES, problem
 from litestar import Request, Response, delete, get, post, put
 from litestar.datastructures import State
 from litestar.params import FromPath, FromQuery, JSONBody
 from pydantic import ValidationError
 
-from interlock_registry import promotion, rollout, store
+from interlock_registry import audit, promotion, rollout, store
 from interlock_registry.domain import Step
 from interlock_registry.handlers import SERVICE
 from interlock_registry.store import ModelRow, PromotionRow, SpecRow, VersionRow
@@ -35,7 +35,7 @@ SPEC_LIMIT = 1024 * 1024
 """Largest pipeline file, in bytes."""
 
 
-@put("/pipelines/{name:str}", status_code=200, request_max_body_size=SPEC_LIMIT)
+@put("/pipelines/{name:str}", status_code=200, request_max_body_size=SPEC_LIMIT, opt={SCOPE: "promote"})
 async def apply_pipeline(name: FromPath[str], request: Request[Any, Any, Any], state: State) -> PipelineView:
     """Store a pipeline, JSON or YAML; an unchanged one changes nothing."""
     pipeline = _parsed(name, await request.body())
@@ -47,6 +47,9 @@ async def apply_pipeline(name: FromPath[str], request: Request[Any, Any, Any], s
         if changed is not None:
             event = PipelineApplied(pipeline=name, pipeline_digest=pipeline.digest, spec=ref, revision=changed.revision)
             await say(session, event, source=SERVICE, cause=str(uuid4()))
+            caller: Caller = request.user
+            about = {"digest": pipeline.digest, "revision": changed.revision}
+            audit.note(session, caller.name, "pipeline.applied", f"pipeline/{name}", **about)
         crash_point("registry.apply.before_commit")
         ((current, _),) = await store.pipelines(session, name)
     return _pipeline_view(current, pipeline, changed=changed is not None)
@@ -79,7 +82,7 @@ def _pipeline_view(row: store.PipelineRow, spec: Pipeline, *, changed: bool = Fa
     )
 
 
-@get("/pipelines")
+@get("/pipelines", opt={SCOPE: "read", SERVICES: ("prediction",)})
 async def list_pipelines(state: State) -> list[PipelineView]:
     """Return every pipeline with its newest spec."""
     async with state.database.sessions() as session:
@@ -87,7 +90,7 @@ async def list_pipelines(state: State) -> list[PipelineView]:
     return [_pipeline_view(row, Pipeline.model_validate(spec.spec)) for row, spec in found]
 
 
-@get("/pipelines/{name:str}")
+@get("/pipelines/{name:str}", opt={SCOPE: "read", SERVICES: ("gateway", "prediction")})
 async def read_pipeline(name: FromPath[str], state: State, digest: FromQuery[str | None] = None) -> PipelineView:
     """Return a pipeline's newest spec, or the one with ``digest``."""
     async with state.database.sessions() as session:
@@ -104,14 +107,14 @@ async def read_pipeline(name: FromPath[str], state: State, digest: FromQuery[str
     return view.model_copy(update={"digest": spec.digest})
 
 
-@get("/serving")
+@get("/serving", opt={SCOPE: "read", SERVICES: ("gateway", "prediction")})
 async def what_serves(state: State) -> list[ServingView]:
     """Return what should serve now, for every model; gateways reconcile against it."""
     async with state.database.sessions() as session:
         return [_serving_view(*found) for found in await store.serving(session)]
 
 
-@put("/workers/{worker:str}", status_code=200)
+@put("/workers/{worker:str}", status_code=200, opt={SCOPE: "admin", SERVICES: ("gateway",)})
 async def report_worker(worker: FromPath[str], state: State, data: JSONBody[WorkerReport]) -> list[ServingView]:
     """Keep what a gateway worker says of itself, and return what should serve now."""
     async with state.database.sessions() as session, session.begin():
@@ -119,14 +122,14 @@ async def report_worker(worker: FromPath[str], state: State, data: JSONBody[Work
         return [_serving_view(*found) for found in await store.serving(session)]
 
 
-@delete("/workers/{worker:str}")
+@delete("/workers/{worker:str}", opt={SCOPE: "admin", SERVICES: ("gateway",)})
 async def leave_worker(worker: FromPath[str], state: State) -> None:
     """Forget a gateway worker that stops."""
     async with state.database.sessions() as session, session.begin():
         await rollout.leave(session, worker)
 
 
-@get("/models/{name:str}/rollout")
+@get("/models/{name:str}/rollout", opt={SCOPE: "read"})
 async def read_rollout(name: FromPath[str], state: State) -> RolloutView:
     """Return which gateway workers serve the version promoted last, and why others do not."""
     async with state.database.sessions() as session:
@@ -151,7 +154,7 @@ def _serving_view(promoted: PromotionRow, version: VersionRow) -> ServingView:
     )
 
 
-@get("/models")
+@get("/models", opt={SCOPE: "read"})
 async def list_models(state: State) -> list[ModelView]:
     """Return every applied pipeline as a model, with what serves."""
     async with state.database.sessions() as session:
@@ -164,7 +167,7 @@ async def list_models(state: State) -> list[ModelView]:
     ]
 
 
-@get("/models/{name:str}")
+@get("/models/{name:str}", opt={SCOPE: "read", SERVICES: ("gateway", "prediction")})
 async def read_model(name: FromPath[str], state: State) -> ModelView:
     """Return one model: what serves, its signature, and how many versions there are."""
     async with state.database.sessions() as session:
@@ -179,7 +182,7 @@ async def read_model(name: FromPath[str], state: State) -> ModelView:
     return view
 
 
-@get("/models/{name:str}/versions")
+@get("/models/{name:str}/versions", opt={SCOPE: "read"})
 async def list_versions(name: FromPath[str], state: State) -> list[VersionView]:
     """Return a model's versions, the newest first."""
     async with state.database.sessions() as session:
@@ -188,7 +191,7 @@ async def list_versions(name: FromPath[str], state: State) -> list[VersionView]:
         return [_version_view(row) for row in await store.versions(session, name)]
 
 
-@get("/models/{name:str}/versions/{number:int}")
+@get("/models/{name:str}/versions/{number:int}", opt={SCOPE: "read"})
 async def read_version(name: FromPath[str], number: FromPath[int], state: State) -> VersionView:
     """Return one version with its gate report and its manifest."""
     async with state.database.sessions() as session:
@@ -218,27 +221,28 @@ def _version_view(row: VersionRow) -> VersionView:
     )
 
 
-@post("/models/{name:str}/versions/{number:int}/approve", status_code=200)
+@post("/models/{name:str}/versions/{number:int}/approve", status_code=200, opt={SCOPE: "promote"})
 async def approve_version(
-    name: FromPath[str], number: FromPath[int], state: State, data: JSONBody[ApproveRequest | None] = None
+    name: FromPath[str], number: FromPath[int], request: Request[Any, Any, Any], state: State
 ) -> Response[dict[str, Any]]:
     """Promote a version that waits for a person; 202 where the gate is asked again, as another champion serves now."""
-    by = (data.by if data else None) or "admin"
+    caller: Caller = request.user
     try:
         async with state.bus.transaction() as session:
-            step = await promotion.approve(session, name, number, by=by, cause=str(uuid4()))
+            step = await promotion.approve(session, name, number, by=caller.name, cause=str(uuid4()))
     except LookupError as error:
         raise problem(404, "Unknown version", str(error)) from error
     except ValueError as error:
         raise problem(409, "Nothing to approve", str(error)) from error
     promoted = step is Step.PROMOTE
-    answer = {"model": name, "version": number, "promoted": promoted, "approved_by": by}
+    answer = {"model": name, "version": number, "promoted": promoted, "approved_by": caller.name}
     return Response(answer, status_code=200 if promoted else 202)
 
 
-@post("/models/{name:str}/rollback", status_code=200)
+@post("/models/{name:str}/rollback", status_code=200, opt={SCOPE: "promote"})
 async def roll_back(
     name: FromPath[str],
+    request: Request[Any, Any, Any],
     state: State,
     data: JSONBody[RollbackRequest | None] = None,
 ) -> dict[str, Any]:
@@ -248,7 +252,10 @@ async def roll_back(
         async with state.bus.transaction() as session:
             if not await store.pipelines(session, name):
                 raise _unknown_model(name)
-            event = await promotion.roll_back(session, name, wanted.version, by="admin", cause=str(uuid4()))
+            caller: Caller = request.user
+            event = await promotion.roll_back(
+                session, name, wanted.version, by=caller.name, reason=wanted.reason, cause=str(uuid4())
+            )
     except ValueError as error:
         raise problem(409, "Cannot roll back", str(error)) from error
     return {"model": name, "version": event.version, "promotion_seq": event.promotion_seq}

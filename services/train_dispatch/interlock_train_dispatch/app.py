@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_messaging import Bus
+from interlock_runtime.access import Access
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
+from interlock_runtime.key_ring import asking
 from interlock_runtime.process import repeating
 from interlock_runtime.ray_jobs import RayJobs
 from litestar import Litestar
@@ -41,7 +43,7 @@ def create_app(
 
     return http_app(
         SERVICE,
-        settings.api_key,
+        Access.of(settings, source=asking(settings.registry_url, settings.service_key)),
         routes=ROUTES,
         pings={
             "postgres": database.ping,

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from interlock_contracts.http import ProgressView, RunView
-from interlock_runtime.http import problem
+from interlock_runtime.http import SCOPE, SERVICES, problem
 from litestar import Response, get, post
 from litestar.datastructures import State
 from litestar.params import FromPath, FromQuery, QueryParameter
@@ -13,7 +13,7 @@ from interlock_train_dispatch import runs, store
 from interlock_train_dispatch.store import RunRow
 
 
-@get("/runs")
+@get("/runs", opt={SCOPE: "read"})
 async def list_runs(
     state: State, model: FromQuery[str | None] = None, limit: Annotated[int, QueryParameter(ge=1, le=500)] = 50
 ) -> list[RunView]:
@@ -22,14 +22,14 @@ async def list_runs(
         return [_view(run) for run in await store.runs(session, model, limit)]
 
 
-@get("/runs/{run_id:uuid}")
+@get("/runs/{run_id:uuid}", opt={SCOPE: "read"})
 async def read_run(run_id: FromPath[UUID], state: State) -> RunView:
     """Return one run; 404 with Retry-After for one that is announced but has not come through the bus yet."""
     async with state.database.sessions() as session:
         return _view(_known(await session.get(RunRow, run_id), run_id))
 
 
-@post("/runs/{run_id:uuid}/cancel", status_code=202)
+@post("/runs/{run_id:uuid}/cancel", status_code=202, opt={SCOPE: "train"})
 async def cancel_run(run_id: FromPath[UUID], state: State) -> Response[RunView]:
     """Stop a run, queued or running; 409 for one that has ended."""
     async with state.bus.transaction() as session:
@@ -42,7 +42,7 @@ async def cancel_run(run_id: FromPath[UUID], state: State) -> Response[RunView]:
     return Response(_view(run), status_code=202, headers={"Location": f"/runs/{run_id}"})
 
 
-@get("/models/{name:str}/trainable")
+@get("/models/{name:str}/trainable", opt={SCOPE: "read", SERVICES: ("gateway",)})
 async def trainable(name: FromPath[str], state: State) -> dict[str, int]:
     """Return how many accepted datasets the newest spec of a pipeline can train on."""
     async with state.database.sessions() as session:

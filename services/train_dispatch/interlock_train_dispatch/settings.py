@@ -5,7 +5,7 @@ import sys
 from interlock_runtime.settings import (
     BusSettings,
     DatabaseSettings,
-    HttpSettings,
+    PeerSettings,
     RayTokenSettings,
     StoreSettings,
     TelemetrySettings,
@@ -13,7 +13,7 @@ from interlock_runtime.settings import (
 from pydantic import Field
 
 
-class DispatchSettings(HttpSettings, BusSettings, DatabaseSettings, StoreSettings, RayTokenSettings, TelemetrySettings):
+class DispatchSettings(PeerSettings, BusSettings, DatabaseSettings, StoreSettings, RayTokenSettings, TelemetrySettings):
     """All of the dispatcher's settings.
 
     ``ray_address`` is the head's dashboard, for instance ``http://127.0.0.1:8265``; ``trainer_python`` is the

@@ -29,7 +29,8 @@ from tests.benchmarks.serving.peer import Row
 from tests.benchmarks.serving.reference import Reference
 from tests.benchmarks.serving.targets import answers, free_port
 from tests.integration.gateway_process import store_of
-from tests.unit.gateway.door import KEY, client, listening
+from tests.keys import ENVIRONMENT
+from tests.unit.gateway.door import client, listening
 from tests.waiting import until
 
 _COUNT = 6_000
@@ -81,7 +82,7 @@ class Answerer:
         own = {
             "INTERLOCK_HOST": "127.0.0.1",
             "INTERLOCK_PORT": url.rpartition(":")[2],
-            "INTERLOCK_API_KEY": KEY,
+            **ENVIRONMENT,
             "INTERLOCK_REGISTRY_URL": registry,
             "INTERLOCK_INGEST_URL": registry,
             "INTERLOCK_SPANS_DIR": str(folder / "spans"),

@@ -27,10 +27,12 @@ from litestar.plugins.problem_details import ProblemDetailsPlugin
 from litestar.types import ASGIApp
 from pydantic import SecretStr
 
+from tests.keys import KEY, SETTINGS
 from tests.unit.gateway.models import in_this_process
 from tests.waiting import until
 
-KEY = "a-key-of-enough-length"
+__all__ = ["KEY", "NOWHERE", "Behind", "Door", "bound", "client", "gateway", "listening", "opened"]
+
 NOWHERE = "http://127.0.0.1:1"
 
 
@@ -155,7 +157,7 @@ async def listening(app: ASGIApp, sock: socket.socket | None = None) -> AsyncIte
 def gateway(store: MemoryStore, folder: Path, behind: str, **more: Any) -> Litestar:
     """Return a gateway that finds all services at ``behind`` and its broker nowhere."""
     settings = GatewaySettings(
-        api_key=SecretStr(KEY),
+        **SETTINGS,
         amqp_url=SecretStr("amqp://guest:guest@127.0.0.1:1/"),
         s3_endpoint=NOWHERE,
         s3_access_key=SecretStr("unused"),

@@ -24,7 +24,7 @@ async def test_every_route_but_health_asks_for_the_key(door: Door, key: str | No
                 for method in handler.http_methods:
                     path = route.path_format.replace("{number}", "1").replace("{name}", "flights")
                     answer = await stranger.request(str(method), path)
-                    locked = answer.status_code == 401 and answer.headers["www-authenticate"] == "Bearer"
+                    locked = answer.status_code == 401 and "www-authenticate" in answer.headers
                     assert locked != bool(handler.opt.get(PUBLIC)), f"{method} {path}: {answer.status_code}"
                     walked.add(f"{method} {route.path_format}")
 

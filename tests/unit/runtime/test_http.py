@@ -3,24 +3,24 @@
 from collections.abc import Iterator
 
 import pytest
-from interlock_runtime.http import http_app, problem
+from interlock_runtime.http import SCOPE, http_app, problem
 from litestar import Litestar, get, post
 from litestar.params import FromPath, JSONBody
 from litestar.testing import TestClient
-from pydantic import SecretStr
+
+from tests.keys import KEY, letting_in
 
 Client = TestClient[Litestar]
-KEY = "a-key-of-enough-length"
 
 
-@get("/things/{name:str}")
+@get("/things/{name:str}", opt={SCOPE: "read"})
 async def read_thing(name: FromPath[str]) -> str:
     if name == "down":
         raise ConnectionError("S3 does not answer")
     raise problem(404, "Unknown thing", f"there is no {name}", headers={"Retry-After": "1"})
 
 
-@post("/things")
+@post("/things", opt={SCOPE: "train"})
 async def make_thing(data: JSONBody[dict[str, int]]) -> dict[str, int]:
     return data
 
@@ -37,7 +37,7 @@ async def down() -> None:
 def client() -> Iterator[Client]:
     app = http_app(
         "test",
-        SecretStr(KEY),
+        letting_in(),
         routes=[read_thing, make_thing],
         pings={"fine": ok, "broken": down},
         lifespan=[],

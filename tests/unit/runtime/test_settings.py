@@ -10,14 +10,14 @@ from pydantic import ValidationError
 def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As container secrets come; the trailing newline is not part of it."""
     (tmp_path / "key").write_text("0123456789abcdef\n")
-    monkeypatch.setenv("INTERLOCK_API_KEY_FILE", str(tmp_path / "key"))
+    monkeypatch.setenv("INTERLOCK_KEY_PEPPER_FILE", str(tmp_path / "key"))
 
-    assert HttpSettings().api_key.get_secret_value() == "0123456789abcdef"
+    assert HttpSettings().key_pepper.get_secret_value() == "0123456789abcdef"
 
 
 def test_a_secret_is_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not in a log, not in a traceback."""
-    monkeypatch.setenv("INTERLOCK_API_KEY", "0123456789abcdef")
+    monkeypatch.setenv("INTERLOCK_KEY_PEPPER", "0123456789abcdef")
 
     assert "0123456789abcdef" not in repr(HttpSettings())
 

@@ -9,6 +9,7 @@ from typing import Any
 from interlock_cli.stack import leftovers
 from interlock_cli.stack.health import ailment
 from interlock_cli.stack.home import Home
+from interlock_cli.stack.keys import admin_key
 from interlock_cli.stack.part import Part, Say
 from interlock_cli.stack.plan import common, plan
 from interlock_cli.stack.ports import ports
@@ -51,7 +52,7 @@ def _record(home: Home, parts: Iterable[Part], *, keep: bool) -> None:
     records = {each["name"]: each for each in before} | {part.name: part.record() for part in parts}
     home.write("parts", list(records.values()))
     leading = [each["exports"] for each in records.values()]
-    home.write("environment", dict(ChainMap(*leading, common(home))))
+    home.write("environment", dict(ChainMap(*leading, common(home), {"INTERLOCK_API_KEY": admin_key(home)})))
 
 
 def _start(supervisor: Supervisor, home: Home, parts: dict[str, Part], say: Say) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 from interlock_cli.stack import postgres, rabbitmq, ray_head, s3
 from interlock_cli.stack.environs import given_settings, without_ours
 from interlock_cli.stack.home import Home
+from interlock_cli.stack.keys import door_keys
 from interlock_cli.stack.part import Part, Probe, Process
 from interlock_cli.stack.services import SERVICES, services
 from interlock_cli.terminal import Failure
@@ -39,16 +40,16 @@ def plan(home: Home, ports: Mapping[str, int]) -> dict[str, Part]:
         "INTERLOCK_GRPC_PORT",
         "INTERLOCK_GRPC_URL",
     }
-    others = {name: value for name, value in given.items() if name not in ours | addresses}
-    parts = services(ports, servers, others | shared)
+    others = {name: value for name, value in given.items() if name not in ours | addresses | {"INTERLOCK_API_KEY"}}
+    keys = {each.name: door_keys(home, each.name, [other.name for other in SERVICES]) for each in SERVICES}
+    parts = services(ports, servers, others | shared, keys)
     return servers | {part.name: part for part in parts}
 
 
 def common(home: Home) -> dict[str, str]:
-    """Return the settings that clients and every service share."""
+    """Return the settings that clients and every service share; no key is among them."""
     given = given_settings()
     return {
-        "INTERLOCK_API_KEY": given.get("INTERLOCK_API_KEY", home.secret("api_key")),
         "INTERLOCK_SPANS_DIR": given.get("INTERLOCK_SPANS_DIR", str(home.spans)),
         "INTERLOCK_CACHE_DIR": given.get("INTERLOCK_CACHE_DIR", str(home.data / "models")),
     }

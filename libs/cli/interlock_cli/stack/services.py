@@ -48,10 +48,15 @@ SERVICES = (
 )
 
 
-def services(ports: Mapping[str, int], servers: Mapping[str, Part], shared: Mapping[str, str]) -> list[Part]:
-    """Return the services' parts; ``shared`` are the settings that each of them gets."""
+def services(
+    ports: Mapping[str, int],
+    servers: Mapping[str, Part],
+    shared: Mapping[str, str],
+    own: Mapping[str, Mapping[str, str]],
+) -> list[Part]:
+    """Return the services' parts; ``shared`` are the settings that each of them gets, ``own`` those of one."""
     addresses = {each.address: _url(each, ports) for each in SERVICES}
-    return [_part(each, ports, servers, {**shared, **addresses}) for each in SERVICES]
+    return [_part(each, ports, servers, {**shared, **addresses, **own[each.name]}) for each in SERVICES]
 
 
 def _part(service: Service, ports: Mapping[str, int], servers: Mapping[str, Part], shared: Mapping[str, str]) -> Part:

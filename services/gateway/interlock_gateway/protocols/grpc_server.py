@@ -1,6 +1,5 @@
 """The Open Inference Protocol over gRPC: the same answers on a port of its own, in every worker."""
 
-import hmac
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -9,9 +8,10 @@ from typing import Any
 import grpc
 import numpy as np
 from google.protobuf.descriptor import MethodDescriptor
+from interlock_runtime.access import Access, Scope
+from interlock_runtime.http import SCOPE, require
 from interlock_runtime.process import DRAIN_SECONDS
 from litestar.exceptions import HTTPException
-from pydantic import SecretStr
 
 from interlock_gateway.domain import BODY_LIMIT
 from interlock_gateway.protocols import inference
@@ -48,7 +48,7 @@ _CONTENTS = {
 
 
 def serving_grpc(
-    inferring: Inference, key: SecretStr, host: str, port: int | None
+    inferring: Inference, access: Access, host: str, port: int | None
 ) -> Callable[[], AbstractAsyncContextManager[None]]:
     """Return a lifespan that serves the protocol while it lasts; without a ``port`` it does nothing.
 
@@ -63,7 +63,7 @@ def serving_grpc(
             return
         limits = [("grpc.max_receive_message_length", BODY_LIMIT), ("grpc.so_reuseport", 1)]
         server = grpc.aio.server(options=limits)
-        methods = {each.name: _handler(each, _Answers(inferring), key) for each in _SERVICE.methods}
+        methods = {each.name: _handler(each, _Answers(inferring), access) for each in _SERVICE.methods}
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE.full_name, methods),))
         server.add_insecure_port(f"{host}:{port}")
         await server.start()
@@ -76,20 +76,32 @@ def serving_grpc(
 
 
 _SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
-_OPEN = {"ServerLive", "ServerReady"}
-"""What probes ask, without a key."""
+_SCOPES: dict[str, Scope | None] = {
+    "ServerLive": None,
+    "ServerReady": None,
+    "ServerMetadata": "predict",
+    "ModelReady": "predict",
+    "ModelMetadata": "predict",
+    "ModelInfer": "predict",
+    "RepositoryIndex": "predict",
+    "RepositoryModelLoad": "admin",
+    "RepositoryModelUnload": "admin",
+}
+"""What each call asks for; None is what probes ask, without a key. Where a call is missing, nothing starts."""
 
 
-def _handler(described: MethodDescriptor, answers: "_Answers", key: SecretStr) -> "grpc.RpcMethodHandler[Any, Any]":
+def _handler(described: MethodDescriptor, answers: "_Answers", access: Access) -> "grpc.RpcMethodHandler[Any, Any]":
     method: Method = getattr(answers, re.sub(r"(?<=.)(?=[A-Z])", "_", described.name).lower())
-    is_open = described.name in _OPEN
-    expected = b"Bearer " + key.get_secret_value().encode()
+    scope = _SCOPES[described.name]
 
     async def answer(request: Any, context: Context) -> Any:
-        if not is_open and not hmac.compare_digest(_authorization(context), expected):
+        caller = await access.admit_or_ask(_authorization(context)) if scope else None
+        if scope and caller is None:
             detail = "send the metadata 'authorization: Bearer <key>'"
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, detail)
         try:
+            if scope:
+                require({SCOPE: scope}, caller)
             return await method(request, context)
         except HTTPException as error:
             await context.abort(_CODES.get(error.status_code, grpc.StatusCode.INTERNAL), error.detail)

@@ -5,26 +5,23 @@ client reaches whose port is ``"8000/models/<name>"``, and at the root for the m
 the only one it has.
 """
 
-import hmac
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import Any
 
 import msgspec
 from interlock_modeling import InvalidRowsError
-from interlock_runtime.http import PUBLIC, problem
+from interlock_runtime.access import Access
+from interlock_runtime.http import GUARDED, PUBLIC, SCOPE, Connection, is_local, problem, require
 from litestar import Request, Response, Router, get, post
-from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi import spec
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
 from litestar.plugins.problem_details import ProblemDetailsException
-from pydantic import SecretStr
 
 from interlock_gateway.answering import predictions, unfit
 from interlock_gateway.domain import BODY_LIMIT
@@ -32,7 +29,10 @@ from interlock_gateway.protocols.inference import Inference, server_version
 from interlock_gateway.protocols.scoring_rows import CSV, JSON, rows_of
 
 Plain = Request[Any, Any, Any]
-Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]
+Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
+
+
+_PREDICT = {SCOPE: "predict", GUARDED: True}
 
 
 class Scored(msgspec.Struct):
@@ -51,6 +51,7 @@ class ScoringFailed(msgspec.Struct):
 _CODES = {
     400: "BAD_REQUEST",
     401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
     404: "RESOURCE_DOES_NOT_EXIST",
     413: "REQUEST_LIMIT_EXCEEDED",
     415: "INVALID_PARAMETER_VALUE",
@@ -69,32 +70,27 @@ def failed(_: Plain, error: Exception) -> Response[ScoringFailed]:
     return Response(ScoringFailed(_CODES.get(status, "INTERNAL_ERROR"), message), status_code=status, headers=headers)
 
 
-def require_key(key: SecretStr, *, is_open: bool) -> Guard:
+def may_score(access: Access, *, is_open: bool) -> Guard:
     """Return the guard of the scoring routes: the key as usual, or as the password that MLflow's clients can send.
 
     They know no keys of their own, but ``requests`` below them sends what the address or ``~/.netrc`` says. Where the
     route at the root ``is_open``, it asks callers on this machine for nothing.
     """
-    expected = key.get_secret_value().encode()
 
-    def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        if is_open and not connection.path_params and _is_local(connection):
+    async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
+        if is_open and not connection.path_params and is_local(connection):
             return
-        if not hmac.compare_digest(_given(connection.headers.get("authorization", "")), expected):
+        given = b"Bearer " + _given(connection.headers.get("authorization", ""))
+        caller = await access.admit_or_ask(given)
+        if caller is None:
             detail = (
                 "send the header 'Authorization: Bearer <key>', or the key as a password: by ~/.netrc, or with "
                 "'interlock:<key>@<host>' as the host"
             )
             raise problem(401, "Unauthorized", detail, headers={"WWW-Authenticate": 'Basic realm="interlock"'})
+        connection.scope["user"] = require(handler.opt, caller)
 
     return guard
-
-
-def _is_local(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
-    try:
-        return connection.client is not None and ip_address(connection.client.host).is_loopback
-    except ValueError:
-        return False
 
 
 def _given(authorization: str) -> bytes:
@@ -119,7 +115,7 @@ class _Documented(spec.Operation):
         self.request_body = spec.RequestBody(content, required=True)
 
 
-def scoring_routes(inferring: Inference, key: SecretStr, *, model: str | None, is_open: bool) -> Router:
+def scoring_routes(inferring: Inference, access: Access, *, model: str | None, is_open: bool) -> Router:
     """Return MLflow's routes; those at the root are for ``model``, or for the only one that the gateway has."""
 
     def chosen(name: str) -> str:
@@ -132,7 +128,7 @@ def scoring_routes(inferring: Inference, key: SecretStr, *, model: str | None, i
         )
         raise problem(404, "Which model?", detail)
 
-    guard = require_key(key, is_open=is_open)
+    guard = may_score(access, is_open=is_open)
 
     @get(["/ping", "/health"], opt={PUBLIC: True}, media_type="text/plain", summary="Whether requests may come")
     async def ping() -> str:
@@ -142,7 +138,7 @@ def scoring_routes(inferring: Inference, key: SecretStr, *, model: str | None, i
 
     @get(
         ["/models/{name:str}/ping", "/models/{name:str}/health"],
-        opt={PUBLIC: True},  # the guard knows more ways to say the key
+        opt=_PREDICT,
         guards=[guard],
         media_type="text/plain",
         summary="Whether the model answers",
@@ -162,7 +158,7 @@ def scoring_routes(inferring: Inference, key: SecretStr, *, model: str | None, i
 
     @post(
         ["/invocations", "/models/{name:str}/invocations"],
-        opt={PUBLIC: True},
+        opt=_PREDICT,
         guards=[guard],
         status_code=200,
         request_max_body_size=BODY_LIMIT,

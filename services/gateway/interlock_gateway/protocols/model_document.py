@@ -3,6 +3,7 @@
 from typing import Any
 
 from interlock_modeling.signature import Feature, Signature
+from interlock_runtime.http import SCOPE
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
@@ -19,7 +20,9 @@ _TYPES = {"number": "number", "integer": "integer", "boolean": "boolean", "categ
 def model_document_route(inferring: Inference) -> HTTPRouteHandler:
     """Return the route of the document."""
 
-    @get("/models/{name:str}/schema", tags=["gateway"], summary="A model's own OpenAPI document")
+    @get(
+        "/models/{name:str}/schema", tags=["gateway"], opt={SCOPE: "predict"}, summary="A model's own OpenAPI document"
+    )
     async def schema(name: FromPath[str]) -> dict[str, Any]:
         serving = await inferring.serving(name)
         return model_document(name, serving.version, serving.model.signature)

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from interlock_runtime.http import PUBLIC, as_problem
+from interlock_runtime.http import PUBLIC, SCOPE, as_problem
 from litestar import Request, Response, Router, get, post
 from litestar.exceptions import HTTPException
 from litestar.openapi import spec
@@ -22,6 +22,8 @@ from interlock_gateway.protocols.rest_body import HEADER_LENGTH, inflated, only_
 PREFIX = "/v2"
 TAG = "open inference protocol"
 Plain = Request[Any, Any, Any]
+
+_PREDICT = {SCOPE: "predict"}
 
 
 class ServerInfo(msgspec.Struct):
@@ -89,7 +91,7 @@ class _Documented(spec.Operation):
 def _routes(inferring: Inference) -> list[ControllerRouterHandler]:
     """Return the routes of the protocol's core, below ``/v2``."""
 
-    @get("/", summary="Which server this is")
+    @get("/", opt=_PREDICT, summary="Which server this is")
     async def server() -> ServerInfo:
         return ServerInfo(inference.SERVER, inference.server_version(), inference.EXTENSIONS)
 
@@ -102,12 +104,16 @@ def _routes(inferring: Inference) -> list[ControllerRouterHandler]:
         healthy = await inferring.ready()
         return Response(Ready(ready=healthy), status_code=200 if healthy else 503)
 
-    @get(["/models/{name:str}", "/models/{name:str}/versions/{number:str}"], summary="A model's tensors")
+    @get(["/models/{name:str}", "/models/{name:str}/versions/{number:str}"], opt=_PREDICT, summary="A model's tensors")
     async def metadata(name: FromPath[str], number: FromPath[str] = "") -> ModelInfo:
         serving = await inferring.serving(name, number)
         return inference.described(name, serving.version, serving.model.signature)
 
-    @get(["/models/{name:str}/ready", "/models/{name:str}/versions/{number:str}/ready"], summary="Whether it answers")
+    @get(
+        ["/models/{name:str}/ready", "/models/{name:str}/versions/{number:str}/ready"],
+        opt=_PREDICT,
+        summary="Whether it answers",
+    )
     async def model_ready(name: FromPath[str], number: FromPath[str] = "") -> ModelReady:
         await inferring.serving(name, number)
         return ModelReady(name, ready=True)
@@ -116,6 +122,7 @@ def _routes(inferring: Inference) -> list[ControllerRouterHandler]:
         ["/models/{name:str}/infer", "/models/{name:str}/versions/{number:str}/infer"],
         status_code=200,
         request_max_body_size=BODY_LIMIT,
+        opt=_PREDICT,
         summary="Infer: tensors in JSON, or as bytes after it",
         operation_class=_Documented,
         responses={200: ResponseSpec(dict[str, Any], description="Outputs", generate_examples=False)},
@@ -135,16 +142,26 @@ def _routes(inferring: Inference) -> list[ControllerRouterHandler]:
 def _repository_routes(inferring: Inference) -> list[ControllerRouterHandler]:
     """Return the routes of the model repository extension, below ``/v2``."""
 
-    @post("/repository/index", status_code=200, summary="Every model that this worker knows of")
+    @post("/repository/index", status_code=200, opt=_PREDICT, summary="Every model that this worker knows of")
     async def index(request: Plain) -> list[IndexEntry]:
         return inferring.index(ready=only_ready(await request.body()))
 
-    @post("/repository/models/{name:str}/load", status_code=200, summary="Load a model that is promoted")
+    @post(
+        "/repository/models/{name:str}/load",
+        status_code=200,
+        opt={SCOPE: "admin"},
+        summary="Load a model that is promoted",
+    )
     async def load(name: FromPath[str]) -> dict[str, str]:
         await inferring.load(name)
         return {}
 
-    @post("/repository/models/{name:str}/unload", status_code=200, summary="Hold a model nowhere on this host")
+    @post(
+        "/repository/models/{name:str}/unload",
+        status_code=200,
+        opt={SCOPE: "admin"},
+        summary="Hold a model nowhere on this host",
+    )
     async def unload(name: FromPath[str]) -> dict[str, str]:
         await inferring.unload(name)
         return {}

@@ -50,7 +50,7 @@ class Files:
         folder = work_folder(_PREFIX, settings.batch_work_dir)
         keep = timedelta(hours=settings.batch_keep_hours)
         cluster = RayJobs(settings.ray_address, settings.ray_bearer) if settings.ray_address else None
-        peers = Peers(settings.registry_url, settings.ingest_url, settings.api_key, client)
+        peers = Peers(settings.registry_url, settings.ingest_url, settings.service_key, client)
         taking = Taking(artifacts, peers, settings.batch_ray_bytes if cluster else None)
         scorers: dict[Runner, Scorer] = {"process": ProcessScorer(folder, settings.s3_environment)}
         if cluster is not None:

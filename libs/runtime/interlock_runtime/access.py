@@ -1,0 +1,182 @@
+"""Who may come in, and for what: API keys by their hash, and tokens of an OIDC issuer.
+
+Every way into a service asks :class:`Access`; it looks into memory only. What is in there comes from the service's own
+settings (the keys of the deployment) and from the registry (everybody else's), again and again.
+"""
+
+import asyncio
+import hmac
+import logging
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from time import monotonic, time
+
+from interlock_contracts.access import KEY_PREFIX, SCOPES, KeyRing, RingKey, Scope, hash_of
+from pydantic import SecretStr, ValidationError
+
+from interlock_runtime.oidc import Issuer
+from interlock_runtime.process import repeating
+from interlock_runtime.settings import HttpSettings
+
+__all__ = ["Access", "Caller", "Scope", "hash_of", "new_key"]
+
+logger = logging.getLogger(__name__)
+
+REFRESH_SECONDS = 10.0
+"""A key that is revoked stops working everywhere within these, and the time of one question to the registry."""
+
+FIRST_SECONDS = 3.0
+"""How long a service that starts waits for its first ring; without it, it starts with what it knows."""
+
+LOOK_AGAIN_SECONDS = 1.0
+"""How often at most the registry is asked because of a key that nobody knows."""
+
+_BEARER = b"Bearer "
+_LONGEST = 8192
+
+Source = Callable[[], Awaitable[KeyRing]]
+"""Asks for every key there is; raises ConnectionError while nobody answers."""
+
+
+def new_key() -> str:
+    """Return a new key of 256 random bits."""
+    return KEY_PREFIX + secrets.token_urlsafe(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever asks; a service in its own name is called ``service/<name>`` and has no scopes."""
+
+    name: str
+    scopes: frozenset[Scope]
+
+    @classmethod
+    def of(cls, name: str, scopes: Iterable[Scope]) -> "Caller":
+        """Return the caller; ``admin`` implies every scope."""
+        given = frozenset(scopes)
+        return cls(name, frozenset(SCOPES) if "admin" in given else given)
+
+    @property
+    def service(self) -> str | None:
+        """Return which of our services it is."""
+        return self.name.removeprefix("service/") if self.name.startswith("service/") else None
+
+
+class Access:
+    """The keys and tokens that one process lets in.
+
+    ``known`` come with the deployment; ``source`` has all others, which are remembered in ``remember`` if given.
+    """
+
+    def __init__(
+        self,
+        pepper: SecretStr,
+        known: Iterable[RingKey],
+        *,
+        source: Source | None = None,
+        remember: Path | None = None,
+        issuer: Issuer | None = None,
+    ) -> None:
+        self._pepper = pepper.get_secret_value().encode()
+        self._known = _entries(known)
+        self._keys = self._known
+        self._source = source
+        self._remember = remember
+        self._issuer = issuer
+        self._looked = -inf
+        self._looking = asyncio.Lock()
+
+    @classmethod
+    def of(cls, settings: HttpSettings, *, source: Source | None = None, remember: Path | None = None) -> "Access":
+        """Return what a service's settings say."""
+        issuer = Issuer.of(settings) if settings.oidc_issuer else None
+        return cls(settings.key_pepper, settings.known_keys, source=source, remember=remember, issuer=issuer)
+
+    def admit(self, authorization: bytes) -> Caller | None:
+        """Return who sends this value of the header ``Authorization``; None for nobody that may come in.
+
+        A key is looked up by its MAC, so how long that takes tells nothing about any key.
+        """
+        if not authorization.startswith(_BEARER) or len(authorization) > _LONGEST:
+            return None
+        token = authorization[len(_BEARER) :]
+        digest = hmac.digest(self._pepper, token, "sha256")
+        found = self._keys.get(digest)
+        if found is None:
+            return self._of_token(digest, token)
+        caller, until = found
+        return caller if until is None or time() < until else None
+
+    async def admit_or_ask(self, authorization: bytes) -> Caller | None:
+        """Return the same, having asked the registry where the key is not known: it may have been made this moment."""
+        caller = self.admit(authorization)
+        if caller is None and self._source is not None and authorization.startswith(_BEARER + KEY_PREFIX.encode()):
+            async with self._looking:
+                if monotonic() - self._looked > LOOK_AGAIN_SECONDS:
+                    with suppress(ConnectionError, TimeoutError):
+                        await self.refresh()
+            caller = self.admit(authorization)
+        return caller
+
+    def _of_token(self, digest: bytes, token: bytes) -> Caller | None:
+        claimed = self._issuer.admit(digest, token) if self._issuer is not None else None
+        return Caller.of(*claimed) if claimed is not None else None
+
+    async def refresh(self) -> None:
+        """Replace what is known by what the source says.
+
+        Raises:
+            ConnectionError: it does not answer; what was known stays.
+        """
+        if self._source is None:
+            return
+        self._looked = monotonic()  # also when it fails: a flood of wrong keys is no reason to ask more often
+        ring = await self._source()
+        self._keys = _entries(ring.keys) | self._known
+        if self._remember is not None:
+            await asyncio.to_thread(_write, self._remember, ring.model_dump_json())
+
+    @asynccontextmanager
+    async def keeping(self) -> AsyncIterator[None]:
+        """Learn keys again and again while the block lasts; it begins with the newest that can be had soon."""
+        if self._remember is not None:
+            self._keys = _entries(_read(self._remember)) | self._known
+        with suppress(ConnectionError, TimeoutError):
+            async with asyncio.timeout(FIRST_SECONDS):
+                await self.refresh()
+        async with repeating(self.refresh, seconds=REFRESH_SECONDS):
+            if self._issuer is None:
+                yield
+                return
+            async with self._issuer.keeping():
+                yield
+
+
+def _entries(keys: Iterable[RingKey]) -> dict[bytes, tuple[Caller, float | None]]:
+    return {
+        bytes.fromhex(key.hash): (
+            Caller.of(key.name, key.scopes),
+            key.expires_at.timestamp() if key.expires_at else None,
+        )
+        for key in keys
+    }
+
+
+def _read(path: Path) -> list[RingKey]:
+    try:
+        return KeyRing.model_validate_json(path.read_bytes()).keys
+    except (OSError, ValidationError) as error:
+        logger.info("no keys are remembered: %s", type(error).__name__)
+        return []
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
+        file.write(text)
+    Path(file.name).replace(path)
