@@ -8,6 +8,7 @@ import typer
 from interlock_cli.datasets import datasets, ingest
 from interlock_cli.demo.story import demo
 from interlock_cli.feedback import feedback, quality
+from interlock_cli.keys import audit, keys
 from interlock_cli.models import approve, models, rollback, show, versions
 from interlock_cli.pipelines import apply
 from interlock_cli.predictions import predict
@@ -20,7 +21,7 @@ COMMANDS: tuple[Callable[..., Any], ...] = (
     *(up, down, status, logs, env, demo),
     *(apply, ingest, datasets),
     *(retrain, watch, runs, cancel, trace),
-    *(models, versions, show, rollout, approve, rollback, predict, feedback, quality),
+    *(models, versions, show, rollout, approve, rollback, predict, feedback, quality, audit),
 )
 """In the order that `interlock --help` lists them; a function's name is the command's, its docstring the help."""
 
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:

@@ -118,7 +118,9 @@ def _fault(fault: Mapping[str, Any]) -> str:
 
 def _next_step(status: int) -> str | None:
     match status:
-        case 401 | 403:
+        case 403:
+            return "ask an admin for a key that may: interlock keys create NAME --scope SCOPE"
+        case 401:
             return 'set INTERLOCK_API_KEY; the local stack has its own: eval "$(interlock env --export)"'
         case 404:
             return "`interlock models` lists what there is"

@@ -141,15 +141,14 @@ def approve(
     name: Name,
     version: Annotated[int, typer.Argument(min=1, help="The version that waits.")],
     *,
-    by: Annotated[str | None, typer.Option(help="Who approves.")] = None,
     as_json: Json = False,
 ) -> None:
     """Let a version serve that has passed the gate and waits for a person (`promotion: approval`).
 
-    Example: interlock approve flights-1 3 --by ada
+    Example: interlock approve flights-1 3
     """
     with answering(as_json=as_json) as terminal, connect() as gateway:
-        answer = gateway.send(f"/models/{name}/versions/{version}/approve", {"by": by})
+        answer = gateway.send(f"/models/{name}/versions/{version}/approve", {})
         if answer.get("promoted"):
             terminal.say(f"version {version} of {name} is promoted", style="green")
         else:

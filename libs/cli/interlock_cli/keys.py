@@ -1,0 +1,98 @@
+"""`interlock keys` and `interlock audit`: who may do what, and who did."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+from interlock_contracts.access import SCOPES, AuditEntry, KeyMade, KeyView
+
+from interlock_cli.gateway import connect
+from interlock_cli.terminal import Json, answering
+
+KeyName = Annotated[str, typer.Argument(help="Who or what the key is for, for instance ci.")]
+
+keys = typer.Typer(help="Make, list and revoke keys.", no_args_is_help=True)
+
+
+@keys.command()
+def create(
+    name: KeyName,
+    *,
+    scope: Annotated[list[str], typer.Option(help=f"What it is for: {', '.join(SCOPES)}; may be given repeatedly.")],
+    days: Annotated[float | None, typer.Option(min=0, help="How long it works; for ever without this.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a key and show it, this one time.
+
+    Example: interlock keys create ci --scope ingest --scope train --days 90
+    """
+    if unknown := [each for each in scope if each not in SCOPES]:
+        raise typer.BadParameter(f"there is no scope {unknown[0]!r}; scopes are {', '.join(SCOPES)}")
+    until = datetime.now(UTC) + timedelta(days=days) if days is not None else None
+    body = {"name": name, "scopes": scope, "expires_at": until.isoformat() if until else None}
+    with answering(as_json=as_json) as terminal, connect() as gateway:
+        made = KeyMade.model_validate(gateway.send("/keys", body))
+        terminal.say(made.key)
+        terminal.say("it is kept nowhere but here: use it as INTERLOCK_API_KEY, or as a Bearer token", style="dim")
+        terminal.result(made)
+
+
+@keys.command("list")
+def list_keys(*, as_json: Json = False) -> None:
+    """List all keys there were, the newest first; none of them itself.
+
+    Example: interlock keys list
+    """
+    with answering(as_json=as_json) as terminal, connect() as gateway:
+        found = gateway.list(KeyView, "/keys")
+        columns = ("name", "scopes", "created", "by", "state")
+        rows = [(key.name, ", ".join(key.scopes), key.created_at, key.created_by, _state(key)) for key in found]
+        terminal.table(columns, rows)
+        if not found:
+            terminal.say("no keys but the admin's; next: interlock keys create NAME --scope predict")
+        terminal.result(found)
+
+
+def _state(key: KeyView) -> str:
+    if key.revoked_at is not None:
+        return f"revoked {key.revoked_at:%Y-%m-%d %H:%M}"
+    if key.expires_at is None:
+        return "in use"
+    over = key.expires_at <= datetime.now(UTC)
+    return f"{'over since' if over else 'until'} {key.expires_at:%Y-%m-%d %H:%M}"
+
+
+@keys.command()
+def revoke(name: KeyName, *, as_json: Json = False) -> None:
+    """Revoke a key; every service stops letting it in within 30 seconds.
+
+    Example: interlock keys revoke ci
+    """
+    with answering(as_json=as_json) as terminal, connect() as gateway:
+        revoked = KeyView.model_validate(gateway.ask("DELETE", f"/keys/{quote(name, safe='')}").json())
+        terminal.say(f"{name} is revoked", style="green")
+        terminal.result(revoked)
+
+
+def audit(
+    *,
+    by: Annotated[str | None, typer.Option(help="Only what this caller did, for instance ci or admin.")] = None,
+    action: Annotated[str | None, typer.Option(help="Only this, for instance version.rolled_back.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Only to this and what lies below: model/flights-1.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many entries.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """Tell who approved, promoted, rolled back, applied, made and revoked what, the newest first.
+
+    Example: interlock audit --subject model/flights-1
+    """
+    with answering(as_json=as_json) as terminal, connect() as gateway:
+        found = gateway.list(AuditEntry, "/audit", by=by, action=action, subject=subject, limit=limit)
+        rows = [(each.at, each.by, each.action, each.subject, _details(each.details)) for each in found]
+        terminal.table(("when", "who", "did", "to", ""), rows)
+        terminal.result(found)
+
+
+def _details(details: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in details.items())
