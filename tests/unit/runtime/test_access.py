@@ -1,0 +1,141 @@
+"""Whom one process lets in: from memory, whatever is down."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from interlock_contracts.access import KEY_PREFIX, KeyRing, RingKey
+from interlock_runtime import access as module
+from interlock_runtime.access import Access, Caller, new_key
+from pydantic import SecretStr
+
+from tests.keys import KEY, PEPPER, letting_in, ring_key
+from tests.waiting import until
+
+ADMIN = ring_key(KEY, "admin", "admin")
+
+
+class Registry:
+    """The registry's ring, which may be down; counts how often it was asked."""
+
+    def __init__(self, *keys: RingKey) -> None:
+        self.keys: Sequence[RingKey] = keys
+        self.asked = 0
+        self.is_down = False
+
+    async def ring(self) -> KeyRing:
+        self.asked += 1
+        if self.is_down:
+            raise ConnectionError("the registry is down")
+        return KeyRing(keys=list(self.keys))
+
+    @asynccontextmanager
+    async def known_to(self, folder: Path | None = None) -> AsyncIterator[Access]:
+        remember = folder / "keys.json" if folder else None
+        access = Access(SecretStr(PEPPER), [ADMIN], source=self.ring, remember=remember)
+        async with access.keeping():
+            yield access
+
+
+def bearer(key: str) -> bytes:
+    return f"Bearer {key}".encode()
+
+
+@pytest.mark.parametrize(
+    "header", [b"", b"Bearer", b"Bearer ", KEY.encode(), bearer(KEY + " "), b"Basic " + KEY.encode()]
+)
+def test_only_the_key_itself_lets_in(header: bytes) -> None:
+    """Nothing that looks like it does."""
+    assert letting_in().admit(bearer(KEY)) is not None
+    assert letting_in().admit(header) is None
+
+
+def test_admin_may_do_everything_and_a_scope_only_what_it_says() -> None:
+    """Scopes do not imply one another; admin implies all."""
+    assert Caller.of("a", ["admin"]).scopes == {"predict", "read", "ingest", "train", "promote", "admin"}
+    assert Caller.of("b", ["train"]).scopes == {"train"}
+    assert Caller.of("service/gateway", []).service == "gateway"
+    assert Caller.of("gateway", []).service is None
+
+
+def test_a_new_key_is_recognisable_and_never_the_same() -> None:
+    """256 random bits after a prefix that a search for leaked secrets knows."""
+    made = {new_key() for _ in range(100)}
+
+    assert len(made) == 100
+    assert all(key.startswith(KEY_PREFIX) and len(key) == len(KEY_PREFIX) + 43 for key in made)
+
+
+def test_neither_key_nor_pepper_is_shown(caplog: pytest.LogCaptureFixture) -> None:
+    """Not by the object, not by what it keeps, not by what it logs."""
+    access = letting_in()
+    access.admit(bearer("ilk_wrong-but-secret"))
+    told = f"{access!r} {vars(access)!r} {caplog.text}".replace(repr(PEPPER.encode()), "")
+
+    assert KEY not in told
+    assert "ilk_wrong" not in told
+
+
+def test_a_key_that_is_over_lets_nobody_in() -> None:
+    """Expiry needs no registry: the clock is enough."""
+    now = datetime.now(UTC)
+    soon, over = (ring_key(name, name, "read") for name in ("soon", "over"))
+    soon.expires_at, over.expires_at = now + timedelta(minutes=1), now - timedelta(seconds=1)
+    access = Access(SecretStr(PEPPER), [soon, over])
+
+    assert access.admit(bearer("soon")) is not None
+    assert access.admit(bearer("over")) is None
+
+
+async def test_a_revoked_key_is_forgotten_with_the_next_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a request or an event: the ring is asked again and again."""
+    monkeypatch.setattr(module, "REFRESH_SECONDS", 0.02)
+    registry = Registry(ring_key("ilk_ci", "ci", "train"))
+    async with registry.known_to() as access:
+        assert access.admit(bearer("ilk_ci")) == Caller.of("ci", ["train"])
+        registry.keys = []
+        await until(lambda: access.admit(bearer("ilk_ci")) is None)
+
+        assert access.admit(bearer(KEY)) is not None
+
+
+async def test_the_ring_cannot_take_the_deployments_keys_away() -> None:
+    """A registry that says otherwise neither removes nor weakens the admin's key."""
+    async with Registry(ring_key(KEY, "somebody", "read")).known_to() as access:
+        found = access.admit(bearer(KEY))
+
+    assert found == Caller.of("admin", ["admin"])
+
+
+async def test_keys_are_remembered_over_a_restart_without_a_registry(tmp_path: Path) -> None:
+    """What was known last goes on, also in a new process; a file that is none is no reason to stop."""
+    registry = Registry(ring_key("ilk_app", "app", "predict"))
+    async with registry.known_to(tmp_path):
+        pass
+    registry.is_down = True
+    async with registry.known_to(tmp_path) as access:
+        assert access.admit(bearer("ilk_app")) == Caller.of("app", ["predict"])
+
+    assert "ilk_app" not in (tmp_path / "keys.json").read_text()
+    assert (tmp_path / "keys.json").stat().st_mode & 0o077 == 0
+    (tmp_path / "keys.json").write_text("{")
+    async with registry.known_to(tmp_path) as access:
+        assert access.admit(bearer(KEY)) is not None
+
+
+async def test_a_key_made_this_moment_works_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unknown key is asked for; a flood of wrong ones asks no more often than once in a while."""
+    async with AsyncExitStack() as stack:
+        registry = Registry()
+        access = await stack.enter_async_context(registry.known_to())
+        monkeypatch.setattr(module, "LOOK_AGAIN_SECONDS", 0.0)
+        registry.keys = [ring_key("ilk_new", "new", "read")]
+        assert await access.admit_or_ask(bearer("ilk_new")) == Caller.of("new", ["read"])
+
+        monkeypatch.setattr(module, "LOOK_AGAIN_SECONDS", 3600.0)
+        asked = registry.asked
+        for _ in range(50):
+            assert await access.admit_or_ask(bearer("ilk_wrong")) is None
+        assert registry.asked == asked

@@ -1,0 +1,172 @@
+"""Tokens of an issuer: which are believed, and what they mean."""
+
+import base64
+import hmac
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import time
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from interlock_runtime import oidc
+from interlock_runtime.access import Access, Caller
+from interlock_runtime.oidc import Issuer
+from interlock_runtime.settings import HttpSettings
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+from litestar import Litestar, get
+from pydantic import SecretStr, ValidationError
+
+from tests.keys import PEPPER, SETTINGS
+from tests.unit.gateway.door import listening
+from tests.waiting import until
+
+AUDIENCE = "interlock"
+RSA, OTHER_RSA = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
+EC = ec.generate_private_key(ec.SECP256R1())
+
+
+class Provider:
+    """An OpenID Connect issuer: its two documents, and tokens that say what a test wants."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.keys = [self._published("rsa", RSAAlgorithm.to_jwk(RSA.public_key(), as_dict=True))]
+        self.keys.append(self._published("ec", ECAlgorithm.to_jwk(EC.public_key(), as_dict=True)))
+        self.keys.append({"kid": "shared", "kty": "oct", "k": base64.urlsafe_b64encode(b"x" * 32).decode()})
+
+    def _published(self, kid: str, jwk: dict[str, Any]) -> dict[str, Any]:
+        return {**jwk, "kid": kid, "use": "sig"}
+
+    def app(self) -> Litestar:
+        @get("/.well-known/openid-configuration")
+        async def configuration() -> dict[str, str]:
+            return {"issuer": self.url, "jwks_uri": f"{self.url}/jwks"}
+
+        @get("/jwks")
+        async def jwks() -> dict[str, Any]:
+            return {"keys": self.keys}
+
+        return Litestar([configuration, jwks], openapi_config=None)
+
+    def token(self, key: Any = RSA, algorithm: str = "RS256", kid: str = "rsa", **claims: Any) -> bytes:
+        now = time()
+        said = {"iss": self.url, "aud": AUDIENCE, "sub": "ada", "iat": now, "exp": now + 300, "scope": "read train"}
+        said = {name: value for name, value in (said | claims).items() if value is not None}
+        return b"Bearer " + jwt.encode(said, key, algorithm, headers={"kid": kid}).encode()
+
+
+@asynccontextmanager
+async def trusted(**more: Any) -> AsyncIterator[tuple[Provider, Access]]:
+    """Run an issuer that is trusted; the block begins when its keys are known."""
+    provider = Provider()
+    async with listening(provider.app()) as url:
+        provider.url = url
+        access = Access(SecretStr(PEPPER), [], issuer=Issuer(url, AUDIENCE, **more))
+        async with access.keeping():
+            yield provider, access
+
+
+@pytest.mark.parametrize(("key", "algorithm", "kid"), [(RSA, "RS256", "rsa"), (EC, "ES256", "ec")])
+async def test_a_token_of_the_issuer_lets_in(key: Any, algorithm: str, kid: str) -> None:
+    """Its subject is the caller, its words the scopes; what is no scope of ours means nothing."""
+    async with trusted() as (provider, access):
+        token = provider.token(key, algorithm, kid, scope="openid read train")
+        for _ in range(2):
+            assert access.admit(token) == Caller.of("oidc/ada", ["read", "train"])
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"aud": "another"},
+        {"aud": None},
+        {"iss": "https://elsewhere"},
+        {"exp": None},
+        {"exp": 1},
+        {"sub": None},
+        {"nbf": time() + 3600},
+        {"iat": time() + 3600},
+    ],
+    ids=str,
+)
+async def test_a_token_that_says_the_wrong_thing_is_refused(claims: dict[str, Any]) -> None:
+    """For somebody else, from somebody else, too old, too new, or without what it must say."""
+    async with trusted() as (provider, access):
+        assert access.admit(provider.token()) is not None
+        assert access.admit(provider.token(**claims)) is None
+
+
+async def test_a_token_that_somebody_else_signed_is_refused() -> None:
+    """Another key, a changed claim, no signature, and the public key taken for a shared secret."""
+    async with trusted() as (provider, access):
+        good = provider.token()
+        head, body, signature = good.removeprefix(b"Bearer ").split(b".")
+        claims = json.loads(base64.urlsafe_b64decode(body + b"=="))
+        changed = _encoded({**claims, "scope": "admin"})
+        public = RSA.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        confused = _encoded({"alg": "HS256", "kid": "rsa"}) + b"." + body
+        forged = confused + b"." + _base64(hmac.digest(public, confused, "sha256"))
+        unsigned = _encoded({"alg": "none", "kid": "rsa"}) + b"." + body + b"."
+        shared = provider.token(b"x" * 32, "HS256", "shared")
+        for token in (b".".join((head, changed, signature)), forged, unsigned):
+            assert access.admit(b"Bearer " + token) is None
+        for bad in (provider.token(OTHER_RSA), shared, provider.token(EC, "ES256", "rsa"), b"Bearer a.b.c"):
+            assert access.admit(bad) is None
+        assert access.admit(good) is not None
+
+
+async def test_clocks_may_be_a_little_apart() -> None:
+    """Half a minute, not more."""
+    async with trusted() as (provider, access):
+        assert access.admit(provider.token(exp=time() - 15)) is not None
+        assert access.admit(provider.token(exp=time() - 45)) is None
+
+
+async def test_groups_may_mean_scopes() -> None:
+    """The issuer's own words for people are mapped; those that are not mapped mean nothing, not even `admin`."""
+    async with trusted(claim="groups", meanings={"ml-leads": ["read", "promote"]}) as (provider, access):
+        token = provider.token(groups=["ml-leads", "admin"])
+
+        assert access.admit(token) == Caller.of("oidc/ada", ["read", "promote"])
+
+
+async def test_a_key_that_the_issuer_took_back_signs_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even tokens that were believed before; one published since is asked for."""
+    monkeypatch.setattr(oidc, "UNKNOWN_KEY_SECONDS", 0.02)
+    async with trusted() as (provider, access):
+        token = provider.token()
+        assert access.admit(token) is not None
+        fresh = RSAAlgorithm.to_jwk(OTHER_RSA.public_key(), as_dict=True)
+        provider.keys = [{**fresh, "kid": "new"}]
+        await until(lambda: access.admit(provider.token(OTHER_RSA, kid="new")) is not None)
+
+        assert access.admit(token) is None
+
+
+async def test_without_its_issuer_a_service_starts_and_keys_work() -> None:
+    """Its tokens are refused until it answers."""
+    access = Access(SecretStr(PEPPER), [], issuer=Issuer("http://127.0.0.1:1", AUDIENCE))
+    async with access.keeping():
+        assert access.admit(Provider().token()) is None
+
+
+def test_an_issuer_without_an_audience_is_refused() -> None:
+    """Else tokens that were made for other applications would open this one."""
+    with pytest.raises(ValidationError, match="oidc_audience"):
+        HttpSettings(**SETTINGS, oidc_issuer="https://issuer")
+    with pytest.raises(ValidationError, match="promte"):
+        HttpSettings(**SETTINGS, oidc_issuer="https://issuer", oidc_audience="a", oidc_scopes="leads=promte")
+
+
+def _base64(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
+def _encoded(data: dict[str, Any]) -> bytes:
+    return _base64(json.dumps(data).encode())
