@@ -15,6 +15,8 @@ NAMESPACE = UUID("6c3f2a52-4f0a-5a35-9d3e-1f6f3a0c7b11")
 _PREFIX = "cloudEvents_"
 _SPELLINGS = (_PREFIX, "cloudEvents:", "ce-")
 STRUCTURED = "application/cloudevents+json"
+MAX_BYTES = 4 << 20
+"""Largest body of a message; what is larger belongs in the object store, with a reference in the event."""
 
 
 class Event(BaseModel):
@@ -83,8 +85,10 @@ class Envelope(BaseModel):
         """Return envelope and decoded data of a message, in binary or structured content mode.
 
         Raises:
-            ValueError: the body is not JSON, or a required attribute is missing or malformed; the text names it.
+            ValueError: the body is too large or not JSON, or a required attribute is missing or malformed; the text
+                names it.
         """
+        check_body(body, content_type)
         try:
             data = json.loads(body, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
@@ -114,6 +118,21 @@ class Envelope(BaseModel):
 def _refuse_constant(name: str) -> NoReturn:
     """NaN and infinities are no JSON, though Python reads them: no database of ours would take them."""
     raise ValueError(f"{name} is not a JSON number")
+
+
+def check_body(body: bytes, content_type: str | None) -> None:
+    """Look at a message's body before it is parsed; no content type counts as JSON.
+
+    Raises:
+        ValueError: it is too large, or calls itself something other than JSON.
+    """
+    if len(body) > MAX_BYTES:
+        raise ValueError(
+            f"the body has {len(body)} bytes; an event has at most {MAX_BYTES}, and refers to what is larger"
+        )
+    media_type = (content_type or "application/json").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise ValueError(f"the content type is {content_type!r}; an event's is 'application/json'")
 
 
 def event_id(cause: str, event_type: str, subject: str, n: int = 0) -> UUID:

@@ -4,7 +4,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from interlock_messaging.delivery import _process_span, is_unstorable
+from interlock_messaging.delivery import _process_span
+from interlock_messaging.outages import is_unstorable
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 

@@ -17,7 +17,7 @@ import aiormq.exceptions
 from faststream.rabbit import RabbitBroker, RabbitQueue
 from interlock_contracts import telemetry
 from interlock_contracts.catalog import BY_TYPE
-from interlock_contracts.event import STRUCTURED, Envelope, Event
+from interlock_contracts.event import STRUCTURED, Envelope, Event, check_body
 from opentelemetry import trace
 from opentelemetry.trace import Link, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -25,6 +25,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.delivery import Delivery, PoisonError
+from interlock_messaging.outages import is_outage
+from interlock_messaging.unreadable import check_headers
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +129,7 @@ class _Consumer:
 
     async def _finish(self, messages: list[aio_pika.abc.AbstractIncomingMessage]) -> None:
         """Handle messages and acknowledge them; nothing that happens to them stops the consumer."""
-        queue, delivery = self._batched.queue.name, self._bus.delivery
+        queue, delivery = self._batched.queue, self._bus.delivery
         arrivals: list[Arrival] = []
         for message in messages:
             try:
@@ -141,31 +143,44 @@ class _Consumer:
         await _acknowledge(messages)
 
     def _arrived(self, message: aio_pika.abc.AbstractIncomingMessage) -> Arrival:
+        check_headers(message.headers)
+        check_body(message.body, message.content_type)
         if (message.content_type or "").startswith(STRUCTURED):
             envelope, data = Envelope.parse(message.headers, message.body, message.content_type)
             event = self._event.model_validate(data)
         else:
             envelope, event = Envelope.of_headers(message.headers), self._event.model_validate_json(message.body)
         if envelope.type != event.type:
-            raise ValueError(f"{envelope.type!r} is not {event.type!r}")
+            raise ValueError(f"{envelope.type!r} is not {event.type!r}, which this queue is for")
         return Arrival(event, envelope, message)
 
     async def _handle(self, arrivals: Sequence[Arrival]) -> None:
-        queue, delivery = self._batched.queue.name, self._bus.delivery
+        queue, delivery = self._batched.queue, self._bus.delivery
         if not arrivals:
             return
         try:
             await delivery.held(lambda: self._once(arrivals))
         except Exception as error:
-            if len(arrivals) > 1:
-                logger.warning("%d messages of %s are handled one by one: %s", len(arrivals), queue, error)
+            if is_outage(error):  # each by itself would wait for as long again, and the broker's patience ends
                 for arrival in arrivals:
-                    await self._handle([arrival])
+                    arrival.postponed = error
+            elif len(arrivals) > 1:
+                logger.warning("%d messages of %s are handled one by one: %s", len(arrivals), queue.name, error)
+                await self._handle_each(arrivals)
             elif isinstance(error, PoisonError):
                 await delivery.bury(arrivals[0].message, queue, str(error))
             else:
                 logger.exception("handling %s failed", arrivals[0].envelope.id)
                 arrivals[0].postponed = error
+
+    async def _handle_each(self, arrivals: Sequence[Arrival]) -> None:
+        outage: Exception | None = None
+        for arrival in arrivals:
+            if outage is None:
+                await self._handle([arrival])
+                outage = arrival.postponed if arrival.postponed and is_outage(arrival.postponed) else None
+            else:
+                arrival.postponed = outage
 
     async def _once(self, arrivals: Sequence[Arrival]) -> None:
         for arrival in arrivals:

@@ -5,7 +5,7 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 
 import aio_pika.exceptions
@@ -14,17 +14,16 @@ from interlock_contracts.event import Envelope, Event
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from yarl import URL
 
-from interlock_messaging import topology
+from interlock_messaging import topology, unreadable
 from interlock_messaging.batches import Batched, consuming
-from interlock_messaging.delivery import Delivery, decode_event, is_outage
-from interlock_messaging.outbox import SAID, current_traceparent, forget_old, publish_batch
-from interlock_messaging.publishing import is_recorded, send, send_plain
+from interlock_messaging.delivery import Delivery, decode_event
+from interlock_messaging.outbox import SAID, current_traceparent, publish_batch
+from interlock_messaging.publishing import CONFIRM_SECONDS, is_recorded, send, send_plain
+from interlock_messaging.relay import Relay
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.5
 PREFETCH = 8
-FORGET_EVERY_SECONDS = 3600.0
 
 
 class Bus:
@@ -43,6 +42,7 @@ class Bus:
         sessions: async_sessionmaker[AsyncSession] | None,
         batched: Sequence[Batched] = (),
     ) -> None:
+        unreadable.install()
         name = f"{service}@{socket.gethostname()}:{os.getpid()}"
         address = URL(url).update_query(name=name, heartbeat="20")
         self.service = service
@@ -64,6 +64,7 @@ class Bus:
             logger=None,
         )
         self._sessions = sessions
+        self._relay = Relay(sessions, self.publisher, self.delivery.committed) if sessions is not None else None
         self._batched = batched
 
     @asynccontextmanager
@@ -95,7 +96,7 @@ class Bus:
         await _connect(self.publisher)
         await topology.declare(self.publisher, self.consumer)
         await self.consumer.start()
-        relay = asyncio.create_task(self._relay()) if self._sessions is not None else None
+        relay = asyncio.create_task(self._relay.run()) if self._relay is not None else None
         try:
             async with AsyncExitStack() as stack:
                 for each in self._batched:
@@ -106,7 +107,16 @@ class Bus:
             if relay is not None:
                 relay.cancel()
                 await asyncio.gather(relay, return_exceptions=True)
+                await self._publish_the_last()
             await self.publisher.stop()
+
+    async def _publish_the_last(self) -> None:
+        """Publish what the last messages said, if that is quick; the rest waits in the outbox for the next start."""
+        try:
+            async with asyncio.timeout(CONFIRM_SECONDS):
+                await self.drain()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not keep the process from ending
+            logger.warning("the last events are published after the next start: %s", error)
 
     async def ping(self) -> None:
         """Raise where either connection is down."""
@@ -117,31 +127,7 @@ class Bus:
     async def drain(self) -> int:
         """Publish what the outbox holds now, once; return how many rows went out."""
         assert self._sessions is not None, "a service without a database has no outbox"
-        return (await publish_batch(self._sessions, self.publisher))[0]
-
-    async def _relay(self) -> None:
-        assert self._sessions is not None
-        loop = asyncio.get_running_loop()
-        forget_at, wait = 0.0, POLL_SECONDS
-        while True:
-            self.delivery.committed.clear()
-            try:
-                published, refused = await publish_batch(self._sessions, self.publisher)
-                wait = 0.0 if published else POLL_SECONDS if not refused else min(max(wait, POLL_SECONDS) * 2, 10.0)
-                if loop.time() > forget_at:
-                    await forget_old(self._sessions)
-                    forget_at = loop.time() + FORGET_EVERY_SECONDS
-            except Exception as error:
-                wait = min(max(wait, POLL_SECONDS) * 2, 5.0)
-                logger.warning("the relay waits %.1f s: %s", wait, error, exc_info=not is_outage(error))
-            if wait:
-                await _set_within(self.delivery.committed, wait)
-
-
-async def _set_within(event: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
+        return (await publish_batch(self._sessions, self.publisher)).published
 
 
 async def _connect(broker: RabbitBroker) -> None:

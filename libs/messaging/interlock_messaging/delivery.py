@@ -4,10 +4,12 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Annotated, Any, Protocol
 
+import aio_pika.exceptions
 from faststream import BaseMiddleware, Context, ContextRepo, StreamMessage
-from faststream.rabbit import RabbitBroker, RabbitExchange
+from faststream.rabbit import RabbitBroker, RabbitExchange, RabbitQueue
 from interlock_contracts import telemetry
 from interlock_contracts.catalog import BY_TYPE
 from interlock_contracts.event import Envelope, Event
@@ -15,21 +17,28 @@ from opentelemetry import trace
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from interlock_messaging.crash_points import crash_point
+from interlock_messaging.outages import is_outage, is_unstorable
 from interlock_messaging.outbox import SAID
 from interlock_messaging.publishing import publish
 from interlock_messaging.tables import InboxRow
 from interlock_messaging.topology import DEAD_EXCHANGE, RETRY_SECONDS, retry_exchange
+from interlock_messaging.unreadable import check_headers, sendable
 
 logger = logging.getLogger(__name__)
 
 ATTEMPT = "x-attempt"
 ERROR = "x-error"
+DIED = "x-died-at"
 HOLD_SECONDS = 600.0
 """How long a message waits in the process for a dependency; well under RabbitMQ's consumer timeout of 30 minutes."""
+
+SPREAD_SECONDS = 1.0
+"""Longest pause of a message that is tried again: those that failed together come back together."""
+
+LEVELS = len(RETRY_SECONDS)
 
 Cause = Annotated[Envelope, Context("envelope")]
 """In a handler: the envelope of the event being handled, whose id causes what the handler says."""
@@ -47,6 +56,7 @@ class Message(Protocol):
     headers: Any
     body: bytes
     message_id: Any
+    content_type: Any
 
 
 class PoisonError(Exception):
@@ -66,24 +76,10 @@ async def decode_event(message: StreamMessage[Any]) -> Event:
     return route.event.model_validate(data)
 
 
-def is_outage(error: BaseException) -> bool:
-    """Return whether ``error`` says that a dependency is down, so that waiting helps and counting does not."""
-    if isinstance(error, DBAPIError):
-        state = str(getattr(error.orig, "sqlstate", None) or "")
-        broken = error.connection_invalidated or isinstance(error, InterfaceError | OperationalError)
-        return broken or state.startswith(("08", "57P", "53"))
-    return isinstance(error, ConnectionError | TimeoutError)
-
-
 def attempts(headers: dict[str, Any]) -> int:
     """Return how often the message has been tried before; the count travels in the message itself."""
     value = headers.get(ATTEMPT, 0)
     return max(value, 0) if type(value) is int else 0
-
-
-def is_unstorable(error: BaseException) -> bool:
-    """Return whether the database says that no column takes such a value (SQLSTATE class 22): no repeat helps."""
-    return isinstance(error, DBAPIError) and str(getattr(error.orig, "sqlstate", None) or "").startswith("22")
 
 
 class Delivery:
@@ -100,15 +96,16 @@ class Delivery:
 
     async def run(self, message: StreamMessage[Any], context: ContextRepo, handle: Callable[[], Awaitable[Any]]) -> Any:
         """Give ``message`` to its handler, held while a dependency is down; failures become retries or dead letters."""
-        queue: str = context.get_local("handler_").queue.name
+        queue: RabbitQueue = context.get_local("handler_").queue
         try:
-            envelope, _ = Envelope.parse(message.headers, message.body, message.content_type)
-            await message.decode()
+            envelope = await _understood(message, queue)
         except ValueError as error:
             return await self.bury(message, queue, f"not a valid event: {error}")
-        with _process_span(message, envelope, queue) as span, context.scope("envelope", envelope):
+        if tried := attempts(message.headers):
+            await asyncio.sleep(_spread(tried))
+        with _process_span(message, envelope, queue.name) as span, context.scope("envelope", envelope):
             try:
-                return await self.held(lambda: self._once(queue, envelope, context, handle))
+                return await self.held(lambda: self._once(queue.name, envelope, context, handle))
             except PoisonError as error:
                 span.set_status(Status(StatusCode.ERROR, str(error)))
                 return await self.bury(message, queue, str(error))
@@ -151,40 +148,55 @@ class Delivery:
                 await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
                 wait = min(wait * 2, 10.0)
 
-    async def later(self, message: Message, queue: str, error: Exception) -> None:
-        """Let ``message`` come again after a while, or make it a dead letter when it has been tried often enough."""
-        tried = attempts(message.headers)
-        reason = f"{type(error).__name__}: {error}"
-        if tried >= len(RETRY_SECONDS) or is_unstorable(error):
-            return await self.bury(message, queue, reason)
-        # An outage longer than the hold is nobody's fault: the message waits outside without losing an attempt.
-        counted = tried if is_outage(error) else tried + 1
-        crash_point("delivery.before_retry")
-        await self._copy(message, retry_exchange(RETRY_SECONDS[tried]), queue, reason, counted)
-        crash_point("delivery.after_retry")
-        return None
+    async def later(self, message: Message, queue: RabbitQueue, error: Exception) -> None:
+        """Let ``message`` come again after a while, or make it a dead letter when it has been tried often enough.
 
-    async def bury(self, message: Message, queue: str, reason: str) -> None:
-        """Make ``message`` a dead letter."""
-        logger.error("dead letter for %s: %s", queue, reason)
+        An outage longer than the hold is nobody's fault: the message waits outside without losing an attempt.
+        """
+        tried, outage = attempts(message.headers), is_outage(error)
+        reason = f"{type(error).__name__}: {error}"
+        if is_unstorable(error) or (tried >= LEVELS and not outage):
+            await self.bury(message, queue, reason)
+            return
+        crash_point("delivery.before_retry")
+        exchange = retry_exchange(RETRY_SECONDS[min(tried, LEVELS - 1)])
+        await self._copy(message, exchange, queue, reason, {ATTEMPT: tried if outage else tried + 1})
+        crash_point("delivery.after_retry")
+
+    async def bury(self, message: Message, queue: RabbitQueue, reason: str) -> None:
+        """Make ``message`` a dead letter; one of a process's own queue is only told of, as it has none."""
+        logger.error("dead letter for %s: %s", queue.name, reason)
+        if not queue.durable:
+            return
         crash_point("delivery.before_burial")
-        await self._copy(message, DEAD_EXCHANGE, queue, reason, attempts(message.headers) + 1)
+        died = {ATTEMPT: attempts(message.headers) + 1, DIED: datetime.now(UTC).isoformat()}
+        await self._copy(message, DEAD_EXCHANGE, queue, reason, died)
         crash_point("delivery.after_burial")
 
-    async def _copy(self, message: Message, exchange: RabbitExchange, queue: str, reason: str, attempt: int) -> None:
+    async def _copy(
+        self, message: Message, exchange: RabbitExchange, queue: RabbitQueue, reason: str, changed: dict[str, Any]
+    ) -> None:
         """Publish a confirmed copy before the original is acknowledged; wait for the broker as long as it takes."""
-        headers = {**message.headers, ATTEMPT: attempt, ERROR: reason[:2000]}
-        await self.held(
-            lambda: publish(
-                self._publisher,
-                message.body,
-                exchange=exchange,
-                routing_key=queue,
-                headers=headers,
-                message_id=message.message_id,
-            ),
-            seconds=float("inf"),
-        )
+        told = reason[:2000].encode(errors="backslashreplace").decode()
+        headers = {**sendable(message.headers), ERROR: told, **changed}
+
+        async def copy() -> None:
+            try:
+                await publish(
+                    self._publisher,
+                    message.body,
+                    exchange=exchange,
+                    routing_key=queue.name,
+                    headers=headers,
+                    message_id=message.message_id,
+                    content_type=message.content_type,
+                )
+            except aio_pika.exceptions.DeliveryError as refusal:  # its queue is full, or gone: not for good, we hope
+                raise ConnectionError(
+                    f"{exchange.name} does not take a message of {queue.name}: {refusal}"
+                ) from refusal
+
+        await self.held(copy, seconds=float("inf"))
 
 
 class _DeliveryMiddleware(BaseMiddleware[Any, Any]):
@@ -196,9 +208,24 @@ class _DeliveryMiddleware(BaseMiddleware[Any, Any]):
         return await self._delivery.run(msg, self.context, lambda: call_next(msg))
 
 
+async def _understood(message: StreamMessage[Any], queue: RabbitQueue) -> Envelope:
+    """Return the envelope of a message that is an event of the type that its queue is for; else raise ValueError."""
+    check_headers(message.headers)
+    envelope, _ = Envelope.parse(message.headers, message.body, message.content_type)
+    await message.decode()
+    if envelope.type != queue.routing_key:
+        raise ValueError(f"{envelope.type!r} is not {queue.routing_key!r}, which this queue is for")
+    return envelope
+
+
+def _spread(tried: int) -> float:
+    """Return a pause, in seconds, by chance: at most a quarter of the wait that the message had, and little."""
+    waited = RETRY_SECONDS[min(tried, LEVELS) - 1]
+    return random.uniform(0, min(SPREAD_SECONDS, waited / 4))  # noqa: S311 - jitter
+
+
 def _process_span(message: StreamMessage[Any], envelope: Envelope, queue: str) -> Any:
-    carrier = {name: message.headers.get(name) for name in ("traceparent", "tracestate")}
-    carrier = {name: value for name, value in carrier.items() if isinstance(value, str)}  # anybody writes headers
+    carrier = {name: str(value) for name, value in message.headers.items() if name in ("traceparent", "tracestate")}
     if "traceparent" not in carrier and envelope.traceparent:
         carrier["traceparent"] = envelope.traceparent
     hop = _propagator.extract(carrier)

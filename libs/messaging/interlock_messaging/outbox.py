@@ -1,23 +1,20 @@
 """Say an event in the transaction that makes it true, and publish what was said."""
 
 import asyncio
-import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from faststream.rabbit import RabbitBroker
 from interlock_contracts.event import Envelope, Event
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from sqlalchemy import delete, select, update
+from sqlalchemy import Float, cast, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.publishing import is_recorded, send, send_plain
 from interlock_messaging.tables import InboxRow, OutboxRow
-
-logger = logging.getLogger(__name__)
 
 BATCH = 200
 SAID = "interlock.said"
@@ -86,8 +83,21 @@ def _row(envelope: Envelope, event: Event) -> dict[str, Any]:
     }
 
 
-async def publish_batch(sessions: async_sessionmaker[AsyncSession], broker: RabbitBroker) -> tuple[int, int]:
-    """Publish the oldest unpublished rows, each confirmed; return how many were published and how many refused.
+class Outcome(NamedTuple):
+    """How many rows were published, and of which types the broker refused some, with its reason."""
+
+    published: int
+    refused: dict[str, str]
+
+
+async def publish_batch(
+    sessions: async_sessionmaker[AsyncSession],
+    broker: RabbitBroker,
+    *,
+    limit: int = BATCH,
+    without: Collection[str] = (),
+) -> Outcome:
+    """Publish the oldest ``limit`` unpublished rows but those of the types ``without``, each confirmed.
 
     A row that the broker refuses (no queue bound, queue full) keeps its place with the reason. Rows locked by
     another relay are skipped; a crash before the commit publishes them again, with the same ids.
@@ -99,9 +109,9 @@ async def publish_batch(sessions: async_sessionmaker[AsyncSession], broker: Rabb
         rows = (
             await session.execute(
                 select(OutboxRow.id, OutboxRow.type, OutboxRow.headers, OutboxRow.payload)
-                .where(OutboxRow.published_at.is_(None))
-                .order_by(OutboxRow.failures, OutboxRow.seq)
-                .limit(BATCH)
+                .where(OutboxRow.published_at.is_(None), OutboxRow.type.not_in(without))
+                .order_by(OutboxRow.seq)
+                .limit(limit)
                 .with_for_update(skip_locked=True)
             )
         ).all()
@@ -112,15 +122,32 @@ async def publish_batch(sessions: async_sessionmaker[AsyncSession], broker: Rabb
             crash_point("relay.after_confirm")
             now = datetime.now(UTC)
             await session.execute(update(OutboxRow).where(OutboxRow.id.in_(published)).values(published_at=now))
-        refused = [(row, outcome) for row, outcome in zip(rows, outcomes, strict=True) if isinstance(outcome, str)]
-        for row, reason in refused:
-            logger.error("outbox row %s (%s) was refused: %s", row.id, row.type, reason)
+        told = [(row, outcome) for row, outcome in zip(rows, outcomes, strict=True) if isinstance(outcome, str)]
+        refused = {row.type: reason for row, reason in told}
+        for each, reason in refused.items():
+            ids = [row.id for row, _ in told if row.type == each]
             changed = {"failures": OutboxRow.failures + 1, "last_error": reason}
-            await session.execute(update(OutboxRow).where(OutboxRow.id == row.id).values(changed))
+            await session.execute(update(OutboxRow).where(OutboxRow.id.in_(ids)).values(changed))
     for outcome in outcomes:
         if isinstance(outcome, OSError):
             raise outcome
-    return len(published), len(refused)
+    return Outcome(len(published), refused)
+
+
+class Waiting(NamedTuple):
+    """How many events of a type wait in an outbox, and for how many seconds the oldest has, by the database's clock."""
+
+    type: str
+    events: int
+    oldest_seconds: float
+
+
+async def waiting(sessions: async_sessionmaker[AsyncSession]) -> list[Waiting]:
+    """Return what is not published yet, by type."""
+    oldest = cast(func.extract("epoch", func.now() - func.min(OutboxRow.created_at)), Float)
+    query = select(OutboxRow.type, func.count(), oldest).where(OutboxRow.published_at.is_(None))
+    async with sessions() as session:
+        return [Waiting(*row) for row in await session.execute(query.group_by(OutboxRow.type))]
 
 
 async def _sent(broker: RabbitBroker, headers: dict[str, Any], payload: bytes) -> str | OSError | None:

@@ -77,6 +77,7 @@ async def send_plain(broker: RabbitBroker, envelope: Envelope, body: bytes) -> s
         async with asyncio.timeout(CONFIRM_SECONDS):
             exchange = await broker.declare_exchange(EXCHANGE)
             channel: Any = await exchange.channel.get_underlay_channel()  # its base class does not know `wait`
+            await unblocked(broker)
             await channel.basic_publish(
                 body,
                 exchange=EXCHANGE.name,
@@ -97,8 +98,22 @@ def is_recorded(envelope: Envelope) -> bool:
     return envelope.traceparent is None or not envelope.traceparent.endswith("-00")
 
 
+async def unblocked(broker: RabbitBroker) -> None:
+    """Wait while an alarm blocks the connection; what is written meanwhile would pile up, and be sent when it ends.
+
+    Raises:
+        ConnectionError: there is no connection.
+    """
+    connection: Any = await broker.connect()
+    if connection.transport is None:
+        raise ConnectionError("RabbitMQ: not connected")
+    await connection.transport.connection.ready()
+
+
 async def publish(broker: RabbitBroker, body: bytes, **options: Any) -> None:
-    """Publish raw JSON persistently with a bound on the wait; FastStream's own time-out is not kept when blocked.
+    """Publish raw bytes persistently with a bound on the wait; FastStream's own time-out is not kept when blocked.
+
+    Their content type is JSON's unless the options say another.
 
     Raises:
         aio_pika.exceptions.DeliveryError: no queue is bound, or the queue is full.
@@ -106,7 +121,8 @@ async def publish(broker: RabbitBroker, body: bytes, **options: Any) -> None:
     """
     try:
         async with asyncio.timeout(CONFIRM_SECONDS):
-            await broker.publish(body, persist=True, content_type="application/json", **options)
+            await unblocked(broker)
+            await broker.publish(body, persist=True, **{"content_type": "application/json", **options})
     except aio_pika.exceptions.DeliveryError:
         raise
     except (aio_pika.exceptions.AMQPError, IncorrectState, RuntimeError) as error:

@@ -16,7 +16,7 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_messaging import Bus, say
 from interlock_messaging.crash_points import crash_point
-from interlock_messaging.delivery import is_outage
+from interlock_messaging.outages import is_outage
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator

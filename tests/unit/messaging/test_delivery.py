@@ -1,12 +1,17 @@
 """What is an outage, and what is known of a message before any handler sees it."""
 
+import errno
+import socket
 from typing import Any
 
 import pytest
+from interlock_artifacts.store import StoreUnavailableError
 from interlock_contracts.training import RetrainRequested
 from interlock_messaging import topology
-from interlock_messaging.delivery import attempts, is_outage
+from interlock_messaging.delivery import attempts
+from interlock_messaging.outages import is_outage
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 
 class RefusalError(Exception):
@@ -28,6 +33,20 @@ class RefusalError(Exception):
         (DBAPIError("select 1", {}, RefusalError("22P02")), False),
         (ValueError("wrong"), False),
         (FileNotFoundError(), False),
+        (PoolTimeoutError("QueuePool limit of size 8 overflow 10 reached"), True),
+        (DBAPIError("select 1", {}, RefusalError("57014")), True),
+        (DBAPIError("select 1", {}, RefusalError("28P01")), True),
+        (DBAPIError("select 1", {}, RefusalError("3D000")), True),
+        (DBAPIError("insert", {}, RefusalError("25006")), True),
+        (DBAPIError("insert", {}, RefusalError("42501")), False),
+        (RefusalError("57P03"), True),
+        (RefusalError("22P02"), False),
+        (StoreUnavailableError("the object store: SlowDown"), True),
+        (OSError("Multiple exceptions: [Errno 111] Connect call failed"), True),
+        (OSError(errno.EHOSTUNREACH, "No route to host"), True),
+        (OSError(errno.ENOSPC, "No space left on device"), True),
+        (OSError("Couldn't deserialize thrift"), False),
+        (socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"), True),
     ],
 )
 def test_only_a_dependency_that_is_down_is_waited_for(error: Exception, outage: bool) -> None:

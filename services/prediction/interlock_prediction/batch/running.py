@@ -15,7 +15,7 @@ from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.scoring import ScoringReport
 from interlock_messaging import Bus, say
 from interlock_messaging.crash_points import crash_point
-from interlock_messaging.delivery import is_outage
+from interlock_messaging.outages import is_outage
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_prediction.batch import store as batch_store

@@ -1,0 +1,56 @@
+"""A message whose headers cannot be read is a message all the same: a dead letter, and not the end of a connection.
+
+Anybody who may publish can send a header whose name is not UTF-8, a time beyond the calendar, or tables nested without
+end. RabbitMQ passes them on, and pamqp raises where aiormq reads its socket: the connection is closed, the message
+comes again, and no other message of that service ever arrives.
+"""
+
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+import pamqp.frame
+from pamqp.commands import Basic
+from pamqp.exceptions import UnmarshalingException
+from pamqp.header import ContentHeader
+
+UNREADABLE = "x-unreadable"
+"""Stands alone in place of headers that could not be read, with the reason."""
+
+_FIXED = struct.Struct(">HHQ")
+"""What a content header begins with: class, weight, and how many bytes the body has."""
+
+_read: Any = pamqp.frame._unmarshal_header_frame  # noqa: SLF001 - its public callers leave no way around it
+
+
+def _read_or_replace(frame: bytes) -> ContentHeader:
+    try:
+        header: ContentHeader = _read(frame)
+    except (UnmarshalingException, RecursionError, ValueError, OverflowError) as error:
+        _, weight, size = _FIXED.unpack_from(frame)
+        header = ContentHeader(weight, size, Basic.Properties(headers={UNREADABLE: str(error)[:500]}))
+    return header
+
+
+def install() -> None:
+    """Have every connection of this process read that way; repeating it changes nothing."""
+    setattr(pamqp.frame, _read.__name__, _read_or_replace)
+
+
+def check_headers(headers: Mapping[str, Any]) -> None:
+    """Raise ValueError where a message's headers could not be read."""
+    if UNREADABLE in headers:
+        raise ValueError(f"its headers cannot be read: {headers[UNREADABLE]}")
+
+
+def sendable(value: Any) -> Any:
+    """Return a header's value fit to be sent again: text that is not UTF-8 is read as bytes, and refused as such."""
+    match value:
+        case bytes():
+            return bytearray(value)
+        case dict():
+            return {name: sendable(each) for name, each in value.items()}
+        case list():
+            return [sendable(each) for each in value]
+        case _:
+            return value
