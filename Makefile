@@ -22,12 +22,12 @@ unexport VIRTUAL_ENV
 export UV_PYTHON_DOWNLOADS := never
 
 FAST_TESTS := $(wildcard tests/unit tests/contract tests/architecture)
-REAL_TESTS := $(wildcard tests/journey tests/integration tests/clients tests/e2e)
+REAL_TESTS := $(wildcard tests/journey tests/integration tests/clients tests/chaos tests/e2e)
 
 # Debian packages that tests need besides what `interlock up` fetches by itself; installed when root, else named.
 TEST_PACKAGES := wrk
 
-.PHONY: help setup demo down test quick lint types contracts contracts-check unit real clients test-packages proto lock bench bench-serving
+.PHONY: help setup demo down test quick lint types contracts contracts-check unit real clients test-packages proto lock bench bench-serving chaos
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 25
@@ -71,6 +71,9 @@ bench: $(STAMP) ## Measure: throughput, latency, and the time from an event to t
 
 bench-serving: $(STAMP) ## Serve beside eight other servers and write docs/results/serving.md; ARGUMENTS=--quick for less
 	$(BIN)/python -m tests.benchmarks.serving run $(ARGUMENTS)
+
+chaos: $(STAMP) ## Kill, pause and cut off services and servers for ten minutes under load, and count what is lost
+	$(BIN)/python -m tests.chaos run $(or $(ARGUMENTS),--seconds 600 --events 10000)
 
 proto: $(STAMP) ## Write the gRPC messages anew from the protocol's definition
 	cd services/gateway && ../../$(BIN)/python -m grpc_tools.protoc -I . --python_out=. --pyi_out=. interlock_gateway/protocols/open_inference.proto

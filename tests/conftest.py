@@ -43,8 +43,10 @@ def stack() -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def leased(name: str, only: str | None = None) -> Iterator[dict[str, str]]:
+def leased(name: str, only: str | None = None, **given: str) -> Iterator[dict[str, str]]:
     """Share the stack in ``.interlock/<name>``: the first to ask starts it, the last to leave stops and empties it.
+
+    ``given`` are settings of servers that the test brings along.
 
     A lease is a shared lock on a file. The system gives it back when a process is killed, so a stack that outlived
     its tests is found again, used, and stopped by the next ones.
@@ -61,7 +63,7 @@ def leased(name: str, only: str | None = None) -> Iterator[dict[str, str]]:
             fcntl.flock(lease, fcntl.LOCK_SH)
         # Who joins others starts nothing that works: `up` would restart services whose code was edited meanwhile.
         if alone or not _healthy(home):
-            _interlock(home, "up", *(["--only", only] if only else []))
+            _interlock(home, "up", *(["--only", only] if only else []), **given)
         fcntl.flock(lease, fcntl.LOCK_SH)
         lines = shlex.split(_interlock(home, "env"))
         yield {"INTERLOCK_HOME": str(home), **dict(line.split("=", 1) for line in lines)}
@@ -82,16 +84,16 @@ def _healthy(home: Path) -> bool:
     return _run(home, "status").returncode == 0
 
 
-def _interlock(home: Path, *words: str) -> str:
-    done = _run(home, *words)
+def _interlock(home: Path, *words: str, **given: str) -> str:
+    done = _run(home, *words, **given)
     assert done.returncode == 0, f"interlock {' '.join(words)}:\n{done.stdout}{done.stderr}"
     return done.stdout
 
 
-def _run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def _run(home: Path, *words: str, **given: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "interlock_cli", *words],
-        env={**os.environ, "INTERLOCK_HOME": str(home)},
+        env={**os.environ, **given, "INTERLOCK_HOME": str(home)},
         capture_output=True,
         text=True,
         check=False,

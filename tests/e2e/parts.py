@@ -41,8 +41,23 @@ class Parts:
 
     def environment(self, name: str) -> dict[str, str]:
         """Return the environment that the stack gives the part."""
-        env: dict[str, str] = json.loads((self._home.etc / "parts" / f"{name}.json").read_text())["env"]
+        env: dict[str, str] = self._declared(name)["env"]
         return env
+
+    def command(self, name: str) -> list[str]:
+        """Return the command that the stack starts the part with."""
+        argv: list[str] = self._declared(name)["argv"]
+        return argv
+
+    def admin(self, name: str) -> str:
+        """Return a server's address with the rights of its administrator."""
+        record = next(part for part in self._home.read("parts") if part["name"] == name)
+        url: str = record["probe"]["url"]
+        return url
+
+    def _declared(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self._home.etc / "parts" / f"{name}.json").read_text())
+        return found
 
     def answers(self, name: str) -> bool:
         """Return whether something answers at the part's address, supervised or not."""

@@ -1,0 +1,54 @@
+"""Random kills, pauses and cut connections of real processes; and the proof that this harness can see a loss."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from tests.chaos.controls import without_inbox, without_outbox
+from tests.chaos.run import chaos
+from tests.chaos.stack import Stack, chaos_stack
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(400),
+    # The other end of many a connection is killed here; what is left of it is closed by the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore:coroutine:RuntimeWarning"),
+]
+
+SEED = 11
+"""Always the same faults in the same order: `make chaos` takes other ones."""
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """Return a stack that nobody else uses."""
+    for name in ("aio_pika", "aiormq"):  # they tell every connection that we cut, at length
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    with chaos_stack() as made:
+        yield made
+
+
+async def test_without_an_inbox_the_harness_sees_effects_twice(stack: Stack) -> None:
+    """Each request arrives three times; a registry that forgets promotes three times."""
+    outcome = await without_inbox(stack)
+
+    assert outcome.total.duplicated, outcome.table()
+    assert not outcome.total.lost, outcome.table()
+
+
+async def test_without_an_outbox_the_harness_sees_a_loss(stack: Stack) -> None:
+    """A promotion is committed, its process dies before it is said, and nobody hears of it."""
+    outcome = await without_outbox(stack)
+
+    assert outcome.total.lost, outcome.table()
+
+
+async def test_whatever_dies_nothing_is_lost_and_nothing_happens_twice(stack: Stack) -> None:
+    """Services, broker, database and object store are killed, paused and cut off while users work."""
+    outcome = await chaos(stack, seed=SEED, seconds=30, events=250, gap=2.5, patience=90)
+
+    print(f"\n{outcome.table()}")
+    assert outcome.sound, outcome.table()
+    assert len(outcome.faults) >= 8, outcome.table()
+    assert outcome.total.acknowledged >= 50, outcome.table()
