@@ -169,7 +169,8 @@ def http_app(
     """Return the Litestar application of one service.
 
     ``lifespan`` are entered in order and left in reverse; ``pings`` make up readiness; ``state`` are the objects
-    that routes name as dependencies by ``state.<name>``. Who asks is ``request.user``, a :class:`Caller`.
+    that routes name as dependencies by ``state.<name>``, beside ``access``. Who asks is ``request.user``, a
+    :class:`Caller`.
 
     Raises:
         ValueError: a route says neither which scope it asks for nor that it is public.
@@ -221,7 +222,7 @@ def http_app(
         **options,
     )
     _check_all_declare(app)
-    app.state.update(dict(state or {}))
+    app.state.update({**(state or {}), "access": access})
     return app
 
 

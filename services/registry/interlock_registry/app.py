@@ -36,7 +36,6 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
             "bus": bus,
             "database": database,
             "artifacts": artifacts,
-            "access": access,
             "pepper": settings.key_pepper,
         },
     )

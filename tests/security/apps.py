@@ -1,0 +1,106 @@
+"""Every service's application as it is wired, with nothing behind it: a request ends where it would be answered."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPMethod
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import interlock_evaluation_gate.app
+import interlock_gateway.app
+import interlock_ingest.app
+import interlock_prediction.app
+import interlock_registry.app
+import interlock_train_dispatch.app
+import pytest
+from interlock_artifacts import MemoryStore
+from interlock_evaluation_gate.settings import GateSettings
+from interlock_gateway.settings import GatewaySettings
+from interlock_ingest.settings import IngestSettings
+from interlock_prediction.settings import PredictionSettings
+from interlock_registry.settings import RegistrySettings
+from interlock_train_dispatch.settings import DispatchSettings
+from litestar import Litestar, Response
+from litestar.handlers import HTTPRouteHandler
+from litestar.routes import HTTPRoute
+
+from tests.keys import SETTINGS
+from tests.unit.gateway.models import in_this_process
+
+NOWHERE = "http://127.0.0.1:1"
+LET_IN = 418
+"""What a request is answered with that has come past all guards."""
+
+
+class Way(NamedTuple):
+    """One method of one route."""
+
+    service: str
+    method: str
+    path: str
+    handler: HTTPRouteHandler
+
+    @property
+    def name(self) -> str:
+        return f"{self.service} {self.method} {self.path}"
+
+    @property
+    def address(self) -> str:
+        """Return an address that the route takes."""
+        return re.sub(r"{(\w+)}", lambda found: _VALUES.get(found[1], "flights"), self.path)
+
+
+_VALUES = {"number": "1"} | dict.fromkeys(("run_id", "prediction_id"), "6c3f2a52-4f0a-5a35-9d3e-1f6f3a0c7b11")
+
+
+def applications(folder: Path) -> dict[str, Litestar]:
+    """Return every service's application, made as in production but for the object store."""
+    given: dict[str, Any] = {
+        **SETTINGS,
+        "amqp_url": "amqp://nobody@127.0.0.1:1/",
+        "postgres_url": "postgresql://nobody@127.0.0.1:1/none",
+        "s3_endpoint": NOWHERE,
+        "s3_access_key": "unused",
+        "s3_secret_key": "unused",
+        "ray_address": NOWHERE,
+        "cache_dir": folder,
+        "ingest_work_dir": folder,
+        "batch_work_dir": folder,
+        **{f"{name}_url": NOWHERE for name in ("registry", "ingest", "train_dispatch", "prediction")},
+    }
+    store = MemoryStore()
+    gateway = interlock_gateway.app.create_app(GatewaySettings(**given), artifacts=store, validate=in_this_process)
+    prediction = interlock_prediction.app.create_app(
+        PredictionSettings(**given), artifacts=store, validate=in_this_process
+    )
+    return {
+        "gateway": gateway,
+        "registry": interlock_registry.app.create_app(RegistrySettings(**given), artifacts=store),
+        "ingest": interlock_ingest.app.create_app(IngestSettings(**given), artifacts=store),
+        "train_dispatch": interlock_train_dispatch.app.create_app(DispatchSettings(**given), artifacts=store),
+        "prediction": prediction,
+        "evaluation_gate": interlock_evaluation_gate.app.create_app(GateSettings(**given), artifacts=store),
+    }
+
+
+def ways(apps: dict[str, Litestar]) -> Iterator[Way]:
+    """Return every method of every route of every service."""
+    for service, app in apps.items():
+        for route in app.routes:
+            assert isinstance(route, HTTPRoute), f"{route.path}: only HTTP is guarded"
+            for handler in route.route_handlers:
+                for method in handler.http_methods:
+                    yield Way(service, str(HTTPMethod(method)), route.path_format, handler)
+
+
+@contextmanager
+def stopping_behind_the_guards() -> Iterator[None]:
+    """Answer whatever is let in with ``LET_IN``: what it would do is other tests' matter."""
+
+    async def stop(*_: Any, **__: Any) -> Any:
+        return Response(None, status_code=LET_IN).to_asgi_response(app=None, request=None)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HTTPRoute, "_get_response_for_request", stop)
+        yield
