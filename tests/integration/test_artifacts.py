@@ -47,6 +47,20 @@ def test_a_holdout_lies_below_a_prefix_of_its_own(store: ArtifactStore, data: by
         store.fetch(ref.model_copy(update={"holdout": False}))
 
 
+def test_what_is_deleted_is_gone_and_may_be_deleted_again(store: ArtifactStore, data: bytes) -> None:
+    """A sweep that was killed half-way begins anew."""
+    ref, other = store.put(data), store.put(data[::-1])
+
+    for _ in range(2):
+        store.delete(ref.key)
+
+    with pytest.raises(MissingArtifactError):
+        store.fetch(ref)
+    assert store.fetch(other) == data[::-1]
+    assert store.put(data) == ref
+    assert store.fetch(ref) == data
+
+
 def test_a_file_of_many_megabytes_comes_back_whole(store: ArtifactStore, tmp_path: Path, data: bytes) -> None:
     """Large files go up in parts and down in a stream, with the same digest."""
     (tmp_path / "in").write_bytes(data * 1250)

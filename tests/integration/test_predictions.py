@@ -113,7 +113,7 @@ async def test_the_same_request_again_has_no_second_effect(predictions: Predicti
 
 
 async def test_what_is_cancelled_in_time_is_never_computed(predictions: Predictions, model: str) -> None:
-    """A cancellation may even overtake its request; one that comes too late is told so."""
+    """A cancellation may even overtake its request, and is said when that comes; one that is too late is told so."""
     early, late = uuid4(), await predictions.ask(model)
     cancelled = await predictions.http("POST", f"/predictions/{early}/cancel")
     await predictions.ask(model, prediction_id=early)
@@ -122,6 +122,11 @@ async def test_what_is_cancelled_in_time_is_never_computed(predictions: Predicti
 
     too_late = await predictions.http("POST", f"/predictions/{late}/cancel")
 
+    (said,) = await until(lambda: predictions.events(early))
+    assert (said.outcome, said.model) == ("cancelled", model)
+    await predictions.ask(model, prediction_id=early)
+    await predictions.ended(await predictions.ask(model))
+    assert len(predictions.events(early)) == 1
     assert cancelled.json()["state"] == "cancelled"
     assert (await predictions.http("POST", f"/predictions/{early}/cancel")).is_success
     assert (await predictions.ended(early))["answer"] is None

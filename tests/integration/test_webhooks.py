@@ -95,7 +95,7 @@ async def test_a_slow_receiver_holds_neither_a_transaction_nor_a_lock(
 async def test_a_webhook_is_told_by_one_replica_at_a_time_and_by_another_when_that_dies(
     servers: dict[str, str], database: Database
 ) -> None:
-    """Within the lease nobody else tells it; after it somebody does under the same id, and the last try's word counts."""
+    """Within the lease nobody else tells it; after it somebody does under the same id, and the last try counts."""
     receiver = Receiver()
     async with listening(receiver.app) as url:
         prediction_id = await awaited(database, f"{url}/hook")

@@ -54,6 +54,10 @@ class MemoryStore:
         """Write a named object."""
         path.write_bytes(self._get(key))
 
+    def delete(self, key: str) -> None:
+        """Delete an object."""
+        self.objects.pop(key, None)
+
     def ping(self) -> None:
         """Answer."""
 

@@ -116,6 +116,11 @@ class S3Store:
         with path.open("wb") as file:
             self._copy(key, file)
 
+    def delete(self, key: str) -> None:
+        """Delete an object."""
+        with _translated(key):
+            self._client.remove_object(self._bucket, key)
+
     def ping(self) -> None:
         """Ask for the bucket."""
         with _translated(self._bucket):

@@ -75,6 +75,14 @@ class ArtifactStore(Protocol):
         """
         ...
 
+    def delete(self, key: str) -> None:
+        """Delete what is under ``key``, if anything is.
+
+        Objects by content may have several owners who know nothing of each other: delete only what cannot be
+        another's, because it names its owner.
+        """
+        ...
+
     def ping(self) -> None:
         """Raise where the store does not answer or the bucket is not there."""
         ...

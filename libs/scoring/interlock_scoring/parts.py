@@ -19,6 +19,9 @@ from interlock_tables import UnreadableError
 from interlock_scoring.answers import added_columns, answer
 from interlock_scoring.rows import Rows
 
+OWNER = "interlock.prediction"
+"""In an answer's metadata, the prediction that it is of: so no two share bytes, and one that expires can be deleted."""
+
 
 class RowsRefusedError(Exception):
     """Rows do not fit the model, and the job says that the file fails then."""
@@ -53,7 +56,7 @@ class Parts:
             raise RowsRefusedError(rows.told())
         with TemporaryDirectory(prefix="interlock-part-") as name:
             path = Path(name) / "part.parquet"
-            _write(table, path)
+            _write(table.replace_schema_metadata({OWNER: str(self.job.prediction_id)}), path)
             ref = self.store.put_file(path)
             if self.folder is not None:
                 shutil.move(path, self.folder / ref.sha256)

@@ -24,7 +24,7 @@ from interlock_prediction import store
 from interlock_prediction.answer_log import Answered, AnswerLog
 from interlock_prediction.domain import Refusal, answer, part, refusal_of
 from interlock_prediction.models import Models, Resident
-from interlock_prediction.store import Ended
+from interlock_prediction.store import CANCELLED, Ended
 
 INLINE_ROWS = 256
 """Up to so many rows are computed in the event loop; handing them to a thread costs more than they do."""
@@ -69,7 +69,7 @@ class Answering:
     async def answer(self, session: AsyncSession, arrivals: Sequence[Arrival]) -> None:
         """Answer the requests that were not seen before, keep the answers, and say them.
 
-        What was seen before, or was cancelled meanwhile, is left as it is.
+        What was seen before is left as it is; where a request was cancelled before it came, that is said.
         """
         seen = await store.known(session, [arrival.event.prediction_id for arrival in arrivals])
         new = {each.event.prediction_id: each for each in arrivals if each.event.prediction_id not in seen}
@@ -79,10 +79,13 @@ class Answering:
         outcomes: dict[UUID, Outcome] = {}
         for model, asked in by_model.items():
             outcomes |= await self._answer_model(model, asked)
+        kept: dict[UUID, Outcome] = {}
         if outcomes:
             crash_point("prediction.answers.computed")
             kept = await _write(session, [(new[each], outcome) for each, outcome in outcomes.items()])
-            await self._log.keep(session, kept)
+            await self._log.keep(session, [each.answered for each in kept.values() if isinstance(each, Answer)])
+        if overtaken := [each for each in arrivals if not each.postponed and each.event.prediction_id not in kept]:
+            await _tell_cancelled(session, overtaken)
 
     async def _answer_model(self, model: str, asked: Sequence[Arrival]) -> dict[UUID, Outcome]:
         try:
@@ -175,20 +178,37 @@ async def _computed(serving: Resident, rows: list[Any]) -> Any:
     return await asyncio.to_thread(serving.model.predict_rows, rows)
 
 
-async def _write(session: AsyncSession, outcomes: Sequence[tuple[Arrival, Outcome]]) -> list[Answered]:
-    """Write down, and say, what is not known yet: a cancellation may have come first. Return what was answered so."""
+async def _write(session: AsyncSession, outcomes: Sequence[tuple[Arrival, Outcome]]) -> dict[UUID, Outcome]:
+    """Write down, and say, what is not known yet: a cancellation may have come first. Return what was written."""
     now = datetime.now(UTC)
     ended = [_ended(arrival, outcome, now) for arrival, outcome in outcomes]
     written = await store.keep(session, ended)
     kept = [each for each in outcomes if each[0].event.prediction_id in written]
-    webhooks = [(each.event.prediction_id, each.event.webhook.url) for each, _ in kept if each.event.webhook]
+    await _tell(session, [(arrival, _said(arrival, outcome, now)) for arrival, outcome in kept])
+    return {arrival.event.prediction_id: outcome for arrival, outcome in kept}
+
+
+async def _tell(session: AsyncSession, ends: Sequence[tuple[Arrival, PredictionCompleted | PredictionFailed]]) -> None:
+    """Say how requests ended, and let those who asked for it be told."""
+    webhooks = [(each.event.prediction_id, each.event.webhook.url) for each, _ in ends if each.event.webhook]
     await store.await_webhooks(session, webhooks)
-    said = [
-        Said(_said(arrival, outcome, now), arrival.envelope.id, traceparent=arrival.envelope.traceparent)
-        for arrival, outcome in kept
-    ]
+    said = [Said(event, each.envelope.id, traceparent=each.envelope.traceparent) for each, event in ends]
     await say_all(session, said, source="prediction")
-    return [outcome.answered for _, outcome in kept if isinstance(outcome, Answer)]
+
+
+async def _tell_cancelled(session: AsyncSession, arrivals: Sequence[Arrival]) -> None:
+    """Say of requests that were cancelled before they came that they are: only now is it known what they were."""
+    asked = {each.event.prediction_id: each for each in arrivals}
+    met = await store.meet_cancelled(
+        session, {name: (each.event.model, each.event.request_sha256) for name, each in asked.items()}
+    )
+    await _tell(session, [(asked[each], _cancelled(asked[each].event)) for each in met])
+
+
+def _cancelled(request: PredictionRequested) -> PredictionFailed:
+    return PredictionFailed(
+        prediction_id=request.prediction_id, model=request.model, outcome="cancelled", reason=CANCELLED
+    )
 
 
 def _ended(arrival: Arrival, outcome: Outcome, now: datetime) -> Ended:

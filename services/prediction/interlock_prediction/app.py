@@ -18,9 +18,10 @@ from interlock_serving.loading import Loader, Validate
 from interlock_serving.validation.client import Validator
 from litestar import Litestar
 
-from interlock_prediction import prediction_log, store
+from interlock_prediction import prediction_log
 from interlock_prediction.answer_log import AnswerLog
 from interlock_prediction.answering import Answering
+from interlock_prediction.batch.expiry import Expiry
 from interlock_prediction.batch.wiring import RAY_JOBS, Files
 from interlock_prediction.batch_routes import ROUTES as FILE_ROUTES
 from interlock_prediction.handlers import BATCHED, REPLICA, SERVICE, router
@@ -67,6 +68,7 @@ def create_app(
     bus.consumer.context.set_global("models", models)
     master = (settings.webhook_secret or settings.service_key).get_secret_value().encode()
     webhooks = Webhooks(bus, master, private=settings.webhook_private)
+    expiry = Expiry(bus, artifacts)
     streams = Streams(database)
     ring = asking(settings.registry_url, settings.service_key)
     files = Files.of(settings, bus, artifacts, client)
@@ -79,12 +81,6 @@ def create_app(
             models.close()
             await asyncio.to_thread(validator.close)
             await client.aclose()
-
-    async def expire() -> None:
-        changed = 1
-        while changed:
-            async with bus.transaction() as session:
-                changed = await store.expire(session)
 
     async def forget_old_log() -> None:
         before, gone = datetime.now(UTC) - timedelta(days=settings.prediction_log_days), 1
@@ -107,7 +103,7 @@ def create_app(
             lambda: database.ready("interlock_messaging", "interlock_prediction"),
             bus.running,
             lambda: repeating(models.reconcile, seconds=RECONCILE_SECONDS),
-            lambda: repeating(expire, seconds=EXPIRE_SECONDS),
+            lambda: repeating(expiry.look, seconds=EXPIRE_SECONDS),
             lambda: repeating(webhooks.tell, seconds=WEBHOOK_SECONDS),
             lambda: repeating(streams.look, seconds=LOOK_SECONDS),
             lambda: repeating(forget_old_log, seconds=FORGET_SECONDS),

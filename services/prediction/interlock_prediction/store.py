@@ -1,13 +1,24 @@
 """What prediction remembers: one row for each prediction that was asked, and the webhooks that wait to be told."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from interlock_contracts.predictions import PredictionState
-from sqlalchemy import DateTime, LargeBinary, MetaData, String, delete, func, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    LargeBinary,
+    MetaData,
+    String,
+    delete,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -15,6 +26,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from interlock_prediction.domain import KEEP_AFTER_EXPIRY
 
 EXPIRE_AT_ONCE = 1000
+CANCELLED = "cancelled over REST"
 
 
 class Table(DeclarativeBase):
@@ -40,7 +52,7 @@ class PredictionRow(Table):
     version: Mapped[int | None]
     rows: Mapped[int | None]
     answer: Mapped[bytes | None] = mapped_column(LargeBinary)
-    result: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     result_format: Mapped[str | None]
     reason: Mapped[str | None]
     errors: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB)
@@ -102,11 +114,10 @@ _KEEP = text(
 )
 
 
-async def known(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, str | None]:
-    """Return which of these predictions are known already, with the digest of what they were asked."""
-    query = select(PredictionRow.prediction_id, PredictionRow.request_sha256)
-    found = await session.execute(query.where(PredictionRow.prediction_id.in_(list(ids))))
-    return {row.prediction_id: row.request_sha256 for row in found}
+async def known(session: AsyncSession, ids: Iterable[UUID]) -> set[UUID]:
+    """Return which of these predictions are known already."""
+    query = select(PredictionRow.prediction_id).where(PredictionRow.prediction_id.in_(list(ids)))
+    return set((await session.scalars(query)).all())
 
 
 async def keep(session: AsyncSession, ended: Sequence[Ended]) -> set[UUID]:
@@ -117,33 +128,58 @@ async def keep(session: AsyncSession, ended: Sequence[Ended]) -> set[UUID]:
 
 async def cancel(session: AsyncSession, prediction_id: UUID, expires_at: datetime) -> bool:
     """Cancel a prediction that has not begun; False where it is known, and so too late or done already."""
-    values = {"state": "cancelled", "reason": "cancelled over REST", "ended_at": func.now(), "expires_at": expires_at}
+    values = {"state": "cancelled", "reason": CANCELLED, "ended_at": func.now(), "expires_at": expires_at}
     row = insert(PredictionRow).values(prediction_id=prediction_id, **values).on_conflict_do_nothing()
     made = await session.execute(row.returning(PredictionRow.prediction_id))
     return made.first() is not None
 
 
+async def meet_cancelled(session: AsyncSession, asked: Mapping[UUID, tuple[str, str]]) -> set[UUID]:
+    """Return which of these requests were cancelled before they came; each is returned once.
+
+    ``asked`` gives the model and the digest of each request, which the cancellation could not know.
+    """
+    columns = {"ids": list(asked), "models": [model for model, _ in asked.values()]}
+    columns["digests"] = [digest for _, digest in asked.values()]
+    return set((await session.scalars(_MEET_CANCELLED, columns)).all())
+
+
+_MEET_CANCELLED = text(
+    "UPDATE prediction SET model = asked.model, request_sha256 = asked.digest FROM unnest("
+    "CAST(:ids AS uuid[]), CAST(:models AS text[]), CAST(:digests AS text[])) AS asked (id, model, digest) "
+    "WHERE prediction_id = asked.id AND state = 'cancelled' AND prediction.model IS NULL RETURNING prediction_id"
+)
+
+
 async def expire(session: AsyncSession) -> int:
-    """Delete results whose time is over, then the names of those expired long ago; return how many rows changed."""
+    """Take back answers whose time is over, then forget the names of those expired long ago; return how many changed.
+
+    Where an answer lies in the store, ``result`` stays until it is deleted there.
+    """
     now = func.now()
-    old = (
-        select(PredictionRow.prediction_id)
-        .where(PredictionRow.expires_at < now, PredictionRow.state != "expired")
-        .limit(EXPIRE_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    emptied = {"state": "expired", "answer": None, "result": None, "errors": None}
-    expired = await session.execute(update(PredictionRow).where(PredictionRow.prediction_id.in_(old)).values(emptied))
-    gone = (
-        select(PredictionRow.prediction_id)
-        .where(PredictionRow.expires_at < now - KEEP_AFTER_EXPIRY, PredictionRow.state == "expired")
-        .limit(EXPIRE_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    ids = (await session.scalars(gone)).all()
-    await session.execute(delete(WebhookRow).where(WebhookRow.prediction_id.in_(ids)))
-    await session.execute(delete(PredictionRow).where(PredictionRow.prediction_id.in_(ids)))
-    return expired.rowcount + len(ids)  # type: ignore[attr-defined, no-any-return]
+    emptied = {"state": "expired", "answer": None, "errors": None}
+    known = PredictionRow.state != "expired", PredictionRow.model.is_not(None)
+    old = await _locked(session, PredictionRow.expires_at < now, *known)
+    await session.execute(update(PredictionRow).where(PredictionRow.prediction_id.in_(old)).values(emptied))
+    forgotten = PredictionRow.state == "expired", PredictionRow.result.is_(None)
+    gone = await _locked(session, PredictionRow.expires_at < now - KEEP_AFTER_EXPIRY, *forgotten)
+    # A cancellation whose request never came had no answer that could expire.
+    gone += await _locked(session, PredictionRow.expires_at < now, PredictionRow.model.is_(None))
+    await session.execute(delete(WebhookRow).where(WebhookRow.prediction_id.in_(gone)))
+    await session.execute(delete(PredictionRow).where(PredictionRow.prediction_id.in_(gone)))
+    return len(old) + len(gone)
+
+
+async def forget_result(session: AsyncSession, prediction_id: UUID) -> None:
+    """Note that an answer is no longer in the store."""
+    mine = PredictionRow.prediction_id == prediction_id
+    await session.execute(update(PredictionRow).where(mine).values(result=None))
+
+
+async def _locked(session: AsyncSession, *conditions: ColumnElement[bool]) -> list[UUID]:
+    """Lock a bounded number of predictions; those that somebody else has locked come another time."""
+    found = select(PredictionRow.prediction_id).where(*conditions)
+    return list((await session.scalars(found.limit(EXPIRE_AT_ONCE).with_for_update(skip_locked=True))).all())
 
 
 async def await_webhooks(session: AsyncSession, wanted: Sequence[tuple[UUID, str]]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from interlock_artifacts import MemoryStore
 from interlock_contracts.refs import ArtifactRef
 from interlock_scoring import scoring
+from interlock_scoring.parts import OWNER
 
 from tests.unit.gateway.models import put_classifier
 from tests.unit.scoring.files import job_for, parquet, result, run
@@ -35,6 +36,16 @@ def test_a_parquet_file_keeps_its_columns_and_gains_the_answers(store: MemorySto
     }
     assert table.schema.field("id").type == pa.int32()
     assert (report.rows, report.unanswered) == (3, 0)
+
+
+def test_no_two_answers_are_one_object(store: MemoryStore, tmp_path: Path) -> None:
+    """Of one file asked twice, too: each names its own prediction, so that each can be deleted when it expires."""
+    content = parquet(size=[3.0], color=["red"])
+    first, second = (run(job_for(store, content, number=n, format="parquet"), store, tmp_path / str(n)) for n in (1, 2))
+
+    assert first.result != second.result
+    assert result(first, store).to_pydict() == result(second, store).to_pydict()
+    assert result(second, store).schema.metadata[OWNER.encode()].endswith(b"-000000000002")
 
 
 def test_a_classification_gives_label_and_probabilities(store: MemoryStore, tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ Runner = Literal["process", "ray"]
 
 
 class BatchRow(Table):
-    """One file; ``waiting`` until its prediction has ended, ``job`` the ArtifactRef of its :class:`ScoringJob`.
+    """One file; ``waiting`` until its prediction has ended.
+
+    ``job`` is the ArtifactRef of its :class:`ScoringJob`, until what it left in the store is swept.
 
     Whoever scores it holds the row's lock meanwhile, so the lock dies with the process and another goes on.
     """
@@ -24,7 +26,7 @@ class BatchRow(Table):
     __tablename__ = "batch"
 
     prediction_id: Mapped[UUID] = mapped_column(ForeignKey("prediction.prediction_id"), primary_key=True)
-    job: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    job: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     runner: Mapped[Runner] = mapped_column(String)
     schedule: Mapped[str | None]
     unanswered: Mapped[int | None]
