@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from interlock_contracts.datasets import Finding
 from interlock_contracts.models import PromotionCause
@@ -22,9 +22,16 @@ class Body(BaseModel):
 
 
 class Request(BaseModel):
-    """Base of what clients send: a misspelt field is an error that names it."""
+    """Base of what clients send: a misspelt field is an error that names it, and a NUL no text."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="after")
+    def _texts_can_be_kept(self) -> Self:
+        for name, value in self:
+            if isinstance(value, str) and "\0" in value:
+                raise ValueError(f"{name} holds a NUL character")
+        return self
 
 
 class Problem(Body):
@@ -152,7 +159,7 @@ class ModelView(Body):
 
 
 class ApproveRequest(Request):
-    """Who approves; the key's own name counts where keys have names."""
+    """What clients before 0.2 say of themselves; it counts for nothing, who approves is whose key it is."""
 
     by: str | None = Field(default=None, max_length=200)
 

@@ -29,7 +29,7 @@ Columns = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
 class Section(BaseModel):
     """Base of every part of the file: an unknown key is an error, because it is a typing mistake."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Column(Section):
@@ -121,6 +121,8 @@ class Data(Section):
         for name in value:
             if not name or name.startswith("__"):
                 raise ValueError(f"a column cannot be called {name!r}: it is empty, or begins with two underscores")
+            if "\0" in name:
+                raise ValueError(f"a column cannot be called {name!r}: no file of text can hold a NUL character")
         return value
 
 

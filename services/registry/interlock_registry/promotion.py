@@ -13,6 +13,7 @@ from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_messaging import say
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import current_traceparent
+from interlock_runtime.limits import LARGEST_NUMBER
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_registry import audit, store
@@ -156,7 +157,7 @@ async def roll_back(
     model = await store.lock_model(session, name)
     previous = await store.previous_champion(session, model)
     target = rollback_target(number, champion=model.champion, previous=previous)
-    if not await store.has_served(session, name, target):
+    if target > LARGEST_NUMBER or not await store.has_served(session, name, target):
         raise ValueError(f"version {target} has never served; only the gate lets a version in")
     version = await session.get_one(VersionRow, (name, target))
     event = await promote(session, model, version, how="rollback", cause=cause, by=by, reason=reason)

@@ -58,7 +58,7 @@ async def apply_pipeline(name: FromPath[str], request: Request[Any, Any, Any], s
 def _parsed(name: str, body: bytes) -> Pipeline:
     try:
         declared = yaml.safe_load(body)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError) as error:  # dates, numbers, nesting, too
         raise problem(400, "Not a pipeline file", f"the body is neither JSON nor YAML: {error}") from error
     if not isinstance(declared, dict):
         raise problem(400, "Not a pipeline file", "the body must be a mapping with name, task, target and data")
