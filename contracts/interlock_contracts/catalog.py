@@ -49,7 +49,7 @@ ROUTES: tuple[Route, ...] = (
     Route(models.ModelPromoted, ("registry",), ("train_dispatch",), per_worker=("gateway", "prediction")),
     Route(models.ModelRetired, ("registry",)),
     Route(models.ModelServing, ("gateway",), ("registry",)),
-    Route(models.ModelLoadFailed, ("gateway",), ("registry",)),
+    Route(models.ModelLoadFailed, ("gateway", "prediction"), ("registry",)),
     Route(predictions.PredictionRequested, ("gateway",), ("prediction",), backlog=100_000),
     Route(predictions.PredictionCompleted, ("prediction",)),
     Route(predictions.PredictionFailed, ("prediction",)),

@@ -3,7 +3,7 @@
 from typing import ClassVar
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
 from interlock_contracts.event import Event
 from interlock_contracts.refs import ArtifactRef, Name
@@ -16,6 +16,7 @@ class _Verdict(Event):
     against: int | None = Field(default=None, ge=1)
     report: ArtifactRef
     reasons: list[str]
+    metrics: dict[str, FiniteFloat] = {}
 
     @property
     def subject(self) -> str:

@@ -7,11 +7,11 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from interlock_contracts.datasets import Finding
-from interlock_contracts.models import PromotionCause
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.predictions import PredictionState, RowFault
 from interlock_contracts.refs import ArtifactRef, DatasetRef, ModelRef, Sha256
 from interlock_contracts.scoring import ScoringProgress
+from interlock_contracts.signature import PromotionCause, Signature
 from interlock_contracts.training import RunState
 
 
@@ -147,6 +147,7 @@ class ServingView(Body):
     cause: PromotionCause
     promoted_at: datetime
     promotion: str | None = None
+    signed: Signature | None = None
 
 
 class ModelView(Body):

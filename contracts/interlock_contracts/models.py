@@ -1,14 +1,13 @@
 """Events about versions of models: registered, promoted, serving."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 from uuid import UUID
 
 from pydantic import Field
 
 from interlock_contracts.event import Event
 from interlock_contracts.refs import ArtifactRef, ModelRef, Name, Ref, Sha256
-
-PromotionCause = Literal["gate", "approval", "rollback"]
+from interlock_contracts.signature import PromotionCause, Signature
 
 
 class ChampionRef(Ref):
@@ -68,7 +67,8 @@ class RollbackRequested(Event):
 class ModelPromoted(_ModelEvent):
     """True once ``registry`` has made a version the champion; ``promotion_seq`` counts up per model.
 
-    ``promotion`` is the trace context of the promotion, for links from predictions.
+    ``promotion`` is the trace context of the promotion, for links from predictions. ``signed`` is what makes it
+    believed; events from before there were signatures have none.
     """
 
     type: ClassVar[str] = "model.promoted"
@@ -79,6 +79,7 @@ class ModelPromoted(_ModelEvent):
     cause: PromotionCause
     run_id: UUID | None = None
     promotion: str | None = None
+    signed: Signature | None = None
 
     @property
     def ref(self) -> ModelRef:
@@ -113,7 +114,7 @@ class ModelServing(_WorkerEvent):
 
 
 class ModelLoadFailed(_WorkerEvent):
-    """True once one gateway worker could not load a version; the version it had serves on."""
+    """True once one gateway worker, or one replica of prediction, could not load a version; what it had serves on."""
 
     type: ClassVar[str] = "model.load_failed"
 

@@ -16,12 +16,14 @@ from uuid import uuid4
 import aio_pika
 import httpx
 from interlock_artifacts import ArtifactStore, S3Store
+from interlock_artifacts.signing import Signer
 from interlock_contracts.catalog import BY_TYPE
 from interlock_contracts.event import Envelope, Event
 from interlock_contracts.models import ModelPromoted
 from interlock_contracts.refs import ModelRef
 
 from tests.keys import SETTINGS
+from tests.signing import PUBLIC, SIGNER, signed
 from tests.unit.gateway.door import Behind, bound, client, listening
 from tests.waiting import until
 
@@ -95,6 +97,7 @@ async def running(servers: dict[str, str], folder: Path, **settings: str) -> Asy
             "train_dispatch_url": address,
             "prediction_url": address,
             "cache_dir": str(folder / "models"),
+            "signing_public_key": PUBLIC,
             "spans_dir": str(folder / "spans"),
             "gateway_reconcile_seconds": "600",  # what these tests see was heard, unless they wish otherwise
             **settings,
@@ -137,8 +140,11 @@ class Ether:
         if getattr(event, "model", None) == self.model:
             self.heard.append((envelope, event))
 
-    async def promote(self, ref: ModelRef, seq: int, traceparent: str | None = None) -> None:
-        event = ModelPromoted(**ref.model_dump(), promotion_seq=seq, cause="gate")
+    async def promote(self, ref: ModelRef, seq: int, traceparent: str | None = None, *, by: Signer = SIGNER) -> None:
+        event = ModelPromoted(**ref.model_dump(), promotion_seq=seq, cause="gate", signed=signed(ref, seq, by))
+        await self.say(event, traceparent)
+
+    async def say(self, event: Event, traceparent: str | None = None) -> None:
         envelope = Envelope.of(
             event, source="registry", cause=str(uuid4()), now=datetime.now(UTC), traceparent=traceparent
         )

@@ -24,8 +24,10 @@ from interlock_contracts.predictions import PredictionRequested, Webhook
 from interlock_contracts.refs import ModelRef
 from litestar import Litestar, get
 
+from tests import signing
 from tests.integration.gateway_process import store_of
 from tests.keys import SETTINGS
+from tests.signing import PUBLIC, signed
 from tests.unit.gateway.door import bound, client, listening
 from tests.unit.gateway.models import ROW, put_model
 from tests.waiting import until
@@ -101,7 +103,8 @@ class Predictions:
     async def promote(self, model: str, version: int) -> None:
         """Let another version serve, and say so as the registry does."""
         self.serve(model, version)
-        event = ModelPromoted(**self.served[model].model_dump(), promotion_seq=version, cause="gate")
+        ref = self.served[model]
+        event = ModelPromoted(**ref.model_dump(), promotion_seq=version, cause="gate", signed=signed(ref, version))
         await self._publish(event, Envelope.of(event, source="registry", cause=str(uuid4()), now=datetime.now(UTC)))
 
     async def _publish(self, event: Event, envelope: Envelope) -> None:
@@ -152,9 +155,7 @@ async def running(
     @get("/serving")
     async def serving() -> list[ServingView]:
         refs = known[0].served.values() if known else []
-        return [
-            ServingView(ref=ref, promotion_seq=ref.version, cause="gate", promoted_at=datetime.now(UTC)) for ref in refs
-        ]
+        return [signing.serving(ref, ref.version) for ref in refs]
 
     async with AsyncExitStack() as stack:
         address = await stack.enter_async_context(listening(Litestar([serving], openapi_config=None)))
@@ -164,6 +165,7 @@ async def running(
             "registry_url": address,
             "ingest_url": address,
             "cache_dir": str(folder / "models"),
+            "signing_public_key": PUBLIC,
         }
         own |= {"webhook_private": "true", **settings}
         env = os.environ | servers | {f"INTERLOCK_{name.upper()}": value for name, value in own.items()}

@@ -24,6 +24,7 @@ from litestar import Litestar, Response, get
 from litestar.params import FromPath
 
 from tests.integration.prediction_process import Predictions, running
+from tests.signing import serving
 from tests.unit.gateway.door import listening
 from tests.waiting import until
 
@@ -87,7 +88,7 @@ class Peers:
 
 
 def _serving(ref: ModelRef) -> ServingView:
-    return ServingView(ref=ref, promotion_seq=ref.version, cause="gate", promoted_at=datetime.now(UTC))
+    return serving(ref, ref.version)
 
 
 def _dataset(name: str, digest: str, content: bytes) -> DatasetView:

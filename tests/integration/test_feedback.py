@@ -18,6 +18,7 @@ from interlock_prediction.settings import PredictionSettings
 from tests.integration.gateway_process import Gateway, running, store_of
 from tests.integration.test_gateway_outages import Cable
 from tests.keys import SETTINGS
+from tests.signing import PUBLIC
 from tests.unit.gateway.door import listening
 from tests.unit.gateway.models import ROW, put_model
 from tests.waiting import until
@@ -82,6 +83,7 @@ async def prediction(servers: dict[str, str]) -> AsyncIterator[tuple[str, Bus]]:
         **SETTINGS,
         "registry_url": "http://127.0.0.1:1",
         "ingest_url": "http://127.0.0.1:1",
+        "signing_public_key": PUBLIC,
         **{
             name: servers[f"INTERLOCK_{name.upper()}"]
             for name in ("amqp_url", "postgres_url", "s3_endpoint", "s3_access_key", "s3_secret_key")

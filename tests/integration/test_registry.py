@@ -19,6 +19,8 @@ from interlock_registry.store import ModelRow, SpecRow, VersionRow
 from interlock_runtime.database import Database
 from sqlalchemy import select
 
+from tests.signing import SIGNER
+
 pytestmark = pytest.mark.integration
 
 REF = ArtifactRef(sha256="a" * 64, bytes=1)
@@ -59,11 +61,11 @@ class Registry:
                 case TrainingCompleted():
                     await handlers.register_version(event, cause, session)
                 case EvaluationPassed():
-                    await handlers.promote_passed(event, cause, session)
+                    await handlers.promote_passed(event, cause, session, SIGNER)
                 case EvaluationFailed():
                     await handlers.record_refusal(event, session)
                 case RollbackRequested():
-                    await handlers.roll_back(event, cause, session)
+                    await handlers.roll_back(event, cause, session, SIGNER)
 
     async def train(self, run_id: UUID | None = None) -> UUID:
         run = run_id or uuid4()
@@ -216,7 +218,7 @@ async def test_nothing_is_promoted_before_somebody_approves(registry: Registry) 
     assert await registry.champion() == (None, 0)
 
     async with registry.database.sessions() as session, session.begin():
-        await promotion.approve(session, registry.model, 1, by="ada", cause=str(uuid4()))
+        await promotion.approve(session, registry.model, 1, by="ada", cause=str(uuid4()), signer=SIGNER)
 
     assert await registry.champion() == (1, 1)
     assert "promotion.approved" in await registry.said()
@@ -228,4 +230,4 @@ async def test_an_approval_cannot_stand_in_for_the_gate(registry: Registry) -> N
     await registry.train()
     async with registry.database.sessions() as session, session.begin():
         with pytest.raises(ValueError, match="only a version that passed the gate"):
-            await promotion.approve(session, registry.model, 1, by="ada", cause=str(uuid4()))
+            await promotion.approve(session, registry.model, 1, by="ada", cause=str(uuid4()), signer=SIGNER)

@@ -7,10 +7,11 @@ from uuid import uuid4
 import pytest
 from interlock_contracts.event import Envelope
 from interlock_contracts.models import ModelLoadFailed, ModelServing
+from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.rollout import HeldModel, RolloutView, WorkerReport
 from interlock_registry import handlers, rollout
 from interlock_registry.rollout import WorkerModelRow, WorkerRow
-from interlock_registry.store import ModelRow, PromotionRow
+from interlock_registry.store import ModelRow, PromotionRow, VersionRow
 from interlock_runtime.database import Database
 from sqlalchemy import select
 
@@ -29,7 +30,22 @@ class Registry:
         async with self.database.sessions() as session, session.begin():
             session.add(ModelRow(name=MODEL, versions=7, champion=7, promotion_seq=9))
             await session.flush()
-            session.add(PromotionRow(model=MODEL, seq=9, version=7, cause="gate"))
+            ref = ArtifactRef(sha256="a" * 64, bytes=1).model_dump()
+            session.add(
+                VersionRow(
+                    model=MODEL,
+                    version=7,
+                    stage="champion",
+                    run_id=uuid4(),
+                    pipeline_digest="b" * 64,
+                    artifact=ref,
+                    manifest=ref,
+                    datasets=[],
+                )
+            )
+            for seq in range(1, 10):
+                await session.flush()
+                session.add(PromotionRow(model=MODEL, seq=seq, version=7, cause="gate"))
 
     async def hear(self, event: ModelServing | ModelLoadFailed, *, ago: float = 0.0) -> None:
         said = datetime.now(UTC) - timedelta(seconds=ago)

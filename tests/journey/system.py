@@ -34,6 +34,7 @@ from interlock_trainer.progress import Progress
 from interlock_trainer.training import run
 from litestar import Litestar
 
+from tests import signing
 from tests.keys import KEY, SETTINGS
 
 
@@ -77,7 +78,7 @@ class System:
         given |= {
             f"{name}_url": "http://127.0.0.1:1" for name in ("registry", "ingest", "train_dispatch", "prediction")
         }
-        given |= {"ingest_work_dir": folder}
+        given |= {"ingest_work_dir": folder, **signing.SETTINGS}
         self.ingest = interlock_ingest.app.create_app(IngestSettings(**given), artifacts=self.store)
         self.registry = interlock_registry.app.create_app(RegistrySettings(**given), artifacts=self.store)
         self.gate = interlock_evaluation_gate.app.create_app(GateSettings(**given), artifacts=self.store)

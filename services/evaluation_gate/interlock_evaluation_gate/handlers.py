@@ -59,6 +59,7 @@ async def judge_candidate(
         against=event.champion.version if event.champion else None,
         report=stored,
         reasons=report["reasons"],
+        metrics={name: value for name, value in report.get("metrics", {}).items() if value is not None},
     )
     await bus.publish(said, cause=cause.id)
     crash_point("evaluation_gate.published")

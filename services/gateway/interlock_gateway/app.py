@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from interlock_artifacts import ArtifactStore, S3Store
+from interlock_artifacts.signing import Trust
 from interlock_messaging import Bus
 from interlock_modeling.engines import prepare
 from interlock_runtime.access import Access
@@ -95,8 +96,11 @@ def create_app(
     cache = Cache(artifacts, settings.cache_dir)
     validator = Validator(settings.cache_dir, seconds=settings.gateway_validation_seconds)
     loader = Loader(cache, validate or validator.validate)
-    ledger = Ledger(settings.cache_dir, settings.registry_url)
-    worker = Worker(WORKER, loader, bus, ledger, memory=settings.gateway_model_memory, room=settings.predict_room)
+    trust = Trust(settings.signing_public_key)
+    ledger = Ledger(settings.cache_dir, settings.registry_url, trust)
+    worker = Worker(
+        WORKER, loader, bus, ledger, trust, memory=settings.gateway_model_memory, room=settings.predict_room
+    )
     bus.consumer.context.set_global("worker", worker)
     metrics, sampler = Metrics(WORKER, settings.cache_dir), Sampler(settings.predict_sample_ratio)
     log = PredictionLog(

@@ -9,6 +9,7 @@ from uuid import uuid4, uuid5
 import msgspec
 from interlock_contracts.event import NAMESPACE
 from interlock_contracts.refs import ModelRef, Name
+from interlock_contracts.signature import Signature
 from interlock_modeling.rows import RowWarning
 from pydantic import TypeAdapter, ValidationError
 
@@ -31,12 +32,14 @@ _NAME: TypeAdapter[str] = TypeAdapter(Name)
 class Promotion:
     """What should serve from now on, told by an event or read from the registry; ``seq`` counts up per model.
 
-    ``trace`` is the promotion's own trace context (a ``traceparent``), for links from predictions.
+    ``trace`` is the promotion's own trace context (a ``traceparent``), for links from predictions; ``signed`` is the
+    registry's signature, without which nobody believes it.
     """
 
     ref: ModelRef
     seq: int
     trace: str | None = None
+    signed: Signature | None = None
 
 
 @dataclass(frozen=True, slots=True)

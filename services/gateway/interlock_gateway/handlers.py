@@ -23,4 +23,4 @@ router = RabbitRouter()
 @router.subscriber(topology.worker_queue(SERVICE, ModelPromoted, WORKER), topology.EXCHANGE, no_reply=True)
 async def load_promoted(event: ModelPromoted, cause: Cause, worker: Annotated[Worker, Context("worker")]) -> None:
     """Load, verify, warm up and swap."""
-    await worker.follow(Promotion(event.ref, event.promotion_seq, event.promotion), cause=cause.id)
+    await worker.follow(Promotion(event.ref, event.promotion_seq, event.promotion, event.signed), cause=cause.id)

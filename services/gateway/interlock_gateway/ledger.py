@@ -2,15 +2,19 @@
 
 ``serving.json`` holds the newest promotion of each model that a worker here has followed. A gateway that starts while
 the registry is down serves these; and whoever says an older one later on, the registry included, is not believed.
-Bytes are verified as ever: the file only says which. ``unloaded/`` holds an empty file for each model that somebody
+Bytes are verified as ever, and so are the registry's signatures, which are kept with the promotions: the file only says
+which, and what is not signed in it is not there. ``unloaded/`` holds an empty file for each model that somebody
 has asked this host to unload.
 """
 
 import fcntl
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
+from interlock_artifacts.signing import Trust, UntrustedPromotionError
 from interlock_contracts.refs import ModelRef
+from interlock_contracts.signature import Signature
 from interlock_serving.cache import write_whole
 from pydantic import ValidationError
 
@@ -21,6 +25,7 @@ class _Told(msgspec.Struct):
     ref: dict[str, object]
     seq: int
     trace: str | None = None
+    signed: dict[str, object] | None = None
 
 
 class _Pages(msgspec.Struct):
@@ -31,24 +36,32 @@ class _Pages(msgspec.Struct):
 class Ledger:
     """The ledger in ``folder``; what another registry than the one at ``registry`` said is void."""
 
-    def __init__(self, folder: Path, registry: str) -> None:
+    def __init__(self, folder: Path, registry: str, trust: Trust) -> None:
+        self._trust = trust
         self._file = folder / "serving.json"
         self._lock = folder / ".serving.lock"
         self._unloaded = folder / "unloaded"
         self._registry = registry
 
     def promotions(self) -> list[Promotion]:
-        """Return the newest promotion of each model; none where the file is damaged."""
-        found = []
-        for told in self._read().promotions.values():
-            try:
-                found.append(Promotion(ModelRef.model_validate(told.ref), told.seq, told.trace))
-            except ValidationError:
-                continue
-        return found
+        """Return the newest promotion of each model; none where the file is damaged, or says what is not signed."""
+        read = (self._believed(told) for told in self._read().promotions.values())
+        return [promotion for promotion in read if promotion is not None]
+
+    def _believed(self, told: _Told) -> Promotion | None:
+        with suppress(ValidationError, UntrustedPromotionError):
+            promotion = Promotion(
+                ModelRef.model_validate(told.ref),
+                told.seq,
+                told.trace,
+                Signature.model_validate(told.signed) if told.signed else None,
+            )
+            self._trust.check(promotion.ref, promotion.seq, promotion.signed)
+            return promotion
+        return None
 
     def note(self, promotion: Promotion) -> None:
-        """Remember ``promotion`` unless an equal or newer one is known; blocks for a moment."""
+        """Remember ``promotion`` unless a newer one, or this very one, is known; blocks for a moment."""
         if self._knows(self._read(), promotion):
             return
         self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -56,7 +69,8 @@ class Ledger:
             fcntl.flock(lock, fcntl.LOCK_EX)
             pages = self._read()
             if not self._knows(pages, promotion):
-                told = _Told(promotion.ref.model_dump(mode="json"), promotion.seq, promotion.trace)
+                signed = promotion.signed.model_dump(mode="json") if promotion.signed else None
+                told = _Told(promotion.ref.model_dump(mode="json"), promotion.seq, promotion.trace, signed)
                 pages.promotions[promotion.ref.model] = told
                 write_whole(self._file, msgspec.json.encode(pages))
 
@@ -83,7 +97,9 @@ class Ledger:
             return _Pages(self._registry)
         return pages if pages.registry == self._registry else _Pages(self._registry)
 
-    @staticmethod
-    def _knows(pages: _Pages, promotion: Promotion) -> bool:
+    def _knows(self, pages: _Pages, promotion: Promotion) -> bool:
         told = pages.promotions.get(promotion.ref.model)
-        return told is not None and told.seq >= promotion.seq
+        known = self._believed(told) if told is not None else None
+        if known is None or known.ref.model != promotion.ref.model:
+            return False
+        return known.seq > promotion.seq or (known.seq, known.signed) == (promotion.seq, promotion.signed)

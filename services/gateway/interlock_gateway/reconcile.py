@@ -52,7 +52,7 @@ class Reconciler:
             ConnectionError: the registry does not answer, or the store was down for a model that has no version yet.
         """
         views = await self._asked()
-        promotions = [Promotion(view.ref, view.promotion_seq, view.promotion) for view in views]
+        promotions = [Promotion(view.ref, view.promotion_seq, view.promotion, view.signed) for view in views]
         await self._follow_all(promotions)
         self._reconciled = True
 

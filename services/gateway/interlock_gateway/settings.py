@@ -15,6 +15,8 @@ _HTTP = r"^https?://[^/]+/?$"
 class GatewaySettings(PeerSettings, BusSettings, StoreSettings, TelemetrySettings):
     """All of the gateway's settings; ``cache_dir`` is where loaded models are kept, private to this user.
 
+    ``signing_public_key`` holds the keys whose signatures of promotions count, in PEM.
+
     ``prediction_log_ratio`` of all requests are in the prediction log (0 switches it off), in the long run at most
     ``prediction_log_rows_per_second`` of one model and worker.
     """
@@ -27,6 +29,7 @@ class GatewaySettings(PeerSettings, BusSettings, StoreSettings, TelemetrySetting
     train_dispatch_url: str = Field(pattern=_HTTP)
     prediction_url: str = Field(pattern=_HTTP)
     cache_dir: Path = Path(tempfile.gettempdir()) / f"interlock-models-{os.getuid()}"
+    signing_public_key: str
     gateway_reconcile_seconds: float = Field(default=10.0, gt=0)
     predict_sample_ratio: float = Field(default=0.01, ge=0, le=1)
     predict_room: int = Field(default=1024, ge=1)

@@ -78,6 +78,14 @@ class Slot:
         if self.promotion is None or promotion.seq > self.promotion.seq:
             self.promotion = promotion
 
+    def renew(self, promotion: Promotion) -> bool:
+        """Take over ``promotion`` where it is the one that is known, signed anew; return whether it is."""
+        known = self.promotion
+        if known is None or known.seq != promotion.seq or known.signed == promotion.signed:
+            return False
+        self.promotion = promotion
+        return True
+
     async def swap(self, promotion: Promotion, load: Load) -> Serving | Failure | None:
         """Load ``promotion``, then let it serve; None when it is not wanted, a newer one waits, or there is no room.
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import Protocol, TypeVar
 
+from interlock_artifacts.signing import Trust, UntrustedPromotionError
 from interlock_contracts import telemetry
 from interlock_contracts.models import ModelLoadFailed, ModelServing
 from interlock_contracts.refs import ModelRef
@@ -54,20 +56,23 @@ class Loading(Protocol):
 class Worker:
     """The slots of one process, by model; those loaded take at most ``memory`` bytes, counted as the loader does.
 
-    ``room`` is how many requests each may have in hand.
+    ``room`` is how many requests each may have in hand. Whoever tells of a promotion, ``trust`` decides whether it is
+    believed; one that is not leaves no trace here but the event that says why.
     """
 
     def __init__(
-        self, name: str, loader: Loading, bus: Publisher, ledger: Ledger, *, memory: int, room: int = ROOM
+        self, name: str, loader: Loading, bus: Publisher, ledger: Ledger, trust: Trust, *, memory: int, room: int = ROOM
     ) -> None:
         self.name = name
         self._loader = loader
         self._ledger = ledger
+        self._trust = trust
         self._memory = memory
         self._room = room
         self._announcer = Announcer(bus)
         self._slots: dict[str, Slot] = {}
         self._arriving: dict[str, int] = {}
+        self._disbelieved: deque[tuple[str, int, str]] = deque(maxlen=1000)
         # Threads of their own: a store that hangs must not take those that large predictions run in.
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="load")
 
@@ -118,15 +123,24 @@ class Worker:
         return outcome
 
     async def follow(self, promotion: Promotion, *, cause: str) -> None:
-        """Let ``promotion`` serve unless an equal or newer one does; a failed load keeps the old version.
+        """Let ``promotion`` serve if it is the registry's, and no equal or newer one does; else nothing changes.
 
         A model that is not loaded is loaded only where there is room without another's going; else the first request
         for it loads it. Says ``model.serving`` or ``model.load_failed``, now or as soon as the bus is back; ``cause``
         is the id of what told of the promotion. Raises nothing: the next reconcile tries again.
         """
+        try:
+            self._trust.check(promotion.ref, promotion.seq, promotion.signed)
+        except UntrustedPromotionError as error:
+            self._tell_disbelief(promotion, f"{type(error).__name__}: {error}", cause)
+            await self.say()
+            return
         slot = self._slot(promotion.ref.model)
+        renewed = slot.renew(promotion)
         if slot.wants(promotion) and not self._waits_for_room(slot, promotion):
             await self._load(slot, promotion, cause=cause, summoned=False)
+        elif renewed:
+            await self._remember(promotion)
 
     async def say(self) -> None:
         """Publish what was not published yet, in order, as far as the bus takes it."""
@@ -212,10 +226,20 @@ class Worker:
         if slot.told_failure == (failure.seq, failure.reason):
             return
         slot.told_failure = failure.seq, failure.reason
-        ref = promotion.ref
-        logger.warning("%s %d is not loaded: %s", ref.model, ref.version, failure.reason)
+        self._tell_not_loaded(promotion, failure.reason, cause)
+
+    def _tell_disbelief(self, promotion: Promotion, reason: str, cause: str) -> None:
+        """Say why a promotion is not believed, once for each reason."""
+        told = promotion.ref.model, promotion.seq, reason
+        if told not in self._disbelieved:
+            self._disbelieved.append(told)
+            self._tell_not_loaded(promotion, reason, cause)
+
+    def _tell_not_loaded(self, promotion: Promotion, reason: str, cause: str) -> None:
+        ref, seq = promotion.ref, promotion.seq
+        logger.warning("%s %d is not loaded: %s", ref.model, ref.version, reason)
         event = ModelLoadFailed(
-            model=ref.model, version=ref.version, promotion_seq=failure.seq, worker=self.name, reason=failure.reason
+            model=ref.model, version=ref.version, promotion_seq=seq, worker=self.name, reason=reason
         )
         self._announcer.add(event, cause=cause)
 

@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 from interlock_artifacts import ArtifactStore, S3Store
+from interlock_artifacts.signing import Trust
+from interlock_contracts.models import ModelLoadFailed
+from interlock_contracts.refs import ModelRef
 from interlock_messaging import Batched, Bus
 from interlock_runtime.access import Access
 from interlock_runtime.database import Database
@@ -51,7 +54,17 @@ def create_app(
     cache = Cache(artifacts, settings.cache_dir)
     validator = Validator(settings.cache_dir, seconds=settings.prediction_validation_seconds)
     registry = Registry(settings.registry_url, settings.service_key, client)
-    models = Models(registry, Loader(cache, validate or validator.validate), memory=settings.prediction_model_memory)
+    trust, loader = Trust(settings.signing_public_key), Loader(cache, validate or validator.validate)
+
+    async def tell(ref: ModelRef, seq: int, reason: str) -> bool:
+        failed = ModelLoadFailed(model=ref.model, version=ref.version, promotion_seq=seq, worker=REPLICA, reason=reason)
+        try:
+            await bus.publish(failed, cause=f"promotion/{ref.model}/{seq}")
+        except (ConnectionError, TimeoutError):
+            return False
+        return True
+
+    models = Models(registry, loader, trust, tell, memory=settings.prediction_model_memory)
     log = AnswerLog(
         REPLICA, ratio=settings.prediction_log_ratio, rows_per_second=settings.prediction_log_rows_per_second
     )
@@ -71,7 +84,7 @@ def create_app(
     expiry = Expiry(bus, artifacts)
     streams = Streams(database)
     ring = asking(settings.registry_url, settings.service_key)
-    files = Files.of(settings, bus, artifacts, client)
+    files = Files.of(settings, bus, artifacts, trust, client)
 
     @asynccontextmanager
     async def connected() -> AsyncIterator[None]:

@@ -27,7 +27,7 @@ BATCHED = (topology.queue(SERVICE, PredictionRequested),)
 @router.subscriber(topology.worker_queue(SERVICE, ModelPromoted, REPLICA), topology.EXCHANGE, no_reply=True)
 async def note_promotion(event: ModelPromoted, models: Annotated[Models, Context("models")]) -> None:
     """Answer with this version from the next batch on."""
-    models.promoted(event.ref, event.promotion_seq)
+    await models.promoted(event.ref, event.promotion_seq, event.signed)
 
 
 @router.subscriber(topology.queue(SERVICE, PredictionLogged), topology.EXCHANGE, no_reply=True)

@@ -2,13 +2,16 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic
 
 import httpx
+from interlock_artifacts.signing import Trust, UntrustedPromotionError
 from interlock_contracts.http import ServingView
 from interlock_contracts.refs import ModelRef
+from interlock_contracts.signature import Signature
 from interlock_modeling import Model
 from interlock_serving.loading import Loader
 from litestar.status_codes import HTTP_200_OK
@@ -21,6 +24,9 @@ AGAIN_SECONDS = 10.0
 """How long a version that could not be loaded is answered for by the one before it, before the next try."""
 
 _VIEWS = TypeAdapter(list[ServingView])
+
+Tell = Callable[[ModelRef, int, str], Awaitable[bool]]
+"""Says why a promoted version is not loaded; False where nobody could be told now."""
 
 
 @dataclass(slots=True)
@@ -42,8 +48,8 @@ class Registry:
         self._headers = {"Authorization": f"Bearer {key.get_secret_value()}"}
         self._client = client
 
-    async def serving(self) -> list[tuple[ModelRef, int]]:
-        """Return every promoted version with its promotion's number.
+    async def serving(self) -> list[ServingView]:
+        """Return every promoted version with its promotion's number and signature.
 
         Raises:
             ConnectionError: the registry does not answer.
@@ -54,15 +60,21 @@ class Registry:
             raise ConnectionError(f"registry: {error!r}") from error
         if answer.status_code != HTTP_200_OK:
             raise ConnectionError(f"the registry answers {answer.status_code}")
-        return [(view.ref, view.promotion_seq) for view in _VIEWS.validate_json(answer.content)]
+        return _VIEWS.validate_json(answer.content)
 
 
 class Models:
-    """The models of one process, by name; those not asked longest go where ``memory`` bytes are not enough."""
+    """The models of one process, by name; those not asked longest go where ``memory`` bytes are not enough.
 
-    def __init__(self, registry: Registry, loader: Loader, *, memory: int) -> None:
+    Whoever tells of a promotion, ``trust`` decides whether it is believed; one that is not changes nothing.
+    """
+
+    def __init__(self, registry: Registry, loader: Loader, trust: Trust, tell: Tell, *, memory: int) -> None:
         self._registry = registry
         self._loader = loader
+        self._trust = trust
+        self._tell = tell
+        self._told: dict[str, tuple[int, str]] = {}
         self._memory = memory
         self._promoted: dict[str, tuple[ModelRef, int]] = {}
         self._residents: dict[str, Resident] = {}
@@ -70,15 +82,20 @@ class Models:
         self._turn = asyncio.Lock()
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load")
 
-    def promoted(self, ref: ModelRef, seq: int) -> None:
-        """Remember what should serve, unless something newer is known."""
+    async def promoted(self, ref: ModelRef, seq: int, signed: Signature | None) -> None:
+        """Remember what should serve, if the registry has signed it and nothing newer is known."""
+        try:
+            self._trust.check(ref, seq, signed)
+        except UntrustedPromotionError as error:
+            await self._not_loaded(ref, seq, error)
+            return
         if ref.model not in self._promoted or seq > self._promoted[ref.model][1]:
             self._promoted[ref.model] = ref, seq
 
     async def reconcile(self) -> None:
         """Learn what serves from the registry; ConnectionError when it does not answer."""
-        for ref, seq in await self._registry.serving():
-            self.promoted(ref, seq)
+        for view in await self._registry.serving():
+            await self.promoted(view.ref, view.promotion_seq, view.signed)
 
     async def serving(self, name: str) -> Resident | None:
         """Return the promoted version of a model, loaded; None where nothing is promoted.
@@ -111,7 +128,7 @@ class Models:
             try:
                 return await self._loaded(ref, seq)
             except Exception as error:
-                logger.warning("%s %d is not loaded: %s", ref.model, ref.version, error)
+                await self._not_loaded(ref, seq, error)
                 failed = seq, monotonic() + AGAIN_SECONDS, error
                 if isinstance(error, ConnectionError | TimeoutError) and before is None:
                     raise
@@ -128,6 +145,14 @@ class Models:
         self._residents[ref.model] = loaded
         self._make_room(ref.model)
         return loaded
+
+    async def _not_loaded(self, ref: ModelRef, seq: int, error: Exception) -> None:
+        """Say why, once for each reason."""
+        told = seq, f"{type(error).__name__}: {error}"
+        if self._told.get(ref.model) != told:
+            logger.warning("%s %d is not loaded: %s", ref.model, ref.version, told[1])
+            if await self._tell(ref, *told):
+                self._told[ref.model] = told
 
     def _make_room(self, newest: str) -> None:
         """Forget what was not asked longest; the newest stays, however large it is."""

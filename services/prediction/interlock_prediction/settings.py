@@ -21,6 +21,8 @@ class PredictionSettings(
 ):
     """All of prediction's settings; ``registry_url`` is asked for what serves.
 
+    ``signing_public_key`` holds the keys whose signatures of promotions count, in PEM.
+
     ``prediction_log_ratio`` of all asynchronous requests are in the prediction log, in the long run at most
     ``prediction_log_rows_per_second`` of one model and replica; log and ground truth are kept ``prediction_log_days``.
     ``prediction_model_memory`` is how many bytes of models one replica holds, ``prediction_batch`` how many waiting
@@ -35,6 +37,7 @@ class PredictionSettings(
     """
 
     cache_dir: Path = Path(tempfile.gettempdir()) / f"interlock-models-{os.getuid()}"
+    signing_public_key: str
     prediction_batch: int = Field(default=256, ge=1, le=2000)
     prediction_model_memory: int = Field(default=2 * 1024**3, gt=0)
     prediction_validation_seconds: float = Field(default=60, gt=0)

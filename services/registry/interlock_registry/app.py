@@ -1,15 +1,18 @@
 """Wires the registry together."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from interlock_artifacts import ArtifactStore, S3Store
+from interlock_artifacts.signing import Signer, Trust
 from interlock_messaging import Bus
 from interlock_runtime.access import Access
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
 from litestar import Litestar
 
-from interlock_registry import audit, keys, routes
+from interlock_registry import audit, keys, promotion, routes
 from interlock_registry.handlers import SERVICE, router
 from interlock_registry.settings import RegistrySettings
 
@@ -17,11 +20,25 @@ __all__ = ["SERVICE", "create_app"]
 
 
 def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = None) -> Litestar:
-    """Return the registry's application; a test may bring its own object store."""
+    """Return the registry's application; a test may bring its own object store.
+
+    Raises:
+        ValueError: the signing key is none, or nobody would believe what it signs.
+    """
     artifacts = artifacts or S3Store(**settings.s3)
     database = Database(settings.postgres_url, SERVICE)
     bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=database.sessions)
     access = Access.of(settings, source=keys.ring_of(database))
+    signer, trust = Signer(settings.signing_key.get_secret_value()), Trust(settings.signing_public_key)
+    trust.know(signer)
+    bus.consumer.context.set_global("signer", signer)
+
+    @asynccontextmanager
+    async def signed() -> AsyncIterator[None]:
+        async with database.sessions() as session, session.begin():
+            await promotion.sign_what_serves(session, signer, trust)
+        yield
+
     return http_app(
         SERVICE,
         access,
@@ -31,11 +48,12 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
             "rabbitmq": bus.ping,
             "s3": lambda: asyncio.to_thread(artifacts.ping),
         },
-        lifespan=[lambda: database.ready("interlock_messaging", "interlock_registry"), bus.running],
+        lifespan=[lambda: database.ready("interlock_messaging", "interlock_registry"), signed, bus.running],
         state={
             "bus": bus,
             "database": database,
             "artifacts": artifacts,
             "pepper": settings.key_pepper,
+            "signer": signer,
         },
     )

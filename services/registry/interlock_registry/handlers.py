@@ -2,8 +2,11 @@
 
 import logging
 from datetime import UTC, datetime
+from typing import Annotated
 
+from faststream import Context
 from faststream.rabbit import RabbitRouter
+from interlock_artifacts.signing import Signer
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
 from interlock_contracts.models import ModelLoadFailed, ModelServing, RollbackRequested
 from interlock_contracts.training import TrainingCompleted
@@ -18,6 +21,7 @@ SERVICE = "registry"
 
 logger = logging.getLogger(__name__)
 router = RabbitRouter()
+Signing = Annotated[Signer, Context("signer")]
 
 
 @router.subscriber(topology.queue(SERVICE, TrainingCompleted), topology.EXCHANGE, no_reply=True)
@@ -44,7 +48,7 @@ async def register_version(event: TrainingCompleted, cause: Cause, session: Sess
 
 
 @router.subscriber(topology.queue(SERVICE, EvaluationPassed), topology.EXCHANGE, no_reply=True)
-async def promote_passed(event: EvaluationPassed, cause: Cause, session: Session) -> None:
+async def promote_passed(event: EvaluationPassed, cause: Cause, session: Session, signer: Signing) -> None:
     """Promote what the gate let through, unless a person has to say so or another champion serves by now."""
     model = await store.lock_model(session, event.model)
     version = await _version(session, event.model, event.version)
@@ -56,11 +60,12 @@ async def promote_passed(event: EvaluationPassed, cause: Cause, session: Session
         return
     version.report = event.report.model_dump(mode="json")
     version.reasons, version.against, version.stage = event.reasons, event.against, "passed"
+    version.metrics = event.metrics
     if step is Step.ASK_AGAIN:
         version.questions += 1
         await promotion.ask_gate(session, model, version, cause.id)
     elif step is Step.PROMOTE:
-        await promotion.promote(session, model, version, how="gate", cause=cause.id)
+        await promotion.promote(session, model, version, how="gate", cause=cause.id, signer=signer)
 
 
 @router.subscriber(topology.queue(SERVICE, EvaluationFailed), topology.EXCHANGE, no_reply=True)
@@ -73,12 +78,14 @@ async def record_refusal(event: EvaluationFailed, session: Session) -> None:
 
 
 @router.subscriber(topology.queue(SERVICE, RollbackRequested), topology.EXCHANGE, no_reply=True)
-async def roll_back(event: RollbackRequested, cause: Cause, session: Session) -> None:
+async def roll_back(event: RollbackRequested, cause: Cause, session: Session, signer: Signing) -> None:
     """Promote an earlier version again."""
     try:
         # What the message says of its origin, marked as such: an event cannot speak in the name of a key.
         by = f"event/{cause.source}"
-        await promotion.roll_back(session, event.model, event.version, by=by, reason=event.reason, cause=cause.id)
+        await promotion.roll_back(
+            session, event.model, event.version, by=by, reason=event.reason, cause=cause.id, signer=signer
+        )
     except ValueError as error:
         raise PoisonError(str(error)) from error
 
@@ -91,7 +98,9 @@ async def keep_serving(event: ModelServing, cause: Cause, session: Session) -> N
 
 @router.subscriber(topology.queue(SERVICE, ModelLoadFailed), topology.EXCHANGE, no_reply=True)
 async def keep_failure(event: ModelLoadFailed, cause: Cause, session: Session) -> None:
-    """Keep why a gateway worker does not serve what was promoted."""
+    """Keep why a gateway worker does not serve what was promoted; replicas of prediction are no part of a roll-out."""
+    if cause.source == "/interlock/prediction":
+        return
     await rollout.record_event(session, event, said_at=cause.time or datetime.now(UTC))
 
 

@@ -1,15 +1,12 @@
 """The one place where a champion changes."""
 
-from interlock_contracts.models import (
-    ChampionRef,
-    ModelPromoted,
-    ModelRegistered,
-    ModelRetired,
-    PromotionApproved,
-    PromotionCause,
-)
+import logging
+
+from interlock_artifacts.signing import Signer, Trust, UntrustedPromotionError
+from interlock_contracts.models import ChampionRef, ModelPromoted, ModelRegistered, ModelRetired, PromotionApproved
 from interlock_contracts.pipeline import Pipeline
-from interlock_contracts.refs import ArtifactRef, DatasetRef
+from interlock_contracts.refs import ArtifactRef, DatasetRef, ModelRef
+from interlock_contracts.signature import PromotionCause, PromotionStatement, Signature
 from interlock_messaging import say
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import current_traceparent
@@ -21,6 +18,8 @@ from interlock_registry.domain import Step, after_passing, rollback_target
 from interlock_registry.store import ModelRow, PromotionRow, VersionRow
 
 SERVICE = "registry"
+
+logger = logging.getLogger(__name__)
 
 _DONE: dict[PromotionCause, str] = {
     "gate": "version.promoted",
@@ -71,10 +70,13 @@ async def promote(
     *,
     how: PromotionCause,
     cause: str,
+    signer: Signer,
     by: str | None = None,
     reason: str | None = None,
 ) -> ModelPromoted:
-    """Make ``version`` the champion; ``model`` must be locked. ``by`` and ``reason`` are for the audit log.
+    """Make ``version`` the champion, and sign for it; ``model`` must be locked.
+
+    ``by`` and ``reason`` are for the audit log.
 
     The row of the old champion is written first: the database allows one champion a model at any moment.
     """
@@ -85,14 +87,12 @@ async def promote(
         await session.flush()
     model.champion, model.promotion_seq, version.stage = version.version, model.promotion_seq + 1, "champion"
     event = ModelPromoted(
-        model=model.name,
-        version=version.version,
-        artifact=ArtifactRef.model_validate(version.artifact),
-        manifest=ArtifactRef.model_validate(version.manifest),
+        **ref_of(version).model_dump(),
         promotion_seq=model.promotion_seq,
         cause=how,
         run_id=version.run_id if how != "rollback" else None,
         promotion=current_traceparent(),
+        signed=signer.sign(_statement(version, model.promotion_seq, how)),
     )
     session.add(
         PromotionRow(
@@ -102,6 +102,7 @@ async def promote(
             cause=how,
             by=by,
             traceparent=event.promotion,
+            signed=event.model_dump(mode="json")["signed"],
         )
     )
     about = {"promotion_seq": event.promotion_seq, "instead_of": previous, "reason": reason}
@@ -114,7 +115,57 @@ async def promote(
     return event
 
 
-async def approve(session: AsyncSession, name: str, number: int, *, by: str, cause: str) -> Step:
+def ref_of(version: VersionRow) -> ModelRef:
+    """Return what is needed to load a version."""
+    return ModelRef(
+        model=version.model,
+        version=version.version,
+        artifact=ArtifactRef.model_validate(version.artifact),
+        manifest=ArtifactRef.model_validate(version.manifest),
+    )
+
+
+def _statement(version: VersionRow, seq: int, how: PromotionCause) -> PromotionStatement:
+    return PromotionStatement(
+        model=version.model,
+        version=version.version,
+        artifact=version.artifact["sha256"],
+        manifest=version.manifest["sha256"],
+        datasets=[dataset["digest"] for dataset in version.datasets],
+        metrics=version.metrics or {},
+        report=version.report["sha256"] if version.report else None,
+        promotion_seq=seq,
+        cause=how,
+    )
+
+
+async def sign_what_serves(session: AsyncSession, signer: Signer, trust: Trust) -> None:
+    """Sign what serves and is signed by another key that still counts; without any signature at all, sign everything.
+
+    So a new key takes over at the registry's start, and an installation from before there were signatures gets them
+    once. Later on a promotion without a signature, or with a wrong one, stays without: the registry made none such.
+    """
+    first = not await store.any_is_signed(session)
+    for promoted, version in await store.serving(session):
+        told = f"promotion {promoted.seq} of {promoted.model}"
+        if promoted.signed is None and not first:
+            logger.error("%s is not signed, so nobody will load it: the registry has not made it", told)
+            continue
+        if promoted.signed is not None:
+            signed = Signature.model_validate(promoted.signed)
+            if signed.key_id == signer.key_id:
+                continue
+            try:
+                trust.check(ref_of(version), promoted.seq, signed)
+            except UntrustedPromotionError as error:
+                logger.error("%s is not signed anew: %s", told, error)  # noqa: TRY400 - the error says all
+                continue
+        how: PromotionCause = promoted.cause  # type: ignore[assignment]
+        promoted.signed = signer.sign(_statement(version, promoted.seq, how)).model_dump(mode="json")
+        logger.warning("%s is signed now, by key %s", told, signer.key_id)
+
+
+async def approve(session: AsyncSession, name: str, number: int, *, by: str, cause: str, signer: Signer) -> Step:
     """Promote a version that waits for a person, or ask the gate again where its verdict is out of date.
 
     Raises:
@@ -141,13 +192,20 @@ async def approve(session: AsyncSession, name: str, number: int, *, by: str, cau
         await ask_gate(session, model, version, cause)
         return step
     await say(session, PromotionApproved(model=name, version=number, by=by), source=SERVICE, cause=cause)
-    await promote(session, model, version, how="approval", cause=cause, by=by)
+    await promote(session, model, version, how="approval", cause=cause, signer=signer, by=by)
     crash_point("registry.approve.before_commit")
     return step
 
 
 async def roll_back(
-    session: AsyncSession, name: str, number: int | None, *, by: str, cause: str, reason: str | None = None
+    session: AsyncSession,
+    name: str,
+    number: int | None,
+    *,
+    by: str,
+    cause: str,
+    signer: Signer,
+    reason: str | None = None,
 ) -> ModelPromoted:
     """Promote the version that served before, or the one named.
 
@@ -160,6 +218,8 @@ async def roll_back(
     if target > LARGEST_NUMBER or not await store.has_served(session, name, target):
         raise ValueError(f"version {target} has never served; only the gate lets a version in")
     version = await session.get_one(VersionRow, (name, target))
-    event = await promote(session, model, version, how="rollback", cause=cause, by=by, reason=reason)
+    event = await promote(
+        session, model, version, how="rollback", cause=cause, signer=signer, by=by, reason=reason
+    )
     crash_point("registry.rollback.before_commit")
     return event

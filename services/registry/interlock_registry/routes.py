@@ -15,8 +15,9 @@ from interlock_contracts.http import (
     VersionView,
 )
 from interlock_contracts.pipeline import Pipeline
-from interlock_contracts.refs import ArtifactRef, ModelRef
+from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.rollout import RolloutView, WorkerReport
+from interlock_contracts.signature import Signature
 from interlock_messaging import say
 from interlock_messaging.crash_points import crash_point
 from interlock_runtime.access import Caller
@@ -141,16 +142,12 @@ async def read_rollout(name: FromPath[str], state: State) -> RolloutView:
 
 def _serving_view(promoted: PromotionRow, version: VersionRow) -> ServingView:
     return ServingView(
-        ref=ModelRef(
-            model=version.model,
-            version=version.version,
-            artifact=ArtifactRef.model_validate(version.artifact),
-            manifest=ArtifactRef.model_validate(version.manifest),
-        ),
+        ref=promotion.ref_of(version),
         promotion_seq=promoted.seq,
         cause=promoted.cause,  # type: ignore[arg-type]
         promoted_at=promoted.promoted_at,
         promotion=promoted.traceparent,
+        signed=Signature.model_validate(promoted.signed) if promoted.signed else None,
     )
 
 
@@ -229,7 +226,9 @@ async def approve_version(
     caller: Caller = request.user
     try:
         async with state.bus.transaction() as session:
-            step = await promotion.approve(session, name, number, by=caller.name, cause=str(uuid4()))
+            step = await promotion.approve(
+                session, name, number, by=caller.name, cause=str(uuid4()), signer=state.signer
+            )
     except LookupError as error:
         raise problem(404, "Unknown version", str(error)) from error
     except ValueError as error:
@@ -254,7 +253,13 @@ async def roll_back(
                 raise _unknown_model(name)
             caller: Caller = request.user
             event = await promotion.roll_back(
-                session, name, wanted.version, by=caller.name, reason=wanted.reason, cause=str(uuid4())
+                session,
+                name,
+                wanted.version,
+                by=caller.name,
+                reason=wanted.reason,
+                cause=str(uuid4()),
+                signer=state.signer,
             )
     except ValueError as error:
         raise problem(409, "Cannot roll back", str(error)) from error

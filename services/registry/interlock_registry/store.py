@@ -67,11 +67,12 @@ class VersionRow(Table):
     against: Mapped[int | None]
     report: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     reasons: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"))
+    metrics: Mapped[dict[str, float]] = mapped_column(JSONB, server_default=text("'{}'"))
     registered_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
 class PromotionRow(Table):
-    """Every promotion there was, by its sequence number."""
+    """Every promotion there was, by its sequence number; ``signed`` is its signature."""
 
     __tablename__ = "promotion"
 
@@ -81,6 +82,7 @@ class PromotionRow(Table):
     cause: Mapped[str]
     by: Mapped[str | None]
     traceparent: Mapped[str | None]
+    signed: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     promoted_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
@@ -174,7 +176,23 @@ async def previous_champion(session: AsyncSession, model: ModelRow) -> int | Non
 
 async def has_served(session: AsyncSession, model: str, version: int) -> bool:
     """Return whether a version has ever been promoted."""
-    query = select(PromotionRow.seq).where(PromotionRow.model == model, PromotionRow.version == version).limit(1)
+    return await last_promotion_of(session, model, version) is not None
+
+
+async def last_promotion_of(session: AsyncSession, model: str, version: int) -> PromotionRow | None:
+    """Return the newest promotion of one version."""
+    query = (
+        select(PromotionRow)
+        .where(PromotionRow.model == model, PromotionRow.version == version)
+        .order_by(PromotionRow.seq.desc())
+        .limit(1)
+    )
+    return (await session.scalars(query)).one_or_none()
+
+
+async def any_is_signed(session: AsyncSession) -> bool:
+    """Return whether there is a promotion with a signature."""
+    query = select(PromotionRow.seq).where(PromotionRow.signed.isnot(None)).limit(1)
     return (await session.scalars(query)).one_or_none() is not None
 
 

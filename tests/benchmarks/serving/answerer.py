@@ -22,6 +22,7 @@ from interlock_contracts.predictions import PredictionCompleted, PredictionReque
 from interlock_contracts.refs import ModelRef
 from litestar import Litestar, get
 
+from tests import signing
 from tests.benchmarks.serving import processes
 from tests.benchmarks.serving.environments import CHECKOUT
 from tests.benchmarks.serving.ours import exported
@@ -87,6 +88,7 @@ class Answerer:
             "INTERLOCK_INGEST_URL": registry,
             "INTERLOCK_SPANS_DIR": str(folder / "spans"),
             "INTERLOCK_CACHE_DIR": str(folder / "models"),
+            "INTERLOCK_SIGNING_PUBLIC_KEY": signing.PUBLIC,
         }
         command, log = [sys.executable, "-m", "interlock_prediction"], self.work / "prediction.log"
         env = os.environ | self.servers | own
@@ -102,7 +104,7 @@ def _registry(ref: ModelRef) -> Litestar:
 
     @get("/serving")
     async def serving() -> list[ServingView]:
-        return [ServingView(ref=ref, promotion_seq=1, cause="gate", promoted_at=datetime.now(UTC))]
+        return [signing.serving(ref, 1)]
 
     return Litestar([serving], openapi_config=None)
 

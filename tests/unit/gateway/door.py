@@ -5,7 +5,6 @@ import gc
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from litestar.types import ASGIApp
 from pydantic import SecretStr
 
 from tests.keys import KEY, SETTINGS
+from tests.signing import PUBLIC
 from tests.unit.gateway.models import in_this_process
 from tests.waiting import until
 
@@ -56,9 +56,7 @@ class Behind:
 
     def promote(self, ref: ModelRef, seq: int, *, trace: str | None = None) -> None:
         self.pipelines.add(ref.model)
-        now = datetime.now(UTC)
-        view = ServingView(ref=ref, promotion_seq=seq, cause="gate", promoted_at=now, promotion=trace)
-        self.serving[ref.model] = view
+        self.serving[ref.model] = serving(ref, seq).model_copy(update={"promotion": trace})
 
     def app(self) -> Litestar:
         """Return the program."""
@@ -167,6 +165,7 @@ def gateway(store: MemoryStore, folder: Path, behind: str, **more: Any) -> Lites
         train_dispatch_url=behind,
         prediction_url=behind,
         cache_dir=folder,
+        signing_public_key=PUBLIC,
         gateway_reconcile_seconds=0.1,
         **more,
     )

@@ -18,6 +18,8 @@ from interlock_serving.cache import Cache
 from interlock_serving.loading import Loader
 from interlock_serving.proof import prove
 
+from tests.signing import signed
+
 MANIFEST = ArtifactRef(sha256="0" * 64, bytes=1)
 
 REGRESSION = Signature(
@@ -86,7 +88,8 @@ def loader_in(store: ArtifactStore, folder: Path) -> Loader:
 def promotion(version: int, *, seq: int | None = None, ref: ModelRef | None = None) -> Promotion:
     """Return a promotion of ``version``, by default under the sequence number of the same value."""
     plain = ModelRef(model="flights", version=version, artifact=MANIFEST, manifest=MANIFEST)
-    return Promotion(ref or plain, version if seq is None else seq)
+    number = version if seq is None else seq
+    return Promotion(ref or plain, number, signed=signed(ref or plain, number))
 
 
 class RecordingBus:

@@ -19,7 +19,8 @@ from interlock_gateway.slot import Serving
 from interlock_gateway.worker import LoadFailedError, Worker
 from interlock_modeling import Model
 
-from tests.unit.gateway.models import ROW, RecordingBus, loader_in, put_model, version_of
+from tests.signing import TRUST
+from tests.unit.gateway.models import ROW, RecordingBus, loader_in, promotion, put_model, version_of
 from tests.waiting import until
 
 SIZE = 100
@@ -32,17 +33,17 @@ class Lab:
     def __init__(self, folder: Path, models: float = 2.0) -> None:
         self.store, self.bus = MemoryStore(), RecordingBus()
         self._loader = loader_in(self.store, folder)
-        self._ledger = Ledger(folder, "http://registry")
+        self._ledger = Ledger(folder, "http://registry", TRUST)
         self.loads: list[str] = []
         self.broken: set[int] = set()
         self.held = threading.Event()
         self.held.set()
         self.memory = int(models * SIZE)
-        self.worker = Worker("host-1", self, self.bus, self._ledger, memory=self.memory)
+        self.worker = Worker("host-1", self, self.bus, self._ledger, TRUST, memory=self.memory)
 
     def another(self) -> Worker:
         """Return another worker of the same host."""
-        return Worker("host-2", self, self.bus, self._ledger, memory=self.memory)
+        return Worker("host-2", self, self.bus, self._ledger, TRUST, memory=self.memory)
 
     def size(self, ref: ModelRef) -> int:
         return SIZE if ref.version < 90 else 10 * SIZE
@@ -55,7 +56,7 @@ class Lab:
         return self._loader.load(ref)
 
     def promotion(self, model: str, version: int = 1) -> Promotion:
-        return Promotion(put_model(self.store, version, model=model), version)
+        return promotion(version, ref=put_model(self.store, version, model=model))
 
     async def promote(self, model: str, version: int = 1) -> None:
         await self.worker.follow(self.promotion(model, version), cause="c")

@@ -10,6 +10,7 @@ from interlock_gateway.ledger import Ledger
 from interlock_gateway.worker import Worker
 from interlock_modeling import Model
 
+from tests.signing import TRUST
 from tests.unit.gateway.models import RecordingBus, loader_in, promotion, put_model
 
 
@@ -20,7 +21,7 @@ class Lab:
         self.store, self.bus = MemoryStore(), RecordingBus()
         self.fault: Exception | None = None
         self._loader = loader_in(self.store, folder)
-        self.worker = Worker("host-1", self, self.bus, Ledger(folder, "http://registry"), memory=1 << 30)
+        self.worker = Worker("host-1", self, self.bus, Ledger(folder, "http://registry", TRUST), TRUST, memory=1 << 30)
 
     def size(self, ref: ModelRef) -> int:
         return self._loader.size(ref)

@@ -10,6 +10,7 @@ from interlock_cli.stack.home import Home
 from interlock_cli.stack.keys import door_keys
 from interlock_cli.stack.part import Part, Probe, Process
 from interlock_cli.stack.services import SERVICES, services
+from interlock_cli.stack.signing import PRIVATE, signing
 from interlock_cli.terminal import Failure
 
 SERVERS = ("rabbitmq", "postgres", "s3", "ray")
@@ -40,9 +41,11 @@ def plan(home: Home, ports: Mapping[str, int]) -> dict[str, Part]:
         "INTERLOCK_GRPC_PORT",
         "INTERLOCK_GRPC_URL",
     }
-    others = {name: value for name, value in given.items() if name not in ours | addresses | {"INTERLOCK_API_KEY"}}
-    keys = {each.name: door_keys(home, each.name, [other.name for other in SERVICES]) for each in SERVICES}
-    parts = services(ports, servers, others | shared, keys)
+    private = {"INTERLOCK_API_KEY", PRIVATE}
+    others = {name: value for name, value in given.items() if name not in ours | addresses | private}
+    names, signed = [each.name for each in SERVICES], signing(home, given)
+    own = {name: door_keys(home, name, names) | signed.get(name, {}) for name in names}
+    parts = services(ports, servers, others | shared, own)
     return servers | {part.name: part for part in parts}
 
 

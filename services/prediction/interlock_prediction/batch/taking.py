@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from interlock_artifacts import ArtifactStore
+from interlock_artifacts.signing import Trust
 from interlock_contracts.pipeline import Data
 from interlock_contracts.refs import ArtifactRef, ModelRef
 from interlock_contracts.scoring import OnError, ScoringJob
@@ -42,6 +43,7 @@ class Taking:
 
     artifacts: ArtifactStore
     peers: Peers
+    trust: Trust
     ray_bytes: int | None
 
     async def terms(self, name: str) -> Terms:
@@ -49,6 +51,7 @@ class Taking:
 
         Raises:
             NothingServesError: there is no such model, or it has no version that serves.
+            UntrustedPromotionError: the registry has not signed what serves.
             ConnectionError: the registry does not answer.
         """
         pipeline, model = await asyncio.gather(self.peers.pipeline(name), self.peers.model(name))
@@ -56,7 +59,9 @@ class Taking:
             raise NothingServesError(name, unknown=True)
         if model.serving is None:
             raise NothingServesError(name, unknown=False)
-        return Terms(model.serving.ref, pipeline.spec.data)
+        now = model.serving
+        self.trust.check(now.ref, now.promotion_seq, now.signed)
+        return Terms(now.ref, pipeline.spec.data)
 
     async def take(
         self,

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 from interlock_artifacts import ArtifactStore
+from interlock_artifacts.signing import Trust
 from interlock_messaging import Bus
 from interlock_runtime.folders import holding, work_folder
 from interlock_runtime.process import repeating
@@ -45,13 +46,15 @@ class Files:
     upload_bytes: int
 
     @classmethod
-    def of(cls, settings: PredictionSettings, bus: Bus, artifacts: ArtifactStore, client: httpx.AsyncClient) -> "Files":
+    def of(
+        cls, settings: PredictionSettings, bus: Bus, artifacts: ArtifactStore, trust: Trust, client: httpx.AsyncClient
+    ) -> "Files":
         """Make what the settings say; without an address of Ray, every file is scored beside the service."""
         folder = work_folder(_PREFIX, settings.batch_work_dir)
         keep = timedelta(hours=settings.batch_keep_hours)
         cluster = RayJobs(settings.ray_address, settings.ray_bearer) if settings.ray_address else None
         peers = Peers(settings.registry_url, settings.ingest_url, settings.service_key, client)
-        taking = Taking(artifacts, peers, settings.batch_ray_bytes if cluster else None)
+        taking = Taking(artifacts, peers, trust, settings.batch_ray_bytes if cluster else None)
         scorers: dict[Runner, Scorer] = {"process": ProcessScorer(folder, settings.s3_environment)}
         if cluster is not None:
             scorers["ray"] = RayScorer(artifacts, cluster, settings.trainer_python)
