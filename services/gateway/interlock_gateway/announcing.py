@@ -2,10 +2,14 @@
 
 import asyncio
 import logging
+from collections import deque
 from typing import Protocol
 
 from interlock_contracts.event import Event
+from interlock_contracts.models import ModelLoadFailed
 from opentelemetry import context
+
+from interlock_gateway.domain import Promotion
 
 logger = logging.getLogger(__name__)
 
@@ -18,16 +22,34 @@ class Publisher(Protocol):
 
 
 class Announcer:
-    """Keeps what could not be published yet."""
+    """Says what happens to one worker, and keeps what could not be published yet."""
 
-    def __init__(self, bus: Publisher) -> None:
+    def __init__(self, worker: str, bus: Publisher) -> None:
+        self._worker = worker
         self._bus = bus
+        self._disbelieved: deque[tuple[str, int, str]] = deque(maxlen=1000)
         self._unsaid: list[tuple[Event, str, context.Context]] = []
         self._saying = asyncio.Lock()
 
     def add(self, event: Event, *, cause: str) -> None:
         """Have ``event`` said next, as part of the present trace."""
         self._unsaid.append((event, cause, context.get_current()))
+
+    def not_loaded(self, promotion: Promotion, reason: str, *, cause: str) -> None:
+        """Have it said why a promotion is not served."""
+        ref = promotion.ref
+        logger.warning("%s %d is not loaded: %s", ref.model, ref.version, reason)
+        event = ModelLoadFailed(
+            model=ref.model, version=ref.version, promotion_seq=promotion.seq, worker=self._worker, reason=reason
+        )
+        self.add(event, cause=cause)
+
+    def disbelieved(self, promotion: Promotion, reason: str, *, cause: str) -> None:
+        """Have it said why a promotion is not believed, once for each reason: reconciling meets it again and again."""
+        told = promotion.ref.model, promotion.seq, reason
+        if told not in self._disbelieved:
+            self._disbelieved.append(told)
+            self.not_loaded(promotion, reason, cause=cause)
 
     async def say(self) -> None:
         """Publish what was not published yet, in order, as far as the bus takes it."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
@@ -10,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from interlock_artifacts.signing import Trust, UntrustedPromotionError
 from interlock_contracts import telemetry
-from interlock_contracts.models import ModelLoadFailed, ModelServing
+from interlock_contracts.models import ModelServing
 from interlock_contracts.refs import ModelRef
 from interlock_contracts.rollout import HeldModel
 from interlock_messaging.crash_points import crash_point
@@ -69,10 +68,9 @@ class Worker:
         self._trust = trust
         self._memory = memory
         self._room = room
-        self._announcer = Announcer(bus)
+        self._announcer = Announcer(name, bus)
         self._slots: dict[str, Slot] = {}
         self._arriving: dict[str, int] = {}
-        self._disbelieved: deque[tuple[str, int, str]] = deque(maxlen=1000)
         # Threads of their own: a store that hangs must not take those that large predictions run in.
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="load")
 
@@ -132,7 +130,7 @@ class Worker:
         try:
             self._trust.check(promotion.ref, promotion.seq, promotion.signed)
         except UntrustedPromotionError as error:
-            self._tell_disbelief(promotion, f"{type(error).__name__}: {error}", cause)
+            self._announcer.disbelieved(promotion, f"{type(error).__name__}: {error}", cause=cause)
             await self.say()
             return
         slot = self._slot(promotion.ref.model)
@@ -226,22 +224,7 @@ class Worker:
         if slot.told_failure == (failure.seq, failure.reason):
             return
         slot.told_failure = failure.seq, failure.reason
-        self._tell_not_loaded(promotion, failure.reason, cause)
-
-    def _tell_disbelief(self, promotion: Promotion, reason: str, cause: str) -> None:
-        """Say why a promotion is not believed, once for each reason."""
-        told = promotion.ref.model, promotion.seq, reason
-        if told not in self._disbelieved:
-            self._disbelieved.append(told)
-            self._tell_not_loaded(promotion, reason, cause)
-
-    def _tell_not_loaded(self, promotion: Promotion, reason: str, cause: str) -> None:
-        ref, seq = promotion.ref, promotion.seq
-        logger.warning("%s %d is not loaded: %s", ref.model, ref.version, reason)
-        event = ModelLoadFailed(
-            model=ref.model, version=ref.version, promotion_seq=seq, worker=self.name, reason=reason
-        )
-        self._announcer.add(event, cause=cause)
+        self._announcer.not_loaded(promotion, failure.reason, cause=cause)
 
     def _tell_serving(self, slot: Slot, promotion: Promotion, cause: str, seconds: float) -> None:
         """Say that a version serves, once, however often it is unloaded and loaded again."""

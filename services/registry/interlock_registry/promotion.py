@@ -218,8 +218,6 @@ async def roll_back(
     if target > LARGEST_NUMBER or not await store.has_served(session, name, target):
         raise ValueError(f"version {target} has never served; only the gate lets a version in")
     version = await session.get_one(VersionRow, (name, target))
-    event = await promote(
-        session, model, version, how="rollback", cause=cause, signer=signer, by=by, reason=reason
-    )
+    event = await promote(session, model, version, how="rollback", cause=cause, signer=signer, by=by, reason=reason)
     crash_point("registry.rollback.before_commit")
     return event

@@ -27,7 +27,7 @@ from litestar.types import ASGIApp
 from pydantic import SecretStr
 
 from tests.keys import KEY, SETTINGS
-from tests.signing import PUBLIC
+from tests.signing import PUBLIC, serving
 from tests.unit.gateway.models import in_this_process
 from tests.waiting import until
 

@@ -1,7 +1,7 @@
 """Promotions are signed, and the database itself holds the rules of promotion.
 
 Revision ID: registry_0004
-Revises: registry_0002
+Revises: registry_0003
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "registry_0004"
-down_revision = "registry_0002"
+down_revision = "registry_0003"
 branch_labels = None
 depends_on = None
 
