@@ -33,8 +33,8 @@ REFRESH_SECONDS = 10.0
 FIRST_SECONDS = 3.0
 """How long a service that starts waits for its first ring; without it, it starts with what it knows."""
 
-LOOK_AGAIN_SECONDS = 1.0
-"""How often at most the registry is asked because of a key that nobody knows."""
+LOOK_AGAIN_SECONDS = 0.5
+"""How often at most the registry is asked because of a key that nobody knows; whoever sends one waits so long."""
 
 _BEARER = b"Bearer "
 _LONGEST = 8192
@@ -89,6 +89,7 @@ class Access:
         self._remember = remember
         self._issuer = issuer
         self._looked = -inf
+        self._answered = False
         self._looking = asyncio.Lock()
 
     @classmethod
@@ -113,15 +114,19 @@ class Access:
         return caller if until is None or time() < until else None
 
     async def admit_or_ask(self, authorization: bytes) -> Caller | None:
-        """Return the same, having asked the registry where the key is not known: it may have been made this moment."""
-        caller = self.admit(authorization)
-        if caller is None and self._source is not None and authorization.startswith(_BEARER + KEY_PREFIX.encode()):
-            async with self._looking:
-                if monotonic() - self._looked > LOOK_AGAIN_SECONDS:
-                    with suppress(ConnectionError, TimeoutError):
-                        await self.refresh()
-            caller = self.admit(authorization)
-        return caller
+        """Return the same, having asked the registry where the key is not known: it may have been made this moment.
+
+        All who wait share one question. While the registry does not answer, nobody waits for it.
+        """
+        came, caller = monotonic(), self.admit(authorization)
+        if caller is not None or not authorization.startswith(_BEARER + KEY_PREFIX.encode()):
+            return caller
+        async with self._looking:
+            if self._answered and self._looked < came:
+                await asyncio.sleep(self._looked + LOOK_AGAIN_SECONDS - monotonic())
+                with suppress(ConnectionError, TimeoutError):
+                    await self.refresh()
+        return self.admit(authorization)
 
     def _of_token(self, digest: bytes, token: bytes) -> Caller | None:
         claimed = self._issuer.admit(digest, token) if self._issuer is not None else None
@@ -135,8 +140,9 @@ class Access:
         """
         if self._source is None:
             return
-        self._looked = monotonic()  # also when it fails: a flood of wrong keys is no reason to ask more often
+        self._looked, self._answered = monotonic(), False
         ring = await self._source()
+        self._answered = True
         self._keys = _entries(ring.keys) | self._known
         if self._remember is not None:
             await asyncio.to_thread(_write, self._remember, ring.model_dump_json())

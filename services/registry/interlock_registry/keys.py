@@ -67,6 +67,7 @@ async def make_key(request: Request[Any, Any, Any], state: State, data: JSONBody
             audit.note(session, caller.name, "key.created", f"key/{data.name}", scopes=row.scopes, expires_at=until)
     except IntegrityError as error:
         raise problem(409, "The name is taken", f"a key {data.name!r} is in use; revoke it first") from error
+    await state.access.refresh()
     return KeyMade(**_view(row).model_dump(), key=key)
 
 

@@ -1,5 +1,6 @@
 """Whom one process lets in: from memory, whatever is down."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -134,8 +135,19 @@ async def test_a_key_made_this_moment_works_at_once(monkeypatch: pytest.MonkeyPa
         registry.keys = [ring_key("ilk_new", "new", "read")]
         assert await access.admit_or_ask(bearer("ilk_new")) == Caller.of("new", ["read"])
 
-        monkeypatch.setattr(module, "LOOK_AGAIN_SECONDS", 3600.0)
+        monkeypatch.setattr(module, "LOOK_AGAIN_SECONDS", 0.1)
         asked = registry.asked
-        for _ in range(50):
+        wrong = [access.admit_or_ask(bearer(f"ilk_wrong{number}")) for number in range(500)]
+        assert set(await asyncio.gather(*wrong)) == {None}
+        assert registry.asked == asked + 1
+
+
+async def test_without_a_registry_a_wrong_key_is_refused_at_once() -> None:
+    """Nobody waits for an answer that does not come."""
+    registry = Registry()
+    async with registry.known_to() as access:
+        await until(lambda: registry.asked == 2)
+        registry.is_down = True
+        for _ in range(20):
             assert await access.admit_or_ask(bearer("ilk_wrong")) is None
-        assert registry.asked == asked
+        assert registry.asked == 3
