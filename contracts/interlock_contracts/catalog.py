@@ -15,7 +15,8 @@ class Route:
 
     ``per_worker`` consumers hear it once in every process, through a queue of the process's own. Where ``backlog``
     is set, so many messages may wait in a consumer's queue; then the broker refuses more, and whoever says them learns
-    so by the missing confirm.
+    so by the missing confirm. ``frequent`` events are said so often that an outbox remembers them only for a short
+    while after they are published.
     """
 
     event: type[Event]
@@ -23,6 +24,7 @@ class Route:
     consumers: tuple[str, ...] = ()
     per_worker: tuple[str, ...] = ()
     backlog: int | None = None
+    frequent: bool = False
 
     @property
     def external(self) -> bool:
@@ -51,8 +53,8 @@ ROUTES: tuple[Route, ...] = (
     Route(models.ModelServing, ("gateway",), ("registry",)),
     Route(models.ModelLoadFailed, ("gateway", "prediction"), ("registry",)),
     Route(predictions.PredictionRequested, ("gateway",), ("prediction",), backlog=100_000),
-    Route(predictions.PredictionCompleted, ("prediction",)),
-    Route(predictions.PredictionFailed, ("prediction",)),
+    Route(predictions.PredictionCompleted, ("prediction",), frequent=True),
+    Route(predictions.PredictionFailed, ("prediction",), frequent=True),
     Route(predictions.PredictionLogged, ("gateway",), ("prediction",)),
     Route(predictions.FeedbackReceived, ("gateway",), ("prediction",)),
 )

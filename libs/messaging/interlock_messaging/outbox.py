@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from faststream.rabbit import RabbitBroker
+from interlock_contracts.catalog import ROUTES
 from interlock_contracts.event import Envelope, Event
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from sqlalchemy import Float, cast, delete, func, select, update
+from sqlalchemy import ColumnElement, Float, cast, delete, func, inspect, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -21,8 +22,14 @@ SAID = "interlock.said"
 """Key of ``session.info``: the relay is woken only after a commit that left it something to do."""
 
 KEEP_OUTBOX = timedelta(days=7)
+KEEP_FREQUENT = timedelta(hours=1)
+"""How long published events are kept: to look at, and so that saying one again changes nothing."""
+
 KEEP_INBOX = timedelta(days=30)
 """As long as the oldest dead letter that anyone will replay."""
+
+FORGET_AT_ONCE = 10_000
+"""Rows of each kind that one transaction deletes, so that none holds up the relay for long."""
 
 
 class Said(NamedTuple):
@@ -159,9 +166,24 @@ async def _sent(broker: RabbitBroker, headers: dict[str, Any], payload: bytes) -
         return error
 
 
-async def forget_old(sessions: async_sessionmaker[AsyncSession]) -> None:
-    """Delete published outbox rows and inbox rows that have outlived their use."""
+async def forget_old(sessions: async_sessionmaker[AsyncSession]) -> bool:
+    """Delete published outbox rows and inbox rows that have outlived their use; return whether there may be more."""
     now = datetime.now(UTC)
+    frequent = [route.event.type for route in ROUTES if route.frequent]
     async with sessions() as session, session.begin():
-        await session.execute(delete(OutboxRow).where(OutboxRow.published_at < now - KEEP_OUTBOX))
-        await session.execute(delete(InboxRow).where(InboxRow.received_at < now - KEEP_INBOX))
+        deleted = [
+            await _forget(session, OutboxRow, OutboxRow.published_at < now - KEEP_OUTBOX),
+            await _forget(
+                session, OutboxRow, OutboxRow.published_at < now - KEEP_FREQUENT, OutboxRow.type.in_(frequent)
+            ),
+            await _forget(session, InboxRow, InboxRow.received_at < now - KEEP_INBOX),
+        ]
+    return FORGET_AT_ONCE in deleted
+
+
+async def _forget(session: AsyncSession, table: type[OutboxRow | InboxRow], *old: ColumnElement[bool]) -> int:
+    key = inspect(table).primary_key
+    # What another replica deletes meanwhile is passed by.
+    doomed = select(*key).where(*old).limit(FORGET_AT_ONCE).with_for_update(skip_locked=True).cte("doomed")
+    deleted = await session.execute(delete(table).where(*(each == doomed.c[each.name] for each in key)))
+    return int(deleted.rowcount)  # type: ignore[attr-defined]

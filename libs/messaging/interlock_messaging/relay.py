@@ -20,7 +20,7 @@ MAX_PAUSE_SECONDS = 30.0
 MAX_WAIT_SECONDS = 5.0
 """Longest time between two looks for a broker that does not answer."""
 
-FORGET_EVERY_SECONDS = 3600.0
+FORGET_EVERY_SECONDS = 600.0
 
 
 class Relay:
@@ -45,8 +45,7 @@ class Relay:
             self._said.clear()
             try:
                 busy, wait, limit = await self.publish(limit), POLL_SECONDS, BATCH
-                if loop.time() > forget_at:
-                    await forget_old(self._sessions)
+                if loop.time() > forget_at and not await forget_old(self._sessions):
                     forget_at = loop.time() + FORGET_EVERY_SECONDS
             except Exception as error:
                 # One at a time: what is sent and not confirmed may arrive all the same, and is sent again.
