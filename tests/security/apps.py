@@ -25,6 +25,7 @@ from litestar import Litestar, Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
+from tests import signing
 from tests.keys import SETTINGS
 from tests.unit.gateway.models import in_this_process
 
@@ -58,6 +59,7 @@ def applications(folder: Path) -> dict[str, Litestar]:
     """Return every service's application, made as in production but for the object store."""
     given: dict[str, Any] = {
         **SETTINGS,
+        **signing.SETTINGS,
         "amqp_url": "amqp://nobody@127.0.0.1:1/",
         "postgres_url": "postgresql://nobody@127.0.0.1:1/none",
         "s3_endpoint": NOWHERE,

@@ -16,7 +16,7 @@ from interlock_tables import Cause, Findings, TypedRows, UnreadableError, read_r
 from interlock_tables.csv_file import csv_labels
 from interlock_tables.header import note_columns
 from interlock_tables.parquet_file import fitting, light_batches, open_parquet, typed_cells
-from interlock_tables.typed import ARROW_TYPES, Cells
+from interlock_tables.typed import ARROW_TYPES, Cells, most_unpacked
 
 from interlock_scoring.rows import Fault, Rows
 
@@ -60,7 +60,8 @@ def _parquet(path: Path, data: Data, signature: Signature, start: int) -> Iterat
         names = fitting(file.schema_arrow, columns, findings)
         _refuse(findings, signature)
         group, first = _group_of(file, start)
-        for batch in light_batches(file, file.schema_arrow.names, from_group=group, threads=True):
+        every, most = file.schema_arrow.names, most_unpacked(path)
+        for batch in light_batches(file, every, most=most, from_group=group, threads=True):
             cells = {name: typed_cells(name, columns[name], batch.column(name)) for name in names}
             yield Rows(first, _plain(batch), _features(signature, cells, batch.num_rows), _faults(cells))
             first += batch.num_rows

@@ -3,13 +3,14 @@
 import csv
 import difflib
 import io
+from collections import Counter
 from dataclasses import dataclass
 
 from interlock_contracts.datasets import Finding
 from interlock_contracts.pipeline import Csv
 
 from interlock_tables.findings import Findings, UnreadableError, shorten
-from interlock_tables.typed import MAX_RECORD_BYTES
+from interlock_tables.typed import MAX_COLUMNS, MAX_RECORD_BYTES, too_many_columns
 
 _PREAMBLE = 20
 _COLUMNS_SHOWN = 5
@@ -34,6 +35,8 @@ def read_header(head: bytes, dialect: Csv, declared: list[str]) -> Header:
     text = head[:MAX_RECORD_BYTES].decode(errors="ignore")
     records = _first_records(text, dialect)
     first, lines = records[0] if records else ([], 1)
+    if len(first) > MAX_COLUMNS:
+        raise too_many_columns(len(first))
     best = max((record for record, _ in records), key=lambda record: _known(record, declared), default=[])
     if _known(best, declared) > _known(first, declared):
         on = next(end for record, end in records if record is best)
@@ -49,7 +52,7 @@ def read_header(head: bytes, dialect: Csv, declared: list[str]) -> Header:
 
 def check_labels(labels: list[str], declared: list[str], findings: Findings) -> None:
     """Note repeated, blank, missing and undeclared labels."""
-    repeated = sorted({label for label in labels if label.strip() and labels.count(label) > 1})
+    repeated = sorted(label for label, count in Counter(labels).items() if label.strip() and count > 1)
     if repeated:
         why = "column labels stand more than once in the header; each column needs a name of its own"
         shown = [shorten(label) for label in repeated[:20]]
@@ -69,7 +72,8 @@ def check_labels(labels: list[str], declared: list[str], findings: Findings) -> 
 
 def note_columns(labels: list[str], declared: list[str], findings: Findings) -> None:
     """Note declared columns that are missing, with what was perhaps meant, and undeclared ones."""
-    undeclared = [label for label in dict.fromkeys(labels) if label.strip() and label not in declared]
+    known = set(declared)
+    undeclared = [label for label in dict.fromkeys(labels) if label.strip() and label not in known]
     findings.extra_columns = undeclared
     plain = {label.strip().casefold(): label for label in undeclared}
     for name in declared:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,18 @@ from interlock_tables.blocks import refuse_other_kinds
 from interlock_tables.cells import Faults, in_calendar
 from interlock_tables.findings import EXAMPLES_SHOWN, Findings, UnreadableError
 from interlock_tables.header import note_columns
-from interlock_tables.typed import ARROW_TYPES, MAX_CELL_BYTES, ROWS_AT_ONCE, Cells, TypedRows, compute
+from interlock_tables.typed import (
+    ARROW_TYPES,
+    MAX_CELL_BYTES,
+    MAX_COLUMNS,
+    ROWS_AT_ONCE,
+    Cells,
+    TypedRows,
+    compute,
+    most_unpacked,
+    too_many_columns,
+    too_much_unpacked,
+)
 
 _MAGIC = b"PAR1"
 _BUFFER_BYTES = 1 << 20
@@ -36,11 +48,14 @@ def read_parquet(path: Path, data: Data, findings: Findings) -> Iterator[TypedRo
     with open_parquet(path, texts) as file:
         names = fitting(file.schema_arrow, data.columns, findings)
         first = 1
-        for batch in light_batches(file, names):
+        for batch in light_batches(file, names, most=most_unpacked(path)):
             cells = {name: typed_cells(name, data.columns[name], batch.column(name)) for name in names}
             lines = np.arange(first, first + batch.num_rows, dtype=np.int64)
             first += batch.num_rows
             yield TypedRows(lines, cells)
+        if names and first - 1 != file.metadata.num_rows:
+            why = f"its footer promises {file.metadata.num_rows} rows, and {first - 1} are there"
+            raise UnreadableError("damaged", f"the Parquet file is damaged: {why}")
 
 
 @contextmanager
@@ -71,7 +86,9 @@ def open_parquet(path: Path, texts: Sequence[str]) -> Iterator[pq.ParquetFile]:
 
 
 def _refuse_repeated(names: list[str]) -> None:
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    if len(names) > MAX_COLUMNS:
+        raise too_many_columns(len(names))
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
         why = f"columns stand more than once in the file: {', '.join(repeated[:20])}"
         raise UnreadableError("duplicate_label", why)
@@ -93,12 +110,16 @@ def fitting(schema: pa.Schema, columns: Mapping[str, Column], findings: Findings
 
 
 def light_batches(
-    file: pq.ParquetFile, names: list[str], *, from_group: int = 0, threads: bool = False
+    file: pq.ParquetFile, names: list[str], *, most: int, from_group: int = 0, threads: bool = False
 ) -> Iterator[pa.RecordBatch]:
     """Yield batches that stay small when their texts are unpacked: a text stored once may stand in every row.
 
     The row groups before ``from_group`` are skipped.
+
+    Raises:
+        UnreadableError: the columns unpack to more than ``most`` bytes.
     """
+    total = 0
     groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
     heaviest = max((group.total_byte_size / group.num_rows for group in groups if group.num_rows), default=1.0)
     rows = max(_FEWEST_ROWS, min(ROWS_AT_ONCE, int(_BATCH_BYTES / max(heaviest, 1.0))))
@@ -106,6 +127,9 @@ def light_batches(
         rows, row_groups=list(range(from_group, len(groups))), columns=names, use_threads=threads
     ):
         unpacked = sum(_unpacked_bytes(column) for column in batch.columns)
+        total += unpacked
+        if total > most:
+            raise too_much_unpacked(most)
         size = max(1, batch.num_rows * _BATCH_BYTES // max(unpacked, _BATCH_BYTES))
         yield from (batch.slice(start, size) for start in range(0, batch.num_rows, size))
 

@@ -9,7 +9,7 @@ from interlock_tables.csv_file import read_csv
 from interlock_tables.findings import Findings
 from interlock_tables.jsonl_file import read_jsonl
 from interlock_tables.parquet_file import read_parquet
-from interlock_tables.typed import TypedRows
+from interlock_tables.typed import TypedRows, most_unpacked, too_much_unpacked
 
 _READERS = {"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet}
 
@@ -18,6 +18,11 @@ def read_rows(path: Path, data: Data, findings: Findings) -> Iterator[TypedRows]
     """Yield the rows that can be told apart, in the order of the file; the others, and what is odd, are noted.
 
     Raises:
-        UnreadableError: the file cannot be read (on) with what is declared.
+        UnreadableError: the file cannot be read (on) with what is declared, or unpacks to far more than its size.
     """
-    return _READERS[data.format](path, data, findings)
+    most, unpacked = most_unpacked(path), 0
+    for rows in _READERS[data.format](path, data, findings):
+        unpacked += sum(cells.values.nbytes for cells in rows.cells.values())
+        if unpacked > most:
+            raise too_much_unpacked(most)
+        yield rows

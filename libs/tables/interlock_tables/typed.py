@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
-from interlock_tables.findings import Cause
+from interlock_tables.findings import Cause, UnreadableError
 
 compute: Any = pyarrow.compute
 """Arrow's vector functions; untyped, because their stubs know too few of the overloads."""
@@ -29,6 +30,28 @@ ROWS_AT_ONCE = 65_536
 MAX_CELL_BYTES = 65_536
 MAX_RECORD_BYTES = 1 << 20
 """A line of JSON or a CSV record, line ends inside quotes included."""
+
+MAX_COLUMNS = 10_000
+"""Columns of one file, declared or not."""
+
+UNPACKED_BYTES, UNPACKED_TIMES = 8 << 30, 100
+"""A file may unpack to so many bytes, and to so many times its size beyond: what is far more is made to fill a disk."""
+
+
+def most_unpacked(path: Path) -> int:
+    """Return how many bytes the file may unpack to."""
+    return UNPACKED_BYTES + UNPACKED_TIMES * path.stat().st_size
+
+
+def too_much_unpacked(most: int) -> UnreadableError:
+    """Return the refusal of a file that unpacks to more."""
+    why = f"the file unpacks to more than {most >> 30} GiB, which is out of all proportion to its size"
+    return UnreadableError("unpacked_size", why)
+
+
+def too_many_columns(count: int) -> UnreadableError:
+    """Return the refusal of a file with more than MAX_COLUMNS columns."""
+    return UnreadableError("too_many_columns", f"the file has {count} columns; at most {MAX_COLUMNS} are read")
 
 
 @dataclass(frozen=True)
