@@ -9,7 +9,7 @@ from faststream.rabbit import RabbitBroker
 from interlock_contracts.catalog import ROUTES
 from interlock_contracts.event import Envelope, Event
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from sqlalchemy import ColumnElement, Float, cast, delete, func, inspect, select, update
+from sqlalchemy import ColumnElement, Float, cast, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -182,7 +182,7 @@ async def forget_old(sessions: async_sessionmaker[AsyncSession]) -> bool:
 
 
 async def _forget(session: AsyncSession, table: type[OutboxRow | InboxRow], *old: ColumnElement[bool]) -> int:
-    key = inspect(table).primary_key
+    key = table.__mapper__.primary_key
     # What another replica deletes meanwhile is passed by.
     doomed = select(*key).where(*old).limit(FORGET_AT_ONCE).with_for_update(skip_locked=True).cte("doomed")
     deleted = await session.execute(delete(table).where(*(each == doomed.c[each.name] for each in key)))
