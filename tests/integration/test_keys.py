@@ -21,6 +21,7 @@ from litestar import Litestar
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from tests import signing
 from tests.integration.test_registry import Registry
 from tests.keys import KEY, PEPPER, SERVICE_KEYS, SETTINGS
 from tests.unit.gateway.door import client, listening
@@ -58,7 +59,7 @@ async def opened(servers: dict[str, str]) -> AsyncIterator[Office]:
         name: servers[f"INTERLOCK_{name.upper()}"]
         for name in ("amqp_url", "postgres_url", "s3_endpoint", "s3_access_key", "s3_secret_key")
     }
-    app = create_app(RegistrySettings(**given, **SETTINGS), artifacts=MemoryStore())
+    app = create_app(RegistrySettings(**(given | SETTINGS | signing.SETTINGS)), artifacts=MemoryStore())
     async with listening(app) as url, client(url) as admin:
         yield Office(app, url, admin)
 

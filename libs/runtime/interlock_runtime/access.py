@@ -38,6 +38,7 @@ LOOK_AGAIN_SECONDS = 0.5
 
 _BEARER = b"Bearer "
 _LONGEST = 8192
+_REMEMBERED = 4096
 
 Source = Callable[[], Awaitable[KeyRing]]
 """Asks for every key there is; raises ConnectionError while nobody answers."""
@@ -67,6 +68,10 @@ class Caller:
         return self.name.removeprefix("service/") if self.name.startswith("service/") else None
 
 
+_Entry = tuple[Caller, float | None]
+"""Whom a key lets in, and until when, in seconds since 1970."""
+
+
 class Access:
     """The keys and tokens that one process lets in.
 
@@ -85,6 +90,7 @@ class Access:
         self._pepper = pepper.get_secret_value().encode()
         self._known = _entries(known)
         self._keys = self._known
+        self._let_in: dict[bytes, _Entry] = {}
         self._source = source
         self._remember = remember
         self._issuer = issuer
@@ -101,15 +107,20 @@ class Access:
     def admit(self, authorization: bytes) -> Caller | None:
         """Return who sends this value of the header ``Authorization``; None for nobody that may come in.
 
-        A key is looked up by its MAC, so how long that takes tells nothing about any key.
+        A key is looked up by its MAC, so how long that takes tells nothing about any key. One that was let in since the
+        last refresh is known by itself, by a hash that every process keys anew: a MAC costs as much as an answer.
         """
-        if not authorization.startswith(_BEARER) or len(authorization) > _LONGEST:
-            return None
-        token = authorization[len(_BEARER) :]
-        digest = hmac.digest(self._pepper, token, "sha256")
-        found = self._keys.get(digest)
+        found = self._let_in.get(authorization)
         if found is None:
-            return self._of_token(digest, token)
+            if not authorization.startswith(_BEARER) or len(authorization) > _LONGEST:
+                return None
+            token = authorization[len(_BEARER) :]
+            digest = hmac.digest(self._pepper, token, "sha256")
+            found = self._keys.get(digest)
+            if found is None:
+                return self._of_token(digest, token)
+            if len(self._let_in) < _REMEMBERED:
+                self._let_in[authorization] = found
         caller, until = found
         return caller if until is None or time() < until else None
 
@@ -143,7 +154,7 @@ class Access:
         self._looked, self._answered = monotonic(), False
         ring = await self._source()
         self._answered = True
-        self._keys = _entries(ring.keys) | self._known
+        self._keys, self._let_in = _entries(ring.keys) | self._known, {}
         if self._remember is not None:
             await asyncio.to_thread(_write, self._remember, ring.model_dump_json())
 
@@ -151,7 +162,7 @@ class Access:
     async def keeping(self) -> AsyncIterator[None]:
         """Learn keys again and again while the block lasts; it begins with the newest that can be had soon."""
         if self._remember is not None:
-            self._keys = _entries(_read(self._remember)) | self._known
+            self._keys, self._let_in = _entries(_read(self._remember)) | self._known, {}
         with suppress(ConnectionError, TimeoutError):
             async with asyncio.timeout(FIRST_SECONDS):
                 await self.refresh()
@@ -163,7 +174,7 @@ class Access:
                 yield
 
 
-def _entries(keys: Iterable[RingKey]) -> dict[bytes, tuple[Caller, float | None]]:
+def _entries(keys: Iterable[RingKey]) -> dict[bytes, _Entry]:
     return {
         bytes.fromhex(key.hash): (
             Caller.of(key.name, key.scopes),
