@@ -1,6 +1,7 @@
 """Real servers for the tests that ask for them, shared by all of pytest's processes."""
 
 import fcntl
+import json
 import os
 import shlex
 import subprocess
@@ -30,9 +31,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[dict[str, str]]:
-    """Return the settings of a stack with RabbitMQ, Postgres and S3 only; no service hears what a test says."""
+    """Return the settings of a stack with RabbitMQ, Postgres and S3 only; no service hears what a test says.
+
+    They are the administrator's: a test plays every service, and takes things apart.
+    """
     with leased("test", only="rabbitmq,postgres,s3") as settings:
-        yield settings
+        mark = "INTERLOCK_ADMIN_"
+        admins = {name: value for name, value in settings.items() if name.startswith(mark)}
+        yield settings | {name.replace(mark, "INTERLOCK_"): value for name, value in admins.items()}
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +72,8 @@ def leased(name: str, only: str | None = None, **given: str) -> Iterator[dict[st
             _interlock(home, "up", *(["--only", only] if only else []), **given)
         fcntl.flock(lease, fcntl.LOCK_SH)
         lines = shlex.split(_interlock(home, "env"))
-        yield {"INTERLOCK_HOME": str(home), **dict(line.split("=", 1) for line in lines)}
+        admins: dict[str, str] = json.loads((home / "admin.json").read_text())
+        yield {"INTERLOCK_HOME": str(home), **dict(line.split("=", 1) for line in lines), **admins}
         if _nobody_else(lease):
             _interlock(home, "down", "--wipe")
 

@@ -142,6 +142,7 @@ def test_the_environment_is_read_in_one_place() -> None:
         "libs/runtime",
         "libs/artifacts/interlock_artifacts/environment.py",
         "libs/messaging/interlock_messaging/crash_points.py",
+        "libs/messaging/interlock_messaging/__main__.py",
         "libs/trainer",
         "libs/scoring",
         "libs/cli",

@@ -11,6 +11,7 @@ import pytest
 from faststream.rabbit import RabbitRouter
 from interlock_contracts.catalog import BY_TYPE, Route
 from interlock_contracts.event import Envelope
+from interlock_contracts.rights import RETRY_SECONDS
 from interlock_contracts.training import RetrainRequested
 from interlock_messaging import Bus, Cause, PoisonError, Session, say, topology
 from interlock_messaging.delivery import ATTEMPT, ERROR
@@ -49,6 +50,7 @@ class Lab:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Lab"]:
+        await topology.declare(self.url, self.bus.queues)
         async with self.database.ready("interlock_messaging"), self.bus.running():
             try:
                 yield self
@@ -155,12 +157,12 @@ async def test_the_last_attempt_ends_in_the_dead_letters_with_the_reason(servers
         raise ValueError("never works")
 
     async with Lab(servers, fail).running() as lab:
-        headers = {**envelope(lab).headers(), ATTEMPT: len(topology.RETRY_SECONDS)}
+        headers = {**envelope(lab).headers(), ATTEMPT: len(RETRY_SECONDS)}
         await lab.publish(lab.event().body(), headers)
 
         letter = await lab.dead()
         assert letter.headers[ERROR] == "ValueError: never works"
-        assert letter.headers[ATTEMPT] == len(topology.RETRY_SECONDS) + 1
+        assert letter.headers[ATTEMPT] == len(RETRY_SECONDS) + 1
         assert letter.body == lab.event().body()
 
 

@@ -152,6 +152,7 @@ class _Consumer:
             envelope, event = Envelope.of_headers(message.headers), self._event.model_validate_json(message.body)
         if envelope.type != event.type:
             raise ValueError(f"{envelope.type!r} is not {event.type!r}, which this queue is for")
+        self._bus.delivery.check_speaker(message, envelope)
         return Arrival(event, envelope, message)
 
     async def _handle(self, arrivals: Sequence[Arrival]) -> None:

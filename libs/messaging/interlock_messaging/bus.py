@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 
 import aio_pika.exceptions
-from faststream.rabbit import Channel, RabbitBroker, RabbitRouter
+from faststream.rabbit import Channel, RabbitBroker, RabbitQueue, RabbitRouter
 from interlock_contracts.event import Envelope, Event
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from yarl import URL
@@ -20,6 +20,7 @@ from interlock_messaging.delivery import Delivery, decode_event
 from interlock_messaging.outbox import SAID, current_traceparent, publish_batch
 from interlock_messaging.publishing import CONFIRM_SECONDS, is_recorded, send, send_plain
 from interlock_messaging.relay import Relay
+from interlock_messaging.speakers import Speaker
 
 logger = logging.getLogger(__name__)
 
@@ -46,13 +47,13 @@ class Bus:
         name = f"{service}@{socket.gethostname()}:{os.getpid()}"
         address = URL(url).update_query(name=name, heartbeat="20")
         self.service = service
-        self.publisher = RabbitBroker(
+        self.publisher = Speaker(
             address,
             reconnect_interval=1,
             default_channel=Channel(on_return_raises=True),
             logger=None,
         )
-        self.delivery = Delivery(self.publisher, sessions)
+        self.delivery = Delivery(self.publisher, sessions, service=service)
         self.consumer = RabbitBroker(
             address,
             reconnect_interval=1,
@@ -92,9 +93,9 @@ class Bus:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Connect, declare, consume and relay until the block ends; then finish what is in hand."""
+        """Connect, wait for the topology, consume and relay until the block ends; then finish what is in hand."""
         await _connect(self.publisher)
-        await topology.declare(self.publisher, self.consumer)
+        await topology.made(self.publisher, self.queues)
         await self.consumer.start()
         relay = asyncio.create_task(self._relay.run()) if self._relay is not None else None
         try:
@@ -117,6 +118,12 @@ class Bus:
                 await self.drain()
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not keep the process from ending
             logger.warning("the last events are published after the next start: %s", error)
+
+    @property
+    def queues(self) -> list[RabbitQueue]:
+        """Return the queues that the service reads."""
+        subscribed: list[RabbitQueue] = [each.queue for each in self.consumer.subscribers]  # type: ignore[attr-defined]
+        return [*subscribed, *(each.queue for each in self._batched)]
 
     async def ping(self) -> None:
         """Raise where either connection is down."""

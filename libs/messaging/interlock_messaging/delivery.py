@@ -13,6 +13,7 @@ from faststream.rabbit import RabbitBroker, RabbitExchange, RabbitQueue
 from interlock_contracts import telemetry
 from interlock_contracts.catalog import BY_TYPE
 from interlock_contracts.event import Envelope, Event
+from interlock_contracts.rights import RETRY_SECONDS, user_of
 from opentelemetry import trace
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -23,8 +24,9 @@ from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outages import is_outage, is_unstorable
 from interlock_messaging.outbox import SAID
 from interlock_messaging.publishing import publish
+from interlock_messaging.speakers import SAID_BY, check, said_by, user_of_connection
 from interlock_messaging.tables import InboxRow
-from interlock_messaging.topology import DEAD_EXCHANGE, RETRY_SECONDS, retry_exchange
+from interlock_messaging.topology import DEAD_EXCHANGE, retry_exchange
 from interlock_messaging.unreadable import check_headers, sendable
 
 logger = logging.getLogger(__name__)
@@ -39,6 +41,9 @@ SPREAD_SECONDS = 1.0
 """Longest pause of a message that is tried again: those that failed together come back together."""
 
 LEVELS = len(RETRY_SECONDS)
+
+FURTHER_KEYS = ("CC", "BCC")
+"""Headers by which RabbitMQ would send a copy to others than the queue that it is for."""
 
 Cause = Annotated[Envelope, Context("envelope")]
 """In a handler: the envelope of the event being handled, whose id causes what the handler says."""
@@ -83,11 +88,19 @@ def attempts(headers: dict[str, Any]) -> int:
 
 
 class Delivery:
-    """Makes the middleware of one process; ``sessions`` is None for a service without a database."""
+    """Makes the middleware of one process; ``sessions`` is None for a service without a database.
 
-    def __init__(self, publisher: RabbitBroker, sessions: async_sessionmaker[AsyncSession] | None) -> None:
+    Where the service has a broker user of its own, each message must come from a user that may say such an event. A
+    broker on which all share one user can't tell.
+    """
+
+    def __init__(
+        self, publisher: RabbitBroker, sessions: async_sessionmaker[AsyncSession] | None, *, service: str
+    ) -> None:
         self._publisher = publisher
         self._sessions = sessions
+        self._service = service
+        self._knows_speakers = user_of_connection(publisher) == user_of(service)
         self.committed = asyncio.Event()
 
     def __call__(self, msg: Any, /, *, context: ContextRepo) -> "_DeliveryMiddleware":
@@ -99,6 +112,7 @@ class Delivery:
         queue: RabbitQueue = context.get_local("handler_").queue
         try:
             envelope = await _understood(message, queue)
+            self.check_speaker(message, envelope)
         except ValueError as error:
             return await self.bury(message, queue, f"not a valid event: {error}")
         if tried := attempts(message.headers):
@@ -114,6 +128,19 @@ class Delivery:
                 span.record_exception(error)
                 span.set_status(Status(StatusCode.ERROR, str(error)))
                 return await self.later(message, queue, error)
+
+    def check_speaker(self, message: Message, envelope: Envelope) -> None:
+        """Refuse a message from a user that may not say it.
+
+        Raises:
+            ValueError: with who said what.
+        """
+        if self._knows_speakers:
+            check(self._said_by(message), envelope.type)
+
+    def _said_by(self, message: Message) -> str | None:
+        original: Any = getattr(message, "raw_message", message)  # FastStream's message wraps aio-pika's
+        return said_by(original.user_id, message.headers, self._service)
 
     async def _once(
         self, queue: str, envelope: Envelope, context: ContextRepo, handle: Callable[[], Awaitable[Any]]
@@ -178,7 +205,8 @@ class Delivery:
     ) -> None:
         """Publish a confirmed copy before the original is acknowledged; wait for the broker as long as it takes."""
         told = reason[:2000].encode(errors="backslashreplace").decode()
-        headers = {**sendable(message.headers), ERROR: told, **changed}
+        kept = {name: sendable(value) for name, value in message.headers.items() if name not in FURTHER_KEYS}
+        headers = {**kept, ERROR: told, SAID_BY: self._said_by(message) or "", **changed}
 
         async def copy() -> None:
             try:

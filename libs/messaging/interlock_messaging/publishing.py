@@ -15,6 +15,7 @@ from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from pamqp.commands import Basic
 
+from interlock_messaging.speakers import user_of_connection
 from interlock_messaging.topology import EXCHANGE
 
 CONFIRM_SECONDS = 5.0
@@ -71,7 +72,11 @@ async def send_plain(broker: RabbitBroker, envelope: Envelope, body: bytes) -> s
     """
     headers: Any = envelope.headers() | {"traceparent": envelope.traceparent}
     properties = Basic.Properties(
-        content_type="application/json", headers=headers, delivery_mode=2, message_id=envelope.id
+        content_type="application/json",
+        headers=headers,
+        delivery_mode=2,
+        message_id=envelope.id,
+        user_id=user_of_connection(broker),
     )
     try:
         async with asyncio.timeout(CONFIRM_SECONDS):
@@ -122,7 +127,8 @@ async def publish(broker: RabbitBroker, body: bytes, **options: Any) -> None:
     try:
         async with asyncio.timeout(CONFIRM_SECONDS):
             await unblocked(broker)
-            await broker.publish(body, persist=True, **{"content_type": "application/json", **options})
+            defaults = {"content_type": "application/json", "user_id": user_of_connection(broker)}
+            await broker.publish(body, persist=True, **defaults | options)
     except aio_pika.exceptions.DeliveryError:
         raise
     except (aio_pika.exceptions.AMQPError, IncorrectState, RuntimeError) as error:

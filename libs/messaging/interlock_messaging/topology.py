@@ -1,22 +1,38 @@
-"""Names and arguments of everything on the broker: exchanges, queues, retry levels, dead letters."""
+"""Names and arguments of everything on the broker: exchanges, queues, retry levels, dead letters.
 
+An admin declares it (``python -m interlock_messaging``). Services have no right to, and only wait for it: what they
+share is marked ``declare=False``, for which FastStream asks passively.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+import aio_pika
+import aio_pika.exceptions
+from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractQueue
 from faststream.rabbit import ExchangeType, QueueType, RabbitBroker, RabbitExchange, RabbitQueue
+from interlock_contracts import rights
 from interlock_contracts.catalog import BY_TYPE, ROUTES
 from interlock_contracts.event import Event
+from interlock_contracts.rights import RETRY_SECONDS
 
-EXCHANGE = RabbitExchange("interlock.events", type=ExchangeType.TOPIC, durable=True)
-DEAD_EXCHANGE = RabbitExchange("interlock.dead", type=ExchangeType.DIRECT, durable=True)
+logger = logging.getLogger(__name__)
 
-RETRY_SECONDS = (1, 5, 30, 120, 600)
-"""Waits before the second to sixth attempt; one queue each, because a TTL expires only at a queue's head."""
+EXCHANGE = RabbitExchange(rights.EVENTS, type=ExchangeType.TOPIC, durable=True, declare=False)
+DEAD_EXCHANGE = RabbitExchange(rights.DEAD, type=ExchangeType.TOPIC, durable=True, declare=False)
+REPLAY_EXCHANGE = RabbitExchange(rights.REPLAY, type=ExchangeType.DIRECT, durable=True, declare=False)
 
 CRASH_LIMIT = 50
 """Deliveries after which the broker itself gives up: a backstop against crash loops, never the retry counter."""
 
 
 def retry_exchange(seconds: int) -> RabbitExchange:
-    """Return the exchange whose queue gives a message back to the queue named by its routing key."""
-    return RabbitExchange(f"interlock.retry.{seconds}s", type=ExchangeType.FANOUT, durable=True)
+    """Return the exchange whose queue gives a message back to the queue named by its routing key.
+
+    A topic exchange, as only for these RabbitMQ checks who may use which routing key.
+    """
+    return RabbitExchange(rights.RETRY.format(seconds=seconds), type=ExchangeType.TOPIC, durable=True, declare=False)
 
 
 def queue(service: str, event: type[Event]) -> RabbitQueue:
@@ -27,6 +43,7 @@ def queue(service: str, event: type[Event]) -> RabbitQueue:
         name,
         queue_type=QueueType.QUORUM,
         durable=True,
+        declare=False,
         routing_key=event.type,
         arguments={
             "x-delivery-limit": CRASH_LIMIT,
@@ -46,37 +63,59 @@ def worker_queue(service: str, event: type[Event], worker: str) -> RabbitQueue:
     )
 
 
-async def declare(broker: RabbitBroker, consumer: RabbitBroker) -> None:
-    """Declare through ``broker`` the whole catalog, and what ``consumer``'s subscribers need.
+async def declare(url: str, others: Iterable[RabbitQueue] = ()) -> None:
+    """Declare the whole catalog, and ``others``, as the admin that ``url`` names; repeating it changes nothing.
 
-    Whoever starts first declares everyone's queues, so an event said before its consumer has ever run waits for it.
-    Every exchange is declared here, on the publishing connection's default channel, before anything consumes:
-    FastStream remembers an exchange together with the channel that first declared it. Repeating it changes nothing.
+    Everyone's queues are there before anyone runs, so an event said before its consumer has ever run waits for it.
     """
-    events = await broker.declare_exchange(EXCHANGE)
-    dead = await broker.declare_exchange(DEAD_EXCHANGE)
-    for seconds in RETRY_SECONDS:
-        exchange = await broker.declare_exchange(retry_exchange(seconds))
-        waiting = await broker.declare_queue(
-            RabbitQueue(
-                f"interlock.retry.{seconds}s",
-                queue_type=QueueType.QUORUM,
-                durable=True,
-                arguments={
-                    "x-message-ttl": seconds * 1000,
-                    "x-dead-letter-exchange": "",
-                    "x-dead-letter-strategy": "at-least-once",
-                    "x-overflow": "reject-publish",
-                },
-            )
-        )
-        await waiting.bind(exchange)
-    known = [queue(service, route.event) for route in ROUTES for service in route.consumers]
-    own: list[RabbitQueue] = [subscriber.queue for subscriber in consumer.subscribers]  # type: ignore[attr-defined]
-    for source in {each.name: each for each in (*known, *own) if each.durable}.values():
-        letters = await broker.declare_queue(
-            RabbitQueue(f"{source.name}.dead", queue_type=QueueType.QUORUM, durable=True)
-        )
-        await letters.bind(dead, routing_key=source.name)
-        bound = await broker.declare_queue(source)
-        await bound.bind(events, routing_key=source.routing_key)
+    async with await aio_pika.connect(url) as connection:
+        channel = await connection.channel()
+        events, dead, replay = [await _exchange(channel, each) for each in (EXCHANGE, DEAD_EXCHANGE, REPLAY_EXCHANGE)]
+        for seconds in RETRY_SECONDS:
+            waiting = await _queue(channel, _retry_queue(seconds))
+            await waiting.bind(await _exchange(channel, retry_exchange(seconds)), routing_key="#")
+        known = [queue(service, route.event) for route in ROUTES for service in route.consumers]
+        for each in {each.name: each for each in (*known, *others) if each.durable}.values():
+            letters = await _queue(channel, RabbitQueue(f"{each.name}.dead", queue_type=QueueType.QUORUM, durable=True))
+            await letters.bind(dead, routing_key=each.name)
+            bound = await _queue(channel, each)
+            await bound.bind(events, routing_key=each.routing_key)
+            await bound.bind(replay, routing_key=each.name)
+
+
+async def _exchange(channel: AbstractChannel, exchange: RabbitExchange) -> AbstractExchange:
+    return await channel.declare_exchange(exchange.name, exchange.type.value, durable=True)
+
+
+async def _queue(channel: AbstractChannel, queue: RabbitQueue) -> AbstractQueue:
+    return await channel.declare_queue(queue.name, durable=True, arguments=dict(queue.arguments or {}))
+
+
+async def made(broker: RabbitBroker, queues: Iterable[RabbitQueue]) -> None:
+    """Wait until an admin has declared the exchanges and those of ``queues`` that processes share."""
+    while True:
+        try:
+            for exchange in (EXCHANGE, DEAD_EXCHANGE, *map(retry_exchange, RETRY_SECONDS)):
+                await broker.declare_exchange(exchange)
+            for each in queues:
+                if each.durable:
+                    await broker.declare_queue(each)
+        except aio_pika.exceptions.ChannelNotFoundEntity as missing:
+            logger.warning("waiting for the topology, which `python -m interlock_messaging` makes: %s", missing)
+            await asyncio.sleep(1)
+        else:
+            return
+
+
+def _retry_queue(seconds: int) -> RabbitQueue:
+    return RabbitQueue(
+        rights.RETRY.format(seconds=seconds),
+        queue_type=QueueType.QUORUM,
+        durable=True,
+        arguments={
+            "x-message-ttl": seconds * 1000,
+            "x-dead-letter-exchange": "",
+            "x-dead-letter-strategy": "at-least-once",
+            "x-overflow": "reject-publish",
+        },
+    )

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from interlock_cli.stack.home import Home
@@ -118,6 +119,28 @@ def test_a_service_gets_what_it_uses(home: Home) -> None:
     assert "INTERLOCK_POSTGRES_URL" not in process(parts["gateway"]).env
     assert "INTERLOCK_RAY_TOKEN" not in process(parts["gateway"]).env
     assert "INTERLOCK_RAY_TOKEN" in process(parts["train_dispatch"]).env
+
+
+def test_every_service_has_a_broker_user_of_its_own(home: Home) -> None:
+    """No two share a password, people have neither the administrator's nor a service's."""
+    parts = plan(home, PORTS)
+    names = [name for name in parts if parts[name].kind == "service"]
+    urls = {urlsplit(process(parts[name]).env["INTERLOCK_AMQP_URL"]) for name in names}
+    urls |= {urlsplit(parts["rabbitmq"].exports["INTERLOCK_AMQP_URL"])}
+    urls |= {urlsplit(parts["rabbitmq"].admin["INTERLOCK_ADMIN_AMQP_URL"])}
+
+    assert len({url.password for url in urls}) == len({url.username for url in urls}) == len(names) + 2
+
+
+def test_a_setting_for_one_service_reaches_no_other(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who brings a broker along gives each service its own user of it."""
+    monkeypatch.setenv("INTERLOCK_AMQP_URL", "amqp://admin@broker/")
+    monkeypatch.setenv("INTERLOCK_REGISTRY__AMQP_URL", "amqp://registry@broker/")
+    parts = plan(home, PORTS)
+
+    assert process(parts["registry"]).env["INTERLOCK_AMQP_URL"] == "amqp://registry@broker/"
+    assert process(parts["gateway"]).env["INTERLOCK_AMQP_URL"] == "amqp://admin@broker/"
+    assert not any("__" in name for part in parts.values() if part.process for name in part.process.env)
 
 
 def test_a_users_other_settings_reach_the_services(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

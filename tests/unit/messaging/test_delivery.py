@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from interlock_artifacts.store import StoreUnavailableError
+from interlock_contracts.rights import RETRY_SECONDS
 from interlock_contracts.training import RetrainRequested
 from interlock_messaging import topology
 from interlock_messaging.delivery import attempts
@@ -73,7 +74,7 @@ def test_a_queue_keeps_what_it_cannot_deliver() -> None:
     assert arguments["x-queue-type"] == "quorum"
     assert arguments["x-dead-letter-routing-key"] == queue.name
     assert arguments["x-overflow"] == "reject-publish"
-    assert arguments["x-delivery-limit"] > len(topology.RETRY_SECONDS)
+    assert arguments["x-delivery-limit"] > len(RETRY_SECONDS)
 
 
 def test_every_worker_has_a_queue_of_its_own() -> None:

@@ -53,6 +53,7 @@ def _record(home: Home, parts: Iterable[Part], *, keep: bool) -> None:
     home.write("parts", list(records.values()))
     leading = [each["exports"] for each in records.values()]
     home.write("environment", dict(ChainMap(*leading, common(home), {"INTERLOCK_API_KEY": admin_key(home)})))
+    home.write("admin", dict(ChainMap(*[each.get("admin", {}) for each in records.values()])))
 
 
 def _start(supervisor: Supervisor, home: Home, parts: dict[str, Part], say: Say) -> None:
@@ -90,6 +91,8 @@ def _bring(supervisor: Supervisor, home: Home, part: Part, state: dict[str, Any]
             part.process.prepare(say)
         supervisor.begin(part.name)
     _wait(supervisor, home, part)
+    if part.finish is not None and not alive:
+        part.finish()
     how = "yours" if part.process is None else "running" if alive else "ready"
     say(f"{part.name:<16} {how:<8} {time.monotonic() - began:5.1f} s   {part.url}")
 

@@ -47,8 +47,10 @@ class Process:
 class Part:
     """A server or service: ours where it has a ``process``, else somebody else's that we only use.
 
-    ``url`` is for people and has no credentials; ``exports`` are the ``INTERLOCK_*`` settings that lead to the part;
-    ``after`` are the parts that must work before it starts.
+    ``url`` is for people and has no credentials; ``exports`` are the ``INTERLOCK_*`` settings that lead people to the
+    part, ``own`` those of each service that has an identity of its own there, ``admin`` those of its administrator.
+    ``finish`` makes inside of it what others need, once it answers: each time that it was started, and when it is
+    somebody else's. ``after`` are the parts that must work before it starts.
     """
 
     name: str
@@ -56,8 +58,15 @@ class Part:
     url: str
     probe: Probe
     exports: Mapping[str, str] = field(default_factory=dict)
+    own: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    admin: Mapping[str, str] = field(default_factory=dict)
     process: Process | None = None
+    finish: Callable[[], None] | None = None
     after: tuple[str, ...] = ()
+
+    def settings(self, service: str) -> Mapping[str, str]:
+        """Return the settings that lead a service to the part, under its own identity where it has one."""
+        return {**self.exports, **self.own.get(service, {})}
 
     def record(self) -> dict[str, Any]:
         """Return what later commands need to know of the part, as JSON data."""
@@ -67,5 +76,6 @@ class Part:
             "url": self.url,
             "probe": asdict(self.probe),
             "exports": dict(self.exports),
+            "admin": dict(self.admin),
             "ours": self.process is not None,
         }

@@ -2,7 +2,11 @@
 
 import sys
 from collections.abc import Mapping
+from functools import partial
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+
+from interlock_contracts.rights import VHOST, user_of
 
 from interlock_cli.stack import postgres, rabbitmq, ray_head, s3
 from interlock_cli.stack.environs import given_settings, without_ours
@@ -16,6 +20,8 @@ from interlock_cli.terminal import Failure
 SERVERS = ("rabbitmq", "postgres", "s3", "ray")
 NAMES = (*SERVERS, *(each.name for each in SERVICES))
 GROUPS = {"servers": SERVERS, "services": tuple(each.name for each in SERVICES)}
+ALONE = "__"
+"""Stands in the name of a setting that one service alone gets."""
 S3_SETTINGS = ("INTERLOCK_S3_ACCESS_KEY", "INTERLOCK_S3_SECRET_KEY")
 
 
@@ -44,8 +50,8 @@ def plan(home: Home, ports: Mapping[str, int]) -> dict[str, Part]:
     private = {"INTERLOCK_API_KEY", PRIVATE}
     others = {name: value for name, value in given.items() if name not in ours | addresses | private}
     names, signed = [each.name for each in SERVICES], signing(home, given)
-    own = {name: door_keys(home, name, names) | signed.get(name, {}) for name in names}
-    parts = services(ports, servers, others | shared, own)
+    own = {name: door_keys(home, name, names) | signed.get(name, {}) | _alone(name, others) for name in names}
+    parts = services(ports, servers, {name: others[name] for name in others if ALONE not in name} | shared, own)
     return servers | {part.name: part for part in parts}
 
 
@@ -56,6 +62,12 @@ def common(home: Home) -> dict[str, str]:
         "INTERLOCK_SPANS_DIR": given.get("INTERLOCK_SPANS_DIR", str(home.spans)),
         "INTERLOCK_CACHE_DIR": given.get("INTERLOCK_CACHE_DIR", str(home.data / "models")),
     }
+
+
+def _alone(service: str, given: Mapping[str, str]) -> dict[str, str]:
+    """Return what one service alone is given: ``INTERLOCK_REGISTRY__AMQP_URL`` is the registry's own broker user."""
+    mark = f"INTERLOCK_{service.upper()}{ALONE}"
+    return {f"INTERLOCK_{name.removeprefix(mark)}": value for name, value in given.items() if name.startswith(mark)}
 
 
 def chosen(only: str | None) -> list[str]:
@@ -72,19 +84,32 @@ def chosen(only: str | None) -> list[str]:
     return [name for name in NAMES if name in wanted]
 
 
-def _server(name: str, probe: Probe, exports: Mapping[str, str], process: Process | None) -> Part:
+def _server(name: str, probe: Probe, exports: Mapping[str, str], process: Process | None, **more: Any) -> Part:
     address = urlsplit(probe.url)
     shown = urlunsplit((address.scheme, address.netloc.rpartition("@")[2], address.path, "", ""))
-    return Part(name=name, kind="server", url=shown, probe=probe, exports=exports, process=process)
+    return Part(name=name, kind="server", url=shown, probe=probe, exports=exports, process=process, **more)
 
 
 def _rabbitmq(home: Home, ports: Mapping[str, int], given: Mapping[str, str]) -> Part:
-    url, process = given.get("INTERLOCK_AMQP_URL"), None
-    if url is None:
-        password = home.secret("rabbitmq")
-        url = f"amqp://interlock:{password}@127.0.0.1:{ports['amqp']}/"
-        process = rabbitmq.process(home, ports, password)
-    return _server("rabbitmq", Probe("amqp", url), {"INTERLOCK_AMQP_URL": url}, process)
+    if (url := given.get("INTERLOCK_AMQP_URL")) is not None:
+        exports = {"INTERLOCK_AMQP_URL": url}
+        return _server("rabbitmq", Probe("amqp", url), exports, None, finish=partial(rabbitmq.make_topology, url))
+    passwords = {user: home.secret(f"rabbitmq_{user}") for user in rabbitmq.USERS}
+    urls = {
+        user: {"INTERLOCK_AMQP_URL": f"amqp://{user}:{password}@127.0.0.1:{ports['amqp']}/{VHOST}"}
+        for user, password in passwords.items()
+    }
+    admin = urls[rabbitmq.ADMIN]["INTERLOCK_AMQP_URL"]
+    operator = urls[user_of("operator")]
+    return _server(
+        "rabbitmq",
+        Probe("amqp", operator["INTERLOCK_AMQP_URL"]),
+        operator,
+        rabbitmq.process(home, ports, passwords),
+        own={each.name: urls[user_of(each.name)] for each in SERVICES},
+        admin={"INTERLOCK_ADMIN_AMQP_URL": admin},
+        finish=partial(rabbitmq.make_topology, admin),
+    )
 
 
 def _postgres(home: Home, ports: Mapping[str, int], given: Mapping[str, str]) -> Part:

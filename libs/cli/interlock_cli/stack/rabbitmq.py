@@ -1,12 +1,21 @@
 """RabbitMQ as a private node: an installed one's programs, else Debian's packages unpacked without root."""
 
+import base64
 import fcntl
+import hashlib
+import json
 import platform
+import secrets
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
+
+from interlock_contracts import rights
 
 from interlock_cli.stack.environs import cache_folder, plain_environment
 from interlock_cli.stack.home import Home
@@ -15,6 +24,7 @@ from interlock_cli.terminal import Failure
 
 INSTALLED = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 APT_SECONDS = 600
+TOPOLOGY_SECONDS = 120
 CHOICES = (
     "set INTERLOCK_AMQP_URL to a broker of yours, or install one (apt-get install rabbitmq-server; its own service is "
     "left alone), or use Debian or Ubuntu, where `interlock up` unpacks their packages by itself"
@@ -23,12 +33,7 @@ CHOICES = (
 # No plugin: each costs seconds of starting and stopping. Listening on loopback only, disk and memory kept small.
 CONFIG = """\
 listeners.tcp.default = 127.0.0.1:{port}
-default_user = interlock
-default_pass = {password}
-default_permissions.configure = .*
-default_permissions.read = .*
-default_permissions.write = .*
-default_user_tags.administrator = true
+load_definitions = {definitions}
 vm_memory_high_watermark.absolute = 512MB
 disk_free_limit.absolute = 200MB
 log.console.level = warning
@@ -37,32 +42,45 @@ log.console.level = warning
 ERLANG = "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none"
 
 
-def process(home: Home, ports: Mapping[str, int], password: str) -> Process:
-    """Return the node's process; preparing it may download Debian's packages once per machine and user."""
+ADMIN = "interlock"
+"""Makes the topology; no service has its password."""
+USERS = (ADMIN, *(user.name for user in rights.users()))
+
+
+def process(home: Home, ports: Mapping[str, int], passwords: Mapping[str, str]) -> Process:
+    """Return the node's process, which makes vhost, users and their rights from ``passwords`` at each start.
+
+    Preparing it may download Debian's packages once per machine and user.
+    """
     tree = Path("/") if INSTALLED.exists() else _tree()
     data, etc = home.data / "rabbitmq", home.etc / "rabbitmq"
-    env = plain_environment() | {
-        "HOME": str(data),  # the Erlang cookie lives there
-        "RABBITMQ_CONF_ENV_FILE": "/dev/null",
-        "RABBITMQ_CONFIG_FILE": str(etc / "rabbitmq.conf"),
-        "RABBITMQ_CONFIG_FILES": str(etc / "conf.d"),
-        "RABBITMQ_ADVANCED_CONFIG_FILE": str(etc / "advanced.config"),
-        "RABBITMQ_ENABLED_PLUGINS_FILE": str(etc / "enabled_plugins"),
-        "RABBITMQ_NODENAME": "interlock@localhost",
-        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
-        "RABBITMQ_NODE_PORT": str(ports["amqp"]),
-        "RABBITMQ_DIST_PORT": str(ports["amqp_distribution"]),
-        "ERL_EPMD_PORT": str(ports["amqp_epmd"]),
-        "ERL_EPMD_ADDRESS": "127.0.0.1",
-        "ERL_CRASH_DUMP_SECONDS": "0",
-        "RABBITMQ_MNESIA_BASE": str(data / "mnesia"),
-        "RABBITMQ_LOG_BASE": str(home.logs),
-        "RABBITMQ_LOGS": "-",
-        "RABBITMQ_PID_FILE": str(home.run / "rabbitmq.pid"),
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ERLANG,
-        # Makes the start script become the Erlang machine, instead of a shell that waits for it.
-        "RUNNING_UNDER_SYSTEMD": "1",
-    }
+    env = (
+        plain_environment()
+        | {
+            "HOME": str(data),  # the Erlang cookie lives there
+            "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+            "RABBITMQ_CONFIG_FILE": str(etc / "rabbitmq.conf"),
+            "RABBITMQ_CONFIG_FILES": str(etc / "conf.d"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(etc / "advanced.config"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(etc / "enabled_plugins"),
+            "RABBITMQ_NODENAME": "interlock@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(ports["amqp"]),
+            "RABBITMQ_DIST_PORT": str(ports["amqp_distribution"]),
+            "ERL_EPMD_PORT": str(ports["amqp_epmd"]),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_CRASH_DUMP_SECONDS": "0",
+            "RABBITMQ_MNESIA_BASE": str(data / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(home.logs),
+            "RABBITMQ_LOGS": "-",
+            "RABBITMQ_PID_FILE": str(home.run / "rabbitmq.pid"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ERLANG,
+            # Makes the start script become the Erlang machine, instead of a shell that waits for it.
+            "RUNNING_UNDER_SYSTEMD": "1",
+            # Not read by anyone: other rights make `interlock up` start the node anew.
+            "INTERLOCK_RIGHTS": hashlib.sha256(repr(rights.users()).encode()).hexdigest()[:16],
+        }
+    )
     if tree != Path("/"):
         env["PATH"] = f"{tree}/usr/lib/erlang/bin:{env['PATH']}"
         env["LD_LIBRARY_PATH"] = f"{tree}/usr/lib/{platform.machine()}-linux-gnu"
@@ -72,11 +90,64 @@ def process(home: Home, ports: Mapping[str, int], password: str) -> Process:
             _unpack(tree, say)
         data.mkdir(mode=0o700, exist_ok=True)
         (etc / "conf.d").mkdir(parents=True, exist_ok=True)
-        (etc / "rabbitmq.conf").write_text(CONFIG.format(port=ports["amqp"], password=password))
+        definitions = etc / "definitions.json"
+        definitions.touch(mode=0o600)
+        definitions.write_text(json.dumps(_definitions(passwords)))
+        (etc / "rabbitmq.conf").write_text(CONFIG.format(port=ports["amqp"], definitions=definitions))
         (etc / "enabled_plugins").write_text("[].\n")
 
     start = tree / "usr/lib/rabbitmq/bin/rabbitmq-server"
     return Process(argv=(str(start),), env=env, prepare=prepare)
+
+
+def make_topology(url: str) -> None:
+    """Declare exchanges and queues as the admin that ``url`` names.
+
+    Raises:
+        Failure: the broker refuses it; the message says why.
+    """
+    env = plain_environment() | {"INTERLOCK_AMQP_URL": url}
+    argv = [sys.executable, "-m", "interlock_messaging"]
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=TOPOLOGY_SECONDS, check=False)
+    if done.returncode != 0:
+        raise Failure(f"the broker's topology could not be made: {done.stderr.strip()[-400:]}")
+
+
+def _definitions(passwords: Mapping[str, str]) -> dict[str, Any]:
+    """Return what ``rabbitmqctl export_definitions`` would say of the vhost, the users and their rights."""
+    admin = rights.User(ADMIN, configure=".*", write=".*", read=".*", topics=())
+    everyone = (admin, *rights.users())
+    return {
+        "vhosts": [{"name": rights.VHOST}],
+        "users": [
+            {
+                "name": user.name,
+                "password_hash": _hashed(passwords[user.name]),
+                "hashing_algorithm": "rabbit_password_hashing_sha256",
+                "tags": ["administrator"] if user is admin else [],
+            }
+            for user in everyone
+        ],
+        "permissions": [
+            {
+                "user": user.name,
+                "vhost": rights.VHOST,
+                "configure": user.configure,
+                "write": user.write,
+                "read": user.read,
+            }
+            for user in everyone
+        ],
+        "topic_permissions": [
+            {"user": user.name, "vhost": rights.VHOST, **asdict(topics)} for user in everyone for topics in user.topics
+        ],
+    }
+
+
+def _hashed(password: str) -> str:
+    """Return a password as RabbitMQ keeps it: four bytes of salt, then SHA-256 of salt and password, in base64."""
+    salt = secrets.token_bytes(4)
+    return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
 
 
 def _tree() -> Path:

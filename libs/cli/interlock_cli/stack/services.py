@@ -56,14 +56,21 @@ def services(
 ) -> list[Part]:
     """Return the services' parts; ``shared`` are the settings that each of them gets, ``own`` those of one."""
     addresses = {each.address: _url(each, ports) for each in SERVICES}
-    return [_part(each, ports, servers, {**shared, **addresses, **own[each.name]}) for each in SERVICES]
+    return [_part(each, ports, servers, {**shared, **addresses}, own[each.name]) for each in SERVICES]
 
 
-def _part(service: Service, ports: Mapping[str, int], servers: Mapping[str, Part], shared: Mapping[str, str]) -> Part:
+def _part(
+    service: Service,
+    ports: Mapping[str, int],
+    servers: Mapping[str, Part],
+    shared: Mapping[str, str],
+    own: Mapping[str, str],
+) -> Part:
     url = _url(service, ports)
     env = plain_environment() | dict(shared)
     for name in service.uses:
-        env |= servers[name].exports
+        env |= servers[name].settings(service.name)
+    env |= own
     env |= {"INTERLOCK_HOST": "127.0.0.1", "INTERLOCK_PORT": str(ports[service.name])}
     exports = {service.address: url}
     if service.name == "gateway":

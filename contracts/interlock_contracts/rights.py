@@ -1,0 +1,119 @@
+"""Who may do what on the broker: all of it is read off the catalog, so that it cannot drift from what is said.
+
+RabbitMQ compares topic permissions with a message's routing key alone, not with further keys in its ``CC`` header nor
+with the dead-letter arguments of a queue that a user declares. So they are the first line; the second is that every
+consumer compares the user that the broker vouches for with :func:`may_say`.
+"""
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from interlock_contracts.catalog import BY_TYPE, OUTSIDE, ROUTES
+
+VHOST = "interlock"
+EVENTS = "interlock.events"
+DEAD = "interlock.dead"
+REPLAY = "interlock.replay"
+RETRY = "interlock.retry.{seconds}s"
+RETRY_SECONDS = (1, 5, 30, 120, 600)
+"""Waits before the second to sixth attempt; one queue each, because a TTL expires only at a queue's head."""
+
+OWN_COPIES = (DEAD, *(RETRY.format(seconds=seconds) for seconds in RETRY_SECONDS))
+"""Topic exchanges through which a service sends what its own queues gave it; the routing key is the queue's name."""
+
+REPLAYER = "registry"
+"""The service that gives dead letters back to the queues that they came from."""
+
+NOTHING = "^$"
+TEMPORARY = r"amq\.gen-.+"
+"""Queues that the broker named."""
+
+
+@dataclass(frozen=True)
+class Topics:
+    """What routing keys a user may publish to a topic exchange, and bind to it; both are regular expressions."""
+
+    exchange: str
+    write: str
+    read: str = NOTHING
+
+
+@dataclass(frozen=True)
+class User:
+    """One user of the broker and its rights in the vhost, as RabbitMQ's regular expressions over names."""
+
+    name: str
+    configure: str
+    write: str
+    read: str
+    topics: tuple[Topics, ...]
+
+
+def user_of(service: str) -> str:
+    """Return the broker user, and the database role, of a service, or of the ``operator``: people outside."""
+    return f"interlock_{service}"
+
+
+def may_say(user: str | None, event_type: str) -> bool:
+    """Return whether the catalog lets ``user`` say an event of this type; what is external, anybody may."""
+    producers = BY_TYPE[event_type].producers
+    return OUTSIDE in producers or user in {user_of(producer) for producer in producers}
+
+
+def users() -> tuple[User, ...]:
+    """Return every user but the admin, who makes the topology: one a service, and the operator."""
+    speaking = {name for route in ROUTES for name in (*route.producers, *route.consumers, *route.per_worker)}
+    return (*(_service(name) for name in sorted(speaking - {OUTSIDE})), _operator())
+
+
+def commands() -> Iterator[str]:
+    """Yield the rabbitmqctl commands that make the vhost and the users, for a broker that somebody brought along."""
+    yield f"rabbitmqctl add_vhost {VHOST}"
+    for user in users():
+        yield f"rabbitmqctl add_user {user.name} PASSWORD"
+        yield _command("set_permissions", user.name, user.configure, user.write, user.read)
+        for topics in user.topics:
+            yield _command("set_topic_permissions", user.name, topics.exchange, topics.write, topics.read)
+
+
+def _command(verb: str, *words: str) -> str:
+    return f"rabbitmqctl {verb} --vhost {VHOST} {shlex.join(words)}"
+
+
+def _service(name: str) -> User:
+    said = [route.event.type for route in ROUTES if name in route.producers]
+    shared = [f"{name}.{route.event.type}" for route in ROUTES if name in route.consumers]
+    heard = [route.event.type for route in ROUTES if name in route.per_worker]
+    own = [rf"{re.escape(f'{name}.{each}')}\..+" for each in heard]
+    replays = name == REPLAYER
+    return User(
+        name=user_of(name),
+        configure=_any(own),
+        # Binding a queue takes the right to write to it, and to read from the exchange.
+        write=_any([*map(re.escape, (EVENTS, *OWN_COPIES, *([REPLAY] if replays else []))), *own]),
+        read=_any([*map(re.escape, shared), *own, *([re.escape(EVENTS)] if own else []), *([r".+\.dead"] * replays)]),
+        topics=(
+            Topics(EVENTS, write=_any(map(re.escape, said)), read=_any(map(re.escape, heard))),
+            *(Topics(exchange, write=rf"^{name}\.") for exchange in OWN_COPIES),
+        ),
+    )
+
+
+def _operator() -> User:
+    """People: they ask for what is external, and look at everything through queues that go when they go."""
+    external = [re.escape(route.event.type) for route in ROUTES if route.external]
+    looking = f"^({re.escape(EVENTS)}|{TEMPORARY})$"
+    return User(
+        name=user_of("operator"),
+        configure=f"^{TEMPORARY}$",
+        write=looking,
+        read=looking,
+        topics=(Topics(EVENTS, write=_any(external), read=".*"),),
+    )
+
+
+def _any(patterns: Iterable[str]) -> str:
+    alternatives = "|".join(patterns)
+    return f"^({alternatives})$" if alternatives else NOTHING

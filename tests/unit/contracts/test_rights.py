@@ -1,0 +1,45 @@
+"""What the broker is told of the catalog."""
+
+import re
+
+from interlock_contracts.catalog import ROUTES
+from interlock_contracts.rights import EVENTS, OWN_COPIES, User, commands, user_of, users
+
+
+def topics(user: User, exchange: str = EVENTS) -> tuple[str, str]:
+    return next((each.write, each.read) for each in user.topics if each.exchange == exchange)
+
+
+def test_a_user_may_publish_what_the_catalog_says_and_nothing_more() -> None:
+    """For every user and every event type; people may say what is external."""
+    for user in users():
+        write, _ = topics(user)
+        for route in ROUTES:
+            said_by = {user_of(each) for each in route.producers} | ({user_of("operator")} if route.external else set())
+            assert bool(re.search(write, route.event.type)) == (user.name in said_by), (user.name, route.event.type)
+
+
+def test_a_user_reads_its_own_queues_only() -> None:
+    """Dead letters are the registry's to give back, and people read through queues of their own."""
+    queues = [f"{service}.{route.event.type}" for route in ROUTES for service in route.consumers]
+    for user in users():
+        service = user.name.removeprefix("interlock_")
+        for queue in queues:
+            assert bool(re.search(user.read, queue)) == queue.startswith(f"{service}."), (user.name, queue)
+            assert bool(re.search(user.read, f"{queue}.dead")) == (service == "registry")
+            assert not re.search(user.configure, queue)
+
+
+def test_every_topic_exchange_that_a_user_writes_to_has_a_permission() -> None:
+    """Where there is none, RabbitMQ allows every routing key."""
+    for user in users():
+        written = {name for name in (EVENTS, *OWN_COPIES) if re.search(user.write, name)}
+        assert written == {each.exchange for each in user.topics}
+
+
+def test_the_commands_name_every_user() -> None:
+    """Who brings a broker along gets all of it as commands."""
+    lines = list(commands())
+    assert lines[0] == "rabbitmqctl add_vhost interlock"
+    for user in users():
+        assert sum(f" {user.name} " in line for line in lines) == 2 + len(user.topics)

@@ -1,0 +1,43 @@
+"""Whom a consumer believes."""
+
+import pytest
+from interlock_contracts.rights import may_say
+from interlock_messaging.speakers import SAID_BY, check, said_by
+
+GATEWAY, REGISTRY, DISPATCH = "interlock_gateway", "interlock_registry", "interlock_train_dispatch"
+
+
+@pytest.mark.parametrize(
+    ("user", "headers", "speaker"),
+    [
+        (GATEWAY, {}, GATEWAY),
+        (GATEWAY, {SAID_BY: REGISTRY}, GATEWAY),
+        (None, {SAID_BY: REGISTRY}, None),
+        (DISPATCH, {SAID_BY: REGISTRY}, REGISTRY),
+        (DISPATCH, {SAID_BY: ""}, ""),
+        (DISPATCH, {}, DISPATCH),
+        (REGISTRY, {SAID_BY: GATEWAY}, GATEWAY),
+    ],
+)
+def test_a_copy_keeps_its_speaker_and_nobody_else_names_one(
+    user: str | None, headers: dict[str, str], speaker: str | None
+) -> None:
+    """The service's own retries and the registry's replays name who spoke first; what others claim is not heard."""
+    assert said_by(user, headers, "train_dispatch") == speaker
+
+
+def test_what_nobody_known_said_is_refused_unless_anybody_may_say_it() -> None:
+    """People may ask for a training without a name; a promotion without one is none."""
+    check(None, "retrain.requested")
+    with pytest.raises(ValueError, match=r"nobody known said it, who may not say model\.promoted"):
+        check(None, "model.promoted")
+    with pytest.raises(ValueError, match="interlock_gateway"):
+        check(GATEWAY, "model.promoted")
+
+
+def test_who_may_promote() -> None:
+    """The registry alone says that a model is promoted, the gate alone that it passed."""
+    everyone = [*(f"interlock_{name}" for name in ("ingest", "prediction", "operator")), GATEWAY, REGISTRY, DISPATCH]
+    assert [user for user in everyone if may_say(user, "model.promoted")] == [REGISTRY]
+    assert not [user for user in everyone if may_say(user, "evaluation.passed")]
+    assert may_say("interlock_evaluation_gate", "evaluation.passed")
