@@ -93,12 +93,17 @@ class Bus:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Connect, wait for the topology, consume and relay until the block ends; then finish what is in hand."""
-        await _connect(self.publisher)
-        await topology.made(self.publisher, self.queues)
-        await self.consumer.start()
-        relay = asyncio.create_task(self._relay.run()) if self._relay is not None else None
+        """Connect, wait for the topology, consume and relay until the block ends; then finish what is in hand.
+
+        Both connections are closed whatever fails: one that is left behind goes on reconnecting and consuming, and
+        keeps a process whose start has failed from ending.
+        """
+        relay: asyncio.Task[None] | None = None
         try:
+            await _connect(self.publisher)
+            await topology.made(self.publisher, self.queues)
+            await self.consumer.start()
+            relay = asyncio.create_task(self._relay.run()) if self._relay is not None else None
             async with AsyncExitStack() as stack:
                 for each in self._batched:
                     await stack.enter_async_context(consuming(each, self))
