@@ -46,6 +46,7 @@ OWN = {
         "protocols",
         "ledger",
         "residency",
+        "rates",
         "announcing",
         "prediction_log",
         "feedback",

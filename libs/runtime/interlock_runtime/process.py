@@ -9,6 +9,7 @@ import uvicorn
 from litestar import Litestar
 
 from interlock_runtime.connections import Bounded
+from interlock_runtime.limits import Roomy
 from interlock_runtime.settings import HttpSettings
 
 logger = logging.getLogger(__name__)
@@ -19,7 +20,7 @@ DRAIN_SECONDS = 10
 def serve(app: Litestar, settings: HttpSettings) -> None:
     """Serve ``app`` until SIGTERM or SIGINT, then let requests and messages in hand finish."""
     uvicorn.run(
-        app,
+        Roomy(app, settings.request_room),
         host=settings.host,
         port=settings.port,
         http=Bounded,

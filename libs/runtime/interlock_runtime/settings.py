@@ -54,6 +54,7 @@ class HttpSettings(Settings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
+    request_room: int = Field(default=1000, ge=1)
     key_pepper: SecretStr = Field(min_length=16)
     key_hashes: str = Field(default="", pattern=r"^([a-z0-9_/-]+=[0-9a-f]{64}(,|$))*$")
     oidc_issuer: str | None = Field(default=None, pattern=r"^https?://")

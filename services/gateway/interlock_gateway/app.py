@@ -14,6 +14,7 @@ from interlock_modeling.engines import prepare
 from interlock_runtime.access import Access
 from interlock_runtime.http import http_app
 from interlock_runtime.key_ring import asking
+from interlock_runtime.limits import Roomy
 from interlock_runtime.process import repeating
 from interlock_runtime.telemetry import setup_telemetry
 from interlock_serving.cache import Cache
@@ -36,6 +37,7 @@ from interlock_gateway.protocols.mlflow import scoring_routes
 from interlock_gateway.protocols.model_document import model_document_route
 from interlock_gateway.protocols.rest import no_route, open_inference_routes
 from interlock_gateway.proxy import Upstream, connections
+from interlock_gateway.rates import Rates
 from interlock_gateway.reconcile import Reconciler
 from interlock_gateway.routes import ROUTES, metrics_route
 from interlock_gateway.sampling import Sampler
@@ -114,7 +116,8 @@ def create_app(
     pings = {"rabbitmq": reconciler.bus_answered, "registry": reconciler.registry_answered}
     inference = Inference(worker, registry, pings.values(), log)
     scoring = scoring_routes(inference, access, model=settings.mlflow_model, is_open=settings.mlflow_open)
-    grpc = serving_grpc(inference, access, settings.host, settings.grpc_port)
+    rates = Rates(settings.rate_limit, settings.rate_burst) if settings.rate_limit is not None else None
+    grpc = serving_grpc(inference, access, settings.host, settings.grpc_port, rates)
 
     @asynccontextmanager
     async def connected() -> AsyncIterator[None]:
@@ -177,5 +180,13 @@ def create_app(
             "upstreams": {each.name: each for each in (registry, ingest, train_dispatch, prediction)},
         },
     )
-    app.state.front = Front(app, worker, access=access, metrics=metrics, sampler=sampler, log=log)
+    app.state.front = Front(
+        Roomy(app, settings.request_room),
+        worker,
+        access=access,
+        metrics=metrics,
+        sampler=sampler,
+        log=log,
+        rates=rates,
+    )
     return app

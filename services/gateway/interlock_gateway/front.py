@@ -5,12 +5,14 @@ and all, to the route that explains. So there is one place for words, and this o
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from math import ceil
 from time import perf_counter, time_ns
 from typing import Any
 
 import msgspec
 from interlock_contracts import telemetry
-from interlock_runtime.access import Access
+from interlock_runtime.access import Access, Caller
+from interlock_runtime.limits import refuse
 from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from opentelemetry.trace import Status, StatusCode
@@ -19,6 +21,7 @@ from interlock_gateway.answering import ROWS
 from interlock_gateway.domain import BODY_LIMIT, Scores, answer
 from interlock_gateway.metrics import UNKNOWN, Metrics
 from interlock_gateway.prediction_log import PredictionLog
+from interlock_gateway.rates import Rates
 from interlock_gateway.sampling import Sampler, recorded
 from interlock_gateway.slot import Serving
 from interlock_gateway.worker import Worker
@@ -35,7 +38,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Front:
-    """The ASGI application before the ASGI application ``app``."""
+    """The ASGI application before the ASGI application ``app``; with ``rates``, no caller sends more than those."""
 
     def __init__(
         self,
@@ -46,8 +49,10 @@ class Front:
         metrics: Metrics,
         sampler: Sampler,
         log: PredictionLog,
+        rates: Rates | None = None,
     ) -> None:
         self._app = app
+        self._rates = rates
         self._access = access
         self._worker = worker
         self._metrics = metrics
@@ -56,6 +61,13 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a prediction, or let ``app`` answer."""
+        if self._rates is not None and scope["type"] == ScopeType.HTTP:
+            caller = self._access.admit(dict(scope["headers"]).get(b"authorization", b""))
+            if caller is not None and (wait := self._rates.wait(caller.name)):
+                await refuse(send, 429, "Too many requests", f"{caller.name} sends more than may be", after=ceil(wait))
+                return
+            if caller is not None:
+                self._rates.count(caller.name)
         if scope["type"] != ScopeType.HTTP or scope["method"] != HttpMethod.POST:
             await self._app(scope, receive, send)
             return
@@ -65,7 +77,7 @@ class Front:
             return
         name = path[len(BEFORE) : -len(AFTER)]
         headers = dict(scope["headers"])
-        serving = self._worker.serving(name) if self._may_predict(headers) else None
+        serving = self._worker.serving(name) if self._who_may_predict(headers) else None
         if self._sampler.wants(headers.get(b"traceparent")):
             with recorded(name, serving, headers) as span:
                 status = await self._predict(name, serving, scope, receive, send)
@@ -84,8 +96,9 @@ class Front:
         """
         start, clock = perf_counter(), time_ns()
         given = dict(headers)
-        serving = self._worker.serving(name) if self._may_predict(given) else None
-        if serving is None:
+        caller = self._who_may_predict(given)
+        serving = self._worker.serving(name) if caller is not None else None
+        if caller is None or serving is None or (self._rates is not None and self._rates.wait(caller.name)):
             return False
         wanted = self._sampler.wants(given.get(b"traceparent"))
 
@@ -99,11 +112,14 @@ class Front:
                 with recorded(name, serving, given, since=clock) as span:
                     span.set_attribute(telemetry.STATUS, _OK)
 
-        return serving.lane.begin(body, told)
+        begun = serving.lane.begin(body, told)
+        if begun and self._rates is not None:
+            self._rates.count(caller.name)
+        return begun
 
-    def _may_predict(self, headers: dict[bytes, bytes]) -> bool:
+    def _who_may_predict(self, headers: dict[bytes, bytes]) -> Caller | None:
         caller = self._access.admit(headers.get(b"authorization", b""))
-        return caller is not None and "predict" in caller.scopes
+        return caller if caller is not None and "predict" in caller.scopes else None
 
     def _said(self, name: str, serving: Serving, body: bytes, scores: Scores) -> bytes:
         said = answer(name, serving.version, serving.model.signature.labels, scores)

@@ -72,6 +72,8 @@ class Upstream:
         assert scope["type"] == ScopeType.HTTP, "only HTTP routes are passed on"
         try:
             answer = await self._client.send(self._request(scope, receive), stream=True)
+        except httpx.PoolTimeout as error:
+            raise self._absent(503, "Too many requests wait", error) from error
         except httpx.TimeoutException as error:
             raise self._absent(504, "A service does not answer", error) from error
         except httpx.TransportError as error:

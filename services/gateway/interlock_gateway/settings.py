@@ -17,6 +17,8 @@ class GatewaySettings(PeerSettings, BusSettings, StoreSettings, TelemetrySetting
 
     ``signing_public_key`` holds the keys whose signatures of promotions count, in PEM.
 
+    With ``rate_limit`` a caller may send so many requests a second to each worker, and ``rate_burst`` at once.
+
     ``prediction_log_ratio`` of all requests are in the prediction log (0 switches it off), in the long run at most
     ``prediction_log_rows_per_second`` of one model and worker.
     """
@@ -33,6 +35,8 @@ class GatewaySettings(PeerSettings, BusSettings, StoreSettings, TelemetrySetting
     gateway_reconcile_seconds: float = Field(default=10.0, gt=0)
     predict_sample_ratio: float = Field(default=0.01, ge=0, le=1)
     predict_room: int = Field(default=1024, ge=1)
+    rate_limit: float | None = Field(default=None, gt=0)
+    rate_burst: int = Field(default=100, ge=1)
     gateway_model_memory: int = Field(default=_HALF_THE_MEMORY, gt=0)
     gateway_validation_seconds: float = Field(default=120.0, gt=0)
     prediction_log_ratio: float = Field(default=1.0, ge=0, le=1)

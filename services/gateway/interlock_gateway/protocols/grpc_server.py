@@ -18,6 +18,7 @@ from interlock_gateway.protocols import inference
 from interlock_gateway.protocols import open_inference_pb2 as pb
 from interlock_gateway.protocols.inference import Inference, Output
 from interlock_gateway.protocols.tensors import BYTES, NUMERIC, Tensor, TensorError
+from interlock_gateway.rates import Rates
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Method = Callable[[Any, Context], Awaitable[Any]]
@@ -48,7 +49,7 @@ _CONTENTS = {
 
 
 def serving_grpc(
-    inferring: Inference, access: Access, host: str, port: int | None
+    inferring: Inference, access: Access, host: str, port: int | None, rates: Rates | None = None
 ) -> Callable[[], AbstractAsyncContextManager[None]]:
     """Return a lifespan that serves the protocol while it lasts; without a ``port`` it does nothing.
 
@@ -63,7 +64,7 @@ def serving_grpc(
             return
         limits = [("grpc.max_receive_message_length", BODY_LIMIT), ("grpc.so_reuseport", 1)]
         server = grpc.aio.server(options=limits)
-        methods = {each.name: _handler(each, _Answers(inferring), access) for each in _SERVICE.methods}
+        methods = {each.name: _handler(each, _Answers(inferring), access, rates) for each in _SERVICE.methods}
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE.full_name, methods),))
         server.add_insecure_port(f"{host}:{port}")
         await server.start()
@@ -90,7 +91,9 @@ _SCOPES: dict[str, Scope | None] = {
 """What each call asks for; None is what probes ask, without a key. Where a call is missing, nothing starts."""
 
 
-def _handler(described: MethodDescriptor, answers: "_Answers", access: Access) -> "grpc.RpcMethodHandler[Any, Any]":
+def _handler(
+    described: MethodDescriptor, answers: "_Answers", access: Access, rates: Rates | None
+) -> "grpc.RpcMethodHandler[Any, Any]":
     method: Method = getattr(answers, re.sub(r"(?<=.)(?=[A-Z])", "_", described.name).lower())
     scope = _SCOPES[described.name]
 
@@ -99,6 +102,10 @@ def _handler(described: MethodDescriptor, answers: "_Answers", access: Access) -
         if scope and caller is None:
             detail = "send the metadata 'authorization: Bearer <key>'"
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, detail)
+        if rates is not None and caller is not None:
+            if wait := rates.wait(caller.name):
+                await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, f"too many requests; wait {wait:.1f} s")
+            rates.count(caller.name)
         try:
             if scope:
                 require({SCOPE: scope}, caller)
