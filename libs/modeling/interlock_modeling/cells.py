@@ -16,6 +16,15 @@ from numpy.typing import NDArray
 ArrowColumn = Any
 """A ``pyarrow.Array``, for which the stubs have no usable type."""
 
+ARROW_TYPES: dict[str, Any] = {
+    "number": pa.float64(),
+    "integer": pa.int64(),
+    "boolean": pa.bool_(),
+    "category": pa.string(),
+    "datetime": pa.timestamp("us", "UTC"),
+}
+"""How a feature of each type lies in a table; `interlock_tables`, which knows no models, stores files alike."""
+
 UNSEEN = -1
 """Code of a category that the lookup does not know."""
 

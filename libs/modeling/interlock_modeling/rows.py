@@ -25,6 +25,11 @@ class RowError:
     column: str
     message: str
 
+    @property
+    def place(self) -> str:
+        """Return in words where the fault is."""
+        return f"row {self.row}, column {self.column!r}" if self.column else f"row {self.row}"
+
 
 @dataclass(frozen=True, slots=True)
 class RowWarning:
@@ -59,7 +64,7 @@ def read_rows(signature: Signature, rows: Sequence[Any]) -> tuple[Cells, list[Ro
         if len(errors) >= MAX_ERRORS:
             break
         if not isinstance(row, Mapping):
-            errors.append(RowError(number, "", f"{_shown(row)} is not a row; expected an object of column: value"))
+            errors.append(RowError(number, "", f"{shown(row)} is not a row; expected an object of column: value"))
             continue
         if not row.keys() <= cells.keys():
             errors.extend(RowError(number, _plain(name), _unknown(signature, name)) for name in row.keys() - cells)
@@ -71,7 +76,7 @@ def read_rows(signature: Signature, rows: Sequence[Any]) -> tuple[Cells, list[Ro
                 continue
             cells[feature.name].append(cell)
             if (feature.min is not None or feature.max is not None) and _outside(feature, cell):
-                text = f"{_shown(cell)} is outside of the declared range; expected {feature.expected}"
+                text = f"{shown(cell)} is outside of the declared range; expected {feature.expected}"
                 warnings.append(RowWarning(number, feature.name, text))
     if errors:
         raise InvalidRowsError(sorted(errors, key=lambda error: (error.row, error.column))[:MAX_ERRORS])
@@ -89,7 +94,7 @@ def _cell(feature: Feature, row: Mapping[str, Any]) -> Any:
 
 
 def _refuse(value: Any, feature: Feature) -> ValueError:
-    return ValueError(f"{_shown(value)} is not accepted; expected {feature.expected}")
+    return ValueError(f"{shown(value)} is not accepted; expected {feature.expected}")
 
 
 def _number(value: Any, feature: Feature) -> float:
@@ -109,7 +114,7 @@ def _integer(value: Any, feature: Feature) -> float:
     if not number.is_integer():
         raise _refuse(value, feature)
     if not -_INT64 <= value < _INT64:
-        raise ValueError(f"{_shown(value)} does not fit into 64 bits")
+        raise ValueError(f"{shown(value)} does not fit into 64 bits")
     return number
 
 
@@ -166,7 +171,8 @@ def _plain(name: Any) -> str:
     return str(name)[:_SHOWN].encode("utf-8", "replace").decode()
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a client's value fit for an answer: short, and a word for what has no text."""
     try:
         text = repr(value)
     except ValueError:  # an int of more than 4,300 digits has no text

@@ -1,5 +1,7 @@
 """What a model takes and gives: its features in order, and for classification its labels."""
 
+import json
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -11,6 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StrictBool, Stri
 FeatureType = Literal["number", "integer", "boolean", "category", "datetime"]
 Label = StrictBool | StrictInt | StrictStr
 """A class as it stands in the data: ``true``, ``1`` and ``"1"`` are three different labels."""
+
+
+def label_names(labels: Sequence[Label]) -> list[str]:
+    """Return labels as names of probabilities: a text as it is, others in JSON's spelling."""
+    return [label if isinstance(label, str) else json.dumps(label) for label in labels]
+
 
 Targets = NDArray[np.float64] | NDArray[np.int64]
 """Target values of a regression; for classification each row's place in ``Signature.labels``, -1 if not there."""

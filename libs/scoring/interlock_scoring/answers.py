@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from interlock_modeling import Model
-from interlock_modeling.signature import Signature
+from interlock_modeling.signature import Signature, label_names
 from numpy.typing import NDArray
 
 from interlock_scoring.rows import Fault, Rows
@@ -19,7 +19,7 @@ _NOT_FINITE = Fault(None, "the numbers are too large for this model: it gives no
 
 def added_columns(signature: Signature, *, errors: bool) -> list[str]:
     """Return the names of the columns that the answer has besides the rows' own."""
-    names = [_probability(label) for label in signature.labels or ()]
+    names = _probabilities(signature.labels or ())
     return [PREDICTION, *names, VERSION, *([ERROR] if errors else [])]
 
 
@@ -55,8 +55,8 @@ def _answers(signature: Signature, scores: NDArray[np.float64], missing: NDArray
     best: Any = pa.array(scores.argmax(axis=1), mask=nulls)
     labels: Any = signature.labels
     columns: dict[str, Any] = {PREDICTION: pa.array(labels).take(best)}
-    for place, label in enumerate(labels):
-        columns[_probability(label)] = pa.array(np.ascontiguousarray(scores[:, place]), mask=nulls)
+    for place, name in enumerate(_probabilities(labels)):
+        columns[name] = pa.array(np.ascontiguousarray(scores[:, place]), mask=nulls)
     return columns
 
 
@@ -69,5 +69,5 @@ def _errors(rows: Rows) -> pa.Array[Any]:
     return pa.array(texts, pa.string())
 
 
-def _probability(label: Any) -> str:
-    return f"probability_{label if isinstance(label, str) else json.dumps(label)}"
+def _probabilities(labels: Sequence[Any]) -> list[str]:
+    return [f"probability_{name}" for name in label_names(labels)]

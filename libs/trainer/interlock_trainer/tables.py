@@ -13,16 +13,9 @@ from interlock_artifacts import ArtifactStore
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import DatasetRef
 from interlock_contracts.training import TrainingJob
+from interlock_modeling.cells import ARROW_TYPES
 from interlock_modeling.signature import Signature, Targets
 from interlock_modeling.split import ROW_COLUMN, first_occurrences
-
-ARROW_TYPES: dict[str, pa.DataType] = {
-    "number": pa.float64(),
-    "integer": pa.int64(),
-    "boolean": pa.bool_(),
-    "category": pa.string(),
-    "datetime": pa.timestamp("us", "UTC"),
-}
 
 
 class DataError(Exception):

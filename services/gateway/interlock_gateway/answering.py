@@ -85,10 +85,9 @@ def _room(serving: Serving) -> Iterator[None]:
 def unfit(error: InvalidRowsError) -> ProblemDetailsException:
     """Return the refusal of rows that do not fit: the first fault in words, and every fault as an entry."""
     first = error.errors[0]
-    where = f"row {first.row}, column {first.column!r}" if first.column else f"row {first.row}"
     more = f" (and {len(error.errors) - 1} more)" if len(error.errors) > 1 else ""
     faults = [{"row": fault.row, "column": fault.column, "message": fault.message} for fault in error.errors]
-    return problem(422, "The rows do not fit the model", f"{where}: {first.message}{more}", errors=faults)
+    return problem(422, "The rows do not fit the model", f"{first.place}: {first.message}{more}", errors=faults)
 
 
 async def not_serving(name: str, registry: Upstream) -> ProblemDetailsException:

@@ -11,6 +11,7 @@ from interlock_contracts.event import NAMESPACE
 from interlock_contracts.refs import ModelRef, Name
 from interlock_contracts.signature import Signature
 from interlock_modeling.rows import RowWarning
+from interlock_modeling.signature import label_names
 from pydantic import TypeAdapter, ValidationError
 
 MAX_ROWS = 10_000
@@ -88,11 +89,6 @@ class PredictAnswer(msgspec.Struct, omit_defaults=True):
     predictions: Sequence[Any]
     probabilities: list[dict[str, float]] | None = None
     warnings: list[Warned] = []
-
-
-def label_names(labels: Sequence[Any]) -> list[str]:
-    """Return labels as names of probabilities: a text as it is, others in JSON's spelling."""
-    return [label if isinstance(label, str) else msgspec.json.encode(label).decode() for label in labels]
 
 
 def answer(

@@ -10,10 +10,10 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 from urllib.parse import urlsplit
 
-import msgspec
 from interlock_contracts.predictions import PredictionState, RowFault
 from interlock_modeling import InvalidRowsError
 from interlock_modeling.served import Predictions
+from interlock_modeling.signature import label_names
 
 ENDED: frozenset[PredictionState] = frozenset({"completed", "failed", "cancelled", "expired"})
 """Nothing changes in these, but for a completed one's result, which expires."""
@@ -38,9 +38,8 @@ class Refusal:
 def refusal_of(error: InvalidRowsError) -> Refusal:
     """Return the refusal of rows that do not fit the model."""
     first = error.errors[0]
-    where = f"row {first.row}, column {first.column!r}" if first.column else f"row {first.row}"
     faults = [RowFault(row=each.row, column=each.column or None, message=each.message) for each in error.errors]
-    return Refusal(f"{where}: {first.message}"[:2000], faults[:FAULTS_TOLD])
+    return Refusal(f"{first.place}: {first.message}"[:2000], faults[:FAULTS_TOLD])
 
 
 def answer(
@@ -49,7 +48,7 @@ def answer(
     """Return the body that ``/predict`` would have answered; row ``i`` is called ``<id>/<i>``."""
     body: dict[str, Any] = {"id": prediction_id, "model": model, "version": version, "predictions": predictions.values}
     if labels is not None and predictions.probabilities is not None:
-        names = [label if isinstance(label, str) else msgspec.json.encode(label).decode() for label in labels]
+        names = label_names(labels)
         body["probabilities"] = [dict(zip(names, row, strict=True)) for row in predictions.probabilities.tolist()]
     if predictions.warnings:
         body["warnings"] = [

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from interlock_modeling.signature import Feature, Signature
+from interlock_modeling.signature import Feature, Signature, label_names
 from interlock_runtime.http import SCOPE
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from interlock_gateway.domain import MAX_ROWS, label_names
+from interlock_gateway.domain import MAX_ROWS
 from interlock_gateway.protocols.inference import PREDICTION, PROBABILITIES, Inference, ModelInfo, described
 from interlock_gateway.protocols.tensors import BYTES, NUMERIC
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from interlock_modeling.cells import ARROW_TYPES
+from interlock_modeling.rows import shown
 from interlock_modeling.signature import Feature, Signature
 from litestar.exceptions import ClientException
 from numpy.typing import NDArray
@@ -86,14 +88,14 @@ def _rows(tensors: Any) -> int:
     for tensor in tensors:
         shape = list(tensor.shape)
         if not (len(shape) == 1 or (len(shape) == _COLUMN and shape[1] == 1)):
-            raise TensorError(f"tensor {tensor.name!r} has the shape {_shown(shape)}; expected [n] or [n, 1]")
+            raise TensorError(f"tensor {tensor.name!r} has the shape {shown(shape)}; expected [n] or [n, 1]")
         if rows is None:
             rows = shape[0]
         if shape[0] != rows:
-            raise TensorError(f"tensor {tensor.name!r} has {_shown(shape[0])} rows, others have {_shown(rows)}")
+            raise TensorError(f"tensor {tensor.name!r} has {shown(shape[0])} rows, others have {shown(rows)}")
     assert rows is not None, "there is at least one tensor"
     if not 0 < rows <= MAX_ROWS:
-        raise TensorError(f"{_shown(rows)} rows; send from 1 to {MAX_ROWS} in one request")
+        raise TensorError(f"{shown(rows)} rows; send from 1 to {MAX_ROWS} in one request")
     return rows
 
 
@@ -101,11 +103,11 @@ def _column(feature: Feature, tensor: Tensor | None, rows: int) -> Any:
     if tensor is None:
         if not feature.nullable:
             raise TensorError(f"tensor {feature.name!r} is missing; expected {feature.expected}")
-        return pa.nulls(rows, _ARROW[feature.type])
+        return pa.nulls(rows, ARROW_TYPES[feature.type])
     if feature.type in ("category", "datetime"):
         texts = _texts(feature, tensor, rows)
         cells = texts if feature.type == "category" else [_moment(feature, row, text) for row, text in enumerate(texts)]
-        return pa.array(cells, _ARROW[feature.type])
+        return pa.array(cells, ARROW_TYPES[feature.type])
     return _fitting(feature, _numbers(feature, tensor, rows))
 
 
@@ -136,14 +138,14 @@ def _fitting(feature: Feature, values: NDArray[Any]) -> Any:
 def _check(feature: Feature, values: NDArray[Any], wrong: NDArray[np.bool_]) -> None:
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise _refused(feature, row, _shown(values[row].item()))
+        raise _refused(feature, row, shown(values[row].item()))
 
 
 def _numbers(feature: Feature, tensor: Tensor, rows: int) -> NDArray[Any]:
     dtype = NUMERIC.get(tensor.datatype)
     if dtype is None or (feature.type != "boolean" and dtype.kind == "b"):
         raise TensorError(
-            f"tensor {tensor.name!r} is of type {_shown(tensor.datatype)}; expected {DATATYPES[feature.type]} "
+            f"tensor {tensor.name!r} is of type {shown(tensor.datatype)}; expected {DATATYPES[feature.type]} "
             f"or another numeric type, for {feature.expected}"
         )
     if isinstance(tensor.data, memoryview):
@@ -163,7 +165,7 @@ def _json_numbers(feature: Feature, tensor: Tensor, cells: list[Any], dtype: np.
     kinds, allowed = set(map(type, cells)), _JSON_KINDS[dtype.kind]
     if not kinds <= {*allowed, type(None)}:
         row = next(row for row, cell in enumerate(cells) if type(cell) not in allowed and cell is not None)
-        raise _refused(feature, row, f"{_shown(cells[row])} in a tensor of type {tensor.datatype}")
+        raise _refused(feature, row, f"{shown(cells[row])} in a tensor of type {tensor.datatype}")
     if type(None) in kinds and not feature.nullable:
         raise _refused(feature, cells.index(None), "missing")
     try:
@@ -177,7 +179,7 @@ def _json_numbers(feature: Feature, tensor: Tensor, cells: list[Any], dtype: np.
 def _texts(feature: Feature, tensor: Tensor, rows: int) -> list[str | None]:
     if tensor.datatype != BYTES:
         raise TensorError(
-            f"tensor {tensor.name!r} is of type {_shown(tensor.datatype)}; expected BYTES, for {feature.expected}"
+            f"tensor {tensor.name!r} is of type {shown(tensor.datatype)}; expected BYTES, for {feature.expected}"
         )
     if isinstance(tensor.data, memoryview):
         return [_text(feature, row, each) for row, each in enumerate(_split(tensor, tensor.data, rows))]
@@ -208,11 +210,11 @@ def _text(feature: Feature, row: int, cell: Any) -> str:
     if isinstance(cell, str):
         return cell
     if not isinstance(cell, bytes):
-        raise _refused(feature, row, _shown(cell))
+        raise _refused(feature, row, shown(cell))
     try:
         return cell.decode()
     except UnicodeDecodeError:
-        raise _refused(feature, row, f"{_shown(cell)}, which is not UTF-8") from None
+        raise _refused(feature, row, f"{shown(cell)}, which is not UTF-8") from None
 
 
 def _moment(feature: Feature, row: int, text: str | None) -> datetime | None:
@@ -222,14 +224,14 @@ def _moment(feature: Feature, row: int, text: str | None) -> datetime | None:
         moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        raise _refused(feature, row, _shown(text)) from None
+        raise _refused(feature, row, shown(text)) from None
 
 
 def _check_length(tensor: Tensor, rows: int) -> None:
     data = tensor.data
     count = len(_flat(data)) if isinstance(data, list) else len(data)
     if count != rows:
-        raise TensorError(f"tensor {tensor.name!r} has {_shown(list(tensor.shape))} as its shape, but {count} elements")
+        raise TensorError(f"tensor {tensor.name!r} has {shown(list(tensor.shape))} as its shape, but {count} elements")
 
 
 def _flat(cells: list[Any]) -> list[Any]:
@@ -249,25 +251,8 @@ def _unknown(signature: Signature, name: str) -> str:
         return f"tensor {name!r} is what the model predicts; leave it out"
     close = difflib.get_close_matches(name[:_SHOWN], names, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"the model takes {_listed(names)}"
-    return f"there is no input {_shown(name)}; {hint}"
+    return f"there is no input {shown(name)}; {hint}"
 
 
 def _listed(names: list[str]) -> str:
     return ", ".join(names[:_NAMES_SHOWN]) + (", …" if len(names) > _NAMES_SHOWN else "")
-
-
-def _shown(value: Any) -> str:
-    try:
-        text = repr(value)
-    except ValueError:  # an int of more than 4,300 digits has no text
-        text = "a very long number"
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
-
-
-_ARROW: dict[str, Any] = {
-    "number": pa.float64(),
-    "integer": pa.int64(),
-    "boolean": pa.bool_(),
-    "category": pa.string(),
-    "datetime": pa.timestamp("us", "UTC"),
-}
