@@ -5,36 +5,21 @@ a rollback, and are only mapped. Every figure is printed; what must hold on any 
 """
 
 import statistics
-from collections.abc import AsyncIterator, Callable
-from uuid import uuid4
+from collections.abc import Callable
 
 import pytest
 from interlock_contracts.refs import ModelRef
 
 from tests.benchmarks.results import record, recorded
 from tests.integration.forests import put_forest
-from tests.integration.gateway_process import Ether, Gateway, ether, running, store_of
+from tests.integration.gateway_process import Ether, Gateway, store_of
 from tests.integration.swapping import Watched, swap
 from tests.unit.gateway.models import put_model
-from tests.waiting import until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 SWAPS = 50
 LARGE = 200 * 1024**2
-
-
-@pytest.fixture(scope="module")
-async def gateway(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
-    async with running(servers, tmp_path_factory.mktemp("gateway")) as gateway:
-        await until(gateway.hears, seconds=90)
-        yield gateway
-
-
-@pytest.fixture
-async def around(servers: dict[str, str]) -> AsyncIterator[Ether]:
-    async with ether(servers["INTERLOCK_AMQP_URL"], f"m-{uuid4().hex[:8]}") as heard:
-        yield heard
 
 
 KNOWN = 3

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import numpy as np
@@ -12,25 +11,12 @@ from interlock_contracts.event import run_id
 from interlock_contracts.models import ModelLoadFailed, ModelServing
 from interlock_modeling.engines import LinearEngine
 
-from tests.integration.gateway_process import Ether, Gateway, ether, running, store_of
+from tests.integration.gateway_process import Ether, Gateway, store_of
 from tests.unit.gateway.door import client
 from tests.unit.gateway.models import REGRESSION, ROW, put, put_model, version_of
 from tests.waiting import until
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-async def gateway(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
-    async with running(servers, tmp_path_factory.mktemp("gateway")) as gateway:
-        await until(gateway.hears, seconds=90)
-        yield gateway
-
-
-@pytest.fixture
-async def around(servers: dict[str, str]) -> AsyncIterator[Ether]:
-    async with ether(servers["INTERLOCK_AMQP_URL"], f"m-{uuid4().hex[:8]}") as heard:
-        yield heard
 
 
 async def test_every_worker_swaps_under_load_and_no_request_fails(

@@ -1,33 +1,16 @@
 """Swaps that nobody notices, in the size of CI; tests/benchmarks/test_swap.py measures fifty of each."""
 
-from collections.abc import AsyncIterator
-from uuid import uuid4
-
 import pytest
 
 from tests.integration.forests import put_forest
-from tests.integration.gateway_process import Ether, Gateway, ether, running, store_of
+from tests.integration.gateway_process import Ether, Gateway, store_of
 from tests.integration.swapping import Watched, swap
 from tests.unit.gateway.models import put_model
-from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 
 BUSY = 10.0
 """How many times as long as on a quiet machine things may take in CI, which runs on what there is."""
-
-
-@pytest.fixture(scope="module")
-async def gateway(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
-    async with running(servers, tmp_path_factory.mktemp("gateway")) as gateway:
-        await until(gateway.hears, seconds=90)
-        yield gateway
-
-
-@pytest.fixture
-async def around(servers: dict[str, str]) -> AsyncIterator[Ether]:
-    async with ether(servers["INTERLOCK_AMQP_URL"], f"m-{uuid4().hex[:8]}") as heard:
-        yield heard
 
 
 def unnoticed(watched: Watched) -> None:
