@@ -3,23 +3,27 @@
 import asyncio
 import json
 import logging
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 from uuid import UUID
 
-from interlock_artifacts import ArtifactStore
+from interlock_artifacts import ArtifactStore, CorruptArtifactError
 from interlock_contracts.manifest import TrainingManifest
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_contracts.training import TrainingCompleted, TrainingJob, TrainingProgressed, TrainingStarted
 from interlock_messaging import Bus, say
 from interlock_messaging.crash_points import crash_point
+from interlock_messaging.outages import is_outage, is_unstorable
 from interlock_runtime.ray_jobs import Job, JobState, RayJobs
 from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_train_dispatch import spans, store
-from interlock_train_dispatch.domain import Action, Decision, Sight, decide, in_window
+from interlock_train_dispatch.domain import GRACE, Action, Decision, Sight, decide, in_window
 from interlock_train_dispatch.runs import SERVICE, end
 from interlock_train_dispatch.store import RunRow
 
@@ -36,28 +40,57 @@ class Follower:
     trainer_python: str
 
     async def step(self) -> None:
-        """Look at every run once."""
+        """Look at every run once: those that can start, those that run, and those that left a job behind."""
         async with self.bus.transaction() as session:
-            ready = [(run.run_id, run.model) for run in await store.startable(session)]
+            ready = [run.run_id for run in await store.startable(session)]
             followed = list(await store.running(session))
-        for run, model in ready:
-            await self._start(run, model)
-        for run in followed:
-            await self._follow(run)
-
-    async def _start(self, run_id: UUID, model: str) -> None:
+        await self._each(ready, self._start)
+        await self._each(followed, self._follow)
         async with self.bus.transaction() as session:
-            await store.lock_model(session, model)
+            leaving = list(await store.leaving(session))
+        await self._each(leaving, self._halt)
+
+    async def _each(self, runs: Sequence[UUID], look: Callable[[UUID], Awaitable[None]]) -> None:
+        """Look at runs one by one; whatever is wrong with one of them, the others do not wait for it."""
+        for run_id in runs:
+            try:
+                await look(run_id)
+            except Exception as error:
+                if is_outage(error):
+                    logger.warning("run %s waits for a dependency: %s", run_id, error)
+                    continue
+                logger.exception("run %s", run_id)
+                if is_unstorable(error) or not isinstance(error, DBAPIError):
+                    await self._give_up(run_id, error)
+
+    async def _give_up(self, run_id: UUID, error: Exception) -> None:
+        """End a run that cannot be started, or cannot be followed and is out of time; any other is looked at again."""
+        async with self.bus.transaction() as session:
             run = await store.locked(session, run_id)
-            startable = [row.run_id for row in await store.startable(session)]
-            if run is None or run_id not in startable:
+            if run is None:
                 return
-            spec = await store.spec(session, model, run.pipeline_digest)
-            assert spec is not None, "a queued run's spec is stored"
+            if run.state == "queued":
+                await end(session, run, "failed", f"the run cannot be started: {error}", f"{run_id}/{run.attempt}")
+            elif run.state == "running" and run.deadline is not None and datetime.now(UTC) > run.deadline:
+                await self._end(session, run, "timed_out", f"the deadline passed, and the run cannot be read: {error}")
+
+    async def _start(self, run_id: UUID) -> None:
+        async with self.bus.transaction() as session:
+            run = await session.get_one(RunRow, run_id)
+            await store.lock_model(session, run.model)
+            locked = await store.locked(session, run_id)
+            if locked is None or run_id not in [row.run_id for row in await store.startable(session)]:
+                return
+            spec = await store.spec(session, run.model, run.pipeline_digest)
+            if spec is None:
+                raise LookupError(f"its spec {run.pipeline_digest} is not stored")
             pipeline = Pipeline.model_validate(spec.spec)
-            batches = list(await store.datasets(session, model, spec.data_digest))
+            batches = list(await store.datasets(session, run.model, spec.data_digest))
             pinned = [batch for batch in batches if batch.digest == run.dataset]
-            run.datasets = [batch.ref for batch in pinned or in_window(batches, pipeline.training.window)]
+            chosen = pinned if run.dataset is not None else in_window(batches, pipeline.training.window)
+            if not chosen:
+                raise LookupError("none of its datasets is stored")
+            run.datasets = [batch.ref for batch in chosen]
             run.state, run.started_at = "running", datetime.now(UTC)
             run.deadline = run.started_at + timedelta(minutes=pipeline.training.timeout_minutes)
             await self._prepare(run, pipeline)
@@ -95,12 +128,14 @@ class Follower:
     async def _look(self, run: RunRow) -> tuple[Job | None, TrainingManifest | None, bytes]:
         if run.trained_at is not None:
             return None, None, b""
-        raw = await asyncio.to_thread(self.artifacts.read, f"runs/{run.run_id}/{run.attempt}/manifest.json")
-        if raw is not None:
-            return None, _manifest(raw), raw
         try:
+            raw = await asyncio.to_thread(self.artifacts.read, f"runs/{run.run_id}/{run.attempt}/manifest.json")
+            if raw is not None:
+                return None, _manifest(raw, run), raw
             return await self.ray.job(_submission(run)), None, b""
-        except ConnectionError as error:
+        except CorruptArtifactError as error:
+            return None, TrainingManifest.failure(f"the manifest cannot be read: {error}"), b""
+        except ConnectionError as error:  # time passes all the same, and its deadline with it
             logger.warning("run %s: %s", run.run_id, error)
             return None, None, b""
 
@@ -116,14 +151,15 @@ class Follower:
             case Action.TRY_AGAIN:
                 logger.warning("run %s, attempt %d: %s; trying again", run.run_id, run.attempt, decision.reason)
                 spec = await store.spec(session, run.model, run.pipeline_digest)
-                assert spec is not None, "a running run's spec is stored"
-                await self._prepare(run, Pipeline.model_validate(spec.spec))
+                if spec is None:
+                    await self._end(session, run, "failed", f"{decision.reason}, and its spec is not stored any more")
+                else:
+                    await self._prepare(run, Pipeline.model_validate(spec.spec))
             case Action.END:
                 assert decision.outcome is not None, "an end has an outcome"
-                await self._stop(run)
-                crash_point("train_dispatch.end.stopped")
-                reason = (manifest.reason if manifest else None) or run.reason or decision.reason
-                await end(session, run, decision.outcome, reason, f"{run.run_id}/{run.attempt}")
+                asked = run.reason if decision.outcome == "cancelled" else None
+                reason = (manifest.reason if manifest else None) or asked or decision.reason
+                await self._end(session, run, decision.outcome, reason)
             case Action.WAIT:
                 await self._report_progress(session, run)
 
@@ -145,12 +181,28 @@ class Follower:
         )
         await say(session, event, source=SERVICE, cause=run.cause, n=run.attempt, traceparent=run.traceparent)
 
-    async def _stop(self, run: RunRow) -> None:
-        if run.submitted and run.trained_at is None:
-            try:
+    async def _end(
+        self, session: AsyncSession, run: RunRow, outcome: Literal["failed", "cancelled", "timed_out"], reason: str
+    ) -> None:
+        """End a run; its job, which Ray may hold though nobody has noted that, is stopped afterwards."""
+        run.submitted = run.trained_at is None
+        await end(session, run, outcome, reason, f"{run.run_id}/{run.attempt}")
+
+    async def _halt(self, run_id: UUID) -> None:
+        """Stop the job of a run that has ended, until Ray says that it is gone, however long Ray is away.
+
+        One that Ray does not know may be a submission that is still on its way, so its absence must last.
+        """
+        async with self.bus.transaction() as session:
+            run = await store.locked(session, run_id)
+            if run is None or run.ended_at is None:
+                return
+            job = await self.ray.job(_submission(run))
+            if job.state is JobState.ALIVE:
                 await self.ray.stop(_submission(run))
-            except ConnectionError as error:
-                logger.warning("run %s could not be stopped on Ray: %s", run.run_id, error)
+                crash_point("train_dispatch.end.stopped")
+            elif job.state is JobState.ENDED or datetime.now(UTC) - run.ended_at > GRACE:
+                run.submitted = False
 
     async def _complete(self, session: AsyncSession, run: RunRow, manifest: TrainingManifest, raw: bytes) -> None:
         assert manifest.artifact is not None, "a manifest that says succeeded names its artifact"
@@ -173,12 +225,15 @@ class Follower:
         if run.trained_at is not None or not run.submitted:
             return
         raw = await asyncio.to_thread(self.artifacts.read, f"runs/{run.run_id}/{run.attempt}/progress.json")
-        progress = json.loads(raw) if raw else None
+        progress = _progress(raw) if raw else None
         if progress is None or progress == run.progress:
             return
-        run.progress = progress
         told = {name: progress[name] for name in TrainingProgressed.model_fields if name in progress}
-        event = TrainingProgressed(**{**told, "run_id": run.run_id, "model": run.model, "attempt": run.attempt})
+        try:
+            event = TrainingProgressed(**{**told, "run_id": run.run_id, "model": run.model, "attempt": run.attempt})
+        except ValidationError:
+            return
+        run.progress = progress
         n = run.attempt * 1_000_000 + event.counter
         await say(session, event, source=SERVICE, cause=run.cause, n=n, traceparent=run.traceparent)
 
@@ -187,12 +242,23 @@ def _submission(run: RunRow) -> str:
     return f"{run.run_id}-a{run.attempt}"
 
 
-def _manifest(raw: bytes) -> TrainingManifest:
+def _manifest(raw: bytes, run: RunRow) -> TrainingManifest:
     try:
         manifest = TrainingManifest.model_validate_json(raw)
     except ValidationError as error:
         return TrainingManifest.failure(f"the manifest cannot be read: {error}")
+    if manifest.run_id not in (None, run.run_id):
+        return TrainingManifest.failure(f"the manifest is that of another run, {manifest.run_id}")
     return manifest
+
+
+def _progress(raw: bytes) -> dict[str, Any] | None:
+    """Return what the trainer says of its progress; None for rubbish, as losing a word of it loses nothing."""
+    try:
+        told = json.loads(raw)
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) else None
 
 
 def _sight(run: RunRow, job: Job | None, manifest: TrainingManifest | None, now: datetime) -> Sight:

@@ -31,13 +31,16 @@ async def read_run(run_id: FromPath[UUID], state: State) -> RunView:
 
 @post("/runs/{run_id:uuid}/cancel", status_code=202, opt={SCOPE: "train"})
 async def cancel_run(run_id: FromPath[UUID], state: State) -> Response[RunView]:
-    """Stop a run, queued or running; 409 for one that has ended."""
+    """Stop a run, queued or running; 409 for one that has ended, or is trained and waits for its verdict."""
     async with state.bus.transaction() as session:
         run = _known(await session.get(RunRow, run_id, with_for_update=True), run_id)
         if run.state not in ("queued", "running"):
             raise problem(
                 409, "The run has ended", f"run {run_id} is {run.state}; only a queued or running one can stop"
             )
+        if run.trained_at is not None:
+            detail = f"run {run_id} is trained, and the gate decides; only a queued or training one can stop"
+            raise problem(409, "The run is trained", detail)
         await runs.cancel(session, run, "cancelled over REST", str(uuid4()))
     return Response(_view(run), status_code=202, headers={"Location": f"/runs/{run_id}"})
 

@@ -67,10 +67,13 @@ async def _refusal(session: AsyncSession, run: RunRow, spec: store.SpecRow | Non
 
 
 async def cancel(session: AsyncSession, run: RunRow, reason: str | None, cause: str) -> None:
-    """Cancel a queued run now, a running one with the next look at it."""
+    """Cancel a queued run now, a running one with the next look at it.
+
+    One that is trained is the gate's: its model has a version by now, and what becomes of that is said by its end.
+    """
     if run.state == "queued":
         await end(session, run, "cancelled", reason or "cancelled on request", cause)
-    elif run.state == "running":
+    elif run.state == "running" and run.trained_at is None:
         run.cancelled, run.reason = True, reason
 
 

@@ -11,6 +11,8 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+LEAVING = 50
+
 
 class Table(DeclarativeBase):
     """Declarative base; the schema comes from the connection's search path."""
@@ -44,6 +46,9 @@ class DatasetRow(Table):
 
 class RunRow(Table):
     """One run; ``job`` refers to the stored :class:`TrainingJob` of the present attempt.
+
+    ``submitted`` is true while Ray is known to hold that attempt's job, or may: of a run that has ended, it is to be
+    stopped.
 
     ``dataset`` is set where the request named one file to train on, instead of the pipeline's window.
     """
@@ -135,6 +140,13 @@ async def startable(session: AsyncSession) -> Sequence[RunRow]:
 async def running(session: AsyncSession) -> Sequence[UUID]:
     """Return the ids of the runs that have started and not ended."""
     return (await session.scalars(select(RunRow.run_id).where(RunRow.state == "running"))).all()
+
+
+async def leaving(session: AsyncSession) -> Sequence[UUID]:
+    """Return the ids of runs that ended without a model and whose job may still run, not all at once."""
+    ended = RunRow.state.in_(("failed", "cancelled", "timed_out"))
+    query = select(RunRow.run_id).where(ended, RunRow.submitted).order_by(RunRow.ended_at.desc()).limit(LEAVING)
+    return (await session.scalars(query)).all()
 
 
 async def locked(session: AsyncSession, run_id: UUID) -> RunRow | None:
