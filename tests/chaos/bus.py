@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 import aio_pika
@@ -13,8 +13,8 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, 
 from interlock_contracts.catalog import BY_TYPE, OUTSIDE
 from interlock_contracts.event import Envelope
 from interlock_messaging import topology
+from yarl import URL
 
-from tests.chaos.ledger import Ledger
 from tests.chaos.stack import Stack
 
 _LOST = (OSError, TimeoutError, aio_pika.exceptions.AMQPError, RuntimeError)
@@ -39,6 +39,7 @@ class Mouth:
             content_type="application/json",
             message_id=headers["cloudEvents_id"],
             delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+            user_id=URL(self._stack.amqp(speaker)).user,
         )
         try:
             async with asyncio.timeout(SECONDS):
@@ -69,19 +70,32 @@ class Mouth:
             await self._hang_up(speaker)
 
 
+class Listener(Protocol):
+    """Whoever is told what is said; it contains the ids of the events that it knows."""
+
+    def hear(self, envelope: Envelope, data: dict[str, Any]) -> None: ...
+
+    def __contains__(self, event_id: str) -> bool: ...
+
+
 class Ear:
     """A durable queue of our own, bound to everything; a share of what it hears is said again, late and shuffled."""
 
-    def __init__(self, stack: Stack, ledger: Ledger, mouth: Mouth, *, seed: int, repeated: float) -> None:
+    def __init__(self, stack: Stack, listener: Listener, mouth: Mouth, *, seed: int, repeated: float) -> None:
         self._stack = stack
-        self._ledger = ledger
+        self._listener = listener
         self._mouth = mouth
         self._random = random.Random(seed)
         self._repeated = repeated
         self._name = f"chaos.{uuid4().hex[:8]}"
         self._copies: list[Copy] = []
         self._saying = 0
+        self._only: str | None = None
         self.listening = asyncio.Event()
+
+    def only(self, model: str) -> None:
+        """Tell from now on only what is said about one model."""
+        self._only = model
 
     def again(self, event_type: str, body: bytes, headers: dict[str, Any]) -> None:
         """Say this event once more, some time."""
@@ -96,7 +110,7 @@ class Ear:
         """Hear until cancelled; whatever was not taken down when a connection broke comes again."""
         while True:
             try:
-                async with await aio_pika.connect(self._stack.parts.admin("rabbitmq"), timeout=SECONDS) as connection:
+                async with await aio_pika.connect(self._stack.admin("AMQP_URL"), timeout=SECONDS) as connection:
                     await self._consume(await connection.channel())
             except _LOST:
                 await asyncio.sleep(0.3)
@@ -114,9 +128,12 @@ class Ear:
     def _note(self, message: AbstractIncomingMessage) -> None:
         headers: dict[str, Any] = dict(message.headers)
         envelope = Envelope.of_headers(headers)
+        data = json.loads(message.body)
+        if self._only is not None and data.get("model") != self._only:
+            return
         # Redelivered, it is our own connection's repeat, unless it was never taken down.
-        if not message.redelivered or envelope.id not in self._ledger:
-            self._ledger.hear(envelope, json.loads(message.body))
+        if not message.redelivered or envelope.id not in self._listener:
+            self._listener.hear(envelope, data)
         if self._random.random() < self._repeated:
             self.again(envelope.type, message.body, headers)
 
@@ -133,5 +150,5 @@ class Ear:
 
     async def close(self) -> None:
         """Delete the queue."""
-        async with await aio_pika.connect(self._stack.parts.admin("rabbitmq"), timeout=SECONDS) as connection:
+        async with await aio_pika.connect(self._stack.admin("AMQP_URL"), timeout=SECONDS) as connection:
             await (await connection.channel()).queue_delete(self._name)

@@ -58,7 +58,11 @@ async def publish(pairs):
         exchange = await (await connection.channel()).get_exchange("interlock.events", ensure=False)
         for envelope, body in pairs:
             message = aio_pika.Message(
-                body, headers=envelope.headers(), content_type="application/json", message_id=envelope.id
+                body,
+                headers=envelope.headers(),
+                content_type="application/json",
+                message_id=envelope.id,
+                user_id="interlock_registry",
             )
             await exchange.publish(message, routing_key=envelope.type)
 

@@ -48,6 +48,10 @@ class Stack:
         headers = {"Authorization": f"Bearer {self.key}"}
         return httpx.AsyncClient(base_url=self.gateway, headers=headers, timeout=seconds)
 
+    def admin(self, name: str) -> str:
+        """Return a server's address with the rights of its administrator, by the end of the setting's name."""
+        return self.settings.get(f"INTERLOCK_ADMIN_{name}") or self.settings[f"INTERLOCK_{name}"]
+
     def amqp(self, speaker: str | None) -> str:
         """Return the broker's address as a service has it, or as people outside have it."""
         return (self.parts.environment(speaker) if speaker else self.settings)["INTERLOCK_AMQP_URL"]
@@ -78,7 +82,7 @@ class Stack:
 
     @asynccontextmanager
     async def _administrator(self) -> AsyncIterator[asyncpg.Connection]:
-        connection = await asyncpg.connect(self.parts.admin("postgres"), timeout=5)
+        connection = await asyncpg.connect(self.admin("POSTGRES_URL"), timeout=5)
         try:
             yield connection
         finally:
@@ -98,7 +102,7 @@ class Stack:
         """Return how many messages wait in each durable queue that the catalog names, dead letters included."""
         names = [topology.queue(service, route.event).name for route in ROUTES for service in route.consumers]
         depths: dict[str, int] = {}
-        async with await aio_pika.connect(self.parts.admin("rabbitmq"), timeout=5) as connection:
+        async with await aio_pika.connect(self.admin("AMQP_URL"), timeout=5) as connection:
             channel = await connection.channel()
             for name in [each + ending for each in names for ending in ("", ".dead")]:
                 queue = await channel.declare_queue(name, passive=True)

@@ -7,6 +7,7 @@ import pytest
 
 from tests.chaos.controls import without_inbox, without_outbox
 from tests.chaos.run import chaos
+from tests.chaos.serving import serve_through
 from tests.chaos.stack import Stack, chaos_stack
 
 pytestmark = [
@@ -42,6 +43,16 @@ async def test_without_an_outbox_the_harness_sees_a_loss(stack: Stack) -> None:
     outcome = await without_outbox(stack)
 
     assert outcome.total.lost, outcome.table()
+
+
+async def test_predictions_go_on_whatever_is_down_behind_the_gateway(stack: Stack) -> None:
+    """Broker, database, store and registry are stopped one by one and together, and twenty versions are promoted."""
+    served = await serve_through(stack, singly=("postgres", "s3", "registry", "rabbitmq"), hold=1, promotions=20)
+
+    print(f"\n{served.table()}")
+    assert served.good, served.table()
+    assert served.promotions == 20
+    assert served.requests > 500
 
 
 async def test_whatever_dies_nothing_is_lost_and_nothing_happens_twice(stack: Stack) -> None:

@@ -36,6 +36,10 @@ class Parts:
     def stop(self, name: str) -> None:
         self._supervisor.stop({name})
 
+    def stop_all(self, names: set[str]) -> None:
+        """Stop several parts at once."""
+        self._supervisor.stop(names)
+
     def start(self, name: str) -> None:
         self._supervisor.begin(name)
 
@@ -48,12 +52,6 @@ class Parts:
         """Return the command that the stack starts the part with."""
         argv: list[str] = self._declared(name)["argv"]
         return argv
-
-    def admin(self, name: str) -> str:
-        """Return a server's address with the rights of its administrator."""
-        record = next(part for part in self._home.read("parts") if part["name"] == name)
-        url: str = record["probe"]["url"]
-        return url
 
     def _declared(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self._home.etc / "parts" / f"{name}.json").read_text())

@@ -1,8 +1,10 @@
-"""Clients that ask on and on over kept connections, in a process of their own: what they see is nobody's own delay.
+"""Clients that ask on and on, in a process of their own: what they see is nobody's own delay.
 
-``python -m tests.integration.asking HOST PORT KEY MODEL CONNECTIONS ROW``; it asks until its standard input is closed,
-then prints every answer as one JSON document: for each connection ``[sent, answered, status, version, prediction]``,
-times in seconds of the system's monotonic clock.
+``python -m tests.integration.asking HOST PORT KEY MODEL CONNECTIONS ROW [STRANGERS [PAUSE]]``; each of CONNECTIONS is
+kept, each of STRANGERS makes a new one for every request, and all rest PAUSE seconds between two. They ask until
+standard input is closed; then every answer is printed as one JSON document: for each connection
+``[sent, answered, status, version, prediction]``, times in seconds of the system's monotonic clock. Whoever is not
+answered within ``PATIENCE`` seconds hangs up, and counts as not answered.
 """
 
 import asyncio
@@ -17,27 +19,57 @@ _PREDICTION = re.compile(rb'"predictions":\[([-0-9.e+]+)')
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 
-async def _ask(host: str, port: str, request: bytes, seen: list[Any], done: asyncio.Event) -> None:
-    reader, writer = await asyncio.open_connection(host, int(port))
-    while not done.is_set():
-        sent = time.monotonic()
-        writer.write(request)
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = _LENGTH.search(head)
-            body = await reader.readexactly(int(length[1]) if length else 0)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            seen.append((sent, time.monotonic(), 0, None, None))
-            reader, writer = await asyncio.open_connection(host, int(port))
-            continue
+PATIENCE = 5.0
+
+
+class Client:
+    """One client; ``seen`` holds its answers, connection by connection."""
+
+    def __init__(self, host: str, port: str, request: bytes, *, stranger: bool) -> None:
+        self._address = host, int(port)
+        self._request = request
+        self._stranger = stranger
+        self._line: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self.seen: list[list[Any]] = [[]]
+
+    async def ask(self, done: asyncio.Event, pause: float) -> None:
+        while not done.is_set():
+            sent = time.monotonic()
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    told = await self._answer()
+            except (OSError, TimeoutError, asyncio.IncompleteReadError):
+                told = (0, None, None)
+                self._hang_up()
+            self.seen[-1].append((sent, time.monotonic(), *told))
+            if self._stranger:
+                self._hang_up()
+                self.seen.append([])
+            if pause or not told[0]:
+                await asyncio.sleep(pause or 0.01)
+        self._hang_up()
+
+    async def _answer(self) -> tuple[int, int | None, float | None]:
+        if self._line is None:
+            self._line = await asyncio.open_connection(*self._address)
+        reader, writer = self._line
+        writer.write(self._request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = _LENGTH.search(head)
+        body = await reader.readexactly(int(length[1]) if length else 0)
         version, prediction = _VERSION.search(body), _PREDICTION.search(body)
         status = int(head.split(b" ", 2)[1])
-        told = (int(version[1]), float(prediction[1])) if version and prediction else (None, None)
-        seen.append((sent, time.monotonic(), status, *told))
-    writer.close()
+        return (status, int(version[1]), float(prediction[1])) if version and prediction else (status, None, None)
+
+    def _hang_up(self) -> None:
+        if self._line is not None:
+            self._line[1].close()
+        self._line = None
 
 
-async def _main(host: str, port: str, key: str, model: str, connections: str, row: str) -> None:
+async def _main(
+    host: str, port: str, key: str, model: str, connections: str, row: str, strangers: str = "0", pause: str = "0"
+) -> None:
     body = b'{"rows":[' + row.encode() + b"]}"
     request = (
         f"POST /models/{model}/predict HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n"
@@ -45,9 +77,12 @@ async def _main(host: str, port: str, key: str, model: str, connections: str, ro
     ).encode() + body
     done = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin, done.set)
-    seen: list[list[Any]] = [[] for _ in range(int(connections))]
-    await asyncio.gather(*(_ask(host, port, request, each, done) for each in seen))
-    json.dump(seen, sys.stdout)
+    clients = [
+        Client(host, port, request, stranger=number >= int(connections))
+        for number in range(int(connections) + int(strangers))
+    ]
+    await asyncio.gather(*(each.ask(done, float(pause)) for each in clients))
+    json.dump([seen for client in clients for seen in client.seen if seen], sys.stdout)
 
 
 if __name__ == "__main__":

@@ -113,11 +113,24 @@ def _ms(seconds: float) -> str:
 
 
 @asynccontextmanager
-async def asked(gateway: Gateway, model: str, watched: Watched, *, connections: int = 4) -> AsyncIterator[None]:
-    """Ask for ``model`` from another process while the block lasts; then the answers are in ``watched``."""
-    address = urlsplit(gateway.url)
+async def asked(
+    url: str,
+    model: str,
+    watched: Watched,
+    *,
+    key: str = KEY,
+    connections: int = 4,
+    strangers: int = 0,
+    pause: float = 0,
+) -> AsyncIterator[None]:
+    """Ask for ``model`` from another process while the block lasts; then the answers are in ``watched``.
+
+    ``strangers`` more clients make a new connection for each request; all rest ``pause`` seconds between two.
+    """
+    address = urlsplit(url)
     program = (sys.executable, "-m", "tests.integration.asking")
-    given = (str(address.hostname), str(address.port), KEY, model, str(connections), json.dumps(ROW))
+    what = (str(address.hostname), str(address.port), key, model)
+    given = (*what, str(connections), json.dumps(ROW), str(strangers), str(pause))
     process = await asyncio.create_subprocess_exec(*program, *given, stdin=PIPE, stdout=PIPE)
     try:
         yield
@@ -139,7 +152,7 @@ async def swap(
     watched = Watched()
     refs = {version: await asyncio.to_thread(put, version) for version in range(1, swaps + 2)}
     await _promoted(around, refs[1], 1, watched)
-    async with asked(gateway, around.model, watched):
+    async with asked(gateway.url, around.model, watched):
         await asyncio.sleep(before)
         for version in range(2, swaps + 2):
             await _promoted(around, refs[version], version, watched)

@@ -1,0 +1,183 @@
+"""A whole system as it is run, but for Ray: real servers, and every service a process that starts in a moment."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import httpx
+from interlock_cli.stack.home import Home
+from interlock_cli.stack.part import Part
+from interlock_cli.stack.plan import plan
+from interlock_cli.stack.ports import ports
+from interlock_messaging.crash_points import VARIABLE
+
+from tests.chaos.jobs import Jobs
+from tests.conftest import CHECKOUT, leased
+from tests.integration.gateway_process import store_of
+from tests.waiting import until
+
+SERVICES = ("registry", "ingest", "train_dispatch", "evaluation_gate", "prediction", "gateway")
+SETTINGS = {
+    "INTERLOCK_RECONCILE_SECONDS": "0.1",
+    "INTERLOCK_GATEWAY_WORKERS": "1",
+    "INTERLOCK_GATEWAY_RECONCILE_SECONDS": "2",
+    "INTERLOCK_WEBHOOK_PRIVATE": "true",
+}
+"""Only what makes waiting shorter, and one process of everything: so a test knows which one dies."""
+
+END_SECONDS = 30.0
+
+
+class Process:
+    """One process that a :class:`Warm` has started."""
+
+    def __init__(self) -> None:
+        self.pid = 0
+        self.status: int | None = None
+        self.started, self.ended = threading.Event(), threading.Event()
+
+    def signal(self, number: int) -> None:
+        """Send it a signal, if it still runs."""
+        if self.status is None:
+            os.kill(self.pid, number)
+
+    def wait(self, seconds: float = END_SECONDS) -> int | None:
+        """Return its exit status, negative for a signal; None where it still runs after ``seconds``."""
+        self.ended.wait(seconds)
+        return self.status
+
+
+class Warm:
+    """Starts processes by fork from one that has imported everything."""
+
+    def __init__(self, logs: Path) -> None:
+        self.logs = logs
+        logs.mkdir(parents=True, exist_ok=True)
+        self._processes: dict[int, Process] = {}
+        self._lock = threading.Lock()
+        self._ready = threading.Event()
+        env = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(CHECKOUT)}
+        argv = [sys.executable, "-m", "tests.chaos.warm"]
+        self._parent = subprocess.Popen(argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def start(self, module: str, arguments: list[str], env: dict[str, str], log: str) -> Process:
+        """Run ``python -m module``; what it prints is appended to ``<log>.log``."""
+        assert self._ready.wait(60), "the warm process does not get ready"
+        process = Process()
+        with self._lock:
+            number = len(self._processes)
+            self._processes[number] = process
+            order = {"module": module, "arguments": arguments, "env": env, "log": str(self.logs / f"{log}.log")}
+            assert self._parent.stdin is not None
+            self._parent.stdin.write(json.dumps({"number": number, **order}).encode() + b"\n")
+        assert process.started.wait(10), f"{module} was not started"
+        return process
+
+    def close(self) -> None:
+        """End everything that was started."""
+        assert self._parent.stdin is not None
+        self._parent.stdin.close()
+        self._parent.wait()
+
+    def _listen(self) -> None:
+        assert self._parent.stdout is not None
+        for line in self._parent.stdout:
+            told = json.loads(line)
+            if "ready" in told:
+                self._ready.set()
+                continue
+            process = self._processes[told["number"]]
+            if "pid" in told:
+                process.pid = told["pid"]
+                process.started.set()
+            else:
+                process.status = told["status"]
+                process.ended.set()
+
+
+class System:
+    """Every service with the environment that the local stack gives it; Ray is played by :class:`Jobs`."""
+
+    def __init__(self, env: dict[str, str], warm: Warm) -> None:
+        home = Home(Path(env["INTERLOCK_HOME"]))
+        parts = plan(home, ports(home, running=True))
+        self._warm = warm
+        self.urls = {name: parts[name].url for name in SERVICES}
+        self.amqp, self.postgres = parts["rabbitmq"].probe.url, parts["postgres"].probe.url
+        self.jobs = Jobs(warm, _environment(parts["ray"]))
+        changed = {**SETTINGS, "INTERLOCK_RAY_ADDRESS": self.jobs.url}
+        self._env = {name: {**_environment(parts[name]), **changed} for name in SERVICES}
+        self.client = {"INTERLOCK_GATEWAY_URL": self.urls["gateway"], "INTERLOCK_API_KEY": env["INTERLOCK_API_KEY"]}
+        self.store = store_of(env)
+        self.processes: dict[str, Process] = {}
+
+    def start(self, service: str, *, crash_at: str | None = None) -> Process:
+        """Start a service, to die at a crash point if one is named."""
+        env = self._env[service] | ({VARIABLE: crash_at} if crash_at else {})
+        process = self._warm.start(f"interlock_{service}", [], env, service)
+        self.processes[service] = process
+        return process
+
+    def stop(self, service: str, number: int = 15) -> None:
+        """Stop a service, and wait for its end."""
+        process = self.processes.pop(service)
+        process.signal(number)
+        if process.wait() is None:
+            process.signal(9)
+            process.wait()
+
+    async def ready(self, *services: str, seconds: float = 30) -> None:
+        """Wait until services say that they are ready; one that has ended counts as well."""
+        for service in services:
+            await until(partial(self._is_ready, service), seconds=seconds)
+
+    async def _is_ready(self, service: str) -> bool:
+        if self.processes[service].status is not None:
+            return True
+        try:
+            async with httpx.AsyncClient(timeout=2) as http:
+                return (await http.get(f"{self.urls[service]}/health/ready")).is_success
+        except httpx.TransportError:
+            return False
+
+    def log(self, service: str) -> str:
+        """Return the end of what a service has printed."""
+        return (self._warm.logs / f"{service}.log").read_text(errors="replace")[-4000:]
+
+    def close(self) -> None:
+        """Stop what runs."""
+        for process in self.processes.values():
+            process.signal(15)
+        for process in self.processes.values():
+            process.wait(10)
+        self.jobs.close()
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[System]:
+    """Run a system of its own: servers that nobody else uses, and every service."""
+    warm = Warm(folder)  # gets ready while the servers start
+    try:
+        with leased("crash", only="rabbitmq,postgres,s3") as env:
+            system = System(env, warm)
+            try:
+                for service in SERVICES:
+                    system.start(service)
+                yield system
+            finally:
+                system.close()
+    finally:
+        warm.close()
+
+
+def _environment(part: Part) -> dict[str, str]:
+    """Return what the local stack starts a part with, whether or not it has started it."""
+    assert part.process is not None, f"{part.name} is ours"
+    return dict(part.process.env)

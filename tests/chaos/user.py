@@ -1,0 +1,34 @@
+"""A user who does not give up: asks again where a service dies under the question, as any client would."""
+
+from typing import Any
+
+import httpx
+
+from tests.e2e.client import User
+from tests.waiting import until
+
+
+class PatientUser(User):
+    """Takes no connection lost and no 5xx for an answer."""
+
+    async def insist(self, method: str, path: str, *, seconds: float = 30, **options: Any) -> httpx.Response:
+        """Return the first answer that is one."""
+        answer: httpx.Response = await until(lambda: self._asked(method, path, **options), seconds=seconds)
+        return answer
+
+    async def json(self, method: str, path: str, **options: Any) -> Any:
+        answer = await self.insist(method, path, **options)
+        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    async def run(self, run_id: str) -> dict[str, Any] | None:
+        answer = await self._asked("GET", f"/runs/{run_id}")
+        found: dict[str, Any] | None = answer.json() if answer is not None and answer.is_success else None
+        return found
+
+    async def _asked(self, method: str, path: str, **options: Any) -> httpx.Response | None:
+        try:
+            answer = await self.http.request(method, path, **options)
+        except httpx.TransportError:
+            return None
+        return None if answer.is_server_error else answer
