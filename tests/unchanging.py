@@ -16,6 +16,7 @@ PATTERNS = (
     EVENTS,
     "contracts/released/*/*.json",
     "libs/*/*/migrations/versions/*.py",
+    "libs/*/*/*/migrations/versions/*.py",
     "services/*/*/migrations/versions/*.py",
 )
 

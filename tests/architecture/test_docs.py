@@ -46,7 +46,7 @@ def test_every_command_and_option_shown_exists(page: Path) -> None:
     """`interlock <command> --option` in a page means what it says."""
     commands: dict[str, Any] = getattr(get_command(app), "commands")  # noqa: B009 - typer's own click is private
     shown = "\n".join([*blocks(page, "sh", "text"), *re.findall(r"`([^`\n]+)`", page.read_text())])
-    for name, rest in re.findall(r"(?<![\w/.-])(?:\.venv/bin/)?interlock ([a-z]+)([^\n|&;)]*)", shown):
+    for name, rest in re.findall(r"(?<![\w/.-])(?:\.venv/bin/)?interlock ([a-z]+(?:-[a-z]+)*)([^\n|&;)]*)", shown):
         assert name in commands, f"interlock {name}"
         command = commands[name]
         if words := getattr(command, "commands", None):  # a group: keys create, keys list

@@ -6,6 +6,7 @@ from typing import Any
 import typer
 
 from interlock_cli.datasets import datasets, ingest
+from interlock_cli.dead_letters import dead_letters
 from interlock_cli.demo.story import demo
 from interlock_cli.feedback import feedback, quality
 from interlock_cli.keys import audit, keys
@@ -35,6 +36,7 @@ app = typer.Typer(
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(keys, name="keys")
+app.add_typer(dead_letters, name="dead-letters")
 
 
 def main() -> None:

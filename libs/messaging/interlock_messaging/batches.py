@@ -34,7 +34,7 @@ _tracer = trace.get_tracer("interlock.messaging")
 _propagator = TraceContextTextMapPropagator()
 
 
-_BROKEN = (aiormq.exceptions.AMQPError, aio_pika.exceptions.AMQPError, RuntimeError, ConnectionError)
+BROKEN = (aiormq.exceptions.AMQPError, aio_pika.exceptions.AMQPError, RuntimeError, ConnectionError)
 """What a channel raises whose connection is lost."""
 
 
@@ -94,12 +94,12 @@ async def consuming(batched: Batched, bus: _Bus) -> AsyncIterator[None]:
         yield
     finally:
         consumer.stopping.set()
-        with suppress(*_BROKEN):
+        with suppress(*BROKEN):
             await queue.cancel(tag)
         await asyncio.wait({task}, timeout=STOP_SECONDS)
         task.cancel()  # what waits for a dependency's return is not acknowledged, and so comes again
         await asyncio.gather(task, return_exceptions=True)
-        with suppress(*_BROKEN):
+        with suppress(*BROKEN):
             await channel.close()
 
 
@@ -199,7 +199,7 @@ async def _acknowledge(messages: Sequence[aio_pika.abc.AbstractIncomingMessage])
     for message in last.values():
         try:
             await message.ack(multiple=True)
-        except _BROKEN as error:
+        except BROKEN as error:
             logger.warning("the broker will deliver again what was handled: %s", error)
 
 

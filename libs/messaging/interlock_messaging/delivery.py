@@ -34,6 +34,9 @@ logger = logging.getLogger(__name__)
 ATTEMPT = "x-attempt"
 ERROR = "x-error"
 DIED = "x-died-at"
+TRIED_BEFORE = "x-tried-before"
+"""Attempts of a message's former lives: one that was replayed has fresh ones."""
+
 HOLD_SECONDS = 600.0
 """How long a message waits in the process for a dependency; well under RabbitMQ's consumer timeout of 30 minutes."""
 
@@ -83,7 +86,16 @@ async def decode_event(message: StreamMessage[Any]) -> Event:
 
 def attempts(headers: dict[str, Any]) -> int:
     """Return how often the message has been tried before; the count travels in the message itself."""
-    value = headers.get(ATTEMPT, 0)
+    return _count(headers, ATTEMPT)
+
+
+def tried_before(headers: dict[str, Any]) -> int:
+    """Return how many attempts a message had before it was replayed."""
+    return _count(headers, TRIED_BEFORE)
+
+
+def _count(headers: dict[str, Any], name: str) -> int:
+    value = headers.get(name, 0)
     return max(value, 0) if type(value) is int else 0
 
 

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from interlock_contracts.access import AuditEntry, KeyMade, KeyView, Scope
+from interlock_contracts.dead_letters import DeadLetterContent, DeadLetterView
 from interlock_contracts.http import (
     DatasetView,
     ModelView,
@@ -49,6 +50,7 @@ def passed_on(  # noqa: PLR0917 - a table has its columns in order
 
 _PIPELINE, _MODEL, _VERSION = "/pipelines/{name:str}", "/models/{name:str}", "/models/{name:str}/versions/{number:int}"
 _DATASETS, _RUN, _PREDICTION = "/datasets/{name:str}", "/runs/{run_id:str}", "/predictions/{prediction_id:str}"
+_LETTER = "/dead-letters/{letter_id:uuid}"
 _Decision = dict[str, Any]
 
 _REGISTRY = [
@@ -67,6 +69,10 @@ _REGISTRY = [
     passed_on("admin", "POST", "/keys", "registry", "Make a key, shown this one time", KeyMade, 201),
     passed_on("admin", "DELETE", "/keys/{name:str}", "registry", "Revoke a key", KeyView),
     passed_on("admin", "GET", "/audit", "registry", "Who did what, the newest first", list[AuditEntry]),
+    passed_on("admin", "GET", "/dead-letters", "registry", "Dead letters, the newest first", list[DeadLetterView]),
+    passed_on("admin", "GET", _LETTER, "registry", "A dead letter with what it says", DeadLetterContent),
+    passed_on("admin", "POST", f"{_LETTER}/replay", "registry", "Give it back to its queue", DeadLetterView),
+    passed_on("admin", "DELETE", _LETTER, "registry", "Discard it for good", DeadLetterView),
 ]
 _INGEST = [
     passed_on("ingest", "POST", _DATASETS, "ingest", "Upload a file: the body as it is", DatasetView, 202),

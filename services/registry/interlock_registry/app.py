@@ -7,12 +7,13 @@ from contextlib import asynccontextmanager
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_artifacts.signing import Signer, Trust
 from interlock_messaging import Bus
+from interlock_messaging.dead_letters import Collector
 from interlock_runtime.access import Access
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
 from litestar import Litestar
 
-from interlock_registry import audit, keys, promotion, routes
+from interlock_registry import audit, dead_letters, keys, promotion, routes
 from interlock_registry.handlers import SERVICE, router
 from interlock_registry.settings import RegistrySettings
 
@@ -42,13 +43,18 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
     return http_app(
         SERVICE,
         access,
-        routes=[*routes.ROUTES, *keys.ROUTES, *audit.ROUTES],
+        routes=[*routes.ROUTES, *keys.ROUTES, *audit.ROUTES, *dead_letters.ROUTES],
         pings={
             "postgres": database.ping,
             "rabbitmq": bus.ping,
             "s3": lambda: asyncio.to_thread(artifacts.ping),
         },
-        lifespan=[lambda: database.ready("interlock_messaging", "interlock_registry"), signed, bus.running],
+        lifespan=[
+            lambda: database.ready("interlock_messaging", dead_letters.DATABASE, "interlock_registry"),
+            signed,
+            bus.running,
+            Collector(bus).running,
+        ],
         state={
             "bus": bus,
             "database": database,

@@ -1,0 +1,130 @@
+"""`interlock dead-letters`: messages that a service could not handle; look at them, replay them, discard them."""
+
+import json
+from collections.abc import Iterator
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from interlock_contracts.dead_letters import DeadLetterContent, DeadLetterView
+
+from interlock_cli.gateway import Gateway, RefusedError, connect
+from interlock_cli.terminal import Failure, Json, Terminal, answering
+
+PAGE = 1000
+WIDEST = 100
+
+Ids = Annotated[list[UUID] | None, typer.Argument(help="Letters, as `list` names them.", metavar="[ID]...")]
+Queue = Annotated[str | None, typer.Option(help="All of this queue, for instance registry.training.completed.")]
+All = Annotated[bool, typer.Option("--all", help="All there are.")]
+
+dead_letters = typer.Typer(help="Read, replay and discard messages that could not be handled.", no_args_is_help=True)
+
+
+@dead_letters.command("list")
+def list_letters(
+    *,
+    queue: Queue = None,
+    limit: Annotated[int, typer.Option(min=1, max=PAGE, help="At most so many.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List dead letters, the newest first: why each died, and after how many attempts.
+
+    Example: interlock dead-letters list --queue registry.training.completed
+    """
+    with answering(as_json=as_json) as terminal, connect() as gateway:
+        found = gateway.list(DeadLetterView, "/dead-letters", queue=queue, limit=limit)
+        columns = ("id", "queue", "age", "attempts", "reason")
+        rows = [(each.id, each.queue, _age(each.age_seconds), each.attempts, _short(each.reason)) for each in found]
+        terminal.table(columns, rows)
+        if not found:
+            terminal.say("no dead letters")
+        terminal.result(found)
+
+
+@dead_letters.command()
+def show(letter: Annotated[UUID, typer.Argument(help="The letter's id.")], *, as_json: Json = False) -> None:
+    """Show one dead letter whole: the reason, the event's own content, and its trace.
+
+    Example: interlock dead-letters show 0b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11
+    """
+    with answering(as_json=as_json) as terminal, connect() as gateway:
+        found = gateway.read(DeadLetterContent, f"/dead-letters/{letter}")
+        facts = {
+            "queue": found.queue,
+            "reason": found.reason,
+            "attempts": found.attempts,
+            "died": f"{found.died_at:%Y-%m-%d %H:%M:%S} UTC, {_age(found.age_seconds)} ago",
+            "event": found.event_id,
+            "type": found.event_type,
+            "subject": found.subject,
+            "trace": found.trace_id,
+            "bytes": found.bytes,
+        }
+        terminal.table(("letter", str(found.id)), list(facts.items()))
+        terminal.say(json.dumps(found.data, indent=2, ensure_ascii=False) if found.text is None else found.text)
+        terminal.result(found)
+
+
+@dead_letters.command()
+def replay(ids: Ids = None, *, queue: Queue = None, every: All = False, as_json: Json = False) -> None:
+    """Give letters back to the queues that they died in; whoever has handled one already does not do it again.
+
+    Example: interlock dead-letters replay --queue registry.training.completed
+    """
+    _each("POST", "/replay", "replayed", ids or [], queue=queue, every=every, as_json=as_json)
+
+
+@dead_letters.command()
+def discard(ids: Ids = None, *, queue: Queue = None, every: All = False, as_json: Json = False) -> None:
+    """Forget letters for good.
+
+    Example: interlock dead-letters discard 0b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11
+    """
+    _each("DELETE", "", "discarded", ids or [], queue=queue, every=every, as_json=as_json)
+
+
+def _each(
+    method: str, action: str, done: str, ids: list[UUID], *, queue: str | None, every: bool, as_json: bool
+) -> None:
+    if sum((bool(ids), queue is not None, every)) != 1:
+        raise typer.BadParameter("name either letters by their ids, or --queue QUEUE, or --all")
+    with answering(as_json=as_json) as terminal, connect() as gateway:
+        letters = list(_one_by_one(gateway, terminal, method, action, ids or _wanted(gateway, queue)))
+        terminal.say(f"{len(letters)} {done}", style="green")
+        terminal.result(letters)
+
+
+def _wanted(gateway: Gateway, queue: str | None) -> list[UUID]:
+    """Return the letters there are now, oldest first; those that die meanwhile are left alone."""
+    found: list[DeadLetterView] = []
+    page = gateway.list(DeadLetterView, "/dead-letters", queue=queue, limit=PAGE)
+    while page:
+        found += page
+        before = page[-1].died_at.isoformat()
+        page = gateway.list(DeadLetterView, "/dead-letters", queue=queue, limit=PAGE, before=before)
+    return [each.id for each in reversed(found)]
+
+
+def _one_by_one(
+    gateway: Gateway, terminal: Terminal, method: str, action: str, ids: list[UUID]
+) -> Iterator[DeadLetterView]:
+    for each in ids:
+        try:
+            yield DeadLetterView.model_validate(gateway.ask(method, f"/dead-letters/{each}{action}").json())
+        except RefusedError as refusal:
+            if len(ids) == 1:
+                raise Failure(refusal.message, hint="`interlock dead-letters list` shows what there is") from refusal
+            terminal.say(f"{each}: {refusal.message}", style="yellow")
+
+
+def _age(seconds: float) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _short(reason: str) -> str:
+    line = " ".join(reason.split())
+    return line if len(line) <= WIDEST else f"{line[: WIDEST - 1]}…"

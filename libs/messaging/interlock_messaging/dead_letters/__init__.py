@@ -1,0 +1,12 @@
+"""Dead letters: collected from every ``<queue>.dead`` into one table, listed, replayed, discarded.
+
+A queue can't be listed without taking its messages out, nor can one message be taken from its middle. So one service
+takes all of them out, for good and in a transaction each, and keeps them where they can be looked at. While it is
+away they wait in their queues.
+"""
+
+from interlock_messaging.dead_letters.collecting import Collector
+from interlock_messaging.dead_letters.letters import content_of, view_of
+from interlock_messaging.dead_letters.table import letter, letters, replay
+
+__all__ = ["Collector", "content_of", "letter", "letters", "replay", "view_of"]

@@ -1,0 +1,98 @@
+"""The table of dead letters, and what can be done with one: replay or discard."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import pamqp.decode
+from faststream.rabbit import RabbitBroker
+from sqlalchemy import DateTime, LargeBinary, MetaData, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, undefer
+
+from interlock_messaging.delivery import ATTEMPT, DIED, ERROR, TRIED_BEFORE
+from interlock_messaging.publishing import publish
+from interlock_messaging.speakers import SAID_BY
+from interlock_messaging.topology import REPLAY_EXCHANGE
+
+_OF_A_DEATH = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", ATTEMPT, DIED, ERROR, TRIED_BEFORE)
+
+
+class Letters(DeclarativeBase):
+    """Declarative base of the table; the schema comes from the connection's search path."""
+
+    metadata = MetaData()
+
+
+class LetterRow(Letters):
+    """One dead letter as it came. ``headers`` are as on the wire: no other form holds all that AMQP allows."""
+
+    __tablename__ = "dead_letter"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    queue: Mapped[str]
+    reason: Mapped[str]
+    attempts: Mapped[int]
+    died_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    event_id: Mapped[str | None]
+    event_type: Mapped[str | None]
+    subject: Mapped[str | None]
+    trace_id: Mapped[str | None]
+    speaker: Mapped[str | None]
+    message_id: Mapped[str | None]
+    content_type: Mapped[str | None]
+    headers: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    body: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    size: Mapped[int] = column_property(func.octet_length(body))
+
+    @property
+    def table(self) -> dict[str, Any]:
+        """Return the headers; the row must have been read with them."""
+        found: dict[str, Any] = pamqp.decode.field_table(self.headers)[1]
+        return found
+
+
+async def letters(
+    session: AsyncSession, *, queue: str | None = None, before: datetime | None = None, limit: int = 100
+) -> Sequence[LetterRow]:
+    """Return dead letters without their content, the newest first; of one queue, or that died ``before``."""
+    query = select(LetterRow).order_by(LetterRow.died_at.desc(), LetterRow.id).limit(limit)
+    if queue is not None:
+        query = query.where(LetterRow.queue == queue)
+    if before is not None:
+        query = query.where(LetterRow.died_at < before)
+    return (await session.scalars(query)).all()
+
+
+async def letter(session: AsyncSession, letter_id: UUID, *, lock: bool = False) -> LetterRow | None:
+    """Return one dead letter with its content; locked, so that nobody else replays or discards it meanwhile."""
+    query = select(LetterRow).where(LetterRow.id == letter_id)
+    query = query.options(undefer(LetterRow.headers), undefer(LetterRow.body))
+    return (await session.scalars(query.with_for_update() if lock else query)).one_or_none()
+
+
+async def replay(session: AsyncSession, letter: LetterRow, broker: RabbitBroker) -> None:
+    """Give a letter back to the queue that it died in, with fresh attempts, and forget it.
+
+    It is published, and confirmed, before the transaction commits: a crash between the two leaves a letter that has
+    been replayed, and replaying it again is harmless, as its consumer's inbox knows the event.
+
+    Raises:
+        aio_pika.exceptions.DeliveryError: the queue is full, or no longer there.
+        ConnectionError, TimeoutError: RabbitMQ cannot be reached.
+    """
+    headers = {name: value for name, value in letter.table.items() if not name.startswith(_OF_A_DEATH)}
+    headers[TRIED_BEFORE] = letter.attempts
+    if letter.speaker is not None:
+        headers[SAID_BY] = letter.speaker
+    await publish(
+        broker,
+        letter.body,
+        exchange=REPLAY_EXCHANGE,
+        routing_key=letter.queue,
+        headers=headers,
+        message_id=letter.message_id,
+        content_type=letter.content_type,
+    )
+    await session.delete(letter)
