@@ -96,7 +96,7 @@ class Access:
         self._issuer = issuer
         self._looked = -inf
         self._answered = False
-        self._looking = asyncio.Lock()
+        self._looking, self._asking = asyncio.Lock(), asyncio.Lock()
 
     @classmethod
     def of(cls, settings: HttpSettings, *, source: Source | None = None, remember: Path | None = None) -> "Access":
@@ -151,8 +151,12 @@ class Access:
         """
         if self._source is None:
             return
+        async with self._asking:  # one after the other, or an older answer could come after a newer one, and stay
+            await self._learn(self._source)
+
+    async def _learn(self, source: Source) -> None:
         self._looked, self._answered = monotonic(), False
-        ring = await self._source()
+        ring = await source()
         self._answered = True
         self._keys, self._let_in = _entries(ring.keys) | self._known, {}
         if self._remember is not None:

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import uvicorn
 from interlock_artifacts import MemoryStore
+from interlock_contracts.access import KeyRing, RingKey
 from interlock_contracts.http import ModelView, ServingView
 from interlock_contracts.refs import ModelRef
 from interlock_contracts.rollout import WorkerReport
@@ -39,6 +40,8 @@ NOWHERE = "http://127.0.0.1:1"
 class Behind:
     """What registry, ingest and train_dispatch know; ``asked`` holds the headers of what was passed on.
 
+    ``keys`` are those that the registry tells of, beside the deployment's own.
+
     ``arrived`` counts the datasets that the dispatcher has heard of; negative, it hears of them after being asked.
     """
 
@@ -53,6 +56,7 @@ class Behind:
         self.arrived: dict[str, int] = {}
         self.asked: list[dict[str, str]] = []
         self.largest_chunk = 0
+        self.keys: list[RingKey] = []
 
     def promote(self, ref: ModelRef, seq: int, *, trace: str | None = None) -> None:
         self.pipelines.add(ref.model)
@@ -119,7 +123,11 @@ class Behind:
         async def leave(worker: FromPath[str]) -> None:
             self.reports.pop(worker, None)
 
-        return [report, leave]
+        @get("/keys/ring")
+        async def ring() -> KeyRing:
+            return KeyRing(keys=self.keys)
+
+        return [report, leave, ring]
 
     def _known(self, name: str) -> None:
         if name not in self.pipelines:

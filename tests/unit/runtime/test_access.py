@@ -152,3 +152,25 @@ async def test_without_a_registry_a_wrong_key_is_refused_at_once() -> None:
         for _ in range(20):
             assert await access.admit_or_ask(bearer("ilk_wrong")) is None
         assert registry.asked == 3
+
+
+async def test_an_older_answer_never_replaces_a_newer_one() -> None:
+    """A slow answer from before a revocation does not bring the key back."""
+    registry, slow = Registry(ring_key("ilk_ci", "ci", "train")), asyncio.Event()
+    access = Access(SecretStr(PEPPER), [], source=registry.ring)
+
+    async def slowly() -> KeyRing:
+        ring = await registry.ring()
+        await slow.wait()
+        return ring
+
+    access._source = slowly
+    first = asyncio.create_task(access.refresh())
+    await until(lambda: registry.asked == 1)
+    registry.keys, access._source = [], registry.ring
+    second = asyncio.create_task(access.refresh())
+    await asyncio.sleep(0)
+    slow.set()
+    await asyncio.gather(first, second)
+
+    assert access.admit(bearer("ilk_ci")) is None
