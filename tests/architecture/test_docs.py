@@ -16,7 +16,14 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 SCRIPT = ROOT / "libs/cli/interlock_cli/demo/publish_retrain.py"
 VARIABLE = re.compile(r"INTERLOCK_[A-Z0-9_]*[A-Z0-9]")
-NOT_FOR_USERS = {"INTERLOCK_CODE", "INTERLOCK_RIGHTS", "INTERLOCK_PART", "INTERLOCK_NAME", "INTERLOCK_NAME_FILE"}
+NOT_FOR_USERS = {
+    "INTERLOCK_ADMIN",
+    "INTERLOCK_CODE",
+    "INTERLOCK_RIGHTS",
+    "INTERLOCK_PART",
+    "INTERLOCK_NAME",
+    "INTERLOCK_NAME_FILE",
+}
 """What the local stack marks its processes with, and a placeholder in docstrings."""
 
 

@@ -31,13 +31,17 @@ class Database:
         self.sessions: async_sessionmaker[AsyncSession] = async_sessionmaker(self.engine, expire_on_commit=False)
 
     async def migrate(self, *packages: str) -> None:
-        """Create the schema and bring each package's ``migrations/versions`` to their newest revision.
+        """Bring each package's ``migrations/versions`` to their newest revision.
 
-        Replicas that start together take turns by an advisory lock.
+        Where no administrator has made the schema, it is made here. Replicas that start together take turns by
+        an advisory lock.
         """
         async with self.engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:schema))"), {"schema": self.schema})
-            await connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{self.schema}"'))
+            # IF NOT EXISTS asks for the right to create before it looks, and a service's own role has none.
+            known = text("SELECT 1 FROM pg_namespace WHERE nspname = :schema")
+            if (await connection.execute(known, {"schema": self.schema})).scalar() is None:
+                await connection.execute(text(f'CREATE SCHEMA "{self.schema}"'))
             for package in packages:
                 await connection.run_sync(_upgrade, package)
 

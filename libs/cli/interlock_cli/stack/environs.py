@@ -1,11 +1,15 @@
 """The environments that processes of the stack start with: the same from every shell."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from interlock_cli.terminal import Failure
+
 PREFIX = "INTERLOCK_"
+ADMINISTRATOR_SECONDS = 120
 NOT_SETTINGS = {"INTERLOCK_HOME", "INTERLOCK_PART"}
 CARRIED = ("TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 CARRIED_PREFIXES = ("OTEL_", "OPENBLAS_", "OMP_")
@@ -35,6 +39,20 @@ def given_settings() -> dict[str, str]:
         name.removesuffix("_FILE"): Path(value).read_text().strip() if name.endswith("_FILE") else value
         for name, value in own.items()
     }
+
+
+def as_administrator(module: str, settings: Mapping[str, str], text: str = "") -> None:
+    """Run one of the steps that take an administrator's rights, with ``text`` as its input.
+
+    Raises:
+        Failure: it ends with an error, whose last words it holds.
+    """
+    env, argv = plain_environment() | dict(settings), [sys.executable, "-m", module]
+    done = subprocess.run(
+        argv, env=env, input=text, capture_output=True, text=True, timeout=ADMINISTRATOR_SECONDS, check=False
+    )
+    if done.returncode != 0:
+        raise Failure(f"python -m {module} failed: {done.stderr.strip()[-400:]}")
 
 
 def cache_folder() -> Path:

@@ -20,6 +20,8 @@ from interlock_cli.terminal import Failure
 SERVERS = ("rabbitmq", "postgres", "s3", "ray")
 NAMES = (*SERVERS, *(each.name for each in SERVICES))
 GROUPS = {"servers": SERVERS, "services": tuple(each.name for each in SERVICES)}
+ADMIN = "INTERLOCK_ADMIN_"
+"""Begins the names of an administrator's addresses, which no service gets."""
 ALONE = "__"
 """Stands in the name of a setting that one service alone gets."""
 S3_SETTINGS = ("INTERLOCK_S3_ACCESS_KEY", "INTERLOCK_S3_SECRET_KEY")
@@ -48,7 +50,11 @@ def plan(home: Home, ports: Mapping[str, int]) -> dict[str, Part]:
         "INTERLOCK_GRPC_URL",
     }
     private = {"INTERLOCK_API_KEY", PRIVATE}
-    others = {name: value for name, value in given.items() if name not in ours | addresses | private}
+    others = {
+        name: value
+        for name, value in given.items()
+        if name not in ours | addresses | private and not name.startswith(ADMIN)
+    }
     names, signed = [each.name for each in SERVICES], signing(home, given)
     own = {name: door_keys(home, name, names) | signed.get(name, {}) | _alone(name, others) for name in names}
     parts = services(ports, servers, {name: others[name] for name in others if ALONE not in name} | shared, own)
@@ -113,12 +119,25 @@ def _rabbitmq(home: Home, ports: Mapping[str, int], given: Mapping[str, str]) ->
 
 
 def _postgres(home: Home, ports: Mapping[str, int], given: Mapping[str, str]) -> Part:
-    url, process = given.get("INTERLOCK_POSTGRES_URL"), None
-    if url is None:
-        password = home.secret("postgres")
-        url = f"postgresql://{postgres.USER}:{password}@127.0.0.1:{ports['postgres']}/{postgres.DATABASE}"
-        process = postgres.process(home, ports, password)
-    return _server("postgres", Probe("postgres", url), {"INTERLOCK_POSTGRES_URL": url}, process)
+    if (url := given.get("INTERLOCK_POSTGRES_URL")) is not None:
+        return _server("postgres", Probe("postgres", url), {"INTERLOCK_POSTGRES_URL": url}, None)
+    address = f"127.0.0.1:{ports['postgres']}/{postgres.DATABASE}"
+    password = home.secret("postgres")
+    admin = f"postgresql://{postgres.USER}:{password}@{address}"
+    passwords = {each.name: home.secret(f"postgres_{each.name}") for each in SERVICES if "postgres" in each.uses}
+    own = {
+        name: {"INTERLOCK_POSTGRES_URL": f"postgresql://{user_of(name)}:{secret}@{address}"}
+        for name, secret in passwords.items()
+    }
+    return _server(
+        "postgres",
+        Probe("postgres", admin),
+        {},
+        postgres.process(home, ports, password),
+        own=own,
+        admin={"INTERLOCK_ADMIN_POSTGRES_URL": admin},
+        finish=partial(postgres.make_roles, admin, passwords),
+    )
 
 
 def _s3(home: Home, ports: Mapping[str, int], given: Mapping[str, str]) -> Part:

