@@ -150,6 +150,28 @@ class ServingView(Body):
     signed: Signature | None = None
 
 
+class ExportedFile(Body):
+    """One stored file of an exported version."""
+
+    name: str
+    sha256: Sha256
+    bytes: int
+
+
+class ExportView(Body):
+    """A promoted version to take away; ``bundle`` signs all files and ``promotion``, by the key in ``public_key``.
+
+    ``promotion`` is the content of ``promotion.json``: the registry's own signature of the promotion.
+    """
+
+    model: str
+    version: int
+    files: list[ExportedFile]
+    promotion: str
+    bundle: dict[str, Any]
+    public_key: str
+
+
 class ModelView(Body):
     """One model: what serves, and how many versions there are."""
 

@@ -16,7 +16,7 @@ FIXED = {"__init__", "__main__", "app", "handlers", "routes", "domain", "store",
 OWN = {
     "ingest": {"intake", "checking"},
     "train_dispatch": {"runs", "follower", "spans"},
-    "registry": {"promotion", "rollout", "keys", "audit", "dead_letters"},
+    "registry": {"promotion", "rollout", "keys", "audit", "dead_letters", "export"},
     "evaluation_gate": {"evaluation"},
     "prediction": {
         "answering",

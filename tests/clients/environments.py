@@ -33,6 +33,12 @@ def shown_by(client: str, code: str, **variables: str) -> str:
     return done.stdout
 
 
+def ran_by(client: str, command: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a client's own command; return how it ended."""
+    program = [str(_python(client).with_name(command)), *words]
+    return subprocess.run(program, env=_plain(), capture_output=True, text=True, check=False, timeout=100)
+
+
 def make_ready(client: str) -> None:
     """Make the client's environment unless it is there; without its packages the test fails in CI, else is skipped."""
     lock = HERE / client / "requirements.lock"

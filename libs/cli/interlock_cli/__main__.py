@@ -8,6 +8,7 @@ import typer
 from interlock_cli.datasets import datasets, ingest
 from interlock_cli.dead_letters import dead_letters
 from interlock_cli.demo.story import demo
+from interlock_cli.exporting import export
 from interlock_cli.feedback import feedback, quality
 from interlock_cli.keys import audit, keys
 from interlock_cli.models import approve, models, rollback, show, versions
@@ -22,7 +23,7 @@ COMMANDS: tuple[Callable[..., Any], ...] = (
     *(up, down, status, logs, env, demo),
     *(apply, ingest, datasets),
     *(retrain, watch, runs, cancel, trace),
-    *(models, versions, show, rollout, approve, rollback, predict, feedback, quality, audit),
+    *(models, versions, show, rollout, approve, rollback, export, predict, feedback, quality, audit),
 )
 """In the order that `interlock --help` lists them; a function's name is the command's, its docstring the help."""
 

@@ -7,6 +7,7 @@ from interlock_contracts.access import AuditEntry, KeyMade, KeyView, Scope
 from interlock_contracts.dead_letters import DeadLetterContent, DeadLetterView
 from interlock_contracts.http import (
     DatasetView,
+    ExportView,
     ModelView,
     PipelineView,
     PredictionView,
@@ -63,6 +64,8 @@ _REGISTRY = [
     passed_on("read", "GET", f"{_MODEL}/rollout", "registry", "Which workers serve the newest version", RolloutView),
     passed_on("read", "GET", f"{_MODEL}/versions", "registry", "A model's versions", list[VersionView]),
     passed_on("read", "GET", _VERSION, "registry", "One version, gate report", VersionView),
+    passed_on("read", "GET", f"{_VERSION}/export", "registry", "A promoted version to take away, signed", ExportView),
+    passed_on("read", "GET", f"{_VERSION}/export/{{part:str}}", "registry", "One file of it", bytes),
     passed_on("promote", "POST", f"{_VERSION}/approve", "registry", "Promote a version that waits", _Decision),
     passed_on("promote", "POST", f"{_MODEL}/rollback", "registry", "Serve an earlier version again", _Decision),
     passed_on("admin", "GET", "/keys", "registry", "Every key, but not itself", list[KeyView]),
