@@ -29,7 +29,7 @@ Handler = Callable[[RetrainRequested], Awaitable[None]]
 class Lab:
     """One throw-away service: its bus, its database, and what its handler saw."""
 
-    def __init__(self, servers: dict[str, str], handle: Handler | None = None) -> None:
+    def __init__(self, servers: dict[str, str], handle: Handler | None = None, **bus: Any) -> None:
         self.name = f"lab-{uuid4().hex[:8]}"
         self.url = servers["INTERLOCK_AMQP_URL"]
         self.database = Database(servers["INTERLOCK_POSTGRES_URL"], self.name)
@@ -46,7 +46,7 @@ class Lab:
             if handle is not None:
                 await handle(event)
 
-        self.bus = Bus(self.url, service=self.name, router=router, sessions=self.database.sessions)
+        self.bus = Bus(self.url, service=self.name, router=router, sessions=self.database.sessions, **bus)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Lab"]:

@@ -27,6 +27,7 @@ from interlock_messaging.crash_points import crash_point
 from interlock_messaging.delivery import Delivery, PoisonError
 from interlock_messaging.outages import is_outage
 from interlock_messaging.unreadable import check_headers
+from interlock_messaging.watchdog import PING
 
 logger = logging.getLogger(__name__)
 
@@ -124,14 +125,15 @@ class _Consumer:
                 await asyncio.sleep(GATHER_SECONDS)
             while len(batch) < self._batched.size and not self.waiting.empty():
                 batch.append(self.waiting.get_nowait())
-            await self._finish(batch)
+            with self._bus.delivery.pulse.in_hand(self._batched.queue.name):
+                await self._finish(batch)
             busy = len(batch) > 1
 
     async def _finish(self, messages: list[aio_pika.abc.AbstractIncomingMessage]) -> None:
         """Handle messages and acknowledge them; nothing that happens to them stops the consumer."""
         queue, delivery = self._batched.queue, self._bus.delivery
         arrivals: list[Arrival] = []
-        for message in messages:
+        for message in (each for each in messages if PING not in each.headers):
             try:
                 arrivals.append(self._arrived(message))
             except ValueError as error:

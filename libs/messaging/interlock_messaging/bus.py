@@ -21,6 +21,7 @@ from interlock_messaging.outbox import SAID, current_traceparent, publish_batch
 from interlock_messaging.publishing import CONFIRM_SECONDS, is_recorded, send, send_plain
 from interlock_messaging.relay import Relay
 from interlock_messaging.speakers import Speaker
+from interlock_messaging.watchdog import WATCH_SECONDS, Watchdog, end_process
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,8 @@ class Bus:
     """Two FastStream brokers of one service and its outbox relay.
 
     ``consumer`` carries the subscribers, ``publisher`` everything that goes out: RabbitMQ blocks a whole connection
-    under a memory or disk alarm, and acknowledgements must not wait behind a blocked publish.
+    under a memory or disk alarm, and acknowledgements must not wait behind a blocked publish. A process that no
+    longer hears ends itself, to be started anew; where it must not, ``deaf`` tells whoever runs the bus.
     """
 
     def __init__(
@@ -42,6 +44,8 @@ class Bus:
         router: RabbitRouter,
         sessions: async_sessionmaker[AsyncSession] | None,
         batched: Sequence[Batched] = (),
+        ends_when_deaf: bool = True,
+        watch_seconds: float = WATCH_SECONDS,
     ) -> None:
         unreadable.install()
         name = f"{service}@{socket.gethostname()}:{os.getpid()}"
@@ -67,6 +71,11 @@ class Bus:
         self._sessions = sessions
         self._relay = Relay(sessions, self.publisher, self.delivery.committed) if sessions is not None else None
         self._batched = batched
+        self.deaf = asyncio.Event()
+        self._ends_when_deaf = ends_when_deaf
+        self._watchdog = Watchdog(
+            str(address), self.publisher, self.delivery.pulse, seconds=watch_seconds, deaf=self._lost_hearing
+        )
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -99,6 +108,7 @@ class Bus:
         keeps a process whose start has failed from ending.
         """
         relay: asyncio.Task[None] | None = None
+        self.deaf.clear()
         try:
             await _connect(self.publisher)
             await topology.made(self.publisher, self.queues)
@@ -107,6 +117,7 @@ class Bus:
             async with AsyncExitStack() as stack:
                 for each in self._batched:
                     await stack.enter_async_context(consuming(each, self))
+                await stack.enter_async_context(self._watchdog.watching(self.queues))
                 yield
         finally:
             await self.consumer.stop()
@@ -131,10 +142,16 @@ class Bus:
         return [*subscribed, *(each.queue for each in self._batched)]
 
     async def ping(self) -> None:
-        """Raise where either connection is down."""
+        """Raise where either connection is down, or a consumer is not heard of."""
+        self._watchdog.check()
         for broker in (self.publisher, self.consumer):
             if not await broker.ping(timeout=2):
                 raise ConnectionError("RabbitMQ does not answer")
+
+    def _lost_hearing(self) -> None:
+        self.deaf.set()
+        if self._ends_when_deaf:
+            end_process()
 
     async def drain(self) -> int:
         """Publish what the outbox holds now, once; return how many rows went out."""

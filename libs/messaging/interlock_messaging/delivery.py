@@ -28,6 +28,7 @@ from interlock_messaging.speakers import SAID_BY, check, said_by, user_of_connec
 from interlock_messaging.tables import InboxRow
 from interlock_messaging.topology import DEAD_EXCHANGE, retry_exchange
 from interlock_messaging.unreadable import check_headers, sendable
+from interlock_messaging.watchdog import PING, Pulse
 
 logger = logging.getLogger(__name__)
 
@@ -114,6 +115,7 @@ class Delivery:
         self._service = service
         self._knows_speakers = user_of_connection(publisher) == user_of(service)
         self.committed = asyncio.Event()
+        self.pulse = Pulse()
 
     def __call__(self, msg: Any, /, *, context: ContextRepo) -> "_DeliveryMiddleware":
         """Return the middleware for one message, as FastStream asks for it."""
@@ -245,7 +247,10 @@ class _DeliveryMiddleware(BaseMiddleware[Any, Any]):
         self._delivery = delivery
 
     async def consume_scope(self, call_next: Callable[[Any], Awaitable[Any]], msg: StreamMessage[Any]) -> Any:
-        return await self._delivery.run(msg, self.context, lambda: call_next(msg))
+        with self._delivery.pulse.in_hand(self.context.get_local("handler_").queue.name):
+            if PING in msg.headers:
+                return None
+            return await self._delivery.run(msg, self.context, lambda: call_next(msg))
 
 
 async def _understood(message: StreamMessage[Any], queue: RabbitQueue) -> Envelope:

@@ -166,10 +166,19 @@ class Reconciler:
                     connection.reconnect_callbacks.add(self._reconnected)
                     self.hears = True
                     self._wake.set()
-                    await stop.wait()
+                    await self._stopped_or_deaf(stop)
             except Exception:
                 logger.exception("no promotions are heard for %.0f s", RETRY_SECONDS)
                 await asyncio.sleep(RETRY_SECONDS)
+
+    async def _stopped_or_deaf(self, stop: asyncio.Event) -> None:
+        """Wait for the end, or until nothing is heard any more though the broker is up: then connect anew."""
+        waits = [asyncio.create_task(each.wait()) for each in (stop, self._bus.deaf)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
 
     def _reconnected(self, *_: Any) -> None:
         """Ask at once: what was said while nobody listened is not said again."""
