@@ -165,7 +165,7 @@ async def announces_early(world: World) -> None:
     digest = Pipeline.model_validate(pipeline(name)).digest
     profile = world.system.store.put(b"{}")
     event = DatasetIngested(pipeline=name, pipeline_digest=digest, dataset=known, batch=1, profile=profile)
-    await world.publish(event)
+    await world.publish(event, service="ingest")
     await until(lambda: dying.status is not None)
     await world.user.json("PUT", f"/pipelines/{name}", json=pipeline(name))
     await until(lambda: world.count("train_dispatch.dataset where pipeline = :name", name=name))
@@ -182,7 +182,7 @@ async def talks_nonsense(world: World) -> None:
     letters: list[str] = []
 
     async def buried() -> bool:
-        letters.extend(await world.letters("train_dispatch.training.cancel_requested"))
+        letters.extend(await world.letters())
         return last.id in letters
 
     await until(buried)

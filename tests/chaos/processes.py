@@ -20,6 +20,7 @@ from interlock_messaging.crash_points import VARIABLE
 from tests.chaos.jobs import Jobs
 from tests.conftest import CHECKOUT, leased
 from tests.integration.gateway_process import store_of
+from tests.unit.gateway.door import bound
 from tests.waiting import until
 
 SERVICES = ("registry", "ingest", "train_dispatch", "evaluation_gate", "prediction", "gateway")
@@ -110,13 +111,27 @@ class System:
         parts = plan(home, ports(home, running=True))
         self._warm = warm
         self.urls = {name: parts[name].url for name in SERVICES}
-        self.amqp, self.postgres = parts["rabbitmq"].probe.url, parts["postgres"].probe.url
+        self.amqp = env.get("INTERLOCK_ADMIN_AMQP_URL", env["INTERLOCK_AMQP_URL"])
+        self.postgres = env.get("INTERLOCK_ADMIN_POSTGRES_URL", env["INTERLOCK_POSTGRES_URL"])
+        admin = {name: env.get(name.replace("_S3_", "_ADMIN_S3_"), value) for name, value in env.items()}
+        self.store = store_of(admin)
         self.jobs = Jobs(warm, _environment(parts["ray"]))
         changed = {**SETTINGS, "INTERLOCK_RAY_ADDRESS": self.jobs.url}
         self._env = {name: {**_environment(parts[name]), **changed} for name in SERVICES}
         self.client = {"INTERLOCK_GATEWAY_URL": self.urls["gateway"], "INTERLOCK_API_KEY": env["INTERLOCK_API_KEY"]}
-        self.store = store_of(env)
         self.processes: dict[str, Process] = {}
+
+    def amqp_of(self, service: str) -> str:
+        """Return the broker's address with a service's own user."""
+        return self._env[service]["INTERLOCK_AMQP_URL"]
+
+    def start_beside(self, service: str) -> Process:
+        """Start another replica of a service, at any port."""
+        with bound() as sock:
+            port = sock.getsockname()[1]
+        return self._warm.start(
+            f"interlock_{service}", [], {**self._env[service], "INTERLOCK_PORT": str(port)}, service
+        )
 
     def start(self, service: str, *, crash_at: str | None = None) -> Process:
         """Start a service, to die at a crash point if one is named."""

@@ -6,7 +6,6 @@ Deterministic where random kills are not: each process is told where to die, doe
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
@@ -14,8 +13,8 @@ import pytest
 from interlock_messaging.crash_points import CRASH_POINTS, STATUS
 
 from tests.chaos.matrix import MATRIX, TRAINER, Death
-from tests.chaos.processes import System, running
-from tests.chaos.world import QUEUES, World, world_of
+from tests.chaos.processes import System
+from tests.chaos.world import World
 from tests.conftest import CHECKOUT
 from tests.waiting import until
 
@@ -26,14 +25,6 @@ pytestmark = [
 ]
 
 CALL = re.compile(r'crash_point\("([\w.]+)"\)')
-
-
-@pytest.fixture(scope="module")
-async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """Return a running system with models that are ready to train."""
-    with running(tmp_path_factory.mktemp("logs")) as system:
-        async with world_of(system) as made:
-            yield made
 
 
 def test_every_crash_point_is_in_the_code_once_and_in_the_matrix() -> None:
@@ -62,7 +53,7 @@ async def test_dying_there_loses_nothing_and_repeats_nothing(world: World, death
     try:
         await until(right, seconds=15)
     except TimeoutError:
-        await world.letters(*QUEUES)  # the next death has its own
+        await world.letters()  # the next death has its own
         pytest.fail("; ".join(faults))
 
 

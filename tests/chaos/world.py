@@ -15,6 +15,7 @@ from interlock_messaging.topology import EXCHANGE
 from litestar import Litestar, Request, post
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from yarl import URL
 
 from tests.chaos.processes import SERVICES, System
 from tests.chaos.user import PatientUser
@@ -46,17 +47,27 @@ class World:
     hooked: list[dict[str, str]] = field(default_factory=list)
     """The headers of webhooks that came."""
 
-    async def publish(self, event: Event) -> Envelope:
-        """Publish an event as any AMQP client with the rights does."""
-        envelope = Envelope.of(event, source="test", cause=str(uuid4()), now=datetime.now(UTC))
+    async def publish(self, event: Event, *, service: str | None = None) -> Envelope:
+        """Publish an event as any AMQP client with the rights does, or as a ``service`` that is alone to say it."""
+        envelope = Envelope.of(event, source=service or "test", cause=str(uuid4()), now=datetime.now(UTC))
         headers: Any = envelope.headers()
-        message = aio_pika.Message(
-            event.body(), headers=headers, content_type="application/json", message_id=envelope.id, delivery_mode=2
-        )
-        async with self.broker.channel() as channel:
-            exchange = await channel.get_exchange(EXCHANGE.name, ensure=False)
-            await exchange.publish(message, routing_key=event.type)
+        await self.repeat(event.type, event.body(), headers, service=service)
         return envelope
+
+    async def repeat(self, event_type: str, body: bytes, headers: Any, *, service: str | None = None) -> None:
+        """Publish a message as it is."""
+        url = self.system.amqp_of(service) if service else self.system.amqp
+        message = aio_pika.Message(
+            body,
+            headers=headers,
+            content_type="application/json",
+            message_id=headers["cloudEvents_id"],
+            delivery_mode=2,
+            user_id=URL(url).user,
+        )
+        async with await aio_pika.connect(url) as connection, connection.channel() as channel:
+            exchange = await channel.get_exchange(EXCHANGE.name, ensure=False)
+            await exchange.publish(message, routing_key=event_type)
 
     async def first(self, query: str, **values: Any) -> Any:
         """Return the first value that a query gives."""
@@ -80,15 +91,10 @@ class World:
         counts = {queue.name: queue.declaration_result.message_count or 0 for queue in declared}
         return {name: count for name, count in counts.items() if count}
 
-    async def letters(self, *queues: str) -> list[str]:
-        """Take the dead letters of queues away; return their ids."""
-        taken = []
-        async with self.broker.channel() as channel:
-            for queue in queues:
-                dead = await channel.get_queue(f"{queue}.dead", ensure=False)
-                while (message := await dead.get(no_ack=True, fail=False)) is not None:
-                    taken.append(str(message.message_id))
-        return taken
+    async def letters(self) -> list[str]:
+        """Take away the dead letters that the registry keeps; return the ids of their events."""
+        async with self.database.begin() as connection:
+            return list(await connection.scalars(text("delete from registry.dead_letter returning event_id")))
 
     async def faults(self) -> list[str]:
         """Return what is not as it must be once everything has come to rest; an empty list is good news."""
@@ -110,6 +116,7 @@ FAULTS = {
     "the end of a run was said twice, or not": """train_dispatch.run where
         state in ('failed', 'cancelled', 'timed_out') and 1 <> (select count(*) from train_dispatch.outbox
         where type = 'training.failed' and aggregateid = run_id::text)""",
+    "a dead letter": "registry.dead_letter",
     "a file has no verdict": "ingest.dataset where state = 'checking'",
     "a prediction has no answer": "prediction.prediction where ended_at is null",
     "a run has two versions": "(select from registry.version group by run_id having count(*) > 1) twice",
