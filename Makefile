@@ -27,7 +27,7 @@ REAL_TESTS := $(wildcard tests/journey tests/integration tests/clients tests/cha
 # Debian packages that tests need besides what `interlock up` fetches by itself; installed when root, else named.
 TEST_PACKAGES := wrk
 
-.PHONY: help setup demo down test quick lint types contracts contracts-check unit real clients test-packages proto lock bench bench-serving chaos
+.PHONY: help setup demo down test quick lint types contracts contracts-check unit real clients test-packages proto lock bench bench-serving bench-reliability chaos
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 25
@@ -74,6 +74,9 @@ bench-serving: $(STAMP) ## Serve beside eight other servers and write docs/resul
 
 chaos: $(STAMP) ## Kill, pause and cut off services and servers for ten minutes under load, and count what is lost
 	$(BIN)/python -m tests.chaos run $(or $(ARGUMENTS),--seconds 600 --events 10000)
+
+bench-reliability: $(STAMP) ## Chaos, outages and a soak, written to docs/results/reliability.md; ARGUMENTS=--quick for less
+	$(BIN)/python -m tests.benchmarks.reliability run $(ARGUMENTS)
 
 proto: $(STAMP) ## Write the gRPC messages anew from the protocol's definition
 	cd services/gateway && ../../$(BIN)/python -m grpc_tools.protoc -I . --python_out=. --pyi_out=. interlock_gateway/protocols/open_inference.proto

@@ -1,6 +1,7 @@
 """A stack of its own for chaos: real servers and services, whose supervisor starts again what is killed."""
 
 import asyncio
+import json
 import subprocess
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -14,6 +15,7 @@ import asyncpg  # type: ignore[import-untyped]
 import httpx
 from interlock_artifacts import S3Store
 from interlock_contracts.catalog import ROUTES
+from interlock_contracts.rights import VHOST
 from interlock_messaging import topology
 
 from tests.conftest import CHECKOUT, leased
@@ -88,8 +90,12 @@ class Stack:
         finally:
             await connection.close(timeout=5)
 
-    def rabbitmqctl(self, *words: str) -> None:
-        """Have the broker's own administration do something; what it says is an error's text."""
+    def rabbitmqctl(self, *words: str) -> str:
+        """Have the broker's own administration do something, and return what it says.
+
+        Raises:
+            ConnectionError: it could not; the text says why.
+        """
         program, *_ = self.parts.command("rabbitmq")
         argv = [str(Path(program).with_name("rabbitmqctl")), "--quiet", *words]
         done = subprocess.run(
@@ -97,17 +103,21 @@ class Stack:
         )
         if done.returncode != 0:
             raise ConnectionError(f"rabbitmqctl {words[0]}: {done.stdout}{done.stderr}")
+        return done.stdout
 
-    async def waiting(self) -> dict[str, int]:
-        """Return how many messages wait in each durable queue that the catalog names, dead letters included."""
+    async def messages(self) -> dict[str, int]:
+        """Return how many messages each queue holds where it holds any: those in somebody's hands count, too."""
+        words = ("list_queues", "--formatter", "json", "--vhost", VHOST, "name", "messages")
+        listed = json.loads(await asyncio.to_thread(self.rabbitmqctl, *words))
+        return {each["name"]: each["messages"] for each in listed if each["messages"]}
+
+    async def ready(self) -> int:
+        """Return how many messages wait for a consumer that could take them; cheaper than looking at all."""
         names = [topology.queue(service, route.event).name for route in ROUTES for service in route.consumers]
-        depths: dict[str, int] = {}
         async with await aio_pika.connect(self.admin("AMQP_URL"), timeout=5) as connection:
             channel = await connection.channel()
-            for name in [each + ending for each in names for ending in ("", ".dead")]:
-                queue = await channel.declare_queue(name, passive=True)
-                depths[name] = queue.declaration_result.message_count or 0
-        return depths
+            queues = [await channel.declare_queue(name, passive=True) for name in names]
+            return sum(queue.declaration_result.message_count or 0 for queue in queues)
 
     async def unsaid(self) -> dict[str, float]:
         """Return the age in seconds of the oldest event that each service has committed and not yet published."""

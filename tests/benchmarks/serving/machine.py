@@ -43,9 +43,9 @@ def commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def versions() -> dict[str, str]:
+def versions(names: tuple[str, ...] = _OURS) -> dict[str, str]:
     """Return the versions of what ours stands on."""
-    return {name: importlib.metadata.version(name) for name in _OURS}
+    return {name: importlib.metadata.version(name) for name in names}
 
 
 def _distribution() -> str:
