@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from interlock_cli.stack import leftovers
+from interlock_cli.stack.rabbitmq import forget_unborn
 from interlock_cli.stack.supervision import LAUNCH
 
 SLEEP = [sys.executable, "-S", "-c", "import time; print('up', flush=True); time.sleep(60)"]
@@ -77,3 +78,15 @@ def test_a_launch_ends_what_the_last_one_left_and_becomes_the_part(zoo: Zoo, tmp
 
     assert left.wait(10) == -9
     assert dict(line.split("=", 1) for line in done.stdout.splitlines()) == env
+
+
+def test_a_broker_killed_in_its_first_start_begins_anew(tmp_path: Path) -> None:
+    """It would never take a quorum queue again; one whose first start came to its end keeps what it has."""
+    unborn, grown = tmp_path / "unborn", tmp_path / "grown"
+    for base, flags in ((unborn, "[].\n"), (grown, "[quorum_queue,\n stream_queue].\n")):
+        (base / "interlock@localhost").mkdir(parents=True)
+        (base / "interlock@localhost-feature_flags").write_text(flags)
+        forget_unborn(base)
+
+    assert not unborn.exists()
+    assert (grown / "interlock@localhost").exists()

@@ -87,6 +87,7 @@ def process(home: Home, ports: Mapping[str, int], passwords: Mapping[str, str]) 
         if tree != Path("/"):
             _unpack(tree, say)
         data.mkdir(mode=0o700, exist_ok=True)
+        forget_unborn(data / "mnesia")
         (etc / "conf.d").mkdir(parents=True, exist_ok=True)
         definitions = etc / "definitions.json"
         definitions.touch(mode=0o600)
@@ -96,6 +97,17 @@ def process(home: Home, ports: Mapping[str, int], passwords: Mapping[str, str]) 
 
     start = tree / "usr/lib/rabbitmq/bin/rabbitmq-server"
     return Process(argv=(str(start),), env=env, prepare=prepare)
+
+
+def forget_unborn(base: Path) -> None:
+    """Remove what a node left that was killed in its very first start.
+
+    Feature flags are enabled once, at the end of that start. A node that finds its folders, but none of them enabled,
+    takes itself for an old one, leaves them so, and refuses quorum queues for ever; nothing can be in it.
+    """
+    flags = base / "interlock@localhost-feature_flags"
+    if flags.exists() and flags.read_text().strip() == "[].":
+        shutil.rmtree(base)
 
 
 def make_topology(url: str) -> None:
