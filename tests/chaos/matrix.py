@@ -11,9 +11,9 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import DatasetRef
 from interlock_contracts.training import TrainingCancelRequested
 
+from tests.chaos.user import eventually
 from tests.chaos.world import World
 from tests.e2e.client import ROW, csv, pipeline
-from tests.waiting import until
 
 TRAINER = "trainer"
 CSV = {"Content-Type": "text/csv"}
@@ -70,9 +70,9 @@ async def submits(world: World) -> None:
 
 
 async def _has_verdict(world: World, digest: str) -> None:
-    await until(lambda: world.count("ingest.dataset where digest = :digest and state = 'accepted'", digest=digest))
+    await eventually(lambda: world.count("ingest.dataset where digest = :digest and state = 'accepted'", digest=digest))
     assert await world.said("ingest", "dataset.ingested", digest) == 1
-    await until(lambda: world.count("train_dispatch.dataset where digest = :digest", digest=digest))
+    await eventually(lambda: world.count("train_dispatch.dataset where digest = :digest", digest=digest))
 
 
 async def applies(world: World) -> None:
@@ -81,7 +81,7 @@ async def applies(world: World) -> None:
     await world.user.json("PUT", f"/pipelines/{name}", json=pipeline(name))
     assert await world.said("registry", "pipeline.applied", f'"{name}"') == 1
     for service in ("ingest", "train_dispatch"):
-        await until(partial(world.count, f"{service}.spec where pipeline = :name and revision = 1", name=name))
+        await eventually(partial(world.count, f"{service}.spec where pipeline = :name and revision = 1", name=name))
 
 
 async def approves(world: World) -> None:
@@ -108,10 +108,10 @@ async def rolls_back(world: World) -> None:
 async def cancels(world: World) -> None:
     """Cancel a run that trains: it ends once, and its job is stopped."""
     run: str = (await world.user.json("POST", f"/models/{world.slow}/retrain", json={}))["run_id"]
-    await until(lambda: f"{run}-a1" in world.system.jobs.submissions)
+    await eventually(lambda: f"{run}-a1" in world.system.jobs.submissions)
     await world.user.insist("POST", f"/runs/{run}/cancel")
     assert (await world.user.ended(run))["state"] == "cancelled"
-    await until(lambda: world.system.jobs.process(f"{run}-a1").status is not None)
+    await eventually(lambda: world.system.jobs.process(f"{run}-a1").status is not None)
     assert await world.said("train_dispatch", "training.failed", run) == 1
 
 
@@ -148,7 +148,7 @@ async def _is_answered(world: World, prediction: str) -> None:
         answer = await world.user.insist("GET", f"/predictions/{prediction}")
         return answer.json()["state"] if answer.is_success and answer.json()["ended_at"] else None
 
-    assert await until(state) == "completed"
+    assert await eventually(state) == "completed"
     assert await world.said("prediction", "prediction.completed", prediction) == 1
 
 
@@ -166,17 +166,17 @@ async def announces_early(world: World) -> None:
     profile = world.system.store.put(b"{}")
     event = DatasetIngested(pipeline=name, pipeline_digest=digest, dataset=known, batch=1, profile=profile)
     await world.publish(event, service="ingest")
-    await until(lambda: dying.status is not None)
+    await eventually(lambda: dying.status is not None)
     await world.user.json("PUT", f"/pipelines/{name}", json=pipeline(name))
-    await until(lambda: world.count("train_dispatch.dataset where pipeline = :name", name=name))
+    await eventually(lambda: world.count("train_dispatch.dataset where pipeline = :name", name=name))
 
 
 async def talks_nonsense(world: World) -> None:
     """Cancel a run that never was: a dead letter, maybe twice, with the event's own id."""
     dying = world.system.processes["train_dispatch"]
     nonsense = await world.publish(TrainingCancelRequested(run_id=uuid4(), reason="it never was"))
-    await until(lambda: dying.status is not None)
-    await until(lambda: world.system.processes.get("train_dispatch", dying) is not dying)
+    await eventually(lambda: dying.status is not None)
+    await eventually(lambda: world.system.processes.get("train_dispatch", dying) is not dying)
     await world.system.ready("train_dispatch")
     last = await world.publish(TrainingCancelRequested(run_id=uuid4(), reason="nor this one; it comes after the other"))
     letters: list[str] = []
@@ -185,7 +185,7 @@ async def talks_nonsense(world: World) -> None:
         letters.extend(await world.letters())
         return last.id in letters
 
-    await until(buried)
+    await eventually(buried)
     assert set(letters) == {nonsense.id, last.id}
 
 

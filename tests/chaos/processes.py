@@ -148,7 +148,7 @@ class System:
             process.signal(9)
             process.wait()
 
-    async def ready(self, *services: str, seconds: float = 30) -> None:
+    async def ready(self, *services: str, seconds: float = 60) -> None:
         """Wait until services say that they are ready; one that has ended counts as well."""
         for service in services:
             await until(partial(self._is_ready, service), seconds=seconds)

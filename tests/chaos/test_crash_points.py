@@ -14,14 +14,14 @@ from interlock_messaging.crash_points import CRASH_POINTS, STATUS
 
 from tests.chaos.matrix import MATRIX, TRAINER, Death
 from tests.chaos.processes import System
+from tests.chaos.user import PATIENCE, eventually
 from tests.chaos.world import World
 from tests.conftest import CHECKOUT
-from tests.waiting import until
 
 pytestmark = [
     # Whoever holds the other end of a connection is killed here.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.timeout(90),
+    pytest.mark.timeout(200),
 ]
 
 CALL = re.compile(r'crash_point\("([\w.]+)"\)')
@@ -51,7 +51,7 @@ async def test_dying_there_loses_nothing_and_repeats_nothing(world: World, death
         return not faults
 
     try:
-        await until(right, seconds=15)
+        await eventually(right)
     except TimeoutError:
         await world.letters()  # the next death has its own
         pytest.fail("; ".join(faults))
@@ -65,7 +65,7 @@ async def test_a_webhook_posted_before_a_death_is_told_again_under_the_same_id(w
         told = partial(
             world.count, "prediction.webhook where prediction_id = :id and state = 'delivered'", id=prediction
         )
-        await until(told, seconds=40)
+        await eventually(told)
         ids = [each["webhook-id"] for each in world.hooked if prediction.replace("-", "") in each["webhook-id"]]
         assert len(ids) == 2
         assert len(set(ids)) == 1
@@ -78,11 +78,11 @@ async def _service_dies(world: World, death: Death) -> None:
     await system.ready(death.service)
     user = asyncio.ensure_future(death.cause(world))
     try:
-        await until(lambda: process.status is not None or (user.done() and user.exception()))
+        await eventually(lambda: process.status is not None or (user.done() and user.exception()))
         assert process.status == STATUS, f"{process.status}\n{_told(user)}\n{system.log(death.service)}"
     finally:
         _replace(system, death.service)
-    await asyncio.wait_for(user, 40)
+    await asyncio.wait_for(user, 2 * PATIENCE)
 
 
 async def _job_dies(world: World, death: Death) -> None:

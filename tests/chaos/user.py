@@ -1,5 +1,6 @@
 """A user who does not give up: asks again where a service dies under the question, as any client would."""
 
+from functools import partial
 from typing import Any
 
 import httpx
@@ -7,11 +8,16 @@ import httpx
 from tests.e2e.client import User
 from tests.waiting import until
 
+PATIENCE = 60.0
+"""Seconds for anything that must come, on a machine that has other things to do as well."""
+
+eventually = partial(until, seconds=PATIENCE)
+
 
 class PatientUser(User):
     """Takes no connection lost and no 5xx for an answer."""
 
-    async def insist(self, method: str, path: str, *, seconds: float = 30, **options: Any) -> httpx.Response:
+    async def insist(self, method: str, path: str, *, seconds: float = PATIENCE, **options: Any) -> httpx.Response:
         """Return the first answer that is one."""
         answer: httpx.Response = await until(lambda: self._asked(method, path, **options), seconds=seconds)
         return answer

@@ -18,10 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from yarl import URL
 
 from tests.chaos.processes import SERVICES, System
-from tests.chaos.user import PatientUser
+from tests.chaos.user import PATIENCE, PatientUser, eventually
 from tests.e2e.client import ROW, csv
 from tests.unit.gateway.door import listening
-from tests.waiting import until
 
 ANYTHING = {"metrics": {"r2": {"min": 0.1}}, "champion": {"metric": "r2", "min_improvement": -1.0}}
 """A gate that lets every training of the same rows through."""
@@ -137,7 +136,7 @@ async def world_of(system: System) -> AsyncIterator[World]:
 
     async with AsyncExitStack() as stack:
         receiver = await stack.enter_async_context(listening(Litestar([hook], openapi_config=None)))
-        await system.ready(*SERVICES, seconds=60)
+        await system.ready(*SERVICES, seconds=PATIENCE)
         user = PatientUser(system.client)
         await stack.enter_async_context(user.http)
         database = create_async_engine(system.postgres.replace("postgresql", "postgresql+asyncpg", 1))
@@ -151,7 +150,7 @@ async def world_of(system: System) -> AsyncIterator[World]:
         for name in (world.model, world.approved, world.slow):
             await user.insist("POST", f"/datasets/{name}", content=file, headers={"Content-Type": "text/csv"})
         for name in (world.model, world.approved, world.slow):
-            await until(partial(_trainable, user, name))
+            await eventually(partial(_trainable, user, name))
         yield world
 
 
