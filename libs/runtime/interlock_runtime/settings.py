@@ -29,7 +29,13 @@ class _FileSource(PydanticBaseSettingsSource):
 class Settings(BaseSettings):
     """Base of all groups: ``INTERLOCK_NAME``, or ``INTERLOCK_NAME_FILE`` with the value in a file."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # a mistyped secret would stand in the log
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -104,7 +110,7 @@ class BusSettings(Settings):
 class DatabaseSettings(Settings):
     """The database; every service keeps to the schema of its own name."""
 
-    postgres_url: PostgresDsn
+    postgres_url: PostgresDsn = Field(repr=False)
 
 
 class StoreSettings(Settings):

@@ -35,6 +35,7 @@ from interlock_gateway.protocols.grpc_server import serving_grpc
 from interlock_gateway.protocols.inference import Inference
 from interlock_gateway.protocols.mlflow import scoring_routes
 from interlock_gateway.protocols.model_document import model_document_route
+from interlock_gateway.protocols.refusals import document_refusals
 from interlock_gateway.protocols.rest import no_route, open_inference_routes
 from interlock_gateway.proxy import Upstream, connections
 from interlock_gateway.rates import Rates
@@ -144,41 +145,43 @@ def create_app(
             await asyncio.to_thread(validator.close)
             await warming
 
-    app = http_app(
-        SERVICE,
-        access,
-        routes=[
-            *ROUTES,
-            give_feedback,
-            predict_route(worker, registry, log),
-            open_inference_routes(inference),
-            scoring,
-            model_document_route(inference),
-            metrics_route(metrics),
-        ],
-        pings=pings,
-        openapi=browsable(),
-        exception_handlers={NotFoundException: no_route, MethodNotAllowedException: no_route},
-        lifespan=[
-            not_orphaned,
-            connected,
-            metrics.copying,
-            lambda: repeating(worker.heed, seconds=HEED_SECONDS),
-            reconciler.keeping_up,
-            validating,
-            reconciler.hearing,
-            log.running,
-            grpc,
-        ],
-        state={
-            "bus": bus,
-            "artifacts": artifacts,
-            "sampler": sampler,
-            "worker": worker,
-            "reconciler": reconciler,
-            "prediction_log": log,
-            "upstreams": {each.name: each for each in (registry, ingest, train_dispatch, prediction)},
-        },
+    app = document_refusals(
+        http_app(
+            SERVICE,
+            access,
+            routes=[
+                *ROUTES,
+                give_feedback,
+                predict_route(worker, registry, log),
+                open_inference_routes(inference),
+                scoring,
+                model_document_route(inference),
+                metrics_route(metrics),
+            ],
+            pings=pings,
+            openapi=browsable(),
+            exception_handlers={NotFoundException: no_route, MethodNotAllowedException: no_route},
+            lifespan=[
+                not_orphaned,
+                connected,
+                metrics.copying,
+                lambda: repeating(worker.heed, seconds=HEED_SECONDS),
+                reconciler.keeping_up,
+                validating,
+                reconciler.hearing,
+                log.running,
+                grpc,
+            ],
+            state={
+                "bus": bus,
+                "artifacts": artifacts,
+                "sampler": sampler,
+                "worker": worker,
+                "reconciler": reconciler,
+                "prediction_log": log,
+                "upstreams": {each.name: each for each in (registry, ingest, train_dispatch, prediction)},
+            },
+        )
     )
     app.state.front = Front(
         Roomy(app, settings.request_room),
