@@ -22,6 +22,8 @@ TIMEOUT_SECONDS = 30.0
 _ABSENT = {"NoSuchKey", "NoSuchObject"}
 _THERE_ALREADY = {"PreconditionFailed", "ConditionalRequestConflict"}
 _BUSY = {"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "NoSuchBucket"}
+_MENDED_BY_A_PERSON = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "RequestTimeTooSkewed"}
+"""Keys that are wrong, or a clock that is: everybody's trouble, and no fault of what is stored or fetched."""
 
 
 class S3Store:
@@ -164,7 +166,7 @@ def _translated(key: str) -> Iterator[None]:
     except S3Error as error:
         if error.code in _ABSENT:
             raise MissingArtifactError(f"nothing is stored under {key}") from error
-        if error.code in _BUSY:
+        if error.code in _BUSY | _MENDED_BY_A_PERSON:
             raise StoreUnavailableError(f"the object store: {error.code}") from error
         raise
     except (urllib3.exceptions.HTTPError, InvalidResponseError, ServerError) as error:

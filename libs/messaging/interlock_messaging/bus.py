@@ -26,6 +26,8 @@ from interlock_messaging.watchdog import WATCH_SECONDS, Watchdog, end_process
 logger = logging.getLogger(__name__)
 
 PREFETCH = 8
+DRAIN_SECONDS = 15.0
+"""How long messages in hand may take when the service stops; what takes longer is undone, and comes again."""
 
 
 class Bus:
@@ -46,6 +48,7 @@ class Bus:
         batched: Sequence[Batched] = (),
         ends_when_deaf: bool = True,
         watch_seconds: float = WATCH_SECONDS,
+        drain_seconds: float = DRAIN_SECONDS,
     ) -> None:
         unreadable.install()
         name = f"{service}@{socket.gethostname()}:{os.getpid()}"
@@ -65,7 +68,7 @@ class Bus:
             middlewares=[self.delivery],
             decoder=decode_event,
             routers=[router],
-            graceful_timeout=15,
+            graceful_timeout=drain_seconds,
             logger=None,
         )
         self._sessions = sessions
