@@ -107,7 +107,7 @@ def test_trainings_get_the_object_store_and_no_other_secret(home: Home) -> None:
     parts = plan(home, PORTS)
     env = process(parts["ray"]).env
 
-    assert parts["s3"].exports.items() <= env.items()
+    assert parts["s3"].settings("trainer").items() <= env.items()
     told = {name for name in env if name.startswith("INTERLOCK_")}
     assert told == {*parts["s3"].exports, "INTERLOCK_SPANS_DIR"}
 
@@ -130,6 +130,16 @@ def test_every_service_has_a_broker_user_of_its_own(home: Home) -> None:
     urls |= {urlsplit(parts["rabbitmq"].admin["INTERLOCK_ADMIN_AMQP_URL"])}
 
     assert len({url.password for url in urls}) == len({url.username for url in urls}) == len(names) + 2
+
+
+def test_every_service_has_keys_of_its_own_to_the_object_store(home: Home) -> None:
+    """Jobs on Ray and people, too; none of them has the administrator's."""
+    parts = plan(home, PORTS)
+    names = [*(name for name in parts if parts[name].kind == "service"), "ray"]
+    keys = [process(parts[name]).env["INTERLOCK_S3_SECRET_KEY"] for name in names]
+    keys += [parts["s3"].exports["INTERLOCK_S3_SECRET_KEY"], parts["s3"].admin["INTERLOCK_ADMIN_S3_SECRET_KEY"]]
+
+    assert len(set(keys)) == len(names) + 2
 
 
 def test_a_setting_for_one_service_reaches_no_other(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,19 +141,27 @@ def _postgres(home: Home, ports: Mapping[str, int], given: Mapping[str, str]) ->
 
 
 def _s3(home: Home, ports: Mapping[str, int], given: Mapping[str, str]) -> Part:
-    endpoint, process = given.get("INTERLOCK_S3_ENDPOINT"), None
-    keys = {name: given[name] for name in S3_SETTINGS if name in given}
-    bucket, region = given.get("INTERLOCK_S3_BUCKET", s3.BUCKET), given.get("INTERLOCK_S3_REGION", s3.REGION)
-    if endpoint is None:
-        endpoint = f"http://127.0.0.1:{ports['s3']}"
-        access, secret = home.secret("s3_access", 10), home.secret("s3_secret")
-        keys = dict(zip(S3_SETTINGS, (access, secret), strict=True))
-        bucket, region = s3.BUCKET, s3.REGION
-        process = s3.process(home, ports, access, secret)
-    elif missing := [name for name in S3_SETTINGS if name not in keys]:
-        raise Failure(f"INTERLOCK_S3_ENDPOINT is set, but not {' and '.join(missing)}")
-    exports = {"INTERLOCK_S3_ENDPOINT": endpoint, **keys, "INTERLOCK_S3_BUCKET": bucket, "INTERLOCK_S3_REGION": region}
-    return _server("s3", Probe("s3", f"{endpoint}/{bucket}"), exports, process)
+    if (endpoint := given.get("INTERLOCK_S3_ENDPOINT")) is not None:
+        bucket, region = given.get("INTERLOCK_S3_BUCKET", s3.BUCKET), given.get("INTERLOCK_S3_REGION", s3.REGION)
+        if missing := [name for name in S3_SETTINGS if name not in given]:
+            raise Failure(f"INTERLOCK_S3_ENDPOINT is set, but not {' and '.join(missing)}")
+        exports = {name: given[name] for name in S3_SETTINGS}
+        exports |= {"INTERLOCK_S3_ENDPOINT": endpoint, "INTERLOCK_S3_BUCKET": bucket, "INTERLOCK_S3_REGION": region}
+        return _server("s3", Probe("s3", f"{endpoint}/{bucket}"), exports, None)
+    endpoint = f"http://127.0.0.1:{ports['s3']}"
+    where = {"INTERLOCK_S3_ENDPOINT": endpoint, "INTERLOCK_S3_BUCKET": s3.BUCKET, "INTERLOCK_S3_REGION": s3.REGION}
+    keys = {
+        name: (home.secret(f"s3_access_{name}", 10), home.secret(f"s3_secret_{name}")) for name in (s3.ADMIN, *s3.READ)
+    }
+    named = {name: dict(zip(S3_SETTINGS, pair, strict=True)) for name, pair in keys.items()}
+    return _server(
+        "s3",
+        Probe("s3", f"{endpoint}/{s3.BUCKET}"),
+        where | named[s3.PEOPLE],
+        s3.process(home, ports, keys),
+        own=named,
+        admin={name.replace("INTERLOCK_", ADMIN): value for name, value in named[s3.ADMIN].items()},
+    )
 
 
 def _ray(home: Home, ports: Mapping[str, int], given: Mapping[str, str], store: Part) -> Part:
@@ -161,7 +169,7 @@ def _ray(home: Home, ports: Mapping[str, int], given: Mapping[str, str], store: 
     if address is None:
         token = home.secret("ray_token", 32)
         address = f"http://127.0.0.1:{ports['ray']}"
-        trainers = {**store.exports, "INTERLOCK_SPANS_DIR": common(home)["INTERLOCK_SPANS_DIR"]}
+        trainers = {**store.settings(s3.JOBS), "INTERLOCK_SPANS_DIR": common(home)["INTERLOCK_SPANS_DIR"]}
         process = ray_head.process(home, ports, trainers)
     exports = {"INTERLOCK_RAY_ADDRESS": address, **({"INTERLOCK_RAY_TOKEN": token} if token else {})}
     exports["INTERLOCK_TRAINER_PYTHON"] = given.get("INTERLOCK_TRAINER_PYTHON", sys.executable)

@@ -1,5 +1,7 @@
-"""The object store: SeaweedFS, one process, keys set, loopback only, telemetry off."""
+"""The object store: SeaweedFS, one process, an identity for each service, loopback only, telemetry off."""
 
+import hashlib
+import json
 import shutil
 import sys
 from collections.abc import Mapping
@@ -7,15 +9,46 @@ from pathlib import Path
 
 from interlock_cli.stack.environs import plain_environment
 from interlock_cli.stack.home import Home
-from interlock_cli.stack.part import Process
+from interlock_cli.stack.part import Process, Say
 from interlock_cli.terminal import Failure
 
 BUCKET = "interlock"
 REGION = "us-east-1"
 
+ADMIN = "admin"
+PEOPLE = "operator"
+JOBS = "trainer"
+"""Whose rights a job on Ray has: no holdout, nothing that came from outside."""
 
-def process(home: Home, ports: Mapping[str, int], access_key: str, secret_key: str) -> Process:
-    """Return the server's process; it makes its bucket by itself."""
+READ: Mapping[str, tuple[str, ...]] = {
+    "ingest": ("sha256", "holdout", "incoming"),
+    "train_dispatch": ("sha256", "runs"),
+    "registry": ("sha256",),
+    "evaluation_gate": ("sha256", "holdout"),
+    "prediction": ("sha256", "incoming", "predictions"),
+    "gateway": ("sha256",),
+    JOBS: ("sha256", "runs", "predictions"),
+    PEOPLE: ("incoming",),
+}
+"""Which prefixes of the bucket an identity may read. What lies under a digest is verified by whoever reads it."""
+
+WRITE: Mapping[str, tuple[str, ...]] = {
+    "ingest": ("sha256", "holdout"),
+    "train_dispatch": ("sha256",),
+    "registry": ("sha256",),
+    "evaluation_gate": ("sha256",),
+    "prediction": ("sha256", "predictions"),
+    "gateway": ("sha256",),
+    JOBS: ("sha256", "runs", "predictions"),
+    PEOPLE: ("incoming",),
+}
+
+INTERNAL_KEYS = ("JWT_SIGNING_KEY", "JWT_SIGNING_READ_KEY", "JWT_FILER_SIGNING_KEY", "JWT_FILER_SIGNING_READ_KEY")
+"""Settings of SeaweedFS without which its own ports give every object to whoever asks, past S3 and its rights."""
+
+
+def process(home: Home, ports: Mapping[str, int], keys: Mapping[str, tuple[str, str]]) -> Process:
+    """Return the server's process, which makes its bucket by itself; ``keys`` are each identity's two."""
     program = shutil.which("weed", path=str(Path(sys.executable).parent))
     if program is None:
         raise Failure(
@@ -30,6 +63,7 @@ def process(home: Home, ports: Mapping[str, int], access_key: str, secret_key: s
         "webdav": "false",
         "admin.ui": "false",
         "bucket": BUCKET,
+        "s3.config": home.etc / "s3.json",
         "s3.port": ports["s3"],
         "s3.port.iceberg": 0,
         "s3.port.lance": 0,
@@ -41,5 +75,29 @@ def process(home: Home, ports: Mapping[str, int], access_key: str, secret_key: s
         "filer.localSocket": home.run / "filer.sock",
     }
     argv = (program, "mini", *(f"-{name}={value}" for name, value in options.items()))
-    env = plain_environment() | {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
-    return Process(argv=argv, env=env, prepare=lambda _: (home.data / "s3").mkdir(exist_ok=True), stop_seconds=10)
+    config = json.dumps({"identities": [_identity(name, *pair) for name, pair in keys.items()]})
+    env = plain_environment() | {
+        **{f"WEED_{name}": home.secret(f"s3_{name.lower()}") for name in INTERNAL_KEYS},
+        # Not read by anyone: other rights make `interlock up` start the server anew.
+        "INTERLOCK_RIGHTS": hashlib.sha256(config.encode()).hexdigest()[:16],
+    }
+
+    def prepare(_: Say) -> None:
+        (home.data / "s3").mkdir(exist_ok=True)
+        file = home.etc / "s3.json"
+        file.touch(mode=0o600)
+        file.write_text(config)
+
+    return Process(argv=argv, env=env, prepare=prepare, stop_seconds=10)
+
+
+def _identity(name: str, access_key: str, secret_key: str) -> dict[str, object]:
+    """Return what SeaweedFS is told of an identity; listing takes in the question whether the bucket is there."""
+    reads = [f"Read:{BUCKET}/{prefix}/*" for prefix in READ.get(name, ())]
+    writes = [f"Write:{BUCKET}/{prefix}/*" for prefix in WRITE.get(name, ())]
+    lists = [] if name in (JOBS, PEOPLE) else [f"List:{BUCKET}"]
+    return {
+        "name": name,
+        "credentials": [{"accessKey": access_key, "secretKey": secret_key}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"] if name == ADMIN else [*reads, *writes, *lists],
+    }
