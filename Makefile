@@ -10,6 +10,7 @@ PYTHON ?= $(firstword $(foreach v,python3 python3.14 python3.13 python3.12 pytho
 MEMBERS := $(patsubst %/pyproject.toml,%,$(wildcard contracts/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml))
 NAMES := $(addprefix interlock-,$(subst _,-,$(notdir $(MEMBERS))))
 BOOT := .interlock/boot
+AUDIT := .interlock/audit
 BIN := .venv/bin
 STAMP := .venv/.installed
 UV = $(shell uv --version >/dev/null 2>&1 && command -v uv || echo $(BOOT)/bin/uv)
@@ -27,7 +28,7 @@ REAL_TESTS := $(wildcard tests/journey tests/integration tests/clients tests/cha
 # Debian packages that tests need besides what `interlock up` fetches by itself; installed when root, else named.
 TEST_PACKAGES := wrk
 
-.PHONY: help setup demo down test quick lint types contracts contracts-check unit real clients test-packages proto lock bench bench-serving bench-reliability chaos
+.PHONY: help setup demo down test quick lint types contracts contracts-check unit real clients test-packages proto lock audit sbom bench bench-serving bench-reliability chaos
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 25
@@ -84,10 +85,23 @@ proto: $(STAMP) ## Write the gRPC messages anew from the protocol's definition
 clients: $(STAMP) ## Ask a gateway with other projects' own clients, each in an environment of its own
 	$(BIN)/pytest -q tests/clients
 
+audit: $(AUDIT)/ready ## Look every locked version up in the database of known weaknesses; needs the network
+	$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements.lock
+
+sbom: $(AUDIT)/ready ## Write .interlock/sbom.cdx.json: what is locked, as CycloneDX
+	$(AUDIT)/bin/cyclonedx-py requirements requirements.lock --output-reproducible --output-file .interlock/sbom.cdx.json
+
+$(AUDIT)/ready: requirements.audit.lock $(BOOT)/ready
+	@rm -rf $(AUDIT)
+	$(UV) venv --quiet --python "$(PYTHON)" $(AUDIT)
+	$(UV) pip sync --quiet --python $(AUDIT)/bin/python --require-hashes requirements.audit.lock
+	touch $@
+
 lock: $(BOOT)/ready ## Choose versions anew and write every lock file
 	$(LOCK) --upgrade pyproject.toml --group pyproject.toml:dev $(addprefix --no-emit-package ,$(NAMES)) -o requirements.lock
 	for client in tests/clients/*/requirements.in; do $(LOCK) --upgrade $$client -o $${client%.in}.lock; done
 	echo 'uv>=0.9,<1' | $(LOCK) --upgrade - -o requirements.boot.lock
+	printf 'pip-audit>=2.9\ncyclonedx-bom>=7\n' | $(LOCK) --upgrade - -o requirements.audit.lock
 
 test-packages:
 	@missing=$$(for name in $(TEST_PACKAGES); do dpkg -s "$$name" >/dev/null 2>&1 || echo "$$name"; done)

@@ -270,7 +270,8 @@ class Pipeline(Section):
         for batch in self.batch:
             steps = (batch.object or prefix + "x").removeprefix(prefix).split("/")
             inside = batch.object is None or batch.object.startswith(prefix)
-            if not inside or not all(steps) or {".", ".."} & set(steps) or "\\" in (batch.object or ""):
+            odd = {".", ".."} & set(steps) or any("\\" in each or not each.isprintable() for each in steps)
+            if not inside or not all(steps) or odd:
                 raise ValueError(f"batch {batch.name!r}: its object must be a plain key below {prefix}")
         return self
 
