@@ -91,8 +91,8 @@ def _bring(supervisor: Supervisor, home: Home, part: Part, state: dict[str, Any]
             part.process.prepare(say)
         supervisor.begin(part.name)
     _wait(supervisor, home, part)
-    if part.finish is not None and not alive:
-        part.finish()
+    if part.finish is not None:
+        part.finish()  # also of one that runs: an `up` before may have been broken off just here, and repeating is free
     how = "yours" if part.process is None else "running" if alive else "ready"
     say(f"{part.name:<16} {how:<8} {time.monotonic() - began:5.1f} s   {part.url}")
 
