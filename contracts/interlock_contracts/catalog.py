@@ -42,6 +42,7 @@ ROUTES: tuple[Route, ...] = (
     Route(training.TrainingStarted, ("train_dispatch",)),
     Route(training.TrainingProgressed, ("train_dispatch",)),
     Route(training.TrainingCompleted, ("train_dispatch",), ("registry",)),
+    Route(training.TrainingCancelled, ("train_dispatch",), ("registry",)),
     Route(training.TrainingFailed, ("train_dispatch",)),
     Route(models.ModelRegistered, ("registry",), ("evaluation_gate",)),
     Route(evaluation.EvaluationPassed, ("evaluation_gate",), ("registry", "train_dispatch")),

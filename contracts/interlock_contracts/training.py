@@ -108,6 +108,15 @@ class TrainingCompleted(_RunEvent):
     datasets: list[DatasetRef]
 
 
+class TrainingCancelled(_RunEvent):
+    """True once somebody with the right has stopped a run, which then ends in ``training.failed``; ``by`` says who."""
+
+    type: ClassVar[str] = "training.cancelled"
+
+    by: str
+    reason: str | None = None
+
+
 class TrainingFailed(_RunEvent):
     """True once a run has ended without a model; ``outcome`` is the run's final state."""
 

@@ -117,7 +117,7 @@ class Dispatcher:
 
     async def cancel(self, run_id: UUID) -> None:
         async with self.bus.transaction() as session:
-            await runs.cancel(session, await session.get_one(RunRow, run_id), "not wanted", str(uuid4()))
+            await runs.cancel(session, await session.get_one(RunRow, run_id), "not wanted", str(uuid4()), by="ada")
 
     async def run(self, run_id: UUID) -> RunRow:
         async with self.database.sessions() as session:

@@ -11,7 +11,8 @@ import pytest
 from interlock_artifacts import MemoryStore
 from interlock_contracts.access import AuditEntry
 from interlock_contracts.models import RollbackRequested
-from interlock_registry import audit
+from interlock_contracts.training import TrainingCancelled
+from interlock_registry import audit, handlers
 from interlock_registry.app import create_app
 from interlock_registry.settings import RegistrySettings
 from interlock_runtime import access
@@ -192,6 +193,18 @@ async def test_every_change_of_who_serves_is_noted(office: Office, servers: dict
     ]
     assert found[2].details == {"promotion_seq": 3, "instead_of": 2, "reason": "wrong codes"}
     assert [each.by for each in await office.entries(subject=f"pipeline/{lab.model}")] == [name, name]
+
+
+async def test_who_stopped_a_run_is_noted(office: Office) -> None:
+    """The dispatcher says it, the registry keeps it with everything else that was done."""
+    run, lab = uuid4(), office.app.state.database
+    event = TrainingCancelled(run_id=run, model="m", by="ci", reason="wrong data")
+    async with lab.sessions() as session, session.begin():
+        await handlers.note_cancellation(event, session)
+    (entry,) = await office.entries(subject=f"run/{run}")
+
+    assert (entry.by, entry.action) == ("ci", "run.cancelled")
+    assert entry.details == {"model": "m", "reason": "wrong data"}
 
 
 async def test_what_is_rolled_back_was_never_done(office: Office) -> None:

@@ -122,7 +122,7 @@ async def test_a_cancelled_run_is_stopped_on_the_cluster(dispatcher: Dispatcher)
     run = await dispatcher.request()
     await dispatcher.steps()
     async with dispatcher.bus.transaction() as session:
-        await runs.cancel(session, await session.get_one(RunRow, run), "wrong data", str(uuid4()))
+        await runs.cancel(session, await session.get_one(RunRow, run), "wrong data", str(uuid4()), by="ada")
     await dispatcher.steps(1)
     following = await dispatcher.request()
     await dispatcher.steps()
@@ -130,6 +130,10 @@ async def test_a_cancelled_run_is_stopped_on_the_cluster(dispatcher: Dispatcher)
     assert dispatcher.cluster.stopped == [f"{run}-a1"]
     assert (await dispatcher.run(run)).state == "cancelled"
     assert (await dispatcher.run(following)).state == "running"
+    assert [each for each in await dispatcher.said(run) if each in ("training.cancelled", "training.failed")] == [
+        "training.cancelled",
+        "training.failed",
+    ]
 
 
 async def test_a_run_ends_at_its_deadline(dispatcher: Dispatcher) -> None:

@@ -95,4 +95,6 @@ def audit(
 
 
 def _details(details: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in details.items())
+    return ", ".join(
+        f"{name} {'+'.join(value) if isinstance(value, list) else value}" for name, value in details.items()
+    )

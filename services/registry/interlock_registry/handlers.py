@@ -9,11 +9,11 @@ from faststream.rabbit import RabbitRouter
 from interlock_artifacts.signing import Signer
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
 from interlock_contracts.models import ModelLoadFailed, ModelServing, RollbackRequested
-from interlock_contracts.training import TrainingCompleted
+from interlock_contracts.training import TrainingCancelled, TrainingCompleted
 from interlock_messaging import Cause, PoisonError, Session, topology
 from interlock_messaging.crash_points import crash_point
 
-from interlock_registry import promotion, rollout, store
+from interlock_registry import audit, promotion, rollout, store
 from interlock_registry.domain import Step, after_passing
 from interlock_registry.store import VersionRow
 
@@ -88,6 +88,12 @@ async def roll_back(event: RollbackRequested, cause: Cause, session: Session, si
         )
     except ValueError as error:
         raise PoisonError(str(error)) from error
+
+
+@router.subscriber(topology.queue(SERVICE, TrainingCancelled), topology.EXCHANGE, no_reply=True)
+async def note_cancellation(event: TrainingCancelled, session: Session) -> None:
+    """Keep who has stopped a run."""
+    audit.note(session, event.by, "run.cancelled", f"run/{event.run_id}", model=event.model, reason=event.reason)
 
 
 @router.subscriber(topology.queue(SERVICE, ModelServing), topology.EXCHANGE, no_reply=True)

@@ -79,7 +79,7 @@ async def cancel_run(event: TrainingCancelRequested, cause: Cause, session: Sess
     run = await session.get(RunRow, event.run_id, with_for_update=True)
     if run is None:
         raise PoisonError(f"there is no run {event.run_id}")
-    await runs.cancel(session, run, event.reason, cause.id)
+    await runs.cancel(session, run, event.reason, cause.id, by=f"event/{cause.source}")
 
 
 @router.subscriber(topology.queue(SERVICE, EvaluationPassed), topology.EXCHANGE, no_reply=True)

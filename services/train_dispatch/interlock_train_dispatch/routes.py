@@ -4,8 +4,9 @@ from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from interlock_contracts.http import ProgressView, RunView
+from interlock_runtime.access import Caller
 from interlock_runtime.http import SCOPE, SERVICES, problem
-from litestar import Response, get, post
+from litestar import Request, Response, get, post
 from litestar.datastructures import State
 from litestar.params import FromPath, FromQuery, QueryParameter
 
@@ -30,7 +31,7 @@ async def read_run(run_id: FromPath[UUID], state: State) -> RunView:
 
 
 @post("/runs/{run_id:uuid}/cancel", status_code=202, opt={SCOPE: "train"})
-async def cancel_run(run_id: FromPath[UUID], state: State) -> Response[RunView]:
+async def cancel_run(run_id: FromPath[UUID], request: Request[Any, Any, Any], state: State) -> Response[RunView]:
     """Stop a run, queued or running; 409 for one that has ended, or is trained and waits for its verdict."""
     async with state.bus.transaction() as session:
         run = _known(await session.get(RunRow, run_id, with_for_update=True), run_id)
@@ -41,7 +42,8 @@ async def cancel_run(run_id: FromPath[UUID], state: State) -> Response[RunView]:
         if run.trained_at is not None:
             detail = f"run {run_id} is trained, and the gate decides; only a queued or training one can stop"
             raise problem(409, "The run is trained", detail)
-        await runs.cancel(session, run, "cancelled over REST", str(uuid4()))
+        caller: Caller = request.user
+        await runs.cancel(session, run, f"cancelled over REST by {caller.name}", str(uuid4()), by=caller.name)
     return Response(_view(run), status_code=202, headers={"Location": f"/runs/{run_id}"})
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from interlock_contracts.event import Envelope, run_id
 from interlock_contracts.pipeline import Pipeline
-from interlock_contracts.training import TrainingFailed
+from interlock_contracts.training import TrainingCancelled, TrainingFailed
 from interlock_messaging import say
 from interlock_messaging.outbox import current_traceparent
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -66,14 +66,18 @@ async def _refusal(session: AsyncSession, run: RunRow, spec: store.SpecRow | Non
     return None
 
 
-async def cancel(session: AsyncSession, run: RunRow, reason: str | None, cause: str) -> None:
-    """Cancel a queued run now, a running one with the next look at it.
+async def cancel(session: AsyncSession, run: RunRow, reason: str | None, cause: str, *, by: str) -> None:
+    """Cancel a queued run now, a running one with the next look at it; say who did.
 
     One that is trained is the gate's: its model has a version by now, and what becomes of that is said by its end.
     """
+    if run.state not in ("queued", "running") or run.trained_at is not None:
+        return
+    said = TrainingCancelled(run_id=run.run_id, model=run.model, by=by, reason=reason)
+    await say(session, said, source=SERVICE, cause=cause, traceparent=run.traceparent)
     if run.state == "queued":
         await end(session, run, "cancelled", reason or "cancelled on request", cause)
-    elif run.state == "running" and run.trained_at is None:
+    else:
         run.cancelled, run.reason = True, reason
 
 
