@@ -11,12 +11,13 @@ from sqlalchemy import DateTime, LargeBinary, MetaData, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, undefer
 
-from interlock_messaging.delivery import ATTEMPT, DIED, ERROR, TRIED_BEFORE
+from interlock_messaging.delivery import ATTEMPT, DIED, ERROR, FURTHER_KEYS, TRIED_BEFORE
 from interlock_messaging.publishing import publish
 from interlock_messaging.speakers import SAID_BY
 from interlock_messaging.topology import REPLAY_EXCHANGE
 
 _OF_A_DEATH = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", ATTEMPT, DIED, ERROR, TRIED_BEFORE)
+_LEFT_OUT = (*_OF_A_DEATH, *FURTHER_KEYS)
 
 
 class Letters(DeclarativeBase):
@@ -82,10 +83,9 @@ async def replay(session: AsyncSession, letter: LetterRow, broker: RabbitBroker)
         aio_pika.exceptions.DeliveryError: the queue is full, or no longer there.
         ConnectionError, TimeoutError: RabbitMQ cannot be reached.
     """
-    headers = {name: value for name, value in letter.table.items() if not name.startswith(_OF_A_DEATH)}
-    headers[TRIED_BEFORE] = letter.attempts
-    if letter.speaker is not None:
-        headers[SAID_BY] = letter.speaker
+    kept = {name: value for name, value in letter.table.items() if not name.startswith(_LEFT_OUT)}
+    # What we publish is believed about its speaker, so we say one always: never what a stranger's letter claims.
+    headers = kept | {TRIED_BEFORE: letter.attempts, SAID_BY: letter.speaker or ""}
     await publish(
         broker,
         letter.body,

@@ -1,0 +1,47 @@
+"""What a replayed letter says of its speaker: the registry publishes it, and is believed."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pamqp.encode
+import pytest
+from faststream.rabbit import RabbitBroker
+from interlock_messaging.dead_letters import table
+from interlock_messaging.delivery import FURTHER_KEYS
+from interlock_messaging.speakers import SAID_BY
+
+
+class Session:
+    """Forgets the letters that it is told to."""
+
+    async def delete(self, letter: object) -> None:
+        self.deleted = letter
+
+
+@pytest.mark.parametrize(("speaker", "said"), [(None, ""), ("interlock_gateway", "interlock_gateway")])
+async def test_a_forged_letter_stays_a_strangers(
+    monkeypatch: pytest.MonkeyPatch, speaker: str | None, said: str
+) -> None:
+    """Slipped among the dead letters with a header that names the gate as its speaker, it goes back without that."""
+    published: dict[str, Any] = {}
+
+    async def publish(_broker: object, _body: bytes, **options: Any) -> None:
+        published.update(options)
+
+    monkeypatch.setattr(table, "publish", publish)
+    forged: dict[str, Any] = {SAID_BY: "interlock_evaluation_gate", "CC": ["train_dispatch.evaluation.passed"]}
+    letter = table.LetterRow(
+        id=uuid4(),
+        queue="registry.evaluation.passed",
+        reason="",
+        attempts=1,
+        died_at=datetime.now(UTC),
+        speaker=speaker,
+        headers=pamqp.encode.field_table(forged),
+        body=b"{}",
+    )
+    await table.replay(Session(), letter, RabbitBroker())  # type: ignore[arg-type]
+
+    assert published["headers"][SAID_BY] == said
+    assert not published["headers"].keys() & FURTHER_KEYS
