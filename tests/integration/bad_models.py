@@ -119,7 +119,7 @@ TABLE: dict[str, tuple[Bad, str]] = {
     "truncated": (truncated, "CorruptArtifactError"),
     "missing": (missing, "MissingArtifactError"),
     "no description": (no_description, "ModelFormatError: the model description is not understood"),
-    "an engine of the future": (of_the_future, "version 99"),
+    "an engine of the future": (of_the_future, "ModelFormatError: unknown engine linear 99"),
     "another schema": (of_another_schema, "do not name the same features"),
     "endless": (endless, "takes longer than"),
     "greedy": (greedy, "RefusedModelError"),

@@ -208,3 +208,16 @@ async def test_a_folder_with_a_long_path_has_a_validator_too(tmp_path: Path) -> 
     long = Trial(folder)
     long.validator.validate(*long.files())
     long.close()
+
+
+async def test_a_refused_model_was_never_parsed_by_who_serves(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes before the trial reads the description's JSON; engines are only opened once the trial is over."""
+    opened: list[object] = []
+    monkeypatch.setattr("interlock_serving.loading.Model.load", lambda *parts: opened.append(parts))
+    loader = Loader(Cache(trial.store, trial.folder), refusing([]))
+    ref = put_model(trial.store, 3)
+
+    assert loader.size(ref) > 0
+    with pytest.raises(RefusedModelError, match="it crashes"):
+        loader.load(ref)
+    assert not opened
