@@ -1,0 +1,171 @@
+"""Every event said twice, to two replicas of every service, at once and again later, has its effect once.
+
+The rows of every consumer are compared, so an inbox is not believed but seen to work; it walks the catalog, so a new
+event that this whole flow does not say fails it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+import aio_pika
+import pytest
+from interlock_contracts.catalog import OUTSIDE, ROUTES
+from interlock_contracts.models import ModelLoadFailed, RollbackRequested
+from interlock_contracts.training import TrainingCancelRequested
+from interlock_messaging.topology import EXCHANGE
+from sqlalchemy import text
+
+from tests.chaos import matrix
+from tests.chaos.processes import SERVICES
+from tests.chaos.user import eventually
+from tests.chaos.world import WITH_OUTBOX, World
+from tests.e2e.client import ROW, csv
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+
+HEARD = {route.event.type for route in ROUTES if route.consumers}
+SAYER = {
+    route.event.type: None if route.external else next(each for each in route.producers if each != OUTSIDE)
+    for route in ROUTES
+}
+AGAIN = "x-said-again"
+CHANGING = {"inbox", "outbox", "worker", "worker_model"}
+"""Tables that say when something was heard, said or reported last; what was said is counted instead."""
+
+
+class Echo:
+    """Says again whatever is said, the moment that it is heard; ``heard`` is all of it, once."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.heard: list[aio_pika.abc.AbstractIncomingMessage] = []
+
+    async def hear(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
+        if message.routing_key in HEARD and AGAIN not in message.headers:
+            self.heard.append(message)
+            await self.say_again(message)
+
+    async def say_again(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
+        kind = str(message.routing_key)
+        headers = {**message.headers, AGAIN: "yes"}
+        await self._world.repeat(kind, message.body, headers, service=SAYER[kind])
+
+
+@asynccontextmanager
+async def echoing(world: World) -> AsyncIterator[Echo]:
+    """Say everything twice while the block lasts, with two replicas of each service to hear it."""
+    echo = Echo(world)
+    beside = [world.system.start_beside(service) for service in SERVICES if service != "gateway"]
+    try:
+        async with world.broker.channel() as channel:
+            queue = await channel.declare_queue(exclusive=True)
+            await queue.bind(EXCHANGE.name, "#")
+            await queue.consume(echo.hear, no_ack=True)
+            yield echo
+    finally:
+        for process in beside:
+            process.signal(15)
+        for process in beside:
+            await asyncio.to_thread(process.wait)
+
+
+async def test_every_event_has_its_effect_once_per_consumer(world: World) -> None:
+    """A file goes in, models are trained, refused, promoted, rolled back and asked: all of it is heard twice."""
+    async with echoing(world) as echo:
+        await matrix.applies(world)
+        await matrix.submits(world)
+        await matrix.uploads(world)
+        await matrix.trains(world)
+        await matrix.trains(world)
+        await _is_cancelled(world)
+        await matrix.asks_later(world)
+        await _is_refused(world)
+        await _rolls_back_by_event(world)
+        await _tells_what_was_true(world)
+        await _cannot_load(world)
+        await eventually(lambda: {str(each.routing_key) for each in echo.heard} >= HEARD)
+        await _settled(world)
+        once = await _rows(world)
+        for message in echo.heard:
+            await echo.say_again(message)
+        await _settled(world)
+
+        assert await _rows(world) == once
+
+
+async def _settled(world: World) -> None:
+    faults: list[str] = []
+
+    async def right() -> bool:
+        faults[:] = await world.faults(asking=False)
+        return not faults
+
+    try:
+        await eventually(right)
+    except TimeoutError:
+        pytest.fail("; ".join(faults))
+
+
+async def _rows(world: World) -> dict[str, list[str]]:
+    """Return every row of every table of the consumers, and the ids of all that they have said."""
+    found: dict[str, list[str]] = {}
+    async with world.database.connect() as connection:
+        for service in WITH_OUTBOX:
+            named = text("select table_name from information_schema.tables where table_schema = :schema")
+            for table in await connection.scalars(named, {"schema": service}):
+                what = "id::text" if table == "outbox" else "row_to_json(t)::text"
+                if table == "outbox" or table not in CHANGING:
+                    query = text(f'select {what} from {service}."{table}" t order by 1')
+                    found[f"{service}.{table}"] = list(await connection.scalars(query))
+    return found
+
+
+async def _is_refused(world: World) -> None:
+    """Train what the gate does not let through."""
+    name = await world.user.apply(gate={"metrics": {"r2": {"min": 0.9999}}})
+    await world.user.insist("POST", f"/datasets/{name}", content=csv(200, seed=1), headers=matrix.CSV)
+    ready = "train_dispatch.dataset where pipeline = :name"
+    await eventually(lambda: world.count(ready, name=name))
+    run: str = (await world.user.json("POST", f"/models/{name}/retrain", json={}))["run_id"]
+    assert (await world.user.ended(run))["state"] == "refused"
+
+
+async def _is_cancelled(world: World) -> None:
+    """Cancel a run that trains, over the bus."""
+    run: str = (await world.user.json("POST", f"/models/{world.slow}/retrain", json={}))["run_id"]
+    await eventually(lambda: f"{run}-a1" in world.system.jobs.submissions)
+    await world.publish(TrainingCancelRequested(run_id=UUID(run), reason="wrong data"))
+    assert (await world.user.ended(run))["state"] == "cancelled"
+
+
+async def _rolls_back_by_event(world: World) -> None:
+    """Roll back over the bus: promoted once more, and not twice."""
+    promotions = "registry.promotion where model = :model"
+    before = await world.count(promotions, model=world.model)
+    served = "select version from registry.promotion where model = :model and seq = :seq"
+    earlier = await world.first(served, model=world.model, seq=before - 1)
+    await world.publish(RollbackRequested(model=world.model, version=earlier, reason="complaints"))
+    await eventually(lambda: world.count(f"{promotions} and seq = :seq", model=world.model, seq=before + 1))
+
+
+async def _tells_what_was_true(world: World) -> None:
+    """Predict, which is logged, and give feedback on it."""
+    answer: dict[str, Any] = await world.user.json("POST", f"/models/{world.model}/predict", json={"rows": [ROW]})
+    feedback = {"feedback": [{"prediction": f"{answer['id']}/0", "actual": 3.5}]}
+    await world.user.json("POST", f"/models/{world.model}/feedback", json=feedback)
+
+
+async def _cannot_load(world: World) -> None:
+    """Let a worker tell that it could not load what serves."""
+    serving = (await world.user.json("GET", f"/models/{world.model}"))["serving"]
+    failed = ModelLoadFailed(
+        model=world.model,
+        version=serving["ref"]["version"],
+        promotion_seq=serving["promotion_seq"],
+        worker=f"worker-{uuid4().hex[:8]}",
+        reason="it is only said so",
+    )
+    await world.publish(failed, service="gateway")
