@@ -111,9 +111,9 @@ class System:
         parts = plan(home, ports(home, running=True))
         self._warm = warm
         self.urls = {name: parts[name].url for name in SERVICES}
-        self.amqp = env.get("INTERLOCK_ADMIN_AMQP_URL", env["INTERLOCK_AMQP_URL"])
-        self.postgres = env.get("INTERLOCK_ADMIN_POSTGRES_URL", env["INTERLOCK_POSTGRES_URL"])
-        admin = {name: env.get(name.replace("_S3_", "_ADMIN_S3_"), value) for name, value in env.items()}
+        mark = "INTERLOCK_ADMIN_"
+        admin = env | {name.replace(mark, "INTERLOCK_"): env[name] for name in env if name.startswith(mark)}
+        self.amqp, self.postgres = admin["INTERLOCK_AMQP_URL"], admin["INTERLOCK_POSTGRES_URL"]
         self.store = store_of(admin)
         self.jobs = Jobs(warm, _environment(parts["ray"]))
         changed = {**SETTINGS, "INTERLOCK_RAY_ADDRESS": self.jobs.url}
