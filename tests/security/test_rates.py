@@ -1,7 +1,7 @@
 """How much one caller may ask: more is answered 429, everybody else and health are served on."""
 
 from collections.abc import AsyncIterator
-from time import perf_counter
+from time import thread_time
 
 import grpc
 import pytest
@@ -12,8 +12,8 @@ from tests.keys import KEY
 from tests.unit.gateway.door import Door, bound, opened
 from tests.unit.gateway.models import ROW, put_model
 
-MOST_SECONDS = 5e-6
-"""For one question and one count; a microsecond on a quiet machine."""
+MOST_SECONDS = 10e-6
+"""Of the processor, for one question and one count; about one on a quiet machine."""
 
 
 class Clock:
@@ -65,11 +65,11 @@ def test_a_token_costs_next_to_nothing() -> None:
     rates = Rates(1e9, 1000)
     seconds = []
     for _ in range(5):
-        start = perf_counter()
+        start = thread_time()
         for _ in range(10_000):
             rates.wait("one")
             rates.count("one")
-        seconds.append((perf_counter() - start) / 10_000)
+        seconds.append((thread_time() - start) / 10_000)
     assert min(seconds) < MOST_SECONDS
 
 
