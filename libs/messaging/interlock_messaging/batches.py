@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.delivery import Delivery, PoisonError
 from interlock_messaging.outages import is_outage
+from interlock_messaging.publishing import CONFIRM_SECONDS, is_ended
 from interlock_messaging.unreadable import check_headers
 from interlock_messaging.watchdog import PING
 
@@ -126,8 +127,24 @@ class _Consumer:
             while len(batch) < self._batched.size and not self.waiting.empty():
                 batch.append(self.waiting.get_nowait())
             with self._bus.delivery.pulse.in_hand(self._batched.queue.name):
-                await self._finish(batch)
+                await self._survived(batch)
             busy = len(batch) > 1
+
+    async def _survived(self, batch: list[aio_pika.abc.AbstractIncomingMessage]) -> None:
+        """Finish a batch; whatever happens to it, the consumer goes on, and the broker delivers it again.
+
+        A connection that is lost cancels whoever waits for an answer on it, which is not our being cancelled.
+        """
+        try:
+            await self._finish(batch)
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and is_ended():
+                raise
+            logger.exception("a batch of %s comes again", self._batched.queue.name)
+            for message in batch:
+                with suppress(*BROKEN, TimeoutError):
+                    async with asyncio.timeout(CONFIRM_SECONDS):
+                        await message.nack(requeue=True)
 
     async def _finish(self, messages: list[aio_pika.abc.AbstractIncomingMessage]) -> None:
         """Handle messages and acknowledge them; nothing that happens to them stops the consumer."""
@@ -197,7 +214,10 @@ class _Consumer:
 
 async def _acknowledge(messages: Sequence[aio_pika.abc.AbstractIncomingMessage]) -> None:
     """Acknowledge everything up to the last message of each channel; they were delivered in this order."""
-    last = {id(message.channel): message for message in messages}
+    last: dict[int, aio_pika.abc.AbstractIncomingMessage] = {}
+    for message in messages:
+        with suppress(*BROKEN):  # a message whose channel is gone does not even know it
+            last[id(message.channel)] = message
     for message in last.values():
         try:
             await message.ack(multiple=True)

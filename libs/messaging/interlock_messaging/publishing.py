@@ -95,6 +95,10 @@ async def send_plain(broker: RabbitBroker, envelope: Envelope, body: bytes) -> s
         return str(refusal)
     except (aiormq.exceptions.AMQPError, aio_pika.exceptions.AMQPError, IncorrectState, RuntimeError) as error:
         raise ConnectionError(f"RabbitMQ: {error}") from error
+    except asyncio.CancelledError as error:
+        if is_ended():
+            raise
+        raise ConnectionError("RabbitMQ: the connection was lost") from error
     return None
 
 
@@ -133,3 +137,13 @@ async def publish(broker: RabbitBroker, body: bytes, **options: Any) -> None:
         raise
     except (aio_pika.exceptions.AMQPError, IncorrectState, RuntimeError) as error:
         raise ConnectionError(f"RabbitMQ: {error}") from error
+    except asyncio.CancelledError as error:
+        if is_ended():
+            raise
+        raise ConnectionError("RabbitMQ: the connection was lost") from error
+
+
+def is_ended() -> bool:
+    """Return whether the present task is asked to end; without that, a lost connection has cancelled what it awaits."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
