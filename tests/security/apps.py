@@ -49,10 +49,13 @@ class Way(NamedTuple):
     @property
     def address(self) -> str:
         """Return an address that the route takes."""
-        return re.sub(r"{(\w+)}", lambda found: _VALUES.get(found[1], "flights"), self.path)
+        return re.sub(r"{(\w+)}", lambda found: _value(found[1]), self.path)
 
 
-_VALUES = {"number": "1"} | dict.fromkeys(("run_id", "prediction_id"), "6c3f2a52-4f0a-5a35-9d3e-1f6f3a0c7b11")
+def _value(name: str) -> str:
+    if name.endswith("_id"):
+        return "6c3f2a52-4f0a-5a35-9d3e-1f6f3a0c7b11"
+    return "1" if name == "number" else "flights"
 
 
 def applications(folder: Path) -> dict[str, Litestar]:

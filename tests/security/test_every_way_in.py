@@ -176,5 +176,6 @@ async def test_the_short_way_asks_for_the_scope_as_well(apps: dict[str, Litestar
     front = apps["gateway"].state.front
 
     for key, may in (("only-predict", True), ("only-admin", True), ("only-read", False), ("wrong", False)):
-        assert front._may_predict({b"authorization": f"Bearer {key}".encode()}) is may
-    assert not front._may_predict({})
+        who = front._who_may_predict({b"authorization": f"Bearer {key}".encode()})
+        assert (who is not None) is may
+    assert front._who_may_predict({}) is None
