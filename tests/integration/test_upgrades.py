@@ -19,7 +19,10 @@ from sqlalchemy.orm import DeclarativeBase
 pytestmark = pytest.mark.integration
 
 OLDEST = Path(__file__).parent / "oldest_rows"
-PACKAGES = sorted(path.parents[1].name for path in Path(__file__).parents[2].glob("*/*/*/migrations/versions"))
+ROOT = Path(__file__).parents[2]
+VERSIONS = [*ROOT.glob("libs/*/**/migrations/versions"), *ROOT.glob("services/*/**/migrations/versions")]
+PACKAGES = sorted(".".join(path.relative_to(ROOT).parts[2:-2]) for path in VERSIONS)
+"""Everything with migrations of its own, packages inside of packages too."""
 
 
 @asynccontextmanager
@@ -37,7 +40,7 @@ async def schema(servers: dict[str, str]) -> AsyncIterator[Database]:
 
 
 def oldest(package: str) -> str:
-    return f"{package.removeprefix('interlock_')}_0001"
+    return f"{package.rpartition('.')[2].removeprefix('interlock_')}_0001"
 
 
 def write(connection: Connection, package: str, n: int) -> None:
@@ -59,7 +62,9 @@ def read(connection: Connection) -> dict[str, list[dict[str, Any]]]:
 def bases(package: str) -> set[type[DeclarativeBase]]:
     """Return what declares a package's tables today, all of its modules with tables imported."""
     folder = Path(str(files(package)))
-    written = [path.relative_to(folder) for path in folder.rglob("*.py") if "mapped_column" in path.read_text()]
+    inside = [Path(str(files(each))) for each in PACKAGES if each.startswith(f"{package}.")]
+    own = [path for path in folder.rglob("*.py") if not any(path.is_relative_to(each) for each in inside)]
+    written = [path.relative_to(folder) for path in own if "mapped_column" in path.read_text()]
     modules = [import_module(".".join((package, *path.with_suffix("").parts))) for path in written]
     found = [each for module in modules for each in vars(module).values() if isinstance(each, type)]
     return {each for each in found if issubclass(each, DeclarativeBase) and DeclarativeBase in each.__bases__}
