@@ -114,6 +114,8 @@ async def unblocked(broker: RabbitBroker) -> None:
         ConnectionError: there is no connection.
     """
     connection: Any = await broker.connect()
+    if connection is None:
+        return  # a broker in a test's own memory, which no alarm blocks
     if connection.transport is None:
         raise ConnectionError("RabbitMQ: not connected")
     await connection.transport.connection.ready()

@@ -51,7 +51,7 @@ def passed_on(  # noqa: PLR0917 - a table has its columns in order
 
 _PIPELINE, _MODEL, _VERSION = "/pipelines/{name:str}", "/models/{name:str}", "/models/{name:str}/versions/{number:int}"
 _DATASETS, _RUN, _PREDICTION = "/datasets/{name:str}", "/runs/{run_id:str}", "/predictions/{prediction_id:str}"
-_LETTER = "/dead-letters/{letter_id:uuid}"
+_LETTER = "/dead-letters/{letter_id:str}"
 _Decision = dict[str, Any]
 
 _REGISTRY = [

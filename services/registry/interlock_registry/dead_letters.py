@@ -1,5 +1,6 @@
 """Dead letters over HTTP: look at them, replay them, discard them; who did is in the audit log."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -32,17 +33,15 @@ async def list_dead_letters(
         return [dead_letters.view_of(each) for each in found]
 
 
-@get("/dead-letters/{letter_id:uuid}", opt={SCOPE: "admin"})
-async def read_dead_letter(letter_id: FromPath[UUID], state: State) -> DeadLetterContent:
+@get("/dead-letters/{letter_id:str}", opt={SCOPE: "admin"})
+async def read_dead_letter(letter_id: FromPath[str], state: State) -> DeadLetterContent:
     """Return one dead letter with what it says."""
     async with state.database.sessions() as session:
         return dead_letters.content_of(await _letter(session, letter_id))
 
 
-@post("/dead-letters/{letter_id:uuid}/replay", status_code=200, opt={SCOPE: "admin"})
-async def replay_dead_letter(
-    letter_id: FromPath[UUID], request: Request[Any, Any, Any], state: State
-) -> DeadLetterView:
+@post("/dead-letters/{letter_id:str}/replay", status_code=200, opt={SCOPE: "admin"})
+async def replay_dead_letter(letter_id: FromPath[str], request: Request[Any, Any, Any], state: State) -> DeadLetterView:
     """Give a letter back to the queue that it died in; what was handled meanwhile is not handled again."""
     try:
         async with state.bus.transaction() as session:
@@ -55,9 +54,9 @@ async def replay_dead_letter(
     return view
 
 
-@delete("/dead-letters/{letter_id:uuid}", status_code=200, opt={SCOPE: "admin"})
+@delete("/dead-letters/{letter_id:str}", status_code=200, opt={SCOPE: "admin"})
 async def discard_dead_letter(
-    letter_id: FromPath[UUID], request: Request[Any, Any, Any], state: State
+    letter_id: FromPath[str], request: Request[Any, Any, Any], state: State
 ) -> DeadLetterView:
     """Forget a letter for good."""
     async with state.bus.transaction() as session:
@@ -68,8 +67,10 @@ async def discard_dead_letter(
     return view
 
 
-async def _letter(session: Any, letter_id: UUID, *, lock: bool = False) -> Any:
-    letter = await dead_letters.letter(session, letter_id, lock=lock)
+async def _letter(session: Any, letter_id: str, *, lock: bool = False) -> Any:
+    letter = None
+    with suppress(ValueError):
+        letter = await dead_letters.letter(session, UUID(letter_id), lock=lock)
     if letter is None:
         raise problem(404, "No such dead letter", f"there is no {letter_id}; it may have been replayed or discarded")
     return letter

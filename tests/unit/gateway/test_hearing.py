@@ -1,0 +1,43 @@
+"""A gateway that hears no promotions though its broker is up connects anew, and answers meanwhile."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
+
+from interlock_gateway.reconcile import Reconciler
+
+from tests.waiting import until
+
+
+class DeafBus:
+    """A bus that stops hearing when it is told to; it counts how often it was connected."""
+
+    def __init__(self) -> None:
+        self.deaf = asyncio.Event()
+        self.starts = 0
+        self.stops = 0
+        self.consumer = SimpleNamespace(connect=self._connect)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        self.deaf.clear()
+        self.starts += 1
+        yield
+        self.stops += 1
+
+    async def _connect(self) -> Any:
+        return SimpleNamespace(reconnect_callbacks=set())
+
+
+async def test_a_deaf_gateway_connects_anew_and_stays_ready() -> None:
+    """Ending the process would drop requests; what it has loaded serves on all the while."""
+    bus: Any = DeafBus()
+    reconciler = Reconciler(SimpleNamespace(), SimpleNamespace(), bus, seconds=10)  # type: ignore[arg-type]
+    async with reconciler.hearing():
+        await until(lambda: reconciler.hears)
+        bus.deaf.set()
+        await until(lambda: bus.starts == 2)
+        await reconciler.bus_answered()
+    assert bus.stops == 2
