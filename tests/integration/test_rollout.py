@@ -146,3 +146,13 @@ async def test_what_a_worker_does_not_report_it_does_not_hold(registry: Registry
     await registry.report("a")
 
     assert await registry.states() == {"a": "waiting"}
+
+
+async def test_a_promotion_that_never_was_leaves_no_trace(registry: Registry) -> None:
+    """A forged number, refused by a worker, must not make its later reports look old."""
+    await registry.report("a", held(8, known=8))
+    forged = ModelLoadFailed(model=MODEL, version=7, worker="a", promotion_seq=1_000_000, reason="not signed")
+    await registry.hear(forged)
+    await registry.report("a", held())
+
+    assert await registry.states() == {"a": "serving"}

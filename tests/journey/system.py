@@ -81,8 +81,10 @@ class System:
         given |= {"ingest_work_dir": folder, **signing.SETTINGS}
         self.ingest = interlock_ingest.app.create_app(IngestSettings(**given), artifacts=self.store)
         self.registry = interlock_registry.app.create_app(RegistrySettings(**given), artifacts=self.store)
-        self.gate = interlock_evaluation_gate.app.create_app(GateSettings(**given), artifacts=self.store)
         self._validator = Validator(folder / "cache", seconds=60)
+        self.gate = interlock_evaluation_gate.app.create_app(
+            GateSettings(**given), artifacts=self.store, validate=self._validator.validate
+        )
         self.gateway = interlock_gateway.app.create_app(
             GatewaySettings(**given), artifacts=self.store, validate=self._validator.validate
         )

@@ -85,7 +85,9 @@ def applications(folder: Path) -> dict[str, Litestar]:
         "ingest": interlock_ingest.app.create_app(IngestSettings(**given), artifacts=store),
         "train_dispatch": interlock_train_dispatch.app.create_app(DispatchSettings(**given), artifacts=store),
         "prediction": prediction,
-        "evaluation_gate": interlock_evaluation_gate.app.create_app(GateSettings(**given), artifacts=store),
+        "evaluation_gate": interlock_evaluation_gate.app.create_app(
+            GateSettings(**given), artifacts=store, validate=in_this_process
+        ),
     }
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
-from interlock_contracts.refs import ModelRef
+from interlock_contracts.refs import ArtifactRef
 from interlock_modeling import Model, ModelDescription
 
 from interlock_serving.cache import Cache
@@ -18,6 +19,15 @@ Validate = Callable[[Path, Path], None]
 """Tries a model, given its description's file and its engine's; raises where it is refused."""
 
 
+class Stored(Protocol):
+    """Whatever says where a model lies: a reference to a version, or the event that asks to measure one."""
+
+    @property
+    def artifact(self) -> ArtifactRef:
+        """Return the model's description, which names its engine."""
+        ...
+
+
 class Loader:
     """Loads models through the host's folder: fetched, verified and tried once a host, mapped by every worker."""
 
@@ -26,7 +36,7 @@ class Loader:
         self._validate = validate
         self._untried: dict[str, tuple[Path, Path]] = {}
 
-    def size(self, ref: ModelRef) -> int:
+    def size(self, ref: Stored) -> int:
         """Return how many bytes the model takes: its engine, mapped, and its description; blocks.
 
         Raises:
@@ -35,7 +45,7 @@ class Loader:
         description = ModelDescription.parse(self._cache.file(ref.artifact).read_bytes())
         return ref.artifact.bytes + description.engine.ref.bytes
 
-    def load(self, ref: ModelRef) -> Model:
+    def load(self, ref: Stored) -> Model:
         """Return the model of ``ref``, verified and warm; blocks.
 
         Raises:
@@ -62,7 +72,7 @@ class Loader:
             with suppress(RefusedModelError, ConnectionError, FileNotFoundError):
                 self._validate(*parts)
 
-    def _tried(self, ref: ModelRef) -> tuple[ModelDescription, Path] | None:
+    def _tried(self, ref: Stored) -> tuple[ModelDescription, Path] | None:
         """Return the parts of a model that this host has verified and found sound, without reading them through."""
         verdict = self._cache.verdict(ref.artifact.sha256)
         if verdict is None:
@@ -79,7 +89,7 @@ class Loader:
         self._untried.setdefault(description.engine.kind, (self._cache.path(ref.artifact.sha256), path))
         return description, path
 
-    def _try(self, ref: ModelRef) -> tuple[ModelDescription, Path]:
+    def _try(self, ref: Stored) -> tuple[ModelDescription, Path]:
         """Fetch, verify and try the model, unless another worker of the host has done so by the time it is our turn."""
         with self._cache.turn(ref.artifact.sha256):
             if (tried := self._tried(ref)) is not None:

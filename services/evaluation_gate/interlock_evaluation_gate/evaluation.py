@@ -13,8 +13,9 @@ from interlock_artifacts import ArtifactStore
 from interlock_contracts.models import ModelRegistered
 from interlock_contracts.pipeline import CLASSIFICATION_METRICS, REGRESSION_METRICS, Pipeline
 from interlock_contracts.refs import ArtifactRef
-from interlock_modeling import METRICS, Model, ModelDescription
+from interlock_modeling import METRICS, Model
 from interlock_modeling.split import ROW_COLUMN, first_occurrences
+from interlock_serving.loading import Loader
 from numpy.typing import NDArray
 
 from interlock_evaluation_gate.domain import Gain, judge
@@ -27,10 +28,11 @@ LATENCY_ROWS = 300
 MOST_SLICES = 30
 
 
-def evaluate(event: ModelRegistered, artifacts: ArtifactStore) -> dict[str, Any]:
+def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -> dict[str, Any]:
     """Return the report on a candidate, with ``passed`` and ``reasons``; takes seconds, so call it in a thread.
 
     Raises:
+        RefusedModelError: the candidate does not stand its trial in a process of its own.
         CorruptArtifactError, MissingArtifactError: stored bytes are not what their reference says.
         ValueError: the artifact or the holdout cannot be read.
         ConnectionError: the object store does not answer.
@@ -38,12 +40,12 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore) -> dict[str, Any]
     pipeline = Pipeline.model_validate_json(artifacts.fetch(event.spec))
     with tempfile.TemporaryDirectory(prefix="interlock-gate-") as folder:
         holdout = _holdout(event.holdouts, artifacts, Path(folder))
-        candidate = _model(event.artifact, artifacts, Path(folder))
+        candidate = loader.load(event)
         measured = _Measured(candidate, holdout)
         scores = {name: measured.metric(name) for name in _metrics(pipeline)}
         gain = None
         if event.champion is not None:
-            champion = _Measured(_model(event.champion.artifact, artifacts, Path(folder)), holdout)
+            champion = _Measured(loader.load(event.champion), holdout)
             gain = _gain(pipeline, event.champion.version, measured, champion)
         latency = _latency_p99_ms(candidate, holdout)
         verdict = judge(pipeline, scores, gain, latency)
@@ -91,13 +93,6 @@ def _holdout(refs: list[ArtifactRef], artifacts: ArtifactStore, folder: Path) ->
     if union.num_rows == 0:
         raise ValueError("the holdout has no rows")
     return union
-
-
-def _model(ref: ArtifactRef, artifacts: ArtifactStore, folder: Path) -> Model:
-    description = ModelDescription.parse(artifacts.fetch(ref))
-    path = folder / description.engine.ref.sha256
-    artifacts.fetch_file(description.engine.ref, path)
-    return Model.load(description, path)
 
 
 def _gain(pipeline: Pipeline, version: int, candidate: _Measured, champion: _Measured) -> Gain:

@@ -13,6 +13,8 @@ from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
 from interlock_contracts.models import ModelRegistered
 from interlock_messaging import Bus, Cause, topology
 from interlock_messaging.crash_points import crash_point
+from interlock_serving.loading import Loader
+from interlock_serving.validation.client import RefusedModelError
 from opentelemetry import trace
 
 from interlock_evaluation_gate.evaluation import evaluate
@@ -28,11 +30,13 @@ async def judge_candidate(
     event: ModelRegistered,
     cause: Cause,
     artifacts: Annotated[ArtifactStore, Context("artifacts")],
+    loader: Annotated[Loader, Context("loader")],
     bus: Annotated[Bus, Context("bus")],
 ) -> None:
     """Measure the exported model on the holdout, against its thresholds and the champion; say the verdict.
 
-    A candidate whose own bytes are wrong is refused: no repeat would make it better.
+    A candidate whose own bytes are wrong, or that crashes or hangs whoever loads it, is refused: no repeat would make
+    it better.
     """
     span = trace.get_current_span()
     span.set_attributes(
@@ -44,8 +48,8 @@ async def judge_candidate(
         }
     )
     try:
-        report = await asyncio.to_thread(evaluate, event, artifacts)
-    except (CorruptArtifactError, MissingArtifactError, ValueError) as error:
+        report = await asyncio.to_thread(evaluate, event, artifacts, loader)
+    except (CorruptArtifactError, MissingArtifactError, RefusedModelError, ValueError) as error:
         logger.warning("version %d of %s cannot be evaluated: %s", event.version, event.model, error)
         report = {"passed": False, "reasons": [f"the candidate cannot be evaluated: {error}"]}
     span.set_attribute(telemetry.RESULT, "success" if report["passed"] else "failure")

@@ -15,7 +15,7 @@ from interlock_messaging.crash_points import crash_point
 
 from interlock_registry import audit, promotion, rollout, store
 from interlock_registry.domain import Step, after_passing
-from interlock_registry.store import VersionRow
+from interlock_registry.store import PromotionRow, VersionRow
 
 SERVICE = "registry"
 
@@ -106,6 +106,9 @@ async def keep_serving(event: ModelServing, cause: Cause, session: Session) -> N
 async def keep_failure(event: ModelLoadFailed, cause: Cause, session: Session) -> None:
     """Keep why a gateway worker does not serve what was promoted; replicas of prediction are no part of a roll-out."""
     if cause.source == "/interlock/prediction":
+        return
+    if await session.get(PromotionRow, (event.model, event.promotion_seq)) is None:
+        logger.warning("%s refused promotion %d of %s, which never was", event.worker, event.promotion_seq, event.model)
         return
     await rollout.record_event(session, event, said_at=cause.time or datetime.now(UTC))
 

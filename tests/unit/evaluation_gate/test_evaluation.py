@@ -21,6 +21,11 @@ from interlock_modeling.engines import LinearEngine
 from interlock_modeling.served import EngineRef
 from interlock_modeling.signature import Signature
 from interlock_modeling.split import ROW_COLUMN
+from interlock_serving.cache import Cache
+from interlock_serving.loading import Loader
+from interlock_serving.validation.client import RefusedModelError
+
+from tests.unit.gateway.models import in_this_process
 
 ROWS = 400
 
@@ -31,6 +36,7 @@ class Bench:
     def __init__(self, folder: Path, **gate: Any) -> None:
         self.store = MemoryStore()
         self.folder = folder
+        self.loader = Loader(Cache(self.store, folder / "cache"), in_this_process)
         columns = {"x": {"type": "number"}, "group": {"type": "category"}, "y": {"type": "number"}}
         spec = {"name": "m", "task": "regression", "target": "y", "data": {"columns": columns}, "gate": gate}
         self.pipeline = Pipeline.model_validate(spec)
@@ -77,7 +83,7 @@ class Bench:
             holdouts=holdouts or [self.holdout()],
             champion=serving,
         )
-        report = evaluate(event, self.store)
+        report = evaluate(event, self.store, self.loader)
         json.dumps(report, allow_nan=False)
         return report
 
@@ -130,7 +136,7 @@ def test_a_changed_byte_in_the_candidate_is_an_error(tmp_path: Path) -> None:
     )
 
     with pytest.raises(CorruptArtifactError):
-        evaluate(event, bench.store)
+        evaluate(event, bench.store, bench.loader)
 
 
 def test_the_same_comparison_gives_the_same_verdict(tmp_path: Path) -> None:
@@ -138,3 +144,15 @@ def test_the_same_comparison_gives_the_same_verdict(tmp_path: Path) -> None:
     first, second = Bench(tmp_path).judge(1.9, champion=1.8), Bench(tmp_path).judge(1.9, champion=1.8)
 
     assert first["champion"] == second["champion"]
+
+
+def test_a_candidate_that_does_not_stand_its_trial_is_never_loaded_here(tmp_path: Path) -> None:
+    """What crashes a process crashes another one than the gate's."""
+    bench = Bench(tmp_path)
+
+    def crash(*_: Path) -> None:
+        raise RefusedModelError("loading it crashes its process (SIGSEGV)")
+
+    bench.loader = Loader(Cache(bench.store, tmp_path / "untried"), crash)
+    with pytest.raises(RefusedModelError, match="SIGSEGV"):
+        bench.judge(2.0)
