@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from interlock_artifacts import MemoryStore
 from interlock_contracts.pipeline import Candidate, Pipeline
 from interlock_modeling import Model, ModelDescription
+from interlock_modeling.cells import ARROW_TYPES
 from interlock_modeling.signature import Signature
 from interlock_trainer.export import TOLERANCE, compare, export
 from interlock_trainer.kinds import KINDS
 from interlock_trainer.preprocessing import frame_of, preprocessor_for
-from interlock_trainer.tables import ARROW_TYPES
 from sklearn.pipeline import Pipeline as SklearnPipeline
 from threadpoolctl import threadpool_limits
 
