@@ -2,10 +2,10 @@
 
 import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from interlock_contracts.access import RingKey, Scope
-from pydantic import Field, PostgresDsn, SecretStr, TypeAdapter, model_validator
+from pydantic import Field, PostgresDsn, SecretStr, TypeAdapter, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -90,7 +90,10 @@ class HttpSettings(Settings):
     def _whole(self) -> Self:
         if self.oidc_issuer is not None and self.oidc_audience is None:
             raise ValueError("oidc_audience must be set with oidc_issuer, or tokens for others would be let in")
-        _ = self.oidc_meanings
+        try:
+            _ = self.oidc_meanings
+        except ValidationError:
+            raise ValueError(f"oidc_scopes must be word=scope scope, ..., of {', '.join(get_args(Scope))}") from None
         return self
 
 
