@@ -58,8 +58,12 @@ async def test_start_order_does_not_matter(tmp_path: Path) -> None:
                 answer = await http.post("/models/flights/predict", json={"rows": [ROW]})
                 return answer if answer.is_success else None
 
+            async def reconciled() -> bool:
+                state: str = (await http.get("/health/ready")).json()["registry"]
+                return state == "ok"
+
             assert (await until(answered)).json()["version"] == 4
-            assert (await http.get("/health/ready")).json()["registry"] == "ok"
+            assert await until(reconciled)
 
         assert (await answered()) is not None, "predictions go on without the registry"
 
