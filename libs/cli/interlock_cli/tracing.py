@@ -1,39 +1,19 @@
-"""`interlock trace`: one run's spans as a tree, from the local span files."""
+"""`interlock trace`: where a run's time went, from the console's spans or from the local span files."""
 
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import typer
-from interlock_contracts import telemetry
 from interlock_contracts.http import RunView
-from pydantic import BaseModel
-from rich.markup import escape
-from rich.tree import Tree
 
-from interlock_cli.gateway import connect, environment
+from interlock_cli import console
+from interlock_cli.gateway import RefusedError, UnreachableError, connect, environment
+from interlock_cli.spans import Span, Trace, read
 from interlock_cli.terminal import Failure, Json, Terminal, answering
+from interlock_cli.waterfall import duration, waterfall
 
-NS_PER_MS = 1e6
-REPEATS_SHOWN = 2
-"""Siblings that say the same; more of them are one line."""
-
-
-class Span(BaseModel):
-    """One line of a span file; times in nanoseconds since the epoch."""
-
-    trace_id: str
-    span_id: str
-    parent_id: str | None = None
-    service: str | None = None
-    name: str
-    start_ns: int
-    end_ns: int
-    status: str = "UNSET"
-    status_message: str | None = None
-    attributes: dict[str, Any] = {}
+_UNKNOWN = 404
 
 
 def trace(
@@ -41,44 +21,28 @@ def trace(
     *,
     as_json: Json = False,
 ) -> None:
-    """Show where a run's time went: every hop of one trace as a tree, with offset and duration.
+    """Show where a run's time went: every hop of one trace, below its cause and against the clock.
+
+    Dots before a bar are time that its message, or the cluster, let it wait.
 
     Example: interlock trace 0b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11
     """
     with answering(as_json=as_json) as terminal:
-        folder = _folder()
-        trace_id = _trace_id(run)
-        spans = [span for span in read(folder) if span.trace_id == trace_id]
-        if not spans:
-            raise Failure(
-                f"no span of trace {trace_id} is in {folder}",
-                hint="spans are written as they end; a run that is still training has few",
-            )
-        roots = _roots(spans)
-        _tell(terminal, trace_id, roots, spans)
-        terminal.result({"trace_id": trace_id, "spans": [_plain(root, spans) for root in roots]})
+        trace_id, view = _meant(run)
+        spans, still_open = _told(trace_id)
+        found = Trace(trace_id, spans)
+        _tell(terminal, found, view)
+        if still_open:
+            terminal.say(f"still open, so not among them: {', '.join(still_open)}", style="yellow")
+        terminal.result(
+            {"trace_id": trace_id, "spans": [found.plain(root) for root in found.roots], "open": still_open}
+        )
 
 
-def _folder() -> Path:
-    folder = environment().get("INTERLOCK_SPANS_DIR")
-    if folder is None or not Path(folder).is_dir():
-        hint = "start the services with INTERLOCK_SPANS_DIR set to a folder; `interlock up` does so by itself"
-        raise Failure("there are no local span files", hint=hint)
-    return Path(folder)
-
-
-def read(folder: Path) -> Iterator[Span]:
-    """Yield the spans of every file in a folder; a line that is still being written is passed over."""
-    for file in sorted(folder.glob("*.jsonl")):
-        with file.open() as lines:
-            for line in lines:
-                if line.endswith("\n"):
-                    yield Span.model_validate_json(line)
-
-
-def _trace_id(run: str) -> str:
+def _meant(run: str) -> tuple[str, RunView | None]:
+    """Return the trace's id, and the run where one was named."""
     if len(run) == 32 and "-" not in run:  # noqa: PLR2004 - a W3C trace id has 32 digits, a run id has dashes
-        return run
+        return run, None
     try:
         run_id = UUID(run)
     except ValueError as error:
@@ -87,62 +51,39 @@ def _trace_id(run: str) -> str:
         view = gateway.read(RunView, f"/runs/{run_id}")
     if view.trace_id is None:
         raise Failure(f"run {run_id} was not traced")
-    return view.trace_id
+    return view.trace_id, view
 
 
-def _children(parent: Span, spans: list[Span]) -> list[Span]:
-    return sorted((span for span in spans if span.parent_id == parent.span_id), key=lambda span: span.start_ns)
+def _told(trace_id: str) -> tuple[list[Span], list[str]]:
+    """Return the spans of a trace and what is still open; of the console, or of span files where that has none."""
+    why = "no console is known"
+    if "INTERLOCK_CONSOLE_URL" in environment():
+        try:
+            return console.spans(trace_id)
+        except UnreachableError as error:
+            why = error.message
+        except RefusedError as error:
+            if error.status != _UNKNOWN:
+                raise
+            why = error.message
+    folder = environment().get("INTERLOCK_SPANS_DIR")
+    spans = [span for span in read(Path(folder)) if span.trace_id == trace_id] if folder else []
+    if not spans:
+        raise Failure(
+            f"no span of trace {trace_id} has come: {why}",
+            hint="spans are sent as they end, within seconds; `interlock status` shows whether the console is up",
+        )
+    return spans, []
 
 
-def _roots(spans: list[Span]) -> list[Span]:
-    known = {span.span_id for span in spans}
-    return sorted((span for span in spans if span.parent_id not in known), key=lambda span: span.start_ns)
-
-
-def _tell(terminal: Terminal, trace_id: str, roots: list[Span], spans: list[Span]) -> None:
+def _tell(terminal: Terminal, found: Trace, view: RunView | None) -> None:
     if terminal.as_json:
         return
-    begin, end = min(span.start_ns for span in spans), max(span.end_ns for span in spans)
-    services = {span.service for span in spans}
-    title = f"trace {trace_id}: {len(spans)} spans of {len(services)} services, {(end - begin) / 1e9:.2f} s"
-    tree = Tree(title)
-    for root in roots:
-        _grow(tree, root, spans, begin)
-    terminal.out.print(tree)
-
-
-def _grow(tree: Tree, span: Span, spans: list[Span], begin: int) -> None:
-    offset, taken = (span.start_ns - begin) / NS_PER_MS, (span.end_ns - span.start_ns) / NS_PER_MS
-    service = (span.service or "").removeprefix("interlock-")
-    notes = [
-        f"{short}={span.attributes[name]}"
-        for short, name in (("version", telemetry.VERSION), ("result", telemetry.RESULT), ("worker", telemetry.WORKER))
-        if name in span.attributes
-    ]
-    text = f"[bold]{escape(service)}[/] {escape(span.name)} [dim]+{offset:,.0f} ms[/] [cyan]{taken:,.1f} ms[/]"
-    if notes:
-        text += f" [dim]{escape(' '.join(notes))}[/]"
-    if span.status == "ERROR":
-        text += f" [bold red]error: {escape(span.status_message or 'no message')}[/]"
-    branch = tree.add(text)
-    children = _children(span, spans)
-    repeats = Counter(_leaf(child, spans) for child in children)
-    for child in children:
-        count = repeats[leaf] if (leaf := _leaf(child, spans)) else 1
-        if count <= REPEATS_SHOWN:
-            _grow(branch, child, spans, begin)
-        elif child is next(each for each in children if _leaf(each, spans) == leaf):
-            branch.add(
-                f"[dim]{escape(f'{leaf}, {count} times from +{(child.start_ns - begin) / NS_PER_MS:,.0f} ms')}[/]"
-            )
-
-
-def _leaf(span: Span, spans: list[Span]) -> str | None:
-    """Return what a span without children and without an error has in common with its repeats."""
-    if span.status == "ERROR" or _children(span, spans):
-        return None
-    return f"{(span.service or '').removeprefix('interlock-')} {span.name}"
-
-
-def _plain(span: Span, spans: list[Span]) -> dict[str, Any]:
-    return span.model_dump() | {"children": [_plain(child, spans) for child in _children(span, spans)]}
+    services = {span.service for span in found.spans}
+    what = f" of run {view.run_id}: {view.model}, {view.state}" if view else ""
+    terminal.say(f"trace {found.trace_id}{what}", style="bold")
+    terminal.say(
+        f"{len(found.spans)} spans of {len(services)} services in {duration(found.end_ns - found.begin_ns)}",
+        style="dim",
+    )
+    terminal.out.print(waterfall(found))
