@@ -13,12 +13,14 @@ from interlock_artifacts import ArtifactStore
 from interlock_contracts.models import ModelRegistered
 from interlock_contracts.pipeline import CLASSIFICATION_METRICS, REGRESSION_METRICS, Pipeline
 from interlock_contracts.refs import ArtifactRef
+from interlock_contracts.report import GainReport, GateCheck, GateReport, Histogram, SliceReport
 from interlock_modeling import METRICS, Model
 from interlock_modeling.split import ROW_COLUMN, first_occurrences
 from interlock_serving.loading import Loader
 from numpy.typing import NDArray
 
 from interlock_evaluation_gate.domain import Gain, judge
+from interlock_evaluation_gate.plots import histogram, plots
 
 RESAMPLES = 2000
 AT_ONCE = 4_000_000
@@ -28,8 +30,8 @@ LATENCY_ROWS = 300
 MOST_SLICES = 30
 
 
-def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -> dict[str, Any]:
-    """Return the report on a candidate, with ``passed`` and ``reasons``; takes seconds, so call it in a thread.
+def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -> GateReport:
+    """Return the report on a candidate; takes seconds, so call it in a thread.
 
     Raises:
         RefusedModelError: the candidate does not stand its trial in a process of its own.
@@ -43,24 +45,26 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
         candidate = loader.load(event)
         measured = _Measured(candidate, holdout)
         scores = {name: measured.metric(name) for name in _metrics(pipeline)}
-        gain = None
+        champion = gain = None
         if event.champion is not None:
             champion = _Measured(loader.load(event.champion), holdout)
-            gain = _gain(pipeline, event.champion.version, measured, champion)
+            gain, resampled = _gain(pipeline, event.champion.version, measured, champion)
         latency = _latency_p99_ms(candidate, holdout)
         verdict = judge(pipeline, scores, gain, latency)
-        return {
-            "passed": verdict.passed,
-            "reasons": verdict.reasons,
-            "checks": [{"passed": check.passed, "text": check.text} for check in verdict.checks],
-            "rows": holdout.num_rows,
-            "metrics": _finite(scores),
-            "metric": pipeline.champion.metric,
-            "champion": vars(gain) if gain else None,
-            "confidence": pipeline.champion.confidence,
-            "latency_p99_ms": latency,
-            "slices": {column: _slices(pipeline, measured, holdout, column) for column in pipeline.gate.slices},
-        }
+        return GateReport(
+            passed=verdict.passed,
+            reasons=verdict.reasons,
+            checks=[GateCheck(passed=check.passed, text=check.text) for check in verdict.checks],
+            rows=holdout.num_rows,
+            metrics=_finite(scores),
+            metric=pipeline.champion.metric,
+            champion=GainReport(**_finite(vars(gain)), resampled=resampled) if gain else None,
+            confidence=pipeline.champion.confidence,
+            min_improvement=pipeline.champion.min_improvement,
+            latency_p99_ms=latency,
+            slices={each: _slices(pipeline, measured, champion, holdout, each) for each in pipeline.gate.slices},
+            plots=plots(candidate.signature, measured.target, measured.scores),
+        )
 
 
 class _Measured:
@@ -95,8 +99,8 @@ def _holdout(refs: list[ArtifactRef], artifacts: ArtifactStore, folder: Path) ->
     return union
 
 
-def _gain(pipeline: Pipeline, version: int, candidate: _Measured, champion: _Measured) -> Gain:
-    """Return the gain and the lower bound of its one-sided interval.
+def _gain(pipeline: Pipeline, version: int, candidate: _Measured, champion: _Measured) -> tuple[Gain, Histogram | None]:
+    """Return the gain with the lower bound of its one-sided interval, and the resampled gains it comes from.
 
     Percentile bootstrap over pairs (Efron and Tibshirani, An Introduction to the Bootstrap, ch. 13): both models
     answer the same resampled rows, so what is easy or hard about the rows cancels out.
@@ -115,8 +119,9 @@ def _gain(pipeline: Pipeline, version: int, candidate: _Measured, champion: _Mea
             )
         )
     ours, theirs = candidate.metric(metric.name), champion.metric(metric.name)
-    lower = float(np.quantile(np.concatenate(gains), 1 - pipeline.champion.confidence))
-    return Gain(version, ours, theirs, float(metric.gain(ours, theirs)), lower)
+    resampled = np.concatenate(gains)
+    lower = float(np.quantile(resampled, 1 - pipeline.champion.confidence))
+    return Gain(version, ours, theirs, float(metric.gain(ours, theirs)), lower), histogram(resampled)
 
 
 def _latency_p99_ms(model: Model, holdout: pa.Table) -> float:
@@ -137,7 +142,9 @@ def _as_json(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
 
 
-def _slices(pipeline: Pipeline, measured: _Measured, holdout: pa.Table, column: str) -> list[dict[str, Any]]:
+def _slices(
+    pipeline: Pipeline, candidate: _Measured, champion: _Measured | None, holdout: pa.Table, column: str
+) -> list[SliceReport]:
     values = holdout.column(column).to_pylist()
     counts: dict[Any, int] = {}
     for value in values:
@@ -146,11 +153,14 @@ def _slices(pipeline: Pipeline, measured: _Measured, holdout: pa.Table, column: 
     result = []
     for value in most:
         rows = np.fromiter((each == value for each in values), dtype=np.bool_, count=len(values))
-        metrics = _finite({name: measured.metric(name, rows) for name in _metrics(pipeline)})
-        result.append({"value": str(value), "rows": counts[value], "metrics": metrics})
+        ours, theirs = (
+            _finite({name: each.metric(name, rows) for name in _metrics(pipeline)}) if each else None
+            for each in (candidate, champion)
+        )
+        result.append(SliceReport(value=str(value), rows=counts[value], metrics=ours or {}, champion=theirs))
     return result
 
 
-def _finite(metrics: dict[str, float]) -> dict[str, float | None]:
-    """Return the metrics with null for what is not defined on these rows; JSON has no NaN."""
-    return {name: value if np.isfinite(value) else None for name, value in metrics.items()}
+def _finite(numbers: dict[str, Any]) -> dict[str, Any]:
+    """Return the numbers with null for what is not defined on these rows; JSON has no NaN."""
+    return {name: value if np.isfinite(value) else None for name, value in numbers.items()}

@@ -1,7 +1,6 @@
 """The gate's part in the flow: measure what would be served, and say whether it may."""
 
 import asyncio
-import json
 import logging
 from typing import Annotated
 
@@ -11,6 +10,7 @@ from interlock_artifacts import ArtifactStore, CorruptArtifactError, MissingArti
 from interlock_contracts import telemetry
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
 from interlock_contracts.models import ModelRegistered
+from interlock_contracts.report import GateReport
 from interlock_messaging import Bus, Cause, topology
 from interlock_messaging.crash_points import crash_point
 from interlock_serving.loading import Loader
@@ -51,19 +51,19 @@ async def judge_candidate(
         report = await asyncio.to_thread(evaluate, event, artifacts, loader)
     except (CorruptArtifactError, MissingArtifactError, RefusedModelError, ValueError) as error:
         logger.warning("version %d of %s cannot be evaluated: %s", event.version, event.model, error)
-        report = {"passed": False, "reasons": [f"the candidate cannot be evaluated: {error}"]}
-    span.set_attribute(telemetry.RESULT, "success" if report["passed"] else "failure")
-    stored = await asyncio.to_thread(artifacts.put, json.dumps(report).encode())
+        report = GateReport(passed=False, reasons=[f"the candidate cannot be evaluated: {error}"])
+    span.set_attribute(telemetry.RESULT, "success" if report.passed else "failure")
+    stored = await asyncio.to_thread(artifacts.put, report.model_dump_json().encode())
     crash_point("evaluation_gate.report_stored")
-    verdict = EvaluationPassed if report["passed"] else EvaluationFailed
+    verdict = EvaluationPassed if report.passed else EvaluationFailed
     said = verdict(
         model=event.model,
         version=event.version,
         run_id=event.run_id,
         against=event.champion.version if event.champion else None,
         report=stored,
-        reasons=report["reasons"],
-        metrics={name: value for name, value in report.get("metrics", {}).items() if value is not None},
+        reasons=report.reasons,
+        metrics={name: value for name, value in report.metrics.items() if value is not None},
     )
     await bus.publish(said, cause=cause.id)
     crash_point("evaluation_gate.published")

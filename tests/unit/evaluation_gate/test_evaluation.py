@@ -83,7 +83,7 @@ class Bench:
             holdouts=holdouts or [self.holdout()],
             champion=serving,
         )
-        report = evaluate(event, self.store, self.loader)
+        report = evaluate(event, self.store, self.loader).model_dump(mode="json")
         json.dumps(report, allow_nan=False)
         return report
 

@@ -1,0 +1,133 @@
+"""The gate's report on a version: its verdict, the numbers behind it, and what is needed to draw them.
+
+It is an artifact in the object store, and ``report`` of a version over REST. Reports of older gates lack what newer
+ones add, so nothing but the verdict is required. Everything is bounded: a report of any model is read at one go.
+"""
+
+from interlock_contracts.http import Body
+
+MOST_POINTS = 500
+"""Rows in a plot of predicted against actual."""
+
+MOST_BINS = 30
+"""Bins of a histogram."""
+
+MOST_LABELS = 20
+"""Labels in a confusion matrix; the rarer ones are counted together."""
+
+MOST_CURVES = 10
+"""Labels with a ROC curve of their own, the most frequent ones."""
+
+MOST_CURVE_POINTS = 100
+"""Points of a ROC curve."""
+
+
+class GateCheck(Body):
+    """One requirement, and whether it is met, in words."""
+
+    passed: bool
+    text: str
+
+
+class Histogram(Body):
+    """How many values lie in each bin: bin ``i`` reaches from ``edges[i]`` to ``edges[i + 1]``.
+
+    ``below`` and ``above`` count what lies outside of all bins, so that a few far values do not hide the many.
+    """
+
+    edges: list[float]
+    counts: list[int]
+    below: int = 0
+    above: int = 0
+
+
+class GainReport(Body):
+    """How much better than the champion on the champion's rows; positive is better whatever the metric's direction.
+
+    ``lower`` is the lower bound of the one-sided confidence interval; ``resampled`` the gains of the resamples that it
+    comes from.
+    """
+
+    version: int
+    candidate: float | None = None
+    champion: float | None = None
+    gain: float | None = None
+    lower: float | None = None
+    resampled: Histogram | None = None
+
+
+class SliceReport(Body):
+    """The rows whose column has one value: the candidate's metrics there, and those of the champion."""
+
+    value: str
+    rows: int
+    metrics: dict[str, float | None] = {}
+    champion: dict[str, float | None] | None = None
+
+
+class PredictedActual(Body):
+    """What was predicted for what was true, in the target's unit.
+
+    Of more than ``MOST_POINTS`` rows those at even distances in the order of the truth, least and greatest included;
+    ``rows`` counts all.
+    """
+
+    rows: int
+    actual: list[float]
+    predicted: list[float]
+
+
+class ConfusionMatrix(Body):
+    """``counts[i][j]`` rows that are ``labels[i]`` were predicted as ``labels[j]``.
+
+    ``pooled`` says how many of the rarest labels the last one stands for; ``unknown`` counts, by prediction, the rows
+    whose label the model does not know.
+    """
+
+    labels: list[str]
+    counts: list[list[int]]
+    pooled: int = 0
+    unknown: list[int] = []
+
+
+class RocCurve(Body):
+    """One label against all others: rates from (0, 0) to (1, 1), and the area below the whole curve."""
+
+    label: str
+    rows: int
+    auc: float
+    false_positive_rate: list[float]
+    true_positive_rate: list[float]
+
+
+class Plots(Body):
+    """What is drawn of the holdout: the first two of a regression, the others of a classification.
+
+    A residual is predicted minus actual, so that their mean is the metric ``bias``.
+    """
+
+    predicted: PredictedActual | None = None
+    residuals: Histogram | None = None
+    confusion: ConfusionMatrix | None = None
+    roc: list[RocCurve] = []
+
+
+class GateReport(Body):
+    """What the gate measured, on ``rows`` rows that no training has seen; without ``metrics`` it could not measure.
+
+    ``metrics`` are None where they are not defined on these rows; ``champion`` is None for a first version;
+    ``slices`` are by column, the most frequent value first.
+    """
+
+    passed: bool = False
+    reasons: list[str] = []
+    checks: list[GateCheck] = []
+    rows: int = 0
+    metrics: dict[str, float | None] = {}
+    metric: str | None = None
+    champion: GainReport | None = None
+    confidence: float | None = None
+    min_improvement: float | None = None
+    latency_p99_ms: float | None = None
+    slices: dict[str, list[SliceReport]] = {}
+    plots: Plots = Plots()
