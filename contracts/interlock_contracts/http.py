@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from interlock_contracts.datasets import Finding
+from interlock_contracts.drift import DriftView
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.predictions import PredictionState, RowFault
 from interlock_contracts.refs import ArtifactRef, DatasetRef, ModelRef, Sha256
@@ -57,7 +58,10 @@ class PipelineView(Body):
 
 
 class DatasetView(Body):
-    """One file's verdict for one pipeline digest; ``state`` is checking, accepted or rejected."""
+    """One file's verdict for one pipeline digest; ``state`` is checking, accepted or rejected.
+
+    ``profile`` and ``drift`` stand in the view of one file, not in lists; ``drift`` is None without a file before.
+    """
 
     pipeline: str
     digest: Sha256
@@ -69,6 +73,7 @@ class DatasetView(Body):
     batch: int | None = None
     dataset: DatasetRef | None = None
     profile: dict[str, Any] | None = None
+    drift: DriftView | None = None
     reasons: list[Finding] = []
     warnings: list[Finding] = []
 
@@ -123,7 +128,12 @@ class RunView(Body):
 
 
 class VersionView(Body):
-    """One version of a model; ``stage`` is registered, passed, refused, champion or retired."""
+    """One version of a model; ``stage`` is registered, passed, refused, champion or retired.
+
+    ``metrics`` are the gate's on the holdout, those that are defined there, and ``against`` is the champion it was
+    compared with. ``report``, as ``GateReport`` says, and ``details``, its ``TrainingManifest``, stand in the view of
+    one version, not in lists.
+    """
 
     model: str
     version: int
@@ -134,6 +144,8 @@ class VersionView(Body):
     manifest: ArtifactRef
     datasets: list[Sha256] = []
     registered_at: datetime
+    against: int | None = None
+    metrics: dict[str, float] = {}
     reasons: list[str] = []
     report: dict[str, Any] | None = None
     details: dict[str, Any] | None = None

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from interlock_contracts import telemetry
 from interlock_contracts.datasets import Finding
+from interlock_contracts.drift import DriftView
 from interlock_contracts.http import DatasetView
 from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_messaging.crash_points import crash_point
@@ -23,6 +24,7 @@ from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from interlock_ingest import store
+from interlock_ingest.drift import drift, worst
 from interlock_ingest.intake import receive
 from interlock_ingest.store import DatasetRow, SpecRow
 
@@ -85,16 +87,30 @@ async def list_datasets(name: FromPath[str], state: State) -> list[DatasetView]:
 async def read_dataset(
     name: FromPath[str], digest: FromPath[str], state: State, pipeline: FromQuery[str | None] = None
 ) -> DatasetView:
-    """Return the newest verdict on a file with its profile, or the one under the pipeline digest ``pipeline``."""
+    """Return the newest verdict on a file, or the one under the pipeline digest ``pipeline``.
+
+    It comes with the file's profile, and with how far its columns have moved from the file accepted before.
+    """
     async with state.database.sessions() as session:
         row = await store.dataset(session, name, digest, pipeline)
-    if row is None:
-        raise problem(404, "Unknown dataset", f"pipeline {name!r} has no file with digest {digest}")
+        if row is None:
+            raise problem(404, "Unknown dataset", f"pipeline {name!r} has no file with digest {digest}")
+        before = await store.accepted_before(session, row)
+        spec = await session.get_one(SpecRow, (name, row.pipeline_digest))
     view = _view(row)
-    if row.profile is not None:
-        profile = await asyncio.to_thread(state.artifacts.fetch, ArtifactRef.model_validate(row.profile))
-        view.profile = json.loads(profile)
+    view.profile = await _profile(state, row)
+    if view.profile is not None and before is not None and (known := await _profile(state, before)) is not None:
+        columns = drift(known, view.profile, key=spec.spec["data"]["key"] or ())
+        view.drift = DriftView(against=before.digest, batch=before.batch or 0, verdict=worst(columns), columns=columns)
     return view
+
+
+async def _profile(state: State, row: DatasetRow) -> dict[str, Any] | None:
+    if row.profile is None:
+        return None
+    stored = await asyncio.to_thread(state.artifacts.fetch, ArtifactRef.model_validate(row.profile))
+    profile: dict[str, Any] = json.loads(stored)
+    return profile
 
 
 def _view(row: DatasetRow) -> DatasetView:

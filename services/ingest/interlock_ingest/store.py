@@ -125,6 +125,23 @@ async def dataset(
     return (await session.scalars(query.order_by(DatasetRow.received_at.desc()).limit(1))).one_or_none()
 
 
+async def accepted_before(session: AsyncSession, row: DatasetRow) -> DatasetRow | None:
+    """Return the last other file that was accepted before this one, or, for one that was not, before it came."""
+    earlier = DatasetRow.decided_at < row.received_at if row.batch is None else DatasetRow.batch < row.batch
+    query = (
+        select(DatasetRow)
+        .where(
+            DatasetRow.pipeline == row.pipeline,
+            DatasetRow.digest != row.digest,
+            DatasetRow.state == "accepted",
+            earlier,
+        )
+        .order_by(DatasetRow.batch.desc(), DatasetRow.decided_at.desc())
+        .limit(1)
+    )
+    return (await session.scalars(query)).one_or_none()
+
+
 async def next_unchecked(session: AsyncSession) -> DatasetRow | None:
     """Return the oldest file that nobody is checking, locked until the transaction ends."""
     query = (

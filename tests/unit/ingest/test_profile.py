@@ -84,6 +84,52 @@ def test_dates_have_extremes(profile: dict[str, dict[str, Any]]) -> None:
     assert profile["d"]["min"] == "2026-01-01T00:00:00+00:00"
 
 
+def test_times_have_a_histogram(profile: dict[str, dict[str, Any]]) -> None:
+    """Its edges are ISO 8601, too."""
+    histogram = profile["d"]["histogram"]
+
+    assert (histogram["edges"][0], histogram["edges"][-1]) == (profile["d"]["min"], profile["d"]["max"])
+    assert sum(histogram["counts"]) == 10_000
+
+
+def test_a_distribution_is_told_in_a_hundred_points(profile: dict[str, dict[str, Any]]) -> None:
+    """From the smallest number of the sample to the largest, in equal steps."""
+    cumulative = profile["n"]["cumulative"]
+
+    assert len(cumulative["values"]) == len(cumulative["at_most"]) == 100
+    assert cumulative["at_most"][-1] == cumulative["rows"] == pytest.approx(9000, abs=200)
+    middle = np.searchsorted(cumulative["values"], 100)
+    assert cumulative["at_most"][middle] / cumulative["rows"] == pytest.approx(0.5, abs=0.03)
+
+
+def test_a_few_values_are_told_one_by_one() -> None:
+    """With how many rows have at most that much."""
+    judged = judge("n,y\n3,1\n1,2\n1,3\n,4\n", {"n": {"type": "number"}, "y": {"type": "number"}})
+
+    assert judged.verdict.profile["columns"]["n"]["cumulative"] == {"rows": 3, "values": [1, 3], "at_most": [2, 3]}
+
+
+@pytest.mark.parametrize(("low", "high"), [("0", "5e-324"), ("10000000000000000", "10000000000000002"), ("7", "7")])
+def test_numbers_closer_than_bins_can_be_have_one_bin(low: str, high: str) -> None:
+    """A file is not refused for them."""
+    judged = judge(f"n,y\n{low},1\n{high},2\n", {"n": {"type": "number"}, "y": {"type": "number"}})
+
+    histogram = judged.verdict.profile["columns"]["n"]["histogram"]
+    assert histogram == {"edges": [float(low), float(high)], "counts": [2]}
+
+
+def test_a_wide_file_is_told_in_fewer_points() -> None:
+    """The profile stays within bounds, however many columns there are."""
+    names = [f"n{n}" for n in range(2000)]
+    lines = [",".join(f"{n * row}" for n in range(2000)) + f",{row}" for row in range(40)]
+    judged = judge(
+        ",".join([*names, "y"]) + "\n" + "\n".join(lines) + "\n",
+        {name: {"type": "number"} for name in [*names, "y"]},
+    )
+
+    assert len(judged.verdict.profile["columns"]["n7"]["cumulative"]["values"]) < 30
+
+
 def test_numbers_that_overflow_stay_json() -> None:
     """The sum of the largest doubles is no number, and JSON has no infinity."""
     judged = judge("n,y\n1e308,1\n-1e308,2\n1e308,3\n", {"n": {"type": "number"}, "y": {"type": "number"}})
