@@ -7,6 +7,7 @@ from pydantic import Field
 
 from interlock_contracts.http import Body
 from interlock_contracts.refs import Name
+from interlock_contracts.signature import PromotionCause
 
 MOST_WORKERS = 200
 """So many workers one answer lists, those that do not serve the newest version first; all are counted."""
@@ -44,6 +45,20 @@ class WorkerServing(Body):
     promotion_seq: int | None = None
     since: datetime | None = None
     failure: str | None = None
+
+
+class PromotionView(Body):
+    """One promotion of a model: which version has served from ``promoted_at`` until the next one.
+
+    ``by`` is the name of the key that approved or rolled back, None where the gate decided.
+    """
+
+    promotion_seq: int
+    version: int
+    cause: PromotionCause
+    by: str | None = None
+    promoted_at: datetime
+    trace_id: str | None = None
 
 
 class RolloutView(Body):

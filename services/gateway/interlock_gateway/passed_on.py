@@ -16,7 +16,7 @@ from interlock_contracts.http import (
     WebhookSecret,
 )
 from interlock_contracts.quality import QualityView
-from interlock_contracts.rollout import RolloutView
+from interlock_contracts.rollout import PromotionView, RolloutView
 from interlock_runtime.http import SCOPE
 from litestar import route
 from litestar.datastructures import State
@@ -62,7 +62,8 @@ _REGISTRY = [
     passed_on("read", "GET", "/models", "registry", "Every model, with what serves", list[ModelView]),
     passed_on("read", "GET", _MODEL, "registry", "One model: what serves, its signature", ModelView),
     passed_on("read", "GET", f"{_MODEL}/rollout", "registry", "Which workers serve the newest version", RolloutView),
-    passed_on("read", "GET", f"{_MODEL}/versions", "registry", "A model's versions", list[VersionView]),
+    passed_on("read", "GET", f"{_MODEL}/promotions", "registry", "What served, and since when", list[PromotionView]),
+    passed_on("read", "GET", f"{_MODEL}/versions", "registry", "Its versions, or `?dataset=`", list[VersionView]),
     passed_on("read", "GET", _VERSION, "registry", "One version, gate report", VersionView),
     passed_on("read", "GET", f"{_VERSION}/export", "registry", "A promoted version to take away, signed", ExportView),
     passed_on("read", "GET", f"{_VERSION}/export/{{part:str}}", "registry", "One file of it", bytes),

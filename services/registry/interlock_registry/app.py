@@ -13,7 +13,7 @@ from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
 from litestar import Litestar
 
-from interlock_registry import audit, dead_letters, export, keys, promotion, routes
+from interlock_registry import audit, dead_letters, export, history, keys, promotion, routes
 from interlock_registry.handlers import SERVICE, router
 from interlock_registry.settings import RegistrySettings
 
@@ -43,7 +43,7 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
     return http_app(
         SERVICE,
         access,
-        routes=[*routes.ROUTES, *export.ROUTES, *keys.ROUTES, *audit.ROUTES, *dead_letters.ROUTES],
+        routes=[*routes.ROUTES, *export.ROUTES, *history.ROUTES, *keys.ROUTES, *audit.ROUTES, *dead_letters.ROUTES],
         pings={
             "postgres": database.ping,
             "rabbitmq": bus.ping,

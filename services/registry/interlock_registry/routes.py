@@ -15,7 +15,7 @@ from interlock_contracts.http import (
     VersionView,
 )
 from interlock_contracts.pipeline import Pipeline
-from interlock_contracts.refs import ArtifactRef
+from interlock_contracts.refs import ArtifactRef, Sha256
 from interlock_contracts.rollout import RolloutView, WorkerReport
 from interlock_contracts.signature import Signature
 from interlock_messaging import say
@@ -180,12 +180,14 @@ async def read_model(name: FromPath[str], state: State) -> ModelView:
 
 
 @get("/models/{name:str}/versions", opt={SCOPE: "read"})
-async def list_versions(name: FromPath[str], state: State) -> list[VersionView]:
-    """Return a model's versions, the newest first."""
+async def list_versions(
+    name: FromPath[str], state: State, dataset: FromQuery[Sha256 | None] = None
+) -> list[VersionView]:
+    """Return a model's versions, the newest first; with ``dataset`` those that were trained on it."""
     async with state.database.sessions() as session:
         if not await store.pipelines(session, name):
             raise _unknown_model(name)
-        return [_version_view(row) for row in await store.versions(session, name)]
+        return [_version_view(row) for row in await store.versions(session, name, dataset=dataset)]
 
 
 @get("/models/{name:str}/versions/{number:int}", opt={SCOPE: "read"})
@@ -214,6 +216,8 @@ def _version_view(row: VersionRow) -> VersionView:
         manifest=ArtifactRef.model_validate(row.manifest),
         datasets=[dataset["digest"] for dataset in row.datasets],
         registered_at=row.registered_at,
+        against=row.against,
+        metrics=row.metrics,
         reasons=row.reasons,
     )
 

@@ -157,9 +157,11 @@ async def version_of_run(session: AsyncSession, run_id: UUID) -> VersionRow | No
     return (await session.scalars(select(VersionRow).where(VersionRow.run_id == run_id))).one_or_none()
 
 
-async def versions(session: AsyncSession, model: str) -> Sequence[VersionRow]:
-    """Return a model's versions, the newest first."""
+async def versions(session: AsyncSession, model: str, *, dataset: str | None = None) -> Sequence[VersionRow]:
+    """Return a model's versions, the newest first; of a dataset's digest, those that were trained on it."""
     query = select(VersionRow).where(VersionRow.model == model).order_by(VersionRow.version.desc())
+    if dataset is not None:
+        query = query.where(VersionRow.datasets.contains([{"digest": dataset}]))
     return (await session.scalars(query)).all()
 
 

@@ -1,0 +1,49 @@
+"""What has served, and since when: every promotion of a model, with who decided it."""
+
+from typing import Annotated
+
+from interlock_contracts.rollout import PromotionView
+from interlock_runtime.http import SCOPE, problem
+from interlock_runtime.limits import LARGEST_NUMBER
+from litestar import get
+from litestar.datastructures import State
+from litestar.params import FromPath, QueryParameter
+from sqlalchemy import select
+
+from interlock_registry import store
+from interlock_registry.store import PromotionRow
+
+
+@get("/models/{name:str}/promotions", opt={SCOPE: "read"})
+async def list_promotions(
+    name: FromPath[str],
+    state: State,
+    *,
+    before: Annotated[int, QueryParameter(ge=1, le=LARGEST_NUMBER)] = LARGEST_NUMBER,
+    limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
+) -> list[PromotionView]:
+    """Return a model's promotions, the newest first; ``before`` is the last number of the page before."""
+    query = (
+        select(PromotionRow)
+        .where(PromotionRow.model == name, PromotionRow.seq < before)
+        .order_by(PromotionRow.seq.desc())
+        .limit(limit)
+    )
+    async with state.database.sessions() as session:
+        if not await store.pipelines(session, name):
+            raise problem(404, "Unknown model", f"no pipeline is called {name!r}; apply one first")
+        return [_view(row) for row in await session.scalars(query)]
+
+
+def _view(row: PromotionRow) -> PromotionView:
+    return PromotionView(
+        promotion_seq=row.seq,
+        version=row.version,
+        cause=row.cause,  # type: ignore[arg-type]
+        by=row.by,
+        promoted_at=row.promoted_at,
+        trace_id=row.traceparent.split("-")[1] if row.traceparent else None,
+    )
+
+
+ROUTES = [list_promotions]

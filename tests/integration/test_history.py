@@ -1,0 +1,103 @@
+"""What has served, and what came of a dataset: the registry as it runs, on a real database."""
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+from interlock_contracts.http import VersionView
+from interlock_contracts.rollout import PromotionView
+from interlock_registry import store
+from interlock_registry.store import PromotionRow, SpecRow, VersionRow
+
+from tests.integration.test_keys import SPEC, Office, opened
+from tests.integration.test_registry import DATASET, REF
+
+pytestmark = pytest.mark.integration
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.fixture(scope="module")
+async def office(servers: dict[str, str]) -> AsyncIterator[Office]:
+    async with opened(servers) as made:
+        yield made
+
+
+@pytest.fixture
+async def model(office: Office) -> str:
+    """A model of two versions, promoted by the gate, by the gate, and by somebody's rollback."""
+    name = f"m-{uuid4().hex[:8]}"
+    ref, datasets = REF.model_dump(mode="json"), [DATASET.model_dump(mode="json")]
+    async with office.app.state.database.sessions() as session, session.begin():
+        await store.keep_spec(session, SpecRow(pipeline=name, digest="d" * 64, spec={**SPEC, "name": name}, ref=ref))
+        row = await store.lock_model(session, name)
+        row.versions = 2
+        for version, metrics in ((1, {"r2": 0.5}), (2, {"r2": 0.6})):
+            session.add(
+                VersionRow(
+                    model=name,
+                    version=version,
+                    stage="retired",
+                    run_id=uuid4(),
+                    pipeline_digest="d" * 64,
+                    artifact=ref,
+                    manifest=ref,
+                    datasets=datasets if version == 2 else [],
+                    against=version - 1 or None,
+                    metrics=metrics,
+                )
+            )
+        parent = f"00-{TRACE}-b7ad6b7169203331-01"
+        for seq, version, cause, by in ((1, 1, "gate", None), (2, 2, "gate", None), (3, 1, "rollback", "ada")):
+            session.add(PromotionRow(model=name, seq=seq, version=version, cause=cause, by=by, traceparent=parent))
+    return name
+
+
+async def test_promotions_tell_what_served_since_when_and_who_decided(office: Office, model: str) -> None:
+    """The newest first, page by page; the trace of each is a click away."""
+    everything, page = (
+        await office.admin.get(f"/models/{model}/promotions", params=asked) for asked in ({}, {"before": 3, "limit": 1})
+    )
+    told = [PromotionView.model_validate(each) for each in everything.json()]
+
+    assert [(each.promotion_seq, each.version, each.cause, each.by) for each in told] == [
+        (3, 1, "rollback", "ada"),
+        (2, 2, "gate", None),
+        (1, 1, "gate", None),
+    ]
+    assert {each.trace_id for each in told} == {TRACE}
+    assert [each["promotion_seq"] for each in page.json()] == [2]
+
+
+async def test_a_dataset_leads_to_the_versions_that_were_trained_on_it(office: Office, model: str) -> None:
+    """Lineage goes both ways; a list tells the gate's metrics, without a report for each."""
+    everything, of_dataset = (
+        await office.admin.get(f"/models/{model}/versions", params=asked) for asked in ({}, {"dataset": DATASET.digest})
+    )
+    told = [VersionView.model_validate(each) for each in everything.json()]
+
+    measured = [(each.version, each.against, each.metrics) for each in told]
+    assert measured == [(2, 1, {"r2": 0.6}), (1, None, {"r2": 0.5})]
+        (2, 1, {"r2": 0.6}),
+        (1, None, {"r2": 0.5}),
+    ]
+    assert [each["version"] for each in of_dataset.json()] == [2]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "told"),
+    [
+        ("/models/nobody/promotions", 404, "nobody"),
+        ("/models/{model}/promotions?limit=0", 400, "limit"),
+        ("/models/{model}/promotions?before=99999999999999999999", 400, "before"),
+        ("/models/{model}/versions?dataset=abc", 400, "dataset"),
+    ],
+)
+async def test_what_cannot_be_told_is_a_problem_that_names_the_field(
+    office: Office, model: str, path: str, status: int, told: str
+) -> None:
+    """Never a 500."""
+    answer = await office.admin.get(path.replace("{model}", model))
+
+    assert answer.status_code == status
+    assert told in answer.text
