@@ -3,31 +3,16 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
-import httpx
 import pyarrow.parquet as pq
 import pytest
-from faststream.rabbit import RabbitRouter
-from interlock_artifacts import MemoryStore
-from interlock_contracts.datasets import DatasetSubmitted, PipelineApplied
-from interlock_contracts.event import Envelope, Event
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
-from interlock_ingest import handlers, intake, routes, store
-from interlock_ingest.intake import Intake
-from interlock_messaging import Bus
-from interlock_messaging.tables import OutboxRow
+from interlock_ingest import intake, routes, store
 from interlock_modeling.split import ROW_COLUMN
-from interlock_runtime.database import Database
-from interlock_runtime.http import http_app
-from sqlalchemy import select
 
-from tests.keys import KEY, letting_in
+from tests.integration.ingesting import Ingest, ingesting
 
 pytestmark = pytest.mark.integration
 
@@ -35,83 +20,9 @@ GOOD = b"x,y\n" + b"".join(f"{n},{2 * n}\n".encode() for n in range(50))
 BAD = b"x,z\n1,2\n"
 
 
-class Ingest:
-    """Ingest with one pipeline, an object store in memory, and the means to look at what it said."""
-
-    def __init__(self, servers: dict[str, str], folder: Path) -> None:
-        self.pipeline = f"m-{uuid4().hex[:8]}"
-        self.artifacts = MemoryStore()
-        self.database = Database(servers["INTERLOCK_POSTGRES_URL"], f"ingest-{self.pipeline}")
-        self.bus = Bus(
-            servers["INTERLOCK_AMQP_URL"], service="lab", router=RabbitRouter(), sessions=self.database.sessions
-        )
-        self.intake = Intake(self.bus, self.artifacts, folder, 60)
-        state = {"bus": self.bus, "database": self.database, "artifacts": self.artifacts, "folder": folder}
-        app = http_app(
-            "ingest",
-            letting_in(),
-            routes=routes.ROUTES,
-            pings={},
-            lifespan=[],
-            state=state | {"upload_bytes": 1 << 20},
-        )
-        self.http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app),  # type: ignore[arg-type]
-            base_url="http://ingest",
-            headers={"Authorization": f"Bearer {KEY}"},
-        )
-
-    def spec(self, **rules: Any) -> Pipeline:
-        columns = {"x": {"type": "number"}, "y": {"type": "number"}}
-        declared = {"name": self.pipeline, "task": "regression", "target": "y", "data": {"columns": columns}}
-        declared["data"]["rules"] = rules  # type: ignore[index]
-        return Pipeline.model_validate(declared)
-
-    async def apply(self, spec: Pipeline, revision: int = 1) -> str:
-        ref = self.artifacts.put(spec.model_dump_json().encode())
-        event = PipelineApplied(pipeline=spec.name, pipeline_digest=spec.digest, spec=ref, revision=revision)
-        await self.hear(event)
-        return spec.digest
-
-    async def hear(self, event: Event) -> str:
-        cause = Envelope.of(event, source="test", cause=str(uuid4()), now=datetime.now(UTC))
-        async with self.database.sessions() as session, session.begin():
-            if isinstance(event, PipelineApplied):
-                await handlers.keep_spec(event, session, self.artifacts)
-            elif isinstance(event, DatasetSubmitted):
-                await handlers.note_submission(event, cause, session)
-        return cause.id
-
-    async def submit(self, key: str) -> None:
-        await self.hear(DatasetSubmitted(pipeline=self.pipeline, object=key))
-        await self.intake.take_submissions()
-
-    async def upload(self, body: bytes, **options: Any) -> dict[str, Any]:
-        answer = await self.http.post(f"/datasets/{self.pipeline}", content=body, **options)
-        assert answer.status_code == 202, answer.text
-        view: dict[str, Any] = answer.json()
-        assert answer.headers["location"] == f"/datasets/{self.pipeline}/{view['digest']}"
-        return view
-
-    async def verdict(self, digest: str, **params: str) -> dict[str, Any]:
-        answer = await self.http.get(f"/datasets/{self.pipeline}/{digest}", params=params)
-        assert answer.status_code == 200, answer.text
-        view: dict[str, Any] = answer.json()
-        return view
-
-    async def said(self) -> list[tuple[str, dict[str, Any]]]:
-        async with self.database.sessions() as session:
-            rows = await session.scalars(select(OutboxRow).order_by(OutboxRow.seq))
-            return [(row.type, Envelope.parse(row.headers, row.payload, None)[1]) for row in rows]
-
-
 @pytest.fixture
 async def ingest(servers: dict[str, str], tmp_path: Path) -> AsyncIterator[Ingest]:
-    made = Ingest(servers, tmp_path)
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(made.database.ready("interlock_messaging", "interlock_ingest"))
-        await stack.enter_async_context(made.http)
-        await made.apply(made.spec())
+    async with ingesting(servers, tmp_path) as made:
         yield made
 
 
@@ -132,27 +43,6 @@ async def test_an_upload_is_kept_before_it_is_acknowledged_and_accepted_by_its_c
     assert stored.train_rows + stored.holdout_rows == 50
     assert stored.holdout.holdout
     assert ingest.artifacts.fetch(stored.train)[:4] == ingest.artifacts.fetch(stored.holdout)[:4] == b"PAR1"
-
-
-def numbers(offset: float) -> bytes:
-    """Return a file of two hundred rows whose x begin at ``offset``."""
-    return b"x,y\n" + b"".join(f"{n + offset},{n}\n".encode() for n in range(200))
-
-
-async def test_a_file_tells_how_far_it_has_moved_from_the_one_before(ingest: Ingest) -> None:
-    """From the last that was accepted before, whether it is accepted itself or not."""
-    first, second = await ingest.upload(numbers(0)), await ingest.upload(numbers(1000))
-    await ingest.intake.check_files()
-    refused = await ingest.upload(b"x,y\nnone,1\n" + numbers(2000)[4:])
-    await ingest.intake.check_files()
-
-    views = [await ingest.verdict(view["digest"]) for view in (first, second, refused)]
-
-    assert [view["state"] for view in views] == ["accepted", "accepted", "rejected"]
-    assert views[0]["drift"] is None
-    assert (views[1]["drift"]["against"], views[1]["drift"]["batch"]) == (first["digest"], 1)
-    assert {each["column"]: each["verdict"] for each in views[1]["drift"]["columns"]} == {"x": "large", "y": "stable"}
-    assert (views[2]["drift"]["against"], views[2]["drift"]["verdict"]) == (second["digest"], "large")
 
 
 async def test_stored_columns_stand_in_declared_order(ingest: Ingest) -> None:
