@@ -61,8 +61,8 @@ def leased(name: str, only: str | None = None, **given: str) -> Iterator[dict[st
     home.mkdir(parents=True, exist_ok=True)
     ports = home / "ports.json"
     if not ports.exists():
-        # 8000 and 8001 are the user's, who may start a stack meanwhile.
-        ports.write_text('{"gateway": 8100, "grpc": 8101}')
+        # 8000, 8001 and 8080 are the user's, who may start a stack meanwhile.
+        ports.write_text('{"gateway": 8100, "grpc": 8101, "console": 8180}')
     with (home / "lease").open("w") as lease:
         alone = _nobody_else(lease)
         if not alone:

@@ -8,6 +8,9 @@ from interlock_contracts.event import Event
 OUTSIDE = "outside"
 """Anyone with the rights, with any AMQP client."""
 
+OBSERVER = "console"
+"""Hears every event and says none, so it stands in no route: it keeps all but the frequent ones, which it shows."""
+
 
 @dataclass(frozen=True)
 class Route:
@@ -16,7 +19,7 @@ class Route:
     ``per_worker`` consumers hear it once in every process, through a queue of the process's own. Where ``backlog``
     is set, so many messages may wait in a consumer's queue; then the broker refuses more, and whoever says them learns
     so by the missing confirm. ``frequent`` events are said so often that an outbox remembers them only for a short
-    while after they are published.
+    while after they are published, and the observer not at all.
     """
 
     event: type[Event]
@@ -53,11 +56,11 @@ ROUTES: tuple[Route, ...] = (
     Route(models.ModelRetired, ("registry",)),
     Route(models.ModelServing, ("gateway",), ("registry",)),
     Route(models.ModelLoadFailed, ("gateway", "prediction"), ("registry",)),
-    Route(predictions.PredictionRequested, ("gateway",), ("prediction",), backlog=100_000),
+    Route(predictions.PredictionRequested, ("gateway",), ("prediction",), backlog=100_000, frequent=True),
     Route(predictions.PredictionCompleted, ("prediction",), frequent=True),
     Route(predictions.PredictionFailed, ("prediction",), frequent=True),
-    Route(predictions.PredictionLogged, ("gateway",), ("prediction",)),
-    Route(predictions.FeedbackReceived, ("gateway",), ("prediction",)),
+    Route(predictions.PredictionLogged, ("gateway",), ("prediction",), frequent=True),
+    Route(predictions.FeedbackReceived, ("gateway",), ("prediction",), frequent=True),
 )
 
 BY_TYPE: dict[str, Route] = {route.event.type: route for route in ROUTES}

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 import interlock_contracts
-from interlock_contracts.catalog import OUTSIDE, ROUTES, Route
+from interlock_contracts.catalog import OBSERVER, OUTSIDE, ROUTES, Route
 from interlock_contracts.http import Body, Problem, Request
 from interlock_contracts.manifest import TrainingManifest
 from interlock_contracts.pipeline import Pipeline
@@ -61,7 +61,7 @@ def asyncapi() -> dict[str, Any]:
         channel = {"$ref": f"#/channels/{route.event.type}"}
         for producer in route.producers:
             operations[f"{producer}.says.{route.event.type}"] = {"action": "send", "channel": channel}
-        for consumer in (*route.consumers, *route.per_worker):
+        for consumer in (*route.consumers, *route.per_worker, OBSERVER):
             operations[f"{consumer}.hears.{route.event.type}"] = {"action": "receive", "channel": channel}
     return {
         "asyncapi": "3.0.0",
@@ -108,7 +108,7 @@ def system_map() -> str:
             "# The map of the system",
             "",
             "Made from `contracts/interlock_contracts/catalog.py` by `make contracts`; do not edit.",
-            f"`{OUTSIDE}` is anyone with the rights and an AMQP client.",
+            f"`{OUTSIDE}` is anyone with the rights and an AMQP client. `{OBSERVER}` hears every event and says none.",
             "",
             "```mermaid",
             "flowchart LR",

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from interlock_contracts.catalog import BY_TYPE, OUTSIDE, ROUTES
+from interlock_contracts.catalog import BY_TYPE, OBSERVER, OUTSIDE, ROUTES
 
 VHOST = "interlock"
 EVENTS = "interlock.events"
@@ -25,6 +25,12 @@ OWN_COPIES = (DEAD, *(RETRY.format(seconds=seconds) for seconds in RETRY_SECONDS
 
 REPLAYER = "registry"
 """The service that gives dead letters back to the queues that they came from."""
+
+OBSERVED = f"{OBSERVER}.events"
+"""The observer's one queue, for every event that is not frequent: all types in the order in which they were said."""
+
+TAIL = f"{OBSERVER}.tail"
+"""Begins the names of the queues that the observer's processes make while somebody looks at frequent events."""
 
 NOTHING = "^$"
 TEMPORARY = r"amq\.gen-.+"
@@ -65,7 +71,7 @@ def may_say(user: str | None, event_type: str) -> bool:
 def users() -> tuple[User, ...]:
     """Return every user but the admin, who makes the topology: one a service, and the operator."""
     speaking = {name for route in ROUTES for name in (*route.producers, *route.consumers, *route.per_worker)}
-    return (*(_service(name) for name in sorted(speaking - {OUTSIDE})), _operator())
+    return (*(_service(name) for name in sorted(speaking - {OUTSIDE} | {OBSERVER})), _operator())
 
 
 def commands() -> Iterator[str]:
@@ -87,6 +93,10 @@ def _service(name: str) -> User:
     shared = [f"{name}.{route.event.type}" for route in ROUTES if name in route.consumers]
     heard = [route.event.type for route in ROUTES if name in route.per_worker]
     own = [rf"{re.escape(f'{name}.{each}')}\..+" for each in heard]
+    if name == OBSERVER:
+        shared = [OBSERVED]
+        heard = [route.event.type for route in ROUTES if route.frequent]
+        own = [rf"{re.escape(TAIL)}\..+"]
     replays = name == REPLAYER
     return User(
         name=user_of(name),

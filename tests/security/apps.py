@@ -7,6 +7,7 @@ from http import HTTPMethod
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import interlock_console.app
 import interlock_evaluation_gate.app
 import interlock_gateway.app
 import interlock_ingest.app
@@ -15,6 +16,7 @@ import interlock_registry.app
 import interlock_train_dispatch.app
 import pytest
 from interlock_artifacts import MemoryStore
+from interlock_console.settings import ConsoleSettings
 from interlock_evaluation_gate.settings import GateSettings
 from interlock_gateway.settings import GatewaySettings
 from interlock_ingest.settings import IngestSettings
@@ -72,7 +74,7 @@ def applications(folder: Path) -> dict[str, Litestar]:
         "cache_dir": folder,
         "ingest_work_dir": folder,
         "batch_work_dir": folder,
-        **{f"{name}_url": NOWHERE for name in ("registry", "ingest", "train_dispatch", "prediction")},
+        **{f"{name}_url": NOWHERE for name in ("registry", "ingest", "train_dispatch", "prediction", "gateway")},
     }
     store = MemoryStore()
     gateway = interlock_gateway.app.create_app(GatewaySettings(**given), artifacts=store, validate=in_this_process)
@@ -85,6 +87,7 @@ def applications(folder: Path) -> dict[str, Litestar]:
         "ingest": interlock_ingest.app.create_app(IngestSettings(**given), artifacts=store),
         "train_dispatch": interlock_train_dispatch.app.create_app(DispatchSettings(**given), artifacts=store),
         "prediction": prediction,
+        "console": interlock_console.app.create_app(ConsoleSettings(**given)),
         "evaluation_gate": interlock_evaluation_gate.app.create_app(
             GateSettings(**given), artifacts=store, validate=in_this_process
         ),

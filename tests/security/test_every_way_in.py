@@ -1,9 +1,11 @@
 """Every route of every service, asked by nobody, by somebody wrong, with each scope alone, and by each service."""
 
+import re
 from collections.abc import Iterator
 
 import httpx
 import pytest
+from interlock_console.pages import ADDRESSES
 from interlock_contracts.access import SCOPES
 from interlock_contracts.catalog import ROUTES
 from interlock_runtime.http import PUBLIC, SCOPE, SERVICES, http_app
@@ -11,6 +13,8 @@ from litestar import Litestar, get
 
 from tests.keys import KEY, SERVICE_KEYS, letting_in
 from tests.security.apps import LET_IN, Way, applications, stopping_behind_the_guards, ways
+
+PAGES = [*(re.sub(r":str", "", address) for address in ADDRESSES), "/static/{path}"]
 
 OPEN = {
     *(
@@ -20,6 +24,8 @@ OPEN = {
     ),
     "gateway GET /v2/health/live",
     "gateway GET /v2/health/ready",
+    # The console's page and its files; no data is in them.
+    *(f"console GET {address}" for address in PAGES),
     # What MLflow's probes ask.
     "gateway GET /ping",
     "gateway GET /health",
@@ -62,6 +68,7 @@ OF_SERVICES = {
         "ingest GET /datasets/{name}/{digest}",
     },
     "ingest": {"registry GET /keys/ring"},
+    "console": {"registry GET /keys/ring"},
     "train_dispatch": {"registry GET /keys/ring"},
 }
 """All that whoever has stolen a service's key can ask; nothing in it changes who serves."""

@@ -26,7 +26,7 @@ from interlock_messaging.outbox import SAID
 from interlock_messaging.publishing import publish
 from interlock_messaging.speakers import SAID_BY, check, said_by, user_of_connection
 from interlock_messaging.tables import InboxRow
-from interlock_messaging.topology import DEAD_EXCHANGE, retry_exchange
+from interlock_messaging.topology import DEAD_EXCHANGE, retry_exchange, types_of
 from interlock_messaging.unreadable import check_headers, sendable
 from interlock_messaging.watchdog import PING, Pulse
 
@@ -254,11 +254,11 @@ class _DeliveryMiddleware(BaseMiddleware[Any, Any]):
 
 
 async def _understood(message: StreamMessage[Any], queue: RabbitQueue) -> Envelope:
-    """Return the envelope of a message that is an event of the type that its queue is for; else raise ValueError."""
+    """Return the envelope of a message that is an event of a type that its queue is for; else raise ValueError."""
     check_headers(message.headers)
     envelope, _ = Envelope.parse(message.headers, message.body, message.content_type)
     await message.decode()
-    if envelope.type != queue.routing_key:
+    if envelope.type not in types_of(queue):
         raise ValueError(f"{envelope.type!r} is not {queue.routing_key!r}, which this queue is for")
     return envelope
 

@@ -6,7 +6,7 @@ share is marked ``declare=False``, for which FastStream asks passively.
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import aio_pika
 import aio_pika.exceptions
@@ -37,14 +37,29 @@ def retry_exchange(seconds: int) -> RabbitExchange:
 
 def queue(service: str, event: type[Event]) -> RabbitQueue:
     """Return the durable queue that all replicas of ``service`` share for one event type."""
-    name = f"{service}.{event.type}"
     backlog = BY_TYPE[event.type].backlog if event.type in BY_TYPE else None
+    return _durable(f"{service}.{event.type}", event.type, backlog)
+
+
+def observed() -> RabbitQueue:
+    """Return the durable queue that all replicas of the observer share, for every event that is not frequent."""
+    return _durable(rights.OBSERVED, "#")
+
+
+def types_of(queue: RabbitQueue) -> Sequence[str]:
+    """Return the event types that a queue is for."""
+    if queue.name != rights.OBSERVED:
+        return [queue.routing_key]
+    return [route.event.type for route in ROUTES if not route.frequent]
+
+
+def _durable(name: str, routing_key: str, backlog: int | None = None) -> RabbitQueue:
     return RabbitQueue(
         name,
         queue_type=QueueType.QUORUM,
         durable=True,
         declare=False,
-        routing_key=event.type,
+        routing_key=routing_key,
         arguments={
             "x-delivery-limit": CRASH_LIMIT,
             "x-dead-letter-exchange": DEAD_EXCHANGE.name,
@@ -75,11 +90,12 @@ async def declare(url: str, others: Iterable[RabbitQueue] = ()) -> None:
             waiting = await _queue(channel, _retry_queue(seconds))
             await waiting.bind(await _exchange(channel, retry_exchange(seconds)), routing_key="#")
         known = [queue(service, route.event) for route in ROUTES for service in route.consumers]
-        for each in {each.name: each for each in (*known, *others) if each.durable}.values():
+        for each in {each.name: each for each in (*known, observed(), *others) if each.durable}.values():
             letters = await _queue(channel, RabbitQueue(f"{each.name}.dead", queue_type=QueueType.QUORUM, durable=True))
             await letters.bind(dead, routing_key=each.name)
             bound = await _queue(channel, each)
-            await bound.bind(events, routing_key=each.routing_key)
+            for event_type in types_of(each):
+                await bound.bind(events, routing_key=event_type)
             await bound.bind(replay, routing_key=each.name)
 
 

@@ -36,7 +36,7 @@ def ring_of(database: Database) -> Callable[[], Awaitable[KeyRing]]:
     return ask
 
 
-@get("/keys/ring", opt={SCOPE: "admin", SERVICES: ("gateway", "ingest", "train_dispatch", "prediction")})
+@get("/keys/ring", opt={SCOPE: "admin", SERVICES: ("gateway", "ingest", "train_dispatch", "prediction", "console")})
 async def read_ring(state: State) -> KeyRing:
     """Return every key that works now, as hashes."""
     return await ring_of(state.database)()

@@ -21,7 +21,8 @@ get_all_modules(DashboardAgentModule)
 """
 SERVICES = """
 import interlock_ingest.app, interlock_train_dispatch.app, interlock_registry.app
-import interlock_evaluation_gate.app, interlock_gateway.app, interlock_trainer.training
+import interlock_evaluation_gate.app, interlock_gateway.app, interlock_prediction.app, interlock_console.app
+import interlock_trainer.training
 import uvicorn, uvloop, httptools
 """
 SECONDS = 300

@@ -37,7 +37,7 @@ OFFSETS = {
     "evaluation_gate": 33,
     "prediction": 34,
 }
-PUBLIC = {"gateway": 8000, "grpc": 8001}
+PUBLIC = {"gateway": 8000, "grpc": 8001, "console": 8080}
 """Ports that people type: these, or the next free ones."""
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from interlock_cli.stack.bytecode import ensure_compiled
 from interlock_cli.stack.environs import plain_environment
@@ -34,9 +35,17 @@ class Service:
     @property
     def address(self) -> str:
         """Return the setting that tells others where it listens."""
-        return f"INTERLOCK_{self.name.upper()}_URL"
+        return _address(self.name)
 
 
+def _address(service: str) -> str:
+    return f"INTERLOCK_{service.upper()}_URL"
+
+
+CONSOLE = "console"
+"""Takes everyone's spans, and makes none of its own: who looks at traces should not stand in them."""
+
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 DURABLE = ("rabbitmq", "postgres", "s3")
 SERVICES = (
     Service("ingest", uses=DURABLE, starts_after=DURABLE),
@@ -45,6 +54,7 @@ SERVICES = (
     Service("evaluation_gate", uses=("rabbitmq", "s3"), starts_after=("rabbitmq", "s3")),
     Service("prediction", uses=(*DURABLE, "ray"), starts_after=DURABLE),
     Service("gateway", uses=("rabbitmq", "s3"), starts_after=("rabbitmq", "s3")),
+    Service("console", uses=("rabbitmq", "postgres"), starts_after=("rabbitmq", "postgres")),
 )
 
 
@@ -71,6 +81,8 @@ def _part(
     for name in service.uses:
         env |= servers[name].settings(service.name)
     env |= own
+    if service.name != CONSOLE:
+        env |= _spans_to(shared[_address(CONSOLE)], own, env)
     env |= {"INTERLOCK_HOST": "127.0.0.1", "INTERLOCK_PORT": str(ports[service.name])}
     exports = {service.address: url}
     if service.name == "gateway":
@@ -87,6 +99,14 @@ def _part(
         process=Process(argv=(sys.executable, "-m", f"interlock_{service.name}"), env=env, prepare=ensure_compiled),
         after=service.starts_after,
     )
+
+
+def _spans_to(console: str, own: Mapping[str, str], env: Mapping[str, str]) -> dict[str, str]:
+    """Return the standard's variables that lead a service's spans to the console, unless the user's lead elsewhere."""
+    if any(name in env for name in ENDPOINTS):
+        return {}
+    key = quote(f"Bearer {own['INTERLOCK_SERVICE_KEY']}")
+    return {ENDPOINTS[0]: console, "OTEL_EXPORTER_OTLP_HEADERS": f"authorization={key}"}
 
 
 def _url(service: Service, ports: Mapping[str, int]) -> str:

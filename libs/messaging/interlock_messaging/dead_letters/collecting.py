@@ -8,6 +8,7 @@ from typing import Any
 
 import aio_pika.abc
 from interlock_contracts.catalog import ROUTES
+from interlock_contracts.rights import OBSERVED
 from sqlalchemy.dialects.postgresql import insert
 
 from interlock_messaging.batches import BROKEN
@@ -21,7 +22,7 @@ PREFETCH = 8
 PATIENCE_SECONDS = 5.0
 """Pause before a letter that could not be kept is tried again."""
 
-QUEUES = tuple(f"{service}.{route.event.type}" for route in ROUTES for service in route.consumers)
+QUEUES = (*(f"{service}.{route.event.type}" for route in ROUTES for service in route.consumers), OBSERVED)
 """Every queue that messages can die in."""
 
 

@@ -1,0 +1,73 @@
+"""What a browser gets: one page for every address, and the files that it is made of. No data is in any of them."""
+
+import mimetypes
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from interlock_runtime.http import PUBLIC, problem
+from litestar import Request, Response, get
+from litestar.params import FromPath
+
+ADDRESSES = [
+    "/",
+    "/runs",
+    "/runs/{run_id:str}",
+    "/models",
+    "/models/{name:str}",
+    "/models/{name:str}/compare",
+    "/models/{name:str}/versions/{number:str}",
+    "/datasets",
+    "/datasets/{name:str}/{digest:str}",
+    "/try",
+    "/try/{name:str}",
+    "/events",
+    "/dead-letters",
+    "/traces/{trace_id:str}",
+    "/enter",
+]
+STATIC = Path(str(files("interlock_console") / "static"))
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        "connect-src 'self'; font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+"""Nothing but our own files runs or is asked. Styles may stand in elements: charts set colours and widths there."""
+
+
+@get(ADDRESSES, opt={PUBLIC: True}, include_in_schema=False)
+async def page(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Return the one page; which of its views is shown, it reads off its own address."""
+    return _file(request, "index.html")
+
+
+@get("/static/{path:path}", opt={PUBLIC: True}, include_in_schema=False)
+async def asset(path: FromPath[str], request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Return one of the page's files; 304 where the browser has it already."""
+    return _file(request, path.lstrip("/"))
+
+
+def _file(request: Request[Any, Any, Any], name: str) -> Response[bytes]:
+    """Return a file, read anew each time: they are small, and whoever edits one sees it at the next look."""
+    found = STATIC / name
+    if not found.is_file() or not found.resolve().is_relative_to(STATIC.resolve()):
+        raise problem(404, "No such file", f"the console has no file {name!r}")
+    content = found.read_bytes()
+    tag = f'"{sha256(content).hexdigest()[:32]}"'
+    headers = {**HEADERS, "ETag": tag}
+    if request.headers.get("if-none-match") == tag:
+        return Response(b"", status_code=304, headers=headers)
+    media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    if media_type.startswith("text/"):
+        media_type += "; charset=utf-8"
+    return Response(content, media_type=media_type, headers=headers)
+
+
+ROUTES = [page, asset]
