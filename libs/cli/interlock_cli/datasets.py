@@ -10,6 +10,7 @@ from interlock_contracts.datasets import Finding
 from interlock_contracts.http import DatasetView
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from interlock_cli import completing
 from interlock_cli.gateway import UPLOAD_TIMEOUT, Gateway, connect
 from interlock_cli.terminal import Failure, Json, Terminal, answering
 
@@ -26,7 +27,9 @@ MEDIA_TYPES = {
 
 
 def ingest(
-    name: Annotated[str, typer.Argument(help="The pipeline that the file is for.")],
+    name: Annotated[
+        str, typer.Argument(help="The pipeline that the file is for.", autocompletion=completing.pipelines)
+    ],
     file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet.", exists=True, dir_okay=False, readable=True)],
     *,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the verdict.")] = True,
@@ -112,7 +115,7 @@ def findings(terminal: Terminal, title: str, found: list[Finding]) -> None:
 
 
 def datasets(
-    name: Annotated[str, typer.Argument(help="The pipeline.")],
+    name: Annotated[str, typer.Argument(help="The pipeline.", autocompletion=completing.pipelines)],
     digest: Annotated[str | None, typer.Argument(help="One file, by its digest or the digest's beginning.")] = None,
     *,
     as_json: Json = False,

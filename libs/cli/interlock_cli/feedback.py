@@ -10,6 +10,7 @@ import typer
 from interlock_contracts.http import PipelineView
 from interlock_contracts.quality import FeedbackAccepted, Measured, QualityView
 
+from interlock_cli import completing
 from interlock_cli.gateway import Gateway, RefusedError, connect
 from interlock_cli.terminal import Failure, Json, Terminal, answering
 
@@ -22,7 +23,7 @@ Entry = dict[str, Any]
 
 
 def feedback(
-    name: Annotated[str, typer.Argument(help="The model that predicted.")],
+    name: Annotated[str, typer.Argument(help="The model that predicted.", autocompletion=completing.models)],
     prediction: Annotated[
         str | None, typer.Argument(help="Which row: the answer's id, a slash, and the row's place from 0.")
     ] = None,
@@ -112,7 +113,7 @@ def _tell(terminal: Terminal, name: str, answers: Sequence[FeedbackAccepted]) ->
 
 
 def quality(
-    name: Annotated[str, typer.Argument(help="The model.")],
+    name: Annotated[str, typer.Argument(help="The model.", autocompletion=completing.models)],
     *,
     window: Annotated[str, typer.Option(help="How far back: a number with m, h or d.")] = "24h",
     bucket: Annotated[str | None, typer.Option(help="Show each span of this length by itself, such as 1h.")] = None,

@@ -24,6 +24,8 @@ NOT_RUNNING = "start the local stack with `interlock up`, or set INTERLOCK_GATEW
 class UnreachableError(Failure):
     """Nothing answers, or a dependency behind the gateway is down: trying again may help."""
 
+    code = 3
+
 
 class RefusedError(Failure):
     """The gateway has answered with an error; ``status`` is its HTTP status."""
@@ -67,10 +69,10 @@ class Gateway:
         raise _refusal(answer)
 
     @contextmanager
-    def stream(self, path: str) -> Iterator[httpx.Response]:
+    def stream(self, path: str, *, timeout: httpx.Timeout = UPLOAD_TIMEOUT, **params: Any) -> Iterator[httpx.Response]:
         """Yield a successful answer whose body is still to come; raises as ``ask`` does."""
         try:
-            with self._http.stream("GET", path, timeout=UPLOAD_TIMEOUT) as answer:
+            with self._http.stream("GET", path, timeout=timeout, params=_given(params)) as answer:
                 if not answer.is_success:
                     answer.read()
                     raise _refusal(answer)

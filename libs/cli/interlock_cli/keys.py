@@ -7,6 +7,7 @@ from urllib.parse import quote
 import typer
 from interlock_contracts.access import SCOPES, AuditEntry, KeyMade, KeyView
 
+from interlock_cli import completing
 from interlock_cli.gateway import connect
 from interlock_cli.terminal import Json, answering
 
@@ -19,7 +20,12 @@ keys = typer.Typer(help="Make, list and revoke keys.", no_args_is_help=True)
 def create(
     name: KeyName,
     *,
-    scope: Annotated[list[str], typer.Option(help=f"What it is for: {', '.join(SCOPES)}; may be given repeatedly.")],
+    scope: Annotated[
+        list[str],
+        typer.Option(
+            help=f"What it is for: {', '.join(SCOPES)}; may be given repeatedly.", autocompletion=completing.scopes
+        ),
+    ],
     days: Annotated[float | None, typer.Option(min=0, help="How long it works; for ever without this.")] = None,
     as_json: Json = False,
 ) -> None:

@@ -7,11 +7,13 @@ import typer
 from interlock_contracts.http import ModelView, VersionView
 from interlock_contracts.rollout import RolloutView
 
-from interlock_cli import rollouts
+from interlock_cli import completing, rollouts
 from interlock_cli.gateway import Gateway, RefusedError, UnreachableError, connect
 from interlock_cli.terminal import Json, Terminal, answering
 
-Name = Annotated[str, typer.Argument(help="The model, which has its pipeline's name.")]
+Name = Annotated[
+    str, typer.Argument(help="The model, which has its pipeline's name.", autocompletion=completing.models)
+]
 
 
 def models(*, as_json: Json = False) -> None:
@@ -54,7 +56,12 @@ def versions(name: Name, *, as_json: Json = False) -> None:
 
 def show(
     what: Annotated[
-        str, typer.Argument(help="A model, or one version of it as NAME/VERSION.", metavar="NAME[/VERSION]")
+        str,
+        typer.Argument(
+            help="A model, or one version of it as NAME/VERSION.",
+            metavar="NAME[/VERSION]",
+            autocompletion=completing.versions,
+        ),
     ],
     *,
     as_json: Json = False,

@@ -11,6 +11,7 @@ import typer
 from interlock_contracts.http import PipelineView
 from interlock_contracts.pipeline import Pipeline
 
+from interlock_cli import completing
 from interlock_cli.batches import Wanted, answer_file
 from interlock_cli.gateway import Gateway, RefusedError, connect
 from interlock_cli.later import ask_later, wait_for
@@ -23,7 +24,7 @@ Row = dict[str, Any]
 
 
 def predict(
-    name: Annotated[str, typer.Argument(help="The model to ask.")],
+    name: Annotated[str, typer.Argument(help="The model to ask.", autocompletion=completing.models)],
     *,
     row: Annotated[list[str] | None, typer.Option(help="A row as a JSON object; may be given again.")] = None,
     file: Annotated[

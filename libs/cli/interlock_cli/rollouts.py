@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from interlock_contracts.rollout import RolloutView, WorkerServing
 
+from interlock_cli import completing
 from interlock_cli.gateway import Gateway, RefusedError, UnreachableError, connect
 from interlock_cli.terminal import Failure, Json, Terminal, answering
 
@@ -19,7 +20,9 @@ _UNKNOWN = 404
 
 
 def rollout(
-    name: Annotated[str, typer.Argument(help="The model, which has its pipeline's name.")],
+    name: Annotated[
+        str, typer.Argument(help="The model, which has its pipeline's name.", autocompletion=completing.models)
+    ],
     *,
     wait: Annotated[bool, typer.Option("--wait", help="Watch until every worker has it.")] = False,
     timeout: Annotated[float, typer.Option(help="Longest wait, in seconds.")] = ROLLOUT_SECONDS,

@@ -6,7 +6,7 @@ from uuid import UUID
 import typer
 from interlock_contracts.http import RunAccepted, RunView
 
-from interlock_cli import rollouts, watching
+from interlock_cli import completing, rollouts, watching
 from interlock_cli.gateway import Gateway, connect
 from interlock_cli.terminal import Json, Terminal, answering, plain
 
@@ -14,7 +14,7 @@ Timeout = Annotated[float, typer.Option(help="Longest wait for the end, in secon
 
 
 def retrain(
-    name: Annotated[str, typer.Argument(help="The model to train again.")],
+    name: Annotated[str, typer.Argument(help="The model to train again.", autocompletion=completing.models)],
     *,
     reason: Annotated[str | None, typer.Option(help="Why; kept with the run.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Digest of a file that must be trained on.")] = None,
@@ -40,9 +40,11 @@ def retrain(
 
 
 def watch(
-    run: Annotated[UUID | None, typer.Argument(help="The run's id.")] = None,
+    run: Annotated[UUID | None, typer.Argument(help="The run's id.", autocompletion=completing.runs)] = None,
     *,
-    model: Annotated[str | None, typer.Option(help="Watch this model's newest run instead.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Watch this model's newest run instead.", autocompletion=completing.models)
+    ] = None,
     timeout: Timeout = 3600,
     as_json: Json = False,
 ) -> None:
@@ -71,7 +73,7 @@ def _watch(gateway: Gateway, terminal: Terminal, run: UUID, timeout: float) -> N
 
 def runs(
     *,
-    model: Annotated[str | None, typer.Option(help="Only this model's runs.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only this model's runs.", autocompletion=completing.models)] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many.")] = 20,
     as_json: Json = False,
 ) -> None:
@@ -94,7 +96,9 @@ def _row(run: RunView) -> tuple[object, ...]:
     return (run.run_id, run.model, run.state, run.attempt, run.version, run.created_at, taken, run.reason)
 
 
-def cancel(run: Annotated[UUID, typer.Argument(help="The run's id.")], *, as_json: Json = False) -> None:
+def cancel(
+    run: Annotated[UUID, typer.Argument(help="The run's id.", autocompletion=completing.runs)], *, as_json: Json = False
+) -> None:
     """Stop a run, queued or running; what serves now serves on.
 
     Example: interlock cancel 0b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11

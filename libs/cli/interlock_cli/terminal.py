@@ -20,7 +20,12 @@ WIDE = 200
 
 
 class Failure(Exception):  # noqa: N818 - a refusal is an answer, not a fault of the program
-    """What went wrong, in words; ``hint`` says what to do next, ``details`` are for programs."""
+    """What went wrong, in words; ``hint`` says what to do next, ``details`` are for programs.
+
+    ``code`` is the exit code: 1 when the answer is no, 3 when nothing answers, so that trying again may help.
+    """
+
+    code = 1
 
     def __init__(self, message: str, *, hint: str | None = None, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
@@ -63,6 +68,11 @@ class Terminal:
         if self.as_json:
             print(json.dumps(plain(value), indent=2, ensure_ascii=False))
 
+    def line(self, value: Any) -> None:
+        """Print one of many results as a line of JSON, at once, where JSON was asked for."""
+        if self.as_json:
+            print(json.dumps(plain(value), ensure_ascii=False), flush=True)
+
     def failed(self, failure: Failure) -> None:
         """Say what went wrong and what to do next."""
         self.result({"error": failure.message, "hint": failure.hint, **failure.details})
@@ -95,10 +105,10 @@ def _cell(value: Any) -> str:
 
 @contextmanager
 def answering(*, as_json: bool) -> Iterator[Terminal]:
-    """Yield the terminal of one command; a ``Failure`` inside is told, and ends the process with exit code 1."""
+    """Yield the terminal of one command; a ``Failure`` inside is told, and ends the process with its exit code."""
     terminal = Terminal(as_json=as_json)
     try:
         yield terminal
     except Failure as failure:
         terminal.failed(failure)
-        raise typer.Exit(1) from failure
+        raise typer.Exit(failure.code) from failure

@@ -7,7 +7,7 @@ from uuid import UUID
 import typer
 from interlock_contracts.http import RunView
 
-from interlock_cli import console
+from interlock_cli import completing, console
 from interlock_cli.gateway import RefusedError, UnreachableError, connect, environment
 from interlock_cli.spans import Span, Trace, read
 from interlock_cli.terminal import Failure, Json, Terminal, answering
@@ -17,7 +17,7 @@ _UNKNOWN = 404
 
 
 def trace(
-    run: Annotated[str, typer.Argument(help="A run's id, or a trace id.")],
+    run: Annotated[str, typer.Argument(help="A run's id, or a trace id.", autocompletion=completing.runs)],
     *,
     as_json: Json = False,
 ) -> None:

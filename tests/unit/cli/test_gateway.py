@@ -11,11 +11,11 @@ from tests.unit.cli.views import model
 
 @pytest.mark.usefixtures("door")
 def test_it_says_how_to_start_when_nothing_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A refused connection is one line of what is wrong and one of what to do, with exit code 1."""
+    """A refused connection is one line of what is wrong and one of what to do, with exit code 3."""
     monkeypatch.setenv("INTERLOCK_GATEWAY_URL", "http://127.0.0.1:1")
     ended = interlock("models")
 
-    assert ended.code == 1
+    assert ended.code == 3
     assert "nothing answers at http://127.0.0.1:1" in ended.err
     assert "interlock up" in ended.err
 
@@ -74,7 +74,7 @@ def test_an_answer_that_is_no_json_is_told_as_it_is(door: Door) -> None:
     """A proxy's own error page does not end in a traceback."""
     door.says("GET /models", "Bad Gateway", status=502)
 
-    assert interlock("models").code == 1
+    assert interlock("models").code == 3
 
 
 @pytest.mark.usefixtures("door")

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from interlock_cli.stack.home import LONGEST_RUN_PATH, Home
 
+from tests.unit.cli.conftest import interlock
+
 
 def test_the_state_folder_is_the_one_that_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """INTERLOCK_HOME wins over the checkout."""
@@ -71,3 +73,18 @@ def test_wiping_keeps_ports_and_secrets(tmp_path: Path) -> None:
     assert not home.data.exists()
     assert home.read("ports") == {"s3": 1}
     assert home.secret("api_key") == key
+
+
+def test_programs_read_addresses_and_logs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As one document each; a log's last lines, and no end of it at the same time."""
+    home = Home(tmp_path / "home")
+    monkeypatch.setenv("INTERLOCK_HOME", str(home.root))
+    home.make()
+    home.write("environment", {"INTERLOCK_GATEWAY_URL": "http://here"})
+    (home.logs / "gateway.log").write_text("one\ntwo\nthree\n")
+
+    assert interlock("env", "--json").json == {"INTERLOCK_GATEWAY_URL": "http://here"}
+    assert interlock("env", "--export").out == "export INTERLOCK_GATEWAY_URL=http://here\n"
+    assert interlock("logs", "gateway", "--lines", 2, "--json").json == {"gateway": ["two", "three"]}
+    assert interlock("logs", "--follow", "--json").code == 2
+    assert "parts: rabbitmq" in interlock("logs", "nobody").err

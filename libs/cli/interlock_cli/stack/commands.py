@@ -2,10 +2,13 @@
 
 import os
 import shlex
+from collections import deque
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from interlock_cli import completing
 from interlock_cli.stack.bring_up import up as bring_up
 from interlock_cli.stack.home import Home
 from interlock_cli.stack.look import status as look
@@ -60,26 +63,52 @@ def status(*, as_json: Json = False) -> None:
 
 
 def logs(
-    part: Annotated[str | None, typer.Argument(help=f"One of {', '.join(NAMES)}; all when left out.")] = None,
+    part: Annotated[
+        str | None,
+        typer.Argument(help=f"One of {', '.join(NAMES)}; all when left out.", autocompletion=completing.parts),
+    ] = None,
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 100,
+    as_json: Json = False,
 ) -> None:
-    """Show what a part has printed."""
-    with answering(as_json=False):
+    """Show what a part has printed.
+
+    Example: interlock logs gateway --follow
+    """
+    if follow and as_json:
+        raise typer.BadParameter("--json answers with one document, so not with --follow")
+    with answering(as_json=as_json) as terminal:
         home = Home.find()
         files = [home.logs / f"{part}.log"] if part else sorted(home.logs.glob("*.log"))
         if not files or not all(file.exists() for file in files):
             raise Failure(f"there is no log of {part or 'any part'}", hint=f"parts: {', '.join(NAMES)}")
+        if as_json:
+            terminal.result({file.stem: _last(file, lines) for file in files})
+            return
         how = ["-F"] if follow else []
         os.execvp("tail", ["tail", f"--lines={lines}", *how, *map(str, files)])  # noqa: S606, S607
 
 
-def env(*, export: Annotated[bool, typer.Option("--export", help="Begin each line with `export`.")] = False) -> None:
-    """Print the addresses and credentials of the stack as lines for `eval "$(interlock env --export)"`."""
-    with answering(as_json=False):
+def _last(file: Path, lines: int) -> list[str]:
+    """Return a log's last lines, read with all that there are: a log is bounded by the supervisor."""
+    with file.open(errors="replace") as log:
+        return [line.rstrip("\n") for line in deque(log, maxlen=lines)]
+
+
+def env(
+    *,
+    export: Annotated[bool, typer.Option("--export", help="Begin each line with `export`.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Print the addresses and credentials of the stack as lines for `eval "$(interlock env --export)"`.
+
+    Example: interlock env --export
+    """
+    with answering(as_json=as_json) as terminal:
         found = Home.find().read("environment")
         if not found:
             raise Failure("nothing has been started yet", hint="interlock up")
-        for name, value in sorted(found.items()):
+        terminal.result(found)
+        for name, value in sorted(found.items()) if not as_json else ():
             print(f"{'export ' if export else ''}{name}={shlex.quote(value)}")

@@ -1,0 +1,124 @@
+"""`events` and `open`: what the console tells, and the way into it."""
+
+import json
+
+import pytest
+from interlock_cli import events
+from interlock_cli.console import connect
+from interlock_cli.events import live, messages
+from interlock_cli.terminal import Terminal
+
+from tests.unit.cli.conftest import interlock
+from tests.unit.cli.door import Door
+from tests.unit.cli.views import RUN
+
+PROMOTED = {
+    "id": "e1",
+    "type": "model.promoted",
+    "source": "/registry",
+    "subject": "model/m",
+    "time": "2026-11-21T12:00:00.250Z",
+    "model": "m",
+    "run_id": str(RUN),
+    "trace_id": "a" * 32,
+    "data": {"version": 2, "cause": "gate"},
+}
+REFUSED = {**PROMOTED, "id": "e0", "type": "evaluation.failed", "time": "2026-11-21T11:59:00Z"}
+
+
+@pytest.fixture(autouse=True)
+def console(door: Door, monkeypatch: pytest.MonkeyPatch) -> Door:
+    monkeypatch.setenv("INTERLOCK_CONSOLE_URL", door.url)
+    monkeypatch.setattr(events, "AGAIN", 0.001)
+    return door
+
+
+def stream(*said: tuple[str, str]) -> bytes:
+    return "".join(f": still here\n\nevent: {name}\ndata: {data}\n\n" for name, data in said).encode()
+
+
+def test_past_events_come_first_the_oldest_first(console: Door) -> None:
+    """What it is, of which model and run, and what about it; only what was asked for."""
+    console.says("GET /view/events", {"events": [PROMOTED, {**REFUSED, "data": {"reasons": ["r2 is too low"]}}]})
+    ended = interlock("events", "--model", "m", "--last", 5, "--no-follow")
+    first, second = ended.out.splitlines()
+
+    assert "evaluation.failed" in first
+    assert "r2 is too low" in first
+    assert second.split()[1:] == ["model.promoted", "m", "version=2", "cause=gate", "run", str(RUN)]
+    assert console.asked[0].query == "model=m&limit=5"
+
+
+def test_with_json_every_event_is_a_line(console: Door) -> None:
+    """A program reads along, line by line, and gets the whole content."""
+    console.says("GET /view/events", {"events": [PROMOTED]})
+    ended = interlock("events", "--no-follow", "--json")
+
+    assert ended.json["data"] == {"version": 2, "cause": "gate"}
+    assert ended.out.count("\n") == 1
+
+
+def test_the_tail_goes_on_where_it_broke_off(console: Door) -> None:
+    """A stream ends and is asked for again with the same filter; comments and grown traces are no events."""
+    console.says("GET /view/live", stream(("spans", '{"trace_ids": []}'), ("model.promoted", json.dumps(PROMOTED))))
+    console.says("GET /view/live", stream(("evaluation.failed", json.dumps(REFUSED))))
+    with connect() as connection:
+        tail = live(connection, Terminal(), {"type": None, "model": "m", "run": None})
+        heard = [next(tail).id, next(tail).id]
+
+    assert heard == ["e1", "e0"]
+    assert [asked.query for asked in console.asked] == ["model=m", "model=m"]
+
+
+def test_a_console_that_is_down_is_exit_code_three(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripts can tell what may help itself from what is refused."""
+    monkeypatch.setenv("INTERLOCK_CONSOLE_URL", "http://127.0.0.1:1")
+    ended = interlock("events")
+
+    assert ended.code == 3
+    assert "nothing answers at http://127.0.0.1:1" in ended.err
+
+
+def test_a_message_of_several_lines_is_one() -> None:
+    """As the standard writes them: fields by name, one leading space, an empty line at the end."""
+    lines = ["event: a", "data: 1", "data:2", "", "data: 3", "", "event: lost", ""]
+
+    assert list(messages(lines)) == [("a", "1\n2"), ("message", "3")]
+
+
+def test_an_unknown_event_is_wrong_usage() -> None:
+    """The types there are stand in the answer."""
+    ended = interlock("events", "--type", "model.promotd")
+
+    assert ended.code == 2
+    assert "model.promoted" in ended.err
+
+
+def test_open_prints_an_address_that_signs_in(console: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ticket is asked for with the caller's own key, for the run's page; without a desktop nothing is started."""
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    console.says("POST /session/tickets", {"address": f"{console.url}/enter?ticket=t&to=/runs/{RUN}"}, status=201)
+    ended = interlock("open", RUN)
+
+    assert ended.out.splitlines()[0] == f"{console.url}/enter?ticket=t&to=/runs/{RUN}"
+    assert console.asked[0].json == {"to": f"/runs/{RUN}"}
+
+
+def test_open_starts_a_browser_where_one_can_be_seen(console: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a desktop, unless it is asked not to."""
+    opened: list[str] = []
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    console.says("POST /session/tickets", {"address": "http://there"})
+    assert interlock("open", "--page", "/events").code == 0
+    assert interlock("open", "--no-browser").code == 0
+
+    assert opened == ["http://there"]
+    assert [asked.json["to"] for asked in console.asked] == ["/events", "/runs"]
+
+
+def test_open_leads_nowhere_else() -> None:
+    """A page is a path of the console."""
+    assert interlock("open", "--page", "http://elsewhere").code == 2
+    assert interlock("open", RUN, "--page", "/events").code == 2
