@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 from interlock_contracts.access import RingKey, Scope
 from pydantic import Field, PostgresDsn, SecretStr, TypeAdapter, ValidationError, model_validator
@@ -154,7 +154,8 @@ class RayTokenSettings(Settings):
 
 
 class TelemetrySettings(Settings):
-    """Where spans go besides the standard ``OTEL_EXPORTER_OTLP_ENDPOINT``: a folder of local span files."""
+    """Where spans go besides the standard ``OTEL_EXPORTER_OTLP_ENDPOINT``, a folder of local span files; and logs."""
 
     spans_dir: Path | None = None
     log_level: str = "INFO"
+    log_format: Literal["auto", "json", "text"] = "auto"

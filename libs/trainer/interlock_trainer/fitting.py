@@ -2,7 +2,8 @@
 
 import time
 import warnings
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -31,16 +32,20 @@ class FitRequest:
 
 @dataclass(frozen=True)
 class FitResult:
-    """The score on the fold's held-back rows, or why there is none; ``seconds`` of fitting and predicting."""
+    """The score on the fold's held-back rows, or why there is none; ``seconds`` of fitting and predicting.
+
+    ``started_ns`` is when it began, in nanoseconds since 1970 by the clock of the machine that fitted.
+    """
 
     score: float | None
     seconds: float
     error: str | None = None
+    started_ns: int = field(default_factory=time.time_ns, compare=False)
 
 
 def fit(fold: EncodedFold, request: FitRequest) -> FitResult:
     """Fit on the fold's training rows with a single thread, and score the others; a failing fit is a result, too."""
-    started = time.perf_counter()
+    started, clock = time.perf_counter(), time.time_ns()
     try:
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "did not converge" shows in the score
@@ -49,11 +54,16 @@ def fit(fold: EncodedFold, request: FitRequest) -> FitResult:
             scores = scores_of(estimator, fold.score_matrix, request.task)
             value = METRICS[request.metric].value(fold.score_targets, scores)
     except Exception as error:  # noqa: BLE001 - a trial may fail in whatever way its library has
-        return FitResult(None, time.perf_counter() - started, f"{type(error).__name__}: {error}"[:500])
+        return FitResult(None, time.perf_counter() - started, f"{type(error).__name__}: {error}"[:500], clock)
     seconds = time.perf_counter() - started
     if not np.isfinite(value):
-        return FitResult(None, seconds, f"{request.metric} is not a finite number on this fold")
-    return FitResult(value, seconds)
+        return FitResult(None, seconds, f"{request.metric} is not a finite number on this fold", clock)
+    return FitResult(value, seconds, None, clock)
+
+
+def span_of(fits: Sequence[FitResult]) -> tuple[int, int]:
+    """Return when the first of these fits began and the last one ended, in nanoseconds since 1970."""
+    return min(fit.started_ns for fit in fits), max(fit.started_ns + int(fit.seconds * 1e9) for fit in fits)
 
 
 def scores_of(estimator: Any, features: Any, task: Task) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from interlock_contracts import telemetry
 from interlock_contracts.manifest import Phase
 
 Attribute = str | int | float | bool
@@ -17,6 +18,7 @@ class _Open:
     start_ns: int
     attributes: dict[str, Attribute]
     end_ns: int | None = None
+    timed: bool = True
 
 
 @dataclass
@@ -27,9 +29,9 @@ class Phases:
     _stack: list[str] = field(default_factory=list)
 
     @contextmanager
-    def phase(self, name: str, **attributes: Attribute) -> Iterator[dict[str, Attribute]]:
+    def phase(self, name: str) -> Iterator[dict[str, Attribute]]:
         """Record the enclosed work; what is put into the yielded dictionary becomes an attribute."""
-        phase = _Open(name, self._stack[-1] if self._stack else None, time.time_ns(), dict(attributes))
+        phase = _Open(name, self._stack[-1] if self._stack else None, time.time_ns(), {})
         self._all.append(phase)
         self._stack.append(name)
         try:
@@ -37,6 +39,13 @@ class Phases:
         finally:
             self._stack.pop()
             phase.end_ns = time.time_ns()
+
+    def record(
+        self, name: str, start_ns: int, end_ns: int, attributes: dict[str, Attribute], *, error: str | None = None
+    ) -> None:
+        """Add a part of the phase that is open, one of several of that name: a candidate, a trial."""
+        about = attributes | ({telemetry.ERROR_TYPE: error} if error else {})
+        self._all.append(_Open(name, self._stack[-1] if self._stack else None, start_ns, about, end_ns, timed=False))
 
     def spans(self) -> list[Phase]:
         """Return all phases; those still open end now."""
@@ -47,5 +56,6 @@ class Phases:
         ]
 
     def seconds(self) -> dict[str, float]:
-        """Return the duration of each phase in seconds."""
-        return {span.name: (span.end_ns - span.start_ns) / 1e9 for span in self.spans()}
+        """Return the duration of each phase in seconds; phases that were only recorded are left out."""
+        now = time.time_ns()
+        return {phase.name: ((phase.end_ns or now) - phase.start_ns) / 1e9 for phase in self._all if phase.timed}

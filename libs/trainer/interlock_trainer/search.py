@@ -10,31 +10,40 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import optuna
+from interlock_contracts import telemetry
 from interlock_contracts.manifest import Trial
 from interlock_contracts.pipeline import Pipeline
 from interlock_modeling import METRICS
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from interlock_trainer.fitting import FitResult
+from interlock_trainer.fitting import FitResult, span_of
 from interlock_trainer.kinds import KINDS
 from interlock_trainer.kinds.kind import Range
+from interlock_trainer.phases import Attribute, Phases
 from interlock_trainer.pools import FitPool
 from interlock_trainer.selection import Scored, request_for
 
 ROUND = 8
+MOST_RECORDED = 500
+"""Trials that are told one by one in the trace; a search may have ten thousand, and the manifest names them all."""
 
 Asked = list[optuna.Trial]
 
 
 def search(
-    pipeline: Pipeline, pool: FitPool, start: Scored, told: Callable[[int, int, float], None]
+    pipeline: Pipeline,
+    pool: FitPool,
+    start: Scored,
+    told: Callable[[int, int, float], None],
+    phases: Phases | None = None,
 ) -> tuple[Scored, list[Trial]]:
     """Return the best of ``start`` and all trials, and the trials.
 
-    ``told`` hears (trials done, fits done, best mean score) after every fit.
+    ``told`` hears (trials done, fits done, best mean score) after every fit; each trial becomes a part of the phase
+    that is open in ``phases``.
     """
-    run = _Search(pipeline, pool, start, told)
+    run = _Search(pipeline, pool, start, told, phases or Phases())
     while run.left:
         run.round()
     return run.best, run.trials
@@ -42,9 +51,14 @@ def search(
 
 class _Search:
     def __init__(
-        self, pipeline: Pipeline, pool: FitPool, start: Scored, told: Callable[[int, int, float], None]
+        self,
+        pipeline: Pipeline,
+        pool: FitPool,
+        start: Scored,
+        told: Callable[[int, int, float], None],
+        phases: Phases,
     ) -> None:
-        self.pipeline, self.pool, self.best, self._told = pipeline, pool, start, told
+        self.pipeline, self.pool, self.best, self._told, self._phases = pipeline, pool, start, told, phases
         self.trials: list[Trial] = []
         self._fits = 0
         self._utility = METRICS[pipeline.champion.metric].utility
@@ -113,7 +127,16 @@ class _Search:
                 number=len(self.trials), params=trial.params, score=mean, fit_seconds=seconds, state=state, error=error
             )
         )
+        self._record(self.trials[-1], results)
         self._told(len(self.trials), self._fits, self.best.mean)
+
+    def _record(self, trial: Trial, fits: list[FitResult]) -> None:
+        if trial.number >= MOST_RECORDED:
+            return
+        about: dict[str, Attribute] = {telemetry.TRIAL: trial.number, telemetry.TRIAL_STATE: trial.state}
+        if trial.score is not None:
+            about[telemetry.SCORE] = trial.score
+        self._phases.record(telemetry.SPAN_TRIAL, *span_of(fits), about, error=trial.error)
 
     def _keep(self, scored: Scored) -> None:
         if self._utility(scored.mean) > self._utility(self.best.mean):

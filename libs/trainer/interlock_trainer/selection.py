@@ -1,16 +1,18 @@
 """Which candidate is best with its default parameters, by cross-validation."""
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from interlock_contracts import telemetry
 from interlock_contracts.manifest import CandidateScores
 from interlock_contracts.pipeline import Candidate, Pipeline
 from interlock_modeling import METRICS
 
-from interlock_trainer.fitting import FitRequest, FitResult
+from interlock_trainer.fitting import FitRequest, FitResult, span_of
 from interlock_trainer.kinds import KINDS
+from interlock_trainer.phases import Attribute, Phases
 from interlock_trainer.pools import FitPool
 from interlock_trainer.tables import DataError
 
@@ -35,8 +37,12 @@ def request_for(pipeline: Pipeline, candidate: Candidate, params: dict[str, Any]
     return FitRequest(candidate, pipeline.task, params, pipeline.training.seed, pipeline.champion.metric, fold)
 
 
-def select(pipeline: Pipeline, pool: FitPool, told: Callable[[int, int], None]) -> tuple[Scored, list[CandidateScores]]:
+def select(
+    pipeline: Pipeline, pool: FitPool, told: Callable[[int, int], None], phases: Phases | None = None
+) -> tuple[Scored, list[CandidateScores]]:
     """Return the best candidate, and the scores of all; ``told`` hears (fits done, fits in all).
+
+    Each candidate becomes a part of the phase that is open in ``phases``.
 
     Raises:
         DataError: no candidate could be fitted on every fold.
@@ -54,6 +60,9 @@ def select(pipeline: Pipeline, pool: FitPool, told: Callable[[int, int], None]) 
     fitted = [results[position] for position in range(len(requests))]
     of_each = [fitted[start : start + training.folds] for start in range(0, len(fitted), training.folds)]
     candidates = [_scores(name, folds) for name, folds in zip(training.candidates, of_each, strict=True)]
+    for candidate, fits in zip(candidates, of_each, strict=True):
+        if phases is not None:
+            _record(phases, candidate, fits)
     sound = [candidate for candidate in candidates if candidate.error is None]
     if not sound:
         reasons = "; ".join(f"{candidate.candidate}: {candidate.error}" for candidate in candidates)
@@ -62,6 +71,13 @@ def select(pipeline: Pipeline, pool: FitPool, told: Callable[[int, int], None]) 
     best = max(sound, key=lambda candidate: float(utility(candidate.mean)))
     name = training.candidates[candidates.index(best)]
     return Scored(name, KINDS[name].defaults, best.scores, best.fit_seconds), candidates
+
+
+def _record(phases: Phases, candidate: CandidateScores, fits: Sequence[FitResult]) -> None:
+    about: dict[str, Attribute] = {telemetry.CANDIDATE: candidate.candidate}
+    if candidate.mean is not None:
+        about[telemetry.SCORE] = candidate.mean
+    phases.record(telemetry.SPAN_CANDIDATE, *span_of(fits), about, error=candidate.error)
 
 
 def _scores(name: Candidate, folds: list[FitResult]) -> CandidateScores:

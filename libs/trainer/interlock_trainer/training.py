@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 from interlock_artifacts import ArtifactStore, CorruptArtifactError, MissingArtifactError
+from interlock_contracts import telemetry
 from interlock_contracts.manifest import TrainingManifest
 from interlock_contracts.training import TrainingJob
 from sklearn.pipeline import Pipeline as SklearnPipeline
@@ -41,7 +42,7 @@ def run(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Progres
     phases = Phases()
     known = _about(job)
     try:
-        with phases.phase("train"):
+        with phases.phase(telemetry.SPAN_TRAIN):
             known |= _train(job, store, pool, progress, phases)
     except (DataError, CorruptArtifactError, MissingArtifactError) as error:
         _logger.warning("training failed: %s", error)
@@ -58,31 +59,34 @@ def run(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Progres
 def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Progress, phases: Phases) -> dict[str, Any]:
     training, metric = job.pipeline.training, job.pipeline.champion.metric
     progress.update(stage="read", metric=metric, trials_total=training.trials)
-    with phases.phase("read") as seen:
+    with phases.phase(telemetry.SPAN_READ) as seen:
         data = read_training_table(job, store)
         frame = frame_of(data.signature, data.table)
         folds = make_folds(data, frame, training.folds, training.seed)
-        seen |= {"rows": data.table.num_rows, "repeats": data.repeats}
-    with phases.phase("share"):
+        seen |= {telemetry.ROWS: data.table.num_rows, telemetry.REPEATS: data.repeats}
+    with phases.phase(telemetry.SPAN_SHARE):
         pool.share(folds)
     progress.update(stage="select")
-    with phases.phase("select", metric=metric) as seen:
-        start, candidates = select(job.pipeline, pool, lambda done, of: progress.update(message=f"{done} of {of} fits"))
-        seen |= {"winner": start.candidate, "score": start.mean}
+    with phases.phase(telemetry.SPAN_SELECT) as seen:
+        start, candidates = select(
+            job.pipeline, pool, lambda done, of: progress.update(message=f"{done} of {of} fits"), phases
+        )
+        seen |= {telemetry.METRIC: metric, telemetry.CANDIDATE: start.candidate, telemetry.SCORE: start.mean}
     progress.update(stage="search", best_score=start.mean)
-    with phases.phase("search", trials=training.trials) as seen:
+    with phases.phase(telemetry.SPAN_SEARCH) as seen:
         best, trials = search(
             job.pipeline,
             pool,
             start,
             lambda done, fits, score: progress.update(trials_done=done, best_score=score, message=f"{fits} fits"),
+            phases,
         )
-        seen |= {"score": best.mean}
+        seen |= {telemetry.METRIC: metric, telemetry.TRIALS: len(trials), telemetry.SCORE: best.mean}
     progress.update(stage="fit", trials_done=len(trials), best_score=best.mean)
-    with phases.phase("fit"):
+    with phases.phase(telemetry.SPAN_FIT):
         fitted = _fit(job, data, frame, best)
     progress.update(stage="export")
-    with phases.phase("export") as seen, tempfile.TemporaryDirectory() as folder:
+    with phases.phase(telemetry.SPAN_EXPORT) as seen, tempfile.TemporaryDirectory() as folder:
         exported = export(
             best.candidate,
             fitted,
@@ -92,7 +96,7 @@ def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Prog
             folder=Path(folder),
             seed=training.seed,
         )
-        seen |= {"max_rel": exported.check.max_rel}
+        seen |= {telemetry.EXPORT_ERROR: exported.check.max_rel}
     seconds = phases.seconds()
     return {
         "status": "succeeded",
@@ -104,7 +108,9 @@ def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Prog
         "winner": best.candidate,
         "params": best.params,
         "score": best.mean,
-        "fit_seconds": seconds["select"] + seconds["search"] + seconds["fit"],
+        "fit_seconds": sum(
+            seconds[each] for each in (telemetry.SPAN_SELECT, telemetry.SPAN_SEARCH, telemetry.SPAN_FIT)
+        ),
         "artifact": exported.artifact,
         "engine": exported.engine,
         "export_check": exported.check,

@@ -54,14 +54,23 @@ def test_a_training_leaves_a_manifest_with_all_that_is_known() -> None:
 
 
 def test_the_phases_form_a_tree_under_train() -> None:
-    """Each phase names its parent, which stands before it, and lies inside of it."""
-    spans = trained(pipeline(), table()).spans
+    """Each phase names its parent, which stands before it, and lies inside of it; candidates and trials, too."""
+    manifest = trained(pipeline(candidates=["linear", "xgboost"], trials=3), table())
+    spans = manifest.spans
 
     assert [(span.name, span.parent) for span in spans] == [
         ("train", None),
-        *[(name, "train") for name in ("read", "share", "select", "search", "fit", "export")],
+        *[(name, "train") for name in ("read", "share", "select")],
+        *[("candidate", "select")] * 2,
+        ("search", "train"),
+        *[("trial", "search")] * 3,
+        *[(name, "train") for name in ("fit", "export")],
     ]
     assert all(spans[0].start_ns <= span.start_ns <= span.end_ns <= spans[0].end_ns for span in spans)
+    told = [span.attributes for span in spans if span.name == "trial"]
+    assert [each["interlock.trial.number"] for each in told] == [0, 1, 2]
+    assert [each["interlock.score"] for each in told] == [trial.score for trial in manifest.trials]
+    assert manifest.timings.keys() == {"train", "read", "share", "select", "search", "fit", "export"}
 
 
 @pytest.mark.parametrize(("kind", "metric"), [("binary", "roc_auc"), ("multiclass", "roc_auc"), ("binary", "log_loss")])
