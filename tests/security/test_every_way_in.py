@@ -47,8 +47,11 @@ DECIDES = {
 }
 """All that the scope ``promote`` opens, and what nothing less than it opens."""
 
+SPANS = "console POST /v1/traces"
+
 OF_SERVICES = {
     "gateway": {
+        SPANS,
         "registry GET /keys/ring",
         "registry GET /serving",
         "registry PUT /workers/{worker}",
@@ -59,6 +62,7 @@ OF_SERVICES = {
         "train_dispatch GET /models/{name}/trainable",
     },
     "prediction": {
+        SPANS,
         "registry GET /keys/ring",
         "registry GET /serving",
         "registry GET /models/{name}",
@@ -67,9 +71,9 @@ OF_SERVICES = {
         "ingest GET /datasets/{name}",
         "ingest GET /datasets/{name}/{digest}",
     },
-    "ingest": {"registry GET /keys/ring"},
-    "console": {"registry GET /keys/ring"},
-    "train_dispatch": {"registry GET /keys/ring"},
+    "ingest": {SPANS, "registry GET /keys/ring"},
+    "console": {SPANS, "registry GET /keys/ring"},
+    "train_dispatch": {SPANS, "registry GET /keys/ring"},
 }
 """All that whoever has stolen a service's key can ask; nothing in it changes who serves."""
 

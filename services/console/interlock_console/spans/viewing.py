@@ -1,0 +1,67 @@
+"""A trace as the pages and `interlock trace` show it, with what is missing from it named."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from interlock_console.spans import KINDS, STATUSES, Span
+from interlock_console.spans.reading import Linked
+
+
+def orphans(spans: Sequence[Span]) -> list[Span]:
+    """Return the spans whose parent is not among them."""
+    here = {span.span_id for span in spans}
+    return [span for span in spans if span.parent_id is not None and span.parent_id not in here]
+
+
+def trace_view(trace_id: str, spans: Sequence[Span], linked: Iterable[Linked] = ()) -> dict[str, Any]:
+    """Return a trace as JSON: its spans, the earliest first, each with who links to it.
+
+    A span is sent when it ends. So one that others name as their parent and that is not here has not ended, or was
+    lost: ``open`` has each of those with its children and when the first of them began; ``orphans`` are the children.
+    """
+    linked_from: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for each in linked:
+        linked_from[each.to_span].append(
+            {"trace_id": each.trace_id, "span_id": each.span_id, "name": each.name, "service": each.service}
+        )
+    alone = orphans(spans)
+    return {
+        "trace_id": trace_id,
+        "spans": [_span_view(span, linked_from[span.span_id]) for span in spans],
+        "orphans": [span.span_id for span in alone],
+        "open": _open(alone),
+    }
+
+
+def _open(alone: Iterable[Span]) -> list[dict[str, Any]]:
+    children: dict[str, list[Span]] = defaultdict(list)
+    for span in alone:
+        children[span.parent_id or ""].append(span)
+    return [
+        {
+            "span_id": parent,
+            "since_ns": min(span.start_ns for span in below),
+            "children": [span.span_id for span in below],
+        }
+        for parent, below in children.items()
+    ]
+
+
+def _span_view(span: Span, linked_from: list[dict[str, str]]) -> dict[str, Any]:
+    return {
+        "span_id": span.span_id,
+        "parent_id": span.parent_id,
+        "service": span.origin.service,
+        "name": span.name,
+        "kind": KINDS[span.kind],
+        "start_ns": span.start_ns,
+        "duration_ns": span.duration_ns,
+        "status": STATUSES[span.status],
+        "status_message": span.status_message,
+        "attributes": span.attributes,
+        "resource": span.origin.resource,
+        "events": [each._asdict() for each in span.events],
+        "links": [each._asdict() for each in span.links],
+        "linked_from": linked_from,
+    }
