@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 from interlock_contracts.datasets import Finding
 from interlock_contracts.http import DatasetView
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from interlock_cli import completing
 from interlock_cli.gateway import UPLOAD_TIMEOUT, Gateway, connect
+from interlock_cli.progress import State, Steps
 from interlock_cli.terminal import Failure, Json, Terminal, answering
 
 CHUNK = 1024 * 1024
@@ -45,7 +46,7 @@ def ingest(
     with answering(as_json=as_json) as terminal, connect() as gateway:
         view = upload(gateway, name, file, terminal)
         if wait:
-            view = verdict(gateway, view, timeout=timeout)
+            view = verdict(gateway, terminal, view, timeout=timeout)
         _tell(terminal, view, waited=wait)
         terminal.result(view)
         if view.state == "rejected":
@@ -54,7 +55,7 @@ def ingest(
 
 def upload(gateway: Gateway, name: str, file: Path, terminal: Terminal) -> DatasetView:
     """Send a file in pieces, with a bar where somebody watches; return the dataset as it stands then."""
-    columns = (TextColumn("upload"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (TextColumn("  upload   "), BarColumn(24), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=terminal.out, disable=not terminal.live, transient=True) as progress:
         task = progress.add_task("upload", total=file.stat().st_size)
 
@@ -72,19 +73,23 @@ def upload(gateway: Gateway, name: str, file: Path, terminal: Terminal) -> Datas
     return DatasetView.model_validate(answer.json())
 
 
-def verdict(gateway: Gateway, view: DatasetView, *, timeout: float) -> DatasetView:
+def verdict(gateway: Gateway, terminal: Terminal, view: DatasetView, *, timeout: float) -> DatasetView:
     """Return the dataset once it is accepted or rejected.
 
     Raises:
         Failure: it is still being checked after ``timeout`` seconds.
     """
     deadline = time.monotonic() + timeout
-    while view.state == "checking":
-        if time.monotonic() > deadline:
-            hint = f"`interlock datasets {view.pipeline}` shows its verdict later"
-            raise Failure(f"no verdict after {timeout:g} s", hint=hint, details={"dataset": view.digest})
-        time.sleep(POLL)
-        view = gateway.read(DatasetView, f"/datasets/{view.pipeline}/{view.digest}", pipeline=view.pipeline_digest)
+    with Steps(terminal) as steps:
+        while view.state == "checking":
+            steps.show("check", note="columns, types, ranges, repeats; then the split", since=view.received_at)
+            if time.monotonic() > deadline:
+                hint = f"`interlock datasets {view.pipeline}` shows its verdict later"
+                raise Failure(f"no verdict after {timeout:g} s", hint=hint, details={"dataset": view.digest})
+            time.sleep(POLL)
+            view = gateway.read(DatasetView, f"/datasets/{view.pipeline}/{view.digest}", pipeline=view.pipeline_digest)
+        state: State = "done" if view.state == "accepted" else "failed"
+        steps.show("check", state=state, since=view.received_at, until=view.decided_at)
     return view
 
 

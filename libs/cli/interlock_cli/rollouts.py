@@ -8,6 +8,7 @@ from interlock_contracts.rollout import RolloutView, WorkerServing
 
 from interlock_cli import completing
 from interlock_cli.gateway import Gateway, RefusedError, UnreachableError, connect
+from interlock_cli.progress import Steps
 from interlock_cli.terminal import Failure, Json, Terminal, answering
 
 POLL = 0.3
@@ -77,6 +78,13 @@ def follow(
     Raises:
         Failure: after ``timeout`` seconds some have not; it says who, and why.
     """
+    with Steps(terminal) as steps:
+        return _followed(gateway, terminal, steps, model, version=version, timeout=timeout)
+
+
+def _followed(
+    gateway: Gateway, terminal: Terminal, steps: Steps, model: str, *, version: int | None, timeout: float
+) -> RolloutView:
     deadline = time.monotonic() + timeout
     said: set[str] = set()
     while True:
@@ -90,7 +98,15 @@ def follow(
         if version is not None and view.version != version:
             terminal.say(f"version {view.version} of {model} has been promoted meanwhile")
             return view
-        for line in (told(view), *(_why(each) for each in view.by_worker if each.failure)):
+        steps.show(
+            "roll-out",
+            state="done" if view.converged else "running",
+            done=view.serving,
+            total=view.workers,
+            note=f"version {view.version}",
+        )
+        counted = () if terminal.live else (told(view),)
+        for line in (*counted, *(_why(each) for each in view.by_worker if each.failure)):
             if line not in said:
                 said.add(line)
                 terminal.say(line)

@@ -109,6 +109,9 @@ def answering(*, as_json: bool) -> Iterator[Terminal]:
     terminal = Terminal(as_json=as_json)
     try:
         yield terminal
+    except KeyboardInterrupt:
+        terminal.err.print("interrupted; what was asked for goes on without this command", style="yellow")
+        raise typer.Exit(130) from None
     except Failure as failure:
         terminal.failed(failure)
         raise typer.Exit(failure.code) from failure

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
-from interlock_contracts.http import RunView, VersionView
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from interlock_contracts.http import ProgressView, RunView, VersionView
 
 from interlock_cli.gateway import Gateway, RefusedError, UnreachableError
+from interlock_cli.progress import State, Steps
 from interlock_cli.terminal import Failure, Terminal
 
 POLL = 0.3
@@ -44,7 +44,7 @@ def follow(gateway: Gateway, terminal: Terminal, run: UUID, *, timeout: float) -
         Failure: it has not ended after ``timeout`` seconds, is not known, or the gateway stays away.
     """
     deadline = time.monotonic() + timeout
-    show = _Bar(terminal) if terminal.live else _Lines(terminal)
+    show = _Bars(terminal) if terminal.live else _Lines(terminal)
     with show:
         while True:
             view = _look(gateway, run)
@@ -112,30 +112,44 @@ def _best(run: RunView) -> str:
     return f"best {run.progress.metric or 'score'} {run.progress.best_score:.4f}"
 
 
-class _Bar:
-    """A bar of trials that moves."""
+class _Bars:
+    """A row for each step that moves: waiting for its turn, the training, the gate."""
 
     def __init__(self, terminal: Terminal) -> None:
-        columns = (
-            TextColumn("{task.description:<22}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[best]}"),
-            TimeElapsedColumn(),
-        )
-        self._progress = Progress(*columns, console=terminal.out)
-        self._task = self._progress.add_task("waiting", total=None, best="")
+        self._steps = Steps(terminal)
 
     def __enter__(self) -> Callable[[RunView], None]:
-        self._progress.start()
+        self._steps.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        self._steps.__exit__()
 
     def __call__(self, run: RunView) -> None:
-        done, total = (run.progress.trials_done, run.progress.trials_total) if run.progress else (0, 0)
-        self._progress.update(self._task, description=_stage(run), completed=done, total=total or None, best=_best(run))
+        began = run.started_at or run.ended_at
+        self._steps.show("queue", state=_state(run, over=bool(run.started_at)), since=run.created_at, until=began)
+        if run.started_at is None:
+            return
+        progress = run.progress or ProgressView(counter=0, stage="")
+        going_on = run.trained_at is None and run.ended_at is None
+        self._steps.show(
+            "training",
+            state=_state(run, over=run.trained_at is not None),
+            done=progress.trials_done,
+            total=progress.trials_total or None,
+            note="  ".join(part for part in (_stage(run) if going_on else "", _best(run)) if part),
+            since=run.started_at,
+            until=run.trained_at or run.ended_at,
+        )
+        if run.trained_at is not None:
+            self._steps.show("gate", state=_state(run), since=run.trained_at, until=run.ended_at)
+
+
+def _state(run: RunView, *, over: bool = False) -> State:
+    """Return how a step stands that is ``over``, or else the one that the run's own state is about."""
+    if over or run.state in ("succeeded", "coalesced"):
+        return "done"
+    return "failed" if run.state in ENDED else "running"
 
 
 class _Lines:

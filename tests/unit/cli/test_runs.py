@@ -1,16 +1,12 @@
 """`retrain`, `watch`, `runs` and `cancel`."""
 
-from io import StringIO
 from uuid import UUID
 
 import pytest
 from interlock_cli import watching
-from interlock_cli.gateway import Gateway
-from interlock_cli.terminal import Terminal
-from rich.console import Console
 
 from tests.unit.cli.conftest import interlock
-from tests.unit.cli.door import KEY, Door
+from tests.unit.cli.door import Door
 from tests.unit.cli.views import RUN, run, version
 
 OTHER = UUID("1b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11")
@@ -138,19 +134,3 @@ def test_runs_and_cancel(door: Door) -> None:
     assert "no data" in interlock("runs", "--model", "m").out
     assert door.asked[0].query == "model=m&limit=20"
     assert interlock("cancel", RUN).code == 0
-
-
-def test_on_a_terminal_a_bar_moves(door: Door) -> None:
-    """Trials done and the best score so far are there to see while the run goes on."""
-    for view in (run("queued"), run("running", trials=1), run("running", trials=3)):
-        door.says(f"GET /runs/{RUN}", view)
-    door.says(f"GET /runs/{RUN}", run("succeeded", trials=4, version=1))
-    door.says("GET /models/m/versions/1", version("champion"))
-    terminal, seen = Terminal(), StringIO()
-    terminal.out = Console(file=seen, force_terminal=True, width=120)
-    with Gateway(door.url, KEY) as gateway:
-        ended = watching.follow(gateway, terminal, RUN, timeout=10)
-
-    assert ended.version == 1
-    assert "4/4" in seen.getvalue()
-    assert "best r2 0.9000" in seen.getvalue()

@@ -1,0 +1,109 @@
+"""Steps that a person watches: one row each, with what is done of it, a note, how long it took or will still take."""
+
+from datetime import UTC, datetime
+from typing import Literal, Self
+
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
+from rich.text import Text
+
+from interlock_cli.terminal import Terminal
+
+State = Literal["running", "done", "failed"]
+MINUTE = 60
+
+
+class Steps:
+    """The rows of one piece of work while used as a context manager; they stay on the screen when it is over."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        columns = (_Mark(), TextColumn("{task.description:<9}"), BarColumn(bar_width=24), _Count(), _Took(), _Note())
+        self._progress = Progress(*columns, console=terminal.out, disable=not terminal.live)
+        self._rows: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(
+        self,
+        step: str,
+        *,
+        state: State = "running",
+        done: int = 0,
+        total: int | None = None,
+        note: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> None:
+        """Show a step as it stands; a new one gets the next row.
+
+        ``since`` and ``until`` say when it began and ended, where that is known better than by looking at the clock.
+        """
+        if step not in self._rows:
+            self._rows[step] = self._progress.add_task(step, total=None, state="running", note="", took=None)
+        if state == "done" and not total:
+            done, total = 1, 1
+        took = None if since is None else max(0.0, ((until or datetime.now(UTC)) - since).total_seconds())
+        self._progress.update(
+            self._rows[step], completed=done, total=total, state=state, note=note, took=took, counted=bool(total)
+        )
+        if state != "running":
+            self._progress.stop_task(self._rows[step])
+        self._progress.refresh()
+
+
+class _Mark(ProgressColumn):
+    """A wheel that turns, then how it ended."""
+
+    max_refresh = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._wheel = SpinnerColumn(style="yellow")
+
+    def render(self, task: Task) -> Text:
+        match task.fields["state"]:
+            case "done":
+                return Text("✓", style="green")
+            case "failed":
+                return Text("✗", style="bold red")
+        turned = self._wheel.render(task)
+        return turned if isinstance(turned, Text) else Text(str(turned))
+
+
+class _Count(ProgressColumn):
+    """How many of how many, where it is counted."""
+
+    def render(self, task: Task) -> Text:
+        if task.total is None or task.total <= 1:
+            return Text(" " * 7)
+        return Text(f"{int(task.completed)}/{int(task.total)}".rjust(7))
+
+
+class _Took(ProgressColumn):
+    """The time so far."""
+
+    def render(self, task: Task) -> Text:
+        taken = task.fields["took"] if task.fields["took"] is not None else task.elapsed
+        return Text(said(taken or 0.0).rjust(8), style="cyan")
+
+
+class _Note(ProgressColumn):
+    """What there is to say of it, and how long it will still take where its pace tells."""
+
+    def render(self, task: Task) -> Text:
+        note = Text(task.fields["note"])
+        left = task.time_remaining
+        if task.fields["state"] == "running" and left is not None and task.completed and not task.finished:
+            note.append(f"{'  ' if note.plain else ''}about {said(left)} left", style="dim")
+        return note
+
+
+def said(seconds: float) -> str:
+    """Return a time as people say it: ``4.2 s``, ``38 s``, ``12 min``."""
+    if seconds < 10:  # noqa: PLR2004 - digits that tell something
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 2 * MINUTE else f"{seconds / MINUTE:.0f} min"

@@ -1,0 +1,146 @@
+"""What a person sees move: the steps of an upload, a run and a roll-out, on a terminal."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from interlock_cli import datasets, rollouts, watching
+from interlock_cli.gateway import Gateway
+from interlock_cli.progress import Steps, said
+from interlock_cli.terminal import Terminal, answering
+from interlock_contracts.http import DatasetView
+from rich.console import Console
+from typer import Exit
+
+from tests.unit.cli.door import KEY, Door
+from tests.unit.cli.views import NOW, RUN, dataset, rollout, run, version
+
+STARTED, TRAINED, ENDED = (NOW + timedelta(seconds=seconds) for seconds in (2, 14, 15))
+
+
+class Screen(Terminal):
+    """A terminal whose last picture can be read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = StringIO()
+        self.out = Console(file=self.seen, force_terminal=True, width=110)
+
+    @property
+    def rows(self) -> list[str]:
+        """Return every row that was ever drawn, without colours, spaces made one."""
+        plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.seen.getvalue())
+        return [" ".join(row.split()) for row in re.split(r"[\r\n]+", plain) if row.strip()]
+
+    def last(self, step: str) -> str:
+        """Return a step's row as it stands in the end, the bar left out."""
+        row = [row for row in self.rows if f" {step} " in row][-1]
+        return re.sub(r"[━╸╺]+ ?", "", row)
+
+
+@pytest.fixture
+def screen() -> Screen:
+    return Screen()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (watching, rollouts, datasets):
+        monkeypatch.setattr(module, "POLL", 0.001)
+
+
+@pytest.fixture
+def gateway(door: Door) -> Iterator[Gateway]:
+    with Gateway(door.url, KEY) as gateway:
+        yield gateway
+
+
+def followed(door: Door, gateway: Gateway, screen: Screen, *views: Any) -> None:
+    for view in views:
+        door.says(f"GET /runs/{RUN}", view)
+    watching.follow(gateway, screen, RUN, timeout=10)
+
+
+def test_a_run_is_a_row_for_each_step(door: Door, gateway: Gateway, screen: Screen) -> None:
+    """Waiting, training with its trials and best score, the gate: each with its own time, by the service's clock."""
+    door.says("GET /models/m/versions/1", version("champion"))
+    going: dict[str, Any] = {"started_at": STARTED}
+    gone: dict[str, Any] = {**going, "trained_at": TRAINED, "trials": 4}
+    followed(
+        door,
+        gateway,
+        screen,
+        run("queued"),
+        run("running", trials=1, **going),
+        run("running", trials=3, **going),
+        run("running", **gone),
+        run("succeeded", version=1, ended_at=ENDED, **gone),
+    )
+
+    assert screen.last("queue") == "✓ queue 2.0 s"
+    assert screen.last("training") == "✓ training 4/4 12 s best r2 0.9000"
+    assert screen.last("gate") == "✓ gate 1.0 s"
+    assert any("3/4" in row and "search" in row for row in screen.rows)
+
+
+def test_the_step_that_failed_is_marked(door: Door, gateway: Gateway, screen: Screen) -> None:
+    """What was done before stays done; a refusal is the gate's, a crash the training's."""
+    door.says("GET /models/m/versions/2", version("refused", 2))
+    gone: dict[str, Any] = {"started_at": STARTED, "trained_at": TRAINED, "ended_at": ENDED}
+    followed(door, gateway, screen, run("refused", version=2, **gone))
+    assert screen.last("training").startswith("✓")
+    assert screen.last("gate").startswith("✗")
+
+    door.answers.clear()
+    crashed = Screen()
+    followed(door, gateway, crashed, run("failed", reason="out of memory", started_at=STARTED, ended_at=ENDED))
+    assert crashed.last("training").startswith("✗")
+    assert not any(" gate " in row for row in crashed.rows)
+
+
+def test_the_time_left_comes_from_the_pace(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two trials took four seconds: four more take about eight."""
+    clock = iter(range(1000))
+    monkeypatch.setattr(screen.out, "get_time", lambda: float(next(clock)))
+    with Steps(screen) as steps:
+        for done in range(5):
+            steps.show("training", done=done, total=10, note="search")
+
+    assert any(re.search(r"search about \d+(\.\d)? s left", row) for row in screen.rows)
+
+
+def test_a_roll_out_counts_workers(door: Door, gateway: Gateway, screen: Screen) -> None:
+    """And whoever cannot load the version says why above the bar."""
+    door.says("GET /models/m/rollout", rollout("serving", "failed", failure="no memory"))
+    door.says("GET /models/m/rollout", rollout("serving", "serving"))
+    rollouts.follow(gateway, screen, "m", timeout=10)
+
+    assert screen.last("roll-out") == "✓ roll-out 2/2 0.0 s version 1"
+    assert any("no memory" in row for row in screen.rows)
+
+
+def test_a_check_is_a_row_that_ends_with_its_verdict(door: Door, gateway: Gateway, screen: Screen) -> None:
+    """Whoever uploads a large file sees that it is being checked."""
+    door.says(f"GET /datasets/m/{'ab' * 32}", dataset("rejected"))
+    view = DatasetView.model_validate(dataset("checking"))
+    datasets.verdict(gateway, screen, view, timeout=10)
+
+    assert any("columns, types, ranges" in row for row in screen.rows)
+    assert screen.last("check").startswith("✗")
+
+
+def test_ctrl_c_ends_the_command_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 130, as shells have it, and no traceback."""
+    with pytest.raises(Exit) as raised, answering(as_json=False):
+        raise KeyboardInterrupt
+
+    assert raised.value.exit_code == 130
+    assert "goes on without this command" in capsys.readouterr().err
+
+
+def test_times_are_said_in_few_digits() -> None:
+    """Nobody needs the milliseconds of a minute."""
+    assert [said(seconds) for seconds in (0.04, 9.94, 42.4, 7200)] == ["0.0 s", "9.9 s", "42 s", "120 min"]
