@@ -57,9 +57,9 @@ class Follower:
                 await look(run_id)
             except Exception as error:
                 if is_outage(error):
-                    logger.warning("run %s waits for a dependency: %s", run_id, error)
+                    logger.warning("run %s waits for a dependency: %s", run_id, error, extra={"run_id": run_id})
                     continue
-                logger.exception("run %s", run_id)
+                logger.exception("run %s", run_id, extra={"run_id": run_id})
                 if is_unstorable(error) or not isinstance(error, DBAPIError):
                     await self._give_up(run_id, error)
 
@@ -93,6 +93,7 @@ class Follower:
             run.datasets = [batch.ref for batch in chosen]
             run.state, run.started_at = "running", datetime.now(UTC)
             run.deadline = run.started_at + timedelta(minutes=pipeline.training.timeout_minutes)
+            spans.emit_queue(run)
             await self._prepare(run, pipeline)
 
     async def _prepare(self, run: RunRow, pipeline: Pipeline) -> None:
@@ -136,7 +137,7 @@ class Follower:
         except CorruptArtifactError as error:
             return None, TrainingManifest.failure(f"the manifest cannot be read: {error}"), b""
         except ConnectionError as error:  # time passes all the same, and its deadline with it
-            logger.warning("run %s: %s", run.run_id, error)
+            logger.warning("run %s: %s", run.run_id, error, extra={"run_id": run.run_id})
             return None, None, b""
 
     async def _act(
@@ -149,7 +150,9 @@ class Follower:
                 assert manifest is not None, "only a manifest completes a run"
                 await self._complete(session, run, manifest, raw)
             case Action.TRY_AGAIN:
-                logger.warning("run %s, attempt %d: %s; trying again", run.run_id, run.attempt, decision.reason)
+                told = "run %s, attempt %d: %s; trying again"
+                logger.warning(told, run.run_id, run.attempt, decision.reason, extra={"run_id": run.run_id})
+                spans.emit_lost(run, decision.reason)
                 spec = await store.spec(session, run.model, run.pipeline_digest)
                 if spec is None:
                     await self._end(session, run, "failed", f"{decision.reason}, and its spec is not stored any more")
@@ -159,6 +162,8 @@ class Follower:
                 assert decision.outcome is not None, "an end has an outcome"
                 asked = run.reason if decision.outcome == "cancelled" else None
                 reason = (manifest.reason if manifest else None) or asked or decision.reason
+                if manifest is not None:
+                    spans.emit_training(run, manifest)
                 await self._end(session, run, decision.outcome, reason)
             case Action.WAIT:
                 await self._report_progress(session, run)

@@ -1,7 +1,6 @@
 """The dispatcher's part in the flow: what causes a run, what cancels it, and how it ended."""
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -12,10 +11,10 @@ from interlock_contracts.datasets import DatasetIngested, PipelineApplied
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
 from interlock_contracts.models import ModelPromoted
 from interlock_contracts.pipeline import Pipeline
-from interlock_contracts.training import RetrainRequested, RunState, TrainingCancelRequested
+from interlock_contracts.training import RetrainRequested, TrainingCancelRequested
 from interlock_messaging import Cause, PoisonError, Session, topology
 
-from interlock_train_dispatch import runs, store
+from interlock_train_dispatch import runs, spans, store
 from interlock_train_dispatch.domain import data_digest
 from interlock_train_dispatch.runs import SERVICE
 from interlock_train_dispatch.store import DatasetRow, RunRow, SpecRow
@@ -91,7 +90,7 @@ async def end_run_awaiting_approval(event: EvaluationPassed, session: Session) -
     run.version = event.version
     spec = await store.spec(session, run.model, run.pipeline_digest)
     if spec is not None and Pipeline.model_validate(spec.spec).promotion == "approval":
-        _end(run, "succeeded", "the gate let it through; it waits for an approval")
+        runs.conclude(run, "succeeded", "the gate let it through; it waits for an approval")
 
 
 @router.subscriber(topology.queue(SERVICE, EvaluationFailed), topology.EXCHANGE, no_reply=True)
@@ -100,7 +99,7 @@ async def end_refused_run(event: EvaluationFailed, session: Session) -> None:
     run = await _running(session, event.run_id)
     if run is not None:
         run.version = event.version
-        _end(run, "refused", "; ".join(event.reasons))
+        runs.conclude(run, "refused", "; ".join(event.reasons))
 
 
 @router.subscriber(topology.queue(SERVICE, ModelPromoted), topology.EXCHANGE, no_reply=True)
@@ -109,13 +108,12 @@ async def end_promoted_run(event: ModelPromoted, session: Session) -> None:
     run = await _running(session, event.run_id) if event.run_id else None
     if run is not None:
         run.version = event.version
-        _end(run, "succeeded", None)
+        runs.conclude(run, "succeeded", None)
 
 
 async def _running(session: Session, run_id: UUID) -> RunRow | None:
     run = await session.get(RunRow, run_id, with_for_update=True)
-    return run if run is not None and run.state == "running" else None
-
-
-def _end(run: RunRow, state: RunState, reason: str | None) -> None:
-    run.state, run.reason, run.ended_at = state, reason, datetime.now(UTC)
+    if run is None or run.state != "running":
+        return None
+    spans.belongs_to(run)
+    return run

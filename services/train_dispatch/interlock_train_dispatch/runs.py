@@ -5,12 +5,12 @@ from typing import Literal
 
 from interlock_contracts.event import Envelope, run_id
 from interlock_contracts.pipeline import Pipeline
-from interlock_contracts.training import TrainingCancelled, TrainingFailed
+from interlock_contracts.training import RunState, TrainingCancelled, TrainingFailed
 from interlock_messaging import say
 from interlock_messaging.outbox import current_traceparent
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from interlock_train_dispatch import store
+from interlock_train_dispatch import spans, store
 from interlock_train_dispatch.store import RunRow
 
 SERVICE = "train_dispatch"
@@ -38,15 +38,18 @@ async def request(
         pipeline_digest=spec.digest if spec else pipeline or "",
         dataset=dataset,
         commit=commit,
-        traceparent=current_traceparent(),
+        asked=current_traceparent(),
         attempt=0,
         datasets=[],
     )
+    run.traceparent = spans.traceparent_of(run)
+    spans.belongs_to(run)
     refusal = await _refusal(session, run, spec, trigger)
     if refusal is not None:
         await end(session, run, "failed", refusal, cause.id)
     elif waiting is not None:
-        run.state, run.into, run.ended_at = "coalesced", waiting.run_id, datetime.now(UTC)
+        run.into = waiting.run_id
+        conclude(run, "coalesced", None, into=waiting.traceparent)
         # The queued run has not looked at anything yet, so the newest request says what it will train on.
         waiting.pipeline_digest, waiting.dataset, waiting.commit = run.pipeline_digest, dataset, commit
     session.add(run)
@@ -64,6 +67,12 @@ async def _refusal(session: AsyncSession, run: RunRow, spec: store.SpecRow | Non
     if run.dataset is not None and run.dataset not in known:
         return f"pipeline {run.model!r} has no accepted dataset {run.dataset}"
     return None
+
+
+def conclude(run: RunRow, state: RunState, reason: str | None, *, into: str | None = None) -> None:
+    """Write down how a run has ended, and record its span; ``into`` is the trace context of a run that it joins."""
+    run.state, run.reason, run.ended_at = state, reason, datetime.now(UTC)
+    spans.emit_run(run, into=into)
 
 
 async def cancel(session: AsyncSession, run: RunRow, reason: str | None, cause: str, *, by: str) -> None:
@@ -85,6 +94,6 @@ async def end(
     session: AsyncSession, run: RunRow, outcome: Literal["failed", "cancelled", "timed_out"], reason: str, cause: str
 ) -> None:
     """End a run without a model, and say so."""
-    run.state, run.reason, run.ended_at = outcome, reason, datetime.now(UTC)
+    conclude(run, outcome, reason)
     event = TrainingFailed(run_id=run.run_id, model=run.model, attempt=run.attempt, outcome=outcome, reason=reason)
     await say(session, event, source=SERVICE, cause=cause, traceparent=run.traceparent)

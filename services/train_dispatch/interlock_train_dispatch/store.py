@@ -50,6 +50,8 @@ class RunRow(Table):
     ``submitted`` is true while Ray is known to hold that attempt's job, or may: of a run that has ended, it is to be
     stopped.
 
+    ``traceparent`` is the context of the run's own span, ``asked`` that of the span that asked for the run.
+
     ``dataset`` is set where the request named one file to train on, instead of the pipeline's window.
     """
 
@@ -63,6 +65,7 @@ class RunRow(Table):
     dataset: Mapped[str | None]
     commit: Mapped[str | None]
     traceparent: Mapped[str | None]
+    asked: Mapped[str | None]
     attempt: Mapped[int] = mapped_column(server_default=text("0"), default=0)
     datasets: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)
     job: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
