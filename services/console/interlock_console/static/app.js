@@ -1,0 +1,118 @@
+// The shell: who is signed in, the bar, and the page that the address names.
+import { Component, createContext, html, render, useEffect, useRef, useState } from "./vendor/preact.js";
+import { get, onSignedOut, remove } from "./api.js";
+import { PLACES, followLinks, go, match } from "./router.js";
+import { Failure, Loading } from "./ui/data.js";
+import { KeyHelp } from "./ui/keys.js";
+import { SignIn, enter } from "./signin.js";
+import { ThemeSwitch } from "./ui/theme.js";
+
+/** {name, scopes} of the caller: `useContext(Caller)` in a page. */
+export const Caller = createContext(null);
+
+function Shell() {
+  const [caller, setCaller] = useState(undefined);
+  const [problem, setProblem] = useState(null);
+  const [place, setPlace] = useState(() => match(location));
+
+  useEffect(() => {
+    const moved = () => setPlace(match(location));
+    addEventListener("popstate", moved);
+    onSignedOut(() => setCaller(null));
+    start().catch(setProblem);
+    return () => removeEventListener("popstate", moved);
+  }, []);
+
+  async function start() {
+    try {
+      if (location.pathname === "/enter") await enter(new URLSearchParams(location.search));
+      setCaller(await get("/session"));
+    } catch (error) {
+      if (error.status !== 401 && error.status !== 403) throw error;
+      setCaller(null);
+    }
+  }
+
+  async function leave() {
+    await remove("/session");
+    setCaller(null);
+  }
+
+  if (problem) return html`<main class="page"><${Failure} problem=${problem} /></main>`;
+  if (caller === undefined) return html`<${Loading} />`;
+  if (caller === null) return html`<${SignIn} then=${start} />`;
+  return html`<${Caller.Provider} value=${caller}>
+    <a class="skip" href="#page">To the page</a>
+    <div class="shell">
+      <${Bar} caller=${caller} leave=${leave} />
+      <${Place} place=${place} />
+    </div>
+    <${KeyHelp} />
+  <//>`;
+}
+
+function Bar({ caller, leave }) {
+  const here = location.pathname === "/" ? "/runs" : location.pathname;
+  const current = (path) => (here === path || here.startsWith(`${path}/`) ? "page" : undefined);
+  return html`<header class="bar">
+    <a class="brand" href="/runs" aria-label="Interlock"><img src="/static/icon.svg" alt="" /><span>Interlock</span></a>
+    <nav class="places" aria-label="Places">
+      ${PLACES.map(({ path, title }) => html`<a href=${path} aria-current=${current(path)}>${title}</a>`)}
+    </nav>
+    <div class="caller">
+      <span class="who" title=${(caller.scopes || []).join(", ")}>${caller.name}</span>
+      <${ThemeSwitch} />
+      <button class="plain" onClick=${leave}>Sign out</button>
+    </div>
+  </header>`;
+}
+
+function Place({ place }) {
+  const main = useRef(null);
+  const [loaded, setLoaded] = useState(null);
+  const name = place?.page;
+
+  useEffect(() => {
+    if (!place) return undefined;
+    let wanted = true;
+    document.title = `${Object.values(place.params).at(-1) || place.title} · Interlock`;
+    import(`./pages/${name}.js`).then(
+      (module) => wanted && setLoaded({ name, Page: module.default }),
+      () => wanted && setLoaded({ name, Page: () => html`<${Failure} problem=${{ title: "This page cannot be loaded", message: "Load it again." }} />` }),
+    );
+    return () => {
+      wanted = false;
+    };
+  }, [name, location.pathname]);
+
+  useEffect(() => {
+    main.current?.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }, [location.pathname]);
+
+  const ready = loaded && loaded.name === name;
+  return html`<main class="page" id="page" tabindex="-1" ref=${main}>
+    ${!place && html`<${Nowhere} />`}
+    ${place && !ready && html`<${Loading} />`}
+    ${place && ready && html`<${Guard} key=${location.pathname}><${loaded.Page} params=${place.params} query=${place.query} /><//>`}
+  </main>`;
+}
+
+function Nowhere() {
+  return html`<div class="empty"><h1>Nothing is at this address</h1><button onClick=${() => go("/runs")}>To the runs</button></div>`;
+}
+
+/** A page that fails while it draws takes only itself along, and says so. */
+class Guard extends Component {
+  componentDidCatch(problem) {
+    console.error(problem);
+    this.setState({ problem });
+  }
+
+  render({ children }, { problem }) {
+    return problem ? html`<${Failure} problem=${problem} />` : children;
+  }
+}
+
+followLinks();
+render(html`<${Shell} />`, document.getElementById("app"));

@@ -1,0 +1,149 @@
+// Charts by Observable Plot. Each is a figure with a caption, drawn as wide as its place, and told as a table, too.
+import { html, useEffect, useRef } from "./vendor/preact.js";
+import "./vendor/d3.js";
+import "./vendor/plot.js";
+
+const { Plot } = globalThis;
+const BLUE = "var(--series-1)";
+const ORANGE = "var(--series-2)";
+const HEIGHT = 220;
+
+const number = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 });
+const shown = (value) => (typeof value === "number" ? number.format(value) : String(value));
+
+/** `draw(width)` returns Plot's options; `table` is {head: [..], rows: [[..]]}: the same numbers for reading. */
+function Chart({ caption, draw, table }) {
+  const place = useRef(null);
+  useEffect(() => {
+    const redraw = () => {
+      const chart = Plot.plot({ className: "plot", height: HEIGHT, marginLeft: 52, ...draw(place.current.clientWidth) });
+      chart.setAttribute("role", "img");
+      chart.setAttribute("aria-label", caption);
+      place.current.replaceChildren(chart);
+    };
+    // The observer tells the first size as well, so nothing is drawn twice.
+    const observer = new ResizeObserver(() => place.current?.clientWidth && redraw());
+    observer.observe(place.current);
+    return () => observer.disconnect();
+  }, [draw]);
+  return html`<figure class="chart">
+    <figcaption>${caption}</figcaption>
+    <div ref=${place}></div>
+    <details>
+      <summary>As a table</summary>
+      <div class="scroll" tabindex="0" role="region" aria-label="${caption}, as a table"><table>
+        <thead><tr>${table.head.map((title) => html`<th scope="col">${title}</th>`)}</tr></thead>
+        <tbody>${table.rows.map((row) => html`<tr>${row.map((value) => html`<td>${shown(value)}</td>`)}</tr>`)}</tbody>
+      </table></div>
+    </details>
+  </figure>`;
+}
+
+/** `bins` are [{from, to, count}]; `before` the same of something to compare with, drawn as a line over them. */
+export function Histogram({ caption, bins, before, x = "", y = "count" }) {
+  const table = { head: ["from", "to", y, ...(before ? ["before"] : [])], rows: bins.map((bin, at) => [bin.from, bin.to, bin.count, ...(before ? [before[at]?.count ?? ""] : [])]) };
+  const draw = (width) => ({
+    width,
+    x: { label: x },
+    y: { label: y, grid: true },
+    marks: [
+      Plot.rectY(bins, { x1: "from", x2: "to", y: "count", fill: BLUE, insetLeft: 0.5, insetRight: 0.5, tip: true }),
+      before && Plot.rectY(before, { x1: "from", x2: "to", y: "count", fill: "none", stroke: ORANGE, strokeWidth: 1.5 }),
+      Plot.ruleY([0]),
+    ],
+  });
+  return html`<${Chart} caption=${caption} draw=${draw} table=${table} />`;
+}
+
+/** `bars` are [{label, value, before?}], drawn sideways so that long labels can be read; `before` is a tick. */
+export function Bars({ caption, bars, x = "" }) {
+  const compared = bars.some((bar) => bar.before !== undefined);
+  const table = { head: ["", x || "value", ...(compared ? ["before"] : [])], rows: bars.map((bar) => [bar.label, bar.value, ...(compared ? [bar.before ?? ""] : [])]) };
+  const draw = (width) => ({
+    width,
+    height: 40 + bars.length * 24,
+    marginLeft: Math.min(width * 0.4, 16 + 6.5 * Math.max(4, ...bars.map((bar) => String(bar.label).length))),
+    x: { label: x, grid: true },
+    y: { label: null, domain: bars.map((bar) => bar.label) },
+    marks: [
+      Plot.barX(bars, { x: "value", y: "label", fill: BLUE, insetTop: 2, insetBottom: 2, tip: true }),
+      compared && Plot.tickX(bars.filter((bar) => bar.before !== undefined), { x: "before", y: "label", stroke: ORANGE, strokeWidth: 2.5 }),
+      Plot.ruleX([0]),
+    ],
+  });
+  return html`<${Chart} caption=${caption} draw=${draw} table=${table} />`;
+}
+
+/** `points` are [{x, y}]; `diagonal` draws the line where both are equal. */
+export function Scatter({ caption, points, x, y, diagonal = false }) {
+  const ends = diagonal ? [Math.min(...points.flatMap((p) => [p.x, p.y])), Math.max(...points.flatMap((p) => [p.x, p.y]))] : [];
+  const draw = (width) => ({
+    width,
+    height: 280,
+    x: { label: x, grid: true },
+    y: { label: y, grid: true },
+    marks: [
+      diagonal && Plot.line([[ends[0], ends[0]], [ends[1], ends[1]]], { stroke: "var(--line-strong)", strokeDasharray: "4,3" }),
+      Plot.dot(points, { x: "x", y: "y", r: 2, fill: BLUE, fillOpacity: 0.55, tip: true }),
+    ],
+  });
+  return html`<${Chart} caption=${caption} draw=${draw} table=${{ head: [x, y], rows: points.map((p) => [p.x, p.y]) }} />`;
+}
+
+/** An estimate with its interval beside the threshold that it has to pass: green where `low` lies above, else red. */
+export function Interval({ caption, estimate, low, high, threshold = 0, x = "" }) {
+  const colour = low > threshold ? "var(--proven)" : "var(--refused)";
+  const draw = (width) => ({
+    width,
+    height: 84,
+    marginLeft: 12,
+    marginRight: 12,
+    x: { label: x, grid: true, nice: true, domain: [Math.min(low, threshold), Math.max(high ?? estimate, threshold)] },
+    y: { axis: null },
+    marks: [
+      Plot.ruleX([threshold], { stroke: "var(--ink-soft)", strokeDasharray: "4,3" }),
+      Plot.ruleY([{ low, high: high ?? estimate }], { x1: "low", x2: "high", y: () => 0, stroke: colour, strokeWidth: 4 }),
+      Plot.dot([estimate], { x: (d) => d, y: () => 0, r: 6, fill: colour, stroke: "var(--surface)", strokeWidth: 2 }),
+    ],
+  });
+  return html`<${Chart} caption=${caption} draw=${draw} table=${{ head: ["low", "estimate", "high", "threshold"], rows: [[low, estimate, high ?? "–", threshold]] }} />`;
+}
+
+/** `curves` are [{name, points: [{fpr, tpr}]}]: the more a curve keeps to the upper left, the better. */
+export function Roc({ caption, curves }) {
+  const all = curves.flatMap(({ name, points }) => points.map((point) => ({ name, ...point })));
+  const draw = (width) => ({
+    width: Math.min(width, 380),
+    height: 300,
+    x: { label: "false positive rate", domain: [0, 1] },
+    y: { label: "true positive rate", domain: [0, 1], grid: true },
+    color: { domain: curves.map(({ name }) => name), range: [1, 2, 3, 4, 5, 6, 7, 8].map((n) => `var(--series-${n})`), legend: curves.length > 1 },
+    marks: [
+      Plot.line([[0, 0], [1, 1]], { stroke: "var(--line-strong)", strokeDasharray: "4,3" }),
+      Plot.line(all, { x: "fpr", y: "tpr", stroke: "name", strokeWidth: 2 }),
+    ],
+  });
+  return html`<${Chart} caption=${caption} draw=${draw} table=${{ head: ["curve", "false positive rate", "true positive rate"], rows: all.map((p) => [p.name, p.fpr, p.tpr]) }} />`;
+}
+
+/** `counts[i][j]`: how many rows that are `labels[i]` were called `labels[j]`; shares of a row give the shade. */
+export function Matrix({ caption, labels, counts }) {
+  const cells = counts.flatMap((row, i) => {
+    const sum = row.reduce((a, b) => a + b, 0) || 1;
+    return row.map((count, j) => ({ actual: String(labels[i]), predicted: String(labels[j]), count, share: count / sum }));
+  });
+  const longest = Math.max(...labels.map((label) => String(label).length));
+  const draw = (width) => ({
+    width: Math.min(width, 140 + labels.length * 80),
+    height: 80 + labels.length * 48,
+    marginLeft: 40 + 6.5 * Math.min(longest, 16),
+    padding: 0.04,
+    x: { label: "predicted", axis: "top", domain: labels.map(String) },
+    y: { label: "actual", domain: labels.map(String) },
+    marks: [
+      Plot.cell(cells, { x: "predicted", y: "actual", fill: BLUE, fillOpacity: (d) => 0.05 + 0.4 * d.share }),
+      Plot.text(cells, { x: "predicted", y: "actual", text: (d) => number.format(d.count), fill: "var(--ink)", fontSize: 13 }),
+    ],
+  });
+  return html`<${Chart} caption=${caption} draw=${draw} table=${{ head: ["actual", "predicted", "rows"], rows: cells.map((c) => [c.actual, c.predicted, c.count]) }} />`;
+}

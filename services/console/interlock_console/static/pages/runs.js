@@ -1,0 +1,76 @@
+// The list of runs, newest first, live.
+import { html, useEffect, useState } from "../vendor/preact.js";
+import { address, get } from "../api.js";
+import { live } from "../live.js";
+import { go } from "../router.js";
+import { Badge } from "../ui/badge.js";
+import { Loaded, useData } from "../ui/data.js";
+import { Empty } from "../ui/empty.js";
+import { Head } from "../ui/head.js";
+import { useKeys } from "../ui/keys.js";
+import { Table } from "../ui/table.js";
+import { Ago, Lasted } from "../ui/time.js";
+import { progressInWords } from "../ui/progress.js";
+
+const LIMIT = 50;
+
+const COLUMNS = [
+  { title: "Run", cell: (run) => html`<a class="mono" href="/runs/${run.run_id}">${run.run_id.slice(0, 8)}</a>`, tight: true },
+  { title: "Model", cell: (run) => html`<a href="/models/${run.model}">${run.model}</a>` },
+  { title: "State", cell: (run) => html`<${Badge} state=${run.state} />`, tight: true },
+  { title: "Version", cell: (run) => (run.version ? html`<a href="/models/${run.model}/versions/${run.version}">v${run.version}</a>` : html`<span class="faint">–</span>`), right: true },
+  { title: "Cause", cell: (run) => html`<span class="soft">${run.cause || "–"}</span>`, tight: true },
+  { title: "Progress", cell: (run) => html`<span class="soft">${run.ended ? run.outcome || "" : progressInWords(run.progress)}</span>` },
+  { title: "Started", cell: (run) => html`<${Ago} at=${run.started} />`, right: true, tight: true },
+  { title: "Took", cell: (run) => html`<${Lasted} start=${run.started} end=${run.ended} />`, right: true, tight: true },
+];
+
+export default function Runs({ query }) {
+  const { model = "", before } = query;
+  const runs = useData(() => get(address("/view/runs", { model, before, limit: LIMIT })), [model, before]);
+  const [open, setOpen] = useState(true);
+  useKeys({ "/": [() => document.getElementById("model").focus(), "To the filter"] });
+
+  useEffect(() => {
+    // Events come in bursts; one look a second is as live as an eye can use.
+    let timer = null;
+    const soon = () => {
+      timer ??= setTimeout(() => {
+        timer = null;
+        runs.reload();
+      }, 1000);
+    };
+    const stop = live({ model }, (type) => type !== "spans" && soon(), setOpen);
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+  }, [runs.reload]);
+
+  function filter(event) {
+    event.preventDefault();
+    go(address("/runs", { model: new FormData(event.target).get("model").trim() }));
+  }
+
+  return html`
+    <${Head} title="Runs" badges=${html`<${Badge} state=${open ? "live" : "waiting"} lamp=${open ? "proven" : "waiting"}>${open ? "live" : "connecting"}<//>`}
+      actions=${html`<form class="row" role="search" onSubmit=${filter}>
+        <input id="model" name="model" placeholder="Model" aria-label="Show runs of this model only" value=${model} />
+        <button>Filter</button>
+      </form>`} />
+    <${Loaded} of=${runs}>${({ runs: rows }) => (rows.length ? html`<${Listed} rows=${rows} model=${model} />` : html`<div class="card">${nothing(model, before)}</div>`)}<//>`;
+}
+
+function Listed({ rows, model }) {
+  const older = rows.length === LIMIT && address("/runs", { model, before: rows.at(-1).run_id });
+  return html`<div class="stack">
+    <div class="card flush"><${Table} caption="Runs, newest first" columns=${COLUMNS} rows=${rows} id=${(run) => run.run_id} to=${(run) => `/runs/${run.run_id}`} /></div>
+    ${older && html`<a href=${older}>Older runs</a>`}
+  </div>`;
+}
+
+function nothing(model, before) {
+  if (before) return html`<${Empty} title="No older runs" />`;
+  if (model) return html`<${Empty} title="No run of ${model} yet" command="interlock retrain ${model}">A run begins when data comes in, or when somebody asks for one.<//>`;
+  return html`<${Empty} title="No run yet" command="interlock demo">A run begins when data comes in. The demo brings a pipeline and real data, and trains a model in about a minute.<//>`;
+}

@@ -1,0 +1,63 @@
+// Addresses to pages. A page is a module of its own, fetched when it is first looked at.
+
+const PAGES = [
+  ["/runs", "runs", "Runs"],
+  ["/runs/:id", "run", "Run"],
+  ["/models", "models", "Models"],
+  ["/models/:name", "model", "Model"],
+  ["/models/:name/compare", "compare", "Compare"],
+  ["/models/:name/versions/:version", "version", "Version"],
+  ["/datasets", "datasets", "Datasets"],
+  ["/datasets/:name/:digest", "dataset", "Dataset"],
+  ["/try", "try", "Try it"],
+  ["/try/:name", "try", "Try it"],
+  ["/events", "events", "Events"],
+  ["/dead-letters", "deadletters", "Dead letters"],
+  ["/traces/:id", "trace", "Trace"],
+];
+
+/** What the bar lists, in the order in which a model comes about. */
+export const PLACES = ["/runs", "/models", "/datasets", "/try", "/events", "/dead-letters"].map((path) => {
+  const [, , title] = PAGES.find(([pattern]) => pattern === path);
+  return { path, title };
+});
+
+/** The page at an address as {page, title, params, query}, or null. */
+export function match(location) {
+  const path = location.pathname === "/" ? "/runs" : location.pathname.replace(/\/$/, "");
+  const query = Object.fromEntries(new URLSearchParams(location.search));
+  for (const [pattern, page, title] of PAGES) {
+    const params = fits(pattern.split("/"), path.split("/"));
+    if (params) return { page, title, params, query };
+  }
+  return null;
+}
+
+function fits(wanted, given) {
+  if (wanted.length !== given.length) return null;
+  const params = {};
+  for (const [place, part] of wanted.entries()) {
+    if (part.startsWith(":")) params[part.slice(1)] = decodeURIComponent(given[place]);
+    else if (part !== given[place]) return null;
+  }
+  return params;
+}
+
+/** Go to an address of ours; `replace` leaves no step to go back to. */
+export function go(path, { replace = false } = {}) {
+  history[replace ? "replaceState" : "pushState"](null, "", path);
+  dispatchEvent(new PopStateEvent("popstate"));
+}
+
+/** Let plain links change the page without loading it anew; those with a modifier, a target or a download stay the browser's. */
+export function followLinks() {
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[href]");
+    const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
+    if (!link || !plain || event.defaultPrevented || link.target || link.hasAttribute("download")) return;
+    const to = new URL(link.href);
+    if (to.origin !== location.origin || to.hash || !match(to)) return;
+    event.preventDefault();
+    go(to.pathname + to.search);
+  });
+}

@@ -1,0 +1,49 @@
+// What every page does with its data: ask, show that it asks, show what went wrong.
+import { html, useCallback, useEffect, useRef, useState } from "../vendor/preact.js";
+
+/**
+ * Ask by `load()` at first and whenever `inputs` change: {data, problem, reload}.
+ * A reload keeps the old data until the new is there, so that live pages do not flicker.
+ */
+export function useData(load, inputs = []) {
+  const [state, setState] = useState({ data: undefined, problem: null });
+  const turn = useRef(0);
+  const reload = useCallback(async () => {
+    const mine = ++turn.current;
+    try {
+      const data = await load();
+      if (mine === turn.current) setState({ data, problem: null });
+    } catch (problem) {
+      if (mine === turn.current) setState((before) => ({ ...before, problem }));
+    }
+  }, inputs);
+  useEffect(() => {
+    setState({ data: undefined, problem: null });
+    reload();
+    return () => {
+      turn.current += 1;
+    };
+  }, [reload]);
+  return { ...state, reload };
+}
+
+/** Show what `useData` found: `children` is a function of the data. */
+export function Loaded({ of: { data, problem, reload }, children }) {
+  if (data === undefined && problem) return html`<${Failure} problem=${problem} retry=${reload} />`;
+  if (data === undefined) return html`<${Loading} />`;
+  return html`${problem && html`<${Failure} problem=${problem} retry=${reload} />`}${children(data)}`;
+}
+
+export function Loading() {
+  return html`<p class="loading" role="status">Loading…</p>`;
+}
+
+/** A problem in words; `retry` offers another try. */
+export function Failure({ problem, retry }) {
+  return html`<div class="notice refused" role="alert">
+    <strong>${problem.title || "Something went wrong"}</strong>
+    <p>${problem.message}</p>
+    ${(problem.errors || []).map((error) => html`<p class="soft">${[error.pointer || error.field, error.detail].filter(Boolean).join(": ")}</p>`)}
+    ${retry && html`<button type="button" onClick=${retry}>Try again</button>`}
+  </div>`;
+}

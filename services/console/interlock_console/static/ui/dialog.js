@@ -1,0 +1,33 @@
+import { html, useEffect, useRef, useState } from "../vendor/preact.js";
+import { Failure } from "./data.js";
+
+/** A question before something happens: `act()` may throw a Problem, which is shown; then `close(done)`. */
+export function Confirm({ title, act, close, verb = "Go on", danger = false, children }) {
+  const dialog = useRef(null);
+  const [problem, setProblem] = useState(null);
+  const [busy, setBusy] = useState(false);
+  useEffect(() => dialog.current.showModal(), []);
+
+  async function confirm() {
+    setBusy(true);
+    try {
+      await act();
+      close(true);
+    } catch (error) {
+      setProblem(error);
+      setBusy(false);
+    }
+  }
+
+  return html`<dialog ref=${dialog} aria-label=${title} onCancel=${() => close(false)}>
+    <div class="stack">
+      <h2>${title}</h2>
+      ${children}
+      ${problem && html`<${Failure} problem=${problem} />`}
+    </div>
+    <div class="actions">
+      <button type="button" onClick=${() => close(false)}>Cancel</button>
+      <button type="button" class=${danger ? "danger" : "primary"} disabled=${busy} onClick=${confirm}>${verb}</button>
+    </div>
+  </dialog>`;
+}

@@ -1,0 +1,17 @@
+import { html } from "../vendor/preact.js";
+
+/** A page's first lines: where we are (`trail` of [title, path]), its name, a badge or two, its actions. */
+export function Head({ title, trail = [], badges, actions }) {
+  return html`<div class="head">
+    ${trail.length > 0 && html`<nav class="trail" aria-label="Trail">${trail.map(([name, path]) => html`<a href=${path}>${name}</a> / `)}</nav>`}
+    <h1>${title}</h1>
+    ${badges}
+    ${actions && html`<div class="actions">${actions}</div>`}
+  </div>`;
+}
+
+/** Pairs of name and value; what is null or undefined is left out. */
+export function Facts({ of: pairs }) {
+  const known = pairs.filter(([, value]) => value !== null && value !== undefined);
+  return html`<dl class="facts">${known.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+}

@@ -1,0 +1,31 @@
+import { html, useEffect, useRef, useState } from "../vendor/preact.js";
+import { go } from "../router.js";
+import { useKeys } from "./keys.js";
+
+/**
+ * Rows under columns: `columns` are {title, cell(row), right?, tight?}, `id(row)` tells rows apart.
+ * With `to(row)` (an address) j and k choose a row and Enter opens it; the first column should link there, too.
+ */
+export function Table({ columns, rows, id, to, caption, note }) {
+  const [chosen, setChosen] = useState(-1);
+  const body = useRef(null);
+  const move = (by) => setChosen((before) => Math.max(0, Math.min(rows.length - 1, before + by)));
+  useKeys(
+    to
+      ? {
+          j: [() => move(1), "Next row"],
+          k: [() => move(-1), "Previous row"],
+          ...(rows[chosen] ? { o: [() => go(to(rows[chosen])), "Open the row"] } : {}),
+        }
+      : {},
+  );
+  useEffect(() => body.current?.children[chosen]?.scrollIntoView({ block: "nearest" }), [chosen]);
+
+  return html`<div class="scroll" tabindex="0" role="region" aria-label=${caption}><table>
+    <caption class="hidden">${caption}</caption>
+    <thead><tr>${columns.map(({ title, right }) => html`<th scope="col" class=${right ? "right" : ""}>${title}</th>`)}</tr></thead>
+    <tbody ref=${body}>${rows.map((row, place) => html`<tr key=${id(row)} class=${place === chosen ? "chosen" : ""} aria-current=${place === chosen ? "true" : undefined}>
+      ${columns.map(({ cell, right, tight }) => html`<td class="${right ? "right" : ""} ${tight ? "tight" : ""}">${cell(row)}</td>`)}
+    </tr>`)}</tbody>
+  </table>${note}</div>`;
+}
