@@ -40,6 +40,8 @@ OWN = {
         "passed_on",
         "lane",
         "metrics",
+        "gauges",
+        "lately",
         "sampling",
         "wire",
         "predict",

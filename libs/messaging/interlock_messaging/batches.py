@@ -23,8 +23,9 @@ from opentelemetry.trace import Link, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from interlock_messaging import metrics
 from interlock_messaging.crash_points import crash_point
-from interlock_messaging.delivery import Delivery, PoisonError
+from interlock_messaging.delivery import Delivery, PoisonError, attempts
 from interlock_messaging.outages import is_outage
 from interlock_messaging.publishing import CONFIRM_SECONDS, is_ended
 from interlock_messaging.unreadable import check_headers
@@ -155,7 +156,8 @@ class _Consumer:
                 arrivals.append(self._arrived(message))
             except ValueError as error:
                 await delivery.bury(message, queue, f"not a valid event: {error}")
-        await self._handle(arrivals)
+        with metrics.timed_batch(queue, [each.envelope for each in arrivals if not attempts(each.message.headers)]):
+            await self._handle(arrivals)
         for arrival in arrivals:
             if arrival.postponed is not None:
                 await delivery.later(arrival.message, queue, arrival.postponed)

@@ -4,17 +4,19 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 import aio_pika.exceptions
 from faststream.rabbit import Channel, RabbitBroker, RabbitQueue, RabbitRouter
 from interlock_contracts.event import Envelope, Event
+from prometheus_client.core import Metric
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from yarl import URL
 
-from interlock_messaging import topology, unreadable
+from interlock_messaging import metrics, topology, unreadable
 from interlock_messaging.batches import Batched, consuming
 from interlock_messaging.delivery import Delivery, decode_event
 from interlock_messaging.outbox import SAID, current_traceparent, publish_batch
@@ -143,6 +145,16 @@ class Bus:
         """Return the queues that the service reads."""
         subscribed: list[RabbitQueue] = [each.queue for each in self.consumer.subscribers]  # type: ignore[attr-defined]
         return [*subscribed, *(each.queue for each in self._batched)]
+
+    @property
+    def looks(self) -> list[Callable[[], Awaitable[list[Metric]]]]:
+        """Return what tells Prometheus how far this service is behind: in its queues, and in its outbox if it has one.
+
+        Each raises ConnectionError or TimeoutError where what it asks cannot be reached.
+        """
+        sessions = self._sessions
+        queues = partial(metrics.lag, self.consumer, self.queues)
+        return [queues] if sessions is None else [queues, partial(metrics.unpublished, sessions)]
 
     async def ping(self) -> None:
         """Raise where either connection is down, or a consumer is not heard of."""

@@ -20,6 +20,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from interlock_messaging import metrics
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outages import is_outage, is_unstorable
 from interlock_messaging.outbox import SAID
@@ -131,9 +132,10 @@ class Delivery:
             return await self.bury(message, queue, f"not a valid event: {error}")
         if tried := attempts(message.headers):
             await asyncio.sleep(_spread(tried))
-        with _process_span(message, envelope, queue.name) as span, context.scope("envelope", envelope):
+        spanned, timed = _process_span(message, envelope, queue.name), metrics.timed(queue, envelope, tried)
+        with spanned as span, timed, context.scope("envelope", envelope):
             try:
-                return await self.held(lambda: self._once(queue.name, envelope, context, handle))
+                return await self.held(lambda: self._once(queue, envelope, context, handle))
             except PoisonError as error:
                 span.set_status(Status(StatusCode.ERROR, str(error)))
                 return await self.bury(message, queue, str(error))
@@ -157,15 +159,16 @@ class Delivery:
         return said_by(original.user_id, message.headers, self._service)
 
     async def _once(
-        self, queue: str, envelope: Envelope, context: ContextRepo, handle: Callable[[], Awaitable[Any]]
+        self, queue: RabbitQueue, envelope: Envelope, context: ContextRepo, handle: Callable[[], Awaitable[Any]]
     ) -> Any:
         if self._sessions is None:
             return await handle()
         crash_point("delivery.before_inbox")
         async with self._sessions() as session, session.begin():
-            seen = insert(InboxRow).values(consumer=queue, event_id=envelope.id).on_conflict_do_nothing()
+            seen = insert(InboxRow).values(consumer=queue.name, event_id=envelope.id).on_conflict_do_nothing()
             if (await session.execute(seen)).rowcount == 0:  # type: ignore[attr-defined]
                 logger.info("%s %s was handled before", envelope.type, envelope.id)
+                metrics.trouble(queue, "repeated")
                 return None
             with context.scope("session", session):
                 result = await handle()
@@ -199,6 +202,7 @@ class Delivery:
         if is_unstorable(error) or (tried >= LEVELS and not outage):
             await self.bury(message, queue, reason)
             return
+        metrics.trouble(queue, "postponed" if outage else "retried")
         crash_point("delivery.before_retry")
         exchange = retry_exchange(RETRY_SECONDS[min(tried, LEVELS - 1)])
         await self._copy(message, exchange, queue, reason, {ATTEMPT: tried if outage else tried + 1})
@@ -207,6 +211,7 @@ class Delivery:
     async def bury(self, message: Message, queue: RabbitQueue, reason: str) -> None:
         """Make ``message`` a dead letter; one of a process's own queue is only told of, as it has none."""
         logger.error("dead letter for %s: %s", queue.name, reason)
+        metrics.trouble(queue, "dead")
         if not queue.durable:
             return
         crash_point("delivery.before_burial")

@@ -21,9 +21,11 @@ from litestar.plugins.problem_details import (
     ProblemDetailsPlugin,
 )
 from litestar.types import ControllerRouterHandler, Scope
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from interlock_runtime.access import Access, Caller
 from interlock_runtime.limits import plain_address
+from interlock_runtime.metrics import Counters, Look, Ping, counted_here, text
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +36,9 @@ ON_THIS_MACHINE = "on this machine"
 
 SCOPE = "scope"
 """Route option: the scope that a caller must have."""
+
+ANY = "any"
+"""In place of a scope: any key will do, as the route tells or does only what is its caller's own."""
 
 SERVICES = "services"
 """Route option: our own services that may ask in their own name, though they have no scopes."""
@@ -51,9 +56,6 @@ SECURITY_SCHEMES = Components(
     }
 )
 """For OpenAPI documents."""
-
-Ping = Callable[[], Awaitable[None]]
-"""Raises where a dependency does not answer."""
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 
@@ -81,7 +83,7 @@ def require(wanted: Mapping[str, Any], caller: Caller | None) -> Caller:
             "send the header 'Authorization: Bearer <key>'", headers={"WWW-Authenticate": "Bearer"}
         )
     scope = wanted.get(SCOPE)
-    if scope is None or scope in caller.scopes or caller.service in wanted.get(SERVICES, ()):
+    if scope in (None, ANY) or scope in caller.scopes or caller.service in wanted.get(SERVICES, ()):
         return caller
     has = ", ".join(each for each in SCOPES if each in caller.scopes) or "none"
     raise PermissionDeniedException(
@@ -97,7 +99,7 @@ def _check_all_declare(app: Litestar) -> None:
             if handler.http_methods == {"OPTIONS"}:
                 continue  # Litestar's own, which tells the methods of a path to whoever has any key
             scope = handler.opt.get(SCOPE)
-            if handler.opt.get(PUBLIC) is not True and scope not in SCOPES:
+            if handler.opt.get(PUBLIC) is not True and scope not in (*SCOPES, ANY):
                 methods = ", ".join(sorted(handler.http_methods))
                 raise ValueError(f"{methods} {route.path} must say opt={{SCOPE: ...}} or opt={{PUBLIC: True}}")
 
@@ -164,13 +166,15 @@ def http_app(
     lifespan: Sequence[Lifespan],
     state: Mapping[str, Any] | None = None,
     openapi: OpenAPIConfig | None = None,
+    counters: Counters = counted_here,
+    looks: Sequence[Look] = (),
     **options: Any,
 ) -> Litestar:
     """Return the Litestar application of one service.
 
     ``lifespan`` are entered in order and left in reverse; ``pings`` make up readiness; ``state`` are the objects
     that routes name as dependencies by ``state.<name>``, beside ``access``. Who asks is ``request.user``, a
-    :class:`Caller`.
+    :class:`Caller`. ``counters`` and ``looks`` are what ``GET /metrics`` tells: on this machine without a key.
 
     Raises:
         ValueError: a route says neither which scope it asks for nor that it is public.
@@ -182,6 +186,11 @@ def http_app(
         healthy = all(answer == "ok" for answer in answers.values())
         return Response(answers, status_code=200 if healthy else 503)
 
+    @get("/metrics", opt={PUBLIC: ON_THIS_MACHINE, SCOPE: "read"}, include_in_schema=False)
+    async def metrics() -> Response[bytes]:
+        body = await text(counters, looks, pings)
+        return Response(body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
     @asynccontextmanager
     async def life(_: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
@@ -190,7 +199,7 @@ def http_app(
             yield
 
     app = Litestar(
-        route_handlers=[live, ready, *routes],
+        route_handlers=[live, ready, metrics, *routes],
         guards=[_guard(access), plain_address],
         lifespan=[life],
         plugins=[

@@ -10,6 +10,7 @@ from litestar import Litestar
 
 from interlock_runtime.connections import Bounded
 from interlock_runtime.limits import Roomy
+from interlock_runtime.metrics import Counted
 from interlock_runtime.settings import HttpSettings
 
 logger = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ DRAIN_SECONDS = 10
 def serve(app: Litestar, settings: HttpSettings) -> None:
     """Serve ``app`` until SIGTERM or SIGINT, then let requests and messages in hand finish."""
     uvicorn.run(
-        Roomy(app, settings.request_room),
+        Counted(Roomy(app, settings.request_room)),
         host=settings.host,
         port=settings.port,
         http=Bounded,

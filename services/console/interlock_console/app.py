@@ -11,6 +11,7 @@ from litestar import Litestar
 
 from interlock_console import pages, routes, trace_routes
 from interlock_console.handlers import SERVICE, router
+from interlock_console.jaeger.routes import ROUTES as JAEGER
 from interlock_console.settings import ConsoleSettings
 from interlock_console.spans.keeping import Keeping
 
@@ -28,7 +29,8 @@ def create_app(settings: ConsoleSettings) -> Litestar:
     return http_app(
         SERVICE,
         Access.of(settings, source=asking(settings.registry_url, settings.service_key)),
-        routes=[*pages.ROUTES, *routes.ROUTES, *trace_routes.ROUTES],
+        routes=[*pages.ROUTES, *routes.ROUTES, *trace_routes.ROUTES, *JAEGER],
+        looks=bus.looks,
         pings={"postgres": database.ping, "rabbitmq": bus.ping},
         lifespan=[
             lambda: database.ready("interlock_messaging", "interlock_console"),

@@ -42,6 +42,7 @@ def create_app(
         SERVICE,
         Access.of(settings),  # it has no routes but health, so nobody but the operator has anything to do here
         routes=[],
+        looks=bus.looks,
         pings={"rabbitmq": bus.ping, "s3": lambda: asyncio.to_thread(artifacts.ping)},
         lifespan=[validating, bus.running],
         state={"bus": bus},

@@ -15,6 +15,7 @@ from interlock_runtime.access import Access
 from interlock_runtime.http import http_app
 from interlock_runtime.key_ring import asking
 from interlock_runtime.limits import Roomy
+from interlock_runtime.metrics import Counted
 from interlock_runtime.process import repeating
 from interlock_runtime.telemetry import setup_telemetry
 from interlock_serving.cache import Cache
@@ -23,6 +24,7 @@ from interlock_serving.validation.client import Validator
 from litestar import Litestar
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
 
+from interlock_gateway import gauges
 from interlock_gateway.feedback import give_feedback
 from interlock_gateway.front import Front
 from interlock_gateway.handlers import SERVICE, WORKER, router
@@ -40,7 +42,7 @@ from interlock_gateway.protocols.rest import no_route, open_inference_routes
 from interlock_gateway.proxy import Upstream, connections
 from interlock_gateway.rates import Rates
 from interlock_gateway.reconcile import Reconciler
-from interlock_gateway.routes import ROUTES, metrics_route
+from interlock_gateway.routes import ROUTES
 from interlock_gateway.sampling import Sampler
 from interlock_gateway.settings import GatewaySettings
 from interlock_gateway.worker import HEED_SECONDS, Worker
@@ -105,7 +107,7 @@ def create_app(
         WORKER, loader, bus, ledger, trust, memory=settings.gateway_model_memory, room=settings.predict_room
     )
     bus.consumer.context.set_global("worker", worker)
-    metrics, sampler = Metrics(WORKER, settings.cache_dir), Sampler(settings.predict_sample_ratio)
+    metrics = Metrics(WORKER, settings.cache_dir, gauges=lambda: gauges.serving(worker.slots()))
     log = PredictionLog(
         WORKER,
         bus,
@@ -115,7 +117,7 @@ def create_app(
     )
     reconciler = Reconciler(worker, registry, bus, seconds=settings.gateway_reconcile_seconds)
     pings = {"rabbitmq": reconciler.bus_answered, "registry": reconciler.registry_answered}
-    inference = Inference(worker, registry, pings.values(), log)
+    inference = Inference(worker, registry, pings.values(), log, metrics)
     scoring = scoring_routes(inference, access, model=settings.mlflow_model, is_open=settings.mlflow_open)
     rates = Rates(settings.rate_limit, settings.rate_burst) if settings.rate_limit is not None else None
     grpc = serving_grpc(inference, access, settings.host, settings.grpc_port, rates)
@@ -152,13 +154,13 @@ def create_app(
             routes=[
                 *ROUTES,
                 give_feedback,
-                predict_route(worker, registry, log),
+                predict_route(worker, registry, log, metrics),
                 open_inference_routes(inference),
                 scoring,
                 model_document_route(inference),
-                metrics_route(metrics),
             ],
             pings=pings,
+            counters=metrics.families,
             openapi=browsable(),
             exception_handlers={NotFoundException: no_route, MethodNotAllowedException: no_route},
             lifespan=[
@@ -175,7 +177,7 @@ def create_app(
             state={
                 "bus": bus,
                 "artifacts": artifacts,
-                "sampler": sampler,
+                "sampler": Sampler(settings.predict_sample_ratio),
                 "worker": worker,
                 "reconciler": reconciler,
                 "prediction_log": log,
@@ -184,11 +186,11 @@ def create_app(
         )
     )
     app.state.front = Front(
-        Roomy(app, settings.request_room),
+        Counted(Roomy(app, settings.request_room)),
         worker,
         access=access,
         metrics=metrics,
-        sampler=sampler,
+        sampler=app.state.sampler,
         log=log,
         rates=rates,
     )

@@ -122,7 +122,9 @@ class Front:
         return caller if caller is not None and "predict" in caller.scopes else None
 
     def _said(self, name: str, serving: Serving, body: bytes, scores: Scores) -> bytes:
-        said = answer(name, serving.version, serving.model.signature.labels, scores)
+        signature = serving.model.signature
+        said = answer(name, serving.version, signature.labels, scores)
+        self._metrics.note(name, serving.version, signature, scores)
         self._log.offer(name, serving, said.id, body, scores, len(body))
         return _encode(said)
 

@@ -1,4 +1,4 @@
-"""What predictions cost and how they end: plain counters on the way, made into Prometheus's text when it asks.
+"""What predictions cost, how they end and what they say: plain numbers on the way, made into text when asked for.
 
 Every worker counts for itself under its own label. A scrape reaches any one of them, so each leaves a copy of its
 counters in a folder of the host, and whoever is asked answers for all: sums over ``worker`` are true to a second.
@@ -7,14 +7,21 @@ counters in a folder of the host, and whoever is asked answers for all: sums ove
 import os
 import shutil
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from time import perf_counter
 
 import msgspec
+from interlock_contracts import metrics
+from interlock_modeling.signature import Signature
+from interlock_runtime.metrics import counted_here
 from interlock_runtime.process import repeating
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from litestar.exceptions import HTTPException
+from prometheus_client.core import Metric
+
+from interlock_gateway.domain import Scores
+from interlock_gateway.lately import Lately, Spread
 
 BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 10.0)
 """Upper bounds of the histogram, in seconds."""
@@ -24,6 +31,11 @@ COPY_SECONDS = 1.0
 
 UNKNOWN = ""
 """The label of all models that this worker does not serve: what clients make up is no label."""
+
+OWN = "interlock"
+"""The label of the gateway's own protocol."""
+
+_FAILED = 500
 
 
 class Counts(msgspec.Struct):
@@ -47,29 +59,71 @@ class Counts(msgspec.Struct):
         self.buckets[bisect_left(BOUNDS, seconds)] += 1
 
 
+class _Family(msgspec.Struct, array_like=True):
+    """What the process has counted besides, in the form of prometheus_client."""
+
+    name: str
+    help: str
+    kind: str
+    samples: list[tuple[str, dict[str, str], float]]
+
+
 class _Copy(msgspec.Struct):
     worker: str
     process: int
-    models: dict[str, Counts]
+    protocols: dict[str, dict[str, Counts]] = {}
+    spreads: dict[str, Spread] = {}
+    families: list[_Family] = []
 
 
 class Metrics:
-    """The counters of one worker, and the copies of its siblings': those of the same parent, below ``folder``."""
+    """The counters of one worker, and the copies of its siblings': those of the same parent, below ``folder``.
 
-    def __init__(self, worker: str, folder: Path) -> None:
+    ``gauges`` gives what is so now, whatever has happened.
+    """
+
+    def __init__(self, worker: str, folder: Path, *, gauges: Callable[[], Iterable[Metric]] = tuple) -> None:
         self._folder = folder / f"metrics-{os.getppid()}"
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in folder.glob("metrics-*"):
             if not _runs(int(left.name.removeprefix("metrics-"))):
                 shutil.rmtree(left, ignore_errors=True)
-        self._own = _Copy(worker, os.getpid(), {})
+        self._own = _Copy(worker, os.getpid(), {OWN: {}})
+        self._lately: dict[str, Lately] = {}
+        self._gauges = gauges
 
-    def of(self, model: str) -> Counts:
+    def of(self, model: str, protocol: str = OWN) -> Counts:
         """Return the counters of ``model``."""
-        counts = self._own.models.get(model)
+        models = self._own.protocols.get(protocol)
+        if models is None:
+            models = self._own.protocols[protocol] = {}
+        counts = models.get(model)
         if counts is None:
-            counts = self._own.models[model] = Counts()
+            counts = models[model] = Counts()
         return counts
+
+    @contextmanager
+    def counting(self, model: str, protocol: str) -> Iterator[list[int]]:
+        """Count the request that the block answers; it adds how many rows it has answered to the list."""
+        start, status, rows = perf_counter(), _FAILED, list[int]()
+        try:
+            yield rows
+            status = 200
+        except HTTPException as error:
+            status = error.status_code
+            raise
+        except (ConnectionError, TimeoutError):
+            status = 503
+            raise
+        finally:
+            self.of(model, protocol).count(status, sum(rows), perf_counter() - start)
+
+    def note(self, model: str, version: int, signature: Signature, scores: Scores) -> None:
+        """Note what was answered, by any protocol."""
+        lately = self._lately.get(model)
+        if lately is None or lately.version != version:
+            lately = self._lately[model] = Lately(version, signature.labels)
+        lately.note(scores)
 
     @asynccontextmanager
     async def copying(self) -> AsyncIterator[None]:
@@ -78,18 +132,27 @@ class Metrics:
 
         async def copy() -> None:
             partial = path.with_suffix(".partial")
-            partial.write_bytes(msgspec.json.encode(self._own))
+            partial.write_bytes(msgspec.json.encode(self._now()))
             partial.replace(path)
 
         async with repeating(copy, seconds=COPY_SECONDS):
             yield
         path.unlink(missing_ok=True)
 
-    def text(self) -> bytes:
-        """Return the counters of all workers in Prometheus's text format."""
-        registry = CollectorRegistry()
-        registry.register(_Collector([self._own, *self._siblings()]))
-        return generate_latest(registry)
+    def families(self) -> list[Metric]:
+        """Return what all workers of the host have counted."""
+        return list(_families([self._now(), *self._siblings()]))
+
+    def _now(self) -> _Copy:
+        """Return our own copy, up to date."""
+        self._own.spreads = {model: lately.spread() for model, lately in self._lately.items()}
+        self._own.families = [
+            _Family(
+                each.name, each.documentation, each.type, [(one.name, one.labels, one.value) for one in each.samples]
+            )
+            for each in (*counted_here(), *self._gauges())
+        ]
+        return self._own
 
     def _siblings(self) -> Iterator[_Copy]:
         for path in sorted(self._folder.glob("*.json")):
@@ -103,40 +166,57 @@ class Metrics:
                     path.unlink(missing_ok=True)
 
 
-class _Collector:
-    def __init__(self, copies: Iterable[_Copy]) -> None:
-        self._copies = copies
+class _Told:
+    """Families that several workers fill, each under its own label."""
 
-    def collect(self) -> Iterator[Metric]:
-        """Return the families."""
-        labels = ["model", "worker"]
-        answers = CounterMetricFamily(
-            "interlock_predict_requests",
-            "Prediction requests by the status of their answer",
-            labels=[*labels, "status"],
-        )
-        rows = CounterMetricFamily("interlock_predict_rows", "Rows answered", labels=labels)
-        logged = CounterMetricFamily("interlock_prediction_log_rows", "Rows in the prediction log", labels=labels)
-        dropped = CounterMetricFamily(
-            "interlock_prediction_log_dropped", "Rows that the prediction log had no room for", labels=labels
-        )
-        seconds = HistogramMetricFamily(
-            "interlock_predict_seconds", "From a request's headers to its answer", labels=labels
-        )
-        for copy in self._copies:
-            for model, counts in copy.models.items():
-                for status, number in counts.answers.items():
-                    answers.add_metric([model, copy.worker, str(status)], number)
-                rows.add_metric([model, copy.worker], counts.rows)
-                logged.add_metric([model, copy.worker], counts.logged)
-                dropped.add_metric([model, copy.worker], counts.dropped)
-                seconds.add_metric([model, copy.worker], _cumulated(counts.buckets), counts.seconds)
-        yield from (answers, rows, logged, dropped, seconds)
+    def __init__(self) -> None:
+        self.families: dict[str, Metric] = {}
+
+    def add(self, declared: metrics.Metric, worker: str, labels: Sequence[str], value: float, **more: str) -> None:
+        """Add one number; of a histogram, ``more`` says with ``part`` which, and with ``le`` up to where."""
+        family = self.family(declared.name.removesuffix("_total"), declared.help, declared.kind)
+        part = more.pop("part", "")
+        told = dict(zip(declared.labels, labels, strict=True)) | {"worker": worker} | more
+        family.add_sample(declared.name + part, told, value)
+
+    def family(self, name: str, text: str, kind: str) -> Metric:
+        """Return the family of this name."""
+        return self.families.setdefault(name, Metric(name, text, kind))
 
 
-def _cumulated(buckets: list[int]) -> list[tuple[str, float]]:
-    sums = [sum(buckets[: place + 1]) for place in range(len(buckets))]
-    return list(zip([*(str(bound) for bound in BOUNDS), "+Inf"], sums, strict=True))
+def _families(copies: Iterable[_Copy]) -> Iterable[Metric]:
+    told = _Told()
+    for copy in copies:
+        for protocol, models in copy.protocols.items():
+            for model, counts in models.items():
+                _tell_counts(told, copy.worker, (model, protocol), counts)
+        for model, spread in copy.spreads.items():
+            about = model, str(spread.version)
+            for quantile, value in spread.quantiles.items():
+                told.add(metrics.PREDICTED_QUANTILE, copy.worker, (*about, quantile), value)
+            for label, number in spread.labels.items():
+                told.add(metrics.PREDICTED_LABELS, copy.worker, (*about, label), number)
+        for family in copy.families:
+            into = told.family(family.name, family.help, family.kind)
+            for name, labels, value in family.samples:
+                into.add_sample(name, labels | {"worker": copy.worker}, value)
+    return told.families.values()
+
+
+def _tell_counts(told: _Told, worker: str, about: tuple[str, str], counts: Counts) -> None:
+    model, protocol = about
+    for status, number in counts.answers.items():
+        told.add(metrics.PREDICT_REQUESTS, worker, (*about, str(status)), number)
+    told.add(metrics.PREDICT_ROWS, worker, about, counts.rows)
+    reached = 0
+    for bound, number in zip((*map(str, BOUNDS), "+Inf"), counts.buckets, strict=True):
+        reached += number
+        told.add(metrics.PREDICT_SECONDS, worker, about, reached, part="_bucket", le=bound)
+    told.add(metrics.PREDICT_SECONDS, worker, about, reached, part="_count")
+    told.add(metrics.PREDICT_SECONDS, worker, about, counts.seconds, part="_sum")
+    if protocol == OWN:
+        told.add(metrics.LOG_ROWS, worker, (model,), counts.logged)
+        told.add(metrics.LOG_DROPPED, worker, (model,), counts.dropped)
 
 
 def _runs(process: int) -> bool:

@@ -17,6 +17,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from interlock_gateway.answering import ROWS, predictions, unfit, what_serves
 from interlock_gateway.domain import BODY_LIMIT, MAX_ROWS, PredictAnswer, PredictRequest, answer
+from interlock_gateway.metrics import Metrics
 from interlock_gateway.prediction_log import PredictionLog
 from interlock_gateway.proxy import Upstream
 from interlock_gateway.slot import Serving
@@ -37,7 +38,7 @@ class _Documented(spec.Operation):
         self.request_body = spec.RequestBody({"application/json": spec.OpenAPIMediaType(body)}, required=True)
 
 
-def predict_route(worker: Worker, registry: Upstream, log: PredictionLog) -> HTTPRouteHandler:
+def predict_route(worker: Worker, registry: Upstream, log: PredictionLog, metrics: Metrics) -> HTTPRouteHandler:
     """Return the route ``POST /models/{name}/predict``; ``registry`` explains a model that does not serve."""
 
     async def predict(scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,6 +54,7 @@ def predict_route(worker: Worker, registry: Upstream, log: PredictionLog) -> HTT
         await send({"type": "http.response.start", "status": 200, "headers": [*_JSON, _length(body)]})
         await send({"type": "http.response.body", "body": body, "more_body": False})
         scope["state"][ROWS] = len(rows)
+        metrics.note(name, serving.version, serving.model.signature, scores)
         log.offer(name, serving, said.id, asked, scores, len(asked))
 
     # Litestar's own @asgi would be shorter, but its router knows no path parameters for it (2.25: a KeyError).

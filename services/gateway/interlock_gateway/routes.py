@@ -1,4 +1,4 @@
-"""What the gateway does by itself beside predictions: ask for trainings, tell what this worker serves and counts."""
+"""What the gateway does by itself beside predictions: ask for trainings, tell what this worker serves."""
 
 import asyncio
 from contextlib import suppress
@@ -8,20 +8,17 @@ from interlock_contracts import telemetry
 from interlock_contracts.event import run_id
 from interlock_contracts.http import RetrainRequest, RunAccepted
 from interlock_contracts.training import RetrainRequested
-from interlock_runtime.http import ON_THIS_MACHINE, PUBLIC, SCOPE, problem
-from litestar import MediaType, Request, Response, get, post
+from interlock_runtime.http import SCOPE, problem
+from litestar import Request, Response, get, post
 from litestar.datastructures import State
-from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, HeaderParameter, JSONBody
 from litestar.status_codes import HTTP_404_NOT_FOUND
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from prometheus_client import CONTENT_TYPE_LATEST
 
 from interlock_gateway.asynchronous import predict_later
 from interlock_gateway.domain import SlotView, WorkerView, is_name, retrain_cause
-from interlock_gateway.metrics import Metrics
 from interlock_gateway.passed_on import PASSED_ON
 from interlock_gateway.proxy import Upstream
 from interlock_gateway.slot import Slot
@@ -108,21 +105,6 @@ async def _datasets(train_dispatch: Upstream, name: str) -> int:
 async def _accepted(ingest: Upstream, name: str) -> bool:
     answer = await ingest.get(f"/datasets/{name}")
     return answer.is_success and any(each["state"] == "accepted" for each in answer.json())
-
-
-def metrics_route(metrics: Metrics) -> HTTPRouteHandler:
-    """Return the route that Prometheus asks; on this machine without a key."""
-
-    @get(
-        "/metrics",
-        media_type=MediaType.TEXT,
-        opt={PUBLIC: ON_THIS_MACHINE, SCOPE: "read"},
-        include_in_schema=False,
-    )
-    async def tell() -> Response[bytes]:
-        return Response(await asyncio.to_thread(metrics.text), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    return tell
 
 
 ROUTES = [*PASSED_ON, what_this_worker_serves, retrain, predict_later]

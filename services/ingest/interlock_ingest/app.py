@@ -47,6 +47,7 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
         SERVICE,
         Access.of(settings, source=asking(settings.registry_url, settings.service_key)),
         routes=ROUTES,
+        looks=bus.looks,
         pings={
             "postgres": database.ping,
             "rabbitmq": bus.ping,

@@ -105,6 +105,7 @@ def create_app(
         SERVICE,
         Access.of(settings, source=ring, remember=settings.cache_dir / "keys.json"),
         routes=[*ROUTES, *FILE_ROUTES],
+        looks=bus.looks,
         pings={
             "postgres": database.ping,
             "rabbitmq": bus.ping,

@@ -44,6 +44,7 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
         SERVICE,
         access,
         routes=[*routes.ROUTES, *export.ROUTES, *history.ROUTES, *keys.ROUTES, *audit.ROUTES, *dead_letters.ROUTES],
+        looks=bus.looks,
         pings={
             "postgres": database.ping,
             "rabbitmq": bus.ping,

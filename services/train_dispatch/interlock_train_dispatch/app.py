@@ -45,6 +45,7 @@ def create_app(
         SERVICE,
         Access.of(settings, source=asking(settings.registry_url, settings.service_key)),
         routes=ROUTES,
+        looks=bus.looks,
         pings={
             "postgres": database.ping,
             "rabbitmq": bus.ping,

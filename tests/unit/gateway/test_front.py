@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from interlock_gateway.metrics import BOUNDS, Metrics
 from interlock_gateway.sampling import Sampler
 from interlock_modeling.engines import LinearEngine
+from interlock_runtime.metrics import Given
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.unit.gateway.door import KEY, Door
@@ -153,12 +155,12 @@ async def test_a_scrape_counts_what_came_and_how_it_ended(serving: Door) -> None
         key = (name, *sorted(labels.items()))
         return after.get(key, 0.0) - before.get(key, 0.0)
 
-    assert more("interlock_predict_requests_total", model="flights", status="200") == 2
-    assert more("interlock_predict_requests_total", model="flights", status="422") == 1
-    assert more("interlock_predict_requests_total", model="", status="404") == 1
-    assert more("interlock_predict_rows_total", model="flights") == 3
-    assert more("interlock_predict_seconds_count", model="flights") == 3
-    assert more("interlock_predict_seconds_bucket", model="flights", le="+Inf") == 3
+    assert more("interlock_predict_requests_total", model="flights", protocol="interlock", status="200") == 2
+    assert more("interlock_predict_requests_total", model="flights", protocol="interlock", status="422") == 1
+    assert more("interlock_predict_requests_total", model="", protocol="interlock", status="404") == 1
+    assert more("interlock_predict_rows_total", model="flights", protocol="interlock") == 3
+    assert more("interlock_predict_seconds_count", model="flights", protocol="interlock") == 3
+    assert more("interlock_predict_seconds_bucket", model="flights", protocol="interlock", le="+Inf") == 3
     assert not [key for key in after if "made-up" in str(key)]
 
 
@@ -172,18 +174,35 @@ async def scraped(door: Door) -> dict[tuple[Any, ...], float]:
     }
 
 
+def written(metrics: Metrics) -> str:
+    registry = CollectorRegistry()
+    registry.register(Given(metrics.families()))
+    return generate_latest(registry).decode()
+
+
 async def test_one_worker_answers_for_its_siblings(tmp_path: Path) -> None:
     """A scrape reaches one of them; those that have ended are left out."""
     own, sibling = Metrics("w-1", tmp_path), Metrics("w-2", tmp_path)
     own.of("flights").count(200, 1, BOUNDS[0])
     sibling.of("flights").count(503, 0, 60.0)
     async with own.copying(), sibling.copying():
-        text = await until(lambda: (_said := own.text().decode()) if 'worker="w-2"' in own.text().decode() else None)
-        assert 'interlock_predict_requests_total{model="flights",status="200",worker="w-1"} 1.0' in text
-        assert 'interlock_predict_requests_total{model="flights",status="503",worker="w-2"} 1.0' in text
-        assert 'interlock_predict_seconds_bucket{le="0.0001",model="flights",worker="w-1"} 1.0' in text
-        assert 'interlock_predict_seconds_bucket{le="10.0",model="flights",worker="w-2"} 0.0' in text
-    assert 'worker="w-2"' not in own.text().decode()
+        text = await until(lambda: said if 'worker="w-2"' in (said := written(own)) else None)
+        assert (
+            'interlock_predict_requests_total{model="flights",protocol="interlock",status="200",worker="w-1"} 1.0'
+            in text
+        )
+        assert (
+            'interlock_predict_requests_total{model="flights",protocol="interlock",status="503",worker="w-2"} 1.0'
+            in text
+        )
+        assert (
+            'interlock_predict_seconds_bucket{le="0.0001",model="flights",protocol="interlock",worker="w-1"} 1.0'
+            in text
+        )
+        assert (
+            'interlock_predict_seconds_bucket{le="10.0",model="flights",protocol="interlock",worker="w-2"} 0.0' in text
+        )
+    assert 'worker="w-2"' not in written(own)
 
 
 @pytest.mark.parametrize(

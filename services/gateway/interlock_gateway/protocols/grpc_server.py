@@ -165,8 +165,11 @@ class _Answers:
         )
 
     async def model_infer(self, asked: pb.ModelInferRequest, _: Context) -> pb.ModelInferResponse:
-        wanted = [_wanted(each) for each in asked.outputs]
-        inferred = await self._inferring.infer(asked.model_name, asked.model_version, _tensors(asked), wanted, asked.id)
+        name, version = asked.model_name, asked.model_version
+        with self._inferring.counting(name, "grpc") as rows:
+            wanted = [_wanted(each) for each in asked.outputs]
+            inferred = await self._inferring.infer(name, version, _tensors(asked), wanted, asked.id)
+            rows.append(inferred.rows)
         version = str(inferred.serving.version)
         answer = pb.ModelInferResponse(model_name=asked.model_name, model_version=version, id=asked.id or inferred.name)
         raw = bool(asked.raw_input_contents) or asked.parameters["binary_data_output"].bool_param

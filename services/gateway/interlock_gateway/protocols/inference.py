@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
@@ -12,10 +12,12 @@ from uuid import UUID, uuid4
 import numpy as np
 from interlock_modeling.served import Predictions
 from interlock_modeling.signature import Signature
-from interlock_runtime.http import Ping, problem
+from interlock_runtime.http import problem
+from interlock_runtime.metrics import Ping
 from numpy.typing import NDArray
 
 from interlock_gateway.answering import not_serving, table_predictions, what_serves
+from interlock_gateway.metrics import UNKNOWN, Metrics
 from interlock_gateway.prediction_log import PredictionLog, Rows
 from interlock_gateway.protocols.tensors import BYTES, DATATYPES, Tensor, TensorError, table_of
 from interlock_gateway.proxy import Upstream
@@ -91,21 +93,25 @@ class IndexEntry:
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
-    """An answer: what gave it, its outputs, and its name in the prediction log."""
+    """An answer: what gave it, its outputs, its name in the prediction log, and how many rows it is for."""
 
     serving: Serving
     outputs: list[Output]
     name: str
+    rows: int
 
 
 class Inference:
     """Answers for every model of one worker; each of ``pings`` raises while the worker should get no requests."""
 
-    def __init__(self, worker: Worker, registry: Upstream, pings: Iterable[Ping], log: PredictionLog) -> None:
+    def __init__(
+        self, worker: Worker, registry: Upstream, pings: Iterable[Ping], log: PredictionLog, metrics: Metrics
+    ) -> None:
         self._worker = worker
         self._registry = registry
         self._pings = list(pings)
         self._log = log
+        self._metrics = metrics
 
     async def ready(self) -> bool:
         """Return whether this worker has loaded what should serve."""
@@ -128,6 +134,13 @@ class Inference:
             raise problem(404, "Another version serves", detail)
         return serving
 
+    @contextmanager
+    def counting(self, model: str, protocol: str) -> Iterator[list[int]]:
+        """Count the request that the block answers; it adds how many rows it has answered to the list."""
+        known = any(name == model for name, _ in self._worker.slots())
+        with self._metrics.counting(model if known else UNKNOWN, protocol) as rows:
+            yield rows
+
     async def infer(
         self, model: str, version: str | None, tensors: Sequence[Tensor], wanted: Sequence[str], request_id: str
     ) -> Inferred:
@@ -146,7 +159,7 @@ class Inference:
             raise TensorError("numbers are too large for this model: it gives no finite answer")
         outputs = [_output(signature, predictions, name) for name in wanted or output_names(signature)]
         name = self.logged(model, serving, table, predictions, size=table.nbytes, request_id=request_id)
-        return Inferred(serving, outputs, name)
+        return Inferred(serving, outputs, name, table.num_rows)
 
     def logged(
         self, model: str, serving: Serving, rows: Rows, predictions: Predictions, *, size: int, request_id: str = ""
@@ -156,7 +169,9 @@ class Inference:
         Any other id may be used twice, and then feedback could not tell which answer it means.
         """
         name = request_id if _is_uuid(request_id) else str(uuid4())
-        self._log.offer(model, serving, name, rows, predictions.scores.tolist(), size)
+        scores = predictions.scores.tolist()
+        self._metrics.note(model, serving.version, serving.model.signature, scores)
+        self._log.offer(model, serving, name, rows, scores, size)
         return name
 
     async def load(self, model: str) -> None:

@@ -168,13 +168,15 @@ def scoring_routes(inferring: Inference, access: Access, *, model: str | None, i
     )
     async def invocations(request: Plain, name: FromPath[str] = "") -> Response[Scored]:
         body, model = await request.body(), chosen(name)
-        serving = await inferring.serving(model)
-        rows = rows_of(serving.model.signature, body, request.headers.get("content-type", ""))
-        try:
-            answered = await predictions(serving, rows)
-        except InvalidRowsError as error:
-            raise unfit(error) from error
-        prediction = inferring.logged(model, serving, rows, answered, size=len(body))
+        with inferring.counting(model, "mlflow") as counted:
+            serving = await inferring.serving(model)
+            rows = rows_of(serving.model.signature, body, request.headers.get("content-type", ""))
+            try:
+                answered = await predictions(serving, rows)
+            except InvalidRowsError as error:
+                raise unfit(error) from error
+            prediction = inferring.logged(model, serving, rows, answered, size=len(body))
+            counted.append(len(rows))
         return Response(Scored(answered.values), headers={"Interlock-Prediction": prediction})
 
     errors = (HTTPException, ProblemDetailsException, ConnectionError, TimeoutError, Exception)

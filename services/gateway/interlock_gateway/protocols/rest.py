@@ -128,10 +128,12 @@ def _routes(inferring: Inference) -> list[ControllerRouterHandler]:
         responses={200: ResponseSpec(dict[str, Any], description="Outputs", generate_examples=False)},
     )
     async def infer(request: Plain, name: FromPath[str], number: FromPath[str] = "") -> Response[bytes]:
-        body = inflated(await request.body(), request.headers.get("content-encoding"))
-        asked = read(body, request.headers.get(HEADER_LENGTH))
-        inferred = await inferring.infer(name, number, asked.tensors, list(asked.binary), asked.id or "")
-        body, json_end = written(name, asked, inferred)
+        with inferring.counting(name, "open-inference") as rows:
+            body = inflated(await request.body(), request.headers.get("content-encoding"))
+            asked = read(body, request.headers.get(HEADER_LENGTH))
+            inferred = await inferring.infer(name, number, asked.tensors, list(asked.binary), asked.id or "")
+            body, json_end = written(name, asked, inferred)
+            rows.append(inferred.rows)
         if json_end is None:
             return Response(body, media_type="application/json")
         return Response(body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_end)})

@@ -1,0 +1,217 @@
+"""Every metric that Interlock tells Prometheus, declared once: its name, what it counts, its labels, who tells it.
+
+``docs/metrics.md`` is made from this list; rules and dashboards may name nothing else. Whatever a gateway tells has the
+label ``worker`` besides.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+EVERY = "every service"
+BUS = "every service that hears events"
+TABLES = "every service with a database"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric as it is exposed; a histogram's name is without ``_bucket``, ``_sum`` and ``_count``."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+    by: str = EVERY
+
+    @property
+    def family(self) -> tuple[str, str, tuple[str, ...]]:
+        """Return the arguments that prometheus_client's classes take first."""
+        return self.name, self.help, self.labels
+
+
+HTTP_SECONDS = Metric(
+    "http_server_request_duration_seconds",
+    "histogram",
+    "Requests by route, from their headers to the end of their answers; the gateway's fast way is counted apart.",
+    ("http_request_method", "http_route", "http_response_status_code"),
+)
+DEPENDENCY_UP = Metric(
+    "interlock_dependency_up", "gauge", "1 where a dependency answers, as readiness asks.", ("name",)
+)
+
+MESSAGE_TROUBLES = Metric(
+    "interlock_message_troubles_total",
+    "counter",
+    "Messages that were not simply handled: repeated (known already), retried, postponed (by an outage), dead.",
+    ("queue", "outcome"),
+    BUS,
+)
+MESSAGE_SECONDS = Metric(
+    "interlock_message_seconds", "histogram", "From taking a message to being done with it.", ("queue",), BUS
+)
+MESSAGE_WAIT_SECONDS = Metric(
+    "interlock_message_wait_seconds",
+    "histogram",
+    "From an event's being said to its first being taken: outbox, broker and queue together.",
+    ("queue",),
+    BUS,
+)
+QUEUE_MESSAGES = Metric(
+    "interlock_queue_messages", "gauge", "Messages that wait in a queue of the service: its lag.", ("queue",), BUS
+)
+OUTBOX_EVENTS = Metric(
+    "interlock_outbox_events", "gauge", "Events that were said and are not published yet.", ("type",), TABLES
+)
+OUTBOX_AGE = Metric(
+    "interlock_outbox_oldest_seconds", "gauge", "Age of the oldest event that is not published yet.", ("type",), TABLES
+)
+
+DATASETS = Metric(
+    "interlock_datasets_total",
+    "counter",
+    "Files by their verdict, from the table: the same in every replica.",
+    ("pipeline", "verdict"),
+    "ingest",
+)
+DATASETS_WAITING = Metric(
+    "interlock_datasets_waiting", "gauge", "Files without a verdict yet.", ("pipeline",), "ingest"
+)
+DATASETS_AGE = Metric(
+    "interlock_datasets_oldest_seconds", "gauge", "Age of the oldest file without a verdict.", ("pipeline",), "ingest"
+)
+
+RUNS = Metric(
+    "interlock_runs_total",
+    "counter",
+    "Runs that have ended, by their outcome, from the table: the same in every replica.",
+    ("model", "outcome"),
+    "train_dispatch",
+)
+RUN_SECONDS = Metric(
+    "interlock_run_seconds_total",
+    "counter",
+    "Seconds that ended runs took from their start, by their outcome.",
+    ("model", "outcome"),
+    "train_dispatch",
+)
+RUNS_OPEN = Metric(
+    "interlock_runs_open", "gauge", "Runs that are queued or running.", ("model", "state"), "train_dispatch"
+)
+RUNS_AGE = Metric(
+    "interlock_runs_oldest_seconds",
+    "gauge",
+    "For how long the oldest run has been queued, or running.",
+    ("model", "state"),
+    "train_dispatch",
+)
+
+VERDICTS = Metric(
+    "interlock_gate_verdicts_total",
+    "counter",
+    "What the gate has said of versions: passed or failed.",
+    ("model", "verdict"),
+    "evaluation_gate",
+)
+GATE_SECONDS = Metric(
+    "interlock_gate_seconds", "histogram", "How long the gate measured a version.", ("model",), "evaluation_gate"
+)
+
+DEAD_LETTERS = Metric(
+    "interlock_dead_letters", "gauge", "Dead letters that nobody has replayed or discarded.", ("queue",), "registry"
+)
+VERSIONS = Metric("interlock_versions", "gauge", "Versions by their stage.", ("model", "stage"), "registry")
+PROMOTED_VERSION = Metric(
+    "interlock_promoted_version", "gauge", "The version that should serve.", ("model",), "registry"
+)
+PROMOTION_SEQ = Metric(
+    "interlock_promotion_seq", "gauge", "How often a version of the model was promoted.", ("model",), "registry"
+)
+
+LATER_ANSWERS = Metric(
+    "interlock_later_predictions_total",
+    "counter",
+    "Predictions that nobody waited for, by how they ended.",
+    ("model", "outcome"),
+    "prediction",
+)
+LATER_SECONDS = Metric(
+    "interlock_later_prediction_seconds",
+    "histogram",
+    "From the request for such a prediction to its end.",
+    ("model",),
+    "prediction",
+)
+FILES_WAITING = Metric(
+    "interlock_files_waiting", "gauge", "Files that are not answered yet.", ("runner",), "prediction"
+)
+WEBHOOKS_WAITING = Metric(
+    "interlock_webhooks_waiting", "gauge", "Ends of predictions that nobody was told of yet.", (), "prediction"
+)
+
+PREDICT_REQUESTS = Metric(
+    "interlock_predict_requests_total",
+    "counter",
+    "Prediction requests by protocol and status (that of HTTP, also for gRPC); an empty model is one unknown here.",
+    ("model", "protocol", "status"),
+    "gateway",
+)
+PREDICT_ROWS = Metric("interlock_predict_rows_total", "counter", "Rows answered.", ("model", "protocol"), "gateway")
+PREDICT_SECONDS = Metric(
+    "interlock_predict_seconds",
+    "histogram",
+    "From a prediction request's headers to its answer.",
+    ("model", "protocol"),
+    "gateway",
+)
+PREDICTED_QUANTILE = Metric(
+    "interlock_predicted_quantile",
+    "gauge",
+    "Quantiles of the last answers: of the numbers of a regression, of the confidences of a classification.",
+    ("model", "version", "quantile"),
+    "gateway",
+)
+PREDICTED_LABELS = Metric(
+    "interlock_predicted_labels_total",
+    "counter",
+    "Labels that were predicted, in at most 64 rows of each request.",
+    ("model", "version", "label"),
+    "gateway",
+)
+LOG_ROWS = Metric(
+    "interlock_prediction_log_rows_total", "counter", "Rows in the prediction log.", ("model",), "gateway"
+)
+LOG_DROPPED = Metric(
+    "interlock_prediction_log_dropped_total",
+    "counter",
+    "Rows that the prediction log had no room for.",
+    ("model",),
+    "gateway",
+)
+SERVING_VERSION = Metric(
+    "interlock_serving_version", "gauge", "The version that a worker answers with.", ("model",), "gateway"
+)
+SERVING_SEQ = Metric(
+    "interlock_serving_promotion_seq", "gauge", "The promotion that put it there.", ("model",), "gateway"
+)
+KNOWN_SEQ = Metric(
+    "interlock_known_promotion_seq", "gauge", "The newest promotion that a worker has heard of.", ("model",), "gateway"
+)
+MODEL_BYTES = Metric("interlock_model_bytes", "gauge", "What a loaded model takes.", ("model",), "gateway")
+LOADS = Metric(
+    "interlock_model_loads_total",
+    "counter",
+    "Loads by how they ended: served or failed.",
+    ("model", "outcome"),
+    "gateway",
+)
+LOAD_SECONDS = Metric(
+    "interlock_model_load_seconds",
+    "histogram",
+    "From hearing of a version to the swap, or to giving up.",
+    ("model",),
+    "gateway",
+)
+
+METRICS: dict[str, Metric] = {each.name: each for each in list(globals().values()) if isinstance(each, Metric)}
+"""All of them by name, in the order in which they stand here."""

@@ -1,0 +1,21 @@
+"""What a worker serves, as Prometheus asks it."""
+
+from collections.abc import Iterable
+
+from interlock_contracts import metrics
+from interlock_runtime.metrics import gauge
+from prometheus_client.core import Metric
+
+from interlock_gateway.slot import Slot
+
+
+def serving(slots: Iterable[tuple[str, Slot]]) -> list[Metric]:
+    """Return which version answers for each model, by which promotion, and what is known but not loaded."""
+    known = list(slots)
+    loaded = [(name, slot.serving, slot.bytes) for name, slot in known if slot.serving is not None]
+    return [
+        gauge(metrics.SERVING_VERSION, (((name,), serving.version) for name, serving, _ in loaded)),
+        gauge(metrics.SERVING_SEQ, (((name,), serving.promotion_seq) for name, serving, _ in loaded)),
+        gauge(metrics.KNOWN_SEQ, (((name,), slot.promotion.seq) for name, slot in known if slot.promotion is not None)),
+        gauge(metrics.MODEL_BYTES, (((name,), size) for name, _, size in loaded)),
+    ]
