@@ -12,6 +12,9 @@ from interlock_console.spans.tables import LinkRow, OriginRow, SpanRow
 LONGEST_TRACE = 20_000
 """Spans of one trace that are read, the earliest first."""
 
+MOST_READ = 50_000
+"""Spans that are read for many traces at once."""
+
 LINKS_SHOWN = 20
 """Of all spans that link to one span, the newest so many are told; a promotion may have a million predictions."""
 
@@ -65,8 +68,19 @@ class Wanted(NamedTuple):
 
 
 async def of_traces(session: AsyncSession, trace_ids: Iterable[str]) -> dict[str, list[Span]]:
-    """Return the spans of each trace that has any, by its id in hex, the earliest first; each span once."""
-    return {each: spans for each in trace_ids if (spans := await of_trace(session, each))}
+    """Return the spans of each trace that has any, by its id in hex, the earliest first; each span once.
+
+    Once there are ``MOST_READ`` spans, the traces that remain are left out.
+    """
+    found: dict[str, list[Span]] = {}
+    read = 0
+    for trace_id in trace_ids:
+        if read >= MOST_READ:
+            break
+        if spans := await of_trace(session, trace_id):
+            found[trace_id] = spans
+            read += len(spans)
+    return found
 
 
 async def of_trace(session: AsyncSession, trace_id: str) -> list[Span]:

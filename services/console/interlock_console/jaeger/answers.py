@@ -1,0 +1,115 @@
+"""Traces as Jaeger writes them: summaries of version 3, and version 1's own model, in microseconds."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from interlock_console.spans import KINDS, STATUSES, Origin, Span
+from interlock_console.spans.viewing import orphans
+
+ERROR = STATUSES.index("ERROR")
+SAFE_INTEGER = 2**53 - 1
+"""What a number of JavaScript tells apart from its neighbours."""
+
+
+def kind_name(kind: int) -> str:
+    """Return what Jaeger calls a kind of span; one that is not told is internal."""
+    return KINDS[kind or KINDS.index("INTERNAL")].lower()
+
+
+def summary(trace_id: str, spans: Sequence[Span]) -> dict[str, Any]:
+    """Return what a list of traces shows of one; times as texts of nanoseconds since 1970."""
+    root = next((span for span in spans if span.parent_id is None), spans[0])
+    services: dict[str, list[Span]] = {}
+    for span in spans:
+        services.setdefault(span.origin.service, []).append(span)
+    return {
+        "traceId": trace_id,
+        "rootServiceName": root.origin.service,
+        "rootOperationName": root.name,
+        "minStartTimeUnixNano": str(min(span.start_ns for span in spans)),
+        "maxEndTimeUnixNano": str(max(span.end_ns for span in spans)),
+        "spanCount": len(spans),
+        "errorSpanCount": _errors(spans),
+        "orphanSpanCount": len(orphans(spans)),
+        "services": [
+            {"name": name, "spanCount": len(of), "errorSpanCount": _errors(of)} for name, of in services.items()
+        ],
+    }
+
+
+def _errors(spans: Iterable[Span]) -> int:
+    return sum(span.status == ERROR for span in spans)
+
+
+def listed(data: Any, *, total: int = 0, errors: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """Return version 1's envelope."""
+    return {"data": data, "total": total, "limit": 0, "offset": 0, "errors": errors}
+
+
+def trace_v1(trace_id: str, spans: Sequence[Span]) -> dict[str, Any]:
+    """Return a trace in version 1's model; a span whose parent is not here says so in its warnings."""
+    processes: dict[int, tuple[str, Origin]] = {}
+    for span in spans:
+        processes.setdefault(id(span.origin), (f"p{len(processes) + 1}", span.origin))
+    alone = {span.span_id for span in orphans(spans)}
+    return {
+        "traceID": trace_id,
+        "spans": [_span(span, processes[id(span.origin)][0], alone=span.span_id in alone) for span in spans],
+        "processes": {
+            name: {
+                "serviceName": origin.service,
+                "tags": _tags({key: value for key, value in origin.resource.items() if key != "service.name"}),
+            }
+            for name, origin in processes.values()
+        },
+        "warnings": None,
+    }
+
+
+def _span(span: Span, process: str, *, alone: bool) -> dict[str, Any]:
+    references = [("CHILD_OF", span.trace_id, span.parent_id)] if span.parent_id else []
+    references += [("FOLLOWS_FROM", link.trace_id, link.span_id) for link in span.links]
+    return {
+        "traceID": span.trace_id,
+        "spanID": span.span_id,
+        "operationName": span.name,
+        "references": [{"refType": how, "traceID": trace, "spanID": of} for how, trace, of in references],
+        "startTime": span.start_ns // 1000,
+        "duration": span.duration_ns // 1000,
+        "tags": _tags(_all_tags(span)),
+        "logs": [
+            {"timestamp": each.time_ns // 1000, "fields": _tags({"event": each.name, **each.attributes})}
+            for each in span.events
+        ],
+        "processID": process,
+        "warnings": [f"its parent {span.parent_id} has not ended, or was lost"] if alone else None,
+    }
+
+
+def _all_tags(span: Span) -> dict[str, Any]:
+    """Return attributes and what else OpenTelemetry's mapping to Jaeger writes as tags."""
+    status = STATUSES[span.status] if span.status else None
+    around = {
+        "span.kind": kind_name(span.kind) if span.kind else None,
+        "otel.status_code": status,
+        "error": True if span.status == ERROR else None,
+        "otel.status_description": span.status_message or None,
+        "w3c.tracestate": span.state or None,
+    }
+    scope = {f"otel.scope.{name}": value for name, value in span.origin.scope.items()}
+    return {**scope, **span.attributes, **{name: value for name, value in around.items() if value is not None}}
+
+
+def _tags(attributes: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"key": key, **_typed(value)} for key, value in attributes.items()]
+
+
+def _typed(value: Any) -> dict[str, Any]:
+    if isinstance(value, bool):
+        return {"type": "bool", "value": value}
+    if isinstance(value, int):
+        return {"type": "int64", "value": value if abs(value) <= SAFE_INTEGER else str(value)}
+    if isinstance(value, float):
+        return {"type": "float64", "value": value}
+    return {"type": "string", "value": value if isinstance(value, str) else json.dumps(value)}
