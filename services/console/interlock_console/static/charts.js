@@ -3,7 +3,7 @@ import { html, useEffect, useRef } from "./vendor/preact.js";
 import "./vendor/d3.js";
 import "./vendor/plot.js";
 
-const { Plot } = globalThis;
+export const { Plot } = globalThis;
 const BLUE = "var(--series-1)";
 const ORANGE = "var(--series-2)";
 const HEIGHT = 220;
@@ -12,7 +12,7 @@ const number = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 })
 const shown = (value) => (typeof value === "number" ? number.format(value) : String(value));
 
 /** `draw(width)` returns Plot's options; `table` is {head: [..], rows: [[..]]}: the same numbers for reading. */
-function Chart({ caption, draw, table }) {
+export function Chart({ caption, draw, table }) {
   const place = useRef(null);
   useEffect(() => {
     const redraw = () => {

@@ -1,0 +1,79 @@
+// One version: the verdict and the numbers behind it, where it came from, and whether it may serve.
+import { html, useState } from "../vendor/preact.js";
+import { address, get } from "../api.js";
+import { Badge } from "../ui/badge.js";
+import { Loaded, useData } from "../ui/data.js";
+import { Approve, RollBack } from "../ui/decision.js";
+import { useFresh } from "../ui/fresh.js";
+import { Gains, HoldoutPlots, Slices } from "../ui/gatecharts.js";
+import { Head } from "../ui/head.js";
+import { Lineage, Making } from "../ui/lineage.js";
+import { called, direction, gain, shown, signed } from "../ui/metrics.js";
+import { Stage } from "../ui/stage.js";
+
+async function load(name, number) {
+  const path = `/gateway/models/${name}`;
+  const [version, model, promotions] = await Promise.all([get(`${path}/versions/${number}`), get(path), get(`${path}/promotions`)]);
+  const champion = model.serving?.ref.version ?? null;
+  const [run, rollout] = await Promise.allSettled([get(`/gateway/runs/${version.run_id}`), champion === version.version ? get(`${path}/rollout`) : null]);
+  return { version, champion, promotions, run: run.value ?? null, rollout: rollout.value ?? null };
+}
+
+export default function Version({ params: { name, version: number } }) {
+  const loaded = useData(() => load(name, number), [name, number]);
+  const [told, setTold] = useState("");
+  useFresh(loaded.reload, ["model.", "evaluation.", "promotion."], { model: name });
+  const done = (words) => {
+    setTold(words);
+    loaded.reload();
+  };
+  return html`<${Loaded} of=${loaded}>${(all) => html`
+    <${Head} title="${name} version ${number}" trail=${[["Models", "/models"], [name, `/models/${name}`]]}
+      badges=${html`<${Stage} stage=${all.version.stage} />`} actions=${html`<${Actions} ...${all} done=${done} />`} />
+    <div class="stack">
+      ${told && html`<div class="notice proven" role="status">${told}</div>`}
+      <${Verdict} report=${all.version.report} />
+      <section class="card"><h2>Where it came from, and where it went</h2><${Lineage} ...${all} /></section>
+      <${Plots} report=${all.version.report} />
+      <${Making} version=${all.version} />
+    </div>`}<//>`;
+}
+
+function Actions({ version, champion, promotions, done }) {
+  const { model, version: number, stage } = version;
+  const other = version.against ?? (champion !== number ? champion : null) ?? (number > 1 ? number - 1 : null);
+  const served = promotions.some((each) => each.version === number);
+  return html`
+    ${other && html`<a class="button" href=${address(`/models/${model}/compare`, { a: other, b: number })}>Compare with v${other}</a>`}
+    <a class="button" href="/gateway/models/${model}/versions/${number}" download="${model}-v${number}.json">As JSON</a>
+    ${stage === "passed" && html`<${Approve} model=${model} version=${number} champion=${champion} done=${done} />`}
+    ${served && number !== champion && html`<${RollBack} model=${model} champion=${champion} version=${number} done=${done} />`}`;
+}
+
+function Verdict({ report }) {
+  if (!report) return html`<section class="card"><h2>At the gate</h2><p class="soft">The gate has not said anything of this version yet.</p></section>`;
+  const checks = report.checks?.length ? report.checks : report.reasons.map((text) => ({ passed: report.passed, text }));
+  const theirs = report.champion;
+  return html`<section class="card">
+    <h2>${report.passed ? "Passed the gate" : "Refused by the gate"}${report.rows ? html` <span class="soft">on ${report.rows.toLocaleString("en")} rows that no training has seen</span>` : ""}</h2>
+    <div class="stack">
+      <ul class="checks">${checks.map((check) => html`<li><${Badge} state=${check.passed ? "passed" : "failed"} /><span>${check.text}</span></li>`)}</ul>
+      <dl class="numbers">${Object.entries(report.metrics ?? {}).map(([metric, value]) => html`<div><dt>${called(metric)}</dt><dd>${shown(value)}
+          <small>${metric === report.metric && theirs ? `${signed(gain(metric, theirs.candidate, theirs.champion))} over v${theirs.version}` : direction(metric)}</small></dd></div>`)}
+        ${report.latency_p99_ms && html`<div><dt>one row, p99</dt><dd>${shown(report.latency_p99_ms)} ms<small>measured at the gate</small></dd></div>`}
+      </dl>
+    </div>
+  </section>`;
+}
+
+function Plots({ report }) {
+  if (!report?.metrics) return null;
+  const slices = Object.entries(report.slices ?? {}).filter(([, each]) => each.length);
+  const drawn = report.champion?.resampled || slices.length || Object.values(report.plots ?? {}).some((each) => each && each.length !== 0);
+  if (!drawn) return html`<div class="notice">The gate that measured this version kept nothing to draw; one of today does.</div>`;
+  return html`<div class="columns">
+    <${HoldoutPlots} report=${report} />
+    ${report.champion?.resampled && html`<div class="card"><${Gains} report=${report} /></div>`}
+    ${slices.map(([column, each]) => html`<div class="card"><${Slices} column=${column} slices=${each} metric=${report.metric} /></div>`)}
+  </div>`;
+}

@@ -1,0 +1,29 @@
+import { useEffect, useState } from "../vendor/preact.js";
+import { live } from "../live.js";
+
+// Events come in bursts; a page that looks again this often is as live as an eye can use.
+const PAUSE = 1500;
+
+/**
+ * Call `reload` soon after each event of `filter` whose type begins with one of `kinds`, a burst of them once.
+ * Returns whether the stream is open.
+ */
+export function useFresh(reload, kinds, filter = {}) {
+  const [open, setOpen] = useState(true);
+  useEffect(() => {
+    let timer = null;
+    const heard = (type) => {
+      if (timer || !kinds.some((kind) => type.startsWith(kind))) return;
+      timer = setTimeout(() => {
+        timer = null;
+        reload();
+      }, PAUSE);
+    };
+    const stop = live(filter, heard, setOpen);
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+  }, [reload]);
+  return open;
+}

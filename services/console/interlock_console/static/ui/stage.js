@@ -1,0 +1,31 @@
+import { html } from "../vendor/preact.js";
+import { Badge } from "./badge.js";
+
+/** What a version's stage means to whoever has to decide something: [lamp, words]. */
+const STAGES = {
+  champion: ["proven", "serves"],
+  passed: ["waiting", "waits for approval"],
+  registered: ["waiting busy", "at the gate"],
+  refused: ["refused", "refused"],
+  retired: ["", "retired"],
+};
+
+export function Stage({ stage }) {
+  const [lamp, words] = STAGES[stage] ?? ["", stage];
+  return html`<${Badge} state=${stage} lamp=${lamp}>${words}<//>`;
+}
+
+export const versionPath = (model, version) => `/models/${model}/versions/${version}`;
+
+/** A link to one version, `v7`. */
+export function VersionLink({ model, version }) {
+  if (!version) return html`<span class="faint">–</span>`;
+  return html`<a href=${versionPath(model, version)}>v${version}</a>`;
+}
+
+/** The first twelve digits of a digest or id, the whole as its title. */
+export function Short({ of, href }) {
+  if (!of) return html`<span class="faint">–</span>`;
+  const text = html`<span class="mono" title=${of}>${of.slice(0, 12)}</span>`;
+  return href ? html`<a href=${href}>${text}</a>` : text;
+}
