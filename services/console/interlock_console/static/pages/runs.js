@@ -1,11 +1,11 @@
 // The list of runs, newest first, live.
-import { html, useEffect, useState } from "../vendor/preact.js";
+import { html, useMemo } from "../vendor/preact.js";
 import { address, get } from "../api.js";
-import { live } from "../live.js";
 import { go } from "../router.js";
 import { Badge } from "../ui/badge.js";
 import { Loaded, useData } from "../ui/data.js";
 import { Empty } from "../ui/empty.js";
+import { soonOnce, useLive } from "../ui/follow.js";
 import { Head } from "../ui/head.js";
 import { useKeys } from "../ui/keys.js";
 import { Table } from "../ui/table.js";
@@ -21,31 +21,16 @@ const COLUMNS = [
   { title: "Version", cell: (run) => (run.version ? html`<a href="/models/${run.model}/versions/${run.version}">v${run.version}</a>` : html`<span class="faint">–</span>`), right: true },
   { title: "Cause", cell: (run) => html`<span class="soft">${run.cause || "–"}</span>`, tight: true },
   { title: "Progress", cell: (run) => html`<span class="soft">${run.ended ? run.outcome || "" : progressInWords(run.progress)}</span>` },
-  { title: "Started", cell: (run) => html`<${Ago} at=${run.started} />`, right: true, tight: true },
+  { title: "Started", cell: (run) => html`<${Ago} at=${run.started || run.requested} />`, right: true, tight: true },
   { title: "Took", cell: (run) => html`<${Lasted} start=${run.started} end=${run.ended} />`, right: true, tight: true },
 ];
 
 export default function Runs({ query }) {
   const { model = "", before } = query;
   const runs = useData(() => get(address("/view/runs", { model, before, limit: LIMIT })), [model, before]);
-  const [open, setOpen] = useState(true);
+  const soon = useMemo(() => soonOnce(runs.reload, 1000), [runs.reload]);
+  const open = useLive({ model }, (type) => type !== "spans" && soon(), [soon]);
   useKeys({ "/": [() => document.getElementById("model").focus(), "To the filter"] });
-
-  useEffect(() => {
-    // Events come in bursts; one look a second is as live as an eye can use.
-    let timer = null;
-    const soon = () => {
-      timer ??= setTimeout(() => {
-        timer = null;
-        runs.reload();
-      }, 1000);
-    };
-    const stop = live({ model }, (type) => type !== "spans" && soon(), setOpen);
-    return () => {
-      stop();
-      clearTimeout(timer);
-    };
-  }, [runs.reload]);
 
   function filter(event) {
     event.preventDefault();
@@ -58,11 +43,10 @@ export default function Runs({ query }) {
         <input id="model" name="model" placeholder="Model" aria-label="Show runs of this model only" value=${model} />
         <button>Filter</button>
       </form>`} />
-    <${Loaded} of=${runs}>${({ runs: rows }) => (rows.length ? html`<${Listed} rows=${rows} model=${model} />` : html`<div class="card">${nothing(model, before)}</div>`)}<//>`;
+    <${Loaded} of=${runs}>${({ runs: rows, before: older }) => (rows.length ? html`<${Listed} rows=${rows} older=${older && address("/runs", { model, before: older })} />` : html`<div class="card">${nothing(model, before)}</div>`)}<//>`;
 }
 
-function Listed({ rows, model }) {
-  const older = rows.length === LIMIT && address("/runs", { model, before: rows.at(-1).run_id });
+function Listed({ rows, older }) {
   return html`<div class="stack">
     <div class="card flush"><${Table} caption="Runs, newest first" columns=${COLUMNS} rows=${rows} id=${(run) => run.run_id} to=${(run) => `/runs/${run.run_id}`} /></div>
     ${older && html`<a href=${older}>Older runs</a>`}

@@ -1,0 +1,94 @@
+// One run, from its cause to the swap in every worker, live while it lasts.
+import { html, useMemo, useState } from "../vendor/preact.js";
+import { get, post } from "../api.js";
+import { Badge } from "../ui/badge.js";
+import { Copy } from "../ui/copy.js";
+import { Failure, Loaded, useData } from "../ui/data.js";
+import { Confirm } from "../ui/dialog.js";
+import { Empty } from "../ui/empty.js";
+import { soonOnce, useLive } from "../ui/follow.js";
+import { Facts, Head } from "../ui/head.js";
+import { Lanes } from "../ui/lanes.js";
+import { progressInWords } from "../ui/progress.js";
+import { Ago, Lasted, nanoseconds, useNow } from "../ui/time.js";
+import { TraceView } from "../ui/traceview.js";
+
+const GOING = new Set(["queued", "running"]);
+
+export default function Run({ params: { id } }) {
+  const [selected, select] = useState(null);
+  const run = useData(() => get(`/view/runs/${id}`), [id]);
+  const traceId = run.data?.trace_id;
+  const trace = useData(async () => (traceId ? await traceOf(traceId) : null), [traceId]);
+  const soon = useMemo(() => soonOnce(() => Promise.all([run.reload(), trace.reload()])), [run.reload, trace.reload]);
+  const heard = (type, data) => (type !== "spans" || data.trace_ids.includes(traceId)) && soon();
+  const open = useLive({ run: id }, heard, [soon]);
+
+  return html`<${Loaded} of=${run}>${(known) => html`<${Known} run=${known} trace=${trace} live=${open} selected=${selected} select=${select} reload=${soon} />`}<//>`;
+}
+
+/** The trace, or null while none of its spans has come. */
+async function traceOf(traceId) {
+  try {
+    return await get(`/view/traces/${traceId}`);
+  } catch (problem) {
+    if (problem.status === 404) return null;
+    throw problem;
+  }
+}
+
+function Known({ run, trace, live, selected, select, reload }) {
+  const going = GOING.has(run.state) || run.open.length > 0;
+  const now = useNow(going ? 1000 : 0).getTime() * 1e6;
+  const badges = html`<${Badge} state=${run.state} />${run.outcome && run.outcome !== run.state && html`<${Badge} state=${run.outcome} />`}
+    ${going && !live && html`<${Badge} lamp="waiting">connecting<//>`}`;
+  return html`
+    <${Head} title=${`${run.model}: run ${run.run_id.slice(0, 8)}`} trail=${[["Runs", "/runs"]]} badges=${badges} actions=${html`<${Actions} run=${run} reload=${reload} />`} />
+    <div class="stack">
+      <${Summary} run=${run} />
+      ${run.reason && html`<p class="notice refused">${run.reason}</p>`}
+      ${run.open.length > 0 && html`<${StillOpen} open=${run.open} now=${now} />`}
+      <section class="card" aria-label="Stages"><h2>Stages</h2><${Lanes} lanes=${run.lanes} now=${now} select=${select} /></section>
+      <section class="card" aria-label="Trace"><h2>Trace</h2><${Trace} trace=${trace} run=${run} selected=${selected} select=${select} now=${now} /></section>
+    </div>`;
+}
+
+function Summary({ run }) {
+  return html`<div class="card"><${Facts} of=${[
+    ["Model", html`<a href="/models/${run.model}">${run.model}</a>`],
+    ["Version", run.version && html`<a href="/models/${run.model}/versions/${run.version}">v${run.version}</a>`],
+    ["Cause", run.cause],
+    ["Requested", html`<${Ago} at=${run.requested} />`],
+    ["Took", html`<${Lasted} start=${run.started || run.requested} end=${run.ended} />`],
+    ["Progress", run.ended ? null : progressInWords(run.progress) || null],
+    ["Attempts", run.attempt > 1 ? run.attempt : null],
+    ["Went into", run.into && html`<a class="mono" href="/runs/${run.into}">${run.into.slice(0, 8)}</a>`],
+    ["Run id", html`<span class="row"><code>${run.run_id}</code><${Copy} text=${run.run_id} what="the run id" /></span>`],
+  ]} /></div>`;
+}
+
+function StillOpen({ open, now }) {
+  return html`<div class="notice waiting"><strong>Still open</strong>
+    <ul class="plain">${open.map((step) => html`<li key=${step.lane + step.name}>${step.lane}: ${step.name} <span class="soft">for ${nanoseconds(Math.max(0, now - step.since_ns))}</span></li>`)}</ul>
+  </div>`;
+}
+
+function Trace({ trace, run, selected, select, now }) {
+  if (trace.problem) return html`<${Failure} problem=${trace.problem} retry=${trace.reload} />`;
+  if (!trace.data) return html`<${Empty} title="No span has come yet" command="interlock trace ${run.run_id}">A span is sent when it ends; the first ones are here a second or two after the run began.<//>`;
+  return html`<${TraceView} trace=${trace.data} selected=${selected} select=${select} now=${now} />`;
+}
+
+function Actions({ run, reload }) {
+  const [asking, setAsking] = useState(false);
+  const close = (done) => {
+    setAsking(false);
+    if (done) reload();
+  };
+  return html`
+    ${run.trace_id && html`<a class="button" href="/traces/${run.trace_id}">Trace only</a>
+      <a class="button" href="/view/traces/${run.trace_id}/otlp" download="trace-${run.trace_id}.json">OTLP JSON</a>`}
+    ${GOING.has(run.state) && html`<button type="button" class="danger" onClick=${() => setAsking(true)}>Cancel the run</button>`}
+    ${asking && html`<${Confirm} title="Cancel this run?" verb="Cancel the run" danger act=${() => post(`/gateway/runs/${run.run_id}/cancel`)} close=${close}>
+      <p>Its training stops, and what it has found is lost. What serves now goes on serving.</p><//>`}`;
+}

@@ -1,0 +1,52 @@
+// A run's way as lanes: one a stage, its steps as bars, beside each other where they overlap.
+import { html } from "../vendor/preact.js";
+import { nanoseconds } from "./time.js";
+import { Ruler, scale } from "./timeline.js";
+
+const OPEN = new Set(["open", "waiting"]);
+
+/** `lanes` as the run's view tells them; `now` is where open steps reach to; `select(span_id)` hears a click. */
+export function Lanes({ lanes, now, select }) {
+  const steps = lanes.flatMap((lane) => lane.steps);
+  if (!steps.length) return null;
+  const end = (step) => step.end_ns ?? Math.max(now, step.start_ns);
+  const on = scale(Math.min(...steps.map((step) => step.start_ns)), Math.max(...steps.map(end)));
+  return html`<div class="lanes">
+    <div class="lane"><span></span><${Ruler} on=${on} /></div>
+    ${lanes.map((lane) => html`<${Lane} key=${lane.lane} lane=${lane} on=${on} end=${end} select=${select} />`)}
+  </div>`;
+}
+
+function Lane({ lane: { lane, steps }, on, end, select }) {
+  const rows = packed(steps, end);
+  const last = Math.max(...steps.map(end));
+  const took = steps.length ? nanoseconds(last - Math.min(...steps.map((step) => step.start_ns))) : "";
+  const state = steps.some((step) => OPEN.has(step.state)) ? "open" : steps.some((step) => step.state === "failed" || step.state === "refused") ? "failed" : steps.length ? "done" : "none";
+  return html`<section class="lane ${state}" aria-label=${lane}>
+    <h3><span>${lane}</span><span class="faint">${took}</span></h3>
+    <div class="track">
+      ${rows.map((row, at) => html`<div class="bars" key=${at}>
+        ${row.map((step) => html`<${Bar} key=${step.span_id || step.name} step=${step} on=${on} end=${end(step)} select=${select} />`)}
+      </div>`)}
+      ${!steps.length && html`<span class="faint">not yet</span>`}
+    </div>
+  </section>`;
+}
+
+function Bar({ step, on, end, select }) {
+  const words = [step.name, OPEN.has(step.state) ? `${step.state}, for ${nanoseconds(end - step.start_ns)}` : `${step.state}, took ${nanoseconds(end - step.start_ns)}`, step.detail].filter(Boolean).join(": ");
+  const style = { left: on.left(step.start_ns), width: on.width(step.start_ns, end) };
+  return html`<button type="button" class="step ${step.state}" style=${style} title=${words} aria-label=${words}
+    disabled=${!step.span_id} onClick=${() => select(step.span_id)}><span>${step.name}</span></button>`;
+}
+
+/** Steps in as few rows as there are at one time; what lies inside another comes below it. */
+function packed(steps, end) {
+  const rows = [];
+  for (const step of [...steps].sort((a, b) => a.start_ns - b.start_ns || end(b) - end(a))) {
+    const row = rows.find((each) => end(each.at(-1)) <= step.start_ns && (each[0].depth ?? 0) === (step.depth ?? 0));
+    if (row) row.push(step);
+    else rows.push([step]);
+  }
+  return rows.sort((a, b) => (a[0].depth ?? 0) - (b[0].depth ?? 0));
+}

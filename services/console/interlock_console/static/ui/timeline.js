@@ -1,0 +1,27 @@
+// The scale that lanes and waterfall share: a stretch of time, in nanoseconds, as percents of a track's width.
+import { html } from "../vendor/preact.js";
+import { nanoseconds } from "./time.js";
+
+const STEPS = [1, 2, 5];
+
+/** From the earliest start to the latest end, as {from, to, left(ns), width(start, end)} in percents. */
+export function scale(from, to) {
+  const whole = Math.max(to - from, 1);
+  const percent = (ns) => `${Math.min(100, Math.max(0, (ns / whole) * 100))}%`;
+  return { from, to, left: (ns) => percent(ns - from), width: (start, end) => percent(end - start) };
+}
+
+/** At most about `most` round distances from the start, in nanoseconds. */
+export function ticks({ from, to }, most = 5) {
+  const rough = (to - from) / most;
+  const power = 10 ** Math.floor(Math.log10(Math.max(rough, 1)));
+  const step = (STEPS.find((each) => each * power >= rough) || 10) * power;
+  return Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, at) => at * step);
+}
+
+/** The ruler above the tracks. */
+export function Ruler({ on }) {
+  return html`<div class="ruler" aria-hidden="true">
+    ${ticks(on).map((ns) => html`<span key=${ns} style=${{ left: on.left(on.from + ns) }}>${ns ? nanoseconds(ns) : "0"}</span>`)}
+  </div>`;
+}
