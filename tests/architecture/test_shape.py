@@ -15,12 +15,13 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVICES = sorted(path.name for path in (ROOT / "services").iterdir() if (path / "pyproject.toml").exists())
 FIXED = {"__init__", "__main__", "app", "handlers", "routes", "domain", "store", "settings"}
 OWN = {
-    "ingest": {"intake", "checking", "drift"},
-    "train_dispatch": {"runs", "follower", "spans"},
-    "registry": {"promotion", "rollout", "keys", "audit", "dead_letters", "export", "history"},
+    "ingest": {"gauges", "intake", "checking", "drift"},
+    "train_dispatch": {"gauges", "runs", "follower", "spans"},
+    "registry": {"gauges", "promotion", "rollout", "keys", "audit", "dead_letters", "export", "history"},
     "evaluation_gate": {"evaluation", "plots"},
     "prediction": {
         "answering",
+        "gauges",
         "answer_log",
         "models",
         "batch",
@@ -54,7 +55,7 @@ OWN = {
         "prediction_log",
         "feedback",
     },
-    "console": {"pages", "session", "live", "runs", "proxy", "otlp", "spans", "jaeger", "trace_routes"},
+    "console": {"pages", "session", "live", "runs", "lanes", "proxy", "otlp", "spans", "jaeger", "trace_routes"},
 }
 """What a service has beside the files that all of them have; a new name here is a decision, not an accident."""
 

@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+import signal
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from types import FrameType
 
 import uvicorn
 from litestar import Litestar
@@ -29,6 +32,25 @@ def serve(app: Litestar, settings: HttpSettings) -> None:
         access_log=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
+
+
+@asynccontextmanager
+async def stop_told(heard: Callable[[], None]) -> AsyncIterator[None]:
+    """Call ``heard`` at the first word of a stop: the server waits for open answers before it says so itself."""
+    loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(heard)
+        before(number, frame)
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @asynccontextmanager

@@ -7,8 +7,7 @@ from interlock_contracts.catalog import OBSERVER
 from interlock_contracts.event import Event
 from interlock_messaging import Cause, Session, topology
 
-from interlock_console import store
-from interlock_console.domain import columns
+from interlock_console import runs
 
 SERVICE = OBSERVER
 
@@ -17,5 +16,5 @@ router = RabbitRouter()
 
 @router.subscriber(topology.observed(), topology.EXCHANGE, no_reply=True)
 async def keep(event: Event, cause: Cause, session: Session) -> None:
-    """Keep an event of any type."""
-    await store.keep_event(session, columns(event, cause, datetime.now(UTC)))
+    """Keep an event of any type, and what it means for its run; who looks at it is told once that is committed."""
+    await runs.keep(session, event, cause, datetime.now(UTC))

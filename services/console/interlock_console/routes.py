@@ -1,7 +1,98 @@
 """The console's own data over HTTP: runs and events, as its pages and `interlock` show them."""
 
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
 
+from interlock_contracts.catalog import BY_TYPE
+from interlock_contracts.console import EventsView, RunLanes, RunsView
+from interlock_runtime.http import SCOPE, problem
+from litestar import get
+from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
+from litestar.response import ServerSentEvent
 
-ROUTES: list[HTTPRouteHandler | Any] = []
+from interlock_console import store
+from interlock_console.lanes import lanes, still_open
+from interlock_console.live import Listener
+from interlock_console.runs import event_view, line
+from interlock_console.spans import reading
+
+EVENTS_OF_RUN = 2_000
+LARGEST_SEQ = 2**63 - 1
+
+Limit = Annotated[int, QueryParameter(ge=1, le=500)]
+
+
+@get("/view/runs", opt={SCOPE: "read"})
+async def list_runs(
+    state: State, model: FromQuery[str | None] = None, before: FromQuery[datetime | None] = None, limit: Limit = 50
+) -> RunsView:
+    """Return the runs that were asked for last, of all models or of one; ``before`` leads on."""
+    if before is not None and before.tzinfo is None:
+        raise problem(400, "Not a time", "before must have a time zone, for instance 2026-01-31T12:00:00Z")
+    async with state.database.sessions() as session:
+        rows = await store.run_rows(session, model=model, before=before, limit=limit)
+    return RunsView(runs=[line(row) for row in rows], before=rows[-1].requested_at if len(rows) == limit else None)
+
+
+@get("/view/runs/{run_id:uuid}", opt={SCOPE: "read"})
+async def read_run(run_id: FromPath[UUID], state: State) -> RunLanes:
+    """Return a run with its lanes, each lane's steps with the spans that have come."""
+    async with state.database.sessions() as session:
+        row = await session.get(store.RunRow, run_id)
+        if row is None:
+            detail = f"no run {run_id} has been heard of; one just asked for takes a moment"
+            raise problem(404, "Unknown run", detail, headers={"Retry-After": "1"})
+        events = await store.events_of_run(session, run_id, EVENTS_OF_RUN)
+        spans = await reading.of_trace(session, row.trace_id) if row.trace_id else []
+    found = lanes(str(run_id), row.state, events, spans)
+    return RunLanes(**line(row).model_dump(), lanes=found, open=still_open(found))
+
+
+@get("/view/events", opt={SCOPE: "read"})
+async def list_events(
+    *,
+    state: State,
+    types: Annotated[str | None, QueryParameter(name="type", max_length=1000)] = None,
+    model: FromQuery[str | None] = None,
+    run: FromQuery[UUID | None] = None,
+    before: Annotated[int | None, QueryParameter(ge=1, le=LARGEST_SEQ)] = None,
+    limit: Limit = 100,
+) -> EventsView:
+    """Return the newest events that the console keeps; ``type`` may name several, with commas between."""
+    wanted = _types(types)
+    async with state.database.sessions() as session:
+        rows = await store.events(session, types=sorted(wanted), model=model, run_id=run, before=before, limit=limit)
+    return EventsView(events=[event_view(row) for row in rows], before=rows[-1].seq if len(rows) == limit else None)
+
+
+@get("/view/live", opt={SCOPE: "read"})
+async def hear(
+    state: State,
+    types: Annotated[str | None, QueryParameter(name="type", max_length=1000)] = None,
+    model: FromQuery[str | None] = None,
+    run: FromQuery[UUID | None] = None,
+    last: Annotated[str | None, HeaderParameter(name="Last-Event-ID", max_length=30)] = None,
+) -> ServerSentEvent:
+    """Send events as they come, each under its type, and ``spans`` with the traces that have new ones.
+
+    ``dropped`` says how many frequent events were left out, ``reset`` that some may have been missed: look anew.
+    """
+    if state.live.is_full:
+        raise problem(503, "Too many listeners", "try again later", headers={"Retry-After": "10"})
+    listener = Listener(_types(types), model, str(run) if run is not None else None)
+    since = int(last) if last is not None and last.isdigit() and int(last) <= LARGEST_SEQ else None
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return ServerSentEvent(state.live.stream(listener, since), headers=headers)
+
+
+def _types(words: str | None) -> frozenset[str]:
+    wanted = frozenset(word.strip() for word in (words or "").split(",") if word.strip())
+    if unknown := sorted(wanted - BY_TYPE.keys()):
+        raise problem(400, "Unknown event type", f"type is one of {', '.join(sorted(BY_TYPE))}, not {unknown[0]!r}")
+    return wanted
+
+
+ROUTES: list[HTTPRouteHandler | Any] = [list_runs, read_run, list_events, hear]

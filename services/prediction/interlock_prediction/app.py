@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import httpx
 from interlock_artifacts import ArtifactStore, S3Store
@@ -15,13 +16,13 @@ from interlock_runtime.access import Access
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
 from interlock_runtime.key_ring import asking
-from interlock_runtime.process import repeating
+from interlock_runtime.process import repeating, stop_told
 from interlock_serving.cache import Cache
 from interlock_serving.loading import Loader, Validate
 from interlock_serving.validation.client import Validator
 from litestar import Litestar
 
-from interlock_prediction import prediction_log
+from interlock_prediction import gauges, prediction_log
 from interlock_prediction.answer_log import AnswerLog
 from interlock_prediction.answering import Answering
 from interlock_prediction.batch.expiry import Expiry
@@ -105,7 +106,7 @@ def create_app(
         SERVICE,
         Access.of(settings, source=ring, remember=settings.cache_dir / "keys.json"),
         routes=[*ROUTES, *FILE_ROUTES],
-        looks=bus.looks,
+        looks=[*bus.looks, partial(gauges.waiting, database.sessions)],
         pings={
             "postgres": database.ping,
             "rabbitmq": bus.ping,
@@ -113,7 +114,7 @@ def create_app(
         },
         lifespan=[
             connected,
-            streams.ending_in_time,
+            lambda: stop_told(streams.close),
             lambda: database.ready("interlock_messaging", "interlock_prediction"),
             bus.running,
             lambda: repeating(models.reconcile, seconds=RECONCILE_SECONDS),

@@ -1,12 +1,8 @@
 """Server-sent events of predictions: one look at the table for all who listen, however many they are."""
 
 import asyncio
-import signal
-import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from types import FrameType
 from uuid import UUID
 
 import msgspec
@@ -45,25 +41,8 @@ class Streams:
                 for queue in self._listeners.get(prediction_id, ()):
                     queue.put_nowait(state)
 
-    @asynccontextmanager
-    async def ending_in_time(self) -> AsyncIterator[None]:
-        """End all streams at the first word of a stop: the server waits for open answers before it says so itself."""
-        loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
-        if threading.current_thread() is not threading.main_thread() or not callable(before):
-            yield
-            return
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(self._close)
-            before(number, frame)
-
-        signal.signal(signal.SIGTERM, stop)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGTERM, before)
-
-    def _close(self) -> None:
+    def close(self) -> None:
+        """End all streams."""
         self._closed = True
         for queues in self._listeners.values():
             for queue in queues:

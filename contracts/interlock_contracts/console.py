@@ -1,0 +1,130 @@
+"""What the console tells over HTTP: sessions of its pages, events, and runs as lanes."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from interlock_contracts.access import Scope
+from interlock_contracts.http import Body, Request
+from interlock_contracts.training import RunState
+
+LOCAL_ADDRESS = r"^/([A-Za-z0-9_.~?=&%:+-][A-Za-z0-9_.~?=&%:+/-]*)?$"
+"""An address of the console's own; two slashes at its beginning would lead to another host."""
+
+
+class SessionRequest(Request):
+    """A key, or a token of the issuer's, to open a session of the pages with."""
+
+    key: str = Field(min_length=8, max_length=3800, pattern=r"^[A-Za-z0-9._~+/=-]+$")
+
+
+class SessionView(Body):
+    """Whose session it is, and what it may do."""
+
+    name: str
+    scopes: list[Scope]
+
+
+class TicketRequest(Request):
+    """An address to come in by, once; ``to`` is the page that it leads to."""
+
+    to: str = Field(default="/", max_length=500, pattern=LOCAL_ADDRESS)
+
+
+class TicketView(Body):
+    """An address that opens a session in the name of whoever asked for it: once, until ``expires_at``."""
+
+    address: str
+    expires_at: datetime
+
+
+class EnterRequest(Request):
+    """The ticket of such an address."""
+
+    ticket: str = Field(min_length=20, max_length=100, pattern=r"^[A-Za-z0-9_-]+$")
+
+
+class EventView(Body):
+    """One event. ``data`` of those that the console does not keep has no rows in it, nor anything else nested."""
+
+    id: str
+    type: str
+    source: str
+    subject: str
+    time: datetime
+    model: str | None = None
+    run_id: UUID | None = None
+    trace_id: str | None = None
+    data: dict[str, Any]
+
+
+class EventsView(Body):
+    """Events, the newest first; ``before`` asks for those that come next, None where there are no more."""
+
+    events: list[EventView]
+    before: int | None = None
+
+
+class RunLine(Body):
+    """One run as events tell it; ``outcome`` says what became of its model: promoted, waiting, refused or none."""
+
+    run_id: UUID
+    model: str
+    state: RunState
+    outcome: str | None = None
+    cause: str | None = None
+    reason: str | None = None
+    attempt: int = 0
+    requested: datetime
+    started: datetime | None = None
+    ended: datetime | None = None
+    trace_id: str | None = None
+    version: int | None = None
+    progress: dict[str, Any] | None = None
+    into: UUID | None = None
+
+
+class RunsView(Body):
+    """Runs, those asked for last first; ``before`` as for events, a time."""
+
+    runs: list[RunLine]
+    before: datetime | None = None
+
+
+StepState = Literal["open", "done", "waiting", "failed", "refused"]
+
+
+class Step(Body):
+    """Something that took its time; ``span_id`` leads to it in the run's trace, where its span has come."""
+
+    name: str
+    span_id: str | None = None
+    start_ns: int
+    end_ns: int | None = None
+    state: StepState
+    detail: str | None = None
+    depth: int = 0
+
+
+class Lane(Body):
+    """One part of a run's way, with its steps in the order of their beginning."""
+
+    lane: str
+    steps: list[Step]
+
+
+class OpenStep(Body):
+    """Something that has begun and not ended, as far as is known."""
+
+    lane: str
+    name: str
+    since_ns: int
+
+
+class RunLanes(RunLine):
+    """A run with all that happened on its way, and what is still open."""
+
+    lanes: list[Lane]
+    open: list[OpenStep]

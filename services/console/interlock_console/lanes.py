@@ -1,0 +1,216 @@
+"""A run's way as lanes of steps: from spans where they have come, from events where they have not."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from interlock_contracts import telemetry
+from interlock_contracts.console import Lane, OpenStep, Step, StepState
+
+from interlock_console.spans import STATUSES, Span
+from interlock_console.store import EventRow
+
+LANES = ("ingest", "queue wait", "dispatch", "training", "gate", "promotion", "swap")
+STEPS = 500
+"""Steps of one lane that are told, the earliest first."""
+
+OF_SPANS: dict[str, str] = {
+    telemetry.SPAN_UPLOAD: "ingest",
+    telemetry.SPAN_FETCH: "ingest",
+    telemetry.SPAN_CHECK: "ingest",
+    telemetry.SPAN_QUEUE: "queue wait",
+    telemetry.SPAN_DISPATCH: "dispatch",
+    telemetry.SPAN_TRAIN: "training",
+    telemetry.SPAN_READ: "training",
+    telemetry.SPAN_SHARE: "training",
+    telemetry.SPAN_SELECT: "training",
+    telemetry.SPAN_CANDIDATE: "training",
+    telemetry.SPAN_SEARCH: "training",
+    telemetry.SPAN_TRIAL: "training",
+    telemetry.SPAN_FIT: "training",
+    telemetry.SPAN_EXPORT: "training",
+    telemetry.SPAN_GATE: "gate",
+    telemetry.SPAN_PROMOTE: "promotion",
+    telemetry.SPAN_SWAP: "swap",
+}
+TOLD = (
+    telemetry.CANDIDATE,
+    telemetry.TRIAL,
+    telemetry.SCORE,
+    telemetry.METRIC,
+    telemetry.TRIAL_STATE,
+    telemetry.ATTEMPT,
+    telemetry.RESULT,
+    telemetry.TASK_RESULT,
+)
+"""Attributes of a span that are worth a word beside its name."""
+
+WORKER = "worker "
+"""Begins the name of a step that is one worker's."""
+
+_ERROR = STATUSES.index("ERROR")
+
+
+def lanes(run_id: str, state: str, events: Sequence[EventRow], spans: Iterable[Span]) -> list[Lane]:
+    """Return the lanes of a run, all of them, in order; a lane that has begun and has no span yet has its events'.
+
+    ``state`` is the run's: in one that has ended, only what comes after the gate can be open still.
+    """
+    measured = _of_spans(run_id, list(spans))
+    told = _of_events(state, list(events))
+    found = {name: _merged(measured.get(name, []), told.get(name, [])) for name in LANES}
+    return [Lane(lane=name, steps=sorted(found[name], key=lambda step: step.start_ns)[:STEPS]) for name in LANES]
+
+
+def still_open(found: Iterable[Lane]) -> list[OpenStep]:
+    """Return what has begun and not ended."""
+    return [
+        OpenStep(lane=lane.lane, name=step.name, since_ns=step.start_ns)
+        for lane in found
+        for step in lane.steps
+        if step.state in ("open", "waiting")
+    ]
+
+
+def _merged(measured: list[Step], told: list[Step]) -> list[Step]:
+    """Return the spans' steps, with what only events know: how one ended, what is open, and workers without spans."""
+    if not measured:
+        return told
+    verdicts = {step.name: step for step in told if step.state in ("refused", "failed")}
+    for step in measured:
+        if (verdict := verdicts.get(step.name)) is not None:
+            step.state, step.detail = verdict.state, verdict.detail or step.detail
+    names = {step.name for step in measured}
+    more = [step for step in told if step.state != "done" or step.name.startswith(WORKER)]
+    return measured + [step for step in more if step.name not in names]
+
+
+def _of_spans(run_id: str, spans: list[Span]) -> dict[str, list[Step]]:
+    by_id = {span.span_id: span for span in spans}
+    found: dict[str, list[Step]] = {}
+    for span in spans:
+        lane = OF_SPANS.get(span.name)
+        if lane is None or str(span.attributes.get(telemetry.RUN_ID, run_id)) != run_id:
+            continue
+        step = Step(
+            name=_name(span),
+            span_id=span.span_id,
+            start_ns=span.start_ns,
+            end_ns=span.start_ns + span.duration_ns,
+            state="failed" if span.status == _ERROR else "done",
+            detail=_detail(span),
+            depth=_depth(span, lane, by_id),
+        )
+        found.setdefault(lane, []).append(step)
+    return found
+
+
+def _name(span: Span) -> str:
+    if span.name == telemetry.SPAN_SWAP:
+        return f"{WORKER}{span.attributes.get(telemetry.WORKER, '?')}"
+    if span.name == telemetry.SPAN_TRIAL:
+        return f"trial {span.attributes.get(telemetry.TRIAL, '?')}"
+    if span.name in (telemetry.SPAN_CANDIDATE, telemetry.SPAN_SEARCH) and telemetry.CANDIDATE in span.attributes:
+        return f"{span.name} {span.attributes[telemetry.CANDIDATE]}"
+    return "upload" if span.name == telemetry.SPAN_UPLOAD else span.name
+
+
+def _detail(span: Span) -> str | None:
+    words = [f"{name.rpartition('.')[2]} {span.attributes[name]}" for name in TOLD if name in span.attributes]
+    return ", ".join([*([span.status_message] if span.status_message else []), *words]) or None
+
+
+def _depth(span: Span, lane: str, by_id: dict[str, Span]) -> int:
+    depth, above = 0, by_id.get(span.parent_id or "")
+    seen = {span.span_id}
+    while above is not None and above.span_id not in seen:
+        depth += OF_SPANS.get(above.name) == lane
+        seen.add(above.span_id)
+        above = by_id.get(above.parent_id or "")
+    return depth
+
+
+def _of_events(state: str, events: list[EventRow]) -> dict[str, list[Step]]:
+    def first(*types: str) -> EventRow | None:
+        return next((event for event in events if event.type in types), None)
+
+    def last(*types: str) -> EventRow | None:
+        return next((event for event in reversed(events) if event.type in types), None)
+
+    cause = first("retrain.requested", "dataset.ingested")
+    started, failed = first("training.started"), last("training.failed")
+    trained = last("training.completed") or failed
+    registered = first("model.registered")
+    judged = last("evaluation.passed", "evaluation.failed")
+    promoted = last("model.promoted")
+    ended = state not in ("queued", "running")
+    found: dict[str, list[Step]] = {}
+    if cause is not None and cause.type == "dataset.ingested":
+        found["ingest"] = [_step("ingested", cause, cause, detail=_rows(cause))]
+    if cause is not None:
+        over = started or failed
+        found["queue wait"] = [_step(telemetry.SPAN_QUEUE, cause, over, closed=ended)]
+    if started is not None:
+        over_state: StepState = "failed" if trained is failed and failed is not None else "done"
+        reason = failed.data.get("reason") if failed is not None else None
+        found["training"] = [_step(telemetry.SPAN_TRAIN, started, trained, over_state, reason, closed=ended)]
+    if registered is not None:
+        refused = judged is not None and judged.type == "evaluation.failed"
+        reasons = "; ".join(judged.data.get("reasons", [])) if judged is not None else None
+        verdict: StepState = "refused" if refused else "done"
+        found["gate"] = [_step(telemetry.SPAN_GATE, registered, judged, verdict, reasons or None)]
+    if judged is not None and judged.type == "evaluation.passed":
+        step = _step(telemetry.SPAN_PROMOTE, judged, promoted, "done" if promoted else "waiting")
+        step.detail = None if promoted else f"interlock approve {judged.data.get('model')} {judged.version}"
+        found["promotion"] = [step]
+    if promoted is not None:
+        found["swap"] = list(_swaps(promoted, events)) or [_step("first worker", promoted, None, closed=False)]
+    return found
+
+
+def _swaps(promoted: EventRow, events: list[EventRow]) -> Iterable[Step]:
+    """Yield one step a worker; the time from hearing of the promotion to the swap is its own word."""
+    for event in events:
+        if event.type not in ("model.serving", "model.load_failed"):
+            continue
+        if event.data.get("promotion_seq") != promoted.data.get("promotion_seq"):
+            continue
+        end = _ns(event.time)
+        took = int(float(event.data.get("load_seconds", 0)) * 1e9)
+        failed = event.type == "model.load_failed"
+        yield Step(
+            name=f"{WORKER}{event.data.get('worker')}",
+            start_ns=end - took,
+            end_ns=end,
+            state="failed" if failed else "done",
+            detail=event.data.get("reason") if failed else None,
+        )
+
+
+def _step(
+    name: str,
+    begin: EventRow,
+    end: EventRow | None,
+    state: StepState = "done",
+    detail: str | None = None,
+    *,
+    closed: bool = False,
+) -> Step:
+    """Return a step between two events; without its end it is open, unless the run's end has closed it."""
+    if end is None and state == "done":
+        state = "failed" if closed else "open"
+    return Step(
+        name=name,
+        start_ns=_ns(begin.time),
+        end_ns=_ns(end.time) if end is not None else _ns(begin.time) if closed else None,
+        state=state,
+        detail=detail,
+    )
+
+
+def _rows(event: EventRow) -> str | None:
+    dataset = event.data.get("dataset") or {}
+    return f"{dataset['train_rows']} rows to train on, {dataset['holdout_rows']} for the gate" if dataset else None
+
+
+def _ns(time: datetime) -> int:
+    return int(time.timestamp() * 1_000_000) * 1000
