@@ -9,7 +9,7 @@ const ORANGE = "var(--series-2)";
 const HEIGHT = 220;
 
 const number = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 });
-const shown = (value) => (typeof value === "number" ? number.format(value) : String(value));
+const shown = (value) => (typeof value === "number" ? number.format(value) : value instanceof Date ? value.toISOString() : String(value));
 
 /** `draw(width)` returns Plot's options; `table` is {head: [..], rows: [[..]]}: the same numbers for reading. */
 export function Chart({ caption, draw, table }) {

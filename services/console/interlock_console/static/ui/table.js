@@ -4,18 +4,19 @@ import { useKeys } from "./keys.js";
 
 /**
  * Rows under columns: `columns` are {title, cell(row), right?, tight?}, `id(row)` tells rows apart.
- * With `to(row)` (an address) j and k choose a row and Enter opens it; the first column should link there, too.
+ * With `to(row)` (an address) or `pick(row)` j and k choose a row and o opens it; a cell should lead there, too.
  */
-export function Table({ columns, rows, id, to, caption, note }) {
+export function Table({ columns, rows, id, to, pick, caption, note }) {
   const [chosen, setChosen] = useState(-1);
   const body = useRef(null);
+  const open = pick ?? (to && ((row) => go(to(row))));
   const move = (by) => setChosen((before) => Math.max(0, Math.min(rows.length - 1, before + by)));
   useKeys(
-    to
+    open
       ? {
           j: [() => move(1), "Next row"],
           k: [() => move(-1), "Previous row"],
-          ...(rows[chosen] ? { o: [() => go(to(rows[chosen])), "Open the row"] } : {}),
+          ...(rows[chosen] ? { o: [() => open(rows[chosen]), "Open the row"] } : {}),
         }
       : {},
   );

@@ -1,0 +1,137 @@
+// What is said on the bus, as it is said.
+import { html, useCallback, useEffect, useRef, useState } from "../vendor/preact.js";
+import { address, get } from "../api.js";
+import { live } from "../live.js";
+import { go } from "../router.js";
+import { Badge } from "../ui/badge.js";
+import { Copy } from "../ui/copy.js";
+import { Failure } from "../ui/data.js";
+import { Drawer } from "../ui/drawer.js";
+import { Empty } from "../ui/empty.js";
+import { Facts, Head } from "../ui/head.js";
+import { useKeys } from "../ui/keys.js";
+import { Table } from "../ui/table.js";
+import { Ago } from "../ui/time.js";
+
+const ASKED = 100;
+const KEPT = 500;
+
+export default function Events({ query: { type = "", model = "", run = "" } }) {
+  const filter = { type, model, run };
+  const tail = useTail(filter);
+  const [chosen, setChosen] = useState(null);
+  useKeys({
+    "/": [() => document.getElementById("type").focus(), "To the filter"],
+    p: [tail.turn, tail.paused ? "Go on" : "Pause"],
+  });
+
+  const columns = [
+    { title: "When", cell: (event) => html`<${Ago} at=${event.time} />`, tight: true },
+    { title: "Event", cell: (event) => html`<button type="button" class="plain link mono" onClick=${() => setChosen(event)}>${event.type}</button>`, tight: true },
+    { title: "Model", cell: (event) => event.model && html`<a href="/models/${event.model}">${event.model}</a>` },
+    { title: "About", cell: (event) => html`<span class="soft mono clipped">${event.subject}</span>` },
+    { title: "Said by", cell: (event) => html`<span class="soft">${event.source}</span>`, tight: true },
+    { title: "Trace", cell: (event) => event.trace_id && html`<a class="mono" href="/traces/${event.trace_id}">${event.trace_id.slice(0, 8)}</a>`, tight: true },
+  ];
+  return html`
+    <${Head} title="Events" badges=${html`<${State} tail=${tail} />`}
+      actions=${html`<button type="button" aria-pressed=${String(tail.paused)} onClick=${tail.turn}>${tail.paused ? `Go on (${tail.waiting} new)` : "Pause"}</button>`} />
+    <div class="stack">
+      <${Filter} key=${JSON.stringify(filter)} filter=${filter} types=${tail.types} />
+      ${tail.problem && html`<${Failure} problem=${tail.problem} />`}
+      ${tail.events?.length > 0 && html`<div class="card flush"><${Table} caption="Events, newest first" columns=${columns} rows=${tail.events} id=${(event) => event.id} pick=${setChosen} /></div>`}
+      ${tail.events?.length === 0 && html`<div class="card">${nothing(filter)}</div>`}
+    </div>
+    ${chosen && html`<${Whole} event=${chosen} close=${() => setChosen(null)} />`}`;
+}
+
+/** The newest events of a filter, with those that come in; while paused, they are only counted and kept. */
+function useTail(filter) {
+  const [events, setEvents] = useState(undefined);
+  const [problem, setProblem] = useState(null);
+  const [open, setOpen] = useState(false);
+  const [paused, setPaused] = useState(false);
+  const [waiting, setWaiting] = useState([]);
+  const [types, setTypes] = useState([]);
+  const held = useRef(false);
+
+  useEffect(() => {
+    let wanted = true;
+    setEvents(undefined);
+    const stop = live(filter, heard, setOpen);
+    get(address("/view/events", { ...filter, limit: ASKED })).then(
+      (found) => wanted && (take(found.events), setProblem(null)),
+      (error) => wanted && setProblem(error),
+    );
+    function heard(type, event) {
+      if (type === "spans" || !event.id) return;
+      if (held.current) setWaiting((before) => merged([event], before));
+      else take([event]);
+    }
+    return () => {
+      wanted = false;
+      stop();
+    };
+  }, [filter.type, filter.model, filter.run]);
+
+  function take(more) {
+    setEvents((before = []) => merged(more, before));
+    setTypes((before) => [...new Set([...before, ...more.map((event) => event.type)])].sort());
+  }
+
+  const turn = useCallback(() => {
+    held.current = !held.current;
+    setPaused(held.current);
+    if (held.current) return;
+    setWaiting((before) => (take(before), []));
+  }, []);
+  return { events, problem, open, paused, waiting: waiting.length, types, turn };
+}
+
+/** Each event once, the newest first. */
+function merged(more, before) {
+  const all = new Map([...before, ...more].map((event) => [event.id, event]));
+  return [...all.values()].sort((a, b) => b.time.localeCompare(a.time)).slice(0, KEPT);
+}
+
+function State({ tail: { open, paused } }) {
+  if (paused) return html`<${Badge} lamp="waiting">paused<//>`;
+  return html`<${Badge} lamp=${open ? "proven" : "waiting"}>${open ? "live" : "connecting"}<//>`;
+}
+
+function Filter({ filter, types }) {
+  function submit(event) {
+    event.preventDefault();
+    const wanted = Object.fromEntries([...new FormData(event.target)].map(([name, value]) => [name, value.trim()]));
+    go(address("/events", wanted));
+  }
+  return html`<form class="filters" role="search" onSubmit=${submit}>
+    <input id="type" name="type" list="types" value=${filter.type} placeholder="Type" aria-label="Events of this type only" />
+    <datalist id="types">${types.map((type) => html`<option value=${type} />`)}</datalist>
+    <input name="model" value=${filter.model} placeholder="Model" aria-label="Events about this model only" />
+    <input name="run" value=${filter.run} placeholder="Run" aria-label="Events of this run only" />
+    <button>Filter</button>
+    ${Object.values(filter).some(Boolean) && html`<button type="button" class="plain" onClick=${() => go("/events")}>All</button>`}
+  </form>`;
+}
+
+function Whole({ event, close }) {
+  const json = JSON.stringify(event.data, null, 2);
+  return html`<${Drawer} title=${event.type} close=${close}>
+    <${Facts} of=${[
+      ["When", event.time],
+      ["Said by", event.source],
+      ["About", html`<span class="mono">${event.subject}</span>`],
+      ["Run", event.run_id && html`<a class="mono" href="/runs/${event.run_id}">${event.run_id.slice(0, 8)}</a>`],
+      ["Trace", event.trace_id && html`<a class="mono" href="/traces/${event.trace_id}">${event.trace_id.slice(0, 12)}</a>`],
+      ["Id", html`<span class="mono">${event.id}</span>`],
+    ]} />
+    <div class="row"><h3>Content</h3><${Copy} text=${json} what="the content" /></div>
+    <pre class="json" tabindex="0">${json}</pre>
+  <//>`;
+}
+
+function nothing(filter) {
+  if (Object.values(filter).some(Boolean)) return html`<${Empty} title="No such event yet" command="interlock events">What comes in and fits the filter is shown here at once.<//>`;
+  return html`<${Empty} title="Nothing has been said yet" command="interlock demo">Every step says what has become true: a file is taken in, a run has started, a model is promoted.<//>`;
+}

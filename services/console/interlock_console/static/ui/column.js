@@ -1,0 +1,51 @@
+// One column of a file: its numbers, its distribution, and beside it that of the file before.
+import { html } from "../vendor/preact.js";
+import { Bars, Histogram } from "../charts.js";
+import { Drift } from "./moved.js";
+import { brief, count, share } from "./numbers.js";
+
+const VALUES_SHOWN = 12;
+
+export function Column({ name, column, moved }) {
+  const drifted = moved && ["moderate", "large"].includes(moved.verdict);
+  return html`<article class="card stack" aria-label="Column ${name}">
+    <header class="row"><h3 class="mono">${name}</h3><span class="faint">${column.type}</span>${drifted && html`<${Drift} verdict=${moved.verdict} />`}</header>
+    <p class="soft">${inWords(column)}</p>
+    <${Distribution} name=${name} column=${column} />
+    ${moved?.bins.length > 0 && html`<details open=${drifted}>
+      <summary>Beside the file before</summary>
+      <${Bars} caption="${name}: share of the rows; the line is the file before" x="share of the rows" bars=${compared(moved.bins)} />
+    </details>`}
+  </article>`;
+}
+
+function inWords(column) {
+  const missing = column.nulls ? `${share(column.null_fraction)} missing` : "none missing";
+  const values = `${column.distinct_is === "at_least" ? "more than " : ""}${count(column.distinct)} ${column.distinct === 1 ? "value" : "values"}`;
+  const told = [missing, values];
+  if (column.type === "datetime" && column.min) told.push(`${day(column.min)} to ${day(column.max)}`);
+  else if (column.min !== undefined) told.push(`${brief(column.min)} to ${brief(column.max)}`, `mean ${brief(column.mean)}`);
+  if (column.quantiles) told.push(`median ${brief(column.quantiles["0.5"])}`);
+  return told.join(" · ");
+}
+
+const day = (time) => time.slice(0, 10);
+
+function Distribution({ name, column }) {
+  const { histogram, top } = column;
+  if (top?.length) {
+    const bars = top.slice(0, VALUES_SHOWN).map(({ value, count: rows }) => ({ label: value, value: rows }));
+    const rest = column.other + top.slice(VALUES_SHOWN).reduce((sum, each) => sum + each.count, 0);
+    return html`<${Bars} caption="${name}: rows by value" x="rows" bars=${rest ? [...bars, { label: "all others", value: rest }] : bars} />`;
+  }
+  if (!histogram || histogram.edges[0] === histogram.edges.at(-1)) return null;
+  const edges = column.type === "datetime" ? histogram.edges.map((edge) => new Date(edge)) : histogram.edges;
+  const bins = histogram.counts.map((rows, at) => ({ from: edges[at], to: edges[at + 1], count: rows }));
+  const sampled = histogram.counts.reduce((sum, rows) => sum + rows, 0);
+  return html`<${Histogram} caption="${name}: ${count(sampled)} rows${sampled >= 10_000 ? ", a sample," : ""} by value" bins=${bins} y="rows" />`;
+}
+
+function compared(bins) {
+  const shown = bins.length > VALUES_SHOWN + 2 ? [...bins].sort((a, b) => b.before + b.now - a.before - a.now).slice(0, VALUES_SHOWN) : bins;
+  return shown.map(({ label, before, now }) => ({ label, value: now, before }));
+}
