@@ -131,7 +131,7 @@ PROMOTION_SEQ = Metric(
 LATER_ANSWERS = Metric(
     "interlock_later_predictions_total",
     "counter",
-    "Predictions that nobody waited for, by how they ended.",
+    "Predictions that nobody waited for, files aside, by how they ended.",
     ("model", "outcome"),
     "prediction",
 )

@@ -22,6 +22,7 @@ from interlock_gateway.announcing import Announcer, Publisher
 from interlock_gateway.domain import Failure, Promotion
 from interlock_gateway.lane import ROOM
 from interlock_gateway.ledger import Ledger
+from interlock_gateway.metrics import note_load
 from interlock_gateway.residency import Resident, to_unload
 from interlock_gateway.slot import NoRoomError, Serving, Slot
 
@@ -203,9 +204,11 @@ class Worker:
             outcome = await (slot.summon(load) if summoned else slot.swap(promotion, load))
             crash_point("gateway.swap.done")
             if slot.failure is not None and slot.failure.seq in tried:
+                note_load(promotion.ref.model, "failed", monotonic() - heard)
                 self._tell_failure(slot, slot.failure, tried[slot.failure.seq], cause)
                 span.set_status(Status(StatusCode.ERROR, slot.failure.reason))
             if slot.serving is not None and slot.serving.promotion_seq in tried:
+                note_load(promotion.ref.model, "served", monotonic() - heard)
                 self._tell_serving(slot, tried[slot.serving.promotion_seq], cause, monotonic() - heard)
         if slot.promotion is not None and slot.failure is None:
             await self._remember(slot.promotion)

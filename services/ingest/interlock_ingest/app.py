@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_messaging import Bus
@@ -14,6 +15,7 @@ from interlock_runtime.key_ring import asking
 from interlock_runtime.process import repeating
 from litestar import Litestar
 
+from interlock_ingest import gauges
 from interlock_ingest.handlers import router
 from interlock_ingest.intake import SERVICE, Intake
 from interlock_ingest.routes import ROUTES
@@ -47,7 +49,7 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
         SERVICE,
         Access.of(settings, source=asking(settings.registry_url, settings.service_key)),
         routes=ROUTES,
-        looks=bus.looks,
+        looks=[*bus.looks, partial(gauges.datasets, database.sessions)],
         pings={
             "postgres": database.ping,
             "rabbitmq": bus.ping,

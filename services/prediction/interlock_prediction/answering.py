@@ -20,7 +20,7 @@ from interlock_modeling import InvalidRowsError, ModelFormatError
 from interlock_serving.validation.client import RefusedModelError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from interlock_prediction import store
+from interlock_prediction import gauges, store
 from interlock_prediction.answer_log import Answered, AnswerLog
 from interlock_prediction.domain import Refusal, answer, part, refusal_of
 from interlock_prediction.models import Models, Resident
@@ -185,6 +185,9 @@ async def _write(session: AsyncSession, outcomes: Sequence[tuple[Arrival, Outcom
     written = await store.keep(session, ended)
     kept = [each for each in outcomes if each[0].event.prediction_id in written]
     await _tell(session, [(arrival, _said(arrival, outcome, now)) for arrival, outcome in kept])
+    for arrival, outcome in kept:
+        said, done = arrival.envelope.time or now, isinstance(outcome, Answer)
+        gauges.count(arrival.event.model, "completed" if done else "failed", (now - said).total_seconds())
     return {arrival.event.prediction_id: outcome for arrival, outcome in kept}
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_artifacts.signing import Signer, Trust
@@ -13,7 +14,7 @@ from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
 from litestar import Litestar
 
-from interlock_registry import audit, dead_letters, export, history, keys, promotion, routes
+from interlock_registry import audit, dead_letters, export, gauges, history, keys, promotion, routes
 from interlock_registry.handlers import SERVICE, router
 from interlock_registry.settings import RegistrySettings
 
@@ -44,7 +45,7 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
         SERVICE,
         access,
         routes=[*routes.ROUTES, *export.ROUTES, *history.ROUTES, *keys.ROUTES, *audit.ROUTES, *dead_letters.ROUTES],
-        looks=bus.looks,
+        looks=[*bus.looks, partial(gauges.models, database.sessions)],
         pings={
             "postgres": database.ping,
             "rabbitmq": bus.ping,

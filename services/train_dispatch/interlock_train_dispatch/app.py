@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_messaging import Bus
@@ -14,6 +15,7 @@ from interlock_runtime.process import repeating
 from interlock_runtime.ray_jobs import RayJobs
 from litestar import Litestar
 
+from interlock_train_dispatch import gauges
 from interlock_train_dispatch.follower import Follower
 from interlock_train_dispatch.handlers import router
 from interlock_train_dispatch.routes import ROUTES
@@ -45,7 +47,7 @@ def create_app(
         SERVICE,
         Access.of(settings, source=asking(settings.registry_url, settings.service_key)),
         routes=ROUTES,
-        looks=bus.looks,
+        looks=[*bus.looks, partial(gauges.runs, database.sessions)],
         pings={
             "postgres": database.ping,
             "rabbitmq": bus.ping,

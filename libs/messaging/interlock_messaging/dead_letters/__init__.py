@@ -7,6 +7,6 @@ away they wait in their queues.
 
 from interlock_messaging.dead_letters.collecting import Collector
 from interlock_messaging.dead_letters.letters import content_of, view_of
-from interlock_messaging.dead_letters.table import letter, letters, replay
+from interlock_messaging.dead_letters.table import counted, letter, letters, replay
 
-__all__ = ["Collector", "content_of", "letter", "letters", "replay", "view_of"]
+__all__ = ["Collector", "content_of", "counted", "letter", "letters", "replay", "view_of"]

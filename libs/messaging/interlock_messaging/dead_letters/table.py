@@ -66,6 +66,12 @@ async def letters(
     return (await session.scalars(query)).all()
 
 
+async def counted(session: AsyncSession) -> list[tuple[str, int]]:
+    """Return how many dead letters each queue has, where it has any."""
+    query = select(LetterRow.queue, func.count()).group_by(LetterRow.queue)
+    return [(queue, number) for queue, number in await session.execute(query)]
+
+
 async def letter(session: AsyncSession, letter_id: UUID, *, lock: bool = False) -> LetterRow | None:
     """Return one dead letter with its content; locked, so that nobody else replays or discards it meanwhile."""
     query = select(LetterRow).where(LetterRow.id == letter_id)

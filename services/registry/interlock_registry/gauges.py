@@ -1,0 +1,26 @@
+"""What the registry's tables tell Prometheus."""
+
+from interlock_contracts import metrics
+from interlock_messaging import dead_letters
+from interlock_runtime.metrics import gauge
+from prometheus_client.core import Metric
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from interlock_registry.store import ModelRow, VersionRow
+
+
+async def models(sessions: async_sessionmaker[AsyncSession]) -> list[Metric]:
+    """Return how many versions are how far, which ones should serve, and how many dead letters lie where."""
+    stages = select(VersionRow.model, VersionRow.stage, func.count()).group_by(VersionRow.model, VersionRow.stage)
+    champions = select(ModelRow.name, ModelRow.champion, ModelRow.promotion_seq).where(ModelRow.champion.is_not(None))
+    async with sessions() as session:
+        versions = (await session.execute(stages)).all()
+        serving = (await session.execute(champions)).all()
+        letters = await dead_letters.counted(session)
+    return [
+        gauge(metrics.VERSIONS, (((model, stage), count) for model, stage, count in versions)),
+        gauge(metrics.PROMOTED_VERSION, (((model,), champion) for model, champion, _ in serving)),
+        gauge(metrics.PROMOTION_SEQ, (((model,), seq) for model, _, seq in serving)),
+        gauge(metrics.DEAD_LETTERS, (((queue,), count) for queue, count in letters)),
+    ]
