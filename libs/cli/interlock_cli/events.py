@@ -3,14 +3,13 @@
 import json
 import time
 from collections.abc import Iterable, Iterator
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
 import httpx
 import typer
 from interlock_contracts.catalog import BY_TYPE
-from pydantic import BaseModel
+from interlock_contracts.console import EventsView, EventView
 from rich.text import Text
 
 from interlock_cli import completing, console
@@ -47,30 +46,15 @@ TOLD = ("version", "attempt", "stage", "best_score", "metric", "worker", "cause"
 
 WIDEST = 120
 
-_SPANS = "spans"
-"""The stream also says which traces have grown; that is no event of the bus."""
-
-
-class Heard(BaseModel):
-    """One event as the console tells it."""
-
-    id: str
-    type: str
-    source: str | None = None
-    subject: str | None = None
-    time: datetime
-    model: str | None = None
-    run_id: UUID | None = None
-    trace_id: str | None = None
-    data: dict[str, Any] = {}
-
 
 def events(
     *,
     type_: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            "--type", help="Only this type, for instance model.promoted.", autocompletion=completing.event_types
+            "--type",
+            help="Only this type, for instance model.promoted; may be given repeatedly.",
+            autocompletion=completing.event_types,
         ),
     ] = None,
     model: Annotated[str | None, typer.Option(help="Only about this model.", autocompletion=completing.models)] = None,
@@ -85,9 +69,9 @@ def events(
 
     Example: interlock events --model flights-1
     """
-    if type_ is not None and type_ not in BY_TYPE:
-        raise typer.BadParameter(f"there is no event {type_!r}; events are {', '.join(BY_TYPE)}")
-    chosen = {"type": type_, "model": model, "run": run}
+    if unknown := [each for each in type_ or () if each not in BY_TYPE]:
+        raise typer.BadParameter(f"there is no event {unknown[0]!r}; events are {', '.join(BY_TYPE)}")
+    chosen = {"type": ",".join(type_) if type_ else None, "model": model, "run": run}
     with answering(as_json=as_json) as terminal, console.connect() as connection:
         said: set[str] = set()
         if last:
@@ -105,52 +89,64 @@ def events(
             return
 
 
-def before(connection: Gateway, count: int, chosen: dict[str, Any]) -> list[Heard]:
+def before(connection: Gateway, count: int, chosen: dict[str, Any]) -> list[EventView]:
     """Return the last ``count`` events that were kept, the oldest first; raises as ``Gateway.ask`` does."""
-    params = {name: value for name, value in chosen.items() if value is not None}
-    told = connection.ask("GET", "/view/events", params={**params, "limit": count}).json()["events"]
-    return sorted(map(Heard.model_validate, told), key=lambda event: event.time)
+    return connection.read(EventsView, "/view/events", **chosen, limit=count).events[::-1]
 
 
-def live(connection: Gateway, terminal: Terminal, chosen: dict[str, Any]) -> Iterator[Heard]:
-    """Yield events as they are said, for ever; a stream that breaks off is asked for again.
+def live(connection: Gateway, terminal: Terminal, chosen: dict[str, Any]) -> Iterator[EventView]:
+    """Yield events as they are said, for ever; a stream that ends is asked for again, from what was heard last.
 
     Raises:
         UnreachableError: the console does not answer when first asked.
         RefusedError: the key may not read.
     """
-    heard_before = False
+    last: dict[str, str] | None = None
     while True:
         try:
-            with connection.stream("/view/live", timeout=QUIET, **chosen) as stream:
-                heard_before = True
-                for name, data in messages(stream.iter_lines()):
-                    if name not in ("message", _SPANS):
-                        yield Heard.model_validate_json(data)
+            with connection.stream("/view/live", timeout=QUIET, headers=last, **chosen) as stream:
+                last = last or {}
+                for message in messages(stream.iter_lines()):
+                    if message.name == "reset":
+                        break
+                    if message.id:
+                        last = {"Last-Event-ID": message.id}
+                    if message.name in BY_TYPE:
+                        yield EventView.model_validate_json(message.data)
+                    elif message.name == "dropped":
+                        terminal.say(f"left out: {json.loads(message.data)['events']} frequent events", style="yellow")
         except UnreachableError:
-            if not heard_before:
+            if last is None:
                 raise
             terminal.say("the console is away; asking again", style="yellow")
         time.sleep(AGAIN)
 
 
-def messages(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield (event, data) of a stream of server-sent events, as the WHATWG's HTML standard writes them."""
-    name, data = "message", list[str]()
+class Message(NamedTuple):
+    """One server-sent event."""
+
+    name: str
+    data: str
+    id: str
+
+
+def messages(lines: Iterable[str]) -> Iterator[Message]:
+    """Yield the messages of a stream of server-sent events, as the WHATWG's HTML standard writes them."""
+    fields, data = dict[str, str](), list[str]()
     for line in lines:
         field, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if line == "":
             if data:
-                yield name, "\n".join(data)
-            name, data = "message", []
-        elif field == "event":
-            name = value
+                yield Message(fields.get("event", "message"), "\n".join(data), fields.get("id", ""))
+            fields, data = {}, []
         elif field == "data":
             data.append(value)
+        else:
+            fields[field] = value
 
 
-def _tell(terminal: Terminal, event: Heard) -> None:
+def _tell(terminal: Terminal, event: EventView) -> None:
     terminal.line(event)
     if terminal.as_json:
         return
@@ -163,7 +159,7 @@ def _tell(terminal: Terminal, event: Heard) -> None:
     terminal.out.print(line, soft_wrap=True)
 
 
-def _about(event: Heard) -> str:
+def _about(event: EventView) -> str:
     told = [f"{name}={_short(event.data[name])}" for name in TOLD if event.data.get(name) not in (None, "")]
     if total := event.data.get("trials_total"):
         told.insert(0, f"trials={event.data.get('trials_done', 0)}/{total}")

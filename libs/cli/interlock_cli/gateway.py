@@ -69,10 +69,17 @@ class Gateway:
         raise _refusal(answer)
 
     @contextmanager
-    def stream(self, path: str, *, timeout: httpx.Timeout = UPLOAD_TIMEOUT, **params: Any) -> Iterator[httpx.Response]:
+    def stream(
+        self,
+        path: str,
+        *,
+        timeout: httpx.Timeout = UPLOAD_TIMEOUT,
+        headers: Mapping[str, str] | None = None,
+        **params: Any,
+    ) -> Iterator[httpx.Response]:
         """Yield a successful answer whose body is still to come; raises as ``ask`` does."""
         try:
-            with self._http.stream("GET", path, timeout=timeout, params=_given(params)) as answer:
+            with self._http.stream("GET", path, timeout=timeout, headers=headers, params=_given(params)) as answer:
                 if not answer.is_success:
                     answer.read()
                     raise _refusal(answer)

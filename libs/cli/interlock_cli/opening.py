@@ -1,12 +1,14 @@
 """`interlock open`: the console in a browser, signed in by a ticket that is good once."""
 
 import os
+import re
 import sys
 import webbrowser
 from typing import Annotated
 from uuid import UUID
 
 import typer
+from interlock_contracts.console import LOCAL_ADDRESS, TicketView
 
 from interlock_cli import completing, console
 from interlock_cli.terminal import Json, answering
@@ -34,8 +36,8 @@ def open_(
     """
     if run is not None and page is not None:
         raise typer.BadParameter("name either a run or --page PATH")
-    if page is not None and not page.startswith("/"):
-        raise typer.BadParameter(f"a page begins with a slash, unlike {page!r}; for instance /models")
+    if page is not None and not re.fullmatch(LOCAL_ADDRESS, page):
+        raise typer.BadParameter(f"{page!r} is no page of the console; for instance /models")
     with answering(as_json=as_json) as terminal:
         address = ticket(page or (f"/runs/{run}" if run else "/runs"))
         terminal.say(address)
@@ -53,8 +55,7 @@ def ticket(page: str) -> str:
         Failure: no console is known, it does not answer, or the key is refused.
     """
     with console.connect() as connection:
-        address: str = connection.send("/session/tickets", {"to": page})["address"]
-    return address
+        return TicketView.model_validate(connection.send("/session/tickets", {"to": page})).address
 
 
 def _desktop() -> bool:

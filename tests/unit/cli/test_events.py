@@ -23,7 +23,8 @@ PROMOTED = {
     "trace_id": "a" * 32,
     "data": {"version": 2, "cause": "gate"},
 }
-REFUSED = {**PROMOTED, "id": "e0", "type": "evaluation.failed", "time": "2026-11-21T11:59:00Z"}
+SOON = "2026-11-21T12:10:00Z"
+REFUSED = {**PROMOTED, "id": "e0", "type": "evaluation.failed", "time": "2026-11-21T11:59:00Z", "data": {}}
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +35,7 @@ def console(door: Door, monkeypatch: pytest.MonkeyPatch) -> Door:
 
 
 def stream(*said: tuple[str, str]) -> bytes:
-    return "".join(f": still here\n\nevent: {name}\ndata: {data}\n\n" for name, data in said).encode()
+    return "".join(f": still here\n\nid: 7\nevent: {name}\ndata: {data}\n\n" for name, data in said).encode()
 
 
 def test_past_events_come_first_the_oldest_first(console: Door) -> None:
@@ -59,7 +60,7 @@ def test_with_json_every_event_is_a_line(console: Door) -> None:
 
 
 def test_the_tail_goes_on_where_it_broke_off(console: Door) -> None:
-    """A stream ends and is asked for again with the same filter; comments and grown traces are no events."""
+    """A stream ends and is asked for again from there, with the same filter; grown traces are no events."""
     console.says("GET /view/live", stream(("spans", '{"trace_ids": []}'), ("model.promoted", json.dumps(PROMOTED))))
     console.says("GET /view/live", stream(("evaluation.failed", json.dumps(REFUSED))))
     with connect() as connection:
@@ -68,6 +69,7 @@ def test_the_tail_goes_on_where_it_broke_off(console: Door) -> None:
 
     assert heard == ["e1", "e0"]
     assert [asked.query for asked in console.asked] == ["model=m", "model=m"]
+    assert [asked.headers.get("last-event-id") for asked in console.asked] == [None, "7"]
 
 
 def test_a_console_that_is_down_is_exit_code_three(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +85,7 @@ def test_a_message_of_several_lines_is_one() -> None:
     """As the standard writes them: fields by name, one leading space, an empty line at the end."""
     lines = ["event: a", "data: 1", "data:2", "", "data: 3", "", "event: lost", ""]
 
-    assert list(messages(lines)) == [("a", "1\n2"), ("message", "3")]
+    assert list(messages(lines)) == [("a", "1\n2", ""), ("message", "3", "")]
 
 
 def test_an_unknown_event_is_wrong_usage() -> None:
@@ -98,7 +100,11 @@ def test_open_prints_an_address_that_signs_in(console: Door, monkeypatch: pytest
     """The ticket is asked for with the caller's own key, for the run's page; without a desktop nothing is started."""
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    console.says("POST /session/tickets", {"address": f"{console.url}/enter?ticket=t&to=/runs/{RUN}"}, status=201)
+    console.says(
+        "POST /session/tickets",
+        {"address": f"{console.url}/enter?ticket=t&to=/runs/{RUN}", "expires_at": SOON},
+        status=201,
+    )
     ended = interlock("open", RUN)
 
     assert ended.out.splitlines()[0] == f"{console.url}/enter?ticket=t&to=/runs/{RUN}"
@@ -110,7 +116,7 @@ def test_open_starts_a_browser_where_one_can_be_seen(console: Door, monkeypatch:
     opened: list[str] = []
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setattr("webbrowser.open", opened.append)
-    console.says("POST /session/tickets", {"address": "http://there"})
+    console.says("POST /session/tickets", {"address": "http://there", "expires_at": SOON})
     assert interlock("open", "--page", "/events").code == 0
     assert interlock("open", "--no-browser").code == 0
 
