@@ -15,13 +15,11 @@ from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import current_traceparent
 from interlock_runtime.http import SCOPE, SERVICES, problem
+from interlock_runtime.tracing import request_span
 from interlock_runtime.uploads import refuse_wrapped, save
 from litestar import Request, Response, get, post
 from litestar.datastructures import State
 from litestar.params import FromPath, FromQuery
-from opentelemetry import trace
-from opentelemetry.trace import SpanKind
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from interlock_ingest import store
 from interlock_ingest.drift import drift, worst
@@ -30,9 +28,6 @@ from interlock_ingest.store import DatasetRow, SpecRow
 
 SPEC_PATIENCE = 3.0
 """Seconds that an upload waits for its pipeline's spec, which may still be on its way from the registry."""
-
-_tracer = trace.get_tracer("interlock.ingest")
-_propagator = TraceContextTextMapPropagator()
 
 
 @post("/datasets/{name:str}", status_code=202, request_max_body_size=None, opt={SCOPE: "ingest"})
@@ -46,12 +41,7 @@ async def upload(
     refuse_wrapped(request)
     spec = await _spec(state, name, pipeline)
     with (
-        _tracer.start_as_current_span(
-            telemetry.SPAN_UPLOAD,
-            context=_propagator.extract(dict(request.headers)),
-            kind=SpanKind.SERVER,
-            attributes={telemetry.PIPELINE: name},
-        ) as span,
+        request_span(telemetry.SPAN_UPLOAD, request, {telemetry.PIPELINE: name}, status=202) as span,
         TemporaryDirectory(dir=state.folder) as folder,
     ):
         path = Path(folder) / "upload"
@@ -100,7 +90,7 @@ async def read_dataset(
     view = _view(row)
     view.profile = await _profile(state, row)
     if view.profile is not None and before is not None and (known := await _profile(state, before)) is not None:
-        columns = drift(known, view.profile, key=spec.spec["data"]["key"] or ())
+        columns = await asyncio.to_thread(drift, known, view.profile, key=spec.spec["data"]["key"] or ())
         view.drift = DriftView(against=before.digest, batch=before.batch or 0, verdict=worst(columns), columns=columns)
     return view
 
