@@ -1,0 +1,106 @@
+"""What events mean for a run, which requests a cookie counts for, and what of an event is shown to all."""
+
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+from interlock_console.domain import columns, comes_after, counts_for, meaning, shallow
+from interlock_contracts.event import Envelope, run_id
+from interlock_contracts.models import ModelPromoted
+from interlock_contracts.refs import ArtifactRef
+from interlock_contracts.training import RetrainRequested, TrainingFailed, TrainingStarted
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+RUN = UUID("7f000000-0000-4000-8000-000000000001")
+FILE = ArtifactRef(sha256="a" * 64, bytes=1)
+
+
+def envelope(event: RetrainRequested | ModelPromoted, traceparent: str | None = None) -> Envelope:
+    return Envelope.of(event, source="test", cause=str(uuid4()), now=NOW, traceparent=traceparent)
+
+
+def test_a_request_is_an_event_of_the_run_that_follows_from_it() -> None:
+    """Whoever looks for a run finds what it goes back to, in the trace that begins there."""
+    event = RetrainRequested(model="flights", reason="a look")
+    said = envelope(event, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    found = columns(event, said, NOW)
+
+    assert found["run_id"] == run_id(said.id, "flights")
+    assert found["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
+    assert (found["type"], found["model"], found["time"]) == ("retrain.requested", "flights", NOW)
+    assert found["data"] == {"model": "flights", "reason": "a look"}
+
+
+@pytest.mark.parametrize(("cause", "run"), [("gate", RUN), ("approval", RUN), ("rollback", None)])
+def test_a_roll_back_is_no_part_of_the_run_that_once_trained_the_version(cause: str, run: UUID | None) -> None:
+    """Or that run would seem to end a second time."""
+    event = ModelPromoted(
+        model="flights", version=1, artifact=FILE, manifest=FILE, promotion_seq=3, run_id=RUN,
+        cause=cause,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+    assert columns(event, envelope(event), NOW)["run_id"] == run
+
+
+def test_a_run_ends_as_its_last_event_says() -> None:
+    """With the reason, so that a list of runs can tell it."""
+    failed = TrainingFailed(run_id=RUN, model="flights", outcome="timed_out", reason="the deadline passed")
+    changes = meaning(failed, NOW)
+
+    assert changes == {"state": "timed_out", "outcome": "none", "reason": "the deadline passed", "ended_at": NOW}
+
+
+@pytest.mark.parametrize(
+    ("state", "present", "comes"),
+    [
+        ("running", "queued", True),
+        ("running", "coalesced", True),
+        ("running", "succeeded", False),
+        ("queued", "running", False),
+        ("succeeded", "running", True),
+        ("refused", "succeeded", True),
+    ],
+)
+def test_late_news_takes_nothing_back(state: str, present: str, comes: bool) -> None:
+    """Events of several services come in any order."""
+    assert comes_after(state, present) is comes
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "counts"),
+    [
+        ("GET", {b"sec-fetch-site": b"cross-site"}, True),
+        ("POST", {b"sec-fetch-site": b"same-origin"}, True),
+        ("POST", {b"sec-fetch-site": b"same-site"}, False),
+        ("POST", {b"sec-fetch-site": b"cross-site", b"origin": b"http://host:1"}, False),
+        ("DELETE", {b"origin": b"http://host:1"}, True),
+        ("DELETE", {b"origin": b"http://host:2"}, False),
+        ("PUT", {b"origin": b"null"}, False),
+        ("POST", {}, False),
+    ],
+)
+def test_a_cookie_counts_for_changes_from_our_own_page_only(
+    method: str, headers: dict[bytes, bytes], counts: bool
+) -> None:
+    """Another site's page can have a browser send a request with the cookie; it is not asked by us."""
+    assert counts_for(method, {b"host": b"host:1", **headers}) is counts
+
+
+def test_what_a_stranger_asked_is_not_shown_to_all() -> None:
+    """Of frequent events only names and numbers are told: no rows, no answers, no address to be told at."""
+    said = {
+        "model": "flights",
+        "rows": [{"secret": 1}],
+        "webhook": {"url": "https://x"},
+        "version": 3,
+        "reason": "r" * 999,
+    }
+
+    assert shallow(said) == {"model": "flights", "version": 3, "reason": "r" * 200}
+
+
+def test_a_start_is_no_reason() -> None:
+    """What was said of an attempt before is over when the next one starts."""
+    started = TrainingStarted(run_id=RUN, model="flights", attempt=2, pipeline_digest="b" * 64, datasets=[])
+
+    assert meaning(started, NOW) == {"state": "running", "attempt": 2, "started_at": NOW, "reason": None}
