@@ -1,15 +1,15 @@
 // One file: its verdict with every reason, how far it has moved from the file before, and what its columns look like.
-import { html, useEffect, useState } from "../vendor/preact.js";
+import { html, useState } from "../vendor/preact.js";
 import { address, get } from "../api.js";
-import { live } from "../live.js";
 import { Column } from "../ui/column.js";
 import { Copy } from "../ui/copy.js";
 import { Loaded, useData } from "../ui/data.js";
+import { useFresh } from "../ui/fresh.js";
 import { Facts, Head } from "../ui/head.js";
 import { Moved } from "../ui/moved.js";
 import { bytes, count } from "../ui/numbers.js";
 import { Ago } from "../ui/time.js";
-import { Verdict } from "./datasets.js";
+import { VERDICTS, Verdict } from "./datasets.js";
 
 const COLUMNS_SHOWN = 24;
 
@@ -18,7 +18,7 @@ export default function Dataset({ params: { name, digest }, query }) {
   const file = useData(() => get(address(`/gateway${path}`, { pipeline: query.pipeline })), [path, query.pipeline]);
   const trained = useData(() => get(address(`/gateway/models/${name}/versions`, { dataset: digest })), [path]);
 
-  useEffect(() => live({}, (type) => type.startsWith("dataset.") && file.reload()), [file.reload]);
+  useFresh(file.reload, ["dataset."], { type: VERDICTS, model: name });
 
   return html`<${Loaded} of=${file}>${(view) => html`
     <${Head} title=${html`<span class="mono">${digest.slice(0, 12)}</span>`} trail=${[["Datasets", address("/datasets", { pipeline: name })], [name, `/models/${name}`]]}

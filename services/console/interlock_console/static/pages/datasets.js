@@ -1,11 +1,11 @@
 // Every file that came in, newest first, with its verdict.
-import { html, useEffect } from "../vendor/preact.js";
+import { html } from "../vendor/preact.js";
 import { address, get } from "../api.js";
-import { live } from "../live.js";
 import { go } from "../router.js";
 import { Badge } from "../ui/badge.js";
 import { Loaded, useData } from "../ui/data.js";
 import { Empty } from "../ui/empty.js";
+import { useFresh } from "../ui/fresh.js";
 import { Head } from "../ui/head.js";
 import { bytes, count } from "../ui/numbers.js";
 import { Table } from "../ui/table.js";
@@ -13,6 +13,7 @@ import { Ago } from "../ui/time.js";
 
 const PIPELINES_ASKED = 20;
 const SHOWN = 200;
+export const VERDICTS = "dataset.ingested,dataset.rejected";
 const LAMPS = { checking: "waiting busy", accepted: "proven", rejected: "refused" };
 
 export function Verdict({ state }) {
@@ -44,7 +45,7 @@ export default function Datasets({ query }) {
   const { pipeline = "" } = query;
   const found = useData(() => load(pipeline), [pipeline]);
 
-  useEffect(() => live({}, (type) => type.startsWith("dataset.") && found.reload()), [found.reload]);
+  useFresh(found.reload, ["dataset."], { type: VERDICTS, model: pipeline });
 
   return html`<${Loaded} of=${found}>${({ pipelines, files, left }) => html`
     <${Head} title="Datasets" actions=${pipelines.length > 0 && html`<${Choice} pipelines=${pipelines} chosen=${pipeline} />`} />

@@ -1,7 +1,6 @@
 // What is said on the bus, as it is said.
-import { html, useCallback, useEffect, useRef, useState } from "../vendor/preact.js";
-import { address, get } from "../api.js";
-import { live } from "../live.js";
+import { html, useState } from "../vendor/preact.js";
+import { address } from "../api.js";
 import { go } from "../router.js";
 import { Badge } from "../ui/badge.js";
 import { Copy } from "../ui/copy.js";
@@ -10,11 +9,10 @@ import { Drawer } from "../ui/drawer.js";
 import { Empty } from "../ui/empty.js";
 import { Facts, Head } from "../ui/head.js";
 import { useKeys } from "../ui/keys.js";
+import { count } from "../ui/numbers.js";
 import { Table } from "../ui/table.js";
+import { useTail } from "../ui/tail.js";
 import { Ago } from "../ui/time.js";
-
-const ASKED = 100;
-const KEPT = 500;
 
 export default function Events({ query: { type = "", model = "", run = "" } }) {
   const filter = { type, model, run };
@@ -25,6 +23,7 @@ export default function Events({ query: { type = "", model = "", run = "" } }) {
     p: [tail.turn, tail.paused ? "Go on" : "Pause"],
   });
 
+  const types = [...new Set(tail.events?.map((event) => event.type))].sort();
   const columns = [
     { title: "When", cell: (event) => html`<${Ago} at=${event.time} />`, tight: true },
     { title: "Event", cell: (event) => html`<button type="button" class="plain link mono" onClick=${() => setChosen(event)}>${event.type}</button>`, tight: true },
@@ -35,63 +34,16 @@ export default function Events({ query: { type = "", model = "", run = "" } }) {
   ];
   return html`
     <${Head} title="Events" badges=${html`<${State} tail=${tail} />`}
-      actions=${html`<button type="button" aria-pressed=${String(tail.paused)} onClick=${tail.turn}>${tail.paused ? `Go on (${tail.waiting} new)` : "Pause"}</button>`} />
+      actions=${html`<button type="button" aria-pressed=${String(tail.paused)} onClick=${tail.turn}>${tail.paused ? `Go on (${count(tail.waiting)} new)` : "Pause"}</button>`} />
     <div class="stack">
-      <${Filter} key=${JSON.stringify(filter)} filter=${filter} types=${tail.types} />
+      <${Filter} key=${JSON.stringify(filter)} filter=${filter} types=${types} />
       ${tail.problem && html`<${Failure} problem=${tail.problem} />`}
       ${tail.events?.length > 0 && html`<div class="card flush"><${Table} caption="Events, newest first" columns=${columns} rows=${tail.events} id=${(event) => event.id} pick=${setChosen} /></div>`}
+      ${tail.left > 0 && html`<p class="faint">${count(tail.left)} frequent events came too fast to be shown.</p>`}
+      ${tail.older && html`<div><button type="button" onClick=${tail.older}>Older events</button></div>`}
       ${tail.events?.length === 0 && html`<div class="card">${nothing(filter)}</div>`}
     </div>
     ${chosen && html`<${Whole} event=${chosen} close=${() => setChosen(null)} />`}`;
-}
-
-/** The newest events of a filter, with those that come in; while paused, they are only counted and kept. */
-function useTail(filter) {
-  const [events, setEvents] = useState(undefined);
-  const [problem, setProblem] = useState(null);
-  const [open, setOpen] = useState(false);
-  const [paused, setPaused] = useState(false);
-  const [waiting, setWaiting] = useState([]);
-  const [types, setTypes] = useState([]);
-  const held = useRef(false);
-
-  useEffect(() => {
-    let wanted = true;
-    setEvents(undefined);
-    const stop = live(filter, heard, setOpen);
-    get(address("/view/events", { ...filter, limit: ASKED })).then(
-      (found) => wanted && (take(found.events), setProblem(null)),
-      (error) => wanted && setProblem(error),
-    );
-    function heard(type, event) {
-      if (type === "spans" || !event.id) return;
-      if (held.current) setWaiting((before) => merged([event], before));
-      else take([event]);
-    }
-    return () => {
-      wanted = false;
-      stop();
-    };
-  }, [filter.type, filter.model, filter.run]);
-
-  function take(more) {
-    setEvents((before = []) => merged(more, before));
-    setTypes((before) => [...new Set([...before, ...more.map((event) => event.type)])].sort());
-  }
-
-  const turn = useCallback(() => {
-    held.current = !held.current;
-    setPaused(held.current);
-    if (held.current) return;
-    setWaiting((before) => (take(before), []));
-  }, []);
-  return { events, problem, open, paused, waiting: waiting.length, types, turn };
-}
-
-/** Each event once, the newest first. */
-function merged(more, before) {
-  const all = new Map([...before, ...more].map((event) => [event.id, event]));
-  return [...all.values()].sort((a, b) => b.time.localeCompare(a.time)).slice(0, KEPT);
 }
 
 function State({ tail: { open, paused } }) {
