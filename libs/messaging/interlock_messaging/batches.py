@@ -15,12 +15,8 @@ from typing import Any, Protocol
 import aio_pika
 import aiormq.exceptions
 from faststream.rabbit import RabbitBroker, RabbitQueue
-from interlock_contracts import telemetry
 from interlock_contracts.catalog import BY_TYPE
 from interlock_contracts.event import STRUCTURED, Envelope, Event, check_body
-from opentelemetry import trace
-from opentelemetry.trace import Link, SpanKind
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_messaging import metrics
@@ -28,13 +24,11 @@ from interlock_messaging.crash_points import crash_point
 from interlock_messaging.delivery import Delivery, PoisonError, attempts
 from interlock_messaging.outages import is_outage
 from interlock_messaging.publishing import CONFIRM_SECONDS, is_ended
+from interlock_messaging.spans import handling_together, hop
 from interlock_messaging.unreadable import check_headers
 from interlock_messaging.watchdog import PING
 
 logger = logging.getLogger(__name__)
-
-_tracer = trace.get_tracer("interlock.messaging")
-_propagator = TraceContextTextMapPropagator()
 
 
 BROKEN = (aiormq.exceptions.AMQPError, aio_pika.exceptions.AMQPError, RuntimeError, ConnectionError)
@@ -207,7 +201,7 @@ class _Consumer:
     async def _once(self, arrivals: Sequence[Arrival]) -> None:
         for arrival in arrivals:
             arrival.postponed = None
-        with _process_span(self._batched.queue.name, arrivals):
+        with handling_together([hop(each.message.headers, each.envelope) for each in arrivals], self._batched.queue):
             async with self._bus.transaction() as session:
                 await self._batched.handle(session, arrivals)
                 crash_point("batches.before_commit")
@@ -225,27 +219,3 @@ async def _acknowledge(messages: Sequence[aio_pika.abc.AbstractIncomingMessage])
             await message.ack(multiple=True)
         except BROKEN as error:
             logger.warning("the broker will deliver again what was handled: %s", error)
-
-
-def _process_span(queue: str, arrivals: Sequence[Arrival]) -> Any:
-    """Return the batch's span: a message alone continues its trace, several are linked."""
-    contexts = [_hop(arrival) for arrival in arrivals]
-    spans = [trace.get_current_span(context).get_span_context() for context in contexts]
-    links = [Link(span) for span in spans if span.is_valid and span.trace_flags.sampled]
-    return _tracer.start_as_current_span(
-        telemetry.SPAN_PROCESS.format(destination=queue),
-        context=contexts[0] if len(arrivals) == 1 else None,
-        kind=SpanKind.CONSUMER,
-        links=links if len(arrivals) > 1 else None,
-        attributes={
-            telemetry.MESSAGING_SYSTEM: "rabbitmq",
-            telemetry.MESSAGING_OPERATION: "process",
-            telemetry.MESSAGING_DESTINATION: queue,
-            telemetry.MESSAGING_BATCH: len(arrivals),
-        },
-    )
-
-
-def _hop(arrival: Arrival) -> Any:
-    traceparent = arrival.message.headers.get("traceparent") or arrival.envelope.traceparent
-    return _propagator.extract({"traceparent": str(traceparent)} if traceparent else {})

@@ -14,9 +14,7 @@ from interlock_contracts import telemetry
 from interlock_contracts.catalog import BY_TYPE
 from interlock_contracts.event import Envelope, Event
 from interlock_contracts.rights import RETRY_SECONDS, user_of
-from opentelemetry import trace
-from opentelemetry.trace import Link, SpanKind, Status, StatusCode
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.trace import Status, StatusCode
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -25,6 +23,7 @@ from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outages import is_outage, is_unstorable
 from interlock_messaging.outbox import SAID
 from interlock_messaging.publishing import publish
+from interlock_messaging.spans import handling, happened
 from interlock_messaging.speakers import SAID_BY, check, said_by, user_of_connection
 from interlock_messaging.tables import InboxRow
 from interlock_messaging.topology import DEAD_EXCHANGE, retry_exchange, types_of
@@ -55,9 +54,6 @@ Cause = Annotated[Envelope, Context("envelope")]
 
 Session = Annotated[AsyncSession, Context("session")]
 """In a handler: the message's one transaction; the inbox row is in it, and the middleware commits it."""
-
-_tracer = trace.get_tracer("interlock.messaging")
-_propagator = TraceContextTextMapPropagator()
 
 
 class Message(Protocol):
@@ -132,7 +128,7 @@ class Delivery:
             return await self.bury(message, queue, f"not a valid event: {error}")
         if tried := attempts(message.headers):
             await asyncio.sleep(_spread(tried))
-        spanned, timed = _process_span(message, envelope, queue.name), metrics.timed(queue, envelope, tried)
+        spanned, timed = handling(message, envelope, queue, attempt=tried + 1), metrics.timed(queue, envelope, tried)
         with spanned as span, timed, context.scope("envelope", envelope):
             try:
                 return await self.held(lambda: self._once(queue, envelope, context, handle))
@@ -169,6 +165,7 @@ class Delivery:
             if (await session.execute(seen)).rowcount == 0:  # type: ignore[attr-defined]
                 logger.info("%s %s was handled before", envelope.type, envelope.id)
                 metrics.trouble(queue, "repeated")
+                happened(telemetry.EVENT_ALREADY_HANDLED)
                 return None
             with context.scope("session", session):
                 result = await handle()
@@ -189,6 +186,7 @@ class Delivery:
                 if not is_outage(error) or loop.time() + wait > until:
                     raise
                 logger.warning("holding a message, a dependency is down: %s", error)
+                happened(telemetry.EVENT_HELD, **{telemetry.ERROR_TYPE: type(error).__qualname__})
                 await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
                 wait = min(wait * 2, 10.0)
 
@@ -203,6 +201,7 @@ class Delivery:
             await self.bury(message, queue, reason)
             return
         metrics.trouble(queue, "postponed" if outage else "retried")
+        happened(telemetry.EVENT_RETRIED, **{telemetry.ATTEMPT: tried + 1})
         crash_point("delivery.before_retry")
         exchange = retry_exchange(RETRY_SECONDS[min(tried, LEVELS - 1)])
         await self._copy(message, exchange, queue, reason, {ATTEMPT: tried if outage else tried + 1})
@@ -214,6 +213,7 @@ class Delivery:
         metrics.trouble(queue, "dead")
         if not queue.durable:
             return
+        happened(telemetry.EVENT_BURIED, **{telemetry.ERROR_TYPE: reason.partition(":")[0]})
         crash_point("delivery.before_burial")
         died = {ATTEMPT: attempts(message.headers) + 1, DIED: datetime.now(UTC).isoformat()}
         await self._copy(message, DEAD_EXCHANGE, queue, reason, died)
@@ -272,29 +272,3 @@ def _spread(tried: int) -> float:
     """Return a pause, in seconds, by chance: at most a quarter of the wait that the message had, and little."""
     waited = RETRY_SECONDS[min(tried, LEVELS) - 1]
     return random.uniform(0, min(SPREAD_SECONDS, waited / 4))  # noqa: S311 - jitter
-
-
-def _process_span(message: StreamMessage[Any], envelope: Envelope, queue: str) -> Any:
-    carrier = {name: str(value) for name, value in message.headers.items() if name in ("traceparent", "tracestate")}
-    if "traceparent" not in carrier and envelope.traceparent:
-        carrier["traceparent"] = envelope.traceparent
-    hop = _propagator.extract(carrier)
-    origin = trace.get_current_span(
-        _propagator.extract({"traceparent": envelope.traceparent} if envelope.traceparent else {})
-    ).get_span_context()
-    return _tracer.start_as_current_span(
-        telemetry.SPAN_PROCESS.format(destination=queue),
-        context=hop,
-        kind=SpanKind.CONSUMER,
-        links=[Link(origin)] if origin.is_valid else None,
-        record_exception=False,
-        set_status_on_exception=False,
-        attributes={
-            telemetry.MESSAGING_SYSTEM: "rabbitmq",
-            telemetry.MESSAGING_OPERATION: "process",
-            telemetry.MESSAGING_DESTINATION: queue,
-            telemetry.EVENT_ID: envelope.id,
-            telemetry.EVENT_TYPE: envelope.type,
-            telemetry.ATTEMPT: attempts(message.headers) + 1,
-        },
-    )

@@ -11,7 +11,7 @@ from interlock_contracts import telemetry
 from interlock_contracts.catalog import BY_TYPE
 from interlock_contracts.event import Envelope
 from opentelemetry import trace
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from pamqp.commands import Basic
 
@@ -42,11 +42,14 @@ async def send(broker: RabbitBroker, envelope: Envelope, body: bytes) -> str | N
         attributes={
             telemetry.MESSAGING_SYSTEM: "rabbitmq",
             telemetry.MESSAGING_OPERATION: "send",
+            telemetry.MESSAGING_OPERATION_TYPE: "send",
             telemetry.MESSAGING_DESTINATION: destination,
             telemetry.MESSAGING_ROUTING_KEY: envelope.type,
-            telemetry.EVENT_ID: envelope.id,
+            telemetry.MESSAGING_MESSAGE_ID: envelope.id,
+            telemetry.MESSAGING_BODY_SIZE: len(body),
+            **about(envelope),
         },
-    ):
+    ) as span:
         headers: dict[str, Any] = envelope.headers()
         _propagator.inject(headers)
         try:
@@ -60,8 +63,25 @@ async def send(broker: RabbitBroker, envelope: Envelope, body: bytes) -> str | N
                 mandatory=bool(BY_TYPE[envelope.type].consumers),
             )
         except aio_pika.exceptions.DeliveryError as refusal:
+            span.set_attribute(telemetry.ERROR_TYPE, type(refusal).__qualname__)
+            span.set_status(Status(StatusCode.ERROR, str(refusal)))
             return str(refusal)
     return None
+
+
+def about(envelope: Envelope) -> dict[str, str]:
+    """Return a span's attributes that tell which event it is about, and of which run where that is the subject."""
+    told = {
+        telemetry.EVENT_ID: envelope.id,
+        telemetry.EVENT_TYPE: envelope.type,
+        telemetry.EVENT_SOURCE: envelope.source,
+    }
+    if envelope.subject is not None:
+        told[telemetry.EVENT_SUBJECT] = envelope.subject
+        kind, _, name = envelope.subject.partition("/")
+        if kind == "run":
+            told[telemetry.RUN_ID] = name
+    return told
 
 
 async def send_plain(broker: RabbitBroker, envelope: Envelope, body: bytes) -> str | None:

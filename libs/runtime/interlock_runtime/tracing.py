@@ -1,6 +1,6 @@
 """The span of a request that changes something, as the semantic conventions of HTTP have it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +19,7 @@ _OUR_FAULT = 500
 
 @contextmanager
 def request_span(
-    name: str, request: Request[Any, Any, Any], *, status: int = 200, **attributes: str | int
+    name: str, request: Request[Any, Any, Any], attributes: Mapping[str, str | int], *, status: int = 200
 ) -> Iterator[Span]:
     """Record the enclosed work as the answer to ``request``, a part of the caller's trace if it sent one.
 

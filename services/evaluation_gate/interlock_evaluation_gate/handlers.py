@@ -7,8 +7,9 @@ from typing import Annotated
 from faststream import Context
 from faststream.rabbit import RabbitRouter
 from interlock_artifacts import ArtifactStore, CorruptArtifactError, MissingArtifactError
-from interlock_contracts import telemetry
+from interlock_contracts import metrics, telemetry
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
+from interlock_contracts.event import Envelope
 from interlock_contracts.models import ModelRegistered
 from interlock_contracts.report import GateReport
 from interlock_messaging import Bus, Cause, topology
@@ -16,13 +17,18 @@ from interlock_messaging.crash_points import crash_point
 from interlock_serving.loading import Loader
 from interlock_serving.validation.client import RefusedModelError
 from opentelemetry import trace
+from prometheus_client import Counter, Histogram
 
 from interlock_evaluation_gate.evaluation import evaluate
 
 SERVICE = "evaluation_gate"
 
 logger = logging.getLogger(__name__)
+_tracer = trace.get_tracer("interlock.evaluation_gate")
 router = RabbitRouter()
+
+_verdicts = Counter(*metrics.VERDICTS.family)
+_seconds = Histogram(*metrics.GATE_SECONDS.family, buckets=(0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0))
 
 
 @router.subscriber(topology.queue(SERVICE, ModelRegistered), topology.EXCHANGE, no_reply=True)
@@ -38,32 +44,41 @@ async def judge_candidate(
     A candidate whose own bytes are wrong, or that crashes or hangs whoever loads it, is refused: no repeat would make
     it better.
     """
-    span = trace.get_current_span()
-    span.set_attributes(
-        {
-            telemetry.PIPELINE: event.model,
-            telemetry.RUN_ID: str(event.run_id),
-            telemetry.VERSION: event.version,
-            telemetry.TASK: "gate",
-        }
-    )
+    with _tracer.start_as_current_span(telemetry.SPAN_GATE, attributes=_about(event, cause)) as span:
+        with _seconds.labels(event.model).time():
+            report = await _report(event, artifacts, loader)
+        span.set_attribute(telemetry.TASK_RESULT, "success" if report.passed else "failure")
+        stored = await asyncio.to_thread(artifacts.put, report.model_dump_json().encode())
+        crash_point("evaluation_gate.report_stored")
+        verdict = EvaluationPassed if report.passed else EvaluationFailed
+        said = verdict(
+            model=event.model,
+            version=event.version,
+            run_id=event.run_id,
+            against=event.champion.version if event.champion else None,
+            report=stored,
+            reasons=report.reasons,
+            metrics={name: value for name, value in report.metrics.items() if value is not None},
+        )
+        await bus.publish(said, cause=cause.id)
+        _verdicts.labels(event.model, "passed" if report.passed else "failed").inc()
+    crash_point("evaluation_gate.published")
+
+
+async def _report(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -> GateReport:
     try:
-        report = await asyncio.to_thread(evaluate, event, artifacts, loader)
+        return await asyncio.to_thread(evaluate, event, artifacts, loader)
     except (CorruptArtifactError, MissingArtifactError, RefusedModelError, ValueError) as error:
         logger.warning("version %d of %s cannot be evaluated: %s", event.version, event.model, error)
-        report = GateReport(passed=False, reasons=[f"the candidate cannot be evaluated: {error}"])
-    span.set_attribute(telemetry.RESULT, "success" if report.passed else "failure")
-    stored = await asyncio.to_thread(artifacts.put, report.model_dump_json().encode())
-    crash_point("evaluation_gate.report_stored")
-    verdict = EvaluationPassed if report.passed else EvaluationFailed
-    said = verdict(
-        model=event.model,
-        version=event.version,
-        run_id=event.run_id,
-        against=event.champion.version if event.champion else None,
-        report=stored,
-        reasons=report.reasons,
-        metrics={name: value for name, value in report.metrics.items() if value is not None},
-    )
-    await bus.publish(said, cause=cause.id)
-    crash_point("evaluation_gate.published")
+        return GateReport(passed=False, reasons=[f"the candidate cannot be evaluated: {error}"])
+
+
+def _about(event: ModelRegistered, cause: Envelope) -> dict[str, str | int]:
+    return {
+        telemetry.PIPELINE: event.model,
+        telemetry.RUN_ID: str(event.run_id),
+        telemetry.MODEL: event.model,
+        telemetry.VERSION: event.version,
+        telemetry.TASK: telemetry.SPAN_GATE,
+        telemetry.TASK_RUN: f"{event.run_id}/{telemetry.SPAN_GATE}/{cause.id}",
+    }

@@ -202,6 +202,7 @@ async def reject(
     profile: ArtifactRef | None,
 ) -> None:
     """Record the refusal with all its reasons, and say it."""
+    trace.get_current_span().set_attribute(telemetry.TASK_RESULT, "failure")
     row.state, row.decided_at = "rejected", datetime.now(UTC)
     row.reasons, row.warnings = _dumped(reasons), _dumped(warnings)
     row.profile = profile.model_dump(mode="json") if profile else None
@@ -218,6 +219,7 @@ async def reject(
 async def _accept(
     session: AsyncSession, row: DatasetRow, dataset: DatasetRef, warnings: list[Finding], profile: ArtifactRef
 ) -> None:
+    trace.get_current_span().set_attribute(telemetry.TASK_RESULT, "success")
     row.batch = await store.batch_of(session, row)
     row.state, row.decided_at = "accepted", datetime.now(UTC)
     row.dataset, row.profile = dataset.model_dump(mode="json"), profile.model_dump(mode="json")
@@ -254,5 +256,7 @@ def _dumped(findings: list[Finding]) -> list[dict[str, Any]]:
 def _span(name: str, traceparent: str | None, pipeline: str, digest: str | None = None) -> Any:
     """Record work that goes on with the trace of what brought the file."""
     context: Context = _propagator.extract({"traceparent": traceparent} if traceparent else {})
-    attributes = {telemetry.PIPELINE: pipeline} | ({telemetry.DATASET: digest} if digest else {})
+    attributes = {telemetry.PIPELINE: pipeline, telemetry.TASK: name}
+    if digest is not None:
+        attributes |= {telemetry.DATASET: digest, telemetry.TASK_RUN: f"{pipeline}/{digest}/{name}"}
     return _tracer.start_as_current_span(name, context=context, attributes=attributes)

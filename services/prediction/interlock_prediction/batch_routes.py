@@ -15,14 +15,12 @@ from interlock_contracts.predictions import prediction_id
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.scoring import OnError
 from interlock_runtime.http import SCOPE, problem
+from interlock_runtime.tracing import request_span
 from interlock_runtime.uploads import refuse_wrapped, save
 from litestar import Request, Response, get, post
 from litestar.datastructures import State
 from litestar.params import FromPath, FromQuery, HeaderParameter
 from litestar.response import Stream
-from opentelemetry import trace
-from opentelemetry.trace import SpanKind
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from interlock_prediction.batch import store as batch_store
 from interlock_prediction.batch.taking import NothingServesError, Taking, Terms
@@ -38,9 +36,6 @@ FORMATS: dict[str, Literal["csv", "parquet", "jsonl"]] = {
 LISTED = 100
 _JSON_BYTES = 64 * 1024
 _READ_BYTES = 1 << 20
-
-_tracer = trace.get_tracer("interlock.prediction")
-_propagator = TraceContextTextMapPropagator()
 
 
 @post("/models/{name:str}/predictions", status_code=202, request_max_body_size=None, opt={SCOPE: "predict"})
@@ -59,12 +54,7 @@ async def predict_file(
     refuse_wrapped(request)
     taking: Taking = state.taking
     asked = uuid4() if idempotency_key is None else prediction_id(name, idempotency_key)
-    with _tracer.start_as_current_span(
-        telemetry.SPAN_UPLOAD,
-        context=_propagator.extract(dict(request.headers)),
-        kind=SpanKind.SERVER,
-        attributes={telemetry.MODEL: name},
-    ):
+    with request_span(telemetry.SPAN_PREDICT_LATER, request, {telemetry.MODEL: name}, status=202):
         try:
             terms = await taking.terms(name)
         except NothingServesError as error:

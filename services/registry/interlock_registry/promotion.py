@@ -3,6 +3,7 @@
 import logging
 
 from interlock_artifacts.signing import Signer, Trust, UntrustedPromotionError
+from interlock_contracts import telemetry
 from interlock_contracts.models import ChampionRef, ModelPromoted, ModelRegistered, ModelRetired, PromotionApproved
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef, ModelRef
@@ -11,6 +12,7 @@ from interlock_messaging import say
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import current_traceparent
 from interlock_runtime.limits import LARGEST_NUMBER
+from opentelemetry import trace
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_registry import audit, store
@@ -20,6 +22,7 @@ from interlock_registry.store import ModelRow, PromotionRow, VersionRow
 SERVICE = "registry"
 
 logger = logging.getLogger(__name__)
+_tracer = trace.get_tracer("interlock.registry")
 
 _DONE: dict[PromotionCause, str] = {
     "gate": "version.promoted",
@@ -63,6 +66,7 @@ async def ask_gate(session: AsyncSession, model: ModelRow, version: VersionRow, 
     await say(session, event, source=SERVICE, cause=cause, n=version.questions - 1)
 
 
+@_tracer.start_as_current_span(telemetry.SPAN_PROMOTE)
 async def promote(
     session: AsyncSession,
     model: ModelRow,
@@ -80,6 +84,18 @@ async def promote(
 
     The row of the old champion is written first: the database allows one champion a model at any moment.
     """
+    trace.get_current_span().set_attributes(
+        {
+            telemetry.PIPELINE: model.name,
+            telemetry.RUN_ID: str(version.run_id),
+            telemetry.MODEL: model.name,
+            telemetry.VERSION: version.version,
+            telemetry.PROMOTION_SEQ: model.promotion_seq + 1,
+            telemetry.TASK: telemetry.SPAN_PROMOTE,
+            telemetry.TASK_RUN: f"{version.run_id}/{telemetry.SPAN_PROMOTE}/{model.promotion_seq + 1}",
+            telemetry.TASK_RESULT: "success",
+        }
+    )
     previous = model.champion
     if previous is not None:
         retired = await session.get_one(VersionRow, (model.name, previous))

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import yaml
+from interlock_contracts import telemetry
 from interlock_contracts.datasets import PipelineApplied
 from interlock_contracts.http import (
     ModelView,
@@ -22,6 +23,7 @@ from interlock_messaging import say
 from interlock_messaging.crash_points import crash_point
 from interlock_runtime.access import Caller
 from interlock_runtime.http import SCOPE, SERVICES, problem
+from interlock_runtime.tracing import request_span
 from litestar import Request, Response, delete, get, post, put
 from litestar.datastructures import State
 from litestar.params import FromPath, FromQuery, JSONBody
@@ -39,6 +41,11 @@ SPEC_LIMIT = 1024 * 1024
 @put("/pipelines/{name:str}", status_code=200, request_max_body_size=SPEC_LIMIT, opt={SCOPE: "promote"})
 async def apply_pipeline(name: FromPath[str], request: Request[Any, Any, Any], state: State) -> PipelineView:
     """Store a pipeline, JSON or YAML; an unchanged one changes nothing."""
+    with request_span(telemetry.SPAN_APPLY, request, {telemetry.PIPELINE: name}):
+        return await _applied(name, request, state)
+
+
+async def _applied(name: str, request: Request[Any, Any, Any], state: State) -> PipelineView:
     pipeline = _parsed(name, await request.body())
     spec = pipeline.model_dump(mode="json")
     ref = await asyncio.to_thread(state.artifacts.put, pipeline.model_dump_json().encode())
@@ -228,15 +235,16 @@ async def approve_version(
 ) -> Response[dict[str, Any]]:
     """Promote a version that waits for a person; 202 where the gate is asked again, as another champion serves now."""
     caller: Caller = request.user
-    try:
-        async with state.bus.transaction() as session:
-            step = await promotion.approve(
-                session, name, number, by=caller.name, cause=str(uuid4()), signer=state.signer
-            )
-    except LookupError as error:
-        raise problem(404, "Unknown version", str(error)) from error
-    except ValueError as error:
-        raise problem(409, "Nothing to approve", str(error)) from error
+    with request_span(telemetry.SPAN_APPROVE, request, {telemetry.PIPELINE: name, telemetry.VERSION: number}):
+        try:
+            async with state.bus.transaction() as session:
+                step = await promotion.approve(
+                    session, name, number, by=caller.name, cause=str(uuid4()), signer=state.signer
+                )
+        except LookupError as error:
+            raise problem(404, "Unknown version", str(error)) from error
+        except ValueError as error:
+            raise problem(409, "Nothing to approve", str(error)) from error
     promoted = step is Step.PROMOTE
     answer = {"model": name, "version": number, "promoted": promoted, "approved_by": caller.name}
     return Response(answer, status_code=200 if promoted else 202)
@@ -251,22 +259,16 @@ async def roll_back(
 ) -> dict[str, Any]:
     """Serve an earlier version again, under a new promotion number."""
     wanted = data or RollbackRequest()
-    try:
-        async with state.bus.transaction() as session:
-            if not await store.pipelines(session, name):
-                raise _unknown_model(name)
-            caller: Caller = request.user
-            event = await promotion.roll_back(
-                session,
-                name,
-                wanted.version,
-                by=caller.name,
-                reason=wanted.reason,
-                cause=str(uuid4()),
-                signer=state.signer,
-            )
-    except ValueError as error:
-        raise problem(409, "Cannot roll back", str(error)) from error
+    caller: Caller = request.user
+    about = {"by": caller.name, "reason": wanted.reason, "cause": str(uuid4()), "signer": state.signer}
+    with request_span(telemetry.SPAN_ROLL_BACK, request, {telemetry.PIPELINE: name}):
+        try:
+            async with state.bus.transaction() as session:
+                if not await store.pipelines(session, name):
+                    raise _unknown_model(name)
+                event = await promotion.roll_back(session, name, wanted.version, **about)
+        except ValueError as error:
+            raise problem(409, "Cannot roll back", str(error)) from error
     return {"model": name, "version": event.version, "promotion_seq": event.promotion_seq}
 
 

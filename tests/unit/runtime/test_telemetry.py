@@ -165,8 +165,8 @@ def test_nobody_waits_for_a_receiver_that_is_down() -> None:
     provider.shutdown()
     stopped = monotonic() - begin - made
 
-    assert made < 2.0, "a span is made without waiting for anybody"
-    assert stopped < 4.0, "an end is waited for, but not long"
+    assert made < 15.0, "a span is made without waiting for anybody, who would wait for a minute"
+    assert stopped < 15.0, "an end is waited for, but not long"
 
 
 def test_without_a_span_a_line_names_none() -> None:

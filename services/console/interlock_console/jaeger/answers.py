@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from interlock_contracts import telemetry
+
 from interlock_console.spans import KINDS, STATUSES, Origin, Span
 from interlock_console.spans.viewing import orphans
 
@@ -59,7 +61,7 @@ def trace_v1(trace_id: str, spans: Sequence[Span]) -> dict[str, Any]:
         "processes": {
             name: {
                 "serviceName": origin.service,
-                "tags": _tags({key: value for key, value in origin.resource.items() if key != "service.name"}),
+                "tags": _tags({key: value for key, value in origin.resource.items() if key != telemetry.SERVICE_NAME}),
             }
             for name, origin in processes.values()
         },
