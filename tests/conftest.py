@@ -17,8 +17,9 @@ CHECKOUT = Path(__file__).parents[1]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--slow``."""
+    """Add ``--slow`` and ``--screenshots``."""
     parser.addoption("--slow", action="store_true", help="also run what is marked slow: long soaks and big files")
+    parser.addoption("--screenshots", type=Path, help="a folder for pictures of the pages that browser tests look at")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

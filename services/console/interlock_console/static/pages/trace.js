@@ -39,6 +39,6 @@ function Known({ trace, selected, select }) {
       ["Still open", trace.open.length > 0 ? html`<${Badge} state="open">${trace.open.length} spans<//>` : null],
       ["Runs", runs.length > 0 ? runs.map((run) => html`<a class="mono" href="/runs/${run}">${run.slice(0, 8)}</a> `) : null],
     ]} /></div>
-    <section class="card" aria-label="Spans"><${TraceView} trace=${trace} selected=${selected} select=${select} now=${now} /></section>
+    <section class="card" aria-label="Waterfall"><${TraceView} trace=${trace} selected=${selected} select=${select} now=${now} /></section>
   </div>`;
 }
