@@ -50,7 +50,7 @@ class _Rows(NamedTuple):
 class Keeping:
     """Keeps spans for ``days`` days after the one they came in on; ``told`` hears the ids of their traces."""
 
-    def __init__(self, database: Database, *, days: int, told: Callable[[set[str]], None] = lambda _: None) -> None:
+    def __init__(self, database: Database, *, days: int, told: Callable[[set[str]], None]) -> None:
         self._database = database
         self._days = days
         self._told = told

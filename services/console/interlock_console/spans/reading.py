@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, or_, select, text, true
+from sqlalchemy import ARRAY, ColumnElement, LargeBinary, Row, Select, and_, cast, func, or_, select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from interlock_console.spans import Origin, Span, SpanEvent, SpanLink
+from interlock_console.spans import STATUSES, Origin, Span, SpanEvent, SpanLink
 from interlock_console.spans.tables import LinkRow, OriginRow, SpanRow
 
 LONGEST_TRACE = 20_000
@@ -127,7 +127,8 @@ def _span(row: Row[Any], origins: dict[int, Origin]) -> Span:
 
 async def linked_to(session: AsyncSession, trace_id: str, span_ids: Sequence[str]) -> list[Linked]:
     """Return who links to these spans of one trace, for each the newest ``LINKS_SHOWN``."""
-    targets = select(func.unnest([bytes.fromhex(each) for each in span_ids]).label("to_span")).subquery()
+    ids = cast([bytes.fromhex(each) for each in span_ids], ARRAY(LargeBinary))
+    targets = select(func.unnest(ids).label("to_span")).subquery()
     newest = (
         select(LinkRow.trace_id, LinkRow.span_id, LinkRow.name, LinkRow.service)
         .where(LinkRow.to_trace == bytes.fromhex(trace_id), LinkRow.to_span == targets.c.to_span)
@@ -191,7 +192,7 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
         fits.append(SpanRow.duration_ns <= wanted.longest_ns)
     for key, value in wanted.attributes.items():
         if key == "error":
-            failed = SpanRow.status == literal(2)
+            failed = SpanRow.status == STATUSES.index("ERROR")
             fits.append(failed if value.lower() == "true" else ~failed)
         else:
             of_process = select(OriginRow.origin_id).where(OriginRow.resource.op("->>")(key) == value)

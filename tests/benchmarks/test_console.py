@@ -1,0 +1,155 @@
+"""How many spans a second the console takes in, and how soon it shows them again, over a quarter of a million of them.
+
+Run by ``make bench``. The bodies are what the SDK's exporter sends; Postgres is a real one, on the same machine.
+"""
+
+import asyncio
+import gzip
+import os
+import statistics
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from time import perf_counter, process_time
+from typing import Any
+
+import pytest
+from interlock_console.otlp import PROTOBUF, received
+from opentelemetry.trace import Link, SpanKind
+
+from tests.benchmarks.results import record
+from tests.integration.test_console_spans import Console, console_in
+from tests.unit.console.otlp import OTHER, context, made, sent
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+BATCH, TRACES, BATCHES, SENDERS = 512, 32, 512, 4
+SPANS = BATCH // TRACES
+BAR = 10_000
+"""Spans a second on one core."""
+
+NAMES = ("predict", "process interlock.events:model.promoted", "send interlock.events:model.serving", "swap")
+SERVICES = ("interlock-gateway", "interlock-registry", "interlock-ingest", "interlock-train_dispatch")
+
+
+class Batches:
+    """Requests of 512 spans in 32 traces, each trace new, four services, as many attributes as ours have."""
+
+    def __init__(self) -> None:
+        self._ids = [f"{n + 1:032x}" for n in range(TRACES)]
+        spans = [self._span(trace_id, n) for trace_id in self._ids for n in range(SPANS)]
+        self._body = sent(sorted(spans, key=lambda span: str(span.resource.attributes["service.name"])))
+        self.last = ""
+
+    def next(self) -> bytes:
+        """Return the next request."""
+        body = self._body
+        for trace_id in self._ids:
+            new = os.urandom(16)
+            body = body.replace(bytes.fromhex(trace_id), new)
+            self.last = new.hex()
+        return body
+
+    @staticmethod
+    def _span(trace_id: str, n: int) -> Any:
+        now = int(datetime.now(UTC).timestamp() * 1e9)
+        attributes: dict[str, Any] = {
+            "interlock.model.name": "flights",
+            "interlock.model.version": 17,
+            "messaging.system": "rabbitmq",
+            "messaging.operation.name": "process",
+            "messaging.destination.name": "interlock.events:model.promoted",
+            "cloudevents.event_id": "6c3f2a52-4f0a-5a35-9d3e-1f6f3a0c7b11",
+            "http.response.status_code": 200 if n else 503,
+            "interlock.load_seconds": 0.25,
+        }
+        return made(
+            NAMES[n % len(NAMES)],
+            f"{n + 1:016x}",
+            f"{n:016x}" if n else None,
+            trace_id=trace_id,
+            service=SERVICES[n % len(SERVICES)],
+            start=now + n * 1000,
+            kind=SpanKind.CONSUMER,
+            attributes=attributes,
+            links=[Link(context("00000000000000aa", OTHER))] if n % 4 == 0 else [],
+        )
+
+
+@pytest.fixture
+async def console(servers: dict[str, str]) -> AsyncIterator[Console]:
+    async with console_in(servers) as made_one:
+        yield made_one
+
+
+async def _flood(console: Console, batches: Batches, packed: dict[str, str]) -> tuple[float, float]:
+    """Return the seconds that it took, and those of the processor in this process."""
+    bodies = [batches.next() for _ in range(BATCHES)]
+    if packed:
+        bodies = [gzip.compress(body, 1) for body in bodies]
+    waiting = iter(bodies)
+
+    async def sender() -> None:
+        for body in waiting:
+            headers = {"Content-Type": PROTOBUF, **packed}
+            answer = await console.http.post("/v1/traces", content=body, headers=headers)
+            assert answer.status_code == 200, answer.text
+
+    wall, cpu = perf_counter(), process_time()
+    await asyncio.gather(*(sender() for _ in range(SENDERS)))
+    return perf_counter() - wall, process_time() - cpu
+
+
+async def _median_ms(console: Console, path: str, **params: str) -> float:
+    taken = []
+    for _ in range(5):
+        start = perf_counter()
+        await console.get(path, **params)
+        taken.append(perf_counter() - start)
+    return statistics.median(taken) * 1000
+
+
+async def test_how_many_spans_a_second_and_how_soon_they_are_found(
+    console: Console, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """More than ten thousand a second on one core, and any page's question in well under a second."""
+    console.room.places = 16
+    batches = Batches()
+    assert len(received(batches.next(), PROTOBUF).spans) == BATCH
+    sent_spans = BATCH * BATCHES
+    rates = {}
+    for name, packed in {"plain": {}, "gzip": {"Content-Encoding": "gzip"}}.items():
+        wall, cpu = await _flood(console, batches, packed)
+        rates[name] = {"a second": sent_spans / wall, "a second of one core": sent_spans / cpu}
+    now = datetime.now(UTC)
+    span_of_time = {
+        "query.startTimeMin": (now - timedelta(hours=1)).isoformat(),
+        "query.startTimeMax": (now + timedelta(hours=1)).isoformat(),
+    }
+    ask = partial(_median_ms, console)
+    found = {**span_of_time, "query.serviceName": SERVICES[0]}
+    queries = {
+        "a trace": await ask(f"/view/traces/{batches.last}"),
+        "20 traces of a service": await ask("/api/v3/traces", **found),
+        "20 traces by name": await ask("/api/v3/traces", **found, **{"query.operationName": "predict"}),
+        "20 traces by attribute": await ask(
+            "/api/v3/traces", **found, **{"query.attributes": '{"http.response.status_code": "503"}'}
+        ),
+        "no trace by attribute": await ask(
+            "/api/v3/trace-summaries", **found, **{"query.attributes": '{"http.response.status_code": "418"}'}
+        ),
+        "20 summaries of all services": await ask("/api/v3/trace-summaries", **span_of_time),
+        "operations of a service": await ask("/api/v3/operations", service=SERVICES[0]),
+    }
+    with capsys.disabled():
+        print(f"\nspans, {SENDERS} senders, {BATCH} in a batch, {sent_spans} of each")
+        for name, rate in rates.items():
+            print(f"  {name:<32}" + "".join(f"{value:>9.0f} {what}" for what, value in rate.items()))
+        print(f"queries over {2 * sent_spans} spans, ms")
+        for name, ms in queries.items():
+            print(f"  {name:<32}{ms:>9.1f}")
+    record("console", {"spans": rates, "queries, ms": queries, "over": 2 * sent_spans})
+
+    assert min(rate["a second of one core"] for rate in rates.values()) > BAR
+    assert queries["a trace"] < 100
+    assert max(queries.values()) < 2_000

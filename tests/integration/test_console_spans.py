@@ -1,0 +1,394 @@
+"""Spans on their way through the console: over HTTP in, into a real Postgres, and out in every form."""
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from interlock_console import trace_routes
+from interlock_console.jaeger.routes import ROUTES as JAEGER
+from interlock_console.spans import reading
+from interlock_console.spans.keeping import Keeping
+from interlock_runtime.database import Database
+from interlock_runtime.http import http_app
+from interlock_runtime.limits import Room
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExportResult
+from opentelemetry.trace import Link, SpanKind, StatusCode
+from opentelemetry.trace import Status as Ended
+from sqlalchemy import text
+from uvicorn import Config, Server
+
+from tests.keys import KEY, letting_in
+from tests.unit.console.otlp import OTHER, START, TRACE, context, made, sent, whole
+from tests.waiting import until
+
+pytestmark = pytest.mark.integration
+
+PROTOBUF = {"Content-Type": "application/x-protobuf"}
+NOW_NS = int(datetime.now(UTC).timestamp()) * 10**9
+
+
+class Console:
+    """The console's part with spans, in a schema of its own."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.told: list[set[str]] = []
+        self.keeping = Keeping(database, days=7, told=self.told.append)
+        self.room = Room(2)
+        self.app = http_app(
+            "console",
+            letting_in(),
+            routes=[*trace_routes.ROUTES, *JAEGER],
+            pings={},
+            lifespan=[],
+            state={"database": database, "keeping": self.keeping, "span_room": self.room},
+        )
+        self.http = httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app),  # type: ignore[arg-type]
+            base_url="http://console",
+            headers={"Authorization": f"Bearer {KEY}"},
+        )
+
+    async def send(self, *spans: ReadableSpan, **headers: str) -> httpx.Response:
+        return await self.http.post("/v1/traces", content=sent(spans), headers=PROTOBUF | headers)
+
+    async def get(self, path: str, **params: Any) -> Any:
+        answer = await self.http.get(path, params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def partitions(self) -> set[str]:
+        async with self.database.engine.connect() as connection:
+            return set(
+                await connection.scalars(
+                    text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'span'::regclass")
+                )
+            )
+
+
+@asynccontextmanager
+async def console_in(servers: dict[str, str]) -> AsyncIterator[Console]:
+    database = Database(servers["INTERLOCK_POSTGRES_URL"], f"spans-{uuid4().hex[:8]}")
+    async with database.ready("interlock_console"):
+        yield Console(database)
+        async with database.engine.begin() as connection:
+            await connection.execute(text(f'DROP SCHEMA "{database.schema}" CASCADE'))
+
+
+@pytest.fixture
+async def console(servers: dict[str, str]) -> AsyncIterator[Console]:
+    async with console_in(servers) as made_one:
+        yield made_one
+
+
+async def test_a_span_is_shown_as_it_was_sent(console: Console) -> None:
+    """Everything a span can have comes through Postgres unchanged, numbers and nanoseconds too."""
+    answer = await console.send(whole())
+
+    assert answer.status_code == 200
+    assert not ExportTraceServiceResponse.FromString(answer.content).HasField("partial_success")
+    assert console.told == [{TRACE}]
+    view = await console.get(f"/view/traces/{TRACE}")
+    assert view["orphans"] == ["e127af99e3b3e074"]
+    assert view["open"] == [{"span_id": "909541b92cf05311", "since_ns": START, "children": ["e127af99e3b3e074"]}]
+    assert view["spans"] == [
+        {
+            "span_id": "e127af99e3b3e074",
+            "parent_id": "909541b92cf05311",
+            "service": "interlock-gateway",
+            "name": "predict",
+            "kind": "SERVER",
+            "start_ns": START,
+            "duration_ns": 1_500_000,
+            "status": "ERROR",
+            "status_message": "too late",
+            "attributes": {"rows": 3, "share": 1.0, "warm": True, "model": "flights", "names": ["a", "b"]},
+            "resource": {"service.name": "interlock-gateway", "service.version": "0.1.0"},
+            "events": [{"name": "slow", "time_ns": START + 1_000_000, "attributes": {"why": "cold"}}],
+            "links": [
+                {
+                    "trace_id": OTHER,
+                    "span_id": "00f067aa0ba902b7",
+                    "attributes": {"interlock.link": "model.promotion"},
+                }
+            ],
+            "linked_from": [],
+        }
+    ]
+
+
+async def test_links_lead_both_ways(console: Console) -> None:
+    """From a promotion one comes to the newest predictions that its model answered."""
+    promotion = made("swap", "00000000000000aa", trace_id=OTHER)
+    linking = [Link(context("00000000000000aa", OTHER))]
+    await console.send(promotion)
+    for n in range(1, reading.LINKS_SHOWN + 6):
+        await console.send(made(f"predict {n}", f"{n:016x}", links=linking, start=START + n))
+
+    (span,) = (await console.get(f"/view/traces/{OTHER}"))["spans"]
+    names = [each["name"] for each in span["linked_from"]]
+    assert names == [f"predict {n}" for n in range(reading.LINKS_SHOWN + 5, 5, -1)]
+    assert span["linked_from"][0] == {
+        "trace_id": TRACE,
+        "span_id": f"{reading.LINKS_SHOWN + 5:016x}",
+        "name": f"predict {reading.LINKS_SHOWN + 5}",
+        "service": "interlock-gateway",
+    }
+
+
+async def test_a_batch_that_is_sent_twice_is_there_once(console: Console) -> None:
+    """An exporter that has heard no answer sends again."""
+    spans = [whole(), made("check", "00000000000000aa", links=[Link(context("e127af99e3b3e074"))])]
+    await console.send(*spans)
+    await console.send(*spans)
+    view = await console.get(f"/view/traces/{TRACE}")
+
+    assert [span["name"] for span in view["spans"]] == ["check", "predict"]
+    assert [len(span["linked_from"]) for span in view["spans"]] == [0, 1]
+
+
+async def test_an_exporter_of_the_sdk_is_understood(console: Console) -> None:
+    """Over a socket, packed with gzip, by the exporter that every service has."""
+    config = Config(console.app, host="127.0.0.1", port=0, log_level="warning")
+    server = Server(config)
+    serving = asyncio.create_task(server.serve())
+    await until(lambda: server.started)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    headers, address = {"Authorization": f"Bearer {KEY}"}, f"http://127.0.0.1:{port}/v1/traces"
+    exporter = OTLPSpanExporter(address, headers=headers, compression=Compression.Gzip)
+    try:
+        assert await asyncio.to_thread(exporter.export, [whole()]) == SpanExportResult.SUCCESS
+    finally:
+        await asyncio.to_thread(exporter.shutdown)
+        server.should_exit = True
+        await serving
+
+    assert len((await console.get(f"/view/traces/{TRACE}"))["spans"]) == 1
+
+
+async def test_the_download_can_be_sent_again(console: Console) -> None:
+    """It is a file of OTLP's JSON, and another console shows the same trace from it."""
+    await console.send(whole(), made("check", "00000000000000aa"))
+    view = await console.get(f"/view/traces/{TRACE}")
+    file = await console.http.get(f"/view/traces/{TRACE}/otlp")
+    assert file.headers["content-disposition"] == f'attachment; filename="trace-{TRACE}.json"'
+    async with console.database.engine.begin() as connection:
+        await connection.execute(text("TRUNCATE span, span_link"))
+
+    packed = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    again = await console.http.post("/v1/traces", content=gzip.compress(file.content), headers=packed)
+    assert again.json() == {}
+    assert await console.get(f"/view/traces/{TRACE}") == view
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "status"),
+    [
+        ({"Content-Type": "text/plain"}, b"", 415),
+        (PROTOBUF, b"no protobuf", 400),
+        ({"Content-Type": "application/json"}, b"{", 400),
+        (PROTOBUF | {"Content-Encoding": "br"}, b"", 400),
+        (PROTOBUF | {"Content-Encoding": "gzip"}, b"no gzip", 400),
+        (PROTOBUF | {"Content-Encoding": "gzip"}, gzip.compress(bytes((16 << 20) + 1)), 413),
+        (PROTOBUF, bytes((16 << 20) + 1), 413),
+    ],
+)
+async def test_what_is_no_batch_is_refused_in_the_senders_own_encoding(
+    console: Console, headers: dict[str, str], body: bytes, status: int
+) -> None:
+    """Whoever sent protobuf gets the Status that OTLP has for it, anybody else problem details."""
+    answer = await console.http.post("/v1/traces", content=body, headers=headers)
+
+    assert answer.status_code == status
+    if headers == PROTOBUF:
+        assert Status.FromString(answer.content).message
+    else:
+        assert answer.headers["content-type"].split(";")[0] in {"application/problem+json", "application/x-protobuf"}
+
+
+async def test_spans_that_cannot_be_kept_are_counted(console: Console) -> None:
+    """The answer is a partial success, in the sender's encoding; the good ones are there."""
+    bad = sent([made("bad", "00000000000000aa")]).replace(bytes.fromhex("00000000000000aa"), bytes(8))
+    answer = await console.http.post("/v1/traces", content=bad + sent([whole()]), headers=PROTOBUF)
+    partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
+
+    assert (answer.status_code, partial.rejected_spans) == (200, 1)
+    assert "span_id is to be 8 bytes" in partial.error_message
+    assert len((await console.get(f"/view/traces/{TRACE}"))["spans"]) == 1
+
+
+async def test_under_pressure_a_sender_is_told_to_come_again(console: Console) -> None:
+    """429 with Retry-After while as many batches as there is room for are in hand, and 200 after."""
+    with console.room.entered(), console.room.entered():
+        full = await console.send(whole())
+    assert (full.status_code, full.headers["retry-after"]) == (429, "1")
+    assert "written already" in Status.FromString(full.content).message
+
+    assert (await console.send(whole())).status_code == 200
+
+
+async def test_a_database_that_is_down_costs_no_span(console: Console) -> None:
+    """503 with Retry-After, which exporters take for "send it again"."""
+    console.app.state.keeping = Keeping(
+        Database("postgresql://nobody@127.0.0.1:1/none", "none"), days=1, told=console.told.append
+    )
+    answer = await console.send(whole())
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert console.told == []
+
+
+async def test_each_day_goes_when_its_time_is_over(console: Console) -> None:
+    """The partitions of a day are dropped together, with what was known of where its spans were made."""
+    today = datetime.now(UTC).date()
+    await console.send(whole())
+    old = today - timedelta(days=8)
+    await console.keeping._make_partitions(old)
+    async with console.database.engine.begin() as connection:
+        for table in ("span_origin", "span", "span_link"):
+            await connection.execute(text(f"CREATE TEMP TABLE old AS SELECT * FROM {table}"))
+            await connection.execute(text("UPDATE old SET day = :old"), {"old": old})
+            await connection.execute(text(f"INSERT INTO {table} SELECT * FROM old"))
+            await connection.execute(text("DROP TABLE old"))
+    assert await console.partitions() == {_name(old), _name(today)}
+    await console.keeping.forget()
+
+    assert await console.partitions() == {_name(today)}
+    async with console.database.engine.connect() as connection:
+        for table in ("span_origin", "span", "span_link"):
+            assert await connection.scalar(text(f"SELECT count(*) FROM {table}")) == 1
+
+
+def _name(day: date) -> str:
+    return f"span_{day:%Y%m%d}"
+
+
+async def test_a_trace_that_nobody_knows_says_so(console: Console) -> None:
+    """404 with Retry-After, as its spans may be on their way; 400 for what is no trace id."""
+    answer = await console.http.get(f"/view/traces/{TRACE}")
+    assert (answer.status_code, answer.headers["retry-after"]) == (404, "2")
+    assert (await console.http.get("/view/traces/nonsense")).status_code == 400
+    assert (await console.http.get(f"/view/traces/{TRACE.upper()}/otlp")).status_code == 400
+
+
+class Searched:
+    """Three traces, a minute apart, the newest last."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.ids = [f"{n:032x}" for n in (0xA, 0xB, 0xC)]
+
+    async def fill(self) -> None:
+        for minutes, (n, trace_id) in zip((3, 2, 1), enumerate(self.ids), strict=True):
+            start = NOW_NS - minutes * 60 * 10**9
+            await self.console.send(
+                made(
+                    "retrain",
+                    f"{n + 1:016x}",
+                    trace_id=trace_id,
+                    start=start,
+                    took=(n + 1) * 10**9,
+                    kind=SpanKind.SERVER,
+                ),
+                made(
+                    "train",
+                    f"{n + 17:016x}",
+                    f"{n + 1:016x}",
+                    trace_id=trace_id,
+                    start=start + 1,
+                    service="interlock-trainer",
+                    attributes={"trial": n, "model": "flights"},
+                    status=Ended(StatusCode.ERROR if n == 1 else StatusCode.UNSET),
+                ),
+            )
+
+    async def ids_of(self, **query: str) -> list[str]:
+        times = {"query.startTimeMin": _moment(3600), "query.startTimeMax": _moment(-60)}
+        given = {f"query.{name}": value for name, value in query.items()}
+        found = await self.console.get("/api/v3/trace-summaries", **(times | given))
+        return [each["traceId"] for each in found["summaries"]]
+
+
+def _moment(seconds_ago: int) -> str:
+    return datetime.fromtimestamp(NOW_NS / 10**9 - seconds_ago, UTC).isoformat()
+
+
+async def test_traces_are_found_by_what_their_spans_are(console: Console) -> None:
+    """By service, name, duration, attribute of span or process, failure and time; the newest first."""
+    searched = Searched(console)
+    await searched.fill()
+    a, b, c = searched.ids
+
+    assert await searched.ids_of() == [c, b, a]
+    assert await searched.ids_of(serviceName="interlock-trainer") == [c, b, a]
+    assert await searched.ids_of(serviceName="interlock-trainer", operationName="retrain") == []
+    assert await searched.ids_of(searchDepth="1") == [c]
+    assert await searched.ids_of(operationName="retrain", durationMin="2s") == [c, b]
+    assert await searched.ids_of(operationName="retrain", durationMin="2s", durationMax="2.5s") == [b]
+    assert await searched.ids_of(attributes='{"trial": "0", "model": "flights"}') == [a]
+    assert await searched.ids_of(attributes='{"service.name": "interlock-trainer", "trial": "2"}') == [c]
+    assert await searched.ids_of(attributes='{"error": "true"}') == [b]
+    assert await searched.ids_of(attributes='{"no such": "thing"}') == []
+    assert await searched.ids_of(startTimeMax=_moment(90)) == [b, a]
+
+
+async def test_jaegers_clients_find_their_way(console: Console) -> None:
+    """From services to their operations to traces, in version 3 and in version 1."""
+    searched = Searched(console)
+    await searched.fill()
+    a, _, c = searched.ids
+
+    assert await console.get("/api/v3/services") == {"services": ["interlock-gateway", "interlock-trainer"]}
+    assert (await console.get("/api/services"))["data"] == ["interlock-gateway", "interlock-trainer"]
+    retrain = [{"name": "retrain", "spanKind": "server"}]
+    assert await console.get("/api/v3/operations", service="interlock-gateway") == {"operations": retrain}
+    assert await console.get("/api/v3/operations", service="interlock-gateway", spanKind="client") == {"operations": []}
+    assert (await console.get("/api/operations", service="interlock-gateway"))["data"] == retrain
+    assert (await console.get("/api/services/interlock-trainer/operations"))["data"] == ["train"]
+
+    (trace,) = (await console.get("/api/traces", service="interlock-gateway", limit=1))["data"]
+    assert trace["traceID"] == c
+    assert [span["operationName"] for span in trace["spans"]] == ["retrain", "train"]
+    both = await console.get("/api/traces", traceID=[a.lstrip("0"), "dead"])
+    assert [each["traceID"] for each in both["data"]] == [a]
+    assert both["errors"] == [{"code": 404, "msg": "trace not found", "traceID": "dead".rjust(32, "0")}]
+    assert (await console.get(f"/api/traces/{a.lstrip('0')}"))["data"][0]["traceID"] == a
+    one = await console.get(f"/api/v3/traces/{a}")
+    assert [each["resource"]["attributes"][0]["value"]["stringValue"] for each in one["result"]["resourceSpans"]] == [
+        "interlock-gateway",
+        "interlock-trainer",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/v3/traces", 400),
+        ("/api/v3/traces?query.startTimeMin=2026-01-01T00:00:00Z&query.startTimeMax=2026-01-01T00:00:00Z", 404),
+        ("/api/v3/traces/xyz", 400),
+        ("/api/v3/traces/dead", 404),
+        ("/api/v3/operations", 400),
+        ("/api/traces", 400),
+        ("/api/traces?service=a&start=soon", 400),
+        ("/api/traces/dead", 404),
+    ],
+)
+async def test_jaegers_clients_learn_what_is_wrong(console: Console, path: str, status: int) -> None:
+    """Problem details which also have what version 3 and version 1 look for."""
+    answer = await console.http.get(path)
+
+    assert answer.status_code == status
+    told = answer.json()
+    assert told["error"]["httpCode"] == told["errors"][0]["code"] == told["status"] == status
+    assert told["error"]["message"] == told["errors"][0]["msg"] == told["detail"]
