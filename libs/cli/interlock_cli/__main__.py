@@ -17,6 +17,7 @@ from interlock_cli.models import approve, models, rollback, show, versions
 from interlock_cli.opening import open_
 from interlock_cli.pipelines import apply
 from interlock_cli.predictions import predict
+from interlock_cli.report.command import report
 from interlock_cli.rollouts import rollout
 from interlock_cli.runs import cancel, retrain, runs, watch
 from interlock_cli.stack.commands import down, env, logs, status, up
@@ -26,7 +27,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "The local stack": (up, down, status, logs, env, demo),
     "Pipelines and data": (apply, ingest, datasets),
     "Runs": (retrain, watch, runs, cancel),
-    "See it": (open_, trace, events),
+    "See it": (open_, trace, events, report),
     "Models": (models, versions, show, rollout, approve, rollback, export),
     "Predictions": (predict, feedback, quality),
     "Around it": (audit, completion),

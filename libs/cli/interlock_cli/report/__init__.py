@@ -1,0 +1,1 @@
+"""`interlock report`: what a run has made and what the gate found, to read and to pass on."""

@@ -1,0 +1,76 @@
+"""`interlock report`: a run's report as files, or as Markdown for a pull request's comment."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from interlock_cli import completing
+from interlock_cli.gateway import Gateway, connect
+from interlock_cli.report.facts import Facts, of_run, of_version
+from interlock_cli.report.pages import markdown, page
+from interlock_cli.report.sections import sections
+from interlock_cli.terminal import Failure, Json, answering
+
+
+def report(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A run that has ended, or a version.", metavar="RUN|NAME/VERSION", autocompletion=completing.versions
+        ),
+    ],
+    *,
+    to: Annotated[Path, typer.Option(help="The folder to write to; it is made where it is missing.")] = Path(),
+    stdout: Annotated[bool, typer.Option("--stdout", help="Print the Markdown, and write nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write what a run has made, what the gate found and how it came to be: Markdown, and one page of HTML with plots.
+
+    The Markdown fits into a comment: `interlock report RUN --stdout | gh pr comment --body-file -`.
+
+    Example: interlock report flights-1/2 --to reports
+    """
+    with answering(as_json=as_json) as terminal, connect() as gateway:
+        facts = _facts(gateway, what)
+        found = sections(facts)
+        told = {
+            "model": facts.model,
+            "version": facts.version.version if facts.version else None,
+            "stage": facts.version.stage if facts.version else None,
+            "run_id": str(facts.run.run_id) if facts.run else None,
+        }
+        if stdout:
+            if not as_json:
+                print(markdown(found), end="")
+            terminal.result({**told, "markdown": markdown(found)})
+            return
+        to.mkdir(parents=True, exist_ok=True)
+        texts = {"md": markdown(found), "html": page(found, partial(_drawn, facts))}
+        paths = {kind: to / f"{facts.name}.{kind}" for kind in texts}
+        for kind, path in paths.items():
+            path.write_text(texts[kind], encoding="utf-8")
+            terminal.say(str(path))
+        terminal.result({**told, **{kind: str(path) for kind, path in paths.items()}})
+
+
+def _facts(gateway: Gateway, what: str) -> Facts:
+    name, slash, number = what.partition("/")
+    if slash and number.isdigit():
+        return of_version(gateway, name, int(number))
+    try:
+        return of_run(gateway, UUID(what))
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{what!r} is neither a run's id nor NAME/VERSION, for instance flights-1/2"
+        ) from error
+
+
+def _drawn(facts: Facts, name: str) -> str:
+    try:
+        from interlock_cli.report.plots import draw  # noqa: PLC0415 - it takes a second, and is an extra
+    except ImportError as error:
+        raise Failure("plots need matplotlib", hint="install interlock-cli[report], or ask for --stdout") from error
+    return draw(name, facts)

@@ -1,0 +1,77 @@
+"""What is known about a run and its version, gathered over the public REST API."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from interlock_contracts.http import RunView, VersionView
+from interlock_contracts.manifest import TrainingManifest
+from interlock_contracts.report import GateReport
+from pydantic import ValidationError
+
+from interlock_cli.gateway import Gateway, RefusedError, environment
+from interlock_cli.terminal import Failure
+
+_UNKNOWN = 404
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One run and what came of it; ``version`` is None where it made none, ``run`` where the run is forgotten.
+
+    ``address`` is the run's page in the console, where one is known.
+    """
+
+    model: str
+    run: RunView | None
+    version: VersionView | None
+    manifest: TrainingManifest
+    gate: GateReport
+    address: str | None
+
+    @property
+    def name(self) -> str:
+        """Return what the report is called, also as a file: ``flights-1-v2``, or the run's id where no version is."""
+        if self.version is None:
+            return f"{self.model}-{self.run.run_id if self.run else 'run'}"
+        return f"{self.model}-v{self.version.version}"
+
+
+def of_run(gateway: Gateway, run_id: UUID) -> Facts:
+    """Return what is known about a run.
+
+    Raises:
+        Failure: there is no such run, or it has not ended.
+    """
+    run = gateway.read(RunView, f"/runs/{run_id}")
+    if run.into is not None:
+        return of_run(gateway, run.into)
+    if run.ended_at is None:
+        raise Failure(f"run {run_id} is still {run.state}", hint=f"interlock watch {run_id}")
+    version = None
+    if run.version is not None:
+        version = gateway.read(VersionView, f"/models/{run.model}/versions/{run.version}")
+    return _facts(run.model, run, version)
+
+
+def of_version(gateway: Gateway, model: str, number: int) -> Facts:
+    """Return what is known about a version, also when its run is no longer kept."""
+    version = gateway.read(VersionView, f"/models/{model}/versions/{number}")
+    try:
+        run = gateway.read(RunView, f"/runs/{version.run_id}")
+    except RefusedError as error:
+        if error.status != _UNKNOWN:
+            raise
+        run = None
+    return _facts(model, run, version)
+
+
+def _facts(model: str, run: RunView | None, version: VersionView | None) -> Facts:
+    details = (version.details if version else None) or {"status": "failed"}
+    try:
+        manifest = TrainingManifest.model_validate(details)
+        gate = GateReport.model_validate((version.report if version else None) or {})
+    except ValidationError as error:
+        raise Failure(f"what is stored of {model} cannot be read: {error}") from error
+    console = environment().get("INTERLOCK_CONSOLE_URL", "").rstrip("/")
+    run_id = run.run_id if run else version.run_id if version else None
+    return Facts(model, run, version, manifest, gate, f"{console}/runs/{run_id}" if console and run_id else None)

@@ -1,0 +1,220 @@
+"""A report as sections of Markdown, most important first; some have a plot for where one can be shown."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from interlock_contracts.report import ConfusionMatrix, Histogram
+
+from interlock_cli.report.facts import Facts
+
+SLICES = 10
+TRIALS = 10
+LEVELS = "▁▂▃▄▅▆▇█"
+STATES = {
+    "champion": "serves ✅",
+    "passed": "passed the gate and waits for approval ⏳",
+    "refused": "was refused by the gate ❌",
+    "retired": "has served and was replaced",
+    "registered": "waits for the gate ⏳",
+}
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and Markdown below it; ``sketch`` stands in for the plots ``plots`` where there is only text.
+
+    A ``folded`` section is opened by whoever wants to know.
+    """
+
+    title: str
+    text: str = ""
+    sketch: str = ""
+    plots: tuple[str, ...] = ()
+    folded: bool = False
+
+
+def sections(facts: Facts) -> list[Section]:
+    """Return the report; what is not known, such as plots of an older gate, is left out."""
+    found = [_verdict(facts), *_gain(facts), *_metrics(facts), *_answers(facts), *_slices(facts), *_search(facts)]
+    return [*found, _origin(facts)]
+
+
+def _verdict(facts: Facts) -> Section:
+    version, run = facts.version, facts.run
+    if version is None:
+        reason = (run.reason if run else None) or "no reason given"
+        return Section(f"{facts.model}: the run {run.state if run else 'failed'} ❌", escaped(reason))
+    lines = []
+    checks = facts.gate.checks or []
+    if checks:
+        lines.append(table(("", "the gate's checks"), [("✅" if each.passed else "❌", each.text) for each in checks]))
+    else:
+        lines += [f"- {escaped(reason)}" for reason in version.reasons]
+    if facts.address:
+        lines.append(f"\n[Run, trace and events in the console]({facts.address})")
+    return Section(
+        f"{facts.model} version {version.version} {STATES.get(version.stage, version.stage)}", "\n".join(lines)
+    )
+
+
+def _gain(facts: Facts) -> Iterator[Section]:
+    gain, gate = facts.gate.champion, facts.gate
+    if gain is None or gain.gain is None:
+        return
+    text = (
+        f"**{number(gain.gain, sign=True)}** {gate.metric} over version {gain.version}"
+        f" ({number(gain.candidate)} against {number(gain.champion)})"
+    )
+    if gain.lower is not None and gate.confidence is not None:
+        text += f"; with {gate.confidence:.0%} confidence above **{number(gain.lower, sign=True)}**"
+    if gate.min_improvement is not None:
+        text += f", required above {number(gate.min_improvement)}"
+    drawn = gain.resampled is not None
+    sketch = sketched(gain.resampled) if gain.resampled else ""
+    yield Section("Gain", text + ".", sketch=sketch, plots=("gain",) if drawn else ())
+
+
+def _metrics(facts: Facts) -> Iterator[Section]:
+    if facts.gate.metrics:
+        rows = [(name, number(value)) for name, value in facts.gate.metrics.items()]
+        if facts.gate.latency_p99_ms is not None:
+            rows.append(("p99 latency of one row", f"{facts.gate.latency_p99_ms:.2f} ms"))
+        yield Section(f"On {facts.gate.rows:,} rows that no training has seen", table(("metric", "value"), rows))
+
+
+def _answers(facts: Facts) -> Iterator[Section]:
+    plots = facts.gate.plots
+    if plots.residuals is not None:
+        drawn = ("predicted", "residuals") if plots.predicted else ("residuals",)
+        yield Section("Predicted minus actual", sketch=sketched(plots.residuals), plots=drawn)
+    if plots.confusion is not None:
+        yield Section("Confusion", sketch=_matrix(plots.confusion), plots=("confusion",))
+    if plots.roc:
+        rows = [(curve.label, f"{curve.rows:,}", number(curve.auc)) for curve in plots.roc]
+        yield Section("ROC, each label against the others", table(("label", "rows", "area"), rows), plots=("roc",))
+
+
+def _matrix(matrix: ConfusionMatrix) -> str:
+    rows = [(f"**{escaped(label)}**", *counts) for label, counts in zip(matrix.labels, matrix.counts, strict=True)]
+    return table(("actual ↓ predicted →", *matrix.labels), rows, plain=False)
+
+
+def _slices(facts: Facts) -> Iterator[Section]:
+    metric = facts.gate.metric or next(iter(facts.gate.metrics), None)
+    for column, found in facts.gate.slices.items():
+        if not found or metric is None:
+            continue
+        compared = any(each.champion for each in found)
+        head = (column, "rows", metric, *(("champion",) if compared else ()))
+        rows = [
+            (
+                each.value,
+                f"{each.rows:,}",
+                number(each.metrics.get(metric)),
+                *((number((each.champion or {}).get(metric)),) if compared else ()),
+            )
+            for each in found[:SLICES]
+        ]
+        more = f"\n\n{len(found) - SLICES} rarer values are left out." if len(found) > SLICES else ""
+        yield Section(f"By {column}", table(head, rows) + more, folded=True)
+
+
+def _search(facts: Facts) -> Iterator[Section]:
+    manifest = facts.manifest
+    metric = manifest.metric or "score"
+    if manifest.candidates:
+        rows = [
+            (each.candidate, number(each.mean), _range(each.scores), f"{each.fit_seconds:.1f} s")
+            for each in manifest.candidates
+        ]
+        yield Section("Candidates", table(("candidate", f"mean {metric}", "over the folds", "fit"), rows), folded=True)
+    scored = [each for each in manifest.trials if each.score is not None]
+    if scored:
+        # What was chosen is the best, whichever way the metric counts: next to it come those that are nearest.
+        best = sorted(scored, key=lambda each: abs((each.score or 0) - (manifest.score or 0)))[:TRIALS]
+        rows = [(str(each.number), number(each.score), each.state, _parameters(each.params)) for each in best]
+        told = table(("trial", metric, "state", "parameters"), rows)
+        title = f"Search: {len(manifest.trials)} trials"
+        sketch = f"by trial: {sparkline([each.score or 0 for each in scored])}"
+        yield Section(title, told, sketch=sketch, plots=("trials",) if len(scored) > 1 else (), folded=True)
+
+
+def _origin(facts: Facts) -> Section:
+    manifest, run, version = facts.manifest, facts.run, facts.version
+    fitted = manifest.rows and f"{manifest.rows:,} rows, {manifest.features} features, {manifest.folds} folds"
+    rows: dict[str, Any] = {
+        "run": run.run_id if run else version.run_id if version else None,
+        "asked for by": run.cause if run else None,
+        "reason": run.reason if run else None,
+        "attempt": run.attempt if run else None,
+        "asked, ended": f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC, {_taken(facts)} later" if run else None,
+        "pipeline": version.pipeline_digest[:12] if version else None,
+        "datasets": ", ".join(digest[:12] for digest in version.datasets) if version else None,
+        "commit": manifest.commit,
+        "winner": manifest.winner,
+        "parameters": _parameters(manifest.params) or None,
+        "trained on": fitted or None,
+        "seed": manifest.seed,
+        "seconds": ", ".join(f"{name} {seconds:.1f}" for name, seconds in manifest.timings.items()) or None,
+        "trace": run.trace_id if run else None,
+        "artifact": version.artifact.sha256 if version else None,
+        "packages": ", ".join(f"{name} {which}" for name, which in manifest.packages.items()) or None,
+    }
+    kept = [(name, value) for name, value in rows.items() if value not in (None, "")]
+    return Section("How it came to be", table(("", ""), kept), folded=True)
+
+
+def _taken(facts: Facts) -> str:
+    run = facts.run
+    return f"{(run.ended_at - run.created_at).total_seconds():.1f} s" if run and run.ended_at else "?"
+
+
+def _range(scores: Sequence[float]) -> str:
+    return f"{number(min(scores))} … {number(max(scores))}" if scores else "—"
+
+
+def _parameters(params: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{name}={f'{value:.4g}' if isinstance(value, float) else value}" for name, value in params.items()
+    )
+
+
+def without_plots(section: Section) -> Section:
+    """Return a section for where there is only text."""
+    return replace(section, text="\n\n".join(part for part in (section.text, section.sketch) if part), plots=())
+
+
+def number(value: float | None, *, sign: bool = False) -> str:
+    """Return a number in few digits, ``—`` where there is none."""
+    return "—" if value is None else f"{value:+.4g}" if sign else f"{value:.4g}"
+
+
+def sketched(histogram: Histogram) -> str:
+    """Return a histogram as a line of blocks between its ends."""
+    far = [f"{count:,} {where}" for where, count in (("below", histogram.below), ("above", histogram.above)) if count]
+    line = f"`{number(histogram.edges[0])} {sparkline(histogram.counts)} {number(histogram.edges[-1])}`"
+    return f"{line} ({', '.join(far)})" if far else line
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Return numbers as blocks of eight heights; what is equal everywhere is of middle height."""
+    if not values:
+        return ""
+    low, high = min(values), max(values)
+    if low == high:
+        return LEVELS[3] * len(values)
+    return "".join(LEVELS[round((value - low) / (high - low) * (len(LEVELS) - 1))] for value in values)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, plain: bool = True) -> str:
+    """Return a Markdown table; cells that are not ``plain`` are Markdown already."""
+    lines = [[escaped(each) for each in head], ["---"] * len(head)]
+    lines += [[escaped(str(cell)) if plain else str(cell) for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def escaped(text: str) -> str:
+    """Return text so that Markdown shows it as it is, on one line: a label may be anything."""
+    line = " ".join(text.split())
+    return "".join(f"\\{each}" if each in "\\`*_{}[]<>|#@~" else each for each in line)

@@ -1,0 +1,173 @@
+"""`report`: a run as Markdown and as a page of its own."""
+
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from interlock_contracts.manifest import CandidateScores, TrainingManifest, Trial
+from interlock_contracts.report import (
+    ConfusionMatrix,
+    GainReport,
+    GateCheck,
+    GateReport,
+    Histogram,
+    Plots,
+    PredictedActual,
+    RocCurve,
+    SliceReport,
+)
+
+from tests.unit.cli.conftest import interlock
+from tests.unit.cli.door import Door
+from tests.unit.cli.views import ARTIFACT, NOW, RUN, plain, run, version
+
+EVIL = "<script>alert(1)</script> | `x`"
+BELL = Histogram(edges=[-2.0, -1.0, 0.0, 1.0, 2.0], counts=[1, 8, 8, 1], above=3)
+REGRESSION = Plots(predicted=PredictedActual(rows=9000, actual=[1.0, 2.0], predicted=[1.1, 1.9]), residuals=BELL)
+CLASSIFICATION = Plots(
+    confusion=ConfusionMatrix(labels=["no", EVIL], counts=[[5, 1], [2, 4]]),
+    roc=[RocCurve(label="no", rows=6, auc=0.91, false_positive_rate=[0, 0.5, 1], true_positive_rate=[0, 0.9, 1])],
+)
+
+
+def report(plots: Plots) -> Any:
+    return plain(
+        GateReport(
+            passed=True,
+            checks=[GateCheck(passed=True, text="r2 is 0.9, as required at least 0.6")],
+            rows=9000,
+            metrics={"r2": 0.9, "bias": None},
+            metric="r2",
+            confidence=0.95,
+            min_improvement=0.0,
+            champion=GainReport(version=1, candidate=0.9, champion=0.8, gain=0.1, lower=0.08, resampled=BELL),
+            slices={"color": [SliceReport(value=EVIL, rows=10, metrics={"r2": 0.7}, champion={"r2": 0.6})]},
+            plots=plots,
+        )
+    )
+
+
+MANIFEST = plain(
+    TrainingManifest(
+        status="succeeded",
+        artifact=ARTIFACT,
+        winner="xgboost",
+        metric="rmse",
+        score=1.5,
+        candidates=[CandidateScores(candidate="xgboost", scores=[1.4, 1.6], mean=1.5, fit_seconds=2)],
+        trials=[
+            Trial(number=n, params={"depth": n}, score=score, fit_seconds=1, state="complete")
+            for n, score in enumerate((9.0, 1.5, 1.6))
+        ],
+        seed=42,
+        commit="abc123",
+    )
+)
+
+
+@pytest.fixture
+def told(door: Door) -> Door:
+    """Return a gateway that knows a run and its version, measured by today's gate."""
+    door.says(f"GET /runs/{RUN}", run("succeeded", version=2, ended_at=NOW))
+    door.says("GET /models/m/versions/2", version("champion", 2, report=report(REGRESSION), details=MANIFEST))
+    return door
+
+
+@pytest.mark.usefixtures("told")
+def test_a_report_is_a_text_and_a_page(tmp_path: Path) -> None:
+    """Both are named by model and version, in a folder that is made for them."""
+    ended = interlock("report", RUN, "--to", tmp_path / "reports")
+
+    assert ended.code == 0
+    assert ended.out.split() == [str(tmp_path / "reports" / name) for name in ("m-v2.md", "m-v2.html")]
+
+
+@pytest.mark.usefixtures("told")
+def test_the_markdown_says_the_verdict_and_how_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verdict, gain with its bound, metrics, slices beside the champion's, the best trials first, data and commit."""
+    monkeypatch.setenv("INTERLOCK_CONSOLE_URL", "http://console/")
+    text = interlock("report", "m/2", "--stdout").out
+
+    assert text.startswith("## m version 2 serves ✅")
+    assert "| ✅ | r2 is 0.9, as required at least 0.6 |" in text
+    assert "**+0.1** r2 over version 1 (0.9 against 0.8); with 95% confidence above **+0.08**" in text
+    assert "`-2 ▁██▁ 2` (3 above)" in text
+    assert "| bias | — |" in text
+    assert "| 10 | 0.7 | 0.6 |" in text
+    assert [int(number) for number in re.findall(r"^\| (\d) \| [\d.]+ \| complete", text, re.MULTILINE)] == [1, 2, 0]
+    assert "| commit | abc123 |" in text
+    assert f"(http://console/runs/{RUN})" in text
+
+
+@pytest.mark.parametrize(
+    ("plots", "drawn"),
+    [
+        (REGRESSION, ["gain", "predicted", "residuals", "trials"]),
+        (CLASSIFICATION, ["gain", "confusion", "roc", "trials"]),
+    ],
+    ids=["regression", "classification"],
+)
+def test_the_page_needs_nothing_besides_itself(door: Door, tmp_path: Path, plots: Plots, drawn: list[str]) -> None:
+    """Every plot is SVG in the page, in the page's colours, with ids of its own; nothing is loaded from anywhere."""
+    door.says("GET /models/m/versions/2", version("champion", 2, report=report(plots), details=MANIFEST))
+    interlock("report", "m/2", "--to", tmp_path)
+    page = (tmp_path / "m-v2.html").read_text()
+    found = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    ids = [identity for each in found for identity in re.findall(r'\bid="([^"]+)"', each)]
+
+    assert [ET.fromstring(each).get("aria-label") for each in found] == drawn
+    assert len(ids) == len(set(ids))
+    assert all("var(--ink)" in each and "#010101" not in each for each in found)
+    assert not re.search(r'(src|href)="(?!#|http://(127|console))', re.sub(r"xmlns\S+", "", page))
+
+
+def test_what_people_call_their_data_is_text(door: Door, tmp_path: Path) -> None:
+    """A label or a category with markup in it is shown, not obeyed, in either form."""
+    door.says("GET /models/m/versions/2", version("champion", 2, report=report(CLASSIFICATION), details=MANIFEST))
+    interlock("report", "m/2", "--to", tmp_path)
+
+    assert "<script>" not in (tmp_path / "m-v2.html").read_text()
+    assert "<script>" not in (tmp_path / "m-v2.md").read_text()
+    assert r"\<script\>alert(1)\</script\> \| \`x\`" in (tmp_path / "m-v2.md").read_text()
+
+
+def test_a_comment_is_never_too_long(door: Door) -> None:
+    """What does not fit is left out with a word, from the end: the verdict stands first."""
+    wide = GateReport(
+        metrics={"r2": 0.9},
+        metric="r2",
+        slices={
+            f"column{number}": [SliceReport(value=f"{each}" * 300, rows=1) for each in range(10)]
+            for number in range(40)
+        },
+    )
+    door.says("GET /models/m/versions/2", version("refused", 2, report=plain(wide)))
+    text = interlock("report", "m/2", "--stdout").out
+
+    assert len(text) <= 65_536
+    assert "refused by the gate ❌" in text
+    assert "The rest is left out" in text
+
+
+def test_an_older_report_has_fewer_sections(door: Door) -> None:
+    """A gate of a version before told no plots, a version of before no details: what is known is told."""
+    door.says("GET /models/m/versions/2", version("passed", 2, report={"passed": True, "reasons": ["r2 is fine"]}))
+    text = interlock("report", "m/2", "--stdout").out
+
+    assert "waits for approval" in text
+    assert "Gain" not in text
+
+
+def test_a_run_that_made_no_model_says_why(door: Door, tmp_path: Path) -> None:
+    """There is a report of a failure, too; a run that goes on has none yet, and what is no run is wrong usage."""
+    door.says(f"GET /runs/{RUN}", run("failed", reason="out of memory", ended_at=NOW))
+    door.says(f"GET /runs/{RUN}", run("running"))
+    ended = interlock("report", RUN, "--to", tmp_path, "--json")
+    going = interlock("report", RUN)
+
+    assert ended.json["version"] is None
+    assert "the run failed ❌" in Path(ended.json["md"]).read_text()
+    assert (going.code, f"interlock watch {RUN}" in going.err) == (1, True)
+    assert interlock("report", "latest").code == 2
