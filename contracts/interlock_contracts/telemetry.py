@@ -93,6 +93,7 @@ SPAN_EXPORT = "export"
 SPAN_GATE = "gate"
 SPAN_PROMOTE = "promote"
 SPAN_SWAP = "swap"
+SPAN_LOAD = "load"
 
 EVENT_HELD = "held for a dependency"
 EVENT_RETRIED = "comes again"

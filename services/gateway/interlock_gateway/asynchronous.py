@@ -102,7 +102,8 @@ def _traced(sampler: Sampler, headers: Mapping[str, str], name: str) -> Iterator
     """Record this request where the caller or chance wants it; else let nobody after us record it either."""
     if sampler.wants(headers.get("traceparent", "").encode() or None):
         parent = _propagator.extract(dict(headers))
-        attributes = {telemetry.MODEL: name}
+        method, _, route = telemetry.SPAN_PREDICT_LATER.partition(" ")
+        attributes = {telemetry.MODEL: name, telemetry.METHOD: method, telemetry.ROUTE: route}
         with _tracer.start_as_current_span(
             telemetry.SPAN_PREDICT_LATER, context=parent, kind=SpanKind.SERVER, attributes=attributes
         ):

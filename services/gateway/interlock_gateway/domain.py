@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4, uuid5
 
 import msgspec
+from interlock_contracts import telemetry
 from interlock_contracts.event import NAMESPACE
 from interlock_contracts.refs import ModelRef, Name
 from interlock_contracts.signature import Signature
@@ -41,6 +42,18 @@ class Promotion:
     seq: int
     trace: str | None = None
     signed: Signature | None = None
+
+    def described(self, worker: str) -> dict[str, str | int]:
+        """Return what the span of this promotion's swap in ``worker`` tells."""
+        return {
+            telemetry.PIPELINE: self.ref.model,
+            telemetry.MODEL: self.ref.model,
+            telemetry.VERSION: self.ref.version,
+            telemetry.PROMOTION_SEQ: self.seq,
+            telemetry.WORKER: worker,
+            telemetry.TASK: telemetry.SPAN_SWAP,
+            telemetry.TASK_RUN: f"{self.ref.model}/{self.seq}/{worker}",
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ from typing import Annotated
 
 from faststream import Context
 from faststream.rabbit import RabbitRouter
+from interlock_contracts import telemetry
 from interlock_contracts.models import ModelPromoted
 from interlock_messaging import Cause, topology
+from opentelemetry import trace
 
 from interlock_gateway.domain import Promotion
 from interlock_gateway.worker import Worker
@@ -23,4 +25,6 @@ router = RabbitRouter()
 @router.subscriber(topology.worker_queue(SERVICE, ModelPromoted, WORKER), topology.EXCHANGE, no_reply=True)
 async def load_promoted(event: ModelPromoted, cause: Cause, worker: Annotated[Worker, Context("worker")]) -> None:
     """Load, verify, warm up and swap."""
+    if event.run_id is not None:
+        trace.get_current_span().set_attribute(telemetry.RUN_ID, str(event.run_id))
     await worker.follow(Promotion(event.ref, event.promotion_seq, event.promotion, event.signed), cause=cause.id)

@@ -9,13 +9,11 @@ from interlock_contracts.event import run_id
 from interlock_contracts.http import RetrainRequest, RunAccepted
 from interlock_contracts.training import RetrainRequested
 from interlock_runtime.http import SCOPE, problem
+from interlock_runtime.tracing import request_span
 from litestar import Request, Response, get, post
 from litestar.datastructures import State
 from litestar.params import FromPath, HeaderParameter, JSONBody
 from litestar.status_codes import HTTP_404_NOT_FOUND
-from opentelemetry import trace
-from opentelemetry.trace import SpanKind
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from interlock_gateway.asynchronous import predict_later
 from interlock_gateway.domain import SlotView, WorkerView, is_name, retrain_cause
@@ -26,9 +24,6 @@ from interlock_gateway.worker import Worker
 
 ARRIVAL_SECONDS = 3.0
 """How long a retrain request waits for a dataset that is accepted, but still on its way to the dispatcher."""
-
-_tracer = trace.get_tracer("interlock.gateway")
-_propagator = TraceContextTextMapPropagator()
 
 
 @get("/serving", opt={SCOPE: "read"})
@@ -62,17 +57,14 @@ async def retrain(
     404 for an unknown pipeline, 409 without an accepted dataset, 503 when the bus is down.
     """
     wanted = data or RetrainRequest()
-    with _tracer.start_as_current_span(
-        telemetry.SPAN_RETRAIN,
-        context=_propagator.extract(dict(request.headers)),
-        kind=SpanKind.SERVER,
-        attributes={telemetry.MODEL: name},
-    ):
+    about = {telemetry.PIPELINE: name, telemetry.MODEL: name}
+    with request_span(telemetry.SPAN_RETRAIN, request, about, status=202) as span:
         await _known_pipeline(state.upstreams["registry"], name, wanted.pipeline)
         await _trainable(state.upstreams["train_dispatch"], state.upstreams["ingest"], name)
         event = RetrainRequested(model=name, **wanted.model_dump())
         said = await state.bus.publish(event, cause=retrain_cause(name, idempotency_key))
-    run = run_id(said.id, name)
+        run = run_id(said.id, name)
+        span.set_attribute(telemetry.RUN_ID, str(run))
     return Response(RunAccepted(run_id=run, run=f"/runs/{run}"), status_code=202, headers={"Location": f"/runs/{run}"})
 
 

@@ -14,6 +14,10 @@ from interlock_gateway.slot import Serving
 _LENGTH = len("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 _SAMPLED = 1
 
+_METHOD, _, _ROUTE = telemetry.SPAN_PREDICT.partition(" ")
+_HTTP: dict[str, str | int] = {telemetry.METHOD: _METHOD, telemetry.ROUTE: _ROUTE}
+_TO_PROMOTION = {telemetry.LINK: telemetry.LINK_PROMOTION}
+
 _tracer = trace.get_tracer("interlock.gateway")
 _propagator = TraceContextTextMapPropagator()
 
@@ -43,7 +47,7 @@ def recorded(
     ``since`` is when it began, in nanoseconds since 1970, if that is not now.
     """
     carrier = {key: headers[key.encode()].decode("latin-1") for key in _propagator.fields if key.encode() in headers}
-    attributes: dict[str, str | int] = {telemetry.MODEL: name}
+    attributes: dict[str, str | int] = {**_HTTP, telemetry.MODEL: name}
     if serving is not None:
         attributes |= {telemetry.VERSION: serving.version, telemetry.PROMOTION_SEQ: serving.promotion_seq}
     with _tracer.start_as_current_span(
@@ -59,4 +63,4 @@ def recorded(
 
 def _links(traceparent: str) -> list[Link]:
     promotion = trace.get_current_span(_propagator.extract({"traceparent": traceparent})).get_span_context()
-    return [Link(promotion)] if promotion.is_valid else []
+    return [Link(promotion, _TO_PROMOTION)] if promotion.is_valid else []

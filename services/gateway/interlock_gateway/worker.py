@@ -199,7 +199,7 @@ class Worker:
             tried[wanted.seq] = wanted
             return await self._loaded(slot, wanted, summoned=summoned)
 
-        with _tracer.start_as_current_span(telemetry.SPAN_SWAP, attributes=self._attributes(promotion)) as span:
+        with _tracer.start_as_current_span(telemetry.SPAN_SWAP, attributes=promotion.described(self.name)) as span:
             heard = monotonic()
             outcome = await (slot.summon(load) if summoned else slot.swap(promotion, load))
             crash_point("gateway.swap.done")
@@ -207,8 +207,10 @@ class Worker:
                 note_load(promotion.ref.model, "failed", monotonic() - heard)
                 self._tell_failure(slot, slot.failure, tried[slot.failure.seq], cause)
                 span.set_status(Status(StatusCode.ERROR, slot.failure.reason))
+                span.set_attribute(telemetry.TASK_RESULT, "error")
             if slot.serving is not None and slot.serving.promotion_seq in tried:
                 note_load(promotion.ref.model, "served", monotonic() - heard)
+                span.set_attribute(telemetry.TASK_RESULT, "success")
                 self._tell_serving(slot, tried[slot.serving.promotion_seq], cause, monotonic() - heard)
         if slot.promotion is not None and slot.failure is None:
             await self._remember(slot.promotion)
@@ -250,7 +252,8 @@ class Worker:
         self._make_room(model, size, others_go=summoned or slot.serving is not None)
         self._arriving[model] = size
         try:
-            loaded = await self._in_thread(self._loader.load, promotion.ref)
+            with _tracer.start_as_current_span(telemetry.SPAN_LOAD):
+                loaded = await self._in_thread(self._loader.load, promotion.ref)
         finally:
             del self._arriving[model]
         slot.bytes = size
@@ -283,14 +286,6 @@ class Worker:
             if slot.serving is not None and name != model and name not in self._arriving
         ]
         return to_unload(size + sum(self._arriving.values()), self._memory, others)
-
-    def _attributes(self, promotion: Promotion) -> dict[str, str | int]:
-        return {
-            telemetry.MODEL: promotion.ref.model,
-            telemetry.VERSION: promotion.ref.version,
-            telemetry.PROMOTION_SEQ: promotion.seq,
-            telemetry.WORKER: self.name,
-        }
 
     async def _in_thread(self, blocking: Callable[..., _T], *values: object) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, blocking, *values)
