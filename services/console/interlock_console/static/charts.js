@@ -19,6 +19,8 @@ export function Chart({ caption, draw, table }) {
       const chart = Plot.plot({ className: "plot", height: HEIGHT, marginLeft: 52, ...draw(place.current.clientWidth) });
       chart.setAttribute("role", "img");
       chart.setAttribute("aria-label", caption);
+      // Plot names its groups, which have no role to bear a name; the caption and the table say what is drawn.
+      for (const group of chart.querySelectorAll("g[aria-label]")) group.removeAttribute("aria-label");
       place.current.replaceChildren(chart);
     };
     // The observer tells the first size as well, so nothing is drawn twice.
@@ -48,7 +50,8 @@ export function Histogram({ caption, bins, before, x = "", y = "count" }) {
     y: { label: y, grid: true },
     marks: [
       Plot.rectY(bins, { x1: "from", x2: "to", y: "count", fill: BLUE, insetLeft: 0.5, insetRight: 0.5, tip: true }),
-      before && Plot.rectY(before, { x1: "from", x2: "to", y: "count", fill: "none", stroke: ORANGE, strokeWidth: 1.5 }),
+      // Plot leaves out null, and takes false for a broken mark.
+      !before ? null : Plot.rectY(before, { x1: "from", x2: "to", y: "count", fill: "none", stroke: ORANGE, strokeWidth: 1.5 }),
       Plot.ruleY([0]),
     ],
   });
@@ -67,7 +70,7 @@ export function Bars({ caption, bars, x = "" }) {
     y: { label: null, domain: bars.map((bar) => bar.label) },
     marks: [
       Plot.barX(bars, { x: "value", y: "label", fill: BLUE, insetTop: 2, insetBottom: 2, tip: true }),
-      compared && Plot.tickX(bars.filter((bar) => bar.before !== undefined), { x: "before", y: "label", stroke: ORANGE, strokeWidth: 2.5 }),
+      !compared ? null : Plot.tickX(bars.filter((bar) => bar.before !== undefined), { x: "before", y: "label", stroke: ORANGE, strokeWidth: 2.5 }),
       Plot.ruleX([0]),
     ],
   });
@@ -83,7 +86,7 @@ export function Scatter({ caption, points, x, y, diagonal = false }) {
     x: { label: x, grid: true },
     y: { label: y, grid: true },
     marks: [
-      diagonal && Plot.line([[ends[0], ends[0]], [ends[1], ends[1]]], { stroke: "var(--line-strong)", strokeDasharray: "4,3" }),
+      !diagonal ? null : Plot.line([[ends[0], ends[0]], [ends[1], ends[1]]], { stroke: "var(--line-strong)", strokeDasharray: "4,3" }),
       Plot.dot(points, { x: "x", y: "y", r: 2, fill: BLUE, fillOpacity: 0.55, tip: true }),
     ],
   });

@@ -83,7 +83,7 @@ function Versions({ model, versions, spec }) {
   if (versions.length === 0) return html`<section class="card"><${Empty} title="No version yet" command="interlock retrain ${model.name}">Each training that ends well makes one.<//></section>`;
   const choose = (version) => setChosen((before) => (before.includes(version) ? before.filter((each) => each !== version) : [...before, version].slice(-2)));
   const columns = [
-    { title: "", cell: (each) => html`<input type="checkbox" aria-label="Compare version ${each.version}" checked=${chosen.includes(each.version)} onChange=${() => choose(each.version)} />`, tight: true },
+    { title: "Compare", cell: (each) => html`<input type="checkbox" aria-label="Compare version ${each.version}" checked=${chosen.includes(each.version)} onChange=${() => choose(each.version)} />`, tight: true },
     { title: "Version", cell: (each) => html`<${VersionLink} model=${model.name} version=${each.version} />` },
     { title: "Stage", cell: (each) => html`<${Stage} stage=${each.stage} />`, tight: true },
     ...metrics.map((each) => ({ title: called(each), cell: (version) => shown(version.metrics[each]), right: true })),

@@ -24,7 +24,7 @@ const COLUMNS = [
   { title: "Decided by", cell: (row) => html`<span class="soft">${CAUSES[row.serving?.cause] ?? "–"}</span>`, tight: true },
   { title: "Newest", cell: (row) => newest(row), tight: true },
   { title: "Versions", cell: (row) => row.versions, right: true },
-  { title: "", cell: (row) => row.serving && html`<a href="/try/${row.name}">Try it</a>`, right: true, tight: true },
+  { title: "Ask it", cell: (row) => row.serving && html`<a href="/try/${row.name}">Try it</a>`, right: true, tight: true },
 ];
 
 function newest({ name, latest, serving }) {

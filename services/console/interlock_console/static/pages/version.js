@@ -14,9 +14,10 @@ import { Stage } from "../ui/stage.js";
 async function load(name, number) {
   const path = `/gateway/models/${name}`;
   const [version, model, promotions] = await Promise.all([get(`${path}/versions/${number}`), get(path), get(`${path}/promotions`)]);
+  const pipeline = await get(address(`/gateway/pipelines/${name}`, { digest: version.pipeline_digest }));
   const champion = model.serving?.ref.version ?? null;
   const [run, rollout] = await Promise.allSettled([get(`/gateway/runs/${version.run_id}`), champion === version.version ? get(`${path}/rollout`) : null]);
-  return { version, champion, promotions, run: run.value ?? null, rollout: rollout.value ?? null };
+  return { version, target: pipeline.spec.target, champion, promotions, run: run.value ?? null, rollout: rollout.value ?? null };
 }
 
 export default function Version({ params: { name, version: number } }) {
@@ -34,7 +35,7 @@ export default function Version({ params: { name, version: number } }) {
       ${told && html`<div class="notice proven" role="status">${told}</div>`}
       <${Verdict} report=${all.version.report} />
       <section class="card"><h2>Where it came from, and where it went</h2><${Lineage} ...${all} /></section>
-      <${Plots} report=${all.version.report} />
+      <${Plots} report=${all.version.report} target=${all.target} />
       <${Making} version=${all.version} />
     </div>`}<//>`;
 }
@@ -66,13 +67,13 @@ function Verdict({ report }) {
   </section>`;
 }
 
-function Plots({ report }) {
+function Plots({ report, target }) {
   if (!report?.metrics) return null;
   const slices = Object.entries(report.slices ?? {}).filter(([, each]) => each.length);
   const drawn = report.champion?.resampled || slices.length || Object.values(report.plots ?? {}).some((each) => each && each.length !== 0);
   if (!drawn) return html`<div class="notice">The gate that measured this version kept nothing to draw; one of today does.</div>`;
   return html`<div class="columns">
-    <${HoldoutPlots} report=${report} />
+    <${HoldoutPlots} report=${report} target=${target} />
     ${report.champion?.resampled && html`<div class="card"><${Gains} report=${report} /></div>`}
     ${slices.map(([column, each]) => html`<div class="card"><${Slices} column=${column} slices=${each} metric=${report.metric} /></div>`)}
   </div>`;

@@ -27,8 +27,8 @@ export function Gains({ report }) {
     y: { label: "resamples", grid: true },
     marks: [
       Plot.rectY(bins, { x1: "from", x2: "to", y: "count", fill: "var(--series-1)", fillOpacity: 0.35, insetLeft: 0.5, insetRight: 0.5 }),
-      Plot.ruleX(lines, { x: "at", stroke: "stroke", strokeWidth: 2, strokeDasharray: (line) => (line.is === "asked" ? "4,3" : "none") }),
-      Plot.text(lines, { x: "at", text: "is", frameAnchor: "top", dy: (_, place) => -4, rotate: -90, textAnchor: "end", dx: -7, fill: "var(--ink)" }),
+      Plot.ruleX(lines, { x: "at", stroke: "stroke", strokeWidth: 2 }),
+      Plot.text(lines, { x: "at", text: "is", frameAnchor: "top", rotate: -90, textAnchor: "end", dx: -7, fill: "var(--ink)" }),
       Plot.ruleY([0]),
     ],
   });

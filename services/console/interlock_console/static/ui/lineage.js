@@ -8,12 +8,16 @@ import { Short } from "./stage.js";
 import { Table } from "./table.js";
 import { Ago, duration } from "./time.js";
 
+/** So many datasets are named, the newest; a window of all may hold hundreds. */
+const SHOWN = 5;
+
 /** `run` and `rollout` may be null: a run may be forgotten, and only the champion is rolled out. */
 export function Lineage({ version, run, promotions, rollout }) {
   const made = version.details ?? {};
   const served = promotions.filter((each) => each.version === version.version);
   return html`<ol class="lineage" aria-label="From data to workers">
-    <li><h3>Data</h3>${version.datasets.length ? version.datasets.map((digest) => html`<div><${Short} of=${digest} href="/datasets/${version.model}/${digest}" /></div>`) : "none named"}
+    <li><h3>Data</h3>${version.datasets.length ? version.datasets.slice(-SHOWN).map((digest) => html`<div><${Short} of=${digest} href="/datasets/${version.model}/${digest}" /></div>`) : "none named"}
+      ${version.datasets.length > SHOWN && html`<div>and ${version.datasets.length - SHOWN} more</div>`}
       <div class="faint">${made.rows?.toLocaleString("en")} rows, ${made.features} features</div></li>
     <li><h3>Code</h3>${made.commit ? html`<span class="mono">${made.commit.slice(0, 12)}</span>` : "no commit named"}
       <div class="faint">pipeline <${Short} of=${version.pipeline_digest} /></div></li>
@@ -34,7 +38,7 @@ export function Making({ version }) {
   const packages = Object.entries(made.packages ?? {});
   return html`<div class="columns">
     <section class="card"><h2>Parameters</h2>
-      <${Facts} of=${[["Candidate", made.winner], ["Seed", made.seed], ["Folds", made.folds], ...parameters.map(([name, value]) => [name, html`<span class="mono">${typeof value === "string" ? value : JSON.stringify(value)}</span>`])]} />
+      <${Facts} of=${[["Candidate", made.winner], ["Seed", made.seed], ["Folds", made.folds], ...parameters.map(([name, value]) => [name, html`<span class="mono" title=${JSON.stringify(value)}>${written(value)}</span>`])]} />
     </section>
     <section class="card"><h2>Environment</h2>
       <${Facts} of=${[["Trainer", made.code_version], ["Fitted in", made.fit_seconds && duration(made.fit_seconds)], ["Export differs by", made.export_check && shown(made.export_check.max_abs)], ...packages]} />
@@ -43,6 +47,8 @@ export function Making({ version }) {
     <${Selection} made=${made} />
   </div>`;
 }
+
+const written = (value) => (typeof value === "number" ? shown(value) : typeof value === "string" ? value : JSON.stringify(value));
 
 function Selection({ made }) {
   if (!(made.candidates ?? []).length) return null;
