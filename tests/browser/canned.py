@@ -11,7 +11,7 @@ from interlock_console.pages import HEADERS
 from playwright.async_api import Page, Route
 
 STATIC = Path(str(files("interlock_console") / "static"))
-ORIGIN = "http://console.invalid"
+ORIGIN = "https://console.invalid"
 SESSION = {"name": "somebody", "scopes": ["read"]}
 
 

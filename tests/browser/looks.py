@@ -37,4 +37,4 @@ class Looks:
             if wrong:
                 found[f"{theme}, {width} px"] = wrong
         await page.set_viewport_size({"width": 1280, "height": 900})
-        assert found == {}, name
+        assert not found, f"{name}: {found}"

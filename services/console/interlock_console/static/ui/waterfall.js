@@ -47,7 +47,7 @@ export function Waterfall({ trace, selected, select, now }) {
       <span class="faint" role="status">${rows.length} of ${trace.spans.length + trace.open.length} spans</span>
       <ul class="legend">${services.map((service, place) => html`<li key=${service} class="series-${(place % 8) + 1}">${service}</li>`)}</ul>
     </div>
-    <div class="span-row head" aria-hidden="true"><span></span><${Ruler} on=${on} /></div>
+    <div class="span-row scale" aria-hidden="true"><span></span><${Ruler} on=${on} /></div>
     <div class="rows" ref=${box} role="region" aria-label="Spans" tabindex="0">
       <ol style=${{ height: `${rows.length * height}px` }}>
         ${rows.slice(seen[0], seen[1]).map((row, place) => html`<${Row} key=${row.span.span_id} row=${row} top=${(seen[0] + place) * height} height=${height} on=${on} end=${end(row.span)}
@@ -60,12 +60,12 @@ export function Waterfall({ trace, selected, select, now }) {
 function Row({ row: { span, depth, children }, top, height, on, end, series, chosen, closed, select, fold }) {
   const failed = span.status === "ERROR";
   const took = nanoseconds(end - span.start_ns);
-  const words = `${span.service} ${span.name}, at ${nanoseconds(span.start_ns - on.from)}, ${span.open ? "still open for" : "took"} ${took}${failed ? `, failed: ${span.status_message}` : ""}`;
+  const words = `, at ${nanoseconds(span.start_ns - on.from)}, ${span.open ? "for" : "took"} ${took}${failed ? `, failed: ${span.status_message}` : ""}`;
   return html`<li class="span-row ${chosen ? "chosen" : ""}" style=${{ top: `${top}px`, height: `${height}px` }}>
     <div class="name" style=${{ paddingLeft: `${Math.min(depth, 14) * 13 + 4}px` }}>
       ${children > 0 ? html`<button type="button" class="fold" aria-expanded=${!closed} aria-label="Children of ${span.name}" onClick=${() => fold(span.span_id, !closed)}>${closed ? "▸" : "▾"}</button>` : html`<i></i>`}
-      <button type="button" class="open" aria-label=${words} aria-current=${chosen ? "true" : undefined} onClick=${() => select(span.span_id)}>
-        ${failed && html`<b aria-hidden="true">✕</b>`}${span.name}<span class="faint">${closed ? `+${children}` : span.service.replace(/^interlock[-_.]/, "")}</span>
+      <button type="button" class="open" aria-current=${chosen ? "true" : undefined} onClick=${() => select(span.span_id)}>
+        ${failed && html`<b aria-hidden="true">✕</b>`}${span.name}<span class="faint">${closed ? `+${children}` : span.service}</span><span class="hidden">${words}</span>
       </button>
     </div>
     <div class="track" onClick=${() => select(span.span_id)} aria-hidden="true">
