@@ -90,8 +90,8 @@ def test_the_markdown_says_the_verdict_and_how_it_came(monkeypatch: pytest.Monke
     monkeypatch.setenv("INTERLOCK_CONSOLE_URL", "http://console/")
     text = interlock("report", "m/2", "--stdout").out
 
-    assert text.startswith("## m version 2 serves ✅")
-    assert "| ✅ | r2 is 0.9, as required at least 0.6 |" in text
+    assert text.startswith("## m version 2 serves ✓")
+    assert "| ✓ | r2 is 0.9, as required at least 0.6 |" in text
     assert "**+0.1** r2 over version 1 (0.9 against 0.8); with 95% confidence above **+0.08**" in text
     assert "`-2 ▁██▁ 2` (3 above)" in text
     assert "| bias | — |" in text
@@ -147,7 +147,7 @@ def test_a_comment_is_never_too_long(door: Door) -> None:
     text = interlock("report", "m/2", "--stdout").out
 
     assert len(text) <= 65_536
-    assert "refused by the gate ❌" in text
+    assert "refused by the gate ✗" in text
     assert "The rest is left out" in text
 
 
@@ -168,6 +168,6 @@ def test_a_run_that_made_no_model_says_why(door: Door, tmp_path: Path) -> None:
     going = interlock("report", RUN)
 
     assert ended.json["version"] is None
-    assert "the run failed ❌" in Path(ended.json["md"]).read_text()
+    assert "the run failed ✗" in Path(ended.json["md"]).read_text()
     assert (going.code, f"interlock watch {RUN}" in going.err) == (1, True)
     assert interlock("report", "latest").code == 2

@@ -99,7 +99,7 @@ def _confusion(axes: Axes, facts: Facts) -> None:
     matrix = facts.gate.plots.confusion
     assert matrix is not None, "the section names the plot only then"
     shares = [[count / max(sum(row), 1) for count in row] for row in matrix.counts]
-    axes.pcolormesh(shares, cmap=LinearSegmentedColormap.from_list("mark", ["#ffffff00", "#2f7fd1"]), vmin=0, vmax=1)
+    axes.pcolormesh(shares, cmap=LinearSegmentedColormap.from_list("mark", ["#2f7fd100", "#2f7fd1"]), vmin=0, vmax=1)
     axes.invert_yaxis()
     at = [index + 0.5 for index in range(len(matrix.labels))]
     many = len(matrix.labels) > MANY
@@ -121,7 +121,7 @@ def _roc(axes: Axes, facts: Facts) -> None:
         label = f"{curve.label} ({curve.auc:.3f})"
         axes.plot(curve.false_positive_rate, curve.true_positive_rate, linewidth=1.5, label=label)
     axes.set(xlabel="false positive rate", ylabel="true positive rate")
-    axes.legend(frameon=False, fontsize=7)
+    axes.legend(frameon=False, fontsize=7, loc="lower right")
 
 
 def _trials(axes: Axes, facts: Facts) -> None:

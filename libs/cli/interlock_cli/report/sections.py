@@ -12,11 +12,11 @@ SLICES = 10
 TRIALS = 10
 LEVELS = "▁▂▃▄▅▆▇█"
 STATES = {
-    "champion": "serves ✅",
-    "passed": "passed the gate and waits for approval ⏳",
-    "refused": "was refused by the gate ❌",
+    "champion": "serves ✓",
+    "passed": "passed the gate and waits for approval",
+    "refused": "was refused by the gate ✗",
     "retired": "has served and was replaced",
-    "registered": "waits for the gate ⏳",
+    "registered": "waits for the gate",
 }
 
 
@@ -44,11 +44,11 @@ def _verdict(facts: Facts) -> Section:
     version, run = facts.version, facts.run
     if version is None:
         reason = (run.reason if run else None) or "no reason given"
-        return Section(f"{facts.model}: the run {run.state if run else 'failed'} ❌", escaped(reason))
+        return Section(f"{facts.model}: the run {run.state if run else 'failed'} ✗", escaped(reason))
     lines = []
     checks = facts.gate.checks or []
     if checks:
-        lines.append(table(("", "the gate's checks"), [("✅" if each.passed else "❌", each.text) for each in checks]))
+        lines.append(table(("", "the gate's checks"), [("✓" if each.passed else "✗", each.text) for each in checks]))
     else:
         lines += [f"- {escaped(reason)}" for reason in version.reasons]
     if facts.address:
