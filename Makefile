@@ -88,8 +88,9 @@ clients: $(STAMP) ## Ask a gateway with other projects' own clients, each in an 
 audit: $(AUDIT)/ready ## Look every locked version up in the database of known weaknesses; needs the network
 	$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements.lock
 
-sbom: $(AUDIT)/ready ## Write .interlock/sbom.cdx.json: what is locked, as CycloneDX
+sbom: $(STAMP) $(AUDIT)/ready ## Write .interlock/sbom.cdx.json: what is locked and what is vendored, as CycloneDX
 	$(AUDIT)/bin/cyclonedx-py requirements requirements.lock --output-reproducible --output-file .interlock/sbom.cdx.json
+	$(BIN)/python -m tests.vendored
 
 $(AUDIT)/ready: requirements.audit.lock $(BOOT)/ready
 	@rm -rf $(AUDIT)

@@ -35,8 +35,8 @@ function Known({ trace, selected, select }) {
       ["From first to last", nanoseconds(end - begin)],
       ["Spans", trace.spans.length],
       ["Services", new Set(trace.spans.map((span) => span.service)).size],
-      ["Failed", failed > 0 ? html`<${Badge} lamp="refused">${failed} spans<//>` : null],
-      ["Still open", trace.open.length > 0 ? html`<${Badge} state="open">${trace.open.length} spans<//>` : null],
+      ["Failed", failed > 0 ? html`<${Badge} lamp="refused">${failed}<//>` : null],
+      ["Still open", trace.open.length > 0 ? html`<${Badge} state="open">${trace.open.length}<//>` : null],
       ["Runs", runs.length > 0 ? runs.map((run) => html`<a class="mono" href="/runs/${run}">${run.slice(0, 8)}</a> `) : null],
     ]} /></div>
     <section class="card" aria-label="Waterfall"><${TraceView} trace=${trace} selected=${selected} select=${select} now=${now} /></section>

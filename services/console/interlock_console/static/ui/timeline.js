@@ -19,9 +19,9 @@ export function ticks({ from, to }, most = 5) {
   return Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, at) => at * step);
 }
 
-/** The ruler above the tracks. */
+/** The ruler above the tracks; a tick near the end has no room for its words. */
 export function Ruler({ on }) {
   return html`<div class="ruler" aria-hidden="true">
-    ${ticks(on).map((ns) => html`<span key=${ns} style=${{ left: on.left(on.from + ns) }}>${ns ? nanoseconds(ns) : "0"}</span>`)}
+    ${ticks(on).map((ns) => html`<span key=${ns} style=${{ left: on.left(on.from + ns) }}>${ns < 0.9 * (on.to - on.from) && (ns ? nanoseconds(ns) : "0")}</span>`)}
   </div>`;
 }
