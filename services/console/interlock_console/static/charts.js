@@ -136,12 +136,16 @@ export function Matrix({ caption, labels, counts }) {
     return row.map((count, j) => ({ actual: String(labels[i]), predicted: String(labels[j]), count, share: count / sum }));
   });
   const longest = Math.max(...labels.map((label) => String(label).length));
+  const slanted = longest > 5 && labels.length > 2;
+  const top = slanted ? 40 + 4.5 * Math.min(longest, 16) : 40;
   const draw = (width) => ({
-    width: Math.min(width, 140 + labels.length * 80),
-    height: 80 + labels.length * 48,
+    width: Math.min(width, 180 + labels.length * 80),
+    height: 40 + top + labels.length * (labels.length > 8 ? 30 : 48),
+    marginTop: top,
+    marginRight: slanted ? 44 : 20,
     marginLeft: 40 + 6.5 * Math.min(longest, 16),
     padding: 0.04,
-    x: { label: "predicted", axis: "top", domain: labels.map(String) },
+    x: { label: "predicted", axis: "top", domain: labels.map(String), tickRotate: slanted ? -40 : 0, labelAnchor: "left" },
     y: { label: "actual", domain: labels.map(String) },
     marks: [
       Plot.cell(cells, { x: "predicted", y: "actual", fill: BLUE, fillOpacity: (d) => 0.05 + 0.4 * d.share }),

@@ -46,18 +46,18 @@ function direct([left, right]) {
 function Compared({ pair, specs }) {
   const [left, right] = pair;
   const report = direct(pair);
-  const sameRows = left.report?.rows === right.report?.rows && left.datasets.join() === right.datasets.join();
+  const same = Boolean(left.report?.rows && left.report.rows === right.report?.rows && left.datasets.join() === right.datasets.join());
   const [made, remade] = pair.map((each) => each.details ?? {});
   return html`
     ${report
       ? html`<div class="notice proven">The gate measured these two against each other, on the same ${report.rows.toLocaleString("en")} rows.</div>`
-      : html`<div class="notice waiting">The gate has not measured these two against each other${sameRows ? "; their holdouts have the same data and as many rows" : ", and their holdouts differ: a difference below may come from the rows, not from the model"}.</div>`}
-    <${Metrics} pair=${pair} />
+      : html`<div class="notice waiting">The gate has not measured these two against each other${same ? ", but on the same rows" : ", and their holdouts differ: a change below may come from the rows, not from the model"}.</div>`}
+    <${Metrics} pair=${pair} same=${same} report=${report} />
     ${report?.champion.resampled && html`<div class="card"><${Gains} report=${report} /></div>`}
     <div class="columns">${pair.map((each) => html`<div class="stack" key=${each.version}>${each.report?.metrics && html`<${HoldoutPlots} report=${each.report} of="v${each.version}" target=${specs[0].target} />`}</div>`)}</div>
     <${Differences} title="Data" pair=${pair} of=${[of(left.datasets), of(right.datasets)]} />
     <${Differences} title="Parameters" pair=${pair} of=${[{ candidate: made.winner, ...made.params }, { candidate: remade.winner, ...remade.params }]} />
-    <${Differences} title="Pipeline" pair=${pair} of=${specs.map(flat)} />
+    <${Differences} title="Pipeline" pair=${pair} of=${specs.map((spec) => flat(spec))} />
     <${Differences} title="Code and environment" pair=${pair} of=${[environment(made), environment(remade)]} />`;
 }
 
@@ -70,17 +70,25 @@ function flat(value, path = "") {
   return Object.assign({}, ...Object.entries(value).map(([name, inner]) => flat(inner, path ? `${path}.${name}` : name)));
 }
 
-function Metrics({ pair: [left, right] }) {
+/** Words are said only where both were measured on the same rows: all metrics if `same`, else the gate's own comparison. */
+function Metrics({ pair: [left, right], same, report }) {
   const values = (version) => ({ ...version.metrics, ...(version.report?.metrics ?? {}) });
   const [before, after] = [values(left), values(right)];
-  const rows = Object.keys({ ...before, ...after }).map((metric) => ({ metric, before: before[metric], after: after[metric], gain: gain(metric, after[metric], before[metric]) }));
+  const rows = Object.keys({ ...before, ...after }).map((metric) => ({ metric, before: before[metric], after: after[metric], gain: same ? gain(metric, after[metric], before[metric]) : 0 }));
+  if (report && !same) rows.unshift(measuredTogether(report, right.version));
   const columns = [
-    { title: "Metric", cell: (row) => html`${called(row.metric)} <span class="faint">${direction(row.metric)}</span>` },
+    { title: "Metric", cell: (row) => html`${called(row.metric)} <span class="faint">${row.on ?? direction(row.metric)}</span>` },
     { title: html`<${VersionLink} model=${left.model} version=${left.version} /> <${Stage} stage=${left.stage} />`, cell: (row) => shown(row.before), right: true },
     { title: html`<${VersionLink} model=${right.model} version=${right.version} /> <${Stage} stage=${right.stage} />`, cell: (row) => shown(row.after), right: true },
     { title: "Change", cell: (row) => html`<span class=${row.gain > 0 ? "better" : row.gain < 0 ? "worse" : ""}>${signed(row.after - row.before)} ${row.gain > 0 ? "better" : row.gain < 0 ? "worse" : ""}</span>`, right: true, tight: true },
   ];
-  return html`<section class="card flush"><h2>Metrics, each on its own holdout</h2><${Table} caption="Metrics of both versions" columns=${columns} rows=${rows} id=${(row) => row.metric} /></section>`;
+  return html`<section class="card flush"><h2>${same ? "Metrics on the same rows" : "Metrics, each on its own holdout"}</h2><${Table} caption="Metrics of both versions" columns=${columns} rows=${rows} id=${(row) => row.metric + (row.on ?? "")} /></section>`;
+}
+
+/** The one metric that the gate measured of both on the newer one's holdout; `after` is the version on the right. */
+function measuredTogether({ metric, rows, champion }, after) {
+  const [theirs, ours] = champion.version === after ? [champion.candidate, champion.champion] : [champion.champion, champion.candidate];
+  return { metric, before: theirs, after: ours, gain: gain(metric, ours, theirs), on: `on the same ${rows.toLocaleString("en")} rows` };
 }
 
 function Differences({ title, pair: [left, right], of: [before, after] }) {

@@ -54,7 +54,7 @@ export function HoldoutPlots({ report, target = "target", of = "" }) {
   const { predicted, residuals, confusion, roc = [] } = report.plots ?? {};
   const ours = of && ` of ${of}`;
   const curves = roc.map((curve) => ({
-    name: `${curve.label} (area ${shown(curve.auc)})`,
+    name: `${curve.label} (area ${curve.auc.toFixed(3)})`,
     points: curve.false_positive_rate.map((fpr, place) => ({ fpr, tpr: curve.true_positive_rate[place] })),
   }));
   return html`
@@ -62,7 +62,7 @@ export function HoldoutPlots({ report, target = "target", of = "" }) {
       points=${predicted.actual.map((x, place) => ({ x, y: predicted.predicted[place] }))} x="actual" y="predicted" diagonal /></div>`}
     ${residuals && html`<div class="card"><${Histogram} caption="Residuals${ours}, predicted minus actual${outside(residuals)}" bins=${binned(residuals)} x=${target} y="rows" /></div>`}
     ${curves.length > 0 && html`<div class="card"><${Roc} caption="ROC${ours}: ${curves.length === 1 ? curves[0].name : `the ${curves.length} most frequent labels`}" curves=${curves} /></div>`}
-    ${confusion && html`<div class="card"><${Matrix} caption="Confusion matrix${ours}: held-out rows by label and answer${pooled(confusion)}" labels=${confusion.labels} counts=${confusion.counts} /></div>`}`;
+    ${confusion && html`<div class=${confusion.labels.length > 6 ? "card whole" : "card"}><${Matrix} caption="Confusion matrix${ours}: held-out rows by label and answer${pooled(confusion)}" labels=${confusion.labels} counts=${confusion.counts} /></div>`}`;
 }
 
 function pooled({ pooled: many, unknown = [] }) {
