@@ -11,6 +11,7 @@ import typer
 from interlock_contracts.console import LOCAL_ADDRESS, TicketView
 
 from interlock_cli import completing, console
+from interlock_cli.gateway import Gateway
 from interlock_cli.terminal import Json, answering
 
 
@@ -38,8 +39,8 @@ def open_(
         raise typer.BadParameter("name either a run or --page PATH")
     if page is not None and not re.fullmatch(LOCAL_ADDRESS, page):
         raise typer.BadParameter(f"{page!r} is no page of the console; for instance /models")
-    with answering(as_json=as_json) as terminal:
-        address = ticket(page or (f"/runs/{run}" if run else "/runs"))
+    with answering(as_json=as_json) as terminal, console.connect() as connection:
+        address = ticket(connection, page or (f"/runs/{run}" if run else "/runs"))
         terminal.say(address)
         if browser and not as_json and _desktop():
             webbrowser.open(address)
@@ -48,14 +49,14 @@ def open_(
         terminal.result({"address": address})
 
 
-def ticket(page: str) -> str:
+def ticket(connection: Gateway, page: str) -> str:
     """Return an address that signs a browser in, once, and leads to a page of the console.
 
     Raises:
-        Failure: no console is known, it does not answer, or the key is refused.
+        UnreachableError: the console does not answer.
+        RefusedError: it refuses the key.
     """
-    with console.connect() as connection:
-        return TicketView.model_validate(connection.send("/session/tickets", {"to": page})).address
+    return TicketView.model_validate(connection.send("/session/tickets", {"to": page})).address
 
 
 def _desktop() -> bool:

@@ -16,7 +16,7 @@ from uuid import UUID
 import typer
 from interlock_contracts.http import ModelView, PipelineView, RunView, ServingView
 
-from interlock_cli import rollouts, watching
+from interlock_cli import console, opening, rollouts, watching
 from interlock_cli.demo import flights
 from interlock_cli.demo.asking import Asking
 from interlock_cli.demo.clock import Clock
@@ -60,7 +60,7 @@ class Story:
             Failure: a step went otherwise than it must; the text says which, and why.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        with self._clock.step("Start the local stack: RabbitMQ, Postgres, S3, Ray and the six services"):
+        with self._clock.step("Start the local stack: RabbitMQ, Postgres, S3, Ray and the seven services"):
             self._do("up")
         with connect() as gateway:
             with self._clock.step("Declare a pipeline"):
@@ -168,13 +168,20 @@ class Story:
     def _end(self, name: str, run: UUID, url: str) -> None:
         self._clock.table()
         known = environment()
+        with console.connect() as connection:
+            address = opening.ticket(connection, f"/runs/{run}")
         lines = [
-            "\nDone; the stack goes on. Look around:",
+            "\nDone; the stack goes on. See what happened, in a browser:",
+            f"  {address}",
+            "  (it signs you in, once, within ten minutes; `interlock open` makes another)",
+            "Or look around:",
             f"  interlock trace {run}",
-            f"  interlock show {name}/2",
+            f"  interlock report {name}/2",
+            f"  interlock events --model {name}",
             f"  interlock predict {name} --row '{json.dumps(ROW)}'",
             "  interlock status",
             "Addresses:",
+            f"  console   {known['INTERLOCK_CONSOLE_URL']}",
             f"  gateway   {url}   (OpenAPI: {url}/schema)",
             f"  Ray       {known.get('INTERLOCK_RAY_ADDRESS', '-')}   (its token is in `interlock env`)",
             f"  files     {self._folder}",
@@ -182,7 +189,8 @@ class Story:
         ]
         self._terminal.say("\n".join(lines))
         steps = [{"step": what, "seconds": round(seconds, 2)} for what, seconds in self._clock.taken]
-        self._terminal.result({"model": name, "run_id": str(run), "seconds": self._clock.total, "steps": steps})
+        told = {"model": name, "run_id": str(run), "console": address}
+        self._terminal.result({**told, "seconds": self._clock.total, "steps": steps})
 
 
 def _short(path: Path) -> Path:

@@ -3,18 +3,21 @@
 import os
 import shlex
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from interlock_cli import completing
+from interlock_cli.gateway import Gateway
+from interlock_cli.opening import ticket
 from interlock_cli.stack.bring_up import up as bring_up
 from interlock_cli.stack.home import Home
 from interlock_cli.stack.look import status as look
 from interlock_cli.stack.plan import NAMES, chosen
 from interlock_cli.stack.take_down import down as take_down
-from interlock_cli.terminal import Failure, Json, answering
+from interlock_cli.terminal import Failure, Json, Terminal, answering
 
 
 def up(
@@ -32,8 +35,20 @@ def up(
     """
     with answering(as_json=as_json) as terminal:
         home = Home.find()
-        bring_up(home, chosen(only), terminal.say)
+        bring_up(home, names := chosen(only), terminal.say)
+        if "console" in names and not as_json:
+            _say_where_to_look(home, terminal)
         terminal.result(look(home) if as_json else None)
+
+
+def _say_where_to_look(home: Home, terminal: Terminal) -> None:
+    """Print the console's address; what has just started is not called broken because it makes no ticket yet."""
+    known = home.read("environment")
+    address = known["INTERLOCK_CONSOLE_URL"]
+    with suppress(Failure), Gateway(address, known["INTERLOCK_API_KEY"]) as console:
+        address = ticket(console, "/runs")
+    terminal.say(f"\nlook: {address}")
+    terminal.say("it signs you in, once, within ten minutes; interlock open makes another", style="dim")
 
 
 def down(
