@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ARRAY, ColumnElement, LargeBinary, Row, Select, and_, cast, func, or_, select, text, true
+from sqlalchemy import ARRAY, ColumnElement, LargeBinary, Row, and_, cast, func, or_, select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_console.spans import STATUSES, Origin, Span, SpanEvent, SpanLink
@@ -18,7 +18,7 @@ MOST_READ = 50_000
 LINKS_SHOWN = 20
 """Of all spans that link to one span, the newest so many are told; a promotion may have a million predictions."""
 
-LOOKED_AT = 20_000
+LOOKED_AT = 5_000
 """Of all spans that fit a search, its traces come from the newest so many."""
 
 OPERATIONS = 1_000
@@ -67,41 +67,34 @@ class Wanted(NamedTuple):
     limit: int = 20
 
 
-async def of_traces(session: AsyncSession, trace_ids: Iterable[str]) -> dict[str, list[Span]]:
-    """Return the spans of each trace that has any, by its id in hex, the earliest first; each span once.
-
-    Once there are ``MOST_READ`` spans, the traces that remain are left out.
-    """
-    found: dict[str, list[Span]] = {}
-    read = 0
-    for trace_id in trace_ids:
-        if read >= MOST_READ:
-            break
-        if spans := await of_trace(session, trace_id):
-            found[trace_id] = spans
-            read += len(spans)
-    return found
+async def of_traces(session: AsyncSession, trace_ids: Sequence[str]) -> dict[str, list[Span]]:
+    """Return the spans of each trace that has any, by its id in hex, the earliest first; each span once."""
+    wanted = select(func.unnest(_ids(trace_ids)).label("trace_id")).subquery()
+    each = (
+        select(SpanRow.__table__)
+        .where(SpanRow.trace_id == wanted.c.trace_id)
+        .order_by(SpanRow.start_ns, SpanRow.span_id)
+        .limit(LONGEST_TRACE)
+        .lateral()
+    )
+    same = and_(OriginRow.day == each.c.day, OriginRow.origin_id == each.c.origin_id)
+    query = select(each, OriginRow.resource, OriginRow.scope).select_from(wanted).join(each, true())
+    rows = await session.execute(query.join(OriginRow, same).order_by(each.c.start_ns, each.c.span_id).limit(MOST_READ))
+    found: dict[str, dict[str, Span]] = {trace_id: {} for trace_id in trace_ids}
+    origins: dict[int, Origin] = {}
+    for row in rows:
+        span = _span(row, origins)
+        found[span.trace_id].setdefault(span.span_id, span)
+    return {trace_id: list(spans.values()) for trace_id, spans in found.items() if spans}
 
 
 async def of_trace(session: AsyncSession, trace_id: str) -> list[Span]:
     """Return the spans of one trace, given in hex, the earliest first; each span once, none for an unknown trace."""
-    query = (
-        _with_origin()
-        .where(SpanRow.trace_id == bytes.fromhex(trace_id))
-        .order_by(SpanRow.start_ns, SpanRow.span_id)
-        .limit(LONGEST_TRACE)
-    )
-    found: dict[str, Span] = {}
-    origins: dict[int, Origin] = {}
-    for row in await session.execute(query):
-        span = _span(row, origins)
-        found.setdefault(span.span_id, span)
-    return list(found.values())
+    return (await of_traces(session, [trace_id])).get(trace_id, [])
 
 
-def _with_origin() -> Select[Any]:
-    same = and_(OriginRow.day == SpanRow.day, OriginRow.origin_id == SpanRow.origin_id)
-    return select(*SpanRow.__table__.columns, OriginRow.resource, OriginRow.scope).join(OriginRow, same)
+def _ids(texts: Iterable[str]) -> ColumnElement[Any]:
+    return cast([bytes.fromhex(each) for each in texts], ARRAY(LargeBinary))
 
 
 def _span(row: Row[Any], origins: dict[int, Origin]) -> Span:
@@ -127,8 +120,7 @@ def _span(row: Row[Any], origins: dict[int, Origin]) -> Span:
 
 async def linked_to(session: AsyncSession, trace_id: str, span_ids: Sequence[str]) -> list[Linked]:
     """Return who links to these spans of one trace, for each the newest ``LINKS_SHOWN``."""
-    ids = cast([bytes.fromhex(each) for each in span_ids], ARRAY(LargeBinary))
-    targets = select(func.unnest(ids).label("to_span")).subquery()
+    targets = select(func.unnest(_ids(span_ids)).label("to_span")).subquery()
     newest = (
         select(LinkRow.trace_id, LinkRow.span_id, LinkRow.name, LinkRow.service)
         .where(LinkRow.to_trace == bytes.fromhex(trace_id), LinkRow.to_span == targets.c.to_span)
