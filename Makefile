@@ -26,7 +26,7 @@ FAST_TESTS := $(wildcard tests/unit tests/contract tests/architecture)
 REAL_TESTS := $(wildcard tests/journey tests/integration tests/security tests/clients tests/chaos tests/e2e tests/browser)
 
 # Debian packages that tests need besides what `interlock up` fetches by itself; installed when root, else named.
-TEST_PACKAGES := wrk chromium
+TEST_PACKAGES := wrk chromium prometheus
 
 .PHONY: help setup demo down test quick lint types contracts contracts-check unit real clients test-packages proto lock audit sbom bench bench-serving bench-reliability chaos
 

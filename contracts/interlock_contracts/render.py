@@ -1,4 +1,4 @@
-"""Writes what follows from the catalog: JSON Schemas, the AsyncAPI document and the map of the system.
+"""Writes what follows from the catalog: JSON Schemas, AsyncAPI, the map of the system, metrics and their dashboard.
 
 Run as ``python -m interlock_contracts.render``; with ``--check`` it writes nothing and says what is out of date.
 """
@@ -17,8 +17,11 @@ from pydantic.json_schema import models_json_schema
 
 import interlock_contracts
 from interlock_contracts.catalog import OBSERVER, OUTSIDE, ROUTES, Route
+from interlock_contracts.dashboard import dashboard
 from interlock_contracts.http import Body, Problem, Request
 from interlock_contracts.manifest import TrainingManifest
+from interlock_contracts.metrics import METRICS
+from interlock_contracts.metrics import PAGE as METRICS_PAGE
 from interlock_contracts.pipeline import Pipeline
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,6 +126,16 @@ def system_map() -> str:
     )
 
 
+def metrics_page() -> str:
+    """Return ``docs/metrics.md``: how to ask, and a table of what is told."""
+    rows = [
+        f"| `{each.name}` | {each.kind} | {', '.join(f'`{label}`' for label in each.labels) or '—'} | {each.by} "
+        f"| {each.help} |"
+        for each in METRICS.values()
+    ]
+    return "\n".join([METRICS_PAGE, "| metric | kind | labels | told by | what |", "|---|---|---|---|---|", *rows, ""])
+
+
 def _names(services: tuple[str, ...]) -> str:
     return ", ".join(services) or "—"
 
@@ -139,6 +152,8 @@ def files() -> dict[Path, str]:
     }
     made[ROOT / "contracts" / "asyncapi.yaml"] = yaml.safe_dump(asyncapi(), sort_keys=False, width=120)
     made[ROOT / "docs" / "map.md"] = system_map()
+    made[ROOT / "docs" / "metrics.md"] = metrics_page()
+    made[ROOT / "compose/observability/grafana/interlock.json"] = json.dumps(dashboard(), indent=2) + "\n"
     return made
 
 
