@@ -9,7 +9,7 @@ from interlock_artifacts.s3 import S3Store
 
 
 def store_of_environment() -> S3Store:
-    """Return the store that ``INTERLOCK_S3_*`` names, secrets by ``*_FILE`` too.
+    """Return the store that its variables name, secrets by ``*_FILE`` too.
 
     Raises:
         KeyError: a variable is missing.
