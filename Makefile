@@ -23,7 +23,7 @@ unexport VIRTUAL_ENV
 export UV_PYTHON_DOWNLOADS := never
 
 FAST_TESTS := $(wildcard tests/unit tests/contract tests/architecture)
-REAL_TESTS := $(wildcard tests/journey tests/integration $(wildcard tests/security/test_stolen_*.py) tests/security/test_attacks.py tests/clients tests/chaos tests/e2e tests/browser)
+REAL_TESTS := $(wildcard tests/journey tests/integration tests/security/test_stolen_*.py tests/security/test_attacks.py tests/clients tests/chaos tests/e2e tests/browser)
 
 # Debian packages that tests need besides what `interlock up` fetches by itself; installed when root, else named.
 TEST_PACKAGES := wrk
