@@ -23,12 +23,12 @@ unexport VIRTUAL_ENV
 export UV_PYTHON_DOWNLOADS := never
 
 FAST_TESTS := $(wildcard tests/unit tests/contract tests/architecture)
-REAL_TESTS := $(wildcard tests/journey tests/integration tests/security tests/clients tests/chaos tests/e2e tests/browser)
+REAL_TESTS := $(wildcard tests/journey tests/integration tests/security/test_stolen_*.py tests/security/test_attacks.py tests/clients tests/chaos tests/e2e tests/browser)
 
 # Debian packages that tests need besides what `interlock up` fetches by itself; installed when root, else named.
 TEST_PACKAGES := wrk chromium prometheus
 
-.PHONY: help setup demo down test quick lint types contracts contracts-check unit real clients test-packages proto lock audit sbom bench bench-serving bench-reliability chaos
+.PHONY: help setup demo down test quick lint types contracts contracts-check unit security real clients test-packages proto lock audit sbom bench bench-serving bench-reliability chaos
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 25
@@ -41,7 +41,7 @@ demo: $(STAMP) ## Run the whole story on real data, on this machine: a file goes
 down: ## Stop everything that `make demo` or `interlock up` started, and nothing else
 	@if [ -x $(BIN)/interlock ]; then $(BIN)/interlock down; fi
 
-test: test-packages lint types contracts-check unit real ## Run everything CI runs
+test: test-packages lint types contracts-check unit security real ## Run everything CI runs
 
 quick: lint types contracts-check unit ## Inner loop: lint, types and the tests that need no server
 
@@ -63,6 +63,9 @@ contracts-check: $(STAMP) ## Fail when schemas or docs are not what the catalog 
 
 unit: $(STAMP)
 	$(BIN)/pytest -q -n 2 $(FAST_TESTS)
+
+security: $(STAMP) ## Attack it: everything in tests/security that needs no server
+	$(BIN)/pytest -q -n 2 -m "not e2e" tests/security
 
 real: $(STAMP)
 	$(BIN)/pytest -q $(REAL_TESTS)

@@ -46,7 +46,7 @@ class Cluster:
             raise ConnectionError("Ray does not answer")
         return self.jobs.get(submission_id, Job(JobState.UNKNOWN))
 
-    async def submit(self, submission_id: str, entrypoint: str, metadata: dict[str, str]) -> None:
+    async def submit(self, submission_id: str, entrypoint: str, metadata: dict[str, str], _: object) -> None:
         if self.down or self.refuses:
             raise ConnectionError("Ray does not answer, or answered 500")
         assert "-m interlock_trainer --job" in entrypoint

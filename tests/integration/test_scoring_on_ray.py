@@ -8,11 +8,12 @@ from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import ray
 from interlock_artifacts import S3Store
 from interlock_artifacts.environment import store_of_environment
-from interlock_contracts.scoring import ScoringJob
+from interlock_contracts.scoring import ScoringJob, ScoringReport
 from interlock_scoring import score, scoring
 from interlock_scoring.ray_pool import RayPool
 
@@ -38,7 +39,7 @@ def store(servers: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 
 def test_ray_gives_the_answer_that_one_process_gives(store: S3Store, tmp_path: Path) -> None:
-    """Part by part the same bytes, and a row that does not fit is named by a task as it is here."""
+    """The same answers in the same order, and a row that does not fit is named by a task as it is here."""
     sizes = np.arange(ROWS, dtype=np.float64)
     colors = pa.array(["red", None] * (ROWS // 2))
     file = store.put(parquet(size=sizes, color=colors))
@@ -47,7 +48,8 @@ def test_ray_gives_the_answer_that_one_process_gives(store: S3Store, tmp_path: P
 
     spread = score(there, store, _folder(tmp_path, "there"), pool=lambda parts: on_ray(parts.job))
     assert (spread.status, spread.rows, spread.unanswered) == ("succeeded", ROWS, 0)
-    assert spread.result == score(here, store, _folder(tmp_path, "here"), threads=2).result
+    alone = score(here, store, _folder(tmp_path, "here"), threads=2)
+    assert _table(store, spread).equals(_table(store, alone))
 
     refused = score(bad, store, _folder(tmp_path, "bad"), pool=lambda parts: on_ray(parts.job))
     assert refused.status == "failed"
@@ -57,6 +59,11 @@ def test_ray_gives_the_answer_that_one_process_gives(store: S3Store, tmp_path: P
 def on_ray(job: ScoringJob) -> RayPool:
     """Return a pool on a private Ray of two CPUs, started by the first."""
     return RayPool("local", job, include_dashboard=False, num_cpus=2, object_store_memory=100_000_000)
+
+
+def _table(store: S3Store, report: ScoringReport) -> pa.Table:
+    assert report.result is not None, "it succeeded"
+    return pq.read_table(pa.BufferReader(store.fetch(report.result)))
 
 
 def _folder(parent: Path, name: str) -> Path:

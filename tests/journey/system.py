@@ -48,7 +48,7 @@ class InProcessCluster:
     async def job(self, submission_id: str) -> Job:
         return Job(JobState.ENDED if submission_id in self._ended else JobState.UNKNOWN)
 
-    async def submit(self, submission_id: str, entrypoint: str, metadata: dict[str, str]) -> None:
+    async def submit(self, submission_id: str, entrypoint: str, metadata: dict[str, str], _: object) -> None:
         assert metadata["run_id"] in submission_id
         sha256, size = entrypoint.split("--job ")[1].split(":")
         job = TrainingJob.model_validate_json(self._store.fetch(ArtifactRef(sha256=sha256, bytes=int(size))))

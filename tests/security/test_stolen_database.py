@@ -52,7 +52,7 @@ async def test_nobody_but_the_registry_promotes_in_its_tables(stack: dict[str, s
         tables = await registry.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'registry'")
         assert {"outbox", "audit"} <= {row["tablename"] for row in tables}
         for (table,) in tables:
-            for statement in ("SELECT * FROM registry.{}", "DELETE FROM registry.{}", "TRUNCATE registry.{}"):
+            for statement in ('SELECT * FROM registry."{}"', 'DELETE FROM registry."{}"', 'TRUNCATE registry."{}"'):
                 with pytest.raises(DENIED):
                     await thief.execute(statement.format(table))
     finally:

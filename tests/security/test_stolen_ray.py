@@ -1,17 +1,25 @@
-"""What somebody holds who runs code on Ray: three prefixes of the object store, and nothing else of ours."""
+"""What somebody holds who runs code on Ray: nothing of ours but what was lent to one job, for its own time."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from interlock_artifacts.lending import Lender, lender_of
+from interlock_artifacts.store import StoreUnavailableError
 from interlock_cli.stack import leftovers
 from interlock_cli.stack.home import Home
 
+from tests.security.stolen import SERVICES, environment
+from tests.security.test_stolen_store import BUCKET, admin, client, put, refused
+
+__all__ = ["admin"]
+
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
-TOLD = {"ray_token", "identity", "s3_access_trainer", "s3_secret_trainer"}
-"""What Ray's processes may know: their own token, the mark of the stack, the keys of jobs."""
+TOLD = {"ray_token", "identity"}
+"""What Ray's processes may know: their own token, the mark of the stack."""
 
 
 def test_no_process_of_ray_has_anothers_secret_in_its_environment(stack: dict[str, str]) -> None:
@@ -19,7 +27,7 @@ def test_no_process_of_ray_has_anothers_secret_in_its_environment(stack: dict[st
     home = Home(Path(stack["INTERLOCK_HOME"]))
     secrets = {path.name: path.read_bytes().strip() for path in (home.root / "secrets").iterdir() if path.is_file()}
     hidden = {name: secret for name, secret in secrets.items() if name not in TOLD and len(secret) >= 16}
-    assert {"rabbitmq_interlock_train_dispatch", "postgres_train_dispatch", "s3_secret_admin"} <= hidden.keys()
+    assert {"rabbitmq_interlock_train_dispatch", "postgres_train_dispatch", "s3_secret_prediction"} <= hidden.keys()
 
     pids = leftovers.marked(home.mark("ray"))
     assert len(pids) > 1
@@ -41,3 +49,43 @@ def test_ray_runs_nothing_without_its_token(stack: dict[str, str], path: str) ->
         job = {"entrypoint": "true"}
         refused = httpx.post(f"{stack['INTERLOCK_RAY_ADDRESS']}{path}", json=job)
         assert refused.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
+
+
+def lender(stack: dict[str, str], part: str) -> Lender:
+    """Return what a service lends rights with, or would like to."""
+    env = environment(stack, part)
+    names = ("endpoint", "access_key", "secret_key", "bucket", "region")
+    store = {name: env[f"INTERLOCK_S3_{name.upper()}"] for name in names}
+    made = lender_of(store, environment(stack, "train_dispatch")["INTERLOCK_S3_JOB_ROLE"], None)
+    assert made is not None
+    return made
+
+
+@pytest.mark.usefixtures("admin")
+@pytest.mark.parametrize(("part", "prefix"), [("train_dispatch", "runs/tests/1"), ("prediction", "predictions/tests")])
+def test_a_job_reaches_its_own_prefix_and_what_is_found_by_content(
+    stack: dict[str, str], part: str, prefix: str
+) -> None:
+    """Not another run's, nor another prediction's, nor the holdout; but the one upload that it was given to answer."""
+    until = datetime.now(UTC) + timedelta(minutes=5)
+    lent = lender(stack, part).lend("test", prefix, until, reads=["holdout/tests/object"])
+    job = client(lent)
+
+    for key in (f"{prefix}/manifest.json", "sha256/tests/answer"):
+        put(job, key)
+        job.get_object(BUCKET, key)
+    job.get_object(BUCKET, "holdout/tests/object")
+    for key in ("runs/tests/object", "runs/tests/2/manifest.json", "predictions/other/0", "incoming/tests/object"):
+        assert refused(lambda key=key: job.get_object(BUCKET, key)), key
+        assert refused(lambda key=key: put(job, key)), key
+    assert refused(lambda: job.get_object(BUCKET, "holdout/tests/other"))
+    assert refused(lambda: put(job, "holdout/tests/object"))
+    assert refused(lambda: job.remove_object(BUCKET, "sha256/tests/answer"))
+    assert refused(lambda: list(job.list_objects(BUCKET, prefix="holdout/")))
+
+
+@pytest.mark.parametrize("part", sorted({*SERVICES} - {"train_dispatch", "prediction"}))
+def test_nobody_else_is_lent_the_rights_of_jobs(stack: dict[str, str], part: str) -> None:
+    """A gateway that was broken into cannot write a run's manifest by way of them."""
+    with pytest.raises(StoreUnavailableError, match="lends no rights"):
+        lender(stack, part).lend("test", "runs/tests/1", datetime.now(UTC))

@@ -23,17 +23,17 @@ READS = {
     "train_dispatch": {"sha256", "runs"},
     "registry": {"sha256"},
     "evaluation_gate": {"sha256", "holdout"},
-    "prediction": {"sha256", "incoming", "predictions"},
+    "prediction": {"sha256", "holdout", "incoming", "predictions"},
     "gateway": {"sha256"},
-    "ray": {"sha256", "runs", "predictions"},
 }
-WRITES = {"ingest": {"holdout"}, "prediction": {"predictions"}, "ray": {"runs", "predictions"}}
+WRITES = {"ingest": {"holdout"}, "prediction": {"predictions"}}
 
 
 def client(settings: dict[str, str], prefix: str = "INTERLOCK") -> Minio:
     endpoint = settings["INTERLOCK_S3_ENDPOINT"].removeprefix("http://")
     keys = settings[f"{prefix}_S3_ACCESS_KEY"], settings[f"{prefix}_S3_SECRET_KEY"]
-    return Minio(endpoint, access_key=keys[0], secret_key=keys[1], secure=False, region="us-east-1")
+    token = settings.get(f"{prefix}_S3_SESSION_TOKEN")
+    return Minio(endpoint, *keys, token, secure=False, region="us-east-1")
 
 
 def put(store: Minio, key: str) -> None:
@@ -57,9 +57,9 @@ def admin(stack: dict[str, str]) -> Minio:
     return made
 
 
-@pytest.mark.parametrize("part", [*SERVICES, "ray"])
+@pytest.mark.parametrize("part", SERVICES)
 def test_keys_reach_their_own_prefixes_only(stack: dict[str, str], admin: Minio, part: str) -> None:
-    """Reading, writing, deleting and copying; the holdout is for ingest, which makes it, and the gate alone."""
+    """Reading, writing, deleting and copying; the holdout is for ingest, the gate, and whole-file answers."""
     assert admin.bucket_exists(BUCKET)
     thief = client(environment(stack, part))
     for prefix in PREFIXES:
@@ -73,7 +73,7 @@ def test_keys_reach_their_own_prefixes_only(stack: dict[str, str], admin: Minio,
             assert refused(lambda key=key: thief.remove_object(BUCKET, key)), prefix
 
 
-@pytest.mark.parametrize("part", [*SERVICES, "ray"])
+@pytest.mark.parametrize("part", SERVICES)
 def test_keys_make_nobody_an_administrator(stack: dict[str, str], part: str) -> None:
     """No bucket, no policy, no identity."""
     thief = client(environment(stack, part))

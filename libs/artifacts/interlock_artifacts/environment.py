@@ -9,7 +9,7 @@ from interlock_artifacts.s3 import S3Store
 
 
 def store_of_environment() -> S3Store:
-    """Return the store that ``INTERLOCK_S3_*`` names, secrets by ``*_FILE`` too.
+    """Return the store that its variables name, secrets by ``*_FILE`` too.
 
     Raises:
         KeyError: a variable is missing.
@@ -17,7 +17,9 @@ def store_of_environment() -> S3Store:
     region = os.environ.get("INTERLOCK_S3_REGION") or "us-east-1"
     bucket = os.environ.get("INTERLOCK_S3_BUCKET") or "interlock"
     endpoint = os.environ["INTERLOCK_S3_ENDPOINT"]
-    return S3Store(endpoint, _secret("INTERLOCK_S3_ACCESS_KEY"), _secret("INTERLOCK_S3_SECRET_KEY"), bucket, region)
+    keys = _secret("INTERLOCK_S3_ACCESS_KEY"), _secret("INTERLOCK_S3_SECRET_KEY")
+    token = os.environ.get("INTERLOCK_S3_SESSION_TOKEN") or None
+    return S3Store(endpoint, *keys, bucket, region, session_token=token)
 
 
 def ref_of(text: str) -> ArtifactRef:

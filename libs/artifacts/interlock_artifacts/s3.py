@@ -29,13 +29,23 @@ _MENDED_BY_A_PERSON = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredTo
 class S3Store:
     """One bucket of an S3 endpoint such as ``http://127.0.0.1:9000``."""
 
-    def __init__(self, endpoint: str, access_key: str, secret_key: str, bucket: str, region: str = "us-east-1") -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        access_key: str,
+        secret_key: str,
+        bucket: str,
+        region: str = "us-east-1",
+        *,
+        session_token: str | None = None,
+    ) -> None:
         address = urlsplit(endpoint)
         self._bucket = bucket
         self._client = Minio(
             address.netloc,
             access_key=access_key,
             secret_key=secret_key,
+            session_token=session_token,
             secure=address.scheme == "https",
             region=region,
             http_client=urllib3.PoolManager(

@@ -4,10 +4,11 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import aio_pika.exceptions
 from faststream.rabbit import Channel, RabbitBroker, RabbitQueue, RabbitRouter
@@ -28,6 +29,7 @@ from interlock_messaging.watchdog import WATCH_SECONDS, Watchdog, end_process
 logger = logging.getLogger(__name__)
 
 PREFETCH = 8
+CONNECT_SECONDS = 5.0
 DRAIN_SECONDS = 15.0
 """How long messages in hand may take when the service stops; what takes longer is undone, and comes again."""
 
@@ -58,6 +60,7 @@ class Bus:
         self.service = service
         self.publisher = Speaker(
             address,
+            timeout=CONNECT_SECONDS,
             reconnect_interval=1,
             default_channel=Channel(on_return_raises=True),
             logger=None,
@@ -65,6 +68,7 @@ class Bus:
         self.delivery = Delivery(self.publisher, sessions, service=service)
         self.consumer = RabbitBroker(
             address,
+            timeout=CONNECT_SECONDS,
             reconnect_interval=1,
             default_channel=Channel(prefetch_count=PREFETCH, on_return_raises=True),
             middlewares=[self.delivery],
@@ -117,7 +121,7 @@ class Bus:
         try:
             await _connect(self.publisher)
             await topology.made(self.publisher, self.queues)
-            await self.consumer.start()
+            await _to_its_end(self.consumer.start())
             relay = asyncio.create_task(self._relay.run()) if self._relay is not None else None
             async with AsyncExitStack() as stack:
                 for each in self._batched:
@@ -178,7 +182,7 @@ async def _connect(broker: RabbitBroker) -> None:
     """Connect, waiting for a broker that is not there yet; a refused login is an error at once."""
     while True:
         try:
-            await broker.connect()
+            await _to_its_end(broker.connect())
         except aio_pika.exceptions.AuthenticationError:
             raise
         except (ConnectionError, TimeoutError) as error:
@@ -186,3 +190,17 @@ async def _connect(broker: RabbitBroker) -> None:
             await asyncio.sleep(1)
         else:
             return
+
+
+async def _to_its_end(connecting: Coroutine[Any, Any, Any]) -> None:
+    """Await a first attempt to connect, to its end also where the waiting is cancelled.
+
+    An aio-pika connection whose first attempt is cancelled tries again for ever, takes no further cancellation, and
+    keeps its process from ending; one that fails gives up.
+    """
+    attempt = asyncio.ensure_future(connecting)
+    try:
+        await asyncio.shield(attempt)
+    except asyncio.CancelledError:
+        await asyncio.wait({attempt})
+        raise

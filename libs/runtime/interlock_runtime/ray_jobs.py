@@ -1,5 +1,6 @@
 """The Ray Jobs API over HTTP: all that services know of Ray."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -44,9 +45,15 @@ class RayJobs:
         alive = answer["status"] in ("PENDING", "RUNNING")
         return Job(JobState.ALIVE if alive else JobState.ENDED, f"{answer['status']}: {answer.get('message') or ''}")
 
-    async def submit(self, submission_id: str, entrypoint: str, metadata: dict[str, str]) -> None:
-        """Start a job under an id of ours; starting it again changes nothing."""
-        body = {"submission_id": submission_id, "entrypoint": entrypoint, "metadata": metadata}
+    async def submit(
+        self, submission_id: str, entrypoint: str, metadata: dict[str, str], environment: Mapping[str, str]
+    ) -> None:
+        """Start a job under an id of ours, with variables of its own; starting it again changes nothing.
+
+        Whoever has the cluster's token can read the variables.
+        """
+        body: dict[str, Any] = {"submission_id": submission_id, "entrypoint": entrypoint, "metadata": metadata}
+        body |= {"runtime_env": {"env_vars": dict(environment)}} if environment else {}
         response = await self._call("POST", "/api/jobs/", json=body)
         # Ray answers 500 both for "exists already" and for real trouble; only the job list tells them apart.
         if response.is_error and (await self.job(submission_id)).state is JobState.UNKNOWN:

@@ -142,10 +142,15 @@ class StoreSettings(Settings):
         return {f"{PREFIX}S3_{name.upper()}": value for name, value in self.s3.items()}
 
 
-class RayTokenSettings(Settings):
-    """The cluster's token, where it asks for one."""
+class RaySettings(StoreSettings):
+    """The cluster's token, where it asks for one, and whose rights in the object store its jobs get a part of.
+
+    Without ``s3_job_role`` nothing is lent: then the cluster's own environment has keys to the store.
+    """
 
     ray_token: SecretStr | None = None
+    s3_job_role: str | None = Field(default=None, min_length=1)
+    s3_sts_endpoint: str | None = Field(default=None, pattern=r"^https?://[^/]+$")
 
     @property
     def ray_bearer(self) -> str | None:

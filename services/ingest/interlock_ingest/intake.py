@@ -117,7 +117,7 @@ class Intake:
         with TemporaryDirectory(dir=self.folder) as folder:
             path = Path(folder) / "object"
             self.artifacts.download(key, path)
-            return self.artifacts.put_file(path)
+            return self.artifacts.put_file(path, holdout=True)
 
     async def _check_file(self) -> bool:
         """Check one file in one transaction: the row's lock says that it is being checked, and dies with us."""

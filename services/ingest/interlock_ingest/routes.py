@@ -46,7 +46,7 @@ async def upload(
     ):
         path = Path(folder) / "upload"
         await save(request.stream(), path, state.upload_bytes)
-        file = await asyncio.to_thread(state.artifacts.put_file, path)
+        file = await asyncio.to_thread(state.artifacts.put_file, path, holdout=True)
         crash_point("ingest.upload.stored")
         span.set_attribute(telemetry.DATASET, file.sha256)
         row = DatasetRow(

@@ -9,16 +9,13 @@ from interlock_runtime.settings import (
     BusSettings,
     DatabaseSettings,
     PeerSettings,
-    RayTokenSettings,
-    StoreSettings,
+    RaySettings,
     TelemetrySettings,
 )
 from pydantic import Field, SecretStr
 
 
-class PredictionSettings(
-    PeerSettings, BusSettings, DatabaseSettings, StoreSettings, RayTokenSettings, TelemetrySettings
-):
+class PredictionSettings(PeerSettings, BusSettings, DatabaseSettings, RaySettings, TelemetrySettings):
     """All of prediction's settings; ``registry_url`` is asked for what serves.
 
     ``signing_public_key`` holds the keys whose signatures of promotions count, in PEM.

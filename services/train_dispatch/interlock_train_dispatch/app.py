@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from interlock_artifacts import ArtifactStore, S3Store
+from interlock_artifacts.lending import lender_of
 from interlock_messaging import Bus
 from interlock_runtime.access import Access
 from interlock_runtime.database import Database
@@ -34,7 +35,8 @@ def create_app(
     database = Database(settings.postgres_url, SERVICE)
     bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=database.sessions)
     bus.consumer.context.set_global("artifacts", artifacts)
-    follower = Follower(bus, artifacts, cluster, settings.trainer_python)
+    lender = lender_of(settings.s3, settings.s3_job_role, settings.s3_sts_endpoint)
+    follower = Follower(bus, artifacts, cluster, settings.trainer_python, lender)
 
     @asynccontextmanager
     async def connected() -> AsyncIterator[None]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from interlock_artifacts import ArtifactStore, CorruptArtifactError
+from interlock_artifacts.lending import Lender
 from interlock_contracts.manifest import TrainingManifest
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
@@ -32,12 +33,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Follower:
-    """Starts queued runs and follows running ones to their end; each step is one transaction, safe to repeat."""
+    """Starts queued runs and follows running ones to their end; each step is one transaction, safe to repeat.
+
+    Without a ``lender``, the cluster's own environment has the keys to the object store.
+    """
 
     bus: Bus
     artifacts: ArtifactStore
     ray: RayJobs
     trainer_python: str
+    lender: Lender | None = None
 
     async def step(self) -> None:
         """Look at every run once: those that can start, those that run, and those that left a job behind."""
@@ -173,8 +178,9 @@ class Follower:
         entrypoint = f"{self.trainer_python} -m interlock_trainer --job {job.sha256}:{job.bytes}"
         metadata = {"run_id": str(run.run_id), "model": run.model}
         with spans.dispatch(run):
+            rights = await self._rights(run)
             crash_point("train_dispatch.submit.before")
-            await self.ray.submit(_submission(run), entrypoint, metadata)
+            await self.ray.submit(_submission(run), entrypoint, metadata, rights)
             crash_point("train_dispatch.submit.after")
         run.submitted = True
         event = TrainingStarted(
@@ -185,6 +191,14 @@ class Follower:
             datasets=[ref["digest"] for ref in run.datasets],
         )
         await say(session, event, source=SERVICE, cause=run.cause, n=run.attempt, traceparent=run.traceparent)
+
+    async def _rights(self, run: RunRow) -> dict[str, str]:
+        """Return what the job needs to read its rows and leave its manifest, until it must have ended."""
+        if self.lender is None:
+            return {}
+        assert run.deadline is not None, "a running run has a deadline"
+        name, prefix = _submission(run), f"runs/{run.run_id}/{run.attempt}"
+        return await asyncio.to_thread(self.lender.lend, name, prefix, run.deadline + GRACE)
 
     async def _end(
         self, session: AsyncSession, run: RunRow, outcome: Literal["failed", "cancelled", "timed_out"], reason: str

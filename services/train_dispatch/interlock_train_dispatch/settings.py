@@ -6,14 +6,13 @@ from interlock_runtime.settings import (
     BusSettings,
     DatabaseSettings,
     PeerSettings,
-    RayTokenSettings,
-    StoreSettings,
+    RaySettings,
     TelemetrySettings,
 )
 from pydantic import Field
 
 
-class DispatchSettings(PeerSettings, BusSettings, DatabaseSettings, StoreSettings, RayTokenSettings, TelemetrySettings):
+class DispatchSettings(PeerSettings, BusSettings, DatabaseSettings, RaySettings, TelemetrySettings):
     """All of the dispatcher's settings.
 
     ``ray_address`` is the head's dashboard, for instance ``http://127.0.0.1:8265``; ``trainer_python`` is the

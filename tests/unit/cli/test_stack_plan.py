@@ -102,14 +102,14 @@ def test_a_store_without_its_keys_is_refused(home: Home, monkeypatch: pytest.Mon
         plan(home, PORTS)
 
 
-def test_trainings_get_the_object_store_and_no_other_secret(home: Home) -> None:
-    """Jobs inherit the head's environment: broker, database and admin key are not in it."""
+def test_ray_has_no_secret_of_ours(home: Home) -> None:
+    """Jobs inherit the head's environment, in which no secret is: what they need is lent to each."""
     parts = plan(home, PORTS)
     env = process(parts["ray"]).env
 
-    assert parts["s3"].settings("trainer").items() <= env.items()
-    told = {name for name in env if name.startswith("INTERLOCK_")}
-    assert told == {*parts["s3"].exports, "INTERLOCK_SPANS_DIR"}
+    assert {name for name in env if name.startswith("INTERLOCK_")} == {"INTERLOCK_SPANS_DIR"}
+    lenders = {name for name in parts if "INTERLOCK_S3_JOB_ROLE" in parts["s3"].settings(name)}
+    assert lenders == {"train_dispatch", "prediction"}
 
 
 def test_a_service_gets_what_it_uses(home: Home) -> None:
@@ -133,9 +133,9 @@ def test_every_service_has_a_broker_user_of_its_own(home: Home) -> None:
 
 
 def test_every_service_has_keys_of_its_own_to_the_object_store(home: Home) -> None:
-    """Jobs on Ray and people, too; none of them has the administrator's."""
+    """People, too; none of them has the administrator's."""
     parts = plan(home, PORTS)
-    names = [*(name for name in parts if parts[name].kind == "service"), "ray"]
+    names = [name for name in parts if parts[name].kind == "service"]
     keys = [process(parts[name]).env["INTERLOCK_S3_SECRET_KEY"] for name in names]
     keys += [parts["s3"].exports["INTERLOCK_S3_SECRET_KEY"], parts["s3"].admin["INTERLOCK_ADMIN_S3_SECRET_KEY"]]
 

@@ -25,6 +25,7 @@ ADMIN = "INTERLOCK_ADMIN_"
 ALONE = "__"
 """Stands in the name of a setting that one service alone gets."""
 S3_SETTINGS = ("INTERLOCK_S3_ACCESS_KEY", "INTERLOCK_S3_SECRET_KEY")
+JOB_ROLE = "INTERLOCK_S3_JOB_ROLE"
 
 
 def plan(home: Home, ports: Mapping[str, int]) -> dict[str, Part]:
@@ -147,6 +148,7 @@ def _s3(home: Home, ports: Mapping[str, int], given: Mapping[str, str]) -> Part:
             raise Failure(f"INTERLOCK_S3_ENDPOINT is set, but not {' and '.join(missing)}")
         exports = {name: given[name] for name in S3_SETTINGS}
         exports |= {"INTERLOCK_S3_ENDPOINT": endpoint, "INTERLOCK_S3_BUCKET": bucket, "INTERLOCK_S3_REGION": region}
+        exports |= {name: given[name] for name in (JOB_ROLE, "INTERLOCK_S3_STS_ENDPOINT") if name in given}
         return _server("s3", Probe("s3", f"{endpoint}/{bucket}"), exports, None)
     endpoint = f"http://127.0.0.1:{ports['s3']}"
     where = {"INTERLOCK_S3_ENDPOINT": endpoint, "INTERLOCK_S3_BUCKET": s3.BUCKET, "INTERLOCK_S3_REGION": s3.REGION}
@@ -154,6 +156,8 @@ def _s3(home: Home, ports: Mapping[str, int], given: Mapping[str, str]) -> Part:
         name: (home.secret(f"s3_access_{name}", 10), home.secret(f"s3_secret_{name}")) for name in (s3.ADMIN, *s3.READ)
     }
     named = {name: dict(zip(S3_SETTINGS, pair, strict=True)) for name, pair in keys.items()}
+    for name in s3.LENDERS:
+        named[name][JOB_ROLE] = s3.JOBS
     return _server(
         "s3",
         Probe("s3", f"{endpoint}/{s3.BUCKET}"),
@@ -169,7 +173,8 @@ def _ray(home: Home, ports: Mapping[str, int], given: Mapping[str, str], store: 
     if address is None:
         token = home.secret("ray_token", 32)
         address = f"http://127.0.0.1:{ports['ray']}"
-        trainers = {**store.settings(s3.JOBS), "INTERLOCK_SPANS_DIR": common(home)["INTERLOCK_SPANS_DIR"]}
+        lent = any(JOB_ROLE in store.settings(name) for name in s3.LENDERS)
+        trainers = {**({} if lent else store.exports), "INTERLOCK_SPANS_DIR": common(home)["INTERLOCK_SPANS_DIR"]}
         process = ray_head.process(home, ports, trainers)
     exports = {"INTERLOCK_RAY_ADDRESS": address, **({"INTERLOCK_RAY_TOKEN": token} if token else {})}
     exports["INTERLOCK_TRAINER_PYTHON"] = given.get("INTERLOCK_TRAINER_PYTHON", sys.executable)

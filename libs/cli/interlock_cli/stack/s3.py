@@ -1,5 +1,6 @@
 """The object store: SeaweedFS, one process, an identity for each service, loopback only, telemetry off."""
 
+import base64
 import hashlib
 import json
 import shutil
@@ -17,17 +18,18 @@ REGION = "us-east-1"
 
 ADMIN = "admin"
 PEOPLE = "operator"
-JOBS = "trainer"
-"""Whose rights a job on Ray has: no holdout, nothing that came from outside."""
+JOBS = "arn:aws:iam::role/jobs"
+"""The role whose rights are lent to jobs on Ray, to each the part that it needs and for its own time."""
+
+LENDERS = ("train_dispatch", "prediction")
 
 READ: Mapping[str, tuple[str, ...]] = {
     "ingest": ("sha256", "holdout", "incoming"),
     "train_dispatch": ("sha256", "runs"),
     "registry": ("sha256",),
     "evaluation_gate": ("sha256", "holdout"),
-    "prediction": ("sha256", "incoming", "predictions"),
+    "prediction": ("sha256", "holdout", "incoming", "predictions"),
     "gateway": ("sha256",),
-    JOBS: ("sha256", "runs", "predictions"),
     PEOPLE: ("incoming",),
 }
 """Which prefixes of the bucket an identity may read. What lies under a digest is verified by whoever reads it."""
@@ -39,7 +41,6 @@ WRITE: Mapping[str, tuple[str, ...]] = {
     "evaluation_gate": ("sha256",),
     "prediction": ("sha256", "predictions"),
     "gateway": ("sha256",),
-    JOBS: ("sha256", "runs", "predictions"),
     PEOPLE: ("incoming",),
 }
 
@@ -64,6 +65,7 @@ def process(home: Home, ports: Mapping[str, int], keys: Mapping[str, tuple[str, 
         "admin.ui": "false",
         "bucket": BUCKET,
         "s3.config": home.etc / "s3.json",
+        "s3.iam.config": home.etc / "s3_roles.json",
         "s3.port": ports["s3"],
         "s3.port.iceberg": 0,
         "s3.port.lance": 0,
@@ -75,18 +77,22 @@ def process(home: Home, ports: Mapping[str, int], keys: Mapping[str, tuple[str, 
         "filer.localSocket": home.run / "filer.sock",
     }
     argv = (program, "mini", *(f"-{name}={value}" for name, value in options.items()))
-    config = json.dumps({"identities": [_identity(name, *pair) for name, pair in keys.items()]})
+    configs = {
+        "s3.json": json.dumps({"identities": [_identity(name, *pair) for name, pair in keys.items()]}),
+        "s3_roles.json": json.dumps(_roles(home.secret("s3_session_key"))),
+    }
     env = plain_environment() | {
         **{f"WEED_{name}": home.secret(f"s3_{name.lower()}") for name in INTERNAL_KEYS},
         # Not read by anyone: other rights make `interlock up` start the server anew.
-        "INTERLOCK_RIGHTS": hashlib.sha256(config.encode()).hexdigest()[:16],
+        "INTERLOCK_RIGHTS": hashlib.sha256("".join(configs.values()).encode()).hexdigest()[:16],
     }
 
     def prepare(_: Say) -> None:
         (home.data / "s3").mkdir(exist_ok=True)
-        file = home.etc / "s3.json"
-        file.touch(mode=0o600)
-        file.write_text(config)
+        for name, config in configs.items():
+            file = home.etc / name
+            file.touch(mode=0o600)
+            file.write_text(config)
 
     return Process(argv=argv, env=env, prepare=prepare, stop_seconds=10)
 
@@ -95,9 +101,48 @@ def _identity(name: str, access_key: str, secret_key: str) -> dict[str, object]:
     """Return what SeaweedFS is told of an identity; listing takes in the question whether the bucket is there."""
     reads = [f"Read:{BUCKET}/{prefix}/*" for prefix in READ.get(name, ())]
     writes = [f"Write:{BUCKET}/{prefix}/*" for prefix in WRITE.get(name, ())]
-    lists = [] if name in (JOBS, PEOPLE) else [f"List:{BUCKET}"]
+    lists = [] if name == PEOPLE else [f"List:{BUCKET}"]
     return {
         "name": name,
         "credentials": [{"accessKey": access_key, "secretKey": secret_key}],
         "actions": ["Admin", "Read", "Write", "List", "Tagging"] if name == ADMIN else [*reads, *writes, *lists],
+    }
+
+
+def _roles(signing_key: str) -> dict[str, object]:
+    """Return the role of jobs: what it may do at most, and whose keys may take it."""
+    below = [f"arn:aws:s3:::{BUCKET}/{prefix}/*" for prefix in ("sha256", "runs", "predictions")]
+    uploads = f"arn:aws:s3:::{BUCKET}/holdout/*"  # a file to answer, of which a job is lent the one key
+    lenders = [f"arn:aws:iam::000000000000:user/{name}" for name in LENDERS]
+    return {
+        "sts": {
+            "issuer": "interlock",
+            "signingKey": base64.b64encode(signing_key.encode()).decode(),
+            "tokenDuration": "1h",
+            "maxSessionLength": "192h",  # a training may take a week
+        },
+        "policy": {"defaultEffect": "Deny", "storeType": "memory"},
+        "policies": [
+            {
+                "name": "jobs",
+                "document": {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": [*below, uploads]},
+                        {"Effect": "Allow", "Action": ["s3:PutObject", "s3:AbortMultipartUpload"], "Resource": below},
+                    ],
+                },
+            }
+        ],
+        "roles": [
+            {
+                "roleName": "jobs",
+                "roleArn": JOBS,
+                "attachedPolicies": ["jobs"],
+                "trustPolicy": {
+                    "Version": "2012-10-17",
+                    "Statement": [{"Effect": "Allow", "Principal": {"AWS": lenders}, "Action": ["sts:AssumeRole"]}],
+                },
+            }
+        ],
     }

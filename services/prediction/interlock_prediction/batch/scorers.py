@@ -6,18 +6,23 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
 from interlock_artifacts import ArtifactStore
+from interlock_artifacts.lending import Lender
 from interlock_contracts.refs import ArtifactRef
+from interlock_contracts.scoring import ScoringJob
 from interlock_runtime.ray_jobs import Job, JobState, RayJobs
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
 TRIES = 3
+LONGEST = timedelta(hours=12)
+"""What a try on Ray may take: then its rights end, and with them the try. The next one goes on where it was."""
 _SHOWN = 1000
 
 
@@ -83,6 +88,7 @@ class RayScorer:
     artifacts: ArtifactStore
     ray: RayJobs
     python: str
+    lender: Lender | None = None
 
     async def run(self, prediction_id: UUID, job: ArtifactRef) -> None:
         """Submit the job, or find it again, and wait for its end; what ended badly is submitted anew, thrice."""
@@ -106,9 +112,16 @@ class RayScorer:
                 job = await self.ray.job(submission)
                 if job.state is JobState.UNKNOWN:  # not submitted yet, or forgotten by a head that was restarted
                     entrypoint = f"{self.python} -m interlock_scoring --job {ref.sha256}:{ref.bytes}"
-                    await self.ray.submit(submission, entrypoint, {"prediction_id": str(prediction_id)})
+                    rights = await asyncio.to_thread(self._rights, submission, ref)
+                    await self.ray.submit(submission, entrypoint, {"prediction_id": str(prediction_id)}, rights)
                 elif job.state is JobState.ENDED:
                     return job
             except ConnectionError as error:
                 logger.warning("prediction %s waits for Ray: %s", prediction_id, error)
             await asyncio.sleep(POLL_SECONDS)
+
+    def _rights(self, submission: str, ref: ArtifactRef) -> dict[str, str]:
+        if self.lender is None:
+            return {}
+        job = ScoringJob.model_validate_json(self.artifacts.fetch(ref))
+        return self.lender.lend(submission, job.prefix, datetime.now(UTC) + LONGEST, reads=[job.input.key])

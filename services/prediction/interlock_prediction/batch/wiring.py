@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 from interlock_artifacts import ArtifactStore
+from interlock_artifacts.lending import lender_of
 from interlock_artifacts.signing import Trust
 from interlock_messaging import Bus
 from interlock_runtime.folders import holding, work_folder
@@ -57,7 +58,8 @@ class Files:
         taking = Taking(artifacts, peers, trust, settings.batch_ray_bytes if cluster else None)
         scorers: dict[Runner, Scorer] = {"process": ProcessScorer(folder, settings.s3_environment)}
         if cluster is not None:
-            scorers["ray"] = RayScorer(artifacts, cluster, settings.trainer_python)
+            lender = lender_of(settings.s3, settings.s3_job_role, settings.s3_sts_endpoint)
+            scorers["ray"] = RayScorer(artifacts, cluster, settings.trainer_python, lender)
         return cls(
             taking=taking,
             folder=folder,
