@@ -22,7 +22,7 @@ export default function Dataset({ params: { name, digest }, query }) {
 
   return html`<${Loaded} of=${file}>${(view) => html`
     <${Head} title=${html`<span class="mono">${digest.slice(0, 12)}</span>`} trail=${[["Datasets", address("/datasets", { pipeline: name })], [name, `/models/${name}`]]}
-      badges=${html`<${Verdict} state=${view.state} />`} actions=${html`<${Copy} text=${digest} what="the file's digest" label="Copy digest" />`} />
+      badges=${html`<${Verdict} state=${view.state} />`} actions=${html`<${Copy} text=${digest} what="digest" label="Copy digest" />`} />
     <div class="stack">
       <div class="card"><h2>File</h2><${About} view=${view} versions=${trained.data} /></div>
       <${Findings} title="Why it was refused" findings=${view.reasons} lamp="refused" />
@@ -48,7 +48,7 @@ function About({ view, versions }) {
     ["Decided", view.decided_at && html`<${Ago} at=${view.decided_at} />`],
     ["Pipeline's digest", html`<span class="mono">${view.pipeline_digest.slice(0, 12)}</span>`],
     ["Columns not declared", profile?.extra_columns?.length ? profile.extra_columns.slice(0, 5).join(", ") : undefined],
-    ["Versions trained on it", versions?.length ? versions.map((each) => html`<a href="/models/${each.model}/versions/${each.version}">v${each.version}</a> `) : undefined],
+    ["Versions trained on it", versions?.length ? html`<span class="chips">${versions.map((each) => html`<a href="/models/${each.model}/versions/${each.version}">v${each.version}</a>`)}</span>` : undefined],
   ]} />`;
 }
 
@@ -79,7 +79,7 @@ function Columns({ profile, drift }) {
       <h2>Columns</h2><span class="faint">${count(Object.keys(profile.columns).length)}</span>
       <div class="actions"><input placeholder="Column" aria-label="Show columns whose name has this in it" value=${wanted} onInput=${(event) => setWanted(event.target.value)} /></div>
     </div>
-    <div class="columns">${shown.map(([name, column]) => html`<${Column} key=${name} name=${name} column=${column} moved=${moved.get(name)} />`)}</div>
+    <div class="columns profile">${shown.map(([name, column]) => html`<${Column} key=${name} name=${name} column=${column} moved=${moved.get(name)} />`)}</div>
     ${!shown.length && html`<p class="soft">No column is called so.</p>`}
     ${shown.length < found.length && html`<div><button type="button" onClick=${() => setAll(true)}>Show all ${count(found.length)} columns</button></div>`}
   </section>`;

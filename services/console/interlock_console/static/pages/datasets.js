@@ -24,7 +24,7 @@ const COLUMNS = [
   { title: "File", cell: (file) => html`<a class="mono" href=${place(file)}>${file.digest.slice(0, 12)}</a>`, tight: true },
   { title: "Pipeline", cell: (file) => html`<a href="/models/${file.pipeline}">${file.pipeline}</a>` },
   { title: "Verdict", cell: (file) => html`<${Verdict} state=${file.state} />`, tight: true },
-  { title: "Why", cell: (file) => html`<span class="soft">${why(file)}</span>` },
+  { title: "Findings", cell: (file) => html`<span class="soft">${findings(file)}</span>` },
   { title: "Batch", cell: (file) => file.batch ?? html`<span class="faint">–</span>`, right: true, tight: true },
   { title: "Rows", cell: (file) => (file.dataset ? count(file.dataset.train_rows + file.dataset.holdout_rows) : html`<span class="faint">–</span>`), right: true, tight: true },
   { title: "Size", cell: (file) => bytes(file.bytes), right: true, tight: true },
@@ -35,7 +35,7 @@ function place(file) {
   return address(`/datasets/${file.pipeline}/${file.digest}`, { pipeline: file.pipeline_digest });
 }
 
-function why(file) {
+function findings(file) {
   const [first, ...more] = [...file.reasons, ...file.warnings];
   if (!first) return "";
   return first.message + (more.length ? ` (and ${more.length} more)` : "");

@@ -71,7 +71,7 @@ function Whole({ event, close }) {
   const json = JSON.stringify(event.data, null, 2);
   return html`<${Drawer} title=${event.type} close=${close}>
     <${Facts} of=${[
-      ["When", event.time],
+      ["When", new Date(event.time).toLocaleString()],
       ["Said by", event.source],
       ["About", html`<span class="mono">${event.subject}</span>`],
       ["Run", event.run_id && html`<a class="mono" href="/runs/${event.run_id}">${event.run_id.slice(0, 8)}</a>`],

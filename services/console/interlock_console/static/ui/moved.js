@@ -1,7 +1,7 @@
 // How far a file has moved from the one that was accepted before it.
 import { html } from "../vendor/preact.js";
 import { Badge } from "./badge.js";
-import { brief, share } from "./numbers.js";
+import { share } from "./numbers.js";
 import { Table } from "./table.js";
 
 const LAMPS = { stable: "proven", moderate: "waiting", large: "refused" };
@@ -12,11 +12,13 @@ export function Drift({ verdict }) {
   return html`<${Badge} lamp=${LAMPS[verdict]}>${WORDS[verdict]}<//>`;
 }
 
+const index = (psi) => psi?.toFixed(3) ?? "–";
+
 const COLUMNS = [
   { title: "Column", cell: (each) => html`<span class="mono">${each.column}</span>` },
   { title: "Drift", cell: (each) => html`<${Drift} verdict=${each.verdict} />`, tight: true },
-  { title: "PSI", cell: (each) => brief(each.psi), right: true, tight: true },
-  { title: "By chance up to", cell: (each) => brief(each.chance), right: true, tight: true },
+  { title: "PSI", cell: (each) => index(each.psi), right: true, tight: true },
+  { title: "By chance up to", cell: (each) => index(each.chance), right: true, tight: true },
   { title: "What moved most", cell: (each) => html`<span class="soft">${most(each)}</span>` },
 ];
 
