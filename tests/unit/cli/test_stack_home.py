@@ -1,10 +1,12 @@
 """What a stack keeps in its state folder."""
 
+import json
 import stat
 from pathlib import Path
 
 import pytest
 from interlock_cli.stack.home import LONGEST_RUN_PATH, Home
+from interlock_cli.stack.log_lines import readable
 
 from tests.unit.cli.conftest import interlock
 
@@ -87,4 +89,21 @@ def test_programs_read_addresses_and_logs(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert interlock("env", "--export").out == "export INTERLOCK_GATEWAY_URL=http://here\n"
     assert interlock("logs", "gateway", "--lines", 2, "--json").json == {"gateway": ["two", "three"]}
     assert interlock("logs", "--follow", "--json").code == 2
+    assert interlock("logs", "gateway", "--lines", 1).out == "three\n"
     assert "parts: rabbitmq" in interlock("logs", "nobody").err
+
+
+def test_a_log_is_shown_in_words() -> None:
+    """A service's line is JSON for machines; a person reads when, what, of which run, and why."""
+    told = {
+        "time": "2026-11-21T15:44:04.164+00:00",
+        "level": "ERROR",
+        "logger": "x",
+        "message": "lost",
+        "service": "ingest",
+    }
+    told |= {"run_id": "r1", "trace_id": "t1", "error": "Traceback"}
+
+    assert readable(json.dumps(told)) == "15:44:04.164 ERROR   ingest: lost [run r1, trace t1]\nTraceback"
+    assert readable('{"half') == '{"half'
+    assert readable("plain words") == "plain words"

@@ -10,6 +10,7 @@ from interlock_cli.stack import leftovers
 from interlock_cli.stack.health import ailment
 from interlock_cli.stack.home import Home
 from interlock_cli.stack.keys import admin_key
+from interlock_cli.stack.log_lines import readable
 from interlock_cli.stack.part import Part, Say
 from interlock_cli.stack.plan import common, plan
 from interlock_cli.stack.ports import ports
@@ -121,4 +122,4 @@ def _last_words(home: Home, part: Part) -> str:
     if part.process is None or not log.exists():
         return ""
     lines = log.read_text(errors="replace").splitlines()[-LOG_LINES:]
-    return "".join(f"\n    {line}" for line in lines)
+    return "".join(f"\n    {readable(line)}" for line in lines)

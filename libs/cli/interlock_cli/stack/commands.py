@@ -1,7 +1,7 @@
 """`interlock up | down | status | logs | env`."""
 
-import os
 import shlex
+import subprocess
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +14,7 @@ from interlock_cli.gateway import Gateway
 from interlock_cli.opening import ticket
 from interlock_cli.stack.bring_up import up as bring_up
 from interlock_cli.stack.home import Home
+from interlock_cli.stack.log_lines import readable
 from interlock_cli.stack.look import status as look
 from interlock_cli.stack.plan import NAMES, chosen
 from interlock_cli.stack.take_down import down as take_down
@@ -102,7 +103,13 @@ def logs(
             terminal.result({file.stem: _last(file, lines) for file in files})
             return
         how = ["-F"] if follow else []
-        os.execvp("tail", ["tail", f"--lines={lines}", *how, *map(str, files)])  # noqa: S606, S607
+        tail = ["tail", f"--lines={lines}", *how, *map(str, files)]
+        with (
+            suppress(KeyboardInterrupt),
+            subprocess.Popen(tail, stdout=subprocess.PIPE, text=True, errors="replace") as told,
+        ):
+            for line in told.stdout or ():
+                print(readable(line.rstrip("\n")), flush=follow)
 
 
 def _last(file: Path, lines: int) -> list[str]:
