@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections import Counter
-from pathlib import Path
 from uuid import uuid4
 
 import aio_pika
@@ -70,32 +69,6 @@ async def test_a_file_goes_in_and_a_better_model_serves_without_a_failed_request
         return found if found.get(2) else {}
 
     assert await until(joined) == {1: 0, 2: 1}, "both versions answered, and one truth is known"
-
-
-async def test_one_trace_covers_every_hop_from_the_request_to_the_swap(user: User) -> None:
-    """`interlock trace` and any OTLP backend see one trace id over all services, and parents that exist."""
-    name = await user.apply()
-    await user.ingest(name, csv(200, seed=1))
-    run_id = await user.retrain(name)
-    run = await user.ended(run_id)
-    await user.serves(name, 1)
-
-    def swapped() -> list[dict[str, str]]:
-        spans = [
-            json.loads(line)
-            for file in Path(user.env["INTERLOCK_SPANS_DIR"]).glob("*.jsonl")
-            for line in file.read_text().splitlines()
-        ]
-        found = [span for span in spans if span["trace_id"] == run["trace_id"]]
-        return found if any(span["name"] == "swap" for span in found) else []
-
-    spans = await until(swapped)
-
-    services = {span["service"].removeprefix("interlock-") for span in spans}
-    assert {"gateway", "train_dispatch", "registry", "evaluation_gate"} <= services
-    ids = {span["span_id"] for span in spans}
-    assert len([span for span in spans if span["parent_id"] not in ids]) == 1, "one root, and no orphan"
-    assert {"dispatch", "train", "swap"} <= {span["name"] for span in spans}
 
 
 async def test_a_repeated_event_trains_once(user: User) -> None:
