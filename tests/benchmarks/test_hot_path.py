@@ -148,3 +148,37 @@ async def test_what_telemetry_costs(tmp_path: Path) -> None:
     record("hot_path", (recorded("hot_path") or {}) | {"one request of 64 together, us": taken})
 
     assert taken["1 % traced, log on"] < 1.5 * taken["nothing on"]
+
+
+def test_what_counting_costs(tmp_path: Path) -> None:
+    """A request pays microseconds for its metrics; the copy for the siblings is made once a second."""
+    metrics, model = Metrics("w-1", tmp_path), forest()
+    regression = model.signature
+    labels = regression.model_copy(update={"task": "classification", "labels": ["no", "yes", "perhaps"]})
+    many, sure = [1.5] * 10_000, [[0.2, 0.7, 0.1]] * 10_000
+    for number in range(20):  # as many models as a gateway may well have
+        metrics.of(f"other-{number}").count(200, 1, 0.001)
+        metrics.note(f"other-{number}", 1, regression, many)
+    ways: dict[str, Callable[[], object]] = {
+        "count": lambda: metrics.of("flights").count(200, 1, 0.0003),
+        "note a number": lambda: metrics.note("flights", 1, regression, [1.5]),
+        "note a label of three": lambda: metrics.note("kinds", 1, labels, [[0.2, 0.7, 0.1]]),
+        "note 10,000 numbers": lambda: metrics.note("flights", 1, regression, many),
+        "note 10,000 labels": lambda: metrics.note("kinds", 1, labels, sure),
+    }
+    measured = {name: micros(call) for name, call in ways.items()}
+    start = thread_time()
+    for _ in range(20):
+        metrics.note("flights", 1, regression, [1.5])
+        msgspec.json.encode(metrics._now())
+    measured["the copy, once a second"] = (thread_time() - start) / 20 * 1e6
+    start = thread_time()
+    metrics.families()
+    measured["a scrape of one worker"] = (thread_time() - start) * 1e6
+    for name, taken in measured.items():
+        print(f"\n{name:28} {taken:8.2f} us", end="")
+    record("hot_path", (recorded("hot_path") or {}) | {"counting, us": measured})
+
+    assert measured["count"] + measured["note a label of three"] < 10
+    assert measured["note 10,000 labels"] < 200
+    assert measured["the copy, once a second"] < 20_000
