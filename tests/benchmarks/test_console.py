@@ -20,7 +20,7 @@ from opentelemetry.trace import Link, SpanKind
 from sqlalchemy import text
 
 from tests.benchmarks.results import record
-from tests.integration.test_console_spans import Console, console_in
+from tests.integration.span_console import Console, console_in
 from tests.unit.console.otlp import OTHER, context, made, sent
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -113,6 +113,13 @@ async def _postgres_seconds(console: Console) -> dict[int, float]:
     return {pid: _seconds_of(Path(f"/proc/{pid}/stat")) for pid in pids}
 
 
+async def _bytes_of_a_span(console: Console) -> float:
+    sizes = "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent::regclass::text LIKE 'span%'"
+    async with console.database.engine.connect() as connection:
+        whole, count = await connection.scalar(text(sizes)), await connection.scalar(text("SELECT count(*) FROM span"))
+    return float(whole or 0) / int(count or 1)
+
+
 def _seconds_of(stat: Path) -> float:
     fields = stat.read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -157,14 +164,16 @@ async def test_how_many_spans_a_second_and_how_soon_they_are_found(
         "20 summaries of all services": await ask("/api/v3/trace-summaries", **span_of_time),
         "operations of a service": await ask("/api/v3/operations", service=SERVICES[0]),
     }
+    size = await _bytes_of_a_span(console)
     with capsys.disabled():
-        print(f"\nspans, {SENDERS} senders, {BATCH} in a batch, {sent_spans} of each")
+        print(f"\n{size:.0f} bytes of disk for a span, indexes and links included")
+        print(f"spans, {SENDERS} senders, {BATCH} in a batch, {sent_spans} of each")
         for name, rate in rates.items():
             print(f"  {name:<32}" + "".join(f"{value:>9.0f} {what:<10}" for what, value in rate.items()))
         print(f"queries over {2 * sent_spans} spans, ms")
         for name, ms in queries.items():
             print(f"  {name:<32}{ms:>9.1f}")
-    record("console", {"spans": rates, "queries, ms": queries, "over": 2 * sent_spans})
+    record("console", {"spans": rates, "queries, ms": queries, "over": 2 * sent_spans, "bytes of a span": size})
 
     assert min(rate["on one core with Postgres"] for rate in rates.values()) > BAR
     assert max(queries.values()) < 2_000

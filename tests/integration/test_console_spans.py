@@ -3,87 +3,32 @@
 import asyncio
 import gzip
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
-from uuid import uuid4
 
-import httpx
 import pytest
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
-from interlock_console import trace_routes
-from interlock_console.jaeger.routes import ROUTES as JAEGER
+from interlock_console.otlp import LONGEST_BODY, received
+from interlock_console.otlp import PROTOBUF as MEDIA_TYPE
 from interlock_console.spans import reading
 from interlock_console.spans.keeping import Keeping
 from interlock_runtime.database import Database
-from interlock_runtime.http import http_app
-from interlock_runtime.limits import Room
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 from opentelemetry.sdk.trace.export import SpanExportResult
-from opentelemetry.trace import Link, SpanKind, StatusCode
-from opentelemetry.trace import Status as Ended
+from opentelemetry.trace import Link
 from sqlalchemy import text
 from uvicorn import Config, Server
 
-from tests.keys import KEY, letting_in
+from tests.integration.span_console import PROTOBUF, Console, console_in
+from tests.keys import KEY
 from tests.unit.console.otlp import OTHER, START, TRACE, context, made, sent, whole
 from tests.waiting import until
 
 pytestmark = pytest.mark.integration
-
-PROTOBUF = {"Content-Type": "application/x-protobuf"}
-NOW_NS = int(datetime.now(UTC).timestamp()) * 10**9
-
-
-class Console:
-    """The console's part with spans, in a schema of its own."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.told: list[set[str]] = []
-        self.keeping = Keeping(database, days=7, told=self.told.append)
-        self.room = Room(2)
-        self.app = http_app(
-            "console",
-            letting_in(),
-            routes=[*trace_routes.ROUTES, *JAEGER],
-            pings={},
-            lifespan=[],
-            state={"database": database, "keeping": self.keeping, "span_room": self.room},
-        )
-        self.http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(self.app),  # type: ignore[arg-type]
-            base_url="http://console",
-            headers={"Authorization": f"Bearer {KEY}"},
-        )
-
-    async def send(self, *spans: ReadableSpan, **headers: str) -> httpx.Response:
-        return await self.http.post("/v1/traces", content=sent(spans), headers=PROTOBUF | headers)
-
-    async def get(self, path: str, **params: Any) -> Any:
-        answer = await self.http.get(path, params=params)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    async def partitions(self) -> set[str]:
-        async with self.database.engine.connect() as connection:
-            return set(
-                await connection.scalars(
-                    text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'span'::regclass")
-                )
-            )
-
-
-@asynccontextmanager
-async def console_in(servers: dict[str, str]) -> AsyncIterator[Console]:
-    database = Database(servers["INTERLOCK_POSTGRES_URL"], f"spans-{uuid4().hex[:8]}")
-    async with database.ready("interlock_console"):
-        yield Console(database)
-        async with database.engine.begin() as connection:
-            await connection.execute(text(f'DROP SCHEMA "{database.schema}" CASCADE'))
 
 
 @pytest.fixture
@@ -126,6 +71,31 @@ async def test_a_span_is_shown_as_it_was_sent(console: Console) -> None:
             "linked_from": [],
         }
     ]
+
+
+async def test_the_most_extreme_span_is_kept(console: Console) -> None:
+    """Every number at its limit, every text with what Postgres does not take: refused or kept, never an error."""
+    extremes = {
+        "least": -(2**63),
+        "most": 2**63 - 1,
+        "large": 1.7e308,
+        "tiny": 5e-324,
+        "not a number": float("nan"),
+        "NUL \0 and ☃": "\0☃",
+        "": "",
+    }
+    request = ExportTraceServiceRequest.FromString(sent([made("\0", "00000000000000aa", attributes=extremes)]))
+    span = request.resource_spans[0].scope_spans[0].spans[0]
+    span.kind, span.flags, span.dropped_links_count = -5, 2**32 - 1, 2**32 - 1  # type: ignore[assignment]
+    span.start_time_unix_nano, span.end_time_unix_nano = 2**63 - 1, 1
+    span.events.add(name="\0", time_unix_nano=2**64 - 1)
+    span.status.message = "x" * 10_000
+    body = request.SerializeToString()
+    answer = await console.http.post("/v1/traces", content=body, headers=PROTOBUF)
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    async with console.database.sessions() as session:
+        assert await reading.of_trace(session, TRACE) == received(body, MEDIA_TYPE).spans
 
 
 async def test_links_lead_both_ways(console: Console) -> None:
@@ -200,8 +170,8 @@ async def test_the_download_can_be_sent_again(console: Console) -> None:
         ({"Content-Type": "application/json"}, b"{", 400),
         (PROTOBUF | {"Content-Encoding": "br"}, b"", 400),
         (PROTOBUF | {"Content-Encoding": "gzip"}, b"no gzip", 400),
-        (PROTOBUF | {"Content-Encoding": "gzip"}, gzip.compress(bytes((16 << 20) + 1)), 413),
-        (PROTOBUF, bytes((16 << 20) + 1), 413),
+        (PROTOBUF | {"Content-Encoding": "gzip"}, gzip.compress(bytes(LONGEST_BODY + 1)), 413),
+        (PROTOBUF, bytes(LONGEST_BODY + 1), 413),
     ],
 )
 async def test_what_is_no_batch_is_refused_in_the_senders_own_encoding(
@@ -280,115 +250,3 @@ async def test_a_trace_that_nobody_knows_says_so(console: Console) -> None:
     assert (answer.status_code, answer.headers["retry-after"]) == (404, "2")
     assert (await console.http.get("/view/traces/nonsense")).status_code == 400
     assert (await console.http.get(f"/view/traces/{TRACE.upper()}/otlp")).status_code == 400
-
-
-class Searched:
-    """Three traces, a minute apart, the newest last."""
-
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        self.ids = [f"{n:032x}" for n in (0xA, 0xB, 0xC)]
-
-    async def fill(self) -> None:
-        for minutes, (n, trace_id) in zip((3, 2, 1), enumerate(self.ids), strict=True):
-            start = NOW_NS - minutes * 60 * 10**9
-            await self.console.send(
-                made(
-                    "retrain",
-                    f"{n + 1:016x}",
-                    trace_id=trace_id,
-                    start=start,
-                    took=(n + 1) * 10**9,
-                    kind=SpanKind.SERVER,
-                ),
-                made(
-                    "train",
-                    f"{n + 17:016x}",
-                    f"{n + 1:016x}",
-                    trace_id=trace_id,
-                    start=start + 1,
-                    service="interlock-trainer",
-                    attributes={"trial": n, "model": "flights"},
-                    status=Ended(StatusCode.ERROR if n == 1 else StatusCode.UNSET),
-                ),
-            )
-
-    async def ids_of(self, **query: str) -> list[str]:
-        times = {"query.startTimeMin": _moment(3600), "query.startTimeMax": _moment(-60)}
-        given = {f"query.{name}": value for name, value in query.items()}
-        found = await self.console.get("/api/v3/trace-summaries", **(times | given))
-        return [each["traceId"] for each in found["summaries"]]
-
-
-def _moment(seconds_ago: int) -> str:
-    return datetime.fromtimestamp(NOW_NS / 10**9 - seconds_ago, UTC).isoformat()
-
-
-async def test_traces_are_found_by_what_their_spans_are(console: Console) -> None:
-    """By service, name, duration, attribute of span or process, failure and time; the newest first."""
-    searched = Searched(console)
-    await searched.fill()
-    a, b, c = searched.ids
-
-    assert await searched.ids_of() == [c, b, a]
-    assert await searched.ids_of(serviceName="interlock-trainer") == [c, b, a]
-    assert await searched.ids_of(serviceName="interlock-trainer", operationName="retrain") == []
-    assert await searched.ids_of(searchDepth="1") == [c]
-    assert await searched.ids_of(operationName="retrain", durationMin="2s") == [c, b]
-    assert await searched.ids_of(operationName="retrain", durationMin="2s", durationMax="2.5s") == [b]
-    assert await searched.ids_of(attributes='{"trial": "0", "model": "flights"}') == [a]
-    assert await searched.ids_of(attributes='{"service.name": "interlock-trainer", "trial": "2"}') == [c]
-    assert await searched.ids_of(attributes='{"error": "true"}') == [b]
-    assert await searched.ids_of(attributes='{"no such": "thing"}') == []
-    assert await searched.ids_of(startTimeMax=_moment(90)) == [b, a]
-
-
-async def test_jaegers_clients_find_their_way(console: Console) -> None:
-    """From services to their operations to traces, in version 3 and in version 1."""
-    searched = Searched(console)
-    await searched.fill()
-    a, _, c = searched.ids
-
-    assert await console.get("/api/v3/services") == {"services": ["interlock-gateway", "interlock-trainer"]}
-    assert (await console.get("/api/services"))["data"] == ["interlock-gateway", "interlock-trainer"]
-    retrain = [{"name": "retrain", "spanKind": "server"}]
-    assert await console.get("/api/v3/operations", service="interlock-gateway") == {"operations": retrain}
-    assert await console.get("/api/v3/operations", service="interlock-gateway", spanKind="client") == {"operations": []}
-    assert (await console.get("/api/operations", service="interlock-gateway"))["data"] == retrain
-    assert (await console.get("/api/services/interlock-trainer/operations"))["data"] == ["train"]
-
-    (trace,) = (await console.get("/api/traces", service="interlock-gateway", limit=1))["data"]
-    assert trace["traceID"] == c
-    assert [span["operationName"] for span in trace["spans"]] == ["retrain", "train"]
-    both = await console.get("/api/traces", traceID=[a.lstrip("0"), "dead"])
-    assert [each["traceID"] for each in both["data"]] == [a]
-    assert both["errors"] == [{"code": 404, "msg": "trace not found", "traceID": "dead".rjust(32, "0")}]
-    assert (await console.get(f"/api/traces/{a.lstrip('0')}"))["data"][0]["traceID"] == a
-    one = await console.get(f"/api/v3/traces/{a}")
-    assert [each["resource"]["attributes"][0]["value"]["stringValue"] for each in one["result"]["resourceSpans"]] == [
-        "interlock-gateway",
-        "interlock-trainer",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("path", "status"),
-    [
-        ("/api/v3/traces", 400),
-        ("/api/v3/traces?query.startTimeMin=2026-01-01T00:00:00Z&query.startTimeMax=2026-01-01T00:00:00Z", 404),
-        ("/api/v3/traces/xyz", 400),
-        ("/api/v3/traces/dead", 404),
-        ("/api/v3/operations", 400),
-        ("/api/traces", 400),
-        ("/api/traces?service=a&start=soon", 400),
-        ("/api/traces/dead", 404),
-    ],
-)
-async def test_jaegers_clients_learn_what_is_wrong(console: Console, path: str, status: int) -> None:
-    """Problem details which also have what version 3 and version 1 look for."""
-    answer = await console.http.get(path)
-
-    assert answer.status_code == status
-    told = answer.json()
-    assert told["error"]["httpCode"] == told["errors"][0]["code"] == told["status"] == status
-    assert told["error"]["message"] == told["errors"][0]["msg"] == told["detail"]

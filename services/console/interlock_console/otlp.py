@@ -20,7 +20,7 @@ from interlock_console.spans import KINDS, STATUSES, Origin, Span, SpanEvent, Sp
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
 
-LONGEST_BODY = 16 << 20
+LONGEST_BODY = 8 << 20
 """Bytes of one request, packed and unpacked; exporters send some hundred kilobytes."""
 
 LONGEST_TEXT = 4096

@@ -25,8 +25,10 @@ from interlock_console.spans import Span, reading
 from interlock_console.spans.keeping import OUTAGES
 from interlock_console.spans.viewing import trace_view
 
-TOGETHER = 16
+TOGETHER = 8
 """Batches in hand at once; whoever comes beyond that is told to come again, so that memory stays bounded."""
+
+BODY_SECONDS = 30
 
 SENDERS = tuple({OBSERVER, *(each for route in FLOW for each in (*route.producers, *route.consumers))} - {OUTSIDE})
 """Our services, each of which sends its spans in its own name."""
@@ -84,11 +86,13 @@ async def receive(request: Asked, state: State) -> Response[Any]:
 
 
 async def _body(request: Asked) -> bytes:
+    """Return the body; who sends it too slowly gives the place to somebody else, by a TimeoutError."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LONGEST_BODY:
-            raise problem(413, "Too large", f"at most {LONGEST_BODY} bytes are taken; send smaller batches")
+    async with asyncio.timeout(BODY_SECONDS):
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > LONGEST_BODY:
+                raise problem(413, "Too large", f"at most {LONGEST_BODY} bytes are taken; send smaller batches")
     return bytes(body)
 
 

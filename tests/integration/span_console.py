@@ -1,0 +1,69 @@
+"""The console's part with spans, over HTTP and a real Postgres."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from interlock_console import trace_routes
+from interlock_console.jaeger.routes import ROUTES as JAEGER
+from interlock_console.spans.keeping import Keeping
+from interlock_runtime.database import Database
+from interlock_runtime.http import http_app
+from interlock_runtime.limits import Room
+from opentelemetry.sdk.trace import ReadableSpan
+from sqlalchemy import text
+
+from tests.keys import KEY, letting_in
+from tests.unit.console.otlp import sent
+
+PROTOBUF = {"Content-Type": "application/x-protobuf"}
+
+
+class Console:
+    """The console's part with spans, in a schema of its own."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.told: list[set[str]] = []
+        self.keeping = Keeping(database, days=7, told=self.told.append)
+        self.room = Room(2)
+        self.app = http_app(
+            "console",
+            letting_in(),
+            routes=[*trace_routes.ROUTES, *JAEGER],
+            pings={},
+            lifespan=[],
+            state={"database": database, "keeping": self.keeping, "span_room": self.room},
+        )
+        self.http = httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app),  # type: ignore[arg-type]
+            base_url="http://console",
+            headers={"Authorization": f"Bearer {KEY}"},
+        )
+
+    async def send(self, *spans: ReadableSpan, **headers: str) -> httpx.Response:
+        return await self.http.post("/v1/traces", content=sent(spans), headers=PROTOBUF | headers)
+
+    async def get(self, path: str, **params: Any) -> Any:
+        answer = await self.http.get(path, params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def partitions(self) -> set[str]:
+        async with self.database.engine.connect() as connection:
+            return set(
+                await connection.scalars(
+                    text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'span'::regclass")
+                )
+            )
+
+
+@asynccontextmanager
+async def console_in(servers: dict[str, str]) -> AsyncIterator[Console]:
+    database = Database(servers["INTERLOCK_POSTGRES_URL"], f"spans-{uuid4().hex[:8]}")
+    async with database.ready("interlock_console"):
+        yield Console(database)
+        async with database.engine.begin() as connection:
+            await connection.execute(text(f'DROP SCHEMA "{database.schema}" CASCADE'))
