@@ -1,5 +1,5 @@
 // Charts by Observable Plot. Each is a figure with a caption, drawn as wide as its place, and told as a table, too.
-import { html, useEffect, useRef } from "./vendor/preact.js";
+import { html, useEffect, useRef, useState } from "./vendor/preact.js";
 import "./vendor/d3.js";
 import "./vendor/plot.js";
 
@@ -14,6 +14,7 @@ const shown = (value) => (typeof value === "number" ? number.format(value) : val
 /** `draw(width)` returns Plot's options; `table` is {head: [..], rows: [[..]]}: the same numbers for reading. */
 export function Chart({ caption, draw, table }) {
   const place = useRef(null);
+  const [open, setOpen] = useState(false);
   useEffect(() => {
     const redraw = () => {
       const chart = Plot.plot({ className: "plot", height: HEIGHT, marginLeft: 52, ...draw(place.current.clientWidth) });
@@ -31,12 +32,12 @@ export function Chart({ caption, draw, table }) {
   return html`<figure class="chart">
     <figcaption>${caption}</figcaption>
     <div ref=${place}></div>
-    <details>
+    <details onToggle=${(event) => setOpen(event.target.open)}>
       <summary>As a table</summary>
-      <div class="scroll" tabindex="0" role="region" aria-label="${caption}, as a table"><table>
+      ${open && html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}, as a table"><table>
         <thead><tr>${table.head.map((title) => html`<th scope="col">${title}</th>`)}</tr></thead>
         <tbody>${table.rows.map((row) => html`<tr>${row.map((value) => html`<td>${shown(value)}</td>`)}</tr>`)}</tbody>
-      </table></div>
+      </table></div>`}
     </details>
   </figure>`;
 }
