@@ -103,7 +103,7 @@ def test_the_catalog_is_true_to_the_code(service: str) -> None:
     heard = {
         event_type for subscriber in handlers.router.subscribers for event_type in topology.types_of(subscriber.queue)
     }
-    heard |= {queue.routing_key for queue in getattr(handlers, "BATCHED", ())}
+    heard |= {each for queue in getattr(handlers, "BATCHED", ()) for each in topology.types_of(queue)}
 
     said = {route.event.type for route in ROUTES if service in (*route.consumers, *route.per_worker)}
     assert heard == (said if service != OBSERVER else {route.event.type for route in ROUTES if not route.frequent})

@@ -25,6 +25,7 @@ from interlock_messaging.delivery import Delivery, PoisonError, attempts
 from interlock_messaging.outages import is_outage
 from interlock_messaging.publishing import CONFIRM_SECONDS, is_ended
 from interlock_messaging.spans import handling_together, hop
+from interlock_messaging.topology import types_of
 from interlock_messaging.unreadable import check_headers
 from interlock_messaging.watchdog import PING
 
@@ -106,7 +107,7 @@ class _Consumer:
         self.stopping = asyncio.Event()
         self._batched = batched
         self._bus = bus
-        self._event: type[Event] = BY_TYPE[batched.queue.routing_key].event
+        self._events: dict[str, type[Event]] = {each: BY_TYPE[each].event for each in types_of(batched.queue)}
 
     async def run(self) -> None:
         stop, busy = asyncio.create_task(self.stopping.wait()), False
@@ -162,13 +163,17 @@ class _Consumer:
         check_body(message.body, message.content_type)
         if (message.content_type or "").startswith(STRUCTURED):
             envelope, data = Envelope.parse(message.headers, message.body, message.content_type)
-            event = self._event.model_validate(data)
+            event = self._type(envelope).model_validate(data)
         else:
-            envelope, event = Envelope.of_headers(message.headers), self._event.model_validate_json(message.body)
-        if envelope.type != event.type:
-            raise ValueError(f"{envelope.type!r} is not {event.type!r}, which this queue is for")
+            envelope = Envelope.of_headers(message.headers)
+            event = self._type(envelope).model_validate_json(message.body)
         self._bus.delivery.check_speaker(message, envelope)
         return Arrival(event, envelope, message)
+
+    def _type(self, envelope: Envelope) -> type[Event]:
+        if envelope.type not in self._events:
+            raise ValueError(f"{envelope.type!r} is not {self._batched.queue.routing_key!r}, which this queue is for")
+        return self._events[envelope.type]
 
     async def _handle(self, arrivals: Sequence[Arrival]) -> None:
         queue, delivery = self._batched.queue, self._bus.delivery

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from interlock_messaging import Bus
+from interlock_messaging import Batched, Bus
 from interlock_runtime.access import Access
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
@@ -12,7 +12,7 @@ from interlock_runtime.process import repeating, stop_told
 from litestar import Litestar
 
 from interlock_console import pages, proxy, routes, session, store, trace_routes
-from interlock_console.handlers import SERVICE, router
+from interlock_console.handlers import BATCHED, SERVICE, keep, router
 from interlock_console.jaeger.routes import ROUTES as JAEGER
 from interlock_console.live import SPANS_SECONDS, Live
 from interlock_console.proxy import Gateway
@@ -30,7 +30,14 @@ HEAR_AGAIN_SECONDS = 1.0
 def create_app(settings: ConsoleSettings) -> Litestar:
     """Return the console's application."""
     database = Database(settings.postgres_url, SERVICE)
-    bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=database.sessions)
+    batched = [Batched(queue, keep) for queue in BATCHED]
+    bus = Bus(
+        settings.amqp_url.get_secret_value(),
+        service=SERVICE,
+        router=router,
+        sessions=database.sessions,
+        batched=batched,
+    )
     live, gateway = Live(database, bus), Gateway(settings.gateway_url)
     keeping = Keeping(database, days=settings.console_days, told=live.spans_came)
 

@@ -1,11 +1,13 @@
-"""The console's part in the flow: keep every event that is said, but for the frequent ones."""
+"""The console's part in the flow: keep every event that is said, but for the frequent ones, in the order said."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from faststream.rabbit import RabbitRouter
 from interlock_contracts.catalog import OBSERVER
-from interlock_contracts.event import Event
-from interlock_messaging import Cause, Session, topology
+from interlock_messaging import topology
+from interlock_messaging.batches import Arrival
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_console import runs
 
@@ -13,8 +15,11 @@ SERVICE = OBSERVER
 
 router = RabbitRouter()
 
+BATCHED = (topology.observed(),)
+"""Heard many at a time, by :func:`keep`: several handled at once would be in no order."""
 
-@router.subscriber(topology.observed(), topology.EXCHANGE, no_reply=True)
-async def keep(event: Event, cause: Cause, session: Session) -> None:
-    """Keep an event of any type, and what it means for its run; who looks at it is told once that is committed."""
-    await runs.keep(session, event, cause, datetime.now(UTC))
+
+async def keep(session: AsyncSession, arrivals: Sequence[Arrival]) -> None:
+    """Keep events of any type, and what they mean for their runs; who looks is told once that is committed."""
+    for arrival in arrivals:
+        await runs.keep(session, arrival.event, arrival.envelope, datetime.now(UTC))

@@ -28,9 +28,11 @@ async def keep(session: AsyncSession, event: Event, envelope: Envelope, now: dat
 
 
 async def _follow(session: AsyncSession, values: dict[str, Any], changes: dict[str, Any], *, first: bool) -> None:
-    row = await session.get(RunRow, values["run_id"], with_for_update=True)
+    row = await store.locked_run(session, values["run_id"])
     if row is None:
-        row = await _new(session, values)
+        await _begin(session, values)
+        row = await store.locked_run(session, values["run_id"])
+    assert row is not None, "it was there before, or is now"
     if "state" in changes and not comes_after(changes["state"], row.state):
         changes = {name: value for name, value in changes.items() if name in ("cause", "requested_at", "started_at")}
     if row.started_at is not None:
@@ -43,19 +45,17 @@ async def _follow(session: AsyncSession, values: dict[str, Any], changes: dict[s
         await store.join_waiting(session, row)
 
 
-async def _new(session: AsyncSession, values: dict[str, Any]) -> RunRow:
+async def _begin(session: AsyncSession, values: dict[str, Any]) -> None:
     cause = await store.cause_of(session, values["run_id"])
-    row = RunRow(
-        run_id=values["run_id"],
-        model=values["model"],
-        state="queued",
-        cause=cause.type if cause else None,
-        requested_at=cause.time if cause else values["time"],
-        trace_id=cause.trace_id if cause else None,
-        attempt=0,
-    )
-    session.add(row)
-    return row
+    run = {
+        "run_id": values["run_id"],
+        "model": values["model"],
+        "state": "queued",
+        "cause": cause.type if cause else None,
+        "requested_at": cause.time if cause else values["time"],
+        "trace_id": cause.trace_id if cause else None,
+    }
+    await store.add_run(session, run)
 
 
 def line(row: RunRow) -> RunLine:

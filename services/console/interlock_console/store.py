@@ -113,6 +113,16 @@ async def run_of_promotion(session: AsyncSession, model: str, version: int) -> U
     return (await session.scalars(query.order_by(EventRow.seq.desc()).limit(1))).one_or_none()
 
 
+async def locked_run(session: AsyncSession, run_id: UUID) -> RunRow | None:
+    """Return a run for changing."""
+    return await session.get(RunRow, run_id, with_for_update=True, populate_existing=True)
+
+
+async def add_run(session: AsyncSession, values: dict[str, Any]) -> None:
+    """Add a run, unless another replica does so at this moment."""
+    await session.execute(insert(RunRow).values(values).on_conflict_do_nothing())
+
+
 async def join_waiting(session: AsyncSession, into: RunRow) -> None:
     """End the requests that waited when a run of their model started: they were joined to it."""
     waiting = (RunRow.model == into.model, RunRow.state == "queued", RunRow.run_id != into.run_id)
