@@ -1,6 +1,9 @@
 """The console as commands use it: it answers and refuses as the gateway does, at an address of its own."""
 
 from typing import Any
+from uuid import UUID
+
+from interlock_contracts.console import RunLanes
 
 from interlock_cli.gateway import NOT_RUNNING, Gateway, environment
 from interlock_cli.spans import Span
@@ -19,18 +22,18 @@ def connect() -> Gateway:
     return Gateway(found["INTERLOCK_CONSOLE_URL"], found.get("INTERLOCK_API_KEY", ""))
 
 
-def spans(trace_id: str) -> tuple[list[Span], list[str]]:
-    """Return a trace's spans and the names of what is known to be open still.
+def spans(console: Gateway, trace_id: str) -> tuple[list[Span], list[str]]:
+    """Return a trace's spans, and the ids of those that others name as their parent but that have not come.
 
     Raises:
         UnreachableError: the console does not answer.
         RefusedError: it knows no such trace, or the key may not read.
     """
-    with connect() as console:
-        told: dict[str, Any] = console.ask("GET", f"/view/traces/{trace_id}").json()
+    told: dict[str, Any] = console.ask("GET", f"/view/traces/{trace_id}").json()
     found = [Span.model_validate({"trace_id": trace_id, **span}) for span in told["spans"]]
-    return found, [_named(each) for each in told.get("open", ())]
+    return found, [each["span_id"] for each in told.get("open", ())]
 
 
-def _named(step: Any) -> str:
-    return step if isinstance(step, str) else str(step.get("name") or step.get("lane") or step)
+def still_open(console: Gateway, run_id: UUID) -> list[str]:
+    """Return what of a run has begun and not ended, as far as the console has heard; raises as ``spans``."""
+    return [f"{each.lane}: {each.name}" for each in console.read(RunLanes, f"/view/runs/{run_id}").open]

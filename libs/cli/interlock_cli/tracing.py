@@ -29,14 +29,15 @@ def trace(
     """
     with answering(as_json=as_json) as terminal:
         trace_id, view = _meant(run)
-        spans, still_open = _told(trace_id)
+        spans, missing, still_open = _told(trace_id, view)
         found = Trace(trace_id, spans)
         _tell(terminal, found, view)
         if still_open:
-            terminal.say(f"still open, so not among them: {', '.join(still_open)}", style="yellow")
-        terminal.result(
-            {"trace_id": trace_id, "spans": [found.plain(root) for root in found.roots], "open": still_open}
-        )
+            terminal.say(f"still open, so not all of it is here: {', '.join(still_open)}", style="yellow")
+        elif missing:
+            terminal.say(f"{len(missing)} spans above others have not come: open still, or lost", style="yellow")
+        told = {"trace_id": trace_id, "spans": [found.plain(root) for root in found.roots]}
+        terminal.result({**told, "missing": missing, "open": still_open})
 
 
 def _meant(run: str) -> tuple[str, RunView | None]:
@@ -54,12 +55,18 @@ def _meant(run: str) -> tuple[str, RunView | None]:
     return view.trace_id, view
 
 
-def _told(trace_id: str) -> tuple[list[Span], list[str]]:
-    """Return the spans of a trace and what is still open; of the console, or of span files where that has none."""
+def _told(trace_id: str, run: RunView | None) -> tuple[list[Span], list[str], list[str]]:
+    """Return the spans of a trace, those missing and what of the run is still open.
+
+    The console tells; where it has none, or is down, the span files do.
+    """
     why = "no console is known"
     if "INTERLOCK_CONSOLE_URL" in environment():
         try:
-            return console.spans(trace_id)
+            with console.connect() as connection:
+                spans, missing = console.spans(connection, trace_id)
+                goes_on = run is not None and run.state in ("queued", "running")
+                return spans, missing, console.still_open(connection, run.run_id) if run and goes_on else []
         except UnreachableError as error:
             why = error.message
         except RefusedError as error:
@@ -73,7 +80,7 @@ def _told(trace_id: str) -> tuple[list[Span], list[str]]:
             f"no span of trace {trace_id} has come: {why}",
             hint="spans are sent as they end, within seconds; `interlock status` shows whether the console is up",
         )
-    return spans, []
+    return spans, [], []
 
 
 def _tell(terminal: Terminal, found: Trace, view: RunView | None) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from interlock_cli.spans import Span, Trace
 from interlock_cli.waterfall import waterfall
+from interlock_contracts.console import OpenStep, RunLanes
 from rich.console import Console
 
 from tests.unit.cli.conftest import interlock
 from tests.unit.cli.door import Door
-from tests.unit.cli.views import RUN, run
+from tests.unit.cli.views import NOW, RUN, plain, run
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
@@ -103,12 +104,20 @@ def test_many_repeats_are_one_line(console: Door) -> None:
 
 def test_what_is_not_there_yet_is_said(console: Door) -> None:
     """An orphan is told as one, and what is known to go on still is named, not left out in silence."""
-    told = {"spans": [span("swap", "not here", 0, 1)], "open": [{"lane": "training", "name": "train"}]}
+    told = {
+        "spans": [span("swap", "absent", 0, 1)],
+        "open": [{"span_id": "absent", "since_ns": 0, "children": ["swap"]}],
+    }
     console.says(f"GET /view/traces/{TRACE}", told)
-    ended = interlock("trace", TRACE)
+    console.answers.pop(f"GET /runs/{RUN}")
+    console.says(f"GET /runs/{RUN}", run("running", trace_id=TRACE))
+    step = OpenStep(lane="training", name="search", since_ns=0)
+    lanes = RunLanes(run_id=RUN, model="m", state="running", requested=NOW, lanes=[], open=[step])
+    console.says(f"GET /view/runs/{RUN}", plain(lanes))
 
-    assert "its parent is not here yet" in ended.out
-    assert "still open, so not among them: train" in ended.out
+    assert "its parent is not here yet" in interlock("trace", TRACE).out
+    assert "1 spans above others have not come" in interlock("trace", TRACE).out
+    assert "not all of it is here: training: search" in interlock("trace", RUN).out
 
 
 def test_with_json_the_tree_is_nested(console: Door) -> None:
