@@ -60,10 +60,10 @@ function Summary({ run }) {
     ["Cause", run.cause],
     ["Requested", html`<${Ago} at=${run.requested} />`],
     ["Took", html`<${Lasted} start=${run.started || run.requested} end=${run.ended} />`],
-    ["Progress", run.ended ? null : progressInWords(run.progress) || null],
+    ["Progress", run.ended ? null : progressInWords(run.progress) || null, "wide"],
     ["Attempts", run.attempt > 1 ? run.attempt : null],
     ["Went into", run.into && html`<a class="mono" href="/runs/${run.into}">${run.into.slice(0, 8)}</a>`],
-    ["Run id", html`<span class="row"><code>${run.run_id}</code><${Copy} text=${run.run_id} what="the run id" /></span>`],
+    ["Run id", html`<span class="row"><code>${run.run_id}</code><${Copy} text=${run.run_id} what="the run id" /></span>`, "wide"],
   ]} /></div>`;
 }
 

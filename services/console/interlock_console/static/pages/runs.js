@@ -16,7 +16,7 @@ const LIMIT = 50;
 
 const COLUMNS = [
   { title: "Run", cell: (run) => html`<a class="mono" href="/runs/${run.run_id}">${run.run_id.slice(0, 8)}</a>`, tight: true },
-  { title: "Model", cell: (run) => html`<a href="/models/${run.model}">${run.model}</a>` },
+  { title: "Model", cell: (run) => html`<a href="/models/${run.model}">${run.model}</a>`, tight: true },
   { title: "State", cell: (run) => html`<${Badge} state=${run.state} />`, tight: true },
   { title: "Version", cell: (run) => (run.version ? html`<a href="/models/${run.model}/versions/${run.version}">v${run.version}</a>` : html`<span class="faint">–</span>`), right: true },
   { title: "Cause", cell: (run) => html`<span class="soft">${run.cause || "–"}</span>`, tight: true },

@@ -10,8 +10,8 @@ export function Head({ title, trail = [], badges, actions }) {
   </div>`;
 }
 
-/** Pairs of name and value; what is null or undefined is left out. */
+/** Pairs of name and value, with "wide" as a third for what is long; what is null or undefined is left out. */
 export function Facts({ of: pairs }) {
   const known = pairs.filter(([, value]) => value !== null && value !== undefined);
-  return html`<dl class="facts">${known.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+  return html`<dl class="facts">${known.map(([name, value, width]) => html`<div class=${width}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }

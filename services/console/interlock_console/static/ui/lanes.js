@@ -23,21 +23,27 @@ function Lane({ lane: { lane, steps }, on, end, select }) {
   const took = steps.length ? nanoseconds(last - Math.min(...steps.map((step) => step.start_ns))) : "";
   const state = steps.some((step) => OPEN.has(step.state)) ? "open" : steps.some((step) => step.state === "failed" || step.state === "refused") ? "failed" : steps.length ? "done" : "none";
   return html`<section class="lane ${state}" aria-label=${lane}>
-    <h3><span>${lane}</span><span class="faint">${took}</span></h3>
-    <div class="track">
+    <h3><span>${lane}</span><span class="faint">${took || "not yet"}</span></h3>
+    <ul class="hidden">${steps.map((step, at) => html`<li key=${at}>${inWords(step, end(step))}</li>`)}</ul>
+    <div class="track" aria-hidden="true">
       ${rows.map((row, at) => html`<div class="bars" key=${at}>
         ${row.map((step) => html`<${Bar} key=${step.span_id || step.name} step=${step} on=${on} end=${end(step)} select=${select} />`)}
       </div>`)}
-      ${!steps.length && html`<span class="faint">not yet</span>`}
     </div>
   </section>`;
 }
 
+/** As wide as it lasted, so maybe too small to hit: the same span's row in the waterfall is the way for keys and fingers. */
 function Bar({ step, on, end, select }) {
-  const words = [step.name, OPEN.has(step.state) ? `${step.state}, for ${nanoseconds(end - step.start_ns)}` : `${step.state}, took ${nanoseconds(end - step.start_ns)}`, step.detail].filter(Boolean).join(": ");
   const style = { left: on.left(step.start_ns), width: on.width(step.start_ns, end) };
-  return html`<button type="button" class="step ${step.state}" style=${style} title=${words} aria-label=${words}
-    disabled=${!step.span_id} onClick=${() => select(step.span_id)}><span>${step.name}</span></button>`;
+  const known = step.span_id ? { onClick: () => select(step.span_id), class: `step known ${step.state}` } : { class: `step ${step.state}` };
+  return html`<div ...${known} style=${style} title=${inWords(step, end)}><span>${step.name}</span></div>`;
+}
+
+function inWords(step, end) {
+  const lasted = nanoseconds(end - step.start_ns);
+  const words = OPEN.has(step.state) ? `${step.state}, for ${lasted}` : `${step.state}, took ${lasted}`;
+  return [step.name, words, step.detail].filter(Boolean).join(": ");
 }
 
 /** Steps in as few rows as there are at one time; what lies inside another comes below it. */
