@@ -27,16 +27,19 @@ def sha(text: str) -> str:
 def report(labels: list[Label] | None, *, against: int | None = None, seed: int = 0) -> GateReport:
     """Return the report on a version that passed; a classification's where there are labels."""
     random = np.random.default_rng(seed)
-    truth, metric, value = random.normal(60, 15, ROWS), "r2", 0.9
-    signature, answers = REGRESSION, truth + random.normal(0, 4, ROWS)
-    if labels is not None:
-        signature, metric = CLASSIFICATION.model_copy(update={"labels": labels}), "roc_auc"
-        truth, answers = random.integers(0, len(labels), ROWS), random.dirichlet(np.ones(len(labels)), ROWS)
+    metric, value = "r2" if labels is None else "roc_auc", 0.9
+    if labels is None:
+        truth = random.normal(60, 15, ROWS)
+        drawn = plots(REGRESSION, truth, truth + random.normal(0, 4, ROWS))
+    else:
+        signature = CLASSIFICATION.model_copy(update={"labels": labels})
+        answers = random.dirichlet(np.ones(len(labels)), ROWS)
+        drawn = plots(signature, random.integers(0, len(labels), ROWS), answers)
     resampled = random.normal(0.02, 0.006, 2000)
     gain = GainReport(
         version=against or 1, candidate=value, champion=0.88, gain=0.02, lower=0.01, resampled=histogram(resampled)
     )
-    theirs = {metric: 0.85} if against else None
+    theirs: dict[str, float | None] | None = {metric: 0.85} if against else None
     return GateReport(
         passed=True,
         reasons=["good"],
@@ -49,7 +52,7 @@ def report(labels: list[Label] | None, *, against: int | None = None, seed: int 
         min_improvement=0.0,
         latency_p99_ms=0.02,
         slices={"color": [SliceReport(value="red", rows=ROWS, metrics={metric: value}, champion=theirs)]},
-        plots=plots(signature, truth, answers),
+        plots=drawn,
     )
 
 
