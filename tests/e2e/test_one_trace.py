@@ -57,7 +57,7 @@ BESIDE: set[Edge] = {
 """What happens beside the way, or on several ways at once."""
 
 HEARD: set[Edge] = {(f"gateway {PROCESS}gateway.model.promoted", "gateway swap"), ("registry promote", "gateway swap")}
-"""How a worker learns of a promotion: by its event, or from the registry, which it may happen to ask before that comes."""
+"""How a worker learns of a promotion: by its event, or from the registry, which it may happen to ask before."""
 
 MAY_BE: set[Edge] = {("train_dispatch RUN {name}", f"train_dispatch {SEND}training.progressed")}
 """Whether a short training is seen on its way is chance."""
