@@ -90,14 +90,14 @@ function Form({ name, signature, profile, version }) {
         <button type="button" onClick=${() => setCells(ordinary(signature, profile))}>Start anew</button>
       </div>
     </form>
-    <div class="stack">
+    <div class="stack answers">
       ${problem && html`<${Failure} problem=${problem} />`}
       <${Answer} answer=${answers[0]} name=${name} version=${version} target=${signature.target} />
-      <section class="card stack" aria-label="The same from a terminal"><h2>From a terminal</h2>
-        <${Command} text=${curl(name, row)} />
-        <p class="faint">After <code>eval "$(interlock env)"</code>, which sets the address and your key.</p>
-      </section>
       <${Earlier} answers=${answers.slice(1)} />
     </div>
+    <section class="card stack terminal" aria-label="The same from a terminal"><h2>From a terminal</h2>
+      <${Command} text=${curl(name, row)} />
+      <p class="faint">After <code>eval "$(interlock env)"</code>, which sets the address and your key.</p>
+    </section>
   </div>`;
 }
