@@ -41,7 +41,7 @@ STYLES = {
 }
 """A railway's signals: proven, refused, asked for; what only happens has no colour."""
 
-TOLD = ("version", "attempt", "stage", "best_score", "metric", "worker", "cause", "outcome", "reason", "by")
+TOLD = ("version", "stage", "best_score", "metric", "worker", "cause", "outcome", "reason", "by")
 """What a line says of an event's content, in this order; the whole is in ``--json``."""
 
 WIDEST = 120
@@ -59,19 +59,23 @@ def events(
     ] = None,
     model: Annotated[str | None, typer.Option(help="Only about this model.", autocompletion=completing.models)] = None,
     run: Annotated[UUID | None, typer.Option(help="Only of this run.", autocompletion=completing.runs)] = None,
+    frequent: Annotated[
+        bool, typer.Option("--frequent", help="Also what is said many times a second, such as prediction.logged.")
+    ] = False,
     last: Annotated[int, typer.Option(min=0, max=500, help="Begin with so many that were said before.")] = 10,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Go on with what comes, until Ctrl-C.")] = True,
     as_json: Json = False,
 ) -> None:
     """Tail the bus: every event as it is said, with what it is about. With --json each is one line of JSON.
 
-    Events that are said many times a second are not kept: they come live, or not at all.
+    What is said many times a second is not kept: with --frequent it comes live, if not all of it.
 
     Example: interlock events --model flights-1
     """
     if unknown := [each for each in type_ or () if each not in BY_TYPE]:
         raise typer.BadParameter(f"there is no event {unknown[0]!r}; events are {', '.join(BY_TYPE)}")
-    chosen = {"type": ",".join(type_) if type_ else None, "model": model, "run": run}
+    wanted = type_ or ([] if frequent else [name for name, route in BY_TYPE.items() if not route.frequent])
+    chosen = {"type": ",".join(wanted) or None, "model": model, "run": run}
     with answering(as_json=as_json) as terminal, console.connect() as connection:
         said: set[str] = set()
         if last:
@@ -163,8 +167,10 @@ def _about(event: EventView) -> str:
     told = [f"{name}={_short(event.data[name])}" for name in TOLD if event.data.get(name) not in (None, "")]
     if total := event.data.get("trials_total"):
         told.insert(0, f"trials={event.data.get('trials_done', 0)}/{total}")
+    if event.data.get("attempt", 1) != 1:
+        told.append(f"attempt={event.data['attempt']}")
     if reasons := event.data.get("reasons"):
-        told.append(_short("; ".join(each if isinstance(each, str) else json.dumps(each) for each in reasons)))
+        told.append(_short("; ".join(each if isinstance(each, str) else each["message"] for each in reasons)))
     return " ".join(told)
 
 

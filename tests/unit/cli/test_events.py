@@ -1,6 +1,7 @@
 """`events` and `open`: what the console tells, and the way into it."""
 
 import json
+from urllib.parse import parse_qs
 
 import pytest
 from interlock_cli import events
@@ -40,14 +41,28 @@ def stream(*said: tuple[str, str]) -> bytes:
 
 def test_past_events_come_first_the_oldest_first(console: Door) -> None:
     """What it is, of which model and run, and what about it; only what was asked for."""
-    console.says("GET /view/events", {"events": [PROMOTED, {**REFUSED, "data": {"reasons": ["r2 is too low"]}}]})
+    console.says("GET /view/events", {"events": [PROMOTED, {**REFUSED, "data": {"reasons": ["r2 is too low", {"message": "far"}]}}]})
     ended = interlock("events", "--model", "m", "--last", 5, "--no-follow")
     first, second = ended.out.splitlines()
 
     assert "evaluation.failed" in first
-    assert "r2 is too low" in first
+    assert "r2 is too low; far" in first
     assert second.split()[1:] == ["model.promoted", "m", "version=2", "cause=gate", "run", str(RUN)]
-    assert console.asked[0].query == "model=m&limit=5"
+    (query,) = (parse_qs(asked.query) for asked in console.asked)
+    assert (query["model"], query["limit"]) == (["m"], ["5"])
+
+
+def test_what_is_said_all_the_time_has_to_be_asked_for(console: Door) -> None:
+    """A tail that a busy gateway fills tells nothing; by name, or with a word, it is there."""
+    console.says("GET /view/events", {"events": []})
+    for more in ((), ("--frequent",), ("--type", "prediction.logged", "--type", "model.promoted")):
+        interlock("events", "--no-follow", *more)
+    plain, every, named = (parse_qs(asked.query).get("type", [""])[0].split(",") for asked in console.asked)
+
+    assert "model.promoted" in plain
+    assert "prediction.logged" not in plain
+    assert every == [""]
+    assert named == ["prediction.logged", "model.promoted"]
 
 
 def test_with_json_every_event_is_a_line(console: Door) -> None:
