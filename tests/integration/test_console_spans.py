@@ -128,6 +128,18 @@ async def test_a_batch_that_is_sent_twice_is_there_once(console: Console) -> Non
     assert [len(span["linked_from"]) for span in view["spans"]] == [0, 1]
 
 
+async def test_all_services_may_begin_at_once(console: Console) -> None:
+    """The first batches of a day make its partitions and origins, whatever order each has them in."""
+    console.room.places = 8
+    services = [f"interlock-{n}" for n in range(20)]
+    spans = [made("check", f"{n + 1:016x}", service=service) for n, service in enumerate(services)]
+    answers = await asyncio.gather(*(console.send(*spans[:: (-1) ** n]) for n in range(8)))
+
+    assert [answer.status_code for answer in answers] == [200] * 8
+    view = await console.get(f"/view/traces/{TRACE}")
+    assert sorted(span["service"] for span in view["spans"]) == sorted(services)
+
+
 async def test_an_exporter_of_the_sdk_is_understood(console: Console) -> None:
     """Over a socket, packed with gzip, by the exporter that every service has."""
     config = Config(console.app, host="127.0.0.1", port=0, log_level="warning")

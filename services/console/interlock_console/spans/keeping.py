@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import asyncpg  # type: ignore[import-untyped]
@@ -67,9 +68,10 @@ class Keeping:
             return
         day = datetime.now(UTC).date()
         rows = await asyncio.to_thread(_rows, day, spans)
-        new = [row for row in rows.origins if (day, row[1]) not in self._known_origins]
+        # In one order, so that two who bring the same origins for the first time wait for each other at most once.
+        new = sorted((row for row in rows.origins if (day, row[1]) not in self._known_origins), key=itemgetter(1))
+        await self._make_partitions(day)
         async with self._database.engine.connect() as connection:
-            await self._make_partitions(day)
             # Below SQLAlchemy, which has no COPY; hence a transaction of the driver's own.
             driver: Any = (await connection.get_raw_connection()).driver_connection
             async with driver.transaction():
