@@ -1,7 +1,7 @@
 """Every metric that Interlock tells Prometheus, declared once: its name, what it counts, its labels, who tells it.
 
-``docs/metrics.md`` is made from this list; rules and dashboards may name nothing else. Whatever a gateway tells has the
-label ``worker`` besides.
+``docs/metrics.md`` is made from this list; rules and dashboards may name nothing else. Whatever a gateway counts
+has the label ``worker`` besides.
 """
 
 from dataclasses import dataclass

@@ -180,10 +180,13 @@ class Metrics:
 
 
 class _Told:
-    """Families that several workers fill, each under its own label."""
+    """Families that several workers fill, each under its own label; who asks finds all of them from the start."""
 
     def __init__(self) -> None:
         self.families: dict[str, Metric] = {}
+        for each in metrics.METRICS.values():
+            if each.by == "gateway":
+                self.family(each.name.removesuffix("_total"), each.help, each.kind)
 
     def add(self, declared: metrics.Metric, worker: str, labels: Sequence[str], value: float, **more: str) -> None:
         """Add one number; of a histogram, ``more`` says with ``part`` which, and with ``le`` up to where."""
