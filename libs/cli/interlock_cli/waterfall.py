@@ -24,10 +24,17 @@ COLOURS = ("cyan", "green", "magenta", "blue", "yellow", "bright_cyan", "bright_
 """One for each service; red is kept for errors."""
 
 NOTES = (
+    ("candidate", telemetry.CANDIDATE),
+    ("trial", telemetry.TRIAL),
+    ("score", telemetry.SCORE),
     ("version", telemetry.VERSION),
     ("result", telemetry.RESULT),
     ("worker", telemetry.WORKER),
 )
+
+
+WORTH_TELLING = 0.1
+"""Seconds in a queue."""
 
 
 @dataclass(frozen=True)
@@ -118,14 +125,22 @@ def _name(line: _Line) -> Text:
         name.append(f" ({line.times} times)", style="dim")
     if span.failed:
         name.append(f" error: {span.status_message or 'no message'}", style="bold red")
-    notes = [f"{short}={span.attributes[name]}" for short, name in NOTES if name in span.attributes]
-    if (attempt := span.attributes.get(telemetry.ATTEMPT, 1)) != 1:
-        notes.append(f"attempt={attempt}")
+    notes = _notes(span)
     if notes:
         name.append(f" {' '.join(notes)}", style="dim")
-    if span.links:
-        name.append(f" ↗ {len(span.links)}", style="dim")
+    if links := sum(link.trace_id != span.trace_id for link in span.links):
+        name.append(f" ↗ {links}", style="dim")
     return name
+
+
+def _notes(span: Span) -> list[str]:
+    values = {short: span.attributes[name] for short, name in NOTES if name in span.attributes}
+    notes = [f"{short}={f'{value:.4g}' if isinstance(value, float) else value}" for short, value in values.items()]
+    if (attempt := span.attributes.get(telemetry.ATTEMPT, 1)) > 1:
+        notes.append(f"attempt={attempt}")
+    if (waited := span.attributes.get(telemetry.WAITED, 0)) >= WORTH_TELLING:
+        notes.append(f"waited={waited:.1f}s")
+    return notes
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ SPANS = [
         "train",
         2000,
         2004,
-        attributes={"interlock.model.version": 2},
+        attributes={"interlock.model.version": 2, "interlock.attempt": 2},
         links=[{"trace_id": "a" * 32, "span_id": "b"}],
     ),
     span("train", "retrain", 1000, 1900, service="interlock-train_dispatch", status="ERROR", status_message="lost"),
@@ -73,7 +73,7 @@ def test_the_waterfall_has_every_hop_below_its_cause(console: Door) -> None:
     assert [row[:2] for row in rows] == [["gateway", "retrain"], ["train_dispatch", "train"], ["gateway", "swap"]]
     assert [row[-3:] for row in rows] == [["ms", "10", "ms"], ["s", "900", "ms"], ["s", "4.0", "ms"]]
     assert "error: lost" in lines[4]
-    assert "version=2 ↗ 1" in lines[5]
+    assert "version=2 attempt=2 ↗ 1" in lines[5]
 
 
 def test_bars_stand_where_the_time_went_and_dots_where_it_was_waited() -> None:

@@ -87,7 +87,12 @@ def _answers(facts: Facts) -> Iterator[Section]:
     plots = facts.gate.plots
     if plots.residuals is not None:
         drawn = ("predicted", "residuals") if plots.predicted else ("residuals",)
-        yield Section("Predicted minus actual", sketch=sketched(plots.residuals), plots=drawn)
+        yield Section(
+            "Predicted against actual",
+            f"Predicted minus actual of {facts.gate.rows:,} rows:",
+            sketch=sketched(plots.residuals),
+            plots=drawn,
+        )
     if plots.confusion is not None:
         yield Section("Confusion", sketch=_matrix(plots.confusion), plots=("confusion",))
     if plots.roc:
