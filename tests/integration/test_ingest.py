@@ -30,7 +30,7 @@ async def test_an_upload_is_kept_before_it_is_acknowledged_and_accepted_by_its_c
     """After the 202 the verdict depends on nothing that a crash could take."""
     view = await ingest.upload(GOOD)
     assert view["state"] == "checking"
-    file = ArtifactRef(sha256=view["digest"], bytes=len(GOOD))
+    file = ArtifactRef(sha256=view["digest"], bytes=len(GOOD), holdout=True)
     assert ingest.artifacts.fetch(file) == GOOD
 
     await ingest.intake.check_files()
@@ -68,7 +68,7 @@ async def test_a_refused_file_says_why_over_rest_and_on_the_bus_and_is_kept(inge
     assert (verdict["state"], kind) == ("rejected", "dataset.rejected")
     assert [reason["rule"] for reason in verdict["reasons"]] == [reason["rule"] for reason in said["reasons"]]
     assert verdict["reasons"][0]["rule"] == "missing_column"
-    assert ingest.artifacts.fetch(ArtifactRef(sha256=view["digest"], bytes=len(BAD))) == BAD
+    assert ingest.artifacts.fetch(ArtifactRef(sha256=view["digest"], bytes=len(BAD), holdout=True)) == BAD
 
 
 async def test_the_same_file_starts_nothing_until_the_pipeline_changes(ingest: Ingest) -> None:
@@ -180,7 +180,7 @@ async def test_a_check_that_fails_for_our_own_fault_is_tried_again_then_refused(
     """A stored file that is gone holds nobody up for ever, and uploading it again starts anew."""
     monkeypatch.setattr(intake, "TRY_AGAIN_SECONDS", 0.0)
     view = await ingest.upload(GOOD)
-    del ingest.artifacts.objects[ArtifactRef(sha256=view["digest"], bytes=len(GOOD)).key]
+    del ingest.artifacts.objects[ArtifactRef(sha256=view["digest"], bytes=len(GOOD), holdout=True).key]
     await ingest.intake.check_files()
     refused = await ingest.verdict(view["digest"])
     assert (refused["state"], refused["reasons"][0]["rule"]) == ("rejected", "check_failed")
