@@ -166,7 +166,7 @@ class Live:
             stack.callback(self._listeners.discard, listener)
             if listener.wants_frequent:
                 await stack.enter_async_context(self._tail.watched())
-            yield ServerSentEventMessage(comment="listening", retry=1000)
+            yield ServerSentEventMessage(comment="listening", retry=1000, data=None)
             for message in await self._missed(listener, last):
                 yield message
             while not self._closed and loop.time() < until:
@@ -177,7 +177,7 @@ class Live:
                     async with asyncio.timeout(HEARTBEAT_SECONDS):
                         waiting = await listener.messages.get()
                 except TimeoutError:
-                    yield ServerSentEventMessage(comment="heartbeat")
+                    yield ServerSentEventMessage(comment="heartbeat", data=None)
                     continue
                 if waiting is not None:
                     yield waiting

@@ -135,11 +135,28 @@ def test_every_service_has_a_broker_user_of_its_own(home: Home) -> None:
 def test_every_service_has_keys_of_its_own_to_the_object_store(home: Home) -> None:
     """People, too; none of them has the administrator's."""
     parts = plan(home, PORTS)
-    names = [name for name in parts if parts[name].kind == "service"]
+    names = [name for name in parts if parts[name].kind == "service" and name != "console"]
     keys = [process(parts[name]).env["INTERLOCK_S3_SECRET_KEY"] for name in names]
     keys += [parts["s3"].exports["INTERLOCK_S3_SECRET_KEY"], parts["s3"].admin["INTERLOCK_ADMIN_S3_SECRET_KEY"]]
 
     assert len(set(keys)) == len(names) + 2
+    assert "INTERLOCK_S3_SECRET_KEY" not in process(parts["console"]).env  # it looks at no bytes
+
+
+def test_spans_lead_to_the_console_unless_the_user_leads_them_elsewhere(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each service sends them with its own key; the console sends none."""
+    parts = plan(home, PORTS)
+    ours = process(parts["registry"]).env
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.example:4318")
+    elsewhere = process(plan(home, PORTS)["registry"]).env
+
+    assert ours["OTEL_EXPORTER_OTLP_ENDPOINT"] == parts["console"].url
+    assert ours["OTEL_EXPORTER_OTLP_HEADERS"] == f"authorization=Bearer%20{ours['INTERLOCK_SERVICE_KEY']}"
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" not in process(parts["console"]).env
+    assert elsewhere["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector.example:4318"
+    assert "OTEL_EXPORTER_OTLP_HEADERS" not in elsewhere
 
 
 def test_a_setting_for_one_service_reaches_no_other(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

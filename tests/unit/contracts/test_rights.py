@@ -3,7 +3,7 @@
 import re
 
 from interlock_contracts.catalog import ROUTES
-from interlock_contracts.rights import EVENTS, OWN_COPIES, User, commands, user_of, users
+from interlock_contracts.rights import EVENTS, OBSERVED, OWN_COPIES, TAIL, User, commands, user_of, users
 
 
 def topics(user: User, exchange: str = EVENTS) -> tuple[str, str]:
@@ -43,3 +43,16 @@ def test_the_commands_name_every_user() -> None:
     assert lines[0] == "rabbitmqctl add_vhost interlock"
     for user in users():
         assert sum(f" {user.name} " in line for line in lines) == 2 + len(user.topics)
+
+
+def test_the_observer_hears_everything_and_says_nothing() -> None:
+    """Its own queue, and while somebody looks the frequent events; nobody else reads what is in them."""
+    observer = next(user for user in users() if user.name == user_of("console"))
+    write, read = topics(observer)
+    others = [user for user in users() if user.name not in (observer.name, user_of("operator"))]
+
+    assert re.search(observer.read, OBSERVED)
+    assert re.search(observer.configure, f"{TAIL}.0a1b")
+    assert not [route.event.type for route in ROUTES if re.search(write, route.event.type)]
+    assert {bool(re.search(read, route.event.type)) == route.frequent for route in ROUTES} == {True}
+    assert not [user.name for user in others if re.search(user.read, OBSERVED)]
