@@ -18,7 +18,7 @@ def connect() -> Gateway:
     """
     found = environment()
     if "INTERLOCK_CONSOLE_URL" not in found:
-        raise Failure("no console is known", hint=NOT_RUNNING.replace("GATEWAY", "CONSOLE"))
+        raise Failure("no console is known", hint=NOT_RUNNING)
     return Gateway(found["INTERLOCK_CONSOLE_URL"], found.get("INTERLOCK_API_KEY", ""))
 
 

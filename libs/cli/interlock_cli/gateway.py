@@ -18,7 +18,10 @@ TIMEOUT = httpx.Timeout(30, connect=5)
 UPLOAD_TIMEOUT = httpx.Timeout(600, connect=5)
 """An upload's answer comes once the file is stored, so a slow disk may take its time."""
 
-NOT_RUNNING = "start the local stack with `interlock up`, or set INTERLOCK_GATEWAY_URL and INTERLOCK_API_KEY"
+NOT_RUNNING = (
+    "start the local stack with `interlock up`, or set INTERLOCK_GATEWAY_URL (for the console INTERLOCK_CONSOLE_URL)"
+    " and INTERLOCK_API_KEY"
+)
 
 
 class UnreachableError(Failure):

@@ -4,8 +4,6 @@ import html
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 
-from markdown_it import MarkdownIt
-
 from interlock_cli.report.sections import Section, without_plots
 
 COMMENT = 65_536
@@ -33,6 +31,8 @@ def markdown(sections: Sequence[Section]) -> str:
 
 def page(sections: Sequence[Section], draw: Callable[[str], str]) -> str:
     """Return the report as one page of HTML; ``draw`` returns a plot's SVG by its name."""
+    from markdown_it import MarkdownIt  # noqa: PLC0415 - only this form needs it, and every command would wait for it
+
     render = MarkdownIt("commonmark", {"html": False}).enable("table").render
     first, *others = sections
     body = [f"<h1>{html.escape(first.title)}</h1>{render(first.text)}"]
