@@ -47,6 +47,7 @@ async def model(office: Office) -> str:
                     metrics=metrics,
                 )
             )
+        await session.flush()
         parent = f"00-{TRACE}-b7ad6b7169203331-01"
         for seq, version, cause, by in ((1, 1, "gate", None), (2, 2, "gate", None), (3, 1, "rollback", "ada")):
             session.add(PromotionRow(model=name, seq=seq, version=version, cause=cause, by=by, traceparent=parent))

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import Annotated, Any
 from uuid import uuid4
 
 import yaml
@@ -16,7 +16,7 @@ from interlock_contracts.http import (
     VersionView,
 )
 from interlock_contracts.pipeline import Pipeline
-from interlock_contracts.refs import ArtifactRef, Sha256
+from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.rollout import RolloutView, WorkerReport
 from interlock_contracts.signature import Signature
 from interlock_messaging import say
@@ -26,7 +26,7 @@ from interlock_runtime.http import SCOPE, SERVICES, problem
 from interlock_runtime.tracing import request_span
 from litestar import Request, Response, delete, get, post, put
 from litestar.datastructures import State
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from pydantic import ValidationError
 
 from interlock_registry import audit, promotion, rollout, store
@@ -188,7 +188,9 @@ async def read_model(name: FromPath[str], state: State) -> ModelView:
 
 @get("/models/{name:str}/versions", opt={SCOPE: "read"})
 async def list_versions(
-    name: FromPath[str], state: State, dataset: FromQuery[Sha256 | None] = None
+    name: FromPath[str],
+    state: State,
+    dataset: Annotated[str | None, QueryParameter(pattern="^[0-9a-f]{64}$")] = None,
 ) -> list[VersionView]:
     """Return a model's versions, the newest first; with ``dataset`` those that were trained on it."""
     async with state.database.sessions() as session:
