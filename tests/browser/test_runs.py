@@ -56,7 +56,7 @@ async def test_a_run_is_followed_live_from_upload_to_swap(page: Page, user: User
     await user.ingest(model, csv(300, seed=3, noise=0.5))
     run_id = await user.retrain(model)
     await page.get_by_role("link", name=run_id[:8]).click(timeout=SOON)
-    await expect(page.get_by_text("Still open")).to_be_visible(timeout=SOON)
+    await expect(page.get_by_text("Still open", exact=True)).to_be_visible(timeout=SOON)
 
     await expect(page.get_by_text("succeeded", exact=True)).to_be_visible(timeout=WHOLE_RUN)
     for stage in ("queue wait", "dispatch", "training", "gate", "promotion"):
@@ -65,7 +65,7 @@ async def test_a_run_is_followed_live_from_upload_to_swap(page: Page, user: User
     rollout = await user.json("GET", f"/models/{model}/rollout")
     swaps = page.get_by_role("region", name="swap", exact=True).get_by_role("listitem").filter(has_text="done, took")
     await expect(swaps).to_have_count(len(rollout["workers"]), timeout=SOON)
-    await expect(page.get_by_text("Still open")).to_have_count(0, timeout=SOON)
+    await expect(page.get_by_text("Still open", exact=True)).to_have_count(0, timeout=SOON)
 
 
 async def test_a_run_shows_its_trace_and_leads_to_its_version(page: Page, trained: Trained, looks: Looks) -> None:

@@ -40,7 +40,7 @@ async function traceOf(traceId) {
 function Known({ run, trace, live, selected, select, reload }) {
   const going = GOING.has(run.state) || run.open.length > 0;
   const now = useNow(going ? 1000 : 0).getTime() * 1e6;
-  const badges = html`<${Badge} state=${run.state} />${run.outcome && run.outcome !== run.state && html`<${Badge} state=${run.outcome} />`}
+  const badges = html`<${Badge} state=${run.state} />${run.outcome && run.outcome !== "none" && run.outcome !== run.state && html`<${Badge} state=${run.outcome} />`}
     ${going && !live && html`<${Badge} lamp="waiting">connecting<//>`}`;
   return html`
     <${Head} title=${`${run.model}: run ${run.run_id.slice(0, 8)}`} trail=${[["Runs", "/runs"]]} badges=${badges} actions=${html`<${Actions} run=${run} reload=${reload} />`} />
@@ -48,7 +48,7 @@ function Known({ run, trace, live, selected, select, reload }) {
       <${Summary} run=${run} />
       ${run.reason && html`<p class="notice refused">${run.reason}</p>`}
       ${run.open.length > 0 && html`<${StillOpen} open=${run.open} now=${now} />`}
-      <section class="card" aria-label="Stages"><h2>Stages</h2><${Lanes} lanes=${run.lanes} now=${now} select=${select} /></section>
+      <section class="card" aria-label="Stages"><h2>Stages</h2><${Lanes} lanes=${run.lanes} ended=${!going} now=${now} select=${select} /></section>
       <section class="card" aria-label="Trace"><h2>Trace</h2><${Trace} trace=${trace} run=${run} selected=${selected} select=${select} now=${now} /></section>
     </div>`;
 }

@@ -20,7 +20,7 @@ const COLUMNS = [
   { title: "State", cell: (run) => html`<${Badge} state=${run.state} />`, tight: true },
   { title: "Version", cell: (run) => (run.version ? html`<a href="/models/${run.model}/versions/${run.version}">v${run.version}</a>` : html`<span class="faint">–</span>`), right: true },
   { title: "Cause", cell: (run) => html`<span class="soft">${run.cause || "–"}</span>`, tight: true },
-  { title: "Progress", cell: (run) => html`<span class="soft">${run.ended ? run.outcome || "" : progressInWords(run.progress)}</span>` },
+  { title: "Progress", cell: (run) => html`<span class="soft">${run.ended ? (run.outcome === "none" ? "" : run.outcome) : progressInWords(run.progress)}</span>` },
   { title: "Started", cell: (run) => html`<${Ago} at=${run.started || run.requested} />`, right: true, tight: true },
   { title: "Took", cell: (run) => html`<${Lasted} start=${run.started} end=${run.ended} />`, right: true, tight: true },
 ];

@@ -5,25 +5,25 @@ import { Ruler, scale } from "./timeline.js";
 
 const OPEN = new Set(["open", "waiting"]);
 
-/** `lanes` as the run's view tells them; `now` is where open steps reach to; `select(span_id)` hears a click. */
-export function Lanes({ lanes, now, select }) {
+/** `lanes` as the run's view tells them; `ended` when no more will come; `now` is where open steps reach to; `select(span_id)` hears a click. */
+export function Lanes({ lanes, ended, now, select }) {
   const steps = lanes.flatMap((lane) => lane.steps);
   if (!steps.length) return null;
   const end = (step) => step.end_ns ?? Math.max(now, step.start_ns);
   const on = scale(Math.min(...steps.map((step) => step.start_ns)), Math.max(...steps.map(end)));
   return html`<div class="lanes">
     <div class="lane"><span></span><${Ruler} on=${on} /></div>
-    ${lanes.map((lane) => html`<${Lane} key=${lane.lane} lane=${lane} on=${on} end=${end} select=${select} />`)}
+    ${lanes.map((lane, at) => html`<${Lane} key=${lane.lane} lane=${lane} passed=${ended || lanes.slice(at).some((later) => later.steps.length)} on=${on} end=${end} select=${select} />`)}
   </div>`;
 }
 
-function Lane({ lane: { lane, steps }, on, end, select }) {
+function Lane({ lane: { lane, steps }, passed, on, end, select }) {
   const rows = packed(steps, end);
   const last = Math.max(...steps.map(end));
   const took = steps.length ? nanoseconds(last - Math.min(...steps.map((step) => step.start_ns))) : "";
   const state = steps.some((step) => OPEN.has(step.state)) ? "open" : steps.some((step) => step.state === "failed" || step.state === "refused") ? "failed" : steps.length ? "done" : "none";
   return html`<section class="lane ${state}" aria-label=${lane}>
-    <h3><span>${lane}</span><span class="faint">${took || "not yet"}</span></h3>
+    <h3><span>${lane}</span><span class="faint">${took || (passed ? "–" : "not yet")}</span></h3>
     <ul class="hidden">${steps.map((step, at) => html`<li key=${at}>${inWords(step, end(step))}</li>`)}</ul>
     <div class="track" aria-hidden="true">
       ${rows.map((row, at) => html`<div class="bars" key=${at}>

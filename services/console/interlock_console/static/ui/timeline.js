@@ -3,6 +3,8 @@ import { html } from "../vendor/preact.js";
 import { nanoseconds } from "./time.js";
 
 const STEPS = [1, 2, 5];
+const SECOND = 1e9;
+const LONG = [30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400].map((seconds) => seconds * SECOND);
 
 /** From the earliest start to the latest end, as {from, to, left(ns), width(start, end)} in percents. */
 export function scale(from, to) {
@@ -15,7 +17,7 @@ export function scale(from, to) {
 export function ticks({ from, to }, most = 5) {
   const rough = (to - from) / most;
   const power = 10 ** Math.floor(Math.log10(Math.max(rough, 1)));
-  const step = (STEPS.find((each) => each * power >= rough) || 10) * power;
+  const step = (rough > 20 * SECOND && LONG.find((each) => each >= rough)) || (STEPS.find((each) => each * power >= rough) || 10) * power;
   return Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, at) => at * step);
 }
 

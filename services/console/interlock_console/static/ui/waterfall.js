@@ -8,6 +8,8 @@ import { Ruler, scale } from "./timeline.js";
 const NARROW = matchMedia("(max-width: 760px)");
 const AROUND = 12;
 
+const short = (service) => service.replace(/^interlock[-_.]/, "");
+
 /** `trace` as the view tells it; `selected` is a span's id or null; `now` is where open spans reach to. */
 export function Waterfall({ trace, selected, select, now }) {
   const [filter, setFilter] = useState("");
@@ -45,7 +47,7 @@ export function Waterfall({ trace, selected, select, now }) {
     <div class="row tools">
       <input type="search" ref=${search} value=${filter} placeholder="Filter: name, service, attribute" aria-label="Filter the spans" onInput=${(event) => setFilter(event.target.value)} />
       <span class="faint" role="status">${rows.length} of ${trace.spans.length + trace.open.length} spans</span>
-      <ul class="legend">${services.map((service, place) => html`<li key=${service} class="series-${(place % 8) + 1}">${service}</li>`)}</ul>
+      <ul class="legend">${services.map((service, place) => html`<li key=${service} class="series-${(place % 8) + 1}">${short(service)}</li>`)}</ul>
     </div>
     <div class="span-row scale" aria-hidden="true"><span></span><${Ruler} on=${on} /></div>
     <div class="rows" ref=${box} role="region" aria-label="Spans" tabindex="0">
@@ -65,7 +67,7 @@ function Row({ row: { span, depth, children }, top, height, on, end, series, cho
     <div class="name" style=${{ paddingLeft: `${Math.min(depth, 14) * 13 + 4}px` }}>
       ${children > 0 ? html`<button type="button" class="fold" aria-expanded=${!closed} aria-label="Children of ${span.name}" onClick=${() => fold(span.span_id, !closed)}>${closed ? "▸" : "▾"}</button>` : html`<i></i>`}
       <button type="button" class="open" aria-current=${chosen ? "true" : undefined} onClick=${() => select(span.span_id)}>
-        ${failed && html`<b aria-hidden="true">✕</b>`}${span.name}<span class="faint">${closed ? `+${children}` : span.service}</span><span class="hidden">${words}</span>
+        ${failed && html`<b aria-hidden="true">✕</b>`}${span.name}<span class="faint">${closed ? `+${children}` : short(span.service)}</span><span class="hidden">${words}</span>
       </button>
     </div>
     <div class="track" onClick=${() => select(span.span_id)} aria-hidden="true">
