@@ -29,7 +29,7 @@ export default function Events({ query: { type = "", model = "", run = "" } }) {
     { title: "Event", cell: (event) => html`<button type="button" class="plain link mono" onClick=${() => setChosen(event)}>${event.type}</button>`, tight: true },
     { title: "Model", cell: (event) => event.model && html`<a href="/models/${event.model}">${event.model}</a>` },
     { title: "About", cell: (event) => html`<span class="soft mono clipped">${event.subject}</span>` },
-    { title: "Said by", cell: (event) => html`<span class="soft">${event.source}</span>`, tight: true },
+    { title: "Said by", cell: (event) => html`<span class="soft">${event.source.replace("/interlock/", "")}</span>`, tight: true },
     { title: "Trace", cell: (event) => event.trace_id && html`<a class="mono" href="/traces/${event.trace_id}">${event.trace_id.slice(0, 8)}</a>`, tight: true },
   ];
   return html`
