@@ -11,7 +11,10 @@ KEY = "a-key-of-enough-length"
 """The key of whoever runs the deployment."""
 
 PEPPER = "a-pepper-of-enough-length"
-SERVICE_KEYS = {name: f"the-own-key-of-{name}" for name in ("gateway", "ingest", "train_dispatch", "prediction", "console")}
+SERVICE_KEYS = {
+    name: f"the-own-key-of-{name}"
+    for name in ("gateway", "ingest", "train_dispatch", "evaluation_gate", "prediction", "console")
+}
 
 SETTINGS: dict[str, Any] = {
     "key_pepper": PEPPER,

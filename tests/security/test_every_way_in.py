@@ -17,11 +17,7 @@ from tests.security.apps import LET_IN, Way, applications, stopping_behind_the_g
 PAGES = [*(re.sub(r":str", "", address) for address in ADDRESSES), "/static/{path}"]
 
 OPEN = {
-    *(
-        f"{service} GET /health/{probe}"
-        for service in (*SERVICE_KEYS, "registry", "evaluation_gate")
-        for probe in ("live", "ready")
-    ),
+    *(f"{service} GET /health/{probe}" for service in (*SERVICE_KEYS, "registry") for probe in ("live", "ready")),
     "gateway GET /v2/health/live",
     "gateway GET /v2/health/ready",
     # The console's page and its files; no data is in them.
@@ -84,6 +80,7 @@ OF_SERVICES = {
     },
     "ingest": {SPANS, "registry GET /keys/ring"},
     "console": {SPANS, "registry GET /keys/ring"},
+    "evaluation_gate": {SPANS, "registry GET /keys/ring"},
     "train_dispatch": {SPANS, "registry GET /keys/ring"},
 }
 """All that whoever has stolen a service's key can ask; nothing in it changes who serves."""

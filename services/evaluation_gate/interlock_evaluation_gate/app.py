@@ -8,6 +8,7 @@ from interlock_artifacts import ArtifactStore, S3Store
 from interlock_messaging import Bus
 from interlock_runtime.access import Access
 from interlock_runtime.http import http_app
+from interlock_runtime.key_ring import asking
 from interlock_serving.cache import Cache
 from interlock_serving.loading import Loader, Validate
 from interlock_serving.validation.client import Validator
@@ -40,7 +41,7 @@ def create_app(
 
     return http_app(
         SERVICE,
-        Access.of(settings),  # it has no routes but health, so nobody but the operator has anything to do here
+        Access.of(settings, source=asking(settings.registry_url, settings.service_key)),
         routes=[],
         looks=bus.looks,
         pings={"rabbitmq": bus.ping, "s3": lambda: asyncio.to_thread(artifacts.ping)},

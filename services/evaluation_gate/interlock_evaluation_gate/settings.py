@@ -4,11 +4,11 @@ import os
 import tempfile
 from pathlib import Path
 
-from interlock_runtime.settings import BusSettings, HttpSettings, StoreSettings, TelemetrySettings
+from interlock_runtime.settings import BusSettings, PeerSettings, StoreSettings, TelemetrySettings
 from pydantic import Field
 
 
-class GateSettings(HttpSettings, BusSettings, StoreSettings, TelemetrySettings):
+class GateSettings(PeerSettings, BusSettings, StoreSettings, TelemetrySettings):
     """All of the gate's settings.
 
     Candidates are fetched into ``cache_dir`` and tried there, before the gate itself loads them; gateways of the same

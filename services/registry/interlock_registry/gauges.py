@@ -20,7 +20,7 @@ async def models(sessions: async_sessionmaker[AsyncSession]) -> list[Metric]:
         letters = await dead_letters.counted(session)
     return [
         gauge(metrics.VERSIONS, (((model, stage), count) for model, stage, count in versions)),
-        gauge(metrics.PROMOTED_VERSION, (((model,), champion) for model, champion, _ in serving)),
+        gauge(metrics.PROMOTED_VERSION, (((model,), champion or 0) for model, champion, _ in serving)),
         gauge(metrics.PROMOTION_SEQ, (((model,), seq) for model, _, seq in serving)),
         gauge(metrics.DEAD_LETTERS, (((queue,), count) for queue, count in letters)),
     ]

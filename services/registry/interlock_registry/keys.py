@@ -21,6 +21,10 @@ OPERATOR = "admin"
 """The name of the key that the deployment brings along; no other may be called so."""
 
 
+PEERS = ("gateway", "ingest", "train_dispatch", "evaluation_gate", "prediction", "console")
+"""All services but this one: each lets in who has a key."""
+
+
 def ring_of(database: Database) -> Callable[[], Awaitable[KeyRing]]:
     """Return the question for every key that works now, asked of the database itself."""
 
@@ -36,7 +40,7 @@ def ring_of(database: Database) -> Callable[[], Awaitable[KeyRing]]:
     return ask
 
 
-@get("/keys/ring", opt={SCOPE: "admin", SERVICES: ("gateway", "ingest", "train_dispatch", "prediction", "console")})
+@get("/keys/ring", opt={SCOPE: "admin", SERVICES: PEERS})
 async def read_ring(state: State) -> KeyRing:
     """Return every key that works now, as hashes."""
     return await ring_of(state.database)()

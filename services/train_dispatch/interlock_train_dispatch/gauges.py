@@ -18,11 +18,12 @@ async def runs(sessions: async_sessionmaker[AsyncSession]) -> list[Metric]:
     taken = func.coalesce(func.sum(func.extract("epoch", RunRow.ended_at - RunRow.started_at)), 0)
     query = select(RunRow.model, RunRow.state, func.count(), age, taken).group_by(RunRow.model, RunRow.state)
     async with sessions() as session:
-        found = [((row[0], row[1]), *map(float, row[2:])) for row in await session.execute(query)]
-    ended, waiting = [each for each in found if each[0][1] not in OPEN], [each for each in found if each[0][1] in OPEN]
+        found = (await session.execute(query)).all()
+    ended = [((model, state), count, seconds) for model, state, count, _, seconds in found if state not in OPEN]
+    waiting = [((model, state), count, oldest) for model, state, count, oldest, _ in found if state in OPEN]
     return [
-        counter(metrics.RUNS, ((labels, count) for labels, count, _, _ in ended)),
-        counter(metrics.RUN_SECONDS, ((labels, seconds) for labels, _, _, seconds in ended)),
-        gauge(metrics.RUNS_OPEN, ((labels, count) for labels, count, _, _ in waiting)),
-        gauge(metrics.RUNS_AGE, ((labels, oldest) for labels, _, oldest, _ in waiting)),
+        counter(metrics.RUNS, ((labels, count) for labels, count, _ in ended)),
+        counter(metrics.RUN_SECONDS, ((labels, float(seconds)) for labels, _, seconds in ended)),
+        gauge(metrics.RUNS_OPEN, ((labels, count) for labels, count, _ in waiting)),
+        gauge(metrics.RUNS_AGE, ((labels, float(oldest)) for labels, _, oldest in waiting)),
     ]
