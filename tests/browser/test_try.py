@@ -20,7 +20,7 @@ async def test_a_model_answers_a_row_and_leads_to_its_trace(
     """The form is made from the signature, the answer is the API's own, and the command line asks for the same."""
     await page.goto(f"/try/{trained.model}")
     color, size = page.get_by_label("color"), page.get_by_label("size")
-    assert await color.locator("option").all_inner_texts() == ["(missing)", "red", "green", "blue"]
+    await expect(color.locator("option")).to_have_text(["(missing)", "red", "green", "blue"])
     assert (await size.get_attribute("min"), await size.get_attribute("max")) == ("-10", "10")
     await looks.over(page, "try")
     await size.fill("2.5")

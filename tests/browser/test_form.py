@@ -1,0 +1,100 @@
+"""The form of a model with every type of feature, from the console's own files."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, Route, expect
+
+from tests.browser.canned import ORIGIN, answer
+from tests.browser.conftest import errors_of
+from tests.browser.looks import Looks
+from tests.unit.ingest.judging import judge
+
+COLUMNS: dict[str, Any] = {
+    "delay": {"type": "number"},
+    "stops": {"type": "integer", "min": 0, "max": 4},
+    "carrier": {"type": "category"},
+    "late": {"type": "boolean"},
+    "at": {"type": "datetime"},
+    "price": {"type": "category"},
+}
+FILE = "delay,stops,carrier,late,at,price\n" + "".join(
+    f"{n}.5,{n % 3},{'UA' if n % 3 else 'O Air'},{'true' if n % 4 else 'false'},2026-01-{n % 28 + 1:02},cheap\n"
+    for n in range(30)
+)
+FEATURES = [
+    {"name": name, "nullable": name == "delay", "min": None, "max": None, "values": None, **column}
+    for name, column in COLUMNS.items()
+    if name != "price"
+]
+ANSWER = {
+    "id": "0b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11",
+    "version": 3,
+    "predictions": ["cheap"],
+    "probabilities": [{"dear": 0.17, "cheap": 0.83}],
+    "warnings": ["row 0, carrier: 'L'Air' was not in the training data"],
+}
+
+
+@pytest.fixture
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    context = await browser.new_context(base_url=ORIGIN)
+    context.set_default_timeout(15_000)
+    made = await context.new_page()
+    errors = errors_of(made)
+    profile = judge(FILE, COLUMNS, "price").verdict.profile
+    serving = {"name": "fares", "versions": 3, "serving": {"ref": {"version": 3}}}
+    signature = {"task": "classification", "target": "price", "features": FEATURES, "labels": ["cheap", "dear"]}
+    known = {
+        "/gateway/models": [serving],
+        "/gateway/models/fares": {**serving, "signature": signature},
+        "/gateway/models/fares/versions/3": {"datasets": ["d" * 64]},
+        f"/gateway/datasets/fares/{'d' * 64}": {"profile": profile},
+        "/gateway/models/fares/predict": ANSWER,
+    }
+    await answer(made, known)
+    await made.goto("/try")
+    yield made
+    assert errors == []
+    await context.close()
+
+
+async def test_an_ordinary_row_of_every_type_is_filled_in_and_sent(page: Page, looks: Looks) -> None:
+    """Medians and most frequent values stand there first; an empty field is null; a quote survives the terminal."""
+    assert await page.get_by_label("delay").input_value() == "15"
+    assert await page.get_by_label("carrier").locator("option").all_inner_texts() == ["UA", "O Air"]
+    assert (await page.get_by_label("at", exact=True).input_value()).startswith("2026-01-28T00:00")
+    await expect(page.get_by_text("integer · 0 to 4")).to_be_visible()
+    await page.get_by_label("delay").fill("")
+    async with page.expect_request("**/predict") as sent:
+        await page.get_by_role("button", name="Predict price").click()
+
+    request = await sent.value
+    row = {"delay": None, "stops": 1, "carrier": "UA", "late": True, "at": "2026-01-28T00:00:00Z"}
+    assert json.loads(request.post_data or "") == {"rows": [row]}
+    assert (await request.header_value("traceparent") or "").endswith("-01")
+    told = page.get_by_role("region", name="Answer", exact=True)
+    await expect(told.locator(".answer")).to_have_text("cheap")
+    await expect(told).to_contain_text("was not in the training data")
+    await expect(told.get_by_role("img", name="Probabilities")).to_be_visible()
+    await looks.over(page, "form")
+
+
+async def test_a_fault_stands_at_its_field(page: Page) -> None:
+    """The refusal's words are told as a whole and beside what they are about, until it is changed."""
+
+    async def refuse(route: Route) -> None:
+        fault = {"row": 0, "column": "stops", "message": "9 is too many"}
+        body = {"status": 422, "title": "The rows do not fit the model", "detail": "row 0", "errors": [fault]}
+        await route.fulfill(status=422, json=body)
+
+    await page.route("**/predict", refuse)
+    await page.get_by_role("button", name="Predict price").click()
+    await expect(page.get_by_role("alert")).to_contain_text("The rows do not fit the model")
+    stops = page.get_by_label("stops")
+    await expect(stops).to_have_attribute("aria-invalid", "true")
+    await expect(page.locator("#field-stops-about")).to_have_text("9 is too many")
+    await stops.fill("2")
+    await expect(page.get_by_role("alert")).to_have_count(0)
