@@ -1,0 +1,69 @@
+"""Whoever looks cannot hold anything up: what is too much is left out, and counted."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import aio_pika
+import pytest
+from interlock_console.live import FREQUENT_A_SECOND, ROOM, Listener, Tail
+from interlock_contracts.console import EventView
+from interlock_contracts.event import Envelope
+from interlock_contracts.predictions import PredictionRequested
+from litestar.response import ServerSentEventMessage
+
+RUN = uuid4()
+
+
+def view(kind: str, **more: Any) -> EventView:
+    return EventView(
+        id="1", type=kind, source="/test", subject="model/flights", time=datetime.now(UTC), data={}, **more
+    )
+
+
+def message(**headers: str) -> Any:
+    asked = PredictionRequested(prediction_id=uuid4(), model="flights", request_sha256="a" * 64, rows=[{"x": 1}])
+    envelope = Envelope.of(asked, source="gateway", cause="1", now=datetime.now(UTC))
+    return aio_pika.Message(asked.body(), headers={**envelope.headers(), **headers}, content_type="application/json")
+
+
+def test_a_page_that_does_not_read_loses_what_is_new_and_is_told_how_much() -> None:
+    """The memory of the console is nobody's to fill."""
+    listener = Listener(frozenset())
+    for _ in range(ROOM + 3):
+        listener.give(ServerSentEventMessage(event="model.promoted"))
+
+    assert (listener.messages.qsize(), listener.dropped) == (ROOM, 3)
+
+
+@pytest.mark.parametrize(
+    ("listener", "wanted"),
+    [
+        (Listener(frozenset()), True),
+        (Listener(frozenset({"model.promoted"})), True),
+        (Listener(frozenset({"model.retired"})), False),
+        (Listener(frozenset(), model="flights"), True),
+        (Listener(frozenset(), model="students"), False),
+        (Listener(frozenset(), run=str(RUN)), True),
+        (Listener(frozenset(), run=str(uuid4())), False),
+    ],
+)
+def test_a_page_hears_what_it_asked_for(listener: Listener, wanted: bool) -> None:
+    """By type, model and run, all of which must fit."""
+    assert listener.wants(view("model.promoted", model="flights", run_id=RUN)) is wanted
+
+
+async def test_a_flood_of_frequent_events_is_shown_in_part_and_counted() -> None:
+    """What is no event at all is passed by."""
+    given: list[EventView] = []
+    tail = Tail(None, given.append)  # type: ignore[arg-type] # no broker: the messages come from the test
+    await tail._came(message(cloudEvents_type="no.such"))
+    for _ in range(5 * FREQUENT_A_SECOND):
+        await tail._came(message())
+    shown = len(given)
+
+    assert FREQUENT_A_SECOND <= shown + 1 <= 5 * FREQUENT_A_SECOND
+    assert shown + tail.take_dropped() == 5 * FREQUENT_A_SECOND
+    assert tail.take_dropped() == 0
+    assert given[0].data["model"] == "flights"
+    assert "rows" not in given[0].data
