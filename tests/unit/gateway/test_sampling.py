@@ -1,0 +1,44 @@
+"""The span of a prediction leads to the promotion that put its model there, however the worker learned of it."""
+
+from typing import Any
+
+import pytest
+from interlock_contracts import telemetry
+from interlock_gateway import sampling
+from interlock_gateway.sampling import recorded
+from interlock_gateway.slot import Serving
+from interlock_modeling import Model
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from tests.unit.gateway.models import ENCODER, REGRESSION
+
+TRACE, PROMOTED, ASKED = "0af7651916cd43dd8448eb211c80319c", "a" * 16, "b" * 16
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(sampling, "_tracer", provider.get_tracer("tests"))
+    return exporter
+
+
+@pytest.mark.parametrize("trace", [f"00-{TRACE}-{PROMOTED}-01", None, "rubbish"])
+def test_a_prediction_is_linked_to_its_promotion(kept: InMemorySpanExporter, trace: str | None) -> None:
+    """It stays in the caller's trace; a promotion from before there were traces is simply not linked."""
+    engine: Any = None
+    model = Model(REGRESSION, ENCODER, engine)
+    headers = {b"traceparent": f"00-{'c' * 32}-{ASKED}-01".encode()}
+    with recorded("flights", Serving(3, 7, model, trace), headers):
+        pass
+    (span,) = kept.get_finished_spans()
+    assert span.attributes is not None
+    assert span.parent is not None
+
+    assert (span.name, f"{span.parent.span_id:016x}") == ("POST /models/{name}/predict", ASKED)
+    assert (span.attributes[telemetry.VERSION], span.attributes[telemetry.PROMOTION_SEQ]) == (3, 7)
+    links = [(f"{link.context.trace_id:032x}", f"{link.context.span_id:016x}") for link in span.links]
+    assert links == ([(TRACE, PROMOTED)] if trace is not None and trace != "rubbish" else [])
