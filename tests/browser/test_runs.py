@@ -64,7 +64,7 @@ async def test_a_run_is_followed_live_from_upload_to_swap(page: Page, user: User
         await expect(lane.get_by_role("listitem").filter(has_text="done, took")).not_to_have_count(0, timeout=SOON)
     rollout = await user.json("GET", f"/models/{model}/rollout")
     swaps = page.get_by_role("region", name="swap", exact=True).get_by_role("listitem").filter(has_text="done, took")
-    await expect(swaps).to_have_count(len(rollout["workers"]), timeout=SOON)
+    await expect(swaps).to_have_count(rollout["workers"], timeout=SOON)
     await expect(page.get_by_text("Still open", exact=True)).to_have_count(0, timeout=SOON)
 
 

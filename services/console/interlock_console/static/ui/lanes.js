@@ -35,7 +35,7 @@ function Lane({ lane: { lane, steps }, passed, on, end, select }) {
 
 /** As wide as it lasted, so maybe too small to hit: the same span's row in the waterfall is the way for keys and fingers. */
 function Bar({ step, on, end, select }) {
-  const style = { left: on.left(step.start_ns), width: on.width(step.start_ns, end) };
+  const style = { left: `min(${on.left(step.start_ns)}, calc(100% - 4px))`, width: on.width(step.start_ns, end) };
   const known = step.span_id ? { onClick: () => select(step.span_id), class: `step known ${step.state}` } : { class: `step ${step.state}` };
   return html`<div ...${known} style=${style} title=${inWords(step, end)}><span>${step.name}</span></div>`;
 }
