@@ -116,7 +116,8 @@ async def test_what_has_not_ended_is_said_to_be_open(canned: Page) -> None:
     told = [{"span_id": f"{7:016x}", "since_ns": alone[0]["start_ns"], "children": [alone[0]["span_id"]]}]
     await opened(canned, trace(alone, orphans=[alone[0]["span_id"]], open=told))
     await expect(canned.get_by_role("button", name="still open").first).to_be_visible()
-    await expect(canned.get_by_text("1 spans")).to_be_visible()
+    await expect(canned.get_by_role("term").filter(has_text="Still open")).to_be_visible()
+    await expect(canned.get_by_text("3 of 3 spans")).to_be_visible()
 
 
 async def test_a_trace_of_ten_thousand_spans_stays_quick(canned: Page) -> None:
