@@ -41,7 +41,10 @@ def stream(*said: tuple[str, str]) -> bytes:
 
 def test_past_events_come_first_the_oldest_first(console: Door) -> None:
     """What it is, of which model and run, and what about it; only what was asked for."""
-    console.says("GET /view/events", {"events": [PROMOTED, {**REFUSED, "data": {"reasons": ["r2 is too low", {"message": "far"}]}}]})
+    console.says(
+        "GET /view/events",
+        {"events": [PROMOTED, {**REFUSED, "data": {"reasons": ["r2 is too low", {"message": "far"}]}}]},
+    )
     ended = interlock("events", "--model", "m", "--last", 5, "--no-follow")
     first, second = ended.out.splitlines()
 
