@@ -30,7 +30,7 @@ class Told:
             service: list(text_string_to_metric_families(text)) for service, text in texts.items()
         }
 
-    def value(self, service: str, name: str, **labels: str) -> float:
+    def value(self, service: str, name: str, /, **labels: str) -> float:
         """Return the sum of a service's samples of this name with these labels."""
         found = [each for family in self.families[service] for each in family.samples if each.name == name]
         return sum(each.value for each in found if labels.items() <= each.labels.items())
