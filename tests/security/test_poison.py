@@ -1,11 +1,15 @@
 """Events that decode, but that no handler can ever store: dead letters at once, never a retry or a stalled queue."""
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from interlock_messaging.delivery import _process_span
+from faststream.rabbit import RabbitQueue
+from interlock_contracts.event import Envelope
+from interlock_contracts.training import RetrainRequested
 from interlock_messaging.outages import is_unstorable
+from interlock_messaging.spans import handling
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 
@@ -35,7 +39,7 @@ def test_what_no_column_takes_is_poison(error: Exception, poison: bool) -> None:
 @pytest.mark.parametrize("value", [1, None, b"\xff", ["00-1-1-01"], {}, "no traceparent", "00-\ud800"])
 def test_a_trace_header_of_any_type_is_no_crash(value: Any) -> None:
     """AMQP headers have types, and whoever may publish chooses them; a span must not fail before the handler."""
-    envelope: Any = SimpleNamespace(traceparent=None, id="1", type="x")
-    message: Any = SimpleNamespace(headers={"traceparent": value, "tracestate": value})
-    with _process_span(message, envelope, "registry.x"):
+    envelope = Envelope.of(RetrainRequested(model="flights"), source="tests", cause="x", now=datetime.now(UTC))
+    message = SimpleNamespace(headers={"traceparent": value, "tracestate": value}, body=b"")
+    with handling(message, envelope, RabbitQueue("registry.x"), attempt=1):
         pass
