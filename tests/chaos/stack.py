@@ -23,7 +23,7 @@ from tests.e2e.parts import Parts
 from tests.waiting import until
 
 SERVERS = ("rabbitmq", "postgres", "s3")
-SERVICES = ("ingest", "train_dispatch", "registry", "evaluation_gate", "prediction", "gateway")
+SERVICES = ("ingest", "train_dispatch", "registry", "evaluation_gate", "prediction", "gateway", "console")
 PARTS = (*SERVERS, *SERVICES)
 
 
@@ -136,7 +136,7 @@ def chaos_stack(name: str = "chaos", *, ray: bool = False) -> Iterator[Stack]:
     home = CHECKOUT / ".interlock" / name
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "ports.json").exists():
-        (home / "ports.json").write_text('{"gateway": 8300, "grpc": 8301}')
+        (home / "ports.json").write_text('{"gateway": 8300, "grpc": 8301, "console": 8302}')
     names = (*SERVERS, "ray", *SERVICES) if ray else PARTS
     with ExitStack() as held:
         given = {} if ray else {"INTERLOCK_RAY_ADDRESS": held.enter_context(_idle_cluster())}

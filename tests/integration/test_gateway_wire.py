@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from interlock_contracts import telemetry
 
 from tests.integration.gateway_process import Gateway, running, store_of
 from tests.unit.gateway.door import KEY
@@ -177,7 +178,7 @@ async def test_a_traced_caller_gets_a_span_that_links_to_the_promotion(gateway: 
         assert (await connection.ask(request()))[0] == 200
         assert (await connection.ask(request(more=traced)))[0] == 200
         assert (await connection.ask(request(more=traced, color="violet")))[0] == 200
-    spans = [each for each in gateway.spans() if each["name"] == "predict"]
+    spans = [each for each in gateway.spans() if each["name"] == telemetry.SPAN_PREDICT]
 
     assert [(each["trace_id"], each["parent_id"]) for each in spans] == [(trace_id, "b7ad6b7169203332")] * 2
     assert [each["links"][0]["trace_id"] for each in spans] == [PROMOTION.split("-")[1]] * 2

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+from interlock_contracts import telemetry
 from interlock_contracts.event import run_id
 from interlock_contracts.models import ModelLoadFailed, ModelServing
 from interlock_modeling.engines import LinearEngine
@@ -138,7 +139,7 @@ async def test_a_retrain_request_is_the_root_of_its_trace(gateway: Gateway, arou
     assert envelope.traceparent is not None
     _, trace_id, span_id, _ = envelope.traceparent.split("-")
     (root,) = [each for each in gateway.spans() if each["trace_id"] == trace_id and each["parent_id"] is None]
-    assert (root["name"], root["span_id"]) == ("retrain", span_id)
+    assert (root["name"], root["span_id"]) == (telemetry.SPAN_RETRAIN, span_id)
 
 
 async def test_a_swap_belongs_to_the_trace_of_its_promotion(

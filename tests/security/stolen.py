@@ -9,7 +9,8 @@ from typing import Any
 import aio_pika
 from interlock_contracts.rights import EVENTS
 
-SERVICES = ("ingest", "train_dispatch", "registry", "evaluation_gate", "prediction", "gateway")
+SERVICES = ("ingest", "train_dispatch", "registry", "evaluation_gate", "prediction", "gateway", "console")
+WITH_STORE = tuple(name for name in SERVICES if name != "console")
 CONFIRM_SECONDS = 10
 
 

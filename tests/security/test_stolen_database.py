@@ -7,7 +7,7 @@ from tests.security.stolen import SERVICES, environment
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
-WITH_DATABASE = ("ingest", "train_dispatch", "registry", "prediction")
+WITH_DATABASE = ("ingest", "train_dispatch", "registry", "prediction", "console")
 DENIED = asyncpg.exceptions.InsufficientPrivilegeError
 
 

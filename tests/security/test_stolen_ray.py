@@ -11,7 +11,7 @@ from interlock_artifacts.store import StoreUnavailableError
 from interlock_cli.stack import leftovers
 from interlock_cli.stack.home import Home
 
-from tests.security.stolen import SERVICES, environment
+from tests.security.stolen import WITH_STORE, environment
 from tests.security.test_stolen_store import BUCKET, admin, client, put, refused
 
 __all__ = ["admin"]
@@ -84,7 +84,7 @@ def test_a_job_reaches_its_own_prefix_and_what_is_found_by_content(
     assert refused(lambda: list(job.list_objects(BUCKET, prefix="holdout/")))
 
 
-@pytest.mark.parametrize("part", sorted({*SERVICES} - {"train_dispatch", "prediction"}))
+@pytest.mark.parametrize("part", sorted({*WITH_STORE} - {"train_dispatch", "prediction"}))
 def test_nobody_else_is_lent_the_rights_of_jobs(stack: dict[str, str], part: str) -> None:
     """A gateway that was broken into cannot write a run's manifest by way of them."""
     with pytest.raises(StoreUnavailableError, match="lends no rights"):

@@ -12,7 +12,7 @@ from minio import Minio
 from minio.commonconfig import CopySource
 from minio.error import S3Error
 
-from tests.security.stolen import SERVICES, environment
+from tests.security.stolen import WITH_STORE, environment
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
@@ -57,7 +57,7 @@ def admin(stack: dict[str, str]) -> Minio:
     return made
 
 
-@pytest.mark.parametrize("part", SERVICES)
+@pytest.mark.parametrize("part", WITH_STORE)
 def test_keys_reach_their_own_prefixes_only(stack: dict[str, str], admin: Minio, part: str) -> None:
     """Reading, writing, deleting and copying; the holdout is for ingest, the gate, and whole-file answers."""
     assert admin.bucket_exists(BUCKET)
@@ -73,7 +73,7 @@ def test_keys_reach_their_own_prefixes_only(stack: dict[str, str], admin: Minio,
             assert refused(lambda key=key: thief.remove_object(BUCKET, key)), prefix
 
 
-@pytest.mark.parametrize("part", SERVICES)
+@pytest.mark.parametrize("part", WITH_STORE)
 def test_keys_make_nobody_an_administrator(stack: dict[str, str], part: str) -> None:
     """No bucket, no policy, no identity."""
     thief = client(environment(stack, part))
