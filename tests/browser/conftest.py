@@ -1,7 +1,6 @@
 """A real browser, signed in at the console of the shared stack."""
 
 import os
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -17,10 +16,8 @@ from playwright.async_api import (
 )
 
 from tests.browser.looks import Looks
+from tests.debian import program
 from tests.e2e.client import User, csv
-
-CHROMIUM = shutil.which("chromium")
-APT_LINE = "sudo apt-get install -y --no-install-recommends chromium"
 
 
 @dataclass(frozen=True)
@@ -35,8 +32,7 @@ class Trained:
 @pytest.fixture(scope="session")
 async def playwright() -> AsyncIterator[Playwright]:
     """Return Playwright with a browser to start; where there is none, CI fails and a person is told what to install."""
-    if CHROMIUM is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"no Chromium: {APT_LINE}")
+    program("chromium", "chromium")
     async with async_playwright() as running:
         yield running
 
@@ -44,7 +40,9 @@ async def playwright() -> AsyncIterator[Playwright]:
 @pytest.fixture(scope="session")
 async def browser(playwright: Playwright) -> AsyncIterator[Browser]:
     """Return Debian's Chromium without a window; its own sandbox needs a user who is not root."""
-    made = await playwright.chromium.launch(executable_path=CHROMIUM, chromium_sandbox=os.geteuid() != 0)
+    made = await playwright.chromium.launch(
+        executable_path=program("chromium", "chromium"), chromium_sandbox=os.geteuid() != 0
+    )
     yield made
     await made.close()
 

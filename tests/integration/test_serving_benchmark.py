@@ -8,12 +8,14 @@ import pytest
 from tests.benchmarks.serving import processes
 from tests.benchmarks.serving.load import load
 from tests.benchmarks.serving.targets import hellos
+from tests.debian import program
 
 pytestmark = pytest.mark.integration
 
 
 async def test_a_greeting_is_measured_and_leaves_nothing_running(tmp_path: Path) -> None:
     """A second of load gives answers without errors, processor time that was used, and an end of the server."""
+    program("wrk", "wrk")
     target = next(each for each in hellos(tmp_path) if each.name == "hello-uvicorn")
     async with target.started() as server:
         used = processes.cpu_seconds(server.pid)
