@@ -17,11 +17,12 @@ EVENTS = "interlock.events"
 DEAD = "interlock.dead"
 REPLAY = "interlock.replay"
 RETRY = "interlock.retry.{seconds}s"
+PING = "interlock.ping"
 RETRY_SECONDS = (1, 5, 30, 120, 600)
 """Waits before the second to sixth attempt; one queue each, because a TTL expires only at a queue's head."""
 
-OWN_COPIES = (DEAD, *(RETRY.format(seconds=seconds) for seconds in RETRY_SECONDS))
-"""Topic exchanges through which a service sends what its own queues gave it; the routing key is the queue's name."""
+TO_OWN_QUEUES = (DEAD, PING, *(RETRY.format(seconds=seconds) for seconds in RETRY_SECONDS))
+"""Topic exchanges for pings, and for what a service's own queues gave it; the routing key is the queue's name."""
 
 REPLAYER = "registry"
 """The service that gives dead letters back to the queues that they came from."""
@@ -102,11 +103,11 @@ def _service(name: str) -> User:
         name=user_of(name),
         configure=_any(own),
         # Binding a queue takes the right to write to it, and to read from the exchange.
-        write=_any([*map(re.escape, (EVENTS, *OWN_COPIES, *([REPLAY] if replays else []))), *own]),
+        write=_any([*map(re.escape, (EVENTS, *TO_OWN_QUEUES, *([REPLAY] if replays else []))), *own]),
         read=_any([*map(re.escape, shared), *own, *([re.escape(EVENTS)] if own else []), *([r".+\.dead"] * replays)]),
         topics=(
             Topics(EVENTS, write=_any(map(re.escape, said)), read=_any(map(re.escape, heard))),
-            *(Topics(exchange, write=rf"^{name}\.") for exchange in OWN_COPIES),
+            *(Topics(exchange, write=rf"^{name}\.") for exchange in TO_OWN_QUEUES),
         ),
     )
 

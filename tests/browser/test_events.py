@@ -62,6 +62,18 @@ async def test_events_come_live_wait_while_paused_and_can_be_opened(page: Page, 
     await expect(drawer).to_have_count(0)
 
 
+async def test_what_is_being_typed_stays_while_events_come_in(page: Page, user: User) -> None:
+    """The page is drawn anew for each event; a half-typed filter is none of its business."""
+    model = await user.apply()
+    await page.goto("/events")
+    await expect(page.get_by_text("live", exact=True)).to_be_visible(timeout=SOON)
+    field = page.get_by_label("Events about this model only")
+    await field.fill("half a na")
+    await user.reapply(model, trials=1)
+    await expect(page.get_by_role("row").filter(has_text=model).nth(1)).to_be_visible(timeout=SOON)
+    await expect(field).to_have_value("half a na")
+
+
 async def test_a_filter_stands_in_the_address(page: Page, user: User) -> None:
     """What is filtered can be sent to somebody; an unknown type is refused in words."""
     model = await user.apply()

@@ -8,8 +8,10 @@ from typing import Any
 
 import aio_pika
 import pytest
+from interlock_contracts.models import ModelPromoted
 from interlock_contracts.training import RetrainRequested
-from interlock_messaging import publishing, watchdog
+from interlock_messaging import publishing, topology, watchdog
+from interlock_messaging.watchdog import Pulse, Watchdog
 
 from tests.integration.test_gateway_outages import Cable
 from tests.integration.test_messaging import Lab
@@ -54,6 +56,27 @@ async def test_a_queue_that_was_deleted_is_missed(servers: dict[str, str]) -> No
         async with await aio_pika.connect(lab.url) as connection:
             await (await connection.channel()).queue_delete(f"{lab.name}.retrain.requested")
         await until(lab.bus.deaf.is_set)
+
+
+async def test_pings_of_workers_that_died_hold_up_no_retry(servers: dict[str, str]) -> None:
+    """A queue of retries keeps what has nowhere to go, and gives out 32 messages at a time: no ping goes that way."""
+
+    async def fail_once(_: RetrainRequested) -> None:
+        if len(lab.seen) == 1:
+            raise ValueError("at first")
+
+    lab = Lab(servers, fail_once)
+    async with lab.running():
+        died = [topology.worker_queue("gateway", ModelPromoted, f"died-{n}") for n in range(40)]
+        watch = Watchdog(lab.url, lab.bus.publisher, Pulse(), seconds=0.01, deaf=lambda: None)
+        async with watch.watching(died):
+            await until(lambda: _missed(watch) > 0)
+        said = await lab.say("fails at first")
+        await until(lambda: lab.seen == [said.id, said.id])
+
+
+def _missed(watch: Watchdog) -> int:
+    return max(watch._missed.values(), default=0)
 
 
 async def test_a_connection_that_is_stuck_while_others_get_through_is_noticed(

@@ -10,7 +10,7 @@ import asyncpg  # type: ignore[import-untyped]
 import pytest
 from aiormq.exceptions import ChannelAccessRefused, ChannelPreconditionFailed
 from interlock_contracts.catalog import ROUTES
-from interlock_contracts.rights import DEAD, EVENTS, REPLAY, RETRY, user_of
+from interlock_contracts.rights import DEAD, EVENTS, PING, REPLAY, RETRY, user_of
 
 from tests.security.stolen import SERVICES, broker, environment, publish
 from tests.waiting import until
@@ -56,7 +56,7 @@ async def test_only_their_owners_say_what_leads_to_a_promotion(service: str, url
 async def test_nobody_writes_into_anothers_queue(service: str, url: str) -> None:
     """Neither by its name, nor through retries or dead letters; only the registry replays."""
     strange = next(name for owner, name in QUEUES if owner != service)
-    for exchange in (None, RETRIES, RETRY.format(seconds=600), DEAD):
+    for exchange in (None, RETRIES, RETRY.format(seconds=600), DEAD, PING):
         await refused(url, strange, exchange)
     if service != "registry":
         await refused(url, strange, REPLAY)

@@ -193,11 +193,12 @@ class Delivery:
     async def later(self, message: Message, queue: RabbitQueue, error: Exception) -> None:
         """Let ``message`` come again after a while, or make it a dead letter when it has been tried often enough.
 
-        An outage longer than the hold is nobody's fault: the message waits outside without losing an attempt.
+        An outage longer than the hold is nobody's fault: the message waits outside without losing an attempt. What came
+        through a process's own queue does not: the process may be gone by then, and it asks again by reconciling.
         """
         tried, outage = attempts(message.headers), is_outage(error)
         reason = f"{type(error).__name__}: {error}"
-        if is_unstorable(error) or (tried >= LEVELS and not outage):
+        if not queue.durable or is_unstorable(error) or (tried >= LEVELS and not outage):
             await self.bury(message, queue, reason)
             return
         metrics.trouble(queue, "postponed" if outage else "retried")

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 EXCHANGE = RabbitExchange(rights.EVENTS, type=ExchangeType.TOPIC, durable=True, declare=False)
 DEAD_EXCHANGE = RabbitExchange(rights.DEAD, type=ExchangeType.TOPIC, durable=True, declare=False)
+PING_EXCHANGE = RabbitExchange(rights.PING, type=ExchangeType.TOPIC, durable=True, declare=False)
 REPLAY_EXCHANGE = RabbitExchange(rights.REPLAY, type=ExchangeType.DIRECT, durable=True, declare=False)
 
 CRASH_LIMIT = 50
@@ -86,9 +87,11 @@ async def declare(url: str, others: Iterable[RabbitQueue] = ()) -> None:
     async with await aio_pika.connect(url) as connection:
         channel = await connection.channel()
         events, dead, replay = [await _exchange(channel, each) for each in (EXCHANGE, DEAD_EXCHANGE, REPLAY_EXCHANGE)]
-        for seconds in RETRY_SECONDS:
-            waiting = await _queue(channel, _retry_queue(seconds))
-            await waiting.bind(await _exchange(channel, retry_exchange(seconds)), routing_key="#")
+        for exchange, through in (
+            (PING_EXCHANGE, _PING_QUEUE),
+            *((retry_exchange(seconds), _retry_queue(seconds)) for seconds in RETRY_SECONDS),
+        ):
+            await (await _queue(channel, through)).bind(await _exchange(channel, exchange), routing_key="#")
         known = [queue(service, route.event) for route in ROUTES for service in route.consumers]
         for each in {each.name: each for each in (*known, observed(), *others) if each.durable}.values():
             letters = await _queue(channel, RabbitQueue(f"{each.name}.dead", queue_type=QueueType.QUORUM, durable=True))
@@ -111,7 +114,7 @@ async def made(broker: RabbitBroker, queues: Iterable[RabbitQueue]) -> None:
     """Wait until an admin has declared the exchanges and those of ``queues`` that processes share."""
     while True:
         try:
-            for exchange in (EXCHANGE, DEAD_EXCHANGE, *map(retry_exchange, RETRY_SECONDS)):
+            for exchange in (EXCHANGE, DEAD_EXCHANGE, PING_EXCHANGE, *map(retry_exchange, RETRY_SECONDS)):
                 await broker.declare_exchange(exchange)
             for each in queues:
                 if each.durable:
@@ -121,6 +124,16 @@ async def made(broker: RabbitBroker, queues: Iterable[RabbitQueue]) -> None:
             await asyncio.sleep(1)
         else:
             return
+
+
+_PING_QUEUE = RabbitQueue(
+    rights.PING,
+    queue_type=QueueType.QUORUM,
+    durable=True,
+    # Without at-least-once: a ping to a worker that died is dropped, where a retry waits until its queue is there. A
+    # queue of retries gives out 32 at a time, so as many dead workers' pings among them would hold up every retry.
+    arguments={"x-message-ttl": 1000, "x-dead-letter-exchange": ""},
+)
 
 
 def _retry_queue(seconds: int) -> RabbitQueue:

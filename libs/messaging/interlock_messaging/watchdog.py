@@ -1,7 +1,7 @@
 """A process that lives and no longer hears notices it by itself: it sends pings through its own queues.
 
 A consumer can be lost without an error: cancelled while a broker restarts, its queue deleted, its task dead, its
-connection stuck. No single check sees all of that, so the way itself is tried: out through the exchange of retries, and
+connection stuck. No single check sees all of that, so the way itself is tried: out through the exchange of pings, and
 back through the queue and the handlers' own consumer. What counts is that a consumer gets something now and then, any
 message at all: replicas share a queue and get each other's pings in turn. Whoever has a message in hand hears.
 """
@@ -20,10 +20,9 @@ import aio_pika
 import aio_pika.exceptions
 import aiormq.exceptions
 from faststream.rabbit import RabbitBroker, RabbitQueue
-from interlock_contracts.rights import RETRY_SECONDS
 
 from interlock_messaging.publishing import CONFIRM_SECONDS, publish
-from interlock_messaging.topology import retry_exchange
+from interlock_messaging.topology import PING_EXCHANGE
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +39,6 @@ DEAF = 75
 END_SECONDS = 40.0
 """How long it may take to finish what is in hand."""
 
-_WAY = retry_exchange(RETRY_SECONDS[0])
 _LOST = (OSError, aio_pika.exceptions.AMQPError, aiormq.exceptions.AMQPError, RuntimeError)
 
 
@@ -134,9 +132,11 @@ class Watchdog:
     async def _ping(self) -> bool:
         try:
             for queue in self._queues:
-                await publish(self._publisher, b"{}", exchange=_WAY, routing_key=queue.name, headers={PING: "1"})
+                await publish(
+                    self._publisher, b"{}", exchange=PING_EXCHANGE, routing_key=queue.name, headers={PING: "1"}
+                )
         except aio_pika.exceptions.DeliveryError as refusal:
-            logger.warning("the way of retries does not take a ping: %s", refusal)
+            logger.warning("the exchange of pings does not take one: %s", refusal)
         except (ConnectionError, TimeoutError) as error:
             logger.warning("no ping got out: %s", error)
         else:
@@ -152,7 +152,7 @@ class Watchdog:
                 asyncio.timeout(2 * CONFIRM_SECONDS),
                 await aio_pika.connect(self._url, timeout=CONFIRM_SECONDS) as connection,
             ):
-                exchange = await (await connection.channel()).get_exchange(_WAY.name, ensure=False)
+                exchange = await (await connection.channel()).get_exchange(PING_EXCHANGE.name, ensure=False)
                 await exchange.publish(aio_pika.Message(b"{}", headers={PING: "1"}), routing_key=self._queues[0].name)
         except _LOST:
             return False

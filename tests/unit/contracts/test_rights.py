@@ -3,7 +3,7 @@
 import re
 
 from interlock_contracts.catalog import ROUTES
-from interlock_contracts.rights import EVENTS, OBSERVED, OWN_COPIES, TAIL, User, commands, user_of, users
+from interlock_contracts.rights import EVENTS, OBSERVED, TAIL, TO_OWN_QUEUES, User, commands, user_of, users
 
 
 def topics(user: User, exchange: str = EVENTS) -> tuple[str, str]:
@@ -33,7 +33,7 @@ def test_a_user_reads_its_own_queues_only() -> None:
 def test_every_topic_exchange_that_a_user_writes_to_has_a_permission() -> None:
     """Where there is none, RabbitMQ allows every routing key."""
     for user in users():
-        written = {name for name in (EVENTS, *OWN_COPIES) if re.search(user.write, name)}
+        written = {name for name in (EVENTS, *TO_OWN_QUEUES) if re.search(user.write, name)}
         assert written == {each.exchange for each in user.topics}
 
 

@@ -1,15 +1,18 @@
 """What is an outage, and what is known of a message before any handler sees it."""
 
+import asyncio
 import errno
 import socket
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from faststream.rabbit import RabbitBroker
 from interlock_artifacts.store import StoreUnavailableError
 from interlock_contracts.rights import RETRY_SECONDS
 from interlock_contracts.training import RetrainRequested
 from interlock_messaging import topology
-from interlock_messaging.delivery import attempts
+from interlock_messaging.delivery import Delivery, attempts
 from interlock_messaging.outages import is_outage
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -75,6 +78,20 @@ def test_a_queue_keeps_what_it_cannot_deliver() -> None:
     assert arguments["x-dead-letter-routing-key"] == queue.name
     assert arguments["x-overflow"] == "reject-publish"
     assert arguments["x-delivery-limit"] > len(RETRY_SECONDS)
+
+
+async def test_what_came_through_a_workers_own_queue_does_not_wait_outside() -> None:
+    """The worker may be gone when it comes back, and a queue of retries would keep it for ever."""
+    unconnected = RabbitBroker("amqp://nobody@localhost:1/")
+    message = SimpleNamespace(headers={}, body=b"{}", message_id="1", content_type="application/json", user_id=None)
+    shared, own = topology.queue("gateway", RetrainRequested), topology.worker_queue("gateway", RetrainRequested, "a")
+    delivery = Delivery(unconnected, None, service="gateway")
+
+    async with asyncio.timeout(5):
+        await delivery.later(message, own, ValueError("wrong"))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await delivery.later(message, shared, ValueError("wrong"))
 
 
 def test_every_worker_has_a_queue_of_its_own() -> None:

@@ -53,7 +53,7 @@ function Filter({ queue }) {
     go(address("/dead-letters", { queue: new FormData(event.target).get("queue").trim() }));
   }
   return html`<form class="filters" role="search" onSubmit=${submit}>
-    <input id="queue" name="queue" value=${queue} placeholder="Queue" aria-label="Letters of this queue only" />
+    <input id="queue" name="queue" defaultValue=${queue} placeholder="Queue" aria-label="Letters of this queue only" />
     <button>Filter</button>
     ${queue && html`<button type="button" class="plain" onClick=${() => go("/dead-letters")}>All</button>`}
   </form>`;

@@ -57,11 +57,12 @@ function Filter({ filter, types }) {
     const wanted = Object.fromEntries([...new FormData(event.target)].map(([name, value]) => [name, value.trim()]));
     go(address("/events", wanted));
   }
+  // Not "value": each new event draws the page anew, and would undo what is being typed.
   return html`<form class="filters" role="search" onSubmit=${submit}>
-    <input id="type" name="type" list="types" value=${filter.type} placeholder="Type" aria-label="Events of this type only" />
+    <input id="type" name="type" list="types" defaultValue=${filter.type} placeholder="Type" aria-label="Events of this type only" />
     <datalist id="types">${types.map((type) => html`<option value=${type} />`)}</datalist>
-    <input name="model" value=${filter.model} placeholder="Model" aria-label="Events about this model only" />
-    <input name="run" value=${filter.run} placeholder="Run" aria-label="Events of this run only" />
+    <input name="model" defaultValue=${filter.model} placeholder="Model" aria-label="Events about this model only" />
+    <input name="run" defaultValue=${filter.run} placeholder="Run" aria-label="Events of this run only" />
     <button>Filter</button>
     ${Object.values(filter).some(Boolean) && html`<button type="button" class="plain" onClick=${() => go("/events")}>All</button>`}
   </form>`;

@@ -39,8 +39,8 @@ export default function Runs({ query }) {
 
   return html`
     <${Head} title="Runs" badges=${html`<${Badge} state=${open ? "live" : "waiting"} lamp=${open ? "proven" : "waiting"}>${open ? "live" : "connecting"}<//>`}
-      actions=${html`<form class="row" role="search" onSubmit=${filter}>
-        <input id="model" name="model" placeholder="Model" aria-label="Show runs of this model only" value=${model} />
+      actions=${html`<form class="row" role="search" key=${model} onSubmit=${filter}>
+        <input id="model" name="model" placeholder="Model" aria-label="Show runs of this model only" defaultValue=${model} />
         <button>Filter</button>
       </form>`} />
     <${Loaded} of=${runs}>${({ runs: rows, before: older }) => (rows.length ? html`<${Listed} rows=${rows} older=${older && address("/runs", { model, before: older })} />` : html`<div class="card">${nothing(model, before)}</div>`)}<//>`;

@@ -4,6 +4,7 @@ import { nanoseconds } from "./time.js";
 import { Ruler, scale } from "./timeline.js";
 
 const OPEN = new Set(["open", "waiting"]);
+const LEAST = 0.015; // of the whole track: what a bar takes up, however short its step
 
 /** `lanes` as the run's view tells them; `ended` when no more will come; `now` is where open steps reach to; `select(span_id)` hears a click. */
 export function Lanes({ lanes, ended, now, select }) {
@@ -18,7 +19,7 @@ export function Lanes({ lanes, ended, now, select }) {
 }
 
 function Lane({ lane: { lane, steps }, passed, on, end, select }) {
-  const rows = packed(steps, end);
+  const rows = packed(steps, end, on);
   const last = Math.max(...steps.map(end));
   const took = steps.length ? nanoseconds(last - Math.min(...steps.map((step) => step.start_ns))) : "";
   const state = steps.some((step) => OPEN.has(step.state)) ? "open" : steps.some((step) => step.state === "failed" || step.state === "refused") ? "failed" : steps.length ? "done" : "none";
@@ -46,11 +47,14 @@ function inWords(step, end) {
   return [step.name, words, step.detail].filter(Boolean).join(": ");
 }
 
-/** Steps in as few rows as there are at one time; what lies inside another comes below it. */
-function packed(steps, end) {
+/** Steps in as few rows as there are at one time, so that no bar hides another; what lies inside another comes below it. */
+function packed(steps, end, { from, to }) {
+  const least = LEAST * (to - from);
+  const left = (step) => Math.min(step.start_ns, to - least);
+  const right = (step) => Math.max(end(step), left(step) + least);
   const rows = [];
   for (const step of [...steps].sort((a, b) => a.start_ns - b.start_ns || end(b) - end(a))) {
-    const row = rows.find((each) => end(each.at(-1)) <= step.start_ns && (each[0].depth ?? 0) === (step.depth ?? 0));
+    const row = rows.find((each) => right(each.at(-1)) <= left(step) && (each[0].depth ?? 0) === (step.depth ?? 0));
     if (row) row.push(step);
     else rows.push([step]);
   }

@@ -38,6 +38,7 @@ export function useTail(filter) {
     let opened = false;
     const again = () => load(undefined, () => here);
     function heard(type, event) {
+      if (!here) return; // the rest of what had come in under another filter
       if (type === "dropped") setLeft((before) => before + event.events);
       else if (type === "reset") again();
       else if (type !== "spans") (held.current ? setWaiting((before) => merged([event], before, KEPT)) : take([event]));
