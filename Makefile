@@ -67,8 +67,9 @@ unit: $(STAMP)
 security: $(STAMP) ## Attack it: everything in tests/security that needs no server
 	$(BIN)/pytest -q -n 2 -m "not e2e" tests/security
 
+# Two processes: tests that share servers, or a whole stack, stay in one of them (tests/conftest.py).
 real: $(STAMP)
-	$(BIN)/pytest -q $(REAL_TESTS)
+	$(BIN)/pytest -q -n 2 --dist loadgroup $(REAL_TESTS)
 
 bench: $(STAMP) ## Measure: throughput, latency, and the time from an event to the new version's first answer
 	$(BIN)/pytest -q -s tests/benchmarks

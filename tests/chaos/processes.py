@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 from interlock_cli.stack.home import Home
@@ -66,7 +67,8 @@ class Warm:
         env = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(CHECKOUT)}
         argv = [sys.executable, "-m", "tests.chaos.warm"]
         self._parent = subprocess.Popen(argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listening = threading.Thread(target=self._listen, daemon=True)
+        self._listening.start()
 
     def start(self, module: str, arguments: list[str], env: dict[str, str], log: str) -> Process:
         """Run ``python -m module``; what it prints is appended to ``<log>.log``."""
@@ -86,21 +88,25 @@ class Warm:
         assert self._parent.stdin is not None
         self._parent.stdin.close()
         self._parent.wait()
+        self._listening.join(10)
 
     def _listen(self) -> None:
         assert self._parent.stdout is not None
-        for line in self._parent.stdout:
-            told = json.loads(line)
-            if "ready" in told:
-                self._ready.set()
-                continue
-            process = self._processes[told["number"]]
-            if "pid" in told:
-                process.pid = told["pid"]
-                process.started.set()
-            else:
-                process.status = told["status"]
-                process.ended.set()
+        with self._parent.stdout as lines:
+            for line in lines:
+                self._hear(json.loads(line))
+
+    def _hear(self, told: dict[str, Any]) -> None:
+        if "ready" in told:
+            self._ready.set()
+            return
+        process = self._processes[told["number"]]
+        if "pid" in told:
+            process.pid = told["pid"]
+            process.started.set()
+        else:
+            process.status = told["status"]
+            process.ended.set()
 
 
 class System:

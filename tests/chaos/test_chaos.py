@@ -57,7 +57,7 @@ async def test_predictions_go_on_whatever_is_down_behind_the_gateway(stack: Stac
 
 async def test_whatever_dies_nothing_is_lost_and_nothing_happens_twice(stack: Stack) -> None:
     """Services, broker, database and object store are killed, paused and cut off while users work."""
-    outcome = await chaos(stack, seed=SEED, seconds=30, events=250, gap=2.5, patience=90)
+    outcome = await chaos(stack, seed=SEED, seconds=60, events=500, gap=2.5, patience=90)
 
     print(f"\n{outcome.table()}")
     assert outcome.sound, outcome.table()
