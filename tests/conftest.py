@@ -15,13 +15,6 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[1]
 
-SHARED = {
-    **dict.fromkeys(("journey", "integration", "clients"), "servers"),
-    **dict.fromkeys(("e2e", "browser", "security"), "stack"),
-    "chaos": "chaos",
-}
-"""What the tests of a folder take apart: those that share it run one after another, in one process of pytest's."""
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--slow`` and ``--screenshots``."""
@@ -29,16 +22,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--screenshots", type=Path, help="a folder for pictures of the pages that browser tests look at")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave slow tests out unless they are asked for, and say which tests must not run side by side.
-
-    What is left out is not collected, so it does not count as skipped.
-    """
-    for item in items:
-        folder = item.path.relative_to(CHECKOUT / "tests").parts[0]
-        if folder in SHARED:
-            item.add_marker(pytest.mark.xdist_group(SHARED[folder]))
+    """Leave slow tests out unless they are asked for; they are not collected, so they do not count as skipped."""
     if not config.getoption("--slow"):
         slow = [item for item in items if item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
