@@ -23,13 +23,16 @@ unexport VIRTUAL_ENV
 export UV_PYTHON_DOWNLOADS := never
 
 FAST_TESTS := $(wildcard tests/unit tests/contract tests/architecture)
-SERVER_TESTS := $(wildcard tests/journey tests/integration tests/clients tests/chaos)
+# By the servers that they take apart: what shares some runs one after another.
 STACK_TESTS := $(wildcard tests/security/test_stolen_*.py tests/security/test_attacks.py tests/e2e tests/browser)
+SERVER_TESTS := $(wildcard tests/journey tests/integration tests/clients)
+CHAOS_TESTS := tests/chaos/test_chaos.py
+CRASH_TESTS := $(filter-out $(CHAOS_TESTS),$(wildcard tests/chaos/test_*.py))
 
 # Debian packages that tests need besides what `interlock up` fetches by itself; installed when root, else named.
 TEST_PACKAGES := wrk chromium prometheus
 
-.PHONY: help setup demo down test quick lint types contracts contracts-check unit security real with-servers with-stack clients test-packages proto lock audit sbom bench bench-serving bench-reliability chaos
+.PHONY: help setup demo down test quick lint types contracts contracts-check unit security real real-stack real-servers real-crashes real-chaos clients test-packages proto lock audit sbom bench bench-serving bench-reliability chaos
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 25
@@ -68,14 +71,20 @@ unit: $(STAMP)
 security: $(STAMP) ## Attack it: everything in tests/security that needs no server
 	$(BIN)/pytest -q -n 2 -m "not e2e" tests/security
 
-real: $(STAMP) ## Everything that needs real servers; what shares servers runs one after another, the two halves side by side
-	$(MAKE) --jobs=2 --output-sync=target with-servers with-stack
+real: $(STAMP) ## Everything that needs real servers, two kinds of them side by side
+	$(MAKE) --jobs=2 --output-sync=target real-stack real-servers real-crashes real-chaos
 
-with-servers: $(STAMP)
+real-stack: $(STAMP)
+	$(BIN)/pytest -q $(STACK_TESTS)
+
+real-servers: $(STAMP)
 	$(BIN)/pytest -q $(SERVER_TESTS)
 
-with-stack: $(STAMP)
-	$(BIN)/pytest -q $(STACK_TESTS)
+real-crashes: $(STAMP)
+	$(BIN)/pytest -q $(CRASH_TESTS)
+
+real-chaos: $(STAMP)
+	$(BIN)/pytest -q $(CHAOS_TESTS)
 
 bench: $(STAMP) ## Measure: throughput, latency, and the time from an event to the new version's first answer
 	$(BIN)/pytest -q -s tests/benchmarks

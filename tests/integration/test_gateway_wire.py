@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -178,8 +179,12 @@ async def test_a_traced_caller_gets_a_span_that_links_to_the_promotion(gateway: 
         assert (await connection.ask(request()))[0] == 200
         assert (await connection.ask(request(more=traced)))[0] == 200
         assert (await connection.ask(request(more=traced, color="violet")))[0] == 200
-    spans = [each for each in gateway.spans() if each["name"] == telemetry.SPAN_PREDICT]
 
+    def told() -> list[dict[str, Any]]:
+        return [each for each in gateway.spans() if each["name"] == telemetry.SPAN_PREDICT]
+
+    await until(lambda: len(told()) >= 2)  # a span is written after its answer
+    spans = told()
     assert [(each["trace_id"], each["parent_id"]) for each in spans] == [(trace_id, "b7ad6b7169203332")] * 2
     assert [each["links"][0]["trace_id"] for each in spans] == [PROMOTION.split("-")[1]] * 2
     assert [each["attributes"]["http.response.status_code"] for each in spans] == [200, 200]

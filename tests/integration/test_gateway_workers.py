@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -138,7 +139,11 @@ async def test_a_retrain_request_is_the_root_of_its_trace(gateway: Gateway, arou
     assert answer.json()["run_id"] == str(run_id(envelope.id, around.model))
     assert envelope.traceparent is not None
     _, trace_id, span_id, _ = envelope.traceparent.split("-")
-    (root,) = [each for each in gateway.spans() if each["trace_id"] == trace_id and each["parent_id"] is None]
+
+    def roots() -> list[dict[str, Any]]:
+        return [each for each in gateway.spans() if each["trace_id"] == trace_id and each["parent_id"] is None]
+
+    (root,) = await until(roots)  # a span is written after its answer
     assert (root["name"], root["span_id"]) == (telemetry.SPAN_RETRAIN, span_id)
 
 
@@ -152,7 +157,10 @@ async def test_a_swap_belongs_to_the_trace_of_its_promotion(
     await around.all_serve(1)
     trace_id = traceparent.split("-")[1]
 
-    swaps = [each for each in gateway.spans() if each["trace_id"] == trace_id and each["name"] == "swap"]
-    assert {each["attributes"]["interlock.worker"] for each in swaps} == around.workers("model.serving", 1)
+    def swapped() -> set[str]:
+        swaps = [each for each in gateway.spans() if each["trace_id"] == trace_id and each["name"] == "swap"]
+        return {each["attributes"]["interlock.worker"] for each in swaps}
+
+    await until(lambda: swapped() == around.workers("model.serving", 1))
     said = [envelope.traceparent for envelope, _ in around.heard]
     assert all(each is not None and each.split("-")[1] == trace_id for each in said)
