@@ -154,8 +154,10 @@ async def _rolls_back_by_event(world: World) -> None:
 async def _tells_what_was_true(world: World) -> None:
     """Predict, which is logged, and give feedback on it."""
     answer: dict[str, Any] = await world.user.json("POST", f"/models/{world.model}/predict", json={"rows": [ROW]})
-    feedback = {"feedback": [{"prediction": f"{answer['id']}/0", "actual": 3.5}]}
+    row = f"{answer['id']}/0"
+    feedback = {"feedback": [{"prediction": row, "actual": 3.5}]}
     await world.user.json("POST", f"/models/{world.model}/feedback", json=feedback)
+    await eventually(lambda: world.count("prediction.logged where prediction = :row", row=row))  # it is in no hurry
 
 
 async def _cannot_load(world: World) -> None:
