@@ -13,11 +13,14 @@ from playwright.async_api import (
     Page,
     Playwright,
     async_playwright,
+    expect,
 )
 
 from tests.browser.looks import Looks
 from tests.debian import program
 from tests.e2e.client import User, csv
+
+expect.set_options(timeout=20_000)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.looks import Looks
 from tests.e2e.client import User, csv
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -18,9 +19,15 @@ def shifted(content: bytes) -> bytes:
     return "\n".join([head, *(f"{float(size) + 3:.6f},{rest}" for size, rest in cells), ""]).encode()
 
 
+async def _known(user: User, model: str) -> bool:
+    """Ingest has heard of the pipeline; the page is told of files, and does not ask again for a pipeline."""
+    return (await user.http.get(f"/datasets/{model}")).is_success
+
+
 async def test_a_file_appears_with_its_verdict_and_tells_how_it_has_moved(page: Page, user: User, looks: Looks) -> None:
     """The list goes on by itself; a file's page draws its columns, and names the one that has moved."""
     model = await user.apply()
+    await until(lambda: _known(user, model))
     await page.goto(f"/datasets?pipeline={model}")
     await expect(page.get_by_text(f"interlock ingest {model} data.csv")).to_be_visible()
     first = await user.ingest(model, csv(400, seed=1))

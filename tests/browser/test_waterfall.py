@@ -68,6 +68,9 @@ async def opened(page: Page, told: dict[str, Any]) -> None:
     await answer(page, {f"/view/traces/{TRACE}": told})
     await page.goto(f"/traces/{TRACE}")
     await expect(page.get_by_role("region", name="Spans", exact=True).get_by_role("listitem").first).to_be_visible()
+    # Keys mean something after the frame that shows the rows.
+    frames = "new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(then))))"
+    await page.evaluate(frames)
 
 
 async def test_a_span_is_opened_by_keys_and_tells_all_that_is_known(canned: Page, looks: Looks) -> None:

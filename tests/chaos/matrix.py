@@ -88,6 +88,8 @@ async def approves(world: World) -> None:
     """Approve a version that waits: promoted once."""
     await trains(world, world.approved)
     newest = await world.first("select max(version) from registry.version where model = :name", name=world.approved)
+    passed = "registry.version where model = :name and version = :version and stage = 'passed'"
+    await eventually(lambda: world.count(passed, name=world.approved, version=newest))
     answer = await world.user.insist("POST", f"/models/{world.approved}/versions/{newest}/approve", json={})
     assert answer.is_success, answer.text
     promoted = "registry.promotion where model = :model and version = :version and cause = 'approval'"

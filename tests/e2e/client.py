@@ -39,7 +39,11 @@ class User:
         await self.json("PUT", f"/pipelines/{name}", json=pipeline(name, **changes))
 
     async def ingest(self, name: str, csv: bytes) -> dict[str, Any]:
-        answer = await self.http.post(f"/datasets/{name}", content=csv, headers={"Content-Type": "text/csv"})
+        async def taken() -> httpx.Response | None:
+            said = await self.http.post(f"/datasets/{name}", content=csv, headers={"Content-Type": "text/csv"})
+            return said if said.status_code != 404 else None  # ingest hears of a pipeline after the registry
+
+        answer: httpx.Response = await until(taken, seconds=60)
         assert answer.status_code == 202, answer.text
 
         async def verdict() -> dict[str, Any] | None:
@@ -54,7 +58,13 @@ class User:
         return view
 
     async def retrain(self, name: str) -> str:
-        run: str = (await self.json("POST", f"/models/{name}/retrain", json={}))["run_id"]
+        async def taken() -> httpx.Response | None:
+            said = await self.http.post(f"/models/{name}/retrain", json={})
+            return said if said.status_code != 409 else None  # the dispatcher hears of a file after ingest
+
+        answer: httpx.Response = await until(taken, seconds=60)
+        assert answer.is_success, answer.text
+        run: str = answer.json()["run_id"]
         return run
 
     async def run(self, run_id: str) -> dict[str, Any] | None:
@@ -81,15 +91,24 @@ class User:
         found: list[dict[str, Any]] = await self.json("GET", f"/models/{name}/versions")
         return found
 
+    async def passed(self, name: str, version: int) -> None:
+        """Wait until the registry, too, has heard the gate's verdict; the dispatcher ends the run by itself."""
+
+        async def look() -> bool:
+            return any(each["version"] == version and each["stage"] == "passed" for each in await self.versions(name))
+
+        await until(look, seconds=60)
+
     async def predict(self, name: str, *rows: dict[str, Any]) -> httpx.Response:
         return await self.http.post(f"/models/{name}/predict", json={"rows": list(rows)})
 
     async def serves(self, name: str, version: int, *, seconds: float = 30) -> dict[str, Any]:
-        """Wait until every one of many requests, so every worker, answers with ``version``."""
+        """Wait until every one of many requests, each over a connection of its own, so every worker, answers so."""
+        path, asked, fresh = f"/models/{name}/predict", {"rows": [ROW]}, {"Connection": "close"}
 
         async def look() -> dict[str, Any] | None:
             try:
-                answers = [await self.predict(name, ROW) for _ in range(12)]
+                answers = [await self.http.post(path, json=asked, headers=fresh) for _ in range(12)]
             except httpx.TransportError:  # the test may have killed the gateway
                 return None
             right = [each for each in answers if each.is_success and each.json()["version"] == version]

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -43,7 +44,11 @@ def _look(address: str, run: str) -> None:
         assert ticket["to"] == [f"/runs/{run}"]
         assert browser.post("/session/enter", json={"ticket": ticket["ticket"][0]}).is_success
         seen = browser.get(f"/view/runs/{run}").json()
-        names = {span["name"] for span in browser.get(f"/view/traces/{seen['trace_id']}").json()["spans"]}
+        names: set[str] = set()
+        deadline = time.monotonic() + 30
+        while "swap" not in names and time.monotonic() < deadline:
+            found = browser.get(f"/view/traces/{seen['trace_id']}")
+            names = {span["name"] for span in found.json()["spans"]} if found.is_success else names
 
     assert [lane["lane"] for lane in seen["lanes"] if lane["steps"]][-1] == "swap"
     assert "swap" in names

@@ -96,7 +96,8 @@ async def test_predictions_go_on_while_everything_behind_the_gateway_is_down(use
     finally:
         for part in reversed(down):
             parts.start(part)
-    await until(lambda: all(parts.healthy(part) for part in down), seconds=90)
+    again = [*down, "ingest", "train_dispatch", "evaluation_gate", "prediction", "gateway", "console"]
+    await until(lambda: all(parts.healthy(part) for part in again), seconds=90)
     await until(lambda: _registry_answers(user), seconds=90)
 
 

@@ -110,7 +110,13 @@ async def test_one_trace_from_an_upload_to_the_swap_of_each_worker(user: User) -
 
     expected = set(pairwise(STEPS)) | BESIDE
     whole = {effect.partition(" ")[2].replace("RUN {name}", f"RUN {name}") for _, effect in expected}
-    view = await traced(user, caller, *whole, swaps=workers)
+
+    async def joined() -> dict[str, Any] | None:
+        """Each process tells its spans by itself, a second later."""
+        seen = await traced(user, caller, *whole, swaps=workers)
+        return seen if expected - HEARD <= edges(seen["spans"], name) else None
+
+    view = await until(joined, seconds=90)
     found = edges(view["spans"], name)
 
     assert run["trace_id"] == caller

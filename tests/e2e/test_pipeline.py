@@ -75,12 +75,19 @@ async def test_a_repeated_event_trains_once(user: User) -> None:
     """The same event five times over is one run and one version."""
     name = await user.apply()
     await user.ingest(name, csv(200, seed=1))
+    await until(lambda: _trainable(user, name))
     await publish_retrain(user.env, name, event_id=str(uuid4()), times=5)
 
     (run,) = await until(lambda: user.runs(name))
     assert (await user.ended(run["run_id"]))["state"] == "succeeded"
     assert len(await user.runs(name)) == 1
     assert len(await user.versions(name)) == 1
+
+
+async def _trainable(user: User, name: str) -> bool:
+    """The dispatcher has heard of the file; an event, unlike a request, does not wait for that."""
+    answer = await user.http.get(f"{user.env['INTERLOCK_TRAIN_DISPATCH_URL']}/models/{name}/trainable")
+    return bool(answer.is_success and answer.json()["datasets"])
 
 
 async def test_ten_events_during_a_run_give_exactly_one_more_run(user: User) -> None:
@@ -122,12 +129,14 @@ async def test_a_person_approves_and_rolls_back(user: User) -> None:
     name = await user.apply(promotion="approval")
     await user.ingest(name, csv(200, seed=1, noise=3.0))
     await user.ended(await user.retrain(name))
+    await user.passed(name, 1)
     assert (await user.predict(name, ROW)).status_code == 404
     assert (await user.json("POST", f"/models/{name}/versions/1/approve"))["promoted"]
     await user.serves(name, 1)
 
     await user.ingest(name, csv(4000, seed=2, noise=0.3))
     await user.ended(await user.retrain(name))
+    await user.passed(name, 2)
     await user.json("POST", f"/models/{name}/versions/2/approve")
     await user.serves(name, 2)
 

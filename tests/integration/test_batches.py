@@ -6,7 +6,7 @@ import io
 import json
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -247,13 +247,17 @@ async def test_a_replica_that_is_killed_has_its_file_finished_by_another(lab: La
     assert len(after) > len(before)
     table = await lab.result(ended)
     assert np.array_equal(np.asarray(table.column("prediction")), 2000.0 + np.arange(ROWS))
+    await until(lambda: lab.predictions.events(UUID(view["id"])))
     assert [said.type for said in lab.predictions.events(UUID(view["id"]))] == ["prediction.completed"]
 
 
 def _scores(pid: int) -> bool:
     """Return whether a process has a child that scores."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return any(b"interlock_scoring" in Path(f"/proc/{child}/cmdline").read_bytes() for child in children)
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with suppress(FileNotFoundError, ProcessLookupError):  # it may end this moment
+            if b"interlock_scoring" in Path(f"/proc/{child}/cmdline").read_bytes():
+                return True
+    return False
 
 
 async def test_a_running_file_tells_how_far_it_is_and_can_be_cancelled(lab: Lab) -> None:
@@ -269,7 +273,7 @@ async def test_a_running_file_tells_how_far_it_is_and_can_be_cancelled(lab: Lab)
 
     await until(lambda: not any(_scores(each.process.pid) for each in lab.predictions.replicas))
     assert (await lab.predictions.read(UUID(view["id"]))).json()["state"] == "cancelled"
-    (said,) = lab.predictions.events(UUID(view["id"]))
+    (said,) = await until(lambda: lab.predictions.events(UUID(view["id"])))
     assert said.outcome == "cancelled"
     assert (await lab.predictions.http("GET", f"/predictions/{view['id']}/result")).status_code == 409
 

@@ -106,7 +106,11 @@ async def test_what_a_transaction_says_is_handled_exactly_once(servers: dict[str
 
         assert said.id == again.id
         assert lab.seen == [said.id, last.id]
-        assert await lab.count(OutboxRow.published_at.is_not(None)) == 2
+
+        async def both_are_marked() -> bool:
+            return await lab.count(OutboxRow.published_at.is_not(None)) == 2
+
+        await until(both_are_marked)  # after the confirm, which may come after the event was handled
 
 
 async def test_what_is_rolled_back_was_never_said(servers: dict[str, str]) -> None:

@@ -109,6 +109,7 @@ async def test_the_same_request_again_has_no_second_effect(predictions: Predicti
     await predictions.ended(after)
 
     assert (await predictions.ended(asked))["answer"] == first["answer"]
+    await until(lambda: predictions.events(asked) and predictions.events(after))
     assert len(predictions.events(asked)) == 1
 
 
@@ -135,7 +136,7 @@ async def test_what_is_cancelled_in_time_is_never_computed(predictions: Predicti
 
 async def test_a_result_is_kept_as_long_as_was_asked(predictions: Predictions, model: str) -> None:
     """Then it is gone, and 410 says that it was there."""
-    asked = await predictions.ask(model, ttl_seconds=1)
+    asked = await predictions.ask(model, ttl_seconds=5)
     await predictions.ended(asked)
 
     async def gone() -> bool:

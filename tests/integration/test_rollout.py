@@ -128,7 +128,7 @@ async def test_an_older_event_or_report_takes_nothing_back(registry: Registry) -
 async def test_who_is_not_heard_of_any_more_is_gone(registry: Registry) -> None:
     """A killed worker says nothing, and must not hold up a roll-out for ever; one that stops says so."""
     await registry.hear(serving("killed", seq=8, version=6), ago=31)
-    await registry.hear(serving("late", seq=8, version=6), ago=29)
+    await registry.hear(serving("late", seq=8, version=6), ago=20)
     await registry.report("stopped", held(8, known=8))
     async with registry.database.sessions() as session, session.begin():
         await rollout.leave(session, "stopped")
