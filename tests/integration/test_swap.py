@@ -21,8 +21,7 @@ def unnoticed(watched: Watched) -> None:
     assert not watched.backwards()
     for version in list(watched.promoted)[1:]:
         assert watched.first(version) < watched.load_seconds[version] + 0.5 * BUSY
-    begin = watched.promoted[2]
-    assert watched.silence(begin) < max(0.05 * BUSY, 5 * watched.silence(end=begin))  # which the machine makes alone
+    assert watched.silence() < 0.05 * BUSY
 
 
 async def test_nobody_notices_swaps_of_a_small_model(gateway: Gateway, around: Ether, servers: dict[str, str]) -> None:
