@@ -9,6 +9,8 @@ and in the outbox, and during a roll-out old readers get what new writers say. S
 A new optional field is neither. Keywords that are not known here may not change at all.
 """
 
+import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,6 +23,7 @@ _WORDS = ("title", "description", "examples", "$defs", "discriminator", "depreca
 """What no reader decides by."""
 
 _FOLLOWED = ("$ref", "anyOf", "oneOf", "type", "enum", "const", "default", "properties", "required", "items")
+_REFERENCE = re.compile(r'"(#/\$defs/[^"]+)"')
 _ABSENT = object()
 
 
@@ -46,15 +49,16 @@ class _Comparison:
         self._old = old.get("$defs", {})
         self._new = new.get("$defs", {})
         self._under_way: set[tuple[Any, Any]] = set()
+        self._unchanged = _unchanged(self._old, self._new)
 
     def compared(self, old: Schema, new: Schema, where: str) -> Iterator[Change]:
         """Yield the changes of one place; a type that contains itself is looked into once."""
+        yield from _default(old, new, where)
         refs = old.get("$ref"), new.get("$ref")
         if all(refs):
-            if refs in self._under_way:
+            if refs in self._under_way or (refs[0] == refs[1] and refs[0] in self._unchanged):
                 return
             self._under_way.add(refs)
-        yield from _default(old, new, where)
         before, after = _alternatives(old, self._old), _alternatives(new, self._new)
         for left, right in _pairs(before, after):
             if left is not None and right is not None:
@@ -100,6 +104,17 @@ class _Comparison:
             if name in must_now:
                 place = f"{where}.{name}".lstrip(".")
                 yield Change(place, "is new and required, and old messages do not have it", "breaks")
+
+
+def _unchanged(old: Schema, new: Schema) -> set[str]:
+    """Return the references to definitions that are the same in both, with all that they refer to."""
+    # As text: 1, 1.0 and true are equal in Python, and different defaults.
+    before, after = ({f"#/$defs/{name}": json.dumps(each) for name, each in one.items()} for one in (old, new))
+    same = {ref for ref, text in before.items() if after.get(ref) == text}
+    inner = {ref: set(_REFERENCE.findall(before[ref])) for ref in same}
+    while changed := {ref for ref in same if not inner[ref] <= same}:
+        same -= changed
+    return same
 
 
 def _alternatives(schema: Schema, definitions: Schema) -> list[Schema]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from copy import deepcopy
+from copy import copy, deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -164,9 +164,19 @@ def with_other_names(schema: Schema) -> Schema:
 
 
 def changed(schema: Schema, *mutations: Mutation) -> Schema:
-    new = deepcopy(schema)
+    """Return the schema with the mutations; what they do not touch is shared with it."""
     for mutation in mutations:
-        mutation.change(at(new, mutation.path))
+        schema = _changed(schema, mutation.path, mutation)
+    return schema
+
+
+def _changed(schema: Any, path: tuple[Any, ...], mutation: Mutation) -> Any:
+    if not path:
+        new = deepcopy(schema)
+        mutation.change(new)
+        return new
+    new = copy(schema)
+    new[path[0]] = _changed(schema[path[0]], path[1:], mutation)
     return new
 
 
