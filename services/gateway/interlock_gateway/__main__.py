@@ -1,23 +1,33 @@
 """Run the gateway: worker processes behind one port, each restarted when it dies."""
 
+import sys
+from contextlib import ExitStack
+
 import uvicorn
 from interlock_runtime.process import DRAIN_SECONDS
 from interlock_runtime.telemetry import setup_telemetry
 
+from interlock_gateway.protocols.grpc_port import held
 from interlock_gateway.settings import GatewaySettings
 
 if __name__ == "__main__":  # each worker imports this module again
     settings = GatewaySettings()
     setup_telemetry("gateway", settings)
-    uvicorn.run(
-        "interlock_gateway.app:create_worker",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        http="interlock_gateway.wire:Wire",
-        workers=settings.gateway_workers,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
-        timeout_worker_healthcheck=30,
-    )
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held(settings.host, settings.grpc_port))
+        except OSError as error:
+            where = f"{settings.host}:{settings.grpc_port}"
+            sys.exit(f"gRPC cannot listen at {where} (INTERLOCK_GRPC_PORT): {error.strerror}")
+        uvicorn.run(
+            "interlock_gateway.app:create_worker",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            http="interlock_gateway.wire:Wire",
+            workers=settings.gateway_workers,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+            timeout_worker_healthcheck=30,
+        )
