@@ -65,18 +65,20 @@ def leased(name: str, only: str | None = None, **given: str) -> Iterator[dict[st
         # 8000, 8001 and 8080 are the user's, who may start a stack meanwhile.
         ports.write_text('{"gateway": 8100, "grpc": 8101, "console": 8180}')
     with (home / "lease").open("w") as lease:
-        alone = _nobody_else(lease)
-        if not alone:
+        try:
+            alone = _nobody_else(lease)
+            if not alone:
+                fcntl.flock(lease, fcntl.LOCK_SH)
+            # Who joins others starts nothing that works: `up` would restart services whose code was edited meanwhile.
+            if alone or not _healthy(home):
+                _interlock(home, "up", *(["--only", only] if only else []), **given)
             fcntl.flock(lease, fcntl.LOCK_SH)
-        # Who joins others starts nothing that works: `up` would restart services whose code was edited meanwhile.
-        if alone or not _healthy(home):
-            _interlock(home, "up", *(["--only", only] if only else []), **given)
-        fcntl.flock(lease, fcntl.LOCK_SH)
-        lines = shlex.split(_interlock(home, "env"))
-        admins: dict[str, str] = json.loads((home / "admin.json").read_text())
-        yield {"INTERLOCK_HOME": str(home), **dict(line.split("=", 1) for line in lines), **admins}
-        if _nobody_else(lease):
-            _interlock(home, "down", "--wipe")
+            lines = shlex.split(_interlock(home, "env"))
+            admins: dict[str, str] = json.loads((home / "admin.json").read_text())
+            yield {"INTERLOCK_HOME": str(home), **dict(line.split("=", 1) for line in lines), **admins}
+        finally:  # also when a part did not start, or a test that holds the stack by itself has failed
+            if _nobody_else(lease):
+                _interlock(home, "down", "--wipe")
 
 
 def _nobody_else(lease: TextIO) -> bool:
