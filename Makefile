@@ -21,6 +21,9 @@ unexport PYTHONDONTWRITEBYTECODE
 # A project environment of the shell's would be changed instead of ours.
 unexport VIRTUAL_ENV
 export UV_PYTHON_DOWNLOADS := never
+# Like pip, uv trusts whom the system trusts, a company's proxy for instance; the second is the name that uv < 0.10 knows.
+export UV_SYSTEM_CERTS := 1
+export UV_NATIVE_TLS := 1
 
 FAST_TESTS := $(wildcard tests/unit tests/contract tests/architecture)
 # By the servers that they take apart: what shares some runs one after another.
@@ -135,7 +138,8 @@ test-packages:
 		trap 'rm -f /usr/sbin/policy-rc.d' EXIT
 		printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d
 	fi
-	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing
+	apt-get -o Acquire::Retries=3 update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=3 install -y -qq --no-install-recommends $$missing
 	if [[ "$$missing" == *prometheus* ]]; then systemctl disable --quiet prometheus 2>/dev/null || true; fi
 
 # uv: the one on PATH, else our own in a small environment.
@@ -144,7 +148,8 @@ $(BOOT)/ready: requirements.boot.lock
 	if [ -z "$(PYTHON)" ]; then echo "Interlock needs Python 3.11 or newer: sudo apt-get install -y python3 python3-venv" >&2; exit 1; fi
 	if ! $(PYTHON) -c 'import ensurepip' 2>/dev/null; then
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv
+			apt-get -o Acquire::Retries=3 update -qq
+			DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=3 install -y -qq python3-venv
 		elif ! $(PYTHON) -m pip --version >/dev/null 2>&1; then
 			echo "This Python has no ensurepip. Run this, then make again:" >&2
 			echo "    sudo apt-get install -y python3-venv" >&2
