@@ -15,7 +15,6 @@ import httpx
 from interlock_cli.stack.home import Home
 from interlock_cli.stack.part import Part
 from interlock_cli.stack.plan import plan
-from interlock_cli.stack.ports import ports
 from interlock_messaging.crash_points import VARIABLE
 
 from tests.chaos.jobs import Jobs
@@ -114,7 +113,7 @@ class System:
 
     def __init__(self, env: dict[str, str], warm: Warm) -> None:
         home = Home(Path(env["INTERLOCK_HOME"]))
-        parts = plan(home, ports(home, running=True))
+        parts = plan(home, home.read("ports"))
         self._warm = warm
         self.urls = {name: parts[name].url for name in SERVICES}
         mark = "INTERLOCK_ADMIN_"

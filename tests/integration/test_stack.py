@@ -3,18 +3,21 @@
 import json
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from interlock_cli.stack import leftovers
-from interlock_cli.stack.home import Home
+from interlock_cli.stack.home import LONGEST_RUN_PATH, Home
 
 from tests.waiting import until
 
@@ -40,7 +43,7 @@ class Machine:
             check=False,
         )
         assert expect in (done.returncode, None), done.stdout + done.stderr
-        return done.stdout
+        return done.stdout + (done.stderr if expect else "")
 
     def up(self) -> dict[str, dict[str, Any]]:
         self.interlock("up", "--only", ONLY)
@@ -79,6 +82,17 @@ def machine(shared: Machine) -> Machine:
     """Return a machine whose stack may be running or not: every test begins with ``up``."""
     shared.env = {}
     return shared
+
+
+@contextmanager
+def impostor(port: int) -> Iterator[int]:
+    """Let another program answer at the port; return its pid."""
+    argv = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            yield server.pid
+        finally:
+            server.terminate()
 
 
 def pids(parts: dict[str, dict[str, Any]]) -> dict[str, int]:
@@ -171,6 +185,57 @@ async def test_stacks_do_not_meet(machine: Machine, tmp_path: Path) -> None:
         other.home.run.rmdir()
     assert pids(machine.status()) == pids(first)
     assert all(part["healthy"] for part in machine.status().values())
+
+
+@pytest.mark.parametrize(("beyond", "only"), [(0, "servers"), (1, "ray")])
+async def test_a_state_folder_of_any_length_and_name_works(beyond: int, only: str) -> None:
+    """At the longest path that sockets fit into and one byte above it, with a space and a letter outside of ASCII."""
+    with tempfile.TemporaryDirectory(prefix="ü ", dir="/tmp") as folder:
+        room = LONGEST_RUN_PATH + beyond - len(os.fsencode(f"{folder}//run"))
+        other = Machine(Path(folder) / ("d" * room))
+        try:
+            other.interlock("up", "--only", only)
+            parts = await other.healthy()
+            moved = other.home.run.parent != other.home.root
+            assert pids(await other.healthy()) == pids(parts), "a server that is started again and again is not ready"
+        finally:
+            other.interlock("down", "--wipe")
+            shutil.rmtree(other.home.run, ignore_errors=True)
+
+    assert "ray" in parts
+    assert moved == bool(beyond)
+    assert other.processes() == []
+
+
+async def test_two_stacks_that_start_at_once_have_different_public_ports(tmp_path: Path) -> None:
+    """Though nothing listens at them yet: a stack keeps what it has chosen, for HTTP and for gRPC."""
+    both = [Machine(tmp_path / name) for name in ("one", "two")]
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda each: each.interlock("up", "--only", "s3"), both))
+        ports = [each.home.read("ports") for each in both]
+    finally:
+        for each in both:
+            each.interlock("down", "--wipe")
+
+    assert not set(ports[0].values()) & set(ports[1].values())
+    assert {"gateway", "grpc", "console"} <= ports[0].keys()
+
+
+async def test_somebody_else_at_a_parts_port_is_not_called_ready(machine: Machine) -> None:
+    """The name of the program that holds the port is told instead."""
+    machine.up()
+    machine.interlock("down")
+    machine.interlock("up", "--only", "postgres")
+    port = machine.home.read("ports")["s3"]
+    with impostor(port) as pid:
+        said = machine.interlock("up", "--only", ONLY, expect=1)
+        seen = machine.status()["s3"]
+
+    assert f"port {port} is held by another program" in said
+    assert f"pid {pid}" in said
+    assert not seen["healthy"]
+    await machine.healthy()
 
 
 async def test_a_taken_port_is_given_up_at_the_next_start(machine: Machine) -> None:

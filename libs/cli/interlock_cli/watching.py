@@ -14,7 +14,10 @@ POLL = 0.3
 """Seconds between two looks."""
 
 UNSEEN = 20.0
-"""Seconds that an accepted request may take to come through the bus."""
+"""Seconds that a model's first run may take to come up."""
+
+ACCEPTED = 60.0
+"""Seconds that an accepted request may take to come through the bus, on a machine that is busy."""
 
 OUTAGE = 60.0
 """Seconds that a gateway or service may be away, as in a restart, before watching gives up."""
@@ -68,7 +71,7 @@ def _look(gateway: Gateway, run: UUID) -> RunView:
         try:
             return gateway.read(RunView, f"/runs/{run}")
         except RefusedError as error:
-            if error.status != 404 or time.monotonic() - begin > UNSEEN:  # noqa: PLR2004
+            if error.status != 404 or time.monotonic() - begin > ACCEPTED:  # noqa: PLR2004
                 raise
         except UnreachableError:
             if time.monotonic() - begin > OUTAGE:
@@ -78,7 +81,7 @@ def _look(gateway: Gateway, run: UUID) -> RunView:
 
 def is_promoted(gateway: Gateway, run: RunView) -> bool:
     """Return whether the version that a run made is promoted; registry and dispatcher hear of the gate side by side."""
-    deadline = time.monotonic() + UNSEEN
+    deadline = time.monotonic() + ACCEPTED
     while run.version is not None:
         stage = gateway.read(VersionView, f"/models/{run.model}/versions/{run.version}").stage
         if stage != "registered" or time.monotonic() > deadline:

@@ -1,7 +1,10 @@
 """What a stack keeps in its state folder."""
 
 import json
+import os
+import shutil
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,9 @@ from interlock_cli.stack.home import LONGEST_RUN_PATH, Home
 from interlock_cli.stack.log_lines import readable
 
 from tests.unit.cli.conftest import interlock
+
+LONGEST_SOCKET_PATH = 107
+"""``man 7 unix``: 108 bytes with the null byte."""
 
 
 def test_the_state_folder_is_the_one_that_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -48,13 +54,26 @@ def test_sockets_move_to_a_short_private_folder_where_the_path_is_too_long(tmp_p
     home.make()
     run = home.run
 
-    assert len(str(run)) <= LONGEST_RUN_PATH
+    assert len(os.fsencode(run)) <= LONGEST_RUN_PATH
     assert stat.S_IMODE(run.stat().st_mode) == 0o700
     assert home.run == run
     run.rmdir()
     again = home.run
     assert again.is_dir()
     again.rmdir()
+
+
+@pytest.mark.parametrize("letter", ["x", " ", "ü"])
+def test_rays_longest_socket_fits(letter: str) -> None:
+    """Whatever the state folder is called: the system counts bytes, and a pid may have seven digits."""
+    for size in range(1, 50):
+        root = Path(tempfile.mkdtemp(prefix="i", dir="/tmp"))
+        home = Home(root / (letter * size))
+        home.make()
+        longest = home.run / "ray" / "session_2026-11-29_08-21-35_661344_1234567" / "sockets" / "dash_MetricsHead"
+        shutil.rmtree(home.run)
+        shutil.rmtree(root)
+        assert len(os.fsencode(longest)) <= LONGEST_SOCKET_PATH
 
 
 def test_a_record_that_was_torn_reads_as_none(tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 """Ports are chosen once, kept, and given up only to somebody else."""
 
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from interlock_cli.stack.home import Home
-from interlock_cli.stack.ports import OFFSETS, PUBLIC, SEAWEED_GRPC, ports
+from interlock_cli.stack.ports import OFFSETS, PUBLIC, SEAWEED_GRPC, Reservations, choose_ports
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +32,12 @@ def home(folder: Path) -> Home:
     made = Home(folder)
     made.make()
     return made
+
+
+def ports(home: Home, *, running: bool) -> dict[str, int]:
+    """Choose ports as an ``up`` does that ends at once: nothing keeps its reservations."""
+    with Reservations() as reservations:
+        return choose_ports(home, reservations, running=running)
 
 
 def test_ports_are_kept(tmp_path: Path) -> None:
@@ -73,3 +80,38 @@ def test_ports_of_a_running_stack_stay(tmp_path: Path) -> None:
     first = ports(home(tmp_path), running=False)
     with taken(first["postgres"]):
         assert ports(home(tmp_path), running=True) == first
+
+
+def test_two_that_choose_at_once_get_different_ports(tmp_path: Path) -> None:
+    """What one has chosen is taken for the other before anything listens there, the public ports as well."""
+    with Reservations() as one, Reservations() as other:
+        first = choose_ports(home(tmp_path / "one"), one, running=False)
+        # The same wish for the servers, too: as if both paths had the same hash.
+        same = home(tmp_path / "other")
+        same.write("ports", first)
+        second = choose_ports(same, other, running=False)
+
+    assert not set(first.values()) & set(second.values())
+    assert ports(same, running=False) == second
+
+
+def test_a_reservation_is_kept_by_whoever_inherits_it() -> None:
+    """It outlives the process that made it, in one that has its sockets, and ends with that one."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with Reservations() as reservations:
+        assert reservations.take([port])
+        keeper = subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=reservations.descriptors)
+    with keeper, Reservations() as others:
+        assert not others.take([port])
+        keeper.terminate()
+        keeper.wait()
+        assert others.take([port])
+
+
+def test_a_refused_set_of_ports_is_not_half_reserved() -> None:
+    """Where one of several is taken, the others are free for somebody else."""
+    with Reservations() as one, Reservations() as other, Reservations() as third:
+        assert one.take([70_002])
+        assert not other.take([70_001, 70_002, 70_003])
+        assert third.take([70_001, 70_003])

@@ -10,6 +10,9 @@ import httpx
 CLIENTS = 4
 """Connections of their own, so that every gateway worker is likely to be asked."""
 
+TIMEOUT = 60
+"""Seconds after which an answer counts as failed: a request that waits on a busy machine has not been dropped."""
+
 PAUSE = 0.05
 """Seconds between two requests of one connection: the two cores are for the training."""
 
@@ -47,7 +50,7 @@ class Asking:
 
     def _ask(self, own: list[Answer]) -> None:
         headers = {"Authorization": f"Bearer {self.key}"}
-        with httpx.Client(base_url=self.url, headers=headers, timeout=10) as http:
+        with httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT) as http:
             while not self._stop.wait(PAUSE):
                 own.append(self._answer(http))
 

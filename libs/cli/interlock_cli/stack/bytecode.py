@@ -6,6 +6,7 @@ A dozen processes that compile the same files at the same time run into Ray's ow
 import fcntl
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from interlock_cli.stack.environs import plain_environment
@@ -25,7 +26,8 @@ import interlock_evaluation_gate.app, interlock_gateway.app, interlock_predictio
 import interlock_trainer.training
 import uvicorn, uvloop, httptools
 """
-SECONDS = 300
+SECONDS = 1800
+"""Far more than it takes on a machine that is merely busy."""
 
 
 def ensure_compiled(say: Say) -> None:
@@ -50,6 +52,11 @@ def ensure_compiled(say: Say) -> None:
             for code in (RAY, SERVICES)
         ]
         # What can't be imported says so when its part starts.
+        deadline = time.monotonic() + SECONDS
         for process in running:
-            process.wait(SECONDS)
+            try:
+                process.wait(deadline - time.monotonic())
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
         done.touch()

@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from interlock_cli.terminal import Failure
 
 PREFIX = "INTERLOCK_"
-ADMINISTRATOR_SECONDS = 120
+STEP_SECONDS = 600
+"""How long one step of preparing a part may take: far more than any does on a machine that is merely busy."""
 NOT_SETTINGS = {"INTERLOCK_HOME", "INTERLOCK_PART"}
 CARRIED = ("TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 CARRIED_PREFIXES = ("OTEL_", "OPENBLAS_", "OMP_")
@@ -47,12 +48,33 @@ def as_administrator(module: str, settings: Mapping[str, str], text: str = "") -
     Raises:
         Failure: it ends with an error, whose last words it holds.
     """
-    env, argv = plain_environment() | dict(settings), [sys.executable, "-m", module]
-    done = subprocess.run(
-        argv, env=env, input=text, capture_output=True, text=True, timeout=ADMINISTRATOR_SECONDS, check=False
-    )
+    env = plain_environment() | dict(settings)
+    run_step([sys.executable, "-m", module], f"python -m {module} failed", env=env, text=text)
+
+
+def run_step(
+    argv: Sequence[str],
+    otherwise: str,
+    *,
+    env: Mapping[str, str] | None = None,
+    text: str = "",
+    folder: Path | None = None,
+    hint: str | None = None,
+) -> str:
+    """Run a program that prepares a part, with ``text`` as its input, and return what it printed.
+
+    Raises:
+        Failure: it ends with an error or never; the message begins with ``otherwise`` and has the program's last words.
+    """
+    try:
+        done = subprocess.run(
+            argv, env=env, cwd=folder, input=text, capture_output=True, text=True, timeout=STEP_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise Failure(f"{otherwise}: it has not ended after {STEP_SECONDS} s", hint=hint) from None
     if done.returncode != 0:
-        raise Failure(f"python -m {module} failed: {done.stderr.strip()[-400:]}")
+        raise Failure(f"{otherwise}: {(done.stderr or done.stdout).strip()[-500:]}", hint=hint)
+    return done.stdout
 
 
 def cache_folder() -> Path:

@@ -17,55 +17,57 @@ PORTS = {"amqp": 5672, "amqps": 5671, "postgresql": 5432, "postgres": 5432}
 SERVER_ERROR = 500
 
 
-def ailment(probe: Probe) -> str | None:
-    """Return None when the part works, else why it does not."""
+def ailment(probe: Probe, seconds: float = SECONDS) -> str | None:
+    """Return None when the part works, else why it does not; each question waits ``seconds`` for its answer."""
     try:
         match probe.protocol:
             case "amqp":
-                return _amqp(probe.url)
+                return _amqp(probe.url, seconds)
             case "postgres":
-                return _postgres(probe.url)
+                return _postgres(probe.url, seconds)
             case "s3":
-                return _s3(probe.url)
+                return _s3(probe.url, seconds)
             case "ray":
-                return _ray(probe)
+                return _ray(probe, seconds)
             case "service":
-                return _service(probe.url)
+                return _service(probe.url, seconds)
     except (OSError, httpx.TransportError) as error:
-        return f"{probe.protocol}: {error or type(error).__name__}"
+        said = str(error) or type(error).__name__
+        # In the same words over every protocol.
+        return "connection refused" if "Connection refused" in said else f"{probe.protocol}: {said}"
 
 
 @cache
 def _http() -> httpx.Client:
     """Return one client for all: making one costs more than asking; what is local is asked without any proxy."""
-    return httpx.Client(timeout=SECONDS, mounts={"all://127.0.0.1": None, "all://localhost": None})
+    return httpx.Client(mounts={"all://127.0.0.1": None, "all://localhost": None})
 
 
-def _connect(url: str) -> socket.socket:
+def _connect(url: str, seconds: float) -> socket.socket:
     address = urlsplit(url)
-    return socket.create_connection((address.hostname or "127.0.0.1", address.port or PORTS[address.scheme]), SECONDS)
+    return socket.create_connection((address.hostname or "127.0.0.1", address.port or PORTS[address.scheme]), seconds)
 
 
-def _amqp(url: str) -> str | None:
+def _amqp(url: str, seconds: float) -> str | None:
     """Say the protocol's greeting; a broker answers only once it has booted."""
-    with _connect(url) as connection:
+    with _connect(url, seconds) as connection:
         if urlsplit(url).scheme == "amqps":  # the greeting is inside of TLS, whose trust is the services' to check
             return None
         connection.sendall(AMQP_GREETING)
         return None if connection.recv(1) else "closed the connection instead of a greeting"
 
 
-def _postgres(url: str) -> str | None:
+def _postgres(url: str, seconds: float) -> str | None:
     """Ask to log in; a server that recovers from a crash refuses, a ready one asks for the password."""
     address = urlsplit(url)
     fields = ["user", unquote(address.username or "postgres"), "database", address.path.lstrip("/") or "postgres"]
     body = struct.pack("!i", POSTGRES_PROTOCOL) + b"".join(each.encode() + b"\0" for each in fields) + b"\0"
-    with _connect(url) as connection:
+    with _connect(url, seconds) as connection:
         connection.sendall(struct.pack("!i", len(body) + 4) + body)
         answer = connection.recv(1024)
         if answer[:1] == b"R":
             return None
-    with _connect(url) as connection:  # one that asks for TLS first refuses the plain login
+    with _connect(url, seconds) as connection:  # one that asks for TLS first refuses the plain login
         connection.sendall(POSTGRES_SSL_REQUEST)
         if connection.recv(1) == b"S":
             return None
@@ -73,28 +75,28 @@ def _postgres(url: str) -> str | None:
     return words[0] if words else "closed the connection instead of asking for a password"
 
 
-def _s3(url: str) -> str | None:
+def _s3(url: str, seconds: float) -> str | None:
     """Ask for the bucket without a key: being refused is fine, only a server that works refuses."""
-    status = _http().head(url).status_code
+    status = _http().head(url, timeout=seconds).status_code
     return f"answers {status}" if status >= SERVER_ERROR else None
 
 
-def _ray(probe: Probe) -> str | None:
+def _ray(probe: Probe, seconds: float) -> str | None:
     headers = {"Authorization": f"Bearer {probe.token}"} if probe.token else {}
     # The dashboard answers before any node can work, and after the last one has died.
-    answer = _http().get(f"{probe.url}/nodes?view=summary", headers=headers)
+    answer = _http().get(f"{probe.url}/nodes?view=summary", headers=headers, timeout=seconds)
     if not answer.is_success:
         return f"answers {answer.status_code}"
     nodes = answer.json()["data"]["summary"]
     return None if any(node.get("raylet", {}).get("state") == "ALIVE" for node in nodes) else "no node is alive yet"
 
 
-def _service(url: str) -> str | None:
+def _service(url: str, seconds: float) -> str | None:
     """Ask for life, then for readiness, whose body names each dependency and what it says."""
-    alive = _http().get(f"{url}/health/live")
+    alive = _http().get(f"{url}/health/live", timeout=seconds)
     if not alive.is_success:
         return f"/health/live answers {alive.status_code}"
-    ready = _http().get(f"{url}/health/ready")
+    ready = _http().get(f"{url}/health/ready", timeout=seconds)
     if ready.is_success:
         return None
     try:

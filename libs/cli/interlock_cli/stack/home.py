@@ -14,8 +14,9 @@ from typing import Any
 import interlock_cli
 from interlock_cli.terminal import Failure
 
-LONGEST_RUN_PATH = 40
-"""Ray appends up to 62 characters to it for its sockets, and the system takes 107."""
+LONGEST_RUN_PATH = 30
+"""In bytes. The system takes 107 for the path of a socket, and Ray appends up to 72 of them: ``/ray/session_``, date
+and time (26), a pid (7), ``/sockets/dash_MetricsHead``; the rest is for a longer name in a later release."""
 
 
 def find_root() -> Path:
@@ -55,7 +56,7 @@ class Home:
     def run(self) -> Path:
         """Return the folder of sockets: in the state folder, or a short private one where that path is too long."""
         own = self.root / "run"
-        if len(str(own)) <= LONGEST_RUN_PATH:
+        if len(os.fsencode(own)) <= LONGEST_RUN_PATH:
             own.mkdir(mode=0o700, exist_ok=True)
             return own
         recorded = self.read("run")

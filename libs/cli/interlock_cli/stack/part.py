@@ -50,7 +50,8 @@ class Part:
     ``url`` is for people and has no credentials; ``exports`` are the ``INTERLOCK_*`` settings that lead people to the
     part, ``own`` those of each service that has an identity of its own there, ``admin`` those of its administrator.
     ``finish`` makes inside of it what others need, once it answers: each time that it was started, and when it is
-    somebody else's. ``after`` are the parts that must work before it starts.
+    somebody else's. ``after`` are the parts that must work before it starts. ``listens`` are the ports at which others
+    reach its process.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Part:
     process: Process | None = None
     finish: Callable[[], None] | None = None
     after: tuple[str, ...] = ()
+    listens: tuple[int, ...] = ()
 
     def settings(self, service: str) -> Mapping[str, str]:
         """Return the settings that lead a service to the part, under its own identity where it has one."""
@@ -78,4 +80,5 @@ class Part:
             "exports": dict(self.exports),
             "admin": dict(self.admin),
             "ours": self.process is not None,
+            "listens": list(self.listens),
         }

@@ -94,7 +94,10 @@ def chosen(only: str | None) -> list[str]:
 def _server(name: str, probe: Probe, exports: Mapping[str, str], process: Process | None, **more: Any) -> Part:
     address = urlsplit(probe.url)
     shown = urlunsplit((address.scheme, address.netloc.rpartition("@")[2], address.path, "", ""))
-    return Part(name=name, kind="server", url=shown, probe=probe, exports=exports, process=process, **more)
+    listens = (address.port,) if process is not None and address.port else ()
+    return Part(
+        name=name, kind="server", url=shown, probe=probe, exports=exports, process=process, listens=listens, **more
+    )
 
 
 def _rabbitmq(home: Home, ports: Mapping[str, int], given: Mapping[str, str]) -> Part:

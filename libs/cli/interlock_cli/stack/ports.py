@@ -1,8 +1,9 @@
-"""Which ports a stack has: chosen once, kept, and chosen anew only when somebody else has taken one."""
+"""Which ports a stack has: chosen once, kept, reserved while it runs, and chosen anew only when one is taken."""
 
 import hashlib
 import socket
 from collections.abc import Collection, Iterable
+from typing import Self
 
 from interlock_cli.stack.home import Home
 from interlock_cli.terminal import Failure
@@ -41,8 +42,49 @@ PUBLIC = {"gateway": 8000, "grpc": 8001, "console": 8080}
 """Ports that people type: these, or the next free ones."""
 
 
-def ports(home: Home, *, running: bool) -> dict[str, int]:
-    """Return the stack's ports; where it is not ``running``, taken ones are replaced and the choice is kept.
+class Reservations:
+    """Ports that belong to one stack though nothing listens there yet, so that two that start at once choose others.
+
+    Each is a socket with an abstract name (``man 7 unix``): the system gives a name to one process at a time, over all
+    users of the network namespace that the ports are in, too. A name is free again once the last process that has its
+    socket has ended, so whoever is to keep the ports inherits the sockets, and a crash leaves nothing behind.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[int, socket.socket] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release(list(self._held))
+
+    @property
+    def descriptors(self) -> list[int]:
+        """Return the sockets' file descriptors, for the process that keeps the ports."""
+        return [held.fileno() for held in self._held.values()]
+
+    def take(self, wanted: Collection[int]) -> bool:
+        """Reserve all of the ports, or none where another stack has one of them."""
+        for number, port in enumerate(wanted):
+            name = socket.socket(socket.AF_UNIX)
+            try:
+                name.bind(f"\0interlock-port-{port}")
+            except OSError:
+                name.close()
+                self.release(list(wanted)[:number])
+                return False
+            self._held[port] = name
+        return True
+
+    def release(self, ports: Iterable[int]) -> None:
+        """Give ports back."""
+        for port in ports:
+            self._held.pop(port).close()
+
+
+def choose_ports(home: Home, reservations: Reservations, *, running: bool) -> dict[str, int]:
+    """Return the stack's ports; where it is not ``running``, reserve them, and replace and keep those that are taken.
 
     Raises:
         Failure: no ports are free.
@@ -51,44 +93,50 @@ def ports(home: Home, *, running: bool) -> dict[str, int]:
     if running and kept.keys() >= {*OFFSETS, *PUBLIC}:
         return kept
     servers = {name: kept[name] for name in OFFSETS if name in kept}
-    if len(servers) < len(OFFSETS) or not _free(servers):
-        servers = _block(home)
-    public: dict[str, int] = {}
-    for name, first in PUBLIC.items():
-        public[name] = _next_free(kept.get(name, first), but=public.values())
+    if len(servers) < len(OFFSETS) or not _reserve_servers(servers, reservations):
+        servers = _block(home, reservations)
+    public = {name: _next_free(kept.get(name, first), reservations) for name, first in PUBLIC.items()}
     home.write("ports", servers | public)
     return servers | public
 
 
-def _block(home: Home) -> dict[str, int]:
+def _block(home: Home, reservations: Reservations) -> dict[str, int]:
     blocks = range(FIRST, LAST, BLOCK)
-    # Each checkout begins its search elsewhere, so that two that start at once do not race for the same block.
+    # Each checkout begins its search elsewhere, so that stacks rarely meet at all.
     begin = int(hashlib.sha256(str(home.root).encode()).hexdigest(), 16) % len(blocks)
     for first in (*blocks[begin:], *blocks[:begin]):
         chosen = {name: first + offset for name, offset in OFFSETS.items()}
-        if _free(chosen):
+        if _reserve_servers(chosen, reservations):
             return chosen
     raise Failure(f"no {BLOCK} ports in a row are free on 127.0.0.1 from {FIRST} to {LAST}")
 
 
-def _free(chosen: dict[str, int]) -> bool:
+def _reserve_servers(chosen: dict[str, int], reservations: Reservations) -> bool:
     shadows = [port + SEAWEED_GRPC for name, port in chosen.items() if name.startswith("s3")]
-    return _all_free([*chosen.values(), *shadows])
+    return _reserve([*chosen.values(), *shadows], reservations)
 
 
-def _all_free(wanted: Iterable[int]) -> bool:
-    for port in wanted:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                return False
+def _reserve(wanted: list[int], reservations: Reservations) -> bool:
+    if not reservations.take(wanted):
+        return False
+    if all(_is_free(port) for port in wanted):
+        return True
+    reservations.release(wanted)
+    return False
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
     return True
 
 
-def _next_free(first: int, *, but: Collection[int]) -> int:
+def _next_free(first: int, reservations: Reservations) -> int:
     for port in range(first, first + 1000):
-        if port not in but and _all_free([port]):
+        if _reserve([port], reservations):
             return port
     raise Failure(f"no port is free on 127.0.0.1 from {first} on")

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from interlock_cli.stack.environs import as_administrator, plain_environment
+from interlock_cli.stack.environs import as_administrator, plain_environment, run_step
 from interlock_cli.stack.home import Home
 from interlock_cli.stack.part import Process, Say
 from interlock_cli.terminal import Failure
@@ -17,6 +17,7 @@ USER = "interlock"
 DATABASE = "interlock"
 NOBODY = 65_534
 IN_A_NAMESPACE = ("/usr/bin/unshare", "--user", "--map-user=1000", "--map-group=1000")
+NO_CLUSTER = "the Postgres cluster could not be made"
 AS_NOBODY = ("/usr/bin/setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 
 
@@ -41,10 +42,10 @@ def process(home: Home, ports: Mapping[str, int], password: str) -> Process:
         secret.write_text(password + "\n")
         if prefix == AS_NOBODY:
             os.chown(secret, NOBODY, NOBODY)
-        _run([*prefix, str(programs / "initdb"), "-D", str(data), *options], env)
+        run_step([*prefix, str(programs / "initdb"), "-D", str(data), *options], NO_CLUSTER, env=env)
         secret.unlink()
         single = [str(programs / "postgres"), "--single", "-D", str(data), "postgres"]
-        _run([*prefix, *single], env, f"CREATE DATABASE {DATABASE}\n")
+        run_step([*prefix, *single], NO_CLUSTER, env=env, text=f"CREATE DATABASE {DATABASE}\n")
         (data / "interlock").touch()
 
     settings = {
@@ -98,9 +99,3 @@ def _hand_over(folder: Path) -> None:
             shutil.copytree(part, folder / part.name, dirs_exist_ok=True, symlinks=True)
     for each in (folder, *folder.rglob("*")):
         os.chown(each, NOBODY, NOBODY, follow_symlinks=False)
-
-
-def _run(argv: list[str], env: Mapping[str, str], text: str = "") -> None:
-    done = subprocess.run(argv, env=env, input=text, capture_output=True, text=True, timeout=120, check=False)
-    if done.returncode != 0:
-        raise Failure(f"the Postgres cluster could not be made: {done.stderr.strip()[-500:]}")

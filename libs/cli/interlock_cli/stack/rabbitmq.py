@@ -7,7 +7,6 @@ import json
 import platform
 import secrets
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -16,13 +15,12 @@ from typing import Any
 
 from interlock_contracts import rights
 
-from interlock_cli.stack.environs import as_administrator, cache_folder, plain_environment
+from interlock_cli.stack.environs import as_administrator, cache_folder, plain_environment, run_step
 from interlock_cli.stack.home import Home
 from interlock_cli.stack.part import Process, Say
 from interlock_cli.terminal import Failure
 
 INSTALLED = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-APT_SECONDS = 600
 CHOICES = (
     "set INTERLOCK_AMQP_URL to a broker of yours, or install one (apt-get install rabbitmq-server; its own service is "
     "left alone), or use Debian or Ubuntu, where `interlock up` unpacks their packages by itself"
@@ -196,6 +194,7 @@ def _download(work: Path) -> None:
         "Dir::Cache": work / "cache",
         "Debug::NoLocking": 1,
         "APT::Sandbox::User": "",
+        "Acquire::Retries": 3,
     }
     private = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
     _run(["apt-get", *private, "update", "-qq"])
@@ -206,8 +205,4 @@ def _download(work: Path) -> None:
 
 
 def _run(argv: list[str], *, folder: Path | None = None) -> str:
-    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=APT_SECONDS, check=False)
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip()[-400:]
-        raise Failure(f"RabbitMQ's packages could not be fetched ({argv[0]}: {said})", hint=CHOICES)
-    return done.stdout
+    return run_step(argv, f"RabbitMQ's packages could not be fetched ({argv[0]})", folder=folder, hint=CHOICES)

@@ -84,8 +84,9 @@ def _part(
     if service.name != CONSOLE:
         env |= _spans_to(shared[_address(CONSOLE)], own, env)
     env |= {"INTERLOCK_HOST": "127.0.0.1", "INTERLOCK_PORT": str(ports[service.name])}
-    exports = {service.address: url}
+    exports, listens = {service.address: url}, [ports[service.name]]
     if service.name == "gateway":
+        listens.append(ports["grpc"])
         env["INTERLOCK_GRPC_PORT"] = str(ports["grpc"])
         exports["INTERLOCK_GRPC_URL"] = f"127.0.0.1:{ports['grpc']}"  # gRPC's clients take no scheme
     # Not read by anyone: it makes `interlock up` restart a service whose code has been edited.
@@ -98,6 +99,7 @@ def _part(
         exports=exports,
         process=Process(argv=(sys.executable, "-m", f"interlock_{service.name}"), env=env, prepare=ensure_compiled),
         after=service.starts_after,
+        listens=tuple(listens),
     )
 
 
