@@ -223,8 +223,8 @@ Made from `contracts/interlock_contracts/metrics.py` by `make contracts`; do not
 Every service answers `GET /metrics` in Prometheus's text format: on its own machine without a key, else with one of the
 scope `read`. `interlock status` tells the addresses. A gateway answers for all workers of its host, each under its own
 label `worker`. Whatever cannot be looked up within two seconds is left out of an answer, and `interlock_dependency_up`
-says why. [Decision 0097](decisions/0097-metrics-are-declared-once.md) tells how it is counted,
-[0098](decisions/0098-what-is-predicted-lately.md) how what is predicted.
+says why. [Decision 0097](decisions/0097-metrics-declared-once.md) tells how it is counted,
+[0098](decisions/0098-rolling-output-statistics.md) how what is predicted.
 
 ```sh
 curl http://127.0.0.1:8000/metrics

@@ -1,4 +1,4 @@
-"""Gradient boosting: scikit-learn's histogram variant, see decision 0012."""
+"""Gradient boosting: scikit-learn's histogram variant, see decision 0011."""
 
 from typing import Any
 
