@@ -13,7 +13,8 @@ from interlock_runtime.settings import Settings
 from typer.main import get_command
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+PACKAGES = sorted(path.parent for path in [*ROOT.glob("contracts/pyproject.toml"), *ROOT.glob("*/*/pyproject.toml")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *(each / "README.md" for each in PACKAGES)])
 SCRIPT = ROOT / "libs/cli/interlock_cli/demo/publish_retrain.py"
 VARIABLE = re.compile(r"INTERLOCK_[A-Z0-9_]*[A-Z0-9]")
 NOT_FOR_USERS = {
