@@ -220,18 +220,18 @@ PAGE = """# Metrics
 
 Made from `contracts/interlock_contracts/metrics.py` by `make contracts`; do not edit.
 
-Every service answers `GET /metrics` in Prometheus's text format: on its own machine without a key, else with one of the
-scope `read`. `interlock status` tells the addresses. A gateway answers for all workers of its host, each under its own
-label `worker`. Whatever cannot be looked up within two seconds is left out of an answer, and `interlock_dependency_up`
-says why. [Decision 0097](decisions/0097-metrics-declared-once.md) tells how it is counted,
-[0098](decisions/0098-rolling-output-statistics.md) how what is predicted.
+Every service exposes `GET /metrics` in Prometheus's text format: on its own machine without a key, else with one of the
+scope `read`. `interlock status` lists the addresses. A gateway answers for all workers of its host, each under its own
+label `worker`. What cannot be collected within two seconds is left out of a scrape, and `interlock_dependency_up`
+says why. How metrics are counted: [decision 0097](decisions/0097-metrics-declared-once.md); how the rolling statistics of
+predictions are made: [0098](decisions/0098-rolling-output-statistics.md).
 
 ```sh
 curl http://127.0.0.1:8000/metrics
 interlock keys create prometheus --scope read   # for a Prometheus on another machine
 ```
 
-In [`compose/observability`](../compose/observability) stand
+In [`compose/observability`](../compose/observability) are
 
 - the [configuration of Prometheus](../compose/observability/prometheus.yml),
 - [alert rules](../compose/observability/alerts.yml), each with what to do first,
@@ -239,8 +239,8 @@ In [`compose/observability`](../compose/observability) stand
 - a [dashboard for Grafana](../compose/observability/grafana/interlock.json), with what it needs to find Prometheus, and
   the traces in the console.
 
-Counters that are told from a table survive a restart, and are the same in every replica of the service: take
-`max by (...)` over replicas, and not the sum. `job` is what traces call `service.name`. Of a process itself,
-`process_*` and `python_*` are told as prometheus_client has them.
+Counters that are read from a table survive a restart, and are the same in every replica of the service: take
+`max by (...)` over replicas, and not the sum. `job` is what traces call `service.name`. About the process itself,
+`process_*` and `python_*` are exposed as prometheus_client has them.
 """
 """The words above the table in ``docs/metrics.md``."""

@@ -111,14 +111,14 @@ def system_map() -> str:
             "# The map of the system",
             "",
             "Made from `contracts/interlock_contracts/catalog.py` by `make contracts`; do not edit.",
-            f"`{OUTSIDE}` is anyone with the rights and an AMQP client. `{OBSERVER}` hears every event and says none.",
+            f"`{OUTSIDE}` is anyone with the rights and an AMQP client. `{OBSERVER}` observes every event, frequent ones only while they are watched.",
             "",
             "```mermaid",
             "flowchart LR",
             *arrows,
             "```",
             "",
-            "| event | said by | heard by | heard by every worker of | when it is true |",
+            "| event | producers | consumers | consumed by every worker of | when it is true |",
             "|---|---|---|---|---|",
             *rows,
             "",
@@ -127,13 +127,13 @@ def system_map() -> str:
 
 
 def metrics_page() -> str:
-    """Return ``docs/metrics.md``: how to ask, and a table of what is told."""
+    """Return ``docs/metrics.md``: how to scrape, and a table of the metrics."""
     rows = [
         f"| `{each.name}` | {each.kind} | {', '.join(f'`{label}`' for label in each.labels) or '—'} | {each.by} "
         f"| {each.help} |"
         for each in METRICS.values()
     ]
-    return "\n".join([METRICS_PAGE, "| metric | kind | labels | told by | what |", "|---|---|---|---|---|", *rows, ""])
+    return "\n".join([METRICS_PAGE, "| metric | kind | labels | exposed by | what |", "|---|---|---|---|---|", *rows, ""])
 
 
 def _names(services: tuple[str, ...]) -> str:
