@@ -223,8 +223,8 @@ Made from `contracts/interlock_contracts/metrics.py` by `make contracts`; do not
 Every service exposes `GET /metrics` in Prometheus's text format: on its own machine without a key, else with one of the
 scope `read`. `interlock status` lists the addresses. A gateway answers for all workers of its host, each under its own
 label `worker`. What cannot be collected within two seconds is left out of a scrape, and `interlock_dependency_up`
-says why. How metrics are counted: [decision 0097](decisions/0097-metrics-declared-once.md); how the rolling statistics of
-predictions are made: [0098](decisions/0098-rolling-output-statistics.md).
+says why. How metrics are counted: [decision 0097](decisions/0097-metrics-declared-once.md); how the distribution of
+predictions is kept: [0098](decisions/0098-rolling-output-statistics.md).
 
 ```sh
 curl http://127.0.0.1:8000/metrics

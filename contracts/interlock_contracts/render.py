@@ -111,7 +111,8 @@ def system_map() -> str:
             "# The map of the system",
             "",
             "Made from `contracts/interlock_contracts/catalog.py` by `make contracts`; do not edit.",
-            f"`{OUTSIDE}` is anyone with the rights and an AMQP client. `{OBSERVER}` observes every event, frequent ones only while they are watched.",
+            f"`{OUTSIDE}` is anyone with the rights and an AMQP client.",
+            f"`{OBSERVER}` observes every event, frequent ones only while they are watched, and publishes none.",
             "",
             "```mermaid",
             "flowchart LR",
@@ -133,7 +134,8 @@ def metrics_page() -> str:
         f"| {each.help} |"
         for each in METRICS.values()
     ]
-    return "\n".join([METRICS_PAGE, "| metric | kind | labels | exposed by | what |", "|---|---|---|---|---|", *rows, ""])
+    head = "| metric | kind | labels | exposed by | what |"
+    return "\n".join([METRICS_PAGE, head, "|---|---|---|---|---|", *rows, ""])
 
 
 def _names(services: tuple[str, ...]) -> str:
