@@ -60,9 +60,10 @@ lint: $(STAMP) ## Style, format and the boundaries between packages
 types: $(STAMP) ## mypy, strict, over every package and test
 	$(BIN)/mypy $(MEMBERS) tests
 
-contracts: $(STAMP) ## Write schemas, asyncapi.yaml and docs/map.md anew from the catalog
+contracts: $(STAMP) ## Write schemas, asyncapi.yaml, docs/map.md and the table of decisions anew
 	$(BIN)/python -m interlock_contracts.render
 	$(BIN)/python -m tests.unchanging
+	$(BIN)/python -m tests.decisions
 
 contracts-check: $(STAMP) ## Fail when schemas or docs are not what the catalog says, or break what a release promised
 	$(BIN)/python -m interlock_contracts.render --check
