@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from interlock_cli.stack import leftovers
 from interlock_cli.stack.home import LONGEST_RUN_PATH, Home
+from interlock_runtime.ray_jobs import Job, JobState, RayJobs
 
 from tests.waiting import until
 
@@ -29,14 +30,15 @@ ONLY = "postgres,s3"
 class Machine:
     """One state folder and the command line on it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, python: str = sys.executable) -> None:
         self.home = Home(root)
+        self.python = python
         self.env: dict[str, str] = {}
 
     def interlock(self, *words: str, expect: int | None = 0) -> str:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("INTERLOCK_")}
         done = subprocess.run(
-            [sys.executable, "-m", "interlock_cli", *words],
+            [self.python, "-m", "interlock_cli", *words],
             env=clean | self.env | {"INTERLOCK_HOME": str(self.home.root)},
             capture_output=True,
             text=True,
@@ -93,6 +95,23 @@ def impostor(port: int) -> Iterator[int]:
             yield server.pid
         finally:
             server.terminate()
+
+
+async def ray_job(settings: dict[str, str]) -> Job:
+    """Run a job that runs a task, as a training does, with the interpreter that trainings get; return its end."""
+    ray = RayJobs(settings["INTERLOCK_RAY_ADDRESS"], settings["INTERLOCK_RAY_TOKEN"])
+    work = "import ray; ray.init(); assert ray.get(ray.remote(lambda: 6 * 7).remote()) == 42"
+    try:
+        await ray.submit("job", shlex.join([settings["INTERLOCK_TRAINER_PYTHON"], "-c", work]), {}, {})
+
+        async def ended() -> Job | None:
+            job = await ray.job("job")
+            return job if job.state is JobState.ENDED else None
+
+        found: Job = await until(ended, seconds=300)
+        return found
+    finally:
+        await ray.close()
 
 
 def pids(parts: dict[str, dict[str, Any]]) -> dict[str, int]:
@@ -187,23 +206,26 @@ async def test_stacks_do_not_meet(machine: Machine, tmp_path: Path) -> None:
     assert all(part["healthy"] for part in machine.status().values())
 
 
-@pytest.mark.parametrize(("beyond", "only"), [(0, "servers"), (1, "ray")])
-async def test_a_state_folder_of_any_length_and_name_works(beyond: int, only: str) -> None:
-    """At the longest path that sockets fit into and one byte above it, with a space and a letter outside of ASCII."""
-    with tempfile.TemporaryDirectory(prefix="ü ", dir="/tmp") as folder:
+@pytest.mark.parametrize(("name", "beyond", "only"), [("i", 0, "servers"), ("ü ", 1, "ray")])
+async def test_a_checkout_of_any_length_and_name_works(name: str, beyond: int, only: str) -> None:
+    """At the longest path that sockets fit into, and beyond it, with a space and a letter outside of ASCII."""
+    with tempfile.TemporaryDirectory(prefix=name, dir="/tmp") as folder:
+        environment = Path(folder) / "venv"
+        environment.symlink_to(sys.prefix)
         room = LONGEST_RUN_PATH + beyond - len(os.fsencode(f"{folder}//run"))
-        other = Machine(Path(folder) / ("d" * room))
+        other = Machine(Path(folder) / ("d" * room), python=str(environment / "bin" / "python"))
         try:
             other.interlock("up", "--only", only)
             parts = await other.healthy()
             moved = other.home.run.parent != other.home.root
-            assert pids(await other.healthy()) == pids(parts), "a server that is started again and again is not ready"
+            ended = await ray_job(other.settings())
         finally:
             other.interlock("down", "--wipe")
             shutil.rmtree(other.home.run, ignore_errors=True)
 
     assert "ray" in parts
     assert moved == bool(beyond)
+    assert ended.message.startswith("SUCCEEDED")
     assert other.processes() == []
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import shlex
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -175,7 +176,7 @@ class Follower:
 
     async def _submit(self, session: AsyncSession, run: RunRow) -> None:
         job = ArtifactRef.model_validate(run.job)
-        entrypoint = f"{self.trainer_python} -m interlock_trainer --job {job.sha256}:{job.bytes}"
+        entrypoint = f"{shlex.quote(self.trainer_python)} -m interlock_trainer --job {job.sha256}:{job.bytes}"
         metadata = {"run_id": str(run.run_id), "model": run.model}
         with spans.dispatch(run):
             rights = await self._rights(run)

@@ -76,6 +76,17 @@ def test_rays_longest_socket_fits(letter: str) -> None:
         assert len(os.fsencode(longest)) <= LONGEST_SOCKET_PATH
 
 
+def test_a_path_that_a_shell_would_split_is_no_folder_of_sockets() -> None:
+    """Ray puts it into commands as it is."""
+    with tempfile.TemporaryDirectory(prefix="i ", dir="/tmp") as folder:
+        home = Home(Path(folder))
+        run = home.run
+        run.rmdir()
+
+    assert run.parent != home.root
+    assert " " not in str(run)
+
+
 def test_a_record_that_was_torn_reads_as_none(tmp_path: Path) -> None:
     """What can't be read is as good as absent."""
     (tmp_path / "ports.json").write_text('{"s3": 2')

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 
-from interlock_cli.stack.listeners import intruder
+from interlock_cli.stack.listeners import port_fault
 
 SHARE = """
 import socket, sys
@@ -27,23 +27,30 @@ def shared() -> socket.socket:
     return server
 
 
-def test_ones_own_process_is_no_intruder() -> None:
-    """Neither is anybody at another port, nor who is merely connected."""
+def test_ones_own_process_is_no_port_fault() -> None:
+    """Nor is who is merely connected, wherever."""
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
         port = server.getsockname()[1]
-        assert intruder([port], [os.getpid()]) is None
-        assert intruder([port + 1], []) is None
+        assert port_fault([port], [os.getpid()]) is None
+
+
+def test_every_port_must_have_a_listener() -> None:
+    """A server that opens the second of its ports never is not ready, whatever the first one answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port, silent = server.getsockname()[1], bound.getsockname()[1]
+        assert port_fault([port, silent], [os.getpid()]) == f"does not listen at port {silent}"
 
 
 def test_another_program_is_named() -> None:
     """With its port, its name and its pid."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        assert f"port {port} is held by another program: " in (intruder([port], []) or "")
-        assert str(os.getpid()) in (intruder([port], []) or "")
+        assert f"port {port} is held by another program: " in (port_fault([port], []) or "")
+        assert str(os.getpid()) in (port_fault([port], []) or "")
 
 
-def test_who_shares_the_port_is_an_intruder() -> None:
+def test_who_shares_the_port_is_an_port_fault() -> None:
     """Ours listens, and so does another program, which takes every other connection."""
     with shared() as server:
         port = server.getsockname()[1]
@@ -52,6 +59,6 @@ def test_who_shares_the_port_is_an_intruder() -> None:
         ) as other:
             assert other.stdout is not None
             assert other.stdout.readline() == "listening\n"
-            assert f"pid {other.pid}" in (intruder([port], [os.getpid()]) or "")
-            assert intruder([port], [os.getpid(), other.pid]) is None
+            assert f"pid {other.pid}" in (port_fault([port], [os.getpid()]) or "")
+            assert port_fault([port], [os.getpid(), other.pid]) is None
             other.communicate("")

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import secrets
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -54,9 +55,12 @@ class Home:
 
     @property
     def run(self) -> Path:
-        """Return the folder of sockets: in the state folder, or a short private one where that path is too long."""
+        """Return the folder of sockets: in the state folder, or a private one where that path is too long for sockets.
+
+        Ray puts it into shell commands without quotes, so a path that needs them is none, either.
+        """
         own = self.root / "run"
-        if len(os.fsencode(own)) <= LONGEST_RUN_PATH:
+        if len(os.fsencode(own)) <= LONGEST_RUN_PATH and shlex.quote(str(own)) == str(own):
             own.mkdir(mode=0o700, exist_ok=True)
             return own
         recorded = self.read("run")

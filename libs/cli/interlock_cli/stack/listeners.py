@@ -5,18 +5,20 @@ from collections.abc import Collection
 import psutil
 
 
-def intruder(ports: Collection[int], ours: Collection[int]) -> str | None:
-    """Return who else listens at one of the ``ports`` than the processes ``ours``, in words; None when nobody does.
+def port_fault(ports: Collection[int], ours: Collection[int]) -> str | None:
+    """Return None where the processes ``ours``, and nobody else, listen at each of the ``ports``; else what is wrong.
 
     Several programs can share a port (``SO_REUSEPORT``), so one of ours that listens does not make the port ours.
     A process of another user has no pid here, and is somebody else's.
     """
+    missing = set(ports)
     for connection in psutil.net_connections("tcp"):
-        if connection.status != psutil.CONN_LISTEN or not connection.laddr or connection.pid in ours:
+        if connection.status != psutil.CONN_LISTEN or not connection.laddr or connection.laddr.port not in ports:
             continue
-        if connection.laddr.port in ports:
+        if connection.pid not in ours:
             return f"port {connection.laddr.port} is held by {_described(connection.pid)}"
-    return None
+        missing.discard(connection.laddr.port)
+    return f"does not listen at port {min(missing)}" if missing else None
 
 
 def _described(pid: int | None) -> str:

@@ -8,7 +8,7 @@ from xmlrpc.client import Fault
 from interlock_cli.stack import leftovers
 from interlock_cli.stack.health import ailment
 from interlock_cli.stack.home import Home
-from interlock_cli.stack.listeners import intruder
+from interlock_cli.stack.listeners import port_fault
 from interlock_cli.stack.part import Probe
 from interlock_cli.stack.supervision import Supervisor
 
@@ -32,11 +32,11 @@ def _look(home: Home, record: Mapping[str, Any], known: Mapping[str, Mapping[str
         state = info.get("statename")
         why = f"not running: {state}, {info['description']}" if state else "not running; interlock up starts it"
     else:
-        why = ailment(Probe(**record["probe"])) or _intruder(home, record)
+        why = ailment(Probe(**record["probe"])) or _port_fault(home, record)
     seen = {"name": record["name"], "kind": record["kind"], "pid": pid, "healthy": why is None, "url": record["url"]}
     return seen if why is None else {**seen, "detail": why}
 
 
-def _intruder(home: Home, record: Mapping[str, Any]) -> str | None:
+def _port_fault(home: Home, record: Mapping[str, Any]) -> str | None:
     ports = record.get("listens", ()) if record["ours"] else ()
-    return intruder(ports, leftovers.marked(home.mark(record["name"]))) if ports else None
+    return port_fault(ports, leftovers.marked(home.mark(record["name"]))) if ports else None

@@ -1,6 +1,5 @@
 """What the stack of one state folder consists of, given what the user has brought along."""
 
-import sys
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -91,10 +90,17 @@ def chosen(only: str | None) -> list[str]:
     return [name for name in NAMES if name in wanted]
 
 
-def _server(name: str, probe: Probe, exports: Mapping[str, str], process: Process | None, **more: Any) -> Part:
+def _server(
+    name: str,
+    probe: Probe,
+    exports: Mapping[str, str],
+    process: Process | None,
+    also: tuple[int, ...] = (),
+    **more: Any,
+) -> Part:
     address = urlsplit(probe.url)
     shown = urlunsplit((address.scheme, address.netloc.rpartition("@")[2], address.path, "", ""))
-    listens = (address.port,) if process is not None and address.port else ()
+    listens = (address.port, *also) if process is not None and address.port else ()
     return Part(
         name=name, kind="server", url=shown, probe=probe, exports=exports, process=process, listens=listens, **more
     )
@@ -180,5 +186,5 @@ def _ray(home: Home, ports: Mapping[str, int], given: Mapping[str, str], store: 
         trainers = {**({} if lent else store.exports), "INTERLOCK_SPANS_DIR": common(home)["INTERLOCK_SPANS_DIR"]}
         process = ray_head.process(home, ports, trainers)
     exports = {"INTERLOCK_RAY_ADDRESS": address, **({"INTERLOCK_RAY_TOKEN": token} if token else {})}
-    exports["INTERLOCK_TRAINER_PYTHON"] = given.get("INTERLOCK_TRAINER_PYTHON", sys.executable)
-    return _server("ray", Probe("ray", address, token), exports, process)
+    exports["INTERLOCK_TRAINER_PYTHON"] = given.get("INTERLOCK_TRAINER_PYTHON", ray_head.python(home))
+    return _server("ray", Probe("ray", address, token), exports, process, also=(ports["ray_client"],))

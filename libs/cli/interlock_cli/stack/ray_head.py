@@ -1,9 +1,11 @@
 """A Ray head on loopback with a token; jobs that it runs inherit its environment."""
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from interlock_cli.stack.bytecode import ensure_compiled
 from interlock_cli.stack.environs import plain_environment
@@ -11,6 +13,20 @@ from interlock_cli.stack.home import Home
 from interlock_cli.stack.part import Process, Say
 
 OBJECT_STORE_BYTES = 256 * 1024 * 1024
+
+
+def python(home: Home) -> str:
+    """Return this interpreter's path as Ray can use it, which puts it into shell commands without quotes.
+
+    Where it needs them, for a space for instance, it leads through a link in the folder of sockets.
+    """
+    if shlex.quote(sys.executable) == sys.executable:
+        return sys.executable
+    return str(_link(home) / "bin" / Path(sys.executable).name)
+
+
+def _link(home: Home) -> Path:
+    return home.run / "environment"
 
 
 def process(home: Home, ports: Mapping[str, int], store: Mapping[str, str]) -> Process:
@@ -48,7 +64,9 @@ def process(home: Home, ports: Mapping[str, int], store: Mapping[str, str]) -> P
     def prepare(say: Say) -> None:
         # Every start makes a folder of logs and sockets; those of earlier starts are of no use to anyone.
         shutil.rmtree(temporary, ignore_errors=True)
+        _link(home).unlink(missing_ok=True)
+        _link(home).symlink_to(sys.prefix)
         ensure_compiled(say)
 
-    start = (sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--disable-usage-stats")
+    start = (python(home), "-m", "ray.scripts.scripts", "start", "--head", "--block", "--disable-usage-stats")
     return Process(argv=(*start, *arguments), env=env, prepare=prepare, stop_seconds=5, starts=10)

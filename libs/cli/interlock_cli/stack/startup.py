@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from interlock_cli.stack import leftovers
 from interlock_cli.stack.health import ailment
 from interlock_cli.stack.home import Home
-from interlock_cli.stack.listeners import intruder
+from interlock_cli.stack.listeners import port_fault
 from interlock_cli.stack.log_lines import readable
 from interlock_cli.stack.part import Part, Say
 from interlock_cli.stack.stall import STALL_SECONDS, StallDetector, is_busy, load_in_words
@@ -101,7 +101,7 @@ class Startup:
         began, pause = time.monotonic(), FIRST_POLL_SECONDS
         pids: set[int] = set()
         try:
-            while (why := ailment(part.probe, PROBE_SECONDS) or self._intruder(part)) is not None:
+            while (why := ailment(part.probe, PROBE_SECONDS) or self._port_fault(part)) is not None:
                 self._waiting[part.name] = why
                 if part.process is None:
                     vain = time.monotonic() - began > YOURS_SECONDS
@@ -115,11 +115,11 @@ class Startup:
         finally:
             self._waiting.pop(part.name, None)
 
-    def _intruder(self, part: Part) -> str | None:
-        """Return who answers in the part's place: its own process dies of that, or shares the port unawares."""
+    def _port_fault(self, part: Part) -> str | None:
+        """Return who answers in the part's place, or where nobody does yet."""
         if part.process is None:
             return None
-        return intruder(part.listens, leftovers.marked(self._home.mark(part.name)))
+        return port_fault(part.listens, leftovers.marked(self._home.mark(part.name)))
 
     def _given_up(self, part: Part, why: str) -> str:
         stalled = f"; no progress for {STALL_SECONDS:g} s" if self._stalled else ""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shlex
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -111,7 +112,7 @@ class RayScorer:
             try:
                 job = await self.ray.job(submission)
                 if job.state is JobState.UNKNOWN:  # not submitted yet, or forgotten by a head that was restarted
-                    entrypoint = f"{self.python} -m interlock_scoring --job {ref.sha256}:{ref.bytes}"
+                    entrypoint = f"{shlex.quote(self.python)} -m interlock_scoring --job {ref.sha256}:{ref.bytes}"
                     rights = await asyncio.to_thread(self._rights, submission, ref)
                     await self.ray.submit(submission, entrypoint, {"prediction_id": str(prediction_id)}, rights)
                 elif job.state is JobState.ENDED:
