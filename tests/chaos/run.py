@@ -187,6 +187,7 @@ async def chaos(
             await destroying
         finally:
             destroying.cancel()
+            await asyncio.gather(destroying, return_exceptions=True)
             lab.faults.mend()
         peace = time.monotonic()
         drained = await lab.drained(seconds=patience)

@@ -117,10 +117,14 @@ async def serve_through(
         options: Any = {"key": stack.key, "connections": clients, "strangers": clients // 2, "pause": pause}
         async with asked(stack.gateway, model, watched, **options):
             promoting = asyncio.create_task(_promote(scene, model, promotions, rollouts))
-            outages = await _away(stack, singly, hold)
-            await stack.healthy()
-            await promoting
-            await until(lambda: rollouts.converged.get(promotions + 1), seconds=60)
+            try:
+                outages = await _away(stack, singly, hold)
+                await stack.healthy()
+                await promoting
+                await until(lambda: rollouts.converged.get(promotions + 1), seconds=60)
+            finally:
+                promoting.cancel()
+                await asyncio.gather(promoting, return_exceptions=True)
         return _served(watched, rollouts, outages, begin)
     finally:
         hearing.cancel()
@@ -152,10 +156,12 @@ async def _away(stack: Stack, singly: tuple[str, ...], hold: float) -> list[Outa
     outages: list[Outage] = []
     for parts in (*((name,) for name in singly), singly):
         begin = time.monotonic()
-        await asyncio.to_thread(stack.parts.stop_all, set(parts))
-        await asyncio.sleep(hold)
-        for name in parts:
-            await asyncio.to_thread(stack.parts.start, name)
+        try:
+            await asyncio.to_thread(stack.parts.stop_all, set(parts))
+            await asyncio.sleep(hold)
+        finally:  # whoever shares the stack finds it whole
+            for name in parts:
+                await asyncio.to_thread(stack.parts.start, name)
         await stack.healthy(*parts)
         outages.append(Outage(", ".join(parts), begin, time.monotonic()))
     return outages

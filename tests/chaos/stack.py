@@ -164,5 +164,7 @@ class _Idle(BaseHTTPRequestHandler):
 def _idle_cluster() -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), _Idle) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()

@@ -1,9 +1,7 @@
 """A gateway as it is run: a parent with worker processes, real RabbitMQ and S3, and the registry's part played here."""
 
-import asyncio
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -22,6 +20,7 @@ from interlock_contracts.event import Envelope, Event
 from interlock_contracts.models import ModelPromoted
 from interlock_contracts.refs import ModelRef
 
+from tests.benchmarks.serving import processes
 from tests.keys import SETTINGS
 from tests.signing import PUBLIC, SIGNER, signed
 from tests.unit.gateway.door import Behind, bound, client, listening
@@ -108,12 +107,10 @@ async def running(servers: dict[str, str], folder: Path, **settings: str) -> Asy
         try:
             yield gateway
         finally:
-            process.send_signal(signal.SIGTERM)
             try:
-                await asyncio.to_thread(process.wait, 30)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                raise
+                await processes.stop(process, 30)
+            finally:
+                processes.kill_session(process.pid)
 
 
 def store_of(servers: dict[str, str]) -> ArtifactStore:

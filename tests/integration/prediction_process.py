@@ -1,6 +1,5 @@
 """Replicas of prediction as they are run, on real RabbitMQ, Postgres and S3; gateway and registry are played here."""
 
-import asyncio
 import hashlib
 import os
 import signal
@@ -25,6 +24,7 @@ from interlock_contracts.refs import ModelRef
 from litestar import Litestar, get
 
 from tests import signing
+from tests.benchmarks.serving import processes
 from tests.integration.gateway_process import store_of
 from tests.keys import SETTINGS
 from tests.signing import PUBLIC, signed
@@ -54,12 +54,14 @@ class Replica:
         return self.process
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        self.process.send_signal(number)
+        await processes.stop(self.process, 20, number)
+
+    async def end(self) -> None:
+        """Stop it, and leave nothing of it behind."""
         try:
-            await asyncio.to_thread(self.process.wait, 20)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            raise
+            await self.stop()
+        finally:
+            processes.kill_session(self.process.pid)
 
     async def ready(self) -> bool:
         try:
@@ -169,9 +171,10 @@ async def running(
         }
         own |= {"webhook_private": "true", **settings}
         env = os.environ | servers | {f"INTERLOCK_{name.upper()}": value for name, value in own.items()}
-        started = [Replica(env) for _ in range(replicas)]
-        for each in started:
-            stack.push_async_callback(each.stop)
+        started: list[Replica] = []
+        for _ in range(replicas):
+            started.append(Replica(env))
+            stack.push_async_callback(started[-1].end)
         connection = await stack.enter_async_context(await aio_pika.connect(servers["INTERLOCK_AMQP_URL"]))
         channel = await connection.channel()
         predictions = Predictions(store_of(servers), started, channel)

@@ -64,6 +64,8 @@ class Console:
 async def console_in(servers: dict[str, str]) -> AsyncIterator[Console]:
     database = Database(servers["INTERLOCK_POSTGRES_URL"], f"spans-{uuid4().hex[:8]}")
     async with database.ready("interlock_console"):
-        yield Console(database)
-        async with database.engine.begin() as connection:
-            await connection.execute(text(f'DROP SCHEMA "{database.schema}" CASCADE'))
+        try:
+            yield Console(database)
+        finally:
+            async with database.engine.begin() as connection:
+                await connection.execute(text(f'DROP SCHEMA "{database.schema}" CASCADE'))

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from interlock_contracts.models import ModelServing
 from interlock_contracts.refs import ModelRef
 
+from tests.benchmarks.serving import processes
 from tests.integration.gateway_process import Ether, Gateway
 from tests.unit.gateway.door import KEY
 from tests.unit.gateway.models import ROW
@@ -137,7 +138,10 @@ async def asked(
     finally:
         assert process.stdin is not None
         process.stdin.close()
-        out, _ = await process.communicate()
+        try:
+            out, _ = await process.communicate()
+        finally:
+            await processes.end(process)
     watched.connections = [[Answer(*each) for each in seen] for seen in json.loads(out)]
 
 

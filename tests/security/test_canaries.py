@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import traceback
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from interlock_registry.settings import RegistrySettings
 from interlock_runtime.settings import Settings
 from pydantic import ValidationError
 
+from tests.benchmarks.serving.processes import kill_session, stop
 from tests.keys import ENVIRONMENT
 from tests.unit.gateway.door import bound
 from tests.waiting import until
@@ -55,20 +57,18 @@ def started(service: str, folder: Path) -> subprocess.Popen[bytes]:
     env = {"PATH": os.environ["PATH"], **ENVIRONMENT, **PLAIN, **SECRET, **own}
     with (folder / f"{service}.log").open("wb") as log:
         command = [sys.executable, "-m", f"interlock_{service}"]
-        return subprocess.Popen(command, env=env, stdout=log, stderr=log, cwd=folder)
+        return subprocess.Popen(command, env=env, stdout=log, stderr=log, cwd=folder, start_new_session=True)
 
 
 async def test_what_cannot_be_reached_is_told_without_its_password(tmp_path: Path) -> None:
     """Broker, database, object store and peers are all down; whoever reads the log learns where, not with what."""
-    processes = [started(service, tmp_path) for service in SERVICES]
     logs = [tmp_path / f"{service}.log" for service in SERVICES]
-    try:
+    async with AsyncExitStack() as running:
+        for service in SERVICES:
+            process = started(service, tmp_path)
+            running.callback(kill_session, process.pid)
+            running.push_async_callback(stop, process, 30)
         await until(lambda: all(log.stat().st_size for log in logs), seconds=90)
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait(timeout=30)
     for log in logs:
         assert CANARY not in log.read_text(errors="replace"), log.name
 

@@ -6,6 +6,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.benchmarks.serving import processes
+
 _SCRIPT = Path(__file__).with_name("wrk.lua")
 _SLACK_SECONDS = 60
 
@@ -42,7 +44,10 @@ async def load(url: str, bodies: Path | None, *, connections: int, seconds: int,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    output, _ = await asyncio.wait_for(process.communicate(), seconds + _SLACK_SECONDS)
+    try:
+        output, _ = await asyncio.wait_for(process.communicate(), seconds + _SLACK_SECONDS)
+    finally:
+        await processes.end(process)
     return read(output.decode())
 
 

@@ -74,13 +74,41 @@ async def running(command: list[str], *, env: dict[str, str], folder: Path, log:
         everyone = tree(process.pid)
         process.send_signal(signal.SIGTERM)
         try:
-            await asyncio.to_thread(process.wait, _STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
+            with suppress(subprocess.TimeoutExpired):
+                await asyncio.to_thread(process.wait, _STOP_SECONDS)
+        finally:  # also when the waiting is cancelled
+            for pid in everyone:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             process.wait()
-        for pid in everyone:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+
+
+async def stop(process: subprocess.Popen[bytes], seconds: float, number: int = signal.SIGTERM) -> None:
+    """Stop a process that leads its session; where it does not end, or the waiting is interrupted, kill all of it.
+
+    Raises:
+        TimeoutExpired: it was still there after ``seconds``.
+    """
+    process.send_signal(number)
+    try:
+        await asyncio.to_thread(process.wait, seconds)
+    except BaseException:
+        kill_session(process.pid)
+        raise
+
+
+def kill_session(leader: int) -> None:
+    """Kill what is left of a process that leads its session, and of its children: they outlive one that was killed."""
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+async def end(process: asyncio.subprocess.Process, number: int = signal.SIGKILL) -> None:
+    """End a program that nobody waits for any more, and wait for it."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            process.send_signal(number)
+    await process.wait()
 
 
 def _started(command: list[str], env: dict[str, str], folder: Path, log: Path) -> subprocess.Popen[bytes]:
