@@ -31,6 +31,17 @@ SETTINGS: dict[str, Any] = {
 ENVIRONMENT = {f"INTERLOCK_{name.upper()}": value for name, value in SETTINGS.items()}
 
 
+def as_administrator(settings: dict[str, str]) -> dict[str, str]:
+    """Return a stack's settings with the administrator's rights on broker, database and store.
+
+    A user's keys of the store may neither write a model nor read one.
+    """
+    mark = "INTERLOCK_ADMIN_"
+    return settings | {
+        name.replace(mark, "INTERLOCK_"): each for name, each in settings.items() if name.startswith(mark)
+    }
+
+
 def ring_key(key: str, name: str, *scopes: Scope) -> RingKey:
     """Return a key as services keep it."""
     return RingKey(hash=hash_of(PEPPER, key), name=name, scopes=list(scopes))

@@ -36,7 +36,7 @@ from tests.unit.gateway.models import ENCODER, REGRESSION, ROW
 from tests.unit.modeling.forests import random_forest
 
 BODY = json.dumps({"rows": [ROW]}).encode()
-REQUESTS, TOGETHER, ROUNDS = 6_400, 64, 5
+REQUESTS, TOGETHER, ROUNDS, CALLS = 6_400, 64, 5, 2_000
 
 
 class OneModel:
@@ -76,15 +76,15 @@ def front(model: Model, folder: Path, *, ratio: float, log: float) -> Front:
     )
 
 
-def micros(call: Callable[[], object]) -> float:
-    """Return the least of five rounds."""
+def micros(call: Callable[[], object], times: int) -> float:
+    """Return the least of five rounds of so many calls."""
     call()
     rounds = []
     for _ in range(ROUNDS):
         start = thread_time()
-        for _ in range(2_000):
+        for _ in range(times):
             call()
-        rounds.append((thread_time() - start) / 2_000 * 1e6)
+        rounds.append((thread_time() - start) / times * 1e6)
     return min(rounds)
 
 
@@ -106,27 +106,28 @@ def exported(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     provider.shutdown()
 
 
-async def flood(begin: Callable[[asyncio.Future[bytes | None]], object]) -> float:
+async def flood(begin: Callable[[asyncio.Future[bytes | None]], object], requests: int) -> float:
     """Return the microseconds of one request, when 64 arrive together: of all threads, as one of them sends spans."""
     loop = asyncio.get_running_loop()
     start = process_time()
-    for _ in range(REQUESTS // TOGETHER):
+    for _ in range(requests // TOGETHER):
         waiting = [loop.create_future() for _ in range(TOGETHER)]
         for each in waiting:
             begin(each)
-        await asyncio.gather(*waiting)
-    return (process_time() - start) / REQUESTS * 1e6
+        answers = await asyncio.gather(*waiting)
+        assert None not in answers, "each is answered at once, by nobody behind the front"
+    return (process_time() - start) / requests * 1e6
 
 
-def test_each_stage_of_a_prediction() -> None:
-    """Reading a row and writing an answer cost less than the engine; the long way costs a multiple of the short one."""
+def stages(times: int = CALLS) -> dict[str, float]:
+    """Return the microseconds of each stage of a prediction."""
     model = forest()
     hot = HotRows(model.signature, model.encoder)
     rows, matrix = hot.rows(BODY), np.zeros((64, hot.width))
     cells, encode = matrix.data.cast("B").cast("d"), msgspec.json.Encoder().encode
     decoder = msgspec.json.Decoder()
     access, bearer = letting_in(), b"Bearer " + KEY.encode()
-    stages: dict[str, Callable[[], object]] = {
+    calls: dict[str, Callable[[], object]] = {
         "key": lambda: access.admit(bearer),
         "decode": lambda: hot.rows(BODY),
         "fill": lambda: hot.fill(rows, cells, 0),
@@ -135,7 +136,12 @@ def test_each_stage_of_a_prediction() -> None:
         "answer": lambda: encode(answer("flights", 1, None, [1.5])),
         "the long way, all of it": lambda: model.predict_rows(decoder.decode(BODY)["rows"]),
     }
-    measured = {name: micros(call) / (64 if "64" in name else 1) for name, call in stages.items()}
+    return {name: micros(call, times) / (64 if "64" in name else 1) for name, call in calls.items()}
+
+
+def test_each_stage_of_a_prediction() -> None:
+    """Reading a row and writing an answer cost less than the engine; the long way costs a multiple of the short one."""
+    measured = stages()
     for name, taken in measured.items():
         print(f"\n{name:28} {taken:8.2f} us", end="")
     record("hot_path", (recorded("hot_path") or {}) | {"one stage, us": measured})
@@ -143,41 +149,47 @@ def test_each_stage_of_a_prediction() -> None:
     assert measured["decode"] + measured["fill"] < measured["the long way, all of it"] / 2
 
 
-@pytest.mark.usefixtures("exported")
-async def test_what_telemetry_costs(tmp_path: Path) -> None:
-    """Counting, sampling and the log, on and off, interleaved; the assertion leaves a busy machine its noise."""
+async def telemetry(folder: Path, requests: int = REQUESTS) -> dict[str, list[float]]:
+    """Return the microseconds of a request with telemetry on and off, round by round, interleaved."""
     headers = [(b"authorization", f"Bearer {KEY}".encode()), (b"content-length", b"60"), (b"host", b"gateway")]
     model = forest()
     fronts = {
-        "nothing on": front(model, tmp_path / "0", ratio=0.0, log=0.0),
-        "1 % traced": front(model, tmp_path / "1", ratio=0.01, log=0.0),
-        "1 % traced, log on": front(model, tmp_path / "2", ratio=0.01, log=1.0),
-        "all traced": front(model, tmp_path / "3", ratio=1.0, log=1.0),
+        "nothing on": front(model, folder / "0", ratio=0.0, log=0.0),
+        "1 % traced": front(model, folder / "1", ratio=0.01, log=0.0),
+        "1 % traced, log on": front(model, folder / "2", ratio=0.01, log=1.0),
+        "all traced": front(model, folder / "3", ratio=1.0, log=1.0),
     }
 
     def beginning(of: Front) -> Callable[[asyncio.Future[bytes | None]], object]:
         return lambda waiting: of.begin("flights", headers, BODY, waiting.set_result)
 
     ways: dict[str, Callable[[], Awaitable[float]]] = {
-        name: lambda each=each: flood(beginning(each))  # type: ignore[misc]
+        name: lambda each=each: flood(beginning(each), requests)  # type: ignore[misc]
         for name, each in fronts.items()
     }
     rounds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS + 1):
         for name, way in ways.items():
             rounds[name].append(await way())
-    taken = {name: min(each[1:]) for name, each in rounds.items()}
+    return {name: each[1:] for name, each in rounds.items()}
+
+
+@pytest.mark.usefixtures("exported")
+async def test_what_telemetry_costs(tmp_path: Path) -> None:
+    """Counting, sampling and the log, on and off; the assertion leaves a busy machine its noise."""
+    rounds = await telemetry(tmp_path)
+    taken = {name: min(each) for name, each in rounds.items()}
     for name, each in taken.items():
-        spread = statistics.median(rounds[name][1:])
+        spread = statistics.median(rounds[name])
         print(f"\n{name:28} {each:8.2f} us (median {spread:.2f}), {each / taken['nothing on']:.2f}", end="")
     record("hot_path", (recorded("hot_path") or {}) | {"one request of 64 together, us": taken})
 
     assert taken["1 % traced, log on"] < 1.5 * taken["nothing on"]
 
 
-def test_what_counting_costs(tmp_path: Path) -> None:
-    """A request pays microseconds for its metrics; the copy for the siblings is made once a second."""
-    metrics, model = Metrics("w-1", tmp_path), forest()
+def counting(folder: Path, times: int = CALLS) -> dict[str, float]:
+    """Return the microseconds that metrics cost."""
+    metrics, model = Metrics("w-1", folder), forest()
     regression = model.signature
     labels = regression.model_copy(update={"task": "classification", "labels": ["no", "yes", "perhaps"]})
     many, sure = [1.5] * 10_000, [[0.2, 0.7, 0.1]] * 10_000
@@ -191,7 +203,7 @@ def test_what_counting_costs(tmp_path: Path) -> None:
         "note 10,000 numbers": lambda: metrics.note("flights", 1, regression, many),
         "note 10,000 labels": lambda: metrics.note("kinds", 1, labels, sure),
     }
-    measured = {name: micros(call) for name, call in ways.items()}
+    measured = {name: micros(call, times) for name, call in ways.items()}
     start = thread_time()
     for _ in range(20):
         metrics.note("flights", 1, regression, [1.5])
@@ -200,6 +212,12 @@ def test_what_counting_costs(tmp_path: Path) -> None:
     start = thread_time()
     metrics.families()
     measured["a scrape of one worker"] = (thread_time() - start) * 1e6
+    return measured
+
+
+def test_what_counting_costs(tmp_path: Path) -> None:
+    """A request pays microseconds for its metrics; the copy for the siblings is made once a second."""
+    measured = counting(tmp_path)
     for name, taken in measured.items():
         print(f"\n{name:28} {taken:8.2f} us", end="")
     record("hot_path", (recorded("hot_path") or {}) | {"counting, us": measured})

@@ -33,13 +33,18 @@ async def measured(
     swaps: int,
     name: str,
     told: dict[int, int] | None = None,
-) -> None:
-    watched = await swap(gateway, around, put, swaps=swaps, pause=0.2, before=10.0)
+    *,
+    before: float = 10.0,
+) -> dict[str, float]:
+    """Swap under load, print and record what clients noticed, and return it; ``before`` the first, seconds pass."""
+    watched = await swap(gateway, around, put, swaps=swaps, pause=0.2, before=before)
     watched.told = told or {}
     print(watched.table(name))
-    record("swap", (recorded("swap") or {}) | {name: _figures(watched)})
+    figures = _figures(watched)
+    record("swap", (recorded("swap") or {}) | {name: figures})
     assert not watched.failures()
     assert not watched.backwards()
+    return figures
 
 
 def _figures(watched: Watched) -> dict[str, float]:

@@ -20,6 +20,7 @@ from interlock_messaging.crash_points import VARIABLE
 from tests.chaos.jobs import Jobs
 from tests.conftest import CHECKOUT, leased
 from tests.integration.gateway_process import store_of
+from tests.keys import as_administrator
 from tests.unit.gateway.door import bound
 from tests.waiting import until
 
@@ -86,7 +87,11 @@ class Warm:
         """End everything that was started."""
         assert self._parent.stdin is not None
         self._parent.stdin.close()
-        self._parent.wait()
+        try:
+            self._parent.wait(END_SECONDS)
+        finally:  # what it has started dies with it
+            self._parent.kill()
+            self._parent.wait()
         self._listening.join(10)
 
     def _listen(self) -> None:
@@ -116,8 +121,7 @@ class System:
         parts = plan(home, home.read("ports"))
         self._warm = warm
         self.urls = {name: parts[name].url for name in SERVICES}
-        mark = "INTERLOCK_ADMIN_"
-        admin = env | {name.replace(mark, "INTERLOCK_"): env[name] for name in env if name.startswith(mark)}
+        admin = as_administrator(env)
         self.amqp, self.postgres = admin["INTERLOCK_AMQP_URL"], admin["INTERLOCK_POSTGRES_URL"]
         self.store = store_of(admin)
         self.jobs = Jobs(warm, _environment(parts["ray"]))

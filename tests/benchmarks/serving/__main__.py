@@ -6,6 +6,7 @@ import logging
 import os
 import shlex
 import signal
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -58,6 +59,10 @@ def main() -> None:
         }
         run = sections.Run(QUICK if arguments.quick else FULL, arguments.only, arguments.data, results)
         asyncio.run(run.all(arguments.sections))
+        print(page.write(results))
+        if missing := run.missing(arguments.sections):
+            sys.exit("not measured:\n" + "\n".join(missing))
+        return
     print(page.write(Results.read(path)))
 
 

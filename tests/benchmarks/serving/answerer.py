@@ -34,7 +34,6 @@ from tests.keys import ENVIRONMENT
 from tests.unit.gateway.door import client, listening
 from tests.waiting import until
 
-_COUNT = 6_000
 _AT_ONCE = 500
 _SECONDS = 300
 
@@ -46,6 +45,7 @@ class Answerer:
     known: Reference
     servers: dict[str, str]
     work: Path
+    count: int
 
     async def measure(self) -> dict[str, float]:
         """Return predictions per second, and per second of processor time, from the tenth part to the last."""
@@ -63,17 +63,16 @@ class Answerer:
                 await done.follow(channel, exchange)
                 await self._fill(exchange)
                 async with self._service(registry, Path(folder)) as pid:
-                    await done.reached(_COUNT // 10)
+                    await done.reached(self.count // 10)
                     first, begun, used = done.count, time.perf_counter(), processes.cpu_seconds(pid)
-                    await done.reached(_COUNT)
+                    await done.reached(self.count)
                     return processes.rate(
                         done.count - first, time.perf_counter() - begun, processes.cpu_seconds(pid) - used
                     )
 
     async def _fill(self, exchange: aio_pika.abc.AbstractExchange) -> None:
-        rows = itertools.islice(itertools.cycle(self.known.rows), _COUNT)
-        for _ in range(_COUNT // _AT_ONCE):
-            together = [_asked(row) for row in itertools.islice(rows, _AT_ONCE)]
+        rows = itertools.islice(itertools.cycle(self.known.rows), self.count)
+        while together := [_asked(row) for row in itertools.islice(rows, _AT_ONCE)]:
             await asyncio.gather(*(exchange.publish(each, PredictionRequested.type) for each in together))
 
     @asynccontextmanager

@@ -17,9 +17,9 @@ from uuid import uuid4
 
 from tests.benchmarks.serving import environments, processes
 from tests.benchmarks.serving.answerer import Answerer
+from tests.benchmarks.serving.cells import Plan
 from tests.benchmarks.serving.reference import Reference
 
-_COUNTS = {"sklearn": 400, "onnx": 6000}
 _SECONDS = 180
 
 ABOUT = """One row each, the reference forest, one broker (RabbitMQ) on the same machine; the queue is filled first, and
@@ -28,16 +28,17 @@ keeps each answer in Postgres and tells of it by an event, both in one transacti
 users run it, answers through its `rpc://` backend and keeps nothing."""
 
 
-async def measure(known: Reference, servers: dict[str, str], work: Path, rounds: int) -> dict[str, Any]:
+async def measure(
+    known: Reference, servers: dict[str, str], work: Path, plan: Plan, peers: list["Celery"]
+) -> dict[str, Any]:
     """Return medians of predictions per second, and per second of processor time, by who answered them."""
     rows, log = work / "work" / "rows.jsonl", work / "work" / "celery.log"
     rows.parent.mkdir(parents=True, exist_ok=True)
     rows.write_text("".join(json.dumps(row) + "\n" for row in known.rows))
     amqp = servers["INTERLOCK_AMQP_URL"]
-    peers = [Celery(engine, count) for engine in ("sklearn", "onnx") for count in (None, 1)]
-    answerer = Answerer(known, servers, work / "work")
+    answerer = Answerer(known, servers, work / "work", plan.predictions)
     seen: dict[str, list[dict[str, float]]] = {}
-    for _ in range(rounds):
+    for _ in range(plan.rounds):
         seen.setdefault("interlock", []).append(await answerer.measure())
         for peer in peers:
             seen.setdefault(peer.name, []).append(await peer.measure(rows, work / "models", amqp, log))
@@ -55,6 +56,7 @@ class Celery:
 
     engine: str
     processes: int | None
+    count: int
 
     @property
     def name(self) -> str:
@@ -80,9 +82,8 @@ class Celery:
             "BENCH_QUEUE": f"bench-{uuid4().hex[:8]}",
             "OMP_NUM_THREADS": "1",
         }
-        count = _COUNTS[self.engine]
         asking = await asyncio.create_subprocess_exec(
-            str(binaries / "python"), "ask.py", str(rows), str(count),
+            str(binaries / "python"), "ask.py", str(rows), str(self.count),
             cwd=folder, env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         try:
@@ -94,12 +95,16 @@ class Celery:
                 begun, used = time.perf_counter(), processes.cpu_seconds(pid)
                 await _said(asking, "done")
                 return processes.rate(
-                    count - count // 10, time.perf_counter() - begun, processes.cpu_seconds(pid) - used
+                    self.count - self.count // 10, time.perf_counter() - begun, processes.cpu_seconds(pid) - used
                 )
         finally:
-            if asking.returncode is None:
-                asking.kill()
-            await asking.wait()
+            await processes.end(asking)
+
+
+def celeries(plan: Plan) -> list[Celery]:
+    """Return Celery with each engine, with one process and with its default; scikit-learn's are asked less."""
+    counts = {"sklearn": plan.predictions // 15, "onnx": plan.predictions}
+    return [Celery(engine, number, counts[engine]) for engine in counts for number in (None, 1)]
 
 
 async def _said(process: asyncio.subprocess.Process, word: str) -> None:

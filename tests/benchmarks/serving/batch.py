@@ -25,31 +25,30 @@ from interlock_contracts.scoring import ScoringJob
 from interlock_modeling import Model, ModelDescription
 from interlock_scoring import score
 
+from tests.benchmarks.serving.cells import Plan
 from tests.benchmarks.serving.ours import exported
 from tests.benchmarks.serving.reference import EXAMPLE, Reference
 from tests.integration.gateway_process import store_of
 
-_ROWS = 400_000
-_LOOP_ROWS = 100_000
 _CHUNK = 10_000
 
 Measured = Callable[[Path, Path], int]
 """Reads the first file, writes the second, and returns how many rows it answered."""
 
 
-async def measure(known: Reference, servers: dict[str, str], work: Path, rounds: int) -> dict[str, Any]:
+async def measure(known: Reference, servers: dict[str, str], work: Path, plan: Plan) -> dict[str, Any]:
     """Return medians of rows per second, by format and by how they were answered."""
-    return await asyncio.to_thread(_measure, known, store_of(servers), work, rounds)
+    return await asyncio.to_thread(_measure, known, store_of(servers), work, plan)
 
 
-def _measure(known: Reference, store: ArtifactStore, work: Path, rounds: int) -> dict[str, Any]:
+def _measure(known: Reference, store: ArtifactStore, work: Path, plan: Plan) -> dict[str, Any]:
     formats: dict[str, dict[str, float]] = {}
     with TemporaryDirectory(dir=work) as name:
         folder = Path(name)
-        for kind, (whole, few) in _files(known, folder).items():
+        for kind, (whole, few) in _files(known, folder, plan).items():
             ways = _ways(known, store, folder, work / "models", kind)
             seen: dict[str, list[float]] = {way: [] for way in ways}
-            for number in range(rounds):
+            for number in range(plan.rounds):
                 for way in list(ways)[:: 1 if number % 2 else -1]:
                     source = few if way == "scikit-learn" else whole
                     begun = time.perf_counter()
@@ -58,19 +57,19 @@ def _measure(known: Reference, store: ArtifactStore, work: Path, rounds: int) ->
             _same(folder, ways, few)
             formats[kind] = {way: statistics.median(speeds) for way, speeds in seen.items()}
             print(kind, {way: round(speed) for way, speed in formats[kind].items()}, flush=True)
-    return {"rows": _ROWS, "loop_rows": _LOOP_ROWS, "chunk": _CHUNK, "rows_per_second": formats}
+    return {"rows": plan.rows, "loop_rows": plan.loop_rows, "chunk": _CHUNK, "rows_per_second": formats}
 
 
-def _files(known: Reference, folder: Path) -> dict[str, tuple[Path, Path]]:
+def _files(known: Reference, folder: Path, plan: Plan) -> dict[str, tuple[Path, Path]]:
     """Write the rows to be answered, and the fewer ones that a loop gets, which would take minutes."""
     asked = pa.Table.from_pylist(known.rows)
-    drawn: Any = np.random.default_rng(3).integers(0, asked.num_rows, _ROWS)
+    drawn: Any = np.random.default_rng(3).integers(0, asked.num_rows, plan.rows)
     table = asked.take(drawn)
     found = {}
     for kind, write in (("parquet", pq.write_table), ("csv", pyarrow.csv.write_csv)):
         whole, few = folder / f"whole.{kind}", folder / f"few.{kind}"
         write(table, whole)
-        write(table.slice(0, _LOOP_ROWS), few)
+        write(table.slice(0, plan.loop_rows), few)
         found[kind] = (whole, few)
     return found
 

@@ -25,12 +25,19 @@ _TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured: which models at which connections, and for how long."""
+    """How much is measured: which models at which connections, and for how long.
+
+    ``predictions`` are asked for asynchronously, ``rows`` are scored from a file, ``loop_rows`` of them in a loop.
+    """
 
     rounds: int
     seconds: int
     slow_seconds: dict[int, int]
     connections: tuple[int, ...] = (1, 16, 64)
+    predictions: int = 6_000
+    rows: int = 400_000
+    loop_rows: int = 100_000
+    profile_seconds: int = 5
 
     def duration(self, target: Target, connections: int) -> int:
         """Return seconds; who needs tens of milliseconds a row gets time to answer each connection a few times."""
@@ -38,13 +45,25 @@ class Plan:
 
     def cells(self, target: Target) -> Iterator[tuple[str, int]]:
         """Return model and connections of each cell; other models than the forest at the middle load only."""
+        middle = self.connections[len(self.connections) // 2]
         for model in target.models or ("",):
-            for connections in self.connections if model in ("forest", "") else self.connections[1:2]:
+            for connections in self.connections if model in ("forest", "") else (middle,):
                 yield model, connections
 
 
 FULL = Plan(rounds=3, seconds=3, slow_seconds={1: 2, 16: 3, 64: 6})
 QUICK = Plan(rounds=1, seconds=2, slow_seconds={1: 2, 16: 2, 64: 7})
+TINY = Plan(
+    rounds=1,
+    seconds=1,
+    slow_seconds={2: 1},
+    connections=(2,),
+    predictions=200,
+    rows=4_000,
+    loop_rows=1_000,
+    profile_seconds=1,
+)
+"""For tests: whether anything is measured, not how much."""
 
 
 async def turn(target: Target, plan: Plan, reference: Reference, folder: Path) -> list[dict[str, Any]]:

@@ -15,13 +15,12 @@ from tests.benchmarks.serving.ours import OursTarget
 from tests.benchmarks.serving.reference import Reference
 
 _CONNECTIONS = 64
-_SECONDS = 5
 _SHOWN = 20
 _IDLE = "_worker (concurrent/futures"
 """A thread of a pool that waits for work, which py-spy takes for busy."""
 
 
-async def measure(known: Reference, servers: dict[str, str]) -> dict[str, Any]:
+async def measure(known: Reference, servers: dict[str, str], seconds: int) -> dict[str, Any]:
     """Return the share of samples in which each function was the innermost, in per cent, largest first.
 
     Raises:
@@ -34,10 +33,10 @@ async def measure(known: Reference, servers: dict[str, str]) -> dict[str, Any]:
             bodies, url = written(target, "forest", known, folder), server.url + target.path("forest")
             await load(url, bodies, connections=_CONNECTIONS, seconds=2, key=server.key)
             busiest = max(processes.tree(server.pid), key=processes.cpu_of)
-            loaded = load(url, bodies, connections=_CONNECTIONS, seconds=_SECONDS + 3, key=server.key)
+            loaded = load(url, bodies, connections=_CONNECTIONS, seconds=seconds + 3, key=server.key)
             async with asyncio.TaskGroup() as both:
                 both.create_task(loaded)
-                looked = both.create_task(_looked(busiest, folder / "stacks"))
+                looked = both.create_task(_looked(busiest, folder / "stacks", seconds))
     return {"connections": _CONNECTIONS, "self_per_cent": shares(looked.result())}
 
 
@@ -53,13 +52,16 @@ def shares(stacks: str) -> dict[str, float]:
     return {function: 100 * count / total for function, count in counts.most_common(_SHOWN)}
 
 
-async def _looked(pid: int, path: Path) -> str:
+async def _looked(pid: int, path: Path, seconds: int) -> str:
     found = shutil.which("py-spy", path=str(Path(sys.executable).parent)) or "py-spy"
-    words = ["record", "--pid", str(pid), "--duration", str(_SECONDS), "--rate", "400", "--format", "raw"]
+    words = ["record", "--pid", str(pid), "--duration", str(seconds), "--rate", "400", "--format", "raw"]
     process = await asyncio.create_subprocess_exec(
         found, *words, "--output", str(path), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
     )
-    _, errors = await process.communicate()
+    try:
+        _, errors = await process.communicate()
+    finally:
+        await processes.end(process)
     if process.returncode:
         raise RuntimeError(f"py-spy: {errors.decode().strip()[-300:]}")
     return await asyncio.to_thread(path.read_text)

@@ -2,62 +2,86 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from tests.benchmarks.completeness import gaps
 from tests.benchmarks.results import FOLDER, recorded
-from tests.benchmarks.serving import asynchronous, batch, environments, profiling, reference, targets
+from tests.benchmarks.serving import asynchronous, batch, environments, processes, profiling, reference, targets
+from tests.benchmarks.serving.bars import OURS
 from tests.benchmarks.serving.cells import Plan
 from tests.benchmarks.serving.ours import OursTarget
-from tests.benchmarks.serving.reference import Reference
+from tests.benchmarks.serving.reference import MODELS, Reference
 from tests.benchmarks.serving.rounds import Rounds
 from tests.benchmarks.serving.store import Results
 from tests.conftest import leased
+from tests.keys import as_administrator
 
-_WORK = environments.CHECKOUT / ".interlock" / "bench"
+WORK = environments.CHECKOUT / ".interlock" / "bench"
 _SERVERS = "rabbitmq,postgres,s3"
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run; ``only`` are beginnings of names of servers, all of them when empty."""
+    """One run; ``only`` are beginnings of names of servers, all of them when empty; ``work`` is for files."""
 
     plan: Plan
     only: list[str]
     data: Path | None
     results: Results
+    work: Path = WORK
 
     async def all(self, names: list[str]) -> None:
-        """Measure the named sections; one that fails is written down, and the rest goes on."""
-        models = _WORK / "models"
-        known = reference.build(models, Path(self.data) if self.data else None)
-        self.results.data["rows"] = known.source
-        _converted(models)
-        with leased("bench-servers", only=_SERVERS) as servers:
+        """Measure the named sections on servers of their own."""
+        known = self.reference()
+        with leased("bench-servers", only=_SERVERS) as settings:
+            servers = as_administrator(settings)  # what is served is written here, as a training would
             for name in names:
-                if name in self.results.data:  # measured before the run was interrupted
-                    continue
-                try:
-                    await SECTIONS[name](self, known, servers)
-                except Exception as error:  # noqa: BLE001 - the other sections are worth having
-                    traceback.print_exc()
-                    self.results.failed(name, 0, f"{type(error).__name__}: {error}"[:500])
+                if name not in self.results.data:  # else measured before the run was interrupted
+                    await self.section(name, known, servers)
+
+    def reference(self) -> Reference:
+        """Return the fitted models, which peers find in the work folder."""
+        known = reference.build(self.work / "models", Path(self.data) if self.data else None)
+        self.results.data["rows"] = known.source
+        (self.work / "work").mkdir(parents=True, exist_ok=True)
+        return known
+
+    async def section(self, name: str, known: Reference, servers: dict[str, str]) -> None:
+        """Measure one section; where it fails, that is written down, and others can go on."""
+        try:
+            await SECTIONS[name](self, known, servers)
+        except Exception as error:  # noqa: BLE001 - the other sections are worth having
+            traceback.print_exc()
+            self.results.failed(name, 0, f"{type(error).__name__}: {error}"[:500])
+
+    def missing(self, names: list[str]) -> list[str]:
+        """Return what was to be measured of Interlock in the named sections, and was not."""
+        data = self.results.data
+        found = [gap for name in names if name != "http" for gap in gaps(data.get(name), name)]
+        if "http" in names and self._chosen(OURS):
+            cells = [cell for cell in data.get("cells", []) if cell["target"] == OURS]
+            found += gaps(cells, f"http of {OURS}")
+            models = {cell["model"] for cell in cells}
+            found += [f"http of {OURS}: no {model}" for model in MODELS if model not in models]
+        return found
 
     async def http(self, known: Reference, servers: dict[str, str]) -> None:
         """Every server side by side."""
-        work = _WORK / "work"
-        work.mkdir(parents=True, exist_ok=True)
+        work = self.work / "work"
         everyone: list[targets.Target] = [
             OursTarget(known, servers),
             *targets.hellos(work),
-            *targets.peers(_WORK / "models", work),
+            *targets.peers(self.work / "models", work),
         ]
-        chosen = [each for each in everyone if not self.only or each.name.startswith(tuple(self.only))]
+        chosen = [each for each in everyone if self._chosen(each.name)]
+        if any(each.engine == "onnx" for each in chosen):
+            _converted(self.work / "models")
         for folder in sorted({each.peer.folder for each in chosen if isinstance(each, targets.PeerTarget)}):
             self.results.data.setdefault("peers", {})[folder] = environments.versions(folder)
         await Rounds(self.plan, chosen, known, work).run(self.results)
@@ -74,19 +98,22 @@ class Run:
 
     async def profile(self, known: Reference, servers: dict[str, str]) -> None:
         """Where the gateway's time goes."""
-        await self._keep("profile", profiling.measure(known, servers))
+        self.results.keep("profile", await profiling.measure(known, servers, self.plan.profile_seconds))
 
     async def asynchronous(self, known: Reference, servers: dict[str, str]) -> None:
         """Predictions that nobody waits for, against Celery."""
-        await self._keep("asynchronous", asynchronous.measure(known, servers, _WORK, self.plan.rounds))
+        peers = [each for each in asynchronous.celeries(self.plan) if self._chosen(each.name)]
+        if any(each.engine == "onnx" for each in peers):
+            _converted(self.work / "models")
+        measured = await asynchronous.measure(known, servers, self.work, self.plan, peers)
+        self.results.keep("asynchronous", measured)
 
     async def batch(self, known: Reference, servers: dict[str, str]) -> None:
         """Files, against scikit-learn in a loop and the limit."""
-        await self._keep("batch", batch.measure(known, servers, _WORK, self.plan.rounds))
+        self.results.keep("batch", await batch.measure(known, servers, self.work, self.plan))
 
-    async def _keep(self, name: str, measured: Awaitable[dict[str, Any]]) -> None:
-        self.results.data[name] = await measured
-        self.results.save()
+    def _chosen(self, name: str) -> bool:
+        return not self.only or name.startswith(tuple(self.only))
 
     async def _tested(self, name: str) -> None:
         (FOLDER / f"{name}.json").unlink(missing_ok=True)
@@ -94,12 +121,15 @@ class Run:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "pytest", "-q", "-s", test, cwd=environments.CHECKOUT, env=dict(os.environ)
         )
-        if await process.wait():
-            self.results.failed(name, 0, f"{test} failed; its own output says why")
+        try:
+            status = await process.wait()
+        finally:
+            await processes.end(process, signal.SIGINT)  # interrupted, it stops what it has started
         found = recorded(name)
         if found is not None:
-            self.results.data[name] = found
-            self.results.save()
+            self.results.keep(name, found)
+        if status:
+            self.results.failed(name, 0, f"{test} failed; its own output says why")
 
 
 Section = Callable[[Run, Reference, dict[str, str]], Awaitable[None]]

@@ -56,6 +56,12 @@ class Results:
         self.data.setdefault("cells", []).extend(cells)
         self.save()
 
+    def keep(self, section: str, numbers: dict[str, Any]) -> None:
+        """Keep a section's numbers; an earlier failure of it is made good."""
+        self._forget_failure(section, 0)
+        self.data[section] = numbers
+        self.save()
+
     def failed(self, target: str, number: int, reason: str) -> None:
         """Keep why a target could not be measured."""
         self._forget_failure(target, number)

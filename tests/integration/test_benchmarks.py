@@ -1,0 +1,101 @@
+"""The published benchmarks in their tiny form: each runs its real code, and fails when it measures nothing.
+
+How fast anything is, nobody asks here; chaos, outages and soak are in ``tests/chaos/test_chaos.py``, the hot path in
+``tests/unit/benchmarks``, and the time from a retraining to the first answer in ``tests/e2e``.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks import results
+from tests.benchmarks import test_console as console
+from tests.benchmarks import test_swap as swaps
+from tests.benchmarks.completeness import gaps
+from tests.benchmarks.serving import machine, page
+from tests.benchmarks.serving.bars import OURS
+from tests.benchmarks.serving.cells import TINY
+from tests.benchmarks.serving.reference import MODELS, Reference
+from tests.benchmarks.serving.sections import Run
+from tests.benchmarks.serving.store import Results
+from tests.debian import program
+from tests.integration.gateway_process import Ether, Gateway, store_of
+from tests.integration.span_console import console_in
+from tests.unit.gateway.models import put_model
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Return a tiny run of Interlock alone: peers are not installed for a test."""
+    folder = tmp_path_factory.mktemp("bench")
+    about = {"machine": machine.description(), "versions": machine.versions()}
+    return Run(TINY, [OURS], None, Results(folder / "serving.json", dict(about)), work=folder)
+
+
+@pytest.fixture(scope="module")
+def known(run: Run) -> Reference:
+    """Return the reference models, fitted as for a run that is published."""
+    return run.reference()
+
+
+async def measured(run: Run, name: str, known: Reference, servers: dict[str, str]) -> None:
+    """Measure a section, and see that it is there and that the page can show it."""
+    await run.section(name, known, servers)
+    assert run.results.data.get("failures", []) == []
+    assert run.missing([name]) == []
+    assert page.write(Results.read(run.results.path)).read_text()
+
+
+async def test_serving_is_measured(run: Run, known: Reference, servers: dict[str, str]) -> None:
+    """One second of wrk for each reference model at our own gateway: right answers, and none that failed."""
+    program("wrk", "wrk")
+    await measured(run, "http", known, servers)
+    cells = run.results.data["cells"]
+    assert [(cell["model"], cell["errors"]) for cell in cells] == [(name, 0) for name in MODELS]
+    assert "| **Interlock** | own |" in run.results.path.with_name("serving.md").read_text()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="py-spy may look into other processes as root only")
+async def test_where_the_time_goes_is_measured(run: Run, known: Reference, servers: dict[str, str]) -> None:
+    """A second of samples of the gateway's worker under load."""
+    program("wrk", "wrk")
+    await measured(run, "profile", known, servers)
+    assert run.results.data["profile"]["self_per_cent"]
+
+
+async def test_asynchronous_predictions_are_measured(run: Run, known: Reference, servers: dict[str, str]) -> None:
+    """A queue is filled while our service is down, and worked off from the tenth part to the last."""
+    await measured(run, "asynchronous", known, servers)
+    assert list(run.results.data["asynchronous"]["ways"]) == [OURS]
+
+
+async def test_files_are_measured(run: Run, known: Reference, servers: dict[str, str]) -> None:
+    """The scorer, one vectorised call and a loop of chunks answer the same rows of both formats alike."""
+    await measured(run, "batch", known, servers)
+    speeds = run.results.data["batch"]["rows_per_second"]
+    assert set(speeds) == {"parquet", "csv"}
+    assert all(set(ways) == {OURS, "limit", "scikit-learn"} for ways in speeds.values())
+
+
+async def test_swaps_are_measured(
+    gateway: Gateway, around: Ether, servers: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two swaps of a small model under load: answers of every version, none wrong, none older after a newer one."""
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    store = store_of(servers)
+    put = lambda each: put_model(store, each, model=around.model)  # noqa: E731
+    figures = await swaps.measured(gateway, around, put, 2, "small model", before=0.1)
+    assert results.recorded("swap") == {"small model": figures}
+    assert (figures["swaps"], figures["failed"]) == (2, 0)
+    assert not list(gaps(figures))
+
+
+async def test_a_flood_of_spans_is_measured(servers: dict[str, str]) -> None:
+    """Four batches of each packing at the console: all spans are kept, and every query is answered."""
+    async with console_in(servers) as one:
+        seen = await console.measured(one, count=4)
+    assert seen["over"] == 2 * 4 * console.BATCH
+    assert not list(gaps(seen))
