@@ -5,9 +5,11 @@ import asyncio
 import logging
 import random
 import shutil
+import signal
 import sys
 from pathlib import Path
 
+from tests.benchmarks.reliability.sections import missing
 from tests.chaos.faults import plan
 from tests.chaos.run import chaos
 from tests.chaos.stack import chaos_stack
@@ -23,6 +25,7 @@ def main() -> None:
     parser.add_argument("--patience", type=float, default=180.0, help="seconds for everything to come to its end")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # so that servers are stopped
     for name in ("aio_pika", "aiormq"):  # they tell every connection that we cut, at length
         logging.getLogger(name).setLevel(logging.CRITICAL)
     print(f"seed {given.seed}")
@@ -46,7 +49,10 @@ def main() -> None:
             kept = logs.with_name(f"log-of-seed-{given.seed}")
             shutil.copytree(logs, kept, dirs_exist_ok=True)
             print(f"the logs are kept in {kept}")
-    sys.exit(not outcome.sound)
+    gaps = missing("chaos", outcome.as_json())
+    for gap in gaps:
+        print(f"nothing measured: {gap}")
+    sys.exit(bool(gaps) or not outcome.sound)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.benchmarks.reliability.sections import missing
+from tests.benchmarks.reliability.soak import soak
+from tests.benchmarks.reliability.trends import BARS, ENOUGH
 from tests.chaos.controls import without_inbox, without_outbox
 from tests.chaos.run import chaos
 from tests.chaos.serving import serve_through
-from tests.chaos.stack import Stack, chaos_stack
+from tests.chaos.stack import SERVICES, Stack, chaos_stack
 
 pytestmark = [
     pytest.mark.e2e,
@@ -53,6 +56,19 @@ async def test_predictions_go_on_whatever_is_down_behind_the_gateway(stack: Stac
     assert served.good, served.table()
     assert served.promotions == 20
     assert served.requests > 500
+    assert len(served.outages) == 5
+    assert not missing("serving", served.as_json()), served.table()
+
+
+async def test_a_soak_of_seconds_judges_what_every_service_uses(stack: Stack) -> None:
+    """Steady traffic and samples of all measures; whether anything grows is for a soak of ten minutes to say."""
+    seen = await soak(stack, seconds=5, every=0.25)
+
+    assert not missing("soak", seen)
+    assert seen["samples"] >= ENOUGH
+    assert seen["failed"] == 0
+    assert {each["measure"] for each in seen["trends"]} == set(BARS)
+    assert set(SERVICES) <= {each["part"] for each in seen["trends"]}
 
 
 async def test_whatever_dies_nothing_is_lost_and_nothing_happens_twice(stack: Stack) -> None:
@@ -63,3 +79,4 @@ async def test_whatever_dies_nothing_is_lost_and_nothing_happens_twice(stack: St
     assert outcome.sound, outcome.table()
     assert len(outcome.faults) >= 8, outcome.table()
     assert outcome.total.acknowledged >= 50, outcome.table()
+    assert not missing("chaos", outcome.as_json()), outcome.table()

@@ -5,13 +5,14 @@ import logging
 import random
 import shlex
 import signal
+import sys
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.reliability import page
-from tests.benchmarks.reliability.sections import SECTIONS, full, quick
+from tests.benchmarks.reliability.sections import SECTIONS, full, missing, quick
 from tests.benchmarks.serving import machine
 from tests.benchmarks.serving.environments import CHECKOUT
 from tests.benchmarks.serving.store import Results
@@ -63,6 +64,9 @@ def main() -> None:
                 results.data[name] = about | {"error": f"{type(error).__name__}: {error}"[:500]}
             results.save()
             print(page.write(results))
+        if gaps := [gap for name in given.sections for gap in missing(name, results.data[name])]:
+            sys.exit("not measured:\n" + "\n".join(gaps))
+        return
     print(page.write(results))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tests.benchmarks.completeness import gaps
 from tests.benchmarks.reliability.soak import soak
 from tests.chaos.controls import without_inbox, without_outbox
 from tests.chaos.run import chaos
@@ -62,6 +63,23 @@ def _serving(plan: Plan) -> dict[str, Any]:
 def _soak(plan: Plan) -> dict[str, Any]:
     with chaos_stack() as stack:
         return asyncio.run(soak(stack, seconds=plan.soak))
+
+
+_MEASURED: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "controls": lambda seen: [seen["inbox"]["total"]["duplicated"], seen["outbox"]["total"]["lost"]],
+    "serving": lambda seen: {name: seen[name] for name in ("requests", "promotions", "outages")},
+    "chaos": lambda seen: [seen["total"]["acknowledged"], seen["faults"]],
+    "soak": lambda seen: {
+        **{name: seen[name] for name in ("samples", "acknowledged", "predictions")},
+        "trends": [f"{each['part']}: {each['measure']}" for each in seen["trends"]],
+    },
+}
+"""What a section must hold more of than nothing."""
+
+
+def missing(name: str, seen: dict[str, Any]) -> list[str]:
+    """Return what a section was to measure and did not; without it, nothing lost proves nothing."""
+    return [f"{name}: {seen['error']}"] if "error" in seen else list(gaps(_MEASURED[name](seen), name))
 
 
 SECTIONS: dict[str, Callable[[Plan], dict[str, Any]]] = {

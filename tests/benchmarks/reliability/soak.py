@@ -5,20 +5,26 @@ import time
 from collections import defaultdict
 from typing import Any
 
-from tests.benchmarks.reliability.trends import PER_PROCESS, Trend, trend, use_of
+from tests.benchmarks.reliability.trends import ENOUGH, PER_PROCESS, Trend, trend, use_of
 from tests.chaos.run import Lab, prepared
 from tests.chaos.stack import SERVICES, Stack
 from tests.chaos.workload import Workload
 from tests.integration.swapping import Watched, asked
+from tests.waiting import until
 
 EVERY_SECONDS = 2.0
+"""Between two samples."""
+
 RATE = 10
 """Requests with an effect a second, beside predictions that are asked all the time."""
+
+LAST = ("all queues", "consumer lag")
+"""What each round of samples ends with."""
 
 Samples = defaultdict[tuple[str, str], list[tuple[float, float]]]
 
 
-async def soak(stack: Stack, *, seconds: float) -> dict[str, Any]:
+async def soak(stack: Stack, *, seconds: float, every: float = EVERY_SECONDS) -> dict[str, Any]:
     """Return the trends of every service under steady traffic, as JSON data."""
     samples: Samples = defaultdict(list)
     watched = Watched()
@@ -27,9 +33,13 @@ async def soak(stack: Stack, *, seconds: float) -> dict[str, Any]:
         options: Any = {"key": stack.key, "connections": 2, "strangers": 1, "pause": 0.05}
         async with asked(stack.gateway, model, watched, **options):
             work = Workload(lab.scene, lab.ledger, lab.mouth, lab.ear, seed=0)
-            sampling = asyncio.create_task(_sample(lab, samples))
+            sampling = asyncio.create_task(_sample(lab, samples, every))
             try:
                 await work.run(seconds=seconds, events=int(seconds * RATE))
+                # On a machine with other things to do, a short soak would end with too few samples to judge.
+                await until(lambda: sampling.done() or len(samples[LAST]) >= ENOUGH, seconds=60)
+                if sampling.done():
+                    sampling.result()
             finally:
                 sampling.cancel()
                 await asyncio.gather(sampling, return_exceptions=True)
@@ -51,7 +61,7 @@ def _of(part: str, measure: str, seen: list[tuple[float, float]]) -> Trend:
     return trend(part, measure, [at for at, _ in seen], [value for _, value in seen])
 
 
-async def _sample(lab: Lab, samples: Samples) -> None:
+async def _sample(lab: Lab, samples: Samples, every: float) -> None:
     begin = time.monotonic()
     pids = {name: await asyncio.to_thread(lab.stack.parts.pid, name) for name in SERVICES}
     while True:
@@ -62,5 +72,5 @@ async def _sample(lab: Lab, samples: Samples) -> None:
                 samples[name, measure].append((at, value(use)))
         for name, age in (await lab.stack.unsaid()).items():
             samples[name, "outbox age"].append((at, age))
-        samples["all queues", "consumer lag"].append((at, await lab.stack.ready()))
-        await asyncio.sleep(max(0.0, begin + at + EVERY_SECONDS - time.monotonic()))
+        samples[LAST].append((at, await lab.stack.ready()))
+        await asyncio.sleep(max(0.0, begin + at + every - time.monotonic()))

@@ -1,5 +1,6 @@
 """What a process and its surroundings use, sampled, and whether it grows: a robust slope, and a bar for each."""
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -16,6 +17,8 @@ WARM_UP = 0.3
 
 CONFIDENCE = 0.95
 FEWEST = 10
+ENOUGH = math.ceil(FEWEST / (1 - WARM_UP))
+"""Samples of which so many are left to judge."""
 
 BARS: dict[str, tuple[str, float]] = {
     "memory": ("MB a minute", 1.0),
