@@ -25,9 +25,12 @@ def saying(answer: bytes, *, connections: int = 1) -> Iterator[int]:
                     connection.sendall(answer)
 
         thread = threading.Thread(target=serve)
+        server.settimeout(60)  # nobody connects any more where the block has failed
         thread.start()
-        yield server.getsockname()[1]
-        thread.join()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            thread.join()
 
 
 @contextmanager
@@ -49,8 +52,10 @@ def answering(pages: Mapping[str, tuple[int, object]]) -> Iterator[str]:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
 
 
 def test_a_broker_that_greets_is_healthy() -> None:

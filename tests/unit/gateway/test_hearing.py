@@ -24,8 +24,10 @@ class DeafBus:
     async def running(self) -> AsyncIterator[None]:
         self.deaf.clear()
         self.starts += 1
-        yield
-        self.stops += 1
+        try:
+            yield
+        finally:
+            self.stops += 1
 
     async def _connect(self) -> Any:
         return SimpleNamespace(reconnect_callbacks=set())
