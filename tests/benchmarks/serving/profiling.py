@@ -26,7 +26,7 @@ async def measure(known: Reference, servers: dict[str, str], seconds: int) -> di
     Raises:
         RuntimeError: py-spy may not look into other processes here.
     """
-    target = OursTarget(known, servers)
+    target = OursTarget(known, servers, models=("forest",))
     with TemporaryDirectory() as name:
         folder = Path(name)
         async with target.started() as server:
