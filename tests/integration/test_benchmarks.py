@@ -5,6 +5,7 @@ How fast anything is, nobody asks here; chaos, outages and soak are in ``tests/c
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,13 +33,21 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Return a tiny run of Interlock alone: peers are not installed for a test."""
     folder = tmp_path_factory.mktemp("bench")
     about = {"machine": machine.description(), "versions": machine.versions()}
-    return Run(TINY, [OURS], None, Results(folder / "serving.json", dict(about)), work=folder)
+    return Run(TINY, [OURS], None, Results(folder / "serving.json", dict(about)), work=folder, stack="test")
 
 
 @pytest.fixture(scope="module")
 def known(run: Run) -> Reference:
     """Return the reference models, fitted as for a run that is published."""
     return run.reference()
+
+
+@pytest.fixture(scope="module")
+def leased(run: Run, servers: dict[str, str]) -> Iterator[dict[str, str]]:
+    """Return the settings of the tests' own servers as a run leases them: with rights that a run needs, or without."""
+    with run.servers() as settings:
+        assert settings["INTERLOCK_S3_ENDPOINT"] == servers["INTERLOCK_S3_ENDPOINT"]
+        yield settings
 
 
 async def measured(run: Run, name: str, known: Reference, servers: dict[str, str]) -> None:
@@ -49,32 +58,32 @@ async def measured(run: Run, name: str, known: Reference, servers: dict[str, str
     assert page.write(Results.read(run.results.path)).read_text()
 
 
-async def test_serving_is_measured(run: Run, known: Reference, servers: dict[str, str]) -> None:
+async def test_serving_is_measured(run: Run, known: Reference, leased: dict[str, str]) -> None:
     """One second of wrk for each reference model at our own gateway: right answers, and none that failed."""
     program("wrk", "wrk")
-    await measured(run, "http", known, servers)
+    await measured(run, "http", known, leased)
     cells = run.results.data["cells"]
     assert [(cell["model"], cell["errors"]) for cell in cells] == [(name, 0) for name in MODELS]
     assert "| **Interlock** | own |" in run.results.path.with_name("serving.md").read_text()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="py-spy may look into other processes as root only")
-async def test_where_the_time_goes_is_measured(run: Run, known: Reference, servers: dict[str, str]) -> None:
+async def test_where_the_time_goes_is_measured(run: Run, known: Reference, leased: dict[str, str]) -> None:
     """A second of samples of the gateway's worker under load."""
     program("wrk", "wrk")
-    await measured(run, "profile", known, servers)
+    await measured(run, "profile", known, leased)
     assert run.results.data["profile"]["self_per_cent"]
 
 
-async def test_asynchronous_predictions_are_measured(run: Run, known: Reference, servers: dict[str, str]) -> None:
+async def test_asynchronous_predictions_are_measured(run: Run, known: Reference, leased: dict[str, str]) -> None:
     """A queue is filled while our service is down, and worked off from the tenth part to the last."""
-    await measured(run, "asynchronous", known, servers)
+    await measured(run, "asynchronous", known, leased)
     assert list(run.results.data["asynchronous"]["ways"]) == [OURS]
 
 
-async def test_files_are_measured(run: Run, known: Reference, servers: dict[str, str]) -> None:
+async def test_files_are_measured(run: Run, known: Reference, leased: dict[str, str]) -> None:
     """The scorer, one vectorised call and a loop of chunks answer the same rows of both formats alike."""
-    await measured(run, "batch", known, servers)
+    await measured(run, "batch", known, leased)
     speeds = run.results.data["batch"]["rows_per_second"]
     assert set(speeds) == {"parquet", "csv"}
     assert all(set(ways) == {OURS, "limit", "scikit-learn"} for ways in speeds.values())

@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,22 +29,31 @@ _SERVERS = "rabbitmq,postgres,s3"
 
 @dataclass(frozen=True)
 class Run:
-    """One run; ``only`` are beginnings of names of servers, all of them when empty; ``work`` is for files."""
+    """One run; ``only`` are beginnings of names of servers, all of them when empty.
+
+    ``work`` is a folder for files, ``stack`` the name of the stack whose broker, database and store are used.
+    """
 
     plan: Plan
     only: list[str]
     data: Path | None
     results: Results
     work: Path = WORK
+    stack: str = "bench-servers"
 
     async def all(self, names: list[str]) -> None:
         """Measure the named sections on servers of their own."""
         known = self.reference()
-        with leased("bench-servers", only=_SERVERS) as settings:
-            servers = as_administrator(settings)  # what is served is written here, as a training would
+        with self.servers() as servers:
             for name in names:
                 if name not in self.results.data:  # else measured before the run was interrupted
                     await self.section(name, known, servers)
+
+    @contextmanager
+    def servers(self) -> Iterator[dict[str, str]]:
+        """Lease the stack's servers, as their administrator: a run writes what is served, as a training would."""
+        with leased(self.stack, only=_SERVERS) as settings:
+            yield as_administrator(settings)
 
     def reference(self) -> Reference:
         """Return the fitted models, which peers find in the work folder."""
