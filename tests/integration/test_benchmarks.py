@@ -1,18 +1,16 @@
 """The published benchmarks in their tiny form: each runs its real code, and fails when it measures nothing.
 
-How fast anything is, nobody asks here; chaos, outages and soak are in ``tests/chaos/test_chaos.py``, the hot path in
-``tests/unit/benchmarks``, and the time from a retraining to the first answer in ``tests/e2e``.
+How fast anything is, nobody asks here. Swaps are in ``test_swap.py``; chaos, outages and soak in
+``tests/chaos/test_chaos.py``; the hot path in ``tests/unit/benchmarks``; from a retraining to the first answer in
+``tests/e2e``.
 """
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import results
 from tests.benchmarks import test_console as console
-from tests.benchmarks import test_swap as swaps
 from tests.benchmarks.completeness import gaps
 from tests.benchmarks.serving import machine, page
 from tests.benchmarks.serving.bars import OURS
@@ -21,9 +19,7 @@ from tests.benchmarks.serving.reference import MODELS, Reference
 from tests.benchmarks.serving.sections import Run
 from tests.benchmarks.serving.store import Results
 from tests.debian import program
-from tests.integration.gateway_process import Ether, Gateway, store_of
 from tests.integration.span_console import console_in
-from tests.unit.gateway.models import put_model
 
 pytestmark = pytest.mark.integration
 
@@ -87,19 +83,6 @@ async def test_files_are_measured(run: Run, known: Reference, leased: dict[str, 
     speeds = run.results.data["batch"]["rows_per_second"]
     assert set(speeds) == {"parquet", "csv"}
     assert all(set(ways) == {OURS, "limit", "scikit-learn"} for ways in speeds.values())
-
-
-async def test_swaps_are_measured(
-    gateway: Gateway, around: Ether, servers: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two swaps of a small model under load: answers of every version, none wrong, none older after a newer one."""
-    monkeypatch.setattr(results, "FOLDER", tmp_path)
-    store = store_of(servers)
-    put = lambda each: put_model(store, each, model=around.model)  # noqa: E731
-    figures = await swaps.measured(gateway, around, put, 2, "small model", before=0.1)
-    assert results.recorded("swap") == {"small model": figures}
-    assert (figures["swaps"], figures["failed"]) == (2, 0)
-    assert not list(gaps(figures))
 
 
 async def test_a_flood_of_spans_is_measured(servers: dict[str, str]) -> None:

@@ -1,7 +1,12 @@
 """Swaps that nobody notices, in the size of CI; tests/benchmarks/test_swap.py measures fifty of each."""
 
+from pathlib import Path
+
 import pytest
 
+from tests.benchmarks import results
+from tests.benchmarks import test_swap as benchmark
+from tests.benchmarks.completeness import gaps
 from tests.integration.forests import put_forest
 from tests.integration.gateway_process import Ether, Gateway, store_of
 from tests.integration.swapping import Watched, swap
@@ -39,3 +44,16 @@ async def test_nobody_notices_swaps_of_a_large_forest(gateway: Gateway, around: 
         gateway, around, lambda each: put_forest(store, each, model=around.model, size=size), swaps=2, pause=0.5
     )
     unnoticed(watched)
+
+
+async def test_the_benchmark_of_swaps_measures_them(
+    gateway: Gateway, around: Ether, servers: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two swaps by the benchmark's own code: answers of every version, none wrong, none older after a newer one."""
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    store = store_of(servers)
+    put = lambda each: put_model(store, each, model=around.model)  # noqa: E731
+    figures = await benchmark.measured(gateway, around, put, 2, "small model", before=0.1)
+    assert results.recorded("swap") == {"small model": figures}
+    assert (figures["swaps"], figures["failed"]) == (2, 0)
+    assert not list(gaps(figures))

@@ -20,6 +20,7 @@ from interlock_contracts.event import Envelope
 from interlock_contracts.http import ServingView
 from interlock_contracts.predictions import PredictionCompleted, PredictionRequested
 from interlock_contracts.refs import ModelRef
+from interlock_messaging import topology
 from litestar import Litestar, get
 
 from tests import signing
@@ -40,7 +41,7 @@ _SECONDS = 300
 
 @dataclass(frozen=True)
 class Answerer:
-    """Starts the service, fills its queue while it is down, starts it again and counts what it says it completed."""
+    """Fills the service's queue before it runs, starts it and counts what it says it completed."""
 
     known: Reference
     servers: dict[str, str]
@@ -57,8 +58,7 @@ class Answerer:
             ):
                 channel = await bus.channel()
                 exchange = await channel.declare_exchange("interlock.events", aio_pika.ExchangeType.TOPIC, durable=True)
-                async with self._service(registry, Path(folder)):
-                    pass
+                await topology.declare(self.servers["INTERLOCK_AMQP_URL"])
                 done = _Counted()
                 await done.follow(channel, exchange)
                 await self._fill(exchange)
