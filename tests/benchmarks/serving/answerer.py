@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import aio_pika
 import httpx
+from interlock_contracts.access import KeyRing
 from interlock_contracts.event import Envelope
 from interlock_contracts.http import ServingView
 from interlock_contracts.predictions import PredictionCompleted, PredictionRequested
@@ -105,7 +106,11 @@ def _registry(ref: ModelRef) -> Litestar:
     async def serving() -> list[ServingView]:
         return [signing.serving(ref, 1)]
 
-    return Litestar([serving], openapi_config=None)
+    @get("/keys/ring")
+    async def ring() -> KeyRing:
+        return KeyRing(keys=[])
+
+    return Litestar([serving, ring], openapi_config=None)
 
 
 async def _is_ready(http: httpx.AsyncClient) -> bool:
