@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import os
 import sys
 import tempfile
@@ -12,10 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import aio_pika
-import httpx
 from interlock_contracts.access import KeyRing
 from interlock_contracts.event import Envelope
 from interlock_contracts.http import ServingView
@@ -30,10 +30,10 @@ from tests.benchmarks.serving.environments import CHECKOUT
 from tests.benchmarks.serving.ours import exported
 from tests.benchmarks.serving.peer import Row
 from tests.benchmarks.serving.reference import Reference
-from tests.benchmarks.serving.targets import answers, free_port
+from tests.benchmarks.serving.targets import end_of, free_port
 from tests.integration.gateway_process import store_of
 from tests.keys import ENVIRONMENT
-from tests.unit.gateway.door import client, listening
+from tests.unit.gateway.door import listening
 from tests.waiting import until
 
 _AT_ONCE = 500
@@ -60,29 +60,28 @@ class Answerer:
                 channel = await bus.channel()
                 exchange = await channel.declare_exchange("interlock.events", aio_pika.ExchangeType.TOPIC, durable=True)
                 await topology.declare(self.servers["INTERLOCK_AMQP_URL"])
-                done = _Counted()
+                done = _Counted({uuid4() for _ in range(self.count)}, marks=(self.count // 10, self.count))
                 await done.follow(channel, exchange)
-                await self._fill(exchange)
+                await self._fill(exchange, done.open)
                 async with self._service(registry, Path(folder)) as pid:
-                    await done.reached(self.count // 10)
-                    first, begun, used = done.count, time.perf_counter(), processes.cpu_seconds(pid)
-                    await done.reached(self.count)
-                    return processes.rate(
-                        done.count - first, time.perf_counter() - begun, processes.cpu_seconds(pid) - used
-                    )
+                    (begun, used), (end, used_then) = await done.marked(pid, self._log)
+                    return processes.rate(self.count - self.count // 10, end - begun, used_then - used)
 
-    async def _fill(self, exchange: aio_pika.abc.AbstractExchange) -> None:
-        rows = itertools.islice(itertools.cycle(self.known.rows), self.count)
-        while together := [_asked(row) for row in itertools.islice(rows, _AT_ONCE)]:
+    @property
+    def _log(self) -> Path:
+        return self.work / "prediction.log"
+
+    async def _fill(self, exchange: aio_pika.abc.AbstractExchange, ids: set[UUID]) -> None:
+        asked = zip(list(ids), itertools.cycle(self.known.rows), strict=False)
+        while together := [_asked(each, row) for each, row in itertools.islice(asked, _AT_ONCE)]:
             await asyncio.gather(*(exchange.publish(each, PredictionRequested.type) for each in together))
 
     @asynccontextmanager
     async def _service(self, registry: str, folder: Path) -> AsyncIterator[int]:
-        """Run the service until it is ready, then on; give its process id."""
-        url = f"http://127.0.0.1:{free_port()}"
+        """Run the service; give its process id at once, for it may have answered all before we know it to be ready."""
         own = {
             "INTERLOCK_HOST": "127.0.0.1",
-            "INTERLOCK_PORT": url.rpartition(":")[2],
+            "INTERLOCK_PORT": str(free_port()),
             **ENVIRONMENT,
             "INTERLOCK_REGISTRY_URL": registry,
             "INTERLOCK_INGEST_URL": registry,
@@ -90,12 +89,8 @@ class Answerer:
             "INTERLOCK_CACHE_DIR": str(folder / "models"),
             "INTERLOCK_SIGNING_PUBLIC_KEY": signing.PUBLIC,
         }
-        command, log = [sys.executable, "-m", "interlock_prediction"], self.work / "prediction.log"
-        env = os.environ | self.servers | own
-        async with processes.running(command, env=env, folder=CHECKOUT, log=log) as pid:
-            await answers(url, pid, log)
-            async with client(url) as http:
-                await until(lambda: _is_ready(http), seconds=60)
+        command, env = [sys.executable, "-m", "interlock_prediction"], os.environ | self.servers | own
+        async with processes.running(command, env=env, folder=CHECKOUT, log=self._log) as pid:
             yield pid
 
 
@@ -113,12 +108,8 @@ def _registry(ref: ModelRef) -> Litestar:
     return Litestar([serving, ring], openapi_config=None)
 
 
-async def _is_ready(http: httpx.AsyncClient) -> bool:
-    return (await http.get("/health/ready")).is_success
-
-
-def _asked(row: Row) -> aio_pika.Message:
-    event = PredictionRequested(prediction_id=uuid4(), model="forest", request_sha256="0" * 64, rows=[row])
+def _asked(prediction_id: UUID, row: Row) -> aio_pika.Message:
+    event = PredictionRequested(prediction_id=prediction_id, model="forest", request_sha256="0" * 64, rows=[row])
     envelope = Envelope.of(event, source="gateway", cause=str(uuid4()), now=datetime.now(UTC))
     headers: Any = envelope.headers()
     return aio_pika.Message(
@@ -127,11 +118,16 @@ def _asked(row: Row) -> aio_pika.Message:
 
 
 class _Counted:
-    """Counts the predictions that are said to be completed."""
+    """Counts which of the predictions in ``open`` are said to be completed.
 
-    def __init__(self) -> None:
-        self.count = 0
-        self._changed = asyncio.Event()
+    The clocks are read as each number of ``marks`` is reached: whoever waits for that comes later, and late.
+    """
+
+    def __init__(self, ids: set[UUID], *, marks: tuple[int, ...]) -> None:
+        self.open = ids
+        self._left = [len(ids) - mark for mark in marks]
+        self._pid = 0
+        self._seen: list[tuple[float, float]] = []
 
     async def follow(self, channel: aio_pika.abc.AbstractChannel, exchange: aio_pika.abc.AbstractExchange) -> None:
         """Begin to count."""
@@ -139,17 +135,25 @@ class _Counted:
         await queue.bind(exchange, PredictionCompleted.type)
         await queue.consume(self._one, no_ack=True)
 
-    async def _one(self, _: aio_pika.abc.AbstractIncomingMessage) -> None:
-        self.count += 1
-        self._changed.set()
+    async def _one(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
+        before = len(self.open)
+        self.open.discard(UUID(json.loads(message.body)["prediction_id"]))
+        if len(self.open) < before and len(self.open) in self._left:
+            self._seen.append((time.perf_counter(), processes.cpu_seconds(self._pid)))
 
-    async def reached(self, count: int) -> None:
-        """Return once so many are completed.
+    async def marked(self, pid: int, log: Path) -> list[tuple[float, float]]:
+        """Return for each mark when it was reached, and the processor time that ``pid`` had used by then.
 
         Raises:
             TimeoutError: that took more than 300 seconds.
+            RuntimeError: the process has ended; with the end of its log.
         """
-        async with asyncio.timeout(_SECONDS):
-            while self.count < count:
-                self._changed.clear()
-                await self._changed.wait()
+        self._pid = pid
+
+        def look() -> bool:
+            if not processes.lives(pid):
+                raise RuntimeError(f"it ended: …{end_of(log)}")
+            return len(self._seen) == len(self._left)
+
+        await until(look, seconds=_SECONDS)
+        return self._seen

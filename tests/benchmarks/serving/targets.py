@@ -219,8 +219,9 @@ async def answers(url: str, pid: int, log: Path) -> None:
                 await asyncio.sleep(0.2)
             else:
                 return
-    raise RuntimeError(f"it did not start: …{_end_of(log)}")
+    raise RuntimeError(f"it did not start: …{end_of(log)}")
 
 
-def _end_of(log: Path) -> str:
+def end_of(log: Path) -> str:
+    """Return the last of what a server has printed."""
     return log.read_text(errors="replace")[-600:]
