@@ -14,11 +14,11 @@ OBSERVER = "console"
 
 @dataclass(frozen=True)
 class Route:
-    """One event type, the services that say it and the services that hear it.
+    """One event type with its producers and consumers, which are services.
 
-    ``per_worker`` consumers hear it once in every process, through a queue of the process's own. Where ``backlog``
-    is set, so many messages may wait in a consumer's queue; then the broker refuses more, and whoever says them learns
-    so by the missing confirm. ``frequent`` events are said so often that an outbox remembers them only for a short
+    ``per_worker`` consumers get it once in every process, through a queue of the process's own. At most
+    ``max_queue_length`` messages wait in a queue; the broker refuses more, which their publisher learns by the
+    missing confirm. ``ephemeral`` events are published so often that an outbox remembers them only for a short
     while after they are published, and the observer not at all.
     """
 
@@ -26,8 +26,8 @@ class Route:
     producers: tuple[str, ...]
     consumers: tuple[str, ...] = ()
     per_worker: tuple[str, ...] = ()
-    backlog: int | None = None
-    frequent: bool = False
+    max_queue_length: int | None = None
+    ephemeral: bool = False
 
     @property
     def external(self) -> bool:
@@ -56,11 +56,11 @@ ROUTES: tuple[Route, ...] = (
     Route(models.ModelRetired, ("registry",)),
     Route(models.ModelServing, ("gateway",), ("registry",)),
     Route(models.ModelLoadFailed, ("gateway", "prediction"), ("registry",)),
-    Route(predictions.PredictionRequested, ("gateway",), ("prediction",), backlog=100_000, frequent=True),
-    Route(predictions.PredictionCompleted, ("prediction",), frequent=True),
-    Route(predictions.PredictionFailed, ("prediction",), frequent=True),
-    Route(predictions.PredictionLogged, ("gateway",), ("prediction",), frequent=True),
-    Route(predictions.FeedbackReceived, ("gateway",), ("prediction",), frequent=True),
+    Route(predictions.PredictionRequested, ("gateway",), ("prediction",), max_queue_length=100_000, ephemeral=True),
+    Route(predictions.PredictionCompleted, ("prediction",), ephemeral=True),
+    Route(predictions.PredictionFailed, ("prediction",), ephemeral=True),
+    Route(predictions.PredictionLogged, ("gateway",), ("prediction",), ephemeral=True),
+    Route(predictions.FeedbackReceived, ("gateway",), ("prediction",), ephemeral=True),
 )
 
 BY_TYPE: dict[str, Route] = {route.event.type: route for route in ROUTES}

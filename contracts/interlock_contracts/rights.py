@@ -2,7 +2,7 @@
 
 RabbitMQ compares topic permissions with a message's routing key alone, not with further keys in its ``CC`` header nor
 with the dead-letter arguments of a queue that a user declares. So they are the first line; the second is that every
-consumer compares the user that the broker vouches for with :func:`may_say`.
+consumer compares the user that the broker vouches for with :func:`may_publish`.
 """
 
 import re
@@ -63,7 +63,7 @@ def user_of(service: str) -> str:
     return f"interlock_{service}"
 
 
-def may_say(user: str | None, event_type: str) -> bool:
+def may_publish(user: str | None, event_type: str) -> bool:
     """Return whether the catalog lets ``user`` say an event of this type; what is external, anybody may."""
     producers = BY_TYPE[event_type].producers
     return OUTSIDE in producers or user in {user_of(producer) for producer in producers}
@@ -96,7 +96,7 @@ def _service(name: str) -> User:
     own = [rf"{re.escape(f'{name}.{each}')}\..+" for each in heard]
     if name == OBSERVER:
         shared = [OBSERVED]
-        heard = [route.event.type for route in ROUTES if route.frequent]
+        heard = [route.event.type for route in ROUTES if route.ephemeral]
         own = [rf"{re.escape(TAIL)}\..+"]
     replays = name == REPLAYER
     return User(

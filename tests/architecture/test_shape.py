@@ -106,7 +106,7 @@ def test_the_catalog_is_true_to_the_code(service: str) -> None:
     heard |= {each for queue in getattr(handlers, "BATCHED", ()) for each in topology.types_of(queue)}
 
     said = {route.event.type for route in ROUTES if service in (*route.consumers, *route.per_worker)}
-    assert heard == (said if service != OBSERVER else {route.event.type for route in ROUTES if not route.frequent})
+    assert heard == (said if service != OBSERVER else {route.event.type for route in ROUTES if not route.ephemeral})
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -29,10 +29,10 @@ class Mouth:
         self._stack = stack
         self._open: dict[str | None, tuple[AbstractConnection, AbstractExchange]] = {}
 
-    async def say(self, event_type: str, body: bytes, headers: dict[str, Any]) -> bool:
+    async def publish(self, event_type: str, body: bytes, headers: dict[str, Any]) -> bool:
         """Publish one event; return whether the broker has confirmed it."""
-        said_by = [each for each in BY_TYPE[event_type].producers if each != OUTSIDE]
-        speaker = None if BY_TYPE[event_type].external else said_by[0]
+        published_by = [each for each in BY_TYPE[event_type].producers if each != OUTSIDE]
+        speaker = None if BY_TYPE[event_type].external else published_by[0]
         message = aio_pika.Message(
             body,
             headers=headers,
@@ -145,7 +145,7 @@ class Ear:
             due, self._copies = self._copies[:50], self._copies[50:]
             self._saying = len(due)
             for copy in due:
-                await self._mouth.say(*copy)
+                await self._mouth.publish(*copy)
             self._saying = 0
 
     async def close(self) -> None:

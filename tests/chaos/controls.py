@@ -40,7 +40,7 @@ from sqlalchemy import event
 
 commits = 0
 
-async def say_all(session, said, *, source):
+async def enqueue_all(session, said, *, source):
     now = datetime.now(UTC)
     pairs = [(Envelope.of(e.event, source=source, cause=e.cause, n=e.n, now=now), e.event.body()) for e in said]
     event.listen(session.sync_session, "after_commit", lambda _: committed(pairs), once=True)
@@ -66,7 +66,7 @@ async def publish(pairs):
             )
             await exchange.publish(message, routing_key=envelope.type)
 
-outbox.say_all = say_all
+outbox.enqueue_all = enqueue_all
 runpy.run_module(sys.argv[1], run_name="__main__", alter_sys=True)
 """
 """The service itself, but for its outbox: it publishes after the commit, and is killed once in between."""

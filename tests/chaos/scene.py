@@ -116,7 +116,7 @@ class Scene:
         run = uuid4()
         event = await asyncio.to_thread(self._completed, model, version, run)
         envelope = Envelope.of(event, source="train_dispatch", cause=str(run), now=datetime.now(UTC))
-        return str(run), await self.mouth.say(event.type, event.body(), dict(envelope.headers()))
+        return str(run), await self.mouth.publish(event.type, event.body(), dict(envelope.headers()))
 
     def _completed(self, model: str, version: int, run: Any) -> TrainingCompleted:
         assert self.dataset is not None, "one file was brought in first"

@@ -126,7 +126,7 @@ class Workload:
         headers: dict[str, Any] = dict(envelope.headers())
         for _ in range(self._random.choice((0, 0, 1, 2)) if copies is None else copies):
             self._ear.again(event.type, event.body(), headers)
-        asked.acknowledged, asked.why = await self._mouth.say(event.type, event.body(), headers), "no confirm"
+        asked.acknowledged, asked.why = await self._mouth.publish(event.type, event.body(), headers), "no confirm"
 
 
 async def _guarded(way: Callable[[], Awaitable[None]]) -> None:

@@ -10,7 +10,7 @@ import aio_pika
 import pytest
 from interlock_contracts.catalog import BY_TYPE, Route
 from interlock_contracts.training import RetrainRequested
-from interlock_messaging import say, topology
+from interlock_messaging import enqueue, topology
 from interlock_messaging.outbox import waiting
 from interlock_messaging.tables import OutboxRow
 
@@ -46,11 +46,11 @@ async def test_an_alarm_of_the_broker_holds_events_back_and_loses_none(own: Stac
     on, off = ALARMS[alarm]
     servers = {f"INTERLOCK_{name}": own.admin(name) for name in ("AMQP_URL", "POSTGRES_URL")}
     async with Lab(servers).running() as lab:
-        first = await lab.say("before")
+        first = await lab.enqueue("before")
         await until(lambda: lab.seen == [first.id])
         await asyncio.to_thread(own.rabbitmqctl, *on)
         try:
-            said = [(await lab.say(f"meanwhile {n}")).id for n in range(20)]
+            said = [(await lab.enqueue(f"meanwhile {n}")).id for n in range(20)]
             with pytest.raises((ConnectionError, TimeoutError)):
                 await lab.bus.publish(lab.event(), cause="a person waits")
             (held,) = await waiting(lab.database.sessions)
@@ -79,9 +79,9 @@ async def test_a_full_queue_holds_its_own_events_back_in_order_and_no_others(
         await queue.bind("interlock.events", Crowded.type)
         async with lab.bus.transaction() as session:
             events = [Crowded(model=f"m-{n}") for n in range(9)]
-            said = [(await say(session, each, source="lab", cause=each.model)).id for each in events]
+            said = [(await enqueue(session, each, source="lab", cause=each.model)).id for each in events]
         await until(lambda: lab.count((OutboxRow.failures > 0) & (OutboxRow.type == Crowded.type)))
-        other = await lab.say("meanwhile")
+        other = await lab.enqueue("meanwhile")
         await until(lambda: lab.seen == [other.id])
 
         heard: list[str] = []
@@ -103,12 +103,12 @@ async def test_told_to_stop_it_finishes_what_is_short_and_publishes_what_that_sa
     await topology.declare(lab.url, lab.bus.queues)
     async with lab.database.ready("interlock_messaging"):
         async with lab.bus.running():
-            said = await lab.say("short")
+            said = await lab.enqueue("short")
             await begun.wait()
             asyncio.get_running_loop().call_later(0.5, told.set)
         assert lab.seen == [said.id]
         async with lab.bus.running():
-            last = await lab.say("after the next start")
+            last = await lab.enqueue("after the next start")
             await until(lambda: last.id in lab.seen)
             assert lab.seen == [said.id, last.id], "it was acknowledged"
             await lab._delete_queues()
@@ -126,11 +126,11 @@ async def test_told_to_stop_it_gives_back_what_takes_too_long(servers: dict[str,
     await topology.declare(lab.url, lab.bus.queues)
     async with lab.database.ready("interlock_messaging"):
         async with lab.bus.running():
-            said = await lab.say("long")
+            said = await lab.enqueue("long")
             await begun.wait()
         released.set()
         async with lab.bus.running():
-            last = await lab.say("after the next start")
+            last = await lab.enqueue("after the next start")
             await until(lambda: last.id in lab.seen)
             assert lab.seen == [said.id, said.id, last.id]
             await lab._delete_queues()

@@ -11,8 +11,8 @@ import pytest
 from faststream.rabbit import RabbitRouter
 from interlock_contracts.event import Envelope
 from interlock_contracts.training import RetrainRequested
-from interlock_messaging import Batched, Bus, topology
-from interlock_messaging.batches import Arrival
+from interlock_messaging import BatchSubscription, Bus, topology
+from interlock_messaging.batch_consumer import BatchMessage
 from interlock_runtime.database import Database
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,9 +22,9 @@ from tests.waiting import until
 pytestmark = pytest.mark.integration
 
 
-@pytest.mark.parametrize("postponed", [False, True], ids=["acknowledging", "postponing"])
+@pytest.mark.parametrize("retry_error", [False, True], ids=["acknowledging", "postponing"])
 async def test_a_cut_while_a_batch_is_in_hand_does_not_end_the_consumer(
-    servers: dict[str, str], postponed: bool
+    servers: dict[str, str], retry_error: bool
 ) -> None:
     """The acknowledgement, or the copy for later, meets a dead channel; the next batch is handled all the same."""
     name, cable = f"lab-{uuid4().hex[:8]}", Cable(servers["INTERLOCK_AMQP_URL"])
@@ -32,18 +32,22 @@ async def test_a_cut_while_a_batch_is_in_hand_does_not_end_the_consumer(
     handled: list[str] = []
     ends_now = asyncio.Event()
 
-    async def handle(_: AsyncSession, arrivals: Sequence[Arrival]) -> None:
-        handled.extend(each.event.reason for each in arrivals)
+    async def handle(_: AsyncSession, messages: Sequence[BatchMessage]) -> None:
+        handled.extend(each.event.reason for each in messages)
         if not ends_now.is_set():
             await cable.cut()
             await cable.plug()
             ends_now.set()
-            if postponed:
-                arrivals[0].postponed = LookupError("not now")
+            if retry_error:
+                messages[0].retry_error = LookupError("not now")
 
     queue = topology.queue(name, RetrainRequested)
     bus = Bus(
-        cable.url, service=name, router=RabbitRouter(), sessions=database.sessions, batched=[Batched(queue, handle)]
+        cable.url,
+        service=name,
+        router=RabbitRouter(),
+        sessions=database.sessions,
+        subscriptions=[BatchSubscription(queue, handle)],
     )
     await cable.plug()
     await topology.declare(servers["INTERLOCK_AMQP_URL"], bus.queues)

@@ -101,7 +101,7 @@ async def desk(servers: dict[str, str]) -> AsyncIterator[Desk]:
 async def test_a_dead_letter_tells_what_it_is_and_why_it_died(desk: Desk) -> None:
     """Queue, reason, attempts, age, the event's own content, and the trace that leads to its cause."""
     desk.faults.append(PoisonError("no such model"))
-    said = await desk.lab.say("cause")
+    said = await desk.lab.enqueue("cause")
 
     (letter,) = await desk.letters()
     assert (letter["queue"], letter["reason"], letter["attempts"]) == (desk.queue, "no such model", 1)
@@ -116,7 +116,7 @@ async def test_a_dead_letter_tells_what_it_is_and_why_it_died(desk: Desk) -> Non
 async def test_a_replay_has_its_effect_once_however_often_it_is_asked_for(desk: Desk) -> None:
     """It goes back to its queue, through the inbox; a second copy of the same letter changes nothing."""
     desk.faults.append(PoisonError("not yet"))
-    said = await desk.lab.say("cause")
+    said = await desk.lab.enqueue("cause")
     (letter,) = await desk.letters()
     desk.faults.clear()
 
@@ -127,7 +127,7 @@ async def test_a_replay_has_its_effect_once_however_often_it_is_asked_for(desk: 
         assert (await desk.ask("POST", f"/{each['id']}/replay"))["id"] == each["id"]
     await desk.ask("POST", f"/{letter['id']}/replay", status=404)
 
-    last = await desk.lab.say("another cause")
+    last = await desk.lab.enqueue("another cause")
     await until(lambda: last.id in desk.lab.seen)
     assert desk.lab.seen == [said.id, said.id, last.id], "once in vain, once in effect"
     assert await desk.none_left()

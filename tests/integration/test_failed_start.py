@@ -26,7 +26,7 @@ async def test_a_start_that_the_broker_breaks_off_leaves_nothing_running(
         await cable.cut()
         raise ConnectionError("the broker is gone")
 
-    monkeypatch.setattr(topology, "made", broken_off)
+    monkeypatch.setattr(topology, "wait_for_topology", broken_off)
     await cable.plug()
     try:
         async with lab.database.ready("interlock_messaging"):

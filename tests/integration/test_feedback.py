@@ -72,7 +72,7 @@ class System:
         found: VersionQuality = await until(look, seconds=30)
         return found
 
-    async def say(self, event: Event, cause: str) -> None:
+    async def enqueue(self, event: Event, cause: str) -> None:
         await self._bus.publish(event, cause=cause)
 
 
@@ -178,7 +178,7 @@ async def test_an_event_that_is_delivered_twice_counts_once(system: System) -> N
         rows=[row],
     )
     for cause in ("log/one", "log/one", "log/two"):
-        await system.say(event, cause)
+        await system.enqueue(event, cause)
 
     found = await system.becomes(answered=10, dropped=8)
     assert found.joined == 0

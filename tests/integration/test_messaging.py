@@ -13,7 +13,7 @@ from interlock_contracts.catalog import BY_TYPE, Route
 from interlock_contracts.event import Envelope
 from interlock_contracts.rights import RETRY_SECONDS
 from interlock_contracts.training import RetrainRequested
-from interlock_messaging import Bus, Cause, PoisonError, Session, say, topology
+from interlock_messaging import Bus, CausationEnvelope, PoisonError, Session, enqueue, topology
 from interlock_messaging.delivery import ATTEMPT, ERROR
 from interlock_messaging.tables import InboxRow, OutboxRow
 from interlock_runtime.database import Database
@@ -38,7 +38,7 @@ class Lab:
         router = RabbitRouter()
 
         @router.subscriber(topology.queue(self.name, RetrainRequested), topology.EXCHANGE, no_reply=True)
-        async def on_retrain(event: RetrainRequested, cause: Cause, session: Session) -> None:
+        async def on_retrain(event: RetrainRequested, cause: CausationEnvelope, session: Session) -> None:
             if event.model != self.name:
                 return
             assert session.in_transaction()
@@ -67,9 +67,9 @@ class Lab:
     def event(self) -> RetrainRequested:
         return RetrainRequested(model=self.name)
 
-    async def say(self, cause: str) -> Envelope:
+    async def enqueue(self, cause: str) -> Envelope:
         async with self.bus.transaction() as session:
-            return await say(session, self.event(), source="lab", cause=cause)
+            return await enqueue(session, self.event(), source="lab", cause=cause)
 
     async def publish(self, body: bytes, headers: dict[str, Any], queue: str | None = None) -> None:
         async with await aio_pika.connect(self.url) as connection:
@@ -97,11 +97,11 @@ def envelope(lab: Lab, cause: str | None = None) -> Envelope:
 async def test_what_a_transaction_says_is_handled_exactly_once(servers: dict[str, str]) -> None:
     """A committed event arrives, a repeat of it has no second effect, and its outbox row is marked."""
     async with Lab(servers).running() as lab:
-        said = await lab.say("cause")
-        again = await lab.say("cause")
+        said = await lab.enqueue("cause")
+        again = await lab.enqueue("cause")
         await until(lambda: lab.seen)
         await lab.publish(lab.event().body(), dict(said.headers()))
-        last = await lab.say("another cause")
+        last = await lab.enqueue("another cause")
         await until(lambda: last.id in lab.seen)
 
         assert said.id == again.id
@@ -118,10 +118,10 @@ async def test_what_is_rolled_back_was_never_said(servers: dict[str, str]) -> No
     async with Lab(servers).running() as lab:
         with pytest.raises(RuntimeError, match="no"):
             async with lab.bus.transaction() as session:
-                await say(session, lab.event(), source="lab", cause="lost")
+                await enqueue(session, lab.event(), source="lab", cause="lost")
                 raise RuntimeError("no")
 
-        marker = await lab.say("kept")
+        marker = await lab.enqueue("kept")
         await until(lambda: lab.seen)
         assert lab.seen == [marker.id]
 
@@ -131,7 +131,7 @@ async def test_what_was_committed_before_a_crash_is_published_after_it(servers: 
     lab = Lab(servers)
     await lab.database.migrate("interlock_messaging")
     async with lab.database.sessions() as session, session.begin():
-        said = await say(session, lab.event(), source="lab", cause="before the crash")
+        said = await enqueue(session, lab.event(), source="lab", cause="before the crash")
 
     async with lab.running():
         await until(lambda: lab.seen == [said.id])
@@ -146,7 +146,7 @@ async def test_a_failing_handler_is_tried_again_and_leaves_no_trace_of_the_failu
             raise error
 
     async with Lab(servers, fail_once).running() as lab:
-        said = await lab.say("cause")
+        said = await lab.enqueue("cause")
         await until(lambda: not failures)
 
         assert lab.seen == [said.id, said.id]
@@ -177,7 +177,7 @@ async def test_poison_is_not_tried_again(servers: dict[str, str]) -> None:
         raise PoisonError("no such model")
 
     async with Lab(servers, refuse).running() as lab:
-        await lab.say("cause")
+        await lab.enqueue("cause")
         letter = await lab.dead()
         assert (letter.headers[ERROR], len(lab.seen)) == ("no such model", 1)
 
@@ -201,7 +201,7 @@ async def test_rubbish_is_a_dead_letter_that_says_what_is_wrong(
         letter = await lab.dead()
         assert letter.body == body
         assert told in str(letter.headers[ERROR])
-        said = await lab.say("still alive")
+        said = await lab.enqueue("still alive")
         await until(lambda: lab.seen == [said.id])
 
 
@@ -214,7 +214,7 @@ async def test_a_message_waits_for_a_dependency_that_is_down(servers: dict[str, 
             raise down.pop()
 
     async with Lab(servers, need_s3).running() as lab:
-        await lab.say("cause")
+        await lab.enqueue("cause")
         await until(lambda: len(lab.seen) == 4)
         assert not down
 
@@ -232,7 +232,7 @@ async def test_an_event_without_a_queue_stays_in_the_outbox_with_the_reason(
     monkeypatch.setitem(BY_TYPE, Unheard.type, Route(Unheard, ("lab",), ("lab",)))
     async with Lab(servers).running() as lab:
         async with lab.bus.transaction() as session:
-            await say(session, Unheard(model=lab.name), source="lab", cause="cause")
+            await enqueue(session, Unheard(model=lab.name), source="lab", cause="cause")
         refused = (OutboxRow.failures > 0) & OutboxRow.last_error.contains("NO_ROUTE")
         await until(lambda: lab.count(refused))
 

@@ -9,7 +9,7 @@ from interlock_contracts.event import Event
 from interlock_contracts.models import ModelRetired
 from interlock_contracts.predictions import PredictionCompleted
 from interlock_messaging import outbox
-from interlock_messaging.outbox import KEEP_FREQUENT, KEEP_INBOX, KEEP_OUTBOX, Said, forget_old, say_all
+from interlock_messaging.outbox import KEEP_EPHEMERAL, KEEP_INBOX, KEEP_OUTBOX, OutboxEntry, delete_expired, enqueue_all
 from interlock_messaging.tables import InboxRow, OutboxRow
 from interlock_runtime.database import Database
 from sqlalchemy import func, select, text, update
@@ -40,7 +40,7 @@ def answered() -> PredictionCompleted:
 async def published(database: Database, event: Event, age: timedelta) -> None:
     """Let an event have been published so long ago."""
     async with database.sessions() as session, session.begin():
-        ((envelope),) = await say_all(session, [Said(event, str(uuid4()))], source="lab")
+        ((envelope),) = await enqueue_all(session, [OutboxEntry(event, str(uuid4()))], source="lab")
         when = datetime.now(UTC) - age
         await session.execute(update(OutboxRow).where(OutboxRow.id == envelope.id).values(published_at=when))
 
@@ -53,16 +53,16 @@ async def kept(database: Database) -> list[str]:
 async def test_frequent_events_are_forgotten_soon_and_the_others_after_a_week(database: Database) -> None:
     """What is not published yet is never forgotten, however old it is."""
     retired = ModelRetired(model="student-math", version=1, replaced_by=2)
-    for event, age in ((answered(), KEEP_FREQUENT), (retired, KEEP_OUTBOX)):
+    for event, age in ((answered(), KEEP_EPHEMERAL), (retired, KEEP_OUTBOX)):
         await published(database, event, age + MINUTE)
         await published(database, event.model_copy(), age - MINUTE)
     async with database.sessions() as session, session.begin():
-        await say_all(session, [Said(answered(), "waits")], source="lab")
+        await enqueue_all(session, [OutboxEntry(answered(), "waits")], source="lab")
         await session.execute(update(OutboxRow).values(created_at=datetime.now(UTC) - 2 * KEEP_OUTBOX))
         for age in (KEEP_INBOX + MINUTE, KEEP_INBOX - MINUTE):
             session.add(InboxRow(consumer="lab", event_id=str(age), received_at=datetime.now(UTC) - age))
 
-    assert await forget_old(database.sessions) is False
+    assert await delete_expired(database.sessions) is False
 
     assert await kept(database) == ["model.retired", "prediction.completed", "prediction.completed"]
     async with database.sessions() as session:
@@ -73,9 +73,9 @@ async def test_much_is_forgotten_in_bounded_steps(database: Database, monkeypatc
     """The relay publishes between two of them."""
     monkeypatch.setattr(outbox, "FORGET_AT_ONCE", 2)
     for _ in range(5):
-        await published(database, answered(), KEEP_FREQUENT + MINUTE)
+        await published(database, answered(), KEEP_EPHEMERAL + MINUTE)
 
-    steps = [await forget_old(database.sessions) for _ in range(3)]
+    steps = [await delete_expired(database.sessions) for _ in range(3)]
 
     assert steps == [True, True, False]
     assert await kept(database) == []

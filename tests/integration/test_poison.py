@@ -76,7 +76,7 @@ async def test_headers_that_nobody_can_read_do_not_end_the_connection(
     letter = await lab.dead()
     assert letter.body == GOOD
     assert told in str(letter.headers[ERROR])
-    said = await lab.say("still there")
+    said = await lab.enqueue("still there")
     await until(lambda: said.id in lab.seen)
 
 

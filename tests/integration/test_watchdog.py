@@ -11,7 +11,7 @@ import pytest
 from interlock_contracts.models import ModelPromoted
 from interlock_contracts.training import RetrainRequested
 from interlock_messaging import publishing, topology, watchdog
-from interlock_messaging.watchdog import Pulse, Watchdog
+from interlock_messaging.watchdog import Heartbeat, Watchdog
 
 from tests.integration.test_gateway_outages import Cable
 from tests.integration.test_messaging import Lab
@@ -24,7 +24,7 @@ SECONDS = 1.5
 
 
 def watched(servers: dict[str, str], handle: Any = None) -> Lab:
-    return Lab(servers, handle, ends_when_deaf=False, watch_seconds=SECONDS)
+    return Lab(servers, handle, ends_when_consumer_lost=False, watch_seconds=SECONDS)
 
 
 async def test_a_consumer_that_was_cancelled_silently_is_missed_and_comes_back(servers: dict[str, str]) -> None:
@@ -33,10 +33,10 @@ async def test_a_consumer_that_was_cancelled_silently_is_missed_and_comes_back(s
         (subscriber,) = lab.bus.consumer.subscribers
         channel = await subscriber._queue_obj.channel.get_underlay_channel()  # type: ignore[attr-defined]
         await channel.basic_cancel(subscriber._consumer_tag)  # type: ignore[attr-defined]
-        said = await lab.say("unheard")
+        said = await lab.enqueue("unheard")
 
         await until(lambda: _is_unwell(lab))
-        await until(lab.bus.deaf.is_set)
+        await until(lab.bus.consumer_lost.is_set)
         assert not lab.seen
         await lab.bus.consumer.stop()
         await lab.bus.consumer.start()
@@ -55,7 +55,7 @@ async def test_a_queue_that_was_deleted_is_missed(servers: dict[str, str]) -> No
     async with watched(servers).running() as lab:
         async with await aio_pika.connect(lab.url) as connection:
             await (await connection.channel()).queue_delete(f"{lab.name}.retrain.requested")
-        await until(lab.bus.deaf.is_set)
+        await until(lab.bus.consumer_lost.is_set)
 
 
 async def test_pings_of_workers_that_died_hold_up_no_retry(servers: dict[str, str]) -> None:
@@ -68,10 +68,10 @@ async def test_pings_of_workers_that_died_hold_up_no_retry(servers: dict[str, st
     lab = Lab(servers, fail_once)
     async with lab.running():
         died = [topology.worker_queue("gateway", ModelPromoted, f"died-{n}") for n in range(40)]
-        watch = Watchdog(lab.url, lab.bus.publisher, Pulse(), seconds=0.01, deaf=lambda: None)
+        watch = Watchdog(lab.url, lab.bus.publisher, Heartbeat(), seconds=0.01, on_consumer_lost=lambda: None)
         async with watch.watching(died):
             await until(lambda: _missed(watch) > 0)
-        said = await lab.say("fails at first")
+        said = await lab.enqueue("fails at first")
         await until(lambda: lab.seen == [said.id, said.id])
 
 
@@ -89,7 +89,7 @@ async def test_a_connection_that_is_stuck_while_others_get_through_is_noticed(
 
     async with watched(servers).running() as lab:
         monkeypatch.setattr(watchdog, "publish", stuck)
-        await until(lab.bus.deaf.is_set)
+        await until(lab.bus.consumer_lost.is_set)
 
 
 async def test_long_work_and_a_broker_that_is_away_are_no_deafness(
@@ -108,32 +108,32 @@ async def test_long_work_and_a_broker_that_is_away_are_no_deafness(
     await cable.plug()
     async with watched({**servers, "INTERLOCK_AMQP_URL": cable.url}, work).running() as lab:
         looks = _counting(lab)
-        said = await lab.say("long work")
+        said = await lab.enqueue("long work")
         await begun.wait()
         await until(lambda: looks() > watchdog.PATIENCE)
         await cable.cut()
         away = looks()
         await until(lambda: looks() > away + watchdog.PATIENCE, seconds=40)
-        assert not lab.bus.deaf.is_set()
+        assert not lab.bus.consumer_lost.is_set()
 
         await cable.plug()
         done.set()
         await until(lambda: lab.seen[-1] == said.id)
-        last = await lab.say("hears again")
+        last = await lab.enqueue("hears again")
         await until(lambda: last.id in lab.seen, seconds=40)
     await cable.close()
 
 
 def _counting(lab: Lab) -> Any:
     """Return what tells how often the watchdog has looked."""
-    pulse, count = lab.bus.delivery.pulse, [0]
-    take = pulse.take
+    heartbeat, count = lab.bus.delivery.heartbeat, [0]
+    take = heartbeat.take
 
     def counted() -> set[str]:
         count[0] += 1
         return take()
 
-    pulse.take = counted  # type: ignore[method-assign]
+    heartbeat.take = counted  # type: ignore[method-assign]
     return lambda: count[0]
 
 

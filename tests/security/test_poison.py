@@ -8,8 +8,8 @@ import pytest
 from faststream.rabbit import RabbitQueue
 from interlock_contracts.event import Envelope
 from interlock_contracts.training import RetrainRequested
-from interlock_messaging.outages import is_unstorable
 from interlock_messaging.spans import handling
+from interlock_messaging.transient import is_unstorable
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 

@@ -74,7 +74,7 @@ def events(
     """
     if unknown := [each for each in type_ or () if each not in BY_TYPE]:
         raise typer.BadParameter(f"there is no event {unknown[0]!r}; events are {', '.join(BY_TYPE)}")
-    wanted = type_ or ([] if frequent else [name for name, route in BY_TYPE.items() if not route.frequent])
+    wanted = type_ or ([] if frequent else [name for name, route in BY_TYPE.items() if not route.ephemeral])
     chosen = {"type": ",".join(wanted) or None, "model": model, "run": run}
     with answering(as_json=as_json) as terminal, console.connect() as connection:
         said: set[str] = set()

@@ -1,8 +1,8 @@
 """Events over RabbitMQ: topology, inbox, outbox, relay, retry, dead letters."""
 
-from interlock_messaging.batches import Batched
+from interlock_messaging.batch_consumer import BatchSubscription
 from interlock_messaging.bus import Bus
-from interlock_messaging.delivery import Cause, PoisonError, Session
-from interlock_messaging.outbox import say
+from interlock_messaging.delivery import CausationEnvelope, PoisonError, Session
+from interlock_messaging.outbox import enqueue
 
-__all__ = ["Batched", "Bus", "Cause", "PoisonError", "Session", "say"]
+__all__ = ["BatchSubscription", "Bus", "CausationEnvelope", "PoisonError", "Session", "enqueue"]

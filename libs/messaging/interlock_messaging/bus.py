@@ -1,4 +1,4 @@
-"""One process's place on the bus: two connections, the middleware, and the relay of its outbox."""
+"""The bus of one process: two connections, the delivery middleware, and the relay of its outbox."""
 
 import asyncio
 import logging
@@ -17,13 +17,13 @@ from prometheus_client.core import Metric
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from yarl import URL
 
-from interlock_messaging import metrics, topology, unreadable
-from interlock_messaging.batches import Batched, consuming
+from interlock_messaging import malformed, metrics, topology
+from interlock_messaging.batch_consumer import BatchSubscription, consuming
 from interlock_messaging.delivery import Delivery, decode_event
-from interlock_messaging.outbox import SAID, current_traceparent, publish_batch
+from interlock_messaging.outbox import ENQUEUED, current_traceparent, publish_batch
+from interlock_messaging.publisher_identity import IdentifiedPublisher
 from interlock_messaging.publishing import CONFIRM_SECONDS, is_recorded, send, send_plain
 from interlock_messaging.relay import Relay
-from interlock_messaging.speakers import Speaker
 from interlock_messaging.watchdog import WATCH_SECONDS, Watchdog, end_process
 
 logger = logging.getLogger(__name__)
@@ -38,8 +38,8 @@ class Bus:
     """Two FastStream brokers of one service and its outbox relay.
 
     ``consumer`` carries the subscribers, ``publisher`` everything that goes out: RabbitMQ blocks a whole connection
-    under a memory or disk alarm, and acknowledgements must not wait behind a blocked publish. A process that no
-    longer hears ends itself, to be started anew; where it must not, ``deaf`` tells whoever runs the bus.
+    under a memory or disk alarm, and acknowledgements must not wait behind a blocked publish. A process
+    that has lost a consumer ends itself, to be restarted; where it must not, ``consumer_lost`` is set for its owner.
     """
 
     def __init__(
@@ -49,16 +49,16 @@ class Bus:
         service: str,
         router: RabbitRouter,
         sessions: async_sessionmaker[AsyncSession] | None,
-        batched: Sequence[Batched] = (),
-        ends_when_deaf: bool = True,
+        subscriptions: Sequence[BatchSubscription] = (),
+        ends_when_consumer_lost: bool = True,
         watch_seconds: float = WATCH_SECONDS,
         drain_seconds: float = DRAIN_SECONDS,
     ) -> None:
-        unreadable.install()
+        malformed.install()
         name = f"{service}@{socket.gethostname()}:{os.getpid()}"
         address = URL(url).update_query(name=name, heartbeat="20")
         self.service = service
-        self.publisher = Speaker(
+        self.publisher = IdentifiedPublisher(
             address,
             timeout=CONNECT_SECONDS,
             reconnect_interval=1,
@@ -79,20 +79,24 @@ class Bus:
         )
         self._sessions = sessions
         self._relay = Relay(sessions, self.publisher, self.delivery.committed) if sessions is not None else None
-        self._batched = batched
-        self.deaf = asyncio.Event()
-        self._ends_when_deaf = ends_when_deaf
+        self._subscriptions = subscriptions
+        self.consumer_lost = asyncio.Event()
+        self._ends_when_deaf = ends_when_consumer_lost
         self._watchdog = Watchdog(
-            str(address), self.publisher, self.delivery.pulse, seconds=watch_seconds, deaf=self._lost_hearing
+            str(address),
+            self.publisher,
+            self.delivery.heartbeat,
+            seconds=watch_seconds,
+            on_consumer_lost=self._consumer_lost,
         )
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """Open a transaction outside of a message; what it says is relayed at once after the commit."""
+        """Open a transaction outside of a message; what it enqueues is relayed at once after the commit."""
         assert self._sessions is not None, "a service without a database has no transactions"
         async with self._sessions() as session, session.begin():
             yield session
-        if SAID in session.info:
+        if ENQUEUED in session.info:
             self.delivery.committed.set()
 
     async def publish(self, event: Event, *, cause: str, n: int = 0) -> Envelope:
@@ -117,14 +121,14 @@ class Bus:
         keeps a process whose start has failed from ending.
         """
         relay: asyncio.Task[None] | None = None
-        self.deaf.clear()
+        self.consumer_lost.clear()
         try:
             await _connect(self.publisher)
-            await topology.made(self.publisher, self.queues)
+            await topology.wait_for_topology(self.publisher, self.queues)
             await _to_its_end(self.consumer.start())
             relay = asyncio.create_task(self._relay.run()) if self._relay is not None else None
             async with AsyncExitStack() as stack:
-                for each in self._batched:
+                for each in self._subscriptions:
                     await stack.enter_async_context(consuming(each, self))
                 await stack.enter_async_context(self._watchdog.watching(self.queues))
                 yield
@@ -137,7 +141,7 @@ class Bus:
             await self.publisher.stop()
 
     async def _publish_the_last(self) -> None:
-        """Publish what the last messages said, if that is quick; the rest waits in the outbox for the next start."""
+        """Publish what the last messages enqueued, if that is quick; the rest waits for the next start."""
         try:
             async with asyncio.timeout(CONFIRM_SECONDS):
                 await self.drain()
@@ -148,27 +152,27 @@ class Bus:
     def queues(self) -> list[RabbitQueue]:
         """Return the queues that the service reads."""
         subscribed: list[RabbitQueue] = [each.queue for each in self.consumer.subscribers]  # type: ignore[attr-defined]
-        return [*subscribed, *(each.queue for each in self._batched)]
+        return [*subscribed, *(each.queue for each in self._subscriptions)]
 
     @property
-    def looks(self) -> list[Callable[[], Awaitable[list[Metric]]]]:
-        """Return what tells Prometheus how far this service is behind: in its queues, and in its outbox if it has one.
+    def metric_collectors(self) -> list[Callable[[], Awaitable[list[Metric]]]]:
+        """Return the collectors of this service's lag: in its queues, and in its outbox if it has one.
 
-        Each raises ConnectionError or TimeoutError where what it asks cannot be reached.
+        Each raises ConnectionError or TimeoutError where the server that it asks cannot be reached.
         """
         sessions = self._sessions
         queues = partial(metrics.lag, self.consumer, self.queues)
         return [queues] if sessions is None else [queues, partial(metrics.unpublished, sessions)]
 
     async def ping(self) -> None:
-        """Raise where either connection is down, or a consumer is not heard of."""
+        """Raise where either connection is down, or a consumer is lost."""
         self._watchdog.check()
         for broker in (self.publisher, self.consumer):
             if not await broker.ping(timeout=2):
                 raise ConnectionError("RabbitMQ does not answer")
 
-    def _lost_hearing(self) -> None:
-        self.deaf.set()
+    def _consumer_lost(self) -> None:
+        self.consumer_lost.set()
         if self._ends_when_deaf:
             end_process()
 

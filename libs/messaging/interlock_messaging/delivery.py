@@ -20,15 +20,15 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from interlock_messaging import metrics
 from interlock_messaging.crash_points import crash_point
-from interlock_messaging.outages import is_outage, is_unstorable
-from interlock_messaging.outbox import SAID
+from interlock_messaging.malformed import check_headers, sendable
+from interlock_messaging.outbox import ENQUEUED
+from interlock_messaging.publisher_identity import PUBLISHED_BY, check, published_by, user_of_connection
 from interlock_messaging.publishing import publish
 from interlock_messaging.spans import handling, happened
-from interlock_messaging.speakers import SAID_BY, check, said_by, user_of_connection
 from interlock_messaging.tables import InboxRow
 from interlock_messaging.topology import DEAD_EXCHANGE, retry_exchange, types_of
-from interlock_messaging.unreadable import check_headers, sendable
-from interlock_messaging.watchdog import PING, Pulse
+from interlock_messaging.transient import is_dependency_unavailable, is_unstorable
+from interlock_messaging.watchdog import PING, Heartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +49,8 @@ LEVELS = len(RETRY_SECONDS)
 FURTHER_KEYS = ("CC", "BCC")
 """Headers by which RabbitMQ would send a copy to others than the queue that it is for."""
 
-Cause = Annotated[Envelope, Context("envelope")]
-"""In a handler: the envelope of the event being handled, whose id causes what the handler says."""
+CausationEnvelope = Annotated[Envelope, Context("envelope")]
+"""In a handler: the envelope of the event being handled; its id is the causation id of what the handler enqueues."""
 
 Session = Annotated[AsyncSession, Context("session")]
 """In a handler: the message's one transaction; the inbox row is in it, and the middleware commits it."""
@@ -100,8 +100,8 @@ def _count(headers: dict[str, Any], name: str) -> int:
 class Delivery:
     """Makes the middleware of one process; ``sessions`` is None for a service without a database.
 
-    Where the service has a broker user of its own, each message must come from a user that may say such an event. A
-    broker on which all share one user can't tell.
+    Where the service has a broker user of its own, each message must come from a user that may publish such an event.
+    A broker on which all share one user can't tell.
     """
 
     def __init__(
@@ -110,49 +110,49 @@ class Delivery:
         self._publisher = publisher
         self._sessions = sessions
         self._service = service
-        self._knows_speakers = user_of_connection(publisher) == user_of(service)
+        self._knows_publishers = user_of_connection(publisher) == user_of(service)
         self.committed = asyncio.Event()
-        self.pulse = Pulse()
+        self.heartbeat = Heartbeat()
 
     def __call__(self, msg: Any, /, *, context: ContextRepo) -> "_DeliveryMiddleware":
         """Return the middleware for one message, as FastStream asks for it."""
         return _DeliveryMiddleware(msg, context=context, delivery=self)
 
     async def run(self, message: StreamMessage[Any], context: ContextRepo, handle: Callable[[], Awaitable[Any]]) -> Any:
-        """Give ``message`` to its handler, held while a dependency is down; failures become retries or dead letters."""
+        """Handle ``message`` once, waiting while a dependency is down; failures become retries or dead letters."""
         queue: RabbitQueue = context.get_local("handler_").queue
         try:
-            envelope = await _understood(message, queue)
-            self.check_speaker(message, envelope)
+            envelope = await _parsed(message, queue)
+            self.check_publisher(message, envelope)
         except ValueError as error:
-            return await self.bury(message, queue, f"not a valid event: {error}")
+            return await self.dead_letter(message, queue, f"not a valid event: {error}")
         if tried := attempts(message.headers):
             await asyncio.sleep(_spread(tried))
         spanned, timed = handling(message, envelope, queue, attempt=tried + 1), metrics.timed(queue, envelope, tried)
         with spanned as span, timed, context.scope("envelope", envelope):
             try:
-                return await self.held(lambda: self._once(queue, envelope, context, handle))
+                return await self.retry_while_unavailable(lambda: self._once(queue, envelope, context, handle))
             except PoisonError as error:
                 span.set_status(Status(StatusCode.ERROR, str(error)))
-                return await self.bury(message, queue, str(error))
+                return await self.dead_letter(message, queue, str(error))
             except Exception as error:
                 logger.exception("handling %s %s failed", envelope.type, envelope.id)
                 span.record_exception(error)
                 span.set_status(Status(StatusCode.ERROR, str(error)))
-                return await self.later(message, queue, error)
+                return await self.schedule_retry(message, queue, error)
 
-    def check_speaker(self, message: Message, envelope: Envelope) -> None:
-        """Refuse a message from a user that may not say it.
+    def check_publisher(self, message: Message, envelope: Envelope) -> None:
+        """Refuse a message from a user that may not publish it.
 
         Raises:
-            ValueError: with who said what.
+            ValueError: with the user and the event type.
         """
-        if self._knows_speakers:
+        if self._knows_publishers:
             check(self._said_by(message), envelope.type)
 
     def _said_by(self, message: Message) -> str | None:
         original: Any = getattr(message, "raw_message", message)  # FastStream's message wraps aio-pika's
-        return said_by(original.user_id, message.headers, self._service)
+        return published_by(original.user_id, message.headers, self._service)
 
     async def _once(
         self, queue: RabbitQueue, envelope: Envelope, context: ContextRepo, handle: Callable[[], Awaitable[Any]]
@@ -171,11 +171,13 @@ class Delivery:
                 result = await handle()
             crash_point("delivery.before_commit")
         crash_point("delivery.after_commit")
-        if SAID in session.info:
+        if ENQUEUED in session.info:
             self.committed.set()
         return result
 
-    async def held(self, attempt: Callable[[], Awaitable[Any]], seconds: float = HOLD_SECONDS) -> Any:
+    async def retry_while_unavailable(
+        self, attempt: Callable[[], Awaitable[Any]], seconds: float = HOLD_SECONDS
+    ) -> Any:
         """Return what ``attempt`` gives, tried again while a dependency is down, for at most ``seconds``."""
         loop = asyncio.get_running_loop()
         until, wait = loop.time() + seconds, 0.2
@@ -183,23 +185,23 @@ class Delivery:
             try:
                 return await attempt()
             except Exception as error:
-                if not is_outage(error) or loop.time() + wait > until:
+                if not is_dependency_unavailable(error) or loop.time() + wait > until:
                     raise
                 logger.warning("holding a message, a dependency is down: %s", error)
                 happened(telemetry.EVENT_HELD, **{telemetry.ERROR_TYPE: type(error).__qualname__})
                 await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
                 wait = min(wait * 2, 10.0)
 
-    async def later(self, message: Message, queue: RabbitQueue, error: Exception) -> None:
-        """Let ``message`` come again after a while, or make it a dead letter when it has been tried often enough.
+    async def schedule_retry(self, message: Message, queue: RabbitQueue, error: Exception) -> None:
+        """Retry ``message`` after a backoff, or dead-letter it when its attempts are used up.
 
-        An outage longer than the hold is nobody's fault: the message waits outside without losing an attempt. What came
-        through a process's own queue does not: the process may be gone by then, and it asks again by reconciling.
+        An outage longer than the hold costs no attempt: the message waits in a retry queue. One of a process's own
+        queue does not: the process may be gone by then, and it catches up by reconciling.
         """
-        tried, outage = attempts(message.headers), is_outage(error)
+        tried, outage = attempts(message.headers), is_dependency_unavailable(error)
         reason = f"{type(error).__name__}: {error}"
         if not queue.durable or is_unstorable(error) or (tried >= LEVELS and not outage):
-            await self.bury(message, queue, reason)
+            await self.dead_letter(message, queue, reason)
             return
         metrics.trouble(queue, "postponed" if outage else "retried")
         happened(telemetry.EVENT_RETRIED, **{telemetry.ATTEMPT: tried + 1})
@@ -208,17 +210,17 @@ class Delivery:
         await self._copy(message, exchange, queue, reason, {ATTEMPT: tried if outage else tried + 1})
         crash_point("delivery.after_retry")
 
-    async def bury(self, message: Message, queue: RabbitQueue, reason: str) -> None:
-        """Make ``message`` a dead letter; one of a process's own queue is only told of, as it has none."""
+    async def dead_letter(self, message: Message, queue: RabbitQueue, reason: str) -> None:
+        """Make ``message`` a dead letter; one of a process's own queue is only logged: it has no dead letters."""
         logger.error("dead letter for %s: %s", queue.name, reason)
         metrics.trouble(queue, "dead")
         if not queue.durable:
             return
         happened(telemetry.EVENT_BURIED, **{telemetry.ERROR_TYPE: reason.partition(":")[0]})
-        crash_point("delivery.before_burial")
+        crash_point("delivery.before_dead_letter")
         died = {ATTEMPT: attempts(message.headers) + 1, DIED: datetime.now(UTC).isoformat()}
         await self._copy(message, DEAD_EXCHANGE, queue, reason, died)
-        crash_point("delivery.after_burial")
+        crash_point("delivery.after_dead_letter")
 
     async def _copy(
         self, message: Message, exchange: RabbitExchange, queue: RabbitQueue, reason: str, changed: dict[str, Any]
@@ -226,7 +228,7 @@ class Delivery:
         """Publish a confirmed copy before the original is acknowledged; wait for the broker as long as it takes."""
         told = reason[:2000].encode(errors="backslashreplace").decode()
         kept = {name: sendable(value) for name, value in message.headers.items() if name not in FURTHER_KEYS}
-        headers = {**kept, ERROR: told, SAID_BY: self._said_by(message) or "", **changed}
+        headers = {**kept, ERROR: told, PUBLISHED_BY: self._said_by(message) or "", **changed}
 
         async def copy() -> None:
             try:
@@ -244,7 +246,7 @@ class Delivery:
                     f"{exchange.name} does not take a message of {queue.name}: {refusal}"
                 ) from refusal
 
-        await self.held(copy, seconds=float("inf"))
+        await self.retry_while_unavailable(copy, seconds=float("inf"))
 
 
 class _DeliveryMiddleware(BaseMiddleware[Any, Any]):
@@ -253,13 +255,13 @@ class _DeliveryMiddleware(BaseMiddleware[Any, Any]):
         self._delivery = delivery
 
     async def consume_scope(self, call_next: Callable[[Any], Awaitable[Any]], msg: StreamMessage[Any]) -> Any:
-        with self._delivery.pulse.in_hand(self.context.get_local("handler_").queue.name):
+        with self._delivery.heartbeat.handling(self.context.get_local("handler_").queue.name):
             if PING in msg.headers:
                 return None
             return await self._delivery.run(msg, self.context, lambda: call_next(msg))
 
 
-async def _understood(message: StreamMessage[Any], queue: RabbitQueue) -> Envelope:
+async def _parsed(message: StreamMessage[Any], queue: RabbitQueue) -> Envelope:
     """Return the envelope of a message that is an event of a type that its queue is for; else raise ValueError."""
     check_headers(message.headers)
     envelope, _ = Envelope.parse(message.headers, message.body, message.content_type)

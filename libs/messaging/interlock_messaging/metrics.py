@@ -1,4 +1,4 @@
-"""What one process tells Prometheus of its messages: counted as they come, and looked up when it asks."""
+"""Prometheus metrics of one process's messages: counted as they come, and collected when they are scraped."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Say an event in the transaction that makes it true, and publish what was said."""
+"""Transactional outbox: an event is a row of the transaction that makes it true, and is published after its commit."""
 
 import asyncio
 from collections.abc import Collection, Sequence
@@ -18,12 +18,12 @@ from interlock_messaging.publishing import is_recorded, send, send_plain
 from interlock_messaging.tables import InboxRow, OutboxRow
 
 BATCH = 200
-SAID = "interlock.said"
+ENQUEUED = "interlock.enqueued"
 """Key of ``session.info``: the relay is woken only after a commit that left it something to do."""
 
 KEEP_OUTBOX = timedelta(days=7)
-KEEP_FREQUENT = timedelta(hours=1)
-"""How long published events are kept: to look at, and so that saying one again changes nothing."""
+KEEP_EPHEMERAL = timedelta(hours=1)
+"""How long published events are kept: to look at, and so that enqueueing one again changes nothing."""
 
 KEEP_INBOX = timedelta(days=30)
 """As long as the oldest dead letter that anyone will replay."""
@@ -32,8 +32,8 @@ FORGET_AT_ONCE = 10_000
 """Rows of each kind that one transaction deletes, so that none holds up the relay for long."""
 
 
-class Said(NamedTuple):
-    """An event to be said, the id of what brought it about, ``n`` and creation context as in :func:`say`."""
+class OutboxEntry(NamedTuple):
+    """An event to be published, its causation id, ``n`` and creation context as in :func:`enqueue`."""
 
     event: Event
     cause: str
@@ -48,33 +48,33 @@ def current_traceparent() -> str | None:
     return carrier.get("traceparent")
 
 
-async def say(
+async def enqueue(
     session: AsyncSession, event: Event, *, source: str, cause: str, n: int = 0, traceparent: str | None = None
 ) -> Envelope:
     """Add ``event`` to the session's outbox: it is published if, and only if, the transaction commits.
 
-    ``source`` is the service that speaks, ``cause`` the id of what brought the event about, ``n`` as in
-    :meth:`Envelope.of`; ``traceparent`` is the creation context, by default the current span's. Saying the same
-    event again changes nothing.
+    ``source`` is the service that publishes it, ``cause`` its causation id (of the event or request that brought it
+    about), ``n`` as in :meth:`Envelope.of`; ``traceparent`` is the creation context, by default the current span's.
+    Enqueueing the same event again changes nothing.
     """
-    said = Said(event, cause, n, traceparent)
-    return (await say_all(session, [said], source=source))[0]
+    entry = OutboxEntry(event, cause, n, traceparent)
+    return (await enqueue_all(session, [entry], source=source))[0]
 
 
-async def say_all(session: AsyncSession, said: Sequence[Said], *, source: str) -> list[Envelope]:
+async def enqueue_all(session: AsyncSession, entries: Sequence[OutboxEntry], *, source: str) -> list[Envelope]:
     """Add many events to the session's outbox at once, in their order."""
-    if not said:
+    if not entries:
         return []
     now, here = datetime.now(UTC), current_traceparent()
     envelopes = [
         Envelope.of(
             each.event, source=source, cause=each.cause, n=each.n, now=now, traceparent=each.traceparent or here
         )
-        for each in said
+        for each in entries
     ]
-    rows = [_row(envelope, each.event) for envelope, each in zip(envelopes, said, strict=True)]
+    rows = [_row(envelope, each.event) for envelope, each in zip(envelopes, entries, strict=True)]
     await session.execute(insert(OutboxRow).on_conflict_do_nothing(), rows)
-    session.info[SAID] = True
+    session.info[ENQUEUED] = True
     return envelopes
 
 
@@ -129,10 +129,10 @@ async def publish_batch(
             crash_point("relay.after_confirm")
             now = datetime.now(UTC)
             await session.execute(update(OutboxRow).where(OutboxRow.id.in_(published)).values(published_at=now))
-        told = [(row, outcome) for row, outcome in zip(rows, outcomes, strict=True) if isinstance(outcome, str)]
-        refused = {row.type: reason for row, reason in told}
+        rejected = [(row, outcome) for row, outcome in zip(rows, outcomes, strict=True) if isinstance(outcome, str)]
+        refused = {row.type: reason for row, reason in rejected}
         for each, reason in refused.items():
-            ids = [row.id for row, _ in told if row.type == each]
+            ids = [row.id for row, _ in rejected if row.type == each]
             changed = {"failures": OutboxRow.failures + 1, "last_error": reason}
             await session.execute(update(OutboxRow).where(OutboxRow.id.in_(ids)).values(changed))
     for outcome in outcomes:
@@ -166,15 +166,15 @@ async def _sent(broker: RabbitBroker, headers: dict[str, Any], payload: bytes) -
         return error
 
 
-async def forget_old(sessions: async_sessionmaker[AsyncSession]) -> bool:
+async def delete_expired(sessions: async_sessionmaker[AsyncSession]) -> bool:
     """Delete published outbox rows and inbox rows that have outlived their use; return whether there may be more."""
     now = datetime.now(UTC)
-    frequent = [route.event.type for route in ROUTES if route.frequent]
+    frequent = [route.event.type for route in ROUTES if route.ephemeral]
     async with sessions() as session, session.begin():
         deleted = [
             await _forget(session, OutboxRow, OutboxRow.published_at < now - KEEP_OUTBOX),
             await _forget(
-                session, OutboxRow, OutboxRow.published_at < now - KEEP_FREQUENT, OutboxRow.type.in_(frequent)
+                session, OutboxRow, OutboxRow.published_at < now - KEEP_EPHEMERAL, OutboxRow.type.in_(frequent)
             ),
             await _forget(session, InboxRow, InboxRow.received_at < now - KEEP_INBOX),
         ]

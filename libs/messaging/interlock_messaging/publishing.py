@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from pamqp.commands import Basic
 
-from interlock_messaging.speakers import user_of_connection
+from interlock_messaging.publisher_identity import user_of_connection
 from interlock_messaging.topology import EXCHANGE
 
 CONFIRM_SECONDS = 5.0

@@ -8,8 +8,8 @@ from contextlib import suppress
 from faststream.rabbit import RabbitBroker
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from interlock_messaging.outages import is_outage
-from interlock_messaging.outbox import BATCH, forget_old, publish_batch, waiting
+from interlock_messaging.outbox import BATCH, delete_expired, publish_batch, waiting
+from interlock_messaging.transient import is_dependency_unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -45,12 +45,12 @@ class Relay:
             self._said.clear()
             try:
                 busy, wait, limit = await self.publish(limit), POLL_SECONDS, BATCH
-                if loop.time() > forget_at and not await forget_old(self._sessions):
+                if loop.time() > forget_at and not await delete_expired(self._sessions):
                     forget_at = loop.time() + FORGET_EVERY_SECONDS
             except Exception as error:
                 # One at a time: what is sent and not confirmed may arrive all the same, and is sent again.
                 busy, wait, limit = False, min(wait * 2, MAX_WAIT_SECONDS), 1
-                logger.warning("the relay waits %.1f s: %s", wait, error, exc_info=not is_outage(error))
+                logger.warning("the relay waits %.1f s: %s", wait, error, exc_info=not is_dependency_unavailable(error))
             if not busy:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter

@@ -38,8 +38,8 @@ def retry_exchange(seconds: int) -> RabbitExchange:
 
 def queue(service: str, event: type[Event]) -> RabbitQueue:
     """Return the durable queue that all replicas of ``service`` share for one event type."""
-    backlog = BY_TYPE[event.type].backlog if event.type in BY_TYPE else None
-    return _durable(f"{service}.{event.type}", event.type, backlog)
+    max_queue_length = BY_TYPE[event.type].max_queue_length if event.type in BY_TYPE else None
+    return _durable(f"{service}.{event.type}", event.type, max_queue_length)
 
 
 def observed() -> RabbitQueue:
@@ -51,10 +51,10 @@ def types_of(queue: RabbitQueue) -> Sequence[str]:
     """Return the event types that a queue is for."""
     if queue.name != rights.OBSERVED:
         return [queue.routing_key]
-    return [route.event.type for route in ROUTES if not route.frequent]
+    return [route.event.type for route in ROUTES if not route.ephemeral]
 
 
-def _durable(name: str, routing_key: str, backlog: int | None = None) -> RabbitQueue:
+def _durable(name: str, routing_key: str, max_queue_length: int | None = None) -> RabbitQueue:
     return RabbitQueue(
         name,
         queue_type=QueueType.QUORUM,
@@ -67,7 +67,7 @@ def _durable(name: str, routing_key: str, backlog: int | None = None) -> RabbitQ
             "x-dead-letter-routing-key": name,
             "x-dead-letter-strategy": "at-least-once",
             "x-overflow": "reject-publish",
-            **({"x-max-length": backlog} if backlog is not None else {}),
+            **({"x-max-length": max_queue_length} if max_queue_length is not None else {}),
         },
     )
 
@@ -110,7 +110,7 @@ async def _queue(channel: AbstractChannel, queue: RabbitQueue) -> AbstractQueue:
     return await channel.declare_queue(queue.name, durable=True, arguments=dict(queue.arguments or {}))
 
 
-async def made(broker: RabbitBroker, queues: Iterable[RabbitQueue]) -> None:
+async def wait_for_topology(broker: RabbitBroker, queues: Iterable[RabbitQueue]) -> None:
     """Wait until an admin has declared the exchanges and those of ``queues`` that processes share."""
     while True:
         try:

@@ -1,9 +1,9 @@
-"""A process that lives and no longer hears notices it by itself: it sends pings through its own queues.
+"""Consumer watchdog: a process sends heartbeats through its own queues, and ends where they no longer come.
 
 A consumer can be lost without an error: cancelled while a broker restarts, its queue deleted, its task dead, its
 connection stuck. No single check sees all of that, so the way itself is tried: out through the exchange of pings, and
 back through the queue and the handlers' own consumer. What counts is that a consumer gets something now and then, any
-message at all: replicas share a queue and get each other's pings in turn. Whoever has a message in hand hears.
+message at all: replicas share a queue and get each other's pings in turn. Who is handling a message is alive.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ WATCH_SECONDS = 15.0
 PATIENCE = 4
 """So many pings in a row must have been missed."""
 
-DEAF = 75
+CONSUMER_LOST = 75
 """Exit status of a process that did not end by itself after it was told to: a temporary failure, by sysexits.h."""
 
 END_SECONDS = 40.0
@@ -44,50 +44,56 @@ _LOST = (OSError, aio_pika.exceptions.AMQPError, aiormq.exceptions.AMQPError, Ru
 
 def end_process() -> None:
     """End as by SIGTERM, so that a supervisor starts the process anew; the hard way where that hangs."""
-    timer = threading.Timer(END_SECONDS, os._exit, [DEAF])
+    timer = threading.Timer(END_SECONDS, os._exit, [CONSUMER_LOST])
     timer.daemon = True
     timer.start()
     signal.raise_signal(signal.SIGTERM)
 
 
-class Pulse:
-    """What the consumers of one process get: from which queues since the last look, and what they have in hand."""
+class Heartbeat:
+    """What the consumers of one process receive: from which queues since the last check, and what is in flight."""
 
     def __init__(self) -> None:
-        self._heard: set[str] = set()
-        self._in_hand: Counter[str] = Counter()
+        self._received: set[str] = set()
+        self._in_flight: Counter[str] = Counter()
 
     @contextmanager
-    def in_hand(self, queue: str) -> Iterator[None]:
-        """Note that a message of ``queue`` has come, and is in hand while the block lasts."""
-        self._heard.add(queue)
-        self._in_hand[queue] += 1
+    def handling(self, queue: str) -> Iterator[None]:
+        """Record that a message of ``queue`` has come, and is in flight while the block lasts."""
+        self._received.add(queue)
+        self._in_flight[queue] += 1
         try:
             yield
         finally:
-            self._in_hand[queue] -= 1
+            self._in_flight[queue] -= 1
 
     def take(self) -> set[str]:
         """Return the queues whose consumers live, and forget them."""
-        alive = self._heard | {queue for queue, count in self._in_hand.items() if count}
-        self._heard.clear()
+        alive = self._received | {queue for queue, count in self._in_flight.items() if count}
+        self._received.clear()
         return alive
 
 
 class Watchdog:
-    """Watches over consumers; calls ``deaf`` once when one of them, or the connection, is lost.
+    """Checks consumers; calls ``on_consumer_lost`` once when one of them, or the connection, is lost.
 
     A broker that is down, or takes nothing because of an alarm, is not the process's fault, and changes nothing.
     """
 
     def __init__(
-        self, url: str, publisher: RabbitBroker, pulse: Pulse, *, seconds: float, deaf: Callable[[], Any]
+        self,
+        url: str,
+        publisher: RabbitBroker,
+        heartbeat: Heartbeat,
+        *,
+        seconds: float,
+        on_consumer_lost: Callable[[], Any],
     ) -> None:
         self._url = url
         self._publisher = publisher
-        self._pulse = pulse
+        self._heartbeat = heartbeat
         self._seconds = seconds
-        self._deaf = deaf
+        self._on_consumer_lost = on_consumer_lost
         self._queues: Sequence[RabbitQueue] = ()
         self._pinged = False
         self._missed: Counter[str] = Counter()
@@ -96,7 +102,7 @@ class Watchdog:
         """Raise ConnectionError where two pings in a row were missed."""
         for what, missed in self._missed.items():
             if missed > 1:
-                raise ConnectionError(f"{what} is not heard: {missed} pings were missed")
+                raise ConnectionError(f"{what} is lost: {missed} pings were missed")
 
     @asynccontextmanager
     async def watching(self, queues: Sequence[RabbitQueue]) -> AsyncIterator[None]:
@@ -116,12 +122,12 @@ class Watchdog:
             try:
                 await self._look()
             except Exception:
-                logger.exception("the watchdog could not look")
-        logger.critical("deaf: pings missed by %s; starting anew", dict(self._missed))
-        self._deaf()
+                logger.exception("the watchdog could not check")
+        logger.critical("consumer lost: pings missed by %s; restarting", dict(self._missed))
+        self._on_consumer_lost()
 
     async def _look(self) -> None:
-        alive = self._pulse.take()
+        alive = self._heartbeat.take()
         for queue in self._queues:
             lost = self._pinged and queue.name not in alive
             self._missed[queue.name] = self._missed[queue.name] + 1 if lost else 0

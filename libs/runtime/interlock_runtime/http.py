@@ -25,7 +25,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from interlock_runtime.access import Access, Caller
 from interlock_runtime.limits import plain_address
-from interlock_runtime.metrics import Counters, Look, Ping, counted_here, text
+from interlock_runtime.metrics import Counters, MetricCollector, Ping, counted_here, text
 
 logger = logging.getLogger(__name__)
 
@@ -167,14 +167,14 @@ def http_app(
     state: Mapping[str, Any] | None = None,
     openapi: OpenAPIConfig | None = None,
     counters: Counters = counted_here,
-    looks: Sequence[Look] = (),
+    metric_collectors: Sequence[MetricCollector] = (),
     **options: Any,
 ) -> Litestar:
     """Return the Litestar application of one service.
 
     ``lifespan`` are entered in order and left in reverse; ``pings`` make up readiness; ``state`` are the objects
     that routes name as dependencies by ``state.<name>``, beside ``access``. Who asks is ``request.user``, a
-    :class:`Caller`. ``counters`` and ``looks`` are what ``GET /metrics`` tells: on this machine without a key.
+    :class:`Caller`. ``counters`` and ``metric_collectors`` make ``GET /metrics``: on this machine without a key.
 
     Raises:
         ValueError: a route says neither which scope it asks for nor that it is public.
@@ -188,7 +188,7 @@ def http_app(
 
     @get("/metrics", opt={PUBLIC: ON_THIS_MACHINE, SCOPE: "read"}, include_in_schema=False)
     async def metrics() -> Response[bytes]:
-        body = await text(counters, looks, pings)
+        body = await text(counters, metric_collectors, pings)
         return Response(body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     @asynccontextmanager

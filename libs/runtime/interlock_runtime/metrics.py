@@ -26,7 +26,7 @@ _requests = Histogram(*metrics.HTTP_SECONDS.family, buckets=_BOUNDS)
 Counters = Callable[[], Iterable[Metric]]
 """Gives what a process has counted, without waiting for anything."""
 
-Look = Callable[[], Awaitable[Iterable[Metric]]]
+MetricCollector = Callable[[], Awaitable[Iterable[Metric]]]
 """Looks something up, in a table or at the broker; may raise whatever a dependency that is down raises."""
 
 Ping = Callable[[], Awaitable[None]]
@@ -81,17 +81,17 @@ def _filled(family: CounterMetricFamily | GaugeMetricFamily, samples: Iterable[t
     return family
 
 
-async def text(counters: Counters, looks: Sequence[Look], pings: Mapping[str, Ping]) -> bytes:
+async def text(counters: Counters, metric_collectors: Sequence[MetricCollector], pings: Mapping[str, Ping]) -> bytes:
     """Return everything in Prometheus's text format; a look that fails is left out, and its dependency said to be down.
 
     All look at once, so an answer takes no longer than the slowest of them.
     """
-    found = await asyncio.gather(_up(pings), *(_looked(each) for each in looks))
+    found = await asyncio.gather(_up(pings), *(_collected(each) for each in metric_collectors))
     families = [*counters(), *(each for got in found for each in got)]
     return await asyncio.to_thread(generate_latest, Given(families))
 
 
-async def _looked(look: Look) -> Iterable[Metric]:
+async def _collected(look: MetricCollector) -> Iterable[Metric]:
     try:
         async with asyncio.timeout(LOOK_SECONDS):
             return await look()

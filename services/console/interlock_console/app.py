@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from interlock_messaging import Batched, Bus
+from interlock_messaging import BatchSubscription, Bus
 from interlock_runtime.access import Access
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
@@ -30,18 +30,18 @@ HEAR_AGAIN_SECONDS = 1.0
 def create_app(settings: ConsoleSettings) -> Litestar:
     """Return the console's application."""
     database = Database(settings.postgres_url, SERVICE)
-    batched = [Batched(queue, keep) for queue in BATCHED]
+    batched = [BatchSubscription(queue, keep) for queue in BATCHED]
     bus = Bus(
         settings.amqp_url.get_secret_value(),
         service=SERVICE,
         router=router,
         sessions=database.sessions,
-        batched=batched,
+        subscriptions=batched,
     )
     live, gateway = Live(database, bus), Gateway(settings.gateway_url)
     keeping = Keeping(database, days=settings.console_days, told=live.spans_came)
 
-    async def forget_old() -> None:
+    async def delete_expired() -> None:
         before, more = datetime.now(UTC) - timedelta(days=settings.console_days), True
         while more:
             async with bus.transaction() as transaction:
@@ -52,7 +52,7 @@ def create_app(settings: ConsoleSettings) -> Litestar:
         Access.of(settings, source=asking(settings.registry_url, settings.service_key)),
         routes=[*pages.ROUTES, *session.ROUTES, *proxy.ROUTES, *routes.ROUTES, *trace_routes.ROUTES, *JAEGER],
         middleware=[cookie_as_key],
-        looks=bus.looks,
+        metric_collectors=bus.metric_collectors,
         pings={"postgres": database.ping, "rabbitmq": bus.ping},
         lifespan=[
             gateway.connected,
@@ -61,7 +61,7 @@ def create_app(settings: ConsoleSettings) -> Litestar:
             bus.running,
             lambda: repeating(live.hear, seconds=HEAR_AGAIN_SECONDS),
             lambda: repeating(live.tell_spans, seconds=SPANS_SECONDS),
-            lambda: repeating(forget_old, seconds=FORGET_SECONDS),
+            lambda: repeating(delete_expired, seconds=FORGET_SECONDS),
             lambda: repeating(keeping.forget, seconds=FORGET_SECONDS),
         ],
         state={

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from faststream.rabbit import RabbitRouter
 from interlock_contracts.catalog import OBSERVER
 from interlock_messaging import topology
-from interlock_messaging.batches import Arrival
+from interlock_messaging.batch_consumer import BatchMessage
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_console import runs
@@ -19,7 +19,7 @@ BATCHED = (topology.observed(),)
 """Heard many at a time, by :func:`keep`: several handled at once would be in no order."""
 
 
-async def keep(session: AsyncSession, arrivals: Sequence[Arrival]) -> None:
+async def keep(session: AsyncSession, batch: Sequence[BatchMessage]) -> None:
     """Keep events of any type, and what they mean for their runs; who looks is told once that is committed."""
-    for arrival in arrivals:
+    for arrival in batch:
         await runs.keep(session, arrival.event, arrival.envelope, datetime.now(UTC))

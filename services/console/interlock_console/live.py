@@ -20,7 +20,7 @@ from interlock_contracts.console import EventView
 from interlock_contracts.event import Envelope
 from interlock_contracts.rights import TAIL
 from interlock_messaging import Bus, topology
-from interlock_messaging.unreadable import check_headers
+from interlock_messaging.malformed import check_headers
 from interlock_runtime.database import Database
 from litestar.response import ServerSentEventMessage
 
@@ -30,7 +30,7 @@ from interlock_console.runs import event_view
 
 logger = logging.getLogger(__name__)
 
-FREQUENT = frozenset(route.event.type for route in ROUTES if route.frequent)
+FREQUENT = frozenset(route.event.type for route in ROUTES if route.ephemeral)
 HEARTBEAT_SECONDS = 10.0
 LONGEST_SECONDS = 600.0
 """Whoever wants to hear on reconnects, as EventSource does by itself, with the id of what it heard last."""

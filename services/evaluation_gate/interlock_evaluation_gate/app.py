@@ -43,7 +43,7 @@ def create_app(
         SERVICE,
         Access.of(settings, source=asking(settings.registry_url, settings.service_key)),
         routes=[],
-        looks=bus.looks,
+        metric_collectors=bus.metric_collectors,
         pings={"rabbitmq": bus.ping, "s3": lambda: asyncio.to_thread(artifacts.ping)},
         lifespan=[validating, bus.running],
         state={"bus": bus},

@@ -12,7 +12,7 @@ from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
 from interlock_contracts.event import Envelope
 from interlock_contracts.models import ModelRegistered
 from interlock_contracts.report import GateReport
-from interlock_messaging import Bus, Cause, topology
+from interlock_messaging import Bus, CausationEnvelope, topology
 from interlock_messaging.crash_points import crash_point
 from interlock_serving.loading import Loader
 from interlock_serving.validation.client import RefusedModelError
@@ -34,7 +34,7 @@ _seconds = Histogram(*metrics.GATE_SECONDS.family, buckets=(0.1, 0.5, 1.0, 2.5, 
 @router.subscriber(topology.queue(SERVICE, ModelRegistered), topology.EXCHANGE, no_reply=True)
 async def judge_candidate(
     event: ModelRegistered,
-    cause: Cause,
+    cause: CausationEnvelope,
     artifacts: Annotated[ArtifactStore, Context("artifacts")],
     loader: Annotated[Loader, Context("loader")],
     bus: Annotated[Bus, Context("bus")],

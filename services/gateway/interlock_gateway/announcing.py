@@ -51,7 +51,7 @@ class Announcer:
             self._disbelieved.append(told)
             self.not_loaded(promotion, reason, cause=cause)
 
-    async def say(self) -> None:
+    async def flush(self) -> None:
         """Publish what was not published yet, in order, as far as the bus takes it."""
         async with self._saying:
             while self._unsaid:

@@ -97,7 +97,13 @@ def create_app(
     ingest = Upstream("ingest", settings.ingest_url, own, client, patience=600)
     train_dispatch = Upstream("train_dispatch", settings.train_dispatch_url, own, client)
     prediction = Upstream("prediction", settings.prediction_url, own, client, patience=600)
-    bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=None, ends_when_deaf=False)
+    bus = Bus(
+        settings.amqp_url.get_secret_value(),
+        service=SERVICE,
+        router=router,
+        sessions=None,
+        ends_when_consumer_lost=False,
+    )
     cache = Cache(artifacts, settings.cache_dir)
     validator = Validator(settings.cache_dir, seconds=settings.gateway_validation_seconds)
     loader = Loader(cache, validate or validator.validate)

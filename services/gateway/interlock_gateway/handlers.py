@@ -9,7 +9,7 @@ from faststream import Context
 from faststream.rabbit import RabbitRouter
 from interlock_contracts import telemetry
 from interlock_contracts.models import ModelPromoted
-from interlock_messaging import Cause, topology
+from interlock_messaging import CausationEnvelope, topology
 from opentelemetry import trace
 
 from interlock_gateway.domain import Promotion
@@ -23,7 +23,9 @@ router = RabbitRouter()
 
 
 @router.subscriber(topology.worker_queue(SERVICE, ModelPromoted, WORKER), topology.EXCHANGE, no_reply=True)
-async def load_promoted(event: ModelPromoted, cause: Cause, worker: Annotated[Worker, Context("worker")]) -> None:
+async def load_promoted(
+    event: ModelPromoted, cause: CausationEnvelope, worker: Annotated[Worker, Context("worker")]
+) -> None:
     """Load, verify, warm up and swap."""
     if event.run_id is not None:
         trace.get_current_span().set_attribute(telemetry.RUN_ID, str(event.run_id))

@@ -68,7 +68,7 @@ class Reconciler:
 
     async def _follow_all(self, promotions: list[Promotion]) -> None:
         await asyncio.gather(*(self._follow(each) for each in promotions))
-        await self._worker.say()
+        await self._worker.flush()
         slots = self._worker.slots()
         missing = [name for name, slot in slots if slot.serving is None and slot.failure and slot.failure.outage]
         if missing:
@@ -173,7 +173,7 @@ class Reconciler:
 
     async def _stopped_or_deaf(self, stop: asyncio.Event) -> None:
         """Wait for the end, or until nothing is heard any more though the broker is up: then connect anew."""
-        waits = [asyncio.create_task(each.wait()) for each in (stop, self._bus.deaf)]
+        waits = [asyncio.create_task(each.wait()) for each in (stop, self._bus.consumer_lost)]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:

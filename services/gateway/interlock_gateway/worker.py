@@ -132,7 +132,7 @@ class Worker:
             self._trust.check(promotion.ref, promotion.seq, promotion.signed)
         except UntrustedPromotionError as error:
             self._announcer.disbelieved(promotion, f"{type(error).__name__}: {error}", cause=cause)
-            await self.say()
+            await self.flush()
             return
         slot = self._slot(promotion.ref.model)
         renewed = slot.renew(promotion)
@@ -141,9 +141,9 @@ class Worker:
         elif renewed:
             await self._remember(promotion)
 
-    async def say(self) -> None:
+    async def flush(self) -> None:
         """Publish what was not published yet, in order, as far as the bus takes it."""
-        await self._announcer.say()
+        await self._announcer.flush()
 
     def recall(self) -> list[Promotion]:
         """Return what the host's ledger says should serve; nothing older will be followed from now on."""
@@ -215,7 +215,7 @@ class Worker:
         if slot.promotion is not None and slot.failure is None:
             await self._remember(slot.promotion)
             crash_point("gateway.swap.remembered")
-        await self.say()
+        await self.flush()
         return outcome
 
     async def _remember(self, promotion: Promotion) -> None:

@@ -8,7 +8,7 @@ from faststream.rabbit import RabbitRouter
 from interlock_artifacts import ArtifactStore
 from interlock_contracts.datasets import DatasetRejected, DatasetSubmitted, Finding, PipelineApplied
 from interlock_contracts.pipeline import Pipeline
-from interlock_messaging import Cause, Session, say, topology
+from interlock_messaging import CausationEnvelope, Session, enqueue, topology
 from interlock_messaging.outbox import current_traceparent
 
 from interlock_ingest import store
@@ -35,13 +35,13 @@ async def keep_spec(event: PipelineApplied, session: Session, artifacts: Artifac
 
 
 @router.subscriber(topology.queue(SERVICE, DatasetSubmitted), topology.EXCHANGE, no_reply=True)
-async def note_submission(event: DatasetSubmitted, cause: Cause, session: Session) -> None:
+async def note_submission(event: DatasetSubmitted, cause: CausationEnvelope, session: Session) -> None:
     """Note the object, to be fetched and checked apart from the message; refuse an address that is not ours."""
     fault = object_fault(event.pipeline, event.object)
     if fault is not None:
         reasons = [Finding(rule="object", message=fault)]
         refusal = DatasetRejected(pipeline=event.pipeline, object=event.object, reasons=reasons)
-        await say(session, refusal, source=SERVICE, cause=cause.id)
+        await enqueue(session, refusal, source=SERVICE, cause=cause.id)
         return
     row = SubmissionRow(cause=cause.id, pipeline=event.pipeline, object=event.object, traceparent=current_traceparent())
     session.add(row)

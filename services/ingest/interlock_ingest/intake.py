@@ -14,9 +14,9 @@ from interlock_contracts import telemetry
 from interlock_contracts.datasets import DatasetIngested, DatasetRejected, Finding
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
-from interlock_messaging import Bus, say
+from interlock_messaging import Bus, enqueue
 from interlock_messaging.crash_points import crash_point
-from interlock_messaging.outages import is_outage
+from interlock_messaging.transient import is_dependency_unavailable
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -75,7 +75,7 @@ class Intake:
                     await self._take(session, row, spec.digest if spec else None)
                 await session.delete(row)
         except Exception as error:  # the next submission must not wait for this one
-            if is_outage(error) or not cause:
+            if is_dependency_unavailable(error) or not cause:
                 raise
             await self._count_failed_fetch(cause, repr(error))
         return True
@@ -133,7 +133,7 @@ class Intake:
                 with _span(telemetry.SPAN_CHECK, row.traceparent, row.pipeline, row.digest):
                     await self._judge(session, row, Pipeline.model_validate(spec.spec))
         except Exception as error:  # the next file must not wait for this one
-            if is_outage(error) or not key[0]:
+            if is_dependency_unavailable(error) or not key[0]:
                 raise
             await self._count_failed_check(key, str(error) if isinstance(error, CheckFailedError) else repr(error))
         return True
@@ -213,7 +213,7 @@ async def reject(
         object=row.object,
         reasons=told(reasons),
     )
-    await say(session, event, source=SERVICE, cause=row.cause)
+    await enqueue(session, event, source=SERVICE, cause=row.cause)
 
 
 async def _accept(
@@ -232,7 +232,7 @@ async def _accept(
         profile=profile,
         warnings=told(warnings),
     )
-    await say(session, event, source=SERVICE, cause=row.cause)
+    await enqueue(session, event, source=SERVICE, cause=row.cause)
 
 
 async def _reject_object(
@@ -241,7 +241,7 @@ async def _reject_object(
     event = DatasetRejected(
         pipeline=submission.pipeline, pipeline_digest=pipeline_digest, object=submission.object, reasons=[reason]
     )
-    await say(session, event, source=SERVICE, cause=submission.cause)
+    await enqueue(session, event, source=SERVICE, cause=submission.cause)
 
 
 def _put_off(row: DatasetRow | SubmissionRow) -> None:

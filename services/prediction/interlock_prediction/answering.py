@@ -13,9 +13,9 @@ from interlock_artifacts import ArtifactStore
 from interlock_artifacts.store import CorruptArtifactError, MissingArtifactError
 from interlock_contracts.predictions import INLINE_BYTES, PredictionCompleted, PredictionFailed, PredictionRequested
 from interlock_contracts.refs import ArtifactRef
-from interlock_messaging.batches import Arrival
+from interlock_messaging.batch_consumer import BatchMessage
 from interlock_messaging.crash_points import crash_point
-from interlock_messaging.outbox import Said, say_all
+from interlock_messaging.outbox import OutboxEntry, enqueue_all
 from interlock_modeling import InvalidRowsError, ModelFormatError
 from interlock_serving.validation.client import RefusedModelError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -66,16 +66,16 @@ class Answering:
         self._log = log
         self._artifacts = artifacts
 
-    async def answer(self, session: AsyncSession, arrivals: Sequence[Arrival]) -> None:
+    async def answer(self, session: AsyncSession, messages: Sequence[BatchMessage]) -> None:
         """Answer the requests that were not seen before, keep the answers, and say them.
 
         What was seen before is left as it is; where a request was cancelled before it came, that is said.
         """
-        seen = await store.known(session, [arrival.event.prediction_id for arrival in arrivals])
-        new = {each.event.prediction_id: each for each in arrivals if each.event.prediction_id not in seen}
-        by_model: defaultdict[str, list[Arrival]] = defaultdict(list)
-        for arrival in new.values():
-            by_model[arrival.event.model].append(arrival)
+        seen = await store.known(session, [message.event.prediction_id for message in messages])
+        new = {each.event.prediction_id: each for each in messages if each.event.prediction_id not in seen}
+        by_model: defaultdict[str, list[BatchMessage]] = defaultdict(list)
+        for message in new.values():
+            by_model[message.event.model].append(message)
         outcomes: dict[UUID, Outcome] = {}
         for model, asked in by_model.items():
             outcomes |= await self._answer_model(model, asked)
@@ -84,44 +84,44 @@ class Answering:
             crash_point("prediction.answers.computed")
             kept = await _write(session, [(new[each], outcome) for each, outcome in outcomes.items()])
             await self._log.keep(session, [each.answered for each in kept.values() if isinstance(each, Answer)])
-        if overtaken := [each for each in arrivals if not each.postponed and each.event.prediction_id not in kept]:
+        if overtaken := [each for each in messages if not each.retry_error and each.event.prediction_id not in kept]:
             await _tell_cancelled(session, overtaken)
 
-    async def _answer_model(self, model: str, asked: Sequence[Arrival]) -> dict[UUID, Outcome]:
+    async def _answer_model(self, model: str, asked: Sequence[BatchMessage]) -> dict[UUID, Outcome]:
         try:
             serving = await self._models.serving(model)
         except (ConnectionError, TimeoutError) as error:
-            for arrival in asked:
-                arrival.postponed = error
+            for message in asked:
+                message.retry_error = error
             return {}
         except _UNSOUND as error:
             refused = Refusal(f"no version of {model!r} can be loaded: {error}"[:2000])
-            return {arrival.event.prediction_id: refused for arrival in asked}
+            return {message.event.prediction_id: refused for message in asked}
         if serving is None:
             refused = Refusal(f"no version of {model!r} is promoted")
-            return {arrival.event.prediction_id: refused for arrival in asked}
+            return {message.event.prediction_id: refused for message in asked}
         outcomes: dict[UUID, Outcome] = {}
-        readable: list[tuple[Arrival, list[Any]]] = []
-        for arrival in asked:
-            rows = await self._rows(arrival)
+        readable: list[tuple[BatchMessage, list[Any]]] = []
+        for message in asked:
+            rows = await self._rows(message)
             if isinstance(rows, Refusal):
-                outcomes[arrival.event.prediction_id] = rows
+                outcomes[message.event.prediction_id] = rows
             elif rows is not None:
-                readable.append((arrival, rows))
+                readable.append((message, rows))
         for group in _groups(readable):
             outcomes |= await self._predict(model, serving, group)
         return outcomes
 
-    async def _rows(self, arrival: Arrival) -> list[Any] | Refusal | None:
+    async def _rows(self, message: BatchMessage) -> list[Any] | Refusal | None:
         """Return what is asked, a refusal where that can't be read, None where the store is down."""
-        request: PredictionRequested = arrival.event
+        request: PredictionRequested = message.event
         if request.input is None:
             return request.rows
         try:
             data = await asyncio.to_thread(self._artifacts.fetch, request.input)
             rows = msgspec.json.decode(data)["rows"]
         except (ConnectionError, TimeoutError) as error:
-            arrival.postponed = error
+            message.retry_error = error
             return None
         except (CorruptArtifactError, MissingArtifactError) as error:
             return Refusal(f"the rows cannot be read: {error}")
@@ -130,7 +130,7 @@ class Answering:
         return rows if isinstance(rows, list) and rows else Refusal("there are no rows")
 
     async def _predict(
-        self, model: str, serving: Resident, group: Sequence[tuple[Arrival, list[Any]]]
+        self, model: str, serving: Resident, group: Sequence[tuple[BatchMessage, list[Any]]]
     ) -> dict[UUID, Outcome]:
         rows = [row for _, asked in group for row in asked]
         try:
@@ -142,26 +142,26 @@ class Answering:
             return {key: value for each in alone for key, value in each.items()}
         outcomes: dict[UUID, Outcome] = {}
         start, labels = 0, serving.model.signature.labels
-        for arrival, asked in group:
+        for message, asked in group:
             own = part(predictions, start, start + len(asked))
             start += len(asked)
-            prediction_id = arrival.event.prediction_id
+            prediction_id = message.event.prediction_id
             body = answer(str(prediction_id), model, serving.version, labels, own)
             encoded = msgspec.json.encode(body)
             try:
                 answered = Answered(str(prediction_id), model, serving, asked, own.scores)
                 outcomes[prediction_id] = Answer(answered, body, encoded, await self._stored(encoded))
             except (ConnectionError, TimeoutError) as error:
-                arrival.postponed = error
+                message.retry_error = error
         return outcomes
 
     async def _stored(self, encoded: bytes) -> ArtifactRef | None:
         return await asyncio.to_thread(self._artifacts.put, encoded) if len(encoded) > INLINE_BYTES else None
 
 
-def _groups(readable: Sequence[tuple[Arrival, list[Any]]]) -> list[list[tuple[Arrival, list[Any]]]]:
+def _groups(readable: Sequence[tuple[BatchMessage, list[Any]]]) -> list[list[tuple[BatchMessage, list[Any]]]]:
     """Put requests together up to so many rows an engine call; a larger request is one by itself."""
-    groups: list[list[tuple[Arrival, list[Any]]]] = []
+    groups: list[list[tuple[BatchMessage, list[Any]]]] = []
     count = ROWS_AT_ONCE
     for each in readable:
         count += len(each[1])
@@ -178,30 +178,32 @@ async def _computed(serving: Resident, rows: list[Any]) -> Any:
     return await asyncio.to_thread(serving.model.predict_rows, rows)
 
 
-async def _write(session: AsyncSession, outcomes: Sequence[tuple[Arrival, Outcome]]) -> dict[UUID, Outcome]:
+async def _write(session: AsyncSession, outcomes: Sequence[tuple[BatchMessage, Outcome]]) -> dict[UUID, Outcome]:
     """Write down, and say, what is not known yet: a cancellation may have come first. Return what was written."""
     now = datetime.now(UTC)
-    ended = [_ended(arrival, outcome, now) for arrival, outcome in outcomes]
+    ended = [_ended(message, outcome, now) for message, outcome in outcomes]
     written = await store.keep(session, ended)
     kept = [each for each in outcomes if each[0].event.prediction_id in written]
-    await _tell(session, [(arrival, _said(arrival, outcome, now)) for arrival, outcome in kept])
-    for arrival, outcome in kept:
-        said, done = arrival.envelope.time or now, isinstance(outcome, Answer)
-        gauges.count(arrival.event.model, "completed" if done else "failed", (now - said).total_seconds())
-    return {arrival.event.prediction_id: outcome for arrival, outcome in kept}
+    await _tell(session, [(message, _said(message, outcome, now)) for message, outcome in kept])
+    for message, outcome in kept:
+        said, done = message.envelope.time or now, isinstance(outcome, Answer)
+        gauges.count(message.event.model, "completed" if done else "failed", (now - said).total_seconds())
+    return {message.event.prediction_id: outcome for message, outcome in kept}
 
 
-async def _tell(session: AsyncSession, ends: Sequence[tuple[Arrival, PredictionCompleted | PredictionFailed]]) -> None:
+async def _tell(
+    session: AsyncSession, ends: Sequence[tuple[BatchMessage, PredictionCompleted | PredictionFailed]]
+) -> None:
     """Say how requests ended, and let those who asked for it be told."""
     webhooks = [(each.event.prediction_id, each.event.webhook.url) for each, _ in ends if each.event.webhook]
     await store.await_webhooks(session, webhooks)
-    said = [Said(event, each.envelope.id, traceparent=each.envelope.traceparent) for each, event in ends]
-    await say_all(session, said, source="prediction")
+    said = [OutboxEntry(event, each.envelope.id, traceparent=each.envelope.traceparent) for each, event in ends]
+    await enqueue_all(session, said, source="prediction")
 
 
-async def _tell_cancelled(session: AsyncSession, arrivals: Sequence[Arrival]) -> None:
+async def _tell_cancelled(session: AsyncSession, messages: Sequence[BatchMessage]) -> None:
     """Say of requests that were cancelled before they came that they are: only now is it known what they were."""
-    asked = {each.event.prediction_id: each for each in arrivals}
+    asked = {each.event.prediction_id: each for each in messages}
     met = await store.meet_cancelled(
         session, {name: (each.event.model, each.event.request_sha256) for name, each in asked.items()}
     )
@@ -214,8 +216,8 @@ def _cancelled(request: PredictionRequested) -> PredictionFailed:
     )
 
 
-def _ended(arrival: Arrival, outcome: Outcome, now: datetime) -> Ended:
-    request: PredictionRequested = arrival.event
+def _ended(message: BatchMessage, outcome: Outcome, now: datetime) -> Ended:
+    request: PredictionRequested = message.event
     done = outcome if isinstance(outcome, Answer) else None
     refused = outcome if isinstance(outcome, Refusal) else None
     return Ended(
@@ -223,7 +225,7 @@ def _ended(arrival: Arrival, outcome: Outcome, now: datetime) -> Ended:
         model=request.model,
         state="completed" if done else "failed",
         request_sha256=request.request_sha256,
-        traceparent=arrival.envelope.traceparent,
+        traceparent=message.envelope.traceparent,
         version=done.version if done else None,
         rows=done.rows if done else None,
         answer=done.encoded if done and done.result is None else None,
@@ -231,14 +233,14 @@ def _ended(arrival: Arrival, outcome: Outcome, now: datetime) -> Ended:
         result_format="json" if done and done.result else None,
         reason=refused.reason if refused else None,
         errors=msgspec.json.encode([each.model_dump() for each in refused.errors]).decode() if refused else None,
-        requested_at=arrival.envelope.time or now,
+        requested_at=message.envelope.time or now,
         ended_at=now,
         expires_at=now + timedelta(seconds=request.ttl_seconds),
     )
 
 
-def _said(arrival: Arrival, outcome: Outcome, now: datetime) -> PredictionCompleted | PredictionFailed:
-    request: PredictionRequested = arrival.event
+def _said(message: BatchMessage, outcome: Outcome, now: datetime) -> PredictionCompleted | PredictionFailed:
+    request: PredictionRequested = message.event
     if isinstance(outcome, Refusal):
         return PredictionFailed(
             prediction_id=request.prediction_id,

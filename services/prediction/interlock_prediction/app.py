@@ -11,7 +11,7 @@ from interlock_artifacts import ArtifactStore, S3Store
 from interlock_artifacts.signing import Trust
 from interlock_contracts.models import ModelLoadFailed
 from interlock_contracts.refs import ModelRef
-from interlock_messaging import Batched, Bus
+from interlock_messaging import BatchSubscription, Bus
 from interlock_runtime.access import Access
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
@@ -76,7 +76,7 @@ def create_app(
         service=SERVICE,
         router=router,
         sessions=database.sessions,
-        batched=[Batched(requests, answering.answer, settings.prediction_batch)],
+        subscriptions=[BatchSubscription(requests, answering.answer, settings.prediction_batch)],
     )
     bus.consumer.context.set_global("artifacts", artifacts)
     bus.consumer.context.set_global("models", models)
@@ -106,7 +106,7 @@ def create_app(
         SERVICE,
         Access.of(settings, source=ring, remember=settings.cache_dir / "keys.json"),
         routes=[*ROUTES, *FILE_ROUTES],
-        looks=[*bus.looks, partial(gauges.waiting, database.sessions)],
+        metric_collectors=[*bus.metric_collectors, partial(gauges.waiting, database.sessions)],
         pings={
             "postgres": database.ping,
             "rabbitmq": bus.ping,

@@ -45,7 +45,7 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
         SERVICE,
         access,
         routes=[*routes.ROUTES, *export.ROUTES, *history.ROUTES, *keys.ROUTES, *audit.ROUTES, *dead_letters.ROUTES],
-        looks=[*bus.looks, partial(gauges.models, database.sessions)],
+        metric_collectors=[*bus.metric_collectors, partial(gauges.models, database.sessions)],
         pings={
             "postgres": database.ping,
             "rabbitmq": bus.ping,

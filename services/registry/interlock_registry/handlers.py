@@ -10,7 +10,7 @@ from interlock_artifacts.signing import Signer
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
 from interlock_contracts.models import ModelLoadFailed, ModelServing, RollbackRequested
 from interlock_contracts.training import TrainingCancelled, TrainingCompleted
-from interlock_messaging import Cause, PoisonError, Session, topology
+from interlock_messaging import CausationEnvelope, PoisonError, Session, topology
 from interlock_messaging.crash_points import crash_point
 
 from interlock_registry import audit, promotion, rollout, store
@@ -25,7 +25,7 @@ Signing = Annotated[Signer, Context("signer")]
 
 
 @router.subscriber(topology.queue(SERVICE, TrainingCompleted), topology.EXCHANGE, no_reply=True)
-async def register_version(event: TrainingCompleted, cause: Cause, session: Session) -> None:
+async def register_version(event: TrainingCompleted, cause: CausationEnvelope, session: Session) -> None:
     """Give a trained model its version number, and ask the gate to measure it."""
     if await store.version_of_run(session, event.run_id) is not None:
         return
@@ -48,7 +48,7 @@ async def register_version(event: TrainingCompleted, cause: Cause, session: Sess
 
 
 @router.subscriber(topology.queue(SERVICE, EvaluationPassed), topology.EXCHANGE, no_reply=True)
-async def promote_passed(event: EvaluationPassed, cause: Cause, session: Session, signer: Signing) -> None:
+async def promote_passed(event: EvaluationPassed, cause: CausationEnvelope, session: Session, signer: Signing) -> None:
     """Promote what the gate let through, unless a person has to say so or another champion serves by now."""
     model = await store.lock_model(session, event.model)
     version = await _version(session, event.model, event.version)
@@ -78,7 +78,7 @@ async def record_refusal(event: EvaluationFailed, session: Session) -> None:
 
 
 @router.subscriber(topology.queue(SERVICE, RollbackRequested), topology.EXCHANGE, no_reply=True)
-async def roll_back(event: RollbackRequested, cause: Cause, session: Session, signer: Signing) -> None:
+async def roll_back(event: RollbackRequested, cause: CausationEnvelope, session: Session, signer: Signing) -> None:
     """Promote an earlier version again."""
     try:
         # What the message says of its origin, marked as such: an event cannot speak in the name of a key.
@@ -97,13 +97,13 @@ async def note_cancellation(event: TrainingCancelled, session: Session) -> None:
 
 
 @router.subscriber(topology.queue(SERVICE, ModelServing), topology.EXCHANGE, no_reply=True)
-async def keep_serving(event: ModelServing, cause: Cause, session: Session) -> None:
+async def keep_serving(event: ModelServing, cause: CausationEnvelope, session: Session) -> None:
     """Keep which gateway worker serves which version."""
     await rollout.record_event(session, event, said_at=cause.time or datetime.now(UTC))
 
 
 @router.subscriber(topology.queue(SERVICE, ModelLoadFailed), topology.EXCHANGE, no_reply=True)
-async def keep_failure(event: ModelLoadFailed, cause: Cause, session: Session) -> None:
+async def keep_failure(event: ModelLoadFailed, cause: CausationEnvelope, session: Session) -> None:
     """Keep why a gateway worker does not serve what was promoted; replicas of prediction are no part of a roll-out."""
     if cause.source == "/interlock/prediction":
         return

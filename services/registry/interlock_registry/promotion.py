@@ -8,7 +8,7 @@ from interlock_contracts.models import ChampionRef, ModelPromoted, ModelRegister
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef, ModelRef
 from interlock_contracts.signature import PromotionCause, PromotionStatement, Signature
-from interlock_messaging import say
+from interlock_messaging import enqueue
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import current_traceparent
 from interlock_runtime.limits import LARGEST_NUMBER
@@ -63,7 +63,7 @@ async def ask_gate(session: AsyncSession, model: ModelRow, version: VersionRow, 
         if champion
         else None,
     )
-    await say(session, event, source=SERVICE, cause=cause, n=version.questions - 1)
+    await enqueue(session, event, source=SERVICE, cause=cause, n=version.questions - 1)
 
 
 @_tracer.start_as_current_span(telemetry.SPAN_PROMOTE)
@@ -123,10 +123,10 @@ async def promote(
     )
     about = {"promotion_seq": event.promotion_seq, "instead_of": previous, "reason": reason}
     audit.note(session, by or audit.GATE, _DONE[how], f"model/{model.name}/{version.version}", **about)
-    await say(session, event, source=SERVICE, cause=cause)
+    await enqueue(session, event, source=SERVICE, cause=cause)
     if previous is not None:
         retirement = ModelRetired(model=model.name, version=previous, replaced_by=version.version)
-        await say(session, retirement, source=SERVICE, cause=cause)
+        await enqueue(session, retirement, source=SERVICE, cause=cause)
     crash_point("registry.promote.before_commit")
     return event
 
@@ -207,7 +207,7 @@ async def approve(session: AsyncSession, name: str, number: int, *, by: str, cau
         audit.note(session, by, "version.approval_postponed", f"model/{name}/{number}", against=model.champion)
         await ask_gate(session, model, version, cause)
         return step
-    await say(session, PromotionApproved(model=name, version=number, by=by), source=SERVICE, cause=cause)
+    await enqueue(session, PromotionApproved(model=name, version=number, by=by), source=SERVICE, cause=cause)
     await promote(session, model, version, how="approval", cause=cause, signer=signer, by=by)
     crash_point("registry.approve.before_commit")
     return step

@@ -19,7 +19,7 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.rollout import RolloutView, WorkerReport
 from interlock_contracts.signature import Signature
-from interlock_messaging import say
+from interlock_messaging import enqueue
 from interlock_messaging.crash_points import crash_point
 from interlock_runtime.access import Caller
 from interlock_runtime.http import SCOPE, SERVICES, problem
@@ -54,7 +54,7 @@ async def _applied(name: str, request: Request[Any, Any, Any], state: State) -> 
         changed = await store.keep_spec(session, row)
         if changed is not None:
             event = PipelineApplied(pipeline=name, pipeline_digest=pipeline.digest, spec=ref, revision=changed.revision)
-            await say(session, event, source=SERVICE, cause=str(uuid4()))
+            await enqueue(session, event, source=SERVICE, cause=str(uuid4()))
             caller: Caller = request.user
             about = {"digest": pipeline.digest, "revision": changed.revision}
             audit.note(session, caller.name, "pipeline.applied", f"pipeline/{name}", **about)

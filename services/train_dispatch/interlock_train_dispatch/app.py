@@ -49,7 +49,7 @@ def create_app(
         SERVICE,
         Access.of(settings, source=asking(settings.registry_url, settings.service_key)),
         routes=ROUTES,
-        looks=[*bus.looks, partial(gauges.runs, database.sessions)],
+        metric_collectors=[*bus.metric_collectors, partial(gauges.runs, database.sessions)],
         pings={
             "postgres": database.ping,
             "rabbitmq": bus.ping,

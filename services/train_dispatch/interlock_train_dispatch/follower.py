@@ -16,9 +16,9 @@ from interlock_contracts.manifest import TrainingManifest
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_contracts.training import TrainingCompleted, TrainingJob, TrainingProgressed, TrainingStarted
-from interlock_messaging import Bus, say
+from interlock_messaging import Bus, enqueue
 from interlock_messaging.crash_points import crash_point
-from interlock_messaging.outages import is_outage, is_unstorable
+from interlock_messaging.transient import is_dependency_unavailable, is_unstorable
 from interlock_runtime.ray_jobs import Job, JobState, RayJobs
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
@@ -62,7 +62,7 @@ class Follower:
             try:
                 await look(run_id)
             except Exception as error:
-                if is_outage(error):
+                if is_dependency_unavailable(error):
                     logger.warning("run %s waits for a dependency: %s", run_id, error, extra={"run_id": run_id})
                     continue
                 logger.exception("run %s", run_id, extra={"run_id": run_id})
@@ -191,7 +191,7 @@ class Follower:
             pipeline_digest=run.pipeline_digest,
             datasets=[ref["digest"] for ref in run.datasets],
         )
-        await say(session, event, source=SERVICE, cause=run.cause, n=run.attempt, traceparent=run.traceparent)
+        await enqueue(session, event, source=SERVICE, cause=run.cause, n=run.attempt, traceparent=run.traceparent)
 
     async def _rights(self, run: RunRow) -> dict[str, str]:
         """Return what the job needs to read its rows and leave its manifest, until it must have ended."""
@@ -239,7 +239,7 @@ class Follower:
             datasets=[DatasetRef.model_validate(ref) for ref in run.datasets],
         )
         trained = spans.emit_training(run, manifest)
-        await say(session, event, source=SERVICE, cause=run.cause, n=run.attempt, traceparent=trained)
+        await enqueue(session, event, source=SERVICE, cause=run.cause, n=run.attempt, traceparent=trained)
 
     async def _report_progress(self, session: AsyncSession, run: RunRow) -> None:
         if run.trained_at is not None or not run.submitted:
@@ -255,7 +255,7 @@ class Follower:
             return
         run.progress = progress
         n = run.attempt * 1_000_000 + event.counter
-        await say(session, event, source=SERVICE, cause=run.cause, n=n, traceparent=run.traceparent)
+        await enqueue(session, event, source=SERVICE, cause=run.cause, n=n, traceparent=run.traceparent)
 
 
 def _submission(run: RunRow) -> str:

@@ -12,7 +12,7 @@ from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
 from interlock_contracts.models import ModelPromoted
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.training import RetrainRequested, TrainingCancelRequested
-from interlock_messaging import Cause, PoisonError, Session, topology
+from interlock_messaging import CausationEnvelope, PoisonError, Session, topology
 
 from interlock_train_dispatch import runs, spans, store
 from interlock_train_dispatch.domain import data_digest
@@ -39,7 +39,7 @@ async def keep_spec(event: PipelineApplied, session: Session, artifacts: Artifac
 
 
 @router.subscriber(topology.queue(SERVICE, DatasetIngested), topology.EXCHANGE, no_reply=True)
-async def train_on_new_data(event: DatasetIngested, cause: Cause, session: Session) -> None:
+async def train_on_new_data(event: DatasetIngested, cause: CausationEnvelope, session: Session) -> None:
     """Keep the accepted file, and train on it where the pipeline says that data is a cause."""
     spec = await store.spec(session, event.pipeline, event.pipeline_digest)
     if spec is None:
@@ -59,7 +59,7 @@ async def train_on_new_data(event: DatasetIngested, cause: Cause, session: Sessi
 
 
 @router.subscriber(topology.queue(SERVICE, RetrainRequested), topology.EXCHANGE, no_reply=True)
-async def train_on_request(event: RetrainRequested, cause: Cause, session: Session) -> None:
+async def train_on_request(event: RetrainRequested, cause: CausationEnvelope, session: Session) -> None:
     """Train because somebody asked, whether or not there is new data."""
     await runs.request(
         session,
@@ -73,7 +73,7 @@ async def train_on_request(event: RetrainRequested, cause: Cause, session: Sessi
 
 
 @router.subscriber(topology.queue(SERVICE, TrainingCancelRequested), topology.EXCHANGE, no_reply=True)
-async def cancel_run(event: TrainingCancelRequested, cause: Cause, session: Session) -> None:
+async def cancel_run(event: TrainingCancelRequested, cause: CausationEnvelope, session: Session) -> None:
     """Stop a run, queued or running; one that has ended stays as it is."""
     run = await session.get(RunRow, event.run_id, with_for_update=True)
     if run is None:

@@ -6,7 +6,7 @@ from typing import Literal
 from interlock_contracts.event import Envelope, run_id
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.training import RunState, TrainingCancelled, TrainingFailed
-from interlock_messaging import say
+from interlock_messaging import enqueue
 from interlock_messaging.outbox import current_traceparent
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -83,7 +83,7 @@ async def cancel(session: AsyncSession, run: RunRow, reason: str | None, cause: 
     if run.state not in ("queued", "running") or run.trained_at is not None:
         return
     said = TrainingCancelled(run_id=run.run_id, model=run.model, by=by, reason=reason)
-    await say(session, said, source=SERVICE, cause=cause, traceparent=run.traceparent)
+    await enqueue(session, said, source=SERVICE, cause=cause, traceparent=run.traceparent)
     if run.state == "queued":
         await end(session, run, "cancelled", reason or "cancelled on request", cause)
     else:
@@ -96,4 +96,4 @@ async def end(
     """End a run without a model, and say so."""
     conclude(run, outcome, reason)
     event = TrainingFailed(run_id=run.run_id, model=run.model, attempt=run.attempt, outcome=outcome, reason=reason)
-    await say(session, event, source=SERVICE, cause=cause, traceparent=run.traceparent)
+    await enqueue(session, event, source=SERVICE, cause=cause, traceparent=run.traceparent)

@@ -54,5 +54,5 @@ def test_the_observer_hears_everything_and_says_nothing() -> None:
     assert re.search(observer.read, OBSERVED)
     assert re.search(observer.configure, f"{TAIL}.0a1b")
     assert not [route.event.type for route in ROUTES if re.search(write, route.event.type)]
-    assert {bool(re.search(read, route.event.type)) == route.frequent for route in ROUTES} == {True}
+    assert {bool(re.search(read, route.event.type)) == route.ephemeral for route in ROUTES} == {True}
     assert not [user.name for user in others if re.search(user.read, OBSERVED)]

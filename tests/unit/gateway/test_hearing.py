@@ -15,14 +15,14 @@ class DeafBus:
     """A bus that stops hearing when it is told to; it counts how often it was connected."""
 
     def __init__(self) -> None:
-        self.deaf = asyncio.Event()
+        self.consumer_lost = asyncio.Event()
         self.starts = 0
         self.stops = 0
         self.consumer = SimpleNamespace(connect=self._connect)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        self.deaf.clear()
+        self.consumer_lost.clear()
         self.starts += 1
         try:
             yield
@@ -39,7 +39,7 @@ async def test_a_deaf_gateway_connects_anew_and_stays_ready() -> None:
     reconciler = Reconciler(SimpleNamespace(), SimpleNamespace(), bus, seconds=10)  # type: ignore[arg-type]
     async with reconciler.hearing():
         await until(lambda: reconciler.hears)
-        bus.deaf.set()
+        bus.consumer_lost.set()
         await until(lambda: bus.starts == 2)
         await reconciler.bus_answered()
     assert bus.stops == 2

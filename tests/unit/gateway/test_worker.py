@@ -97,8 +97,8 @@ async def test_what_cannot_be_said_is_said_later_in_order(lab: Lab) -> None:
     assert not lab.bus.said
 
     lab.bus.down = False
-    await lab.worker.say()
-    await lab.worker.say()
+    await lab.worker.flush()
+    await lab.worker.flush()
     assert [event.version for event, _ in lab.bus.said if isinstance(event, ModelServing)] == [1, 2]
 
 

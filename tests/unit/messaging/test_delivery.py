@@ -13,7 +13,7 @@ from interlock_contracts.rights import RETRY_SECONDS
 from interlock_contracts.training import RetrainRequested
 from interlock_messaging import topology
 from interlock_messaging.delivery import Delivery, attempts
-from interlock_messaging.outages import is_outage
+from interlock_messaging.transient import is_dependency_unavailable
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -55,7 +55,7 @@ class RefusalError(Exception):
 )
 def test_only_a_dependency_that_is_down_is_waited_for(error: Exception, outage: bool) -> None:
     """A wrong row stays wrong however long one waits; a server that starts up does not."""
-    assert is_outage(error) is outage
+    assert is_dependency_unavailable(error) is outage
 
 
 @pytest.mark.parametrize(("headers", "count"), [({}, 0), ({"x-attempt": 3}, 3), ({"x-attempt": "three"}, 0)])
@@ -88,10 +88,10 @@ async def test_what_came_through_a_workers_own_queue_does_not_wait_outside() -> 
     delivery = Delivery(unconnected, None, service="gateway")
 
     async with asyncio.timeout(5):
-        await delivery.later(message, own, ValueError("wrong"))
+        await delivery.schedule_retry(message, own, ValueError("wrong"))
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.5):
-            await delivery.later(message, shared, ValueError("wrong"))
+            await delivery.schedule_retry(message, shared, ValueError("wrong"))
 
 
 def test_every_worker_has_a_queue_of_its_own() -> None:

@@ -9,7 +9,7 @@ import pytest
 from faststream.rabbit import RabbitBroker
 from interlock_messaging.dead_letters import table
 from interlock_messaging.delivery import FURTHER_KEYS
-from interlock_messaging.speakers import SAID_BY
+from interlock_messaging.publisher_identity import PUBLISHED_BY
 
 
 class Session:
@@ -30,7 +30,7 @@ async def test_a_forged_letter_stays_a_strangers(
         published.update(options)
 
     monkeypatch.setattr(table, "publish", publish)
-    forged: dict[str, Any] = {SAID_BY: "interlock_evaluation_gate", "CC": ["train_dispatch.evaluation.passed"]}
+    forged: dict[str, Any] = {PUBLISHED_BY: "interlock_evaluation_gate", "CC": ["train_dispatch.evaluation.passed"]}
     letter = table.LetterRow(
         id=uuid4(),
         queue="registry.evaluation.passed",
@@ -43,5 +43,5 @@ async def test_a_forged_letter_stays_a_strangers(
     )
     await table.replay(Session(), letter, RabbitBroker())  # type: ignore[arg-type]
 
-    assert published["headers"][SAID_BY] == said
+    assert published["headers"][PUBLISHED_BY] == said
     assert not published["headers"].keys() & FURTHER_KEYS

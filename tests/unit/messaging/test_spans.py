@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-TRACE, SAID, SENT = "0af7651916cd43dd8448eb211c80319c", "a" * 16, "b" * 16
+TRACE, ENQUEUED, SENT = "0af7651916cd43dd8448eb211c80319c", "a" * 16, "b" * 16
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def handled(kept: InMemorySpanExporter, queue: Any, *, subject: str, headers: di
         type=queue.routing_key,
         subject=subject,
         time=datetime.now(UTC) - timedelta(seconds=60),
-        traceparent=f"00-{TRACE}-{SAID}-01",
+        traceparent=f"00-{TRACE}-{ENQUEUED}-01",
     )
     message = SimpleNamespace(raw_message=SimpleNamespace(redelivered=True), headers=headers, body=b"12345")
     with spans.handling(message, envelope, queue, attempt=2):
@@ -51,7 +51,7 @@ def test_a_handling_is_the_child_of_its_hop_and_linked_to_where_the_event_was_sa
 
     assert (span.name, f"{span.parent.span_id:016x}") == ("process train_dispatch.retrain.requested", SENT)
     assert [(f"{link.context.span_id:016x}", dict(link.attributes or {})) for link in span.links] == [
-        (SAID, {telemetry.LINK: telemetry.LINK_ORIGIN})
+        (ENQUEUED, {telemetry.LINK: telemetry.LINK_ORIGIN})
     ]
     told = (telemetry.ATTEMPT, telemetry.REDELIVERED, telemetry.RUN_ID, telemetry.MESSAGING_BODY_SIZE)
     assert [span.attributes[name] for name in told] == [2, True, "r-1", 5]
@@ -71,4 +71,4 @@ def test_a_worker_s_own_queue_is_told_but_is_not_in_the_name(kept: InMemorySpanE
     assert span.name == "process gateway.model.promoted"
     assert span.attributes[telemetry.MESSAGING_DESTINATION] == "gateway.model.promoted.host-17-ab"
     assert span.attributes[telemetry.MESSAGING_TEMPLATE] == "gateway.model.promoted"
-    assert f"{span.parent.span_id:016x}" == SAID, "without a hop's context, that of the event itself counts"
+    assert f"{span.parent.span_id:016x}" == ENQUEUED, "without a hop's context, that of the event itself counts"

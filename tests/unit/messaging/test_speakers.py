@@ -1,8 +1,8 @@
 """Whom a consumer believes."""
 
 import pytest
-from interlock_contracts.rights import may_say
-from interlock_messaging.speakers import SAID_BY, check, said_by
+from interlock_contracts.rights import may_publish
+from interlock_messaging.publisher_identity import PUBLISHED_BY, check, published_by
 
 GATEWAY, REGISTRY, DISPATCH = "interlock_gateway", "interlock_registry", "interlock_train_dispatch"
 
@@ -11,19 +11,19 @@ GATEWAY, REGISTRY, DISPATCH = "interlock_gateway", "interlock_registry", "interl
     ("user", "headers", "speaker"),
     [
         (GATEWAY, {}, GATEWAY),
-        (GATEWAY, {SAID_BY: REGISTRY}, GATEWAY),
-        (None, {SAID_BY: REGISTRY}, None),
-        (DISPATCH, {SAID_BY: REGISTRY}, REGISTRY),
-        (DISPATCH, {SAID_BY: ""}, ""),
+        (GATEWAY, {PUBLISHED_BY: REGISTRY}, GATEWAY),
+        (None, {PUBLISHED_BY: REGISTRY}, None),
+        (DISPATCH, {PUBLISHED_BY: REGISTRY}, REGISTRY),
+        (DISPATCH, {PUBLISHED_BY: ""}, ""),
         (DISPATCH, {}, DISPATCH),
-        (REGISTRY, {SAID_BY: GATEWAY}, GATEWAY),
+        (REGISTRY, {PUBLISHED_BY: GATEWAY}, GATEWAY),
     ],
 )
 def test_a_copy_keeps_its_speaker_and_nobody_else_names_one(
     user: str | None, headers: dict[str, str], speaker: str | None
 ) -> None:
     """The service's own retries and the registry's replays name who spoke first; what others claim is not heard."""
-    assert said_by(user, headers, "train_dispatch") == speaker
+    assert published_by(user, headers, "train_dispatch") == speaker
 
 
 def test_what_nobody_known_said_is_refused_unless_anybody_may_say_it() -> None:
@@ -38,6 +38,6 @@ def test_what_nobody_known_said_is_refused_unless_anybody_may_say_it() -> None:
 def test_who_may_promote() -> None:
     """The registry alone says that a model is promoted, the gate alone that it passed."""
     everyone = [*(f"interlock_{name}" for name in ("ingest", "prediction", "operator")), GATEWAY, REGISTRY, DISPATCH]
-    assert [user for user in everyone if may_say(user, "model.promoted")] == [REGISTRY]
-    assert not [user for user in everyone if may_say(user, "evaluation.passed")]
-    assert may_say("interlock_evaluation_gate", "evaluation.passed")
+    assert [user for user in everyone if may_publish(user, "model.promoted")] == [REGISTRY]
+    assert not [user for user in everyone if may_publish(user, "evaluation.passed")]
+    assert may_publish("interlock_evaluation_gate", "evaluation.passed")

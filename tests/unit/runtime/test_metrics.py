@@ -81,7 +81,9 @@ async def test_a_scrape_tells_what_it_can_while_something_is_down(monkeypatch: p
     """What cannot be looked up is left out, what hangs is not waited for, and what is down is said to be."""
     monkeypatch.setattr(told, "LOOK_SECONDS", 0.1)
     answer = await asked(
-        "/metrics", looks=[refused, two_wait, hanging], pings={"postgres": refused, "rabbitmq": fine, "s3": hanging}
+        "/metrics",
+        metric_collectors=[refused, two_wait, hanging],
+        pings={"postgres": refused, "rabbitmq": fine, "s3": hanging},
     )
     found = samples(answer.text)
 

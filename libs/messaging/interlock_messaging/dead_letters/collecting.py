@@ -11,7 +11,7 @@ from interlock_contracts.catalog import ROUTES
 from interlock_contracts.rights import OBSERVED
 from sqlalchemy.dialects.postgresql import insert
 
-from interlock_messaging.batches import BROKEN
+from interlock_messaging.batch_consumer import BROKEN
 from interlock_messaging.bus import Bus
 from interlock_messaging.dead_letters.letters import values_of
 from interlock_messaging.dead_letters.table import LetterRow

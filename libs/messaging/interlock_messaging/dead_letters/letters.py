@@ -15,9 +15,9 @@ from interlock_contracts.event import NAMESPACE, Envelope
 
 from interlock_messaging.dead_letters.table import LetterRow
 from interlock_messaging.delivery import DIED, ERROR, attempts, tried_before
-from interlock_messaging.speakers import said_by
+from interlock_messaging.malformed import UNREADABLE, sendable
+from interlock_messaging.publisher_identity import published_by
 from interlock_messaging.topology import CRASH_LIMIT
-from interlock_messaging.unreadable import UNREADABLE, sendable
 
 SHOWN_BYTES = 64 * 1024
 """Longest body that is shown as a whole."""
@@ -52,7 +52,7 @@ def values_of(queue: str, message: AbstractIncomingMessage) -> dict[str, Any]:
         "event_type": _text(envelope.get("type")),
         "subject": _text(envelope.get("subject")),
         "trace_id": traces[0] if traces else None,
-        "speaker": _text(said_by(message.user_id, message.headers, queue.partition(".")[0])),
+        "speaker": _text(published_by(message.user_id, message.headers, queue.partition(".")[0])),
         "message_id": _text(message.message_id),
         "content_type": _text(message.content_type),
         "headers": wire,

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, undefer
 
 from interlock_messaging.delivery import ATTEMPT, DIED, ERROR, FURTHER_KEYS, TRIED_BEFORE
+from interlock_messaging.publisher_identity import PUBLISHED_BY
 from interlock_messaging.publishing import publish
-from interlock_messaging.speakers import SAID_BY
 from interlock_messaging.topology import REPLAY_EXCHANGE
 
 _OF_A_DEATH = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", ATTEMPT, DIED, ERROR, TRIED_BEFORE)
@@ -91,7 +91,7 @@ async def replay(session: AsyncSession, letter: LetterRow, broker: RabbitBroker)
     """
     kept = {name: value for name, value in letter.table.items() if not name.startswith(_LEFT_OUT)}
     # What we publish is believed about its speaker, so we say one always: never what a stranger's letter claims.
-    headers = kept | {TRIED_BEFORE: letter.attempts, SAID_BY: letter.speaker or ""}
+    headers = kept | {TRIED_BEFORE: letter.attempts, PUBLISHED_BY: letter.speaker or ""}
     await publish(
         broker,
         letter.body,

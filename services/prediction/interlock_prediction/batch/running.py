@@ -13,9 +13,9 @@ from interlock_artifacts import ArtifactStore
 from interlock_contracts.predictions import PredictionCompleted, PredictionFailed, RowFault
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.scoring import ScoringReport
-from interlock_messaging import Bus, say
+from interlock_messaging import Bus, enqueue
 from interlock_messaging.crash_points import crash_point
-from interlock_messaging.outages import is_outage
+from interlock_messaging.transient import is_dependency_unavailable
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_prediction.batch import store as batch_store
@@ -61,7 +61,7 @@ class Batches:
                 prediction_id = batch.prediction_id
                 await self._end(session, batch, await self._scored(batch))
         except Exception as error:  # the next file must not wait for this one
-            if is_outage(error) or prediction_id is None:
+            if is_dependency_unavailable(error) or prediction_id is None:
                 raise
             why = str(error) if isinstance(error, ScorerDiedError) else repr(error)
             await self._count_failure(prediction_id, why)
@@ -119,7 +119,7 @@ class Batches:
             result_format="parquet",
             expires_at=row.expires_at,
         )
-        await say(session, event, source=SERVICE, cause=_cause(row), traceparent=row.traceparent)
+        await enqueue(session, event, source=SERVICE, cause=_cause(row), traceparent=row.traceparent)
 
     async def _count_failure(self, prediction_id: UUID, why: str) -> None:
         logger.error("scoring prediction %s failed: %s", prediction_id, why)
@@ -162,7 +162,7 @@ async def fail(
     event = PredictionFailed(
         prediction_id=row.prediction_id, model=row.model, reason=row.reason, errors=list(errors), outcome=outcome
     )
-    await say(session, event, source=SERVICE, cause=_cause(row), traceparent=row.traceparent)
+    await enqueue(session, event, source=SERVICE, cause=_cause(row), traceparent=row.traceparent)
 
 
 def _cause(row: PredictionRow) -> str:

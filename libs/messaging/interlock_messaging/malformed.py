@@ -1,4 +1,4 @@
-"""A message whose headers cannot be read is a message all the same: a dead letter, and not the end of a connection.
+"""Malformed messages: one whose headers cannot be read becomes a dead letter, and does not end the connection.
 
 Anybody who may publish can send a header whose name is not UTF-8, a time beyond the calendar, or tables nested without
 end. RabbitMQ passes them on, and pamqp raises where aiormq reads its socket: the connection is closed, the message

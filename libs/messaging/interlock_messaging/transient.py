@@ -1,4 +1,4 @@
-"""What is an outage: a dependency that is down, or refuses everybody. Waiting helps, counting attempts does not."""
+"""Transient errors: a dependency is down, or refuses everybody. Waiting helps, counting attempts does not."""
 
 import errno
 import socket
@@ -19,7 +19,7 @@ _STATES = ("08", "53", "57P", "57014", "58", "25006", "28", "3D000")
 fails, a standby that cannot be written to, a login that is refused, a database that is not there."""
 
 
-def is_outage(error: BaseException) -> bool:
+def is_dependency_unavailable(error: BaseException) -> bool:
     """Return whether ``error`` says that a dependency is down, so that waiting helps and counting does not.
 
     A refused login is one: it is everybody's, mended by a person, and no fault of the message in hand.

@@ -1,4 +1,4 @@
-"""Many small messages of one type in one transaction: what waits together is handled together.
+"""Batch consumer: many small messages of one type in one transaction; what waits together is handled together.
 
 The rules are those of :mod:`interlock_messaging.delivery`: everything is written before anything is acknowledged, a
 dependency's outage is waited for, a failure becomes a retry or a dead letter. Only the unit differs. Where a batch
@@ -22,11 +22,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from interlock_messaging import metrics
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.delivery import Delivery, PoisonError, attempts
-from interlock_messaging.outages import is_outage
+from interlock_messaging.malformed import check_headers
 from interlock_messaging.publishing import CONFIRM_SECONDS, is_ended
 from interlock_messaging.spans import handling_together, hop
 from interlock_messaging.topology import types_of
-from interlock_messaging.unreadable import check_headers
+from interlock_messaging.transient import is_dependency_unavailable
 from interlock_messaging.watchdog import PING
 
 logger = logging.getLogger(__name__)
@@ -45,25 +45,25 @@ STOP_SECONDS = 15.0
 
 
 @dataclass(slots=True)
-class Arrival:
-    """One message of a batch: what it says, and who caused it.
+class BatchMessage:
+    """One message of a batch: its event and its envelope.
 
-    A handler sets ``postponed`` to the reason why this one cannot be handled now; it comes again after a while.
+    A handler sets ``retry_error`` to the reason why this one cannot be handled now; it is retried after a backoff.
     """
 
     event: Any
     envelope: Envelope
     message: aio_pika.abc.AbstractIncomingMessage
-    postponed: Exception | None = None
+    retry_error: Exception | None = None
 
 
-Handle = Callable[[AsyncSession, Sequence[Arrival]], Awaitable[None]]
+Handle = Callable[[AsyncSession, Sequence[BatchMessage]], Awaitable[None]]
 """Handles a batch in its one transaction, which is committed when it returns. It must know itself which messages it
 has seen before: for events that make a row each, that row is the inbox."""
 
 
 @dataclass(frozen=True)
-class Batched:
+class BatchSubscription:
     """A queue whose messages are handled up to ``size`` at once; twice as many are fetched ahead."""
 
     queue: RabbitQueue
@@ -79,13 +79,13 @@ class _Bus(Protocol):
 
 
 @asynccontextmanager
-async def consuming(batched: Batched, bus: _Bus) -> AsyncIterator[None]:
+async def consuming(subscription: BatchSubscription, bus: _Bus) -> AsyncIterator[None]:
     """Consume while the block lasts; then finish the batch in hand. The rest goes back to the queue."""
     connection: Any = await bus.consumer.connect()
     channel = await connection.channel(publisher_confirms=False)
-    await channel.set_qos(prefetch_count=2 * batched.size)
-    queue = await channel.get_queue(batched.queue.name)
-    consumer = _Consumer(batched, bus)
+    await channel.set_qos(prefetch_count=2 * subscription.size)
+    queue = await channel.get_queue(subscription.queue.name)
+    consumer = _Consumer(subscription, bus)
     tag = await queue.consume(consumer.waiting.put)
     task = asyncio.create_task(consumer.run())
     try:
@@ -102,12 +102,12 @@ async def consuming(batched: Batched, bus: _Bus) -> AsyncIterator[None]:
 
 
 class _Consumer:
-    def __init__(self, batched: Batched, bus: _Bus) -> None:
+    def __init__(self, subscription: BatchSubscription, bus: _Bus) -> None:
         self.waiting: asyncio.Queue[aio_pika.abc.AbstractIncomingMessage] = asyncio.Queue()
         self.stopping = asyncio.Event()
-        self._batched = batched
+        self._subscription = subscription
         self._bus = bus
-        self._events: dict[str, type[Event]] = {each: BY_TYPE[each].event for each in types_of(batched.queue)}
+        self._events: dict[str, type[Event]] = {each: BY_TYPE[each].event for each in types_of(subscription.queue)}
 
     async def run(self) -> None:
         stop, busy = asyncio.create_task(self.stopping.wait()), False
@@ -120,9 +120,9 @@ class _Consumer:
             batch = [first.result()]
             if busy:
                 await asyncio.sleep(GATHER_SECONDS)
-            while len(batch) < self._batched.size and not self.waiting.empty():
+            while len(batch) < self._subscription.size and not self.waiting.empty():
                 batch.append(self.waiting.get_nowait())
-            with self._bus.delivery.pulse.in_hand(self._batched.queue.name):
+            with self._bus.delivery.heartbeat.handling(self._subscription.queue.name):
                 await self._survived(batch)
             busy = len(batch) > 1
 
@@ -136,7 +136,7 @@ class _Consumer:
         except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and is_ended():
                 raise
-            logger.exception("a batch of %s comes again", self._batched.queue.name)
+            logger.exception("a batch of %s comes again", self._subscription.queue.name)
             for message in batch:
                 with suppress(*BROKEN, TimeoutError):
                     async with asyncio.timeout(CONFIRM_SECONDS):
@@ -144,21 +144,21 @@ class _Consumer:
 
     async def _finish(self, messages: list[aio_pika.abc.AbstractIncomingMessage]) -> None:
         """Handle messages and acknowledge them; nothing that happens to them stops the consumer."""
-        queue, delivery = self._batched.queue, self._bus.delivery
-        arrivals: list[Arrival] = []
+        queue, delivery = self._subscription.queue, self._bus.delivery
+        batch: list[BatchMessage] = []
         for message in (each for each in messages if PING not in each.headers):
             try:
-                arrivals.append(self._arrived(message))
+                batch.append(self._parsed(message))
             except ValueError as error:
-                await delivery.bury(message, queue, f"not a valid event: {error}")
-        with metrics.timed_batch(queue, [each.envelope for each in arrivals if not attempts(each.message.headers)]):
-            await self._handle(arrivals)
-        for arrival in arrivals:
-            if arrival.postponed is not None:
-                await delivery.later(arrival.message, queue, arrival.postponed)
+                await delivery.dead_letter(message, queue, f"not a valid event: {error}")
+        with metrics.timed_batch(queue, [each.envelope for each in batch if not attempts(each.message.headers)]):
+            await self._handle(batch)
+        for each in batch:
+            if each.retry_error is not None:
+                await delivery.schedule_retry(each.message, queue, each.retry_error)
         await _acknowledge(messages)
 
-    def _arrived(self, message: aio_pika.abc.AbstractIncomingMessage) -> Arrival:
+    def _parsed(self, message: aio_pika.abc.AbstractIncomingMessage) -> BatchMessage:
         check_headers(message.headers)
         check_body(message.body, message.content_type)
         if (message.content_type or "").startswith(STRUCTURED):
@@ -167,48 +167,51 @@ class _Consumer:
         else:
             envelope = Envelope.of_headers(message.headers)
             event = self._type(envelope).model_validate_json(message.body)
-        self._bus.delivery.check_speaker(message, envelope)
-        return Arrival(event, envelope, message)
+        self._bus.delivery.check_publisher(message, envelope)
+        return BatchMessage(event, envelope, message)
 
     def _type(self, envelope: Envelope) -> type[Event]:
         if envelope.type not in self._events:
-            raise ValueError(f"{envelope.type!r} is not {self._batched.queue.routing_key!r}, which this queue is for")
+            raise ValueError(
+                f"{envelope.type!r} is not {self._subscription.queue.routing_key!r}, which this queue is for"
+            )
         return self._events[envelope.type]
 
-    async def _handle(self, arrivals: Sequence[Arrival]) -> None:
-        queue, delivery = self._batched.queue, self._bus.delivery
-        if not arrivals:
+    async def _handle(self, batch: Sequence[BatchMessage]) -> None:
+        queue, delivery = self._subscription.queue, self._bus.delivery
+        if not batch:
             return
         try:
-            await delivery.held(lambda: self._once(arrivals))
+            await delivery.retry_while_unavailable(lambda: self._once(batch))
         except Exception as error:
-            if is_outage(error):  # each by itself would wait for as long again, and the broker's patience ends
-                for arrival in arrivals:
-                    arrival.postponed = error
-            elif len(arrivals) > 1:
-                logger.warning("%d messages of %s are handled one by one: %s", len(arrivals), queue.name, error)
-                await self._handle_each(arrivals)
+            # Each by itself would wait for as long again, and the broker's patience ends.
+            if is_dependency_unavailable(error):
+                for each in batch:
+                    each.retry_error = error
+            elif len(batch) > 1:
+                logger.warning("%d messages of %s are handled one by one: %s", len(batch), queue.name, error)
+                await self._handle_each(batch)
             elif isinstance(error, PoisonError):
-                await delivery.bury(arrivals[0].message, queue, str(error))
+                await delivery.dead_letter(batch[0].message, queue, str(error))
             else:
-                logger.exception("handling %s failed", arrivals[0].envelope.id)
-                arrivals[0].postponed = error
+                logger.exception("handling %s failed", batch[0].envelope.id)
+                batch[0].retry_error = error
 
-    async def _handle_each(self, arrivals: Sequence[Arrival]) -> None:
+    async def _handle_each(self, batch: Sequence[BatchMessage]) -> None:
         outage: Exception | None = None
-        for arrival in arrivals:
+        for each in batch:
             if outage is None:
-                await self._handle([arrival])
-                outage = arrival.postponed if arrival.postponed and is_outage(arrival.postponed) else None
+                await self._handle([each])
+                outage = each.retry_error if each.retry_error and is_dependency_unavailable(each.retry_error) else None
             else:
-                arrival.postponed = outage
+                each.retry_error = outage
 
-    async def _once(self, arrivals: Sequence[Arrival]) -> None:
-        for arrival in arrivals:
-            arrival.postponed = None
-        with handling_together([hop(each.message.headers, each.envelope) for each in arrivals], self._batched.queue):
+    async def _once(self, batch: Sequence[BatchMessage]) -> None:
+        for each in batch:
+            each.retry_error = None
+        with handling_together([hop(each.message.headers, each.envelope) for each in batch], self._subscription.queue):
             async with self._bus.transaction() as session:
-                await self._batched.handle(session, arrivals)
+                await self._subscription.handle(session, batch)
                 crash_point("batches.before_commit")
             crash_point("batches.after_commit")
 
