@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from interlock_artifacts.signing import Signer, Trust
+from interlock_artifacts.signing import SignatureVerifier, Signer
 from interlock_contracts.http import ServingView
 from interlock_contracts.refs import ModelRef
-from interlock_contracts.signature import PromotionStatement, Signature
+from interlock_contracts.signature import PromotionSignature, PromotionStatement
 
 
 def key_pair(seed: bytes) -> tuple[str, str]:
@@ -19,7 +19,7 @@ def key_pair(seed: bytes) -> tuple[str, str]:
 
 
 PRIVATE, PUBLIC = key_pair(b"\1" * 32)
-SIGNER, TRUST = Signer(PRIVATE), Trust(PUBLIC)
+SIGNER, TRUST = Signer(PRIVATE), SignatureVerifier(PUBLIC)
 STRANGER = Signer(key_pair(b"\2" * 32)[0])
 
 SETTINGS = {"signing_key": PRIVATE, "signing_public_key": PUBLIC}
@@ -45,6 +45,6 @@ def serving(ref: ModelRef, seq: int) -> ServingView:
     return ServingView(ref=ref, promotion_seq=seq, cause="gate", promoted_at=datetime.now(UTC), signed=signed(ref, seq))
 
 
-def signed(ref: ModelRef, seq: int, by: Signer = SIGNER) -> Signature:
+def signed(ref: ModelRef, seq: int, by: Signer = SIGNER) -> PromotionSignature:
     """Return the registry's signature of a promotion, or another's."""
     return by.sign(statement(ref, seq))

@@ -12,7 +12,7 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.predictions import PredictionState, RowFault
 from interlock_contracts.refs import ArtifactRef, DatasetRef, ModelRef, Sha256
 from interlock_contracts.scoring import ScoringProgress
-from interlock_contracts.signature import PromotionCause, Signature
+from interlock_contracts.signature import PromotionCause, PromotionSignature
 from interlock_contracts.training import RunState
 
 
@@ -159,7 +159,7 @@ class ServingView(Body):
     cause: PromotionCause
     promoted_at: datetime
     promotion: str | None = None
-    signed: Signature | None = None
+    signed: PromotionSignature | None = None
 
 
 class ExportedFile(Body):

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from interlock_contracts.event import Event
 from interlock_contracts.refs import ArtifactRef, ModelRef, Name, Ref, Sha256
-from interlock_contracts.signature import PromotionCause, Signature
+from interlock_contracts.signature import PromotionCause, PromotionSignature
 
 
 class ChampionRef(Ref):
@@ -79,7 +79,7 @@ class ModelPromoted(_ModelEvent):
     cause: PromotionCause
     run_id: UUID | None = None
     promotion: str | None = None
-    signed: Signature | None = None
+    signed: PromotionSignature | None = None
 
     @property
     def ref(self) -> ModelRef:

@@ -49,7 +49,7 @@ class PromotionStatement(Ref):
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-class Signature(Ref):
+class PromotionSignature(Ref):
     """An Ed25519 signature (RFC 8032) of a statement's text; ``key_id`` says by which key, and proves nothing."""
 
     key_id: str = Field(pattern=r"^[0-9a-f]{16}$")

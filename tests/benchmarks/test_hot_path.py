@@ -24,7 +24,7 @@ from interlock_gateway.prediction_log import PredictionLog
 from interlock_gateway.sampling import Sampler
 from interlock_gateway.slot import Serving
 from interlock_modeling import Model
-from interlock_modeling.hot_rows import HotRows
+from interlock_modeling.fast_decoder import FastRowDecoder
 from interlock_runtime.telemetry import PipelinesAlways
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -122,7 +122,7 @@ async def flood(begin: Callable[[asyncio.Future[bytes | None]], object], request
 def stages(times: int = CALLS) -> dict[str, float]:
     """Return the microseconds of each stage of a prediction."""
     model = forest()
-    hot = HotRows(model.signature, model.encoder)
+    hot = FastRowDecoder(model.signature, model.encoder)
     rows, matrix = hot.rows(BODY), np.zeros((64, hot.width))
     cells, encode = matrix.data.cast("B").cast("d"), msgspec.json.Encoder().encode
     decoder = msgspec.json.Decoder()

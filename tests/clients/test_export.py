@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from interlock_artifacts import MemoryStore
-from interlock_contracts.signature import Signature
+from interlock_contracts.signature import PromotionSignature
 from interlock_registry import promotion, store
 from interlock_registry.app import create_app
 from interlock_registry.settings import RegistrySettings
@@ -109,7 +109,7 @@ async def test_an_export_holds_the_registrys_own_signature_of_the_promotion(expo
     """So it also says under which number, by what cause and with which metrics the version was promoted."""
     folder = tmp_path / "export"
     await asyncio.to_thread(exports.export, "1", "--to", str(folder))
-    signed = Signature.model_validate(json.loads((folder / "model" / "promotion.json").read_text()))
+    signed = PromotionSignature.model_validate(json.loads((folder / "model" / "promotion.json").read_text()))
     stated = TRUST.verify(signed)
 
     assert (stated.model, stated.version, stated.promotion_seq) == (exports.model, 1, 1)

@@ -11,7 +11,7 @@ from interlock_console.jaeger.routes import ROUTES as JAEGER
 from interlock_console.spans.keeping import Keeping
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
-from interlock_runtime.limits import Room
+from interlock_runtime.limits import ConcurrencyLimit
 from opentelemetry.sdk.trace import ReadableSpan
 from sqlalchemy import text
 
@@ -28,7 +28,7 @@ class Console:
         self.database = database
         self.told: list[set[str]] = []
         self.keeping = Keeping(database, days=7, told=self.told.append)
-        self.room = Room(2)
+        self.room = ConcurrencyLimit(2)
         self.app = http_app(
             "console",
             letting_in(),

@@ -212,7 +212,7 @@ async def test_spans_that_cannot_be_kept_are_counted(console: Console) -> None:
 
 async def test_under_pressure_a_sender_is_told_to_come_again(console: Console) -> None:
     """429 with Retry-After while as many batches as there is room for are in hand, and 200 after."""
-    with console.room.entered(), console.room.entered():
+    with console.room.acquire(), console.room.acquire():
         full = await console.send(whole())
     assert (full.status_code, full.headers["retry-after"]) == (429, "1")
     assert "written already" in Status.FromString(full.content).message

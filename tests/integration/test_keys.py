@@ -17,7 +17,7 @@ from interlock_registry.app import create_app
 from interlock_registry.settings import RegistrySettings
 from interlock_runtime import access
 from interlock_runtime.access import Access, Caller
-from interlock_runtime.key_ring import asking
+from interlock_runtime.key_ring import registry_key_source
 from litestar import Litestar
 from pydantic import SecretStr
 from sqlalchemy import text
@@ -105,7 +105,9 @@ async def test_a_revoked_key_stops_at_once_here_and_soon_elsewhere(
     monkeypatch.setattr(access, "REFRESH_SECONDS", 0.1)
     name, made = await office.make("read")
     authorization = made.headers["authorization"].encode()
-    elsewhere = Access(SecretStr(PEPPER), [], source=asking(office.url, SecretStr(SERVICE_KEYS["gateway"])))
+    elsewhere = Access(
+        SecretStr(PEPPER), [], source=registry_key_source(office.url, SecretStr(SERVICE_KEYS["gateway"]))
+    )
     async with made, elsewhere.keeping():
         assert (await made.get("/models")).status_code == 200
         assert elsewhere.admit(authorization) == Caller.of(name, ["read"])

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
-from interlock_artifacts.signing import Signer, Trust
+from interlock_artifacts.signing import SignatureVerifier, Signer
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
-from interlock_contracts.signature import Signature
+from interlock_contracts.signature import PromotionSignature
 from interlock_messaging import PoisonError
 from interlock_registry import promotion, store
 from sqlalchemy import select, text
@@ -40,14 +40,14 @@ async def sql(registry: Registry, statement: str) -> None:
         await session.execute(text(statement), {"model": registry.model})
 
 
-async def signatures(registry: Registry) -> list[Signature | None]:
+async def signatures(registry: Registry) -> list[PromotionSignature | None]:
     """Return the signatures of all promotions, in order."""
     async with registry.database.sessions() as session:
         found = await session.scalars(select(store.PromotionRow).order_by(store.PromotionRow.seq))
-        return [Signature.model_validate(row.signed) if row.signed else None for row in found]
+        return [PromotionSignature.model_validate(row.signed) if row.signed else None for row in found]
 
 
-async def start(registry: Registry, signer: Signer, trust: Trust) -> None:
+async def start(registry: Registry, signer: Signer, trust: SignatureVerifier) -> None:
     """Do what a registry does when it starts."""
     async with registry.database.sessions() as session, session.begin():
         await promotion.sign_what_serves(session, signer, trust)
@@ -125,14 +125,14 @@ async def test_what_served_before_there_were_signatures_is_signed_at_the_first_s
 async def test_a_new_key_signs_at_its_start_what_the_old_one_had_signed(registry: Registry) -> None:
     """And nothing else: a signature by a stranger, or of something else, is not made good."""
     private, public = key_pair(b"\3" * 32)
-    new, both = Signer(private), Trust(PUBLIC + public)
+    new, both = Signer(private), SignatureVerifier(PUBLIC + public)
     await start(registry, new, both)
     signed = (await signatures(registry))[-1]
     assert signed is not None
     assert signed.key_id == new.key_id
-    assert Trust(public).verify(signed).version == 2
+    assert SignatureVerifier(public).verify(signed).version == 2
 
-    await start(registry, Signer(PRIVATE), Trust(PUBLIC))
+    await start(registry, Signer(PRIVATE), SignatureVerifier(PUBLIC))
     assert (await signatures(registry))[-1] == signed, "the old registry does not know the new key"
     await start(registry, STRANGER, TRUST)
     assert (await signatures(registry))[-1] == signed

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
-from interlock_runtime.connections import Bounded
+from interlock_runtime.connections import LimitedHttpProtocol
 from litestar.types import ASGIApp
 
 from tests.unit.gateway.door import bound
@@ -17,7 +17,7 @@ async def served(app: ASGIApp) -> AsyncIterator[int]:
     """Serve ``app`` as every service is; return its port."""
     sock = bound()
     sock.listen()
-    server = uvicorn.Server(uvicorn.Config(app, http=Bounded, log_config=None, lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, http=LimitedHttpProtocol, log_config=None, lifespan="off"))
     task = asyncio.create_task(server.serve(sockets=[sock]))
     try:
         await until(lambda: server.started or task.done())

@@ -8,7 +8,7 @@ from interlock_contracts.http import ApproveRequest, RetrainRequest, RollbackReq
 from interlock_contracts.pipeline import Pipeline
 from interlock_registry.routes import _parsed
 from interlock_runtime.http import SCOPE, http_app
-from interlock_runtime.limits import Roomy
+from interlock_runtime.limits import ConcurrencyLimitMiddleware
 from litestar import Litestar, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.plugins.problem_details import ProblemDetailsException
@@ -162,6 +162,6 @@ async def test_a_busy_service_says_when_to_come_again_and_is_healthy() -> None:
             said.clear()
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
-    roomy = Roomy(app, places=1)
+    roomy = ConcurrencyLimitMiddleware(app, places=1)
     assert await ask("/slow") == 200
     assert await ask("/fast") == 200, "who has been answered makes room"

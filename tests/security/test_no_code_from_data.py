@@ -25,7 +25,7 @@ BANNED_ATTRIBUTES = {
 
 ALLOWED = {
     # The text compiled is put together from the number and kinds of columns; names travel as values beside it.
-    ("libs/modeling/interlock_modeling/hot_rows.py", "exec"),
+    ("libs/modeling/interlock_modeling/fast_decoder.py", "exec"),
     # Inside a Ray job, Ray pickles between its own processes; no service does that or reads what came of it.
     ("libs/trainer/interlock_trainer/ray_pool.py", "ray.get"),
     ("libs/trainer/interlock_trainer/ray_pool.py", "ray.put"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from interlock_artifacts.lending import Lender, lender_of
+from interlock_artifacts.scoped_credentials import CredentialIssuer, credential_issuer_of
 from interlock_artifacts.store import StoreUnavailableError
 from interlock_cli.stack import leftovers
 from interlock_cli.stack.home import Home
@@ -51,12 +51,12 @@ def test_ray_runs_nothing_without_its_token(stack: dict[str, str], path: str) ->
         assert refused.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 
 
-def lender(stack: dict[str, str], part: str) -> Lender:
+def lender(stack: dict[str, str], part: str) -> CredentialIssuer:
     """Return what a service lends rights with, or would like to."""
     env = environment(stack, part)
     names = ("endpoint", "access_key", "secret_key", "bucket", "region")
     store = {name: env[f"INTERLOCK_S3_{name.upper()}"] for name in names}
-    made = lender_of(store, environment(stack, "train_dispatch")["INTERLOCK_S3_JOB_ROLE"], None)
+    made = credential_issuer_of(store, environment(stack, "train_dispatch")["INTERLOCK_S3_JOB_ROLE"], None)
     assert made is not None
     return made
 
@@ -68,7 +68,7 @@ def test_a_job_reaches_its_own_prefix_and_what_is_found_by_content(
 ) -> None:
     """Not another run's, nor another prediction's, nor the holdout; but the one upload that it was given to answer."""
     until = datetime.now(UTC) + timedelta(minutes=5)
-    lent = lender(stack, part).lend("test", prefix, until, reads=["holdout/tests/object"])
+    lent = lender(stack, part).issue("test", prefix, until, reads=["holdout/tests/object"])
     job = client(lent)
 
     for key in (f"{prefix}/manifest.json", "sha256/tests/answer"):
@@ -88,4 +88,4 @@ def test_a_job_reaches_its_own_prefix_and_what_is_found_by_content(
 def test_nobody_else_is_lent_the_rights_of_jobs(stack: dict[str, str], part: str) -> None:
     """A gateway that was broken into cannot write a run's manifest by way of them."""
     with pytest.raises(StoreUnavailableError, match="lends no rights"):
-        lender(stack, part).lend("test", "runs/tests/1", datetime.now(UTC))
+        lender(stack, part).issue("test", "runs/tests/1", datetime.now(UTC))

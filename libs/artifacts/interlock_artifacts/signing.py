@@ -6,7 +6,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from interlock_contracts.refs import ModelRef
-from interlock_contracts.signature import PROMOTION, PromotionStatement, Signature, envelope
+from interlock_contracts.signature import PROMOTION, PromotionSignature, PromotionStatement, envelope
 
 _END = "-----END PUBLIC KEY-----"
 
@@ -29,13 +29,13 @@ class Signer:
         self.key = key
         self.key_id = key_id(key.public_key())
 
-    def sign(self, statement: PromotionStatement) -> Signature:
+    def sign(self, statement: PromotionStatement) -> PromotionSignature:
         """Return the signature of a statement."""
         text = statement.canonical()
-        return Signature.of(self.key_id, text, self.key.sign(envelope(PROMOTION, text.encode())))
+        return PromotionSignature.of(self.key_id, text, self.key.sign(envelope(PROMOTION, text.encode())))
 
 
-class Trust:
+class SignatureVerifier:
     """The keys whose signatures count: ``pems`` holds one or more public keys, one after the other.
 
     Raises:
@@ -61,7 +61,7 @@ class Trust:
                 f"INTERLOCK_SIGNING_PUBLIC_KEY does not hold the public key {signer.key_id} of INTERLOCK_SIGNING_KEY"
             )
 
-    def verify(self, signed: Signature) -> PromotionStatement:
+    def verify(self, signed: PromotionSignature) -> PromotionStatement:
         """Return what is stated, by a key that counts.
 
         Raises:
@@ -77,7 +77,7 @@ class Trust:
         except ValueError as error:
             raise UntrustedPromotionError(str(error)) from error
 
-    def check(self, ref: ModelRef, seq: int, signed: Signature | None) -> None:
+    def check(self, ref: ModelRef, seq: int, signed: PromotionSignature | None) -> None:
         """Return when the registry has signed that ``ref`` is promoted under the number ``seq``.
 
         Raises:

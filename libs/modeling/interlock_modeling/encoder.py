@@ -20,7 +20,7 @@ from pydantic import Field, FiniteFloat, model_validator
 from interlock_modeling import cells
 from interlock_modeling.cells import Cells
 from interlock_modeling.rows import RowWarning, read_rows
-from interlock_modeling.signature import Part, Signature
+from interlock_modeling.signature import ModelSignature, Part
 
 Matrix = NDArray[np.float64]
 
@@ -94,7 +94,7 @@ class Encoder(Part):
         """Return the name of each matrix column, for instance ``carrier=AA`` or ``time.hour``."""
         return [name for column in self.columns for name in column.names]
 
-    def encode_rows(self, signature: Signature, rows: Sequence[Any]) -> tuple[Matrix, list[RowWarning]]:
+    def encode_rows(self, signature: ModelSignature, rows: Sequence[Any]) -> tuple[Matrix, list[RowWarning]]:
         """Return the matrix [n, len(names)] of JSON rows, with warnings about unseen categories and odd numbers.
 
         Raises:

@@ -1,8 +1,8 @@
 """Metrics of held-out predictions, over all rows or over many weighted resamples at once.
 
 A resample is one row of ``weights`` [resamples, n]: how often each of the n rows counts in it. ``target`` and
-``scores`` are what ``Signature.targets`` and ``Predictions.scores`` give: numbers [n] and [n] for a regression, label
-indices [n] (-1 for a label that the model does not know) and probabilities [n, k] for a classification.
+``scores`` are what ``ModelSignature.targets`` and ``Predictions.scores`` give: numbers [n] and [n] for a regression,
+label indices [n] (-1 for a label that the model does not know) and probabilities [n, k] for a classification.
 """
 
 from collections.abc import Callable

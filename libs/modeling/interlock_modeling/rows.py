@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from interlock_modeling.cells import Cells
-from interlock_modeling.signature import Feature, FeatureType, Signature
+from interlock_modeling.signature import Feature, FeatureType, ModelSignature
 
 MAX_ERRORS = 100
 """Checking stops after this many errors: nobody reads more, and an answer must stay small."""
@@ -49,7 +49,7 @@ class InvalidRowsError(ValueError):
         super().__init__(f"row {first.row}, column {first.column!r}: {first.message}")
 
 
-def read_rows(signature: Signature, rows: Sequence[Any]) -> tuple[Cells, list[RowWarning]]:
+def read_rows(signature: ModelSignature, rows: Sequence[Any]) -> tuple[Cells, list[RowWarning]]:
     """Return the cells by column, and a warning for each number outside its declared range.
 
     A nullable column may be missing or null. Datetimes without an offset count as UTC.
@@ -155,7 +155,7 @@ def _outside(feature: Feature, cell: float | None) -> bool:
     return (feature.min is not None and cell < feature.min) or (feature.max is not None and cell > feature.max)
 
 
-def _unknown(signature: Signature, name: Any) -> str:
+def _unknown(signature: ModelSignature, name: Any) -> str:
     if name == signature.target:
         return "this is what the model predicts; leave it out"
     names = [feature.name for feature in signature.features]

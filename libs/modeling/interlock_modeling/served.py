@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from interlock_modeling.encoder import Encoder
 from interlock_modeling.engines import Engine, ModelFormatError, load_engine
 from interlock_modeling.rows import MAX_ERRORS, InvalidRowsError, RowError, RowWarning
-from interlock_modeling.signature import Label, Part, Signature
+from interlock_modeling.signature import Label, ModelSignature, Part
 
 
 class EngineRef(Part):
@@ -29,7 +29,7 @@ class ModelDescription(Part):
     """The small JSON that ``ModelRef.artifact`` points to; the engine's file is stored by itself, to be mapped."""
 
     format: Literal[1] = 1
-    signature: Signature
+    signature: ModelSignature
     encoder: Encoder
     engine: EngineRef
 
@@ -53,7 +53,7 @@ class Predictions:
     """Answers for n rows, in order.
 
     ``values`` are numbers, or labels as they stand in the data; ``scores`` is what metrics take: the numbers [n], or
-    the probabilities [n, k] in the order of ``Signature.labels``.
+    the probabilities [n, k] in the order of ``ModelSignature.labels``.
     """
 
     values: list[float] | list[Label]
@@ -70,7 +70,7 @@ class Predictions:
 class Model:
     """A model that is ready to answer; never changes, so any number of threads may use it."""
 
-    signature: Signature
+    signature: ModelSignature
     encoder: Encoder
     engine: Engine
 

@@ -21,7 +21,7 @@ def label_names(labels: Sequence[Label]) -> list[str]:
 
 
 Targets = NDArray[np.float64] | NDArray[np.int64]
-"""Target values of a regression; for classification each row's place in ``Signature.labels``, -1 if not there."""
+"""Target values of a regression; for classification each row's place in ``ModelSignature.labels``, -1 if not there."""
 
 
 class Part(BaseModel):
@@ -65,7 +65,7 @@ _EXPECTED: dict[FeatureType, str] = {
 }
 
 
-class Signature(Part):
+class ModelSignature(Part):
     """A model's input and output; the order of ``features`` is the order in which the encoder reads them."""
 
     task: Literal["regression", "classification"]

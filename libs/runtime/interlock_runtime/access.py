@@ -20,7 +20,7 @@ from interlock_contracts.access import KEY_PREFIX, SCOPES, KeyRing, RingKey, Sco
 from pydantic import SecretStr, ValidationError
 
 from interlock_runtime.oidc import Issuer
-from interlock_runtime.process import repeating
+from interlock_runtime.process import run_periodically
 from interlock_runtime.settings import HttpSettings
 
 __all__ = ["Access", "Caller", "Scope", "hash_of", "new_key"]
@@ -170,7 +170,7 @@ class Access:
         with suppress(ConnectionError, TimeoutError):
             async with asyncio.timeout(FIRST_SECONDS):
                 await self.refresh()
-        async with repeating(self.refresh, seconds=REFRESH_SECONDS):
+        async with run_periodically(self.refresh, seconds=REFRESH_SECONDS):
             if self._issuer is None:
                 yield
                 return

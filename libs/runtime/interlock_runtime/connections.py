@@ -33,7 +33,7 @@ STALL_SECONDS = 60.0
 """A client may leave an answer unread for so many seconds."""
 
 
-class Bounded(HttpToolsProtocol):
+class LimitedHttpProtocol(HttpToolsProtocol):
     """One connection; what breaks a bound is told so where the client still listens, and the connection is closed."""
 
     def __init__(self, *args: Any, **options: Any) -> None:

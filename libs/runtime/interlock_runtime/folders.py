@@ -10,12 +10,12 @@ from pathlib import Path
 
 
 def work_folder(prefix: str, parent: Path | None) -> Path:
-    """Make a folder of this process's own; to be held by :func:`holding`."""
+    """Make a folder of this process's own; to be held by :func:`locked_work_folder`."""
     return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
 
 
 @asynccontextmanager
-async def holding(folder: Path, prefix: str) -> AsyncIterator[None]:
+async def locked_work_folder(folder: Path, prefix: str) -> AsyncIterator[None]:
     """Hold the folder while the block lasts, and clear away those whose process was killed."""
     for other in folder.parent.glob(f"{prefix}*"):
         if other != folder:

@@ -24,7 +24,7 @@ from litestar.types import ControllerRouterHandler, Scope
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from interlock_runtime.access import Access, Caller
-from interlock_runtime.limits import plain_address
+from interlock_runtime.limits import reject_unsafe_path
 from interlock_runtime.metrics import Counters, MetricCollector, Ping, counted_here, text
 
 logger = logging.getLogger(__name__)
@@ -200,7 +200,7 @@ def http_app(
 
     app = Litestar(
         route_handlers=[live, ready, metrics, *routes],
-        guards=[_guard(access), plain_address],
+        guards=[_guard(access), reject_unsafe_path],
         lifespan=[life],
         plugins=[
             ProblemDetailsPlugin(

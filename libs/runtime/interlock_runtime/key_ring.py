@@ -9,7 +9,7 @@ from interlock_runtime.access import Source
 ASK_SECONDS = 5.0
 
 
-def asking(registry_url: str, service_key: SecretStr) -> Source:
+def registry_key_source(registry_url: str, service_key: SecretStr) -> Source:
     """Return the question to the registry, asked in this service's own name."""
     url = f"{registry_url.rstrip('/')}/keys/ring"
     tls = httpx.create_ssl_context(trust_env=False)  # once: it reads every root certificate there is

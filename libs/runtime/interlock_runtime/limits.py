@@ -12,14 +12,14 @@ from litestar.handlers import BaseRouteHandler
 from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-LARGEST_NUMBER = 2**31 - 1
+INT32_MAX = 2**31 - 1
 """In an address: what a column of the database takes."""
 
 _ALWAYS = ("/health/", "/v2/health/")
 """Probes are answered however many requests are in hand: a service that is busy is not dead."""
 
 
-def plain_address(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+def reject_unsafe_path(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """Refuse an address that no name of ours could stand in, as a guard of every route.
 
     Raises:
@@ -31,56 +31,56 @@ def plain_address(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHa
         raise _not_found(400, "names have no control characters, backslashes or percent signs, and are no dots")
     if b"%" in query and "\0" in unquote_plus(query.decode("latin-1")):
         raise _not_found(400, "a query has no NUL characters")
-    if any(isinstance(each, int) and abs(each) > LARGEST_NUMBER for each in connection.path_params.values()):
-        raise _not_found(404, f"numbers go up to {LARGEST_NUMBER}")
+    if any(isinstance(each, int) and abs(each) > INT32_MAX for each in connection.path_params.values()):
+        raise _not_found(404, f"numbers go up to {INT32_MAX}")
 
 
 def _not_found(status: int, detail: str) -> ProblemDetailsException:
     return ProblemDetailsException(status_code=status, title="No such address", detail=detail)
 
 
-class Room:
+class ConcurrencyLimit:
     """A number of places; who finds none is told to come again."""
 
     def __init__(self, places: int) -> None:
         self.places = places
-        self.in_hand = 0
+        self.in_flight = 0
 
     @contextmanager
-    def entered(self) -> Iterator[None]:
+    def acquire(self) -> Iterator[None]:
         """Hold a place while the block lasts.
 
         Raises:
             ProblemDetailsException: 503 with Retry-After where there is none.
         """
-        if self.in_hand >= self.places:
+        if self.in_flight >= self.places:
             detail = f"{self.places} requests are in hand already"
             raise ProblemDetailsException(
                 status_code=503, title="Too many requests wait", detail=detail, headers={"Retry-After": "1"}
             )
-        self.in_hand += 1
+        self.in_flight += 1
         try:
             yield
         finally:
-            self.in_hand -= 1
+            self.in_flight -= 1
 
 
-class Roomy:
+class ConcurrencyLimitMiddleware:
     """The ASGI application ``app`` for as many requests as there is room for; probes always find some."""
 
     def __init__(self, app: ASGIApp, places: int) -> None:
         self._app = app
-        self._room = Room(places)
+        self._limit = ConcurrencyLimit(places)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let ``app`` answer, or say when to come again."""
         if scope["type"] != ScopeType.HTTP or scope["path"].startswith(_ALWAYS):
             await self._app(scope, receive, send)
-        elif self._room.in_hand < self._room.places:
-            with self._room.entered():
+        elif self._limit.in_flight < self._limit.places:
+            with self._limit.acquire():
                 await self._app(scope, receive, send)
         else:
-            await refuse(send, 503, "Too many requests wait", f"{self._room.places} are in hand already", after=1)
+            await refuse(send, 503, "Too many requests wait", f"{self._limit.places} are in hand already", after=1)
 
 
 async def refuse(send: Send, status: int, title: str, detail: str, *, after: int) -> None:

@@ -35,7 +35,7 @@ Ping = Callable[[], Awaitable[None]]
 _FAILED = 500
 
 
-class Counted:
+class HttpMetricsMiddleware:
     """The ASGI application ``app``, its requests counted by route: a name that a client makes up is no label."""
 
     def __init__(self, app: ASGIApp) -> None:

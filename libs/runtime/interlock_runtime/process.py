@@ -11,9 +11,9 @@ from types import FrameType
 import uvicorn
 from litestar import Litestar
 
-from interlock_runtime.connections import Bounded
-from interlock_runtime.limits import Roomy
-from interlock_runtime.metrics import Counted
+from interlock_runtime.connections import LimitedHttpProtocol
+from interlock_runtime.limits import ConcurrencyLimitMiddleware
+from interlock_runtime.metrics import HttpMetricsMiddleware
 from interlock_runtime.settings import HttpSettings
 
 logger = logging.getLogger(__name__)
@@ -24,10 +24,10 @@ DRAIN_SECONDS = 10
 def serve(app: Litestar, settings: HttpSettings) -> None:
     """Serve ``app`` until SIGTERM or SIGINT, then let requests and messages in hand finish."""
     uvicorn.run(
-        Counted(Roomy(app, settings.request_room)),
+        HttpMetricsMiddleware(ConcurrencyLimitMiddleware(app, settings.request_room)),
         host=settings.host,
         port=settings.port,
-        http=Bounded,
+        http=LimitedHttpProtocol,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
@@ -35,7 +35,7 @@ def serve(app: Litestar, settings: HttpSettings) -> None:
 
 
 @asynccontextmanager
-async def stop_told(heard: Callable[[], None]) -> AsyncIterator[None]:
+async def on_shutdown_signal(heard: Callable[[], None]) -> AsyncIterator[None]:
     """Call ``heard`` at the first word of a stop: the server waits for open answers before it says so itself."""
     loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
@@ -54,7 +54,7 @@ async def stop_told(heard: Callable[[], None]) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def repeating(step: Callable[[], Awaitable[object]], *, seconds: float) -> AsyncIterator[None]:
+async def run_periodically(step: Callable[[], Awaitable[object]], *, seconds: float) -> AsyncIterator[None]:
     """Run ``step`` again and again, ``seconds`` apart, while the block lasts; a failure is logged and tried again."""
 
     async def forever() -> None:

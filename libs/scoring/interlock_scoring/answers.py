@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from interlock_modeling import Model
-from interlock_modeling.signature import Signature, label_names
+from interlock_modeling.signature import ModelSignature, label_names
 from numpy.typing import NDArray
 
 from interlock_scoring.rows import Fault, Rows
@@ -17,7 +17,7 @@ PREDICTION, VERSION, ERROR = "prediction", "model_version", "error"
 _NOT_FINITE = Fault(None, "the numbers are too large for this model: it gives no finite answer")
 
 
-def added_columns(signature: Signature, *, errors: bool) -> list[str]:
+def added_columns(signature: ModelSignature, *, errors: bool) -> list[str]:
     """Return the names of the columns that the answer has besides the rows' own."""
     names = _probabilities(signature.labels or ())
     return [PREDICTION, *names, VERSION, *([ERROR] if errors else [])]
@@ -48,7 +48,7 @@ def answer(model: Model, rows: Rows, version: int, *, errors: bool) -> pa.Table:
     return pa.table(columns)
 
 
-def _answers(signature: Signature, scores: NDArray[np.float64], missing: NDArray[np.bool_]) -> dict[str, Any]:
+def _answers(signature: ModelSignature, scores: NDArray[np.float64], missing: NDArray[np.bool_]) -> dict[str, Any]:
     nulls = missing if missing.any() else None
     if signature.labels is None:
         return {PREDICTION: pa.array(scores, mask=nulls)}

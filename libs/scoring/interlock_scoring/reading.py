@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from interlock_contracts.pipeline import Column, Data
-from interlock_modeling.signature import Signature
+from interlock_modeling.signature import ModelSignature
 from interlock_tables import Cause, Findings, TypedRows, UnreadableError, read_rows
 from interlock_tables.csv_file import csv_labels
 from interlock_tables.header import note_columns
@@ -23,12 +23,12 @@ from interlock_scoring.rows import Fault, Rows
 _READ_BYTES = 1 << 20
 
 
-def features_of(signature: Signature) -> dict[str, Column]:
+def features_of(signature: ModelSignature) -> dict[str, Column]:
     """Return the columns that must be read as the model takes them."""
     return {feature.name: Column(type=feature.type) for feature in signature.features}
 
 
-def read_blocks(path: Path, data: Data, signature: Signature, *, start: int = 0) -> Iterator[Rows]:
+def read_blocks(path: Path, data: Data, signature: ModelSignature, *, start: int = 0) -> Iterator[Rows]:
     """Yield the rows from row ``start`` on, in the order of the file.
 
     Of CSV and Parquet every column is repeated in the answer, of JSON Lines those that are declared.
@@ -51,7 +51,7 @@ def rows_in(path: Path, data: Data) -> int:
         return sum(block.count(b"\n") for block in iter(lambda: text.read(_READ_BYTES), b""))
 
 
-def _parquet(path: Path, data: Data, signature: Signature, start: int) -> Iterator[Rows]:
+def _parquet(path: Path, data: Data, signature: ModelSignature, start: int) -> Iterator[Rows]:
     del data
     columns = features_of(signature)
     texts = [name for name, column in columns.items() if column.type == "category"]
@@ -102,7 +102,7 @@ class _Noted(Findings):
         return lost
 
 
-def _text(path: Path, data: Data, signature: Signature, start: int) -> Iterator[Rows]:
+def _text(path: Path, data: Data, signature: ModelSignature, start: int) -> Iterator[Rows]:
     del start  # what a line is depends on all lines before it
     noted = _Noted()
     columns = {**data.columns, **features_of(signature)}
@@ -128,7 +128,9 @@ def _text(path: Path, data: Data, signature: Signature, start: int) -> Iterator[
         yield _block(TypedRows(np.empty(0, dtype=np.int64), {}), rest, schema, signature, first)
 
 
-def _block(rows: TypedRows, lost: list[tuple[int, str]], schema: pa.Schema, signature: Signature, first: int) -> Rows:
+def _block(
+    rows: TypedRows, lost: list[tuple[int, str]], schema: pa.Schema, signature: ModelSignature, first: int
+) -> Rows:
     """Put lines that are no rows back to where they stood, as rows of nulls."""
     lines = np.concatenate([rows.lines, np.array([line for line, _ in lost], dtype=np.int64)])
     order = np.argsort(lines, kind="stable")
@@ -159,7 +161,7 @@ def _nulls(rows: int, kind: pa.DataType) -> pa.Array[Any]:
     return made
 
 
-def _features(signature: Signature, cells: dict[str, Cells], rows: int) -> pa.Table:
+def _features(signature: ModelSignature, cells: dict[str, Cells], rows: int) -> pa.Table:
     columns = {
         feature.name: cells[feature.name].values if feature.name in cells else _nulls(rows, ARROW_TYPES[feature.type])
         for feature in signature.features
@@ -177,7 +179,7 @@ def _faults(cells: dict[str, Cells]) -> dict[int, Fault]:
     return faults
 
 
-def _refuse(findings: Findings, signature: Signature) -> None:
+def _refuse(findings: Findings, signature: ModelSignature) -> None:
     """Refuse a file whose columns leave the model without what it needs."""
     if findings.header:
         first = findings.header[0]

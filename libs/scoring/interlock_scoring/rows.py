@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 from interlock_contracts.predictions import RowFault
-from interlock_modeling.signature import Signature
+from interlock_modeling.signature import ModelSignature
 
 FAULTS_TOLD = 100
 
@@ -38,7 +38,7 @@ class Rows:
         size = stop - start
         return Rows(self.first + start, self.table.slice(start, size), self.features.slice(start, size), faults)
 
-    def note_missing(self, signature: Signature) -> None:
+    def note_missing(self, signature: ModelSignature) -> None:
         """Note the rows where a feature is null that may not be; what was noted before stays."""
         for feature in signature.features:
             if feature.nullable or not self.features.column(feature.name).null_count:

@@ -1,4 +1,4 @@
-"""From a reference to a model that is proven: every byte verified, tried elsewhere first, then mapped and warm."""
+"""From a reference to a model that is proven: every byte verified, validated elsewhere first, then mapped and warm."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,7 +9,7 @@ from interlock_contracts.refs import ArtifactRef
 from interlock_modeling import Model, ModelDescription
 
 from interlock_serving.cache import Cache
-from interlock_serving.proof import prove
+from interlock_serving.smoke_test import check
 from interlock_serving.validation.client import RefusedModelError
 
 REFUSED_SECONDS = 5.0
@@ -29,12 +29,12 @@ class Stored(Protocol):
 
 
 class Loader:
-    """Loads models through the host's folder: fetched, verified and tried once a host, mapped by every worker."""
+    """Loads models through the host's folder: fetched, verified and validated once a host, mapped by every worker."""
 
     def __init__(self, cache: Cache, validate: Validate) -> None:
         self._cache = cache
         self._validate = validate
-        self._untried: dict[str, tuple[Path, Path]] = {}
+        self._mapped_untested: dict[str, tuple[Path, Path]] = {}
 
     def size(self, ref: Stored) -> int:
         """Return how many bytes the model takes: its engine, mapped, and its description; blocks.
@@ -51,28 +51,28 @@ class Loader:
         Raises:
             CorruptArtifactError, MissingArtifactError: the store does not hold the bytes that ``ref`` names.
             ModelFormatError: the bytes are no model that this version knows.
-            RefusedModelError: it does not stand the trial in a process of its own.
+            RefusedModelError: it fails the smoke test in the child process.
             InvalidRowsError: the model gives no finite answer to an ordinary row.
             ConnectionError: the store is down, and not all is in the folder.
         """
-        if (tried := self._tried(ref)) is not None:
+        if (validated := self._validated(ref)) is not None:
             with suppress(FileNotFoundError):  # another worker has made room in the folder this very moment
-                return _mapped(*tried)
-        model = _mapped(*self._try(ref))
+                return _mapped(*validated)
+        model = _mapped(*self._fetch_and_validate(ref))
         self._cache.forget_oldest()
         return model
 
-    def rehearse(self) -> None:
-        """Try once more one sound model of each kind that was mapped without a trial; blocks.
+    def warm_validator(self) -> None:
+        """Warm up the validator: smoke-test again one sound model of each kind that was mapped without one; blocks.
 
-        After a start, when nothing new has come yet, this has the validator ready for the kinds that serve here.
+        After a start, when nothing new has come yet, the validator is ready then for the kinds that serve here.
         """
-        while self._untried:
-            _, parts = self._untried.popitem()
+        while self._mapped_untested:
+            _, parts = self._mapped_untested.popitem()
             with suppress(RefusedModelError, ConnectionError, FileNotFoundError):
                 self._validate(*parts)
 
-    def _tried(self, ref: Stored) -> tuple[ModelDescription, Path] | None:
+    def _validated(self, ref: Stored) -> tuple[ModelDescription, Path] | None:
         """Return the parts of a model that this host has verified and found sound, without reading them through."""
         verdict = self._cache.verdict(ref.artifact.sha256)
         if verdict is None:
@@ -86,14 +86,14 @@ class Loader:
         if not {ref.artifact.sha256, engine} <= verdict.files.keys():
             return None
         path = self._cache.path(engine)
-        self._untried.setdefault(description.engine.kind, (self._cache.path(ref.artifact.sha256), path))
+        self._mapped_untested.setdefault(description.engine.kind, (self._cache.path(ref.artifact.sha256), path))
         return description, path
 
-    def _try(self, ref: Stored) -> tuple[ModelDescription, Path]:
-        """Fetch, verify and try the model, unless another worker of the host has done so by the time it is our turn."""
+    def _fetch_and_validate(self, ref: Stored) -> tuple[ModelDescription, Path]:
+        """Fetch, verify and smoke-test the model, unless another worker of the host has done so meanwhile."""
         with self._cache.turn(ref.artifact.sha256):
-            if (tried := self._tried(ref)) is not None:
-                return tried
+            if (validated := self._validated(ref)) is not None:
+                return validated
             described = self._cache.file(ref.artifact)
             description = ModelDescription.parse(described.read_bytes())
             engine = self._cache.file(description.engine.ref)
@@ -109,5 +109,5 @@ class Loader:
 
 def _mapped(description: ModelDescription, engine: Path) -> Model:
     model = Model.load(description, engine)
-    prove(model)
+    check(model)
     return model

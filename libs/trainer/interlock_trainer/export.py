@@ -13,7 +13,7 @@ from interlock_modeling import Model, ModelDescription
 from interlock_modeling.encoder import CategoryColumn, Encoder, NumericColumn
 from interlock_modeling.engines import Engine, LinearEngine
 from interlock_modeling.served import EngineRef
-from interlock_modeling.signature import Signature
+from interlock_modeling.signature import ModelSignature
 from sklearn.pipeline import Pipeline as SklearnPipeline
 from threadpoolctl import threadpool_limits
 
@@ -41,7 +41,7 @@ class Exported:
 def export(
     candidate: Candidate,
     fitted: SklearnPipeline,
-    signature: Signature,
+    signature: ModelSignature,
     table: pa.Table,
     *,
     store: ArtifactStore,

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 from interlock_modeling import cells
 from interlock_modeling.encoder import CategoryColumn, Encoder, EncoderColumn, NumericColumn, Scaled
-from interlock_modeling.signature import Feature, Signature
+from interlock_modeling.signature import Feature, ModelSignature
 from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
@@ -19,7 +19,7 @@ MAX_LEVELS = 128
 """Categories that get a column of their own: the most frequent ones; the rest are all zeros, as unseen ones are."""
 
 
-def frame_of(signature: Signature, table: pa.Table) -> pd.DataFrame:
+def frame_of(signature: ModelSignature, table: pa.Table) -> pd.DataFrame:
     """Return the features as scikit-learn takes them.
 
     Numbers, integers and booleans are float64 with NaN, categories texts with None, datetimes datetime64[us] in UTC.
@@ -34,7 +34,7 @@ def _series(feature: Feature, table: pa.Table) -> Any:
     return cells.datetimes_of_column(column) if feature.type == "datetime" else cells.numbers_of_column(column)
 
 
-def preprocessor_for(signature: Signature, frame: pd.DataFrame) -> ColumnTransformer:
+def preprocessor_for(signature: ModelSignature, frame: pd.DataFrame) -> ColumnTransformer:
     """Return the unfitted preprocessing of ``frame``, one transformer per feature, in the signature's order."""
     parts = [(f"feature{at}", _transformer(f, frame[f.name]), [f.name]) for at, f in enumerate(signature.features)]
     return ColumnTransformer(parts, sparse_threshold=0)
@@ -71,7 +71,7 @@ def _one_hot(column: "pd.Series[Any]") -> Pipeline:
     return Pipeline([("impute", impute), ("encode", encode)])
 
 
-def encoder_of(signature: Signature, fitted: ColumnTransformer) -> Encoder:
+def encoder_of(signature: ModelSignature, fitted: ColumnTransformer) -> Encoder:
     """Return the encoder that does what a fitted preprocessor does."""
     parts = zip(signature.features, fitted.transformers_, strict=True)
     return Encoder(columns=[_encoder_column(feature, part[1]) for feature, part in parts])

@@ -14,7 +14,7 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import DatasetRef
 from interlock_contracts.training import TrainingJob
 from interlock_modeling.cells import ARROW_TYPES
-from interlock_modeling.signature import Signature, Targets
+from interlock_modeling.signature import ModelSignature, Targets
 from interlock_modeling.split import ROW_COLUMN, first_occurrences
 
 
@@ -26,7 +26,7 @@ class DataError(Exception):
 class TrainingTable:
     """Features and target of every training row; ``repeats`` counts the exact repeats over batches, left out."""
 
-    signature: Signature
+    signature: ModelSignature
     table: pa.Table
     targets: Targets
     repeats: int
@@ -43,7 +43,7 @@ def read_training_table(job: TrainingJob, store: ArtifactStore) -> TrainingTable
     first = first_occurrences(np.asarray(rows.column(ROW_COLUMN)))
     table = rows.filter(pa.array(first)).drop_columns([ROW_COLUMN])
     try:
-        signature = Signature.of(job.pipeline, table)
+        signature = ModelSignature.of(job.pipeline, table)
         targets = signature.targets(table)
     except ValueError as error:
         raise DataError(str(error)) from error
@@ -68,7 +68,7 @@ def _named(dataset: DatasetRef) -> str:
     return f"dataset {dataset.digest[:12]}"
 
 
-def _check(pipeline: Pipeline, signature: Signature, table: pa.Table, targets: Targets) -> None:
+def _check(pipeline: Pipeline, signature: ModelSignature, table: pa.Table, targets: Targets) -> None:
     folds = pipeline.training.folds
     if table.num_rows < 2 * folds:
         raise DataError(

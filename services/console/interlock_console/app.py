@@ -6,9 +6,9 @@ from interlock_messaging import BatchSubscription, Bus
 from interlock_runtime.access import Access
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
-from interlock_runtime.key_ring import asking
-from interlock_runtime.limits import Room
-from interlock_runtime.process import repeating, stop_told
+from interlock_runtime.key_ring import registry_key_source
+from interlock_runtime.limits import ConcurrencyLimit
+from interlock_runtime.process import on_shutdown_signal, run_periodically
 from litestar import Litestar
 
 from interlock_console import pages, proxy, routes, session, store, trace_routes
@@ -49,20 +49,20 @@ def create_app(settings: ConsoleSettings) -> Litestar:
 
     return http_app(
         SERVICE,
-        Access.of(settings, source=asking(settings.registry_url, settings.service_key)),
+        Access.of(settings, source=registry_key_source(settings.registry_url, settings.service_key)),
         routes=[*pages.ROUTES, *session.ROUTES, *proxy.ROUTES, *routes.ROUTES, *trace_routes.ROUTES, *JAEGER],
         middleware=[cookie_as_key],
         metric_collectors=bus.metric_collectors,
         pings={"postgres": database.ping, "rabbitmq": bus.ping},
         lifespan=[
             gateway.connected,
-            lambda: stop_told(live.close),
+            lambda: on_shutdown_signal(live.close),
             lambda: database.ready("interlock_messaging", "interlock_console"),
             bus.running,
-            lambda: repeating(live.hear, seconds=HEAR_AGAIN_SECONDS),
-            lambda: repeating(live.tell_spans, seconds=SPANS_SECONDS),
-            lambda: repeating(delete_expired, seconds=FORGET_SECONDS),
-            lambda: repeating(keeping.forget, seconds=FORGET_SECONDS),
+            lambda: run_periodically(live.hear, seconds=HEAR_AGAIN_SECONDS),
+            lambda: run_periodically(live.tell_spans, seconds=SPANS_SECONDS),
+            lambda: run_periodically(delete_expired, seconds=FORGET_SECONDS),
+            lambda: run_periodically(keeping.forget, seconds=FORGET_SECONDS),
         ],
         state={
             "bus": bus,
@@ -71,6 +71,6 @@ def create_app(settings: ConsoleSettings) -> Litestar:
             "live": live,
             "gateway": gateway,
             "keeping": keeping,
-            "span_room": Room(trace_routes.TOGETHER),
+            "span_room": ConcurrencyLimit(trace_routes.TOGETHER),
         },
     )

@@ -8,7 +8,7 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from interlock_contracts.catalog import OBSERVER, OUTSIDE
 from interlock_contracts.catalog import ROUTES as FLOW
 from interlock_runtime.http import SCOPE, SERVICES, as_problem, problem
-from interlock_runtime.limits import Room
+from interlock_runtime.limits import ConcurrencyLimit
 from litestar import Request, Response, get, post
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
@@ -65,11 +65,11 @@ async def receive(request: Asked, state: State) -> Response[Any]:
     media_type = _media_type(request)
     if media_type not in {PROTOBUF, JSON}:
         raise problem(415, "Not OTLP", f"Content-Type is to be {PROTOBUF} or {JSON}")
-    room: Room = state.span_room
-    if room.in_hand >= room.places:
+    room: ConcurrencyLimit = state.span_room
+    if room.in_flight >= room.places:
         detail = f"{room.places} batches of spans are being written already"
         raise problem(429, "Too many spans at once", detail, headers={"Retry-After": "1"})
-    with room.entered():
+    with room.acquire():
         body = await _body(request)
         try:
             got = await asyncio.to_thread(_read, body, request.headers.get("content-encoding", "identity"), media_type)

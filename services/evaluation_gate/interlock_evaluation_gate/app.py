@@ -8,7 +8,7 @@ from interlock_artifacts import ArtifactStore, S3Store
 from interlock_messaging import Bus
 from interlock_runtime.access import Access
 from interlock_runtime.http import http_app
-from interlock_runtime.key_ring import asking
+from interlock_runtime.key_ring import registry_key_source
 from interlock_serving.cache import Cache
 from interlock_serving.loading import Loader, Validate
 from interlock_serving.validation.client import Validator
@@ -41,7 +41,7 @@ def create_app(
 
     return http_app(
         SERVICE,
-        Access.of(settings, source=asking(settings.registry_url, settings.service_key)),
+        Access.of(settings, source=registry_key_source(settings.registry_url, settings.service_key)),
         routes=[],
         metric_collectors=bus.metric_collectors,
         pings={"rabbitmq": bus.ping, "s3": lambda: asyncio.to_thread(artifacts.ping)},

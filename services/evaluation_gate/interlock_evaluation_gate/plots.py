@@ -19,7 +19,7 @@ from interlock_contracts.report import (
     PredictedActual,
     RocCurve,
 )
-from interlock_modeling.signature import Signature, label_names
+from interlock_modeling.signature import ModelSignature, label_names
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -28,7 +28,7 @@ OUTSIDE = 0.005
 """So large a share on either side of a histogram may lie outside of its bins."""
 
 
-def plots(signature: Signature, target: NDArray[Any], scores: Floats) -> Plots:
+def plots(signature: ModelSignature, target: NDArray[Any], scores: Floats) -> Plots:
     """Return what is drawn of a model's answers ``scores`` ([n] or [n, k]) to rows whose truth is ``target`` [n].
 
     A classification's ``target`` holds places in the signature's labels, -1 for a label that it does not know.

@@ -75,7 +75,7 @@ async def table_predictions(serving: Serving, table: pa.Table) -> Predictions:
 @contextmanager
 def _room(serving: Serving) -> Iterator[None]:
     try:
-        with serving.lane.entered():
+        with serving.lane.acquire():
             yield
     except FullError as error:
         detail = "as many requests as this model may have in hand wait already"

@@ -8,15 +8,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from interlock_artifacts import ArtifactStore, S3Store
-from interlock_artifacts.signing import Trust
+from interlock_artifacts.signing import SignatureVerifier
 from interlock_messaging import Bus
 from interlock_modeling.engines import prepare
 from interlock_runtime.access import Access
 from interlock_runtime.http import http_app
-from interlock_runtime.key_ring import asking
-from interlock_runtime.limits import Roomy
-from interlock_runtime.metrics import Counted
-from interlock_runtime.process import repeating
+from interlock_runtime.key_ring import registry_key_source
+from interlock_runtime.limits import ConcurrencyLimitMiddleware
+from interlock_runtime.metrics import HttpMetricsMiddleware
+from interlock_runtime.process import run_periodically
 from interlock_runtime.telemetry import setup_telemetry
 from interlock_serving.cache import Cache
 from interlock_serving.loading import Loader, Validate
@@ -90,7 +90,7 @@ def create_app(
     """Return the gateway's application; a test may bring its own object store, and try models in its own process."""
     artifacts = artifacts or S3Store(**settings.s3)
     client = connections()
-    ring = asking(settings.registry_url, settings.service_key)
+    ring = registry_key_source(settings.registry_url, settings.service_key)
     access = Access.of(settings, source=ring, remember=settings.cache_dir / "keys.json")
     own = settings.service_key
     registry = Upstream("registry", settings.registry_url, own, client)
@@ -107,7 +107,7 @@ def create_app(
     cache = Cache(artifacts, settings.cache_dir)
     validator = Validator(settings.cache_dir, seconds=settings.gateway_validation_seconds)
     loader = Loader(cache, validate or validator.validate)
-    trust = Trust(settings.signing_public_key)
+    trust = SignatureVerifier(settings.signing_public_key)
     ledger = Ledger(settings.cache_dir, settings.registry_url, trust)
     worker = Worker(
         WORKER, loader, bus, ledger, trust, memory=settings.gateway_model_memory, room=settings.predict_room
@@ -144,7 +144,7 @@ def create_app(
     async def validating() -> AsyncIterator[None]:
         def warm() -> None:
             if validate is None and validator.warm():
-                loader.rehearse()
+                loader.warm_validator()
 
         warming = asyncio.create_task(asyncio.to_thread(warm))
         try:
@@ -173,7 +173,7 @@ def create_app(
                 not_orphaned,
                 connected,
                 metrics.copying,
-                lambda: repeating(worker.heed, seconds=HEED_SECONDS),
+                lambda: run_periodically(worker.heed, seconds=HEED_SECONDS),
                 reconciler.keeping_up,
                 validating,
                 reconciler.hearing,
@@ -192,7 +192,7 @@ def create_app(
         )
     )
     app.state.front = Front(
-        Counted(Roomy(app, settings.request_room)),
+        HttpMetricsMiddleware(ConcurrencyLimitMiddleware(app, settings.request_room)),
         worker,
         access=access,
         metrics=metrics,

@@ -10,7 +10,7 @@ import msgspec
 from interlock_contracts import telemetry
 from interlock_contracts.event import NAMESPACE
 from interlock_contracts.refs import ModelRef, Name
-from interlock_contracts.signature import Signature
+from interlock_contracts.signature import PromotionSignature
 from interlock_modeling.rows import RowWarning
 from interlock_modeling.signature import label_names
 from pydantic import TypeAdapter, ValidationError
@@ -41,7 +41,7 @@ class Promotion:
     ref: ModelRef
     seq: int
     trace: str | None = None
-    signed: Signature | None = None
+    signed: PromotionSignature | None = None
 
     def described(self, worker: str) -> dict[str, str | int]:
         """Return what the span of this promotion's swap in ``worker`` tells."""

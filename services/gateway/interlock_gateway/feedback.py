@@ -10,7 +10,7 @@ from uuid import uuid4, uuid5
 from interlock_contracts.event import NAMESPACE
 from interlock_contracts.predictions import Feedback, FeedbackReceived, RowName, sampled
 from interlock_contracts.quality import FeedbackAccepted, FeedbackRequest, FeedbackWarning
-from interlock_modeling.signature import Signature
+from interlock_modeling.signature import ModelSignature
 from interlock_runtime.http import SCOPE, problem
 from litestar import post
 from litestar.datastructures import State
@@ -68,7 +68,7 @@ async def _known(registry: Upstream, name: str) -> None:
 
 
 def checked(
-    entries: Sequence[dict[str, Any]], signature: Signature | None
+    entries: Sequence[dict[str, Any]], signature: ModelSignature | None
 ) -> tuple[list[Feedback], list[FeedbackWarning]]:
     """Return the entries as feedback, and what is unusual about them; without a signature any scalar may be true.
 
@@ -96,7 +96,7 @@ def checked(
     return feedback, warnings
 
 
-def _fault(entry: dict[str, Any], signature: Signature | None) -> tuple[str, str | None]:
+def _fault(entry: dict[str, Any], signature: ModelSignature | None) -> tuple[str, str | None]:
     """Return the field that is wrong with an entry, and what would be right."""
     for name in ("prediction", "actual"):
         if name not in entry:
@@ -111,7 +111,7 @@ def _fault(entry: dict[str, Any], signature: Signature | None) -> tuple[str, str
     return "actual", _unfit(entry["actual"], signature)
 
 
-def _unfit(actual: Any, signature: Signature | None) -> str | None:
+def _unfit(actual: Any, signature: ModelSignature | None) -> str | None:
     labels = signature.labels if signature is not None else None
     if isinstance(actual, str) and ("\0" in actual or len(actual) > LONGEST_TEXT):
         return f"must have at most {LONGEST_TEXT} characters, none of them NUL"
@@ -126,13 +126,13 @@ def _unfit(actual: Any, signature: Signature | None) -> str | None:
     return None if type(actual) in (int, float, bool, str) else "must be a number or a label"
 
 
-def _as_label(actual: Any, signature: Signature | None) -> Any:
+def _as_label(actual: Any, signature: ModelSignature | None) -> Any:
     """Return 1.0 as the label 1, which is how some clients write whole numbers."""
     whole = signature is not None and signature.labels is not None and isinstance(actual, float)
     return int(actual) if whole and actual.is_integer() else actual
 
 
-def _is_known(actual: Any, signature: Signature | None) -> bool:
+def _is_known(actual: Any, signature: ModelSignature | None) -> bool:
     if signature is None or signature.labels is None:
         return True
     return any(type(label) is type(actual) and label == actual for label in signature.labels)

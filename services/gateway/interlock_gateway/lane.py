@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from interlock_modeling import Model
-from interlock_modeling.hot_rows import UNUSUAL, HotRows
+from interlock_modeling.fast_decoder import FALLBACK_ERRORS, FastRowDecoder
 from numpy.typing import NDArray
 
 from interlock_gateway.domain import MAX_ROWS, Scores
@@ -53,8 +53,8 @@ class _Batch:
         self.rows = 0
         self.asked: list[tuple[Tell, int, int]] = []
 
-    def add(self, hot: HotRows, rows: Sequence[Any], tell: Tell) -> None:
-        """Write ``rows`` behind those that are there; any of ``UNUSUAL`` leaves the batch as it was."""
+    def add(self, hot: FastRowDecoder, rows: Sequence[Any], tell: Tell) -> None:
+        """Write ``rows`` behind those that are there; any of ``FALLBACK_ERRORS`` leaves the batch as it was."""
         start, stop = self.rows, self.rows + len(rows)
         try:
             hot.fill(rows, self.cells, start * hot.width)
@@ -81,14 +81,14 @@ class Lane:
         self.in_hand = 0
         self._room = room
         self._model = model
-        self._hot = HotRows.of(model.signature, model.encoder)
+        self._hot = FastRowDecoder.of(model.signature, model.encoder)
         self._ready: deque[_Batch] = deque()
         self._busy = False
         self._quick: bool | None = None
         self._batch_rows = BATCH_ROWS
 
     @contextmanager
-    def entered(self) -> Iterator[None]:
+    def acquire(self) -> Iterator[None]:
         """Count as a request in hand while the block lasts.
 
         Raises:
@@ -113,11 +113,11 @@ class Lane:
         try:
             rows = self._hot.rows(body) if len(body) <= INLINE_BYTES else None
             if rows is None or not 0 < len(rows) <= self._batch_rows:
-                with self.entered():
+                with self.acquire():
                     return await asyncio.to_thread(self._alone, self._hot, rows, body)
             answer: asyncio.Future[Scores | None] = asyncio.get_running_loop().create_future()
             self._join(self._hot, rows, lambda scores: None if answer.done() else answer.set_result(scores))
-        except UNUSUAL:
+        except FALLBACK_ERRORS:
             return None
         return await answer
 
@@ -130,12 +130,12 @@ class Lane:
             if not 0 < len(rows) <= self._batch_rows:
                 return False
             self._join(self._hot, rows, tell)
-        except UNUSUAL:
+        except FALLBACK_ERRORS:
             return False
         return True
 
-    def _join(self, hot: HotRows, rows: Sequence[Any], tell: Tell) -> None:
-        """Add ``rows`` to the batch that computes next; any of ``UNUSUAL`` changes nothing."""
+    def _join(self, hot: FastRowDecoder, rows: Sequence[Any], tell: Tell) -> None:
+        """Add ``rows`` to the batch that computes next; any of ``FALLBACK_ERRORS`` changes nothing."""
         if self._ready and self._ready[-1].rows + len(rows) <= self._batch_rows:
             self._ready[-1].add(hot, rows, tell)
         else:
@@ -191,7 +191,7 @@ class Lane:
             seconds.append(perf_counter() - start)
         return min(seconds)
 
-    def _alone(self, hot: HotRows, rows: Sequence[Any] | None, body: bytes) -> Scores | None:
+    def _alone(self, hot: FastRowDecoder, rows: Sequence[Any] | None, body: bytes) -> Scores | None:
         """Answer one large request in a call of its own."""
         rows = hot.rows(body) if rows is None else rows
         if not 0 < len(rows) <= MAX_ROWS:

@@ -12,9 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
-from interlock_artifacts.signing import Trust, UntrustedPromotionError
+from interlock_artifacts.signing import SignatureVerifier, UntrustedPromotionError
 from interlock_contracts.refs import ModelRef
-from interlock_contracts.signature import Signature
+from interlock_contracts.signature import PromotionSignature
 from interlock_serving.cache import write_whole
 from pydantic import ValidationError
 
@@ -36,7 +36,7 @@ class _Pages(msgspec.Struct):
 class Ledger:
     """The ledger in ``folder``; what another registry than the one at ``registry`` said is void."""
 
-    def __init__(self, folder: Path, registry: str, trust: Trust) -> None:
+    def __init__(self, folder: Path, registry: str, trust: SignatureVerifier) -> None:
         self._trust = trust
         self._file = folder / "serving.json"
         self._lock = folder / ".serving.lock"
@@ -54,7 +54,7 @@ class Ledger:
                 ModelRef.model_validate(told.ref),
                 told.seq,
                 told.trace,
-                Signature.model_validate(told.signed) if told.signed else None,
+                PromotionSignature.model_validate(told.signed) if told.signed else None,
             )
             self._trust.check(promotion.ref, promotion.seq, promotion.signed)
             return promotion

@@ -14,9 +14,9 @@ from time import perf_counter
 
 import msgspec
 from interlock_contracts import metrics
-from interlock_modeling.signature import Signature
+from interlock_modeling.signature import ModelSignature
 from interlock_runtime.metrics import counted_here
-from interlock_runtime.process import repeating
+from interlock_runtime.process import run_periodically
 from litestar.exceptions import HTTPException
 from prometheus_client import Counter, Histogram
 from prometheus_client.core import Metric
@@ -131,7 +131,7 @@ class Metrics:
         finally:
             self.of(model, protocol).count(status, sum(rows), perf_counter() - start)
 
-    def note(self, model: str, version: int, signature: Signature, scores: Scores) -> None:
+    def note(self, model: str, version: int, signature: ModelSignature, scores: Scores) -> None:
         """Note what was answered, by any protocol."""
         lately = self._lately.get(model)
         if lately is None or lately.version != version:
@@ -148,7 +148,7 @@ class Metrics:
             partial.write_bytes(msgspec.json.encode(self._now()))
             partial.replace(path)
 
-        async with repeating(copy, seconds=COPY_SECONDS):
+        async with run_periodically(copy, seconds=COPY_SECONDS):
             yield
         path.unlink(missing_ok=True)
 

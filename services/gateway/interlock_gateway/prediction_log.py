@@ -16,8 +16,8 @@ import msgspec
 import pyarrow as pa
 from interlock_contracts.event import Event
 from interlock_contracts.predictions import LoggedPrediction, PredictionLogged, sampled
-from interlock_modeling.signature import Signature
-from interlock_runtime.process import repeating
+from interlock_modeling.signature import ModelSignature
+from interlock_runtime.process import run_periodically
 from opentelemetry import context, trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
@@ -77,7 +77,7 @@ class _Sample:
     model: str
     version: int
     promotion_seq: int
-    signature: Signature
+    signature: ModelSignature
     answered: int = 0
     dropped: int = 0
     asked: list[_Asked] = field(default_factory=list)
@@ -159,7 +159,7 @@ class PredictionLog:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Let go of the sample again and again while the block lasts, and of the rest when it ends."""
-        async with repeating(self.flush, seconds=EVERY_SECONDS):
+        async with run_periodically(self.flush, seconds=EVERY_SECONDS):
             yield
         try:
             async with asyncio.timeout(STOP_SECONDS):
@@ -172,7 +172,7 @@ class PredictionLog:
         """Publish what was sampled since the last time.
 
         An event that was not confirmed is said again the next time, under the same id; what is answered meanwhile
-        finds room as long as there is some. Room comes back only here, once everything is let go.
+        finds room as long as there is some. ConcurrencyLimit comes back only here, once everything is let go.
 
         Raises:
             ConnectionError, TimeoutError: the bus is down.

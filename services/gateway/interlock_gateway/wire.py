@@ -9,7 +9,7 @@ import asyncio
 from functools import partial
 from typing import Any
 
-from interlock_runtime.connections import HEADERS, Bounded
+from interlock_runtime.connections import HEADERS, LimitedHttpProtocol
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from interlock_gateway.front import AFTER, BEFORE, Front
@@ -34,7 +34,7 @@ class _InHand:
         self.response_complete = False
 
 
-class Wire(Bounded):
+class Wire(LimitedHttpProtocol):
     """One connection."""
 
     def __init__(self, *args: Any, **options: Any) -> None:

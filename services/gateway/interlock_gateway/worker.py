@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import Protocol, TypeVar
 
-from interlock_artifacts.signing import Trust, UntrustedPromotionError
+from interlock_artifacts.signing import SignatureVerifier, UntrustedPromotionError
 from interlock_contracts import telemetry
 from interlock_contracts.models import ModelServing
 from interlock_contracts.refs import ModelRef
@@ -61,7 +61,15 @@ class Worker:
     """
 
     def __init__(
-        self, name: str, loader: Loading, bus: Publisher, ledger: Ledger, trust: Trust, *, memory: int, room: int = ROOM
+        self,
+        name: str,
+        loader: Loading,
+        bus: Publisher,
+        ledger: Ledger,
+        trust: SignatureVerifier,
+        *,
+        memory: int,
+        room: int = ROOM,
     ) -> None:
         self.name = name
         self._loader = loader

@@ -9,10 +9,10 @@ from interlock_artifacts import ArtifactStore, S3Store
 from interlock_messaging import Bus
 from interlock_runtime.access import Access
 from interlock_runtime.database import Database
-from interlock_runtime.folders import holding, work_folder
+from interlock_runtime.folders import locked_work_folder, work_folder
 from interlock_runtime.http import http_app
-from interlock_runtime.key_ring import asking
-from interlock_runtime.process import repeating
+from interlock_runtime.key_ring import registry_key_source
+from interlock_runtime.process import run_periodically
 from litestar import Litestar
 
 from interlock_ingest import gauges
@@ -40,14 +40,14 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
     @asynccontextmanager
     async def taking_in() -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(repeating(intake.take_submissions, seconds=POLL_SECONDS))
+            await stack.enter_async_context(run_periodically(intake.take_submissions, seconds=POLL_SECONDS))
             for _ in range(settings.ingest_checks):
-                await stack.enter_async_context(repeating(intake.check_files, seconds=POLL_SECONDS))
+                await stack.enter_async_context(run_periodically(intake.check_files, seconds=POLL_SECONDS))
             yield
 
     return http_app(
         SERVICE,
-        Access.of(settings, source=asking(settings.registry_url, settings.service_key)),
+        Access.of(settings, source=registry_key_source(settings.registry_url, settings.service_key)),
         routes=ROUTES,
         metric_collectors=[*bus.metric_collectors, partial(gauges.datasets, database.sessions)],
         pings={
@@ -56,7 +56,7 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
             "s3": lambda: asyncio.to_thread(artifacts.ping),
         },
         lifespan=[
-            lambda: holding(folder, _PREFIX),
+            lambda: locked_work_folder(folder, _PREFIX),
             lambda: database.ready("interlock_messaging", "interlock_ingest"),
             bus.running,
             taking_in,

@@ -8,15 +8,15 @@ from functools import partial
 
 import httpx
 from interlock_artifacts import ArtifactStore, S3Store
-from interlock_artifacts.signing import Trust
+from interlock_artifacts.signing import SignatureVerifier
 from interlock_contracts.models import ModelLoadFailed
 from interlock_contracts.refs import ModelRef
 from interlock_messaging import BatchSubscription, Bus
 from interlock_runtime.access import Access
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
-from interlock_runtime.key_ring import asking
-from interlock_runtime.process import repeating, stop_told
+from interlock_runtime.key_ring import registry_key_source
+from interlock_runtime.process import on_shutdown_signal, run_periodically
 from interlock_serving.cache import Cache
 from interlock_serving.loading import Loader, Validate
 from interlock_serving.validation.client import Validator
@@ -55,7 +55,7 @@ def create_app(
     cache = Cache(artifacts, settings.cache_dir)
     validator = Validator(settings.cache_dir, seconds=settings.prediction_validation_seconds)
     registry = Registry(settings.registry_url, settings.service_key, client)
-    trust, loader = Trust(settings.signing_public_key), Loader(cache, validate or validator.validate)
+    trust, loader = SignatureVerifier(settings.signing_public_key), Loader(cache, validate or validator.validate)
 
     async def tell(ref: ModelRef, seq: int, reason: str) -> bool:
         failed = ModelLoadFailed(model=ref.model, version=ref.version, promotion_seq=seq, worker=REPLICA, reason=reason)
@@ -84,7 +84,7 @@ def create_app(
     webhooks = Webhooks(bus, master, private=settings.webhook_private)
     expiry = Expiry(bus, artifacts)
     streams = Streams(database)
-    ring = asking(settings.registry_url, settings.service_key)
+    ring = registry_key_source(settings.registry_url, settings.service_key)
     files = Files.of(settings, bus, artifacts, trust, client)
 
     @asynccontextmanager
@@ -114,14 +114,14 @@ def create_app(
         },
         lifespan=[
             connected,
-            lambda: stop_told(streams.close),
+            lambda: on_shutdown_signal(streams.close),
             lambda: database.ready("interlock_messaging", "interlock_prediction"),
             bus.running,
-            lambda: repeating(models.reconcile, seconds=RECONCILE_SECONDS),
-            lambda: repeating(expiry.look, seconds=EXPIRE_SECONDS),
-            lambda: repeating(webhooks.tell, seconds=WEBHOOK_SECONDS),
-            lambda: repeating(streams.look, seconds=LOOK_SECONDS),
-            lambda: repeating(forget_old_log, seconds=FORGET_SECONDS),
+            lambda: run_periodically(models.reconcile, seconds=RECONCILE_SECONDS),
+            lambda: run_periodically(expiry.look, seconds=EXPIRE_SECONDS),
+            lambda: run_periodically(webhooks.tell, seconds=WEBHOOK_SECONDS),
+            lambda: run_periodically(streams.look, seconds=LOOK_SECONDS),
+            lambda: run_periodically(forget_old_log, seconds=FORGET_SECONDS),
             files.running,
         ],
         state={

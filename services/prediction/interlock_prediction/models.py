@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from time import monotonic
 
 import httpx
-from interlock_artifacts.signing import Trust, UntrustedPromotionError
+from interlock_artifacts.signing import SignatureVerifier, UntrustedPromotionError
 from interlock_contracts.http import ServingView
 from interlock_contracts.refs import ModelRef
-from interlock_contracts.signature import Signature
+from interlock_contracts.signature import PromotionSignature
 from interlock_modeling import Model
 from interlock_serving.loading import Loader
 from litestar.status_codes import HTTP_200_OK
@@ -69,7 +69,9 @@ class Models:
     Whoever tells of a promotion, ``trust`` decides whether it is believed; one that is not changes nothing.
     """
 
-    def __init__(self, registry: Registry, loader: Loader, trust: Trust, tell: Tell, *, memory: int) -> None:
+    def __init__(
+        self, registry: Registry, loader: Loader, trust: SignatureVerifier, tell: Tell, *, memory: int
+    ) -> None:
         self._registry = registry
         self._loader = loader
         self._trust = trust
@@ -82,7 +84,7 @@ class Models:
         self._turn = asyncio.Lock()
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load")
 
-    async def promoted(self, ref: ModelRef, seq: int, signed: Signature | None) -> None:
+    async def promoted(self, ref: ModelRef, seq: int, signed: PromotionSignature | None) -> None:
         """Remember what should serve, if the registry has signed it and nothing newer is known."""
         try:
             self._trust.check(ref, seq, signed)

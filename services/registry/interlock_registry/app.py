@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from interlock_artifacts import ArtifactStore, S3Store
-from interlock_artifacts.signing import Signer, Trust
+from interlock_artifacts.signing import SignatureVerifier, Signer
 from interlock_messaging import Bus
 from interlock_messaging.dead_letters import Collector
 from interlock_runtime.access import Access
@@ -31,7 +31,7 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
     database = Database(settings.postgres_url, SERVICE)
     bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=database.sessions)
     access = Access.of(settings, source=keys.ring_of(database))
-    signer, trust = Signer(settings.signing_key.get_secret_value()), Trust(settings.signing_public_key)
+    signer, trust = Signer(settings.signing_key.get_secret_value()), SignatureVerifier(settings.signing_public_key)
     trust.know(signer)
     bus.consumer.context.set_global("signer", signer)
 

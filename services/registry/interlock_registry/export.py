@@ -21,7 +21,7 @@ from interlock_artifacts import ArtifactStore
 from interlock_artifacts.signing import Signer
 from interlock_contracts.http import ExportedFile, ExportView
 from interlock_contracts.refs import ArtifactRef
-from interlock_contracts.signature import Signature, envelope
+from interlock_contracts.signature import PromotionSignature, envelope
 from interlock_runtime.http import SCOPE, problem
 from litestar import get
 from litestar.datastructures import State
@@ -69,7 +69,7 @@ async def export_file(name: FromPath[str], number: FromPath[int], part: FromPath
     return Stream(_pieces(state.artifacts, refs[part]), media_type="application/octet-stream")
 
 
-async def _promoted(name: str, number: int, state: State) -> tuple[VersionRow, Signature]:
+async def _promoted(name: str, number: int, state: State) -> tuple[VersionRow, PromotionSignature]:
     async with state.database.sessions() as session:
         version = await session.get(VersionRow, (name, number))
         if version is None:
@@ -77,7 +77,7 @@ async def _promoted(name: str, number: int, state: State) -> tuple[VersionRow, S
         promoted = await store.last_promotion_of(session, name, number)
     if promoted is None or promoted.signed is None:
         raise problem(409, "Nothing is signed", f"version {number} was never promoted, so nobody has signed for it")
-    return version, Signature.model_validate(promoted.signed)
+    return version, PromotionSignature.model_validate(promoted.signed)
 
 
 def parts(version: VersionRow, artifacts: ArtifactStore) -> dict[str, ArtifactRef]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from interlock_contracts.rollout import PromotionView
 from interlock_runtime.http import SCOPE, problem
-from interlock_runtime.limits import LARGEST_NUMBER
+from interlock_runtime.limits import INT32_MAX
 from litestar import get
 from litestar.datastructures import State
 from litestar.params import FromPath, QueryParameter
@@ -19,7 +19,7 @@ async def list_promotions(
     name: FromPath[str],
     state: State,
     *,
-    before: Annotated[int, QueryParameter(ge=1, le=LARGEST_NUMBER)] = LARGEST_NUMBER,
+    before: Annotated[int, QueryParameter(ge=1, le=INT32_MAX)] = INT32_MAX,
     limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
 ) -> list[PromotionView]:
     """Return a model's promotions, the newest first; ``before`` is the last number of the page before."""

@@ -2,16 +2,16 @@
 
 import logging
 
-from interlock_artifacts.signing import Signer, Trust, UntrustedPromotionError
+from interlock_artifacts.signing import SignatureVerifier, Signer, UntrustedPromotionError
 from interlock_contracts import telemetry
 from interlock_contracts.models import ChampionRef, ModelPromoted, ModelRegistered, ModelRetired, PromotionApproved
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef, ModelRef
-from interlock_contracts.signature import PromotionCause, PromotionStatement, Signature
+from interlock_contracts.signature import PromotionCause, PromotionSignature, PromotionStatement
 from interlock_messaging import enqueue
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import current_traceparent
-from interlock_runtime.limits import LARGEST_NUMBER
+from interlock_runtime.limits import INT32_MAX
 from opentelemetry import trace
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -155,7 +155,7 @@ def _statement(version: VersionRow, seq: int, how: PromotionCause) -> PromotionS
     )
 
 
-async def sign_what_serves(session: AsyncSession, signer: Signer, trust: Trust) -> None:
+async def sign_what_serves(session: AsyncSession, signer: Signer, trust: SignatureVerifier) -> None:
     """Sign what serves and is signed by another key that still counts; without any signature at all, sign everything.
 
     So a new key takes over at the registry's start, and an installation from before there were signatures gets them
@@ -168,7 +168,7 @@ async def sign_what_serves(session: AsyncSession, signer: Signer, trust: Trust) 
             logger.error("%s is not signed, so nobody will load it: the registry has not made it", told)
             continue
         if promoted.signed is not None:
-            signed = Signature.model_validate(promoted.signed)
+            signed = PromotionSignature.model_validate(promoted.signed)
             if signed.key_id == signer.key_id:
                 continue
             try:
@@ -231,7 +231,7 @@ async def roll_back(
     model = await store.lock_model(session, name)
     previous = await store.previous_champion(session, model)
     target = rollback_target(number, champion=model.champion, previous=previous)
-    if target > LARGEST_NUMBER or not await store.has_served(session, name, target):
+    if target > INT32_MAX or not await store.has_served(session, name, target):
         raise ValueError(f"version {target} has never served; only the gate lets a version in")
     version = await session.get_one(VersionRow, (name, target))
     event = await promote(session, model, version, how="rollback", cause=cause, signer=signer, by=by, reason=reason)

@@ -18,7 +18,7 @@ from interlock_contracts.http import (
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.rollout import RolloutView, WorkerReport
-from interlock_contracts.signature import Signature
+from interlock_contracts.signature import PromotionSignature
 from interlock_messaging import enqueue
 from interlock_messaging.crash_points import crash_point
 from interlock_runtime.access import Caller
@@ -154,7 +154,7 @@ def _serving_view(promoted: PromotionRow, version: VersionRow) -> ServingView:
         cause=promoted.cause,  # type: ignore[arg-type]
         promoted_at=promoted.promoted_at,
         promotion=promoted.traceparent,
-        signed=Signature.model_validate(promoted.signed) if promoted.signed else None,
+        signed=PromotionSignature.model_validate(promoted.signed) if promoted.signed else None,
     )
 
 

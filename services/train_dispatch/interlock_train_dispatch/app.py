@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from interlock_artifacts import ArtifactStore, S3Store
-from interlock_artifacts.lending import lender_of
+from interlock_artifacts.scoped_credentials import credential_issuer_of
 from interlock_messaging import Bus
 from interlock_runtime.access import Access
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
-from interlock_runtime.key_ring import asking
-from interlock_runtime.process import repeating
+from interlock_runtime.key_ring import registry_key_source
+from interlock_runtime.process import run_periodically
 from interlock_runtime.ray_jobs import RayJobs
 from litestar import Litestar
 
@@ -35,7 +35,7 @@ def create_app(
     database = Database(settings.postgres_url, SERVICE)
     bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=database.sessions)
     bus.consumer.context.set_global("artifacts", artifacts)
-    lender = lender_of(settings.s3, settings.s3_job_role, settings.s3_sts_endpoint)
+    lender = credential_issuer_of(settings.s3, settings.s3_job_role, settings.s3_sts_endpoint)
     follower = Follower(bus, artifacts, cluster, settings.trainer_python, lender)
 
     @asynccontextmanager
@@ -47,7 +47,7 @@ def create_app(
 
     return http_app(
         SERVICE,
-        Access.of(settings, source=asking(settings.registry_url, settings.service_key)),
+        Access.of(settings, source=registry_key_source(settings.registry_url, settings.service_key)),
         routes=ROUTES,
         metric_collectors=[*bus.metric_collectors, partial(gauges.runs, database.sessions)],
         pings={
@@ -60,7 +60,7 @@ def create_app(
             connected,
             lambda: database.ready("interlock_messaging", "interlock_train_dispatch"),
             bus.running,
-            lambda: repeating(follower.step, seconds=settings.reconcile_seconds),
+            lambda: run_periodically(follower.step, seconds=settings.reconcile_seconds),
         ],
         state={"bus": bus, "database": database, "artifacts": artifacts, "follower": follower},
     )

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from interlock_artifacts import ArtifactStore, CorruptArtifactError
-from interlock_artifacts.lending import Lender
+from interlock_artifacts.scoped_credentials import CredentialIssuer
 from interlock_contracts.manifest import TrainingManifest
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
@@ -43,7 +43,7 @@ class Follower:
     artifacts: ArtifactStore
     ray: RayJobs
     trainer_python: str
-    lender: Lender | None = None
+    lender: CredentialIssuer | None = None
 
     async def step(self) -> None:
         """Look at every run once: those that can start, those that run, and those that left a job behind."""
@@ -199,7 +199,7 @@ class Follower:
             return {}
         assert run.deadline is not None, "a running run has a deadline"
         name, prefix = _submission(run), f"runs/{run.run_id}/{run.attempt}"
-        return await asyncio.to_thread(self.lender.lend, name, prefix, run.deadline + GRACE)
+        return await asyncio.to_thread(self.lender.issue, name, prefix, run.deadline + GRACE)
 
     async def _end(
         self, session: AsyncSession, run: RunRow, outcome: Literal["failed", "cancelled", "timed_out"], reason: str

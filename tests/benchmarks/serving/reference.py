@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import yaml
 from interlock_contracts.pipeline import Candidate, Pipeline
-from interlock_modeling.signature import Signature
+from interlock_modeling.signature import ModelSignature
 from interlock_trainer.preprocessing import frame_of, preprocessor_for
 from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
@@ -54,7 +54,7 @@ class Reference:
     """What is served: ``ours`` are our own pipelines to export, ``rows`` [4096] what to ask, with the answers."""
 
     source: str
-    signature: Signature
+    signature: ModelSignature
     table: pa.Table
     ours: dict[str, SklearnPipeline]
     rows: list[dict[str, Any]]
@@ -100,9 +100,9 @@ def _estimators() -> dict[str, Any]:
     }
 
 
-def _signature(frame: pd.DataFrame) -> Signature:
+def _signature(frame: pd.DataFrame) -> ModelSignature:
     pipeline = Pipeline.model_validate(yaml.safe_load(EXAMPLE.read_text()))
-    return Signature.of(pipeline, pa.Table.from_pandas(frame))
+    return ModelSignature.of(pipeline, pa.Table.from_pandas(frame))
 
 
 def _tutorial(features: list[str]) -> ColumnTransformer:
@@ -115,7 +115,7 @@ def _tutorial(features: list[str]) -> ColumnTransformer:
     )
 
 
-def _guarded(signature: Signature, table: pa.Table, estimator: Any) -> SklearnPipeline:
+def _guarded(signature: ModelSignature, table: pa.Table, estimator: Any) -> SklearnPipeline:
     """Return our trainer's pipeline around the same estimator; both preprocessings make the same matrix."""
     frame = frame_of(signature, table)
     return SklearnPipeline([("preprocess", preprocessor_for(signature, frame).fit(frame)), ("estimator", estimator)])

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from interlock_artifacts.signing import Signer, Trust, UntrustedPromotionError
+from interlock_artifacts.signing import SignatureVerifier, Signer, UntrustedPromotionError
 from interlock_contracts.refs import ArtifactRef, ModelRef
-from interlock_contracts.signature import PromotionStatement, Signature, envelope
+from interlock_contracts.signature import PromotionSignature, PromotionStatement, envelope
 
 from tests.signing import PRIVATE, PUBLIC, SIGNER, STRANGER, TRUST, key_pair, signed, statement
 
@@ -25,14 +25,16 @@ def changed(**fields: object) -> ModelRef:
     return REF.model_copy(update=fields)
 
 
-def of(text: str) -> Signature:
+def of(text: str) -> PromotionSignature:
     """Return the registry's own signature of any text."""
-    return Signature.of(SIGNER.key_id, text, SIGNER.key.sign(Signature.of(SIGNER.key_id, text, b"").signed))
+    return PromotionSignature.of(
+        SIGNER.key_id, text, SIGNER.key.sign(PromotionSignature.of(SIGNER.key_id, text, b"").signed)
+    )
 
 
 def test_what_the_registry_signed_is_believed_after_any_journey() -> None:
     """As JSON in an event, in the registry's answer or in the ledger."""
-    journeyed = Signature.model_validate_json(signed(REF, SEQ).model_dump_json())
+    journeyed = PromotionSignature.model_validate_json(signed(REF, SEQ).model_dump_json())
 
     TRUST.check(REF, SEQ, journeyed)
     assert TRUST.verify(journeyed) == statement(REF, SEQ)
@@ -72,7 +74,9 @@ def test_a_signature_of_another_promotion_is_refused(ref: ModelRef, seq: int, to
         (lambda _: of("not JSON"), "no statement"),
     ],
 )
-def test_a_forged_signature_is_refused(forge: Callable[[Signature], Signature | None], told: str) -> None:
+def test_a_forged_signature_is_refused(
+    forge: Callable[[PromotionSignature], PromotionSignature | None], told: str
+) -> None:
     """Missing, by a stranger, under a borrowed name, cut, or beside a changed text."""
     with pytest.raises(UntrustedPromotionError, match=told):
         TRUST.check(REF, SEQ, forge(signed(REF, SEQ)))
@@ -84,13 +88,13 @@ def test_a_signature_of_something_else_is_none_of_a_promotion() -> None:
     other = SIGNER.key.sign(envelope("application/vnd.in-toto+json", text.encode()))
 
     with pytest.raises(UntrustedPromotionError, match="signature is wrong"):
-        TRUST.check(REF, SEQ, Signature.of(SIGNER.key_id, text, other))
+        TRUST.check(REF, SEQ, PromotionSignature.of(SIGNER.key_id, text, other))
 
 
 def test_a_key_is_changed_without_a_gap() -> None:
     """Both keys count while one takes over from the other; once the old one is gone, so are its signatures."""
     private, public = key_pair(b"\3" * 32)
-    both, new = Trust(PUBLIC + public), Trust(public)
+    both, new = SignatureVerifier(PUBLIC + public), SignatureVerifier(public)
 
     for signer in (SIGNER, Signer(private)):
         both.check(REF, SEQ, signed(REF, SEQ, signer))
@@ -129,7 +133,7 @@ def test_one_statement_is_one_text() -> None:
 def test_what_is_no_public_key_is_refused_at_the_start(pems: str) -> None:
     """A gateway that could believe nobody, or anybody, does not start."""
     with pytest.raises(ValueError, match=r"INTERLOCK_SIGNING_PUBLIC_KEY|PEM|key"):
-        Trust(pems)
+        SignatureVerifier(pems)
 
 
 def test_a_registry_whose_signatures_nobody_believes_does_not_start() -> None:

@@ -19,7 +19,7 @@ from interlock_modeling import ModelDescription
 from interlock_modeling.encoder import Encoder, NumericColumn, Scaled
 from interlock_modeling.engines import LinearEngine
 from interlock_modeling.served import EngineRef
-from interlock_modeling.signature import Signature
+from interlock_modeling.signature import ModelSignature
 from interlock_modeling.split import ROW_COLUMN
 from interlock_serving.cache import Cache
 from interlock_serving.loading import Loader
@@ -57,7 +57,7 @@ class Bench:
         return self.store.put(buffer.getvalue(), holdout=True)
 
     def model(self, slope: float) -> ArtifactRef:
-        signature = Signature.of(self.pipeline, self.table)
+        signature = ModelSignature.of(self.pipeline, self.table)
         signature = signature.model_copy(update={"features": signature.features[:1]})
         path = self.folder / f"engine-{slope}"
         LinearEngine(np.array([[slope]]), np.array([0.0]), "identity").save(path)

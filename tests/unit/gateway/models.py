@@ -13,16 +13,16 @@ from interlock_modeling import Model, ModelDescription
 from interlock_modeling.encoder import CategoryColumn, Encoder, NumericColumn, Scaled
 from interlock_modeling.engines import Engine, LinearEngine
 from interlock_modeling.served import EngineRef
-from interlock_modeling.signature import Feature, Signature
+from interlock_modeling.signature import Feature, ModelSignature
 from interlock_serving.cache import Cache
 from interlock_serving.loading import Loader
-from interlock_serving.proof import prove
+from interlock_serving.smoke_test import check
 
 from tests.signing import signed
 
 MANIFEST = ArtifactRef(sha256="0" * 64, bytes=1)
 
-REGRESSION = Signature(
+REGRESSION = ModelSignature(
     task="regression",
     target="price",
     target_type="number",
@@ -63,7 +63,7 @@ def put_classifier(store: ArtifactStore, *, model: str = "flights") -> ModelRef:
     )
 
 
-def put(store: ArtifactStore, signature: Signature, engine: Engine, *, version: int = 1, model: str) -> ModelRef:
+def put(store: ArtifactStore, signature: ModelSignature, engine: Engine, *, version: int = 1, model: str) -> ModelRef:
     """Store a model as the trainer does: the engine's file, and the description that names it."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "engine"
@@ -77,7 +77,7 @@ def put(store: ArtifactStore, signature: Signature, engine: Engine, *, version: 
 
 def in_this_process(description: Path, engine: Path) -> None:
     """Try a model without the cost of a process; it must not be one that crashes."""
-    prove(Model.load(ModelDescription.parse(description.read_bytes()), engine))
+    check(Model.load(ModelDescription.parse(description.read_bytes()), engine))
 
 
 def loader_in(store: ArtifactStore, folder: Path) -> Loader:

@@ -161,10 +161,10 @@ async def test_there_is_room_for_so_many_and_no_more(engine: Engine) -> None:
         await until(lambda: lane.in_hand == 2)
 
         assert await lane.scores(body(1)) is None
-        with pytest.raises(FullError), lane.entered():
+        with pytest.raises(FullError), lane.acquire():
             pass
     assert None not in await asyncio.gather(*waiting)
-    with lane.entered():
+    with lane.acquire():
         assert lane.in_hand == 1
 
 

@@ -16,7 +16,7 @@ from interlock_gateway.prediction_log import EVENT_BYTES, EVENT_ROWS, HELD_BYTES
 from interlock_gateway.slot import Serving
 from interlock_modeling import Model
 from interlock_modeling.engines import LinearEngine
-from interlock_modeling.signature import Signature
+from interlock_modeling.signature import ModelSignature
 
 from tests.unit.gateway.models import CLASSIFICATION, ENCODER, REGRESSION, ROW
 
@@ -59,7 +59,7 @@ class Lab:
         self.log = PredictionLog("w-1", self.bus, self.counts.__getitem__, **options)
         self.serve(1)
 
-    def serve(self, version: int, signature: Signature = REGRESSION) -> None:
+    def serve(self, version: int, signature: ModelSignature = REGRESSION) -> None:
         self.serving = Serving(version, version, Model(signature, ENCODER, ENGINE))
 
     def answer(self, count: int = 1, *, rows: Any = None, size: int = 100, model: str = "flights") -> str:

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from interlock_gateway.domain import MAX_ROWS
 from interlock_gateway.protocols.rest_body import read
 from interlock_gateway.protocols.tensors import NUMERIC, Tensor, TensorError, table_of
-from interlock_modeling.signature import Feature, FeatureType, Signature
+from interlock_modeling.signature import Feature, FeatureType, ModelSignature
 
 from tests.unit.gateway.models import REGRESSION
 
 
-def signature_of(*types: FeatureType) -> Signature:
+def signature_of(*types: FeatureType) -> ModelSignature:
     """Return a signature with a nullable column of each type, named as its type."""
     features = [Feature(name=each, type=each, nullable=True) for each in types]
     return REGRESSION.model_copy(update={"features": features})

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from interlock_artifacts import MemoryStore
-from interlock_artifacts.signing import Signer, Trust
+from interlock_artifacts.signing import SignatureVerifier, Signer
 from interlock_contracts.models import ModelLoadFailed
 from interlock_contracts.refs import ModelRef
 from interlock_gateway.domain import Promotion
@@ -148,7 +148,7 @@ async def test_a_new_signature_of_the_same_promotion_is_remembered_without_a_loa
     """After a change of keys the ledger must not hold on to a signature that will soon count no more."""
     private, public = key_pair(b"\3" * 32)
     await lab.worker.follow(lab.promotion(1), cause="c")
-    lab.worker._trust = lab.ledger._trust = Trust(PUBLIC + public)
+    lab.worker._trust = lab.ledger._trust = SignatureVerifier(PUBLIC + public)
     ref = lab.loads[0]
     renewed = Promotion(ref, 1, signed=signed(ref, 1, Signer(private)))
     await lab.worker.follow(renewed, cause="c")

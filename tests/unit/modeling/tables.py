@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 from interlock_contracts.pipeline import Pipeline
 from interlock_modeling.encoder import CategoryColumn, Encoder, NumericColumn, Scaled
-from interlock_modeling.signature import Signature
+from interlock_modeling.signature import ModelSignature
 
 ARROW = {
     "number": pa.float64(),
@@ -70,6 +70,6 @@ def utc(text: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def signature(**changes: Any) -> Signature:
+def signature(**changes: Any) -> ModelSignature:
     """Return the signature of ``pipeline``."""
-    return Signature.of(pipeline(**changes), pa.table({"y": [1.0, 2.0]}))
+    return ModelSignature.of(pipeline(**changes), pa.table({"y": [1.0, 2.0]}))

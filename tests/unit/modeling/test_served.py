@@ -8,7 +8,7 @@ from interlock_contracts.refs import ArtifactRef
 from interlock_modeling import InvalidRowsError, Model, ModelDescription, ModelFormatError
 from interlock_modeling.engines import Engine, LinearEngine
 from interlock_modeling.served import EngineRef
-from interlock_modeling.signature import Signature
+from interlock_modeling.signature import ModelSignature
 
 from tests.unit.modeling.tables import ENCODER, ROW, signature, table
 
@@ -18,12 +18,12 @@ LABELED = signature().model_copy(update={"task": "classification", "labels": ["n
 BINARY = LinearEngine(np.full((1, WIDTH), -1e-6), np.array([0.0]), "logistic")
 
 
-def description(of: Signature, engine: Engine) -> ModelDescription:
+def description(of: ModelSignature, engine: Engine) -> ModelDescription:
     ref = EngineRef(kind=engine.kind, version=engine.version, ref=ArtifactRef(sha256="0" * 64, bytes=1))
     return ModelDescription(signature=of, encoder=ENCODER, engine=ref)
 
 
-def load(of: Signature, engine: Engine, folder: Path) -> Model:
+def load(of: ModelSignature, engine: Engine, folder: Path) -> Model:
     engine.save(folder / "engine")
     stored = description(of, engine).model_dump_json().encode()
     return Model.load(ModelDescription.parse(stored), folder / "engine")
@@ -86,7 +86,9 @@ def test_a_description_of_another_format_is_refused(change: dict[str, Any], reas
         (LABELED, REGRESSION, "do not fit the signature's task"),
     ],
 )
-def test_parts_that_do_not_fit_are_refused_at_load(of: Signature, engine: Engine, reason: str, tmp_path: Path) -> None:
+def test_parts_that_do_not_fit_are_refused_at_load(
+    of: ModelSignature, engine: Engine, reason: str, tmp_path: Path
+) -> None:
     """A mismatch is found before the first request, not by it."""
     with pytest.raises(ModelFormatError, match=reason):
         load(of, engine, tmp_path)

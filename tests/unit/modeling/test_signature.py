@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 from interlock_contracts.pipeline import Pipeline
-from interlock_modeling.signature import Signature
+from interlock_modeling.signature import ModelSignature
 
 from tests.unit.modeling.tables import pipeline, signature
 
@@ -41,8 +41,8 @@ def test_labels_are_as_in_the_data(target_type: str, cells: list[object], labels
     """Labels keep their type through JSON, and targets are their places in sorted order."""
     table = pa.table({"x": [1.0, 2.0, 3.0], "y": cells})
 
-    made = Signature.of(classification(target_type), table)
-    read = Signature.model_validate_json(made.model_dump_json())
+    made = ModelSignature.of(classification(target_type), table)
+    read = ModelSignature.model_validate_json(made.model_dump_json())
 
     assert read.labels is not None
     assert [(type(label), label) for label in read.labels] == [(type(label), label) for label in labels]
@@ -51,7 +51,7 @@ def test_labels_are_as_in_the_data(target_type: str, cells: list[object], labels
 
 def test_a_label_that_training_did_not_see_is_minus_one() -> None:
     """A holdout may hold a label that the model can't know."""
-    made = Signature.of(classification("category"), pa.table({"y": ["a", "b"]}))
+    made = ModelSignature.of(classification("category"), pa.table({"y": ["a", "b"]}))
 
     assert made.targets(pa.table({"y": ["b", "new", "a"]})).tolist() == [1, -1, 0]
 
@@ -59,7 +59,7 @@ def test_a_label_that_training_did_not_see_is_minus_one() -> None:
 def test_a_single_label_is_refused() -> None:
     """There is nothing to tell apart in a table of one class."""
     with pytest.raises(ValueError, match="fewer than two"):
-        Signature.of(classification("integer"), pa.table({"y": [1, 1]}))
+        ModelSignature.of(classification("integer"), pa.table({"y": [1, 1]}))
 
 
 def test_a_null_target_is_refused() -> None:

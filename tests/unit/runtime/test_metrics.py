@@ -9,7 +9,7 @@ import pytest
 from interlock_contracts import metrics
 from interlock_runtime import metrics as told
 from interlock_runtime.http import SCOPE, http_app
-from interlock_runtime.metrics import Counted, gauge
+from interlock_runtime.metrics import HttpMetricsMiddleware, gauge
 from litestar import get
 from litestar.params import FromPath
 from prometheus_client.core import Metric
@@ -45,7 +45,7 @@ async def fine() -> None:
 
 async def asked(path: str, client: str = "127.0.0.1", key: str | None = None, **options: Any) -> httpx.Response:
     app = http_app("any", letting_in(), routes=[thing], lifespan=[], **{"pings": {}, **options})
-    transport = httpx.ASGITransport(app=Counted(app), client=(client, 1), raise_app_exceptions=False)  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(app=HttpMetricsMiddleware(app), client=(client, 1), raise_app_exceptions=False)  # type: ignore[arg-type]
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     async with httpx.AsyncClient(transport=transport, base_url="http://any", headers=headers) as http:
         return await http.get(path)

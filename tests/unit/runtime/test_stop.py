@@ -3,7 +3,7 @@
 import asyncio
 import signal
 
-from interlock_runtime.process import stop_told
+from interlock_runtime.process import on_shutdown_signal
 
 from tests.waiting import until
 
@@ -14,7 +14,7 @@ async def test_whoever_holds_answers_open_hears_of_a_stop_at_once_and_so_does_th
     before = signal.signal(signal.SIGTERM, lambda *_: server.set())
     ours = signal.getsignal(signal.SIGTERM)
     try:
-        async with stop_told(heard.set):
+        async with on_shutdown_signal(heard.set):
             signal.raise_signal(signal.SIGTERM)
             await until(heard.is_set)
         after = signal.getsignal(signal.SIGTERM)

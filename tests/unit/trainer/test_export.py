@@ -11,7 +11,7 @@ from interlock_contracts.pipeline import Candidate
 from interlock_modeling import Model, ModelDescription
 from interlock_modeling.engines import ForestEngine
 from interlock_modeling.engines.forest_nodes import pack, unpack
-from interlock_modeling.signature import Signature
+from interlock_modeling.signature import ModelSignature
 from interlock_trainer.export import TOLERANCE, Exported, compare, export
 from interlock_trainer.kinds import KINDS
 from interlock_trainer.preprocessing import encoder_of, frame_of, preprocessor_for
@@ -30,9 +30,9 @@ SMALL: dict[Candidate, dict[str, Any]] = {
 }
 
 
-def fitted(candidate: Candidate, kind: str, rows: pa.Table) -> tuple[SklearnPipeline, Signature]:
+def fitted(candidate: Candidate, kind: str, rows: pa.Table) -> tuple[SklearnPipeline, ModelSignature]:
     of = pipeline(kind)
-    signature = Signature.of(of, rows)
+    signature = ModelSignature.of(of, rows)
     frame = frame_of(signature, rows)
     params = KINDS[candidate].defaults | SMALL.get(candidate, {})
     steps = [("preprocess", preprocessor_for(signature, frame))]

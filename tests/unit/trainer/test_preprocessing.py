@@ -3,12 +3,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from interlock_modeling.encoder import CategoryColumn, Encoder
-from interlock_modeling.signature import Signature
+from interlock_modeling.signature import ModelSignature
 from interlock_trainer.preprocessing import MAX_LEVELS, encoder_of, frame_of, preprocessor_for
 
 from tests.unit.trainer.jobs import pipeline, table
 
-SIGNATURE = Signature.of(pipeline(), table())
+SIGNATURE = ModelSignature.of(pipeline(), table())
 
 
 def encoder_for(rows: pa.Table) -> Encoder:

@@ -14,7 +14,7 @@ from interlock_artifacts import MemoryStore
 from interlock_contracts.pipeline import Candidate, Pipeline
 from interlock_modeling import Model, ModelDescription
 from interlock_modeling.cells import ARROW_TYPES
-from interlock_modeling.signature import Signature
+from interlock_modeling.signature import ModelSignature
 from interlock_trainer.export import TOLERANCE, compare, export
 from interlock_trainer.kinds import KINDS
 from interlock_trainer.preprocessing import frame_of, preprocessor_for
@@ -106,7 +106,7 @@ def tables(draw: st.DrawFn) -> Table:
 @given(random=tables())
 def test_rows_are_answered_as_scikit_learn_answers_them(candidate: Candidate, random: Table, tmp_path: Path) -> None:
     """Training rows, rows on splits, missing, unseen and extreme cells, as a table and as JSON: within 1e-5."""
-    signature = Signature.of(random.pipeline, random.train)
+    signature = ModelSignature.of(random.pipeline, random.train)
     frame = frame_of(signature, random.train)
     estimator = KINDS[candidate].estimator(signature.task, KINDS[candidate].defaults | SMALL[candidate], 5)
     whole = SklearnPipeline([("preprocess", preprocessor_for(signature, frame)), ("estimator", estimator)])

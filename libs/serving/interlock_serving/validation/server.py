@@ -28,7 +28,7 @@ os.putenv("OPENBLAS_NUM_THREADS", "1")  # before NumPy comes: a process with thr
 
 from interlock_modeling import Model, ModelDescription, engines
 
-from interlock_serving.proof import prove
+from interlock_serving.smoke_test import check
 
 MEMORY_BYTES = 1024**3
 """What a trial may take beyond the eightfold of the model's own bytes."""
@@ -107,7 +107,7 @@ def _tried(description: str, engine: str, seconds: float) -> str | None:
     _limit(seconds, Path(engine).stat().st_size)
     try:
         model = Model.load(ModelDescription.parse(Path(description).read_bytes()), Path(engine))
-        prove(model)
+        check(model)
     except MemoryError:
         return "takes more memory than a model of its size should"
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it is refused

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import numpy as np
 from interlock_modeling.served import Predictions
-from interlock_modeling.signature import Signature
+from interlock_modeling.signature import ModelSignature
 from interlock_runtime.http import problem
 from interlock_runtime.metrics import Ping
 from numpy.typing import NDArray
@@ -214,12 +214,12 @@ def _is_uuid(text: str) -> bool:
         return False
 
 
-def output_names(signature: Signature) -> list[str]:
+def output_names(signature: ModelSignature) -> list[str]:
     """Return which outputs a model has."""
     return [PREDICTION] if signature.labels is None else [PREDICTION, PROBABILITIES]
 
 
-def described(model: str, version: int, signature: Signature) -> ModelInfo:
+def described(model: str, version: int, signature: ModelSignature) -> ModelInfo:
     """Return a version's metadata."""
     inputs = [TensorInfo(each.name, DATATYPES[each.type], [-1]) for each in signature.features]
     outputs = [TensorInfo(PREDICTION, _prediction_type(signature), [-1])]
@@ -235,7 +235,7 @@ def server_version() -> str:
     return metadata.version("interlock-gateway")
 
 
-def _prediction_type(signature: Signature) -> str:
+def _prediction_type(signature: ModelSignature) -> str:
     kinds = set(map(type, signature.labels)) if signature.labels is not None else {float}
     return {float: "FP64", bool: "BOOL", int: "INT64"}.get(kinds.pop(), BYTES) if len(kinds) == 1 else BYTES
 
@@ -243,7 +243,7 @@ def _prediction_type(signature: Signature) -> str:
 _TYPES = {"FP64": np.float64, "BOOL": np.bool_, "INT64": np.int64}
 
 
-def _output(signature: Signature, predictions: Predictions, name: str) -> Output:
+def _output(signature: ModelSignature, predictions: Predictions, name: str) -> Output:
     rows = len(predictions.scores)
     if name == PREDICTION:
         datatype = _prediction_type(signature)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from interlock_modeling.signature import Feature, Signature, label_names
+from interlock_modeling.signature import Feature, ModelSignature, label_names
 from interlock_runtime.http import SCOPE
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
@@ -30,7 +30,7 @@ def model_document_route(inferring: Inference) -> HTTPRouteHandler:
     return schema
 
 
-def model_document(name: str, version: int, signature: Signature) -> dict[str, Any]:
+def model_document(name: str, version: int, signature: ModelSignature) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of a model's version."""
     return {
         "openapi": "3.1.0",
@@ -88,7 +88,7 @@ def _post(summary: str, asked: str, answered: str, refused: int, failure: str) -
     }
 
 
-def _row(signature: Signature) -> Schema:
+def _row(signature: ModelSignature) -> Schema:
     nullable = tuple(feature.name for feature in signature.features if feature.nullable)
     return _object({each.name: _cell(each) for each in signature.features}, optional=nullable, closed=True)
 
@@ -100,16 +100,16 @@ def _cell(feature: Feature) -> Schema:
     return schema | {"examples": feature.values[:8]} if feature.values else schema
 
 
-def _prediction(signature: Signature) -> Schema:
+def _prediction(signature: ModelSignature) -> Schema:
     return {"type": "number"} if signature.labels is None else {"enum": signature.labels}
 
 
-def _probabilities(signature: Signature) -> Schema:
+def _probabilities(signature: ModelSignature) -> Schema:
     names = label_names(signature.labels or [])
     return _object({name: {"type": "number", "minimum": 0, "maximum": 1} for name in names}, closed=True)
 
 
-def _own(name: str, signature: Signature) -> dict[str, Schema]:
+def _own(name: str, signature: ModelSignature) -> dict[str, Schema]:
     warned = _object({"row": {"type": "integer"}, "column": _TEXT, "message": _TEXT}, closed=True)
     answer: dict[str, Schema] = {
         "id": _TEXT,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from io import StringIO
 from typing import Any
 
-from interlock_modeling.signature import Feature, Signature
+from interlock_modeling.signature import Feature, ModelSignature
 from litestar.exceptions import ClientException
 from litestar.status_codes import HTTP_415_UNSUPPORTED_MEDIA_TYPE
 
@@ -30,7 +30,7 @@ class UnknownContentTypeError(ScoringError):
     status_code = HTTP_415_UNSUPPORTED_MEDIA_TYPE
 
 
-def rows_of(signature: Signature, body: bytes, content_type: str) -> list[Row]:
+def rows_of(signature: ModelSignature, body: bytes, content_type: str) -> list[Row]:
     """Return the rows of a request, with the model's columns only: MLflow's servers ignore others as well.
 
     Raises:
@@ -54,7 +54,7 @@ def rows_of(signature: Signature, body: bytes, content_type: str) -> list[Row]:
     return [_known(signature, row) for row in rows]
 
 
-def _known(signature: Signature, row: Row) -> Row:
+def _known(signature: ModelSignature, row: Row) -> Row:
     known = {feature.name: row[feature.name] for feature in signature.features if feature.name in row}
     for feature in signature.features:
         if feature.type == "datetime" and known.get(feature.name) == "NaT":  # how pandas writes a missing one

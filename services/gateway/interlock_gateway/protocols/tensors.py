@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from interlock_modeling.cells import ARROW_TYPES
 from interlock_modeling.rows import shown
-from interlock_modeling.signature import Feature, Signature
+from interlock_modeling.signature import Feature, ModelSignature
 from litestar.exceptions import ClientException
 from numpy.typing import NDArray
 
@@ -63,7 +63,7 @@ class Tensor:
     data: list[Any] | memoryview | NDArray[Any]
 
 
-def table_of(signature: Signature, tensors: Sequence[Tensor]) -> pa.Table:
+def table_of(signature: ModelSignature, tensors: Sequence[Tensor]) -> pa.Table:
     """Return the model's columns [n], with the declared types.
 
     Raises:
@@ -245,7 +245,7 @@ def _refused(feature: Feature, row: int, what: str) -> TensorError:
     return TensorError(f"tensor {feature.name!r}, row {row}: {what}; expected {feature.expected}")
 
 
-def _unknown(signature: Signature, name: str) -> str:
+def _unknown(signature: ModelSignature, name: str) -> str:
     names = [feature.name for feature in signature.features]
     if name == signature.target:
         return f"tensor {name!r} is what the model predicts; leave it out"

@@ -13,7 +13,7 @@ from typing import Protocol
 from uuid import UUID
 
 from interlock_artifacts import ArtifactStore
-from interlock_artifacts.lending import Lender
+from interlock_artifacts.scoped_credentials import CredentialIssuer
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.scoring import ScoringJob
 from interlock_runtime.ray_jobs import Job, JobState, RayJobs
@@ -89,7 +89,7 @@ class RayScorer:
     artifacts: ArtifactStore
     ray: RayJobs
     python: str
-    lender: Lender | None = None
+    lender: CredentialIssuer | None = None
 
     async def run(self, prediction_id: UUID, job: ArtifactRef) -> None:
         """Submit the job, or find it again, and wait for its end; what ended badly is submitted anew, thrice."""
@@ -125,4 +125,4 @@ class RayScorer:
         if self.lender is None:
             return {}
         job = ScoringJob.model_validate_json(self.artifacts.fetch(ref))
-        return self.lender.lend(submission, job.prefix, datetime.now(UTC) + LONGEST, reads=[job.input.key])
+        return self.lender.issue(submission, job.prefix, datetime.now(UTC) + LONGEST, reads=[job.input.key])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from interlock_artifacts import ArtifactStore
-from interlock_artifacts.signing import Trust
+from interlock_artifacts.signing import SignatureVerifier
 from interlock_contracts.pipeline import Data
 from interlock_contracts.refs import ArtifactRef, ModelRef
 from interlock_contracts.scoring import OnError, ScoringJob
@@ -43,7 +43,7 @@ class Taking:
 
     artifacts: ArtifactStore
     peers: Peers
-    trust: Trust
+    trust: SignatureVerifier
     ray_bytes: int | None
 
     async def terms(self, name: str) -> Terms:

@@ -10,11 +10,11 @@ from typing import Any
 
 import httpx
 from interlock_artifacts import ArtifactStore
-from interlock_artifacts.lending import lender_of
-from interlock_artifacts.signing import Trust
+from interlock_artifacts.scoped_credentials import credential_issuer_of
+from interlock_artifacts.signing import SignatureVerifier
 from interlock_messaging import Bus
-from interlock_runtime.folders import holding, work_folder
-from interlock_runtime.process import repeating
+from interlock_runtime.folders import locked_work_folder, work_folder
+from interlock_runtime.process import run_periodically
 from interlock_runtime.ray_jobs import RayJobs
 
 from interlock_prediction.batch.peers import Peers
@@ -48,7 +48,12 @@ class Files:
 
     @classmethod
     def of(
-        cls, settings: PredictionSettings, bus: Bus, artifacts: ArtifactStore, trust: Trust, client: httpx.AsyncClient
+        cls,
+        settings: PredictionSettings,
+        bus: Bus,
+        artifacts: ArtifactStore,
+        trust: SignatureVerifier,
+        client: httpx.AsyncClient,
     ) -> "Files":
         """Make what the settings say; without an address of Ray, every file is scored beside the service."""
         folder = work_folder(_PREFIX, settings.batch_work_dir)
@@ -58,7 +63,7 @@ class Files:
         taking = Taking(artifacts, peers, trust, settings.batch_ray_bytes if cluster else None)
         scorers: dict[Runner, Scorer] = {"process": ProcessScorer(folder, settings.s3_environment)}
         if cluster is not None:
-            lender = lender_of(settings.s3, settings.s3_job_role, settings.s3_sts_endpoint)
+            lender = credential_issuer_of(settings.s3, settings.s3_job_role, settings.s3_sts_endpoint)
             scorers["ray"] = RayScorer(artifacts, cluster, settings.trainer_python, lender)
         return cls(
             taking=taking,
@@ -87,10 +92,10 @@ class Files:
         async with AsyncExitStack() as stack:
             if self.cluster is not None:
                 stack.push_async_callback(self.cluster.close)
-            await stack.enter_async_context(holding(self.folder, _PREFIX))
+            await stack.enter_async_context(locked_work_folder(self.folder, _PREFIX))
             for runner in self.scorers:
                 for _ in range(self.threads[runner]):
                     score = partial(self.batches.score_files, runner)
-                    await stack.enter_async_context(repeating(score, seconds=POLL_SECONDS[runner]))
-            await stack.enter_async_context(repeating(self.schedules.look, seconds=SCHEDULE_SECONDS))
+                    await stack.enter_async_context(run_periodically(score, seconds=POLL_SECONDS[runner]))
+            await stack.enter_async_context(run_periodically(self.schedules.look, seconds=SCHEDULE_SECONDS))
             yield

@@ -19,7 +19,7 @@ _TIMEOUT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Lender:
+class CredentialIssuer:
     """Lends a part of a role's rights by ``AssumeRole`` with an inline policy, as AWS, MinIO and SeaweedFS know it.
 
     ``store`` are the arguments of the service's own ``S3Store``, ``role`` the ARN of a role that it may take, and
@@ -30,7 +30,7 @@ class Lender:
     role: str
     endpoint: str
 
-    def lend(self, name: str, prefix: str, until: datetime, *, reads: Sequence[str] = ()) -> dict[str, str]:
+    def issue(self, name: str, prefix: str, until: datetime, *, reads: Sequence[str] = ()) -> dict[str, str]:
         """Return ``INTERLOCK_S3_*`` variables that hold until then, an hour at least.
 
         They read and write below ``prefix`` and ``sha256/``, and read the keys in ``reads``; they list and delete
@@ -59,9 +59,9 @@ class Lender:
         return {f"INTERLOCK_S3_{name.upper()}": value for name, value in {**self.store, **keys}.items()}
 
 
-def lender_of(store: Mapping[str, str], role: str | None, endpoint: str | None) -> Lender | None:
+def credential_issuer_of(store: Mapping[str, str], role: str | None, endpoint: str | None) -> CredentialIssuer | None:
     """Return who lends rights of ``role``, None where no role is named; the store is its own token service."""
-    return Lender(store, role, endpoint or store["endpoint"]) if role else None
+    return CredentialIssuer(store, role, endpoint or store["endpoint"]) if role else None
 
 
 def policy(bucket: str, prefix: str, reads: Sequence[str]) -> dict[str, object]:

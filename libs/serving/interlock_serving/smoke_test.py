@@ -2,13 +2,13 @@
 
 import numpy as np
 from interlock_modeling import Model, ModelFormatError
-from interlock_modeling.signature import Feature, Signature
+from interlock_modeling.signature import Feature, ModelSignature
 
 _A_VALUE = {"number": 0.0, "integer": 0, "boolean": False, "category": "", "datetime": "2020-01-01T00:00:00Z"}
 _CLOSE = 1e-5
 
 
-def prove(model: Model) -> None:
+def check(model: Model) -> None:
     """Ask ``model`` ordinary rows; that also warms it up.
 
     Raises:
@@ -26,7 +26,7 @@ def prove(model: Model) -> None:
             raise ModelFormatError("a row alone is answered otherwise than the same row among others")
 
 
-def sample_rows(signature: Signature) -> list[dict[str, object]]:
+def sample_rows(signature: ModelSignature) -> list[dict[str, object]]:
     """Return ordinary rows: one with a value in every column, one with only those that may not be missing."""
     full = {feature.name: _value(feature) for feature in signature.features}
     sparse = {feature.name: full[feature.name] for feature in signature.features if not feature.nullable}

@@ -12,9 +12,9 @@ from typing import Annotated, Any, Self
 import msgspec
 
 from interlock_modeling.encoder import CategoryColumn, Encoder, NumericColumn, Scaled
-from interlock_modeling.signature import Feature, Signature
+from interlock_modeling.signature import Feature, ModelSignature
 
-UNUSUAL = (msgspec.MsgspecError, ValueError, LookupError, OverflowError, RecursionError)
+FALLBACK_ERRORS = (msgspec.MsgspecError, ValueError, LookupError, OverflowError, RecursionError)
 """What reading a request that is not ordinary raises."""
 
 Cells = Any
@@ -27,14 +27,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_MICROS = 86_400_000_000
 
 
-class HotRows:
+class FastRowDecoder:
     """Reads the ordinary requests for one model.
 
     ``fill(rows, cells, start)`` writes the matrix rows of ``rows`` from the flat index ``start`` on, ``width`` numbers
     each; what it has written when it raises is to be made zero again.
     """
 
-    def __init__(self, signature: Signature, encoder: Encoder) -> None:
+    def __init__(self, signature: ModelSignature, encoder: Encoder) -> None:
         pairs = list(zip(signature.features, encoder.columns, strict=True))
         if any(feature.name != column.name or _KINDS[feature.type] != column.kind for feature, column in pairs):
             raise ValueError("signature and encoder do not agree")
@@ -49,7 +49,7 @@ class HotRows:
         self.width = len(encoder.names)
 
     @classmethod
-    def of(cls, signature: Signature, encoder: Encoder) -> Self | None:
+    def of(cls, signature: ModelSignature, encoder: Encoder) -> Self | None:
         """Return a reader, or ``None`` for a model that has none: a column with a name that JSON must escape, say."""
         try:
             return cls(signature, encoder)
@@ -57,7 +57,7 @@ class HotRows:
             return None
 
     def rows(self, body: bytes) -> Sequence[Any]:
-        """Return the rows of ``{"rows": [{column: value, ...}, ...]}``, fit for ``fill``; any of ``UNUSUAL``."""
+        """Return the rows of ``{"rows": [{column: value, ...}, ...]}`` for ``fill``, or raise ``FALLBACK_ERRORS``."""
         request: Any = self._decode(body)
         rows: Sequence[Any] = request.rows
         return rows

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from interlock_modeling.encoder import CategoryColumn, Encoder
-from interlock_modeling.hot_rows import UNUSUAL, HotRows
+from interlock_modeling.fast_decoder import FALLBACK_ERRORS, FastRowDecoder
 from interlock_modeling.rows import InvalidRowsError
-from interlock_modeling.signature import Feature, Signature
+from interlock_modeling.signature import Feature, ModelSignature
 
 from tests.unit.modeling.tables import ENCODER, ROW, signature
 
-HOT = HotRows(signature(), ENCODER)
+HOT = FastRowDecoder(signature(), ENCODER)
 
 ODD = [
     *("null", "true", "NaN", "Infinity", "-0", "-0.0", "1e999", "1e308", "-1e-320", "9" * 30, "9" * 400, '"4"', "[4]"),
@@ -51,12 +51,12 @@ def requests(draw: st.DrawFn) -> bytes:
     return ('{"rows": [' + ", ".join(rows) + "]}").encode("latin-1")
 
 
-def short_way(hot: HotRows, body: bytes) -> np.ndarray[Any, np.dtype[np.float64]] | None:
+def short_way(hot: FastRowDecoder, body: bytes) -> np.ndarray[Any, np.dtype[np.float64]] | None:
     try:
         rows = hot.rows(body)
         matrix = np.zeros((len(rows), hot.width))
         hot.fill(rows, matrix.data.cast("B").cast("d"), 0)
-    except UNUSUAL:
+    except FALLBACK_ERRORS:
         return None
     return matrix
 
@@ -124,8 +124,8 @@ def test_names_of_columns_are_only_data(name: str) -> None:
     """Whatever a column is called, it is read as it should, or the model goes without the short way."""
     features = [Feature(name=each, type="category", nullable=True) for each in ("f0", name)]
     encoder = Encoder(columns=[CategoryColumn(name=each, values=["x", "y"], fill="y") for each in ("f0", name)])
-    of_both = Signature(task="regression", target="y", target_type="number", features=features)
-    hot = HotRows.of(of_both, encoder)
+    of_both = ModelSignature(task="regression", target="y", target_type="number", features=features)
+    hot = FastRowDecoder.of(of_both, encoder)
     if hot is None:
         assert name in {'a"b', "a\\b", "a\nb"}
         return
@@ -139,4 +139,4 @@ def test_a_range_on_what_is_no_number_means_no_short_way() -> None:
     """The long way compares whatever it is; nobody needs that fast."""
     features = [each.model_copy(update={"min": 0.0}) for each in signature().features]
 
-    assert HotRows.of(signature().model_copy(update={"features": features}), ENCODER) is None
+    assert FastRowDecoder.of(signature().model_copy(update={"features": features}), ENCODER) is None
