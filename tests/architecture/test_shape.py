@@ -15,9 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVICES = sorted(path.name for path in (ROOT / "services").iterdir() if (path / "pyproject.toml").exists())
 FIXED = {"__init__", "__main__", "app", "handlers", "routes", "domain", "store", "settings"}
 OWN = {
-    "ingest": {"gauges", "intake", "checking", "drift"},
-    "train_dispatch": {"gauges", "runs", "follower", "spans"},
-    "registry": {"gauges", "promotion", "rollout", "keys", "audit", "dead_letters", "export", "history"},
+    "ingest": {"gauges", "workers", "validation", "drift"},
+    "train_dispatch": {"gauges", "runs", "run_reconciler", "spans"},
+    "registry": {"gauges", "promotion", "convergence", "keys", "audit", "dead_letters", "export", "history"},
     "evaluation_gate": {"evaluation", "plots"},
     "prediction": {
         "answering",

@@ -1,4 +1,4 @@
-"""The dispatcher's follower on a real broker and database, with a cluster and a store that do as they are told."""
+"""The run reconciler on a real broker and database, with a cluster and a store that do as they are told."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +21,7 @@ from interlock_runtime.database import Database
 from interlock_runtime.ray_jobs import Job, JobState
 from interlock_train_dispatch import runs, store
 from interlock_train_dispatch.domain import data_digest
-from interlock_train_dispatch.follower import Follower
+from interlock_train_dispatch.run_reconciler import RunReconciler
 from interlock_train_dispatch.store import DatasetRow, RunRow, SpecRow
 from sqlalchemy import select
 
@@ -76,7 +76,7 @@ class Store(MemoryStore):
 
 
 class Dispatcher:
-    """The dispatcher's follower, one model with one accepted file, and the means to look at both."""
+    """The dispatcher's run reconciler, one model with one accepted file, and the means to look at both."""
 
     def __init__(self, servers: dict[str, str]) -> None:
         self.model = f"m-{uuid4().hex[:8]}"
@@ -86,7 +86,7 @@ class Dispatcher:
         self.bus = Bus(
             servers["INTERLOCK_AMQP_URL"], service="lab", router=RabbitRouter(), sessions=self.database.sessions
         )
-        self.follower = Follower(self.bus, self.store, self.cluster, "python")  # type: ignore[arg-type]
+        self.reconciler = RunReconciler(self.bus, self.store, self.cluster, "python")  # type: ignore[arg-type]
 
     @classmethod
     def beside(cls, other: "Dispatcher") -> "Dispatcher":
@@ -131,7 +131,7 @@ class Dispatcher:
 
     async def steps(self, count: int = 2) -> None:
         for _ in range(count):
-            await self.follower.step()
+            await self.reconciler.reconcile()
 
     async def said(self, run_id: UUID) -> list[str]:
         async with self.database.sessions() as session:

@@ -14,7 +14,7 @@ from interlock_contracts.datasets import DatasetSubmitted, PipelineApplied
 from interlock_contracts.event import Envelope, Event
 from interlock_contracts.pipeline import Pipeline
 from interlock_ingest import handlers, routes
-from interlock_ingest.intake import Intake
+from interlock_ingest.workers import IngestWorker
 from interlock_messaging import Bus
 from interlock_messaging.tables import OutboxRow
 from interlock_runtime.database import Database
@@ -34,7 +34,7 @@ class Ingest:
         self.bus = Bus(
             servers["INTERLOCK_AMQP_URL"], service="lab", router=RabbitRouter(), sessions=self.database.sessions
         )
-        self.intake = Intake(self.bus, self.artifacts, folder, 60)
+        self.intake = IngestWorker(self.bus, self.artifacts, folder, 60)
         state = {"bus": self.bus, "database": self.database, "artifacts": self.artifacts, "folder": folder}
         app = http_app(
             "ingest",

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from interlock_contracts.pipeline import Pipeline
-from interlock_ingest.checking import Verdict
-from interlock_ingest.checking.examine import examine
+from interlock_ingest.validation import Verdict
+from interlock_ingest.validation.validate import validate
 
 DIRTY = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "dirty_csv"
 
@@ -145,7 +145,7 @@ def judged(case: Case, folder: Path, file: Path | None = None) -> Verdict:
         "target": case.target,
         "data": {"columns": {name: {"type": kind} for name, kind in case.columns.items()}} | case.data,
     }
-    return examine(file or DIRTY / "files" / f"{case.file}.csv", Pipeline.model_validate(declared), folder)
+    return validate(file or DIRTY / "files" / f"{case.file}.csv", Pipeline.model_validate(declared), folder)
 
 
 def table(verdict: Verdict) -> pa.Table:

@@ -63,7 +63,7 @@ async def test_a_head_that_comes_back_without_the_job_trains_it_again(dispatcher
     dispatcher.cluster.down = False
     dispatcher.cluster.jobs.clear()
     await dispatcher.steps(1)
-    await dispatcher.change(run, gone_since=datetime.now(UTC) - timedelta(minutes=1))
+    await dispatcher.change(run, job_missing_since=datetime.now(UTC) - timedelta(minutes=1))
     await dispatcher.steps(2)
     dispatcher.finish(run, attempt=2)
     await dispatcher.steps(1)
@@ -146,7 +146,7 @@ async def test_a_job_that_fails_each_time_ends_the_run(dispatcher: Dispatcher) -
         await dispatcher.steps(2)
         dispatcher.cluster.jobs[f"{run}-a{attempt}"] = Job(JobState.ENDED, "FAILED: out of memory")
         await dispatcher.steps(1)
-        await dispatcher.change(run, gone_since=datetime.now(UTC) - timedelta(minutes=1))
+        await dispatcher.change(run, job_missing_since=datetime.now(UTC) - timedelta(minutes=1))
         await dispatcher.steps(1)
 
     await ended(dispatcher, run, "failed", "without a manifest, 3 times over")
@@ -223,7 +223,7 @@ async def test_the_queue_drains_behind_whatever_end(dispatcher: Dispatcher) -> N
     await dispatcher.steps(3)
 
     assert (await dispatcher.run(waiting)).state == "running"
-    assert (await dispatcher.run(joined)).into == waiting
+    assert (await dispatcher.run(joined)).coalesced_into == waiting
     assert dispatcher.cluster.submissions == [f"{first}-a1", f"{waiting}-a1"]
 
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
-from interlock_ingest import intake, routes, store
+from interlock_ingest import routes, store, workers
 from interlock_modeling.split import ROW_COLUMN
 
 from tests.integration.ingesting import Ingest, ingesting
@@ -178,7 +178,7 @@ async def test_a_check_that_fails_for_our_own_fault_is_tried_again_then_refused(
     ingest: Ingest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stored file that is gone holds nobody up for ever, and uploading it again starts anew."""
-    monkeypatch.setattr(intake, "TRY_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(workers, "TRY_AGAIN_SECONDS", 0.0)
     view = await ingest.upload(GOOD)
     del ingest.artifacts.objects[ArtifactRef(sha256=view["digest"], bytes=len(GOOD), holdout=True).key]
     await ingest.intake.check_files()

@@ -214,7 +214,7 @@ async def test_what_is_rolled_back_was_never_done(office: Office) -> None:
     subject = f"model/{uuid4().hex}"
     with pytest.raises(ZeroDivisionError):
         async with office.app.state.bus.transaction() as session:
-            audit.note(session, "ada", "version.approved", subject)
+            audit.record(session, "ada", "version.approved", subject)
             await session.flush()
             1 / 0  # noqa: B018
 

@@ -9,8 +9,8 @@ from interlock_contracts.event import Envelope
 from interlock_contracts.models import ModelLoadFailed, ModelServing
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.rollout import HeldModel, RolloutView, WorkerReport
-from interlock_registry import handlers, rollout
-from interlock_registry.rollout import WorkerModelRow, WorkerRow
+from interlock_registry import convergence, handlers
+from interlock_registry.convergence import WorkerModelRow, WorkerRow
 from interlock_registry.store import ModelRow, PromotionRow, VersionRow
 from interlock_runtime.database import Database
 from sqlalchemy import select
@@ -58,11 +58,11 @@ class Registry:
 
     async def report(self, worker: str, *held: HeldModel, seconds: float = 10.0) -> None:
         async with self.database.sessions() as session, session.begin():
-            await rollout.record(session, worker, WorkerReport(seconds=seconds, models=list(held)))
+            await convergence.record(session, worker, WorkerReport(seconds=seconds, models=list(held)))
 
     async def rollout(self) -> RolloutView:
         async with self.database.sessions() as session:
-            return await rollout.rollout(session, await session.get_one(PromotionRow, (MODEL, 9)))
+            return await convergence.convergence(session, await session.get_one(PromotionRow, (MODEL, 9)))
 
     async def states(self) -> dict[str, str]:
         return {each.worker: each.state for each in (await self.rollout()).by_worker}
@@ -131,7 +131,7 @@ async def test_who_is_not_heard_of_any_more_is_gone(registry: Registry) -> None:
     await registry.hear(serving("late", seq=8, version=6), ago=20)
     await registry.report("stopped", held(8, known=8))
     async with registry.database.sessions() as session, session.begin():
-        await rollout.leave(session, "stopped")
+        await convergence.leave(session, "stopped")
     assert await registry.states() == {"late": "waiting"}
 
     await registry.report("new", held())

@@ -58,7 +58,7 @@ async def test_a_lost_job_is_tried_again_under_a_new_id_and_not_for_ever(dispatc
         await dispatcher.steps(2)
         dispatcher.cluster.jobs.clear()
         await dispatcher.steps(1)
-        await dispatcher.change(run, gone_since=datetime.now(UTC) - timedelta(minutes=1))
+        await dispatcher.change(run, job_missing_since=datetime.now(UTC) - timedelta(minutes=1))
         await dispatcher.steps(1)
 
     assert dispatcher.cluster.submissions == [f"{run}-a1", f"{run}-a2", f"{run}-a3"]
@@ -85,11 +85,11 @@ async def test_an_unreachable_cluster_is_waited_for(dispatcher: Dispatcher) -> N
     run = await dispatcher.request()
     await dispatcher.steps()
     dispatcher.cluster.down = True
-    await dispatcher.change(run, gone_since=None)
+    await dispatcher.change(run, job_missing_since=None)
     await dispatcher.steps(3)
 
     row = await dispatcher.run(run)
-    assert (row.state, row.attempt, row.gone_since) == ("running", 1, None)
+    assert (row.state, row.attempt, row.job_missing_since) == ("running", 1, None)
 
 
 async def test_a_reason_from_the_trainer_reaches_the_user(dispatcher: Dispatcher) -> None:
@@ -156,7 +156,7 @@ async def test_requests_during_a_run_join_one_queued_run(dispatcher: Dispatcher)
 
     states = [(await dispatcher.run(run)).state for run in later]
     assert states == ["queued"] + ["coalesced"] * 9
-    assert {(await dispatcher.run(run)).into for run in later[1:]} == {later[0]}
+    assert {(await dispatcher.run(run)).coalesced_into for run in later[1:]} == {later[0]}
     assert (await dispatcher.run(first)).state == "running"
 
 

@@ -22,8 +22,8 @@ from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.training import TrainingJob
 from interlock_evaluation_gate.settings import GateSettings
 from interlock_gateway.settings import GatewaySettings
-from interlock_ingest.intake import Intake
 from interlock_ingest.settings import IngestSettings
+from interlock_ingest.workers import IngestWorker
 from interlock_messaging import topology
 from interlock_registry.settings import RegistrySettings
 from interlock_runtime.ray_jobs import Job, JobState
@@ -93,7 +93,7 @@ class System:
             artifacts=self.store,
             ray=InProcessCluster(self.store),  # type: ignore[arg-type]
         )
-        self.intake = Intake(self.ingest.state.bus, self.store, folder, check_seconds=60)
+        self.intake = IngestWorker(self.ingest.state.bus, self.store, folder, check_seconds=60)
 
     @property
     def _with_database(self) -> dict[str, Litestar]:
@@ -131,7 +131,7 @@ class System:
                     pass
             await self.intake.take_submissions()
             await self.intake.check_files()
-            await self.dispatch.state.follower.step()
+            await self.dispatch.state.reconciler.reconcile()
             pending = [await app.state.bus.drain() for app in self._with_database.values()]
             runs = (await self.ask(self.dispatch, "GET", "/runs")).json()
             training = any(run["state"] in ("queued", "running") for run in runs)

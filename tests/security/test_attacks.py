@@ -10,7 +10,7 @@ import pytest
 from interlock_contracts import http as bodies
 from interlock_contracts.catalog import ROUTES
 from interlock_contracts.pipeline import Batch, Pipeline
-from interlock_ingest.domain import object_fault
+from interlock_ingest.domain import invalid_object_key
 from interlock_modeling.engines import ModelFormatError
 from onnx import TensorProto
 from pydantic import BaseModel, ValidationError
@@ -72,8 +72,8 @@ async def test_rays_job_api_runs_nothing_for_strangers(stack: dict[str, str]) ->
 @pytest.mark.parametrize("key", ELSEWHERE)
 def test_an_object_elsewhere_is_never_read(key: str) -> None:
     """CVE-2023-1177 and 2023-2780 (MLflow): a path from a client, and the fix that a backslash got around."""
-    assert object_fault("flights", key) is not None
-    assert object_fault("flights", "incoming/flights/2026/data.csv") is None
+    assert invalid_object_key("flights", key) is not None
+    assert invalid_object_key("flights", "incoming/flights/2026/data.csv") is None
 
 
 @pytest.mark.parametrize("key", ELSEWHERE)

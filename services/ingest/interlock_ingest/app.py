@@ -17,9 +17,9 @@ from litestar import Litestar
 
 from interlock_ingest import gauges
 from interlock_ingest.handlers import router
-from interlock_ingest.intake import SERVICE, Intake
 from interlock_ingest.routes import ROUTES
 from interlock_ingest.settings import IngestSettings
+from interlock_ingest.workers import SERVICE, IngestWorker
 
 __all__ = ["SERVICE", "create_app"]
 
@@ -35,14 +35,14 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
     bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=database.sessions)
     bus.consumer.context.set_global("artifacts", artifacts)
     folder = work_folder(_PREFIX, settings.ingest_work_dir)
-    intake = Intake(bus, artifacts, folder, settings.ingest_check_minutes * 60)
+    worker = IngestWorker(bus, artifacts, folder, settings.ingest_check_minutes * 60)
 
     @asynccontextmanager
     async def taking_in() -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(run_periodically(intake.take_submissions, seconds=POLL_SECONDS))
+            await stack.enter_async_context(run_periodically(worker.take_submissions, seconds=POLL_SECONDS))
             for _ in range(settings.ingest_checks):
-                await stack.enter_async_context(run_periodically(intake.check_files, seconds=POLL_SECONDS))
+                await stack.enter_async_context(run_periodically(worker.check_files, seconds=POLL_SECONDS))
             yield
 
     return http_app(

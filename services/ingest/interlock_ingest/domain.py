@@ -72,7 +72,7 @@ def decide_sides(pipeline: Pipeline, findings: Findings) -> tuple[list[Finding],
     return [], [Finding(rule="holdout", count=0, message=f"the {side} {why}") for side in empty]
 
 
-def told(findings: Sequence[Finding]) -> list[Finding]:
+def truncate_findings(findings: Sequence[Finding]) -> list[Finding]:
     """Return what an event tells of the findings; the verdict over REST has all of them."""
     if len(findings) <= FINDINGS_TOLD:
         return list(findings)
@@ -80,7 +80,7 @@ def told(findings: Sequence[Finding]) -> list[Finding]:
     return [*findings[:FINDINGS_TOLD], Finding(rule="more", count=left, message=f"and {left} more")]
 
 
-def object_fault(pipeline: str, name: str) -> str | None:
+def invalid_object_key(pipeline: str, name: str) -> str | None:
     """Return why an object may not be taken in for a pipeline; None where it lies below ``incoming/<pipeline>/``."""
     prefix = f"incoming/{pipeline}/"
     steps = name.removeprefix(prefix).split("/")

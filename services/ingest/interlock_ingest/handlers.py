@@ -12,9 +12,9 @@ from interlock_messaging import CausationEnvelope, Session, enqueue, topology
 from interlock_messaging.outbox import current_traceparent
 
 from interlock_ingest import store
-from interlock_ingest.domain import object_fault
-from interlock_ingest.intake import SERVICE
+from interlock_ingest.domain import invalid_object_key
 from interlock_ingest.store import SpecRow, SubmissionRow
+from interlock_ingest.workers import SERVICE
 
 router = RabbitRouter()
 
@@ -37,7 +37,7 @@ async def keep_spec(event: PipelineApplied, session: Session, artifacts: Artifac
 @router.subscriber(topology.queue(SERVICE, DatasetSubmitted), topology.EXCHANGE, no_reply=True)
 async def note_submission(event: DatasetSubmitted, cause: CausationEnvelope, session: Session) -> None:
     """Note the object, to be fetched and checked apart from the message; refuse an address that is not ours."""
-    fault = object_fault(event.pipeline, event.object)
+    fault = invalid_object_key(event.pipeline, event.object)
     if fault is not None:
         reasons = [Finding(rule="object", message=fault)]
         refusal = DatasetRejected(pipeline=event.pipeline, object=event.object, reasons=reasons)

@@ -23,8 +23,8 @@ from litestar.params import FromPath, FromQuery
 
 from interlock_ingest import store
 from interlock_ingest.drift import drift, worst
-from interlock_ingest.intake import receive
 from interlock_ingest.store import DatasetRow, SpecRow
+from interlock_ingest.workers import receive
 
 SPEC_PATIENCE = 3.0
 """Seconds that an upload waits for its pipeline's spec, which may still be on its way from the registry."""

@@ -17,7 +17,7 @@ GATE = "service/evaluation_gate"
 """Who promotes where no person has to."""
 
 
-def note(session: AsyncSession, caller_name: str, action: str, subject: str, **details: Any) -> None:
+def record(session: AsyncSession, caller_name: str, action: str, subject: str, **details: Any) -> None:
     """Add an entry to the transaction: it is there if, and only if, what it tells of is.
 
     ``action`` is what happened, ``version.approved`` for instance; ``subject`` to what, ``model/flights``.

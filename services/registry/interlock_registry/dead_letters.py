@@ -13,7 +13,7 @@ from litestar import Request, delete, get, post
 from litestar.datastructures import State
 from litestar.params import FromPath, FromQuery, QueryParameter
 
-from interlock_registry.audit import note
+from interlock_registry.audit import record
 
 DATABASE = "interlock_messaging.dead_letters"
 """Whose migrations make the table."""
@@ -78,7 +78,7 @@ async def _letter(session: Any, letter_id: str, *, lock: bool = False) -> Any:
 
 def _note(session: Any, request: Request[Any, Any, Any], action: str, view: DeadLetterView) -> None:
     subject = f"dead_letter/{view.id}"
-    note(session, request.user.name, action, subject, queue=view.queue, event=view.event_id, reason=view.reason)
+    record(session, request.user.name, action, subject, queue=view.queue, event=view.event_id, reason=view.reason)
 
 
 ROUTES = [list_dead_letters, read_dead_letter, replay_dead_letter, discard_dead_letter]

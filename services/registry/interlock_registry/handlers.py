@@ -13,7 +13,7 @@ from interlock_contracts.training import TrainingCancelled, TrainingCompleted
 from interlock_messaging import CausationEnvelope, PoisonError, Session, topology
 from interlock_messaging.crash_points import crash_point
 
-from interlock_registry import audit, promotion, rollout, store
+from interlock_registry import audit, convergence, promotion, store
 from interlock_registry.domain import Step, after_passing
 from interlock_registry.store import PromotionRow, VersionRow
 
@@ -40,10 +40,10 @@ async def register_version(event: TrainingCompleted, cause: CausationEnvelope, s
         artifact=event.artifact.model_dump(mode="json"),
         manifest=event.manifest.model_dump(mode="json"),
         datasets=[dataset.model_dump(mode="json") for dataset in event.datasets],
-        questions=1,
+        evaluation_requests=1,
     )
     session.add(version)
-    await promotion.ask_gate(session, model, version, cause.id)
+    await promotion.request_evaluation(session, model, version, cause.id)
     crash_point("registry.register.before_commit")
 
 
@@ -62,8 +62,8 @@ async def promote_passed(event: EvaluationPassed, cause: CausationEnvelope, sess
     version.reasons, version.against, version.stage = event.reasons, event.against, "passed"
     version.metrics = event.metrics
     if step is Step.ASK_AGAIN:
-        version.questions += 1
-        await promotion.ask_gate(session, model, version, cause.id)
+        version.evaluation_requests += 1
+        await promotion.request_evaluation(session, model, version, cause.id)
     elif step is Step.PROMOTE:
         await promotion.promote(session, model, version, how="gate", cause=cause.id, signer=signer)
 
@@ -93,13 +93,13 @@ async def roll_back(event: RollbackRequested, cause: CausationEnvelope, session:
 @router.subscriber(topology.queue(SERVICE, TrainingCancelled), topology.EXCHANGE, no_reply=True)
 async def note_cancellation(event: TrainingCancelled, session: Session) -> None:
     """Keep who has stopped a run."""
-    audit.note(session, event.by, "run.cancelled", f"run/{event.run_id}", model=event.model, reason=event.reason)
+    audit.record(session, event.by, "run.cancelled", f"run/{event.run_id}", model=event.model, reason=event.reason)
 
 
 @router.subscriber(topology.queue(SERVICE, ModelServing), topology.EXCHANGE, no_reply=True)
 async def keep_serving(event: ModelServing, cause: CausationEnvelope, session: Session) -> None:
     """Keep which gateway worker serves which version."""
-    await rollout.record_event(session, event, said_at=cause.time or datetime.now(UTC))
+    await convergence.record_event(session, event, said_at=cause.time or datetime.now(UTC))
 
 
 @router.subscriber(topology.queue(SERVICE, ModelLoadFailed), topology.EXCHANGE, no_reply=True)
@@ -110,7 +110,7 @@ async def keep_failure(event: ModelLoadFailed, cause: CausationEnvelope, session
     if await session.get(PromotionRow, (event.model, event.promotion_seq)) is None:
         logger.warning("%s refused promotion %d of %s, which never was", event.worker, event.promotion_seq, event.model)
         return
-    await rollout.record_event(session, event, said_at=cause.time or datetime.now(UTC))
+    await convergence.record_event(session, event, said_at=cause.time or datetime.now(UTC))
 
 
 async def _version(session: Session, model: str, version: int) -> VersionRow:

@@ -68,7 +68,7 @@ async def make_key(request: Request[Any, Any, Any], state: State, data: JSONBody
             await session.flush()
             await session.refresh(row)
             until = data.expires_at.isoformat() if data.expires_at else None
-            audit.note(session, caller.name, "key.created", f"key/{data.name}", scopes=row.scopes, expires_at=until)
+            audit.record(session, caller.name, "key.created", f"key/{data.name}", scopes=row.scopes, expires_at=until)
     except IntegrityError as error:
         raise problem(409, "The name is taken", f"a key {data.name!r} is in use; revoke it first") from error
     await state.access.refresh()
@@ -92,7 +92,7 @@ async def revoke_key(name: FromPath[str], request: Request[Any, Any, Any], state
         if row is None:
             raise problem(404, "Unknown key", f"no key in use is called {name!r}")
         row.revoked_at = datetime.now(UTC)
-        audit.note(session, caller.name, "key.revoked", f"key/{name}")
+        audit.record(session, caller.name, "key.revoked", f"key/{name}")
     await state.access.refresh()
     return _view(row)
 

@@ -44,7 +44,7 @@ async def spec_of(session: AsyncSession, version: VersionRow) -> Pipeline:
     return Pipeline.model_validate(row.spec)
 
 
-async def ask_gate(session: AsyncSession, model: ModelRow, version: VersionRow, cause: str) -> None:
+async def request_evaluation(session: AsyncSession, model: ModelRow, version: VersionRow, cause: str) -> None:
     """Say ``model.registered``: measure ``version`` against the champion of this moment."""
     champion = await session.get(VersionRow, (model.name, model.champion)) if model.champion else None
     spec = await store.spec_of(session, model.name, version.pipeline_digest)
@@ -63,7 +63,7 @@ async def ask_gate(session: AsyncSession, model: ModelRow, version: VersionRow, 
         if champion
         else None,
     )
-    await enqueue(session, event, source=SERVICE, cause=cause, n=version.questions - 1)
+    await enqueue(session, event, source=SERVICE, cause=cause, n=version.evaluation_requests - 1)
 
 
 @_tracer.start_as_current_span(telemetry.SPAN_PROMOTE)
@@ -122,7 +122,7 @@ async def promote(
         )
     )
     about = {"promotion_seq": event.promotion_seq, "instead_of": previous, "reason": reason}
-    audit.note(session, by or audit.GATE, _DONE[how], f"model/{model.name}/{version.version}", **about)
+    audit.record(session, by or audit.GATE, _DONE[how], f"model/{model.name}/{version.version}", **about)
     await enqueue(session, event, source=SERVICE, cause=cause)
     if previous is not None:
         retirement = ModelRetired(model=model.name, version=previous, replaced_by=version.version)
@@ -155,7 +155,7 @@ def _statement(version: VersionRow, seq: int, how: PromotionCause) -> PromotionS
     )
 
 
-async def sign_what_serves(session: AsyncSession, signer: Signer, trust: SignatureVerifier) -> None:
+async def resign_champions(session: AsyncSession, signer: Signer, trust: SignatureVerifier) -> None:
     """Sign what serves and is signed by another key that still counts; without any signature at all, sign everything.
 
     So a new key takes over at the registry's start, and an installation from before there were signatures gets them
@@ -203,9 +203,9 @@ async def approve(session: AsyncSession, name: str, number: int, *, by: str, cau
         approved=True,
     )
     if step is Step.ASK_AGAIN:
-        version.questions += 1
-        audit.note(session, by, "version.approval_postponed", f"model/{name}/{number}", against=model.champion)
-        await ask_gate(session, model, version, cause)
+        version.evaluation_requests += 1
+        audit.record(session, by, "version.approval_postponed", f"model/{name}/{number}", against=model.champion)
+        await request_evaluation(session, model, version, cause)
         return step
     await enqueue(session, PromotionApproved(model=name, version=number, by=by), source=SERVICE, cause=cause)
     await promote(session, model, version, how="approval", cause=cause, signer=signer, by=by)

@@ -29,7 +29,7 @@ from litestar.datastructures import State
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from pydantic import ValidationError
 
-from interlock_registry import audit, promotion, rollout, store
+from interlock_registry import audit, convergence, promotion, store
 from interlock_registry.domain import Step
 from interlock_registry.handlers import SERVICE
 from interlock_registry.store import ModelRow, PromotionRow, SpecRow, VersionRow
@@ -57,7 +57,7 @@ async def _applied(name: str, request: Request[Any, Any, Any], state: State) -> 
             await enqueue(session, event, source=SERVICE, cause=str(uuid4()))
             caller: Caller = request.user
             about = {"digest": pipeline.digest, "revision": changed.revision}
-            audit.note(session, caller.name, "pipeline.applied", f"pipeline/{name}", **about)
+            audit.record(session, caller.name, "pipeline.applied", f"pipeline/{name}", **about)
         crash_point("registry.apply.before_commit")
         ((current, _),) = await store.pipelines(session, name)
     return _pipeline_view(current, pipeline, changed=changed is not None)
@@ -126,7 +126,7 @@ async def what_serves(state: State) -> list[ServingView]:
 async def report_worker(worker: FromPath[str], state: State, data: JSONBody[WorkerReport]) -> list[ServingView]:
     """Keep what a gateway worker says of itself, and return what should serve now."""
     async with state.database.sessions() as session, session.begin():
-        await rollout.record(session, worker, data)
+        await convergence.record(session, worker, data)
         return [_serving_view(*found) for found in await store.serving(session)]
 
 
@@ -134,7 +134,7 @@ async def report_worker(worker: FromPath[str], state: State, data: JSONBody[Work
 async def leave_worker(worker: FromPath[str], state: State) -> None:
     """Forget a gateway worker that stops."""
     async with state.database.sessions() as session, session.begin():
-        await rollout.leave(session, worker)
+        await convergence.leave(session, worker)
 
 
 @get("/models/{name:str}/rollout", opt={SCOPE: "read"})
@@ -144,7 +144,7 @@ async def read_rollout(name: FromPath[str], state: State) -> RolloutView:
         if not (found := await store.serving(session, name)):
             raise problem(404, "Nothing is promoted", f"no version of {name!r} is promoted, so none is rolled out")
         ((promoted, _),) = found
-        return await rollout.rollout(session, promoted)
+        return await convergence.convergence(session, promoted)
 
 
 def _serving_view(promoted: PromotionRow, version: VersionRow) -> ServingView:

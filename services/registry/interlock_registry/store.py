@@ -51,7 +51,7 @@ class ModelRow(Table):
 
 
 class VersionRow(Table):
-    """One version; ``questions`` counts how often the gate was asked about it."""
+    """One version; ``evaluation_requests`` counts how often the gate was asked about it."""
 
     __tablename__ = "version"
 
@@ -63,7 +63,7 @@ class VersionRow(Table):
     artifact: Mapped[dict[str, Any]] = mapped_column(JSONB)
     manifest: Mapped[dict[str, Any]] = mapped_column(JSONB)
     datasets: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
-    questions: Mapped[int] = mapped_column(server_default=text("1"))
+    evaluation_requests: Mapped[int] = mapped_column("questions", server_default=text("1"))
     against: Mapped[int | None]
     report: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     reasons: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"))

@@ -17,9 +17,9 @@ from interlock_runtime.ray_jobs import RayJobs
 from litestar import Litestar
 
 from interlock_train_dispatch import gauges
-from interlock_train_dispatch.follower import Follower
 from interlock_train_dispatch.handlers import router
 from interlock_train_dispatch.routes import ROUTES
+from interlock_train_dispatch.run_reconciler import RunReconciler
 from interlock_train_dispatch.runs import SERVICE
 from interlock_train_dispatch.settings import DispatchSettings
 
@@ -36,7 +36,7 @@ def create_app(
     bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=database.sessions)
     bus.consumer.context.set_global("artifacts", artifacts)
     lender = credential_issuer_of(settings.s3, settings.s3_job_role, settings.s3_sts_endpoint)
-    follower = Follower(bus, artifacts, cluster, settings.trainer_python, lender)
+    reconciler = RunReconciler(bus, artifacts, cluster, settings.trainer_python, lender)
 
     @asynccontextmanager
     async def connected() -> AsyncIterator[None]:
@@ -60,7 +60,7 @@ def create_app(
             connected,
             lambda: database.ready("interlock_messaging", "interlock_train_dispatch"),
             bus.running,
-            lambda: run_periodically(follower.step, seconds=settings.reconcile_seconds),
+            lambda: run_periodically(reconciler.reconcile, seconds=settings.reconcile_seconds),
         ],
-        state={"bus": bus, "database": database, "artifacts": artifacts, "follower": follower},
+        state={"bus": bus, "database": database, "artifacts": artifacts, "reconciler": reconciler},
     )

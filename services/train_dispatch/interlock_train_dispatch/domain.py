@@ -27,7 +27,7 @@ class Action(Enum):
 
 
 @dataclass(frozen=True)
-class Sight:
+class Observation:
     """A running run as it looks now; times are timezone-aware."""
 
     now: datetime
@@ -38,7 +38,7 @@ class Sight:
     trained: bool
     job: Literal["unknown", "alive", "ended", "unreachable"]
     manifest: Literal["absent", "succeeded", "failed"]
-    gone_since: datetime | None
+    job_missing_since: datetime | None
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Decision:
     reason: str = ""
 
 
-def decide(seen: Sight) -> Decision:
+def decide(seen: Observation) -> Decision:
     """Return what to do next; the manifest is the truth, Ray's word only a hint."""
     if seen.now > seen.deadline:
         waited = "for a verdict of the gate" if seen.trained else "for the training"
@@ -64,14 +64,14 @@ def decide(seen: Sight) -> Decision:
     return _by_job(seen)
 
 
-def _by_job(seen: Sight) -> Decision:
+def _by_job(seen: Observation) -> Decision:
     if seen.job == "unreachable":
         return Decision(Action.WAIT)
     if seen.job == "alive":
         return Decision(Action.WAIT if seen.submitted else Action.ACCEPT)
     if seen.job == "unknown" and not seen.submitted:
         return Decision(Action.SUBMIT)
-    if seen.gone_since is None or seen.now - seen.gone_since < GRACE:
+    if seen.job_missing_since is None or seen.now - seen.job_missing_since < GRACE:
         return Decision(Action.WAIT)
     lost = "Ray has lost the job" if seen.job == "unknown" else "the job ended without a manifest"
     if seen.attempt >= MAX_ATTEMPTS:

@@ -90,7 +90,7 @@ async def end_run_awaiting_approval(event: EvaluationPassed, session: Session) -
     run.version = event.version
     spec = await store.spec(session, run.model, run.pipeline_digest)
     if spec is not None and Pipeline.model_validate(spec.spec).promotion == "approval":
-        runs.conclude(run, "succeeded", "the gate let it through; it waits for an approval")
+        runs.finish(run, "succeeded", "the gate let it through; it waits for an approval")
 
 
 @router.subscriber(topology.queue(SERVICE, EvaluationFailed), topology.EXCHANGE, no_reply=True)
@@ -99,7 +99,7 @@ async def end_refused_run(event: EvaluationFailed, session: Session) -> None:
     run = await _running(session, event.run_id)
     if run is not None:
         run.version = event.version
-        runs.conclude(run, "refused", "; ".join(event.reasons))
+        runs.finish(run, "refused", "; ".join(event.reasons))
 
 
 @router.subscriber(topology.queue(SERVICE, ModelPromoted), topology.EXCHANGE, no_reply=True)
@@ -108,7 +108,7 @@ async def end_promoted_run(event: ModelPromoted, session: Session) -> None:
     run = await _running(session, event.run_id) if event.run_id else None
     if run is not None:
         run.version = event.version
-        runs.conclude(run, "succeeded", None)
+        runs.finish(run, "succeeded", None)
 
 
 async def _running(session: Session, run_id: UUID) -> RunRow | None:

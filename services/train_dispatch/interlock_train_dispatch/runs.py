@@ -38,7 +38,7 @@ async def request(
         pipeline_digest=spec.digest if spec else pipeline or "",
         dataset=dataset,
         commit=commit,
-        asked=current_traceparent(),
+        request_traceparent=current_traceparent(),
         attempt=0,
         datasets=[],
     )
@@ -48,8 +48,8 @@ async def request(
     if refusal is not None:
         await end(session, run, "failed", refusal, cause.id)
     elif waiting is not None:
-        run.into = waiting.run_id
-        conclude(run, "coalesced", None, into=waiting.traceparent)
+        run.coalesced_into = waiting.run_id
+        finish(run, "coalesced", None, into=waiting.traceparent)
         # The queued run has not looked at anything yet, so the newest request says what it will train on.
         waiting.pipeline_digest, waiting.dataset, waiting.commit = run.pipeline_digest, dataset, commit
     session.add(run)
@@ -69,7 +69,7 @@ async def _refusal(session: AsyncSession, run: RunRow, spec: store.SpecRow | Non
     return None
 
 
-def conclude(run: RunRow, state: RunState, reason: str | None, *, into: str | None = None) -> None:
+def finish(run: RunRow, state: RunState, reason: str | None, *, into: str | None = None) -> None:
     """Write down how a run has ended, and record its span; ``into`` is the trace context of a run that it joins."""
     run.state, run.reason, run.ended_at = state, reason, datetime.now(UTC)
     spans.emit_run(run, into=into)
@@ -94,6 +94,6 @@ async def end(
     session: AsyncSession, run: RunRow, outcome: Literal["failed", "cancelled", "timed_out"], reason: str, cause: str
 ) -> None:
     """End a run without a model, and say so."""
-    conclude(run, outcome, reason)
+    finish(run, outcome, reason)
     event = TrainingFailed(run_id=run.run_id, model=run.model, attempt=run.attempt, outcome=outcome, reason=reason)
     await enqueue(session, event, source=SERVICE, cause=cause, traceparent=run.traceparent)

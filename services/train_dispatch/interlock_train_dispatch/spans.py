@@ -35,9 +35,9 @@ RESULTS: Mapping[RunState, str] = {
 
 def traceparent_of(run: RunRow) -> str | None:
     """Return the context of the run's own span, in the trace of whoever asked for the run."""
-    if run.asked is None:
+    if run.request_traceparent is None:
         return None
-    version, trace_id, _, flags = run.asked.split("-")
+    version, trace_id, _, flags = run.request_traceparent.split("-")
     return f"{version}-{trace_id}-{format_span_id(_id(run))}-{flags}"
 
 
@@ -72,13 +72,13 @@ def belongs_to(run: RunRow) -> None:
 
 def emit_run(run: RunRow, *, into: str | None = None) -> None:
     """Record a run that has ended; ``into`` is the context of the run that it has joined."""
-    if run.asked is None or run.ended_at is None:
+    if run.request_traceparent is None or run.ended_at is None:
         return  # asked for by a release that had no such span
     joined = trace.get_current_span(_context(into)).get_span_context()
     with span_id(_id(run)):
         span = _tracer.start_span(
             telemetry.SPAN_RUN.format(pipeline=run.model),
-            context=_context(run.asked),
+            context=_context(run.request_traceparent),
             kind=SpanKind.SERVER,
             start_time=_ns(run.created_at or run.ended_at),
             attributes={**_attributes(run), telemetry.ACTION: "RUN", telemetry.RESULT: RESULTS[run.state]},

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-LEAVING = 50
+ORPHANS_AT_ONCE = 50
 
 
 class Table(DeclarativeBase):
@@ -50,7 +50,7 @@ class RunRow(Table):
     ``submitted`` is true while Ray is known to hold that attempt's job, or may: of a run that has ended, it is to be
     stopped.
 
-    ``traceparent`` is the context of the run's own span, ``asked`` that of the span that asked for the run.
+    ``traceparent`` is the context of the run's own span, ``request_traceparent`` that of the request.
 
     ``dataset`` is set where the request named one file to train on, instead of the pipeline's window.
     """
@@ -60,21 +60,21 @@ class RunRow(Table):
     run_id: Mapped[UUID] = mapped_column(primary_key=True)
     model: Mapped[str]
     state: Mapped[RunState] = mapped_column(String)
-    cause: Mapped[str]
+    causation_id: Mapped[str] = mapped_column("cause")
     pipeline_digest: Mapped[str]
     dataset: Mapped[str | None]
     commit: Mapped[str | None]
     traceparent: Mapped[str | None]
-    asked: Mapped[str | None]
+    request_traceparent: Mapped[str | None] = mapped_column("asked")
     attempt: Mapped[int] = mapped_column(server_default=text("0"), default=0)
     datasets: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)
     job: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     submitted: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
     cancelled: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
-    gone_since: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    job_missing_since: Mapped[datetime | None] = mapped_column("gone_since", DateTime(timezone=True))
     progress: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     reason: Mapped[str | None]
-    into: Mapped[UUID | None]
+    coalesced_into: Mapped[UUID | None] = mapped_column("into")
     version: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
@@ -145,10 +145,10 @@ async def running(session: AsyncSession) -> Sequence[UUID]:
     return (await session.scalars(select(RunRow.run_id).where(RunRow.state == "running"))).all()
 
 
-async def leaving(session: AsyncSession) -> Sequence[UUID]:
+async def orphaned_jobs(session: AsyncSession) -> Sequence[UUID]:
     """Return the ids of runs that ended without a model and whose job may still run, not all at once."""
     ended = RunRow.state.in_(("failed", "cancelled", "timed_out"))
-    query = select(RunRow.run_id).where(ended, RunRow.submitted).order_by(RunRow.ended_at.desc()).limit(LEAVING)
+    query = select(RunRow.run_id).where(ended, RunRow.submitted).order_by(RunRow.ended_at.desc()).limit(ORPHANS_AT_ONCE)
     return (await session.scalars(query)).all()
 
 

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from interlock_contracts.datasets import Finding
 from interlock_contracts.pipeline import Pipeline
-from interlock_ingest.checking import Verdict
-from interlock_ingest.checking.examine import examine
+from interlock_ingest.validation import Verdict
+from interlock_ingest.validation.validate import validate
 
 NUMBERS = {"x": {"type": "number"}, "y": {"type": "number"}}
 
@@ -55,7 +55,7 @@ def judge(content: bytes | str, columns: dict[str, Any] | None = None, target: s
         file, folder = Path(name) / "file", Path(name) / "check"
         folder.mkdir()
         file.write_bytes(content.encode() if isinstance(content, str) else content)
-        verdict = examine(file, pipeline, folder)
+        verdict = validate(file, pipeline, folder)
         assert verdict.accepted == (not verdict.reasons)
         Verdict.model_validate_json(verdict.model_dump_json())
         return Judged(verdict)

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 from interlock_contracts.datasets import Finding
-from interlock_ingest.domain import Findings, object_fault, told
+from interlock_ingest.domain import Findings, invalid_object_key, truncate_findings
 from interlock_tables.findings import Cause, Tally, shorten
 
 
 @pytest.mark.parametrize("name", ["a.csv", "2026/01/a.csv", "with space.csv", "ä.csv"])
 def test_objects_below_incoming_are_taken(name: str) -> None:
     """In folders of the user's own making too."""
-    assert object_fault("m", f"incoming/m/{name}") is None
+    assert invalid_object_key("m", f"incoming/m/{name}") is None
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_objects_below_incoming_are_taken(name: str) -> None:
 )
 def test_anything_else_is_not(name: str) -> None:
     """No other prefix, no way up, no address."""
-    assert object_fault("m", name) is not None
+    assert invalid_object_key("m", name) is not None
 
 
 def test_a_tally_keeps_the_first_lines_and_distinct_examples() -> None:
@@ -56,8 +56,8 @@ def test_an_event_tells_the_first_hundred_reasons() -> None:
     """An event stays small; the rest stands in the verdict."""
     many = [Finding(rule="type", message=str(number)) for number in range(250)]
 
-    assert [finding.message for finding in told(many)[-2:]] == ["99", "and 150 more"]
-    assert told(many[:100]) == many[:100]
+    assert [finding.message for finding in truncate_findings(many)[-2:]] == ["99", "and 150 more"]
+    assert truncate_findings(many[:100]) == many[:100]
 
 
 def test_what_is_shown_fits_json_and_database() -> None:

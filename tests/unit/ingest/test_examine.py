@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from interlock_ingest.checking import parts, staging
+from interlock_ingest.validation import parts, staging
 from interlock_modeling.split import ROW_COLUMN, row_hashes
 from numpy.typing import NDArray
 

@@ -23,7 +23,7 @@ GROWTH = 1.3
 
 MEASURED = """
 import re, runpy, sys
-runpy.run_module("interlock_ingest.checking", run_name="__main__", alter_sys=True)
+runpy.run_module("interlock_ingest.validation", run_name="__main__", alter_sys=True)
 print(re.search(r"VmHWM:\\s+([0-9]+) kB", open("/proc/self/status").read())[0])
 """
 

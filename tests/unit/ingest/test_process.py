@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from interlock_contracts.pipeline import Pipeline
-from interlock_ingest.checking import CheckFailedError, check
+from interlock_ingest.validation import CheckFailedError, check
 
 from tests.waiting import until
 
@@ -113,7 +113,7 @@ async def test_a_cancelled_check_leaves_no_process(endless: Path, folder: Path) 
 async def test_the_process_ends_with_the_service(endless: Path, folder: Path) -> None:
     """When its standard input closes, as it does when the service is killed."""
     (folder / "spec").write_text(PIPELINE.model_dump_json())
-    words = [sys.executable, "-m", "interlock_ingest.checking", str(endless), str(folder / "spec"), str(folder)]
+    words = [sys.executable, "-m", "interlock_ingest.validation", str(endless), str(folder / "spec"), str(folder)]
     process = await asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.PIPE)
     end = await until(lambda: writer(endless))
     assert is_read(end)

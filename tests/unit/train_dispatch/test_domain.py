@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from interlock_train_dispatch.domain import GRACE, MAX_ATTEMPTS, Action, Sight, decide, in_window
+from interlock_train_dispatch.domain import GRACE, MAX_ATTEMPTS, Action, Observation, decide, in_window
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-FRESH = Sight(
+FRESH = Observation(
     now=NOW,
     deadline=NOW + timedelta(hours=1),
     attempt=1,
@@ -18,7 +18,7 @@ FRESH = Sight(
     trained=False,
     job="unknown",
     manifest="absent",
-    gone_since=None,
+    job_missing_since=None,
 )
 RUNNING = replace(FRESH, submitted=True, job="alive")
 LONG_AGO = NOW - GRACE - timedelta(seconds=1)
@@ -35,13 +35,13 @@ LONG_AGO = NOW - GRACE - timedelta(seconds=1)
         (replace(RUNNING, manifest="succeeded"), Action.COMPLETE),
         (replace(RUNNING, manifest="succeeded", job="unknown"), Action.COMPLETE),
         (replace(RUNNING, job="ended"), Action.WAIT),
-        (replace(RUNNING, job="ended", gone_since=NOW), Action.WAIT),
-        (replace(RUNNING, job="ended", gone_since=LONG_AGO), Action.TRY_AGAIN),
-        (replace(RUNNING, job="unknown", gone_since=LONG_AGO), Action.TRY_AGAIN),
+        (replace(RUNNING, job="ended", job_missing_since=NOW), Action.WAIT),
+        (replace(RUNNING, job="ended", job_missing_since=LONG_AGO), Action.TRY_AGAIN),
+        (replace(RUNNING, job="unknown", job_missing_since=LONG_AGO), Action.TRY_AGAIN),
         (replace(RUNNING, trained=True), Action.WAIT),
     ],
 )
-def test_the_manifest_is_the_truth_and_ray_a_hint(seen: Sight, action: Action) -> None:
+def test_the_manifest_is_the_truth_and_ray_a_hint(seen: Observation, action: Action) -> None:
     """Ray has lost jobs that went on, and reported FAILED for jobs that went well."""
     assert decide(seen).action is action
 
@@ -55,13 +55,13 @@ def test_the_manifest_is_the_truth_and_ray_a_hint(seen: Sight, action: Action) -
         (replace(RUNNING, now=NOW + timedelta(hours=2)), "timed_out", "for the training"),
         (replace(RUNNING, now=NOW + timedelta(hours=2), trained=True), "timed_out", "for a verdict"),
         (
-            replace(RUNNING, job="ended", gone_since=LONG_AGO, attempt=MAX_ATTEMPTS),
+            replace(RUNNING, job="ended", job_missing_since=LONG_AGO, attempt=MAX_ATTEMPTS),
             "failed",
             f"without a manifest, {MAX_ATTEMPTS} times",
         ),
     ],
 )
-def test_a_run_that_cannot_succeed_ends_with_its_reason(seen: Sight, outcome: str, told: str) -> None:
+def test_a_run_that_cannot_succeed_ends_with_its_reason(seen: Observation, outcome: str, told: str) -> None:
     """A pipeline run always ends, and says how."""
     decision = decide(seen)
 
@@ -76,7 +76,7 @@ def test_a_manifest_that_came_before_the_cancel_counts() -> None:
 
 @given(
     st.builds(
-        Sight,
+        Observation,
         now=st.just(NOW + timedelta(days=1)),
         deadline=st.just(NOW),
         attempt=st.integers(1, 5),
@@ -85,10 +85,10 @@ def test_a_manifest_that_came_before_the_cancel_counts() -> None:
         trained=st.booleans(),
         job=st.sampled_from(["unknown", "alive", "ended", "unreachable"]),
         manifest=st.sampled_from(["absent", "succeeded", "failed"]),
-        gone_since=st.sampled_from([None, LONG_AGO]),
+        job_missing_since=st.sampled_from([None, LONG_AGO]),
     )
 )
-def test_every_run_ends_at_its_deadline(seen: Sight) -> None:
+def test_every_run_ends_at_its_deadline(seen: Observation) -> None:
     """Whatever else is true of it."""
     assert decide(seen).action is Action.END
 

@@ -33,7 +33,12 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
 
 def run(state: RunState, **more: Any) -> RunRow:
     row = RunRow(
-        run_id=RUN, model="flights", state=state, asked=f"00-{TRACE}-{ASKED}-01", attempt=1, created_at=MORNING
+        run_id=RUN,
+        model="flights",
+        state=state,
+        request_traceparent=f"00-{TRACE}-{ASKED}-01",
+        attempt=1,
+        created_at=MORNING,
     )
     row.traceparent = spans.traceparent_of(row)
     for name, value in more.items():
@@ -104,7 +109,7 @@ def test_every_end_has_a_word_of_the_conventions(
 
 def test_a_run_of_an_older_release_ends_without_a_span(recorded: InMemorySpanExporter) -> None:
     """Its parts are children of another span, and nobody knows any more who asked."""
-    spans.emit_run(run("failed", asked=None, ended_at=MORNING))
+    spans.emit_run(run("failed", request_traceparent=None, ended_at=MORNING))
 
     assert told(recorded) == ()
 

@@ -14,8 +14,8 @@ from interlock_modeling.split import ROW_COLUMN, row_hashes
 from interlock_tables.typed import ARROW_TYPES
 from numpy.typing import NDArray
 
-from interlock_ingest.checking.chunk import Chunk
-from interlock_ingest.checking.repeats import KEY, ROW, Buckets
+from interlock_ingest.validation.chunk import Chunk
+from interlock_ingest.validation.duplicates import KEY, ROW, Buckets
 
 KEY_COLUMN = "__key__"
 _LEVEL = 65_536

@@ -1,4 +1,4 @@
-"""The checking process: ``python -m interlock_ingest.checking FILE SPEC FOLDER`` leaves FOLDER/verdict.json.
+"""The checking process: ``python -m interlock_ingest.validation FILE SPEC FOLDER`` leaves FOLDER/verdict.json.
 
 It runs apart from the service so that a long check does not hold up its event loop, a crash of a parser does not end
 it, and all memory goes back when the file is done. It ends when its standard input closes: with the service.
@@ -14,8 +14,8 @@ import pyarrow as pa
 from interlock_contracts.datasets import Finding
 from interlock_contracts.pipeline import Pipeline
 
-from interlock_ingest.checking.examine import examine
-from interlock_ingest.checking.verdict import Verdict
+from interlock_ingest.validation.validate import validate
+from interlock_ingest.validation.verdict import Verdict
 
 ADDRESS_SPACE_BYTES = 4 << 30
 """A file that unpacks to more than this is refused; a sound one stays below a tenth of it."""
@@ -28,7 +28,7 @@ def main(file: Path, spec: Path, folder: Path) -> None:
     pa.set_memory_pool(pa.system_memory_pool())  # gives back what it frees; the others hold a quarter more
     pipeline = Pipeline.model_validate_json(spec.read_bytes())
     try:
-        verdict = examine(file, pipeline, folder)
+        verdict = validate(file, pipeline, folder)
     except MemoryError:
         why = f"checking the file takes more than {ADDRESS_SPACE_BYTES >> 30} GiB of memory; cut it into batches"
         verdict = Verdict(reasons=[Finding(rule="memory", message=why)])

@@ -11,8 +11,8 @@ from interlock_tables.findings import EXAMPLES_SHOWN, LINES_SHOWN, Cause, Tallie
 from interlock_tables.typed import compute
 from numpy.typing import NDArray
 
-from interlock_ingest.checking.chunk import Chunk
 from interlock_ingest.domain import Findings
+from interlock_ingest.validation.chunk import Chunk
 
 _VALUES_SHOWN = 10
 

@@ -1,4 +1,4 @@
-"""Takes files in, apart from requests and messages: what was acknowledged gets its verdict, whoever dies meanwhile."""
+"""Work queue of files: claimed by row lock; what was acknowledged gets its verdict, whoever dies meanwhile."""
 
 import asyncio
 import json
@@ -23,9 +23,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_ingest import store
-from interlock_ingest.checking import CheckFailedError, Verdict, check
-from interlock_ingest.domain import CHECK_FAILED, told
+from interlock_ingest.domain import CHECK_FAILED, truncate_findings
 from interlock_ingest.store import DatasetRow, SubmissionRow
+from interlock_ingest.validation import CheckFailedError, Verdict, check
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +41,8 @@ _propagator = TraceContextTextMapPropagator()
 
 
 @dataclass(frozen=True)
-class Intake:
-    """Fetches submitted objects and has files checked; each step is one transaction, safe to repeat."""
+class IngestWorker:
+    """Fetches submitted objects and has files validated; each item is one transaction, safe to repeat."""
 
     bus: Bus
     artifacts: ArtifactStore
@@ -50,12 +50,12 @@ class Intake:
     check_seconds: float
 
     async def take_submissions(self) -> None:
-        """Turn submitted objects into stored files that wait for their check."""
+        """Turn submitted objects into stored files that wait for their validation."""
         while await self._take_submission():
             pass
 
     async def check_files(self) -> None:
-        """Check files that wait, one after the other, until none does."""
+        """Validate the files that wait, one after the other, until none does."""
         while await self._check_file():
             pass
 
@@ -107,7 +107,7 @@ class Intake:
         logger.error("fetching submission %s failed: %s", cause, why)
         async with self.bus.transaction() as session:
             row = await session.get_one(SubmissionRow, cause, with_for_update=True)
-            _put_off(row)
+            _schedule_retry(row)
             if row.failures >= TRIES:
                 fault = f"fetching the object failed {row.failures} times; submit it again ({why[:500]})"
                 await _reject_object(session, row, Finding(rule=CHECK_FAILED, message=fault))
@@ -171,7 +171,7 @@ class Intake:
         logger.error("checking %s came to no verdict: %s", "/".join(key), why)
         async with self.bus.transaction() as session:
             row = await session.get_one(DatasetRow, key, with_for_update=True)
-            _put_off(row)
+            _schedule_retry(row)
             if row.failures >= TRIES:
                 what = f"the check failed {row.failures} times, which need not be the file's fault; upload it again"
                 with _span(telemetry.SPAN_CHECK, row.traceparent, row.pipeline, row.digest):
@@ -211,7 +211,7 @@ async def reject(
         pipeline_digest=row.pipeline_digest,
         digest=row.digest,
         object=row.object,
-        reasons=told(reasons),
+        reasons=truncate_findings(reasons),
     )
     await enqueue(session, event, source=SERVICE, cause=row.cause)
 
@@ -230,7 +230,7 @@ async def _accept(
         dataset=dataset,
         batch=row.batch,
         profile=profile,
-        warnings=told(warnings),
+        warnings=truncate_findings(warnings),
     )
     await enqueue(session, event, source=SERVICE, cause=row.cause)
 
@@ -244,7 +244,7 @@ async def _reject_object(
     await enqueue(session, event, source=SERVICE, cause=submission.cause)
 
 
-def _put_off(row: DatasetRow | SubmissionRow) -> None:
+def _schedule_retry(row: DatasetRow | SubmissionRow) -> None:
     row.failures += 1
     row.not_before = datetime.now(UTC) + timedelta(seconds=TRY_AGAIN_SECONDS * row.failures)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from interlock_contracts.datasets import Finding
 from interlock_contracts.pipeline import Pipeline
 
-from interlock_ingest.checking.verdict import Verdict
+from interlock_ingest.validation.verdict import Verdict
 
 _CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
 _SHOWN = 2000
@@ -30,7 +30,7 @@ async def check(file: Path, pipeline: Pipeline, folder: Path, *, timeout_s: floa
     spec = folder / "spec.json"
     spec.write_text(pipeline.model_dump_json())
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "interlock_ingest.checking", str(file), str(spec), str(folder)),
+        *(sys.executable, "-m", "interlock_ingest.validation", str(file), str(spec), str(folder)),
         stdin=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

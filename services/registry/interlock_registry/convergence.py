@@ -79,7 +79,7 @@ async def record_event(session: AsyncSession, event: ModelServing | ModelLoadFai
     )
 
 
-async def rollout(session: AsyncSession, promoted: PromotionRow) -> RolloutView:
+async def convergence(session: AsyncSession, promoted: PromotionRow) -> RolloutView:
     """Return how far ``promoted`` has come in the workers that live."""
     query = (
         select(WorkerRow.name, WorkerModelRow)

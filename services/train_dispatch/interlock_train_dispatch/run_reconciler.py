@@ -1,4 +1,4 @@
-"""Starts queued runs and follows running ones to their end, by looking again and again."""
+"""Run reconciler: starts queued runs, and compares running ones with their jobs on Ray until they end."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_train_dispatch import spans, store
-from interlock_train_dispatch.domain import GRACE, Action, Decision, Sight, decide, in_window
+from interlock_train_dispatch.domain import GRACE, Action, Decision, Observation, decide, in_window
 from interlock_train_dispatch.runs import SERVICE, end
 from interlock_train_dispatch.store import RunRow
 
@@ -33,8 +33,8 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Follower:
-    """Starts queued runs and follows running ones to their end; each step is one transaction, safe to repeat.
+class RunReconciler:
+    """Reconciles runs with the cluster's jobs; each run is one transaction, safe to repeat.
 
     Without a ``lender``, the cluster's own environment has the keys to the object store.
     """
@@ -45,22 +45,22 @@ class Follower:
     trainer_python: str
     lender: CredentialIssuer | None = None
 
-    async def step(self) -> None:
-        """Look at every run once: those that can start, those that run, and those that left a job behind."""
+    async def reconcile(self) -> None:
+        """Reconcile every run once: those that can start, those that run, and those that left a job behind."""
         async with self.bus.transaction() as session:
             ready = [run.run_id for run in await store.startable(session)]
-            followed = list(await store.running(session))
+            running = list(await store.running(session))
         await self._each(ready, self._start)
-        await self._each(followed, self._follow)
+        await self._each(running, self._reconcile)
         async with self.bus.transaction() as session:
-            leaving = list(await store.leaving(session))
-        await self._each(leaving, self._halt)
+            orphans = list(await store.orphaned_jobs(session))
+        await self._each(orphans, self._stop_orphan)
 
-    async def _each(self, runs: Sequence[UUID], look: Callable[[UUID], Awaitable[None]]) -> None:
-        """Look at runs one by one; whatever is wrong with one of them, the others do not wait for it."""
+    async def _each(self, runs: Sequence[UUID], reconcile: Callable[[UUID], Awaitable[None]]) -> None:
+        """Reconcile runs one by one; whatever is wrong with one of them, the others do not wait for it."""
         for run_id in runs:
             try:
-                await look(run_id)
+                await reconcile(run_id)
             except Exception as error:
                 if is_dependency_unavailable(error):
                     logger.warning("run %s waits for a dependency: %s", run_id, error, extra={"run_id": run_id})
@@ -70,7 +70,7 @@ class Follower:
                     await self._give_up(run_id, error)
 
     async def _give_up(self, run_id: UUID, error: Exception) -> None:
-        """End a run that cannot be started, or cannot be followed and is out of time; any other is looked at again."""
+        """End a run that cannot be started, or cannot be read and is out of time; any other is tried again."""
         async with self.bus.transaction() as session:
             run = await store.locked(session, run_id)
             if run is None:
@@ -105,7 +105,7 @@ class Follower:
     async def _prepare(self, run: RunRow, pipeline: Pipeline) -> None:
         """Write down the next attempt before Ray hears of it: intent first."""
         assert run.deadline is not None, "a running run has a deadline"
-        run.attempt, run.submitted, run.gone_since = run.attempt + 1, False, None
+        run.attempt, run.submitted, run.job_missing_since = run.attempt + 1, False, None
         job = TrainingJob(
             run_id=run.run_id,
             attempt=run.attempt,
@@ -120,19 +120,19 @@ class Follower:
         crash_point("train_dispatch.prepare.job_stored")
         run.job = ref.model_dump(mode="json")
 
-    async def _follow(self, run_id: UUID) -> None:
+    async def _reconcile(self, run_id: UUID) -> None:
         async with self.bus.transaction() as session:
             run = await store.locked(session, run_id)
             if run is None or run.state != "running":
                 return
-            job, manifest, raw = await self._look(run)
+            job, manifest, raw = await self._observe(run)
             now = datetime.now(UTC)
-            decision = decide(_sight(run, job, manifest, now))
+            decision = decide(_observation(run, job, manifest, now))
             gone = job is not None and job.state is not JobState.ALIVE and run.submitted
-            run.gone_since = (run.gone_since or now) if gone else None
-            await self._act(session, run, decision, manifest, raw)
+            run.job_missing_since = (run.job_missing_since or now) if gone else None
+            await self._apply(session, run, decision, manifest, raw)
 
-    async def _look(self, run: RunRow) -> tuple[Job | None, TrainingManifest | None, bytes]:
+    async def _observe(self, run: RunRow) -> tuple[Job | None, TrainingManifest | None, bytes]:
         if run.trained_at is not None:
             return None, None, b""
         try:
@@ -146,7 +146,7 @@ class Follower:
             logger.warning("run %s: %s", run.run_id, error, extra={"run_id": run.run_id})
             return None, None, b""
 
-    async def _act(
+    async def _apply(
         self, session: AsyncSession, run: RunRow, decision: Decision, manifest: TrainingManifest | None, raw: bytes
     ) -> None:
         match decision.action:
@@ -191,7 +191,9 @@ class Follower:
             pipeline_digest=run.pipeline_digest,
             datasets=[ref["digest"] for ref in run.datasets],
         )
-        await enqueue(session, event, source=SERVICE, cause=run.cause, n=run.attempt, traceparent=run.traceparent)
+        await enqueue(
+            session, event, source=SERVICE, cause=run.causation_id, n=run.attempt, traceparent=run.traceparent
+        )
 
     async def _rights(self, run: RunRow) -> dict[str, str]:
         """Return what the job needs to read its rows and leave its manifest, until it must have ended."""
@@ -208,7 +210,7 @@ class Follower:
         run.submitted = run.trained_at is None
         await end(session, run, outcome, reason, f"{run.run_id}/{run.attempt}")
 
-    async def _halt(self, run_id: UUID) -> None:
+    async def _stop_orphan(self, run_id: UUID) -> None:
         """Stop the job of a run that has ended, until Ray says that it is gone, however long Ray is away.
 
         One that Ray does not know may be a submission that is still on its way, so its absence must last.
@@ -239,7 +241,7 @@ class Follower:
             datasets=[DatasetRef.model_validate(ref) for ref in run.datasets],
         )
         trained = spans.emit_training(run, manifest)
-        await enqueue(session, event, source=SERVICE, cause=run.cause, n=run.attempt, traceparent=trained)
+        await enqueue(session, event, source=SERVICE, cause=run.causation_id, n=run.attempt, traceparent=trained)
 
     async def _report_progress(self, session: AsyncSession, run: RunRow) -> None:
         if run.trained_at is not None or not run.submitted:
@@ -255,7 +257,7 @@ class Follower:
             return
         run.progress = progress
         n = run.attempt * 1_000_000 + event.counter
-        await enqueue(session, event, source=SERVICE, cause=run.cause, n=n, traceparent=run.traceparent)
+        await enqueue(session, event, source=SERVICE, cause=run.causation_id, n=n, traceparent=run.traceparent)
 
 
 def _submission(run: RunRow) -> str:
@@ -281,9 +283,9 @@ def _progress(raw: bytes) -> dict[str, Any] | None:
     return told if isinstance(told, dict) else None
 
 
-def _sight(run: RunRow, job: Job | None, manifest: TrainingManifest | None, now: datetime) -> Sight:
+def _observation(run: RunRow, job: Job | None, manifest: TrainingManifest | None, now: datetime) -> Observation:
     assert run.deadline is not None, "a running run has a deadline"
-    return Sight(
+    return Observation(
         now=now,
         deadline=run.deadline,
         attempt=run.attempt,
@@ -292,5 +294,5 @@ def _sight(run: RunRow, job: Job | None, manifest: TrainingManifest | None, now:
         trained=run.trained_at is not None,
         job=job.state.value if job else "unreachable",
         manifest=manifest.status if manifest else "absent",
-        gone_since=run.gone_since,
+        job_missing_since=run.job_missing_since,
     )

@@ -11,19 +11,19 @@ from interlock_contracts.pipeline import Data, Pipeline
 from interlock_tables import UnreadableError, read_rows
 from interlock_tables.findings import BAD_ROWS_LISTED, shorten
 
-from interlock_ingest.checking.chunk import Chunk, without_bad_cells
-from interlock_ingest.checking.parts import write_parts
-from interlock_ingest.checking.profile import Profile
-from interlock_ingest.checking.repeats import repeated_keys, repeated_rows
-from interlock_ingest.checking.rules import check_rules, with_target
-from interlock_ingest.checking.staging import Staging
-from interlock_ingest.checking.verdict import Parts, Verdict
 from interlock_ingest.domain import Findings, decide, decide_sides
+from interlock_ingest.validation.chunk import Chunk, without_bad_cells
+from interlock_ingest.validation.duplicates import repeated_keys, repeated_rows
+from interlock_ingest.validation.parts import write_parts
+from interlock_ingest.validation.profile import Profile
+from interlock_ingest.validation.rules import check_rules, with_target
+from interlock_ingest.validation.staging import Staging
+from interlock_ingest.validation.verdict import Parts, Verdict
 
 MAX_ROWS = 200_000_000
 
 
-def examine(path: Path, pipeline: Pipeline, folder: Path) -> Verdict:
+def validate(path: Path, pipeline: Pipeline, folder: Path) -> Verdict:
     """Read the file at ``path`` and decide; parts and what is needed on the way go to ``folder``, which must exist.
 
     Memory stays flat (below 400 MB) whatever the file's size; ``folder`` needs about twice the file's size on disk.

@@ -19,7 +19,7 @@ from interlock_tables.findings import EXAMPLE_LENGTH, shorten
 from interlock_tables.typed import compute
 from numpy.typing import NDArray
 
-from interlock_ingest.checking.chunk import Chunk
+from interlock_ingest.validation.chunk import Chunk
 
 SAMPLE_ROWS = 10_000
 DISTINCT_CAP = 10_000
