@@ -16,13 +16,13 @@ import msgspec
 import numpy as np
 import pytest
 from interlock_contracts.event import Event
-from interlock_gateway import sampling
+from interlock_gateway import trace_sampling
 from interlock_gateway.domain import answer
-from interlock_gateway.front import Front
+from interlock_gateway.fastpath.app import FastPathApp
 from interlock_gateway.metrics import Metrics
 from interlock_gateway.prediction_log import PredictionLog
-from interlock_gateway.sampling import Sampler
-from interlock_gateway.slot import Serving
+from interlock_gateway.slot import ServedModel
+from interlock_gateway.trace_sampling import TraceSampler
 from interlock_modeling import Model
 from interlock_modeling.fast_decoder import FastRowDecoder
 from interlock_runtime.telemetry import PipelinesAlways
@@ -43,9 +43,9 @@ class OneModel:
     """A worker, as far as the front needs it."""
 
     def __init__(self, model: Model) -> None:
-        self._serving = Serving(1, 1, model)
+        self._serving = ServedModel(1, 1, model)
 
-    def serving(self, _: str) -> Serving:
+    def serving(self, _: str) -> ServedModel:
         return self._serving
 
 
@@ -60,18 +60,18 @@ def forest() -> Model:
     return Model(REGRESSION, ENCODER, replace(two, output=np.zeros(64, np.int64), base=np.array([0.5])))
 
 
-def front(model: Model, folder: Path, *, ratio: float, log: float) -> Front:
+def front(model: Model, folder: Path, *, ratio: float, log: float) -> FastPathApp:
     async def behind(*_: Any) -> None:
         raise AssertionError("an ordinary request needs nothing behind the front")
 
     worker: Any = OneModel(model)
     metrics = Metrics("w-1", folder)
-    return Front(
+    return FastPathApp(
         behind,
         worker,
         access=letting_in(),
         metrics=metrics,
-        sampler=Sampler(ratio),
+        sampler=TraceSampler(ratio),
         log=PredictionLog("w-1", Nowhere(), metrics.of, ratio=log, rows_per_second=20.0),
     )
 
@@ -98,10 +98,10 @@ class Encoding(SpanExporter):
 
 @pytest.fixture
 def exported(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have spans recorded, queued and encoded as in a service with a receiver."""
+    """Have spans prediction_span, queued and encoded as in a service with a receiver."""
     provider = TracerProvider(sampler=PipelinesAlways(), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(Encoding(), max_queue_size=100_000))
-    monkeypatch.setattr(sampling, "_tracer", provider.get_tracer("benchmark"))
+    monkeypatch.setattr(trace_sampling, "_tracer", provider.get_tracer("benchmark"))
     yield
     provider.shutdown()
 
@@ -160,8 +160,8 @@ async def telemetry(folder: Path, requests: int = REQUESTS) -> dict[str, list[fl
         "all traced": front(model, folder / "3", ratio=1.0, log=1.0),
     }
 
-    def beginning(of: Front) -> Callable[[asyncio.Future[bytes | None]], object]:
-        return lambda waiting: of.begin("flights", headers, BODY, waiting.set_result)
+    def beginning(of: FastPathApp) -> Callable[[asyncio.Future[bytes | None]], object]:
+        return lambda waiting: of.try_start("flights", headers, BODY, waiting.set_result)
 
     ways: dict[str, Callable[[], Awaitable[float]]] = {
         name: lambda each=each: flood(beginning(each), requests)  # type: ignore[misc]

@@ -6,7 +6,7 @@ from time import thread_time
 import grpc
 import pytest
 from interlock_gateway.protocols import open_inference_pb2 as pb
-from interlock_gateway.rates import MANY, Rates
+from interlock_gateway.rate_limit import MANY, RateLimiter
 
 from tests.keys import KEY
 from tests.unit.gateway.door import Door, bound, opened
@@ -25,7 +25,7 @@ class Clock:
         return self.now
 
 
-def taken(rates: Rates, caller: str, times: int) -> int:
+def taken(rates: RateLimiter, caller: str, times: int) -> int:
     """Return how many of so many requests are let through."""
     through = 0
     for _ in range(times):
@@ -38,7 +38,7 @@ def taken(rates: Rates, caller: str, times: int) -> int:
 def test_a_burst_and_then_a_rate() -> None:
     """Ten at once, then two a second, and never more than ten at once again; each caller by itself."""
     clock = Clock()
-    rates = Rates(2.0, 10, clock)
+    rates = RateLimiter(2.0, 10, clock)
 
     assert taken(rates, "one", 100) == 10
     assert rates.wait("one") == pytest.approx(0.5)
@@ -52,7 +52,7 @@ def test_a_burst_and_then_a_rate() -> None:
 def test_callers_that_come_no_more_are_forgotten() -> None:
     """Tokens of an issuer may name more people than a worker should remember."""
     clock = Clock()
-    rates = Rates(1000.0, 1, clock)
+    rates = RateLimiter(1000.0, 1, clock)
     for number in range(5 * MANY):
         clock.now += 0.001
         rates.count(f"caller {number}")
@@ -62,7 +62,7 @@ def test_callers_that_come_no_more_are_forgotten() -> None:
 
 def test_a_token_costs_next_to_nothing() -> None:
     """It is on the way of every prediction."""
-    rates = Rates(1e9, 1000)
+    rates = RateLimiter(1e9, 1000)
     seconds = []
     for _ in range(5):
         start = thread_time()

@@ -25,10 +25,11 @@ from litestar import Litestar
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
 
 from interlock_gateway import gauges
+from interlock_gateway.fastpath.app import FastPathApp
 from interlock_gateway.feedback import give_feedback
-from interlock_gateway.front import Front
 from interlock_gateway.handlers import SERVICE, WORKER, router
-from interlock_gateway.ledger import Ledger
+from interlock_gateway.last_known import PromotionCache
+from interlock_gateway.manager import UNLOAD_POLL_SECONDS, ModelManager
 from interlock_gateway.metrics import Metrics
 from interlock_gateway.predict import predict_route
 from interlock_gateway.prediction_log import PredictionLog
@@ -40,28 +41,27 @@ from interlock_gateway.protocols.model_document import model_document_route
 from interlock_gateway.protocols.refusals import document_refusals
 from interlock_gateway.protocols.rest import no_route, open_inference_routes
 from interlock_gateway.proxy import Upstream, connections
-from interlock_gateway.rates import Rates
+from interlock_gateway.rate_limit import RateLimiter
 from interlock_gateway.reconcile import Reconciler
 from interlock_gateway.routes import ROUTES
-from interlock_gateway.sampling import Sampler
 from interlock_gateway.settings import GatewaySettings
-from interlock_gateway.worker import HEED_SECONDS, Worker
+from interlock_gateway.trace_sampling import TraceSampler
 
-__all__ = ["SERVICE", "create_app", "create_worker", "front_of"]
+__all__ = ["SERVICE", "create_app", "create_worker", "fast_path_of"]
 
 
-def create_worker() -> Front:
+def create_worker() -> FastPathApp:
     """Return the application of one uvicorn worker process."""
     settings = GatewaySettings()
     provider = setup_telemetry(SERVICE, settings)
     app = create_app(settings)
     app.on_shutdown.append(provider.shutdown)  # a child process ends without atexit, and spans may still wait
-    return front_of(app)
+    return fast_path_of(app)
 
 
-def front_of(app: Litestar) -> Front:
+def fast_path_of(app: Litestar) -> FastPathApp:
     """Return what a server runs: the front, with ``app`` behind it."""
-    front: Front = app.state.front
+    front: FastPathApp = app.state.fast_path
     return front
 
 
@@ -94,9 +94,9 @@ def create_app(
     access = Access.of(settings, source=ring, remember=settings.cache_dir / "keys.json")
     own = settings.service_key
     registry = Upstream("registry", settings.registry_url, own, client)
-    ingest = Upstream("ingest", settings.ingest_url, own, client, patience=600)
+    ingest = Upstream("ingest", settings.ingest_url, own, client, read_timeout=600)
     train_dispatch = Upstream("train_dispatch", settings.train_dispatch_url, own, client)
-    prediction = Upstream("prediction", settings.prediction_url, own, client, patience=600)
+    prediction = Upstream("prediction", settings.prediction_url, own, client, read_timeout=600)
     bus = Bus(
         settings.amqp_url.get_secret_value(),
         service=SERVICE,
@@ -108,9 +108,9 @@ def create_app(
     validator = Validator(settings.cache_dir, seconds=settings.gateway_validation_seconds)
     loader = Loader(cache, validate or validator.validate)
     trust = SignatureVerifier(settings.signing_public_key)
-    ledger = Ledger(settings.cache_dir, settings.registry_url, trust)
-    worker = Worker(
-        WORKER, loader, bus, ledger, trust, memory=settings.gateway_model_memory, room=settings.predict_room
+    ledger = PromotionCache(settings.cache_dir, settings.registry_url, trust)
+    worker = ModelManager(
+        WORKER, loader, bus, ledger, trust, memory=settings.gateway_model_memory, limit=settings.predict_room
     )
     bus.consumer.context.set_global("worker", worker)
     metrics = Metrics(WORKER, settings.cache_dir, gauges=lambda: gauges.serving(worker.slots()))
@@ -125,7 +125,7 @@ def create_app(
     pings = {"rabbitmq": reconciler.bus_answered, "registry": reconciler.registry_answered}
     inference = Inference(worker, registry, pings.values(), log, metrics)
     scoring = scoring_routes(inference, access, model=settings.mlflow_model, is_open=settings.mlflow_open)
-    rates = Rates(settings.rate_limit, settings.rate_burst) if settings.rate_limit is not None else None
+    rates = RateLimiter(settings.rate_limit, settings.rate_burst) if settings.rate_limit is not None else None
     grpc = serving_grpc(inference, access, settings.host, settings.grpc_port, rates)
 
     @asynccontextmanager
@@ -173,17 +173,17 @@ def create_app(
                 not_orphaned,
                 connected,
                 metrics.copying,
-                lambda: run_periodically(worker.heed, seconds=HEED_SECONDS),
-                reconciler.keeping_up,
+                lambda: run_periodically(worker.apply_unload_requests, seconds=UNLOAD_POLL_SECONDS),
+                reconciler.reconcile_loop,
                 validating,
-                reconciler.hearing,
+                reconciler.consume_promotions,
                 log.running,
                 grpc,
             ],
             state={
                 "bus": bus,
                 "artifacts": artifacts,
-                "sampler": Sampler(settings.predict_sample_ratio),
+                "sampler": TraceSampler(settings.predict_sample_ratio),
                 "worker": worker,
                 "reconciler": reconciler,
                 "prediction_log": log,
@@ -191,7 +191,7 @@ def create_app(
             },
         )
     )
-    app.state.front = Front(
+    app.state.fast_path = FastPathApp(
         HttpMetricsMiddleware(ConcurrencyLimitMiddleware(app, settings.request_room)),
         worker,
         access=access,

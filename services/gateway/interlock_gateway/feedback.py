@@ -19,8 +19,8 @@ from litestar.status_codes import HTTP_404_NOT_FOUND
 from pydantic import TypeAdapter, ValidationError
 
 from interlock_gateway.domain import is_name
+from interlock_gateway.manager import ModelManager
 from interlock_gateway.proxy import Upstream
-from interlock_gateway.worker import Worker
 
 EVENT_ENTRIES = 1000
 SHOWN = 20
@@ -43,7 +43,7 @@ async def give_feedback(
     A repeat with the same ``Idempotency-Key`` counts once. 404 for an unknown model, 422 with the entry and field
     that do not fit, 503 when the bus is down.
     """
-    worker: Worker = state.worker
+    worker: ModelManager = state.worker
     serving = worker.serving(name)
     if serving is None:
         await _known(state.upstreams["registry"], name)

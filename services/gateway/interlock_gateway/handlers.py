@@ -13,7 +13,7 @@ from interlock_messaging import CausationEnvelope, topology
 from opentelemetry import trace
 
 from interlock_gateway.domain import Promotion
-from interlock_gateway.worker import Worker
+from interlock_gateway.manager import ModelManager
 
 SERVICE = "gateway"
 WORKER = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
@@ -24,9 +24,11 @@ router = RabbitRouter()
 
 @router.subscriber(topology.worker_queue(SERVICE, ModelPromoted, WORKER), topology.EXCHANGE, no_reply=True)
 async def load_promoted(
-    event: ModelPromoted, cause: CausationEnvelope, worker: Annotated[Worker, Context("worker")]
+    event: ModelPromoted, cause: CausationEnvelope, worker: Annotated[ModelManager, Context("worker")]
 ) -> None:
     """Load, verify, warm up and swap."""
     if event.run_id is not None:
         trace.get_current_span().set_attribute(telemetry.RUN_ID, str(event.run_id))
-    await worker.follow(Promotion(event.ref, event.promotion_seq, event.promotion, event.signed), cause=cause.id)
+    await worker.apply_promotion(
+        Promotion(event.ref, event.promotion_seq, event.promotion, event.signed), cause=cause.id
+    )

@@ -22,7 +22,7 @@ from prometheus_client import Counter, Histogram
 from prometheus_client.core import Metric
 
 from interlock_gateway.domain import Scores
-from interlock_gateway.lately import Lately, Spread
+from interlock_gateway.output_stats import OutputDistribution, RollingOutputStats
 
 BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 10.0)
 """Upper bounds of the histogram, in seconds."""
@@ -85,7 +85,7 @@ class _Copy(msgspec.Struct):
     worker: str
     process: int
     protocols: dict[str, dict[str, Counts]] = {}
-    spreads: dict[str, Spread] = {}
+    spreads: dict[str, OutputDistribution] = {}
     families: list[_Family] = []
 
 
@@ -102,7 +102,7 @@ class Metrics:
             if not _runs(int(left.name.removeprefix("metrics-"))):
                 shutil.rmtree(left, ignore_errors=True)
         self._own = _Copy(worker, os.getpid(), {OWN: {}})
-        self._lately: dict[str, Lately] = {}
+        self._lately: dict[str, RollingOutputStats] = {}
         self._gauges = gauges
 
     def of(self, model: str, protocol: str = OWN) -> Counts:
@@ -135,7 +135,7 @@ class Metrics:
         """Note what was answered, by any protocol."""
         lately = self._lately.get(model)
         if lately is None or lately.version != version:
-            lately = self._lately[model] = Lately(version, signature.labels)
+            lately = self._lately[model] = RollingOutputStats(version, signature.labels)
         lately.note(scores)
 
     @asynccontextmanager

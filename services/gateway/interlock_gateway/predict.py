@@ -15,13 +15,13 @@ from litestar.openapi import spec
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from interlock_gateway.answering import ROWS, predictions, unfit, what_serves
 from interlock_gateway.domain import BODY_LIMIT, MAX_ROWS, PredictAnswer, PredictRequest, answer
+from interlock_gateway.inference import ROWS, invalid_rows_problem, predictions, resolve_model
+from interlock_gateway.manager import ModelManager
 from interlock_gateway.metrics import Metrics
 from interlock_gateway.prediction_log import PredictionLog
 from interlock_gateway.proxy import Upstream
-from interlock_gateway.slot import Serving
-from interlock_gateway.worker import Worker
+from interlock_gateway.slot import ServedModel
 
 _decoder = msgspec.json.Decoder(PredictRequest)
 _encoder = msgspec.json.Encoder()
@@ -38,7 +38,7 @@ class _Documented(spec.Operation):
         self.request_body = spec.RequestBody({"application/json": spec.OpenAPIMediaType(body)}, required=True)
 
 
-def predict_route(worker: Worker, registry: Upstream, log: PredictionLog, metrics: Metrics) -> HTTPRouteHandler:
+def predict_route(worker: ModelManager, registry: Upstream, log: PredictionLog, metrics: Metrics) -> HTTPRouteHandler:
     """Return the route ``POST /models/{name}/predict``; ``registry`` explains a model that does not serve."""
 
     async def predict(scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,7 +46,7 @@ def predict_route(worker: Worker, registry: Upstream, log: PredictionLog, metric
         name: str = scope["path_params"]["name"]
         asked = await _body(scope, receive)
         rows = _rows(asked)
-        serving = await what_serves(worker, registry, name)
+        serving = await resolve_model(worker, registry, name)
         answered = await _answered(serving, rows)
         scores = answered.scores.tolist()
         said = answer(name, serving.version, serving.model.signature.labels, scores, answered.warnings)
@@ -55,7 +55,7 @@ def predict_route(worker: Worker, registry: Upstream, log: PredictionLog, metric
         await send({"type": "http.response.body", "body": body, "more_body": False})
         scope["state"][ROWS] = len(rows)
         metrics.note(name, serving.version, serving.model.signature, scores)
-        log.offer(name, serving, said.id, asked, scores, len(asked))
+        log.record(name, serving, said.id, asked, scores, len(asked))
 
     # Litestar's own @asgi would be shorter, but its router knows no path parameters for it (2.25: a KeyError).
     @post(
@@ -77,11 +77,11 @@ def predict_route(worker: Worker, registry: Upstream, log: PredictionLog, metric
     return predict_rows
 
 
-async def _answered(serving: Serving, rows: list[Any]) -> Predictions:
+async def _answered(serving: ServedModel, rows: list[Any]) -> Predictions:
     try:
         return await predictions(serving, rows)
     except InvalidRowsError as error:
-        raise unfit(error) from error
+        raise invalid_rows_problem(error) from error
 
 
 def _rows(body: bytes) -> list[Any]:

@@ -23,7 +23,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from interlock_gateway.domain import MAX_ROWS, LogView, PredictRequest, Scores
 from interlock_gateway.metrics import Counts
-from interlock_gateway.slot import Serving
+from interlock_gateway.slot import ServedModel
 
 logger = logging.getLogger(__name__)
 
@@ -112,15 +112,15 @@ class PredictionLog:
         self._room: dict[str, float] = {}
         self._refilled = time.monotonic()
         self._held = 0
-        self._letting_go: Iterator[PredictionLogged] = iter(())
-        self._unsaid: PredictionLogged | None = None
+        self._draining: Iterator[PredictionLogged] = iter(())
+        self._pending_event: PredictionLogged | None = None
         self._said = 0
         self._answered = self._logged = self._dropped = 0
 
-    def offer(  # noqa: PLR0917 - an object around them would cost as much as all the rest
+    def record(  # noqa: PLR0917 - an object around them would cost as much as all the rest
         self,
         model: str,
-        serving: Serving,
+        serving: ServedModel,
         request_id: str,
         rows: Rows,
         scores: Scores,
@@ -143,7 +143,7 @@ class PredictionLog:
             self._held += size
             sample.asked.append(_Asked(request_id, time.time(), rows, scores, kept, size))
 
-    def _begun(self, model: str, serving: Serving) -> _Sample:
+    def _begun(self, model: str, serving: ServedModel) -> _Sample:
         if model in self._samples:
             self._ended.append(self._samples[model])
         self._room.setdefault(model, self._burst)
@@ -177,13 +177,13 @@ class PredictionLog:
         Raises:
             ConnectionError, TimeoutError: the bus is down.
         """
-        if self._unsaid is None:
-            self._letting_go = self._events([*self._ended, *self._samples.values()])
+        if self._pending_event is None:
+            self._draining = self._events([*self._ended, *self._samples.values()])
             self._ended, self._samples = [], {}
-            self._unsaid = next(self._letting_go, None)
-        while self._unsaid is not None:
-            await self._say(self._unsaid)
-            self._unsaid = next(self._letting_go, None)
+            self._pending_event = next(self._draining, None)
+        while self._pending_event is not None:
+            await self._say(self._pending_event)
+            self._pending_event = next(self._draining, None)
             await asyncio.sleep(PAUSE_SECONDS)
         self._refill()
 
@@ -194,7 +194,7 @@ class PredictionLog:
         finally:
             context.detach(token)
         self._said += 1
-        self._unsaid = None
+        self._pending_event = None
         self._answered += event.answered
         self._logged += len(event.rows)
         self._dropped += event.dropped

@@ -14,11 +14,11 @@ from pydantic import SecretStr
 ASK_SECONDS = 5.0
 """How long the gateway waits for an answer that it needs itself."""
 
-_PER_HOP = frozenset(
+HOP_BY_HOP_HEADERS = frozenset(
     b"connection keep-alive proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade".split()
 )
-_NOT_ASKED = _PER_HOP | {b"host", b"expect"}
-_NOT_ANSWERED = _PER_HOP | {b"date", b"server"}
+_NOT_ASKED = HOP_BY_HOP_HEADERS | {b"host", b"expect"}
+_NOT_ANSWERED = HOP_BY_HOP_HEADERS | {b"date", b"server"}
 """uvicorn says its own."""
 
 _NOT_LET_IN = (HTTP_401_UNAUTHORIZED, HTTP_403_FORBIDDEN)
@@ -32,16 +32,16 @@ def connections() -> httpx.AsyncClient:
 
 
 class Upstream:
-    """One of the services behind the gateway; ``patience`` is how many seconds its answer to a client may take."""
+    """One of the services behind the gateway; ``read_timeout`` is how many seconds its answer to a client may take."""
 
     def __init__(
-        self, name: str, url: str, key: SecretStr, client: httpx.AsyncClient, *, patience: float = 60.0
+        self, name: str, url: str, key: SecretStr, client: httpx.AsyncClient, *, read_timeout: float = 60.0
     ) -> None:
         self.name = name
         self._url = url.rstrip("/")
         self._key = key
         self._client = client
-        self._timeout = httpx.Timeout(connect=2.0, read=patience, write=60.0, pool=5.0)
+        self._timeout = httpx.Timeout(connect=2.0, read=read_timeout, write=60.0, pool=5.0)
 
     async def get(self, path: str, *, authorization: str | None = None) -> httpx.Response:
         """Ask in the gateway's own name, or in that of whom ``authorization`` names, as :meth:`send`."""
@@ -67,7 +67,7 @@ class Upstream:
             raise ConnectionError(f"{self.name} answers {answer.status_code}")
         return answer
 
-    async def pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def forward(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Be the ASGI application that the service is; its problems are answered as they are, its absence as 503."""
         assert scope["type"] == ScopeType.HTTP, "only HTTP routes are passed on"
         try:
@@ -109,7 +109,7 @@ class Upstream:
         return problem(status, title, detail, headers={"Retry-After": "2"})
 
 
-class PassedOn(Response[Any]):
+class ProxyResponse(Response[Any]):
     """Another service's answer, for a handler that answers other requests itself.
 
     ``body`` is what was read of the request already, all of it.
@@ -122,7 +122,7 @@ class PassedOn(Response[Any]):
 
     def to_asgi_response(self, *_: Any, **__: Any) -> Any:
         """Return the ASGI application that passes the request on."""
-        return self._upstream.pass_on if self._body is None else self._again
+        return self._upstream.forward if self._body is None else self._again
 
     async def _again(self, scope: Scope, receive: Receive, send: Send) -> None:
         del receive
@@ -131,7 +131,7 @@ class PassedOn(Response[Any]):
         async def read() -> HTTPRequestEvent:
             return {"type": "http.request", "body": body, "more_body": False}
 
-        await self._upstream.pass_on(scope, read, send)
+        await self._upstream.forward(scope, read, send)
 
 
 async def _body(receive: Receive) -> AsyncIterator[bytes]:

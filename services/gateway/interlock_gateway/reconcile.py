@@ -1,4 +1,4 @@
-"""Level behind the edge: events make a swap fast, asking the registry again and again makes it right."""
+"""Level-triggered reconciler: events make a swap fast, asking the registry again and again makes it right."""
 
 import asyncio
 import logging
@@ -14,8 +14,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from pydantic import TypeAdapter, ValidationError
 
 from interlock_gateway.domain import Promotion
+from interlock_gateway.manager import ModelManager
 from interlock_gateway.proxy import Upstream
-from interlock_gateway.worker import Worker
 
 logger = logging.getLogger(__name__)
 
@@ -33,9 +33,9 @@ _propagator = TraceContextTextMapPropagator()
 
 
 class Reconciler:
-    """Keeps one worker at what the registry says; starts and goes on without registry and bus."""
+    """Converges one worker to the registry's state; starts and goes on without registry and bus."""
 
-    def __init__(self, worker: Worker, registry: Upstream, bus: Bus, *, seconds: float) -> None:
+    def __init__(self, worker: ModelManager, registry: Upstream, bus: Bus, *, seconds: float) -> None:
         self._worker = worker
         self._registry = registry
         self._bus = bus
@@ -46,14 +46,14 @@ class Reconciler:
         self.hears = False
 
     async def reconcile(self) -> None:
-        """Tell the registry what this worker holds, and serve what it says should serve.
+        """Report to the registry what this worker has loaded, and serve what it says should serve.
 
         Raises:
             ConnectionError: the registry does not answer, or the store was down for a model that has no version yet.
         """
         views = await self._asked()
         promotions = [Promotion(view.ref, view.promotion_seq, view.promotion, view.signed) for view in views]
-        await self._follow_all(promotions)
+        await self._apply_all(promotions)
         self._reconciled = True
 
     async def remember(self) -> None:
@@ -62,12 +62,12 @@ class Reconciler:
         Raises:
             ConnectionError: the store was down for a model that is not in the host's folder.
         """
-        if known := self._worker.recall():
-            await self._follow_all(known)
+        if known := self._worker.restore_last_known():
+            await self._apply_all(known)
             self._remembered = True
 
-    async def _follow_all(self, promotions: list[Promotion]) -> None:
-        await asyncio.gather(*(self._follow(each) for each in promotions))
+    async def _apply_all(self, promotions: list[Promotion]) -> None:
+        await asyncio.gather(*(self._apply(each) for each in promotions))
         await self._worker.flush()
         slots = self._worker.slots()
         missing = [name for name, slot in slots if slot.serving is None and slot.failure and slot.failure.outage]
@@ -85,11 +85,11 @@ class Reconciler:
         except ValidationError as error:
             raise ConnectionError(f"the registry's answer is not understood: {error}") from error
 
-    async def _follow(self, promotion: Promotion) -> None:
-        """Follow as part of the promotion's own trace."""
+    async def _apply(self, promotion: Promotion) -> None:
+        """Apply it as part of the promotion's own trace."""
         token = context.attach(_propagator.extract({"traceparent": promotion.trace} if promotion.trace else {}))
         try:
-            await self._worker.follow(promotion, cause=f"promotion/{promotion.ref.model}/{promotion.seq}")
+            await self._worker.apply_promotion(promotion, cause=f"promotion/{promotion.ref.model}/{promotion.seq}")
         finally:
             context.detach(token)
 
@@ -102,14 +102,14 @@ class Reconciler:
             raise ConnectionError("what should serve is not known yet")
 
     async def bus_answered(self) -> None:
-        """Raise until promotions have been heard once; later on, predictions need no bus."""
+        """Raise until promotions have been consumed once; later on, predictions need no bus."""
         if not self.hears:
             raise ConnectionError("RabbitMQ has not answered yet")
 
     @asynccontextmanager
-    async def keeping_up(self) -> AsyncIterator[None]:
+    async def reconcile_loop(self) -> AsyncIterator[None]:
         """Reconcile on and on while the block lasts; it begins after the first try, so with models where possible."""
-        self._worker.recall()
+        self._worker.restore_last_known()
         tried = asyncio.Event()
         task = asyncio.create_task(self._on_and_on(tried))
         with suppress(TimeoutError):
@@ -130,7 +130,7 @@ class Reconciler:
                 await self.reconcile()
             except ConnectionError as error:
                 logger.warning("reconciling waits: %s", error)
-                await self._instead()
+                await self._fall_back_to_cache()
             except Exception:
                 logger.exception("reconciling failed")
             tried.set()
@@ -138,14 +138,14 @@ class Reconciler:
                 async with asyncio.timeout(self._seconds if self._reconciled else RETRY_SECONDS):
                     await self._wake.wait()
 
-    async def _instead(self) -> None:
+    async def _fall_back_to_cache(self) -> None:
         if not self._reconciled and not self._remembered:
             with suppress(ConnectionError):
                 await self.remember()
 
     @asynccontextmanager
-    async def hearing(self) -> AsyncIterator[None]:
-        """Hear promotions while the block lasts, from when the bus is there; the block does not wait for it."""
+    async def consume_promotions(self) -> AsyncIterator[None]:
+        """Consume promotions while the block lasts, from when the bus is there; the block does not wait for it."""
         stop = asyncio.Event()
         task = asyncio.create_task(self._hear(stop))
         try:
@@ -166,13 +166,13 @@ class Reconciler:
                     connection.reconnect_callbacks.add(self._reconnected)
                     self.hears = True
                     self._wake.set()
-                    await self._stopped_or_deaf(stop)
+                    await self._stopped_or_consumer_lost(stop)
             except Exception:
-                logger.exception("no promotions are heard for %.0f s", RETRY_SECONDS)
+                logger.exception("no promotions are consumed for %.0f s", RETRY_SECONDS)
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _stopped_or_deaf(self, stop: asyncio.Event) -> None:
-        """Wait for the end, or until nothing is heard any more though the broker is up: then connect anew."""
+    async def _stopped_or_consumer_lost(self, stop: asyncio.Event) -> None:
+        """Wait for the end, or until a consumer is lost though the broker is up: then connect anew."""
         waits = [asyncio.create_task(each.wait()) for each in (stop, self._bus.consumer_lost)]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

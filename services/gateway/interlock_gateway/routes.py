@@ -15,12 +15,12 @@ from litestar.datastructures import State
 from litestar.params import FromPath, HeaderParameter, JSONBody
 from litestar.status_codes import HTTP_404_NOT_FOUND
 
-from interlock_gateway.asynchronous import predict_later
+from interlock_gateway.async_route import submit_prediction
 from interlock_gateway.domain import SlotView, WorkerView, is_name, retrain_cause
-from interlock_gateway.passed_on import PASSED_ON
+from interlock_gateway.manager import ModelManager
+from interlock_gateway.proxied_routes import PROXIED_ROUTES
 from interlock_gateway.proxy import Upstream
 from interlock_gateway.slot import Slot
-from interlock_gateway.worker import Worker
 
 ARRIVAL_SECONDS = 3.0
 """How long a retrain request waits for a dataset that is accepted, but still on its way to the dispatcher."""
@@ -29,7 +29,7 @@ ARRIVAL_SECONDS = 3.0
 @get("/serving", opt={SCOPE: "read"})
 async def what_this_worker_serves(state: State) -> WorkerView:
     """Return what the process that happens to answer has loaded."""
-    worker: Worker = state.worker
+    worker: ModelManager = state.worker
     models = [_slot_view(name, slot) for name, slot in worker.slots()]
     return WorkerView(worker.name, hears=state.reconciler.hears, models=models, log=state.prediction_log.view)
 
@@ -99,4 +99,4 @@ async def _accepted(ingest: Upstream, name: str) -> bool:
     return answer.is_success and any(each["state"] == "accepted" for each in answer.json())
 
 
-ROUTES = [*PASSED_ON, what_this_worker_serves, retrain, predict_later]
+ROUTES = [*PROXIED_ROUTES, what_this_worker_serves, retrain, submit_prediction]

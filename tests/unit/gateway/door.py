@@ -15,10 +15,10 @@ from interlock_contracts.access import KeyRing, RingKey
 from interlock_contracts.http import ModelView, ServingView
 from interlock_contracts.refs import ModelRef
 from interlock_contracts.rollout import WorkerReport
-from interlock_gateway.app import create_app, front_of
-from interlock_gateway.front import Front
+from interlock_gateway.app import create_app, fast_path_of
+from interlock_gateway.fastpath.app import FastPathApp
+from interlock_gateway.fastpath.protocol import FastPathProtocol
 from interlock_gateway.settings import GatewaySettings
-from interlock_gateway.wire import Wire
 from interlock_runtime.http import problem
 from litestar import Litestar, Request, Response, delete, get, post, put
 from litestar.handlers import HTTPRouteHandler
@@ -147,7 +147,7 @@ async def listening(app: ASGIApp, sock: socket.socket | None = None) -> AsyncIte
     """Serve ``app`` on a port of its own; return its address."""
     sock = sock or bound()
     sock.listen()
-    http: Any = Wire if isinstance(app, Front) else "auto"
+    http: Any = FastPathProtocol if isinstance(app, FastPathApp) else "auto"
     config = uvicorn.Config(app, http=http, log_config=None, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[sock]))
@@ -212,7 +212,7 @@ async def opened(folder: Path, **more: Any) -> AsyncIterator[Door]:
     store, behind = MemoryStore(), Behind()
     async with listening(behind.app()) as address:
         app = gateway(store, folder, address, **more)
-        async with listening(front_of(app)) as url, client(url) as http:
+        async with listening(fast_path_of(app)) as url, client(url) as http:
             yield Door(store, behind, http, app)
     # aio_pika closes a connection that never was when it is collected; that needs the loop, and no later test's.
     gc.collect()

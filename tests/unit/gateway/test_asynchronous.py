@@ -20,7 +20,7 @@ from tests.unit.gateway.door import Door, listening
 from tests.unit.gateway.models import ROW, put_model
 
 
-class Wire:
+class FastPathProtocol:
     """Takes the place of the bus and keeps what is published; a bus that is down takes nothing."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Wire:
 class Later:
     """A door with a model that serves, a bus, and what the prediction service knows."""
 
-    def __init__(self, door: Door, wire: Wire, known: dict[UUID, PredictionView]) -> None:
+    def __init__(self, door: Door, wire: FastPathProtocol, known: dict[UUID, PredictionView]) -> None:
         self.door = door
         self.wire = wire
         self.known = known
@@ -64,7 +64,7 @@ async def later(door: Door) -> AsyncIterator[Later]:
             raise problem(404, "Unknown prediction")
         return known[prediction_id]
 
-    wire, bus, upstreams = Wire(), door.app.state.bus, door.app.state.upstreams
+    wire, bus, upstreams = FastPathProtocol(), door.app.state.bus, door.app.state.upstreams
     async with listening(Litestar([prediction], plugins=[ProblemDetailsPlugin()], openapi_config=None)) as url:
         there = type(upstreams["prediction"])(
             "prediction", url, upstreams["registry"]._key, upstreams["registry"]._client

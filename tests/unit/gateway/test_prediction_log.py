@@ -13,7 +13,7 @@ from interlock_contracts.predictions import LoggedPrediction, PredictionLogged, 
 from interlock_gateway import prediction_log
 from interlock_gateway.metrics import Counts
 from interlock_gateway.prediction_log import EVENT_BYTES, EVENT_ROWS, HELD_BYTES, PredictionLog
-from interlock_gateway.slot import Serving
+from interlock_gateway.slot import ServedModel
 from interlock_modeling import Model
 from interlock_modeling.engines import LinearEngine
 from interlock_modeling.signature import ModelSignature
@@ -60,14 +60,14 @@ class Lab:
         self.serve(1)
 
     def serve(self, version: int, signature: ModelSignature = REGRESSION) -> None:
-        self.serving = Serving(version, version, Model(signature, ENCODER, ENGINE))
+        self.serving = ServedModel(version, version, Model(signature, ENCODER, ENGINE))
 
     def answer(self, count: int = 1, *, rows: Any = None, size: int = 100, model: str = "flights") -> str:
         request = str(uuid4())
         regression = self.serving.model.signature.labels is None
         scores: list[Any] = [float(each) for each in range(count)] if regression else [[0.25, 0.75]] * count
         rows = [ROW] * count if rows is None else rows
-        self.log.offer(model, self.serving, request, rows, scores, size)
+        self.log.record(model, self.serving, request, rows, scores, size)
         return request
 
 

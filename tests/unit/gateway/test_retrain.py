@@ -13,7 +13,7 @@ from litestar import Litestar
 from tests.unit.gateway.door import NOWHERE, Door, client, gateway, listening
 
 
-class Wire:
+class FastPathProtocol:
     """Takes the place of the bus in the routes and keeps what is published."""
 
     def __init__(self) -> None:
@@ -25,13 +25,13 @@ class Wire:
         return Envelope(id=name, source="/interlock/gateway", type=event.type, causationid=cause)
 
 
-def wired(app: Litestar) -> Wire:
-    app.state.bus = Wire()
+def wired(app: Litestar) -> FastPathProtocol:
+    app.state.bus = FastPathProtocol()
     return app.state.bus  # type: ignore[no-any-return]
 
 
 @pytest.fixture
-def open_door(door: Door) -> Iterator[tuple[Door, Wire]]:
+def open_door(door: Door) -> Iterator[tuple[Door, FastPathProtocol]]:
     door.behind.pipelines.add("flights")
     door.behind.arrived["flights"] = 1
     bus = door.app.state.bus
@@ -44,7 +44,9 @@ async def retrain(door: Door, name: str = "flights", key: str | None = None, **b
     return await door.http.post(f"/models/{name}/retrain", json=body, headers=headers)
 
 
-async def test_the_answer_names_the_run_before_the_dispatcher_has_seen_it(open_door: tuple[Door, Wire]) -> None:
+async def test_the_answer_names_the_run_before_the_dispatcher_has_seen_it(
+    open_door: tuple[Door, FastPathProtocol],
+) -> None:
     """The run's id follows from the event's id, so there is nothing to wait for."""
     door, wire = open_door
     answer = await retrain(door, reason="drift", key="k")
@@ -57,7 +59,7 @@ async def test_the_answer_names_the_run_before_the_dispatcher_has_seen_it(open_d
     assert str(run_id(str(event_id("x", event.type, event.subject)), "flights")) != run
 
 
-async def test_a_body_is_not_needed(open_door: tuple[Door, Wire]) -> None:
+async def test_a_body_is_not_needed(open_door: tuple[Door, FastPathProtocol]) -> None:
     """`curl -X POST` is enough."""
     door, wire = open_door
     answer = await door.http.post("/models/flights/retrain")
@@ -66,7 +68,7 @@ async def test_a_body_is_not_needed(open_door: tuple[Door, Wire]) -> None:
     assert wire.said == [RetrainRequested(model="flights")]
 
 
-async def test_a_repeat_with_the_same_key_is_the_same_run(open_door: tuple[Door, Wire]) -> None:
+async def test_a_repeat_with_the_same_key_is_the_same_run(open_door: tuple[Door, FastPathProtocol]) -> None:
     """A client that heard no answer asks again; without a key each request is one of its own."""
     door, _ = open_door
     keyed = {(await retrain(door, key="once")).json()["run_id"] for _ in range(3)}
@@ -77,7 +79,7 @@ async def test_a_repeat_with_the_same_key_is_the_same_run(open_door: tuple[Door,
 
 
 @pytest.mark.parametrize("name", ["unknown", "Not-A-Name", "a b"])
-async def test_an_unknown_model_is_refused(open_door: tuple[Door, Wire], name: str) -> None:
+async def test_an_unknown_model_is_refused(open_door: tuple[Door, FastPathProtocol], name: str) -> None:
     """Better now than by a failed run later."""
     door, wire = open_door
 
@@ -85,7 +87,7 @@ async def test_an_unknown_model_is_refused(open_door: tuple[Door, Wire], name: s
     assert not wire.said
 
 
-async def test_a_model_without_data_is_refused(open_door: tuple[Door, Wire]) -> None:
+async def test_a_model_without_data_is_refused(open_door: tuple[Door, FastPathProtocol]) -> None:
     """There is nothing to train on; files that were rejected do not count."""
     door, wire = open_door
     door.behind.arrived.clear()
@@ -97,7 +99,7 @@ async def test_a_model_without_data_is_refused(open_door: tuple[Door, Wire]) -> 
     assert not wire.said
 
 
-async def test_a_dataset_accepted_this_moment_is_waited_for(open_door: tuple[Door, Wire]) -> None:
+async def test_a_dataset_accepted_this_moment_is_waited_for(open_door: tuple[Door, FastPathProtocol]) -> None:
     """Upload, accepted, retrain: the dispatcher may hear of the dataset a moment later than the client."""
     door, wire = open_door
     door.behind.datasets["flights"] = ["accepted"]
@@ -109,7 +111,7 @@ async def test_a_dataset_accepted_this_moment_is_waited_for(open_door: tuple[Doo
 
 
 @pytest.mark.parametrize("body", [{"resaon": "typo"}, {"dataset": "not a digest"}])
-async def test_a_wrong_body_is_refused(open_door: tuple[Door, Wire], body: dict[str, str]) -> None:
+async def test_a_wrong_body_is_refused(open_door: tuple[Door, FastPathProtocol], body: dict[str, str]) -> None:
     """A misspelt field would silently be no field."""
     door, wire = open_door
     answer = await door.http.post("/models/flights/retrain", json=body)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from interlock_artifacts import MemoryStore
 from interlock_gateway.domain import Failure, Promotion
-from interlock_gateway.slot import Serving, Slot
+from interlock_gateway.slot import ServedModel, Slot
 from interlock_modeling import Model
 
 from tests.unit.gateway.models import ROW, loader_in, promotion, put_model, version_of
@@ -64,7 +64,7 @@ async def test_the_old_version_serves_until_the_new_one_is_loaded(shelf: Shelf) 
     assert version(slot) == 1
     shelf.held[2].set()
     served = await swapping
-    assert isinstance(served, Serving)
+    assert isinstance(served, ServedModel)
     assert version(slot) == served.version == 2
 
 
@@ -96,10 +96,10 @@ async def test_a_version_that_failed_for_itself_is_not_tried_at_once_again(shelf
     slot = Slot()
     shelf.broken = {1: ValueError("not a model"), 2: ConnectionError("S3 is down")}
     await slot.swap(promotion(1), shelf.load)
-    assert not slot.wants(promotion(1))
+    assert not slot.should_load(promotion(1))
 
     await slot.swap(promotion(2), shelf.load)
-    assert slot.wants(promotion(2))
+    assert slot.should_load(promotion(2))
     del shelf.broken[2]
     await slot.swap(promotion(2), shelf.load)
     assert version(slot) == 2

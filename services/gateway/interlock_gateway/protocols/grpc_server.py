@@ -18,7 +18,7 @@ from interlock_gateway.protocols import inference
 from interlock_gateway.protocols import open_inference_pb2 as pb
 from interlock_gateway.protocols.inference import Inference, Output
 from interlock_gateway.protocols.tensors import BYTES, NUMERIC, Tensor, TensorError
-from interlock_gateway.rates import Rates
+from interlock_gateway.rate_limit import RateLimiter
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Method = Callable[[Any, Context], Awaitable[Any]]
@@ -49,7 +49,7 @@ _CONTENTS = {
 
 
 def serving_grpc(
-    inferring: Inference, access: Access, host: str, port: int | None, rates: Rates | None = None
+    inferring: Inference, access: Access, host: str, port: int | None, rates: RateLimiter | None = None
 ) -> Callable[[], AbstractAsyncContextManager[None]]:
     """Return a lifespan that serves the protocol while it lasts; without a ``port`` it does nothing.
 
@@ -92,7 +92,7 @@ _SCOPES: dict[str, Scope | None] = {
 
 
 def _handler(
-    described: MethodDescriptor, answers: "_Answers", access: Access, rates: Rates | None
+    described: MethodDescriptor, answers: "_Answers", access: Access, rates: RateLimiter | None
 ) -> "grpc.RpcMethodHandler[Any, Any]":
     method: Method = getattr(answers, re.sub(r"(?<=.)(?=[A-Z])", "_", described.name).lower())
     scope = _SCOPES[described.name]

@@ -16,13 +16,13 @@ from interlock_runtime.http import problem
 from interlock_runtime.metrics import Ping
 from numpy.typing import NDArray
 
-from interlock_gateway.answering import not_serving, table_predictions, what_serves
+from interlock_gateway.inference import model_not_available, resolve_model, table_predictions
+from interlock_gateway.manager import LoadFailedError, ModelManager
 from interlock_gateway.metrics import UNKNOWN, Metrics
 from interlock_gateway.prediction_log import PredictionLog, Rows
 from interlock_gateway.protocols.tensors import BYTES, DATATYPES, Tensor, TensorError, table_of
 from interlock_gateway.proxy import Upstream
-from interlock_gateway.slot import Serving, Slot
-from interlock_gateway.worker import LoadFailedError, Worker
+from interlock_gateway.slot import ServedModel, Slot
 
 SERVER = "interlock"
 EXTENSIONS = ("binary_tensor_data", "model_repository")
@@ -95,7 +95,7 @@ class IndexEntry:
 class Inferred:
     """An answer: what gave it, its outputs, its name in the prediction log, and how many rows it is for."""
 
-    serving: Serving
+    serving: ServedModel
     outputs: list[Output]
     name: str
     rows: int
@@ -105,7 +105,7 @@ class Inference:
     """Answers for every model of one worker; each of ``pings`` raises while the worker should get no requests."""
 
     def __init__(
-        self, worker: Worker, registry: Upstream, pings: Iterable[Ping], log: PredictionLog, metrics: Metrics
+        self, worker: ModelManager, registry: Upstream, pings: Iterable[Ping], log: PredictionLog, metrics: Metrics
     ) -> None:
         self._worker = worker
         self._registry = registry
@@ -122,13 +122,13 @@ class Inference:
             return False
         return True
 
-    async def serving(self, model: str, version: str | None = None) -> Serving:
+    async def serving(self, model: str, version: str | None = None) -> ServedModel:
         """Return what answers for ``model``; only the version that serves can be asked for.
 
         Raises:
             ProblemDetailsException: 404 or 503, with words, where there is nothing to ask.
         """
-        serving = await what_serves(self._worker, self._registry, model)
+        serving = await resolve_model(self._worker, self._registry, model)
         if version and version != str(serving.version):
             detail = f"version {version} of {model!r} does not serve; {serving.version} does, leave the version out"
             raise problem(404, "Another version serves", detail)
@@ -162,7 +162,7 @@ class Inference:
         return Inferred(serving, outputs, name, table.num_rows)
 
     def logged(
-        self, model: str, serving: Serving, rows: Rows, predictions: Predictions, *, size: int, request_id: str = ""
+        self, model: str, serving: ServedModel, rows: Rows, predictions: Predictions, *, size: int, request_id: str = ""
     ) -> str:
         """Offer an answer to the prediction log, and return its name there: the client's own id where it is a UUID.
 
@@ -171,7 +171,7 @@ class Inference:
         name = request_id if _is_uuid(request_id) else str(uuid4())
         scores = predictions.scores.tolist()
         self._metrics.note(model, serving.version, serving.model.signature, scores)
-        self._log.offer(model, serving, name, rows, scores, size)
+        self._log.record(model, serving, name, rows, scores, size)
         return name
 
     async def load(self, model: str) -> None:
@@ -191,7 +191,7 @@ class Inference:
             ProblemDetailsException: 404 or 503, with words, where nothing of that name is promoted here.
         """
         if not await self._worker.unload(model):
-            raise await not_serving(model, self._registry)
+            raise await model_not_available(model, self._registry)
 
     def index(self, *, ready: bool = False) -> list[IndexEntry]:
         """Return every model that this worker knows of, or only those that are loaded."""

@@ -23,8 +23,8 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
 from litestar.plugins.problem_details import ProblemDetailsException
 
-from interlock_gateway.answering import predictions, unfit
 from interlock_gateway.domain import BODY_LIMIT
+from interlock_gateway.inference import invalid_rows_problem, predictions
 from interlock_gateway.protocols.inference import Inference, server_version
 from interlock_gateway.protocols.scoring_rows import CSV, JSON, rows_of
 
@@ -174,7 +174,7 @@ def scoring_routes(inferring: Inference, access: Access, *, model: str | None, i
             try:
                 answered = await predictions(serving, rows)
             except InvalidRowsError as error:
-                raise unfit(error) from error
+                raise invalid_rows_problem(error) from error
             prediction = inferring.logged(model, serving, rows, answered, size=len(body))
             counted.append(len(rows))
         return Response(Scored(answered.values), headers={"Interlock-Prediction": prediction})

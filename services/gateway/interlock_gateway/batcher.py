@@ -1,7 +1,7 @@
-"""The requests for one version that wait together: one engine call answers all that have come, and none waits for more.
+"""Dynamic batching: requests for one version that wait together share one engine call, and none waits for more.
 
 A request joins the batch of the moment, and the event loop's next turn computes it. So requests that arrive together
-share one call, a single one is computed at once, and a batch never mixes versions, for every version has its own lane.
+share one call, a single one is computed at once, and a batch never mixes versions: each has its own batcher.
 """
 
 import asyncio
@@ -29,17 +29,17 @@ QUICK_SECONDS = 0.001
 INLINE_BYTES = 32 * 1024
 """A larger body is decoded, too, in a thread."""
 
-ROOM = 1024
-"""Requests that one version has in hand in one worker, unless set otherwise; beyond, clients are told to come again."""
+MAX_IN_FLIGHT = 1024
+"""Requests in flight for one version in one worker, unless set otherwise; beyond, clients get 503 with Retry-After."""
 
-Tell = Callable[[Scores | None], None]
+OnDone = Callable[[Scores | None], None]
 """Gets a request's scores, or ``None`` where it is for :meth:`Model.predict_rows` after all."""
 
 logger = logging.getLogger(__name__)
 
 
-class FullError(Exception):
-    """More requests wait for this version than there is room for."""
+class OverloadedError(Exception):
+    """As many requests as its limit allows are in flight for this version."""
 
 
 class _Batch:
@@ -51,9 +51,9 @@ class _Batch:
         self.matrix: NDArray[np.float64] = np.zeros((BATCH_ROWS, width))
         self.cells = self.matrix.data.cast("B").cast("d")
         self.rows = 0
-        self.asked: list[tuple[Tell, int, int]] = []
+        self.asked: list[tuple[OnDone, int, int]] = []
 
-    def add(self, hot: FastRowDecoder, rows: Sequence[Any], tell: Tell) -> None:
+    def add(self, hot: FastRowDecoder, rows: Sequence[Any], on_done: OnDone) -> None:
         """Write ``rows`` behind those that are there; any of ``FALLBACK_ERRORS`` leaves the batch as it was."""
         start, stop = self.rows, self.rows + len(rows)
         try:
@@ -62,104 +62,104 @@ class _Batch:
             self.matrix[start:stop] = 0.0
             raise
         self.rows = stop
-        self.asked.append((tell, start, stop))
+        self.asked.append((on_done, start, stop))
 
-    def tell(self, scores: Scores | None) -> None:
-        """Give every request its part; ``None`` where that is not finite, or there is none."""
-        for tell, start, stop in self.asked:
+    def resolve(self, scores: Scores | None) -> None:
+        """Resolve every request with its part; ``None`` where that is not finite, or there is none."""
+        for on_done, start, stop in self.asked:
             part = None if scores is None else scores[start:stop]
             try:
-                tell(part if part is not None and _finite(part) else None)
+                on_done(part if part is not None and _finite(part) else None)
             except Exception:  # the others are still to be told
                 logger.exception("an answer is lost")
 
 
-class Lane:
-    """The way to one version's engine, in one event loop."""
+class DynamicBatcher:
+    """Batches the requests for one version's engine, in one event loop."""
 
-    def __init__(self, model: Model, room: int = ROOM) -> None:
-        self.in_hand = 0
-        self._room = room
+    def __init__(self, model: Model, limit: int = MAX_IN_FLIGHT) -> None:
+        self.in_flight = 0
+        self._limit = limit
         self._model = model
         self._hot = FastRowDecoder.of(model.signature, model.encoder)
         self._ready: deque[_Batch] = deque()
         self._busy = False
-        self._quick: bool | None = None
+        self._runs_inline: bool | None = None
         self._batch_rows = BATCH_ROWS
 
     @contextmanager
     def acquire(self) -> Iterator[None]:
-        """Count as a request in hand while the block lasts.
+        """Count as a request in flight while the block lasts.
 
         Raises:
-            FullError: there is no room.
+            OverloadedError: the limit is reached.
         """
-        if self.in_hand >= self._room:
-            raise FullError
-        self.in_hand += 1
+        if self.in_flight >= self._limit:
+            raise OverloadedError
+        self.in_flight += 1
         try:
             yield
         finally:
-            self.in_hand -= 1
+            self.in_flight -= 1
 
     async def scores(self, body: bytes) -> Scores | None:
         """Answer the body of an ordinary request.
 
         ``None`` means that this one is for :meth:`Model.predict_rows`: it is not ordinary, has no finite answer, or
-        there is no room. Nobody else in its batch notices.
+        the limit is reached. Nobody else in its batch notices.
         """
-        if self._hot is None or self.in_hand >= self._room:
+        if self._hot is None or self.in_flight >= self._limit:
             return None
         try:
             rows = self._hot.rows(body) if len(body) <= INLINE_BYTES else None
             if rows is None or not 0 < len(rows) <= self._batch_rows:
                 with self.acquire():
-                    return await asyncio.to_thread(self._alone, self._hot, rows, body)
+                    return await asyncio.to_thread(self._predict_large, self._hot, rows, body)
             answer: asyncio.Future[Scores | None] = asyncio.get_running_loop().create_future()
             self._join(self._hot, rows, lambda scores: None if answer.done() else answer.set_result(scores))
         except FALLBACK_ERRORS:
             return None
         return await answer
 
-    def begin(self, body: bytes, tell: Tell) -> bool:
-        """Begin to answer a small body, and tell later; False where :meth:`scores` is to be asked instead."""
-        if self._hot is None or self.in_hand >= self._room:
+    def try_start(self, body: bytes, on_done: OnDone) -> bool:
+        """Start to answer a small body and call ``on_done`` later; False where :meth:`scores` must answer instead."""
+        if self._hot is None or self.in_flight >= self._limit:
             return False
         try:
             rows = self._hot.rows(body)
             if not 0 < len(rows) <= self._batch_rows:
                 return False
-            self._join(self._hot, rows, tell)
+            self._join(self._hot, rows, on_done)
         except FALLBACK_ERRORS:
             return False
         return True
 
-    def _join(self, hot: FastRowDecoder, rows: Sequence[Any], tell: Tell) -> None:
+    def _join(self, hot: FastRowDecoder, rows: Sequence[Any], on_done: OnDone) -> None:
         """Add ``rows`` to the batch that computes next; any of ``FALLBACK_ERRORS`` changes nothing."""
         if self._ready and self._ready[-1].rows + len(rows) <= self._batch_rows:
-            self._ready[-1].add(hot, rows, tell)
+            self._ready[-1].add(hot, rows, on_done)
         else:
             batch = _Batch(hot.width)
-            batch.add(hot, rows, tell)
+            batch.add(hot, rows, on_done)
             self._ready.append(batch)
             if not self._busy:
                 self._busy = True
                 asyncio.get_running_loop().call_soon(self._next)
-        self.in_hand += 1
+        self.in_flight += 1
 
     def _next(self) -> None:
         """Compute the oldest batch: here if the engine is known to be quick, else in a thread, one at a time."""
         batch = self._ready.popleft()
-        if self._quick:
+        if self._runs_inline:
             self._end(batch, self._computed(batch.matrix[: batch.rows]))
             return
-        compute = self._computed if self._quick is not None else self._measured
+        compute = self._computed if self._runs_inline is not None else self._calibrate
         done = asyncio.get_running_loop().run_in_executor(None, compute, batch.matrix[: batch.rows])
         done.add_done_callback(lambda done: self._end(batch, done.result()))
 
     def _end(self, batch: _Batch, scores: Scores | None) -> None:
-        self.in_hand -= len(batch.asked)
-        batch.tell(scores)
+        self.in_flight -= len(batch.asked)
+        batch.resolve(scores)
         if self._ready:
             asyncio.get_running_loop().call_soon(self._next)
         else:
@@ -173,13 +173,13 @@ class Lane:
             return None
         return scores
 
-    def _measured(self, matrix: NDArray[np.float64]) -> Scores | None:
+    def _calibrate(self, matrix: NDArray[np.float64]) -> Scores | None:
         """Find out how quick the engine is, in a thread as long as that is not known."""
         scores = self._computed(matrix)
         one, full = self._seconds(matrix[:1]), self._seconds(np.repeat(matrix[:1], BATCH_ROWS, axis=0))
         if one < QUICK_SECONDS:
             self._batch_rows = max(1, min(BATCH_ROWS, int(BATCH_ROWS * QUICK_SECONDS / full)))
-        self._quick = one < QUICK_SECONDS
+        self._runs_inline = one < QUICK_SECONDS
         return scores
 
     def _seconds(self, matrix: NDArray[np.float64]) -> float:
@@ -191,7 +191,7 @@ class Lane:
             seconds.append(perf_counter() - start)
         return min(seconds)
 
-    def _alone(self, hot: FastRowDecoder, rows: Sequence[Any] | None, body: bytes) -> Scores | None:
+    def _predict_large(self, hot: FastRowDecoder, rows: Sequence[Any] | None, body: bytes) -> Scores | None:
         """Answer one large request in a call of its own."""
         rows = hot.rows(body) if rows is None else rows
         if not 0 < len(rows) <= MAX_ROWS:

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 from interlock_artifacts import MemoryStore
-from interlock_gateway.ledger import Ledger
+from interlock_gateway.last_known import PromotionCache
 
 from tests.signing import TRUST
 from tests.unit.gateway.door import NOWHERE, Behind, client, gateway, listening, opened
@@ -18,27 +18,27 @@ REGISTRY = "http://registry"
 def test_the_newest_promotion_of_each_model_is_remembered_in_any_order(tmp_path: Path) -> None:
     """Workers of a host write to one ledger, each when it gets that far."""
     for seq in (2, 5, 3, 5, 1):
-        Ledger(tmp_path, REGISTRY, TRUST).note(promotion(seq))
+        PromotionCache(tmp_path, REGISTRY, TRUST).note(promotion(seq))
 
-    assert [each.seq for each in Ledger(tmp_path, REGISTRY, TRUST).promotions()] == [5]
+    assert [each.seq for each in PromotionCache(tmp_path, REGISTRY, TRUST).promotions()] == [5]
 
 
 @pytest.mark.parametrize("damage", [b"", b'{"registry":"http://registry","promotions":{"flights":{"seq":', b"[]"])
 def test_a_damaged_ledger_is_an_empty_one(tmp_path: Path, damage: bytes) -> None:
     """It is a help, and no start fails for it."""
-    Ledger(tmp_path, REGISTRY, TRUST).note(promotion(2))
+    PromotionCache(tmp_path, REGISTRY, TRUST).note(promotion(2))
     (tmp_path / "serving.json").write_bytes(damage)
 
-    assert not Ledger(tmp_path, REGISTRY, TRUST).promotions()
-    Ledger(tmp_path, REGISTRY, TRUST).note(promotion(1))
-    assert [each.seq for each in Ledger(tmp_path, REGISTRY, TRUST).promotions()] == [1]
+    assert not PromotionCache(tmp_path, REGISTRY, TRUST).promotions()
+    PromotionCache(tmp_path, REGISTRY, TRUST).note(promotion(1))
+    assert [each.seq for each in PromotionCache(tmp_path, REGISTRY, TRUST).promotions()] == [1]
 
 
 def test_another_registry_is_another_world(tmp_path: Path) -> None:
     """Its numbers begin anew, so what this one said counts for nothing there."""
-    Ledger(tmp_path, REGISTRY, TRUST).note(promotion(9))
+    PromotionCache(tmp_path, REGISTRY, TRUST).note(promotion(9))
 
-    assert not Ledger(tmp_path, "http://other", TRUST).promotions()
+    assert not PromotionCache(tmp_path, "http://other", TRUST).promotions()
 
 
 async def test_a_start_without_the_registry_serves_what_served_last(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ MANY = 10_000
 """Callers kept; beyond, those whose bucket is full again are forgotten, which changes nothing for them."""
 
 
-class Rates:
+class RateLimiter:
     """``per_second`` requests in the long run, ``burst`` at once, for each caller of this worker.
 
     The generic cell rate algorithm: of each caller only the moment is kept when its bucket is full again.

@@ -12,8 +12,8 @@ from typing import Any
 from interlock_runtime.connections import HEADERS, LimitedHttpProtocol
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from interlock_gateway.front import AFTER, BEFORE, Front
-from interlock_gateway.lane import INLINE_BYTES
+from interlock_gateway.batcher import INLINE_BYTES
+from interlock_gateway.fastpath.app import AFTER, BEFORE, FastPathApp
 
 _BEFORE, _AFTER = BEFORE.encode(), AFTER.encode()
 _JSON = b"content-type: application/json\r\ncontent-length: "
@@ -34,7 +34,7 @@ class _InHand:
         self.response_complete = False
 
 
-class Wire(LimitedHttpProtocol):
+class FastPathProtocol(LimitedHttpProtocol):
     """One connection."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -83,7 +83,7 @@ class Wire(LimitedHttpProtocol):
         body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         name = self.url[len(_BEFORE) : -len(_AFTER)].decode("ascii", "replace")
         asked = _InHand(keep_alive=self.parser.should_keep_alive(), message_event=self._nobody_waits)
-        if self._front.begin(name, self.headers, body, partial(self._reply, asked, self.scope, self.url, body)):
+        if self._front.try_start(name, self.headers, body, partial(self._reply, asked, self.scope, self.url, body)):
             self._parts = None
             self.cycle = asked  # type: ignore[assignment]
         else:
@@ -149,8 +149,8 @@ class Wire(LimitedHttpProtocol):
         self._start_asgi_task(cycle, self.app)
 
 
-def _front_of(app: Any) -> Front:
+def _front_of(app: Any) -> FastPathApp:
     """Return the front within what uvicorn has put around it."""
-    while not isinstance(app, Front):
+    while not isinstance(app, FastPathApp):
         app = app.app
     return app

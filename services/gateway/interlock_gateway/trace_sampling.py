@@ -9,7 +9,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Link, Span, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from interlock_gateway.slot import Serving
+from interlock_gateway.slot import ServedModel
 
 _LENGTH = len("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 _SAMPLED = 1
@@ -22,7 +22,7 @@ _tracer = trace.get_tracer("interlock.gateway")
 _propagator = TraceContextTextMapPropagator()
 
 
-class Sampler:
+class TraceSampler:
     """Decides which predictions get a span: as the caller's ``traceparent`` says, else a random ``ratio`` of them."""
 
     def __init__(self, ratio: float) -> None:
@@ -39,8 +39,8 @@ class Sampler:
 
 
 @contextmanager
-def recorded(
-    name: str, serving: Serving | None, headers: Mapping[bytes, bytes], *, since: int | None = None
+def prediction_span(
+    name: str, serving: ServedModel | None, headers: Mapping[bytes, bytes], *, since: int | None = None
 ) -> Iterator[Span]:
     """Make the span of one prediction, a child of the caller's, linked to the promotion that put the model there.
 

@@ -1,4 +1,4 @@
-"""What one version has answered lately: enough to see that its answers drift, and cheap enough for every request."""
+"""Rolling window over one version's outputs: enough to see that they drift, and cheap enough for every request."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ MOST_LABELS = 50
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-class Spread(msgspec.Struct):
+class OutputDistribution(msgspec.Struct):
     """The distribution of a version's answers; ``labels`` counts them, for a classification."""
 
     version: int
@@ -28,7 +28,7 @@ class Spread(msgspec.Struct):
     labels: dict[str, int] = {}
 
 
-class Lately:
+class RollingOutputStats:
     """The last answers of one version: numbers of a regression, or how sure a classification was."""
 
     def __init__(self, version: int, labels: Sequence[Label] | None) -> None:
@@ -36,7 +36,7 @@ class Lately:
         self._names = label_names(labels) if labels is not None else None
         self._counts = [0] * len(labels or ())
         self._last: deque[float] = deque(maxlen=KEPT)
-        self._spread: Spread | None = None
+        self._spread: OutputDistribution | None = None
 
     def note(self, scores: Scores) -> None:
         """Note what a request was answered."""
@@ -52,11 +52,11 @@ class Lately:
             counts[row.index(best)] += 1
             last.append(best)
 
-    def spread(self) -> Spread:
+    def spread(self) -> OutputDistribution:
         """Return the distribution of what was noted; it is computed once for each change."""
         if self._spread is None:
             ordered = sorted(self._last)
-            self._spread = Spread(self.version)
+            self._spread = OutputDistribution(self.version)
             if ordered:
                 highest = len(ordered) - 1
                 self._spread.quantiles = {str(each): ordered[round(each * highest)] for each in QUANTILES}

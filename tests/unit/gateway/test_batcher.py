@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from interlock_gateway.lane import BATCH_ROWS, QUICK_SECONDS, FullError, Lane
+from interlock_gateway.batcher import BATCH_ROWS, QUICK_SECONDS, DynamicBatcher, OverloadedError
 from interlock_modeling import Model
 from numpy.typing import NDArray
 
@@ -58,32 +58,32 @@ def engine() -> Engine:
 
 
 @pytest.fixture
-async def lane(engine: Engine) -> Lane:
-    """Return a lane that has found out how quick its engine is."""
+async def batcher(engine: Engine) -> DynamicBatcher:
+    """Return a batcher that has found out how quick its engine is."""
     opened: Any = Model(REGRESSION, ENCODER, engine)  # type: ignore[arg-type]
-    lane = Lane(opened)
-    assert await lane.scores(body(1)) == [10.0]
+    batcher = DynamicBatcher(opened)
+    assert await batcher.scores(body(1)) == [10.0]
     engine.calls.clear()
     engine.threads.clear()
-    return lane
+    return batcher
 
 
 def body(*sizes: float) -> bytes:
     return json.dumps({"rows": [ROW | {"size": size} for size in sizes]}).encode()
 
 
-async def test_requests_that_wait_together_share_one_engine_call(lane: Lane, engine: Engine) -> None:
+async def test_requests_that_wait_together_share_one_engine_call(batcher: DynamicBatcher, engine: Engine) -> None:
     """Each gets its own rows' answers, in order."""
-    answers = await asyncio.gather(*(lane.scores(body(size, size + 0.5)) for size in range(10)))
+    answers = await asyncio.gather(*(batcher.scores(body(size, size + 0.5)) for size in range(10)))
 
     assert answers == [[size * 10.0, size * 10.0 + 5] for size in range(10)]
     assert engine.calls == [20]
     assert engine.threads == {threading.get_ident()}
 
 
-async def test_an_engine_call_never_holds_up_the_loop_for_long(lane: Lane, engine: Engine) -> None:
+async def test_an_engine_call_never_holds_up_the_loop_for_long(batcher: DynamicBatcher, engine: Engine) -> None:
     """More rows than fit are split, and the event loop breathes between the parts."""
-    answers = await asyncio.gather(*(lane.scores(body(*[size] * 10)) for size in range(20)))
+    answers = await asyncio.gather(*(batcher.scores(body(*[size] * 10)) for size in range(20)))
 
     assert answers == [[size * 10.0] * 10 for size in range(20)]
     assert len(engine.calls) >= 4
@@ -94,15 +94,15 @@ async def test_a_slow_engine_is_asked_in_a_thread_and_one_call_at_a_time(engine:
     """Who comes during a call joins the next one."""
     engine.seconds = 2 * QUICK_SECONDS
     model: Any = Model(REGRESSION, ENCODER, engine)  # type: ignore[arg-type]
-    lane = Lane(model)
-    await lane.scores(body(1))
+    batcher = DynamicBatcher(model)
+    await batcher.scores(body(1))
     engine.calls.clear()
     engine.threads.clear()
     with engine.shut():
-        first = asyncio.create_task(lane.scores(body(1)))
-        await until(lambda: lane.in_hand == 1)
-        others = [asyncio.create_task(lane.scores(body(size))) for size in range(5)]
-        await until(lambda: lane.in_hand == 6)
+        first = asyncio.create_task(batcher.scores(body(1)))
+        await until(lambda: batcher.in_flight == 1)
+        others = [asyncio.create_task(batcher.scores(body(size))) for size in range(5)]
+        await until(lambda: batcher.in_flight == 6)
 
     assert await first == [10.0]
     assert await asyncio.gather(*others) == [[size * 10.0] for size in range(5)]
@@ -111,10 +111,10 @@ async def test_a_slow_engine_is_asked_in_a_thread_and_one_call_at_a_time(engine:
     assert threading.get_ident() not in engine.threads
 
 
-async def test_an_odd_request_does_not_spoil_its_neighbours(lane: Lane, engine: Engine) -> None:
+async def test_an_odd_request_does_not_spoil_its_neighbours(batcher: DynamicBatcher, engine: Engine) -> None:
     """It is left to the way that explains, and what it had written is gone."""
     odd = [b"{", json.dumps({"rows": [ROW, ROW | {"color": "violet"}]}).encode(), b'{"rows": []}', body(1, -1)]
-    answers = await asyncio.gather(*(lane.scores(each) for each in [body(1), *odd, body(2)]))
+    answers = await asyncio.gather(*(batcher.scores(each) for each in [body(1), *odd, body(2)]))
 
     assert answers == [[10.0], None, None, None, None, [20.0]]
     assert engine.calls == [2]
@@ -124,24 +124,26 @@ async def test_only_the_request_without_a_finite_answer_is_left_out() -> None:
     """Numbers that are too large for a model are told by the way that explains."""
     features = [each.model_copy(update={"min": None, "max": None}) for each in REGRESSION.features]
     model: Any = Model(REGRESSION.model_copy(update={"features": features}), ENCODER, Engine())  # type: ignore[arg-type]
-    lane = Lane(model)
+    batcher = DynamicBatcher(model)
 
-    assert await asyncio.gather(*(lane.scores(body(size)) for size in (1, 1e308, 2))) == [[10.0], None, [20.0]]
+    assert await asyncio.gather(*(batcher.scores(body(size)) for size in (1, 1e308, 2))) == [[10.0], None, [20.0]]
 
 
-async def test_an_engine_that_fails_leaves_everybody_to_the_way_that_explains(lane: Lane, engine: Engine) -> None:
+async def test_an_engine_that_fails_leaves_everybody_to_the_way_that_explains(
+    batcher: DynamicBatcher, engine: Engine
+) -> None:
     """And once it does not fail, it answers."""
     engine.broken = True
-    assert await asyncio.gather(*(lane.scores(body(size)) for size in range(3))) == [None] * 3
+    assert await asyncio.gather(*(batcher.scores(body(size)) for size in range(3))) == [None] * 3
 
     engine.broken = False
-    assert await lane.scores(body(3)) == [30.0]
+    assert await batcher.scores(body(3)) == [30.0]
 
 
 @pytest.mark.parametrize("rows", [BATCH_ROWS + 1, 5_000, 10_001])
-async def test_large_requests_are_computed_in_a_thread(lane: Lane, engine: Engine, rows: int) -> None:
+async def test_large_requests_are_computed_in_a_thread(batcher: DynamicBatcher, engine: Engine, rows: int) -> None:
     """One call for all of its rows; more than a request may have are left to the way that explains."""
-    answer = await lane.scores(body(*range(90), *[1] * (rows - 90)) if rows > 90 else body(*range(rows)))
+    answer = await batcher.scores(body(*range(90), *[1] * (rows - 90)) if rows > 90 else body(*range(rows)))
 
     if rows > 10_000:
         assert answer is None
@@ -155,27 +157,27 @@ async def test_large_requests_are_computed_in_a_thread(lane: Lane, engine: Engin
 async def test_there_is_room_for_so_many_and_no_more(engine: Engine) -> None:
     """A client that is told to come again is better off than one that waits behind a thousand."""
     model: Any = Model(REGRESSION, ENCODER, engine)  # type: ignore[arg-type]
-    lane = Lane(model, 2)
+    batcher = DynamicBatcher(model, 2)
     with engine.shut():
-        waiting = [asyncio.create_task(lane.scores(body(*range(70)))) for _ in range(2)]
-        await until(lambda: lane.in_hand == 2)
+        waiting = [asyncio.create_task(batcher.scores(body(*range(70)))) for _ in range(2)]
+        await until(lambda: batcher.in_flight == 2)
 
-        assert await lane.scores(body(1)) is None
-        with pytest.raises(FullError), lane.acquire():
+        assert await batcher.scores(body(1)) is None
+        with pytest.raises(OverloadedError), batcher.acquire():
             pass
     assert None not in await asyncio.gather(*waiting)
-    with lane.acquire():
-        assert lane.in_hand == 1
+    with batcher.acquire():
+        assert batcher.in_flight == 1
 
 
-async def test_a_client_that_goes_away_takes_nobody_along(lane: Lane) -> None:
+async def test_a_client_that_goes_away_takes_nobody_along(batcher: DynamicBatcher) -> None:
     """Its place in the batch stays empty."""
-    gone, stays = (asyncio.create_task(lane.scores(body(size))) for size in (1, 2))
+    gone, stays = (asyncio.create_task(batcher.scores(body(size))) for size in (1, 2))
     await asyncio.sleep(0)
     gone.cancel()
 
     assert await stays == [20.0]
-    assert lane.in_hand == 0
+    assert batcher.in_flight == 0
 
 
 async def test_a_classification_gives_a_list_of_probabilities_for_each_row() -> None:
@@ -188,4 +190,4 @@ async def test_a_classification_gives_a_list_of_probabilities_for_each_row() -> 
 
     model: Any = Model(CLASSIFICATION, ENCODER, Two())  # type: ignore[arg-type]
 
-    assert await Lane(model).scores(body(10, 50)) == [[0.9, 0.1], [0.5, 0.5]]
+    assert await DynamicBatcher(model).scores(body(10, 50)) == [[0.9, 0.1], [0.5, 0.5]]

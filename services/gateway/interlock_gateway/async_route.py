@@ -26,11 +26,11 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, use_spa
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from pydantic import ValidationError
 
-from interlock_gateway.answering import not_serving, unfit
 from interlock_gateway.domain import MAX_ROWS, is_name
-from interlock_gateway.proxy import PassedOn, Upstream
-from interlock_gateway.sampling import Sampler
-from interlock_gateway.worker import Worker
+from interlock_gateway.inference import invalid_rows_problem, model_not_available
+from interlock_gateway.manager import ModelManager
+from interlock_gateway.proxy import ProxyResponse, Upstream
+from interlock_gateway.trace_sampling import TraceSampler
 
 _tracer = trace.get_tracer("interlock.gateway")
 _propagator = TraceContextTextMapPropagator()
@@ -62,7 +62,7 @@ _decoder = msgspec.json.Decoder(AsynchronousRequest)
 
 
 @post("/models/{name:str}/predictions", status_code=202, tags=["gateway"], opt={SCOPE: "predict"})
-async def predict_later(
+async def submit_prediction(
     name: FromPath[str],
     request: Request[Any, Any, Any],
     state: State,
@@ -77,11 +77,11 @@ async def predict_later(
     Parquet at ``/predictions/{id}/result``; ``?on_error=null`` leaves rows that do not fit without an answer.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() in _FILES:
-        return PassedOn(state.upstreams["prediction"])
+        return ProxyResponse(state.upstreams["prediction"])
     body = await request.body()
     wanted = _decoded(body)
     if wanted.dataset is not None:
-        return PassedOn(state.upstreams["prediction"], body)
+        return ProxyResponse(state.upstreams["prediction"], body)
     digest = hashlib.sha256(body).hexdigest()
     await _check(name, wanted.rows, state.worker, state.upstreams["registry"])
     prediction_id = uuid5(NAMESPACE, f"prediction|{name}|{idempotency_key}") if idempotency_key else uuid4()
@@ -98,7 +98,7 @@ async def predict_later(
 
 
 @contextmanager
-def _traced(sampler: Sampler, headers: Mapping[str, str], name: str) -> Iterator[None]:
+def _traced(sampler: TraceSampler, headers: Mapping[str, str], name: str) -> Iterator[None]:
     """Record this request where the caller or chance wants it; else let nobody after us record it either."""
     if sampler.wants(headers.get("traceparent", "").encode() or None):
         parent = _propagator.extract(dict(headers))
@@ -131,20 +131,20 @@ def _decoded(body: bytes) -> AsynchronousRequest:
     return wanted
 
 
-async def _check(name: str, rows: list[Any], worker: Worker, registry: Upstream) -> None:
+async def _check(name: str, rows: list[Any], worker: ModelManager, registry: Upstream) -> None:
     """Refuse what can be known to be wrong now; what is not loaded here is checked when it is answered."""
     if not is_name(name):
         raise problem(404, "Unknown model", f"{name!r} cannot be a model's name")
     serving = worker.serving(name)
     if serving is None:
-        why = await not_serving(name, registry)
+        why = await model_not_available(name, registry)
         if why.status_code == HTTP_404_NOT_FOUND:
             raise why
         return
     try:
         serving.model.encoder.encode_rows(serving.model.signature, rows)
     except InvalidRowsError as error:
-        raise unfit(error) from error
+        raise invalid_rows_problem(error) from error
 
 
 async def _asked_before(prediction: Upstream, prediction_id: UUID, authorization: str) -> PredictionView | None:

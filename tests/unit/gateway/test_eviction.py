@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from interlock_artifacts import MemoryStore
 from interlock_contracts.models import ModelLoadFailed
 from interlock_contracts.refs import ModelRef
-from interlock_gateway import worker as worker_module
+from interlock_gateway import manager as manager_module
 from interlock_gateway.domain import Promotion
-from interlock_gateway.ledger import Ledger
-from interlock_gateway.residency import Resident, to_unload
-from interlock_gateway.slot import Serving
-from interlock_gateway.worker import LoadFailedError, Worker
+from interlock_gateway.eviction import LoadedModel, lru_victims
+from interlock_gateway.last_known import PromotionCache
+from interlock_gateway.manager import LoadFailedError, ModelManager
+from interlock_gateway.slot import ServedModel
 from interlock_modeling import Model
 
 from tests.signing import TRUST
@@ -33,17 +33,17 @@ class Lab:
     def __init__(self, folder: Path, models: float = 2.0) -> None:
         self.store, self.bus = MemoryStore(), RecordingBus()
         self._loader = loader_in(self.store, folder)
-        self._ledger = Ledger(folder, "http://registry", TRUST)
+        self._ledger = PromotionCache(folder, "http://registry", TRUST)
         self.loads: list[str] = []
         self.broken: set[int] = set()
         self.held = threading.Event()
         self.held.set()
         self.memory = int(models * SIZE)
-        self.worker = Worker("host-1", self, self.bus, self._ledger, TRUST, memory=self.memory)
+        self.worker = ModelManager("host-1", self, self.bus, self._ledger, TRUST, memory=self.memory)
 
-    def another(self) -> Worker:
+    def another(self) -> ModelManager:
         """Return another worker of the same host."""
-        return Worker("host-2", self, self.bus, self._ledger, TRUST, memory=self.memory)
+        return ModelManager("host-2", self, self.bus, self._ledger, TRUST, memory=self.memory)
 
     def size(self, ref: ModelRef) -> int:
         return SIZE if ref.version < 90 else 10 * SIZE
@@ -59,18 +59,18 @@ class Lab:
         return promotion(version, ref=put_model(self.store, version, model=model))
 
     async def promote(self, model: str, version: int = 1) -> None:
-        await self.worker.follow(self.promotion(model, version), cause="c")
+        await self.worker.apply_promotion(self.promotion(model, version), cause="c")
 
     def loaded(self) -> dict[str, int]:
         return {name: slot.serving.version for name, slot in self.worker.slots() if slot.serving}
 
     async def ask(self, model: str) -> int:
-        serving = self.worker.serving(model) or await self.worker.summon(model)
+        serving = self.worker.serving(model) or await self.worker.get_or_load(model)
         assert serving is not None
         return answer(serving)
 
 
-def answer(serving: Serving) -> int:
+def answer(serving: ServedModel) -> int:
     (value,) = serving.model.predict_rows([ROW]).values
     return version_of(value)
 
@@ -82,16 +82,16 @@ def lab(tmp_path: Path) -> Lab:
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_module, "HEED_SECONDS", 0.0)
+    monkeypatch.setattr(manager_module, "UNLOAD_POLL_SECONDS", 0.0)
 
 
 @given(
-    st.lists(st.builds(Resident, st.uuids().map(str), st.integers(1, 50), st.floats(0, 9)), max_size=8),
+    st.lists(st.builds(LoadedModel, st.uuids().map(str), st.integers(1, 50), st.floats(0, 9)), max_size=8),
     st.integers(0, 120),
 )
-def test_who_goes_was_not_asked_longest_and_nobody_goes_in_vain(residents: list[Resident], need: int) -> None:
+def test_who_goes_was_not_asked_longest_and_nobody_goes_in_vain(residents: list[LoadedModel], need: int) -> None:
     """What stays fits beside the new one; of those that went, none was asked after one that stayed."""
-    gone = to_unload(need, 100, residents)
+    gone = lru_victims(need, 100, residents)
     if gone is None:
         assert need > 100
         return
@@ -185,8 +185,8 @@ async def test_a_version_that_cannot_be_loaded_is_told_to_who_asks(lab: Lab) -> 
     await lab.promote("a")
 
     with pytest.raises(LoadFailedError, match="it is broken"):
-        await lab.worker.summon("a")
-    assert await lab.worker.summon("unknown") is None
+        await lab.worker.get_or_load("a")
+    assert await lab.worker.get_or_load("unknown") is None
     assert lab.bus.types == ["model.load_failed"]
 
 
@@ -204,22 +204,22 @@ async def test_an_unloaded_model_stays_so_in_every_worker_of_the_host_until_its_
     """Whichever worker was asked, a restart included; newer versions are noted meanwhile."""
     other = lab.another()
     await lab.promote("a")
-    await other.follow(lab.promotion("a"), cause="c")
+    await other.apply_promotion(lab.promotion("a"), cause="c")
     assert await lab.worker.unload("a")
-    await other.heed()
+    await other.apply_unload_requests()
     await lab.promote("a", 2)
     restarted = lab.another()
-    await restarted.follow(lab.promotion("a", 2), cause="c")
+    await restarted.apply_promotion(lab.promotion("a", 2), cause="c")
 
-    for worker in (lab.worker, other, restarted):
-        assert worker.serving("a") is None
+    for manager in (lab.worker, other, restarted):
+        assert manager.serving("a") is None
         with pytest.raises(LoadFailedError, match="unloaded by request"):
-            await worker.summon("a")
+            await manager.get_or_load("a")
 
     loaded = await other.load("a")
     assert loaded is not None
     assert loaded.version == 1, "what it has heard of"
-    await lab.worker.heed()
+    await lab.worker.apply_unload_requests()
     assert await lab.ask("a") == 2
     assert not await lab.worker.unload("unknown")
 

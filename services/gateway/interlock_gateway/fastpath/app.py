@@ -1,4 +1,4 @@
-"""The front of the gateway: ordinary predictions are answered right here, everything else is Litestar's.
+"""Fast path of the gateway: ordinary predictions are answered right here, everything else is Litestar's.
 
 A request that is not quite ordinary (no key, another model, an odd row, a warning due) is handed on as it came, body
 and all, to the route that explains. So there is one place for words, and this one has none.
@@ -17,14 +17,14 @@ from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from opentelemetry.trace import Status, StatusCode
 
-from interlock_gateway.answering import ROWS
 from interlock_gateway.domain import BODY_LIMIT, Scores, answer
+from interlock_gateway.inference import ROWS
+from interlock_gateway.manager import ModelManager
 from interlock_gateway.metrics import UNKNOWN, Metrics
 from interlock_gateway.prediction_log import PredictionLog
-from interlock_gateway.rates import Rates
-from interlock_gateway.sampling import Sampler, recorded
-from interlock_gateway.slot import Serving
-from interlock_gateway.worker import Worker
+from interlock_gateway.rate_limit import RateLimiter
+from interlock_gateway.slot import ServedModel
+from interlock_gateway.trace_sampling import TraceSampler, prediction_span
 
 BEFORE, AFTER = "/models/", "/predict"
 """What stands around a model's name in the address of predictions."""
@@ -37,19 +37,19 @@ _JSON = (b"content-type", b"application/json")
 _encode = msgspec.json.Encoder().encode
 
 
-class Front:
+class FastPathApp:
     """The ASGI application before the ASGI application ``app``; with ``rates``, no caller sends more than those."""
 
     def __init__(
         self,
         app: ASGIApp,
-        worker: Worker,
+        worker: ModelManager,
         *,
         access: Access,
         metrics: Metrics,
-        sampler: Sampler,
+        sampler: TraceSampler,
         log: PredictionLog,
-        rates: Rates | None = None,
+        rates: RateLimiter | None = None,
     ) -> None:
         self._app = app
         self._rates = rates
@@ -79,7 +79,7 @@ class Front:
         headers = dict(scope["headers"])
         serving = self._worker.serving(name) if self._who_may_predict(headers) else None
         if self._sampler.wants(headers.get(b"traceparent")):
-            with recorded(name, serving, headers) as span:
+            with prediction_span(name, serving, headers) as span:
                 status = await self._predict(name, serving, scope, receive, send)
                 span.set_attribute(telemetry.STATUS, status)
                 if status >= _FAILED:
@@ -87,7 +87,7 @@ class Front:
         else:
             await self._predict(name, serving, scope, receive, send)
 
-    def begin(
+    def try_start(
         self, name: str, headers: Iterable[tuple[bytes, bytes]], body: bytes, reply: Callable[[bytes | None], None]
     ) -> bool:
         """Begin to answer the whole body of a small request; False where this is not the way for it.
@@ -109,10 +109,10 @@ class Front:
             reply(self._said(name, serving, body, scores))
             self._metrics.of(name).count(_OK, len(scores), perf_counter() - start)
             if wanted:
-                with recorded(name, serving, given, since=clock) as span:
+                with prediction_span(name, serving, given, since=clock) as span:
                     span.set_attribute(telemetry.STATUS, _OK)
 
-        begun = serving.lane.begin(body, told)
+        begun = serving.batcher.try_start(body, told)
         if begun and self._rates is not None:
             self._rates.count(caller.name)
         return begun
@@ -121,14 +121,16 @@ class Front:
         caller = self._access.admit(headers.get(b"authorization", b""))
         return caller if caller is not None and "predict" in caller.scopes else None
 
-    def _said(self, name: str, serving: Serving, body: bytes, scores: Scores) -> bytes:
+    def _said(self, name: str, serving: ServedModel, body: bytes, scores: Scores) -> bytes:
         signature = serving.model.signature
         said = answer(name, serving.version, signature.labels, scores)
         self._metrics.note(name, serving.version, signature, scores)
-        self._log.offer(name, serving, said.id, body, scores, len(body))
+        self._log.record(name, serving, said.id, body, scores, len(body))
         return _encode(said)
 
-    async def _predict(self, name: str, serving: Serving | None, scope: HTTPScope, receive: Receive, send: Send) -> int:
+    async def _predict(
+        self, name: str, serving: ServedModel | None, scope: HTTPScope, receive: Receive, send: Send
+    ) -> int:
         """Answer, count, and return the answer's status."""
         start = perf_counter()
         if serving is None:
@@ -136,7 +138,7 @@ class Front:
             name = UNKNOWN
         else:
             messages, body = await _read(receive)
-            scores = await serving.lane.scores(body) if body is not None else None
+            scores = await serving.batcher.scores(body) if body is not None else None
             if scores is None or body is None:
                 status, rows = await self._explained(scope, _again(messages, receive), send)
             else:

@@ -1,4 +1,4 @@
-"""From a question to an answer, whatever protocol it came in: find what serves, ask it, say in words what went wrong.
+"""Inference, whatever protocol the request came in: resolve the model, predict, and explain what went wrong.
 
 Every protocol goes through here, so that all of them give the same numbers, explain a missing model in the same words,
 and keep the event loop free: what takes long is computed in a thread.
@@ -17,10 +17,10 @@ from interlock_runtime.http import problem
 from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.status_codes import HTTP_404_NOT_FOUND
 
-from interlock_gateway.lane import FullError
+from interlock_gateway.batcher import OverloadedError
+from interlock_gateway.manager import LoadFailedError, ModelManager
 from interlock_gateway.proxy import Upstream
-from interlock_gateway.slot import Serving
-from interlock_gateway.worker import LoadFailedError, Worker
+from interlock_gateway.slot import ServedModel
 
 INLINE_ROWS = 16
 """Up to so many rows are answered in the event loop: handing them to a thread costs more than they do."""
@@ -29,7 +29,7 @@ ROWS = "interlock.rows"
 """Where in a request's state the route leaves how many rows it has answered."""
 
 
-async def what_serves(worker: Worker, registry: Upstream, name: str) -> Serving:
+async def resolve_model(worker: ModelManager, registry: Upstream, name: str) -> ServedModel:
     """Return what answers for the model ``name``; take version and model from this one object only.
 
     Raises:
@@ -38,20 +38,20 @@ async def what_serves(worker: Worker, registry: Upstream, name: str) -> Serving:
     if (serving := worker.serving(name)) is not None:
         return serving
     try:
-        serving = await worker.summon(name)
+        serving = await worker.get_or_load(name)
     except (ConnectionError, LoadFailedError) as error:
         detail = f"{name!r} has a promoted version, which is not loaded here: {error}"
         raise problem(503, "Not loaded", detail, headers={"Retry-After": "2"}) from error
     if serving is None:
-        raise await not_serving(name, registry)
+        raise await model_not_available(name, registry)
     return serving
 
 
-async def predictions(serving: Serving, rows: list[Any]) -> Predictions:
+async def predictions(serving: ServedModel, rows: list[Any]) -> Predictions:
     """Answer rows, each an object of column: value.
 
     Raises:
-        InvalidRowsError: rows that do not fit the model; ``unfit`` makes a problem of it.
+        InvalidRowsError: rows that do not fit the model; ``invalid_rows_problem`` makes a problem of it.
         ProblemDetailsException: 503 where too many requests for this version wait already.
     """
     with _room(serving):
@@ -60,7 +60,7 @@ async def predictions(serving: Serving, rows: list[Any]) -> Predictions:
         return await asyncio.to_thread(serving.model.predict_rows, rows)
 
 
-async def table_predictions(serving: Serving, table: pa.Table) -> Predictions:
+async def table_predictions(serving: ServedModel, table: pa.Table) -> Predictions:
     """Answer all rows of a table whose columns have the declared types.
 
     Raises:
@@ -73,16 +73,16 @@ async def table_predictions(serving: Serving, table: pa.Table) -> Predictions:
 
 
 @contextmanager
-def _room(serving: Serving) -> Iterator[None]:
+def _room(serving: ServedModel) -> Iterator[None]:
     try:
-        with serving.lane.acquire():
+        with serving.batcher.acquire():
             yield
-    except FullError as error:
-        detail = "as many requests as this model may have in hand wait already"
+    except OverloadedError as error:
+        detail = "as many requests as this model may have in flight wait already"
         raise problem(503, "Too many requests wait", detail, headers={"Retry-After": "1"}) from error
 
 
-def unfit(error: InvalidRowsError) -> ProblemDetailsException:
+def invalid_rows_problem(error: InvalidRowsError) -> ProblemDetailsException:
     """Return the refusal of rows that do not fit: the first fault in words, and every fault as an entry."""
     first = error.errors[0]
     more = f" (and {len(error.errors) - 1} more)" if len(error.errors) > 1 else ""
@@ -90,7 +90,7 @@ def unfit(error: InvalidRowsError) -> ProblemDetailsException:
     return problem(422, "The rows do not fit the model", f"{first.place}: {first.message}{more}", errors=faults)
 
 
-async def not_serving(name: str, registry: Upstream) -> ProblemDetailsException:
+async def model_not_available(name: str, registry: Upstream) -> ProblemDetailsException:
     """Return why there is nothing to ask, told by who knows all models; off the hot path."""
     try:
         model = await registry.get(f"/models/{quote(name, safe='')}")

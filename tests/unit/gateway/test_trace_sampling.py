@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from interlock_contracts import telemetry
-from interlock_gateway import sampling
-from interlock_gateway.sampling import recorded
-from interlock_gateway.slot import Serving
+from interlock_gateway import trace_sampling
+from interlock_gateway.slot import ServedModel
+from interlock_gateway.trace_sampling import prediction_span
 from interlock_modeling import Model
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -22,7 +22,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr(sampling, "_tracer", provider.get_tracer("tests"))
+    monkeypatch.setattr(trace_sampling, "_tracer", provider.get_tracer("tests"))
     return exporter
 
 
@@ -32,7 +32,7 @@ def test_a_prediction_is_linked_to_its_promotion(kept: InMemorySpanExporter, tra
     engine: Any = None
     model = Model(REGRESSION, ENCODER, engine)
     headers = {b"traceparent": f"00-{'c' * 32}-{ASKED}-01".encode()}
-    with recorded("flights", Serving(3, 7, model, trace), headers):
+    with prediction_span("flights", ServedModel(3, 7, model, trace), headers):
         pass
     (span,) = kept.get_finished_spans()
     assert span.attributes is not None

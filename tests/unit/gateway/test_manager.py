@@ -6,8 +6,8 @@ import pytest
 from interlock_artifacts import MemoryStore
 from interlock_contracts.models import ModelLoadFailed, ModelServing
 from interlock_contracts.refs import ModelRef
-from interlock_gateway.ledger import Ledger
-from interlock_gateway.worker import Worker
+from interlock_gateway.last_known import PromotionCache
+from interlock_gateway.manager import ModelManager
 from interlock_modeling import Model
 
 from tests.signing import TRUST
@@ -21,7 +21,9 @@ class Lab:
         self.store, self.bus = MemoryStore(), RecordingBus()
         self.fault: Exception | None = None
         self._loader = loader_in(self.store, folder)
-        self.worker = Worker("host-1", self, self.bus, Ledger(folder, "http://registry", TRUST), TRUST, memory=1 << 30)
+        self.worker = ModelManager(
+            "host-1", self, self.bus, PromotionCache(folder, "http://registry", TRUST), TRUST, memory=1 << 30
+        )
 
     def size(self, ref: ModelRef) -> int:
         return self._loader.size(ref)
@@ -32,7 +34,7 @@ class Lab:
         return self._loader.load(ref)
 
     async def promote(self, version: int, cause: str = "cause") -> None:
-        await self.worker.follow(promotion(version, ref=put_model(self.store, version)), cause=cause)
+        await self.worker.apply_promotion(promotion(version, ref=put_model(self.store, version)), cause=cause)
 
     def version(self) -> int | None:
         serving = self.worker.serving("flights")
@@ -106,7 +108,7 @@ async def test_models_do_not_get_in_each_others_way(lab: Lab) -> None:
     """Each model has a slot of its own."""
     await lab.promote(3)
     other = put_model(lab.store, 1, model="students")
-    await lab.worker.follow(promotion(1, ref=other), cause="c")
+    await lab.worker.apply_promotion(promotion(1, ref=other), cause="c")
 
     assert {name: slot.serving.version for name, slot in lab.worker.slots() if slot.serving} == {
         "flights": 3,

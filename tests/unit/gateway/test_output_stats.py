@@ -1,12 +1,12 @@
 """What a version has answered lately."""
 
 import pytest
-from interlock_gateway.lately import KEPT, LOOKED_AT, MOST_LABELS, Lately
+from interlock_gateway.output_stats import KEPT, LOOKED_AT, MOST_LABELS, RollingOutputStats
 
 
 def test_a_regression_is_told_by_quantiles_of_its_last_answers() -> None:
     """What is older than the last 512 is forgotten."""
-    lately = Lately(3, None)
+    lately = RollingOutputStats(3, None)
     for _ in range(KEPT):
         lately.note([-1000.0])
     for number in range(KEPT):
@@ -21,7 +21,7 @@ def test_a_regression_is_told_by_quantiles_of_its_last_answers() -> None:
 
 def test_a_classification_is_told_by_its_labels_and_how_sure_it_was() -> None:
     """A label that was never predicted counts as well."""
-    lately = Lately(1, ["no", "yes", True])
+    lately = RollingOutputStats(1, ["no", "yes", True])
     lately.note([[0.1, 0.9, 0.0], [0.3, 0.7, 0.0]])
     lately.note([[0.5, 0.5, 0.0]])
 
@@ -31,13 +31,13 @@ def test_a_classification_is_told_by_its_labels_and_how_sure_it_was() -> None:
 
 def test_nothing_answered_is_no_distribution() -> None:
     """A quantile of nothing would be a number that nobody has predicted."""
-    assert Lately(1, None).spread().quantiles == {}
+    assert RollingOutputStats(1, None).spread().quantiles == {}
 
 
 @pytest.mark.parametrize("rows", [1, LOOKED_AT, LOOKED_AT + 1, 1_000, 10_000])
 def test_a_large_request_counts_no_more_than_a_few_rows_from_all_over_it(rows: int) -> None:
     """Its end is looked at as well as its beginning."""
-    lately = Lately(1, ["first half", "second half"])
+    lately = RollingOutputStats(1, ["first half", "second half"])
     lately.note([[1.0, 0.0] if row < rows / 2 else [0.0, 1.0] for row in range(rows)])
     first, second = lately.spread().labels.values()
 
@@ -47,7 +47,7 @@ def test_a_large_request_counts_no_more_than_a_few_rows_from_all_over_it(rows: i
 
 def test_too_many_labels_are_not_counted() -> None:
     """Each would be a series in every worker."""
-    lately = Lately(1, list(range(MOST_LABELS + 1)))
+    lately = RollingOutputStats(1, list(range(MOST_LABELS + 1)))
     lately.note([[0.0] * MOST_LABELS + [1.0]])
 
     assert lately.spread().labels == {}

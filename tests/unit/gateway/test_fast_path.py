@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from interlock_gateway.metrics import BOUNDS, Metrics
-from interlock_gateway.sampling import Sampler
+from interlock_gateway.trace_sampling import TraceSampler
 from interlock_modeling.engines import LinearEngine
 from interlock_runtime.metrics import Given
 from prometheus_client import CollectorRegistry, generate_latest
@@ -131,9 +131,9 @@ async def test_ids_are_uuids_and_never_repeat(serving: Door) -> None:
 
 async def test_who_finds_no_room_is_told_to_come_again(serving: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the words of a problem, and the next one is answered."""
-    lane = serving.app.state.worker.serving("flights").lane
+    batcher = serving.app.state.worker.serving("flights").batcher
     with monkeypatch.context() as patch:
-        patch.setattr(lane, "_room", 0)
+        patch.setattr(batcher, "_room", 0)
         refused = await serving.predict(ROW)
     answered = await serving.predict(ROW)
 
@@ -223,11 +223,11 @@ def test_the_caller_s_word_decides_about_a_span_else_the_ratio(
     traceparent: bytes | None, ratio: float, *, wanted: bool
 ) -> None:
     """A trace is whole or not there; what is no traceparent decides nothing."""
-    assert Sampler(ratio).wants(traceparent) is wanted
+    assert TraceSampler(ratio).wants(traceparent) is wanted
 
 
 def test_the_ratio_is_kept() -> None:
     """About one in four, of many."""
-    sampler = Sampler(0.25)
+    sampler = TraceSampler(0.25)
 
     assert 0.2 < sum(sampler.wants(None) for _ in range(10_000)) / 10_000 < 0.3

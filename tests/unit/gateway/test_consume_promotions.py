@@ -37,7 +37,7 @@ async def test_a_deaf_gateway_connects_anew_and_stays_ready() -> None:
     """Ending the process would drop requests; what it has loaded serves on all the while."""
     bus: Any = DeafBus()
     reconciler = Reconciler(SimpleNamespace(), SimpleNamespace(), bus, seconds=10)  # type: ignore[arg-type]
-    async with reconciler.hearing():
+    async with reconciler.consume_promotions():
         await until(lambda: reconciler.hears)
         bus.consumer_lost.set()
         await until(lambda: bus.starts == 2)

@@ -21,19 +21,19 @@ from pydantic import ValidationError
 from interlock_gateway.domain import Promotion
 
 
-class _Told(msgspec.Struct):
+class _Entry(msgspec.Struct):
     ref: dict[str, object]
     seq: int
     trace: str | None = None
     signed: dict[str, object] | None = None
 
 
-class _Pages(msgspec.Struct):
+class _Contents(msgspec.Struct):
     registry: str
-    promotions: dict[str, _Told] = {}
+    promotions: dict[str, _Entry] = {}
 
 
-class Ledger:
+class PromotionCache:
     """The ledger in ``folder``; what another registry than the one at ``registry`` said is void."""
 
     def __init__(self, folder: Path, registry: str, trust: SignatureVerifier) -> None:
@@ -45,10 +45,10 @@ class Ledger:
 
     def promotions(self) -> list[Promotion]:
         """Return the newest promotion of each model; none where the file is damaged, or says what is not signed."""
-        read = (self._believed(told) for told in self._read().promotions.values())
+        read = (self._verified(told) for told in self._read().promotions.values())
         return [promotion for promotion in read if promotion is not None]
 
-    def _believed(self, told: _Told) -> Promotion | None:
+    def _verified(self, told: _Entry) -> Promotion | None:
         with suppress(ValidationError, UntrustedPromotionError):
             promotion = Promotion(
                 ModelRef.model_validate(told.ref),
@@ -70,7 +70,7 @@ class Ledger:
             pages = self._read()
             if not self._knows(pages, promotion):
                 signed = promotion.signed.model_dump(mode="json") if promotion.signed else None
-                told = _Told(promotion.ref.model_dump(mode="json"), promotion.seq, promotion.trace, signed)
+                told = _Entry(promotion.ref.model_dump(mode="json"), promotion.seq, promotion.trace, signed)
                 pages.promotions[promotion.ref.model] = told
                 write_whole(self._file, msgspec.json.encode(pages))
 
@@ -90,16 +90,16 @@ class Ledger:
         """Take that back."""
         (self._unloaded / model).unlink(missing_ok=True)
 
-    def _read(self) -> _Pages:
+    def _read(self) -> _Contents:
         try:
-            pages = msgspec.json.decode(self._file.read_bytes(), type=_Pages)
+            pages = msgspec.json.decode(self._file.read_bytes(), type=_Contents)
         except (FileNotFoundError, msgspec.DecodeError):
-            return _Pages(self._registry)
-        return pages if pages.registry == self._registry else _Pages(self._registry)
+            return _Contents(self._registry)
+        return pages if pages.registry == self._registry else _Contents(self._registry)
 
-    def _knows(self, pages: _Pages, promotion: Promotion) -> bool:
+    def _knows(self, pages: _Contents, promotion: Promotion) -> bool:
         told = pages.promotions.get(promotion.ref.model)
-        known = self._believed(told) if told is not None else None
+        known = self._verified(told) if told is not None else None
         if known is None or known.ref.model != promotion.ref.model:
             return False
         return known.seq > promotion.seq or (known.seq, known.signed) == (promotion.seq, promotion.signed)

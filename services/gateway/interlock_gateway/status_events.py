@@ -1,4 +1,4 @@
-"""What a worker says on the bus: in order, each in the trace it belongs to, and as soon as the bus can be reached."""
+"""Status events of a worker: published in order, each in its own trace, and as soon as the bus can be reached."""
 
 import asyncio
 import logging
@@ -21,22 +21,22 @@ class Publisher(Protocol):
         """Publish ``event``; ConnectionError or TimeoutError when the bus is down."""
 
 
-class Announcer:
-    """Says what happens to one worker, and keeps what could not be published yet."""
+class StatusPublisher:
+    """Publishes what happens to one worker, and keeps what could not be published yet."""
 
     def __init__(self, worker: str, bus: Publisher) -> None:
         self._worker = worker
         self._bus = bus
-        self._disbelieved: deque[tuple[str, int, str]] = deque(maxlen=1000)
-        self._unsaid: list[tuple[Event, str, context.Context]] = []
-        self._saying = asyncio.Lock()
+        self._untrusted: deque[tuple[str, int, str]] = deque(maxlen=1000)
+        self._pending: list[tuple[Event, str, context.Context]] = []
+        self._flushing = asyncio.Lock()
 
     def add(self, event: Event, *, cause: str) -> None:
-        """Have ``event`` said next, as part of the present trace."""
-        self._unsaid.append((event, cause, context.get_current()))
+        """Publish ``event`` with the next flush, as part of the present trace."""
+        self._pending.append((event, cause, context.get_current()))
 
     def not_loaded(self, promotion: Promotion, reason: str, *, cause: str) -> None:
-        """Have it said why a promotion is not served."""
+        """Report why a promotion is not served."""
         ref = promotion.ref
         logger.warning("%s %d is not loaded: %s", ref.model, ref.version, reason)
         event = ModelLoadFailed(
@@ -44,24 +44,24 @@ class Announcer:
         )
         self.add(event, cause=cause)
 
-    def disbelieved(self, promotion: Promotion, reason: str, *, cause: str) -> None:
-        """Have it said why a promotion is not believed, once for each reason: reconciling meets it again and again."""
+    def untrusted(self, promotion: Promotion, reason: str, *, cause: str) -> None:
+        """Report why a promotion is not trusted, once for each reason: reconciling meets it again and again."""
         told = promotion.ref.model, promotion.seq, reason
-        if told not in self._disbelieved:
-            self._disbelieved.append(told)
+        if told not in self._untrusted:
+            self._untrusted.append(told)
             self.not_loaded(promotion, reason, cause=cause)
 
     async def flush(self) -> None:
         """Publish what was not published yet, in order, as far as the bus takes it."""
-        async with self._saying:
-            while self._unsaid:
-                event, cause, around = self._unsaid[0]
+        async with self._flushing:
+            while self._pending:
+                event, cause, around = self._pending[0]
                 token = context.attach(around)
                 try:
                     await self._bus.publish(event, cause=cause)
                 except (ConnectionError, TimeoutError) as error:
-                    logger.warning("%s is said later: %s", event.type, error)
+                    logger.warning("%s is published later: %s", event.type, error)
                     return
                 finally:
                     context.detach(token)
-                self._unsaid.pop(0)
+                self._pending.pop(0)

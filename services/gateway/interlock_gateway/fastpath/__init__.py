@@ -1,0 +1,1 @@
+"""Fast path: ordinary predictions, answered from the bytes of the connection without the framework."""
