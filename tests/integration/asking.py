@@ -1,8 +1,9 @@
 """Clients that ask on and on, in a process of their own: what they see is nobody's own delay.
 
 ``python -m tests.integration.asking HOST PORT KEY MODEL CONNECTIONS ROW [STRANGERS [PAUSE]]``; each of CONNECTIONS is
-kept, each of STRANGERS makes a new one for every request, and all rest PAUSE seconds between two. They ask until
-standard input is closed; then every answer is printed as one JSON document: for each connection
+kept, each of STRANGERS makes a new one for every request, and all rest PAUSE seconds between two. Each version that
+answers for the first time is printed at once, on its own line. They ask until standard input is closed; then, after
+a line ``end``, every answer is printed as one JSON document: for each connection
 ``[sent, answered, status, version, prediction]``, times in seconds of the system's monotonic clock. Whoever is not
 answered within ``PATIENCE`` seconds hangs up, and counts as not answered.
 """
@@ -25,9 +26,10 @@ PATIENCE = 5.0
 class Client:
     """One client; ``seen`` holds its answers, connection by connection."""
 
-    def __init__(self, host: str, port: str, request: bytes, *, stranger: bool) -> None:
+    def __init__(self, host: str, port: str, request: bytes, met: set[int | None], *, stranger: bool) -> None:
         self._address = host, int(port)
         self._request = request
+        self._met = met
         self._stranger = stranger
         self._line: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self.seen: list[list[Any]] = [[]]
@@ -42,6 +44,9 @@ class Client:
                 told = (0, None, None)
                 self._hang_up()
             self.seen[-1].append((sent, time.monotonic(), *told))
+            if told[1] not in self._met:
+                self._met.add(told[1])
+                print(told[1], flush=True)
             if self._stranger:
                 self._hang_up()
                 self.seen.append([])
@@ -77,11 +82,13 @@ async def _main(
     ).encode() + body
     done = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin, done.set)
+    met: set[int | None] = {None}
     clients = [
-        Client(host, port, request, stranger=number >= int(connections))
+        Client(host, port, request, met, stranger=number >= int(connections))
         for number in range(int(connections) + int(strangers))
     ]
     await asyncio.gather(*(each.ask(done, float(pause)) for each in clients))
+    print("end", flush=True)
     json.dump([seen for client in clients for seen in client.seen if seen], sys.stdout)
 
 

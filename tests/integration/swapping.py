@@ -9,6 +9,7 @@ from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from tests.benchmarks.serving import processes
 from tests.integration.gateway_process import Ether, Gateway
 from tests.unit.gateway.door import KEY
 from tests.unit.gateway.models import ROW
+from tests.waiting import until
 
 
 @dataclass(frozen=True)
@@ -123,9 +125,10 @@ async def asked(
     connections: int = 4,
     strangers: int = 0,
     pause: float = 0,
-) -> AsyncIterator[None]:
+) -> AsyncIterator[set[int]]:
     """Ask for ``model`` from another process while the block lasts; then the answers are in ``watched``.
 
+    It begins with the first answer, and gives the versions that have answered so far.
     ``strangers`` more clients make a new connection for each request; all rest ``pause`` seconds between two.
     """
     address = urlsplit(url)
@@ -133,16 +136,25 @@ async def asked(
     what = (str(address.hostname), str(address.port), key, model)
     given = (*what, str(connections), json.dumps(ROW), str(strangers), str(pause))
     process = await asyncio.create_subprocess_exec(*program, *given, stdin=PIPE, stdout=PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    met: set[int] = set()
+    meeting = asyncio.create_task(_meet(process.stdout, met))
     try:
-        yield
-    finally:
-        assert process.stdin is not None
+        await until(lambda: met or meeting.done(), seconds=60)
+        yield met
         process.stdin.close()
-        try:
-            out, _ = await process.communicate()
-        finally:
-            await processes.end(process)
-    watched.connections = [[Answer(*each) for each in seen] for seen in json.loads(out)]
+        await meeting
+        told = await process.stdout.read()
+    finally:
+        meeting.cancel()
+        await processes.end(process)
+    watched.connections = [[Answer(*each) for each in seen] for seen in json.loads(told)]
+
+
+async def _meet(lines: asyncio.StreamReader, met: set[int]) -> None:
+    while (line := await lines.readline()) not in (b"end\n", b""):
+        met.add(int(line))
 
 
 async def swap(
@@ -156,10 +168,11 @@ async def swap(
     watched = Watched()
     refs = {version: await asyncio.to_thread(put, version) for version in range(1, swaps + 2)}
     await _promoted(around, refs[1], 1, watched)
-    async with asked(gateway.url, around.model, watched):
+    async with asked(gateway.url, around.model, watched) as met:
         await asyncio.sleep(before)
         for version in range(2, swaps + 2):
             await _promoted(around, refs[version], version, watched)
+            await until(partial(met.__contains__, version), seconds=60)  # or nothing could be told of this swap
             await asyncio.sleep(pause)
     return watched
 
