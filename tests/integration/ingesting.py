@@ -34,7 +34,7 @@ class Ingest:
         self.bus = Bus(
             servers["INTERLOCK_AMQP_URL"], service="lab", router=RabbitRouter(), sessions=self.database.sessions
         )
-        self.intake = IngestWorker(self.bus, self.artifacts, folder, 60)
+        self.worker = IngestWorker(self.bus, self.artifacts, folder, 60)
         state = {"bus": self.bus, "database": self.database, "artifacts": self.artifacts, "folder": folder}
         app = http_app(
             "ingest",
@@ -73,7 +73,7 @@ class Ingest:
 
     async def submit(self, key: str) -> None:
         await self.hear(DatasetSubmitted(pipeline=self.pipeline, object=key))
-        await self.intake.take_submissions()
+        await self.worker.take_submissions()
 
     async def upload(self, body: bytes, **options: Any) -> dict[str, Any]:
         answer = await self.http.post(f"/datasets/{self.pipeline}", content=body, **options)

@@ -33,7 +33,7 @@ async def test_an_upload_is_kept_before_it_is_acknowledged_and_accepted_by_its_c
     file = ArtifactRef(sha256=view["digest"], bytes=len(GOOD), holdout=True)
     assert ingest.artifacts.fetch(file) == GOOD
 
-    await ingest.intake.check_files()
+    await ingest.worker.check_files()
 
     verdict = await ingest.verdict(view["digest"])
     assert (verdict["state"], verdict["batch"], verdict["profile"]["rows"]) == ("accepted", 1, 50)
@@ -51,7 +51,7 @@ async def test_stored_columns_stand_in_declared_order(ingest: Ingest) -> None:
     declared = {"name": ingest.pipeline, "task": "regression", "target": "y", "data": {"columns": columns}}
     await ingest.apply(Pipeline.model_validate(declared), revision=2)
     await ingest.upload(b"ant,y,zebra\n1,2,3\n")
-    await ingest.intake.check_files()
+    await ingest.worker.check_files()
 
     [(_, said)] = await ingest.said()
     stored = ingest.artifacts.fetch(DatasetRef.model_validate(said["dataset"]).train)
@@ -61,7 +61,7 @@ async def test_stored_columns_stand_in_declared_order(ingest: Ingest) -> None:
 async def test_a_refused_file_says_why_over_rest_and_on_the_bus_and_is_kept(ingest: Ingest) -> None:
     """The same reasons in both places, and the bytes stay for inspection."""
     view = await ingest.upload(BAD)
-    await ingest.intake.check_files()
+    await ingest.worker.check_files()
 
     verdict = await ingest.verdict(view["digest"])
     [(kind, said)] = await ingest.said()
@@ -74,15 +74,15 @@ async def test_a_refused_file_says_why_over_rest_and_on_the_bus_and_is_kept(inge
 async def test_the_same_file_starts_nothing_until_the_pipeline_changes(ingest: Ingest) -> None:
     """Its verdict is for a pipeline digest: known under the same one, checked again under a new one."""
     digest = (await ingest.upload(GOOD))["digest"]
-    await ingest.intake.check_files()
+    await ingest.worker.check_files()
     assert (await ingest.upload(GOOD))["state"] == "accepted"
-    await ingest.intake.check_files()
+    await ingest.worker.check_files()
     assert len(await ingest.said()) == 1
 
     first = (await ingest.verdict(digest))["pipeline_digest"]
     second = await ingest.apply(ingest.spec(min_rows=100), revision=2)
     await ingest.upload(GOOD)
-    await ingest.intake.check_files()
+    await ingest.worker.check_files()
 
     assert [kind for kind, _ in await ingest.said()] == ["dataset.ingested", "dataset.rejected"]
     assert (await ingest.verdict(digest))["pipeline_digest"] == second
@@ -94,10 +94,10 @@ async def test_batches_count_accepted_files_and_a_file_keeps_its_number(ingest: 
     await ingest.upload(GOOD)
     await ingest.upload(BAD)
     await ingest.upload(GOOD + b"99,99\n")
-    await ingest.intake.check_files()
+    await ingest.worker.check_files()
     await ingest.apply(ingest.spec(min_rows=2), revision=2)
     await ingest.upload(GOOD)
-    await ingest.intake.check_files()
+    await ingest.worker.check_files()
 
     listed = (await ingest.http.get(f"/datasets/{ingest.pipeline}")).json()
     assert [view["batch"] for view in listed] == [1, 2, None, 1]
@@ -108,7 +108,7 @@ async def test_a_submitted_object_is_taken_in_like_an_upload(ingest: Ingest) -> 
     key = f"incoming/{ingest.pipeline}/january.csv"
     ingest.artifacts.put_latest(key, GOOD)
     await ingest.submit(key)
-    await ingest.intake.check_files()
+    await ingest.worker.check_files()
 
     assert [kind for kind, _ in await ingest.said()] == ["dataset.ingested"]
 
@@ -148,14 +148,14 @@ async def test_a_submission_of_nothing_is_refused(ingest: Ingest) -> None:
 async def test_a_check_that_was_cut_off_is_done_again(ingest: Ingest) -> None:
     """Whoever checks dies in the middle: the row's lock dies with it, and the next one finds the file."""
     digest = (await ingest.upload(GOOD))["digest"]
-    cut_off = asyncio.create_task(ingest.intake.check_files())
+    cut_off = asyncio.create_task(ingest.worker.check_files())
     done, _ = await asyncio.wait([cut_off], timeout=0.3)
     assert not done, "the check was done before it could be cut off"
     cut_off.cancel()
     await asyncio.gather(cut_off, return_exceptions=True)
     assert (await ingest.verdict(digest))["state"] == "checking"
 
-    await ingest.intake.check_files()
+    await ingest.worker.check_files()
 
     assert (await ingest.verdict(digest))["state"] == "accepted"
     assert len(await ingest.said()) == 1
@@ -170,7 +170,7 @@ async def test_nobody_waits_for_a_check_that_is_going_on(ingest: Ingest) -> None
             assert (await ingest.upload(GOOD))["state"] == "checking"
             assert (await ingest.verdict(digest))["state"] == "checking"
             other = (await ingest.upload(BAD))["digest"]
-            await ingest.intake.check_files()
+            await ingest.worker.check_files()
             assert (await ingest.verdict(other))["state"] == "rejected"
 
 
@@ -181,12 +181,12 @@ async def test_a_check_that_fails_for_our_own_fault_is_tried_again_then_refused(
     monkeypatch.setattr(workers, "TRY_AGAIN_SECONDS", 0.0)
     view = await ingest.upload(GOOD)
     del ingest.artifacts.objects[ArtifactRef(sha256=view["digest"], bytes=len(GOOD), holdout=True).key]
-    await ingest.intake.check_files()
+    await ingest.worker.check_files()
     refused = await ingest.verdict(view["digest"])
     assert (refused["state"], refused["reasons"][0]["rule"]) == ("rejected", "check_failed")
 
     await ingest.upload(GOOD)
-    await ingest.intake.check_files()
+    await ingest.worker.check_files()
 
     assert (await ingest.verdict(view["digest"]))["state"] == "accepted"
 

@@ -93,7 +93,7 @@ class System:
             artifacts=self.store,
             ray=InProcessCluster(self.store),  # type: ignore[arg-type]
         )
-        self.intake = IngestWorker(self.ingest.state.bus, self.store, folder, check_seconds=60)
+        self.worker = IngestWorker(self.ingest.state.bus, self.store, folder, check_seconds=60)
 
     @property
     def _with_database(self) -> dict[str, Litestar]:
@@ -129,8 +129,8 @@ class System:
             for app in self._with_database.values():
                 while await app.state.bus.drain():
                     pass
-            await self.intake.take_submissions()
-            await self.intake.check_files()
+            await self.worker.take_submissions()
+            await self.worker.check_files()
             await self.dispatch.state.reconciler.reconcile()
             pending = [await app.state.bus.drain() for app in self._with_database.values()]
             runs = (await self.ask(self.dispatch, "GET", "/runs")).json()

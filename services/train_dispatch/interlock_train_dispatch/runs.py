@@ -34,7 +34,7 @@ async def request(
         run_id=run_id(cause.id, model),
         model=model,
         state="queued",
-        cause=cause.id,
+        causation_id=cause.id,
         pipeline_digest=spec.digest if spec else pipeline or "",
         dataset=dataset,
         commit=commit,

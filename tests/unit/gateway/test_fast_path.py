@@ -133,7 +133,7 @@ async def test_who_finds_no_room_is_told_to_come_again(serving: Door, monkeypatc
     """In the words of a problem, and the next one is answered."""
     batcher = serving.app.state.worker.serving("flights").batcher
     with monkeypatch.context() as patch:
-        patch.setattr(batcher, "_room", 0)
+        patch.setattr(batcher, "_limit", 0)
         refused = await serving.predict(ROW)
     answered = await serving.predict(ROW)
 
