@@ -13,6 +13,8 @@ from typing import TextIO
 
 import pytest
 
+from tests.keys import as_administrator
+
 CHECKOUT = Path(__file__).parents[1]
 
 
@@ -37,9 +39,7 @@ def servers() -> Iterator[dict[str, str]]:
     They are the administrator's: a test plays every service, and takes things apart.
     """
     with leased("test", only="rabbitmq,postgres,s3") as settings:
-        mark = "INTERLOCK_ADMIN_"
-        admins = {name: value for name, value in settings.items() if name.startswith(mark)}
-        yield settings | {name.replace(mark, "INTERLOCK_"): value for name, value in admins.items()}
+        yield as_administrator(settings)
 
 
 @pytest.fixture(scope="session")

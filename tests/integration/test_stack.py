@@ -11,10 +11,11 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from interlock_cli.stack import leftovers
 from interlock_cli.stack.home import LONGEST_RUN_PATH, Home
@@ -112,6 +113,16 @@ async def ray_job(settings: dict[str, str]) -> Job:
         return found
     finally:
         await ray.close()
+
+
+def unmarked(machine: Machine, part: psutil.Process) -> list[str]:
+    """Return the processes of a part that do not bear the stack's mark, and so could outlive it."""
+    children, marked, found = part.children(recursive=True), set(machine.processes()), []
+    for each in children:
+        with suppress(psutil.NoSuchProcess):
+            if each.pid not in marked and each.status() != psutil.STATUS_ZOMBIE:
+                found.append(each.name())
+    return found
 
 
 def pids(parts: dict[str, dict[str, Any]]) -> dict[str, int]:
@@ -219,6 +230,8 @@ async def test_a_checkout_of_any_length_and_name_works(name: str, beyond: int, o
             parts = await other.healthy()
             moved = other.home.run.parent != other.home.root
             ended = await ray_job(other.settings())
+            head = psutil.Process(parts["ray"]["pid"])
+            await until(lambda: not unmarked(other, head))
         finally:
             other.interlock("down", "--wipe")
             shutil.rmtree(other.home.run, ignore_errors=True)

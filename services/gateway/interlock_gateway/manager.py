@@ -102,8 +102,7 @@ class ModelManager:
     async def get_or_load(self, model: str) -> ServedModel | None:
         """Return what serves for ``model``, loaded now if need be; None where nothing is promoted.
 
-        LRU eviction: where memory is short, the models used least recently are unloaded. Requests for the same model at
-        the same time share one load.
+        LRU eviction: where memory is short, the models used least recently go. Requests at the same time share a load.
 
         Raises:
             LoadFailedError: the version is refused, or the model was unloaded by request; the text says which.
@@ -133,8 +132,7 @@ class ModelManager:
         """Load ``promotion`` and swap it in if it is the registry's, unless an equal or newer one serves.
 
         A model that is not loaded is loaded only where that evicts no other; else the first request for it loads it.
-        Publishes ``model.serving`` or ``model.load_failed``, now or as soon as the bus is back; ``cause`` is the
-        causation id. Raises nothing: the next reconcile tries again.
+        Publishes ``model.serving`` or ``model.load_failed``, also later; ``cause`` is the causation id. Raises nothing.
         """
         try:
             self._trust.check(promotion.ref, promotion.seq, promotion.signed)

@@ -58,6 +58,7 @@ def process(home: Home, ports: Mapping[str, int], store: Mapping[str, str]) -> P
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(home.secret_path("ray_token")),
         "RAY_USAGE_STATS_ENABLED": "0",
+        "SPT_NOENV": "1",  # else Ray's processes write their titles over the environment, and the stack's mark in it
         **store,
     }
 
