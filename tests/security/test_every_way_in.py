@@ -192,9 +192,9 @@ def test_people_may_ask_for_four_things_on_the_bus() -> None:
 
 async def test_the_short_way_asks_for_the_scope_as_well(apps: dict[str, Litestar]) -> None:
     """A prediction that never meets the framework is nobody's who may only read."""
-    front = apps["gateway"].state.front
+    fast_path = apps["gateway"].state.fast_path
 
     for key, may in (("only-predict", True), ("only-admin", True), ("only-read", False), ("wrong", False)):
-        who = front._who_may_predict({b"authorization": f"Bearer {key}".encode()})
+        who = fast_path._who_may_predict({b"authorization": f"Bearer {key}".encode()})
         assert (who is not None) is may
-    assert front._who_may_predict({}) is None
+    assert fast_path._who_may_predict({}) is None
