@@ -81,7 +81,7 @@ class Bus:
         self._relay = Relay(sessions, self.publisher, self.delivery.committed) if sessions is not None else None
         self._subscriptions = subscriptions
         self.consumer_lost = asyncio.Event()
-        self._ends_when_deaf = ends_when_consumer_lost
+        self._ends_when_consumer_lost = ends_when_consumer_lost
         self._watchdog = Watchdog(
             str(address),
             self.publisher,
@@ -173,7 +173,7 @@ class Bus:
 
     def _consumer_lost(self) -> None:
         self.consumer_lost.set()
-        if self._ends_when_deaf:
+        if self._ends_when_consumer_lost:
             end_process()
 
     async def drain(self) -> int:

@@ -148,9 +148,9 @@ class Delivery:
             ValueError: with the user and the event type.
         """
         if self._knows_publishers:
-            check(self._said_by(message), envelope.type)
+            check(self._published_by(message), envelope.type)
 
-    def _said_by(self, message: Message) -> str | None:
+    def _published_by(self, message: Message) -> str | None:
         original: Any = getattr(message, "raw_message", message)  # FastStream's message wraps aio-pika's
         return published_by(original.user_id, message.headers, self._service)
 
@@ -228,7 +228,7 @@ class Delivery:
         """Publish a confirmed copy before the original is acknowledged; wait for the broker as long as it takes."""
         told = reason[:2000].encode(errors="backslashreplace").decode()
         kept = {name: sendable(value) for name, value in message.headers.items() if name not in FURTHER_KEYS}
-        headers = {**kept, ERROR: told, PUBLISHED_BY: self._said_by(message) or "", **changed}
+        headers = {**kept, ERROR: told, PUBLISHED_BY: self._published_by(message) or "", **changed}
 
         async def copy() -> None:
             try:

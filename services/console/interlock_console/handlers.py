@@ -21,5 +21,5 @@ BATCHED = (topology.observed(),)
 
 async def keep(session: AsyncSession, batch: Sequence[BatchMessage]) -> None:
     """Keep events of any type, and what they mean for their runs; who looks is told once that is committed."""
-    for arrival in batch:
-        await runs.keep(session, arrival.event, arrival.envelope, datetime.now(UTC))
+    for message in batch:
+        await runs.keep(session, message.event, message.envelope, datetime.now(UTC))
