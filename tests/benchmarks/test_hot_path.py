@@ -16,13 +16,13 @@ import msgspec
 import numpy as np
 import pytest
 from interlock_contracts.event import Event
-from interlock_gateway import trace_sampling
 from interlock_gateway.domain import answer
 from interlock_gateway.fastpath.app import FastPathApp
-from interlock_gateway.metrics import Metrics
-from interlock_gateway.prediction_log import PredictionLog
-from interlock_gateway.slot import ServedModel
-from interlock_gateway.trace_sampling import TraceSampler
+from interlock_gateway.models.batcher import BatchedModel
+from interlock_gateway.observe import trace_sampling
+from interlock_gateway.observe.metrics import Metrics
+from interlock_gateway.observe.prediction_log import PredictionLog
+from interlock_gateway.observe.trace_sampling import TraceSampler
 from interlock_modeling import Model
 from interlock_modeling.fast_decoder import FastRowDecoder
 from interlock_runtime.telemetry import PipelinesAlways
@@ -43,9 +43,9 @@ class OneModel:
     """A worker, as far as the front needs it."""
 
     def __init__(self, model: Model) -> None:
-        self._serving = ServedModel(1, 1, model)
+        self._serving = BatchedModel(1, 1, model)
 
-    def serving(self, _: str) -> ServedModel:
+    def serving(self, _: str) -> BatchedModel:
         return self._serving
 
 

@@ -6,7 +6,7 @@ from time import thread_time
 import grpc
 import pytest
 from interlock_gateway.protocols import open_inference_pb2 as pb
-from interlock_gateway.rate_limit import MANY, RateLimiter
+from interlock_gateway.proxy.rate_limit import MANY, RateLimiter
 
 from tests.keys import KEY
 from tests.unit.gateway.door import Door, bound, opened

@@ -1,7 +1,7 @@
 """The object store as the services see it: bytes by content, and two kinds of named objects."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from interlock_contracts.refs import ArtifactRef
 
@@ -21,6 +21,7 @@ class StoreUnavailableError(ConnectionError):
     """The object store does not answer; waiting helps."""
 
 
+@runtime_checkable
 class ArtifactStore(Protocol):
     """Content-addressed objects, verified on read; synchronous, so that services call it in a thread.
 

@@ -10,6 +10,7 @@ from typing import Any
 from interlock_contracts.access import SCOPES
 from litestar import Litestar, Response, Router, get
 from litestar.connection import ASGIConnection
+from litestar.di import Provide
 from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.config import OpenAPIConfig
@@ -147,7 +148,9 @@ def _unexpected(_: Exception) -> ProblemDetailsException:
 
 
 async def _log_unexpected(error: Exception, scope: Scope) -> None:
-    if not isinstance(error, HTTPException | ProblemDetailsException | ConnectionError | TimeoutError):
+    """Log what is an internal error: of an outage and of a refusal the answer says all there is to say."""
+    refusal = isinstance(error, HTTPException) and error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
+    if not refusal and not isinstance(error, ProblemDetailsException | ConnectionError | TimeoutError):
         logger.error("%s %s failed", scope.get("method"), scope.get("path"), exc_info=error)
 
 
@@ -164,6 +167,7 @@ def http_app(
     routes: Sequence[ControllerRouterHandler],
     pings: Mapping[str, Ping],
     lifespan: Sequence[Lifespan],
+    dependencies: Mapping[str, Any] | None = None,
     state: Mapping[str, Any] | None = None,
     openapi: OpenAPIConfig | None = None,
     counters: Counters = counted_here,
@@ -172,8 +176,8 @@ def http_app(
 ) -> Litestar:
     """Return the Litestar application of one service.
 
-    ``lifespan`` are entered in order and left in reverse; ``pings`` make up readiness; ``state`` are the objects
-    that routes name as dependencies by ``state.<name>``, beside ``access``. Who asks is ``request.user``, a
+    ``lifespan`` are entered in order and left in reverse; ``pings`` make up readiness; ``dependencies`` are the
+    objects that handlers name as typed parameters (``bus: NamedDependency[Bus]``). Who asks is ``request.user``, a
     :class:`Caller`. ``counters`` and ``metric_collectors`` make ``GET /metrics``: on this machine without a key.
 
     Raises:
@@ -228,11 +232,16 @@ def http_app(
             render_plugins=[JsonRenderPlugin()],
             openapi_router=Router("/schema", route_handlers=[], opt={SCOPE: "read"}, include_in_schema=False),
         ),
+        dependencies={name: _provided(value) for name, value in (dependencies or {}).items()},
         **options,
     )
     _check_all_declare(app)
     app.state.update({**(state or {}), "access": access})
     return app
+
+
+def _provided(value: Any) -> Provide:
+    return Provide(lambda: value, sync_to_thread=False)
 
 
 async def _answer(ping: Ping) -> str:

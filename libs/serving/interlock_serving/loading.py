@@ -1,11 +1,13 @@
 """From a reference to a model that is proven: every byte verified, validated elsewhere first, then mapped and warm."""
 
+import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from interlock_contracts.refs import ArtifactRef
+from interlock_contracts.refs import ArtifactRef, ModelRef
 from interlock_modeling import Model, ModelDescription
 
 from interlock_serving.cache import Cache
@@ -105,6 +107,36 @@ class Loader:
                 raise
             self._cache.keep_verdict(ref.artifact.sha256, files)
             return description, engine
+
+
+class Blocking(Protocol):
+    """:class:`Loader`, as far as a process needs it that serves; a test may bring its own."""
+
+    def size(self, ref: ModelRef) -> int:
+        """Return how many bytes the model of ``ref`` takes."""
+
+    def load(self, ref: ModelRef) -> Model:
+        """Return the model of ``ref``, verified and warm."""
+
+
+class ThreadedLoader:
+    """Loads in threads of its own: a store that hangs must not take those that large predictions run in."""
+
+    def __init__(self, loader: Blocking) -> None:
+        self._loader = loader
+        self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="load")
+
+    async def size(self, ref: ModelRef) -> int:
+        """Return how many bytes the model of ``ref`` takes; raises as :meth:`Loader.size` does."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._loader.size, ref)
+
+    async def load(self, ref: ModelRef) -> Model:
+        """Return the model of ``ref``, verified and warm; raises as :meth:`Loader.load` does."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._loader.load, ref)
+
+    def close(self) -> None:
+        """Start no further load."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _mapped(description: ModelDescription, engine: Path) -> Model:

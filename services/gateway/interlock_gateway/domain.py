@@ -1,16 +1,13 @@
-"""What the gateway decides: which promotion counts, when to try a failed load again, what an answer looks like."""
+"""What the gateway decides: what a request may hold, and what an answer looks like."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
 from uuid import uuid4, uuid5
 
 import msgspec
-from interlock_contracts import telemetry
 from interlock_contracts.event import NAMESPACE
-from interlock_contracts.refs import ModelRef, Name
-from interlock_contracts.signature import PromotionSignature
+from interlock_contracts.refs import Name
 from interlock_modeling.rows import RowWarning
 from interlock_modeling.signature import label_names
 from pydantic import TypeAdapter, ValidationError
@@ -24,59 +21,7 @@ BODY_LIMIT = 10 * 1024 * 1024
 Scores = Sequence[Any]
 """Answers as numbers: one a row, or for a classification one list a row, a probability for each label."""
 
-FIRST_RETRY_SECONDS = 10.0
-LAST_RETRY_SECONDS = 600.0
-
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
-
-
-@dataclass(frozen=True, slots=True)
-class Promotion:
-    """What should serve from now on, told by an event or read from the registry; ``seq`` counts up per model.
-
-    ``trace`` is the promotion's own trace context (a ``traceparent``), for links from predictions; ``signed`` is the
-    registry's signature, without which nobody believes it.
-    """
-
-    ref: ModelRef
-    seq: int
-    trace: str | None = None
-    signed: PromotionSignature | None = None
-
-    def described(self, worker: str) -> dict[str, str | int]:
-        """Return what the span of this promotion's swap in ``worker`` tells."""
-        return {
-            telemetry.PIPELINE: self.ref.model,
-            telemetry.MODEL: self.ref.model,
-            telemetry.VERSION: self.ref.version,
-            telemetry.PROMOTION_SEQ: self.seq,
-            telemetry.WORKER: worker,
-            telemetry.TASK: telemetry.SPAN_SWAP,
-            telemetry.TASK_RUN: f"{self.ref.model}/{self.seq}/{worker}",
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A load that failed; ``outage`` when a dependency was down, so that the version itself may be sound."""
-
-    seq: int
-    reason: str
-    outage: bool
-    tries: int
-    retry_at: float
-
-
-def failure_of(promotion: Promotion, error: Exception, *, now: float, last: Failure | None) -> Failure:
-    """Return how a load failed, and from when on, counted as ``now`` is, it is worth another try.
-
-    After an outage at once, for it passes by itself; else ever later, for the same bytes will fail again.
-    """
-    outage = isinstance(error, ConnectionError | TimeoutError)
-    tries = last.tries + 1 if last is not None and last.seq == promotion.seq else 1
-    pause = 0.0 if outage else min(FIRST_RETRY_SECONDS * 2.0 ** min(tries - 1, 10), LAST_RETRY_SECONDS)
-    reason = f"{type(error).__name__}: {error}"
-    return Failure(seq=promotion.seq, reason=reason, outage=outage, tries=tries, retry_at=now + pause)
 
 
 class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):

@@ -10,10 +10,11 @@ from faststream.rabbit import RabbitRouter
 from interlock_contracts import telemetry
 from interlock_contracts.models import ModelPromoted
 from interlock_messaging import CausationEnvelope, topology
+from interlock_serving.manager import ModelManager
+from interlock_serving.promotion import Promotion
 from opentelemetry import trace
 
-from interlock_gateway.domain import Promotion
-from interlock_gateway.manager import ModelManager
+from interlock_gateway.models.batcher import BatchedModel
 
 SERVICE = "gateway"
 WORKER = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
@@ -24,11 +25,11 @@ router = RabbitRouter()
 
 @router.subscriber(topology.worker_queue(SERVICE, ModelPromoted, WORKER), topology.EXCHANGE, no_reply=True)
 async def load_promoted(
-    event: ModelPromoted, cause: CausationEnvelope, worker: Annotated[ModelManager, Context("worker")]
+    event: ModelPromoted, cause: CausationEnvelope, manager: Annotated[ModelManager[BatchedModel], Context("manager")]
 ) -> None:
     """Load, verify, warm up and swap."""
     if event.run_id is not None:
         trace.get_current_span().set_attribute(telemetry.RUN_ID, str(event.run_id))
-    await worker.apply_promotion(
+    await manager.apply_promotion(
         Promotion(event.ref, event.promotion_seq, event.promotion, event.signed), cause=cause.id
     )

@@ -8,36 +8,41 @@ from interlock_contracts import telemetry
 from interlock_contracts.event import run_id
 from interlock_contracts.http import RetrainRequest, RunAccepted
 from interlock_contracts.training import RetrainRequested
+from interlock_messaging import Bus
 from interlock_runtime.http import SCOPE, problem
 from interlock_runtime.tracing import request_span
+from interlock_serving.manager import ModelManager
+from interlock_serving.slot import Slot
 from litestar import Request, Response, get, post
-from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody
 from litestar.status_codes import HTTP_404_NOT_FOUND
 
-from interlock_gateway.async_route import submit_prediction
 from interlock_gateway.domain import SlotView, WorkerView, is_name, retrain_cause
-from interlock_gateway.manager import ModelManager
-from interlock_gateway.proxied_routes import PROXIED_ROUTES
-from interlock_gateway.proxy import Upstream
-from interlock_gateway.slot import Slot
+from interlock_gateway.models.batcher import BatchedModel
+from interlock_gateway.models.reconcile import Reconciler
+from interlock_gateway.observe.prediction_log import PredictionLog
+from interlock_gateway.proxy.upstream import Upstream, Upstreams
 
 ARRIVAL_SECONDS = 3.0
 """How long a retrain request waits for a dataset that is accepted, but still on its way to the dispatcher."""
 
 
 @get("/serving", opt={SCOPE: "read"})
-async def what_this_worker_serves(state: State) -> WorkerView:
+async def what_this_worker_serves(
+    manager: NamedDependency[ModelManager[BatchedModel]],
+    reconciler: NamedDependency[Reconciler],
+    log: NamedDependency[PredictionLog],
+) -> WorkerView:
     """Return what the process that happens to answer has loaded."""
-    worker: ModelManager = state.worker
-    models = [_slot_view(name, slot) for name, slot in worker.slots()]
-    return WorkerView(worker.name, hears=state.reconciler.hears, models=models, log=state.prediction_log.view)
+    models = [_slot_view(slot) for slot in manager.slots()]
+    return WorkerView(manager.process, hears=reconciler.hears, models=models, log=log.view)
 
 
-def _slot_view(name: str, slot: Slot) -> SlotView:
+def _slot_view(slot: Slot[BatchedModel]) -> SlotView:
     serving, failed = slot.serving, slot.failure
     return SlotView(
-        name=name,
+        name=slot.model,
         version=serving.version if serving else None,
         promotion_seq=serving.promotion_seq if serving else None,
         failure=failed.reason if failed else None,
@@ -47,8 +52,10 @@ def _slot_view(name: str, slot: Slot) -> SlotView:
 @post("/models/{name:str}/retrain", status_code=202, opt={SCOPE: "train"})
 async def retrain(
     name: FromPath[str],
+    *,
     request: Request[Any, Any, Any],
-    state: State,
+    upstreams: NamedDependency[Upstreams],
+    bus: NamedDependency[Bus],
     data: JSONBody[RetrainRequest | None] = None,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=200)] = None,
 ) -> Response[RunAccepted]:
@@ -59,10 +66,10 @@ async def retrain(
     wanted = data or RetrainRequest()
     about = {telemetry.PIPELINE: name, telemetry.MODEL: name}
     with request_span(telemetry.SPAN_RETRAIN, request, about, status=202) as span:
-        await _known_pipeline(state.upstreams["registry"], name, wanted.pipeline)
-        await _trainable(state.upstreams["train_dispatch"], state.upstreams["ingest"], name)
+        await _known_pipeline(upstreams.registry, name, wanted.pipeline)
+        await _trainable(upstreams.train_dispatch, upstreams.ingest, name)
         event = RetrainRequested(model=name, **wanted.model_dump())
-        said = await state.bus.publish(event, cause=retrain_cause(name, idempotency_key))
+        said = await bus.publish(event, cause=retrain_cause(name, idempotency_key))
         run = run_id(said.id, name)
         span.set_attribute(telemetry.RUN_ID, str(run))
     return Response(RunAccepted(run_id=run, run=f"/runs/{run}"), status_code=202, headers={"Location": f"/runs/{run}"})
@@ -99,4 +106,4 @@ async def _accepted(ingest: Upstream, name: str) -> bool:
     return answer.is_success and any(each["state"] == "accepted" for each in answer.json())
 
 
-ROUTES = [*PROXIED_ROUTES, what_this_worker_serves, retrain, submit_prediction]
+ROUTES = [what_this_worker_serves, retrain]

@@ -8,17 +8,23 @@ import numpy as np
 from interlock_artifacts import ArtifactStore
 from interlock_contracts.event import Event
 from interlock_contracts.refs import ArtifactRef, ModelRef
-from interlock_gateway.domain import Promotion
+from interlock_gateway.models.batcher import BatchedModel
+from interlock_gateway.models.last_known import PromotionCache
+from interlock_gateway.models.status_events import StatusPublisher
+from interlock_gateway.models.unload_requests import UnloadRequests
 from interlock_modeling import Model, ModelDescription
 from interlock_modeling.encoder import CategoryColumn, Encoder, NumericColumn, Scaled
 from interlock_modeling.engines import Engine, LinearEngine
 from interlock_modeling.served import EngineRef
 from interlock_modeling.signature import Feature, ModelSignature
 from interlock_serving.cache import Cache
-from interlock_serving.loading import Loader
+from interlock_serving.eviction import ModelMemory
+from interlock_serving.loading import Blocking, Loader
+from interlock_serving.manager import ModelManager
+from interlock_serving.promotion import Promotion
 from interlock_serving.smoke_test import check
 
-from tests.signing import signed
+from tests.signing import TRUST, signed
 
 MANIFEST = ArtifactRef(sha256="0" * 64, bytes=1)
 
@@ -107,3 +113,32 @@ class RecordingBus:
     @property
     def types(self) -> list[str]:
         return [event.type for event, _ in self.said]
+
+
+class Worker:
+    """The models of one worker process, wired as the gateway does, with a loader and a bus of the test's own."""
+
+    def __init__(
+        self, name: str, loader: Blocking, bus: "RecordingBus", folder: Path, *, memory: int = 1 << 30
+    ) -> None:
+        self.last_known = PromotionCache(folder, "http://registry", TRUST)
+        self.status = StatusPublisher(name, bus)
+        self.manager = ModelManager(
+            name,
+            loader,
+            TRUST,
+            ModelMemory(memory, "INTERLOCK_GATEWAY_MODEL_MEMORY"),
+            serve=BatchedModel.of,
+            report=self.status.report,
+            remember=self.last_known.remember,
+        )
+        self.unload_requests = UnloadRequests(folder, self.manager)
+
+    def restored(self) -> list[Promotion]:
+        """Start with what this host served last."""
+        known = self.last_known.promotions()
+        self.manager.restore(known)
+        return known
+
+    def loaded(self) -> dict[str, int]:
+        return {slot.model: slot.serving.version for slot in self.manager.slots() if slot.serving}

@@ -11,16 +11,19 @@ import pytest
 from interlock_contracts.event import Envelope, Event
 from interlock_contracts.http import PredictionLinks, PredictionView
 from interlock_contracts.predictions import PredictionRequested
+from interlock_gateway.proxy.upstream import Upstreams
+from interlock_messaging import Bus
 from interlock_runtime.http import problem
 from litestar import Litestar, get
 from litestar.params import FromPath
 from litestar.plugins.problem_details import ProblemDetailsPlugin
 
+from tests.support.dependencies import dependency
 from tests.unit.gateway.door import Door, listening
 from tests.unit.gateway.models import ROW, put_model
 
 
-class FastPathProtocol:
+class BusDouble:
     """Takes the place of the bus and keeps what is published; a bus that is down takes nothing."""
 
     def __init__(self) -> None:
@@ -29,9 +32,8 @@ class FastPathProtocol:
         self.down = False
 
     async def publish(self, event: Event, *, cause: str) -> Envelope:
-        if self.down:
+        if self.down or not isinstance(event, PredictionRequested):  # what a worker reports of itself waits
             raise ConnectionError("RabbitMQ refused prediction.requested")
-        assert isinstance(event, PredictionRequested)
         self.said.append(event)
         self.causes.append(cause)
         return Envelope(id=cause, source="/interlock/gateway", type=event.type)
@@ -40,7 +42,7 @@ class FastPathProtocol:
 class Later:
     """A door with a model that serves, a bus, and what the prediction service knows."""
 
-    def __init__(self, door: Door, wire: FastPathProtocol, known: dict[UUID, PredictionView]) -> None:
+    def __init__(self, door: Door, wire: BusDouble, known: dict[UUID, PredictionView]) -> None:
         self.door = door
         self.wire = wire
         self.known = known
@@ -52,26 +54,23 @@ class Later:
 
 
 @pytest.fixture
-async def later(door: Door) -> AsyncIterator[Later]:
+async def later(door: Door, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Later]:
     door.behind.pipelines.add("flights")
     door.behind.promote(put_model(door.store, 1), seq=1)
     await door.serves(1)
     known: dict[UUID, PredictionView] = {}
 
     @get("/predictions/{prediction_id:uuid}")
-    async def prediction(prediction_id: FromPath[UUID]) -> PredictionView:
+    async def known_prediction(prediction_id: FromPath[UUID]) -> PredictionView:
         if prediction_id not in known:
             raise problem(404, "Unknown prediction")
         return known[prediction_id]
 
-    wire, bus, upstreams = FastPathProtocol(), door.app.state.bus, door.app.state.upstreams
-    async with listening(Litestar([prediction], plugins=[ProblemDetailsPlugin()], openapi_config=None)) as url:
-        there = type(upstreams["prediction"])(
-            "prediction", url, upstreams["registry"]._key, upstreams["registry"]._client
-        )
-        door.app.state.bus, door.app.state.upstreams = wire, {**upstreams, "prediction": there}
+    wire, prediction = BusDouble(), dependency(door.app, Upstreams).prediction
+    monkeypatch.setattr(dependency(door.app, Bus), "publish", wire.publish)
+    async with listening(Litestar([known_prediction], plugins=[ProblemDetailsPlugin()], openapi_config=None)) as url:
+        monkeypatch.setattr(prediction, "_url", url)
         yield Later(door, wire, known)
-        door.app.state.bus, door.app.state.upstreams = bus, upstreams
 
 
 async def test_a_request_is_accepted_once_it_is_on_the_bus(later: Later) -> None:

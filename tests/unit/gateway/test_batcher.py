@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from interlock_gateway.batcher import BATCH_ROWS, QUICK_SECONDS, DynamicBatcher, OverloadedError
+from interlock_gateway.models.batcher import BATCH_ROWS, QUICK_SECONDS, DynamicBatcher, OverloadedError
 from interlock_modeling import Model
 from numpy.typing import NDArray
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
-from interlock_gateway.reconcile import Reconciler
+from interlock_gateway.models.reconcile import Reconciler
 
 from tests.waiting import until
 
@@ -36,7 +36,8 @@ class DeafBus:
 async def test_a_deaf_gateway_connects_anew_and_stays_ready() -> None:
     """Ending the process would drop requests; what it has loaded serves on all the while."""
     bus: Any = DeafBus()
-    reconciler = Reconciler(SimpleNamespace(), SimpleNamespace(), bus, seconds=10)  # type: ignore[arg-type]
+    nothing: Any = SimpleNamespace()
+    reconciler = Reconciler(nothing, nothing, nothing, nothing, bus, seconds=10)
     async with reconciler.consume_promotions():
         await until(lambda: reconciler.hears)
         bus.consumer_lost.set()

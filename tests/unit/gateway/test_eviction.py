@@ -11,16 +11,14 @@ from hypothesis import strategies as st
 from interlock_artifacts import MemoryStore
 from interlock_contracts.models import ModelLoadFailed
 from interlock_contracts.refs import ModelRef
-from interlock_gateway import manager as manager_module
-from interlock_gateway.domain import Promotion
-from interlock_gateway.eviction import LoadedModel, lru_victims
-from interlock_gateway.last_known import PromotionCache
-from interlock_gateway.manager import LoadFailedError, ModelManager
-from interlock_gateway.slot import ServedModel
+from interlock_gateway.models import unload_requests
 from interlock_modeling import Model
+from interlock_serving.eviction import LoadedModel, lru_victims
+from interlock_serving.manager import LoadFailedError
+from interlock_serving.promotion import Promotion
+from interlock_serving.slot import ServedModel
 
-from tests.signing import TRUST
-from tests.unit.gateway.models import ROW, RecordingBus, loader_in, promotion, put_model, version_of
+from tests.unit.gateway.models import ROW, RecordingBus, Worker, loader_in, promotion, put_model, version_of
 from tests.waiting import until
 
 SIZE = 100
@@ -33,17 +31,17 @@ class Lab:
     def __init__(self, folder: Path, models: float = 2.0) -> None:
         self.store, self.bus = MemoryStore(), RecordingBus()
         self._loader = loader_in(self.store, folder)
-        self._ledger = PromotionCache(folder, "http://registry", TRUST)
+        self._folder = folder
         self.loads: list[str] = []
         self.broken: set[int] = set()
         self.held = threading.Event()
         self.held.set()
         self.memory = int(models * SIZE)
-        self.worker = ModelManager("host-1", self, self.bus, self._ledger, TRUST, memory=self.memory)
+        self.worker = Worker("host-1", self, self.bus, folder, memory=self.memory)
 
-    def another(self) -> ModelManager:
+    def another(self) -> Worker:
         """Return another worker of the same host."""
-        return ModelManager("host-2", self, self.bus, self._ledger, TRUST, memory=self.memory)
+        return Worker("host-2", self, self.bus, self._folder, memory=self.memory)
 
     def size(self, ref: ModelRef) -> int:
         return SIZE if ref.version < 90 else 10 * SIZE
@@ -59,13 +57,13 @@ class Lab:
         return promotion(version, ref=put_model(self.store, version, model=model))
 
     async def promote(self, model: str, version: int = 1) -> None:
-        await self.worker.apply_promotion(self.promotion(model, version), cause="c")
+        await self.worker.manager.apply_promotion(self.promotion(model, version), cause="c")
 
     def loaded(self) -> dict[str, int]:
-        return {name: slot.serving.version for name, slot in self.worker.slots() if slot.serving}
+        return self.worker.loaded()
 
     async def ask(self, model: str) -> int:
-        serving = self.worker.serving(model) or await self.worker.get_or_load(model)
+        serving = self.worker.manager.serving(model) or await self.worker.manager.get_or_load(model)
         assert serving is not None
         return answer(serving)
 
@@ -82,7 +80,7 @@ def lab(tmp_path: Path) -> Lab:
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manager_module, "UNLOAD_POLL_SECONDS", 0.0)
+    monkeypatch.setattr(unload_requests, "POLL_SECONDS", 0.0)
 
 
 @given(
@@ -133,7 +131,7 @@ async def test_first_requests_that_come_together_share_one_load(lab: Lab) -> Non
 async def test_a_model_that_goes_is_not_taken_from_under_a_request(lab: Lab) -> None:
     """Who has it finishes with it."""
     await lab.promote("a")
-    serving = lab.worker.serving("a")
+    serving = lab.worker.manager.serving("a")
     assert serving is not None
     for name in ("b", "c"):
         await lab.promote(name)
@@ -185,8 +183,8 @@ async def test_a_version_that_cannot_be_loaded_is_told_to_who_asks(lab: Lab) -> 
     await lab.promote("a")
 
     with pytest.raises(LoadFailedError, match="it is broken"):
-        await lab.worker.get_or_load("a")
-    assert await lab.worker.get_or_load("unknown") is None
+        await lab.worker.manager.get_or_load("a")
+    assert await lab.worker.manager.get_or_load("unknown") is None
     assert lab.bus.types == ["model.load_failed"]
 
 
@@ -204,24 +202,24 @@ async def test_an_unloaded_model_stays_so_in_every_worker_of_the_host_until_its_
     """Whichever worker was asked, a restart included; newer versions are noted meanwhile."""
     other = lab.another()
     await lab.promote("a")
-    await other.apply_promotion(lab.promotion("a"), cause="c")
-    assert await lab.worker.unload("a")
-    await other.apply_unload_requests()
+    await other.manager.apply_promotion(lab.promotion("a"), cause="c")
+    assert await lab.worker.unload_requests.unload("a")
+    await other.unload_requests.apply()
     await lab.promote("a", 2)
     restarted = lab.another()
-    await restarted.apply_promotion(lab.promotion("a", 2), cause="c")
+    await restarted.manager.apply_promotion(lab.promotion("a", 2), cause="c")
 
-    for manager in (lab.worker, other, restarted):
-        assert manager.serving("a") is None
+    for each in (lab.worker, other, restarted):
+        assert each.manager.serving("a") is None
         with pytest.raises(LoadFailedError, match="unloaded by request"):
-            await manager.get_or_load("a")
+            await each.manager.get_or_load("a")
 
-    loaded = await other.load("a")
+    loaded = await other.unload_requests.load("a")
     assert loaded is not None
     assert loaded.version == 1, "what it has heard of"
-    await lab.worker.apply_unload_requests()
+    await lab.worker.unload_requests.apply()
     assert await lab.ask("a") == 2
-    assert not await lab.worker.unload("unknown")
+    assert not await lab.worker.unload_requests.unload("unknown")
 
 
 async def test_two_hundred_models_in_one_worker_stay_responsive(tmp_path: Path) -> None:

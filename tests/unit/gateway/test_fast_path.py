@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from interlock_gateway.metrics import BOUNDS, Metrics
-from interlock_gateway.trace_sampling import TraceSampler
+from interlock_gateway.observe.metrics import BOUNDS, Metrics
+from interlock_gateway.observe.trace_sampling import TraceSampler
 from interlock_modeling.engines import LinearEngine
 from interlock_runtime.metrics import Given
+from interlock_serving.manager import ModelManager
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.dependencies import dependency
 from tests.unit.gateway.door import KEY, Door
 from tests.unit.gateway.models import REGRESSION, ROW, put
 from tests.waiting import until
@@ -131,7 +133,9 @@ async def test_ids_are_uuids_and_never_repeat(serving: Door) -> None:
 
 async def test_who_finds_no_room_is_told_to_come_again(serving: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the words of a problem, and the next one is answered."""
-    batcher = serving.app.state.worker.serving("flights").batcher
+    model = dependency(serving.app, ModelManager).serving("flights")
+    assert model is not None
+    batcher = model.batcher
     with monkeypatch.context() as patch:
         patch.setattr(batcher, "_limit", 0)
         refused = await serving.predict(ROW)

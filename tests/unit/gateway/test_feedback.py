@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from interlock_gateway.feedback import checked
+from interlock_gateway.inference.feedback import checked
 from litestar.plugins.problem_details import ProblemDetailsException
 
 from tests.unit.gateway.door import Door, opened

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 from interlock_artifacts import MemoryStore
-from interlock_gateway.last_known import PromotionCache
+from interlock_gateway.models.last_known import PromotionCache
 
 from tests.signing import TRUST
 from tests.unit.gateway.door import NOWHERE, Behind, client, gateway, listening, opened

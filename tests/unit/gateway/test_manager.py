@@ -6,12 +6,9 @@ import pytest
 from interlock_artifacts import MemoryStore
 from interlock_contracts.models import ModelLoadFailed, ModelServing
 from interlock_contracts.refs import ModelRef
-from interlock_gateway.last_known import PromotionCache
-from interlock_gateway.manager import ModelManager
 from interlock_modeling import Model
 
-from tests.signing import TRUST
-from tests.unit.gateway.models import RecordingBus, loader_in, promotion, put_model
+from tests.unit.gateway.models import RecordingBus, Worker, loader_in, promotion, put_model
 
 
 class Lab:
@@ -21,9 +18,7 @@ class Lab:
         self.store, self.bus = MemoryStore(), RecordingBus()
         self.fault: Exception | None = None
         self._loader = loader_in(self.store, folder)
-        self.worker = ModelManager(
-            "host-1", self, self.bus, PromotionCache(folder, "http://registry", TRUST), TRUST, memory=1 << 30
-        )
+        self.worker = Worker("host-1", self, self.bus, folder)
 
     def size(self, ref: ModelRef) -> int:
         return self._loader.size(ref)
@@ -34,10 +29,10 @@ class Lab:
         return self._loader.load(ref)
 
     async def promote(self, version: int, cause: str = "cause") -> None:
-        await self.worker.apply_promotion(promotion(version, ref=put_model(self.store, version)), cause=cause)
+        await self.worker.manager.apply_promotion(promotion(version, ref=put_model(self.store, version)), cause=cause)
 
     def version(self) -> int | None:
-        serving = self.worker.serving("flights")
+        serving = self.worker.manager.serving("flights")
         return serving.version if serving else None
 
 
@@ -99,8 +94,8 @@ async def test_what_cannot_be_said_is_said_later_in_order(lab: Lab) -> None:
     assert not lab.bus.said
 
     lab.bus.down = False
-    await lab.worker.flush()
-    await lab.worker.flush()
+    await lab.worker.status.flush()
+    await lab.worker.status.flush()
     assert [event.version for event, _ in lab.bus.said if isinstance(event, ModelServing)] == [1, 2]
 
 
@@ -108,9 +103,6 @@ async def test_models_do_not_get_in_each_others_way(lab: Lab) -> None:
     """Each model has a slot of its own."""
     await lab.promote(3)
     other = put_model(lab.store, 1, model="students")
-    await lab.worker.apply_promotion(promotion(1, ref=other), cause="c")
+    await lab.worker.manager.apply_promotion(promotion(1, ref=other), cause="c")
 
-    assert {name: slot.serving.version for name, slot in lab.worker.slots() if slot.serving} == {
-        "flights": 3,
-        "students": 1,
-    }
+    assert lab.worker.loaded() == {"flights": 3, "students": 1}

@@ -1,7 +1,7 @@
 """What a version has answered lately."""
 
 import pytest
-from interlock_gateway.output_stats import KEPT, LOOKED_AT, MOST_LABELS, RollingOutputStats
+from interlock_gateway.observe.output_stats import KEPT, LOOKED_AT, MOST_LABELS, RollingOutputStats
 
 
 def test_a_regression_is_told_by_quantiles_of_its_last_answers() -> None:

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 from interlock_contracts.event import Envelope, Event
 from interlock_contracts.predictions import LoggedPrediction, PredictionLogged, sampled
-from interlock_gateway import prediction_log
-from interlock_gateway.metrics import Counts
-from interlock_gateway.prediction_log import EVENT_BYTES, EVENT_ROWS, HELD_BYTES, PredictionLog
-from interlock_gateway.slot import ServedModel
+from interlock_gateway.models.batcher import BatchedModel
+from interlock_gateway.observe import prediction_log
+from interlock_gateway.observe.metrics import Counts
+from interlock_gateway.observe.prediction_log import EVENT_BYTES, EVENT_ROWS, HELD_BYTES, PredictionLog
 from interlock_modeling import Model
 from interlock_modeling.engines import LinearEngine
 from interlock_modeling.signature import ModelSignature
@@ -60,7 +60,7 @@ class Lab:
         self.serve(1)
 
     def serve(self, version: int, signature: ModelSignature = REGRESSION) -> None:
-        self.serving = ServedModel(version, version, Model(signature, ENCODER, ENGINE))
+        self.serving = BatchedModel(version, version, Model(signature, ENCODER, ENGINE))
 
     def answer(self, count: int = 1, *, rows: Any = None, size: int = 100, model: str = "flights") -> str:
         request = str(uuid4())

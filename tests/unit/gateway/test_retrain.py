@@ -1,6 +1,5 @@
 """Asking for a training run: what is refused at the door, and what a client can rely on."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -8,35 +7,38 @@ import pytest
 from interlock_artifacts import MemoryStore
 from interlock_contracts.event import Envelope, Event, event_id, run_id
 from interlock_contracts.training import RetrainRequested
+from interlock_messaging import Bus
 from litestar import Litestar
 
+from tests.support.dependencies import dependency
 from tests.unit.gateway.door import NOWHERE, Door, client, gateway, listening
 
 
-class FastPathProtocol:
+class BusDouble:
     """Takes the place of the bus in the routes and keeps what is published."""
 
     def __init__(self) -> None:
         self.said: list[Event] = []
 
     async def publish(self, event: Event, *, cause: str) -> Envelope:
+        if not isinstance(event, RetrainRequested):  # what a worker reports of itself waits
+            raise ConnectionError("RabbitMQ is down")
         self.said.append(event)
         name = str(event_id(cause, event.type, event.subject))
         return Envelope(id=name, source="/interlock/gateway", type=event.type, causationid=cause)
 
 
-def wired(app: Litestar) -> FastPathProtocol:
-    app.state.bus = FastPathProtocol()
-    return app.state.bus  # type: ignore[no-any-return]
+def wired(app: Litestar, monkeypatch: pytest.MonkeyPatch) -> BusDouble:
+    double = BusDouble()
+    monkeypatch.setattr(dependency(app, Bus), "publish", double.publish)
+    return double
 
 
 @pytest.fixture
-def open_door(door: Door) -> Iterator[tuple[Door, FastPathProtocol]]:
+def open_door(door: Door, monkeypatch: pytest.MonkeyPatch) -> tuple[Door, BusDouble]:
     door.behind.pipelines.add("flights")
     door.behind.arrived["flights"] = 1
-    bus = door.app.state.bus
-    yield door, wired(door.app)
-    door.app.state.bus = bus
+    return door, wired(door.app, monkeypatch)
 
 
 async def retrain(door: Door, name: str = "flights", key: str | None = None, **body: str) -> httpx.Response:
@@ -45,7 +47,7 @@ async def retrain(door: Door, name: str = "flights", key: str | None = None, **b
 
 
 async def test_the_answer_names_the_run_before_the_dispatcher_has_seen_it(
-    open_door: tuple[Door, FastPathProtocol],
+    open_door: tuple[Door, BusDouble],
 ) -> None:
     """The run's id follows from the event's id, so there is nothing to wait for."""
     door, wire = open_door
@@ -59,7 +61,7 @@ async def test_the_answer_names_the_run_before_the_dispatcher_has_seen_it(
     assert str(run_id(str(event_id("x", event.type, event.subject)), "flights")) != run
 
 
-async def test_a_body_is_not_needed(open_door: tuple[Door, FastPathProtocol]) -> None:
+async def test_a_body_is_not_needed(open_door: tuple[Door, BusDouble]) -> None:
     """`curl -X POST` is enough."""
     door, wire = open_door
     answer = await door.http.post("/models/flights/retrain")
@@ -68,7 +70,7 @@ async def test_a_body_is_not_needed(open_door: tuple[Door, FastPathProtocol]) ->
     assert wire.said == [RetrainRequested(model="flights")]
 
 
-async def test_a_repeat_with_the_same_key_is_the_same_run(open_door: tuple[Door, FastPathProtocol]) -> None:
+async def test_a_repeat_with_the_same_key_is_the_same_run(open_door: tuple[Door, BusDouble]) -> None:
     """A client that heard no answer asks again; without a key each request is one of its own."""
     door, _ = open_door
     keyed = {(await retrain(door, key="once")).json()["run_id"] for _ in range(3)}
@@ -79,7 +81,7 @@ async def test_a_repeat_with_the_same_key_is_the_same_run(open_door: tuple[Door,
 
 
 @pytest.mark.parametrize("name", ["unknown", "Not-A-Name", "a b"])
-async def test_an_unknown_model_is_refused(open_door: tuple[Door, FastPathProtocol], name: str) -> None:
+async def test_an_unknown_model_is_refused(open_door: tuple[Door, BusDouble], name: str) -> None:
     """Better now than by a failed run later."""
     door, wire = open_door
 
@@ -87,7 +89,7 @@ async def test_an_unknown_model_is_refused(open_door: tuple[Door, FastPathProtoc
     assert not wire.said
 
 
-async def test_a_model_without_data_is_refused(open_door: tuple[Door, FastPathProtocol]) -> None:
+async def test_a_model_without_data_is_refused(open_door: tuple[Door, BusDouble]) -> None:
     """There is nothing to train on; files that were rejected do not count."""
     door, wire = open_door
     door.behind.arrived.clear()
@@ -99,7 +101,7 @@ async def test_a_model_without_data_is_refused(open_door: tuple[Door, FastPathPr
     assert not wire.said
 
 
-async def test_a_dataset_accepted_this_moment_is_waited_for(open_door: tuple[Door, FastPathProtocol]) -> None:
+async def test_a_dataset_accepted_this_moment_is_waited_for(open_door: tuple[Door, BusDouble]) -> None:
     """Upload, accepted, retrain: the dispatcher may hear of the dataset a moment later than the client."""
     door, wire = open_door
     door.behind.datasets["flights"] = ["accepted"]
@@ -111,7 +113,7 @@ async def test_a_dataset_accepted_this_moment_is_waited_for(open_door: tuple[Doo
 
 
 @pytest.mark.parametrize("body", [{"resaon": "typo"}, {"dataset": "not a digest"}])
-async def test_a_wrong_body_is_refused(open_door: tuple[Door, FastPathProtocol], body: dict[str, str]) -> None:
+async def test_a_wrong_body_is_refused(open_door: tuple[Door, BusDouble], body: dict[str, str]) -> None:
     """A misspelt field would silently be no field."""
     door, wire = open_door
     answer = await door.http.post("/models/flights/retrain", json=body)
@@ -122,11 +124,11 @@ async def test_a_wrong_body_is_refused(open_door: tuple[Door, FastPathProtocol],
     assert not wire.said
 
 
-async def test_the_services_behind_need_not_be_up(tmp_path: Path) -> None:
+async def test_the_services_behind_need_not_be_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What can't be asked is left to the dispatcher, which hears the event when it is back."""
     app = gateway(MemoryStore(), tmp_path, NOWHERE)
     async with listening(app) as url, client(url) as http:
-        wire = wired(app)
+        wire = wired(app, monkeypatch)
         assert (await http.post("/models/flights/retrain")).status_code == 202
     assert wire.said
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from interlock_contracts import telemetry
-from interlock_gateway import trace_sampling
-from interlock_gateway.slot import ServedModel
-from interlock_gateway.trace_sampling import prediction_span
+from interlock_gateway.models.batcher import BatchedModel
+from interlock_gateway.observe import trace_sampling
+from interlock_gateway.observe.trace_sampling import prediction_span
 from interlock_modeling import Model
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -32,7 +32,7 @@ def test_a_prediction_is_linked_to_its_promotion(kept: InMemorySpanExporter, tra
     engine: Any = None
     model = Model(REGRESSION, ENCODER, engine)
     headers = {b"traceparent": f"00-{'c' * 32}-{ASKED}-01".encode()}
-    with prediction_span("flights", ServedModel(3, 7, model, trace), headers):
+    with prediction_span("flights", BatchedModel(3, 7, model, trace), headers):
         pass
     (span,) = kept.get_finished_spans()
     assert span.attributes is not None

@@ -13,17 +13,15 @@ from interlock_artifacts import MemoryStore
 from interlock_artifacts.signing import SignatureVerifier, Signer
 from interlock_contracts.models import ModelLoadFailed
 from interlock_contracts.refs import ModelRef
-from interlock_gateway.domain import Promotion
-from interlock_gateway.last_known import PromotionCache
-from interlock_gateway.manager import ModelManager
+from interlock_gateway.models.reconcile import Reconciler
 from interlock_modeling import Model
+from interlock_serving.promotion import Promotion
 
-from tests.signing import PUBLIC, STRANGER, TRUST, key_pair, signed
+from tests.signing import PUBLIC, STRANGER, key_pair, signed
+from tests.support.dependencies import dependency
 from tests.unit.gateway.door import opened
-from tests.unit.gateway.models import RecordingBus, loader_in, promotion, put_model
+from tests.unit.gateway.models import RecordingBus, Worker, loader_in, promotion, put_model
 from tests.waiting import until
-
-REGISTRY = "http://registry"
 
 
 class Lab:
@@ -34,12 +32,11 @@ class Lab:
         self._loader = loader_in(self.store, folder)
         self._models = models
         self.loads: list[ModelRef] = []
-        self.ledger = PromotionCache(folder, REGISTRY, TRUST)
         self.worker = self.another()
 
-    def another(self) -> ModelManager:
+    def another(self) -> Worker:
         """Return a worker that starts on this host."""
-        return ModelManager("host-1", self, self.bus, self.ledger, TRUST, memory=1 << 30)
+        return Worker("host-1", self, self.bus, self.folder)
 
     def size(self, ref: ModelRef) -> int:
         return 1 if self._models else self._loader.size(ref)
@@ -53,14 +50,14 @@ class Lab:
 
     @property
     def version(self) -> int | None:
-        serving = self.worker.serving("flights")
+        serving = self.worker.manager.serving("flights")
         return serving.version if serving else None
 
     def refusals(self) -> list[str]:
         return [event.reason for event, _ in self.bus.said if isinstance(event, ModelLoadFailed)]
 
     def close(self) -> None:
-        self.worker.close()
+        self.worker.manager.close()
 
 
 @pytest.fixture
@@ -84,18 +81,18 @@ FORGERIES = {
 @pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
 async def test_a_forged_promotion_changes_nothing_and_an_event_says_why(lab: Lab, forge: Any) -> None:
     """Not even fetched; and the true promotion of that number, and the next one, are served when they come."""
-    await lab.worker.apply_promotion(lab.promotion(1), cause="c")
+    await lab.worker.manager.apply_promotion(lab.promotion(1), cause="c")
     true = lab.promotion(2)
     for _ in range(3):
-        await lab.worker.apply_promotion(forge(true), cause="c")
+        await lab.worker.manager.apply_promotion(forge(true), cause="c")
 
     assert lab.version == 1
     assert [ref.version for ref in lab.loads] == [1]
     (reason,) = lab.refusals()
     assert reason.startswith("UntrustedPromotionError: it")
-    assert "sales" not in dict(lab.worker.slots())
-    assert [each.seq for each in lab.ledger.promotions()] == [1]
-    await lab.worker.apply_promotion(true, cause="c")
+    assert lab.worker.manager.promotion("sales") is None
+    assert [each.seq for each in lab.worker.last_known.promotions()] == [1]
+    await lab.worker.manager.apply_promotion(true, cause="c")
     assert lab.version == 2
 
 
@@ -103,7 +100,7 @@ async def test_an_older_promotion_replayed_is_not_served_however_true_its_signat
     """A signature stays true for ever; the number says that its time is over."""
     first, second = lab.promotion(1), lab.promotion(2)
     for each in (first, second, first, replace(first, trace="00-a-b-01"), second):
-        await lab.worker.apply_promotion(each, cause="c")
+        await lab.worker.manager.apply_promotion(each, cause="c")
 
     assert lab.version == 2
     assert [ref.version for ref in lab.loads] == [1, 2]
@@ -122,38 +119,38 @@ def rewritten(folder: Path, **fields: object) -> None:
 )
 async def test_a_changed_ledger_is_not_believed_and_heals(lab: Lab, fields: dict[str, Any]) -> None:
     """A start serves nothing that is not signed; and what is told next is remembered, whatever the file claims."""
-    await lab.worker.apply_promotion(lab.promotion(2), cause="c")
+    await lab.worker.manager.apply_promotion(lab.promotion(2), cause="c")
     rewritten(lab.folder, **fields)
     restarted = lab.another()
 
-    assert restarted.restore_last_known() == []
-    await restarted.apply_promotion(lab.promotion(2), cause="c")
-    assert [each.seq for each in lab.another().restore_last_known()] == [2]
-    restarted.close()
+    assert restarted.restored() == []
+    await restarted.manager.apply_promotion(lab.promotion(2), cause="c")
+    assert [each.seq for each in lab.another().restored()] == [2]
+    restarted.manager.close()
 
 
 async def test_another_models_true_entry_does_not_stand_for_this_one(lab: Lab) -> None:
     """The signature of `sales`, put in the place of `flights`, does not keep `flights` from being remembered."""
     sales = put_model(lab.store, 9, model="sales")
-    await lab.worker.apply_promotion(promotion(9, ref=sales), cause="c")
-    await lab.worker.apply_promotion(lab.promotion(2), cause="c")
+    await lab.worker.manager.apply_promotion(promotion(9, ref=sales), cause="c")
+    await lab.worker.manager.apply_promotion(lab.promotion(2), cause="c")
     pages = json.loads((lab.folder / "serving.json").read_bytes())
     rewritten(lab.folder, **pages["promotions"]["sales"])
 
-    lab.ledger.note(lab.promotion(3))
-    assert {(each.ref.model, each.seq) for each in lab.ledger.promotions()} == {("sales", 9), ("flights", 3)}
+    lab.worker.last_known.note(lab.promotion(3))
+    assert {(each.ref.model, each.seq) for each in lab.worker.last_known.promotions()} == {("sales", 9), ("flights", 3)}
 
 
 async def test_a_new_signature_of_the_same_promotion_is_remembered_without_a_load(lab: Lab) -> None:
     """After a change of keys the ledger must not hold on to a signature that will soon count no more."""
     private, public = key_pair(b"\3" * 32)
-    await lab.worker.apply_promotion(lab.promotion(1), cause="c")
-    lab.worker._trust = lab.ledger._trust = SignatureVerifier(PUBLIC + public)
+    await lab.worker.manager.apply_promotion(lab.promotion(1), cause="c")
+    lab.worker.manager._verifier = lab.worker.last_known._trust = SignatureVerifier(PUBLIC + public)
     ref = lab.loads[0]
     renewed = Promotion(ref, 1, signed=signed(ref, 1, Signer(private)))
-    await lab.worker.apply_promotion(renewed, cause="c")
+    await lab.worker.manager.apply_promotion(renewed, cause="c")
 
-    assert [each.signed for each in lab.ledger.promotions()] == [renewed.signed]
+    assert [each.signed for each in lab.worker.last_known.promotions()] == [renewed.signed]
     assert len(lab.loads) == 1
 
 
@@ -165,7 +162,7 @@ async def test_a_registry_that_is_none_is_not_believed(tmp_path: Path) -> None:
         door.behind.promote(put_model(door.store, 2), seq=2)
         view = door.behind.serving["flights"]
         door.behind.serving["flights"] = view.model_copy(update={"signed": signed(view.ref, 2, STRANGER)})
-        refused = door.app.state.worker._status._untrusted
+        refused = dependency(door.app, Reconciler)._status._untrusted
         await until(lambda: refused)
         await door.serves(1)
         door.behind.promote(put_model(door.store, 3), seq=3)
@@ -195,17 +192,17 @@ def test_over_any_order_and_repetition_and_every_way_nothing_ever_goes_back(
             true = promotion(seq, ref=refs[seq])
             match way:
                 case "forged event":
-                    await lab.worker.apply_promotion(replace(true, seq=seq + 10), cause="c")
+                    await lab.worker.manager.apply_promotion(replace(true, seq=seq + 10), cause="c")
                 case "restart":
-                    lab.worker.close()
+                    lab.worker.manager.close()
                     lab.worker = lab.another()
-                    for known in lab.worker.restore_last_known():
-                        await lab.worker.apply_promotion(known, cause="c")
+                    for known in lab.worker.restored():
+                        await lab.worker.manager.apply_promotion(known, cause="c")
                 case "registry":  # tells what serves now, however often it is asked
                     newest = max(newest, seq)
-                    await lab.worker.apply_promotion(promotion(newest, ref=refs[newest]), cause="c")
+                    await lab.worker.manager.apply_promotion(promotion(newest, ref=refs[newest]), cause="c")
                 case _:
-                    await lab.worker.apply_promotion(true, cause="c")
+                    await lab.worker.manager.apply_promotion(true, cause="c")
                     newest = max(newest, seq)
             assert (lab.version or 0) == newest
         lab.close()

@@ -13,18 +13,18 @@ import msgspec
 from interlock_contracts import telemetry
 from interlock_runtime.access import Access, Caller
 from interlock_runtime.limits import refuse
+from interlock_serving.manager import ModelManager
 from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from opentelemetry.trace import Status, StatusCode
 
 from interlock_gateway.domain import BODY_LIMIT, Scores, answer
-from interlock_gateway.inference import ROWS
-from interlock_gateway.manager import ModelManager
-from interlock_gateway.metrics import UNKNOWN, Metrics
-from interlock_gateway.prediction_log import PredictionLog
-from interlock_gateway.rate_limit import RateLimiter
-from interlock_gateway.slot import ServedModel
-from interlock_gateway.trace_sampling import TraceSampler, prediction_span
+from interlock_gateway.inference.resolve import ROWS
+from interlock_gateway.models.batcher import BatchedModel
+from interlock_gateway.observe.metrics import UNKNOWN, Metrics
+from interlock_gateway.observe.prediction_log import PredictionLog
+from interlock_gateway.observe.trace_sampling import TraceSampler, prediction_span
+from interlock_gateway.proxy.rate_limit import RateLimiter
 
 BEFORE, AFTER = "/models/", "/predict"
 """What stands around a model's name in the address of predictions."""
@@ -43,7 +43,7 @@ class FastPathApp:
     def __init__(
         self,
         app: ASGIApp,
-        worker: ModelManager,
+        manager: ModelManager[BatchedModel],
         *,
         access: Access,
         metrics: Metrics,
@@ -54,7 +54,7 @@ class FastPathApp:
         self._app = app
         self._rates = rates
         self._access = access
-        self._worker = worker
+        self._manager = manager
         self._metrics = metrics
         self._sampler = sampler
         self._log = log
@@ -77,7 +77,7 @@ class FastPathApp:
             return
         name = path[len(BEFORE) : -len(AFTER)]
         headers = dict(scope["headers"])
-        serving = self._worker.serving(name) if self._who_may_predict(headers) else None
+        serving = self._manager.serving(name) if self._who_may_predict(headers) else None
         if self._sampler.wants(headers.get(b"traceparent")):
             with prediction_span(name, serving, headers) as span:
                 status = await self._predict(name, serving, scope, receive, send)
@@ -97,7 +97,7 @@ class FastPathApp:
         start, clock = perf_counter(), time_ns()
         given = dict(headers)
         caller = self._who_may_predict(given)
-        serving = self._worker.serving(name) if caller is not None else None
+        serving = self._manager.serving(name) if caller is not None else None
         if caller is None or serving is None or (self._rates is not None and self._rates.wait(caller.name)):
             return False
         wanted = self._sampler.wants(given.get(b"traceparent"))
@@ -121,7 +121,7 @@ class FastPathApp:
         caller = self._access.admit(headers.get(b"authorization", b""))
         return caller if caller is not None and "predict" in caller.scopes else None
 
-    def _said(self, name: str, serving: ServedModel, body: bytes, scores: Scores) -> bytes:
+    def _said(self, name: str, serving: BatchedModel, body: bytes, scores: Scores) -> bytes:
         signature = serving.model.signature
         said = answer(name, serving.version, signature.labels, scores)
         self._metrics.note(name, serving.version, signature, scores)
@@ -129,7 +129,7 @@ class FastPathApp:
         return _encode(said)
 
     async def _predict(
-        self, name: str, serving: ServedModel | None, scope: HTTPScope, receive: Receive, send: Send
+        self, name: str, serving: BatchedModel | None, scope: HTTPScope, receive: Receive, send: Send
     ) -> int:
         """Answer, count, and return the answer's status."""
         start = perf_counter()

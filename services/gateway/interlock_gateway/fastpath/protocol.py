@@ -12,8 +12,8 @@ from typing import Any
 from interlock_runtime.connections import HEADERS, LimitedHttpProtocol
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from interlock_gateway.batcher import INLINE_BYTES
 from interlock_gateway.fastpath.app import AFTER, BEFORE, FastPathApp
+from interlock_gateway.models.batcher import INLINE_BYTES
 
 _BEFORE, _AFTER = BEFORE.encode(), AFTER.encode()
 _JSON = b"content-type: application/json\r\ncontent-length: "

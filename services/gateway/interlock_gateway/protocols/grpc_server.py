@@ -18,7 +18,7 @@ from interlock_gateway.protocols import inference
 from interlock_gateway.protocols import open_inference_pb2 as pb
 from interlock_gateway.protocols.inference import Inference, Output
 from interlock_gateway.protocols.tensors import BYTES, NUMERIC, Tensor, TensorError
-from interlock_gateway.rate_limit import RateLimiter
+from interlock_gateway.proxy.rate_limit import RateLimiter
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Method = Callable[[Any, Context], Awaitable[Any]]

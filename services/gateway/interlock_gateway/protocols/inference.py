@@ -14,15 +14,17 @@ from interlock_modeling.served import Predictions
 from interlock_modeling.signature import ModelSignature
 from interlock_runtime.http import problem
 from interlock_runtime.metrics import Ping
+from interlock_serving.manager import LoadFailedError, ModelManager
+from interlock_serving.slot import Slot
 from numpy.typing import NDArray
 
-from interlock_gateway.inference import model_not_available, resolve_model, table_predictions
-from interlock_gateway.manager import LoadFailedError, ModelManager
-from interlock_gateway.metrics import UNKNOWN, Metrics
-from interlock_gateway.prediction_log import PredictionLog, Rows
+from interlock_gateway.inference.resolve import model_not_available, resolve_model, table_predictions
+from interlock_gateway.models.batcher import BatchedModel
+from interlock_gateway.models.unload_requests import UnloadRequests
+from interlock_gateway.observe.metrics import UNKNOWN, Metrics
+from interlock_gateway.observe.prediction_log import PredictionLog, Rows
 from interlock_gateway.protocols.tensors import BYTES, DATATYPES, Tensor, TensorError, table_of
-from interlock_gateway.proxy import Upstream
-from interlock_gateway.slot import ServedModel, Slot
+from interlock_gateway.proxy.upstream import Upstream
 
 SERVER = "interlock"
 EXTENSIONS = ("binary_tensor_data", "model_repository")
@@ -95,7 +97,7 @@ class IndexEntry:
 class Inferred:
     """An answer: what gave it, its outputs, its name in the prediction log, and how many rows it is for."""
 
-    serving: ServedModel
+    serving: BatchedModel
     outputs: list[Output]
     name: str
     rows: int
@@ -105,9 +107,17 @@ class Inference:
     """Answers for every model of one worker; each of ``pings`` raises while the worker should get no requests."""
 
     def __init__(
-        self, worker: ModelManager, registry: Upstream, pings: Iterable[Ping], log: PredictionLog, metrics: Metrics
+        self,
+        manager: ModelManager[BatchedModel],
+        unload_requests: UnloadRequests,
+        *,
+        registry: Upstream,
+        pings: Iterable[Ping],
+        log: PredictionLog,
+        metrics: Metrics,
     ) -> None:
-        self._worker = worker
+        self._manager = manager
+        self._unload_requests = unload_requests
         self._registry = registry
         self._pings = list(pings)
         self._log = log
@@ -122,13 +132,13 @@ class Inference:
             return False
         return True
 
-    async def serving(self, model: str, version: str | None = None) -> ServedModel:
+    async def serving(self, model: str, version: str | None = None) -> BatchedModel:
         """Return what answers for ``model``; only the version that serves can be asked for.
 
         Raises:
             ProblemDetailsException: 404 or 503, with words, where there is nothing to ask.
         """
-        serving = await resolve_model(self._worker, self._registry, model)
+        serving = await resolve_model(self._manager, self._registry, model)
         if version and version != str(serving.version):
             detail = f"version {version} of {model!r} does not serve; {serving.version} does, leave the version out"
             raise problem(404, "Another version serves", detail)
@@ -137,7 +147,7 @@ class Inference:
     @contextmanager
     def counting(self, model: str, protocol: str) -> Iterator[list[int]]:
         """Count the request that the block answers; it adds how many rows it has answered to the list."""
-        known = any(name == model for name, _ in self._worker.slots())
+        known = self._manager.promotion(model) is not None
         with self._metrics.counting(model if known else UNKNOWN, protocol) as rows:
             yield rows
 
@@ -162,7 +172,14 @@ class Inference:
         return Inferred(serving, outputs, name, table.num_rows)
 
     def logged(
-        self, model: str, serving: ServedModel, rows: Rows, predictions: Predictions, *, size: int, request_id: str = ""
+        self,
+        model: str,
+        serving: BatchedModel,
+        rows: Rows,
+        predictions: Predictions,
+        *,
+        size: int,
+        request_id: str = "",
     ) -> str:
         """Offer an answer to the prediction log, and return its name there: the client's own id where it is a UUID.
 
@@ -181,7 +198,7 @@ class Inference:
             ProblemDetailsException: 404 or 503, with words, where that cannot be.
         """
         with suppress(ConnectionError, LoadFailedError):
-            await self._worker.load(model)
+            await self._unload_requests.load(model)
         await self.serving(model)
 
     async def unload(self, model: str) -> None:
@@ -190,21 +207,21 @@ class Inference:
         Raises:
             ProblemDetailsException: 404 or 503, with words, where nothing of that name is promoted here.
         """
-        if not await self._worker.unload(model):
+        if not await self._unload_requests.unload(model):
             raise await model_not_available(model, self._registry)
 
     def index(self, *, ready: bool = False) -> list[IndexEntry]:
         """Return every model that this worker knows of, or only those that are loaded."""
-        entries = [_indexed(name, slot) for name, slot in self._worker.slots()]
+        entries = [_indexed(slot) for slot in self._manager.slots()]
         return [each for each in entries if each.state == READY or not ready]
 
 
-def _indexed(name: str, slot: Slot) -> IndexEntry:
+def _indexed(slot: Slot[BatchedModel]) -> IndexEntry:
     if slot.serving is not None:
-        return IndexEntry(name, str(slot.serving.version), READY, "")
+        return IndexEntry(slot.model, str(slot.serving.version), READY, "")
     if slot.unloaded:
-        return IndexEntry(name, "", UNAVAILABLE, "unloaded by request")
-    return IndexEntry(name, "", UNAVAILABLE, slot.failure.reason if slot.failure else "loaded when it is asked")
+        return IndexEntry(slot.model, "", UNAVAILABLE, "unloaded by request")
+    return IndexEntry(slot.model, "", UNAVAILABLE, slot.failure.reason if slot.failure else "loaded when it is asked")
 
 
 def _is_uuid(text: str) -> bool:

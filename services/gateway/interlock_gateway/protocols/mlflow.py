@@ -24,7 +24,7 @@ from litestar.params import FromPath
 from litestar.plugins.problem_details import ProblemDetailsException
 
 from interlock_gateway.domain import BODY_LIMIT
-from interlock_gateway.inference import invalid_rows_problem, predictions
+from interlock_gateway.inference.resolve import invalid_rows_problem, predictions
 from interlock_gateway.protocols.inference import Inference, server_version
 from interlock_gateway.protocols.scoring_rows import CSV, JSON, rows_of
 

@@ -9,7 +9,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Link, Span, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from interlock_gateway.slot import ServedModel
+from interlock_gateway.models.batcher import BatchedModel
 
 _LENGTH = len("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 _SAMPLED = 1
@@ -40,7 +40,7 @@ class TraceSampler:
 
 @contextmanager
 def prediction_span(
-    name: str, serving: ServedModel | None, headers: Mapping[bytes, bytes], *, since: int | None = None
+    name: str, serving: BatchedModel | None, headers: Mapping[bytes, bytes], *, since: int | None = None
 ) -> Iterator[Span]:
     """Make the span of one prediction, a child of the caller's, linked to the promotion that put the model there.
 

@@ -22,8 +22,9 @@ from opentelemetry import context, trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from interlock_gateway.domain import MAX_ROWS, LogView, PredictRequest, Scores
-from interlock_gateway.metrics import Counts
-from interlock_gateway.slot import ServedModel
+from interlock_gateway.models.batcher import BatchedModel
+from interlock_gateway.observe.metrics import Counts
+from interlock_gateway.settings import GatewaySettings
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +121,7 @@ class PredictionLog:
     def record(  # noqa: PLR0917 - an object around them would cost as much as all the rest
         self,
         model: str,
-        serving: ServedModel,
+        serving: BatchedModel,
         request_id: str,
         rows: Rows,
         scores: Scores,
@@ -143,13 +144,26 @@ class PredictionLog:
             self._held += size
             sample.asked.append(_Asked(request_id, time.time(), rows, scores, kept, size))
 
-    def _begun(self, model: str, serving: ServedModel) -> _Sample:
+    def _begun(self, model: str, serving: BatchedModel) -> _Sample:
         if model in self._samples:
             self._ended.append(self._samples[model])
         self._room.setdefault(model, self._burst)
         begun = _Sample(model, serving.version, serving.promotion_seq, serving.model.signature)
         self._samples[model] = begun
         return begun
+
+    @classmethod
+    def of(
+        cls, settings: GatewaySettings, worker: str, bus: Publisher, counts: Callable[[str], Counts]
+    ) -> "PredictionLog":
+        """Return the log of ``worker`` as it is set."""
+        return cls(
+            worker,
+            bus,
+            counts,
+            ratio=settings.prediction_log_ratio,
+            rows_per_second=settings.prediction_log_rows_per_second,
+        )
 
     @property
     def view(self) -> LogView:

@@ -14,11 +14,13 @@ from interlock_contracts import telemetry
 from interlock_contracts.event import NAMESPACE
 from interlock_contracts.http import PredictionAccepted, PredictionLinks, PredictionView
 from interlock_contracts.predictions import INLINE_BYTES, MAX_TTL_SECONDS, PredictionRequested, Webhook
+from interlock_messaging import Bus
 from interlock_messaging.crash_points import crash_point
 from interlock_modeling import InvalidRowsError
 from interlock_runtime.http import SCOPE, problem
+from interlock_serving.manager import ModelManager
 from litestar import Request, Response, post
-from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter
 from litestar.status_codes import HTTP_404_NOT_FOUND
 from opentelemetry import trace
@@ -27,10 +29,10 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from pydantic import ValidationError
 
 from interlock_gateway.domain import MAX_ROWS, is_name
-from interlock_gateway.inference import invalid_rows_problem, model_not_available
-from interlock_gateway.manager import ModelManager
-from interlock_gateway.proxy import ProxyResponse, Upstream
-from interlock_gateway.trace_sampling import TraceSampler
+from interlock_gateway.inference.resolve import invalid_rows_problem, model_not_available
+from interlock_gateway.models.batcher import BatchedModel
+from interlock_gateway.observe.trace_sampling import TraceSampler
+from interlock_gateway.proxy.upstream import ProxyResponse, Upstream, Upstreams
 
 _tracer = trace.get_tracer("interlock.gateway")
 _propagator = TraceContextTextMapPropagator()
@@ -64,8 +66,13 @@ _decoder = msgspec.json.Decoder(AsynchronousRequest)
 @post("/models/{name:str}/predictions", status_code=202, tags=["gateway"], opt={SCOPE: "predict"})
 async def submit_prediction(
     name: FromPath[str],
+    *,
     request: Request[Any, Any, Any],
-    state: State,
+    manager: NamedDependency[ModelManager[BatchedModel]],
+    upstreams: NamedDependency[Upstreams],
+    bus: NamedDependency[Bus],
+    artifacts: NamedDependency[ArtifactStore],
+    sampler: NamedDependency[TraceSampler],
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=200)] = None,
 ) -> Response[PredictionAccepted]:
     """Accept a prediction; its result is at ``Location``, sent to a webhook, and said by ``prediction.completed``.
@@ -77,22 +84,22 @@ async def submit_prediction(
     Parquet at ``/predictions/{id}/result``; ``?on_error=null`` leaves rows that do not fit without an answer.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() in _FILES:
-        return ProxyResponse(state.upstreams["prediction"])
+        return ProxyResponse(upstreams.prediction)
     body = await request.body()
     wanted = _decoded(body)
     if wanted.dataset is not None:
-        return ProxyResponse(state.upstreams["prediction"], body)
+        return ProxyResponse(upstreams.prediction, body)
     digest = hashlib.sha256(body).hexdigest()
-    await _check(name, wanted.rows, state.worker, state.upstreams["registry"])
+    await _check(name, wanted.rows, manager, upstreams.registry)
     prediction_id = uuid5(NAMESPACE, f"prediction|{name}|{idempotency_key}") if idempotency_key else uuid4()
     if idempotency_key is not None:
-        found = await _asked_before(state.upstreams["prediction"], prediction_id, request.headers["authorization"])
+        found = await _asked_before(upstreams.prediction, prediction_id, request.headers["authorization"])
         if found is not None:
             return _accepted(_same(found, digest))
-    event = await _event(prediction_id, name, digest, wanted, state.artifacts)
-    with _traced(state.sampler, request.headers, name):
+    event = await _event(prediction_id, name, digest, wanted, artifacts)
+    with _traced(sampler, request.headers, name):
         crash_point("gateway.prediction.accepted")
-        await state.bus.publish(event, cause=str(uuid5(NAMESPACE, f"{prediction_id}|{digest}")))
+        await bus.publish(event, cause=str(uuid5(NAMESPACE, f"{prediction_id}|{digest}")))
         crash_point("gateway.prediction.published")
     return _accepted(PredictionAccepted(id=prediction_id, links=PredictionLinks.of(prediction_id)))
 
@@ -131,11 +138,11 @@ def _decoded(body: bytes) -> AsynchronousRequest:
     return wanted
 
 
-async def _check(name: str, rows: list[Any], worker: ModelManager, registry: Upstream) -> None:
+async def _check(name: str, rows: list[Any], manager: ModelManager[BatchedModel], registry: Upstream) -> None:
     """Refuse what can be known to be wrong now; what is not loaded here is checked when it is answered."""
     if not is_name(name):
         raise problem(404, "Unknown model", f"{name!r} cannot be a model's name")
-    serving = worker.serving(name)
+    serving = manager.serving(name)
     if serving is None:
         why = await model_not_available(name, registry)
         if why.status_code == HTTP_404_NOT_FOUND:

@@ -14,13 +14,12 @@ import pyarrow as pa
 from interlock_modeling import InvalidRowsError
 from interlock_modeling.served import Predictions
 from interlock_runtime.http import problem
+from interlock_serving.manager import LoadFailedError, ModelManager
 from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.status_codes import HTTP_404_NOT_FOUND
 
-from interlock_gateway.batcher import OverloadedError
-from interlock_gateway.manager import LoadFailedError, ModelManager
-from interlock_gateway.proxy import Upstream
-from interlock_gateway.slot import ServedModel
+from interlock_gateway.models.batcher import BatchedModel, OverloadedError
+from interlock_gateway.proxy.upstream import Upstream
 
 INLINE_ROWS = 16
 """Up to so many rows are answered in the event loop: handing them to a thread costs more than they do."""
@@ -29,16 +28,16 @@ ROWS = "interlock.rows"
 """Where in a request's state the route leaves how many rows it has answered."""
 
 
-async def resolve_model(worker: ModelManager, registry: Upstream, name: str) -> ServedModel:
+async def resolve_model(manager: ModelManager[BatchedModel], registry: Upstream, name: str) -> BatchedModel:
     """Return what answers for the model ``name``; take version and model from this one object only.
 
     Raises:
         ProblemDetailsException: 404 where nothing of that name serves, 503 where it does not serve here yet.
     """
-    if (serving := worker.serving(name)) is not None:
+    if (serving := manager.serving(name)) is not None:
         return serving
     try:
-        serving = await worker.get_or_load(name)
+        serving = await manager.get_or_load(name)
     except (ConnectionError, LoadFailedError) as error:
         detail = f"{name!r} has a promoted version, which is not loaded here: {error}"
         raise problem(503, "Not loaded", detail, headers={"Retry-After": "2"}) from error
@@ -47,7 +46,7 @@ async def resolve_model(worker: ModelManager, registry: Upstream, name: str) -> 
     return serving
 
 
-async def predictions(serving: ServedModel, rows: list[Any]) -> Predictions:
+async def predictions(serving: BatchedModel, rows: list[Any]) -> Predictions:
     """Answer rows, each an object of column: value.
 
     Raises:
@@ -60,7 +59,7 @@ async def predictions(serving: ServedModel, rows: list[Any]) -> Predictions:
         return await asyncio.to_thread(serving.model.predict_rows, rows)
 
 
-async def table_predictions(serving: ServedModel, table: pa.Table) -> Predictions:
+async def table_predictions(serving: BatchedModel, table: pa.Table) -> Predictions:
     """Answer all rows of a table whose columns have the declared types.
 
     Raises:
@@ -73,7 +72,7 @@ async def table_predictions(serving: ServedModel, table: pa.Table) -> Prediction
 
 
 @contextmanager
-def _room(serving: ServedModel) -> Iterator[None]:
+def _room(serving: BatchedModel) -> Iterator[None]:
     try:
         with serving.batcher.acquire():
             yield

@@ -9,13 +9,16 @@ from typing import Any
 from interlock_contracts.http import ServingView
 from interlock_contracts.rollout import WorkerReport
 from interlock_messaging import Bus
+from interlock_serving.manager import ModelManager
+from interlock_serving.promotion import Promotion
 from opentelemetry import context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from pydantic import TypeAdapter, ValidationError
 
-from interlock_gateway.domain import Promotion
-from interlock_gateway.manager import ModelManager
-from interlock_gateway.proxy import Upstream
+from interlock_gateway.models.batcher import BatchedModel
+from interlock_gateway.models.last_known import PromotionCache
+from interlock_gateway.models.status_events import StatusPublisher
+from interlock_gateway.proxy.upstream import Upstream
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +38,19 @@ _propagator = TraceContextTextMapPropagator()
 class Reconciler:
     """Converges one worker to the registry's state; starts and goes on without registry and bus."""
 
-    def __init__(self, worker: ModelManager, registry: Upstream, bus: Bus, *, seconds: float) -> None:
-        self._worker = worker
+    def __init__(
+        self,
+        manager: ModelManager[BatchedModel],
+        status: StatusPublisher,
+        last_known: PromotionCache,
+        registry: Upstream,
+        bus: Bus,
+        *,
+        seconds: float,
+    ) -> None:
+        self._manager = manager
+        self._status = status
+        self._last_known = last_known
         self._registry = registry
         self._bus = bus
         self._seconds = seconds
@@ -51,9 +65,7 @@ class Reconciler:
         Raises:
             ConnectionError: the registry does not answer, or the store was down for a model that has no version yet.
         """
-        views = await self._asked()
-        promotions = [Promotion(view.ref, view.promotion_seq, view.promotion, view.signed) for view in views]
-        await self._apply_all(promotions)
+        await self._apply_all(await self._promoted())
         self._reconciled = True
 
     async def remember(self) -> None:
@@ -62,34 +74,40 @@ class Reconciler:
         Raises:
             ConnectionError: the store was down for a model that is not in the host's folder.
         """
-        if known := self._worker.restore_last_known():
+        if known := self._restored():
             await self._apply_all(known)
             self._remembered = True
 
+    def _restored(self) -> list[Promotion]:
+        known = self._last_known.promotions()
+        self._manager.restore(known)
+        return known
+
     async def _apply_all(self, promotions: list[Promotion]) -> None:
         await asyncio.gather(*(self._apply(each) for each in promotions))
-        await self._worker.flush()
-        slots = self._worker.slots()
-        missing = [name for name, slot in slots if slot.serving is None and slot.failure and slot.failure.outage]
+        await self._status.flush()
+        slots = self._manager.slots()
+        missing = [slot.model for slot in slots if slot.serving is None and slot.failure and slot.failure.outage]
         if missing:
             raise ConnectionError(f"not loaded yet: {', '.join(missing)}")
 
-    async def _asked(self) -> list[ServingView]:
-        report = WorkerReport(seconds=self._seconds, models=self._worker.held())
+    async def _promoted(self) -> list[Promotion]:
+        report = WorkerReport(seconds=self._seconds, models=self._manager.held())
         body = report.model_dump_json(exclude_none=True).encode()
-        answer = await self._registry.send("PUT", f"/workers/{self._worker.name}", body)
+        answer = await self._registry.send("PUT", f"/workers/{self._manager.process}", body)
         if not answer.is_success:
             raise ConnectionError(f"the registry answers {answer.status_code}")
         try:
-            return _VIEWS.validate_json(answer.content)
+            views = _VIEWS.validate_json(answer.content)
         except ValidationError as error:
             raise ConnectionError(f"the registry's answer is not understood: {error}") from error
+        return [Promotion(view.ref, view.promotion_seq, view.promotion, view.signed) for view in views]
 
     async def _apply(self, promotion: Promotion) -> None:
         """Apply it as part of the promotion's own trace."""
         token = context.attach(_propagator.extract({"traceparent": promotion.trace} if promotion.trace else {}))
         try:
-            await self._worker.apply_promotion(promotion, cause=f"promotion/{promotion.ref.model}/{promotion.seq}")
+            await self._manager.apply_promotion(promotion, cause=f"promotion/{promotion.ref.model}/{promotion.seq}")
         finally:
             context.detach(token)
 
@@ -109,7 +127,7 @@ class Reconciler:
     @asynccontextmanager
     async def reconcile_loop(self) -> AsyncIterator[None]:
         """Reconcile on and on while the block lasts; it begins after the first try, so with models where possible."""
-        self._worker.restore_last_known()
+        self._restored()
         tried = asyncio.Event()
         task = asyncio.create_task(self._on_and_on(tried))
         with suppress(TimeoutError):
@@ -121,7 +139,7 @@ class Reconciler:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             with suppress(ConnectionError):
-                await self._registry.send("DELETE", f"/workers/{self._worker.name}")
+                await self._registry.send("DELETE", f"/workers/{self._manager.process}")
 
     async def _on_and_on(self, tried: asyncio.Event) -> None:
         while True:

@@ -10,17 +10,20 @@ from uuid import uuid4, uuid5
 from interlock_contracts.event import NAMESPACE
 from interlock_contracts.predictions import Feedback, FeedbackReceived, RowName, sampled
 from interlock_contracts.quality import FeedbackAccepted, FeedbackRequest, FeedbackWarning
+from interlock_messaging import Bus
 from interlock_modeling.signature import ModelSignature
 from interlock_runtime.http import SCOPE, problem
+from interlock_serving.manager import ModelManager
 from litestar import post
-from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody
 from litestar.status_codes import HTTP_404_NOT_FOUND
 from pydantic import TypeAdapter, ValidationError
 
 from interlock_gateway.domain import is_name
-from interlock_gateway.manager import ModelManager
-from interlock_gateway.proxy import Upstream
+from interlock_gateway.models.batcher import BatchedModel
+from interlock_gateway.observe.prediction_log import PredictionLog
+from interlock_gateway.proxy.upstream import Upstream, Upstreams
 
 EVENT_ENTRIES = 1000
 SHOWN = 20
@@ -34,7 +37,11 @@ _ROW_NAME: TypeAdapter[str] = TypeAdapter(RowName)
 @post("/models/{name:str}/feedback", status_code=202, opt={SCOPE: "predict"})
 async def give_feedback(
     name: FromPath[str],
-    state: State,
+    *,
+    manager: NamedDependency[ModelManager[BatchedModel]],
+    upstreams: NamedDependency[Upstreams],
+    bus: NamedDependency[Bus],
+    log: NamedDependency[PredictionLog],
     data: JSONBody[FeedbackRequest],
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=200)] = None,
 ) -> FeedbackAccepted:
@@ -43,17 +50,16 @@ async def give_feedback(
     A repeat with the same ``Idempotency-Key`` counts once. 404 for an unknown model, 422 with the entry and field
     that do not fit, 503 when the bus is down.
     """
-    worker: ModelManager = state.worker
-    serving = worker.serving(name)
+    serving = manager.serving(name)
     if serving is None:
-        await _known(state.upstreams["registry"], name)
+        await _known(upstreams.registry, name)
     feedback, warnings = checked(data.feedback, serving.model.signature if serving else None)
     cause = str(uuid5(NAMESPACE, f"feedback|{name}|{idempotency_key}") if idempotency_key else uuid4())
     now = datetime.now(UTC)
     for n, start in enumerate(range(0, len(feedback), EVENT_ENTRIES)):
         event = FeedbackReceived(model=name, feedback=feedback[start : start + EVENT_ENTRIES], at=now)
-        await state.bus.publish(event, cause=cause, n=n)
-    ratio = state.prediction_log.view.ratio
+        await bus.publish(event, cause=cause, n=n)
+    ratio = log.view.ratio
     unsampled = sum(not sampled(each.prediction.partition("/")[0], ratio) for each in feedback)
     return FeedbackAccepted(accepted=len(feedback), unsampled=unsampled, warnings=warnings[:SHOWN])
 

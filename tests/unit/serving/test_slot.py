@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from interlock_artifacts import MemoryStore
-from interlock_gateway.domain import Failure, Promotion
-from interlock_gateway.slot import ServedModel, Slot
+from interlock_contracts.refs import ModelRef
 from interlock_modeling import Model
+from interlock_serving.eviction import ModelMemory
+from interlock_serving.promotion import LoadFailure
+from interlock_serving.slot import ServedModel, Slot, Swapped
 
 from tests.unit.gateway.models import ROW, loader_in, promotion, put_model, version_of
 from tests.waiting import until
@@ -28,8 +30,11 @@ class Shelf:
         self.held: dict[int, asyncio.Event] = {}
         self.loading: list[int] = []
 
-    async def load(self, promotion: Promotion) -> Model:
-        version = promotion.ref.version
+    async def size(self, ref: ModelRef) -> int:
+        return 1
+
+    async def load(self, ref: ModelRef) -> Model:
+        version = ref.version
         self.loading.append(version)
         await asyncio.sleep(0)
         if version in self.held:
@@ -49,30 +54,34 @@ def shelf(folder: Path) -> Shelf:
     return Shelf(folder, versions=3)
 
 
-def version(slot: Slot) -> int | None:
+def slot_of(shelf: Shelf) -> Slot[ServedModel]:
+    return Slot("flights", shelf, ModelMemory(1000, "MEMORY"), ServedModel.of)
+
+
+def version(slot: Slot[ServedModel]) -> int | None:
     return slot.serving.version if slot.serving else None
 
 
 async def test_the_old_version_serves_until_the_new_one_is_loaded(shelf: Shelf) -> None:
     """Nothing of a version shows before all of it is there."""
-    slot = Slot()
-    await slot.swap(promotion(1), shelf.load)
+    slot = slot_of(shelf)
+    await slot.swap(promotion(1))
     shelf.held[2] = asyncio.Event()
-    swapping = asyncio.create_task(slot.swap(promotion(2), shelf.load))
+    swapping = asyncio.create_task(slot.swap(promotion(2)))
     await until(lambda: 2 in shelf.loading)
 
     assert version(slot) == 1
     shelf.held[2].set()
-    served = await swapping
-    assert isinstance(served, ServedModel)
-    assert version(slot) == served.version == 2
+    (swapped,) = await swapping
+    assert isinstance(swapped, Swapped)
+    assert version(slot) == swapped.served.version == 2
 
 
 async def test_what_serves_knows_the_trace_of_its_promotion(shelf: Shelf) -> None:
     """A prediction's span links to the promotion that put its model there."""
-    slot = Slot()
+    slot = slot_of(shelf)
     traced = replace(promotion(1), trace="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
-    await slot.swap(traced, shelf.load)
+    await slot.swap(traced)
 
     assert slot.serving is not None
     assert slot.serving.trace == traced.trace
@@ -80,28 +89,28 @@ async def test_what_serves_knows_the_trace_of_its_promotion(shelf: Shelf) -> Non
 
 async def test_a_failed_load_keeps_the_old_version_and_tells_why(shelf: Shelf) -> None:
     """Whatever is wrong with the new version, requests do not notice."""
-    slot = Slot()
-    await slot.swap(promotion(1), shelf.load)
+    slot = slot_of(shelf)
+    await slot.swap(promotion(1))
     shelf.broken[2] = ValueError("not a model")
 
-    failed = await slot.swap(promotion(2), shelf.load)
+    (failed,) = await slot.swap(promotion(2))
 
-    assert isinstance(failed, Failure)
+    assert isinstance(failed, LoadFailure)
     assert failed.reason == "ValueError: not a model"
     assert version(slot) == 1
 
 
 async def test_a_version_that_failed_for_itself_is_not_tried_at_once_again(shelf: Shelf) -> None:
     """The same bytes fail again; after an outage the next try may succeed, and a newer promotion always may."""
-    slot = Slot()
+    slot = slot_of(shelf)
     shelf.broken = {1: ValueError("not a model"), 2: ConnectionError("S3 is down")}
-    await slot.swap(promotion(1), shelf.load)
+    await slot.swap(promotion(1))
     assert not slot.should_load(promotion(1))
 
-    await slot.swap(promotion(2), shelf.load)
+    await slot.swap(promotion(2))
     assert slot.should_load(promotion(2))
     del shelf.broken[2]
-    await slot.swap(promotion(2), shelf.load)
+    await slot.swap(promotion(2))
     assert version(slot) == 2
     assert slot.failure is None
 
@@ -109,21 +118,21 @@ async def test_a_version_that_failed_for_itself_is_not_tried_at_once_again(shelf
 @pytest.mark.parametrize("seq", [1, 2])
 async def test_an_older_or_equal_promotion_never_replaces_a_newer_one(shelf: Shelf, seq: int) -> None:
     """Events may come late or twice; a rollback has a higher number, so it gets through."""
-    slot = Slot()
-    await slot.swap(promotion(2), shelf.load)
+    slot = slot_of(shelf)
+    await slot.swap(promotion(2))
 
-    assert await slot.swap(promotion(1, seq=seq), shelf.load) is None
+    assert await slot.swap(promotion(1, seq=seq)) == []
     assert version(slot) == 2
     assert shelf.loading == [2]
-    await slot.swap(promotion(1, seq=3), shelf.load)
+    await slot.swap(promotion(1, seq=3))
     assert version(slot) == 1
 
 
 async def test_of_promotions_that_wait_only_the_newest_is_loaded(shelf: Shelf) -> None:
     """One load at a time, and none for a version that will not serve."""
-    slot = Slot()
+    slot = slot_of(shelf)
     shelf.held[1] = asyncio.Event()
-    swaps = [asyncio.create_task(slot.swap(promotion(each), shelf.load)) for each in (1, 2, 3)]
+    swaps = [asyncio.create_task(slot.swap(promotion(each))) for each in (1, 2, 3)]
     await until(lambda: shelf.loading)
     shelf.held[1].set()
     await asyncio.gather(*swaps)
@@ -145,10 +154,10 @@ def test_any_order_with_repeats_and_failures_ends_at_the_newest_and_never_goes_b
     shelf.broken = {each: ValueError("broken") for each in broken}
 
     async def history() -> list[int]:
-        slot, seen, running = Slot(), [0], []
+        slot, seen, running = slot_of(shelf), [0], []
 
         async def watched(seq: int) -> None:
-            await slot.swap(promotion(seq), shelf.load)
+            await slot.swap(promotion(seq))
             seen.append(slot.serving.promotion_seq if slot.serving else 0)
 
         for seq, at_once in zip(order, together, strict=True):
@@ -167,8 +176,8 @@ def test_any_order_with_repeats_and_failures_ends_at_the_newest_and_never_goes_b
 
 async def test_version_and_answer_belong_together_whatever_is_swapped_meanwhile(shelf: Shelf) -> None:
     """A request that takes the reference once never names one version and answers with another."""
-    slot = Slot()
-    await slot.swap(promotion(1), shelf.load)
+    slot = slot_of(shelf)
+    await slot.swap(promotion(1))
     seen: set[int] = set()
     done = False
 
@@ -182,7 +191,7 @@ async def test_version_and_answer_belong_together_whatever_is_swapped_meanwhile(
 
     asking = [asyncio.create_task(asyncio.to_thread(ask)) for _ in range(3)]
     for seq in range(2, 60):
-        await slot.swap(promotion(1 + seq % 3, seq=seq), shelf.load)
+        await slot.swap(promotion(1 + seq % 3, seq=seq))
         await asyncio.sleep(0.002)
     done = True
     await asyncio.gather(*asking)

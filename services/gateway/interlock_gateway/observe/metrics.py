@@ -18,11 +18,10 @@ from interlock_modeling.signature import ModelSignature
 from interlock_runtime.metrics import counted_here
 from interlock_runtime.process import run_periodically
 from litestar.exceptions import HTTPException
-from prometheus_client import Counter, Histogram
 from prometheus_client.core import Metric
 
 from interlock_gateway.domain import Scores
-from interlock_gateway.output_stats import OutputDistribution, RollingOutputStats
+from interlock_gateway.observe.output_stats import OutputDistribution, RollingOutputStats
 
 BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 10.0)
 """Upper bounds of the histogram, in seconds."""
@@ -33,22 +32,10 @@ COPY_SECONDS = 1.0
 UNKNOWN = ""
 """The label of all models that this worker does not serve: what clients make up is no label."""
 
-LOAD_BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
-"""The same, of loads of models."""
-
-_loads = Counter(*metrics.LOADS.family)
-_load_seconds = Histogram(*metrics.LOAD_SECONDS.family, buckets=LOAD_BOUNDS)
-
 OWN = "interlock"
 """The label of the gateway's own protocol."""
 
 _FAILED = 500
-
-
-def note_load(model: str, outcome: str, seconds: float) -> None:
-    """Count a load that has ended, ``served`` or ``failed``."""
-    _loads.labels(model, outcome).inc()
-    _load_seconds.labels(model).observe(seconds)
 
 
 class Counts(msgspec.Struct):

@@ -1,6 +1,7 @@
 """Requests for other services, passed on as they are: bodies are streamed both ways, never held."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -11,8 +12,13 @@ from litestar.status_codes import HTTP_401_UNAUTHORIZED, HTTP_403_FORBIDDEN
 from litestar.types import HTTPRequestEvent, HTTPScope, Method, Receive, Scope, Send
 from pydantic import SecretStr
 
+from interlock_gateway.settings import GatewaySettings
+
 ASK_SECONDS = 5.0
 """How long the gateway waits for an answer that it needs itself."""
+
+FILE_SECONDS = 600.0
+"""How long the answer to a file may take."""
 
 HOP_BY_HOP_HEADERS = frozenset(
     b"connection keep-alive proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade".split()
@@ -107,6 +113,27 @@ class Upstream:
     def _absent(self, status: int, title: str, error: Exception) -> Exception:
         detail = f"{self.name}: {type(error).__name__}; try again, predictions go on meanwhile"
         return problem(status, title, detail, headers={"Retry-After": "2"})
+
+
+@dataclass(frozen=True, slots=True)
+class Upstreams:
+    """The services behind the gateway."""
+
+    registry: Upstream
+    ingest: Upstream
+    train_dispatch: Upstream
+    prediction: Upstream
+
+    @classmethod
+    def of(cls, settings: GatewaySettings, client: httpx.AsyncClient) -> "Upstreams":
+        """Return the services at the addresses that are set; files may take them long."""
+        key = settings.service_key
+        return cls(
+            Upstream("registry", settings.registry_url, key, client),
+            Upstream("ingest", settings.ingest_url, key, client, read_timeout=FILE_SECONDS),
+            Upstream("train_dispatch", settings.train_dispatch_url, key, client),
+            Upstream("prediction", settings.prediction_url, key, client, read_timeout=FILE_SECONDS),
+        )
 
 
 class ProxyResponse(Response[Any]):

@@ -10,12 +10,14 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 from interlock_modeling import Model
 from interlock_modeling.fast_decoder import FALLBACK_ERRORS, FastRowDecoder
+from interlock_serving.slot import ServedModel
 from numpy.typing import NDArray
 
 from interlock_gateway.domain import MAX_ROWS, Scores
@@ -200,6 +202,21 @@ class DynamicBatcher:
         hot.fill(rows, matrix.data.cast("B").cast("d"), 0)
         scores = self._computed(matrix)
         return scores if scores is not None and _finite(scores) else None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchedModel(ServedModel):
+    """A version, its model and the version's own batcher: requests of another version never share it.
+
+    ``limit`` is how many requests it may have in flight.
+    """
+
+    limit: int = MAX_IN_FLIGHT
+    batcher: DynamicBatcher = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make the batcher."""
+        object.__setattr__(self, "batcher", DynamicBatcher(self.model, self.limit))
 
 
 def _finite(scores: Scores) -> bool:

@@ -8,6 +8,7 @@ from interlock_contracts.http import Problem
 from interlock_modeling import InvalidRowsError
 from interlock_modeling.served import Predictions
 from interlock_runtime.http import SCOPE, problem
+from interlock_serving.manager import ModelManager
 from litestar import post
 from litestar.enums import ScopeType
 from litestar.handlers import HTTPRouteHandler
@@ -16,12 +17,11 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from interlock_gateway.domain import BODY_LIMIT, MAX_ROWS, PredictAnswer, PredictRequest, answer
-from interlock_gateway.inference import ROWS, invalid_rows_problem, predictions, resolve_model
-from interlock_gateway.manager import ModelManager
-from interlock_gateway.metrics import Metrics
-from interlock_gateway.prediction_log import PredictionLog
-from interlock_gateway.proxy import Upstream
-from interlock_gateway.slot import ServedModel
+from interlock_gateway.inference.resolve import ROWS, invalid_rows_problem, predictions, resolve_model
+from interlock_gateway.models.batcher import BatchedModel
+from interlock_gateway.observe.metrics import Metrics
+from interlock_gateway.observe.prediction_log import PredictionLog
+from interlock_gateway.proxy.upstream import Upstream
 
 _decoder = msgspec.json.Decoder(PredictRequest)
 _encoder = msgspec.json.Encoder()
@@ -38,7 +38,9 @@ class _Documented(spec.Operation):
         self.request_body = spec.RequestBody({"application/json": spec.OpenAPIMediaType(body)}, required=True)
 
 
-def predict_route(worker: ModelManager, registry: Upstream, log: PredictionLog, metrics: Metrics) -> HTTPRouteHandler:
+def predict_route(
+    manager: ModelManager[BatchedModel], registry: Upstream, log: PredictionLog, metrics: Metrics
+) -> HTTPRouteHandler:
     """Return the route ``POST /models/{name}/predict``; ``registry`` explains a model that does not serve."""
 
     async def predict(scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,7 +48,7 @@ def predict_route(worker: ModelManager, registry: Upstream, log: PredictionLog, 
         name: str = scope["path_params"]["name"]
         asked = await _body(scope, receive)
         rows = _rows(asked)
-        serving = await resolve_model(worker, registry, name)
+        serving = await resolve_model(manager, registry, name)
         answered = await _answered(serving, rows)
         scores = answered.scores.tolist()
         said = answer(name, serving.version, serving.model.signature.labels, scores, answered.warnings)
@@ -77,7 +79,7 @@ def predict_route(worker: ModelManager, registry: Upstream, log: PredictionLog, 
     return predict_rows
 
 
-async def _answered(serving: ServedModel, rows: list[Any]) -> Predictions:
+async def _answered(serving: BatchedModel, rows: list[Any]) -> Predictions:
     try:
         return await predictions(serving, rows)
     except InvalidRowsError as error:

@@ -1,0 +1,1 @@
+"""Inference in the gateway's own protocol: predictions, asynchronous predictions and feedback."""
