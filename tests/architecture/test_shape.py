@@ -20,9 +20,10 @@ OWN = {
     "registry": {"gauges", "promotion", "convergence", "keys", "audit", "dead_letters", "export", "history"},
     "evaluation_gate": {"evaluation", "plots"},
     "prediction": {
-        "answering",
+        "async_worker",
+        "clients",
         "gauges",
-        "answer_log",
+        "prediction_sampler",
         "models",
         "batch",
         "batch_routes",
@@ -102,7 +103,7 @@ def test_the_catalog_is_true_to_the_code(service: str) -> None:
     heard = {
         event_type for subscriber in handlers.router.subscribers for event_type in topology.types_of(subscriber.queue)
     }
-    heard |= {each for queue in getattr(handlers, "BATCHED", ()) for each in topology.types_of(queue)}
+    heard |= {each for queue in getattr(handlers, "BATCH_QUEUES", ()) for each in topology.types_of(queue)}
 
     said = {route.event.type for route in ROUTES if service in (*route.consumers, *route.per_worker)}
     assert heard == (said if service != OBSERVER else {route.event.type for route in ROUTES if not route.ephemeral})

@@ -15,7 +15,7 @@ from interlock_messaging import Bus
 from interlock_prediction import store
 from interlock_prediction.batch.expiry import Expiry
 from interlock_prediction.batch.store import BatchRow
-from interlock_prediction.domain import KEEP_AFTER_EXPIRY
+from interlock_prediction.domain import TOMBSTONE_RETENTION
 from interlock_prediction.store import PredictionRow
 from interlock_runtime.database import Database
 from sqlalchemy import select, text, update
@@ -61,8 +61,8 @@ class Lab:
         await self.add(BatchRow(prediction_id=prediction_id, runner="process", job=job, waiting=False))
         return prediction_id
 
-    async def look(self) -> None:
-        await asyncio.gather(*(replica.look() for replica in self.replicas))
+    async def expire(self) -> None:
+        await asyncio.gather(*(replica.run_once() for replica in self.replicas))
 
     async def row(self, prediction_id: UUID) -> PredictionRow | None:
         async with self.database.sessions() as session:
@@ -85,7 +85,7 @@ async def test_an_expired_answer_leaves_the_store_and_others_stay(lab: Lab) -> N
     kept = await lab.completed(FUTURE, lab.store.put(b"new"))
     other = lab.store.put(b"a model, say")
 
-    await lab.look()
+    await lab.expire()
 
     row = await lab.row(kept)
     assert row is not None
@@ -104,7 +104,7 @@ async def test_a_file_takes_its_parts_and_notes_with_it(lab: Lab) -> None:
     kept = await lab.file(FUTURE, lab.store.put(b"kept"), 0)
     upload = lab.store.put(b"an upload, which may be a dataset as well")
 
-    await lab.look()
+    await lab.expire()
 
     mine = {key for key in lab.store.objects if str(kept) in key}
     assert len(mine) == 2
@@ -117,13 +117,13 @@ async def test_an_answer_that_two_have_goes_with_the_last(lab: Lab) -> None:
     shared = lab.store.put(b"the same rows, the same version")
     await lab.completed(PAST, shared, result_format="parquet")
     other = await lab.completed(FUTURE, shared, result_format="parquet")
-    await lab.look()
+    await lab.expire()
     assert shared.key in lab.store.objects
 
     async with lab.database.sessions() as session, session.begin():
         row = await session.get_one(PredictionRow, other)
         row.expires_at = datetime.now(UTC) + PAST
-    await lab.look()
+    await lab.expire()
 
     assert shared.key not in lab.store.objects
 
@@ -134,7 +134,7 @@ async def test_a_cancellation_whose_request_never_came_is_forgotten_and_holds_up
     async with lab.database.sessions() as session, session.begin():
         assert await store.cancel(session, early, datetime.now(UTC) + PAST)
 
-    await lab.look()
+    await lab.expire()
 
     assert await lab.row(early) is None
     row = await lab.row(expired)
@@ -147,12 +147,12 @@ async def test_a_name_is_forgotten_a_week_after_its_result(lab: Lab) -> None:
     """Not before the store was swept: else nobody would know any more what to delete."""
     old, swept = await lab.completed(PAST, lab.store.put(b"large")), await lab.completed(PAST)
     async with lab.database.sessions() as session, session.begin():
-        await session.execute(update(PredictionRow).values(expires_at=datetime.now(UTC) - 2 * KEEP_AFTER_EXPIRY))
+        await session.execute(update(PredictionRow).values(expires_at=datetime.now(UTC) - 2 * TOMBSTONE_RETENTION))
         await store.expire(session)
 
     assert await lab.row(swept) is None
     assert await lab.row(old) is not None
-    await lab.look()
-    await lab.look()
+    await lab.expire()
+    await lab.expire()
     assert await lab.row(old) is None
     assert lab.store.objects == {}

@@ -14,9 +14,9 @@ from interlock_contracts.quality import QualityView
 from interlock_modeling import Model
 from interlock_modeling.engines import LinearEngine
 from interlock_prediction import prediction_log, routes
-from interlock_prediction.answer_log import Answered, AnswerLog
-from interlock_prediction.models import Resident
-from interlock_prediction.prediction_log import LoggedRow, TruthRow
+from interlock_prediction.models import ServedModel
+from interlock_prediction.prediction_log import GroundTruthRow, LoggedRow
+from interlock_prediction.prediction_sampler import AnsweredRequest, PredictionSampler
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
 from sqlalchemy import select
@@ -55,12 +55,12 @@ class Log:
         counts = {"ratio": 1.0, "answered": len(rows) + dropped, "dropped": dropped}
         event = PredictionLogged.model_validate(about | counts | {"features": ["size"], "rows": rows} | more)
         async with self.database.sessions() as session, session.begin():
-            await prediction_log.keep_logged(session, event)
+            await prediction_log.record_logged(session, event)
 
     async def told(self, *, at: datetime = NOW, **truths: Any) -> None:
         feedback = [Feedback(prediction=_name(name), actual=actual) for name, actual in truths.items()]
         async with self.database.sessions() as session, session.begin():
-            await prediction_log.keep_feedback(session, FeedbackReceived(model=MODEL, feedback=feedback, at=at))
+            await prediction_log.record_feedback(session, FeedbackReceived(model=MODEL, feedback=feedback, at=at))
 
     async def quality(self, **params: str) -> QualityView:
         answer = await self.http.get(f"/models/{MODEL}/quality", params=params)
@@ -69,7 +69,7 @@ class Log:
 
     async def truth(self, name: str) -> tuple[Any, int]:
         async with self.database.sessions() as session:
-            row = await session.get_one(TruthRow, (MODEL, _name(name)))
+            row = await session.get_one(GroundTruthRow, (MODEL, _name(name)))
             return row.actual, row.corrections
 
 
@@ -131,14 +131,14 @@ async def test_a_row_that_is_logged_again_stays_as_it_was(log: Log) -> None:
 async def test_asynchronous_answers_are_sampled_as_others_are(log: Log) -> None:
     """What finds no room is counted, and each version answers for itself."""
     engine = LinearEngine(np.array([[1.0, 0.0, 0.0]]), np.array([0.0]), "identity")
-    residents = {n: Resident(n, n, Model(REGRESSION, ENCODER, engine), 1, 0.0) for n in (1, 2)}
+    residents = {n: ServedModel(n, n, Model(REGRESSION, ENCODER, engine), 1, 0.0) for n in (1, 2)}
     answered = [
-        Answered(f"x{n}", MODEL, residents[1 + n % 2], [{"size": n, "color": "red"}] * 2, np.array([1.0, 2.0]))
+        AnsweredRequest(f"x{n}", MODEL, residents[1 + n % 2], [{"size": n, "color": "red"}] * 2, np.array([1.0, 2.0]))
         for n in range(3)
     ]
-    mine = AnswerLog("r", ratio=1.0, rows_per_second=1e-9, burst=5)
+    mine = PredictionSampler("r", ratio=1.0, rows_per_second=1e-9, burst=5)
     async with log.database.sessions() as session, session.begin():
-        await mine.keep(session, answered)
+        await mine.record(session, answered)
     await log.told(x1=1.5)
 
     newer, older = (await log.quality()).versions
@@ -185,7 +185,7 @@ async def test_a_window_that_is_none_is_explained_and_an_unknown_model_is_empty(
 
 async def test_what_is_old_is_forgotten_bit_by_bit(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     """A transaction deletes so many rows at most; what is young stays."""
-    monkeypatch.setattr(prediction_log, "PRUNED_AT_ONCE", 2)
+    monkeypatch.setattr(prediction_log, "PRUNE_CHUNK", 2)
     old = NOW - timedelta(days=31)
     await log.logged(*(row(f"old{n}", 1.0, at=old) for n in range(5)))
     await log.logged(row("young", 1.0))
@@ -194,7 +194,7 @@ async def test_what_is_old_is_forgotten_bit_by_bit(log: Log, monkeypatch: pytest
     gone: list[int] = []
     while not gone or gone[-1]:
         async with log.database.sessions() as session, session.begin():
-            gone.append(await prediction_log.forget(session, NOW - timedelta(days=30)))
+            gone.append(await prediction_log.prune(session, NOW - timedelta(days=30)))
 
     assert gone == [4, 2, 1, 0]
     (version,) = (await log.quality(window="90d")).versions

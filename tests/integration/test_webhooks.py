@@ -1,4 +1,4 @@
-"""Webhooks and the table they wait in: slow receivers, replicas that share the work, and one that dies."""
+"""WebhookSender and the table they wait in: slow receivers, replicas that share the work, and one that dies."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from faststream.rabbit import RabbitRouter
 from interlock_messaging import Bus
 from interlock_prediction import store
 from interlock_prediction.store import PredictionRow, WebhookRow
-from interlock_prediction.webhooks import LEASE, Webhooks
+from interlock_prediction.webhooks import LEASE, WebhookSender
 from interlock_runtime.database import Database
 from litestar import Litestar, Request, Response, post
 from sqlalchemy import text, update
@@ -49,9 +49,9 @@ class Receiver:
         self.app = Litestar([hook], openapi_config=None)
 
 
-def replica(servers: dict[str, str], database: Database) -> Webhooks:
+def replica(servers: dict[str, str], database: Database) -> WebhookSender:
     bus = Bus(servers["INTERLOCK_AMQP_URL"], service=database.schema, router=RabbitRouter(), sessions=database.sessions)
-    return Webhooks(bus, b"m" * 32, private=True)
+    return WebhookSender(bus, b"m" * 32, private=True)
 
 
 async def awaited(database: Database, url: str) -> UUID:
@@ -62,7 +62,7 @@ async def awaited(database: Database, url: str) -> UUID:
         session.add(
             PredictionRow(prediction_id=prediction_id, model="m", state="failed", reason="none", ended_at=ended)
         )
-        await store.await_webhooks(session, [(prediction_id, url)])
+        await store.enqueue_webhooks(session, [(prediction_id, url)])
     return prediction_id
 
 
@@ -78,7 +78,7 @@ async def test_a_slow_receiver_holds_neither_a_transaction_nor_a_lock(
     receiver = Receiver()
     async with listening(receiver.app) as url:
         prediction_id = await awaited(database, f"{url}/hook")
-        telling = asyncio.create_task(replica(servers, database).tell())
+        telling = asyncio.create_task(replica(servers, database).deliver_due())
         await until(lambda: receiver.heard)
         async with database.sessions() as session, session.begin():
             row = await session.get_one(WebhookRow, prediction_id, with_for_update={"nowait": True})
@@ -99,14 +99,14 @@ async def test_a_webhook_is_told_by_one_replica_at_a_time_and_by_another_when_th
     receiver = Receiver()
     async with listening(receiver.app) as url:
         prediction_id = await awaited(database, f"{url}/hook")
-        slow = asyncio.create_task(replica(servers, database).tell())
+        slow = asyncio.create_task(replica(servers, database).deliver_due())
         await until(lambda: receiver.heard)
-        await replica(servers, database).tell()
+        await replica(servers, database).deliver_due()
         within = len(receiver.heard)
 
         async with database.sessions() as session, session.begin():
             await session.execute(update(WebhookRow).values(not_before=WebhookRow.not_before - LEASE))
-        await replica(servers, database).tell()
+        await replica(servers, database).deliver_due()
         delivered = await hook_of(database, prediction_id)
         receiver.go_on.set()
         await slow

@@ -12,7 +12,7 @@ from interlock_runtime.process import on_shutdown_signal, run_periodically
 from litestar import Litestar
 
 from interlock_console import pages, proxy, routes, session, store, trace_routes
-from interlock_console.handlers import BATCHED, SERVICE, keep, router
+from interlock_console.handlers import BATCH_QUEUES, SERVICE, keep, router
 from interlock_console.jaeger.routes import ROUTES as JAEGER
 from interlock_console.live import SPANS_SECONDS, Live
 from interlock_console.proxy import Gateway
@@ -30,7 +30,7 @@ HEAR_AGAIN_SECONDS = 1.0
 def create_app(settings: ConsoleSettings) -> Litestar:
     """Return the console's application."""
     database = Database(settings.postgres_url, SERVICE)
-    batched = [BatchSubscription(queue, keep) for queue in BATCHED]
+    batched = [BatchSubscription(queue, keep) for queue in BATCH_QUEUES]
     bus = Bus(
         settings.amqp_url.get_secret_value(),
         service=SERVICE,

@@ -15,7 +15,7 @@ SERVICE = OBSERVER
 
 router = RabbitRouter()
 
-BATCHED = (topology.observed(),)
+BATCH_QUEUES = (topology.observed(),)
 """Heard many at a time, by :func:`keep`: several handled at once would be in no order."""
 
 

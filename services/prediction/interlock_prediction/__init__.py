@@ -1,1 +1,1 @@
-"""Answers predictions that nobody waits for: asynchronous and batch, kept, told by webhook and event."""
+"""Asynchronous predictions, batch scoring, and live quality; results by polling, SSE, webhook and event."""

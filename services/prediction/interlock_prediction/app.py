@@ -1,4 +1,4 @@
-"""Wires prediction together."""
+"""Composition root of prediction."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,41 +23,43 @@ from interlock_serving.validation.client import Validator
 from litestar import Litestar
 
 from interlock_prediction import gauges, prediction_log
-from interlock_prediction.answer_log import AnswerLog
-from interlock_prediction.answering import Answering
+from interlock_prediction.async_worker import AsyncPredictor
 from interlock_prediction.batch.expiry import Expiry
-from interlock_prediction.batch.wiring import RAY_JOBS, Files
-from interlock_prediction.batch_routes import ROUTES as FILE_ROUTES
-from interlock_prediction.handlers import BATCHED, REPLICA, SERVICE, router
-from interlock_prediction.models import Models, Registry
+from interlock_prediction.batch.subsystem import MAX_RAY_JOBS, BatchSubsystem
+from interlock_prediction.batch_routes import ROUTES as BATCH_ROUTES
+from interlock_prediction.clients import IngestClient, RegistryClient
+from interlock_prediction.handlers import BATCH_QUEUES, REPLICA, SERVICE, router
+from interlock_prediction.models import ModelManager
+from interlock_prediction.prediction_sampler import PredictionSampler
 from interlock_prediction.routes import ROUTES
 from interlock_prediction.settings import PredictionSettings
-from interlock_prediction.streams import LOOK_SECONDS, Streams
-from interlock_prediction.webhooks import Webhooks
+from interlock_prediction.streams import POLL_SECONDS, Streams
+from interlock_prediction.webhooks import WebhookSender
 
 __all__ = ["SERVICE", "create_app"]
 
-FORGET_SECONDS = 600.0
+PRUNE_SECONDS = 600.0
 EXPIRE_SECONDS = 5.0
 WEBHOOK_SECONDS = 0.5
 RECONCILE_SECONDS = 10.0
-"""How often the registry is asked what serves, for promotions that nobody heard of."""
+"""Interval of reconciliation with the registry, for promotions whose events were missed."""
 
 
 def create_app(
     settings: PredictionSettings, *, artifacts: ArtifactStore | None = None, validate: Validate | None = None
 ) -> Litestar:
-    """Return prediction's application; a test may bring its own object store, and try models in its own process."""
+    """Return prediction's application; a test may bring its object store, and validate models in its own process."""
     artifacts = artifacts or S3Store(**settings.s3)
-    # Each file that is being scored holds a connection while it lasts.
-    database = Database(settings.postgres_url, SERVICE, pool_size=12 + settings.batch_scorers + RAY_JOBS)
+    # Each file being scored holds a connection, and the lock of its row, until its end.
+    database = Database(settings.postgres_url, SERVICE, pool_size=12 + settings.batch_scorers + MAX_RAY_JOBS)
     client = httpx.AsyncClient(trust_env=False)
     cache = Cache(artifacts, settings.cache_dir)
     validator = Validator(settings.cache_dir, seconds=settings.prediction_validation_seconds)
-    registry = Registry(settings.registry_url, settings.service_key, client)
+    registry = RegistryClient(settings.registry_url, settings.service_key, client)
+    ingest = IngestClient(settings.ingest_url, settings.service_key, client)
     trust, loader = SignatureVerifier(settings.signing_public_key), Loader(cache, validate or validator.validate)
 
-    async def tell(ref: ModelRef, seq: int, reason: str) -> bool:
+    async def report_load_failure(ref: ModelRef, seq: int, reason: str) -> bool:
         failed = ModelLoadFailed(model=ref.model, version=ref.version, promotion_seq=seq, worker=REPLICA, reason=reason)
         try:
             await bus.publish(failed, cause=f"promotion/{ref.model}/{seq}")
@@ -65,27 +67,27 @@ def create_app(
             return False
         return True
 
-    models = Models(registry, loader, trust, tell, memory=settings.prediction_model_memory)
-    log = AnswerLog(
+    models = ModelManager(registry, loader, trust, report_load_failure, memory=settings.prediction_model_memory)
+    sampler = PredictionSampler(
         REPLICA, ratio=settings.prediction_log_ratio, rows_per_second=settings.prediction_log_rows_per_second
     )
-    answering = Answering(models, artifacts, log)
-    (requests,) = BATCHED
+    predictor = AsyncPredictor(models, artifacts, sampler)
+    (requests,) = BATCH_QUEUES
     bus = Bus(
         settings.amqp_url.get_secret_value(),
         service=SERVICE,
         router=router,
         sessions=database.sessions,
-        subscriptions=[BatchSubscription(requests, answering.answer, settings.prediction_batch)],
+        subscriptions=[BatchSubscription(requests, predictor.handle_batch, settings.prediction_batch)],
     )
     bus.consumer.context.set_global("artifacts", artifacts)
     bus.consumer.context.set_global("models", models)
     master = (settings.webhook_secret or settings.service_key).get_secret_value().encode()
-    webhooks = Webhooks(bus, master, private=settings.webhook_private)
+    webhooks = WebhookSender(bus, master, private=settings.webhook_private)
     expiry = Expiry(bus, artifacts)
     streams = Streams(database)
     ring = registry_key_source(settings.registry_url, settings.service_key)
-    files = Files.of(settings, bus, artifacts, trust, client)
+    batch = BatchSubsystem.of(settings, bus, artifacts, trust, registry=registry, ingest=ingest)
 
     @asynccontextmanager
     async def connected() -> AsyncIterator[None]:
@@ -96,17 +98,17 @@ def create_app(
             await asyncio.to_thread(validator.close)
             await client.aclose()
 
-    async def forget_old_log() -> None:
+    async def prune_log() -> None:
         before, gone = datetime.now(UTC) - timedelta(days=settings.prediction_log_days), 1
         while gone:
             async with bus.transaction() as session:
-                gone = await prediction_log.forget(session, before)
+                gone = await prediction_log.prune(session, before)
 
     return http_app(
         SERVICE,
         Access.of(settings, source=ring, remember=settings.cache_dir / "keys.json"),
-        routes=[*ROUTES, *FILE_ROUTES],
-        metric_collectors=[*bus.metric_collectors, partial(gauges.waiting, database.sessions)],
+        routes=[*ROUTES, *BATCH_ROUTES],
+        metric_collectors=[*bus.metric_collectors, partial(gauges.collect_backlog, database.sessions)],
         pings={
             "postgres": database.ping,
             "rabbitmq": bus.ping,
@@ -118,11 +120,11 @@ def create_app(
             lambda: database.ready("interlock_messaging", "interlock_prediction"),
             bus.running,
             lambda: run_periodically(models.reconcile, seconds=RECONCILE_SECONDS),
-            lambda: run_periodically(expiry.look, seconds=EXPIRE_SECONDS),
-            lambda: run_periodically(webhooks.tell, seconds=WEBHOOK_SECONDS),
-            lambda: run_periodically(streams.look, seconds=LOOK_SECONDS),
-            lambda: run_periodically(forget_old_log, seconds=FORGET_SECONDS),
-            files.running,
+            lambda: run_periodically(expiry.run_once, seconds=EXPIRE_SECONDS),
+            lambda: run_periodically(webhooks.deliver_due, seconds=WEBHOOK_SECONDS),
+            lambda: run_periodically(streams.poll, seconds=POLL_SECONDS),
+            lambda: run_periodically(prune_log, seconds=PRUNE_SECONDS),
+            batch.running,
         ],
         state={
             "bus": bus,
@@ -130,6 +132,6 @@ def create_app(
             "artifacts": artifacts,
             "streams": streams,
             "webhook_master": master,
-            **files.state,
+            **batch.state,
         },
     )

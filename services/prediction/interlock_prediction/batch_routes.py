@@ -1,4 +1,4 @@
-"""Files over HTTP: take one in, tell how far it is, give its answer."""
+"""Routes of batch scoring: submit a file, list predictions, download a result."""
 
 import asyncio
 import json
@@ -23,8 +23,8 @@ from litestar.params import FromPath, FromQuery, HeaderParameter
 from litestar.response import Stream
 
 from interlock_prediction.batch import store as batch_store
-from interlock_prediction.batch.taking import NothingServesError, Taking, Terms
-from interlock_prediction.batch.viewing import described
+from interlock_prediction.batch.submission import BatchSubmitter, ModelNotAvailableError, ScoringContext
+from interlock_prediction.batch.views import with_batch_fields
 from interlock_prediction.routes import view
 from interlock_prediction.store import PredictionRow
 
@@ -46,53 +46,55 @@ async def predict_file(
     on_error: FromQuery[OnError] = "fail",
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=200)] = None,
 ) -> Response[PredictionView]:
-    """Take in a file, the body as it is, or a stored one that ``{"dataset": digest}`` names.
+    """Submit a file for batch scoring: the request body itself, or a dataset named by ``{"dataset": digest}``.
 
-    It is answered with the version that serves now, and read as the pipeline's newest spec declares. A repeat with
-    the same ``Idempotency-Key`` is the same prediction.
+    It is scored with the version promoted now, and parsed as the pipeline's newest spec declares. A repeat with the
+    same ``Idempotency-Key`` is the same prediction.
     """
     refuse_wrapped(request)
-    taking: Taking = state.taking
-    asked = uuid4() if idempotency_key is None else prediction_id(name, idempotency_key)
+    submitter: BatchSubmitter = state.submitter
+    identifier = uuid4() if idempotency_key is None else prediction_id(name, idempotency_key)
     with request_span(telemetry.SPAN_PREDICT_LATER, request, {telemetry.MODEL: name}, status=202):
         try:
-            terms = await taking.terms(name)
-        except NothingServesError as error:
+            context = await submitter.scoring_context(name)
+        except ModelNotAvailableError as error:
             title = "Unknown model" if error.unknown else "No version serves"
             raise problem(404 if error.unknown else 409, title, str(error)) from error
-        file, data = await _file(name, request, state, terms)
+        file, data = await _file(name, request, state, context)
         async with state.bus.transaction() as session:
-            await taking.take(session, asked, file, Terms(terms.model, data), on_error=on_error)
-            row = await session.get_one(PredictionRow, asked)
+            await submitter.submit(session, identifier, file, ScoringContext(context.model, data), on_error=on_error)
+            row = await session.get_one(PredictionRow, identifier)
     if row.request_sha256 != file.sha256:
-        detail = f"prediction {asked} was asked with this Idempotency-Key for another file"
-        raise problem(409, "The key was used for something else", detail)
-    return Response(view(row), status_code=202, headers={"Location": f"/predictions/{asked}"})
+        detail = f"prediction {identifier} has this Idempotency-Key and another file"
+        raise problem(409, "Idempotency-Key reused", detail)
+    return Response(view(row), status_code=202, headers={"Location": f"/predictions/{identifier}"})
 
 
-async def _file(name: str, request: Request[Any, Any, Any], state: State, terms: Terms) -> tuple[ArtifactRef, Data]:
-    """Return the stored file that the request brings or names, and how it is to be read."""
+async def _file(
+    name: str, request: Request[Any, Any, Any], state: State, context: ScoringContext
+) -> tuple[ArtifactRef, Data]:
+    """Return the stored file that the request uploads or names, and its format."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
-        dataset = await _dataset(name, await _small(request), state)
-        return ArtifactRef(sha256=dataset.digest, bytes=dataset.bytes), terms.data
+        dataset = await _dataset(name, await _json_body(request), state)
+        return ArtifactRef(sha256=dataset.digest, bytes=dataset.bytes), context.data
     if kind not in FORMATS:
-        raise problem(415, "Unknown kind of file", f"Content-Type must be one of {', '.join(FORMATS)}")
+        raise problem(415, "Unsupported file type", f"Content-Type must be one of {', '.join(FORMATS)}")
     with TemporaryDirectory(dir=state.folder) as folder:
         path = Path(folder) / "upload"
         await save(request.stream(), path, state.upload_bytes)
         file = await asyncio.to_thread(state.artifacts.put_file, path)
     if not file.bytes:
         raise problem(422, "The file is empty", "the body must be the file: curl --data-binary @FILE")
-    return file, terms.data.model_copy(update={"format": FORMATS[kind]})
+    return file, context.data.model_copy(update={"format": FORMATS[kind]})
 
 
-async def _small(request: Request[Any, Any, Any]) -> bytes:
+async def _json_body(request: Request[Any, Any, Any]) -> bytes:
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > _JSON_BYTES:
-            raise problem(413, "Too much JSON", 'the body is {"dataset": "<digest>"}; rows go to the gateway')
+            raise problem(413, "JSON body too large", 'the body is {"dataset": "<digest>"}; rows go to the gateway')
     return body
 
 
@@ -100,8 +102,8 @@ async def _dataset(name: str, body: bytes, state: State) -> DatasetView:
     try:
         digest = json.loads(body)["dataset"]
     except (ValueError, KeyError, TypeError) as error:
-        raise problem(400, "Not a request", 'the body must be {"dataset": "<digest>"}, or a file') from error
-    dataset = await state.taking.peers.dataset(name, digest) if isinstance(digest, str) and digest else None
+        raise problem(400, "Malformed request", 'the body must be {"dataset": "<digest>"}, or a file') from error
+    dataset = await state.submitter.ingest.dataset(name, digest) if isinstance(digest, str) and digest else None
     if dataset is None:
         raise problem(404, "Unknown dataset", f"pipeline {name!r} has no file with digest {digest!r}")
     return DatasetView.model_validate(dataset)
@@ -109,29 +111,29 @@ async def _dataset(name: str, body: bytes, state: State) -> DatasetView:
 
 @get("/predictions", opt={SCOPE: "predict"})
 async def list_predictions(state: State, model: FromQuery[str | None] = None) -> list[PredictionView]:
-    """Return the newest predictions that are kept, of one model or of all; without their answers."""
+    """List the newest predictions, of one model or of all, without their answers."""
     async with state.database.sessions() as session:
         found = await batch_store.newest(session, model, LISTED)
-        return [described(view(row), row, batch).model_copy(update={"answer": None}) for row, batch in found]
+        return [with_batch_fields(view(row), row, batch).model_copy(update={"answer": None}) for row, batch in found]
 
 
 @get("/predictions/{prediction_id:uuid}/result", opt={SCOPE: "predict"})
 async def read_result(prediction_id: FromPath[UUID], state: State) -> Stream:
-    """Return a file's answer as Parquet, in a stream; 409 while there is none, 410 once it has expired."""
+    """Stream a file's result as Parquet; 409 while there is none, 410 once it has expired."""
     async with state.database.sessions() as session:
         row = await session.get(PredictionRow, prediction_id)
     if row is None:
         raise problem(404, "Unknown prediction", f"no prediction is called {prediction_id}")
     if row.state == "expired":
-        raise problem(410, "The answer is gone", "it was kept as long as was promised; ask again")
+        raise problem(410, "Result expired", "results are kept for a limited time; submit the file again")
     if row.result is None or row.result_format != "parquet":
-        raise problem(409, "No file", f"the prediction is {row.state}; only completed files have one")
+        raise problem(409, "No result file", f"the prediction is {row.state}; only completed files have one")
     ref = ArtifactRef.model_validate(row.result)
     folder = TemporaryDirectory(dir=state.folder)
     path = Path(folder.name) / "result.parquet"
     try:
         await asyncio.to_thread(state.artifacts.fetch_file, ref, path)
-        file = path.open("rb")  # what is open stays, though the name goes
+        file = path.open("rb")  # an open file stays readable after its name is removed
     finally:
         folder.cleanup()
     headers = {

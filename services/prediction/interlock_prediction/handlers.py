@@ -1,4 +1,4 @@
-"""Prediction's part in the flow: answer what was asked, keep what gateways log, and what turned out to be true."""
+"""Event handlers: asynchronous predictions (in batches), promotions, the prediction log, and ground truth."""
 
 import os
 import secrets
@@ -12,31 +12,31 @@ from interlock_contracts.predictions import FeedbackReceived, PredictionLogged, 
 from interlock_messaging import Session, topology
 
 from interlock_prediction import prediction_log
-from interlock_prediction.models import Models
+from interlock_prediction.models import ModelManager
 
 SERVICE = "prediction"
 REPLICA = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
-"""This process: each replica hears of promotions through a queue of its own."""
+"""Name of this process: each replica consumes promotions from a queue of its own."""
 
 router = RabbitRouter()
 
-BATCHED = (topology.queue(SERVICE, PredictionRequested),)
-"""Heard many at a time, by :meth:`Answering.answer`."""
+BATCH_QUEUES = (topology.queue(SERVICE, PredictionRequested),)
+"""Consumed in batches, by :meth:`AsyncPredictor.handle_batch`."""
 
 
 @router.subscriber(topology.worker_queue(SERVICE, ModelPromoted, REPLICA), topology.EXCHANGE, no_reply=True)
-async def note_promotion(event: ModelPromoted, models: Annotated[Models, Context("models")]) -> None:
-    """Answer with this version from the next batch on."""
-    await models.promoted(event.ref, event.promotion_seq, event.signed)
+async def apply_promotion(event: ModelPromoted, models: Annotated[ModelManager, Context("models")]) -> None:
+    """Serve this version from the next batch on."""
+    await models.apply_promotion(event.ref, event.promotion_seq, event.signed)
 
 
 @router.subscriber(topology.queue(SERVICE, PredictionLogged), topology.EXCHANGE, no_reply=True)
-async def keep_logged(event: PredictionLogged, session: Session) -> None:
-    """Keep the sampled rows, and count those that are not among them."""
-    await prediction_log.keep_logged(session, event)
+async def record_logged(event: PredictionLogged, session: Session) -> None:
+    """Record the sampled rows, and count those that are not among them."""
+    await prediction_log.record_logged(session, event)
 
 
 @router.subscriber(topology.queue(SERVICE, FeedbackReceived), topology.EXCHANGE, no_reply=True)
-async def keep_feedback(event: FeedbackReceived, session: Session) -> None:
-    """Keep what turned out to be true, whether or not the rows are known yet."""
-    await prediction_log.keep_feedback(session, event)
+async def record_feedback(event: FeedbackReceived, session: Session) -> None:
+    """Record ground truth, whether or not its predictions are logged yet."""
+    await prediction_log.record_feedback(session, event)

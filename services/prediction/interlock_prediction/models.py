@@ -1,4 +1,4 @@
-"""Which version answers, and its model in memory: what the registry says serves, loaded when it is first asked."""
+"""Model manager of one replica: applies promotions, loads models on demand, evicts the least recently used."""
 
 import asyncio
 import logging
@@ -7,100 +7,78 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic
 
-import httpx
 from interlock_artifacts.signing import SignatureVerifier, UntrustedPromotionError
-from interlock_contracts.http import ServingView
 from interlock_contracts.refs import ModelRef
 from interlock_contracts.signature import PromotionSignature
 from interlock_modeling import Model
 from interlock_serving.loading import Loader
-from litestar.status_codes import HTTP_200_OK
-from pydantic import SecretStr, TypeAdapter
+
+from interlock_prediction.clients import RegistryClient
 
 logger = logging.getLogger(__name__)
 
-ASK_SECONDS = 5.0
-AGAIN_SECONDS = 10.0
-"""How long a version that could not be loaded is answered for by the one before it, before the next try."""
+LOAD_BACKOFF_SECONDS = 10.0
+"""How long after a failed load the next is tried; meanwhile the previous version answers."""
 
-_VIEWS = TypeAdapter(list[ServingView])
-
-Tell = Callable[[ModelRef, int, str], Awaitable[bool]]
-"""Says why a promoted version is not loaded; False where nobody could be told now."""
+ReportLoadFailure = Callable[[ModelRef, int, str], Awaitable[bool]]
+"""Publishes why a promoted version is not loaded; False where the broker is away, so that it is tried again."""
 
 
 @dataclass(slots=True)
-class Resident:
-    """A version that is loaded, and when it was asked last."""
+class ServedModel:
+    """A loaded version, its size in ``bytes``, and the monotonic time of its last use."""
 
     version: int
-    seq: int
+    promotion_seq: int
     model: Model
     bytes: int
     used: float
 
 
-class Registry:
-    """What serves, as the registry tells it."""
+class ModelManager:
+    """The models of one process, by name, with LRU eviction beyond ``memory`` bytes.
 
-    def __init__(self, url: str, key: SecretStr, client: httpx.AsyncClient) -> None:
-        self._url = url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {key.get_secret_value()}"}
-        self._client = client
-
-    async def serving(self) -> list[ServingView]:
-        """Return every promoted version with its promotion's number and signature.
-
-        Raises:
-            ConnectionError: the registry does not answer.
-        """
-        try:
-            answer = await self._client.get(f"{self._url}/serving", headers=self._headers, timeout=ASK_SECONDS)
-        except httpx.TransportError as error:
-            raise ConnectionError(f"registry: {error!r}") from error
-        if answer.status_code != HTTP_200_OK:
-            raise ConnectionError(f"the registry answers {answer.status_code}")
-        return _VIEWS.validate_json(answer.content)
-
-
-class Models:
-    """The models of one process, by name; those not asked longest go where ``memory`` bytes are not enough.
-
-    Whoever tells of a promotion, ``trust`` decides whether it is believed; one that is not changes nothing.
+    Wherever a promotion comes from, ``trust`` verifies its signature; one that is not the registry's changes nothing.
     """
 
     def __init__(
-        self, registry: Registry, loader: Loader, trust: SignatureVerifier, tell: Tell, *, memory: int
+        self,
+        registry: RegistryClient,
+        loader: Loader,
+        trust: SignatureVerifier,
+        report_load_failure: ReportLoadFailure,
+        *,
+        memory: int,
     ) -> None:
         self._registry = registry
         self._loader = loader
         self._trust = trust
-        self._tell = tell
-        self._told: dict[str, tuple[int, str]] = {}
+        self._report_load_failure = report_load_failure
+        self._reported: dict[str, tuple[int, str]] = {}
         self._memory = memory
         self._promoted: dict[str, tuple[ModelRef, int]] = {}
-        self._residents: dict[str, Resident] = {}
+        self._loaded_models: dict[str, ServedModel] = {}
         self._failed: dict[str, tuple[int, float, Exception]] = {}
-        self._turn = asyncio.Lock()
+        self._load_lock = asyncio.Lock()
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load")
 
-    async def promoted(self, ref: ModelRef, seq: int, signed: PromotionSignature | None) -> None:
-        """Remember what should serve, if the registry has signed it and nothing newer is known."""
+    async def apply_promotion(self, ref: ModelRef, seq: int, signed: PromotionSignature | None) -> None:
+        """Note the version to serve, if its signature is valid and nothing newer is known; it is loaded on demand."""
         try:
             self._trust.check(ref, seq, signed)
         except UntrustedPromotionError as error:
-            await self._not_loaded(ref, seq, error)
+            await self._report(ref, seq, error)
             return
         if ref.model not in self._promoted or seq > self._promoted[ref.model][1]:
             self._promoted[ref.model] = ref, seq
 
     async def reconcile(self) -> None:
-        """Learn what serves from the registry; ConnectionError when it does not answer."""
+        """Apply every promotion of the registry (reconciliation); ConnectionError when it does not answer."""
         for view in await self._registry.serving():
-            await self.promoted(view.ref, view.promotion_seq, view.signed)
+            await self.apply_promotion(view.ref, view.promotion_seq, view.signed)
 
-    async def serving(self, name: str) -> Resident | None:
-        """Return the promoted version of a model, loaded; None where nothing is promoted.
+    async def get_or_load(self, name: str) -> ServedModel | None:
+        """Return the promoted version of a model, loaded if need be; None where nothing is promoted.
 
         A newer version that cannot be loaded leaves the one before it in place.
 
@@ -114,24 +92,24 @@ class Models:
         if name not in self._promoted:
             return None
         ref, seq = self._promoted[name]
-        found = self._residents.get(name)
-        if found is None or found.seq < seq:
-            async with self._turn:
-                found = await self._newest(ref, seq)
+        found = self._loaded_models.get(name)
+        if found is None or found.promotion_seq < seq:
+            async with self._load_lock:
+                found = await self._load_newest(ref, seq)
         found.used = monotonic()
         return found
 
-    async def _newest(self, ref: ModelRef, seq: int) -> Resident:
-        before = self._residents.get(ref.model)
-        if before is not None and before.seq >= seq:
+    async def _load_newest(self, ref: ModelRef, seq: int) -> ServedModel:
+        before = self._loaded_models.get(ref.model)
+        if before is not None and before.promotion_seq >= seq:
             return before
         failed = self._failed.get(ref.model)
         if failed is None or failed[0] != seq or monotonic() > failed[1]:
             try:
-                return await self._loaded(ref, seq)
+                return await self._load(ref, seq)
             except Exception as error:
-                await self._not_loaded(ref, seq, error)
-                failed = seq, monotonic() + AGAIN_SECONDS, error
+                await self._report(ref, seq, error)
+                failed = seq, monotonic() + LOAD_BACKOFF_SECONDS, error
                 if isinstance(error, ConnectionError | TimeoutError) and before is None:
                     raise
                 self._failed[ref.model] = failed
@@ -139,31 +117,31 @@ class Models:
             raise failed[2]
         return before
 
-    async def _loaded(self, ref: ModelRef, seq: int) -> Resident:
+    async def _load(self, ref: ModelRef, seq: int) -> ServedModel:
         loop = asyncio.get_running_loop()
         model = await loop.run_in_executor(self._threads, self._loader.load, ref)
         size = await loop.run_in_executor(self._threads, self._loader.size, ref)
-        loaded = Resident(ref.version, seq, model, size, monotonic())
-        self._residents[ref.model] = loaded
-        self._make_room(ref.model)
+        loaded = ServedModel(ref.version, seq, model, size, monotonic())
+        self._loaded_models[ref.model] = loaded
+        self._evict(keep=ref.model)
         return loaded
 
-    async def _not_loaded(self, ref: ModelRef, seq: int, error: Exception) -> None:
-        """Say why, once for each reason."""
-        told = seq, f"{type(error).__name__}: {error}"
-        if self._told.get(ref.model) != told:
-            logger.warning("%s %d is not loaded: %s", ref.model, ref.version, told[1])
-            if await self._tell(ref, *told):
-                self._told[ref.model] = told
+    async def _report(self, ref: ModelRef, seq: int, error: Exception) -> None:
+        """Log and publish why a version is not loaded, once for each reason."""
+        reason = seq, f"{type(error).__name__}: {error}"
+        if self._reported.get(ref.model) != reason:
+            logger.warning("%s %d is not loaded: %s", ref.model, ref.version, reason[1])
+            if await self._report_load_failure(ref, *reason):
+                self._reported[ref.model] = reason
 
-    def _make_room(self, newest: str) -> None:
-        """Forget what was not asked longest; the newest stays, however large it is."""
-        used = sum(each.bytes for each in self._residents.values())
-        for name in sorted(self._residents, key=lambda each: self._residents[each].used):
+    def _evict(self, *, keep: str) -> None:
+        """LRU eviction down to the memory limit; ``keep``, just loaded, stays however large it is."""
+        used = sum(each.bytes for each in self._loaded_models.values())
+        for name in sorted(self._loaded_models, key=lambda each: self._loaded_models[each].used):
             if used <= self._memory:
                 return
-            if name != newest:
-                used -= self._residents.pop(name).bytes
+            if name != keep:
+                used -= self._loaded_models.pop(name).bytes
 
     def close(self) -> None:
         """Start no further load."""

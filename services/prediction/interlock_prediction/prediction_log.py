@@ -1,6 +1,6 @@
-"""What prediction remembers of synchronous answers: sampled rows, how many there were, and what turned out to be true.
+"""Prediction log and ground truth: sampled rows, counts of all rows, and the actual values known later.
 
-A row and its truth meet when somebody asks, by model and name, so either may come first, or alone.
+Predictions and ground truth are joined when they are read, by model and prediction id, so either may arrive first.
 """
 
 from collections.abc import Sequence
@@ -28,12 +28,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from interlock_prediction.store import Table
 
-PRUNED_AT_ONCE = 10_000
-"""Rows that one transaction forgets, so that none holds up the bus for long."""
+PRUNE_CHUNK = 10_000
+"""Rows deleted in one transaction, so that each stays short."""
 
 
 class LoggedVersionRow(Table):
-    """What the rows of one version mean: ``features`` name their values, ``labels`` their probabilities, in order."""
+    """Schema of one version's rows: ``features`` name their values, ``labels`` their probabilities, in order."""
 
     __tablename__ = "logged_version"
 
@@ -44,7 +44,7 @@ class LoggedVersionRow(Table):
 
 
 class LoggedCountRow(Table):
-    """How many rows one version answered in one minute, how many the log lost, and how many it was given."""
+    """Rows of one version in one minute: answered, dropped by the log, and logged."""
 
     __tablename__ = "logged_count"
 
@@ -57,9 +57,9 @@ class LoggedCountRow(Table):
 
 
 class LoggedRow(Table):
-    """One answered row; ``prediction`` is its name ``<id>/<i>``, ``features`` its values in the version's order.
+    """One logged row; ``prediction`` is its id ``<id>/<i>``, ``features`` its values in the version's order.
 
-    Features and answer are JSON and not JSONB: they are read whole, and what was sent stays as it was.
+    Features and answer are JSON and not JSONB: they are read whole, and stay byte for byte as they were sent.
     """
 
     __tablename__ = "logged"
@@ -74,8 +74,8 @@ class LoggedRow(Table):
     probabilities: Mapped[list[float] | None] = mapped_column(ARRAY(Float))
 
 
-class TruthRow(Table):
-    """What turned out to be true of one row; ``corrections`` counts how often somebody said otherwise later."""
+class GroundTruthRow(Table):
+    """Ground truth of one row; ``corrections`` counts later changes of its value."""
 
     __tablename__ = "truth"
 
@@ -87,7 +87,7 @@ class TruthRow(Table):
 
 
 class Count(NamedTuple):
-    """What one version answered in one bucket that begins at ``start``."""
+    """Row counts of one version in the bucket that begins at ``start``."""
 
     version: int
     start: datetime
@@ -97,7 +97,7 @@ class Count(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """An answer whose truth is known."""
+    """An answer joined with its ground truth."""
 
     version: int
     at: datetime
@@ -106,11 +106,11 @@ class Pair(NamedTuple):
     actual: Actual
 
 
-_SAME = and_(LoggedRow.model == TruthRow.model, LoggedRow.prediction == TruthRow.prediction)
+_SAME = and_(LoggedRow.model == GroundTruthRow.model, LoggedRow.prediction == GroundTruthRow.prediction)
 
 
-async def keep_logged(session: AsyncSession, event: PredictionLogged) -> None:
-    """Keep an event's rows and counts; a row whose name is known already stays as it was first."""
+async def record_logged(session: AsyncSession, event: PredictionLogged) -> None:
+    """Insert an event's rows and add its counts; a row whose id exists stays as it is."""
     of_version = {"model": event.model, "version": event.version}
     known = insert(LoggedVersionRow).values(**of_version, features=event.features, labels=event.labels)
     await session.execute(known.on_conflict_do_nothing())
@@ -140,38 +140,38 @@ async def keep_logged(session: AsyncSession, event: PredictionLogged) -> None:
     await session.execute(counted.on_conflict_do_update(index_elements=keys, set_=more))
 
 
-async def keep_feedback(session: AsyncSession, event: FeedbackReceived) -> None:
-    """Keep what turned out to be true; of several words about one row the newest counts, whatever comes last."""
+async def record_feedback(session: AsyncSession, event: FeedbackReceived) -> None:
+    """Upsert ground truth; the newest value of a row wins, in whatever order they arrive."""
     newest = {each.prediction: each.actual for each in event.feedback}
-    # In one order everywhere, so that two replicas with words about the same rows wait for each other at most once.
+    # In one order everywhere, so that two replicas with the same rows cannot deadlock.
     rows = [
         {"model": event.model, "prediction": prediction, "actual": newest[prediction], "at": event.at}
         for prediction in sorted(newest)
     ]
-    told = insert(TruthRow)
-    changed = case((TruthRow.actual != told.excluded.actual, 1), else_=0)
+    upsert = insert(GroundTruthRow)
+    changed = case((GroundTruthRow.actual != upsert.excluded.actual, 1), else_=0)
     await session.execute(
-        told.on_conflict_do_update(
-            index_elements=[TruthRow.model, TruthRow.prediction],
+        upsert.on_conflict_do_update(
+            index_elements=[GroundTruthRow.model, GroundTruthRow.prediction],
             set_={
-                "actual": told.excluded.actual,
-                "at": told.excluded.at,
-                "corrections": TruthRow.corrections + changed,
+                "actual": upsert.excluded.actual,
+                "at": upsert.excluded.at,
+                "corrections": GroundTruthRow.corrections + changed,
             },
-            where=TruthRow.at <= told.excluded.at,
+            where=GroundTruthRow.at <= upsert.excluded.at,
         ),
         rows,
     )
 
 
 async def versions(session: AsyncSession, model: str) -> dict[int, list[Any] | None]:
-    """Return the labels, None for a regression, of each version that anything was logged of."""
+    """Return the labels, None for a regression, of each version with logged rows."""
     rows = await session.scalars(select(LoggedVersionRow).where(LoggedVersionRow.model == model))
     return {row.version: row.labels for row in rows}
 
 
 async def counts(session: AsyncSession, model: str, since: datetime, bucket: timedelta) -> list[Count]:
-    """Return what was answered from ``since`` on, by version and bucket."""
+    """Return the row counts from ``since`` on, by version and bucket."""
     start = func.date_bin(bucket, LoggedCountRow.minute, since)
     query = (
         select(
@@ -190,11 +190,11 @@ async def counts(session: AsyncSession, model: str, since: datetime, bucket: tim
 async def joined(
     session: AsyncSession, model: str, since: datetime, bucket: timedelta
 ) -> dict[tuple[int, datetime], int]:
-    """Return how many logged rows have their truth, by version and bucket."""
+    """Return the number of logged rows with ground truth, by version and bucket."""
     start = func.date_bin(bucket, LoggedRow.at, since)
     query = (
         select(LoggedRow.version, start, func.count())
-        .join(TruthRow, _SAME)
+        .join(GroundTruthRow, _SAME)
         .where(LoggedRow.model == model, LoggedRow.at >= since)
         .group_by(LoggedRow.version, start)
     )
@@ -202,10 +202,10 @@ async def joined(
 
 
 async def pairs(session: AsyncSession, model: str, since: datetime, *, limit: int) -> list[Pair]:
-    """Return the newest answers whose truth is known."""
+    """Return the newest answers with ground truth."""
     query = (
-        select(LoggedRow.version, LoggedRow.at, LoggedRow.answer, LoggedRow.probabilities, TruthRow.actual)
-        .join(TruthRow, _SAME)
+        select(LoggedRow.version, LoggedRow.at, LoggedRow.answer, LoggedRow.probabilities, GroundTruthRow.actual)
+        .join(GroundTruthRow, _SAME)
         .where(LoggedRow.model == model, LoggedRow.at >= since)
         .order_by(LoggedRow.at.desc())
         .limit(limit)
@@ -214,25 +214,25 @@ async def pairs(session: AsyncSession, model: str, since: datetime, *, limit: in
 
 
 async def unmatched(session: AsyncSession, model: str, since: datetime) -> int:
-    """Return how many truths, told from ``since`` on, are about rows that the log does not hold."""
+    """Return the number of ground-truth rows, from ``since`` on, without a logged prediction."""
     known = select(LoggedRow.prediction).where(_SAME).exists()
-    query = select(func.count()).where(TruthRow.model == model, TruthRow.at >= since, ~known)
+    query = select(func.count()).where(GroundTruthRow.model == model, GroundTruthRow.at >= since, ~known)
     return int(await session.scalar(query) or 0)
 
 
-async def forget(session: AsyncSession, before: datetime) -> int:
-    """Delete what is older than ``before``; of rows and truths at most ``PRUNED_AT_ONCE`` each, to be done soon.
+async def prune(session: AsyncSession, before: datetime) -> int:
+    """Delete what is older than ``before``, at most ``PRUNE_CHUNK`` rows of each table.
 
-    Returns how many rows and truths went; as long as there are any, there may be more.
+    Returns the number of deleted rows; call it again until that is 0.
     """
     models = (await session.scalars(select(LoggedVersionRow.model).distinct())).all()
-    logged = sum([await _forget(session, LoggedRow, LoggedRow.model == name, LoggedRow.at < before) for name in models])
-    truths = await _forget(session, TruthRow, TruthRow.at < before)
+    logged = sum([await _prune(session, LoggedRow, LoggedRow.model == name, LoggedRow.at < before) for name in models])
+    truths = await _prune(session, GroundTruthRow, GroundTruthRow.at < before)
     await session.execute(delete(LoggedCountRow).where(LoggedCountRow.minute < before))
     return logged + truths
 
 
-async def _forget(session: AsyncSession, table: type[LoggedRow | TruthRow], *old: ColumnElement[bool]) -> int:
-    some = select(table.model, table.prediction).where(*old).limit(PRUNED_AT_ONCE).with_for_update(skip_locked=True)
+async def _prune(session: AsyncSession, table: type[LoggedRow | GroundTruthRow], *old: ColumnElement[bool]) -> int:
+    some = select(table.model, table.prediction).where(*old).limit(PRUNE_CHUNK).with_for_update(skip_locked=True)
     gone = await session.execute(delete(table).where(tuple_(table.model, table.prediction).in_(some)))
     return int(gone.rowcount)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""How well a model answers: its metrics over the answers whose truth is known, by version and by time."""
+"""Live quality: metrics over the predictions with ground truth, by version and time bucket."""
 
 import math
 import re
@@ -15,13 +15,13 @@ from interlock_modeling import METRICS
 
 from interlock_prediction.prediction_log import Count, Pair
 
-MEASURED = 100_000
-"""Joined rows that one look measures, the newest of the window: about a second's work."""
+MAX_PAIRS = 100_000
+"""Joined rows measured by one request, the newest of the window: about a second of work."""
 
-BUCKETS = 48
-"""At most so many, unless their length is asked for."""
+DEFAULT_MAX_BUCKETS = 48
+"""Buckets of a window at most, unless the request names their length."""
 
-MOST_BUCKETS = 1000
+MAX_BUCKETS = 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STEPS = [timedelta(minutes=n) for n in (1, 5, 15, 30, 60, 180, 360, 720, 1440)]
 
@@ -32,18 +32,18 @@ _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(day
 _SPAN = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 
 
-def span_of(window: str, bucket: str | None, *, now: datetime) -> tuple[datetime, datetime, timedelta]:
-    """Return begin and end of the last ``window`` and the length of a bucket, a round one where none is asked for.
+def parse_window(window: str, bucket: str | None, *, now: datetime) -> tuple[datetime, datetime, timedelta]:
+    """Parse a window: return its begin, its end, and the length of a bucket, by default a round one.
 
-    Buckets begin at whole multiples of their length, so that a look a minute later shows the same ones.
+    Buckets begin at whole multiples of their length, so that a request a minute later gets the same ones.
 
     Raises:
-        ValueError: what would be right.
+        ValueError: ``window`` or ``bucket`` is malformed, or there are too many buckets.
     """
     whole = _length("window", window)
-    step = bucket_of(whole) if bucket is None else _length("bucket", bucket)
-    if whole / step > MOST_BUCKETS:
-        raise ValueError(f"{window} in buckets of {bucket} are more than {MOST_BUCKETS}; choose longer buckets")
+    step = bucket_length(whole) if bucket is None else _length("bucket", bucket)
+    if whole / step > MAX_BUCKETS:
+        raise ValueError(f"{window} in buckets of {bucket} are more than {MAX_BUCKETS}; choose longer buckets")
     return _EPOCH + (now - whole - _EPOCH) // step * step, now, step
 
 
@@ -56,10 +56,10 @@ def _length(name: str, text: str) -> timedelta:
     return int(match[1]) * _UNITS[match[2]]
 
 
-def bucket_of(window: timedelta) -> timedelta:
-    """Return a round length that cuts ``window`` into not too many buckets: from a minute to whole days."""
-    fitting = next((step for step in _STEPS if step * BUCKETS >= window), None)
-    return fitting or timedelta(days=math.ceil(window / (BUCKETS * _STEPS[-1])))
+def bucket_length(window: timedelta) -> timedelta:
+    """Return the shortest round length with at most ``DEFAULT_MAX_BUCKETS`` buckets: from a minute to whole days."""
+    fitting = next((step for step in _STEPS if step * DEFAULT_MAX_BUCKETS >= window), None)
+    return fitting or timedelta(days=math.ceil(window / (DEFAULT_MAX_BUCKETS * _STEPS[-1])))
 
 
 def by_version(
@@ -71,14 +71,14 @@ def by_version(
     since: datetime,
     bucket: timedelta,
 ) -> list[VersionQuality]:
-    """Return each version's numbers, the newest version first, its buckets by time.
+    """Return each version's counts and metrics, the newest version first, its buckets by time.
 
-    ``since`` is where the first bucket begins; ``pairs`` may be fewer than ``joined``, and then metrics are of those.
+    ``since`` is where the first bucket begins; ``pairs`` may be a sample of the ``joined`` rows.
     """
     counted = {(count.version, count.start): count for count in counts}
     paired: dict[tuple[int, datetime], list[Pair]] = defaultdict(list)
     for pair in pairs:
-        if not comparable(labels.get(pair.version), pair):
+        if not is_comparable(labels.get(pair.version), pair):
             continue
         paired[pair.version, since + (pair.at - since) // bucket * bucket].append(pair)
     found = sorted({*counted, *joined, *paired})
@@ -100,15 +100,15 @@ def _version(
     version: int, labels: Labels, buckets: Sequence[tuple[datetime, Count | None, int, list[Pair]]]
 ) -> VersionQuality:
     known = [count for _, count, _, _ in buckets if count is not None]
-    whole = _measured(labels, known, sum(each[2] for each in buckets), [pair for each in buckets for pair in each[3]])
+    whole = _measure(labels, known, sum(each[2] for each in buckets), [pair for each in buckets for pair in each[3]])
     parts = [
-        QualityBucket(start=start, **_measured(labels, [count] if count else [], joined, pairs).model_dump())
+        QualityBucket(start=start, **_measure(labels, [count] if count else [], joined, pairs).model_dump())
         for start, count, joined, pairs in buckets
     ]
     return VersionQuality(version=version, buckets=parts, **whole.model_dump())
 
 
-def _measured(labels: Labels, counts: Sequence[Count], joined: int, pairs: Sequence[Pair]) -> Measured:
+def _measure(labels: Labels, counts: Sequence[Count], joined: int, pairs: Sequence[Pair]) -> Measured:
     logged = sum(count.logged for count in counts)
     return Measured(
         answered=sum(count.answered for count in counts),
@@ -124,7 +124,7 @@ def _measured(labels: Labels, counts: Sequence[Count], joined: int, pairs: Seque
 def metrics(labels: Labels, pairs: Sequence[Pair]) -> dict[MetricName, float | None]:
     """Return every metric of the task over ``pairs``, None where one is not defined for them, nothing without pairs.
 
-    A truth that the model has no label for counts as a miss, as on the gate's holdout.
+    Ground truth that is none of the model's labels counts as a miss, as on the gate's holdout.
     """
     if not pairs:
         return {}
@@ -140,14 +140,14 @@ def metrics(labels: Labels, pairs: Sequence[Pair]) -> dict[MetricName, float | N
     return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
-def comparable(labels: Labels, pair: Pair) -> bool:
-    """Return whether the truth can be held against the answer; told while nothing served, it was not checked."""
+def is_comparable(labels: Labels, pair: Pair) -> bool:
+    """Return whether ground truth and answer have the same kind; it is not validated where no model served."""
     if labels is None:
         return isinstance(pair.actual, int | float) and not isinstance(pair.actual, bool)
     return pair.probabilities is not None and len(pair.probabilities) == len(labels)
 
 
 def _label(actual: Actual) -> tuple[type, Actual]:
-    """Return the truth as labels are known: 1.0 is the label 1, but neither "1" nor true."""
+    """Return ground truth as a label with its type: 1.0 is the label 1, but neither "1" nor true."""
     whole = int(actual) if isinstance(actual, float) and actual.is_integer() else actual
     return type(whole), whole

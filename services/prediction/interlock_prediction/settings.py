@@ -1,4 +1,4 @@
-"""What prediction needs to know."""
+"""Settings of prediction."""
 
 import os
 import sys
@@ -16,21 +16,19 @@ from pydantic import Field, SecretStr
 
 
 class PredictionSettings(PeerSettings, BusSettings, DatabaseSettings, RaySettings, TelemetrySettings):
-    """All of prediction's settings; ``registry_url`` is asked for what serves.
+    """All of prediction's settings; promoted versions are read from the registry at ``registry_url``.
 
-    ``signing_public_key`` holds the keys whose signatures of promotions count, in PEM.
+    ``signing_public_key`` holds the keys that verify promotion signatures, in PEM.
 
-    ``prediction_log_ratio`` of all asynchronous requests are in the prediction log, in the long run at most
+    ``prediction_log_ratio`` of all asynchronous requests are sampled into the prediction log, in the long run at most
     ``prediction_log_rows_per_second`` of one model and replica; log and ground truth are kept ``prediction_log_days``.
-    ``prediction_model_memory`` is how many bytes of models one replica holds, ``prediction_batch`` how many waiting
-    requests it answers at once.
-    The secrets that sign webhooks are derived from ``webhook_secret``, by default from this service's
-    own key; with
-    ``webhook_private`` they may go to addresses that are not public.
+    ``prediction_model_memory`` limits the bytes of loaded models in one replica, ``prediction_batch`` the requests of
+    one batch. The secrets that sign webhooks are derived from ``webhook_secret``, by default from this service's own
+    key; with ``webhook_private`` they may go to addresses that are not public.
 
     Files of ``batch_ray_bytes`` or more are scored on the cluster at ``ray_address``, if there is one, by its
     interpreter ``trainer_python``; smaller ones here, ``batch_scorers`` at once, in ``batch_work_dir`` (by default the
-    system's temporary folder), which then holds about twice their size. Answers are kept ``batch_keep_hours``.
+    system's temporary folder), which then holds about twice their size. Results are kept ``batch_keep_hours``.
     """
 
     cache_dir: Path = Path(tempfile.gettempdir()) / f"interlock-models-{os.getuid()}"

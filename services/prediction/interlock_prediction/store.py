@@ -1,4 +1,4 @@
-"""What prediction remembers: one row for each prediction that was asked, and the webhooks that wait to be told."""
+"""Tables and statements of predictions, and of the queue of webhooks."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -23,9 +23,9 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from interlock_prediction.domain import KEEP_AFTER_EXPIRY
+from interlock_prediction.domain import TOMBSTONE_RETENTION
 
-EXPIRE_AT_ONCE = 1000
+EXPIRE_CHUNK = 1000
 CANCELLED = "cancelled over REST"
 
 
@@ -36,7 +36,7 @@ class Table(DeclarativeBase):
 
 
 class PredictionRow(Table):
-    """One prediction; its presence is what makes a repeated request harmless, so it outlives its result.
+    """One prediction; its row is the idempotency record of its request, so it outlives the result.
 
     ``model`` is None where the prediction was cancelled before its request arrived. A small answer is in ``answer``
     as JSON, a large one in ``result``, an :class:`ArtifactRef`.
@@ -62,7 +62,7 @@ class PredictionRow(Table):
 
 
 class WebhookRow(Table):
-    """One webhook: to be told, told, or given up; what the last try came to stands beside it."""
+    """One webhook in the work queue: pending, delivered or failed, with the outcome of its last attempt."""
 
     __tablename__ = "webhook"
 
@@ -77,8 +77,8 @@ class WebhookRow(Table):
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """A prediction that is answered or refused, as it is written down; ``result`` and ``errors`` are JSON."""
+class EndedPrediction:
+    """A completed or failed prediction to be inserted; ``result`` and ``errors`` are JSON."""
 
     prediction_id: UUID
     model: str
@@ -106,84 +106,84 @@ _TYPES = {
     "errors": "jsonb",
     **dict.fromkeys(("requested_at", "ended_at", "expires_at"), "timestamptz"),
 }
-_COLUMNS = [field.name for field in fields(Ended)]
-_KEEP = text(
+_COLUMNS = [field.name for field in fields(EndedPrediction)]
+_INSERT_ENDED = text(
     f"INSERT INTO prediction ({', '.join(_COLUMNS)}) SELECT * FROM unnest("  # noqa: S608 - our own names
     + ", ".join(f"CAST(:{name} AS {_TYPES.get(name, 'text')}[])" for name in _COLUMNS)
     + ") ON CONFLICT DO NOTHING RETURNING prediction_id"
 )
 
 
-async def known(session: AsyncSession, ids: Iterable[UUID]) -> set[UUID]:
-    """Return which of these predictions are known already."""
+async def known_ids(session: AsyncSession, ids: Iterable[UUID]) -> set[UUID]:
+    """Return which of these predictions exist."""
     query = select(PredictionRow.prediction_id).where(PredictionRow.prediction_id.in_(list(ids)))
     return set((await session.scalars(query)).all())
 
 
-async def keep(session: AsyncSession, ended: Sequence[Ended]) -> set[UUID]:
-    """Write predictions down, all in one statement; return which were not known before."""
+async def insert_ended(session: AsyncSession, ended: Sequence[EndedPrediction]) -> set[UUID]:
+    """Insert predictions in one statement; return the ids of those that did not exist."""
     columns = {name: [getattr(each, name) for each in ended] for name in _COLUMNS}
-    return set((await session.scalars(_KEEP, columns)).all())
+    return set((await session.scalars(_INSERT_ENDED, columns)).all())
 
 
 async def cancel(session: AsyncSession, prediction_id: UUID, expires_at: datetime) -> bool:
-    """Cancel a prediction that has not begun; False where it is known, and so too late or done already."""
+    """Insert a prediction as cancelled, ahead of its request; False where its row exists."""
     values = {"state": "cancelled", "reason": CANCELLED, "ended_at": func.now(), "expires_at": expires_at}
     row = insert(PredictionRow).values(prediction_id=prediction_id, **values).on_conflict_do_nothing()
     made = await session.execute(row.returning(PredictionRow.prediction_id))
     return made.first() is not None
 
 
-async def meet_cancelled(session: AsyncSession, asked: Mapping[UUID, tuple[str, str]]) -> set[UUID]:
-    """Return which of these requests were cancelled before they came; each is returned once.
+async def claim_cancelled(session: AsyncSession, requests: Mapping[UUID, tuple[str, str]]) -> set[UUID]:
+    """Claim the requests that were cancelled before they arrived; each id is returned once.
 
-    ``asked`` gives the model and the digest of each request, which the cancellation could not know.
+    ``requests`` has the model and the digest of each request, which the cancellation could not know.
     """
-    columns = {"ids": list(asked), "models": [model for model, _ in asked.values()]}
-    columns["digests"] = [digest for _, digest in asked.values()]
-    return set((await session.scalars(_MEET_CANCELLED, columns)).all())
+    columns = {"ids": list(requests), "models": [model for model, _ in requests.values()]}
+    columns["digests"] = [digest for _, digest in requests.values()]
+    return set((await session.scalars(_CLAIM_CANCELLED, columns)).all())
 
 
-_MEET_CANCELLED = text(
-    "UPDATE prediction SET model = asked.model, request_sha256 = asked.digest FROM unnest("
-    "CAST(:ids AS uuid[]), CAST(:models AS text[]), CAST(:digests AS text[])) AS asked (id, model, digest) "
-    "WHERE prediction_id = asked.id AND state = 'cancelled' AND prediction.model IS NULL RETURNING prediction_id"
+_CLAIM_CANCELLED = text(
+    "UPDATE prediction SET model = requests.model, request_sha256 = requests.digest FROM unnest("
+    "CAST(:ids AS uuid[]), CAST(:models AS text[]), CAST(:digests AS text[])) AS requests (id, model, digest) "
+    "WHERE prediction_id = requests.id AND state = 'cancelled' AND prediction.model IS NULL RETURNING prediction_id"
 )
 
 
 async def expire(session: AsyncSession) -> int:
-    """Take back answers whose time is over, then forget the names of those expired long ago; return how many changed.
+    """Expire results that are due, and delete rows that expired long ago; return how many rows changed.
 
-    Where an answer lies in the store, ``result`` stays until it is deleted there.
+    Where a result is an object, ``result`` stays until the object is deleted.
     """
     now = func.now()
     emptied = {"state": "expired", "answer": None, "errors": None}
     known = PredictionRow.state != "expired", PredictionRow.model.is_not(None)
-    old = await _locked(session, PredictionRow.expires_at < now, *known)
+    old = await _lock_some(session, PredictionRow.expires_at < now, *known)
     await session.execute(update(PredictionRow).where(PredictionRow.prediction_id.in_(old)).values(emptied))
     forgotten = PredictionRow.state == "expired", PredictionRow.result.is_(None)
-    gone = await _locked(session, PredictionRow.expires_at < now - KEEP_AFTER_EXPIRY, *forgotten)
-    # A cancellation whose request never came had no answer that could expire.
-    gone += await _locked(session, PredictionRow.expires_at < now, PredictionRow.model.is_(None))
+    gone = await _lock_some(session, PredictionRow.expires_at < now - TOMBSTONE_RETENTION, *forgotten)
+    # A cancellation whose request never arrived has no result that could expire.
+    gone += await _lock_some(session, PredictionRow.expires_at < now, PredictionRow.model.is_(None))
     await session.execute(delete(WebhookRow).where(WebhookRow.prediction_id.in_(gone)))
     await session.execute(delete(PredictionRow).where(PredictionRow.prediction_id.in_(gone)))
     return len(old) + len(gone)
 
 
-async def forget_result(session: AsyncSession, prediction_id: UUID) -> None:
-    """Note that an answer is no longer in the store."""
+async def clear_result(session: AsyncSession, prediction_id: UUID) -> None:
+    """Drop the reference to a deleted result object."""
     mine = PredictionRow.prediction_id == prediction_id
     await session.execute(update(PredictionRow).where(mine).values(result=None))
 
 
-async def _locked(session: AsyncSession, *conditions: ColumnElement[bool]) -> list[UUID]:
-    """Lock a bounded number of predictions; those that somebody else has locked come another time."""
+async def _lock_some(session: AsyncSession, *conditions: ColumnElement[bool]) -> list[UUID]:
+    """Lock up to ``EXPIRE_CHUNK`` predictions, skipping those locked by others."""
     found = select(PredictionRow.prediction_id).where(*conditions)
-    return list((await session.scalars(found.limit(EXPIRE_AT_ONCE).with_for_update(skip_locked=True))).all())
+    return list((await session.scalars(found.limit(EXPIRE_CHUNK).with_for_update(skip_locked=True))).all())
 
 
-async def await_webhooks(session: AsyncSession, wanted: Sequence[tuple[UUID, str]]) -> None:
-    """Remember whom to tell."""
+async def enqueue_webhooks(session: AsyncSession, wanted: Sequence[tuple[UUID, str]]) -> None:
+    """Enqueue webhooks, given as prediction id and URL."""
     if wanted:
         rows = [{"prediction_id": prediction_id, "url": url} for prediction_id, url in wanted]
         await session.execute(insert(WebhookRow).on_conflict_do_nothing(), rows)
@@ -192,9 +192,9 @@ async def await_webhooks(session: AsyncSession, wanted: Sequence[tuple[UUID, str
 async def claim_webhooks(
     session: AsyncSession, limit: int, now: datetime, lease: timedelta
 ) -> list[tuple[WebhookRow, PredictionRow]]:
-    """Take webhooks that are due, with what they tell; nobody else takes them until the lease is over.
+    """Claim due webhooks, with their predictions, until the lease expires.
 
-    A try is counted when it begins, so that the count tells one try from the next: see :func:`note_told`.
+    An attempt is counted when it begins, so that the count identifies it: see :func:`record_attempt`.
     """
     query = (
         select(WebhookRow)
@@ -210,9 +210,9 @@ async def claim_webhooks(
     return [(hook, await session.get_one(PredictionRow, hook.prediction_id)) for hook in due]
 
 
-async def note_told(session: AsyncSession, hook: WebhookRow) -> bool:
-    """Write down what a try came to; False where its lease was over and another one has begun, which will tell."""
-    told = {name: getattr(hook, name) for name in ("state", "status", "error", "not_before", "delivered_at")}
+async def record_attempt(session: AsyncSession, hook: WebhookRow) -> bool:
+    """Record the outcome of an attempt; False where its lease had expired and another attempt has begun."""
+    outcome = {name: getattr(hook, name) for name in ("state", "status", "error", "not_before", "delivered_at")}
     ours = WebhookRow.prediction_id == hook.prediction_id, WebhookRow.attempts == hook.attempts
-    done = await session.execute(update(WebhookRow).where(*ours).values(told).returning(WebhookRow.prediction_id))
+    done = await session.execute(update(WebhookRow).where(*ours).values(outcome).returning(WebhookRow.prediction_id))
     return done.first() is not None

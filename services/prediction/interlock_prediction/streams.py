@@ -1,4 +1,4 @@
-"""Server-sent events of predictions: one look at the table for all who listen, however many they are."""
+"""Server-sent events of predictions: one database poll for all listeners, however many they are."""
 
 import asyncio
 from collections import defaultdict
@@ -13,14 +13,14 @@ from sqlalchemy import select
 from interlock_prediction.domain import ENDED
 from interlock_prediction.store import PredictionRow
 
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
 HEARTBEAT_SECONDS = 10.0
-LONGEST_SECONDS = 300.0
-"""A client that wants to hear on reconnects, as EventSource does by itself, with the id of what it heard last."""
+MAX_STREAM_SECONDS = 300.0
+"""A client that wants more reconnects, as EventSource does by itself, with the id of its last event."""
 
 
 class Streams:
-    """Who listens to which prediction, in this process."""
+    """The listeners of this process, by prediction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -28,8 +28,8 @@ class Streams:
         self._states: dict[UUID, str] = {}
         self._closed = False
 
-    async def look(self) -> None:
-        """Tell those who listen what has changed; one query, and none where nobody listens."""
+    async def poll(self) -> None:
+        """Send changed states to their listeners; one query, and none where nobody listens."""
         if not self._listeners:
             return
         async with self._database.sessions() as session:
@@ -49,12 +49,12 @@ class Streams:
                 queue.put_nowait("")
 
     async def states(self, prediction_id: UUID, last: str | None) -> AsyncIterator[ServerSentEventMessage]:
-        """Yield each state that the prediction comes to, up to its end; ``last`` is the one the client knows."""
+        """Yield each new state of a prediction, up to a final one; ``last`` is the one that the client has."""
         queue: asyncio.Queue[str] = asyncio.Queue()
         self._listeners[prediction_id].add(queue)
         self._states.pop(prediction_id, None)
         loop = asyncio.get_running_loop()
-        until = loop.time() + LONGEST_SECONDS
+        until = loop.time() + MAX_STREAM_SECONDS
         try:
             yield ServerSentEventMessage(comment="listening", retry=1000)
             while not self._closed and loop.time() < until:

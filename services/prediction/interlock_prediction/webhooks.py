@@ -1,4 +1,4 @@
-"""Tells those who wanted to be told: signed as Standard Webhooks say, tried again, never where nobody may look."""
+"""Webhook delivery: signed by Standard Webhooks, retried with backoff, never to private addresses (no SSRF)."""
 
 import asyncio
 import ipaddress
@@ -17,64 +17,64 @@ from interlock_messaging import Bus
 from interlock_messaging.crash_points import crash_point
 
 from interlock_prediction import store
-from interlock_prediction.domain import is_public, next_try, signature, webhook_secret
+from interlock_prediction.domain import is_public, next_attempt_at, webhook_secret, webhook_signature
 from interlock_prediction.store import PredictionRow, WebhookRow
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 50
-PATIENCE = httpx.Timeout(10.0, connect=5.0)
-LONGEST_SECONDS = 15.0
-"""All of one try: a receiver may not hold us by answering a byte now and then."""
+CLAIM_LIMIT = 50
+REQUEST_TIMEOUT = httpx.Timeout(10.0, connect=5.0)
+ATTEMPT_SECONDS = 15.0
+"""Time limit of a whole attempt, against receivers that answer a byte now and then."""
 
-LEASE = timedelta(seconds=LONGEST_SECONDS + 5)
-"""How long a try is nobody else's; a replica that dies in it leaves the webhook to the others after that."""
+LEASE = timedelta(seconds=ATTEMPT_SECONDS + 5)
+"""Lease of an attempt; if the replica dies, another claims the webhook after that."""
 
 
 class ForbiddenAddressError(Exception):
-    """The webhook leads where none may go; no repeat will change that."""
+    """The webhook leads to a forbidden address; it is not retried."""
 
 
-class Webhooks:
-    """Sends what waits in the table; ``private`` allows addresses that are not of the open internet."""
+class WebhookSender:
+    """Delivers due webhooks; ``private`` allows addresses that are not public."""
 
     def __init__(self, bus: Bus, master: bytes, *, private: bool) -> None:
         self._bus = bus
         self._master = master
         self._private = private
 
-    async def tell(self) -> None:
-        """Tell all who are due; each try and what came of it is written down.
+    async def deliver_due(self) -> None:
+        """Claim the due webhooks, attempt each, and record the outcome.
 
-        Receivers are waited for between two transactions, not in one: a slow one holds no lock and no connection.
-        A replica that dies in between tells again after the lease, under the same id.
+        Requests are sent between two transactions, so that a slow receiver holds no lock and no connection. After a
+        crash in between, the webhook is delivered again once its lease has expired, under the same id.
         """
-        told = AT_ONCE
-        while told == AT_ONCE:
+        claimed = CLAIM_LIMIT
+        while claimed == CLAIM_LIMIT:
             async with self._bus.transaction() as session:
-                due = await store.claim_webhooks(session, AT_ONCE, datetime.now(UTC), LEASE)
-            outcomes = await asyncio.gather(*(self._try(hook, row) for hook, row in due), return_exceptions=True)
+                due = await store.claim_webhooks(session, CLAIM_LIMIT, datetime.now(UTC), LEASE)
+            outcomes = await asyncio.gather(*(self._attempt(hook, row) for hook, row in due), return_exceptions=True)
             for outcome in outcomes:
                 if isinstance(outcome, BaseException):
                     raise outcome
-            told = len(due)
+            claimed = len(due)
 
-    async def _try(self, hook: WebhookRow, row: PredictionRow) -> None:
-        await self._told(hook, row)
+    async def _attempt(self, hook: WebhookRow, row: PredictionRow) -> None:
+        await self._deliver(hook, row)
         if hook.error is not None:
             logger.warning("webhook of %s: %s", hook.prediction_id, hook.error)
         async with self._bus.transaction() as session:
-            await store.note_told(session, hook)
+            await store.record_attempt(session, hook)
 
-    async def _told(self, hook: WebhookRow, row: PredictionRow) -> None:
+    async def _deliver(self, hook: WebhookRow, row: PredictionRow) -> None:
         try:
-            async with asyncio.timeout(LONGEST_SECONDS):
-                hook.status = await self._post(hook.url, row.prediction_id, message(row))
+            async with asyncio.timeout(ATTEMPT_SECONDS):
+                hook.status = await self._post(hook.url, row.prediction_id, payload(row))
                 crash_point("prediction.webhook.posted")
         except ForbiddenAddressError as error:
             hook.state, hook.error = "failed", str(error)
             return
-        except (ValueError, httpx.InvalidURL) as error:  # no address at all: no repeat will change that either
+        except (ValueError, httpx.InvalidURL) as error:  # not a URL: not retried either
             hook.state, hook.error = "failed", f"{type(error).__name__}: {error}"[:500]
             return
         except (httpx.HTTPError, OSError, TimeoutError) as error:
@@ -85,14 +85,14 @@ class Webhooks:
         if hook.error is None:
             hook.state, hook.delivered_at = "delivered", now
             return
-        again = next_try(hook.attempts, now)
-        if again is None:
+        retry_at = next_attempt_at(hook.attempts, now)
+        if retry_at is None:
             hook.state = "failed"
         else:
-            hook.not_before = again
+            hook.not_before = retry_at
 
     async def _post(self, url: str, prediction_id: UUID, body: bytes) -> int:
-        """Send one message to one checked address, so that a name cannot lead elsewhere after the check."""
+        """Post one message to the address that was checked: no second DNS lookup can lead elsewhere."""
         host = urlsplit(url).hostname or ""
         timestamp, message_id = int(time()), f"msg_{prediction_id.hex}"
         headers = {
@@ -101,23 +101,23 @@ class Webhooks:
             "user-agent": "interlock",
             "webhook-id": message_id,
             "webhook-timestamp": str(timestamp),
-            "webhook-signature": signature(webhook_secret(self._master, url), message_id, timestamp, body),
+            "webhook-signature": webhook_signature(webhook_secret(self._master, url), message_id, timestamp, body),
         }
-        address = await self._address(url)
+        address = await self._resolve(url)
         shown = f"[{address}]" if ":" in address else address
         pinned = httpx.URL(url).copy_with(host=shown)
         async with (
-            httpx.AsyncClient(timeout=PATIENCE, trust_env=False, follow_redirects=False, verify=_TRUSTED) as client,
-            client.stream("POST", pinned, content=body, headers=headers, extensions={"sni_hostname": host}) as answer,
+            httpx.AsyncClient(timeout=REQUEST_TIMEOUT, trust_env=False, follow_redirects=False, verify=_TLS) as client,
+            client.stream("POST", pinned, content=body, headers=headers, extensions={"sni_hostname": host}) as response,
         ):
-            return answer.status_code  # what it says besides is not read
+            return response.status_code  # the body is not read
 
-    async def _address(self, url: str) -> str:
+    async def _resolve(self, url: str) -> str:
         """Return the address to connect to.
 
         Raises:
-            ForbiddenAddressError: any address of that name is not public.
-            OSError: the name has none.
+            ForbiddenAddressError: any address of the host is not public.
+            OSError: the host has no address.
         """
         parts = urlsplit(url)
         loop = asyncio.get_running_loop()
@@ -129,11 +129,11 @@ class Webhooks:
         return addresses[0]
 
 
-_TRUSTED = ssl.create_default_context()
+_TLS = ssl.create_default_context()
 
 
-def message(row: PredictionRow) -> bytes:
-    """Return what a webhook says: the same fact as the event, with the answer where it is small."""
+def payload(row: PredictionRow) -> bytes:
+    """Return the body of a webhook: the same fact as the event, with the answer where it is small."""
     data = {
         "id": str(row.prediction_id),
         "model": row.model,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from interlock_prediction.prediction_log import Count, Pair
-from interlock_prediction.quality import by_version, metrics, span_of
+from interlock_prediction.quality import by_version, metrics, parse_window
 
 START = datetime(2026, 11, 21, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -75,14 +75,14 @@ def test_spans_are_read_and_cut_into_round_buckets() -> None:
     """A look a minute later shows the same buckets."""
     now = START + timedelta(minutes=17)
 
-    assert span_of("24h", None, now=now) == (START - 24 * HOUR, now, timedelta(minutes=30))
-    assert span_of("7d", "1d", now=now)[2] == timedelta(days=1)
-    assert span_of("30m", None, now=now)[2] == timedelta(minutes=1)
-    assert span_of("400d", None, now=now)[2] == timedelta(days=9)
+    assert parse_window("24h", None, now=now) == (START - 24 * HOUR, now, timedelta(minutes=30))
+    assert parse_window("7d", "1d", now=now)[2] == timedelta(days=1)
+    assert parse_window("30m", None, now=now)[2] == timedelta(minutes=1)
+    assert parse_window("400d", None, now=now)[2] == timedelta(days=9)
 
 
 @pytest.mark.parametrize(("window", "bucket"), [("1 week", None), ("0h", None), ("7d", "x"), ("30d", "1m")])
 def test_a_span_that_is_none_is_explained(window: str, bucket: str | None) -> None:
     """What would be right is in the words."""
     with pytest.raises(ValueError, match=r"30m or 7d|longer buckets"):
-        span_of(window, bucket, now=START)
+        parse_window(window, bucket, now=START)

@@ -1,1 +1,1 @@
-"""Files of any size: taken in, scored by a program of their own part by part, by request or by the clock."""
+"""Batch scoring: whole files, submitted by request or schedule, queued, and scored part by part in another process."""

@@ -1,4 +1,4 @@
-"""Files that the pipeline files ask for by the clock: every replica looks, and one of them has each tick."""
+"""Cron schedules of batch scoring, without a leader: every replica polls, and each tick is submitted once."""
 
 import asyncio
 import logging
@@ -17,37 +17,37 @@ from interlock_contracts.refs import ArtifactRef
 from interlock_messaging import Bus
 
 from interlock_prediction.batch import store as batch_store
-from interlock_prediction.batch.running import fail
+from interlock_prediction.batch.runner import fail
 from interlock_prediction.batch.store import BatchRow
-from interlock_prediction.batch.taking import NothingServesError, Taking, Terms
+from interlock_prediction.batch.submission import BatchSubmitter, ModelNotAvailableError, ScoringContext
 from interlock_prediction.store import PredictionRow
 
 logger = logging.getLogger(__name__)
 
-LATE = timedelta(minutes=30)
-"""A tick that nobody saw is made up for within so long; after that it is left out."""
+MISFIRE_GRACE = timedelta(minutes=30)
+"""Misfire grace time: a missed tick is made up for within so long, later it is skipped."""
 
 
 class NoInputError(LookupError):
-    """There is nothing to answer."""
+    """The schedule's input does not exist."""
 
 
 @dataclass(frozen=True)
 class Schedules:
-    """Starts what is due; the prediction's id follows from the tick, so it is started once."""
+    """Submits due batches; the prediction id is derived from the tick, so that each is submitted once."""
 
     bus: Bus
     artifacts: ArtifactStore
-    taking: Taking
+    submitter: BatchSubmitter
     folder: Path
-    keep: timedelta
+    retention: timedelta
 
-    async def look(self) -> None:
-        """Start every batch that is due; ConnectionError while the registry does not answer."""
+    async def start_due(self) -> None:
+        """Submit every batch that is due; ConnectionError while the registry does not answer."""
         now = datetime.now(UTC)
-        for pipeline in await self.taking.peers.pipelines():
+        for pipeline in await self.submitter.registry.pipelines():
             for batch in pipeline.spec.batch:
-                tick = Cron(batch.schedule).last(now, since=max(pipeline.applied_at, now - LATE))
+                tick = Cron(batch.schedule).last(now, since=max(pipeline.applied_at, now - MISFIRE_GRACE))
                 if tick is not None:
                     await self._start(pipeline, batch, tick)
 
@@ -57,43 +57,43 @@ class Schedules:
             if await session.get(PredictionRow, prediction_id) is not None:
                 return
         try:
-            terms = await self.taking.terms(pipeline.name)
+            context = await self.submitter.scoring_context(pipeline.name)
             file, data = await self._input(pipeline, batch)
-        except (NothingServesError, NoInputError) as error:
-            await self._refuse(prediction_id, pipeline, batch, str(error))
+        except (ModelNotAvailableError, NoInputError) as error:
+            await self._record_refusal(prediction_id, pipeline, batch, str(error))
             return
         async with self.bus.transaction() as session:
-            asked = Terms(terms.model, data)
-            taken = await self.taking.take(
-                session, prediction_id, file, asked, on_error=batch.on_error, schedule=batch.name
+            scoring = ScoringContext(context.model, data)
+            submitted = await self.submitter.submit(
+                session, prediction_id, file, scoring, on_error=batch.on_error, schedule=batch.name
             )
-        if taken:
+        if submitted:
             logger.info("batch %s of %s, due at %s, is prediction %s", batch.name, pipeline.name, tick, prediction_id)
 
     async def _input(self, pipeline: PipelineView, batch: Batch) -> tuple[ArtifactRef, Data]:
         data = pipeline.spec.data
         if batch.object is None:
-            dataset = await self.taking.peers.newest_dataset(pipeline.name)
+            dataset = await self.submitter.ingest.newest_dataset(pipeline.name)
             if dataset is None:
                 raise NoInputError(f"{pipeline.name!r} has no accepted dataset")
             return ArtifactRef(sha256=dataset.digest, bytes=dataset.bytes), data
         try:
-            file = await asyncio.to_thread(self._stored, batch.object)
+            file = await asyncio.to_thread(self._snapshot, batch.object)
         except MissingArtifactError as error:
             raise NoInputError(str(error)) from error
         return file, data.model_copy(update={"format": batch.format or data.format})
 
-    def _stored(self, key: str) -> ArtifactRef:
-        """Keep an object by its content: whatever is written over it later, this is what is answered."""
+    def _snapshot(self, key: str) -> ArtifactRef:
+        """Copy an object into the content-addressed store, so that a later overwrite does not change the input."""
         with TemporaryDirectory(dir=self.folder) as folder:
             path = Path(folder) / "object"
             self.artifacts.download(key, path)
             return self.artifacts.put_file(path)
 
-    async def _refuse(self, prediction_id: UUID, pipeline: PipelineView, batch: Batch, why: str) -> None:
-        """Leave a trace of what could not be started: a schedule that stays silent looks like one that works."""
+    async def _record_refusal(self, prediction_id: UUID, pipeline: PipelineView, batch: Batch, why: str) -> None:
+        """Record a tick that could not be submitted as a failed prediction, so that the failure is visible."""
         row = PredictionRow(prediction_id=prediction_id, model=pipeline.name, state="queued")
         noted = BatchRow(prediction_id=prediction_id, runner="process", schedule=batch.name, waiting=False)
         async with self.bus.transaction() as session:
             if await batch_store.add(session, row, noted):
-                await fail(session, await session.get_one(PredictionRow, prediction_id), why, self.keep)
+                await fail(session, await session.get_one(PredictionRow, prediction_id), why, self.retention)

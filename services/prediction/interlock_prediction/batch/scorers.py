@@ -1,4 +1,4 @@
-"""Starts ``python -m interlock_scoring`` and waits until it has ended: beside the service, or as a job on Ray."""
+"""Scorers: run ``python -m interlock_scoring`` to its end, in a child process or as a Ray job."""
 
 import asyncio
 import logging
@@ -21,44 +21,44 @@ from interlock_runtime.ray_jobs import Job, JobState, RayJobs
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
-TRIES = 3
-LONGEST = timedelta(hours=12)
-"""What a try on Ray may take: then its rights end, and with them the try. The next one goes on where it was."""
-_SHOWN = 1000
+MAX_ATTEMPTS = 3
+MAX_ATTEMPT_TIME = timedelta(hours=12)
+"""Time limit of an attempt on Ray: its scoped credentials expire then. The next attempt resumes."""
+_STDERR_CHARS = 1000
 
 
 class ScorerDiedError(Exception):
-    """The program ended without a report, for a reason that need not be the file's; it may be tried again."""
+    """The program ended without a report, maybe through no fault of the file; it is retried."""
 
 
 class Scorer(Protocol):
-    """One place where files are scored."""
+    """A place where files are scored."""
 
     async def run(self, prediction_id: UUID, job: ArtifactRef) -> None:
-        """Return once the program has ended; its report is there.
+        """Run the program to its end; afterwards its report is in the store.
 
         Raises:
-            ScorerDiedError: it ended otherwise.
+            ScorerDiedError: it ended without a report.
         """
         ...
 
     async def stop(self, prediction_id: UUID) -> None:
-        """Stop what still runs for a prediction, after ``run`` was cancelled."""
+        """Stop the prediction's jobs, after ``run`` was cancelled."""
         ...
 
 
 @dataclass(frozen=True)
 class ProcessScorer:
-    """A process of its own on this machine: the event loop stays free, and all memory goes back at the end.
+    """A child process on this machine: the event loop stays free, and all memory is released at the end.
 
-    ``environment`` is all that it gets: the object store and nothing else.
+    ``environment`` is its whole environment: credentials of the object store and nothing else.
     """
 
     folder: Path
     environment: Mapping[str, str]
 
     async def run(self, prediction_id: UUID, job: ArtifactRef) -> None:
-        """Run the program; it ends when this process does, and goes on where it was when it is started again."""
+        """Run the program; it ends with this process, and resumes when it is started again."""
         del prediction_id
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "interlock_scoring", "--child"),
@@ -69,60 +69,62 @@ class ProcessScorer:
         )
         try:
             assert process.stderr is not None
-            told = (await process.stderr.read())[-_SHOWN:].decode(errors="replace")
+            stderr = (await process.stderr.read())[-_STDERR_CHARS:].decode(errors="replace")
             status = await process.wait()
         finally:
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
         if status != 0:
-            raise ScorerDiedError(f"the scoring process ended with status {status}: {told}")
+            raise ScorerDiedError(f"the scoring process ended with status {status}: {stderr}")
 
     async def stop(self, prediction_id: UUID) -> None:
-        """Do nothing: the process has gone with its ``run``."""
+        """Do nothing: ``run`` has killed the process."""
 
 
 @dataclass(frozen=True)
 class RayScorer:
-    """A job on the cluster; whoever watches may go away and another watches on."""
+    """A job on the Ray cluster; any replica can go on watching it."""
 
     artifacts: ArtifactStore
     ray: RayJobs
     python: str
-    lender: CredentialIssuer | None = None
+    issuer: CredentialIssuer | None = None
 
     async def run(self, prediction_id: UUID, job: ArtifactRef) -> None:
-        """Submit the job, or find it again, and wait for its end; what ended badly is submitted anew, thrice."""
+        """Submit the job, or find it again, and wait for its end; a failed one is retried, three attempts in all."""
         ended = Job(JobState.UNKNOWN)
-        for attempt in range(1, TRIES + 1):
-            ended = await self._ended(f"{prediction_id}-b{attempt}", prediction_id, job)
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            ended = await self._wait_for_end(f"{prediction_id}-b{attempt}", prediction_id, job)
             report = f"predictions/{prediction_id}/report.json"
             if await asyncio.to_thread(self.artifacts.read, report) is not None:
                 return
             logger.warning("prediction %s, attempt %d on Ray: %s", prediction_id, attempt, ended.message)
-        raise ScorerDiedError(f"the job on Ray ended without a report {TRIES} times: {ended.message[-_SHOWN:]}")
+        raise ScorerDiedError(
+            f"the job on Ray ended without a report {MAX_ATTEMPTS} times: {ended.message[-_STDERR_CHARS:]}"
+        )
 
     async def stop(self, prediction_id: UUID) -> None:
         """Stop every job of the prediction."""
-        for attempt in range(1, TRIES + 1):
+        for attempt in range(1, MAX_ATTEMPTS + 1):
             await self.ray.stop(f"{prediction_id}-b{attempt}")
 
-    async def _ended(self, submission: str, prediction_id: UUID, ref: ArtifactRef) -> Job:
+    async def _wait_for_end(self, submission: str, prediction_id: UUID, ref: ArtifactRef) -> Job:
         while True:
             try:
                 job = await self.ray.job(submission)
                 if job.state is JobState.UNKNOWN:  # not submitted yet, or forgotten by a head that was restarted
                     entrypoint = f"{shlex.quote(self.python)} -m interlock_scoring --job {ref.sha256}:{ref.bytes}"
-                    rights = await asyncio.to_thread(self._rights, submission, ref)
-                    await self.ray.submit(submission, entrypoint, {"prediction_id": str(prediction_id)}, rights)
+                    credentials = await asyncio.to_thread(self._credentials, submission, ref)
+                    await self.ray.submit(submission, entrypoint, {"prediction_id": str(prediction_id)}, credentials)
                 elif job.state is JobState.ENDED:
                     return job
             except ConnectionError as error:
                 logger.warning("prediction %s waits for Ray: %s", prediction_id, error)
             await asyncio.sleep(POLL_SECONDS)
 
-    def _rights(self, submission: str, ref: ArtifactRef) -> dict[str, str]:
-        if self.lender is None:
+    def _credentials(self, submission: str, ref: ArtifactRef) -> dict[str, str]:
+        if self.issuer is None:
             return {}
         job = ScoringJob.model_validate_json(self.artifacts.fetch(ref))
-        return self.lender.issue(submission, job.prefix, datetime.now(UTC) + LONGEST, reads=[job.input.key])
+        return self.issuer.issue(submission, job.prefix, datetime.now(UTC) + MAX_ATTEMPT_TIME, reads=[job.input.key])

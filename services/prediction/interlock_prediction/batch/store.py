@@ -1,4 +1,4 @@
-"""What prediction remembers of files: how each is answered, beside the row that all predictions have."""
+"""Work queue table of batch scoring: one row per file, beside the row that every prediction has."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,9 +18,9 @@ Runner = Literal["process", "ray"]
 class BatchRow(Table):
     """One file; ``waiting`` until its prediction has ended.
 
-    ``job`` is the ArtifactRef of its :class:`ScoringJob`, until what it left in the store is swept.
+    ``job`` is the ArtifactRef of its :class:`ScoringJob`, until its objects are deleted from the store.
 
-    Whoever scores it holds the row's lock meanwhile, so the lock dies with the process and another goes on.
+    The runner holds the row lock as its claim; if the process dies, the lock goes, and another replica resumes.
     """
 
     __tablename__ = "batch"
@@ -36,22 +36,22 @@ class BatchRow(Table):
 
 
 async def add(session: AsyncSession, prediction: PredictionRow, batch: BatchRow) -> bool:
-    """Add a prediction with its file; False, and nothing changes, where there is one of this id."""
+    """Insert a prediction with its file; False, and no change, where the id exists (idempotent)."""
     values = {
         column.key: getattr(prediction, column.key)
         for column in PredictionRow.__table__.columns
         if getattr(prediction, column.key) is not None
     }
-    done = insert(PredictionRow).values(values).on_conflict_do_nothing().returning(PredictionRow.prediction_id)
-    if await session.scalar(done) is None:
+    inserted = insert(PredictionRow).values(values).on_conflict_do_nothing().returning(PredictionRow.prediction_id)
+    if await session.scalar(inserted) is None:
         return False
     session.add(batch)
     await session.flush()
     return True
 
 
-async def next_waiting(session: AsyncSession, runner: Runner) -> BatchRow | None:
-    """Lock and return the file that waits longest and that nobody scores."""
+async def claim_next(session: AsyncSession, runner: Runner) -> BatchRow | None:
+    """Claim, by row lock, the due file that waits longest; None where there is none."""
     found: BatchRow | None = await session.scalar(
         select(BatchRow)
         .where(BatchRow.waiting, BatchRow.runner == runner, BatchRow.not_before <= datetime.now(UTC))
@@ -62,14 +62,14 @@ async def next_waiting(session: AsyncSession, runner: Runner) -> BatchRow | None
     return found
 
 
-async def start(session: AsyncSession, prediction_id: UUID) -> None:
-    """Say that a prediction runs, unless it has ended meanwhile."""
+async def mark_running(session: AsyncSession, prediction_id: UUID) -> None:
+    """Set a queued prediction to running; one that has ended stays as it is."""
     queued = PredictionRow.prediction_id == prediction_id, PredictionRow.state == "queued"
     await session.execute(update(PredictionRow).where(*queued).values(state="running"))
 
 
-async def put_off(session: AsyncSession, prediction_id: UUID, seconds: float) -> int:
-    """Count a failed try and let the file wait; return how many tries have failed."""
+async def schedule_retry(session: AsyncSession, prediction_id: UUID, seconds: float) -> int:
+    """Count a failed attempt and delay the next one; return the number of failed attempts."""
     row = await session.get_one(BatchRow, prediction_id, with_for_update=True)
     row.failures += 1
     row.not_before = datetime.now(UTC) + timedelta(seconds=seconds * row.failures)
@@ -80,7 +80,7 @@ async def newest(
     session: AsyncSession, model: str | None, limit: int
 ) -> Sequence[tuple[PredictionRow, BatchRow | None]]:
     """Return the newest predictions, of one model or of all."""
-    asked = select(PredictionRow, BatchRow).outerjoin(BatchRow).order_by(PredictionRow.requested_at.desc()).limit(limit)
+    query = select(PredictionRow, BatchRow).outerjoin(BatchRow).order_by(PredictionRow.requested_at.desc()).limit(limit)
     if model is not None:
-        asked = asked.where(PredictionRow.model == model)
-    return [(row, batch) for row, batch in (await session.execute(asked)).all()]
+        query = query.where(PredictionRow.model == model)
+    return [(row, batch) for row, batch in (await session.execute(query)).all()]

@@ -1,4 +1,4 @@
-"""Files on their way to an answer: any replica takes one that waits, has it scored, and says how it ended."""
+"""Work queue of batch scoring: any replica claims a waiting file by row lock, scores it, and records the result."""
 
 import asyncio
 import logging
@@ -28,61 +28,63 @@ logger = logging.getLogger(__name__)
 
 SERVICE = "prediction"
 
-TRIES = 3
-TRY_AGAIN_SECONDS = 5.0
-LOOK_SECONDS = 0.5
-"""How often a running file is looked at for whether somebody has cancelled it."""
+MAX_ATTEMPTS = 3
+BACKOFF_SECONDS = 5.0
+"""Seconds before the second attempt, twice that before the third."""
+
+CANCEL_POLL_SECONDS = 0.5
+"""Interval at which a running file is checked for cancellation."""
 
 
 @dataclass(frozen=True)
-class Batches:
-    """Has files scored, each in one transaction: the row's lock says that it is being scored, and dies with us.
+class BatchRunner:
+    """Runs waiting files, each in one transaction: its row lock is the claim, released also when the process dies.
 
-    ``keep`` is how long answers are promised to be there.
+    ``retention`` is how long results are kept.
     """
 
     bus: Bus
     artifacts: ArtifactStore
     scorers: Mapping[Runner, Scorer]
-    keep: timedelta
+    retention: timedelta
 
-    async def score_files(self, runner: Runner) -> None:
-        """Have files scored, one after the other, until none waits."""
-        while await self._score_file(runner):
+    async def run_pending(self, runner: Runner) -> None:
+        """Claim and score files of ``runner``, one after the other, until none waits."""
+        while await self._run_next(runner):
             pass
 
-    async def _score_file(self, runner: Runner) -> bool:
+    async def _run_next(self, runner: Runner) -> bool:
         prediction_id: UUID | None = None
         try:
             async with self.bus.transaction() as session:
-                batch = await batch_store.next_waiting(session, runner)
+                batch = await batch_store.claim_next(session, runner)
                 if batch is None:
                     return False
                 prediction_id = batch.prediction_id
-                await self._end(session, batch, await self._scored(batch))
+                await self._record_result(session, batch, await self._run_scorer(batch))
         except Exception as error:  # the next file must not wait for this one
             if is_dependency_unavailable(error) or prediction_id is None:
                 raise
             why = str(error) if isinstance(error, ScorerDiedError) else repr(error)
-            await self._count_failure(prediction_id, why)
+            await self._record_failure(prediction_id, why)
         return True
 
-    async def _scored(self, batch: BatchRow) -> ScoringReport | None:
-        """Return the report; None where the prediction was cancelled meanwhile."""
+    async def _run_scorer(self, batch: BatchRow) -> ScoringReport | None:
+        """Run the scorer and return its report; None where the prediction was cancelled meanwhile."""
         async with self.bus.transaction() as session:
-            await batch_store.start(session, batch.prediction_id)
+            await batch_store.mark_running(session, batch.prediction_id)
         scorer = self.scorers[batch.runner]
         running = asyncio.create_task(scorer.run(batch.prediction_id, ArtifactRef.model_validate(batch.job)))
         try:
             while not running.done():
-                await asyncio.wait({running}, timeout=LOOK_SECONDS)
+                await asyncio.wait({running}, timeout=CANCEL_POLL_SECONDS)
                 if await self._has_ended(batch.prediction_id):
-                    await _ended(running)
+                    await _cancel_task(running)
                     await scorer.stop(batch.prediction_id)
                     return None
             await running
         finally:
-            await _ended(running)
+            await _cancel_task(running)
         raw = await asyncio.to_thread(self.artifacts.read, f"predictions/{batch.prediction_id}/report.json")
         if raw is None:
             raise ScorerDiedError("the scoring ended well, but left no report")
@@ -94,22 +96,22 @@ class Batches:
             row = await session.get_one(PredictionRow, prediction_id)
             return row.state in ENDED
 
-    async def _end(self, session: AsyncSession, batch: BatchRow, report: ScoringReport | None) -> None:
-        """Record how it ended and say it, unless somebody has cancelled it."""
+    async def _record_result(self, session: AsyncSession, batch: BatchRow, report: ScoringReport | None) -> None:
+        """Record the result and enqueue its event, unless the prediction was cancelled."""
         batch.waiting = False
         row = await session.get_one(PredictionRow, batch.prediction_id, with_for_update=True)
         if report is None or row.state in ENDED:
             return
         if report.result is None:
-            await fail(session, row, report.reason or "no reason was given", self.keep, report.errors)
+            await fail(session, row, report.reason or "no reason was given", self.retention, report.errors)
             return
-        assert row.model is not None, "a file is only taken in for a model"
-        assert row.version is not None, "a file is only taken in for a version"
+        assert row.model is not None, "files are submitted for a model"
+        assert row.version is not None, "files are submitted for a version"
         now = datetime.now(UTC)
         row.state, row.ended_at = "completed", now
         row.rows, batch.unanswered = report.rows, report.unanswered
         row.result, row.result_format = report.result.model_dump(mode="json"), "parquet"
-        row.expires_at = now + self.keep
+        row.expires_at = now + self.retention
         event = PredictionCompleted(
             prediction_id=row.prediction_id,
             model=row.model,
@@ -121,26 +123,26 @@ class Batches:
         )
         await enqueue(session, event, source=SERVICE, cause=_cause(row), traceparent=row.traceparent)
 
-    async def _count_failure(self, prediction_id: UUID, why: str) -> None:
+    async def _record_failure(self, prediction_id: UUID, why: str) -> None:
         logger.error("scoring prediction %s failed: %s", prediction_id, why)
         async with self.bus.transaction() as session:
-            failures = await batch_store.put_off(session, prediction_id, TRY_AGAIN_SECONDS)
-            if failures < TRIES:
+            failures = await batch_store.schedule_retry(session, prediction_id, BACKOFF_SECONDS)
+            if failures < MAX_ATTEMPTS:
                 return
             batch = await session.get_one(BatchRow, prediction_id)
             batch.waiting = False
             row = await session.get_one(PredictionRow, prediction_id, with_for_update=True)
             if row.state not in ENDED:
                 what = f"scoring failed {failures} times, which need not be the file's fault: {why}"
-                await fail(session, row, what, self.keep)
+                await fail(session, row, what, self.retention)
 
 
-async def cancel(session: AsyncSession, prediction_id: UUID, keep: timedelta) -> bool:
-    """Cancel a file that waits or runs; False where there is none. Whoever scores it looks, and stops."""
+async def cancel(session: AsyncSession, prediction_id: UUID, retention: timedelta) -> bool:
+    """Cancel a file that waits or runs; False where there is none. Its runner polls for that, and stops the scorer."""
     row = await session.get(PredictionRow, prediction_id, with_for_update=True)
     if row is None or row.state not in ("queued", "running"):
         return False
-    await fail(session, row, "cancelled over REST", keep, outcome="cancelled")
+    await fail(session, row, "cancelled over REST", retention, outcome="cancelled")
     return True
 
 
@@ -148,16 +150,16 @@ async def fail(
     session: AsyncSession,
     row: PredictionRow,
     reason: str,
-    keep: timedelta,
+    retention: timedelta,
     errors: Sequence[RowFault] = (),
     *,
     outcome: Literal["failed", "cancelled"] = "failed",
 ) -> None:
-    """Record that there will be no answer, and say it."""
-    assert row.model is not None, "a file is only taken in for a model"
+    """Record a prediction as failed or cancelled, and enqueue its event."""
+    assert row.model is not None, "files are submitted for a model"
     row.state, row.reason = outcome, reason[:2000]
     row.ended_at = datetime.now(UTC)
-    row.expires_at = row.ended_at + keep
+    row.expires_at = row.ended_at + retention
     row.errors = [error.model_dump(mode="json") for error in errors]
     event = PredictionFailed(
         prediction_id=row.prediction_id, model=row.model, reason=row.reason, errors=list(errors), outcome=outcome
@@ -166,11 +168,11 @@ async def fail(
 
 
 def _cause(row: PredictionRow) -> str:
-    """Return what a file's events are caused by: there is no event before them."""
+    """Return the causation id of a file's events: no event precedes them."""
     return f"batch/{row.prediction_id}"
 
 
-async def _ended(running: asyncio.Task[None]) -> None:
+async def _cancel_task(running: asyncio.Task[None]) -> None:
     running.cancel()
     with suppress(asyncio.CancelledError, Exception):
         await running

@@ -1,4 +1,4 @@
-"""Webhooks: who signs them how, where they may go, and how often they are tried."""
+"""WebhookSender: who signs them how, where they may go, and how often they are tried."""
 
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -10,17 +10,17 @@ from interlock_contracts.predictions import Webhook
 from interlock_modeling.rows import RowWarning
 from interlock_modeling.served import Predictions
 from interlock_prediction.domain import (
-    WEBHOOK_WAITS,
-    answer,
+    WEBHOOK_BACKOFF,
     is_public,
-    next_try,
+    next_attempt_at,
     origin,
-    part,
-    signature,
+    response_body,
+    slice_predictions,
     webhook_secret,
+    webhook_signature,
 )
 from interlock_prediction.store import PredictionRow, WebhookRow
-from interlock_prediction.webhooks import Webhooks
+from interlock_prediction.webhooks import WebhookSender
 from pydantic import ValidationError
 
 NO_ADDRESSES = ["http://h:99999/", "http://a..b/", "http://" + "a" * 70 + ".example/", "http://[::1/"]
@@ -30,7 +30,9 @@ NO_ADDRESSES = ["http://h:99999/", "http://a..b/", "http://" + "a" * 70 + ".exam
 def test_the_signature_is_that_of_standard_webhooks() -> None:
     """The example of the specification's own libraries verifies."""
     body = b'{"test": 2432232314}'
-    signed = signature("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, body)
+    signed = webhook_signature(
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, body
+    )
 
     assert signed == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
@@ -65,7 +67,7 @@ async def test_an_address_that_leads_nowhere_is_given_up_at_once(url: str) -> No
     hook = WebhookRow(prediction_id=prediction_id, url=url, state="pending", attempts=1)
     row = PredictionRow(prediction_id=prediction_id, model="m", state="failed", reason="none", ended_at=now)
 
-    await Webhooks(None, b"m" * 32, private=True)._told(hook, row)  # type: ignore[arg-type]
+    await WebhookSender(None, b"m" * 32, private=True)._deliver(hook, row)  # type: ignore[arg-type]
 
     assert hook.state == "failed"
     assert hook.error
@@ -97,7 +99,7 @@ def test_a_webhook_goes_to_the_open_internet_only(address: str, public: bool) ->
 def test_a_webhook_is_given_up_in_the_end() -> None:
     """It is tried ever later, and not for ever."""
     now = datetime(2026, 11, 21, tzinfo=UTC)
-    tries = [next_try(attempts, now) for attempts in range(1, len(WEBHOOK_WAITS) + 2)]
+    tries = [next_attempt_at(attempts, now) for attempts in range(1, len(WEBHOOK_BACKOFF) + 2)]
 
     assert tries[-1] is None
     waits = [each for each in tries if each is not None]
@@ -110,7 +112,7 @@ def test_an_answer_among_others_counts_its_own_rows() -> None:
     labels: list[bool | int | str] = ["b", "a", "a"]
     together = Predictions(labels, scores, [RowWarning(2, "color", "is new")])
 
-    body = answer("id", "m", 3, ["a", "b"], part(together, 1, 3))
+    body = response_body("id", "m", 3, ["a", "b"], slice_predictions(together, 1, 3))
 
     assert body["predictions"] == ["a", "a"]
     assert body["probabilities"][1] == {"a": 1.0, "b": 0.0}

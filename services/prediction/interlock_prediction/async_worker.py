@@ -1,4 +1,4 @@
-"""Requests that wait together are answered together: one engine call for each model, one transaction for all."""
+"""Batch consumer of asynchronous predictions: one engine call per model, one transaction for all waiting requests."""
 
 import asyncio
 from collections import defaultdict
@@ -21,99 +21,110 @@ from interlock_serving.validation.client import RefusedModelError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_prediction import gauges, store
-from interlock_prediction.answer_log import Answered, AnswerLog
-from interlock_prediction.domain import Refusal, answer, part, refusal_of
-from interlock_prediction.models import Models, Resident
-from interlock_prediction.store import CANCELLED, Ended
+from interlock_prediction.domain import Refusal, refusal_from, response_body, slice_predictions
+from interlock_prediction.models import ModelManager, ServedModel
+from interlock_prediction.prediction_sampler import AnsweredRequest, PredictionSampler
+from interlock_prediction.store import CANCELLED, EndedPrediction
 
 INLINE_ROWS = 256
-"""Up to so many rows are computed in the event loop; handing them to a thread costs more than they do."""
+"""Calls of up to so many rows run in the event loop: a thread would cost more than the call."""
 
-ROWS_AT_ONCE = 8192
+MAX_BATCH_ROWS = 8192
+"""Rows of one engine call, unless a single request brings more."""
 
-_UNSOUND = (CorruptArtifactError, MissingArtifactError, ModelFormatError, RefusedModelError, InvalidRowsError)
-"""Why a version cannot be loaded, however often it is tried."""
+_PERMANENT_LOAD_ERRORS = (
+    CorruptArtifactError,
+    MissingArtifactError,
+    ModelFormatError,
+    RefusedModelError,
+    InvalidRowsError,
+)
+"""Errors for which loading a version again is useless."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a request came to: its body, what was asked and gave it, and where the body lies if it is large."""
+    """The result of one request: the response body, also encoded, and its object in the store if it is large."""
 
-    answered: Answered
+    answered: AnsweredRequest
     body: dict[str, Any]
     encoded: bytes
     result: ArtifactRef | None = None
 
     @property
     def version(self) -> int:
-        """Return which version answered."""
+        """The version that answered."""
         return self.answered.serving.version
 
     @property
     def rows(self) -> int:
-        """Return how many rows were answered."""
+        """The number of rows answered."""
         return len(self.answered.rows)
 
 
 Outcome = Answer | Refusal
 
 
-class Answering:
-    """Answers batches of requests with what serves at that moment."""
+class AsyncPredictor:
+    """Predicts batches of requests with the versions promoted at that moment, and enqueues the results."""
 
-    def __init__(self, models: Models, artifacts: ArtifactStore, log: AnswerLog) -> None:
+    def __init__(self, models: ModelManager, artifacts: ArtifactStore, sampler: PredictionSampler) -> None:
         self._models = models
-        self._log = log
+        self._sampler = sampler
         self._artifacts = artifacts
 
-    async def answer(self, session: AsyncSession, messages: Sequence[BatchMessage]) -> None:
-        """Answer the requests that were not seen before, keep the answers, and say them.
+    async def handle_batch(self, session: AsyncSession, messages: Sequence[BatchMessage]) -> None:
+        """Predict the requests that are new, record the results, and enqueue their events.
 
-        What was seen before is left as it is; where a request was cancelled before it came, that is said.
+        Idempotent: a request seen before changes nothing. One cancelled before it arrived gets its event now.
         """
-        seen = await store.known(session, [message.event.prediction_id for message in messages])
+        seen = await store.known_ids(session, [message.event.prediction_id for message in messages])
         new = {each.event.prediction_id: each for each in messages if each.event.prediction_id not in seen}
         by_model: defaultdict[str, list[BatchMessage]] = defaultdict(list)
         for message in new.values():
             by_model[message.event.model].append(message)
         outcomes: dict[UUID, Outcome] = {}
-        for model, asked in by_model.items():
-            outcomes |= await self._answer_model(model, asked)
-        kept: dict[UUID, Outcome] = {}
+        for model, requests in by_model.items():
+            outcomes |= await self._predict_model(model, requests)
+        recorded: dict[UUID, Outcome] = {}
         if outcomes:
             crash_point("prediction.answers.computed")
-            kept = await _write(session, [(new[each], outcome) for each, outcome in outcomes.items()])
-            await self._log.keep(session, [each.answered for each in kept.values() if isinstance(each, Answer)])
-        if overtaken := [each for each in messages if not each.retry_error and each.event.prediction_id not in kept]:
-            await _tell_cancelled(session, overtaken)
+            recorded = await _record(session, [(new[each], outcome) for each, outcome in outcomes.items()])
+            await self._sampler.record(
+                session, [each.answered for each in recorded.values() if isinstance(each, Answer)]
+            )
+        if overtaken := [
+            each for each in messages if not each.retry_error and each.event.prediction_id not in recorded
+        ]:
+            await _enqueue_cancelled(session, overtaken)
 
-    async def _answer_model(self, model: str, asked: Sequence[BatchMessage]) -> dict[UUID, Outcome]:
+    async def _predict_model(self, model: str, requests: Sequence[BatchMessage]) -> dict[UUID, Outcome]:
         try:
-            serving = await self._models.serving(model)
+            serving = await self._models.get_or_load(model)
         except (ConnectionError, TimeoutError) as error:
-            for message in asked:
+            for message in requests:
                 message.retry_error = error
             return {}
-        except _UNSOUND as error:
+        except _PERMANENT_LOAD_ERRORS as error:
             refused = Refusal(f"no version of {model!r} can be loaded: {error}"[:2000])
-            return {message.event.prediction_id: refused for message in asked}
+            return {message.event.prediction_id: refused for message in requests}
         if serving is None:
             refused = Refusal(f"no version of {model!r} is promoted")
-            return {message.event.prediction_id: refused for message in asked}
+            return {message.event.prediction_id: refused for message in requests}
         outcomes: dict[UUID, Outcome] = {}
         readable: list[tuple[BatchMessage, list[Any]]] = []
-        for message in asked:
-            rows = await self._rows(message)
+        for message in requests:
+            rows = await self._load_rows(message)
             if isinstance(rows, Refusal):
                 outcomes[message.event.prediction_id] = rows
             elif rows is not None:
                 readable.append((message, rows))
-        for group in _groups(readable):
+        for group in _micro_batches(readable):
             outcomes |= await self._predict(model, serving, group)
         return outcomes
 
-    async def _rows(self, message: BatchMessage) -> list[Any] | Refusal | None:
-        """Return what is asked, a refusal where that can't be read, None where the store is down."""
+    async def _load_rows(self, message: BatchMessage) -> list[Any] | Refusal | None:
+        """Return the request's rows, a refusal where they cannot be read, None (to retry) where the store is down."""
         request: PredictionRequested = message.event
         if request.input is None:
             return request.rows
@@ -130,84 +141,84 @@ class Answering:
         return rows if isinstance(rows, list) and rows else Refusal("there are no rows")
 
     async def _predict(
-        self, model: str, serving: Resident, group: Sequence[tuple[BatchMessage, list[Any]]]
+        self, model: str, serving: ServedModel, group: Sequence[tuple[BatchMessage, list[Any]]]
     ) -> dict[UUID, Outcome]:
-        rows = [row for _, asked in group for row in asked]
+        rows = [row for _, wanted in group for row in wanted]
         try:
-            predictions = await _computed(serving, rows)
+            predictions = await _run_engine(serving, rows)
         except InvalidRowsError as error:
             if len(group) == 1:
-                return {group[0][0].event.prediction_id: refusal_of(error)}
+                return {group[0][0].event.prediction_id: refusal_from(error)}
             alone = [await self._predict(model, serving, [each]) for each in group]
             return {key: value for each in alone for key, value in each.items()}
         outcomes: dict[UUID, Outcome] = {}
         start, labels = 0, serving.model.signature.labels
-        for message, asked in group:
-            own = part(predictions, start, start + len(asked))
-            start += len(asked)
+        for message, wanted in group:
+            part = slice_predictions(predictions, start, start + len(wanted))
+            start += len(wanted)
             prediction_id = message.event.prediction_id
-            body = answer(str(prediction_id), model, serving.version, labels, own)
+            body = response_body(str(prediction_id), model, serving.version, labels, part)
             encoded = msgspec.json.encode(body)
             try:
-                answered = Answered(str(prediction_id), model, serving, asked, own.scores)
-                outcomes[prediction_id] = Answer(answered, body, encoded, await self._stored(encoded))
+                answered = AnsweredRequest(str(prediction_id), model, serving, wanted, part.scores)
+                outcomes[prediction_id] = Answer(answered, body, encoded, await self._store_if_large(encoded))
             except (ConnectionError, TimeoutError) as error:
                 message.retry_error = error
         return outcomes
 
-    async def _stored(self, encoded: bytes) -> ArtifactRef | None:
+    async def _store_if_large(self, encoded: bytes) -> ArtifactRef | None:
         return await asyncio.to_thread(self._artifacts.put, encoded) if len(encoded) > INLINE_BYTES else None
 
 
-def _groups(readable: Sequence[tuple[BatchMessage, list[Any]]]) -> list[list[tuple[BatchMessage, list[Any]]]]:
-    """Put requests together up to so many rows an engine call; a larger request is one by itself."""
+def _micro_batches(readable: Sequence[tuple[BatchMessage, list[Any]]]) -> list[list[tuple[BatchMessage, list[Any]]]]:
+    """Group requests into engine calls of up to ``MAX_BATCH_ROWS``; a larger request is a call by itself."""
     groups: list[list[tuple[BatchMessage, list[Any]]]] = []
-    count = ROWS_AT_ONCE
+    count = MAX_BATCH_ROWS
     for each in readable:
         count += len(each[1])
-        if count > ROWS_AT_ONCE:
+        if count > MAX_BATCH_ROWS:
             groups.append([])
             count = len(each[1])
         groups[-1].append(each)
     return groups
 
 
-async def _computed(serving: Resident, rows: list[Any]) -> Any:
+async def _run_engine(serving: ServedModel, rows: list[Any]) -> Any:
     if len(rows) <= INLINE_ROWS:
         return serving.model.predict_rows(rows)
     return await asyncio.to_thread(serving.model.predict_rows, rows)
 
 
-async def _write(session: AsyncSession, outcomes: Sequence[tuple[BatchMessage, Outcome]]) -> dict[UUID, Outcome]:
-    """Write down, and say, what is not known yet: a cancellation may have come first. Return what was written."""
+async def _record(session: AsyncSession, outcomes: Sequence[tuple[BatchMessage, Outcome]]) -> dict[UUID, Outcome]:
+    """Insert results and enqueue their events; return those inserted: a cancellation may have come first."""
     now = datetime.now(UTC)
-    ended = [_ended(message, outcome, now) for message, outcome in outcomes]
-    written = await store.keep(session, ended)
-    kept = [each for each in outcomes if each[0].event.prediction_id in written]
-    await _tell(session, [(message, _said(message, outcome, now)) for message, outcome in kept])
-    for message, outcome in kept:
-        said, done = message.envelope.time or now, isinstance(outcome, Answer)
-        gauges.count(message.event.model, "completed" if done else "failed", (now - said).total_seconds())
-    return {message.event.prediction_id: outcome for message, outcome in kept}
+    ended = [_ended_row(message, outcome, now) for message, outcome in outcomes]
+    written = await store.insert_ended(session, ended)
+    recorded = [each for each in outcomes if each[0].event.prediction_id in written]
+    await _enqueue_ended(session, [(message, _ended_event(message, outcome, now)) for message, outcome in recorded])
+    for message, outcome in recorded:
+        requested, done = message.envelope.time or now, isinstance(outcome, Answer)
+        gauges.record_ended(message.event.model, "completed" if done else "failed", (now - requested).total_seconds())
+    return {message.event.prediction_id: outcome for message, outcome in recorded}
 
 
-async def _tell(
+async def _enqueue_ended(
     session: AsyncSession, ends: Sequence[tuple[BatchMessage, PredictionCompleted | PredictionFailed]]
 ) -> None:
-    """Say how requests ended, and let those who asked for it be told."""
+    """Enqueue the events of ended requests, and their webhooks."""
     webhooks = [(each.event.prediction_id, each.event.webhook.url) for each, _ in ends if each.event.webhook]
-    await store.await_webhooks(session, webhooks)
-    said = [OutboxEntry(event, each.envelope.id, traceparent=each.envelope.traceparent) for each, event in ends]
-    await enqueue_all(session, said, source="prediction")
+    await store.enqueue_webhooks(session, webhooks)
+    entries = [OutboxEntry(event, each.envelope.id, traceparent=each.envelope.traceparent) for each, event in ends]
+    await enqueue_all(session, entries, source="prediction")
 
 
-async def _tell_cancelled(session: AsyncSession, messages: Sequence[BatchMessage]) -> None:
-    """Say of requests that were cancelled before they came that they are: only now is it known what they were."""
-    asked = {each.event.prediction_id: each for each in messages}
-    met = await store.meet_cancelled(
-        session, {name: (each.event.model, each.event.request_sha256) for name, each in asked.items()}
+async def _enqueue_cancelled(session: AsyncSession, messages: Sequence[BatchMessage]) -> None:
+    """Enqueue the events of requests cancelled before they arrived: their model was not known until now."""
+    requests = {each.event.prediction_id: each for each in messages}
+    claimed = await store.claim_cancelled(
+        session, {name: (each.event.model, each.event.request_sha256) for name, each in requests.items()}
     )
-    await _tell(session, [(asked[each], _cancelled(asked[each].event)) for each in met])
+    await _enqueue_ended(session, [(requests[each], _cancelled(requests[each].event)) for each in claimed])
 
 
 def _cancelled(request: PredictionRequested) -> PredictionFailed:
@@ -216,11 +227,11 @@ def _cancelled(request: PredictionRequested) -> PredictionFailed:
     )
 
 
-def _ended(message: BatchMessage, outcome: Outcome, now: datetime) -> Ended:
+def _ended_row(message: BatchMessage, outcome: Outcome, now: datetime) -> EndedPrediction:
     request: PredictionRequested = message.event
     done = outcome if isinstance(outcome, Answer) else None
     refused = outcome if isinstance(outcome, Refusal) else None
-    return Ended(
+    return EndedPrediction(
         prediction_id=request.prediction_id,
         model=request.model,
         state="completed" if done else "failed",
@@ -239,7 +250,7 @@ def _ended(message: BatchMessage, outcome: Outcome, now: datetime) -> Ended:
     )
 
 
-def _said(message: BatchMessage, outcome: Outcome, now: datetime) -> PredictionCompleted | PredictionFailed:
+def _ended_event(message: BatchMessage, outcome: Outcome, now: datetime) -> PredictionCompleted | PredictionFailed:
     request: PredictionRequested = message.event
     if isinstance(outcome, Refusal):
         return PredictionFailed(

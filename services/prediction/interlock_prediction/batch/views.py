@@ -1,4 +1,4 @@
-"""What clients see of a file beyond what they see of every prediction."""
+"""Views of batch predictions: schedule, progress and link to the result file."""
 
 import asyncio
 
@@ -10,17 +10,17 @@ from interlock_prediction.batch.store import BatchRow
 from interlock_prediction.store import PredictionRow
 
 
-def described(seen: PredictionView, row: PredictionRow, batch: BatchRow | None) -> PredictionView:
-    """Return the view with what is told of files only; as it is, where the prediction is of no file."""
+def with_batch_fields(seen: PredictionView, row: PredictionRow, batch: BatchRow | None) -> PredictionView:
+    """Return ``seen`` with the fields of batch predictions; unchanged for other predictions."""
     if batch is None:
         return seen
     links = seen.links.model_copy(update={"result": f"{seen.links.self}/result" if row.result is not None else None})
-    told = {"schedule": batch.schedule, "unanswered": batch.unanswered, "links": links}
-    return seen.model_copy(update=told)
+    fields = {"schedule": batch.schedule, "unanswered": batch.unanswered, "links": links}
+    return seen.model_copy(update=fields)
 
 
-async def progress_of(artifacts: ArtifactStore, row: PredictionRow) -> ScoringProgress | None:
-    """Return how far a running file is, as its scorer told last."""
+async def read_progress(artifacts: ArtifactStore, row: PredictionRow) -> ScoringProgress | None:
+    """Return the progress that the scorer of a running file reported last."""
     if row.state != "running":
         return None
     raw = await asyncio.to_thread(artifacts.read, f"predictions/{row.prediction_id}/progress.json")

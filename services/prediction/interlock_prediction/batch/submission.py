@@ -1,4 +1,4 @@
-"""From a file to a prediction that waits: with the version and the dialect that hold when it is taken in."""
+"""Submission of files for batch scoring: version and file format are fixed at that moment."""
 
 import asyncio
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from interlock_messaging.outbox import current_traceparent
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_prediction.batch import store as batch_store
-from interlock_prediction.batch.peers import Peers
 from interlock_prediction.batch.store import BatchRow, Runner
+from interlock_prediction.clients import IngestClient, RegistryClient
 from interlock_prediction.store import PredictionRow
 
 
-class NothingServesError(LookupError):
-    """There is no such model, or no version of it serves; ``unknown`` tells which."""
+class ModelNotAvailableError(LookupError):
+    """The model is ``unknown``, or no version of it is promoted."""
 
     def __init__(self, name: str, *, unknown: bool) -> None:
         self.unknown = unknown
@@ -30,58 +30,61 @@ class NothingServesError(LookupError):
 
 
 @dataclass(frozen=True)
-class Terms:
-    """What answers a model's files now: the version that serves, and how the newest spec says that files are read."""
+class ScoringContext:
+    """What a model's files are scored with: the promoted version, and the file format of the newest spec."""
 
     model: ModelRef
     data: Data
 
 
 @dataclass(frozen=True)
-class Taking:
-    """Takes files in; those of ``ray_bytes`` or more are scored on the cluster, where there is one."""
+class BatchSubmitter:
+    """Enqueues files for scoring; those of ``ray_bytes`` or more for the Ray cluster, if there is one."""
 
     artifacts: ArtifactStore
-    peers: Peers
+    registry: RegistryClient
+    ingest: IngestClient
     trust: SignatureVerifier
     ray_bytes: int | None
 
-    async def terms(self, name: str) -> Terms:
-        """Return what answers a model's files now.
+    async def scoring_context(self, name: str) -> ScoringContext:
+        """Return what files of model ``name`` are scored with now.
 
         Raises:
-            NothingServesError: there is no such model, or it has no version that serves.
-            UntrustedPromotionError: the registry has not signed what serves.
+            ModelNotAvailableError: there is no such model, or no version of it is promoted.
+            UntrustedPromotionError: the promotion has no valid signature of the registry.
             ConnectionError: the registry does not answer.
         """
-        pipeline, model = await asyncio.gather(self.peers.pipeline(name), self.peers.model(name))
+        pipeline, model = await asyncio.gather(self.registry.pipeline(name), self.registry.model(name))
         if pipeline is None or model is None:
-            raise NothingServesError(name, unknown=True)
+            raise ModelNotAvailableError(name, unknown=True)
         if model.serving is None:
-            raise NothingServesError(name, unknown=False)
+            raise ModelNotAvailableError(name, unknown=False)
         now = model.serving
         self.trust.check(now.ref, now.promotion_seq, now.signed)
-        return Terms(now.ref, pipeline.spec.data)
+        return ScoringContext(now.ref, pipeline.spec.data)
 
-    async def take(
+    async def submit(
         self,
         session: AsyncSession,
         prediction_id: UUID,
         file: ArtifactRef,
-        terms: Terms,
+        context: ScoringContext,
         *,
         on_error: OnError,
         schedule: str | None = None,
     ) -> bool:
-        """Let a stored file wait for its answer; False where this prediction is known already."""
-        job = ScoringJob(prediction_id=prediction_id, model=terms.model, input=file, data=terms.data, on_error=on_error)
+        """Enqueue a stored file for scoring; False where this prediction exists already (idempotent)."""
+        job = ScoringJob(
+            prediction_id=prediction_id, model=context.model, input=file, data=context.data, on_error=on_error
+        )
         ref = await asyncio.to_thread(self.artifacts.put, job.model_dump_json().encode())
         crash_point("prediction.file.stored")
         runner: Runner = "ray" if self.ray_bytes is not None and file.bytes >= self.ray_bytes else "process"
         row = PredictionRow(
             prediction_id=prediction_id,
-            model=terms.model.model,
-            version=terms.model.version,
+            model=context.model.model,
+            version=context.model.version,
             state="queued",
             request_sha256=file.sha256,
             traceparent=current_traceparent(),
