@@ -55,7 +55,7 @@ OWN = {
         "prediction_log",
         "feedback",
     },
-    "console": {"pages", "session", "live", "runs", "lanes", "proxy", "otlp", "spans", "jaeger", "trace_routes"},
+    "console": {"pages", "session", "sse", "runs", "timeline", "proxy", "otlp", "spans", "jaeger", "trace_routes"},
 }
 """What a service has beside the files that all of them have; a new name here is a decision, not an accident."""
 

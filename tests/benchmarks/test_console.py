@@ -15,7 +15,7 @@ from time import perf_counter, process_time
 from typing import Any
 
 import pytest
-from interlock_console.otlp import PROTOBUF, received
+from interlock_console.otlp import PROTOBUF, parse_export
 from opentelemetry.trace import Link, SpanKind
 from sqlalchemy import text
 
@@ -137,9 +137,9 @@ async def _median_ms(console: Console, path: str, **params: str) -> float:
 
 async def measured(console: Console, count: int = BATCHES) -> dict[str, Any]:
     """Return spans a second, milliseconds of queries and bytes of a span, over ``count`` batches of each packing."""
-    console.room.places = 16
+    console.limit.places = 16
     batches = Batches()
-    assert len(received(batches.next(), PROTOBUF).spans) == BATCH
+    assert len(parse_export(batches.next(), PROTOBUF).spans) == BATCH
     packings: dict[str, dict[str, str]] = {"plain": {}, "gzip": {"Content-Encoding": "gzip"}}
     rates = {name: await _flood(console, batches, count, packed) for name, packed in packings.items()}
     now = datetime.now(UTC)

@@ -21,7 +21,7 @@ async def test_a_key_opens_a_session_and_another_does_not(
     await page.goto("/runs")
     await page.get_by_label("API key").fill("ik_" + "0" * 40)
     await page.get_by_role("button", name="Sign in").click()
-    await expect(page.get_by_role("alert")).to_contain_text("nobody has this key")
+    await expect(page.get_by_role("alert")).to_contain_text("no such API key")
     await looks.over(page, "sign-in")
     await page.get_by_label("API key").fill(stack["INTERLOCK_API_KEY"])
     await page.get_by_role("button", name="Sign in").click()

@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 from interlock_console import trace_routes
 from interlock_console.jaeger.routes import ROUTES as JAEGER
-from interlock_console.spans.keeping import Keeping
+from interlock_console.spans.writer import SpanWriter
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
 from interlock_runtime.limits import ConcurrencyLimit
@@ -26,16 +26,16 @@ class Console:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.told: list[set[str]] = []
-        self.keeping = Keeping(database, days=7, told=self.told.append)
-        self.room = ConcurrencyLimit(2)
+        self.written: list[set[str]] = []
+        self.span_writer = SpanWriter(database, days=7, on_written=self.written.append)
+        self.limit = ConcurrencyLimit(2)
         self.app = http_app(
             "console",
             letting_in(),
             routes=[*trace_routes.ROUTES, *JAEGER],
             pings={},
             lifespan=[],
-            state={"database": database, "keeping": self.keeping, "span_room": self.room},
+            state={"database": database, "span_writer": self.span_writer, "span_limit": self.limit},
         )
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app),  # type: ignore[arg-type]

@@ -218,8 +218,8 @@ async def test_frequent_events_are_shown_while_somebody_looks_and_kept_nowhere(c
 async def test_whoever_looks_hears_which_traces_have_new_spans(console: Console) -> None:
     """So that an open trace can be read again, at most twice a second."""
     async with console.listening(type="model.promoted") as heard:
-        console.app.state.live.spans_came(["a" * 32, "b" * 32])
-        console.app.state.live.spans_came(["a" * 32])
+        console.app.state.event_stream.note_new_spans(["a" * 32, "b" * 32])
+        console.app.state.event_stream.note_new_spans(["a" * 32])
 
         assert await asyncio.wait_for(heard.get(), 20) == ("spans", {"trace_ids": ["a" * 32, "b" * 32]})
 

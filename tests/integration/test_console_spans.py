@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
-from interlock_console.otlp import LONGEST_BODY, received
+from interlock_console.otlp import MAX_BODY_BYTES, parse_export
 from interlock_console.otlp import PROTOBUF as MEDIA_TYPE
-from interlock_console.spans import reading
-from interlock_console.spans.keeping import Keeping
+from interlock_console.spans import queries
+from interlock_console.spans.writer import SpanWriter
 from interlock_runtime.database import Database
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -43,7 +43,7 @@ async def test_a_span_is_shown_as_it_was_sent(console: Console) -> None:
 
     assert answer.status_code == 200
     assert not ExportTraceServiceResponse.FromString(answer.content).HasField("partial_success")
-    assert console.told == [{TRACE}]
+    assert console.written == [{TRACE}]
     view = await console.get(f"/view/traces/{TRACE}")
     assert view["orphans"] == ["e127af99e3b3e074"]
     assert view["open"] == [{"span_id": "909541b92cf05311", "since_ns": START, "children": ["e127af99e3b3e074"]}]
@@ -74,7 +74,7 @@ async def test_a_span_is_shown_as_it_was_sent(console: Console) -> None:
 
 
 async def test_the_most_extreme_span_is_kept(console: Console) -> None:
-    """Every number at its limit, every text with what Postgres does not take: refused or kept, never an error."""
+    """Every number at its limit, every text with what Postgres does not take: rejected or kept, never an error."""
     extremes = {
         "least": -(2**63),
         "most": 2**63 - 1,
@@ -95,7 +95,7 @@ async def test_the_most_extreme_span_is_kept(console: Console) -> None:
 
     assert (answer.status_code, answer.content) == (200, b"")
     async with console.database.sessions() as session:
-        assert await reading.of_trace(session, TRACE) == received(body, MEDIA_TYPE).spans
+        assert await queries.spans_of_trace(session, TRACE) == parse_export(body, MEDIA_TYPE).spans
 
 
 async def test_links_lead_both_ways(console: Console) -> None:
@@ -103,16 +103,16 @@ async def test_links_lead_both_ways(console: Console) -> None:
     promotion = made("swap", "00000000000000aa", trace_id=OTHER)
     linking = [Link(context("00000000000000aa", OTHER))]
     await console.send(promotion)
-    for n in range(1, reading.LINKS_SHOWN + 6):
+    for n in range(1, queries.MAX_INCOMING_LINKS + 6):
         await console.send(made(f"predict {n}", f"{n:016x}", links=linking, start=START + n))
 
     (span,) = (await console.get(f"/view/traces/{OTHER}"))["spans"]
     names = [each["name"] for each in span["linked_from"]]
-    assert names == [f"predict {n}" for n in range(reading.LINKS_SHOWN + 5, 5, -1)]
+    assert names == [f"predict {n}" for n in range(queries.MAX_INCOMING_LINKS + 5, 5, -1)]
     assert span["linked_from"][0] == {
         "trace_id": TRACE,
-        "span_id": f"{reading.LINKS_SHOWN + 5:016x}",
-        "name": f"predict {reading.LINKS_SHOWN + 5}",
+        "span_id": f"{queries.MAX_INCOMING_LINKS + 5:016x}",
+        "name": f"predict {queries.MAX_INCOMING_LINKS + 5}",
         "service": "interlock-gateway",
     }
 
@@ -130,7 +130,7 @@ async def test_a_batch_that_is_sent_twice_is_there_once(console: Console) -> Non
 
 async def test_all_services_may_begin_at_once(console: Console) -> None:
     """The first batches of a day make its partitions and origins, whatever order each has them in."""
-    console.room.places = 8
+    console.limit.places = 8
     services = [f"interlock-{n}" for n in range(20)]
     spans = [made("check", f"{n + 1:016x}", service=service) for n, service in enumerate(services)]
     answers = await asyncio.gather(*(console.send(*spans[:: (-1) ** n]) for n in range(8)))
@@ -182,8 +182,8 @@ async def test_the_download_can_be_sent_again(console: Console) -> None:
         ({"Content-Type": "application/json"}, b"{", 400),
         (PROTOBUF | {"Content-Encoding": "br"}, b"", 400),
         (PROTOBUF | {"Content-Encoding": "gzip"}, b"no gzip", 400),
-        (PROTOBUF | {"Content-Encoding": "gzip"}, gzip.compress(bytes(LONGEST_BODY + 1)), 413),
-        (PROTOBUF, bytes(LONGEST_BODY + 1), 413),
+        (PROTOBUF | {"Content-Encoding": "gzip"}, gzip.compress(bytes(MAX_BODY_BYTES + 1)), 413),
+        (PROTOBUF, bytes(MAX_BODY_BYTES + 1), 413),
     ],
 )
 async def test_what_is_no_batch_is_refused_in_the_senders_own_encoding(
@@ -212,7 +212,7 @@ async def test_spans_that_cannot_be_kept_are_counted(console: Console) -> None:
 
 async def test_under_pressure_a_sender_is_told_to_come_again(console: Console) -> None:
     """429 with Retry-After while as many batches as there is room for are in hand, and 200 after."""
-    with console.room.acquire(), console.room.acquire():
+    with console.limit.acquire(), console.limit.acquire():
         full = await console.send(whole())
     assert (full.status_code, full.headers["retry-after"]) == (429, "1")
     assert "written already" in Status.FromString(full.content).message
@@ -222,13 +222,13 @@ async def test_under_pressure_a_sender_is_told_to_come_again(console: Console) -
 
 async def test_a_database_that_is_down_costs_no_span(console: Console) -> None:
     """503 with Retry-After, which exporters take for "send it again"."""
-    console.app.state.keeping = Keeping(
-        Database("postgresql://nobody@127.0.0.1:1/none", "none"), days=1, told=console.told.append
+    console.app.state.span_writer = SpanWriter(
+        Database("postgresql://nobody@127.0.0.1:1/none", "none"), days=1, on_written=console.written.append
     )
     answer = await console.send(whole())
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
-    assert console.told == []
+    assert console.written == []
 
 
 async def test_each_day_goes_when_its_time_is_over(console: Console) -> None:
@@ -236,7 +236,7 @@ async def test_each_day_goes_when_its_time_is_over(console: Console) -> None:
     today = datetime.now(UTC).date()
     await console.send(whole())
     old = today - timedelta(days=8)
-    await console.keeping._make_partitions(old)
+    await console.span_writer._make_partitions(old)
     async with console.database.engine.begin() as connection:
         for table in ("span_origin", "span", "span_link"):
             await connection.execute(text(f"CREATE TEMP TABLE old AS SELECT * FROM {table}"))
@@ -244,7 +244,7 @@ async def test_each_day_goes_when_its_time_is_over(console: Console) -> None:
             await connection.execute(text(f"INSERT INTO {table} SELECT * FROM old"))
             await connection.execute(text("DROP TABLE old"))
     assert await console.partitions() == {_name(old), _name(today)}
-    await console.keeping.forget()
+    await console.span_writer.drop_expired()
 
     assert await console.partitions() == {_name(today)}
     async with console.database.engine.connect() as connection:

@@ -1,1 +1,1 @@
-"""Shows what happens: every event, every run as lanes over its trace, and the pages that people look at."""
+"""Web console: a read model (projection) of all events, runs as timelines, a trace store, and the pages."""

@@ -7,6 +7,6 @@ from interlock_console.app import SERVICE, create_app
 from interlock_console.settings import ConsoleSettings
 
 settings = ConsoleSettings()
-# Who looks at traces leaves none in them: no span file here, and `interlock up` gives it no endpoint.
+# The console traces itself nowhere: no span file here, and `interlock up` gives it no endpoint.
 setup_telemetry(SERVICE, settings.model_copy(update={"spans_dir": None}))
 serve(create_app(settings), settings)

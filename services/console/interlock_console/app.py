@@ -1,4 +1,4 @@
-"""Wires the console together."""
+"""Composition root of the console."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,25 +12,25 @@ from interlock_runtime.process import on_shutdown_signal, run_periodically
 from litestar import Litestar
 
 from interlock_console import pages, proxy, routes, session, store, trace_routes
-from interlock_console.handlers import BATCH_QUEUES, SERVICE, keep, router
+from interlock_console.handlers import BATCH_QUEUES, SERVICE, project, router
 from interlock_console.jaeger.routes import ROUTES as JAEGER
-from interlock_console.live import SPANS_SECONDS, Live
-from interlock_console.proxy import Gateway
-from interlock_console.session import cookie_as_key
+from interlock_console.proxy import GatewayProxy
+from interlock_console.session import cookie_to_bearer
 from interlock_console.settings import ConsoleSettings
-from interlock_console.spans.keeping import Keeping
+from interlock_console.spans.writer import SpanWriter
+from interlock_console.sse import SPANS_SECONDS, EventStream
 
 __all__ = ["SERVICE", "create_app"]
 
-FORGET_SECONDS = 3600.0
-HEAR_AGAIN_SECONDS = 1.0
-"""After the connection that tells of news was lost."""
+DELETE_SECONDS = 3600.0
+LISTEN_BACKOFF_SECONDS = 1.0
+"""Backoff after the connection that listens for notifications is lost."""
 
 
 def create_app(settings: ConsoleSettings) -> Litestar:
     """Return the console's application."""
     database = Database(settings.postgres_url, SERVICE)
-    batched = [BatchSubscription(queue, keep) for queue in BATCH_QUEUES]
+    batched = [BatchSubscription(queue, project) for queue in BATCH_QUEUES]
     bus = Bus(
         settings.amqp_url.get_secret_value(),
         service=SERVICE,
@@ -38,39 +38,39 @@ def create_app(settings: ConsoleSettings) -> Litestar:
         sessions=database.sessions,
         subscriptions=batched,
     )
-    live, gateway = Live(database, bus), Gateway(settings.gateway_url)
-    keeping = Keeping(database, days=settings.console_days, told=live.spans_came)
+    stream, gateway = EventStream(database, bus), GatewayProxy(settings.gateway_url)
+    span_writer = SpanWriter(database, days=settings.console_days, on_written=stream.note_new_spans)
 
     async def delete_expired() -> None:
         before, more = datetime.now(UTC) - timedelta(days=settings.console_days), True
         while more:
             async with bus.transaction() as transaction:
-                more = await store.forget(transaction, before)
+                more = await store.delete_expired(transaction, before)
 
     return http_app(
         SERVICE,
         Access.of(settings, source=registry_key_source(settings.registry_url, settings.service_key)),
         routes=[*pages.ROUTES, *session.ROUTES, *proxy.ROUTES, *routes.ROUTES, *trace_routes.ROUTES, *JAEGER],
-        middleware=[cookie_as_key],
+        middleware=[cookie_to_bearer],
         metric_collectors=bus.metric_collectors,
         pings={"postgres": database.ping, "rabbitmq": bus.ping},
         lifespan=[
             gateway.connected,
-            lambda: on_shutdown_signal(live.close),
+            lambda: on_shutdown_signal(stream.close),
             lambda: database.ready("interlock_messaging", "interlock_console"),
             bus.running,
-            lambda: run_periodically(live.hear, seconds=HEAR_AGAIN_SECONDS),
-            lambda: run_periodically(live.tell_spans, seconds=SPANS_SECONDS),
-            lambda: run_periodically(delete_expired, seconds=FORGET_SECONDS),
-            lambda: run_periodically(keeping.forget, seconds=FORGET_SECONDS),
+            lambda: run_periodically(stream.listen, seconds=LISTEN_BACKOFF_SECONDS),
+            lambda: run_periodically(stream.notify_spans, seconds=SPANS_SECONDS),
+            lambda: run_periodically(delete_expired, seconds=DELETE_SECONDS),
+            lambda: run_periodically(span_writer.drop_expired, seconds=DELETE_SECONDS),
         ],
         state={
             "bus": bus,
             "database": database,
             "settings": settings,
-            "live": live,
+            "event_stream": stream,
             "gateway": gateway,
-            "keeping": keeping,
-            "span_room": ConcurrencyLimit(trace_routes.TOGETHER),
+            "span_writer": span_writer,
+            "span_limit": ConcurrencyLimit(trace_routes.MAX_CONCURRENT_BATCHES),
         },
     )

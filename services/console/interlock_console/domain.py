@@ -1,4 +1,4 @@
-"""What an event is about, what it means for a run, and which requests a cookie counts for."""
+"""Decisions of the console: the projection of events to runs, and CSRF protection."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from interlock_contracts.training import RetrainRequested, TrainingFailed, Train
 
 
 def columns(event: Event, envelope: Envelope, now: datetime) -> dict[str, Any]:
-    """Return the columns of an event's row; ``now`` stands for a time that its producer does not tell."""
+    """Return the columns of an event's row; ``now`` is its time where the producer gives none."""
     data = event.model_dump(mode="json", exclude_none=True)
     return {
         "id": envelope.id,
@@ -30,7 +30,7 @@ def columns(event: Event, envelope: Envelope, now: datetime) -> dict[str, Any]:
 
 
 def run_of(event: Event, envelope: Envelope) -> UUID | None:
-    """Return the run that an event belongs to: the one that it names, or the one that it may be the cause of."""
+    """Return the run that an event belongs to: the one that it names, or may cause."""
     if isinstance(event, RetrainRequested):
         return run_id(envelope.id, event.model)
     if isinstance(event, DatasetIngested):
@@ -41,11 +41,11 @@ def run_of(event: Event, envelope: Envelope) -> UUID | None:
     return named if isinstance(named, UUID) else None
 
 
-def meaning(event: Event, at: datetime) -> dict[str, Any] | None:
+def run_changes(event: Event, at: datetime) -> dict[str, Any] | None:
     """Return the columns of its run that an event changes, None where it changes none.
 
-    A request makes a run that waits; that it was joined to another shows only when that one starts. A file may start
-    none at all, so its run is there when it starts.
+    A request makes a queued run; whether it is coalesced into another shows only when that one starts. A dataset may
+    start no run, so its run is inserted when it starts.
     """
     changes: dict[str, Any] | None = None
     match event:
@@ -70,11 +70,11 @@ def meaning(event: Event, at: datetime) -> dict[str, Any] | None:
 
 
 ORDER: Mapping[str, int] = {"queued": 0, "coalesced": 1, "running": 2}
-"""A run's states in the order in which it comes to them; all others are its end."""
+"""States of a run in their order; all others are final."""
 
 
-def comes_after(state: str, present: str) -> bool:
-    """Return whether a run that is in one state may come to another: news that is late takes nothing back."""
+def may_follow(state: str, present: str) -> bool:
+    """Return whether a run may go from state ``present`` to ``state``: a late event never sets it back."""
     last = len(ORDER)
     return ORDER.get(state, last) >= ORDER.get(present, last)
 
@@ -88,11 +88,11 @@ def trace_id_of(traceparent: str | None) -> str | None:
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 
-def counts_for(method: str, headers: Mapping[bytes, bytes], *, unmarked: bool = False) -> bool:
-    """Return whether a request with these headers is our own page's doing, or changes nothing.
+def is_same_origin(method: str, headers: Mapping[bytes, bytes], *, unmarked: bool = False) -> bool:
+    """CSRF check: return whether a request is safe (read-only), or comes from the console's own origin.
 
-    Browsers mark where a request comes from, newer ones in ``Sec-Fetch-Site``, all others in ``Origin``; ``unmarked``
-    is what counts for a request with neither, which no browser of today sends.
+    Browsers mark the origin of a request in ``Sec-Fetch-Site``, older ones in ``Origin``; ``unmarked`` is the result
+    for a request with neither, which no current browser sends.
     """
     if method in SAFE:
         return True
@@ -104,11 +104,11 @@ def counts_for(method: str, headers: Mapping[bytes, bytes], *, unmarked: bool = 
     return unmarked
 
 
-LONGEST_WORD = 200
+MAX_TEXT = 200
 
 
-def shallow(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an event's data without what is nested: rows and answers are for whoever asked, not for all who look."""
+def scalar_fields(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the scalar fields of an event's data: rows and answers, which are nested, are not shown to everybody."""
     return {name: value for name, value in data.items() if isinstance(value, bool | int | float)} | {
-        name: value[:LONGEST_WORD] for name, value in data.items() if isinstance(value, str)
+        name: value[:MAX_TEXT] for name, value in data.items() if isinstance(value, str)
     }

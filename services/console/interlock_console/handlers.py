@@ -1,4 +1,4 @@
-"""The console's part in the flow: keep every event that is said, but for the frequent ones, in the order said."""
+"""Event handler: the projection of every event but the ephemeral ones, in the order of publishing."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,10 +16,10 @@ SERVICE = OBSERVER
 router = RabbitRouter()
 
 BATCH_QUEUES = (topology.observed(),)
-"""Heard many at a time, by :func:`keep`: several handled at once would be in no order."""
+"""Consumed in batches, by :func:`project`: concurrent handlers would lose the order."""
 
 
-async def keep(session: AsyncSession, batch: Sequence[BatchMessage]) -> None:
-    """Keep events of any type, and what they mean for their runs; who looks is told once that is committed."""
+async def project(session: AsyncSession, batch: Sequence[BatchMessage]) -> None:
+    """Project events of any type into the read model; pages are notified after the commit."""
     for message in batch:
-        await runs.keep(session, message.event, message.envelope, datetime.now(UTC))
+        await runs.project_event(session, message.event, message.envelope, datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""OTLP, the standard's way of writing spans down: what comes in as protobuf or JSON, and what goes out as JSON."""
+"""OTLP codec: parses exports of spans in protobuf or JSON, and writes spans as JSON."""
 
 import zlib
 from base64 import b64encode
@@ -20,71 +20,71 @@ from interlock_console.spans import KINDS, STATUSES, Origin, Span, SpanEvent, Sp
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
 
-LONGEST_BODY = 8 << 20
-"""Bytes of one request, packed and unpacked; exporters send some hundred kilobytes."""
+MAX_BODY_BYTES = 8 << 20
+"""Limit of a request body, compressed and decompressed; exporters send some hundred kilobytes."""
 
-LONGEST_TEXT = 4096
-"""Characters of one text, be it a value, a message or a name; what is beyond is cut off."""
+MAX_TEXT_CHARS = 4096
+"""Limit of one string (value, message or name); longer ones are truncated."""
 
-MOST_OF_EACH = 128
-"""Attributes, events and links of one span, as the SDKs limit them; what is beyond is counted and dropped."""
+MAX_PER_SPAN = 128
+"""Limit of a span's attributes, events and links, as in the SDKs; more are counted and dropped."""
 
-MOST_SPANS = 20_000
-"""Spans of one request; more of them are refused, and the answer says so."""
+MAX_SPANS = 20_000
+"""Limit of spans in one request; more are rejected in ``partialSuccess``."""
 
 _LATEST = 2**63 - 1
 _TRACE_BYTES, _SPAN_BYTES = 16, 8
 
 
-class Received(NamedTuple):
-    """What one request brought: its good spans, how many were refused, and the first reason for that."""
+class ParsedExport(NamedTuple):
+    """One parsed request: its valid spans, the number of rejected ones, and the first reason."""
 
     spans: list[Span]
-    refused: int = 0
+    rejected: int = 0
     reason: str = ""
 
 
-def unpacked(body: bytes) -> bytes:
-    """Return what gzip packed.
+def gunzip(body: bytes) -> bytes:
+    """Decompress a gzip body.
 
     Raises:
-        ValueError: it is not gzip, or cut off.
-        OverflowError: it is larger than ``LONGEST_BODY``.
+        ValueError: it is not gzip, or truncated.
+        OverflowError: it is larger than ``MAX_BODY_BYTES``.
     """
     inflate = zlib.decompressobj(wbits=31)
     try:
-        whole = inflate.decompress(body, LONGEST_BODY + 1)
+        whole = inflate.decompress(body, MAX_BODY_BYTES + 1)
     except zlib.error as error:
         raise ValueError(f"the body is not gzip, though Content-Encoding says so: {error}") from error
-    if len(whole) > LONGEST_BODY:
-        raise OverflowError(f"the body is larger than {LONGEST_BODY} bytes once it is unpacked; send smaller batches")
+    if len(whole) > MAX_BODY_BYTES:
+        raise OverflowError(f"the body is larger than {MAX_BODY_BYTES} bytes once decompressed; send smaller batches")
     if not inflate.eof or inflate.unused_data:
         raise ValueError("the body is not one whole gzip stream")
     return whole
 
 
-def received(body: bytes, media_type: str) -> Received:
-    """Return the spans of one ``ExportTraceServiceRequest`` as ``PROTOBUF`` or ``JSON``.
+def parse_export(body: bytes, media_type: str) -> ParsedExport:
+    """Parse an ``ExportTraceServiceRequest`` in ``PROTOBUF`` or ``JSON``.
 
     Raises:
-        ValueError: it is no such request.
+        ValueError: it is malformed.
     """
     try:
         message = ExportTraceServiceRequest.FromString(body) if media_type == PROTOBUF else _of_json(body)
     except (DecodeError, ParseError, msgspec.MsgspecError, RecursionError, UnicodeError) as error:
         raise ValueError(f"the body is no ExportTraceServiceRequest: {str(error)[:300]}") from error
     spans: list[Span] = []
-    refused, reason = 0, ""
+    rejected, reason = 0, ""
     for resource_spans in message.resource_spans:
         for scope_spans in resource_spans.scope_spans:
             origin = _origin(resource_spans.resource, scope_spans.scope)
             for each in scope_spans.spans:
-                fault = _fault(each) if len(spans) < MOST_SPANS else f"one request brings at most {MOST_SPANS} spans"
+                fault = _rejection(each) if len(spans) < MAX_SPANS else f"one request brings at most {MAX_SPANS} spans"
                 if fault is None:
                     spans.append(_span(each, origin))
                 else:
-                    refused, reason = refused + 1, reason or fault
-    return Received(spans, refused, reason)
+                    rejected, reason = rejected + 1, reason or fault
+    return ParsedExport(spans, rejected, reason)
 
 
 def _of_json(body: bytes) -> ExportTraceServiceRequest:
@@ -95,7 +95,7 @@ def _of_json(body: bytes) -> ExportTraceServiceRequest:
 
 
 def _with_bytes(value: Any) -> Any:
-    """Return JSON with ids as protobuf's JSON has bytes: OTLP writes them in hex, where that wants base64."""
+    """Return JSON with ids in base64, which protobuf's JSON mapping expects, where OTLP has hex."""
     if isinstance(value, list):
         return [_with_bytes(each) for each in value]
     if isinstance(value, dict):
@@ -113,8 +113,8 @@ def _base64(name: str, value: Any) -> str:
         raise ParseError(f"{name} is to be hexadecimal digits, not {str(value)[:40]!r}") from error
 
 
-def _fault(span: trace_pb2.Span) -> str | None:
-    """Return why a span cannot be kept."""
+def _rejection(span: trace_pb2.Span) -> str | None:
+    """Return why a span is invalid, None where it is valid."""
     if len(span.trace_id) != _TRACE_BYTES or not any(span.trace_id):
         return "trace_id is to be 16 bytes that are not all zero"
     if len(span.span_id) != _SPAN_BYTES or not any(span.span_id):
@@ -143,18 +143,18 @@ def _span(span: trace_pb2.Span, origin: Origin) -> Span:
         attributes=_attributes(attributes),
         events=[
             SpanEvent(_text(each.name), min(each.time_unix_nano, _LATEST), _attributes(each.attributes))
-            for each in events[:MOST_OF_EACH]
+            for each in events[:MAX_PER_SPAN]
         ],
         links=[
             SpanLink(each.trace_id.hex(), each.span_id.hex(), _attributes(each.attributes))
-            for each in links[:MOST_OF_EACH]
+            for each in links[:MAX_PER_SPAN]
             if len(each.trace_id) == _TRACE_BYTES and len(each.span_id) == _SPAN_BYTES
         ],
         state=_text(span.trace_state),
         dropped=(
-            span.dropped_attributes_count + max(0, len(attributes) - MOST_OF_EACH),
-            span.dropped_events_count + max(0, len(events) - MOST_OF_EACH),
-            span.dropped_links_count + max(0, len(links) - MOST_OF_EACH),
+            span.dropped_attributes_count + max(0, len(attributes) - MAX_PER_SPAN),
+            span.dropped_events_count + max(0, len(events) - MAX_PER_SPAN),
+            span.dropped_links_count + max(0, len(links) - MAX_PER_SPAN),
         ),
     )
 
@@ -164,7 +164,7 @@ def _origin(resource: Resource, scope: InstrumentationScope) -> Origin:
     service = attributes.get(telemetry.SERVICE_NAME)
     named = {"name": _text(scope.name), "version": _text(scope.version)}
     return Origin(
-        # As the semantic conventions call a process that does not say.
+        # The default of the semantic conventions.
         service if isinstance(service, str) and service else "unknown_service",
         attributes,
         {name: value for name, value in named.items() if value},
@@ -172,11 +172,11 @@ def _origin(resource: Resource, scope: InstrumentationScope) -> Origin:
 
 
 def _attributes(pairs: Iterable[KeyValue]) -> dict[str, Any]:
-    return {_text(pair.key): _value(pair.value) for pair, _ in zip(pairs, range(MOST_OF_EACH), strict=False)}
+    return {_text(pair.key): _value(pair.value) for pair, _ in zip(pairs, range(MAX_PER_SPAN), strict=False)}
 
 
 def _value(value: AnyValue) -> Any:
-    """Return a value as JSON has it; bytes as base64, and numbers that JSON lacks by their names."""
+    """Return a value as JSON; bytes in base64, NaN and infinities as strings."""
     which = value.WhichOneof("value")
     if which == "string_value":
         return _text(value.string_value)
@@ -193,13 +193,13 @@ def _value(value: AnyValue) -> Any:
 
 
 def _text(text: str) -> str:
-    """Return a text as Postgres takes it, which has no NUL, and not too long."""
-    text = text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
+    """Return a string without NUL, which Postgres refuses, and truncated."""
+    text = text if len(text) <= MAX_TEXT_CHARS else f"{text[: MAX_TEXT_CHARS - 1]}…"
     return text.replace("\0", "\ufffd") if "\0" in text else text
 
 
-def document(spans: Iterable[Span]) -> dict[str, Any]:
-    """Return spans as OTLP has them in JSON, ``{"resourceSpans": ...}``: by their process, then by their scope."""
+def to_json(spans: Iterable[Span]) -> dict[str, Any]:
+    """Return spans as OTLP JSON, ``{"resourceSpans": ...}``, grouped by resource and scope."""
     by_origin: dict[int, tuple[Origin, list[Span]]] = {}
     for span in spans:
         by_origin.setdefault(id(span.origin), (span.origin, []))[1].append(span)
@@ -238,7 +238,7 @@ def _otlp(span: Span) -> dict[str, Any]:
         "status": {name: value for name, value in status.items() if value},
         **dict(zip(counted, span.dropped, strict=True)),
     }
-    # proto3 leaves out what is empty; an empty status is there, as SDKs write it.
+    # proto3 omits empty fields, except an empty status, which SDKs write.
     return {name: value for name, value in whole.items() if value or name == "status"}
 
 

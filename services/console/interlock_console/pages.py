@@ -1,4 +1,4 @@
-"""What a browser gets: one page for every address, and the files that it is made of. No data is in any of them."""
+"""Static files of the single-page app: one page for every address, and its scripts and styles; none holds data."""
 
 import mimetypes
 from hashlib import sha256
@@ -39,23 +39,23 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
-"""Nothing but our own files runs or is asked. Styles may stand in elements: charts set colours and widths there."""
+"""Only files of this origin are loaded. Inline styles are allowed: charts set colours and widths with them."""
 
 
 @get(ADDRESSES, opt={PUBLIC: True}, include_in_schema=False)
 async def page(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Return the one page; which of its views is shown, it reads off its own address."""
+    """Return the single page; it shows the view that its address names."""
     return _file(request, "index.html")
 
 
 @get("/static/{path:path}", opt={PUBLIC: True}, include_in_schema=False)
 async def asset(path: FromPath[str], request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Return one of the page's files; 304 where the browser has it already."""
+    """Return a static file; 304 where the browser has it already."""
     return _file(request, path.lstrip("/"))
 
 
 def _file(request: Request[Any, Any, Any], name: str) -> Response[bytes]:
-    """Return a file, read anew each time: they are small, and whoever edits one sees it at the next look."""
+    """Return a file, uncached: files are small, and an edit shows at the next reload."""
     found = STATIC / name
     if not found.is_file() or not found.resolve().is_relative_to(STATIC.resolve()):
         raise problem(404, "No such file", f"the console has no file {name!r}")

@@ -1,4 +1,4 @@
-"""The gateway's own API under ``/gateway``: each request goes on in its caller's name, with no right but theirs."""
+"""Reverse proxy to the gateway under ``/gateway``: requests are forwarded with the caller's own credentials only."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,30 +12,36 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 PREFIX = b"/gateway"
-PATIENCE = httpx.Timeout(connect=2.0, read=320.0, write=60.0, pool=5.0)
-"""Longer than the gateway itself waits for anybody."""
+TIMEOUT = httpx.Timeout(connect=2.0, read=320.0, write=60.0, pool=5.0)
+"""Longer than the gateway's own timeouts."""
 
-_PER_HOP = frozenset(
+HOP_BY_HOP_HEADERS = frozenset(
     b"connection keep-alive proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade".split()
 )
-_NOT_ASKED = _PER_HOP | {b"host", b"expect", b"cookie", b"origin", b"referer"}
-_NOT_ANSWERED = _PER_HOP | {b"date", b"server", b"set-cookie", b"content-security-policy", b"x-content-type-options"}
-_HARMLESS = [
+_DROPPED_REQUEST_HEADERS = HOP_BY_HOP_HEADERS | {b"host", b"expect", b"cookie", b"origin", b"referer"}
+_DROPPED_RESPONSE_HEADERS = HOP_BY_HOP_HEADERS | {
+    b"date",
+    b"server",
+    b"set-cookie",
+    b"content-security-policy",
+    b"x-content-type-options",
+}
+_SANDBOX_HEADERS = [
     (b"content-security-policy", b"default-src 'none'; sandbox"),
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
 ]
-"""What the gateway answers may be anybody's bytes; opened in a browser, none of it runs as a page of ours."""
+"""Responses of the gateway may hold untrusted bytes; sandboxed, none of them runs as a page of this origin."""
 
 
-class Gateway:
-    """The gateway at ``url``."""
+class GatewayProxy:
+    """Forwards requests to the gateway at ``url``."""
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
-        # It closes idle connections after 5 s; letting go of them earlier, none breaks under a request.
+        # The gateway closes idle connections after 5 s; dropped earlier here, none breaks under a request.
         limits = httpx.Limits(max_connections=100, keepalive_expiry=3.0)
-        self._client = httpx.AsyncClient(timeout=PATIENCE, limits=limits, trust_env=False)
+        self._client = httpx.AsyncClient(timeout=TIMEOUT, limits=limits, trust_env=False)
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
@@ -45,20 +51,24 @@ class Gateway:
         finally:
             await self._client.aclose()
 
-    async def pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as the gateway does; its absence is a 503, its silence a 504."""
-        assert scope["type"] == ScopeType.HTTP, "only HTTP routes are passed on"
+    async def forward(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Forward a request and stream the response; 503 while the gateway is down, 504 when it times out."""
+        assert scope["type"] == ScopeType.HTTP, "only HTTP routes are forwarded"
         try:
             answer = await self._client.send(self._request(scope, receive), stream=True)
         except httpx.TimeoutException as error:
             raise problem(504, "The gateway does not answer", headers={"Retry-After": "2"}) from error
         except httpx.TransportError as error:
-            detail = f"{type(error).__name__}; `interlock status` tells more"
+            detail = f"{type(error).__name__}; see `interlock status`"
             raise problem(503, "The gateway is down", detail, headers={"Retry-After": "2"}) from error
         try:
             headers = [(name.lower(), value) for name, value in answer.headers.raw]
-            headers = [(name, value) for name, value in headers if name not in {*_NOT_ANSWERED, b"cache-control"}]
-            await send({"type": "http.response.start", "status": answer.status_code, "headers": headers + _HARMLESS})
+            headers = [
+                (name, value) for name, value in headers if name not in {*_DROPPED_RESPONSE_HEADERS, b"cache-control"}
+            ]
+            await send(
+                {"type": "http.response.start", "status": answer.status_code, "headers": headers + _SANDBOX_HEADERS}
+            )
             async for chunk in answer.aiter_raw():
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -68,14 +78,14 @@ class Gateway:
     def _request(self, scope: HTTPScope, receive: Receive) -> httpx.Request:
         path = scope["raw_path"].partition(b"?")[0].removeprefix(PREFIX)
         query = b"?" + scope["query_string"] if scope["query_string"] else b""
-        headers = [(name, value) for name, value in scope["headers"] if name not in _NOT_ASKED]
+        headers = [(name, value) for name, value in scope["headers"] if name not in _DROPPED_REQUEST_HEADERS]
         bodied = any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
         return httpx.Request(
             scope["method"],
             self._url + (path + query).decode("ascii"),
             headers=headers,
             content=_body(receive) if bodied else None,
-            extensions={"timeout": PATIENCE.as_dict()},
+            extensions={"timeout": TIMEOUT.as_dict()},
         )
 
 
@@ -98,9 +108,9 @@ async def _body(receive: Receive) -> AsyncIterator[bytes]:
     status_code=200,
 )
 async def gateway(state: State) -> ASGIApp:
-    """Pass a request on; the gateway asks for the scope."""
-    upstream: Gateway = state.gateway
-    return upstream.pass_on
+    """Forward a request; the gateway checks the scope."""
+    upstream: GatewayProxy = state.gateway
+    return upstream.forward
 
 
 ROUTES = [gateway]

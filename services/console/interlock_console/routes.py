@@ -1,4 +1,4 @@
-"""The console's own data over HTTP: runs and events, as its pages and `interlock` show them."""
+"""Routes of the read model: runs, events and live events, for the pages and the command line."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -14,10 +14,10 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
 from litestar.response import ServerSentEvent
 
 from interlock_console import store
-from interlock_console.lanes import lanes, still_open
-from interlock_console.live import Listener
-from interlock_console.runs import event_view, line
-from interlock_console.spans import reading
+from interlock_console.runs import event_view, run_line
+from interlock_console.spans import queries
+from interlock_console.sse import Listener
+from interlock_console.timeline import open_steps, run_timeline
 
 EVENTS_OF_RUN = 2_000
 LARGEST_SEQ = 2**63 - 1
@@ -29,26 +29,26 @@ Limit = Annotated[int, QueryParameter(ge=1, le=500)]
 async def list_runs(
     state: State, model: FromQuery[str | None] = None, before: FromQuery[datetime | None] = None, limit: Limit = 50
 ) -> RunsView:
-    """Return the runs that were asked for last, of all models or of one; ``before`` leads on."""
+    """List the newest runs, of all models or of one; ``before`` is the cursor of the next page."""
     if before is not None and before.tzinfo is None:
-        raise problem(400, "Not a time", "before must have a time zone, for instance 2026-01-31T12:00:00Z")
+        raise problem(400, "Invalid time", "before must have a time zone, for instance 2026-01-31T12:00:00Z")
     async with state.database.sessions() as session:
         rows = await store.run_rows(session, model=model, before=before, limit=limit)
-    return RunsView(runs=[line(row) for row in rows], before=rows[-1].requested_at if len(rows) == limit else None)
+    return RunsView(runs=[run_line(row) for row in rows], before=rows[-1].requested_at if len(rows) == limit else None)
 
 
 @get("/view/runs/{run_id:uuid}", opt={SCOPE: "read"})
 async def read_run(run_id: FromPath[UUID], state: State) -> RunLanes:
-    """Return a run with its lanes, each lane's steps with the spans that have come."""
+    """Return a run with its timeline."""
     async with state.database.sessions() as session:
         row = await session.get(store.RunRow, run_id)
         if row is None:
-            detail = f"no run {run_id} has been heard of; one just asked for takes a moment"
+            detail = f"no run {run_id} is known yet; a run just requested takes a moment"
             raise problem(404, "Unknown run", detail, headers={"Retry-After": "1"})
         events = await store.events_of_run(session, run_id, EVENTS_OF_RUN)
-        spans = await reading.of_trace(session, row.trace_id) if row.trace_id else []
-    found = lanes(str(run_id), row.state, events, spans)
-    return RunLanes(**line(row).model_dump(), lanes=found, open=still_open(found))
+        spans = await queries.spans_of_trace(session, row.trace_id) if row.trace_id else []
+    found = run_timeline(str(run_id), row.state, events, spans)
+    return RunLanes(**run_line(row).model_dump(), lanes=found, open=open_steps(found))
 
 
 @get("/view/events", opt={SCOPE: "read"})
@@ -61,7 +61,7 @@ async def list_events(
     before: Annotated[int | None, QueryParameter(ge=1, le=LARGEST_SEQ)] = None,
     limit: Limit = 100,
 ) -> EventsView:
-    """Return the newest events that the console keeps; ``type`` may name several, with commas between."""
+    """List the newest stored events; ``type`` may name several, separated by commas."""
     wanted = _types(types)
     async with state.database.sessions() as session:
         rows = await store.events(session, types=sorted(wanted), model=model, run_id=run, before=before, limit=limit)
@@ -69,23 +69,23 @@ async def list_events(
 
 
 @get("/view/live", opt={SCOPE: "read"})
-async def hear(
+async def stream_events(
     state: State,
     types: Annotated[str | None, QueryParameter(name="type", max_length=1000)] = None,
     model: FromQuery[str | None] = None,
     run: FromQuery[UUID | None] = None,
     last: Annotated[str | None, HeaderParameter(name="Last-Event-ID", max_length=30)] = None,
 ) -> ServerSentEvent:
-    """Send events as they come, each under its type, and ``spans`` with the traces that have new ones.
+    """Stream live events, each under its type, and ``spans`` with the ids of traces that have new ones.
 
-    ``dropped`` says how many frequent events were left out, ``reset`` that some may have been missed: look anew.
+    ``dropped`` counts ephemeral events that were left out; ``reset`` says that events may be missing: reload.
     """
-    if state.live.is_full:
+    if state.event_stream.is_full:
         raise problem(503, "Too many listeners", "try again later", headers={"Retry-After": "10"})
     listener = Listener(_types(types), model, str(run) if run is not None else None)
     since = int(last) if last is not None and last.isdigit() and int(last) <= LARGEST_SEQ else None
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return ServerSentEvent(state.live.stream(listener, since), headers=headers)
+    return ServerSentEvent(state.event_stream.stream(listener, since), headers=headers)
 
 
 def _types(words: str | None) -> frozenset[str]:
@@ -95,4 +95,4 @@ def _types(words: str | None) -> frozenset[str]:
     return wanted
 
 
-ROUTES: list[HTTPRouteHandler | Any] = [list_runs, read_run, list_events, hear]
+ROUTES: list[HTTPRouteHandler | Any] = [list_runs, read_run, list_events, stream_events]

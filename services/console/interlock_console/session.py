@@ -1,7 +1,7 @@
-"""Sessions of the pages: a cookie that holds its owner's own key, and tickets that open one once.
+"""Sessions of the pages: a cookie with the user's own API key, CSRF protection, and single-use sign-in tickets.
 
-The console has no rights of its own to give away. Whoever comes with the cookie is let in, or not, exactly as with the
-same key in the header ``Authorization``, here and at the gateway.
+The console has no rights of its own. The cookie is authorized exactly like the same key in the header
+``Authorization``, here and at the gateway.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from litestar.params import JSONBody
 from litestar.types import ASGIApp, Receive, Scope, Send
 from sqlalchemy import delete as delete_rows
 
-from interlock_console.domain import counts_for
+from interlock_console.domain import is_same_origin
 from interlock_console.store import TicketRow
 
 COOKIE = "interlock_session"
@@ -33,21 +33,21 @@ _BEARER = b"Bearer "
 _NONCE_BYTES = 12
 
 
-def cookie_as_key(app: ASGIApp) -> ASGIApp:
-    """Wrap ``app``: what the cookie holds counts as the header ``Authorization``, where none is sent.
+def cookie_to_bearer(app: ASGIApp) -> ASGIApp:
+    """ASGI middleware: use the session cookie as the header ``Authorization``, where none is sent.
 
-    For what changes something, it counts only when our own page asks: other sites can have a browser send it, too.
+    CSRF protection: for requests that change something, only if the console's own pages sent them.
     """
 
-    async def asked(scope: Scope, receive: Receive, send: Send) -> None:
+    async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP:
             headers = dict(scope["headers"])
             key = _cookie(headers.get(b"cookie", b""))
-            if key and b"authorization" not in headers and counts_for(scope["method"], headers):
+            if key and b"authorization" not in headers and is_same_origin(scope["method"], headers):
                 scope["headers"] = [*scope["headers"], (b"authorization", _BEARER + key)]
         await app(scope, receive, send)
 
-    return asked
+    return middleware
 
 
 def _cookie(header: bytes) -> bytes | None:
@@ -59,31 +59,31 @@ def _cookie(header: bytes) -> bytes | None:
 async def open_session(
     data: JSONBody[SessionRequest], request: Request[Any, Any, Any], state: State
 ) -> Response[SessionView]:
-    """Open a session with a key; 401 for one that nobody has."""
-    return await _opened(request, state, data.key)
+    """Open a session with an API key; 401 for an unknown one."""
+    return await _start_session(request, state, data.key)
 
 
 @post("/session/enter", status_code=200, opt={PUBLIC: True})
 async def enter(data: JSONBody[EnterRequest], request: Request[Any, Any, Any], state: State) -> Response[SessionView]:
-    """Open a session with a ticket, which is used up by that; 401 for one that is unknown, used or over."""
+    """Open a session with a single-use ticket; 401 for one that is unknown, used or expired."""
     async with state.bus.transaction() as session:
         taken = delete_rows(TicketRow).where(TicketRow.hash == _hash(data.ticket)).returning(TicketRow)
         row = (await session.scalars(taken)).one_or_none()
     if row is None or row.expires_at < datetime.now(UTC):
         raise problem(401, "No such ticket", "a ticket opens one session, within ten minutes; ask for another")
-    return await _opened(request, state, _unseal(data.ticket, row.sealed))
+    return await _start_session(request, state, _unseal(data.ticket, row.sealed))
 
 
 @get("/session", opt={SCOPE: ANY})
 async def read_session(request: Request[Caller, Any, Any]) -> SessionView:
-    """Return whose session it is."""
+    """Return the name and scopes of the session's user."""
     return _view(request.user)
 
 
 @delete("/session", status_code=204, opt={PUBLIC: True})
 async def close_session(request: Request[Any, Any, Any]) -> Response[None]:
-    """Close the session: the browser forgets the cookie."""
-    _check_page(request)
+    """Close the session: clear the cookie."""
+    _check_csrf(request)
     gone = Cookie(key=COOKIE, value="", max_age=0, path="/", httponly=True, samesite="strict")
     return Response(None, status_code=204, cookies=[gone])
 
@@ -92,9 +92,9 @@ async def close_session(request: Request[Any, Any, Any]) -> Response[None]:
 async def make_ticket(
     request: Request[Caller, Any, Any], state: State, data: JSONBody[TicketRequest | None] = None
 ) -> TicketView:
-    """Return an address that opens a session in the caller's name, once: to be clicked on in a terminal."""
+    """Make a single-use ticket: a URL that opens a session in the caller's name."""
     if request.user.service is not None:
-        raise problem(403, "Forbidden", "a service looks at no pages")
+        raise problem(403, "Forbidden", "a service key opens no session")
     ticket, expires_at = secrets.token_urlsafe(32), datetime.now(UTC) + TICKET_LIFE
     key = request.headers["authorization"].removeprefix(_BEARER.decode())
     async with state.bus.transaction() as session:
@@ -105,20 +105,20 @@ async def make_ticket(
     return TicketView(address=address, expires_at=expires_at)
 
 
-async def _opened(request: Request[Any, Any, Any], state: State, key: str) -> Response[SessionView]:
-    _check_page(request)
+async def _start_session(request: Request[Any, Any, Any], state: State, key: str) -> Response[SessionView]:
+    _check_csrf(request)
     access: Access = state.access
     caller = await access.admit_or_ask(_BEARER + key.encode())
     if caller is None or caller.service is not None:
-        raise problem(401, "Unknown key", "nobody has this key; `interlock keys create` makes one")
+        raise problem(401, "Unknown key", "there is no such API key; create one with `interlock keys create`")
     secure = request.url.scheme == "https" or state.settings.console_url.startswith("https:")
     cookie = Cookie(key=COOKIE, value=key, path="/", httponly=True, samesite="strict", secure=secure)
     return Response(_view(caller), cookies=[cookie], headers={"Cache-Control": "no-store"})
 
 
-def _check_page(request: Request[Any, Any, Any]) -> None:
-    """Refuse another site's page, which could log somebody in as somebody else."""
-    if not counts_for("POST", dict(request.scope["headers"]), unmarked=True):
+def _check_csrf(request: Request[Any, Any, Any]) -> None:
+    """CSRF check: refuse requests of other sites, which could sign somebody in under another name (login CSRF)."""
+    if not is_same_origin("POST", dict(request.scope["headers"]), unmarked=True):
         raise problem(403, "Forbidden", "only the console's own pages open and close sessions")
 
 
@@ -136,7 +136,7 @@ def _hash(ticket: str) -> str:
 
 
 def _cipher(ticket: str) -> AESGCM:
-    """Return what opens the ticket's own row; who has only the database has no key to it."""
+    """Return the cipher of a ticket's row; its key is derived from the ticket, which the database does not hold."""
     return AESGCM(hmac.digest(ticket.encode(), b"interlock console: what a ticket seals", "sha256"))
 
 

@@ -1,4 +1,4 @@
-"""What the console remembers: events, runs as they follow from events, and tickets."""
+"""Tables and statements of the read model: events and the runs derived from them; and tickets."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -31,7 +31,7 @@ class Table(DeclarativeBase):
 
 
 class EventRow(Table):
-    """One event; ``seq`` counts in the order in which they came here.
+    """One event; ``seq`` counts in the order of consumption.
 
     ``data`` is JSON and not JSONB, which takes no NUL characters, and a request from outside may hold some.
     """
@@ -52,7 +52,7 @@ class EventRow(Table):
 
 
 class RunRow(Table):
-    """One run as far as events tell; ``cause`` is the type of the event that it goes back to."""
+    """One run, derived from its events; ``cause`` is the type of the event that caused it."""
 
     __tablename__ = "run"
 
@@ -73,7 +73,7 @@ class RunRow(Table):
 
 
 class TicketRow(Table):
-    """A credential that is fetched once, by whoever knows the ticket whose hash this is."""
+    """A sealed API key that a ticket opens, once; only the ticket's hash is stored."""
 
     __tablename__ = "ticket"
 
@@ -82,25 +82,25 @@ class TicketRow(Table):
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
-NEWS = "interlock_console"
-"""The channel on which Postgres tells all replicas what has been committed."""
+CHANNEL = "interlock_console"
+"""Channel of Postgres NOTIFY, on which all replicas learn of commits."""
 
-FORGET_AT_ONCE = 10_000
+DELETE_CHUNK = 10_000
 
 
-async def keep_event(session: AsyncSession, values: dict[str, Any]) -> int | None:
-    """Keep an event; return its ``seq``, None for one that is here already."""
+async def insert_event(session: AsyncSession, values: dict[str, Any]) -> int | None:
+    """Insert an event; return its ``seq``, None for one that exists."""
     added = insert(EventRow).values(values).on_conflict_do_nothing(index_elements=[EventRow.id])
     return (await session.scalars(added.returning(EventRow.seq))).one_or_none()
 
 
-async def tell(session: AsyncSession, what: str, words: str) -> None:
-    """Tell all replicas, when the transaction commits; ``words`` have room for 7,900 bytes."""
-    await session.execute(select(func.pg_notify(NEWS, f"{what} {words}")))
+async def notify(session: AsyncSession, what: str, payload: str) -> None:
+    """Notify all replicas when the transaction commits; ``payload`` may have 7,900 bytes."""
+    await session.execute(select(func.pg_notify(CHANNEL, f"{what} {payload}")))
 
 
 async def cause_of(session: AsyncSession, run_id: UUID) -> EventRow | None:
-    """Return the event that a run goes back to."""
+    """Return the event that caused a run."""
     causes = EventRow.type.in_(("retrain.requested", "dataset.ingested"))
     return (await session.scalars(select(EventRow).where(EventRow.run_id == run_id, causes).limit(1))).one_or_none()
 
@@ -113,18 +113,18 @@ async def run_of_promotion(session: AsyncSession, model: str, version: int) -> U
     return (await session.scalars(query.order_by(EventRow.seq.desc()).limit(1))).one_or_none()
 
 
-async def locked_run(session: AsyncSession, run_id: UUID) -> RunRow | None:
-    """Return a run for changing."""
+async def lock_run(session: AsyncSession, run_id: UUID) -> RunRow | None:
+    """Return a run, with its row locked."""
     return await session.get(RunRow, run_id, with_for_update=True, populate_existing=True)
 
 
 async def add_run(session: AsyncSession, values: dict[str, Any]) -> None:
-    """Add a run, unless another replica does so at this moment."""
+    """Insert a run, unless another replica has."""
     await session.execute(insert(RunRow).values(values).on_conflict_do_nothing())
 
 
-async def join_waiting(session: AsyncSession, into: RunRow) -> None:
-    """End the requests that waited when a run of their model started: they were joined to it."""
+async def coalesce_waiting(session: AsyncSession, into: RunRow) -> None:
+    """Mark the model's queued runs as coalesced into the run that has started."""
     waiting = (RunRow.model == into.model, RunRow.state == "queued", RunRow.run_id != into.run_id)
     values = {"state": "coalesced", "into": into.run_id, "ended_at": into.started_at}
     await session.execute(update(RunRow).where(*waiting).values(values))
@@ -159,19 +159,19 @@ async def events(
 
 
 async def events_since(session: AsyncSession, seq: int, limit: int) -> Sequence[EventRow]:
-    """Return what came after an event, in its order."""
+    """Return the events after ``seq``, in order."""
     return (await session.scalars(select(EventRow).where(EventRow.seq > seq).order_by(EventRow.seq).limit(limit))).all()
 
 
-async def numbered(session: AsyncSession, seqs: Sequence[int]) -> Sequence[EventRow]:
-    """Return events by their numbers, in their order."""
+async def events_by_seq(session: AsyncSession, seqs: Sequence[int]) -> Sequence[EventRow]:
+    """Return events by ``seq``, in order."""
     return (await session.scalars(select(EventRow).where(EventRow.seq.in_(seqs)).order_by(EventRow.seq))).all()
 
 
 async def run_rows(
     session: AsyncSession, *, model: str | None, before: datetime | None, limit: int
 ) -> Sequence[RunRow]:
-    """Return the runs that were asked for last, of all models or of one."""
+    """Return the newest runs by request time, of all models or of one."""
     query = select(RunRow).order_by(RunRow.requested_at.desc(), RunRow.run_id).limit(limit)
     if model is not None:
         query = query.where(RunRow.model == model)
@@ -180,16 +180,16 @@ async def run_rows(
     return (await session.scalars(query)).all()
 
 
-async def forget(session: AsyncSession, before: datetime) -> bool:
-    """Delete events and runs from before a time, not all at once; return whether there may be more."""
+async def delete_expired(session: AsyncSession, before: datetime) -> bool:
+    """Delete a chunk of events and runs older than ``before``; return whether there may be more."""
     deleted = [
-        await _forget(session, EventRow.seq, EventRow.time < before),
-        await _forget(session, RunRow.run_id, RunRow.requested_at < before),
+        await _delete_chunk(session, EventRow.seq, EventRow.time < before),
+        await _delete_chunk(session, RunRow.run_id, RunRow.requested_at < before),
     ]
-    return FORGET_AT_ONCE in deleted
+    return DELETE_CHUNK in deleted
 
 
-async def _forget(session: AsyncSession, key: InstrumentedAttribute[Any], old: ColumnElement[bool]) -> int:
-    doomed = select(key).where(old).limit(FORGET_AT_ONCE).with_for_update(skip_locked=True)
-    deleted = await session.execute(delete(key.class_).where(key.in_(doomed)))
+async def _delete_chunk(session: AsyncSession, key: InstrumentedAttribute[Any], old: ColumnElement[bool]) -> int:
+    expired = select(key).where(old).limit(DELETE_CHUNK).with_for_update(skip_locked=True)
+    deleted = await session.execute(delete(key.class_).where(key.in_(expired)))
     return int(deleted.rowcount)  # type: ignore[attr-defined]

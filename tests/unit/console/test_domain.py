@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
-from interlock_console.domain import columns, comes_after, counts_for, meaning, shallow
+from interlock_console.domain import columns, is_same_origin, may_follow, run_changes, scalar_fields
 from interlock_contracts.event import Envelope, run_id
 from interlock_contracts.models import ModelPromoted
 from interlock_contracts.refs import ArtifactRef
@@ -45,7 +45,7 @@ def test_a_roll_back_is_no_part_of_the_run_that_once_trained_the_version(cause: 
 def test_a_run_ends_as_its_last_event_says() -> None:
     """With the reason, so that a list of runs can tell it."""
     failed = TrainingFailed(run_id=RUN, model="flights", outcome="timed_out", reason="the deadline passed")
-    changes = meaning(failed, NOW)
+    changes = run_changes(failed, NOW)
 
     assert changes == {"state": "timed_out", "outcome": "none", "reason": "the deadline passed", "ended_at": NOW}
 
@@ -63,7 +63,7 @@ def test_a_run_ends_as_its_last_event_says() -> None:
 )
 def test_late_news_takes_nothing_back(state: str, present: str, comes: bool) -> None:
     """Events of several services come in any order."""
-    assert comes_after(state, present) is comes
+    assert may_follow(state, present) is comes
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_cookie_counts_for_changes_from_our_own_page_only(
     method: str, headers: dict[bytes, bytes], counts: bool
 ) -> None:
     """Another site's page can have a browser send a request with the cookie; it is not asked by us."""
-    assert counts_for(method, {b"host": b"host:1", **headers}) is counts
+    assert is_same_origin(method, {b"host": b"host:1", **headers}) is counts
 
 
 def test_what_a_stranger_asked_is_not_shown_to_all() -> None:
@@ -96,11 +96,11 @@ def test_what_a_stranger_asked_is_not_shown_to_all() -> None:
         "reason": "r" * 999,
     }
 
-    assert shallow(said) == {"model": "flights", "version": 3, "reason": "r" * 200}
+    assert scalar_fields(said) == {"model": "flights", "version": 3, "reason": "r" * 200}
 
 
 def test_a_start_is_no_reason() -> None:
     """What was said of an attempt before is over when the next one starts."""
     started = TrainingStarted(run_id=RUN, model="flights", attempt=2, pipeline_digest="b" * 64, datasets=[])
 
-    assert meaning(started, NOW) == {"state": "running", "attempt": 2, "started_at": NOW, "reason": None}
+    assert run_changes(started, NOW) == {"state": "running", "attempt": 2, "started_at": NOW, "reason": None}

@@ -5,10 +5,17 @@ from typing import Any
 
 import pytest
 from interlock_console import otlp
-from interlock_console.jaeger import asked
-from interlock_console.jaeger.answers import kind_name, listed, summary, trace_v1
+from interlock_console.jaeger.params import (
+    LOOKBACK_NS,
+    MAX_TRACES,
+    MalformedError,
+    parse_search_v1,
+    parse_search_v3,
+    parse_trace_id,
+)
+from interlock_console.jaeger.responses import envelope_v1, kind_name, trace_summary, trace_v1
 from interlock_console.spans import Span
-from interlock_console.spans.viewing import trace_view
+from interlock_console.spans.views import trace_view
 from litestar.datastructures import MultiDict
 
 from tests.unit.console.otlp import OTHER, START, TRACE, made, sent, whole
@@ -19,12 +26,12 @@ NOW_NS = int(NOW.timestamp()) * 10**9
 
 def kept(*spans: Any) -> list[Span]:
     """Return spans of the SDK as they are kept."""
-    return otlp.received(sent(spans), otlp.PROTOBUF).spans
+    return otlp.parse_export(sent(spans), otlp.PROTOBUF).spans
 
 
 def test_a_trace_of_version_one_is_what_grafana_reads() -> None:
     """Microseconds, typed tags, links as FOLLOWS_FROM, the process apart, and an error as tag."""
-    assert listed([trace_v1(TRACE, kept(whole()))]) == {
+    assert envelope_v1([trace_v1(TRACE, kept(whole()))]) == {
         "data": [
             {
                 "traceID": TRACE,
@@ -84,7 +91,7 @@ def test_a_trace_of_version_one_is_what_grafana_reads() -> None:
 def test_a_trace_of_version_three_is_otlp() -> None:
     """Ids in hex, times as texts, numbers for kind and status; what is empty is left out."""
     attributes = {"http.response.status_code": 200}
-    (span,) = otlp.document(kept(made("GET", "00000000000000aa", attributes=attributes)))["resourceSpans"]
+    (span,) = otlp.to_json(kept(made("GET", "00000000000000aa", attributes=attributes)))["resourceSpans"]
 
     assert span == {
         "resource": {
@@ -118,7 +125,7 @@ def test_a_summary_counts_what_a_list_shows() -> None:
     root = made("retrain", "00000000000000aa", took=5_000_000)
     spans = kept(root, made("process", "00000000000000ab", "00000000000000aa", service="interlock-ingest"), whole())
 
-    assert summary(TRACE, spans) == {
+    assert trace_summary(TRACE, spans) == {
         "traceId": TRACE,
         "rootServiceName": "interlock-gateway",
         "rootOperationName": "retrain",
@@ -167,9 +174,9 @@ def test_a_search_of_version_three_is_read_in_both_spellings() -> None:
         "query.num_traces": "7",
         "query.attributes": '{"error": "true"}',
     }
-    wanted = asked.wanted_v3(MultiDict(camel))
+    wanted = parse_search_v3(MultiDict(camel))
 
-    assert wanted == asked.wanted_v3(MultiDict(snake))
+    assert wanted == parse_search_v3(MultiDict(snake))
     assert wanted == (
         NOW_NS - 3600 * 10**9 + 1,
         NOW_NS,
@@ -185,11 +192,11 @@ def test_a_search_of_version_three_is_read_in_both_spellings() -> None:
 def test_a_search_of_version_one_is_read() -> None:
     """Microseconds, tags in both spellings, and two days back where nothing is said."""
     params = MultiDict([("service", "a"), ("tags", '{"k": "v"}'), ("tag", "error:true"), ("limit", "5000")])
-    wanted = asked.wanted_v1(params, now=NOW)
+    wanted = parse_search_v1(params, now=NOW)
 
-    assert (wanted.since_ns, wanted.until_ns) == (NOW_NS - asked.LOOKBACK_NS, NOW_NS)
-    assert (wanted.attributes, wanted.limit) == ({"k": "v", "error": "true"}, asked.MOST_TRACES)
-    assert asked.wanted_v1(MultiDict({"service": "a", "start": "17", "end": "18"}), now=NOW)[:2] == (17_000, 18_000)
+    assert (wanted.since_ns, wanted.until_ns) == (NOW_NS - LOOKBACK_NS, NOW_NS)
+    assert (wanted.attributes, wanted.limit) == ({"k": "v", "error": "true"}, MAX_TRACES)
+    assert parse_search_v1(MultiDict({"service": "a", "start": "17", "end": "18"}), now=NOW)[:2] == (17_000, 18_000)
 
 
 TIMES = {"query.startTimeMin": "2026-01-31T11:00:00Z", "query.startTimeMax": "2026-01-31T12:00:00Z"}
@@ -211,16 +218,16 @@ TIMES = {"query.startTimeMin": "2026-01-31T11:00:00Z", "query.startTimeMax": "20
 )
 def test_a_search_that_cannot_be_read_says_which_parameter(params: dict[str, str], named: str) -> None:
     """By the name that the client used."""
-    with pytest.raises(asked.MalformedError, match=named):
-        asked.wanted_v3(MultiDict(params))
+    with pytest.raises(MalformedError, match=named):
+        parse_search_v3(MultiDict(params))
 
 
 def test_a_trace_id_may_lack_its_zeros() -> None:
     """Jaeger's clients leave them out; what is no trace id is refused."""
-    assert asked.trace_id("AB") == "ab".rjust(32, "0")
+    assert parse_trace_id("AB") == "ab".rjust(32, "0")
     for wrong in ("", "0", "g", "a" * 33):
-        with pytest.raises(asked.MalformedError, match="32 hexadecimal digits"):
-            asked.trace_id(wrong)
+        with pytest.raises(MalformedError, match="32 hexadecimal digits"):
+            parse_trace_id(wrong)
 
 
 def test_a_kind_that_is_not_told_is_internal() -> None:

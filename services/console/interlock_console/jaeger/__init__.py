@@ -1,1 +1,1 @@
-"""Jaeger's query API, which Jaeger's own page and Grafana ask: version 3, and version 1, which Grafana still speaks."""
+"""Jaeger's query API for Jaeger's UI and Grafana: version 3, and version 1, which Grafana still uses."""

@@ -1,16 +1,16 @@
-"""Spans: what one is, where they are kept, and how they are found again."""
+"""Trace store: the span model, its tables, writer, queries and views."""
 
 from typing import Any, NamedTuple
 
 KINDS = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
-"""Names of OTLP's numbers for what a span is."""
+"""OTLP's span kinds, by number."""
 
 STATUSES = ("UNSET", "OK", "ERROR")
-"""Names of OTLP's numbers for how a span ended."""
+"""OTLP's status codes, by number."""
 
 
 class Origin(NamedTuple):
-    """Where a span was made: the attributes of its process, and the name and version of what made it there."""
+    """Resource and instrumentation scope of a span: attributes of its process, name and version of the library."""
 
     service: str
     resource: dict[str, Any]
@@ -18,7 +18,7 @@ class Origin(NamedTuple):
 
 
 class SpanEvent(NamedTuple):
-    """Something that happened during a span, at ``time_ns`` since 1970."""
+    """An event of a span, at ``time_ns`` since 1970."""
 
     name: str
     time_ns: int
@@ -26,7 +26,7 @@ class SpanEvent(NamedTuple):
 
 
 class SpanLink(NamedTuple):
-    """Another span that a span names; ids in hex."""
+    """A link to another span; ids in hex."""
 
     trace_id: str
     span_id: str
@@ -36,8 +36,8 @@ class SpanLink(NamedTuple):
 class Span(NamedTuple):
     """One span that has ended; ids in hex, ``start_ns`` since 1970.
 
-    ``state`` is W3C's tracestate; ``dropped`` counts the attributes, events and links that the sender, or a limit of
-    ours, left out.
+    ``state`` is W3C's tracestate; ``dropped`` counts the attributes, events and links that the sender or a limit here
+    left out.
     """
 
     trace_id: str
@@ -58,5 +58,5 @@ class Span(NamedTuple):
 
     @property
     def end_ns(self) -> int:
-        """Return when it ended, since 1970."""
+        """End of the span, in nanoseconds since 1970."""
         return self.start_ns + self.duration_ns

@@ -1,4 +1,4 @@
-"""The tables of spans; each day's rows lie in partitions of their own, which go together when their time is over."""
+"""Tables of the trace store, partitioned by day of arrival; a day is dropped as a whole when it expires."""
 
 from datetime import date
 from typing import Any
@@ -10,7 +10,7 @@ from interlock_console.store import Table
 
 
 class OriginRow(Table):
-    """Where spans of one day were made; ``origin_id`` is made of the content, so whoever writes knows it."""
+    """Resource and scope of spans, by day; ``origin_id`` is a hash of the content, so writers need no lookup."""
 
     __tablename__ = "span_origin"
 
@@ -22,10 +22,10 @@ class OriginRow(Table):
 
 
 class SpanRow(Table):
-    """One span, by the day it came in on; one that an exporter sent twice is there twice.
+    """One span, by day of arrival; append-only: one that an exporter sent twice is stored twice.
 
-    Attributes are JSON and not JSONB: they are read whole, and a number stays as it was sent. ``more`` is what most
-    spans have nothing of: events, links, tracestate, and what was dropped.
+    Attributes are JSON and not JSONB: they are read whole, and a number stays as it was sent. ``more`` holds what most
+    spans lack: events, links, tracestate, and counts of what was dropped.
     """
 
     __tablename__ = "span"
@@ -47,7 +47,7 @@ class SpanRow(Table):
 
 
 class LinkRow(Table):
-    """That one span, which began at ``start_ns``, names another one, from which it is to be found."""
+    """A span's link to another span, indexed by its target; ``start_ns`` is the linking span's."""
 
     __tablename__ = "span_link"
 
@@ -62,4 +62,4 @@ class LinkRow(Table):
 
 
 PARTITIONED = ("span", "span_link")
-"""Tables that have one partition for each day."""
+"""Tables with one partition per day."""

@@ -1,4 +1,4 @@
-"""A run's way as lanes of steps: from spans where they have come, from events where they have not."""
+"""Timeline of a run: one lane of steps per stage, from spans where they exist, else from events."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -10,10 +10,10 @@ from interlock_console.spans import STATUSES, Span
 from interlock_console.store import EventRow
 
 LANES = ("ingest", "queue wait", "dispatch", "training", "gate", "promotion", "swap")
-STEPS = 500
-"""Steps of one lane that are told, the earliest first."""
+MAX_STEPS = 500
+"""Steps of one lane at most, the earliest first."""
 
-OF_SPANS: dict[str, str] = {
+LANE_OF_SPAN: dict[str, str] = {
     telemetry.SPAN_UPLOAD: "ingest",
     telemetry.SPAN_FETCH: "ingest",
     telemetry.SPAN_CHECK: "ingest",
@@ -32,7 +32,7 @@ OF_SPANS: dict[str, str] = {
     telemetry.SPAN_PROMOTE: "promotion",
     telemetry.SPAN_SWAP: "swap",
 }
-TOLD = (
+SHOWN_ATTRIBUTES = (
     telemetry.CANDIDATE,
     telemetry.TRIAL,
     telemetry.SCORE,
@@ -42,27 +42,27 @@ TOLD = (
     telemetry.RESULT,
     telemetry.TASK_RESULT,
 )
-"""Attributes of a span that are worth a word beside its name."""
+"""Span attributes that a step shows as its detail."""
 
-WORKER = "worker "
-"""Begins the name of a step that is one worker's."""
+WORKER_PREFIX = "worker "
+"""Prefix of the names of a worker's steps."""
 
 _ERROR = STATUSES.index("ERROR")
 
 
-def lanes(run_id: str, state: str, events: Sequence[EventRow], spans: Iterable[Span]) -> list[Lane]:
-    """Return the lanes of a run, all of them, in order; a lane that has begun and has no span yet has its events'.
+def run_timeline(run_id: str, state: str, events: Sequence[EventRow], spans: Iterable[Span]) -> list[Lane]:
+    """Return all lanes of a run, in order; a lane without spans has steps from events.
 
-    ``state`` is the run's: in one that has ended, only what comes after the gate can be open still.
+    ``state`` is the run's: in one that has ended, only steps after the gate can be open.
     """
-    measured = _of_spans(run_id, list(spans))
-    told = _of_events(state, list(events))
-    found = {name: _merged(measured.get(name, []), told.get(name, [])) for name in LANES}
-    return [Lane(lane=name, steps=sorted(found[name], key=lambda step: step.start_ns)[:STEPS]) for name in LANES]
+    from_spans = _steps_of_spans(run_id, list(spans))
+    from_events = _steps_of_events(state, list(events))
+    found = {name: _merge(from_spans.get(name, []), from_events.get(name, [])) for name in LANES}
+    return [Lane(lane=name, steps=sorted(found[name], key=lambda step: step.start_ns)[:MAX_STEPS]) for name in LANES]
 
 
-def still_open(found: Iterable[Lane]) -> list[OpenStep]:
-    """Return what has begun and not ended."""
+def open_steps(found: Iterable[Lane]) -> list[OpenStep]:
+    """Return the steps that have begun and not ended."""
     return [
         OpenStep(lane=lane.lane, name=step.name, since_ns=step.start_ns)
         for lane in found
@@ -71,24 +71,24 @@ def still_open(found: Iterable[Lane]) -> list[OpenStep]:
     ]
 
 
-def _merged(measured: list[Step], told: list[Step]) -> list[Step]:
-    """Return the spans' steps, with what only events know: how one ended, what is open, and workers without spans."""
-    if not measured:
-        return told
-    verdicts = {step.name: step for step in told if step.state in ("refused", "failed")}
-    for step in measured:
+def _merge(from_spans: list[Step], from_events: list[Step]) -> list[Step]:
+    """Return the spans' steps, completed from events: verdicts, open steps, and workers without spans."""
+    if not from_spans:
+        return from_events
+    verdicts = {step.name: step for step in from_events if step.state in ("refused", "failed")}
+    for step in from_spans:
         if (verdict := verdicts.get(step.name)) is not None:
             step.state, step.detail = verdict.state, verdict.detail or step.detail
-    names = {step.name for step in measured}
-    more = [step for step in told if step.state != "done" or step.name.startswith(WORKER)]
-    return measured + [step for step in more if step.name not in names]
+    names = {step.name for step in from_spans}
+    more = [step for step in from_events if step.state != "done" or step.name.startswith(WORKER_PREFIX)]
+    return from_spans + [step for step in more if step.name not in names]
 
 
-def _of_spans(run_id: str, spans: list[Span]) -> dict[str, list[Step]]:
+def _steps_of_spans(run_id: str, spans: list[Span]) -> dict[str, list[Step]]:
     by_id = {span.span_id: span for span in spans}
     found: dict[str, list[Step]] = {}
     for span in spans:
-        lane = OF_SPANS.get(span.name)
+        lane = LANE_OF_SPAN.get(span.name)
         if lane is None or str(span.attributes.get(telemetry.RUN_ID, run_id)) != run_id:
             continue
         step = Step(
@@ -106,7 +106,7 @@ def _of_spans(run_id: str, spans: list[Span]) -> dict[str, list[Step]]:
 
 def _name(span: Span) -> str:
     if span.name == telemetry.SPAN_SWAP:
-        return f"{WORKER}{span.attributes.get(telemetry.WORKER, '?')}"
+        return f"{WORKER_PREFIX}{span.attributes.get(telemetry.WORKER, '?')}"
     if span.name == telemetry.SPAN_TRIAL:
         return f"trial {span.attributes.get(telemetry.TRIAL, '?')}"
     if span.name in (telemetry.SPAN_CANDIDATE, telemetry.SPAN_SEARCH) and telemetry.CANDIDATE in span.attributes:
@@ -115,7 +115,9 @@ def _name(span: Span) -> str:
 
 
 def _detail(span: Span) -> str | None:
-    words = [f"{name.rpartition('.')[2]} {span.attributes[name]}" for name in TOLD if name in span.attributes]
+    words = [
+        f"{name.rpartition('.')[2]} {span.attributes[name]}" for name in SHOWN_ATTRIBUTES if name in span.attributes
+    ]
     return ", ".join([*([span.status_message] if span.status_message else []), *words]) or None
 
 
@@ -123,13 +125,13 @@ def _depth(span: Span, lane: str, by_id: dict[str, Span]) -> int:
     depth, above = 0, by_id.get(span.parent_id or "")
     seen = {span.span_id}
     while above is not None and above.span_id not in seen:
-        depth += OF_SPANS.get(above.name) == lane
+        depth += LANE_OF_SPAN.get(above.name) == lane
         seen.add(above.span_id)
         above = by_id.get(above.parent_id or "")
     return depth
 
 
-def _of_events(state: str, events: list[EventRow]) -> dict[str, list[Step]]:
+def _steps_of_events(state: str, events: list[EventRow]) -> dict[str, list[Step]]:
     def first(*types: str) -> EventRow | None:
         return next((event for event in events if event.type in types), None)
 
@@ -168,7 +170,7 @@ def _of_events(state: str, events: list[EventRow]) -> dict[str, list[Step]]:
 
 
 def _swaps(promoted: EventRow, events: list[EventRow]) -> Iterable[Step]:
-    """Yield one step a worker; the time from hearing of the promotion to the swap is its own word."""
+    """Yield one step per worker; its duration, from promotion to swap, is what the worker reported."""
     for event in events:
         if event.type not in ("model.serving", "model.load_failed"):
             continue
@@ -178,7 +180,7 @@ def _swaps(promoted: EventRow, events: list[EventRow]) -> Iterable[Step]:
         took = int(float(event.data.get("load_seconds", 0)) * 1e9)
         failed = event.type == "model.load_failed"
         yield Step(
-            name=f"{WORKER}{event.data.get('worker')}",
+            name=f"{WORKER_PREFIX}{event.data.get('worker')}",
             start_ns=end - took,
             end_ns=end,
             state="failed" if failed else "done",
@@ -209,7 +211,7 @@ def _step(
 
 def _rows(event: EventRow) -> str | None:
     dataset = event.data.get("dataset") or {}
-    return f"{dataset['train_rows']} rows to train on, {dataset['holdout_rows']} for the gate" if dataset else None
+    return f"{dataset['train_rows']} training rows, {dataset['holdout_rows']} held out" if dataset else None
 
 
 def _ns(time: datetime) -> int:

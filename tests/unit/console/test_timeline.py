@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from interlock_console.lanes import LANES, lanes, still_open
 from interlock_console.spans import Origin, Span
 from interlock_console.store import EventRow
+from interlock_console.timeline import LANES, open_steps, run_timeline
 from interlock_contracts import telemetry
 from interlock_contracts.console import Lane, Step
 
@@ -59,7 +59,7 @@ def steps(found: list[Lane], lane: str) -> list[Step]:
 
 def test_a_run_without_any_span_is_told_by_its_events() -> None:
     """Where spans go elsewhere, or nowhere, people still see where the time went."""
-    found = lanes(RUN, "succeeded", WHOLE, [])
+    found = run_timeline(RUN, "succeeded", WHOLE, [])
 
     assert [lane.lane for lane in found] == list(LANES)
     assert [(step.name, step.state, (step.end_ns or 0) - step.start_ns) for step in steps(found, "queue wait")] == [
@@ -72,7 +72,7 @@ def test_a_run_without_any_span_is_told_by_its_events() -> None:
         ("worker w1", "done", None),
         ("worker w2", "failed", "it is not signed"),
     ]
-    assert still_open(found) == []
+    assert open_steps(found) == []
 
 
 def test_spans_take_the_place_of_events_with_their_children_below_them() -> None:
@@ -86,7 +86,7 @@ def test_spans_take_the_place_of_events_with_their_children_below_them() -> None
         span(telemetry.SPAN_TRIAL, "e", 3, 3.5, "d", attributes={telemetry.TRIAL: 0, telemetry.SCORE: 0.5}),
         span(telemetry.SPAN_SWAP, "f", 10.1, 10.4, attributes={telemetry.WORKER: "w1"}),
     ]
-    found = lanes(RUN, "succeeded", WHOLE, spans)
+    found = run_timeline(RUN, "succeeded", WHOLE, spans)
 
     assert [(step.name, step.span_id) for step in steps(found, "ingest")] == [("upload", "a")]
     assert [step.span_id for step in steps(found, "queue wait")] == ["b"]
@@ -100,20 +100,20 @@ def test_spans_take_the_place_of_events_with_their_children_below_them() -> None
 
 def test_what_has_begun_and_not_ended_is_open() -> None:
     """While a run waits, trains, is judged, or swaps."""
-    waits = lanes(RUN, "queued", WHOLE[:1], [])
-    trains = lanes(RUN, "running", WHOLE[:2], [])
-    is_judged = lanes(RUN, "running", WHOLE[:4], [])
-    swaps = lanes(RUN, "succeeded", WHOLE[:6], [])
+    waits = run_timeline(RUN, "queued", WHOLE[:1], [])
+    trains = run_timeline(RUN, "running", WHOLE[:2], [])
+    is_judged = run_timeline(RUN, "running", WHOLE[:4], [])
+    swaps = run_timeline(RUN, "succeeded", WHOLE[:6], [])
 
-    assert [(step.lane, step.name) for step in still_open(waits)] == [("queue wait", "queue")]
-    assert [(step.lane, step.since_ns) for step in still_open(trains)] == [("training", BEGIN_NS + 2 * SECOND)]
-    assert [step.lane for step in still_open(is_judged)] == ["gate"]
-    assert [(step.lane, step.name) for step in still_open(swaps)] == [("swap", "first worker")]
+    assert [(step.lane, step.name) for step in open_steps(waits)] == [("queue wait", "queue")]
+    assert [(step.lane, step.since_ns) for step in open_steps(trains)] == [("training", BEGIN_NS + 2 * SECOND)]
+    assert [step.lane for step in open_steps(is_judged)] == ["gate"]
+    assert [(step.lane, step.name) for step in open_steps(swaps)] == [("swap", "first worker")]
 
 
 def test_a_version_that_waits_for_a_person_says_what_to_type() -> None:
     """Nothing else would tell that the pipeline has stopped there by intention."""
-    found = lanes(RUN, "succeeded", WHOLE[:5], [])
+    found = run_timeline(RUN, "succeeded", WHOLE[:5], [])
     [promotion] = steps(found, "promotion")
 
     assert (promotion.state, promotion.end_ns, promotion.detail) == ("waiting", None, "interlock approve flights 4")
@@ -122,7 +122,7 @@ def test_a_version_that_waits_for_a_person_says_what_to_type() -> None:
 def test_a_refusal_stands_at_the_gate_with_its_reasons_also_when_its_span_has_come() -> None:
     """A span that ended well is no verdict."""
     events = [*WHOLE[:4], event("evaluation.failed", 10, 4, reasons=["r2 is 0.1", "it must be 0.6"])]
-    [gate] = steps(lanes(RUN, "refused", events, [span(telemetry.SPAN_GATE, "g", 9.5, 10)]), "gate")
+    [gate] = steps(run_timeline(RUN, "refused", events, [span(telemetry.SPAN_GATE, "g", 9.5, 10)]), "gate")
 
     assert (gate.state, gate.detail, gate.span_id) == ("refused", "r2 is 0.1; it must be 0.6", "g")
 
@@ -130,8 +130,8 @@ def test_a_refusal_stands_at_the_gate_with_its_reasons_also_when_its_span_has_co
 def test_a_failed_training_ends_its_lane_with_the_reason() -> None:
     """And a request that never came to a training ends in the queue."""
     failed = event("training.failed", 5, reason="out of memory", outcome="failed")
-    [training] = steps(lanes(RUN, "failed", [*WHOLE[:2], failed], []), "training")
-    never = lanes(RUN, "failed", [WHOLE[0], failed], [])
+    [training] = steps(run_timeline(RUN, "failed", [*WHOLE[:2], failed], []), "training")
+    never = run_timeline(RUN, "failed", [WHOLE[0], failed], [])
 
     assert (training.state, training.detail) == ("failed", "out of memory")
-    assert still_open(never) == []
+    assert open_steps(never) == []

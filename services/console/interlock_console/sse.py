@@ -1,7 +1,7 @@
-"""Server-sent events for whoever looks: what Postgres tells of, and frequent events straight from the broker.
+"""Server-sent events: stored events by Postgres NOTIFY, and ephemeral events straight from the broker.
 
-What the console keeps is told after its commit, by Postgres' own notifications, to every replica. Frequent events it
-does not keep; they come while somebody looks, a few a second, and those that are left out are counted.
+Events of the read model are announced to every replica after their commit, by NOTIFY. Ephemeral events are not stored;
+they are consumed while somebody watches, rate-limited, and those that are dropped are counted.
 """
 
 import asyncio
@@ -25,149 +25,149 @@ from interlock_runtime.database import Database
 from litestar.response import ServerSentEventMessage
 
 from interlock_console import store
-from interlock_console.domain import columns, shallow
+from interlock_console.domain import columns, scalar_fields
 from interlock_console.runs import event_view
 
 logger = logging.getLogger(__name__)
 
-FREQUENT = frozenset(route.event.type for route in ROUTES if route.ephemeral)
+EPHEMERAL_TYPES = frozenset(route.event.type for route in ROUTES if route.ephemeral)
 HEARTBEAT_SECONDS = 10.0
-LONGEST_SECONDS = 600.0
-"""Whoever wants to hear on reconnects, as EventSource does by itself, with the id of what it heard last."""
+MAX_STREAM_SECONDS = 600.0
+"""A listener that wants more reconnects, as EventSource does by itself, with the id of its last event."""
 
-ROOM = 500
-"""Messages that wait for one listener; more are dropped and counted."""
+QUEUE_SIZE = 500
+"""Capacity of a listener's queue, in messages; more are dropped and counted."""
 
-LISTENERS = 200
-FREQUENT_A_SECOND = 50
+MAX_LISTENERS = 200
+EPHEMERAL_PER_SECOND = 50
 SPANS_SECONDS = 0.5
-TRACES_TOLD = 200
-"""Traces that one message names; a notification has room for so many."""
+MAX_NOTIFIED_TRACES = 200
+"""Trace ids in one notification, whose payload is limited."""
 
-CHECK_SECONDS = 5.0
-MISSED = 200
-"""Events that a listener who comes back is told of at most; it should look anew where there were more."""
+PING_SECONDS = 5.0
+MAX_REPLAYED = 200
+"""Events replayed to a listener that reconnects; after more of them it should reload."""
 
 
 @dataclass(eq=False)
 class Listener:
-    """One stream: what it wants, and what waits for it."""
+    """One SSE stream: its filter and its bounded queue."""
 
     types: frozenset[str]
     model: str | None = None
     run: str | None = None
-    messages: asyncio.Queue[ServerSentEventMessage | None] = field(default_factory=lambda: asyncio.Queue(ROOM))
+    messages: asyncio.Queue[ServerSentEventMessage | None] = field(default_factory=lambda: asyncio.Queue(QUEUE_SIZE))
     dropped: int = 0
 
     @property
-    def wants_frequent(self) -> bool:
-        """Return whether an event that the console does not keep may be for it."""
-        return self.run is None and (not self.types or bool(self.types & FREQUENT))
+    def wants_ephemeral(self) -> bool:
+        """Whether ephemeral events can match its filter."""
+        return self.run is None and (not self.types or bool(self.types & EPHEMERAL_TYPES))
 
-    def wants(self, event: EventView) -> bool:
-        """Return whether an event is for it."""
+    def matches(self, event: EventView) -> bool:
+        """Return whether an event passes its filter."""
         return (
             (not self.types or event.type in self.types)
             and (self.model is None or event.model == self.model)
             and (self.run is None or str(event.run_id) == self.run)
         )
 
-    def give(self, message: ServerSentEventMessage) -> None:
-        """Let a message wait, or count it as dropped."""
+    def offer(self, message: ServerSentEventMessage) -> None:
+        """Put a message into the queue; where that is full, drop and count it."""
         if self.messages.full():
             self.dropped += 1
         else:
             self.messages.put_nowait(message)
 
 
-class Live:
-    """Who listens in this process, and what it hears."""
+class EventStream:
+    """Broadcasts events to the listeners of this process."""
 
     def __init__(self, database: Database, bus: Bus) -> None:
         self._database = database
         self._bus = bus
         self._listeners: set[Listener] = set()
         self._seqs: list[int] = []
-        self._news = asyncio.Event()
+        self._wake = asyncio.Event()
         self._traces: dict[str, None] = {}
         self._closed = False
-        self._tail = Tail(bus, self._give)
+        self._tail = EphemeralTail(bus, self._broadcast)
 
-    def spans_came(self, trace_ids: Iterable[str]) -> None:
-        """Note that spans of these traces are kept; whoever looks is told soon, and not more than twice a second."""
-        if len(self._traces) < TRACES_TOLD:
+    def note_new_spans(self, trace_ids: Iterable[str]) -> None:
+        """Note new spans of these traces, for the next :meth:`notify_spans`."""
+        if len(self._traces) < MAX_NOTIFIED_TRACES:
             self._traces |= dict.fromkeys(trace_ids)
 
-    async def tell_spans(self) -> None:
-        """Tell all replicas which traces have new spans."""
+    async def notify_spans(self) -> None:
+        """Notify all replicas of the traces with new spans; called twice a second, to coalesce bursts."""
         if self._traces:
-            told, self._traces = list(self._traces)[:TRACES_TOLD], {}
+            trace_ids, self._traces = list(self._traces)[:MAX_NOTIFIED_TRACES], {}
             async with self._bus.transaction() as session:
-                await store.tell(session, "spans", ",".join(told))
+                await store.notify(session, "spans", ",".join(trace_ids))
 
     def close(self) -> None:
-        """End all streams; called at the first word of a stop, as a server waits for open answers."""
+        """End all streams; called when shutdown begins, as the server waits for open responses."""
         self._closed = True
         for listener in self._listeners:
             if not listener.messages.full():
                 listener.messages.put_nowait(None)
 
-    async def hear(self) -> None:
-        """Listen to Postgres until the connection is lost, which is an error."""
+    async def listen(self) -> None:
+        """LISTEN on Postgres and broadcast until the connection is lost, which raises ConnectionError."""
         async with self._database.engine.connect() as connection:
             await connection.execution_options(isolation_level="AUTOCOMMIT")
             raw: Any = (await connection.get_raw_connection()).driver_connection
-            await raw.add_listener(store.NEWS, self._told)
-            for listener in self._listeners:  # what was said meanwhile is not known
-                listener.give(ServerSentEventMessage(event="reset", data="{}"))
+            await raw.add_listener(store.CHANNEL, self._on_notification)
+            for listener in self._listeners:  # events in between are lost
+                listener.offer(ServerSentEventMessage(event="reset", data="{}"))
             try:
                 while not raw.is_closed():
-                    await self._tell_events()
+                    await self._broadcast_events()
                     try:
-                        async with asyncio.timeout(CHECK_SECONDS):
-                            await self._news.wait()
+                        async with asyncio.timeout(PING_SECONDS):
+                            await self._wake.wait()
                     except TimeoutError:
                         await raw.execute("SELECT 1")
             finally:
                 if not raw.is_closed():
-                    await raw.remove_listener(store.NEWS, self._told)
-        raise ConnectionError("Postgres has closed the connection for news")
+                    await raw.remove_listener(store.CHANNEL, self._on_notification)
+        raise ConnectionError("Postgres has closed the connection for notifications")
 
-    def _told(self, _: Any, __: int, ___: str, words: str) -> None:
-        what, _space, rest = words.partition(" ")
+    def _on_notification(self, _: Any, __: int, ___: str, payload: str) -> None:
+        what, _space, rest = payload.partition(" ")
         if what == "event" and self._listeners:
             self._seqs.append(int(rest))
-            self._news.set()
+            self._wake.set()
         elif what == "spans":
             message = ServerSentEventMessage(event="spans", data=_json({"trace_ids": rest.split(",")}))
             for listener in self._listeners:
-                listener.give(message)
+                listener.offer(message)
 
-    async def _tell_events(self) -> None:
-        self._news.clear()
+    async def _broadcast_events(self) -> None:
+        self._wake.clear()
         seqs, self._seqs = self._seqs, []
         if seqs:
             async with self._database.sessions() as session:
-                for row in await store.numbered(session, seqs):
-                    self._give(event_view(row), str(row.seq))
+                for row in await store.events_by_seq(session, seqs):
+                    self._broadcast(event_view(row), str(row.seq))
 
-    def _give(self, event: EventView, seq: str | None = None) -> None:
+    def _broadcast(self, event: EventView, seq: str | None = None) -> None:
         message = ServerSentEventMessage(event=event.type, id=seq, data=event.model_dump_json(exclude_none=True))
         for listener in self._listeners:
-            if listener.wants(event):
-                listener.give(message)
+            if listener.matches(event):
+                listener.offer(message)
 
     async def stream(self, listener: Listener, last: int | None) -> AsyncIterator[ServerSentEventMessage]:
-        """Yield what a listener wants, for ten minutes at most; ``last`` is what it heard before it lost the line."""
+        """Yield a listener's events for ``MAX_STREAM_SECONDS``; ``last`` is the ``seq`` of the last one it has."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + LONGEST_SECONDS
+        until = loop.time() + MAX_STREAM_SECONDS
         async with AsyncExitStack() as stack:
             self._listeners.add(listener)
             stack.callback(self._listeners.discard, listener)
-            if listener.wants_frequent:
-                await stack.enter_async_context(self._tail.watched())
+            if listener.wants_ephemeral:
+                await stack.enter_async_context(self._tail.subscribed())
             yield ServerSentEventMessage(comment="listening", retry=1000, data=None)
-            for message in await self._missed(listener, last):
+            for message in await self._replay(listener, last):
                 yield message
             while not self._closed and loop.time() < until:
                 if dropped := listener.dropped + self._tail.take_dropped():
@@ -184,51 +184,51 @@ class Live:
 
     @property
     def is_full(self) -> bool:
-        """Return whether nobody else may listen."""
-        return len(self._listeners) >= LISTENERS
+        """Whether the limit of listeners is reached."""
+        return len(self._listeners) >= MAX_LISTENERS
 
-    async def _missed(self, listener: Listener, last: int | None) -> list[ServerSentEventMessage]:
+    async def _replay(self, listener: Listener, last: int | None) -> list[ServerSentEventMessage]:
         if last is None:
             return []
         async with self._database.sessions() as session:
-            rows = await store.events_since(session, last, MISSED)
+            rows = await store.events_since(session, last, MAX_REPLAYED)
         found = [(str(row.seq), event_view(row)) for row in rows]
         return [
             ServerSentEventMessage(event=event.type, id=seq, data=event.model_dump_json(exclude_none=True))
             for seq, event in found
-            if listener.wants(event)
+            if listener.matches(event)
         ]
 
 
-class Tail:
-    """The frequent events, from a queue that is there only while somebody looks."""
+class EphemeralTail:
+    """Ephemeral events, from an exclusive queue that exists only while somebody is subscribed."""
 
-    def __init__(self, bus: Bus, give: Callable[[EventView], None]) -> None:
+    def __init__(self, bus: Bus, offer: Callable[[EventView], None]) -> None:
         self._bus = bus
-        self._give = give
-        self._watchers = 0
-        self._turn = asyncio.Lock()
+        self._offer = offer
+        self._subscribers = 0
+        self._lock = asyncio.Lock()
         self._channel: aio_pika.abc.AbstractChannel | None = None
-        self._second, self._given, self._dropped = 0, 0, 0
+        self._second, self._passed, self._dropped = 0, 0, 0
 
     @asynccontextmanager
-    async def watched(self) -> AsyncIterator[None]:
-        """Hear while the block lasts; the first opens the queue, the last closes it."""
-        async with self._turn:
-            if self._watchers == 0:
+    async def subscribed(self) -> AsyncIterator[None]:
+        """Subscribe while the block lasts; the first subscriber declares the queue, the last deletes it."""
+        async with self._lock:
+            if self._subscribers == 0:
                 self._channel = await self._open()
-            self._watchers += 1
+            self._subscribers += 1
         try:
             yield
         finally:
-            async with self._turn:
-                self._watchers -= 1
-                if self._watchers == 0 and self._channel is not None:
+            async with self._lock:
+                self._subscribers -= 1
+                if self._subscribers == 0 and self._channel is not None:
                     await self._channel.close()
                     self._channel = None
 
     def take_dropped(self) -> int:
-        """Return how many were left out since somebody asked."""
+        """Return, and reset, the number of dropped events."""
         dropped, self._dropped = self._dropped, 0
         return dropped
 
@@ -237,17 +237,17 @@ class Tail:
         channel: aio_pika.abc.AbstractChannel = await connection.channel(publisher_confirms=False)
         queue = await channel.declare_queue(f"{TAIL}.{secrets.token_hex(8)}", exclusive=True, auto_delete=True)
         exchange = await channel.get_exchange(topology.EXCHANGE.name, ensure=False)
-        for event_type in sorted(FREQUENT):
+        for event_type in sorted(EPHEMERAL_TYPES):
             await queue.bind(exchange, routing_key=event_type)
-        await queue.consume(self._came, no_ack=True)
+        await queue.consume(self._on_message, no_ack=True)
         return channel
 
-    async def _came(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
+    async def _on_message(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
         second = int(asyncio.get_running_loop().time())
         if second != self._second:
-            self._second, self._given = second, 0
-        self._given += 1
-        if self._given > FREQUENT_A_SECOND:
+            self._second, self._passed = second, 0
+        self._passed += 1
+        if self._passed > EPHEMERAL_PER_SECOND:
             self._dropped += 1
             return
         try:
@@ -258,7 +258,7 @@ class Tail:
             logger.info("a message on the tail is no event: %s", error)
             return
         values = columns(event, envelope, datetime.now(UTC))
-        self._give(EventView.model_validate(values | {"data": shallow(values["data"])}))
+        self._offer(EventView.model_validate(values | {"data": scalar_fields(values["data"])}))
 
 
 def _json(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What Jaeger's clients ask for, read from an address as they write it."""
+"""Query parameters of Jaeger's API, parsed from a query string into a trace search."""
 
 import json
 import re
@@ -6,63 +6,63 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
-from interlock_console.spans.reading import Wanted
+from interlock_console.spans.queries import TraceQuery
 
-MOST_TRACES = 1_500
-"""Traces of one search, the most that Jaeger's page offers."""
+MAX_TRACES = 1_500
+"""Traces of one search, the limit of Jaeger's UI."""
 
 LOOKBACK_NS = 2 * 24 * 3600 * 10**9
-"""How far version 1 looks back where nothing is said."""
+"""Default lookback of version 1."""
 
 _UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 _TRACE_ID = re.compile(r"[0-9a-fA-F]{1,32}")
-_ERA_NS = 2**63 - 1
+_MAX_NS = 2**63 - 1
 
 
 class MalformedError(ValueError):
-    """A parameter that cannot be read; its message says which, and what would be right."""
+    """A malformed parameter; the message names it and what is valid."""
 
 
-class Params(Protocol):
+class QueryString(Protocol):
     """A query string."""
 
     def get(self, name: str) -> str | None:
-        """Return the last value of a name."""
+        """Return the last value of ``name``."""
 
     def getall(self, name: str, default: list[str]) -> list[str]:
-        """Return all values of a name."""
+        """Return all values of ``name``."""
 
 
-def wanted_v3(params: Params) -> Wanted:
-    """Return the search that version 3's ``query.*`` means; in camel case, or in snake case as it was before.
+def parse_search_v3(params: QueryString) -> TraceQuery:
+    """Parse version 3's ``query.*`` parameters, in camel case, or in snake case as before.
 
     Raises:
         MalformedError: a parameter is missing or malformed.
     """
 
-    def said(*names: str) -> tuple[str, str | None]:
+    def value_of(*names: str) -> tuple[str, str | None]:
         found = [(name, value) for name in names if (value := params.get(f"query.{name}"))]
         return (f"query.{found[0][0]}", found[0][1]) if found else (f"query.{names[0]}", None)
 
-    since, until = said("startTimeMin", "start_time_min"), said("startTimeMax", "start_time_max")
-    shortest, longest = said("durationMin", "duration_min"), said("durationMax", "duration_max")
+    since, until = value_of("startTimeMin", "start_time_min"), value_of("startTimeMax", "start_time_max")
+    shortest, longest = value_of("durationMin", "duration_min"), value_of("durationMax", "duration_max")
     if since[1] is None or until[1] is None:
         raise MalformedError("query.startTimeMin and query.startTimeMax are required")
-    return Wanted(
-        since_ns=moment(*since),
-        until_ns=moment(*until),
-        service=said("serviceName", "service_name")[1],
-        name=said("operationName", "operation_name")[1],
-        shortest_ns=duration(*shortest),
-        longest_ns=duration(*longest),
+    return TraceQuery(
+        since_ns=parse_time(*since),
+        until_ns=parse_time(*until),
+        service=value_of("serviceName", "service_name")[1],
+        name=value_of("operationName", "operation_name")[1],
+        shortest_ns=parse_duration(*shortest),
+        longest_ns=parse_duration(*longest),
         attributes=_attributes("query.attributes", params.get("query.attributes")),
-        limit=_limit(*said("searchDepth", "search_depth", "num_traces"), default=20),
+        limit=_limit(*value_of("searchDepth", "search_depth", "num_traces"), default=20),
     )
 
 
-def wanted_v1(params: Params, *, now: datetime) -> Wanted:
-    """Return the search that version 1's parameters mean; times are microseconds since 1970.
+def parse_search_v1(params: QueryString, *, now: datetime) -> TraceQuery:
+    """Parse version 1's parameters; times are microseconds since 1970.
 
     Raises:
         MalformedError: a parameter is missing or malformed.
@@ -74,23 +74,23 @@ def wanted_v1(params: Params, *, now: datetime) -> Wanted:
         if not colon:
             raise MalformedError(f"parameter 'tag' is to be key:value, not {tag[:80]!r}")
         tags[key] = value
-    return Wanted(
+    return TraceQuery(
         since_ns=_micros("start", params.get("start"), default=now_ns - LOOKBACK_NS),
         until_ns=_micros("end", params.get("end"), default=now_ns),
-        service=service(params),
+        service=parse_service(params),
         name=params.get("operation") or None,
-        shortest_ns=duration("minDuration", params.get("minDuration")),
-        longest_ns=duration("maxDuration", params.get("maxDuration")),
+        shortest_ns=parse_duration("minDuration", params.get("minDuration")),
+        longest_ns=parse_duration("maxDuration", params.get("maxDuration")),
         attributes=tags,
         limit=_limit("limit", params.get("limit"), default=100),
     )
 
 
-def service(params: Params) -> str:
-    """Return the service that must be named.
+def parse_service(params: QueryString) -> str:
+    """Return the required parameter ``service``.
 
     Raises:
-        MalformedError: it is not.
+        MalformedError: it is missing.
     """
     found = params.get("service")
     if not found:
@@ -98,31 +98,31 @@ def service(params: Params) -> str:
     return found
 
 
-def trace_id(text: str) -> str:
-    """Return a trace id with the zeros that Jaeger's clients may leave out at its front.
+def parse_trace_id(text: str) -> str:
+    """Return a trace id, padded with the leading zeros that Jaeger's clients may omit.
 
     Raises:
-        MalformedError: it is none.
+        MalformedError: it is no trace id.
     """
     if not _TRACE_ID.fullmatch(text) or not text.strip("0"):
         raise MalformedError(f"a trace id is up to 32 hexadecimal digits, not {text[:80]!r}")
     return text.lower().rjust(32, "0")
 
 
-def trace_ids(texts: Iterable[str]) -> list[str]:
-    """Return trace ids in the same way, each once.
+def parse_trace_ids(texts: Iterable[str]) -> list[str]:
+    """Return distinct trace ids, each as by :func:`parse_trace_id`.
 
     Raises:
-        MalformedError: one of them is none.
+        MalformedError: one of them is no trace id, or there are too many.
     """
-    found = list(dict.fromkeys(trace_id(each) for each in texts))
-    if len(found) > MOST_TRACES:
-        raise MalformedError(f"at most {MOST_TRACES} traces are told at once")
+    found = list(dict.fromkeys(parse_trace_id(each) for each in texts))
+    if len(found) > MAX_TRACES:
+        raise MalformedError(f"at most {MAX_TRACES} traces are returned at once")
     return found
 
 
-def moment(name: str, text: str | None) -> int:
-    """Return a time of RFC 3339 in nanoseconds since 1970; a plus that was not encoded is read as one."""
+def parse_time(name: str, text: str | None) -> int:
+    """Return a time of RFC 3339 in nanoseconds since 1970; a space is read as an unencoded plus."""
     fraction = re.search(r"\.(\d{1,9})", text or "")
     try:
         whole = datetime.fromisoformat(re.sub(r"\.\d{1,9}", "", (text or "").replace(" ", "+")))
@@ -132,8 +132,8 @@ def moment(name: str, text: str | None) -> int:
     return _within(seconds * 10**9 + (int(fraction[1].ljust(9, "0")) if fraction else 0))
 
 
-def duration(name: str, text: str | None) -> int | None:
-    """Return a duration as Go writes it, ``1h2m3.5s`` or ``100ms``, in nanoseconds; None where nothing is said."""
+def parse_duration(name: str, text: str | None) -> int | None:
+    """Return a duration as Go writes it, ``1h2m3.5s`` or ``100ms``, in nanoseconds; None for an empty one."""
     if not text:
         return None
     parts = _DURATION.findall(text)
@@ -151,7 +151,7 @@ def _micros(name: str, text: str | None, *, default: int) -> int:
 
 
 def _within(nanoseconds: int) -> int:
-    return max(0, min(nanoseconds, _ERA_NS))
+    return max(0, min(nanoseconds, _MAX_NS))
 
 
 def _limit(name: str, text: str | None, *, default: int) -> int:
@@ -159,7 +159,7 @@ def _limit(name: str, text: str | None, *, default: int) -> int:
         return default
     if not re.fullmatch(r"\d{1,9}", text) or int(text) == 0:
         raise MalformedError(f"parameter {name} is to be a number of traces, at least 1")
-    return min(int(text), MOST_TRACES)
+    return min(int(text), MAX_TRACES)
 
 
 def _attributes(name: str, text: str | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Traces as Jaeger writes them: summaries of version 3, and version 1's own model, in microseconds."""
+"""Responses of Jaeger's query API: summaries of version 3, and version 1's own model, in microseconds."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -7,20 +7,20 @@ from typing import Any
 from interlock_contracts import telemetry
 
 from interlock_console.spans import KINDS, STATUSES, Origin, Span
-from interlock_console.spans.viewing import orphans
+from interlock_console.spans.views import orphans
 
 ERROR = STATUSES.index("ERROR")
 SAFE_INTEGER = 2**53 - 1
-"""What a number of JavaScript tells apart from its neighbours."""
+"""JavaScript's Number.MAX_SAFE_INTEGER."""
 
 
 def kind_name(kind: int) -> str:
-    """Return what Jaeger calls a kind of span; one that is not told is internal."""
+    """Return Jaeger's name of a span kind; unspecified is internal."""
     return KINDS[kind or KINDS.index("INTERNAL")].lower()
 
 
-def summary(trace_id: str, spans: Sequence[Span]) -> dict[str, Any]:
-    """Return what a list of traces shows of one; times as texts of nanoseconds since 1970."""
+def trace_summary(trace_id: str, spans: Sequence[Span]) -> dict[str, Any]:
+    """Return a trace summary; times are strings of nanoseconds since 1970."""
     root = next((span for span in spans if span.parent_id is None), spans[0])
     services: dict[str, list[Span]] = {}
     for span in spans:
@@ -32,25 +32,25 @@ def summary(trace_id: str, spans: Sequence[Span]) -> dict[str, Any]:
         "minStartTimeUnixNano": str(min(span.start_ns for span in spans)),
         "maxEndTimeUnixNano": str(max(span.end_ns for span in spans)),
         "spanCount": len(spans),
-        "errorSpanCount": _errors(spans),
+        "errorSpanCount": _error_count(spans),
         "orphanSpanCount": len(orphans(spans)),
         "services": [
-            {"name": name, "spanCount": len(of), "errorSpanCount": _errors(of)} for name, of in services.items()
+            {"name": name, "spanCount": len(of), "errorSpanCount": _error_count(of)} for name, of in services.items()
         ],
     }
 
 
-def _errors(spans: Iterable[Span]) -> int:
+def _error_count(spans: Iterable[Span]) -> int:
     return sum(span.status == ERROR for span in spans)
 
 
-def listed(data: Any, *, total: int = 0, errors: list[dict[str, Any]] | None = None) -> dict[str, Any]:
-    """Return version 1's envelope."""
+def envelope_v1(data: Any, *, total: int = 0, errors: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """Return version 1's response envelope."""
     return {"data": data, "total": total, "limit": 0, "offset": 0, "errors": errors}
 
 
 def trace_v1(trace_id: str, spans: Sequence[Span]) -> dict[str, Any]:
-    """Return a trace in version 1's model; a span whose parent is not here says so in its warnings."""
+    """Return a trace in version 1's model; an orphan span has a warning."""
     processes: dict[int, tuple[str, Origin]] = {}
     for span in spans:
         processes.setdefault(id(span.origin), (f"p{len(processes) + 1}", span.origin))
@@ -90,7 +90,7 @@ def _span(span: Span, process: str, *, alone: bool) -> dict[str, Any]:
 
 
 def _all_tags(span: Span) -> dict[str, Any]:
-    """Return attributes and what else OpenTelemetry's mapping to Jaeger writes as tags."""
+    """Return a span's tags by OpenTelemetry's mapping to Jaeger: attributes, kind, status, scope."""
     status = STATUSES[span.status] if span.status else None
     around = {
         "span.kind": kind_name(span.kind) if span.kind else None,

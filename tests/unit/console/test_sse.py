@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import aio_pika
 import pytest
-from interlock_console.live import FREQUENT_A_SECOND, ROOM, Listener, Tail
+from interlock_console.sse import EPHEMERAL_PER_SECOND, QUEUE_SIZE, EphemeralTail, Listener
 from interlock_contracts.console import EventView
 from interlock_contracts.event import Envelope
 from interlock_contracts.predictions import PredictionRequested
@@ -30,10 +30,10 @@ def message(**headers: str) -> Any:
 def test_a_page_that_does_not_read_loses_what_is_new_and_is_told_how_much() -> None:
     """The memory of the console is nobody's to fill."""
     listener = Listener(frozenset())
-    for _ in range(ROOM + 3):
-        listener.give(ServerSentEventMessage(event="model.promoted"))
+    for _ in range(QUEUE_SIZE + 3):
+        listener.offer(ServerSentEventMessage(event="model.promoted"))
 
-    assert (listener.messages.qsize(), listener.dropped) == (ROOM, 3)
+    assert (listener.messages.qsize(), listener.dropped) == (QUEUE_SIZE, 3)
 
 
 @pytest.mark.parametrize(
@@ -50,20 +50,20 @@ def test_a_page_that_does_not_read_loses_what_is_new_and_is_told_how_much() -> N
 )
 def test_a_page_hears_what_it_asked_for(listener: Listener, wanted: bool) -> None:
     """By type, model and run, all of which must fit."""
-    assert listener.wants(view("model.promoted", model="flights", run_id=RUN)) is wanted
+    assert listener.matches(view("model.promoted", model="flights", run_id=RUN)) is wanted
 
 
 async def test_a_flood_of_frequent_events_is_shown_in_part_and_counted() -> None:
     """What is no event at all is passed by."""
     given: list[EventView] = []
-    tail = Tail(None, given.append)  # type: ignore[arg-type] # no broker: the messages come from the test
-    await tail._came(message(cloudEvents_type="no.such"))
-    for _ in range(5 * FREQUENT_A_SECOND):
-        await tail._came(message())
+    tail = EphemeralTail(None, given.append)  # type: ignore[arg-type] # no broker: the messages come from the test
+    await tail._on_message(message(cloudEvents_type="no.such"))
+    for _ in range(5 * EPHEMERAL_PER_SECOND):
+        await tail._on_message(message())
     shown = len(given)
 
-    assert FREQUENT_A_SECOND <= shown + 1 <= 5 * FREQUENT_A_SECOND
-    assert shown + tail.take_dropped() == 5 * FREQUENT_A_SECOND
+    assert EPHEMERAL_PER_SECOND <= shown + 1 <= 5 * EPHEMERAL_PER_SECOND
+    assert shown + tail.take_dropped() == 5 * EPHEMERAL_PER_SECOND
     assert tail.take_dropped() == 0
     assert given[0].data["model"] == "flights"
     assert "rows" not in given[0].data

@@ -1,4 +1,4 @@
-"""Finds spans again: by their trace, by what links to them, by what they are."""
+"""Queries of the trace store: spans by trace, incoming links, services and operations, trace search."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -9,24 +9,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from interlock_console.spans import STATUSES, Origin, Span, SpanEvent, SpanLink
 from interlock_console.spans.tables import LinkRow, OriginRow, SpanRow
 
-LONGEST_TRACE = 20_000
-"""Spans of one trace that are read, the earliest first."""
+MAX_TRACE_SPANS = 20_000
+"""Spans read of one trace at most, the earliest first."""
 
-MOST_READ = 50_000
-"""Spans that are read for many traces at once."""
+MAX_SPANS_READ = 50_000
+"""Spans read for several traces at most."""
 
-LINKS_SHOWN = 20
-"""Of all spans that link to one span, the newest so many are told; a promotion may have a million predictions."""
+MAX_INCOMING_LINKS = 20
+"""Incoming links of one span at most, the newest; a promotion may be linked from a million predictions."""
 
-LOOKED_AT = 5_000
-"""Of all spans that fit a search, its traces come from the newest so many."""
+MAX_SEARCHED_SPANS = 5_000
+"""Matching spans of one service that a search considers, the newest."""
 
 OPERATIONS = 1_000
-"""Names of one service's spans that are listed."""
+"""Span names listed of one service at most."""
 
 SEARCH_TIMEOUT = "10s"
 
-# Each name by one look into the index: a service has few names and may have millions of spans.
+# Loose index scan, one lookup per name: a service has few names and may have millions of spans.
 OPERATIONS_OF = """
 WITH RECURSIVE names AS (
     (SELECT name FROM span WHERE service = :service ORDER BY name LIMIT 1)
@@ -40,8 +40,8 @@ SELECT names.name, newest.kind FROM names CROSS JOIN LATERAL (
 """
 
 
-class Linked(NamedTuple):
-    """A span that links to ``to_span`` of the trace that was asked about; ids in hex."""
+class IncomingLink(NamedTuple):
+    """A span that links to ``to_span`` of the requested trace; ids in hex."""
 
     to_span: str
     trace_id: str
@@ -50,11 +50,11 @@ class Linked(NamedTuple):
     service: str
 
 
-class Wanted(NamedTuple):
-    """A search: traces in which at least one span is all of this; None where it does not matter.
+class TraceQuery(NamedTuple):
+    """A trace search: traces with at least one span that matches every criterion; None matches all.
 
     Times in nanoseconds, since 1970 where they are points; ``attributes`` are compared as text, with those of the
-    span's process as well. ``error`` as an attribute asks how the span ended.
+    span's process as well. The attribute ``error`` matches the span's status.
     """
 
     since_ns: int
@@ -67,19 +67,21 @@ class Wanted(NamedTuple):
     limit: int = 20
 
 
-async def of_traces(session: AsyncSession, trace_ids: Sequence[str]) -> dict[str, list[Span]]:
+async def spans_of_traces(session: AsyncSession, trace_ids: Sequence[str]) -> dict[str, list[Span]]:
     """Return the spans of each trace that has any, by its id in hex, the earliest first; each span once."""
     wanted = select(func.unnest(_ids(trace_ids)).label("trace_id")).subquery()
     each = (
         select(SpanRow.__table__)
         .where(SpanRow.trace_id == wanted.c.trace_id)
         .order_by(SpanRow.start_ns, SpanRow.span_id)
-        .limit(LONGEST_TRACE)
+        .limit(MAX_TRACE_SPANS)
         .lateral()
     )
     same = and_(OriginRow.day == each.c.day, OriginRow.origin_id == each.c.origin_id)
     query = select(each, OriginRow.resource, OriginRow.scope).select_from(wanted).join(each, true())
-    rows = await session.execute(query.join(OriginRow, same).order_by(each.c.start_ns, each.c.span_id).limit(MOST_READ))
+    rows = await session.execute(
+        query.join(OriginRow, same).order_by(each.c.start_ns, each.c.span_id).limit(MAX_SPANS_READ)
+    )
     found: dict[str, dict[str, Span]] = {trace_id: {} for trace_id in trace_ids}
     origins: dict[int, Origin] = {}
     for row in rows:
@@ -88,9 +90,9 @@ async def of_traces(session: AsyncSession, trace_ids: Sequence[str]) -> dict[str
     return {trace_id: list(spans.values()) for trace_id, spans in found.items() if spans}
 
 
-async def of_trace(session: AsyncSession, trace_id: str) -> list[Span]:
+async def spans_of_trace(session: AsyncSession, trace_id: str) -> list[Span]:
     """Return the spans of one trace, given in hex, the earliest first; each span once, none for an unknown trace."""
-    return (await of_traces(session, [trace_id])).get(trace_id, [])
+    return (await spans_of_traces(session, [trace_id])).get(trace_id, [])
 
 
 def _ids(texts: Iterable[str]) -> ColumnElement[Any]:
@@ -118,18 +120,18 @@ def _span(row: Row[Any], origins: dict[int, Origin]) -> Span:
     )
 
 
-async def linked_to(session: AsyncSession, trace_id: str, span_ids: Sequence[str]) -> list[Linked]:
-    """Return who links to these spans of one trace, for each the newest ``LINKS_SHOWN``."""
+async def incoming_links(session: AsyncSession, trace_id: str, span_ids: Sequence[str]) -> list[IncomingLink]:
+    """Return the incoming links of these spans of one trace, for each the newest ``MAX_INCOMING_LINKS``."""
     targets = select(func.unnest(_ids(span_ids)).label("to_span")).subquery()
     newest = (
         select(LinkRow.trace_id, LinkRow.span_id, LinkRow.name, LinkRow.service)
         .where(LinkRow.to_trace == bytes.fromhex(trace_id), LinkRow.to_span == targets.c.to_span)
         .order_by(LinkRow.start_ns.desc())
-        .limit(LINKS_SHOWN)
+        .limit(MAX_INCOMING_LINKS)
         .lateral()
     )
     rows = await session.execute(select(targets.c.to_span, newest).join(newest, true()))
-    found = [Linked(row[0].hex(), row[1].hex(), row[2].hex(), row[3], row[4]) for row in rows]
+    found = [IncomingLink(row[0].hex(), row[1].hex(), row[2].hex(), row[3], row[4]) for row in rows]
     return list(dict.fromkeys(found))
 
 
@@ -144,45 +146,45 @@ async def operations(session: AsyncSession, service: str) -> list[tuple[str, int
     return [(name, kind) for name, kind in rows]
 
 
-async def search(session: AsyncSession, wanted: Wanted) -> list[str]:
-    """Return the ids of the newest traces that fit, in hex.
+async def search(session: AsyncSession, query: TraceQuery) -> list[str]:
+    """Return the ids of the newest matching traces, in hex.
 
     Raises:
         DBAPIError: it took longer than ``SEARCH_TIMEOUT``.
     """
     await session.execute(text(f"SET LOCAL statement_timeout = '{SEARCH_TIMEOUT}'"))
-    # One look into the index of services for each service, whether one is named or all are meant.
+    # One index lookup per service, whether one or all are searched.
     chosen = select(OriginRow.service).distinct()
-    if wanted.service is not None:
-        chosen = chosen.where(OriginRow.service == wanted.service)
+    if query.service is not None:
+        chosen = chosen.where(OriginRow.service == query.service)
     among = chosen.subquery()
     newest = (
         select(SpanRow.trace_id, SpanRow.start_ns)
-        .where(SpanRow.service == among.c.service, *_conditions(wanted))
+        .where(SpanRow.service == among.c.service, *_conditions(query))
         .order_by(SpanRow.start_ns.desc())
-        .limit(LOOKED_AT)
+        .limit(MAX_SEARCHED_SPANS)
         .lateral()
     )
-    query = (
+    statement = (
         select(newest.c.trace_id)
         .select_from(among)
         .join(newest, true())
         .group_by(newest.c.trace_id)
         .order_by(func.max(newest.c.start_ns).desc())
-        .limit(wanted.limit)
+        .limit(query.limit)
     )
-    return [trace_id.hex() for trace_id in await session.scalars(query)]
+    return [trace_id.hex() for trace_id in await session.scalars(statement)]
 
 
-def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
-    fits: list[ColumnElement[bool]] = [SpanRow.start_ns.between(wanted.since_ns, wanted.until_ns)]
-    if wanted.name is not None:
-        fits.append(SpanRow.name == wanted.name)
-    if wanted.shortest_ns is not None:
-        fits.append(SpanRow.duration_ns >= wanted.shortest_ns)
-    if wanted.longest_ns is not None:
-        fits.append(SpanRow.duration_ns <= wanted.longest_ns)
-    for key, value in wanted.attributes.items():
+def _conditions(query: TraceQuery) -> list[ColumnElement[bool]]:
+    fits: list[ColumnElement[bool]] = [SpanRow.start_ns.between(query.since_ns, query.until_ns)]
+    if query.name is not None:
+        fits.append(SpanRow.name == query.name)
+    if query.shortest_ns is not None:
+        fits.append(SpanRow.duration_ns >= query.shortest_ns)
+    if query.longest_ns is not None:
+        fits.append(SpanRow.duration_ns <= query.longest_ns)
+    for key, value in query.attributes.items():
         if key == "error":
             failed = SpanRow.status == STATUSES.index("ERROR")
             fits.append(failed if value.lower() == "true" else ~failed)

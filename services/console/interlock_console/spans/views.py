@@ -1,24 +1,24 @@
-"""A trace as the pages and `interlock trace` show it, with what is missing from it named."""
+"""Views of a trace for the pages and `interlock trace`, including open and orphan spans."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from interlock_console.spans import KINDS, STATUSES, Span
-from interlock_console.spans.reading import Linked
+from interlock_console.spans.queries import IncomingLink
 
 
 def orphans(spans: Sequence[Span]) -> list[Span]:
-    """Return the spans whose parent is not among them."""
+    """Return the spans whose parent is missing."""
     here = {span.span_id for span in spans}
     return [span for span in spans if span.parent_id is not None and span.parent_id not in here]
 
 
-def trace_view(trace_id: str, spans: Sequence[Span], linked: Iterable[Linked] = ()) -> dict[str, Any]:
-    """Return a trace as JSON: its spans, the earliest first, each with who links to it.
+def trace_view(trace_id: str, spans: Sequence[Span], linked: Iterable[IncomingLink] = ()) -> dict[str, Any]:
+    """Return a trace as JSON: its spans, the earliest first, each with its incoming links.
 
-    A span is sent when it ends. So one that others name as their parent and that is not here has not ended, or was
-    lost: ``open`` has each of those with its children and when the first of them began; ``orphans`` are the children.
+    A span is sent when it ends, so a missing parent has not ended, or was lost: ``open`` has each missing parent with
+    its children and the start of the first; ``orphans`` are the children.
     """
     linked_from: dict[str, list[dict[str, str]]] = defaultdict(list)
     for each in linked:

@@ -1,4 +1,4 @@
-"""Writes spans, many at once, and forgets them day by day."""
+"""Writer of the trace store: bulk COPY into daily partitions, which are dropped when they expire."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from interlock_console.spans import Origin, Span
 from interlock_console.spans.tables import PARTITIONED, LinkRow, SpanRow
 
-OUTAGES = (
+DATABASE_ERRORS = (
     OSError,
     DBAPIError,
     asyncpg.PostgresConnectionError,
@@ -24,7 +24,7 @@ OUTAGES = (
     asyncpg.InsufficientResourcesError,
     asyncpg.InterfaceError,
 )
-"""What comes of a Postgres that is down, starting or full; the spans can be sent again."""
+"""Errors of a Postgres that is down, starting or full; the exporter may retry."""
 
 SPAN_COLUMNS = [column.name for column in SpanRow.__table__.columns]
 LINK_COLUMNS = [column.name for column in LinkRow.__table__.columns]
@@ -41,38 +41,38 @@ _encode = msgspec.json.Encoder().encode
 
 
 class _Rows(NamedTuple):
-    """What one batch comes to, in the order of the tables' columns."""
+    """Rows of one batch, in the order of the tables' columns."""
 
     origins: list[tuple[Any, ...]]
     spans: list[tuple[Any, ...]]
     links: list[tuple[Any, ...]]
 
 
-class Keeping:
-    """Keeps spans for ``days`` days after the one they came in on; ``told`` hears the ids of their traces."""
+class SpanWriter:
+    """Writes spans, kept for ``days`` days after arrival; ``on_written`` is called with the ids of their traces."""
 
-    def __init__(self, database: Database, *, days: int, told: Callable[[set[str]], None]) -> None:
+    def __init__(self, database: Database, *, days: int, on_written: Callable[[set[str]], None]) -> None:
         self._database = database
         self._days = days
-        self._told = told
+        self._on_written = on_written
         self._known_days: set[date] = set()
         self._known_origins: set[tuple[date, int]] = set()
 
-    async def keep(self, spans: Sequence[Span]) -> None:
+    async def write(self, spans: Sequence[Span]) -> None:
         """Append the spans in one transaction.
 
         Raises:
-            OUTAGES: none of them is kept.
+            DATABASE_ERRORS: nothing was written.
         """
         if not spans:
             return
         day = datetime.now(UTC).date()
         rows = await asyncio.to_thread(_rows, day, spans)
-        # In one order, so that two who bring the same origins for the first time wait for each other at most once.
+        # In one order, so that two batches with the same new origins cannot deadlock.
         new = sorted((row for row in rows.origins if (day, row[1]) not in self._known_origins), key=itemgetter(1))
         await self._make_partitions(day)
         async with self._database.engine.connect() as connection:
-            # Below SQLAlchemy, which has no COPY; hence a transaction of the driver's own.
+            # SQLAlchemy has no COPY; hence the driver's own connection and transaction.
             driver: Any = (await connection.get_raw_connection()).driver_connection
             async with driver.transaction():
                 if new:
@@ -81,7 +81,7 @@ class Keeping:
                 if rows.links:
                     await driver.copy_records_to_table("span_link", records=rows.links, columns=LINK_COLUMNS)
         self._known_origins.update((day, row[1]) for row in new)
-        self._told({span.trace_id for span in spans})
+        self._on_written({span.trace_id for span in spans})
 
     async def _make_partitions(self, day: date) -> None:
         if day in self._known_days:
@@ -97,8 +97,8 @@ class Keeping:
                 )
         self._known_days.add(day)
 
-    async def forget(self) -> None:
-        """Drop the days whose time is over, without waiting long for whoever still reads them."""
+    async def drop_expired(self) -> None:
+        """Drop the partitions of expired days, with a short lock timeout against long reads."""
         first = datetime.now(UTC).date() - timedelta(days=self._days)
         async with self._database.engine.begin() as connection:
             await connection.execute(text("SET LOCAL lock_timeout = '3s'"))
