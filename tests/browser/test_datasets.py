@@ -40,7 +40,7 @@ async def test_a_file_appears_with_its_verdict_and_tells_how_it_has_moved(page: 
     await expect(drift.get_by_role("row", name="color")).to_contain_text("stable")
     await expect(page.get_by_role("article", name="Column color").get_by_role("img").first).to_be_visible()
     await looks.over(page, "dataset")
-    await page.get_by_label("Show columns whose name has this in it").fill("pri")
+    await page.get_by_label("Filter columns by name").fill("pri")
     await expect(page.get_by_role("article")).to_have_count(1)
     await drift.get_by_role("link", name="batch 1").click()
     await expect(page.get_by_role("heading", name=first["digest"][:12])).to_be_visible()
@@ -58,7 +58,7 @@ async def test_a_refused_file_says_every_reason(page: Page, user: User, looks: L
     await page.keyboard.press("o")
 
     await expect(page.get_by_role("heading", name=refused["digest"][:12])).to_be_visible()
-    reasons = page.get_by_role("region", name="Why it was refused")
+    reasons = page.get_by_role("region", name="Reasons for rejection")
     await expect(reasons).to_contain_text("'size' is above 10")
     await expect(reasons).to_contain_text("Line 63")
     await expect(reasons).to_contain_text("purple")

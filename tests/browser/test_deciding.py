@@ -25,7 +25,7 @@ async def approve(page: Page, model: str, version: int) -> None:
     await page.get_by_role("button", name="Approve…").click(timeout=SOON)
     await page.get_by_role("dialog").get_by_role("button", name=f"Approve version {version}").click()
     await expect(page.get_by_text(f"Version {version} is promoted; the workers")).to_be_visible()
-    await expect(page.locator(".head").get_by_text("serves")).to_be_visible(timeout=SOON)
+    await expect(page.locator(".head").get_by_text("serving")).to_be_visible(timeout=SOON)
 
 
 async def test_a_version_is_approved_compared_and_rolled_back(page: Page, user: User) -> None:
@@ -34,19 +34,19 @@ async def test_a_version_is_approved_compared_and_rolled_back(page: Page, user: 
     await user.ingest(model, csv(300, seed=7, noise=0.5))
     await trained(user, model, 1)
     await page.goto("/models")
-    await expect(page.get_by_role("row", name=model)).to_contain_text("waits for approval", timeout=PATIENCE * 1000)
+    await expect(page.get_by_role("row", name=model)).to_contain_text("awaiting approval", timeout=PATIENCE * 1000)
     await approve(page, model, 1)
     await expect(page.locator("figcaption").filter(has_text="Predicted against actual price")).to_be_visible()
     await trained(user, model, 2)
     await approve(page, model, 2)
 
     await page.get_by_role("link", name="Compare with v1").click()
-    await expect(page.get_by_text("The gate measured these two against each other")).to_be_visible()
+    await expect(page.get_by_text("The gate compared these two versions")).to_be_visible()
 
     await page.goto(f"/models/{model}")
     await page.get_by_role("button", name="Roll back…").click()
     dialog = page.get_by_role("dialog")
-    await dialog.get_by_label("Why").fill("wrong prices")
+    await dialog.get_by_label("Reason").fill("wrong prices")
     await dialog.get_by_role("button", name="Roll back to version 1").click()
     await user.serves(model, 1)
     served = page.get_by_role("region", name="Promotions, newest first")

@@ -48,7 +48,7 @@ async def test_events_come_live_wait_while_paused_and_can_be_opened(page: Page, 
 
     await page.keyboard.press("p")
     await user.reapply(model, trials=2)
-    await expect(page.get_by_role("button", name="Go on (1 new)")).to_be_visible(timeout=SOON)
+    await expect(page.get_by_role("button", name="Resume (1 new)")).to_be_visible(timeout=SOON)
     await expect(row).to_have_count(2)
     await page.keyboard.press("p")
     await expect(row).to_have_count(3)
@@ -67,7 +67,7 @@ async def test_what_is_being_typed_stays_while_events_come_in(page: Page, user: 
     model = await user.apply()
     await page.goto("/events")
     await expect(page.get_by_text("live", exact=True)).to_be_visible(timeout=SOON)
-    field = page.get_by_label("Events about this model only")
+    field = page.get_by_label("Filter by model")
     await field.fill("half a na")
     await user.reapply(model, trials=1)
     await expect(page.get_by_role("row").filter(has_text=model).nth(1)).to_be_visible(timeout=SOON)
@@ -78,11 +78,11 @@ async def test_a_filter_stands_in_the_address(page: Page, user: User) -> None:
     """What is filtered can be sent to somebody; an unknown type is refused in words."""
     model = await user.apply()
     await page.goto("/events")
-    await page.get_by_label("Events about this model only").fill(model)
+    await page.get_by_label("Filter by model").fill(model)
     await page.get_by_role("button", name="Filter").click()
     await expect(page.get_by_role("row", name="pipeline.applied")).to_have_count(1, timeout=SOON)
     assert page.url.endswith(f"/events?model={model}")
-    await page.get_by_label("Events of this type only").fill("no.such")
+    await page.get_by_label("Filter by type").fill("no.such")
     await page.get_by_role("button", name="Filter").click()
     await expect(page.get_by_role("alert")).to_contain_text("not 'no.such'")
 
@@ -94,7 +94,7 @@ async def test_a_dead_letter_is_read_replayed_and_discarded(page: Page, stack: d
 
     async def seen() -> bool:
         await page.goto(f"/dead-letters?queue={QUEUE}")
-        await expect(page.get_by_role("table").or_(page.get_by_text("No dead letter"))).to_be_visible()
+        await expect(page.get_by_role("table").or_(page.get_by_text("No dead letters"))).to_be_visible()
         return await letter.count() > 0
 
     await until(seen, seconds=60)
@@ -114,5 +114,5 @@ async def test_a_dead_letter_is_read_replayed_and_discarded(page: Page, stack: d
     await expect(drawer.get_by_role("button", name="Discard")).to_be_visible()
     await drawer.get_by_role("button", name="Discard").click()
     await page.get_by_role("dialog").get_by_role("button", name="Discard").click()
-    await expect(page.get_by_role("status").filter(has_text="gone for good")).to_be_visible()
+    await expect(page.get_by_role("status").filter(has_text="was discarded")).to_be_visible()
     await expect(letter).to_have_count(0)

@@ -75,7 +75,7 @@ async def test_an_ordinary_row_of_every_type_is_filled_in_and_sent(page: Page, l
     row = {"delay": None, "stops": 1, "carrier": "UA", "late": True, "at": "2026-01-28T00:00:00Z"}
     assert json.loads(request.post_data or "") == {"rows": [row]}
     assert (await request.header_value("traceparent") or "").endswith("-01")
-    told = page.get_by_role("region", name="Answer", exact=True)
+    told = page.get_by_role("region", name="Prediction", exact=True)
     await expect(told.locator(".answer")).to_have_text("cheap")
     await expect(told).to_contain_text("was not in the training data")
     await expect(told.get_by_role("img", name="Probabilities")).to_be_visible()

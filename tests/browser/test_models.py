@@ -40,7 +40,7 @@ async def test_models_tell_what_serves_where_and_what_waits(page: Page, looks: L
     row = page.get_by_role("row", name=MODEL)
 
     await expect(row).to_contain_text("1 of 2 workers")
-    await expect(row).to_contain_text("waits for approval")
+    await expect(row).to_contain_text("awaiting approval")
     await looks.over(page, "models")
     await row.get_by_role("link", name=MODEL, exact=True).click()
     await expect(page.get_by_text("the engine is forest 9")).to_be_visible()
@@ -67,8 +67,8 @@ async def test_a_verdict_is_drawn(page: Page, looks: Looks, labels: Any, drawn: 
         await expect(page.locator("figcaption").filter(has_text=words)).to_be_visible()
     await expect(page.locator(DRAWN).first).to_be_visible()
     assert await page.locator("figure.chart").count() == len(drawn)
-    assert await page.get_by_text("As a table").count() == len(drawn)
-    await page.get_by_text("As a table").nth(1).click()
+    assert await page.get_by_text("Show as table").count() == len(drawn)
+    await page.get_by_text("Show as table").nth(1).click()
     await expect(page.locator("figure.chart details td").first).to_be_visible()
     await expect(page.get_by_role("list", name="From data to workers")).to_contain_text("900 rows, 2 features")
     if labels != [False, True]:
@@ -85,7 +85,7 @@ async def test_an_approval_is_asked_for_before_it_is_done(page: Page, looks: Loo
 
     await page.get_by_role("button", name="Approve…").click()
     dialog = page.get_by_role("dialog")
-    await expect(dialog).to_contain_text("takes the place of version 2")
+    await expect(dialog).to_contain_text("replaces version 2")
     await expect(dialog).to_contain_text("under your name, ada")
     await looks.over(page, "approve")
     await page.keyboard.press("Escape")
@@ -104,12 +104,12 @@ async def test_whoever_may_only_read_decides_nothing(page: Page) -> None:
     approve = page.get_by_role("button", name="Approve…")
 
     await expect(approve).to_be_disabled()
-    await expect(approve).to_have_attribute("title", "This needs a key with the scope promote")
+    await expect(approve).to_have_attribute("title", "Requires a key with the scope promote")
 
 
 @pytest.mark.parametrize(
     ("a", "b", "told", "better"),
-    [(2, 3, "measured these two against each other", 1), (1, 3, "may come from the rows, not from the model", 0)],
+    [(2, 3, "The gate compared these two versions", 1), (1, 3, "may come from the data, not from the model", 0)],
 )
 async def test_better_is_said_only_of_the_same_rows(page: Page, a: int, b: int, told: str, better: int) -> None:
     """What differs in data and parameters is listed; numbers of different holdouts are shown, and not judged."""
@@ -117,7 +117,7 @@ async def test_better_is_said_only_of_the_same_rows(page: Page, a: int, b: int, 
     await page.goto(f"/models/{MODEL}/compare?a={a}&b={b}")
 
     await expect(page.get_by_text(told)).to_be_visible()
-    await expect(page.get_by_role("region", name="Parameters: what differs")).to_contain_text("max_depth")
+    await expect(page.get_by_role("region", name="Parameters: differences")).to_contain_text("max_depth")
     assert await page.locator(".better").count() == better
 
 
@@ -142,11 +142,11 @@ async def test_a_report_of_an_older_gate_and_one_of_a_broken_candidate_are_read(
     await answer(page, answers(MODEL, both, champion=1))
 
     await page.goto(f"/models/{MODEL}/versions/1")
-    await expect(page.get_by_text("kept nothing to draw")).to_be_visible()
+    await expect(page.get_by_text("recorded no plot data")).to_be_visible()
     await page.goto(f"/models/{MODEL}/versions/2")
     await expect(page.get_by_text("cannot be evaluated")).to_be_visible()
     await page.goto(f"/models/{MODEL}/compare?a=1&b=2")
-    await expect(page.get_by_text("may come from the rows")).to_be_visible()
+    await expect(page.get_by_text("may come from the data")).to_be_visible()
 
 
 async def test_where_there_is_nothing_the_next_command_is_named(page: Page, looks: Looks) -> None:

@@ -52,13 +52,13 @@ async def test_a_run_is_followed_live_from_upload_to_swap(page: Page, user: User
     """A run appears in the list by itself; its page goes on by itself to each worker's swap, and nothing stays open."""
     model = await user.apply()
     await page.goto(f"/runs?model={model}")
-    await expect(page.get_by_role("heading", name=f"No run of {model} yet")).to_be_visible()
-    await page.get_by_label("Show runs of this model only").fill("half a na")
+    await expect(page.get_by_role("heading", name=f"No runs of {model} yet")).to_be_visible()
+    await page.get_by_label("Filter by model").fill("half a na")
     await user.ingest(model, csv(300, seed=3, noise=0.5))
     run_id = await user.retrain(model)
     link = page.get_by_role("link", name=run_id[:8])
     await expect(link).to_be_visible(timeout=SOON)
-    await expect(page.get_by_label("Show runs of this model only")).to_have_value("half a na")
+    await expect(page.get_by_label("Filter by model")).to_have_value("half a na")
     await link.click()
     await expect(page.get_by_text("Still open", exact=True)).to_be_visible(timeout=SOON)
 
@@ -85,7 +85,7 @@ async def test_a_run_shows_its_trace_and_leads_to_its_version(page: Page, traine
     await swap.click()
     await expect(page.get_by_role("complementary", name="swap")).to_contain_text(trained.model)
     async with page.expect_download() as download:
-        await page.get_by_role("link", name="Download the trace as OTLP JSON").click()
+        await page.get_by_role("link", name="Download trace as OTLP JSON").click()
     assert (await (await download.value).path()).read_text().startswith('{"resourceSpans"')
     await page.keyboard.press("Escape")
     await expect(page.get_by_role("link", name="v1")).to_have_attribute("href", f"/models/{trained.model}/versions/1")
@@ -97,8 +97,8 @@ async def test_a_run_that_waits_can_be_cancelled(page: Page, user: User) -> None
     await user.ingest(model, csv(300, seed=4))
     run_id = await user.retrain(model)
     await page.goto(f"/runs/{run_id}")
-    await page.get_by_role("button", name="Cancel the run").click(timeout=SOON)
-    await page.get_by_role("dialog").get_by_role("button", name="Cancel the run").click()
+    await page.get_by_role("button", name="Cancel run").click(timeout=SOON)
+    await page.get_by_role("dialog").get_by_role("button", name="Cancel run").click()
     await expect(page.get_by_text("cancelled", exact=True).first).to_be_visible(timeout=SOON)
 
 
@@ -106,7 +106,7 @@ async def test_addresses_that_lead_nowhere_say_so(page: Page) -> None:
     """A run that nobody asked for and an address without a page are told in words, and the bar stays."""
     await page.goto("/runs/00000000-0000-4000-8000-000000000000")
     await expect(page.get_by_role("alert")).to_be_visible()
-    await expect(page.get_by_role("navigation", name="Places").get_by_role("link")).to_have_count(6)
+    await expect(page.get_by_role("navigation", name="Main").get_by_role("link")).to_have_count(6)
 
 
 async def test_the_theme_is_chosen_and_kept(page: Page) -> None:

@@ -27,11 +27,11 @@ async def test_a_model_answers_a_row_and_leads_to_its_trace(
     await color.select_option("blue")
     await page.get_by_role("button", name="Predict price").click()
 
-    answer = page.get_by_role("region", name="Answer", exact=True)
+    answer = page.get_by_role("region", name="Prediction", exact=True)
     await expect(answer.get_by_role("link", name="v1")).to_be_visible()
     [price] = (await user.predict(trained.model, {"size": 2.5, "color": "blue"})).json()["predictions"]
     assert float(await answer.locator(".answer").inner_text()) == pytest.approx(price, rel=1e-3)
-    command = await page.get_by_role("region", name="The same from a terminal").locator("code").first.inner_text()
+    command = await page.get_by_role("region", name="Command line").locator("code").first.inner_text()
     sent = re.search(r"-d '(.*)'$", command)
     assert sent is not None
     assert json.loads(sent.group(1)) == {"rows": [{"size": 2.5, "color": "blue"}]}
@@ -55,10 +55,10 @@ async def test_earlier_answers_stay_beside_the_newest(page: Page, trained: Train
         await size.fill(value)
         await page.get_by_role("button", name="Predict price").click()
         await expect(
-            page.get_by_role("region", name="Answer", exact=True).get_by_role("link", name="v1")
+            page.get_by_role("region", name="Prediction", exact=True).get_by_role("link", name="v1")
         ).to_be_visible()
 
-    await expect(page.get_by_role("region", name="Earlier answers", exact=True)).to_contain_text('"size":1,')
+    await expect(page.get_by_role("region", name="Earlier predictions", exact=True)).to_contain_text('"size":1,')
 
 
 async def test_a_model_without_a_version_says_what_to_do(page: Page, user: User) -> None:

@@ -1,4 +1,4 @@
-"""Whoever looks cannot hold anything up: what is too much is left out, and counted."""
+"""The SSE event stream: bounded queues, filters, and the rate limit of ephemeral events."""
 
 from datetime import UTC, datetime
 from typing import Any

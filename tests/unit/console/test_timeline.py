@@ -1,4 +1,4 @@
-"""A run as lanes: from spans where they are, else from events, and what is still open."""
+"""A run's timeline: from spans where they are, else from events, and its open steps."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

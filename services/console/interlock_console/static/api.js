@@ -1,9 +1,9 @@
-// All talk with the console's own HTTP API. Who may what is decided there; the pages only show it.
+// HTTP client of the console's API. Authorization is decided there; the pages only show it.
 
-/** An answer that is no success, as RFC 9457 tells it. */
+/** An error response: problem details (RFC 9457). */
 export class Problem extends Error {
   constructor(status, body) {
-    super(body.detail || body.title || `the console answered ${status}`);
+    super(body.detail || body.title || `the console responded with status ${status}`);
     this.status = status;
     this.title = body.title || "Something went wrong";
     this.errors = body.errors || [];
@@ -12,12 +12,12 @@ export class Problem extends Error {
 
 let signedOut = () => {};
 
-/** Say what is to happen when the session has ended; the shell asks for a key then. */
+/** Register a callback for an expired session; the shell then shows the sign-in form. */
 export function onSignedOut(then) {
   signedOut = then;
 }
 
-async function ask(method, path, body, headers = {}) {
+async function send(method, path, body, headers = {}) {
   let answer;
   try {
     answer = await fetch(path, {
@@ -26,26 +26,26 @@ async function ask(method, path, body, headers = {}) {
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch {
-    throw new Problem(0, { title: "The console is not there", detail: "No answer; is the stack up? Ask with: interlock status" });
+    throw new Problem(0, { title: "The console does not respond", detail: "Check that the stack is running: interlock status" });
   }
   const text = await answer.text();
-  let told = {};
+  let data = {};
   try {
-    told = text ? JSON.parse(text) : {};
+    data = text ? JSON.parse(text) : {};
   } catch {
-    told = { detail: text.slice(0, 300) };
+    data = { detail: text.slice(0, 300) };
   }
-  if (answer.ok) return told;
+  if (answer.ok) return data;
   if (answer.status === 401 && !path.startsWith("/session")) signedOut();
-  throw new Problem(answer.status, told);
+  throw new Problem(answer.status, data);
 }
 
-export const get = (path) => ask("GET", path);
-export const post = (path, body = {}, headers = {}) => ask("POST", path, body, headers);
-export const put = (path, body) => ask("PUT", path, body);
-export const remove = (path) => ask("DELETE", path);
+export const get = (path) => send("GET", path);
+export const post = (path, body = {}, headers = {}) => send("POST", path, body, headers);
+export const put = (path, body) => send("PUT", path, body);
+export const remove = (path) => send("DELETE", path);
 
-/** `/path?a=1` from a path and an object; what is empty or undefined is left out. */
+/** `/path?a=1` from a path and an object; empty and undefined values are left out. */
 export function address(path, query = {}) {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
   return given.length ? `${path}?${new URLSearchParams(given)}` : path;

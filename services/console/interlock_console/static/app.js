@@ -1,4 +1,4 @@
-// The shell: who is signed in, the bar, and the page that the address names.
+// The app shell: session, navigation bar, and the page of the current address.
 import { Component, createContext, html, render, useEffect, useRef, useState } from "./vendor/preact.js";
 import { get, onSignedOut, remove } from "./api.js";
 import { PLACES, followLinks, go, match } from "./router.js";
@@ -42,7 +42,7 @@ function Shell() {
   if (caller === undefined) return html`<${Loading} />`;
   if (caller === null) return html`<${SignIn} then=${start} />`;
   return html`<${Caller.Provider} value=${caller}>
-    <a class="skip" href="#page">To the page</a>
+    <a class="skip" href="#page">Skip to content</a>
     <div class="shell">
       <${Bar} caller=${caller} leave=${leave} />
       <${Place} place=${place} />
@@ -56,7 +56,7 @@ function Bar({ caller, leave }) {
   const current = (path) => (here === path || here.startsWith(`${path}/`) ? "page" : undefined);
   return html`<header class="bar">
     <a class="brand" href="/runs" aria-label="Interlock"><img src="/static/icon.svg" alt="" /><span>Interlock</span></a>
-    <nav class="places" aria-label="Places">
+    <nav class="places" aria-label="Main">
       ${PLACES.map(({ path, title }) => html`<a href=${path} aria-current=${current(path)}>${title}</a>`)}
     </nav>
     <div class="caller">
@@ -78,7 +78,7 @@ function Place({ place }) {
     document.title = `${Object.values(place.params).at(-1) || place.title} · Interlock`;
     import(`./pages/${name}.js`).then(
       (module) => wanted && setLoaded({ name, Page: module.default }),
-      () => wanted && setLoaded({ name, Page: () => html`<${Failure} problem=${{ title: "This page cannot be loaded", message: "Load it again." }} />` }),
+      () => wanted && setLoaded({ name, Page: () => html`<${Failure} problem=${{ title: "This page cannot be loaded", message: "Reload the page." }} />` }),
     );
     return () => {
       wanted = false;
@@ -99,10 +99,10 @@ function Place({ place }) {
 }
 
 function Nowhere() {
-  return html`<div class="empty"><h1>Nothing is at this address</h1><button onClick=${() => go("/runs")}>To the runs</button></div>`;
+  return html`<div class="empty"><h1>Page not found</h1><button onClick=${() => go("/runs")}>Go to runs</button></div>`;
 }
 
-/** A page that fails while it draws takes only itself along, and says so. */
+/** Error boundary: a page that fails to render shows the error instead. */
 class Guard extends Component {
   componentDidCatch(problem) {
     console.error(problem);

@@ -1,4 +1,4 @@
-// Charts by Observable Plot. Each is a figure with a caption, drawn as wide as its place, and told as a table, too.
+// Charts by Observable Plot. Each is a figure with a caption, as wide as its container, also available as a table.
 import { html, useEffect, useRef, useState } from "./vendor/preact.js";
 import "./vendor/d3.js";
 import "./vendor/plot.js";
@@ -11,7 +11,7 @@ const HEIGHT = 220;
 const number = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 });
 const shown = (value) => (typeof value === "number" ? number.format(value) : value instanceof Date ? value.toISOString() : String(value));
 
-/** `draw(width)` returns Plot's options; `table` is {head: [..], rows: [[..]]}: the same numbers for reading. */
+/** `draw(width)` returns Plot's options; `table` is {head: [..], rows: [[..]]}: the same numbers for screen readers. */
 export function Chart({ caption, draw, table }) {
   const place = useRef(null);
   const [open, setOpen] = useState(false);
@@ -33,7 +33,7 @@ export function Chart({ caption, draw, table }) {
     <figcaption>${caption}</figcaption>
     <div ref=${place}></div>
     <details onToggle=${(event) => setOpen(event.target.open)}>
-      <summary>As a table</summary>
+      <summary>Show as table</summary>
       ${open && html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}, as a table"><table>
         <thead><tr>${table.head.map((title) => html`<th scope="col">${title}</th>`)}</tr></thead>
         <tbody>${table.rows.map((row) => html`<tr>${row.map((value) => html`<td>${shown(value)}</td>`)}</tr>`)}</tbody>
@@ -130,7 +130,7 @@ export function Roc({ caption, curves }) {
   return html`<${Chart} caption=${caption} draw=${draw} table=${{ head: ["curve", "false positive rate", "true positive rate"], rows: all.map((p) => [p.name, p.fpr, p.tpr]) }} />`;
 }
 
-/** `counts[i][j]`: how many rows that are `labels[i]` were called `labels[j]`; shares of a row give the shade. */
+/** `counts[i][j]`: rows with label `labels[i]` predicted as `labels[j]`; the shade is the share of the row. */
 export function Matrix({ caption, labels, counts }) {
   const cells = counts.flatMap((row, i) => {
     const sum = row.reduce((a, b) => a + b, 0) || 1;

@@ -1,40 +1,40 @@
-// The live tail. EventSource would need every type's name beforehand, and new types must show without a new page;
-// so the stream is read as what it is: lines.
+// Client of server-sent events. EventSource needs every event type's name beforehand, and new types must show without
+// a new page; so the stream is parsed here.
 import { address } from "./api.js";
 
-const LONGEST_PAUSE = 10_000;
+const MAX_BACKOFF = 10_000;
 
 /**
- * Call `heard(type, data)` for each event of `/view/live`; returns a function that stops it.
- * `filter` is {type, run, model}; `changed(open)` hears whether the stream is open. It connects again by itself.
+ * Call `onEvent(type, data)` for each event of `/view/live`; returns a function that stops it.
+ * `filter` is {type, run, model}; `changed(open)` is called when the stream opens or closes. Reconnects with backoff.
  */
-export function live(filter, heard, changed = () => {}) {
+export function live(filter, onEvent, changed = () => {}) {
   const stop = new AbortController();
-  follow(address("/view/live", filter), heard, changed, stop.signal);
+  follow(address("/view/live", filter), onEvent, changed, stop.signal);
   return () => stop.abort();
 }
 
-async function follow(path, heard, changed, signal) {
-  let pause = 500;
+async function follow(path, onEvent, changed, signal) {
+  let backoff = 500;
   while (!signal.aborted) {
     try {
       const answer = await fetch(path, { signal, headers: { Accept: "text/event-stream" } });
       if (answer.ok) {
         changed(true);
-        pause = 500;
-        await read(answer.body, heard);
+        backoff = 500;
+        await read(answer.body, onEvent);
       }
     } catch {
-      // Gone or stopped: the loop's condition and the pause below tell the two apart.
+      // Connection lost, or aborted: the check below tells the two apart.
     }
     if (signal.aborted) return;
     changed(false);
-    await new Promise((wake) => setTimeout(wake, pause));
-    pause = Math.min(pause * 2, LONGEST_PAUSE);
+    await new Promise((wake) => setTimeout(wake, backoff));
+    backoff = Math.min(backoff * 2, MAX_BACKOFF);
   }
 }
 
-async function read(body, heard) {
+async function read(body, onEvent) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
@@ -42,13 +42,13 @@ async function read(body, heard) {
     if (done) return;
     const blocks = (rest + value.replaceAll("\r", "")).split("\n\n");
     rest = blocks.pop();
-    for (const block of blocks) tell(block, heard);
+    for (const block of blocks) dispatch(block, onEvent);
   }
 }
 
-function tell(block, heard) {
+function dispatch(block, onEvent) {
   const lines = block.split("\n");
   const field = (name) => lines.filter((line) => line.startsWith(`${name}:`)).map((line) => line.slice(name.length + 1).trimStart());
   const data = field("data").join("\n");
-  if (data) heard(field("event")[0] || "message", JSON.parse(data));
+  if (data) onEvent(field("event")[0] || "message", JSON.parse(data));
 }

@@ -1,4 +1,4 @@
-// Addresses to pages. A page is a module of its own, fetched when it is first looked at.
+// Routes: addresses and their pages. Each page is a module, loaded on first use.
 
 const PAGES = [
   ["/runs", "runs", "Runs"],
@@ -9,14 +9,14 @@ const PAGES = [
   ["/models/:name/versions/:version", "version", "Version"],
   ["/datasets", "datasets", "Datasets"],
   ["/datasets/:name/:digest", "dataset", "Dataset"],
-  ["/try", "try", "Try it"],
-  ["/try/:name", "try", "Try it"],
+  ["/try", "try", "Predict"],
+  ["/try/:name", "try", "Predict"],
   ["/events", "events", "Events"],
   ["/dead-letters", "deadletters", "Dead letters"],
   ["/traces/:id", "trace", "Trace"],
 ];
 
-/** What the bar lists, in the order in which a model comes about. */
+/** Entries of the navigation bar, in the order of a model's life cycle. */
 export const PLACES = ["/runs", "/models", "/datasets", "/try", "/events", "/dead-letters"].map((path) => {
   const [, , title] = PAGES.find(([pattern]) => pattern === path);
   return { path, title };
@@ -43,13 +43,13 @@ function fits(wanted, given) {
   return params;
 }
 
-/** Go to an address of ours; `replace` leaves no step to go back to. */
+/** Go to an address of ours; `replace` adds no entry to the history. */
 export function go(path, { replace = false } = {}) {
   history[replace ? "replaceState" : "pushState"](null, "", path);
   dispatchEvent(new PopStateEvent("popstate"));
 }
 
-/** Let plain links change the page without loading it anew; those with a modifier, a target or a download stay the browser's. */
+/** Client-side navigation for plain links; those with a modifier, a target or a download are left to the browser. */
 export function followLinks() {
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("a[href]");

@@ -1,10 +1,10 @@
-// The two ways in: a key that somebody types, and a ticket that `interlock open` put into the address.
+// Sign-in: by an API key, or by the ticket that `interlock open` puts into the address.
 import { html, useState } from "./vendor/preact.js";
 import { post } from "./api.js";
 import { Failure } from "./ui/data.js";
 import { Command } from "./ui/copy.js";
 
-/** Exchange the address's ticket for a session and go where it leads, if that is a place of ours. */
+/** Exchange the address's ticket for a session, and go to its target if that is of this origin. */
 export async function enter(query) {
   const to = query.get("to") || "/runs";
   const inside = new URL(to, location.origin).origin === location.origin && to.startsWith("/") && !to.startsWith("//");
@@ -39,13 +39,13 @@ export function SignIn({ then }) {
   return html`<main class="signin">
     <form class="card stack" onSubmit=${submit}>
       <div class="row"><img src="/static/icon.svg" alt="" width="32" height="32" /><h1>Interlock</h1></div>
-      <p class="soft">Sign in with an API key. It stays in a cookie that scripts cannot read, and pages may do what the key may.</p>
+      <p class="soft">Sign in with an API key. It is stored in an HTTP-only cookie; the pages have the permissions of the key.</p>
       <label>API key
         <input type="password" name="key" autocomplete="current-password" required value=${key} onInput=${(event) => setKey(event.target.value)} />
       </label>
-      <button class="primary" disabled=${busy || !key.trim()}>${busy ? "Asking…" : "Sign in"}</button>
+      <button class="primary" disabled=${busy || !key.trim()}>${busy ? "Signing in…" : "Sign in"}</button>
       ${problem && html`<${Failure} problem=${problem} />`}
-      <p class="soft">On the machine where the stack runs, this opens the console signed in:</p>
+      <p class="soft">On the machine that runs the stack, this command opens the console and signs you in:</p>
       <${Command} text="interlock open" />
     </form>
   </main>`;

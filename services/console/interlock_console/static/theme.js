@@ -1,4 +1,4 @@
-// Runs before the first paint, so that nobody sees the other theme flash; hence a plain script and no module.
+// Runs before the first paint, so that the other theme does not flash; hence a plain script and no module.
 {
   const chosen = localStorage.getItem("theme");
   if (chosen === "dark" || chosen === "light") document.documentElement.dataset.theme = chosen;

@@ -1,4 +1,4 @@
-// Two versions side by side. Which one is better is said only where the gate measured both on the same rows.
+// Two versions side by side. "Better" is claimed only where the gate evaluated both on the same rows.
 import { html } from "../vendor/preact.js";
 import { address, get } from "../api.js";
 import { go } from "../router.js";
@@ -26,14 +26,14 @@ export default function Compare({ params: { name }, query: { a, b } }) {
     <${Head} title="Compare versions" trail=${[["Models", "/models"], [name, `/models/${name}`]]} />
     <${Loaded} of=${loaded}>${({ versions, pair, specs }) => (pair
       ? html`<div class="stack"><${Choice} name=${name} versions=${versions} pair=${pair} /><${Compared} pair=${pair} specs=${specs} /></div>`
-      : html`<div class="card"><${Empty} title="There are no two versions yet" command="interlock retrain ${name}">Each training that ends well makes one.<//></div>`)}<//>`;
+      : html`<div class="card"><${Empty} title="Fewer than two versions" command="interlock retrain ${name}">Each successful training registers a version.<//></div>`)}<//>`;
 }
 
 function Choice({ name, versions, pair: [left, right] }) {
   const choose = (query) => go(address(`/models/${name}/compare`, { a: left.version, b: right.version, ...query }), { replace: true });
   const select = (label, key, chosen) => html`<label>${label}<select value=${chosen} onChange=${(event) => choose({ [key]: event.target.value })}>
     ${versions.map((each) => html`<option value=${each.version} selected=${each.version === chosen}>version ${each.version} (${each.stage})</option>`)}</select></label>`;
-  return html`<div class="card row">${select("Before", "a", left.version)}${select("After", "b", right.version)}
+  return html`<div class="card row">${select("Baseline", "a", left.version)}${select("Compared with", "b", right.version)}
     <button type="button" onClick=${() => choose({ a: right.version, b: left.version })}>Swap</button></div>`;
 }
 
@@ -50,8 +50,8 @@ function Compared({ pair, specs }) {
   const [made, remade] = pair.map((each) => each.details ?? {});
   return html`
     ${report
-      ? html`<div class="notice proven">The gate measured these two against each other, on the same ${report.rows.toLocaleString("en")} rows.</div>`
-      : html`<div class="notice waiting">The gate has not measured these two against each other${same ? ", but on the same rows" : ", and their holdouts differ: a change below may come from the rows, not from the model"}.</div>`}
+      ? html`<div class="notice proven">The gate compared these two versions on the same ${report.rows.toLocaleString("en")} held-out rows.</div>`
+      : html`<div class="notice waiting">The gate has not compared these two versions directly${same ? ", but evaluated both on the same rows" : "; their holdouts differ, so a change below may come from the data, not from the model"}.</div>`}
     <${Metrics} pair=${pair} same=${same} report=${report} />
     ${report?.champion.resampled && html`<div class="card"><${Gains} report=${report} /></div>`}
     <div class="columns">${pair.map((each) => html`<div class="stack" key=${each.version}>${each.report?.metrics && html`<${HoldoutPlots} report=${each.report} of="v${each.version}" target=${specs[0].target} />`}</div>`)}</div>
@@ -70,7 +70,7 @@ function flat(value, path = "") {
   return Object.assign({}, ...Object.entries(value).map(([name, inner]) => flat(inner, path ? `${path}.${name}` : name)));
 }
 
-/** Words are said only where both were measured on the same rows: all metrics if `same`, else the gate's own comparison. */
+/** "Better" and "worse" only for the same rows: all metrics if `same`, else the gate's own comparison. */
 function Metrics({ pair: [left, right], same, report }) {
   const values = (version) => ({ ...version.metrics, ...(version.report?.metrics ?? {}) });
   const [before, after] = [values(left), values(right)];
@@ -82,7 +82,7 @@ function Metrics({ pair: [left, right], same, report }) {
     { title: html`<${VersionLink} model=${right.model} version=${right.version} /> <${Stage} stage=${right.stage} />`, cell: (row) => shown(row.after), right: true },
     { title: "Change", cell: (row) => html`<span class=${row.gain > 0 ? "better" : row.gain < 0 ? "worse" : ""}>${signed(row.after - row.before)} ${row.gain > 0 ? "better" : row.gain < 0 ? "worse" : ""}</span>`, right: true, tight: true },
   ];
-  return html`<section class="card flush"><h2>${same ? "Metrics on the same rows" : "Metrics, each on its own holdout"}</h2><${Table} caption="Metrics of both versions" columns=${columns} rows=${rows} id=${(row) => row.metric + (row.on ?? "")} /></section>`;
+  return html`<section class="card flush"><h2>${same ? "Metrics on the same rows" : "Metrics on each version's own holdout"}</h2><${Table} caption="Metrics of both versions" columns=${columns} rows=${rows} id=${(row) => row.metric + (row.on ?? "")} /></section>`;
 }
 
 /** The one metric that the gate measured of both on the newer one's holdout; `after` is the version on the right. */
@@ -93,12 +93,12 @@ function measuredTogether({ metric, rows, champion }, after) {
 
 function Differences({ title, pair: [left, right], of: [before, after] }) {
   const rows = differences(before, after).filter((row) => !row.same);
-  if (rows.length === 0) return html`<section class="card"><h2>${title}</h2><p class="soft">The same in both.</p></section>`;
+  if (rows.length === 0) return html`<section class="card"><h2>${title}</h2><p class="soft">No differences.</p></section>`;
   const cell = (value) => (value === undefined ? html`<span class="faint">–</span>` : html`<span class="mono">${value}</span>`);
   const columns = [
-    { title: "What differs", cell: (row) => row.name },
+    { title: "Field", cell: (row) => row.name },
     { title: `v${left.version}`, cell: (row) => cell(row.left) },
     { title: `v${right.version}`, cell: (row) => cell(row.right) },
   ];
-  return html`<section class="card flush"><h2>${title}</h2><${Table} caption="${title}: what differs" columns=${columns} rows=${rows} id=${(row) => row.name} /></section>`;
+  return html`<section class="card flush"><h2>${title}</h2><${Table} caption="${title}: differences" columns=${columns} rows=${rows} id=${(row) => row.name} /></section>`;
 }

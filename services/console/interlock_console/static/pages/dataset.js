@@ -1,4 +1,4 @@
-// One file: its verdict with every reason, how far it has moved from the file before, and what its columns look like.
+// One dataset: validation result with all findings, drift against the previous file, and column profiles.
 import { html, useState } from "../vendor/preact.js";
 import { address, get } from "../api.js";
 import { Column } from "../ui/column.js";
@@ -25,9 +25,9 @@ export default function Dataset({ params: { name, digest }, query }) {
       badges=${html`<${Verdict} state=${view.state} />`} actions=${html`<${Copy} text=${digest} what="digest" label="Copy digest" />`} />
     <div class="stack">
       <div class="card"><h2>File</h2><${About} view=${view} versions=${trained.data} /></div>
-      <${Findings} title="Why it was refused" findings=${view.reasons} lamp="refused" />
+      <${Findings} title="Reasons for rejection" findings=${view.reasons} lamp="refused" />
       <${Findings} title="Warnings" findings=${view.warnings} lamp="waiting" />
-      ${view.state === "checking" && html`<p class="notice waiting" role="status">The file is being checked; its verdict will stand here.</p>`}
+      ${view.state === "checking" && html`<p class="notice waiting" role="status">The file is being validated; the result will appear here.</p>`}
       ${view.drift && html`<${Moved} drift=${view.drift} name=${name} />`}
       ${view.profile && html`<${Columns} profile=${view.profile} drift=${view.drift} />`}
     </div>`}<//>`;
@@ -37,18 +37,18 @@ function About({ view, versions }) {
   const { profile, dataset } = view;
   return html`<${Facts} of=${[
     ["Batch", view.batch],
-    ["Rows that count", dataset && count(dataset.train_rows + dataset.holdout_rows)],
+    ["Accepted rows", dataset && count(dataset.train_rows + dataset.holdout_rows)],
     ["Training / holdout", dataset && `${count(dataset.train_rows)} / ${count(dataset.holdout_rows)}`],
     ["Rows in the file", profile && count(profile.rows)],
-    ["Bad rows", profile?.bad_rows ? count(profile.bad_rows) : undefined],
+    ["Invalid rows", profile?.bad_rows ? count(profile.bad_rows) : undefined],
     ["Rows without target", profile?.rows_without_target ? count(profile.rows_without_target) : undefined],
-    ["Repeated rows", profile?.repeated_rows ? count(profile.repeated_rows) : undefined],
+    ["Duplicate rows", profile?.repeated_rows ? count(profile.repeated_rows) : undefined],
     ["Size", bytes(view.bytes)],
-    ["Came", html`<${Ago} at=${view.received_at} />`],
-    ["Decided", view.decided_at && html`<${Ago} at=${view.decided_at} />`],
-    ["Pipeline's digest", html`<span class="mono">${view.pipeline_digest.slice(0, 12)}</span>`],
-    ["Columns not declared", profile?.extra_columns?.length ? profile.extra_columns.slice(0, 5).join(", ") : undefined],
-    ["Versions trained on it", versions?.length ? html`<span class="chips">${versions.map((each) => html`<a href="/models/${each.model}/versions/${each.version}">v${each.version}</a>`)}</span>` : undefined],
+    ["Received", html`<${Ago} at=${view.received_at} />`],
+    ["Validated", view.decided_at && html`<${Ago} at=${view.decided_at} />`],
+    ["Pipeline digest", html`<span class="mono">${view.pipeline_digest.slice(0, 12)}</span>`],
+    ["Undeclared columns", profile?.extra_columns?.length ? profile.extra_columns.slice(0, 5).join(", ") : undefined],
+    ["Used by versions", versions?.length ? html`<span class="chips">${versions.map((each) => html`<a href="/models/${each.model}/versions/${each.version}">v${each.version}</a>`)}</span>` : undefined],
   ]} />`;
 }
 
@@ -61,7 +61,7 @@ function Findings({ title, findings, lamp }) {
         <span>${finding.message}</span>
         <span class="soft">
           ${finding.lines.length > 0 && html` Line ${finding.lines.slice(0, 10).join(", ")}${finding.count > 10 ? ", …" : ""}.`}
-          ${finding.examples.length > 0 && html` For instance ${finding.examples.slice(0, 5).map((example) => html`<code>${example}</code> `)}`}
+          ${finding.examples.length > 0 && html` For example ${finding.examples.slice(0, 5).map((example) => html`<code>${example}</code> `)}`}
         </span>
       </li>`,
     )}</ul>
@@ -77,10 +77,10 @@ function Columns({ profile, drift }) {
   return html`<section class="stack" aria-label="Columns">
     <div class="head">
       <h2>Columns</h2><span class="faint">${count(Object.keys(profile.columns).length)}</span>
-      <div class="actions"><input placeholder="Column" aria-label="Show columns whose name has this in it" value=${wanted} onInput=${(event) => setWanted(event.target.value)} /></div>
+      <div class="actions"><input placeholder="Filter columns" aria-label="Filter columns by name" value=${wanted} onInput=${(event) => setWanted(event.target.value)} /></div>
     </div>
     <div class="columns profile">${shown.map(([name, column]) => html`<${Column} key=${name} name=${name} column=${column} moved=${moved.get(name)} />`)}</div>
-    ${!shown.length && html`<p class="soft">No column is called so.</p>`}
+    ${!shown.length && html`<p class="soft">No columns match.</p>`}
     ${shown.length < found.length && html`<div><button type="button" onClick=${() => setAll(true)}>Show all ${count(found.length)} columns</button></div>`}
   </section>`;
 }

@@ -1,4 +1,4 @@
-// Every file that came in, newest first, with its verdict.
+// All datasets, newest first, with their validation results.
 import { html } from "../vendor/preact.js";
 import { address, get } from "../api.js";
 import { go } from "../router.js";
@@ -23,12 +23,12 @@ export function Verdict({ state }) {
 const COLUMNS = [
   { title: "File", cell: (file) => html`<a class="mono" href=${place(file)}>${file.digest.slice(0, 12)}</a>`, tight: true },
   { title: "Pipeline", cell: (file) => html`<a href="/models/${file.pipeline}">${file.pipeline}</a>` },
-  { title: "Verdict", cell: (file) => html`<${Verdict} state=${file.state} />`, tight: true },
+  { title: "Status", cell: (file) => html`<${Verdict} state=${file.state} />`, tight: true },
   { title: "Findings", cell: (file) => html`<span class="soft">${findings(file)}</span>` },
   { title: "Batch", cell: (file) => file.batch ?? html`<span class="faint">–</span>`, right: true, tight: true },
   { title: "Rows", cell: (file) => (file.dataset ? count(file.dataset.train_rows + file.dataset.holdout_rows) : html`<span class="faint">–</span>`), right: true, tight: true },
   { title: "Size", cell: (file) => bytes(file.bytes), right: true, tight: true },
-  { title: "Came", cell: (file) => html`<${Ago} at=${file.received_at} />`, right: true, tight: true },
+  { title: "Received", cell: (file) => html`<${Ago} at=${file.received_at} />`, right: true, tight: true },
 ];
 
 function place(file) {
@@ -50,7 +50,7 @@ export default function Datasets({ query }) {
   return html`<${Loaded} of=${found}>${({ pipelines, files, left }) => html`
     <${Head} title="Datasets" actions=${pipelines.length > 0 && html`<${Choice} pipelines=${pipelines} chosen=${pipeline} />`} />
     <div class="stack">
-      ${left > 0 && html`<p class="soft">Files of ${PIPELINES_ASKED} pipelines; choose one of the ${left} others to see its files.</p>`}
+      ${left > 0 && html`<p class="soft">Showing files of ${PIPELINES_ASKED} pipelines; select a pipeline to see the files of the other ${left}.</p>`}
       ${files.length > 0
         ? html`<div class="card flush"><${Table} caption="Files, newest first" columns=${COLUMNS} rows=${files.slice(0, SHOWN)} id=${place} to=${place} /></div>`
         : html`<div class="card">${nothing(pipelines, pipeline)}</div>`}
@@ -67,7 +67,7 @@ async function load(pipeline) {
 
 function Choice({ pipelines, chosen }) {
   const choose = (event) => go(address("/datasets", { pipeline: event.target.value }));
-  return html`<select aria-label="Show files of this pipeline only" value=${chosen} onChange=${choose}>
+  return html`<select aria-label="Filter by pipeline" value=${chosen} onChange=${choose}>
     <option value="">All pipelines</option>
     ${pipelines.map((name) => html`<option value=${name} selected=${name === chosen}>${name}</option>`)}
   </select>`;
@@ -75,8 +75,8 @@ function Choice({ pipelines, chosen }) {
 
 function nothing(pipelines, pipeline) {
   if (!pipelines.length) {
-    return html`<${Empty} title="No pipeline yet" command="interlock apply pipeline.yaml">A pipeline declares what a file must look like; then files can come in.<//>`;
+    return html`<${Empty} title="No pipelines yet" command="interlock apply pipeline.yaml">A pipeline declares the columns of its files; then files can be ingested.<//>`;
   }
   const name = pipeline || pipelines[0];
-  return html`<${Empty} title="No file yet" command="interlock ingest ${name} data.csv">A file is checked against its pipeline, described, and split before anybody trains on it.<//>`;
+  return html`<${Empty} title="No datasets yet" command="interlock ingest ${name} data.csv">Each file is validated against its pipeline, profiled, and split into training data and holdout.<//>`;
 }

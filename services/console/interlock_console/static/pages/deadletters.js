@@ -1,4 +1,4 @@
-// Messages that nobody could handle: why, what they say, and what is to become of them.
+// Dead letters: messages that no consumer could handle, with their errors; to be replayed or discarded.
 import { html, useState } from "../vendor/preact.js";
 import { address, get, post, remove } from "../api.js";
 import { go } from "../router.js";
@@ -18,30 +18,30 @@ const LIMIT = 100;
 export default function DeadLetters({ query: { queue = "", before = "" } }) {
   const letters = useData(() => get(address("/gateway/dead-letters", { queue, before, limit: LIMIT })), [queue, before]);
   const [chosen, setChosen] = useState(null);
-  const [told, setTold] = useState("");
-  useKeys({ "/": [() => document.getElementById("queue").focus(), "To the filter"] });
+  const [notice, setNotice] = useState("");
+  useKeys({ "/": [() => document.getElementById("queue").focus(), "Focus the filter"] });
 
   function done(what) {
     setChosen(null);
-    setTold(what);
+    setNotice(what);
     letters.reload();
   }
 
   const columns = [
-    { title: "Died", cell: (letter) => html`<${Ago} at=${letter.died_at} />`, tight: true },
-    { title: "Event", cell: (letter) => html`<button type="button" class="plain link mono" onClick=${() => setChosen(letter)}>${letter.event_type ?? "unreadable"}</button>`, tight: true },
-    { title: "In the queue of", cell: (letter) => html`<span class="mono">${letter.queue}</span>` },
-    { title: "Why", cell: (letter) => html`<span class="reason">${letter.reason}</span>` },
+    { title: "Failed", cell: (letter) => html`<${Ago} at=${letter.died_at} />`, tight: true },
+    { title: "Event", cell: (letter) => html`<button type="button" class="plain link mono" onClick=${() => setChosen(letter)}>${letter.event_type ?? "malformed"}</button>`, tight: true },
+    { title: "Queue", cell: (letter) => html`<span class="mono">${letter.queue}</span>` },
+    { title: "Error", cell: (letter) => html`<span class="reason">${letter.reason}</span>` },
     { title: "Attempts", cell: (letter) => count(letter.attempts), right: true, tight: true },
     { title: "Trace", cell: (letter) => letter.trace_id && html`<a class="mono" href="/traces/${letter.trace_id}">${letter.trace_id.slice(0, 8)}</a>`, tight: true },
   ];
   return html`
     <${Head} title="Dead letters" actions=${html`<${Filter} key=${queue} queue=${queue} />`} />
     <div class="stack">
-      <p class="notice proven" role="status" hidden=${!told}>${told}</p>
+      <p class="notice proven" role="status" hidden=${!notice}>${notice}</p>
       <${Loaded} of=${letters}>${(rows) => (rows.length
         ? html`<div class="card flush"><${Table} caption="Dead letters, newest first" columns=${columns} rows=${rows} id=${(letter) => letter.id} pick=${setChosen} /></div>
-            ${rows.length === LIMIT && html`<a href=${address("/dead-letters", { queue, before: rows.at(-1).died_at })}>Older letters</a>`}`
+            ${rows.length === LIMIT && html`<a href=${address("/dead-letters", { queue, before: rows.at(-1).died_at })}>Older messages</a>`}`
         : html`<div class="card">${nothing(queue, before)}</div>`)}<//>
     </div>
     ${chosen && html`<${Letter} key=${chosen.id} id=${chosen.id} close=${() => setChosen(null)} done=${done} />`}`;
@@ -53,16 +53,16 @@ function Filter({ queue }) {
     go(address("/dead-letters", { queue: new FormData(event.target).get("queue").trim() }));
   }
   return html`<form class="filters" role="search" onSubmit=${submit}>
-    <input id="queue" name="queue" defaultValue=${queue} placeholder="Queue" aria-label="Letters of this queue only" />
+    <input id="queue" name="queue" defaultValue=${queue} placeholder="Queue" aria-label="Filter by queue" />
     <button>Filter</button>
     ${queue && html`<button type="button" class="plain" onClick=${() => go("/dead-letters")}>All</button>`}
   </form>`;
 }
 
 function nothing(queue, before) {
-  if (before) return html`<${Empty} title="No older letters" />`;
-  if (queue) return html`<${Empty} title="No dead letter of ${queue}" command="interlock dead-letters list">A queue is called by who hears and what is said, for instance registry.training.completed.<//>`;
-  return html`<${Empty} title="No dead letters" command="interlock dead-letters list">A message that no repeat helps, or that has failed six times, would stand here with the reason.<//>`;
+  if (before) return html`<${Empty} title="No older dead letters" />`;
+  if (queue) return html`<${Empty} title="No dead letters in ${queue}" command="interlock dead-letters list">A queue is named by its consumer and event type, for example registry.training.completed.<//>`;
+  return html`<${Empty} title="No dead letters" command="interlock dead-letters list">Messages that cannot be retried, or have failed six times, appear here with their error.<//>`;
 }
 
 function Letter({ id, close, done }) {
@@ -79,20 +79,20 @@ function Letter({ id, close, done }) {
         </div>
         <${Facts} of=${[
           ["Queue", html`<span class="mono">${found.queue}</span>`],
-          ["Died", html`<${Ago} at=${found.died_at} />`],
+          ["Failed", html`<${Ago} at=${found.died_at} />`],
           ["Attempts", count(found.attempts)],
           ["Size", bytes(found.bytes)],
-          ["About", found.subject && html`<span class="mono">${found.subject}</span>`],
+          ["Subject", found.subject && html`<span class="mono">${found.subject}</span>`],
           ["Trace", found.trace_id && html`<a class="mono" href="/traces/${found.trace_id}">${found.trace_id.slice(0, 12)}</a>`],
-          ["Event's id", found.event_id && html`<span class="mono">${found.event_id}</span>`],
-          ["Letter", html`<span class="mono">${found.id}</span>`],
+          ["Event ID", found.event_id && html`<span class="mono">${found.event_id}</span>`],
+          ["Message ID", html`<span class="mono">${found.id}</span>`],
         ]} />
         <div class="row"><h3>Content</h3><${Copy} text=${content} what="the content" /></div>
         <pre class="json" tabindex="0">${content}</pre>
         <details><summary>Headers</summary><pre class="json" tabindex="0">${JSON.stringify(found.headers, null, 2)}</pre></details>
         ${asked && html`<${Decision} kind=${asked} letter=${found} close=${(acted) => {
           setAsked(null);
-          if (acted) done(asked === "replay" ? "The letter is back in its queue; if it is still poison, it comes back." : "The letter is gone for good.");
+          if (acted) done(asked === "replay" ? "The message is back in its queue; if it fails again, it returns here." : "The message was discarded.");
         }} />`}`;
     }}<//>
   <//>`;
@@ -101,9 +101,9 @@ function Letter({ id, close, done }) {
 function Decision({ kind, letter, close }) {
   const path = `/gateway/dead-letters/${letter.id}`;
   if (kind === "replay") {
-    return html`<${Confirm} title="Replay this letter?" verb="Replay" close=${close} act=${() => post(`${path}/replay`)}>
-      <p>It goes to the end of <code>${letter.queue}</code>. What was handled meanwhile is not handled again.</p><//>`;
+    return html`<${Confirm} title="Replay this message?" verb="Replay" close=${close} act=${() => post(`${path}/replay`)}>
+      <p>It is added to the end of <code>${letter.queue}</code>. If it was handled before, it has no second effect.</p><//>`;
   }
-  return html`<${Confirm} title="Discard this letter?" verb="Discard" danger close=${close} act=${() => remove(path)}>
-    <p>What it says is lost, and nobody can replay it. That you did it is kept in the audit log.</p><//>`;
+  return html`<${Confirm} title="Discard this message?" verb="Discard" danger close=${close} act=${() => remove(path)}>
+    <p>Its content is lost and cannot be replayed. The action is recorded in the audit log.</p><//>`;
 }

@@ -1,4 +1,4 @@
-// What is said on the bus, as it is said.
+// Live tail of events.
 import { html, useState } from "../vendor/preact.js";
 import { address } from "../api.js";
 import { go } from "../router.js";
@@ -19,27 +19,27 @@ export default function Events({ query: { type = "", model = "", run = "" } }) {
   const tail = useTail(filter);
   const [chosen, setChosen] = useState(null);
   useKeys({
-    "/": [() => document.getElementById("type").focus(), "To the filter"],
-    p: [tail.turn, tail.paused ? "Go on" : "Pause"],
+    "/": [() => document.getElementById("type").focus(), "Focus the filter"],
+    p: [tail.turn, tail.paused ? "Resume" : "Pause"],
   });
 
   const types = [...new Set(tail.events?.map((event) => event.type))].sort();
   const columns = [
-    { title: "When", cell: (event) => html`<${Ago} at=${event.time} />`, tight: true },
+    { title: "Time", cell: (event) => html`<${Ago} at=${event.time} />`, tight: true },
     { title: "Event", cell: (event) => html`<button type="button" class="plain link mono" onClick=${() => setChosen(event)}>${event.type}</button>`, tight: true },
     { title: "Model", cell: (event) => event.model && html`<a href="/models/${event.model}">${event.model}</a>` },
-    { title: "About", cell: (event) => html`<span class="soft mono clipped">${event.subject}</span>` },
-    { title: "Said by", cell: (event) => html`<span class="soft">${event.source.replace("/interlock/", "")}</span>`, tight: true },
+    { title: "Subject", cell: (event) => html`<span class="soft mono clipped">${event.subject}</span>` },
+    { title: "Source", cell: (event) => html`<span class="soft">${event.source.replace("/interlock/", "")}</span>`, tight: true },
     { title: "Trace", cell: (event) => event.trace_id && html`<a class="mono" href="/traces/${event.trace_id}">${event.trace_id.slice(0, 8)}</a>`, tight: true },
   ];
   return html`
     <${Head} title="Events" badges=${html`<${State} tail=${tail} />`}
-      actions=${html`<button type="button" aria-pressed=${String(tail.paused)} onClick=${tail.turn}>${tail.paused ? `Go on (${count(tail.waiting)} new)` : "Pause"}</button>`} />
+      actions=${html`<button type="button" aria-pressed=${String(tail.paused)} onClick=${tail.turn}>${tail.paused ? `Resume (${count(tail.waiting)} new)` : "Pause"}</button>`} />
     <div class="stack">
       <${Filter} key=${JSON.stringify(filter)} filter=${filter} types=${types} />
       ${tail.problem && html`<${Failure} problem=${tail.problem} />`}
       ${tail.events?.length > 0 && html`<div class="card flush"><${Table} caption="Events, newest first" columns=${columns} rows=${tail.events} id=${(event) => event.id} pick=${setChosen} /></div>`}
-      ${tail.left > 0 && html`<p class="faint">${count(tail.left)} frequent events came too fast to be shown.</p>`}
+      ${tail.left > 0 && html`<p class="faint">${count(tail.left)} high-frequency events were not shown.</p>`}
       ${tail.older && html`<div><button type="button" onClick=${tail.older}>Older events</button></div>`}
       ${tail.events?.length === 0 && html`<div class="card">${nothing(filter)}</div>`}
     </div>
@@ -59,10 +59,10 @@ function Filter({ filter, types }) {
   }
   // Not "value": each new event draws the page anew, and would undo what is being typed.
   return html`<form class="filters" role="search" onSubmit=${submit}>
-    <input id="type" name="type" list="types" defaultValue=${filter.type} placeholder="Type" aria-label="Events of this type only" />
+    <input id="type" name="type" list="types" defaultValue=${filter.type} placeholder="Type" aria-label="Filter by type" />
     <datalist id="types">${types.map((type) => html`<option value=${type} />`)}</datalist>
-    <input name="model" defaultValue=${filter.model} placeholder="Model" aria-label="Events about this model only" />
-    <input name="run" defaultValue=${filter.run} placeholder="Run" aria-label="Events of this run only" />
+    <input name="model" defaultValue=${filter.model} placeholder="Model" aria-label="Filter by model" />
+    <input name="run" defaultValue=${filter.run} placeholder="Run" aria-label="Filter by run" />
     <button>Filter</button>
     ${Object.values(filter).some(Boolean) && html`<button type="button" class="plain" onClick=${() => go("/events")}>All</button>`}
   </form>`;
@@ -72,9 +72,9 @@ function Whole({ event, close }) {
   const json = JSON.stringify(event.data, null, 2);
   return html`<${Drawer} title=${event.type} close=${close}>
     <${Facts} of=${[
-      ["When", new Date(event.time).toLocaleString()],
-      ["Said by", event.source],
-      ["About", html`<span class="mono">${event.subject}</span>`],
+      ["Time", new Date(event.time).toLocaleString()],
+      ["Source", event.source],
+      ["Subject", html`<span class="mono">${event.subject}</span>`],
       ["Run", event.run_id && html`<a class="mono" href="/runs/${event.run_id}">${event.run_id.slice(0, 8)}</a>`],
       ["Trace", event.trace_id && html`<a class="mono" href="/traces/${event.trace_id}">${event.trace_id.slice(0, 12)}</a>`],
       ["Id", html`<span class="mono">${event.id}</span>`],
@@ -85,6 +85,6 @@ function Whole({ event, close }) {
 }
 
 function nothing(filter) {
-  if (Object.values(filter).some(Boolean)) return html`<${Empty} title="No such event yet" command="interlock events">What comes in and fits the filter is shown here at once.<//>`;
-  return html`<${Empty} title="Nothing has been said yet" command="interlock demo">Every step says what has become true: a file is taken in, a run has started, a model is promoted.<//>`;
+  if (Object.values(filter).some(Boolean)) return html`<${Empty} title="No matching events" command="interlock events">New events that match the filter appear here.<//>`;
+  return html`<${Empty} title="No events yet" command="interlock demo">Every step publishes an event: a dataset is ingested, a run has started, a model is promoted.<//>`;
 }

@@ -1,4 +1,4 @@
-// One model: what serves where, its versions, what has served before, and what it takes.
+// One model: champion and convergence by worker, versions, serving history, and input schema.
 import { html, useState } from "../vendor/preact.js";
 import { address, get } from "../api.js";
 import { go } from "../router.js";
@@ -24,21 +24,21 @@ async function load(name) {
 
 export default function Model({ params: { name } }) {
   const loaded = useData(() => load(name), [name]);
-  const [told, setTold] = useState("");
+  const [notice, setNotice] = useState("");
   useFresh(loaded.reload, ["model.", "evaluation.", "promotion."], { model: name });
   const done = (words) => {
-    setTold(words);
+    setNotice(words);
     loaded.reload();
   };
   return html`<${Loaded} of=${loaded}>${(all) => html`
     <${Head} title=${name} trail=${[["Models", "/models"]]} badges=${html`<${RolloutBadge} rollout=${all.rollout} />`} actions=${html`<${Actions} ...${all} done=${done} />`} />
     <div class="stack">
-      ${told && html`<div class="notice proven" role="status">${told}</div>`}
+      ${notice && html`<div class="notice proven" role="status">${notice}</div>`}
       <${Serving} ...${all} />
       <${Versions} ...${all} />
       <div class="columns">
         <${Promotions} ...${all} />
-        <${Takes} signature=${all.model.signature} />
+        <${InputSchema} signature=${all.model.signature} />
       </div>
     </div>`}<//>`;
 }
@@ -47,16 +47,16 @@ function Actions({ model, promotions, done }) {
   const champion = model.serving?.ref.version;
   const earlier = [...new Set(promotions.map((each) => each.version))].filter((version) => version !== champion);
   return html`
-    ${champion && html`<a class="button" href="/try/${model.name}">Try it</a>`}
+    ${champion && html`<a class="button" href="/try/${model.name}">Predict</a>`}
     ${earlier.length > 0 && html`<${RollBack} model=${model.name} champion=${champion} choices=${earlier} done=${done} />`}`;
 }
 
 function Serving({ model, promotions, rollout, spec }) {
   const now = model.serving;
   if (!now) {
-    return html`<div class="card"><${Empty} title="Nothing serves yet" command="interlock ingest ${model.name} data.csv">${model.versions
-      ? "No version has been let through by the gate; each one's page says why."
-      : "A version comes from a training, and a training from data."}<//></div>`;
+    return html`<div class="card"><${Empty} title="No version is serving yet" command="interlock ingest ${model.name} data.csv">${model.versions
+      ? "No version has passed the gate; see the gate result of each version."
+      : "Ingest a file to train the first version."}<//></div>`;
   }
   const last = promotions[0];
   return html`<section class="card">
@@ -65,10 +65,10 @@ function Serving({ model, promotions, rollout, spec }) {
       <${Facts} of=${[
         ["Version", html`<${VersionLink} model=${model.name} version=${now.ref.version} />`],
         ["Since", html`<${Ago} at=${now.promoted_at} />`],
-        ["Decided by", last?.by ? `${last.by} (${CAUSES[now.cause]})` : CAUSES[now.cause]],
-        ["Promotion", `number ${now.promotion_seq}`],
+        ["Promoted by", last?.by ? `${last.by} (${CAUSES[now.cause]})` : CAUSES[now.cause]],
+        ["Promotion number", now.promotion_seq],
         ["Predicts", `${spec.target} (${spec.task})`],
-        ["Promotes by", spec.promotion === "approval" ? "approval of a person" : "itself"],
+        ["Promotion", spec.promotion === "approval" ? "manual approval" : "automatic"],
         ["Signed by", now.signed && html`<span class="mono">${now.signed.key_id}</span>`],
       ]} />
       ${rollout && html`<${Rollout} rollout=${rollout} />`}
@@ -80,14 +80,14 @@ function Versions({ model, versions, spec }) {
   const [chosen, setChosen] = useState([]);
   const metric = spec.gate.champion?.metric ?? (spec.task === "regression" ? "r2" : "roc_auc");
   const metrics = [metric, ...Object.keys(versions.find((each) => metric in each.metrics)?.metrics ?? {}).filter((each) => each !== metric)].slice(0, 3);
-  if (versions.length === 0) return html`<section class="card"><${Empty} title="No version yet" command="interlock retrain ${model.name}">Each training that ends well makes one.<//></section>`;
+  if (versions.length === 0) return html`<section class="card"><${Empty} title="No versions yet" command="interlock retrain ${model.name}">Each successful training registers a version.<//></section>`;
   const choose = (version) => setChosen((before) => (before.includes(version) ? before.filter((each) => each !== version) : [...before, version].slice(-2)));
   const columns = [
     { title: "Compare", cell: (each) => html`<input type="checkbox" aria-label="Compare version ${each.version}" checked=${chosen.includes(each.version)} onChange=${() => choose(each.version)} />`, tight: true },
     { title: "Version", cell: (each) => html`<${VersionLink} model=${model.name} version=${each.version} />` },
     { title: "Stage", cell: (each) => html`<${Stage} stage=${each.stage} />`, tight: true },
     ...metrics.map((each) => ({ title: called(each), cell: (version) => shown(version.metrics[each]), right: true })),
-    { title: "What the gate said", cell: (each) => html`<span class="soft">${each.reasons[0] ?? ""}${each.reasons.length > 1 ? `, and ${each.reasons.length - 1} more` : ""}</span>` },
+    { title: "Gate result", cell: (each) => html`<span class="soft">${each.reasons[0] ?? ""}${each.reasons.length > 1 ? `, and ${each.reasons.length - 1} more` : ""}</span>` },
     { title: "Run", cell: (each) => html`<${Short} of=${each.run_id} href="/runs/${each.run_id}" />`, tight: true },
     { title: "Registered", cell: (each) => html`<${Ago} at=${each.registered_at} />`, right: true, tight: true },
   ];
@@ -95,7 +95,7 @@ function Versions({ model, versions, spec }) {
   return html`
     ${versions.filter((each) => metric in each.metrics).length > 1 && html`<section class="card"><${Trend} versions=${versions} metric=${metric} /></section>`}
     <section class="card flush">
-      <div class="title"><h2>Versions</h2><button type="button" disabled=${chosen.length !== 2} onClick=${compare}>${chosen.length === 2 ? `Compare v${Math.min(...chosen)} with v${Math.max(...chosen)}` : "Choose two to compare"}</button></div>
+      <div class="title"><h2>Versions</h2><button type="button" disabled=${chosen.length !== 2} onClick=${compare}>${chosen.length === 2 ? `Compare v${Math.min(...chosen)} with v${Math.max(...chosen)}` : "Select two to compare"}</button></div>
       <${Table} caption="Versions, newest first" columns=${columns} rows=${versions} id=${(each) => each.version} to=${(each) => versionPath(model.name, each.version)} />
     </section>`;
 }
@@ -105,25 +105,25 @@ function Promotions({ model, promotions }) {
   const columns = [
     { title: "No.", cell: (each) => each.promotion_seq, right: true },
     { title: "Version", cell: (each) => html`<${VersionLink} model=${model.name} version=${each.version} />` },
-    { title: "By", cell: (each) => (each.by ? `${each.by}, ${CAUSES[each.cause]}` : CAUSES[each.cause]) },
+    { title: "Promoted by", cell: (each) => (each.by ? `${each.by}, ${CAUSES[each.cause]}` : CAUSES[each.cause]) },
     { title: "Trace", cell: (each) => html`<${Short} of=${each.trace_id} href="/traces/${each.trace_id}" />`, tight: true },
-    { title: "When", cell: (each) => html`<${Ago} at=${each.promoted_at} />`, right: true, tight: true },
+    { title: "Promoted", cell: (each) => html`<${Ago} at=${each.promoted_at} />`, right: true, tight: true },
   ];
-  return html`<section class="card flush"><h2>What has served</h2>
+  return html`<section class="card flush"><h2>Serving history</h2>
     <${Table} caption="Promotions, newest first" columns=${columns} rows=${promotions} id=${(each) => each.promotion_seq} />
   </section>`;
 }
 
-function Takes({ signature }) {
+function InputSchema({ signature }) {
   if (!signature) return null;
   const range = ({ min, max, values }) => values?.join(", ") ?? ([min, max].some((end) => end !== null) ? `${min ?? "…"} to ${max ?? "…"}` : "");
   const columns = [
     { title: "Column", cell: (each) => html`<span class="mono">${each.name}</span>` },
     { title: "Type", cell: (each) => each.type, tight: true },
-    { title: "May be", cell: (each) => html`<span class="soft">${[range(each), each.nullable && "missing"].filter(Boolean).join("; ") || "any"}</span>` },
+    { title: "Allowed values", cell: (each) => html`<span class="soft">${[range(each), each.nullable && "missing"].filter(Boolean).join("; ") || "any"}</span>` },
   ];
-  return html`<section class="card flush"><h2>What it takes</h2>
-    <${Table} caption="Columns that the model takes" columns=${columns} rows=${signature.features} id=${(each) => each.name} />
-    <p class="foot soft">It answers with ${signature.labels ? `one of ${signature.labels.map(String).join(", ")}` : "a number"}: <span class="mono">${signature.target}</span>.</p>
+  return html`<section class="card flush"><h2>Input schema</h2>
+    <${Table} caption="Input columns" columns=${columns} rows=${signature.features} id=${(each) => each.name} />
+    <p class="foot soft">Output: <span class="mono">${signature.target}</span>, ${signature.labels ? `one of ${signature.labels.map(String).join(", ")}` : "a number"}.</p>
   </section>`;
 }

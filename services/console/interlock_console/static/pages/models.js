@@ -1,4 +1,4 @@
-// All models: what serves, how far it has come, and what waits for a person.
+// All models: champion, convergence, and versions that await approval.
 import { html } from "../vendor/preact.js";
 import { get } from "../api.js";
 import { Badge } from "../ui/badge.js";
@@ -11,20 +11,20 @@ import { Stage, VersionLink } from "../ui/stage.js";
 import { Table } from "../ui/table.js";
 import { Ago } from "../ui/time.js";
 
-/** So many models are looked at one by one; of the others their own page tells. */
-const LOOKED_AT = 25;
+/** Models whose convergence and versions are loaded; for others see their own page. */
+const DETAILED = 25;
 
-const CAUSES = { gate: "the gate", approval: "an approval", rollback: "a rollback" };
+const CAUSES = { gate: "gate", approval: "approval", rollback: "rollback" };
 
 const COLUMNS = [
   { title: "Model", cell: (row) => html`<a href="/models/${row.name}"><strong>${row.name}</strong></a>` },
-  { title: "Serves", cell: (row) => html`<${VersionLink} model=${row.name} version=${row.serving?.ref.version} />`, tight: true },
-  { title: "On", cell: (row) => html`<${RolloutBadge} rollout=${row.rollout} />`, tight: true },
+  { title: "Serving", cell: (row) => html`<${VersionLink} model=${row.name} version=${row.serving?.ref.version} />`, tight: true },
+  { title: "Workers", cell: (row) => html`<${RolloutBadge} rollout=${row.rollout} />`, tight: true },
   { title: "Since", cell: (row) => html`<${Ago} at=${row.serving?.promoted_at} />`, tight: true },
-  { title: "Decided by", cell: (row) => html`<span class="soft">${CAUSES[row.serving?.cause] ?? "–"}</span>`, tight: true },
-  { title: "Newest", cell: (row) => newest(row), tight: true },
+  { title: "Promoted by", cell: (row) => html`<span class="soft">${CAUSES[row.serving?.cause] ?? "–"}</span>`, tight: true },
+  { title: "Latest", cell: (row) => newest(row), tight: true },
   { title: "Versions", cell: (row) => row.versions, right: true },
-  { title: "Ask it", cell: (row) => row.serving && html`<a href="/try/${row.name}">Try it</a>`, right: true, tight: true },
+  { title: "Predict", cell: (row) => row.serving && html`<a href="/try/${row.name}">Predict</a>`, right: true, tight: true },
 ];
 
 function newest({ name, latest, serving }) {
@@ -34,10 +34,10 @@ function newest({ name, latest, serving }) {
 
 async function load() {
   const models = await get("/gateway/models");
-  return Promise.all(models.map((model, place) => (place < LOOKED_AT ? lookedAt(model) : model)));
+  return Promise.all(models.map((model, place) => (place < DETAILED ? withDetails(model) : model)));
 }
 
-async function lookedAt(model) {
+async function withDetails(model) {
   const path = `/gateway/models/${model.name}`;
   const [rollout, versions] = await Promise.allSettled([
     model.serving ? get(`${path}/rollout`) : null,
@@ -53,5 +53,5 @@ export default function Models() {
     <${Head} title="Models" badges=${html`<${Badge} state="live" lamp=${open ? "proven" : "waiting"}>${open ? "live" : "connecting"}<//>`} />
     <${Loaded} of=${models}>${(rows) => (rows.length
       ? html`<div class="card flush"><${Table} caption="Models" columns=${COLUMNS} rows=${rows} id=${(row) => row.name} to=${(row) => `/models/${row.name}`} /></div>`
-      : html`<div class="card"><${Empty} title="No model yet" command="interlock apply pipeline.yaml">A model begins with a pipeline file: its columns, its target, and what it must show before it may serve.<//></div>`)}<//>`;
+      : html`<div class="card"><${Empty} title="No models yet" command="interlock apply pipeline.yaml">A model starts with a pipeline file: its columns, its target, and the gate it must pass before it serves.<//></div>`)}<//>`;
 }

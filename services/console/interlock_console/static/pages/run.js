@@ -21,13 +21,13 @@ export default function Run({ params: { id } }) {
   const traceId = run.data?.trace_id;
   const trace = useData(async () => (traceId ? await traceOf(traceId) : null), [traceId]);
   const soon = useMemo(() => soonOnce(() => Promise.all([run.reload(), trace.reload()])), [run.reload, trace.reload]);
-  const heard = (type, data) => (type !== "spans" || data.trace_ids.includes(traceId)) && soon();
-  const open = useLive({ run: id }, heard, [soon]);
+  const onEvent = (type, data) => (type !== "spans" || data.trace_ids.includes(traceId)) && soon();
+  const open = useLive({ run: id }, onEvent, [soon]);
 
   return html`<${Loaded} of=${run}>${(known) => html`<${Known} run=${known} trace=${trace} live=${open} selected=${selected} select=${select} reload=${soon} />`}<//>`;
 }
 
-/** The trace, or null while none of its spans has come. */
+/** The trace, or null while none of its spans has arrived. */
 async function traceOf(traceId) {
   try {
     return await get(`/view/traces/${traceId}`);
@@ -57,13 +57,13 @@ function Summary({ run }) {
   return html`<div class="card"><${Facts} of=${[
     ["Model", html`<a href="/models/${run.model}">${run.model}</a>`],
     ["Version", run.version && html`<a href="/models/${run.model}/versions/${run.version}">v${run.version}</a>`],
-    ["Cause", run.cause],
+    ["Trigger", run.cause],
     ["Requested", html`<${Ago} at=${run.requested} />`],
-    ["Took", html`<${Lasted} start=${run.started || run.requested} end=${run.ended} />`],
+    ["Duration", html`<${Lasted} start=${run.started || run.requested} end=${run.ended} />`],
     ["Progress", run.ended ? null : progressInWords(run.progress) || null, "wide"],
     ["Attempts", run.attempt > 1 ? run.attempt : null],
-    ["Went into", run.into && html`<a class="mono" href="/runs/${run.into}">${run.into.slice(0, 8)}</a>`],
-    ["Run id", html`<span class="row"><code>${run.run_id}</code><${Copy} text=${run.run_id} what="the run id" /></span>`, "wide"],
+    ["Coalesced into", run.into && html`<a class="mono" href="/runs/${run.into}">${run.into.slice(0, 8)}</a>`],
+    ["Run ID", html`<span class="row"><code>${run.run_id}</code><${Copy} text=${run.run_id} what="the run ID" /></span>`, "wide"],
   ]} /></div>`;
 }
 
@@ -75,7 +75,7 @@ function StillOpen({ open, now }) {
 
 function Trace({ trace, run, selected, select, now }) {
   if (trace.problem) return html`<${Failure} problem=${trace.problem} retry=${trace.reload} />`;
-  if (!trace.data) return html`<${Empty} title="No span has come yet" command="interlock trace ${run.run_id}">A span is sent when it ends; the first ones are here a second or two after the run began.<//>`;
+  if (!trace.data) return html`<${Empty} title="No spans yet" command="interlock trace ${run.run_id}">Spans are sent when they end; the first ones arrive a second or two after the run starts.<//>`;
   return html`<${TraceView} trace=${trace.data} selected=${selected} select=${select} now=${now} />`;
 }
 
@@ -86,9 +86,9 @@ function Actions({ run, reload }) {
     if (done) reload();
   };
   return html`
-    ${run.trace_id && html`<a class="button" href="/traces/${run.trace_id}">Trace only</a>
+    ${run.trace_id && html`<a class="button" href="/traces/${run.trace_id}">Open trace</a>
       <a class="button" href="/view/traces/${run.trace_id}/otlp" download="trace-${run.trace_id}.json">OTLP JSON</a>`}
-    ${GOING.has(run.state) && html`<button type="button" class="danger" onClick=${() => setAsking(true)}>Cancel the run</button>`}
-    ${asking && html`<${Confirm} title="Cancel this run?" verb="Cancel the run" danger act=${() => post(`/gateway/runs/${run.run_id}/cancel`)} close=${close}>
-      <p>Its training stops, and what it has found is lost. What serves now goes on serving.</p><//>`}`;
+    ${GOING.has(run.state) && html`<button type="button" class="danger" onClick=${() => setAsking(true)}>Cancel run</button>`}
+    ${asking && html`<${Confirm} title="Cancel this run?" verb="Cancel run" danger act=${() => post(`/gateway/runs/${run.run_id}/cancel`)} close=${close}>
+      <p>Its training is stopped and its results are lost. The serving version is not affected.</p><//>`}`;
 }

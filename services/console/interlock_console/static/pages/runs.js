@@ -19,10 +19,10 @@ const COLUMNS = [
   { title: "Model", cell: (run) => html`<a href="/models/${run.model}">${run.model}</a>`, tight: true },
   { title: "State", cell: (run) => html`<${Badge} state=${run.state} />`, tight: true },
   { title: "Version", cell: (run) => (run.version ? html`<a href="/models/${run.model}/versions/${run.version}">v${run.version}</a>` : html`<span class="faint">–</span>`), right: true },
-  { title: "Cause", cell: (run) => html`<span class="soft">${run.cause || "–"}</span>`, tight: true },
+  { title: "Trigger", cell: (run) => html`<span class="soft">${run.cause || "–"}</span>`, tight: true },
   { title: "Progress", cell: (run) => html`<span class="soft">${run.ended ? (run.outcome === "none" ? "" : run.outcome) : progressInWords(run.progress)}</span>` },
   { title: "Started", cell: (run) => html`<${Ago} at=${run.started || run.requested} />`, right: true, tight: true },
-  { title: "Took", cell: (run) => html`<${Lasted} start=${run.started} end=${run.ended} />`, right: true, tight: true },
+  { title: "Duration", cell: (run) => html`<${Lasted} start=${run.started} end=${run.ended} />`, right: true, tight: true },
 ];
 
 export default function Runs({ query }) {
@@ -30,7 +30,7 @@ export default function Runs({ query }) {
   const runs = useData(() => get(address("/view/runs", { model, before, limit: LIMIT })), [model, before]);
   const soon = useMemo(() => soonOnce(runs.reload, 1000), [runs.reload]);
   const open = useLive({ model }, (type) => type !== "spans" && soon(), [soon]);
-  useKeys({ "/": [() => document.getElementById("model").focus(), "To the filter"] });
+  useKeys({ "/": [() => document.getElementById("model").focus(), "Focus the filter"] });
 
   function filter(event) {
     event.preventDefault();
@@ -40,7 +40,7 @@ export default function Runs({ query }) {
   return html`
     <${Head} title="Runs" badges=${html`<${Badge} state=${open ? "live" : "waiting"} lamp=${open ? "proven" : "waiting"}>${open ? "live" : "connecting"}<//>`}
       actions=${html`<form class="row" role="search" key=${model} onSubmit=${filter}>
-        <input id="model" name="model" placeholder="Model" aria-label="Show runs of this model only" defaultValue=${model} />
+        <input id="model" name="model" placeholder="Model" aria-label="Filter by model" defaultValue=${model} />
         <button>Filter</button>
       </form>`} />
     <${Loaded} of=${runs}>${({ runs: rows, before: older }) => (rows.length ? html`<${Listed} rows=${rows} older=${older && address("/runs", { model, before: older })} />` : html`<div class="card">${nothing(model, before)}</div>`)}<//>`;
@@ -55,6 +55,6 @@ function Listed({ rows, older }) {
 
 function nothing(model, before) {
   if (before) return html`<${Empty} title="No older runs" />`;
-  if (model) return html`<${Empty} title="No run of ${model} yet" command="interlock retrain ${model}">A run begins when data comes in, or when somebody asks for one.<//>`;
-  return html`<${Empty} title="No run yet" command="interlock demo">A run begins when data comes in. The demo brings a pipeline and real data, and trains a model in about a minute.<//>`;
+  if (model) return html`<${Empty} title="No runs of ${model} yet" command="interlock retrain ${model}">A run starts when data is ingested, or on request.<//>`;
+  return html`<${Empty} title="No runs yet" command="interlock demo">A run starts when data is ingested. The demo applies a pipeline, ingests real data, and trains a model in about a minute.<//>`;
 }

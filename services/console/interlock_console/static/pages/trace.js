@@ -18,7 +18,7 @@ export default function Trace({ params: { id }, query }) {
   const select = (span) => go(address(`/traces/${id}`, { span }), { replace: true });
 
   return html`
-    <${Head} title="Trace" badges=${html`<code>${id}</code><${Copy} text=${id} what="the trace id" />`}
+    <${Head} title="Trace" badges=${html`<code>${id}</code><${Copy} text=${id} what="the trace ID" />`}
       actions=${html`<a class="button" href="/view/traces/${id}/otlp" download="trace-${id}.json">OTLP JSON</a>`} />
     <${Loaded} of=${trace}>${(known) => html`<${Known} trace=${known} selected=${query.span ?? null} select=${select} />`}<//>`;
 }
@@ -31,11 +31,11 @@ function Known({ trace, selected, select }) {
   const runs = [...new Set(trace.spans.map((span) => span.attributes["cicd.pipeline.run.id"]).filter(Boolean))];
   return html`<div class="stack">
     <div class="card"><${Facts} of=${[
-      ["Began", new Date(begin / 1e6).toLocaleString()],
-      ["From first to last", nanoseconds(end - begin)],
+      ["Started", new Date(begin / 1e6).toLocaleString()],
+      ["Duration", nanoseconds(end - begin)],
       ["Spans", trace.spans.length],
       ["Services", new Set(trace.spans.map((span) => span.service)).size],
-      ["Failed", failed > 0 ? html`<${Badge} lamp="refused">${failed}<//>` : null],
+      ["Failed spans", failed > 0 ? html`<${Badge} lamp="refused">${failed}<//>` : null],
       ["Still open", trace.open.length > 0 ? html`<${Badge} state="open">${trace.open.length}<//>` : null],
       ["Runs", runs.length > 0 ? runs.map((run) => html`<a class="mono" href="/runs/${run}">${run.slice(0, 8)}</a> `) : null],
     ]} /></div>

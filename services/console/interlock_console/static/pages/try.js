@@ -1,4 +1,4 @@
-// Ask a model: a form made from its signature, filled in with an ordinary row of the data that it learned from.
+// Prediction form, generated from the model's signature and filled with a typical row of its training data.
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { get } from "../api.js";
 import { go } from "../router.js";
@@ -18,20 +18,20 @@ export default function Try({ params: { name } }) {
     const serving = all.filter((model) => model.serving);
     const here = name ?? serving[0]?.name;
     return html`
-      <${Head} title="Try it" actions=${all.length > 0 && html`<${Choice} models=${all} chosen=${here} />`} />
+      <${Head} title="Predict" actions=${all.length > 0 && html`<${Choice} models=${all} chosen=${here} />`} />
       ${here ? html`<${Model} key=${here} name=${here} />` : html`<div class="card">${nothing(all)}</div>`}`;
   }}<//>`;
 }
 
 function Choice({ models, chosen }) {
   return html`<select aria-label="Model" value=${chosen} onChange=${(event) => go(`/try/${event.target.value}`)}>
-    ${models.map(({ name, serving }) => html`<option value=${name} selected=${name === chosen}>${name}${serving ? "" : " (nothing serves)"}</option>`)}
+    ${models.map(({ name, serving }) => html`<option value=${name} selected=${name === chosen}>${name}${serving ? "" : " (not serving)"}</option>`)}
   </select>`;
 }
 
 function nothing(models) {
-  if (!models.length) return html`<${Empty} title="No model yet" command="interlock demo">The demo brings a pipeline and real data, and a model that you can ask here.<//>`;
-  return html`<${Empty} title="No model serves yet" command="interlock retrain ${models[0].name}">A model can be asked once a version has passed its gate and is promoted.<//>`;
+  if (!models.length) return html`<${Empty} title="No models yet" command="interlock demo">The demo trains and serves a model that you can use here.<//>`;
+  return html`<${Empty} title="No model is serving yet" command="interlock retrain ${models[0].name}">A model answers predictions once a version has passed the gate and is promoted.<//>`;
 }
 
 function Model({ name }) {
@@ -39,10 +39,10 @@ function Model({ name }) {
   return html`<${Loaded} of=${model}>${({ signature, profile, version }) =>
     signature
       ? html`<${Form} name=${name} signature=${signature} profile=${profile} version=${version} />`
-      : html`<div class="card"><${Empty} title="Nothing serves for ${name} yet" command="interlock retrain ${name}">It can be asked once a version has passed its gate and is promoted.<//></div>`}<//>`;
+      : html`<div class="card"><${Empty} title="No version of ${name} is serving yet" command="interlock retrain ${name}">It answers predictions once a version has passed the gate and is promoted.<//></div>`}<//>`;
 }
 
-/** The signature of what serves, and the profile of the newest file it learned from: ranges, values, ordinary cells. */
+/** The champion's signature, and the profile of its newest training file: ranges, values, typical cells. */
 async function load(name) {
   const { signature, serving } = await get(`/gateway/models/${name}`);
   if (!serving) return {};
@@ -80,14 +80,14 @@ function Form({ name, signature, profile, version }) {
   }
 
   return html`<div class="asking">
-    <form class="card stack" onSubmit=${send} aria-label="A row for ${name}">
+    <form class="card stack" onSubmit=${send} aria-label="Input for ${name}">
       <div class="fields">${signature.features.map(
         (feature) => html`<${Field} key=${feature.name} feature=${feature} column=${profile[feature.name]} value=${cells[feature.name]} fault=${faults.get(feature.name)}
           change=${(value) => setCells((before) => ({ ...before, [feature.name]: value }))} />`,
       )}</div>
       <div class="row">
         <button class="primary" disabled=${busy}>Predict ${signature.target}</button>
-        <button type="button" onClick=${() => setCells(ordinary(signature, profile))}>Start anew</button>
+        <button type="button" onClick=${() => setCells(ordinary(signature, profile))}>Reset</button>
       </div>
     </form>
     <div class="stack answers">
@@ -95,9 +95,9 @@ function Form({ name, signature, profile, version }) {
       <${Answer} answer=${answers[0]} name=${name} version=${version} target=${signature.target} />
       <${Earlier} answers=${answers.slice(1)} />
     </div>
-    <section class="card stack terminal" aria-label="The same from a terminal"><h2>From a terminal</h2>
+    <section class="card stack terminal" aria-label="Command line"><h2>Command line</h2>
       <${Command} text=${curl(name, row)} />
-      <p class="faint">After <code>eval "$(interlock env)"</code>, which sets the address and your key.</p>
+      <p class="faint">Run <code>eval "$(interlock env)"</code> first; it sets the address and your API key.</p>
     </section>
   </div>`;
 }

@@ -1,4 +1,4 @@
-// One version: the verdict and the numbers behind it, where it came from, and whether it may serve.
+// One version: gate result with metrics and plots, lineage, parameters; approval and rollback.
 import { html, useState } from "../vendor/preact.js";
 import { address, get } from "../api.js";
 import { Badge } from "../ui/badge.js";
@@ -22,19 +22,19 @@ async function load(name, number) {
 
 export default function Version({ params: { name, version: number } }) {
   const loaded = useData(() => load(name, number), [name, number]);
-  const [told, setTold] = useState("");
+  const [notice, setNotice] = useState("");
   useFresh(loaded.reload, ["model.", "evaluation.", "promotion."], { model: name });
   const done = (words) => {
-    setTold(words);
+    setNotice(words);
     loaded.reload();
   };
   return html`<${Loaded} of=${loaded}>${(all) => html`
     <${Head} title="${name} version ${number}" trail=${[["Models", "/models"], [name, `/models/${name}`]]}
       badges=${html`<${Stage} stage=${all.version.stage} />`} actions=${html`<${Actions} ...${all} done=${done} />`} />
     <div class="stack">
-      ${told && html`<div class="notice proven" role="status">${told}</div>`}
+      ${notice && html`<div class="notice proven" role="status">${notice}</div>`}
       <${Verdict} report=${all.version.report} />
-      <section class="card"><h2>Where it came from, and where it went</h2><${Lineage} ...${all} /></section>
+      <section class="card"><h2>Lineage</h2><${Lineage} ...${all} /></section>
       <${Plots} report=${all.version.report} target=${all.target} />
       <${Making} version=${all.version} />
     </div>`}<//>`;
@@ -46,22 +46,22 @@ function Actions({ version, champion, promotions, done }) {
   const served = promotions.some((each) => each.version === number);
   return html`
     ${other && html`<a class="button" href=${address(`/models/${model}/compare`, { a: other, b: number })}>Compare with v${other}</a>`}
-    <a class="button" href="/gateway/models/${model}/versions/${number}" download="${model}-v${number}.json">As JSON</a>
+    <a class="button" href="/gateway/models/${model}/versions/${number}" download="${model}-v${number}.json">Download JSON</a>
     ${stage === "passed" && html`<${Approve} model=${model} version=${number} champion=${champion} done=${done} />`}
     ${served && number !== champion && html`<${RollBack} model=${model} champion=${champion} version=${number} done=${done} />`}`;
 }
 
 function Verdict({ report }) {
-  if (!report) return html`<section class="card"><h2>At the gate</h2><p class="soft">The gate has not said anything of this version yet.</p></section>`;
+  if (!report) return html`<section class="card"><h2>Gate result</h2><p class="soft">This version has not been evaluated yet.</p></section>`;
   const checks = report.checks?.length ? report.checks : report.reasons.map((text) => ({ passed: report.passed, text }));
   const theirs = report.champion;
   return html`<section class="card">
-    <h2>${report.passed ? "Passed the gate" : "Refused by the gate"}${report.rows ? html` <span class="soft">on ${report.rows.toLocaleString("en")} rows that no training has seen</span>` : ""}</h2>
+    <h2>${report.passed ? "Passed the gate" : "Rejected by the gate"}${report.rows ? html` <span class="soft">on ${report.rows.toLocaleString("en")} held-out rows</span>` : ""}</h2>
     <div class="stack">
       <ul class="checks">${checks.map((check) => html`<li><${Badge} state=${check.passed ? "passed" : "failed"} /><span>${check.text}</span></li>`)}</ul>
       <dl class="numbers">${Object.entries(report.metrics ?? {}).map(([metric, value]) => html`<div><dt>${called(metric)}</dt><dd>${shown(value)}
           <small>${metric === report.metric && theirs ? `${signed(gain(metric, theirs.candidate, theirs.champion))} over v${theirs.version}` : direction(metric)}</small></dd></div>`)}
-        ${report.latency_p99_ms && html`<div><dt>one row, p99</dt><dd>${shown(report.latency_p99_ms)} ms<small>measured at the gate</small></dd></div>`}
+        ${report.latency_p99_ms && html`<div><dt>single-row latency, p99</dt><dd>${shown(report.latency_p99_ms)} ms<small>measured at the gate</small></dd></div>`}
       </dl>
     </div>
   </section>`;
@@ -71,7 +71,7 @@ function Plots({ report, target }) {
   if (!report?.metrics) return null;
   const slices = Object.entries(report.slices ?? {}).filter(([, each]) => each.length);
   const drawn = report.champion?.resampled || slices.length || Object.values(report.plots ?? {}).some((each) => each && each.length !== 0);
-  if (!drawn) return html`<div class="notice">The gate that measured this version kept nothing to draw; one of today does.</div>`;
+  if (!drawn) return html`<div class="notice">This version was evaluated by an earlier release, which recorded no plot data.</div>`;
   return html`<div class="columns">
     <${HoldoutPlots} report=${report} target=${target} />
     ${report.champion?.resampled && html`<div class="card"><${Gains} report=${report} /></div>`}

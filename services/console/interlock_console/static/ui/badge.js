@@ -1,6 +1,6 @@
 import { html } from "../vendor/preact.js";
 
-/** What each state's lamp shows: green is proven, amber waits, red is refused; the rest is neither. */
+/** Colour of each state's lamp: proven is green, waiting amber, refused red; others have none. */
 const LAMPS = {
   succeeded: "proven", passed: "proven", promoted: "proven", serving: "proven", champion: "proven", completed: "proven", ingested: "proven", ok: "proven", accepted: "proven",
   queued: "waiting", running: "waiting busy", open: "waiting busy", waiting: "waiting", pending: "waiting", candidate: "waiting", loading: "waiting busy", approval: "waiting", evaluated: "waiting",

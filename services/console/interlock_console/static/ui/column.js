@@ -1,4 +1,4 @@
-// One column of a file: its numbers, its distribution, and beside it that of the file before.
+// Profile of one column: statistics, distribution, and comparison with the previous file.
 import { html } from "../vendor/preact.js";
 import { Bars, Histogram } from "../charts.js";
 import { Drift } from "./moved.js";
@@ -13,8 +13,8 @@ export function Column({ name, column, moved }) {
     <p class="soft">${inWords(column)}</p>
     <${Distribution} name=${name} column=${column} />
     ${moved?.bins.length > 0 && html`<details open=${drifted}>
-      <summary>Beside the file before</summary>
-      <${Bars} caption="${name}: share of the rows; the line is the file before" x="share of the rows" bars=${compared(moved.bins)} />
+      <summary>Compared with the previous file</summary>
+      <${Bars} caption="${name}: share of rows; the line is the previous file" x="share of rows" bars=${compared(moved.bins)} />
     </details>`}
   </article>`;
 }
@@ -22,11 +22,11 @@ export function Column({ name, column, moved }) {
 function inWords(column) {
   const missing = column.nulls ? `${share(column.null_fraction)} missing` : "none missing";
   const values = `${column.distinct_is === "at_least" ? "more than " : ""}${count(column.distinct)} ${column.distinct === 1 ? "value" : "values"}`;
-  const told = [missing, values];
-  if (column.type === "datetime" && column.min) told.push(`${day(column.min)} to ${day(column.max)}`);
-  else if (column.min !== undefined) told.push(`${brief(column.min)} to ${brief(column.max)}`, `mean ${brief(column.mean)}`);
-  if (column.quantiles) told.push(`median ${brief(column.quantiles["0.5"])}`);
-  return told.join(" · ");
+  const parts = [missing, values];
+  if (column.type === "datetime" && column.min) parts.push(`${day(column.min)} to ${day(column.max)}`);
+  else if (column.min !== undefined) parts.push(`${brief(column.min)} to ${brief(column.max)}`, `mean ${brief(column.mean)}`);
+  if (column.quantiles) parts.push(`median ${brief(column.quantiles["0.5"])}`);
+  return parts.join(" · ");
 }
 
 const day = (time) => time.slice(0, 10);

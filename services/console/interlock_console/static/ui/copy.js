@@ -1,6 +1,6 @@
 import { html, useState } from "../vendor/preact.js";
 
-/** A button that puts `text` on the clipboard; `what` names it for those who hear the page. */
+/** A button that puts `text` on the clipboard; `what` names it for screen readers. */
 export function Copy({ text, what = "it", label = "Copy" }) {
   const [done, setDone] = useState(null);
   async function copy() {
@@ -8,8 +8,8 @@ export function Copy({ text, what = "it", label = "Copy" }) {
       await navigator.clipboard.writeText(text);
       setDone("Copied");
     } catch {
-      // Browsers lend the clipboard to https and localhost only.
-      setDone("Select and copy by hand");
+      // Browsers allow the clipboard on https and localhost only.
+      setDone("Copy manually");
     }
     setTimeout(() => setDone(null), 1500);
   }

@@ -1,4 +1,4 @@
-// What every page does with its data: ask, show that it asks, show what went wrong.
+// Data loading of pages: loading state, errors, reload.
 import { html, useCallback, useEffect, useRef, useState } from "../vendor/preact.js";
 
 /**

@@ -1,8 +1,8 @@
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { Failure } from "./data.js";
 
-/** A question before something happens: `act()` may throw a Problem, which is shown; then `close(done)`. */
-export function Confirm({ title, act, close, verb = "Go on", danger = false, children }) {
+/** Confirmation dialog: `act()` may throw a Problem, which is shown; then `close(done)`. */
+export function Confirm({ title, act, close, verb = "Continue", danger = false, children }) {
   const dialog = useRef(null);
   const [problem, setProblem] = useState(null);
   const [busy, setBusy] = useState(false);

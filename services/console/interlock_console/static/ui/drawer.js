@@ -1,10 +1,10 @@
 import { html, useEffect, useRef } from "../vendor/preact.js";
 import { useKeys } from "./keys.js";
 
-/** Details beside the page, which stays usable; Escape closes it, and the focus goes back to where it was. */
+/** Non-modal drawer with details; Escape closes it and returns the focus. */
 export function Drawer({ title, close, children }) {
   const aside = useRef(null);
-  useKeys({ Escape: [close, "Close the drawer"] });
+  useKeys({ Escape: [close, "Close details"] });
   useEffect(() => {
     const before = document.activeElement;
     aside.current.focus({ preventScroll: true });

@@ -1,11 +1,11 @@
-// A form's field for one feature of a signature. What a field holds is text; `cell` makes of it what the model takes.
+// Form field of one feature. A field holds text; `cell` converts it to the model's input.
 import { html } from "../vendor/preact.js";
 import { brief } from "./numbers.js";
 
 const LISTED = 100;
 const STEP = { integer: 1, number: "any" };
 
-/** The text of every field for an ordinary row: medians, most frequent values, the newest time. */
+/** The fields of a typical row: medians, most frequent values, the newest time. */
 export function ordinary(signature, profile) {
   return Object.fromEntries(signature.features.map((feature) => [feature.name, usual(feature, profile[feature.name])]));
 }
@@ -18,7 +18,7 @@ function usual({ type, min, max, values }, column) {
   return String(type === "integer" ? Math.round(middle) : Number(middle.toPrecision(6)));
 }
 
-/** What the model takes: nothing typed is null. */
+/** The input value; an empty field is null. */
 export function cell({ type }, text) {
   if (text === "") return null;
   if (type === "boolean") return text === "true";
@@ -57,10 +57,10 @@ function Choice({ given, options, nullable }) {
 }
 
 function hint({ type, nullable, min, max }, column) {
-  const told = [type];
+  const parts = [type];
   const known = (value) => value !== null && value !== undefined;
-  if (known(min) || known(max)) told.push(`${known(min) ? brief(min) : "any"} to ${known(max) ? brief(max) : "any"}`);
-  else if (type !== "datetime" && known(column?.min)) told.push(`${brief(column.min)} to ${brief(column.max)} in the data`);
-  if (nullable) told.push("may be missing");
-  return told.join(" · ");
+  if (known(min) || known(max)) parts.push(`${known(min) ? brief(min) : "any"} to ${known(max) ? brief(max) : "any"}`);
+  else if (type !== "datetime" && known(column?.min)) parts.push(`${brief(column.min)} to ${brief(column.max)} in the data`);
+  if (nullable) parts.push("optional");
+  return parts.join(" · ");
 }

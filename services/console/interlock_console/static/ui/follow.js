@@ -1,14 +1,14 @@
 import { useEffect, useState } from "../vendor/preact.js";
 import { live } from "../live.js";
 
-/** Call `heard(type, data)` for what the live tail says; returns whether it is connected. */
-export function useLive(filter, heard, inputs) {
+/** Subscribe to live events; returns whether the stream is connected. */
+export function useLive(filter, onEvent, inputs) {
   const [open, setOpen] = useState(true);
-  useEffect(() => live(filter, heard, setOpen), inputs);
+  useEffect(() => live(filter, onEvent, setOpen), inputs);
   return open;
 }
 
-/** A function that calls `act` soon, once for all calls meanwhile: events come in bursts, and eyes are slow. */
+/** Throttle: a function that calls `act` after a delay, once for all calls meanwhile. */
 export function soonOnce(act, milliseconds = 500) {
   let timer = null;
   return () => {

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "../vendor/preact.js";
 import { live } from "../live.js";
 
-// Events come in bursts; a page that looks again this often is as live as an eye can use.
+// Events come in bursts; reloads are throttled.
 const PAUSE = 1500;
 
 /**
@@ -12,14 +12,14 @@ export function useFresh(reload, kinds, filter = {}) {
   const [open, setOpen] = useState(true);
   useEffect(() => {
     let timer = null;
-    const heard = (type) => {
+    const onEvent = (type) => {
       if (timer || !kinds.some((kind) => type.startsWith(kind))) return;
       timer = setTimeout(() => {
         timer = null;
         reload();
       }, PAUSE);
     };
-    const stop = live(filter, heard, setOpen);
+    const stop = live(filter, onEvent, setOpen);
     return () => {
       stop();
       clearTimeout(timer);

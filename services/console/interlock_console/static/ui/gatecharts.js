@@ -1,4 +1,4 @@
-// What the gate's report holds to be drawn, and how a metric has gone from version to version.
+// Charts of the gate report, and a metric's trend over versions.
 import { html } from "../vendor/preact.js";
 import { Bars, Chart, Histogram, Matrix, Plot, Roc, Scatter } from "../charts.js";
 import { called, direction, shown } from "./metrics.js";
@@ -7,7 +7,7 @@ const binned = ({ edges, counts }) => counts.map((count, place) => ({ from: edge
 
 /** The sentence for rows that a histogram's bins leave out. */
 function outside({ below = 0, above = 0 }) {
-  return below + above ? `; ${below + above} rows lie outside of the bins` : "";
+  return below + above ? `; ${below + above} rows are outside the bins` : "";
 }
 
 /** How the gain is distributed over the resamples, with its lower bound and the line that this has to pass. */
@@ -17,7 +17,7 @@ export function Gains({ report }) {
   const bins = binned(champion.resampled);
   const colour = sure ? "var(--proven)" : "var(--refused)";
   const lines = [
-    { at: asked ?? 0, is: "asked", stroke: "var(--ink-soft)" },
+    { at: asked ?? 0, is: "required", stroke: "var(--ink-soft)" },
     { at: champion.lower, is: "lower bound", stroke: colour },
     { at: champion.gain, is: "gain", stroke: "var(--series-1)" },
   ];
@@ -32,7 +32,7 @@ export function Gains({ report }) {
       Plot.ruleY([0]),
     ],
   });
-  const words = `With ${Math.round(confidence * 100)} % confidence the gain lies above ${shown(champion.lower)}, which ${sure ? "passes" : "does not pass"} ${shown(asked)}`;
+  const words = `With ${Math.round(confidence * 100)} % confidence the gain is above ${shown(champion.lower)}, which ${sure ? "exceeds" : "does not exceed"} the required ${shown(asked)}`;
   return html`<${Chart} caption=${words} draw=${draw} table=${{ head: ["from", "to", "resamples"], rows: bins.map((bin) => [bin.from, bin.to, bin.count]) }} />`;
 }
 
@@ -46,7 +46,7 @@ export function Slices({ column, slices, metric }) {
     .filter((slice) => slice.metrics[metric] !== null)
     .map((slice) => ({ label: `${slice.value} (${slice.rows})`, value: slice.metrics[metric], before: slice.champion?.[metric] ?? undefined }));
   const compared = bars.some((bar) => bar.before !== undefined);
-  return html`<${Bars} caption="${called(metric)} by ${column}${compared ? "; the tick is the champion on the same rows" : ""}" bars=${bars} x=${`${called(metric)}, ${direction(metric)}`} />`;
+  return html`<${Bars} caption="${called(metric)} by ${column}${compared ? "; the tick marks the champion on the same rows" : ""}" bars=${bars} x=${`${called(metric)}, ${direction(metric)}`} />`;
 }
 
 /** Whatever the report holds of the holdout's rows; `of` names the version where two stand side by side. */
@@ -62,12 +62,12 @@ export function HoldoutPlots({ report, target = "target", of = "" }) {
       points=${predicted.actual.map((x, place) => ({ x, y: predicted.predicted[place] }))} x="actual" y="predicted" diagonal /></div>`}
     ${residuals && html`<div class="card"><${Histogram} caption="Residuals${ours}, predicted minus actual${outside(residuals)}" bins=${binned(residuals)} x=${target} y="rows" /></div>`}
     ${curves.length > 0 && html`<div class="card"><${Roc} caption="ROC${ours}: ${curves.length === 1 ? curves[0].name : `the ${curves.length} most frequent labels`}" curves=${curves} /></div>`}
-    ${confusion && html`<div class=${confusion.labels.length > 6 ? "card whole" : "card"}><${Matrix} caption="Confusion matrix${ours}: held-out rows by label and answer${pooled(confusion)}" labels=${confusion.labels} counts=${confusion.counts} /></div>`}`;
+    ${confusion && html`<div class=${confusion.labels.length > 6 ? "card whole" : "card"}><${Matrix} caption="Confusion matrix${ours}: held-out rows by label and prediction${pooled(confusion)}" labels=${confusion.labels} counts=${confusion.counts} /></div>`}`;
 }
 
 function pooled({ pooled: many, unknown = [] }) {
   const strange = unknown.reduce((a, b) => a + b, 0);
-  const words = [many && `the ${many} rarest labels are one`, strange && `${strange} rows have a label that the model does not know`].filter(Boolean);
+  const words = [many && `the ${many} rarest labels are pooled`, strange && `${strange} rows have a label unknown to the model`].filter(Boolean);
   return words.length ? `; ${words.join("; ")}` : "";
 }
 
@@ -84,6 +84,6 @@ export function Trend({ versions, metric }) {
       Plot.dot(points, { x: "version", y: "value", r: 5, stroke: "var(--series-1)", strokeWidth: 1.5, fill: (each) => (each.served ? "var(--series-1)" : "var(--surface)"), tip: true }),
     ],
   });
-  return html`<${Chart} caption="${called(metric)} of each version on its holdout, ${direction(metric)}; filled where it has served" draw=${draw}
+  return html`<${Chart} caption="${called(metric)} of each version on its holdout, ${direction(metric)}; filled if it has served" draw=${draw}
     table=${{ head: ["version", called(metric), "stage"], rows: points.map((each) => [each.version, each.value, each.stage]) }} />`;
 }

@@ -1,9 +1,9 @@
 import { html } from "../vendor/preact.js";
 
-/** A page's first lines: where we are (`trail` of [title, path]), its name, a badge or two, its actions. */
+/** Page header: breadcrumbs (`trail` of [title, path]), title, badges, actions. */
 export function Head({ title, trail = [], badges, actions }) {
   return html`<div class="head">
-    ${trail.length > 0 && html`<nav class="trail" aria-label="Trail">${trail.map(([name, path]) => html`<a href=${path}>${name}</a> / `)}</nav>`}
+    ${trail.length > 0 && html`<nav class="trail" aria-label="Breadcrumbs">${trail.map(([name, path]) => html`<a href=${path}>${name}</a> / `)}</nav>`}
     <h1>${title}</h1>
     ${badges}
     ${actions && html`<div class="actions">${actions}</div>`}

@@ -1,4 +1,4 @@
-// Keys that pages give a meaning to, and the list of them that `?` shows.
+// Keyboard shortcuts of pages, and the list of them that `?` shows.
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 
 const layers = [];
@@ -20,7 +20,7 @@ addEventListener("keydown", (event) => {
   found.current[event.key][0](event);
 });
 
-/** Give keys a meaning while the component is there: {key: [action, what it does in words]}. */
+/** Register shortcuts while the component is mounted: {key: [action, description]}. */
 export function useKeys(keys) {
   const layer = useRef(keys);
   layer.current = keys;
@@ -30,19 +30,19 @@ export function useKeys(keys) {
   }, []);
 }
 
-/** The list of keys that mean something here. */
+/** The list of active shortcuts. */
 export function KeyHelp() {
   const [shown, setShown] = useState(false);
   const dialog = useRef(null);
-  useKeys({ "?": [() => setShown(true), "Show the keys"] });
+  useKeys({ "?": [() => setShown(true), "Show keyboard shortcuts"] });
   useEffect(() => {
     if (shown) dialog.current.showModal();
   }, [shown]);
   if (!shown) return null;
   const known = new Map(layers.flatMap((layer) => Object.entries(layer.current)).map(([key, [, words]]) => [key, words]));
-  return html`<dialog ref=${dialog} aria-label="Keys" onClose=${() => setShown(false)}>
+  return html`<dialog ref=${dialog} aria-label="Keyboard shortcuts" onClose=${() => setShown(false)}>
     <div class="stack">
-      <h2>Keys</h2>
+      <h2>Keyboard shortcuts</h2>
       <dl class="keys">${[...known].map(([key, words]) => html`<div class="row"><dt><kbd>${key}</kbd></dt><dd>${words}</dd></div>`)}</dl>
     </div>
     <div class="actions"><button type="button" onClick=${() => dialog.current.close()}>Close</button></div>

@@ -1,4 +1,4 @@
-// A run's way as lanes: one a stage, its steps as bars, beside each other where they overlap.
+// Timeline of a run: one lane per stage, its steps as bars, stacked where they overlap.
 import { html } from "../vendor/preact.js";
 import { nanoseconds } from "./time.js";
 import { Ruler, scale } from "./timeline.js";
@@ -6,7 +6,7 @@ import { Ruler, scale } from "./timeline.js";
 const OPEN = new Set(["open", "waiting"]);
 const LEAST = 0.015; // of the whole track: what a bar takes up, however short its step
 
-/** `lanes` as the run's view tells them; `ended` when no more will come; `now` is where open steps reach to; `select(span_id)` hears a click. */
+/** `lanes` of the run view; `ended` when no more will come; open steps reach to `now`; `select(span_id)` is called on a click. */
 export function Lanes({ lanes, ended, now, select }) {
   const steps = lanes.flatMap((lane) => lane.steps);
   if (!steps.length) return null;

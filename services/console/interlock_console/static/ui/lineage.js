@@ -1,4 +1,4 @@
-// Where a version came from and where it went: data, code, run, parameters, environment; gate, promotions, workers.
+// Lineage of a version, upstream and downstream: data, code, run, parameters, environment; gate, promotions, workers.
 import { html } from "../vendor/preact.js";
 import { Copy } from "./copy.js";
 import { Facts } from "./head.js";
@@ -16,22 +16,22 @@ export function Lineage({ version, run, promotions, rollout }) {
   const made = version.details ?? {};
   const served = promotions.filter((each) => each.version === version.version);
   return html`<ol class="lineage" aria-label="From data to workers">
-    <li><h3>Data</h3>${version.datasets.length ? version.datasets.slice(-SHOWN).map((digest) => html`<div><${Short} of=${digest} href="/datasets/${version.model}/${digest}" /></div>`) : "none named"}
+    <li><h3>Data</h3>${version.datasets.length ? version.datasets.slice(-SHOWN).map((digest) => html`<div><${Short} of=${digest} href="/datasets/${version.model}/${digest}" /></div>`) : "not recorded"}
       ${version.datasets.length > SHOWN && html`<div>and ${version.datasets.length - SHOWN} more</div>`}
       <div class="faint">${made.rows?.toLocaleString("en")} rows, ${made.features} features</div></li>
-    <li><h3>Code</h3>${made.commit ? html`<span class="mono">${made.commit.slice(0, 12)}</span>` : "no commit named"}
+    <li><h3>Code</h3>${made.commit ? html`<span class="mono">${made.commit.slice(0, 12)}</span>` : "commit not recorded"}
       <div class="faint">pipeline <${Short} of=${version.pipeline_digest} /></div></li>
     <li><h3>Run</h3><${Short} of=${version.run_id} href="/runs/${version.run_id}" />
       <div class="faint">${run ? `${run.cause}${run.reason ? `: ${run.reason}` : ""}` : ""}</div></li>
     <li><h3>Model</h3><${Short} of=${version.artifact.sha256} /><div class="faint">${made.winner} in ${made.engine ?? "an engine"}</div></li>
-    <li><h3>Gate</h3>${version.report ? `${version.report.passed ? "passed" : "refused"} on ${(version.report.rows ?? 0).toLocaleString("en")} rows` : "under way"}
-      <div class="faint">${version.against ? html`against <a href="/models/${version.model}/versions/${version.against}">v${version.against}</a>` : "no champion to beat"}</div></li>
-    <li><h3>Promotions</h3>${served.length ? served.map((each) => html`<div>no. ${each.promotion_seq} <span class="faint"><${Ago} at=${each.promoted_at} /></span> ${each.trace_id && html`<a href="/traces/${each.trace_id}">trace</a>`}</div>`) : "never promoted"}</li>
-    <li><h3>Workers</h3>${rollout ? html`<${RolloutBadge} rollout=${rollout} />` : "serves nowhere now"}</li>
+    <li><h3>Gate</h3>${version.report ? `${version.report.passed ? "passed" : "rejected"} on ${(version.report.rows ?? 0).toLocaleString("en")} rows` : "in evaluation"}
+      <div class="faint">${version.against ? html`against <a href="/models/${version.model}/versions/${version.against}">v${version.against}</a>` : "no champion to compare with"}</div></li>
+    <li><h3>Promotions</h3>${served.length ? served.map((each) => html`<div>#${each.promotion_seq} <span class="faint"><${Ago} at=${each.promoted_at} /></span> ${each.trace_id && html`<a href="/traces/${each.trace_id}">trace</a>`}</div>`) : "never promoted"}</li>
+    <li><h3>Workers</h3>${rollout ? html`<${RolloutBadge} rollout=${rollout} />` : "not serving"}</li>
   </ol>`;
 }
 
-/** How it was made, down to the packages: enough to make it again. */
+/** Parameters, environment and model selection: enough to reproduce the version. */
 export function Making({ version }) {
   const made = version.details ?? {};
   const parameters = Object.entries(made.params ?? {});
@@ -41,8 +41,8 @@ export function Making({ version }) {
       <${Facts} of=${[["Candidate", made.winner], ["Seed", made.seed], ["Folds", made.folds], ...parameters.map(([name, value]) => [name, html`<span class="mono" title=${JSON.stringify(value)}>${written(value)}</span>`])]} />
     </section>
     <section class="card"><h2>Environment</h2>
-      <${Facts} of=${[["Trainer", made.code_version], ["Fitted in", made.fit_seconds && duration(made.fit_seconds)], ["Export differs by", made.export_check && shown(made.export_check.max_abs)], ...packages]} />
-      <div class="row"><${Copy} text=${version.artifact.sha256} what="the artifact's digest" label="Copy the artifact's digest" /></div>
+      <${Facts} of=${[["Trainer", made.code_version], ["Training time", made.fit_seconds && duration(made.fit_seconds)], ["Max. export deviation", made.export_check && shown(made.export_check.max_abs)], ...packages]} />
+      <div class="row"><${Copy} text=${version.artifact.sha256} what="the artifact digest" label="Copy artifact digest" /></div>
     </section>
     <${Selection} made=${made} />
   </div>`;
@@ -53,13 +53,13 @@ const written = (value) => (typeof value === "number" ? shown(value) : typeof va
 function Selection({ made }) {
   if (!(made.candidates ?? []).length) return null;
   const columns = [
-    { title: "Candidate", cell: (each) => html`<span class=${each.candidate === made.winner ? "better" : ""}>${each.candidate}${each.candidate === made.winner ? " (chosen)" : ""}</span>` },
+    { title: "Candidate", cell: (each) => html`<span class=${each.candidate === made.winner ? "better" : ""}>${each.candidate}${each.candidate === made.winner ? " (selected)" : ""}</span>` },
     { title: `Mean ${made.metric ?? "score"}`, cell: (each) => (each.error ? html`<span class="worse">${each.error}</span>` : shown(each.mean)), right: true },
-    { title: "Took", cell: (each) => duration(each.fit_seconds), right: true, tight: true },
+    { title: "Duration", cell: (each) => duration(each.fit_seconds), right: true, tight: true },
   ];
   const done = (made.trials ?? []).filter((each) => each.state === "complete").length;
-  return html`<section class="card flush"><h2>Selection</h2>
-    <${Table} caption="Candidates of the selection" columns=${columns} rows=${made.candidates} id=${(each) => each.candidate} />
-    ${made.trials?.length > 0 && html`<p class="foot soft">Then ${made.trials.length} trials searched for its parameters, ${done} to their end; the best scored ${shown(made.score)}.</p>`}
+  return html`<section class="card flush"><h2>Model selection</h2>
+    <${Table} caption="Candidates" columns=${columns} rows=${made.candidates} id=${(each) => each.candidate} />
+    ${made.trials?.length > 0 && html`<p class="foot soft">Hyperparameter search: ${made.trials.length} trials, ${done} completed; best score ${shown(made.score)}.</p>`}
   </section>`;
 }

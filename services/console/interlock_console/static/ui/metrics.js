@@ -1,4 +1,4 @@
-// What a metric's numbers mean: in which direction it is better, and how it is written.
+// Metrics: their direction, names and number format.
 
 const BETTER = {
   r2: "higher",
@@ -13,7 +13,7 @@ const BETTER = {
 
 const WRITTEN = { r2: "R²", rmse: "RMSE", mae: "MAE", f1_weighted: "F1, weighted", roc_auc: "ROC AUC", log_loss: "log loss" };
 
-const DIRECTION = { higher: "higher is better", lower: "lower is better", zero: "nearer to zero is better" };
+const DIRECTION = { higher: "higher is better", lower: "lower is better", zero: "closer to zero is better" };
 
 export const called = (metric) => WRITTEN[metric] ?? metric;
 

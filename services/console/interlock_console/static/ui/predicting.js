@@ -1,11 +1,11 @@
-// One question to a model, as the page asks it and as a terminal would.
+// One prediction request, by the page and as a curl command.
 import { post } from "../api.js";
 
-/** Ask for one row: {id, version, prediction, probabilities?, warnings, trace, seconds}. */
+/** Predict one row: {id, version, prediction, probabilities?, warnings, trace, seconds}. */
 export async function ask(name, row) {
   const trace = random(16);
   const began = performance.now();
-  // A sampled traceparent: whoever asks by hand wants to see the trace, whatever the ratio is.
+  // A sampled traceparent, so that the trace is recorded whatever the sampling ratio is.
   const answer = await post(`/gateway/models/${name}/predict`, { rows: [row] }, { traceparent: `00-${trace}-${random(8)}-01` });
   return {
     id: answer.id,

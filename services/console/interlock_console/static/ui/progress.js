@@ -1,4 +1,4 @@
-/** What a training tells of itself, in words, from {stage, trials_done, trials_total, best_score, metric}. */
+/** Progress of a training in words, from {stage, trials_done, trials_total, best_score, metric}. */
 export function progressInWords(progress) {
   if (!progress) return "";
   const { stage, trials_done: done, trials_total: total, best_score: best, metric } = progress;

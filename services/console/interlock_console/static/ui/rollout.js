@@ -1,4 +1,4 @@
-// How far a promotion has come: which gateway worker serves it, and why others do not.
+// Convergence of a promotion: state of each gateway worker, with the errors of failed loads.
 import { html } from "../vendor/preact.js";
 import { Badge } from "./badge.js";
 import { VersionLink } from "./stage.js";
@@ -6,7 +6,7 @@ import { Table } from "./table.js";
 import { Ago } from "./time.js";
 
 const LAMPS = { serving: "proven", failed: "refused", waiting: "waiting", unloaded: "" };
-const WORDS = { serving: "serves", failed: "could not load", waiting: "loading", unloaded: "loads when asked" };
+const WORDS = { serving: "serving", failed: "load failed", waiting: "loading", unloaded: "loads on demand" };
 
 /** "4 of 4 workers", as a lamp. */
 export function RolloutBadge({ rollout }) {
@@ -21,7 +21,7 @@ export function Rollout({ rollout }) {
   const columns = [
     { title: "Worker", cell: (each) => html`<span class="mono">${each.worker}</span>` },
     { title: "State", cell: (each) => html`<${Badge} state=${each.state} lamp=${LAMPS[each.state]}>${WORDS[each.state] ?? each.state}<//>`, tight: true },
-    { title: "Serves", cell: (each) => html`<${VersionLink} model=${rollout.model} version=${each.version} />`, right: true },
+    { title: "Version", cell: (each) => html`<${VersionLink} model=${rollout.model} version=${each.version} />`, right: true },
     { title: "Since", cell: (each) => html`<${Ago} at=${each.since} />`, right: true, tight: true },
   ];
   const failures = [...new Set(rollout.by_worker.map((each) => each.failure).filter(Boolean))];

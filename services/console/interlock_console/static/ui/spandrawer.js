@@ -1,4 +1,4 @@
-// All that is known of one span.
+// Details of one span.
 import { html } from "../vendor/preact.js";
 import { Badge } from "./badge.js";
 import { Copy } from "./copy.js";
@@ -6,21 +6,21 @@ import { Drawer } from "./drawer.js";
 import { Facts } from "./head.js";
 import { nanoseconds } from "./time.js";
 
-/** `select(span_id)` hears of a link to another span of the same trace. */
+/** `select(span_id)` is called for a link to another span of the same trace. */
 export function SpanDrawer({ span, trace, select, close }) {
   const begin = Math.min(...trace.spans.map((each) => each.start_ns));
   const parent = trace.spans.find((each) => each.span_id === span.parent_id);
   if (span.open) {
     return html`<${Drawer} title="Still open" close=${close}>
-      <p>A span is sent when it ends. This one is named as a parent and has not come: its work still goes on, or its process died.</p>
+      <p>A span is sent when it ends. This one has children but has not arrived: it is still running, or its process died.</p>
       <${Id} name="Span" id=${span.span_id} />
     <//>`;
   }
   return html`<${Drawer} title=${span.name} close=${close}>
     <${Facts} of=${[
       ["Service", span.service],
-      ["Began at", `+${nanoseconds(span.start_ns - begin)}`],
-      ["Took", nanoseconds(span.duration_ns)],
+      ["Start", `+${nanoseconds(span.start_ns - begin)}`],
+      ["Duration", nanoseconds(span.duration_ns)],
       ["Kind", span.kind],
       ["Status", html`<${Badge} state=${span.status.toLowerCase()} />`],
       ["Parent", parent && html`<a href="/traces/${trace.trace_id}?span=${parent.span_id}">${parent.name}</a>`],
@@ -33,14 +33,14 @@ export function SpanDrawer({ span, trace, select, close }) {
     </div>`)}</section>`}
     <${Links} title="Links to" links=${span.links} here=${trace} select=${select} />
     <${Links} title="Linked from" links=${span.linked_from} here=${trace} select=${select} />
-    <${Pairs} title="Process" of=${span.resource || {}} />
-    <section><h3>Ids</h3><${Id} name="Span" id=${span.span_id} /><${Id} name="Trace" id=${trace.trace_id} />
-      <a class="button" href="/view/traces/${trace.trace_id}/otlp" download="trace-${trace.trace_id}.json">Download the trace as OTLP JSON</a></section>
+    <${Pairs} title="Resource" of=${span.resource || {}} />
+    <section><h3>IDs</h3><${Id} name="Span" id=${span.span_id} /><${Id} name="Trace" id=${trace.trace_id} />
+      <a class="button" href="/view/traces/${trace.trace_id}/otlp" download="trace-${trace.trace_id}.json">Download trace as OTLP JSON</a></section>
   <//>`;
 }
 
 function Id({ name, id }) {
-  return html`<div class="row id"><span class="faint">${name}</span><code>${id}</code><${Copy} text=${id} what="the ${name.toLowerCase()} id" /></div>`;
+  return html`<div class="row id"><span class="faint">${name}</span><code>${id}</code><${Copy} text=${id} what="the ${name.toLowerCase()} ID" /></div>`;
 }
 
 function Pairs({ title, of }) {

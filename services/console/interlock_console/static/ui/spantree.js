@@ -2,7 +2,7 @@
 
 /**
  * The rows of a trace: [{span, depth, children, service}], parents before their children, by start.
- * A parent that has not come is a row, too (`span.open`): a span is sent when it ends, so its work still goes on.
+ * A missing parent is a row, too (`span.open`): a span is sent when it ends, so it is still running.
  */
 export function rowsOf(trace, closed, filter) {
   const spans = [...trace.spans, ...trace.open.map(missing)];

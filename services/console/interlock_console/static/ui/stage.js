@@ -1,12 +1,12 @@
 import { html } from "../vendor/preact.js";
 import { Badge } from "./badge.js";
 
-/** What a version's stage means to whoever has to decide something: [lamp, words]. */
+/** Badge of each stage of a version: [lamp, text]. */
 const STAGES = {
-  champion: ["proven", "serves"],
-  passed: ["waiting", "waits for approval"],
-  registered: ["waiting busy", "at the gate"],
-  refused: ["refused", "refused"],
+  champion: ["proven", "serving"],
+  passed: ["waiting", "awaiting approval"],
+  registered: ["waiting busy", "in evaluation"],
+  refused: ["refused", "rejected"],
   retired: ["", "retired"],
 };
 

@@ -1,4 +1,4 @@
-// The events of a filter: the newest that are kept, those that come in, and older ones when somebody asks.
+// Live tail of a filter: the newest stored events, live ones, and older pages on request.
 import { useCallback, useEffect, useRef, useState } from "../vendor/preact.js";
 import { address, get } from "../api.js";
 import { live } from "../live.js";
@@ -7,7 +7,7 @@ const ASKED = 100;
 const KEPT = 500;
 const always = () => true;
 
-/** `filter` is {type, model, run}. While paused, what comes in is only kept and counted. */
+/** `filter` is {type, model, run}. While paused, new events are buffered and counted. */
 export function useTail(filter) {
   const [events, setEvents] = useState(undefined);
   const [problem, setProblem] = useState(null);
@@ -37,15 +37,15 @@ export function useTail(filter) {
     let here = true;
     let opened = false;
     const again = () => load(undefined, () => here);
-    function heard(type, event) {
-      if (!here) return; // the rest of what had come in under another filter
+    function onEvent(type, event) {
+      if (!here) return; // a late event of the previous filter
       if (type === "dropped") setLeft((before) => before + event.events);
       else if (type === "reset") again();
       else if (type !== "spans") (held.current ? setWaiting((before) => merged([event], before, KEPT)) : take([event]));
     }
-    const stop = live(filter, heard, (now) => {
+    const stop = live(filter, onEvent, (now) => {
       setOpen(now);
-      if (now && opened) again(); // what was said in between is not told again
+      if (now && opened) again(); // events in between are not replayed
       opened ||= now;
     });
     setEvents(undefined);

@@ -16,7 +16,7 @@ export function ThemeSwitch() {
     }
     setTheme(next);
   }
-  return html`<button class="plain" onClick=${turn} title="Theme: turns from the system's to light to dark" aria-label="Theme: ${theme}">
+  return html`<button class="plain" onClick=${turn} title="Theme: system, light or dark" aria-label="Theme: ${theme}">
     ${{ system: "◐", light: "☀", dark: "☾" }[theme]}<span class="wide"> ${theme}</span>
   </button>`;
 }

@@ -20,7 +20,7 @@ export const nanoseconds = (ns) => duration(ns / 1e9);
 
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
-/** An instant, told as how long ago; the exact time is its title. */
+/** A relative time ("3 min ago"); the exact time is its title. */
 export function Ago({ at }) {
   const now = useNow(10_000);
   if (!at) return html`<span class="faint">–</span>`;

@@ -3,7 +3,7 @@ import { html } from "../vendor/preact.js";
 import { SpanDrawer } from "./spandrawer.js";
 import { Waterfall } from "./waterfall.js";
 
-/** `select(span_id)` hears a choice, null when the drawer closes. */
+/** `select(span_id)` is called with the chosen span, or null when the drawer closes. */
 export function TraceView({ trace, selected, select, now }) {
   const open = trace.open.find((each) => each.span_id === selected);
   const span = trace.spans.find((each) => each.span_id === selected) || (open && { ...open, open: true });

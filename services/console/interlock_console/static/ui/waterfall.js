@@ -34,9 +34,9 @@ export function Waterfall({ trace, selected, select, now }) {
   useKeys({
     j: [() => go(Math.min(at + 1, rows.length - 1)), "Next span"],
     k: [() => go(Math.max(at - 1, 0)), "Previous span"],
-    h: [() => at >= 0 && fold(selected, true), "Fold the span"],
-    l: [() => at >= 0 && fold(selected, false), "Unfold the span"],
-    "/": [() => search.current.focus(), "Filter the spans"],
+    h: [() => at >= 0 && fold(selected, true), "Collapse the span"],
+    l: [() => at >= 0 && fold(selected, false), "Expand the span"],
+    "/": [() => search.current.focus(), "Filter spans"],
   });
   useEffect(() => {
     const { scrollTop, clientHeight } = box.current;
@@ -45,7 +45,7 @@ export function Waterfall({ trace, selected, select, now }) {
 
   return html`<div class="waterfall">
     <div class="row tools">
-      <input type="search" ref=${search} value=${filter} placeholder="Filter: name, service, attribute" aria-label="Filter the spans" onInput=${(event) => setFilter(event.target.value)} />
+      <input type="search" ref=${search} value=${filter} placeholder="Filter: name, service, attribute" aria-label="Filter spans" onInput=${(event) => setFilter(event.target.value)} />
       <span class="faint" role="status">${rows.length} of ${trace.spans.length + trace.open.length} spans</span>
       <ul class="legend">${services.map((service, place) => html`<li key=${service} class="series-${(place % 8) + 1}">${short(service)}</li>`)}</ul>
     </div>
