@@ -42,7 +42,7 @@ export function Making({ version }) {
     </section>
     <section class="card"><h2>Environment</h2>
       <${Facts} of=${[["Trainer", made.code_version], ["Training time", made.fit_seconds && duration(made.fit_seconds)], ["Max. export deviation", made.export_check && shown(made.export_check.max_abs)], ...packages]} />
-      <div class="row"><${Copy} text=${version.artifact.sha256} what="the artifact digest" label="Copy artifact digest" /></div>
+      <div class="row"><${Copy} text=${version.artifact.sha256} what="artifact digest" label="Copy artifact digest" /></div>
     </section>
     <${Selection} made=${made} />
   </div>`;
