@@ -15,7 +15,7 @@ from typer.main import get_command
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = sorted(path.parent for path in [*ROOT.glob("contracts/pyproject.toml"), *ROOT.glob("*/*/pyproject.toml")])
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *(each / "README.md" for each in PACKAGES)])
-SCRIPT = ROOT / "libs/cli/interlock_cli/demo/publish_retrain.py"
+SCRIPT = ROOT / "libs/localstack/interlock_localstack/demo/publish_retrain.py"
 VARIABLE = re.compile(r"INTERLOCK_[A-Z0-9_]*[A-Z0-9]")
 NOT_FOR_USERS = {
     "INTERLOCK_ADMIN",
@@ -106,7 +106,8 @@ def test_every_setting_is_documented_and_every_documented_one_is_read() -> None:
         classes = [each for each in vars(module).values() if isinstance(each, type) and issubclass(each, Settings)]
         read |= {f"INTERLOCK_{name.upper()}" for each in classes for name in each.model_fields}
     jobs = ROOT / "libs/artifacts/interlock_artifacts/environment.py"
-    for path in [*ROOT.glob("libs/cli/**/*.py"), *ROOT.glob("libs/trainer/**/*.py"), jobs]:
+    libs = [path for name in ("cli", "localstack", "trainer") for path in ROOT.glob(f"libs/{name}/**/*.py")]
+    for path in [*libs, jobs]:
         read |= set(VARIABLE.findall(path.read_text()))
     documented = set(VARIABLE.findall((ROOT / "docs/configuration.md").read_text()))
 

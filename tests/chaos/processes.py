@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from interlock_cli.stack.home import Home
-from interlock_cli.stack.part import Part
-from interlock_cli.stack.plan import plan
+from interlock_localstack.component import Component
+from interlock_localstack.plan import plan
+from interlock_localstack.state_dir import StateDir
 from interlock_messaging.crash_points import VARIABLE
 
 from tests.chaos.jobs import Jobs
@@ -117,7 +117,7 @@ class System:
     """Every service with the environment that the local stack gives it; Ray is played by :class:`Jobs`."""
 
     def __init__(self, env: dict[str, str], warm: Warm) -> None:
-        home = Home(Path(env["INTERLOCK_HOME"]))
+        home = StateDir(Path(env["INTERLOCK_HOME"]))
         parts = plan(home, home.read("ports"))
         self._warm = warm
         self.urls = {name: parts[name].url for name in SERVICES}
@@ -201,7 +201,7 @@ def running(folder: Path) -> Iterator[System]:
         warm.close()
 
 
-def _environment(part: Part) -> dict[str, str]:
+def _environment(part: Component) -> dict[str, str]:
     """Return what the local stack starts a part with, whether or not it has started it."""
     assert part.process is not None, f"{part.name} is ours"
     return dict(part.process.env)

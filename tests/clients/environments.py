@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from interlock_cli.stack.environs import cache_folder
+from interlock_localstack.environment import cache_folder
 
 HERE = Path(__file__).parent
 CLIENTS = sorted(path.parent.name for path in HERE.glob("*/requirements.lock"))

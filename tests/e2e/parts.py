@@ -5,17 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from interlock_cli.stack import health
-from interlock_cli.stack.home import Home
-from interlock_cli.stack.look import status
-from interlock_cli.stack.supervision import Supervisor
+from interlock_localstack import health
+from interlock_localstack.state_dir import StateDir
+from interlock_localstack.status import stack_status
+from interlock_localstack.supervision import Supervisor
 
 
 class Parts:
     """Looks at the parts of one stack, stops them and starts them as its supervisor does."""
 
     def __init__(self, root: Path) -> None:
-        self._home = Home(root)
+        self._home = StateDir(root)
         self._supervisor = Supervisor(self._home)
 
     def close(self) -> None:
@@ -24,7 +24,7 @@ class Parts:
         health._http.cache_clear()
 
     def _look(self, name: str) -> dict[str, Any]:
-        return next(part for part in status(self._home) if part["name"] == name)
+        return next(part for part in stack_status(self._home) if part["name"] == name)
 
     def pid(self, name: str) -> int:
         pid: int = self._supervisor.info()[name]["pid"]
@@ -34,14 +34,14 @@ class Parts:
         return bool(self._look(name)["healthy"])
 
     def stop(self, name: str) -> None:
-        self._supervisor.stop({name})
+        self._supervisor.stop_components({name})
 
     def stop_all(self, names: set[str]) -> None:
         """Stop several parts at once."""
-        self._supervisor.stop(names)
+        self._supervisor.stop_components(names)
 
     def start(self, name: str) -> None:
-        self._supervisor.begin(name)
+        self._supervisor.start_component(name)
 
     def environment(self, name: str) -> dict[str, str]:
         """Return the environment that the stack gives the part."""

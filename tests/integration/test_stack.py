@@ -17,8 +17,8 @@ from typing import Any
 
 import psutil
 import pytest
-from interlock_cli.stack import leftovers
-from interlock_cli.stack.home import LONGEST_RUN_PATH, Home
+from interlock_localstack import orphans
+from interlock_localstack.state_dir import LONGEST_RUN_PATH, StateDir
 from interlock_runtime.ray_jobs import Job, JobState, RayJobs
 
 from tests.waiting import until
@@ -32,7 +32,7 @@ class Machine:
     """One state folder and the command line on it."""
 
     def __init__(self, root: Path, python: str = sys.executable) -> None:
-        self.home = Home(root)
+        self.home = StateDir(root)
         self.python = python
         self.env: dict[str, str] = {}
 
@@ -68,7 +68,7 @@ class Machine:
         return dict(line.split("=", 1) for line in shlex.split(self.interlock("env")))
 
     def processes(self) -> list[int]:
-        return leftovers.marked(self.home.mark())
+        return orphans.find_marked(self.home.mark())
 
 
 @pytest.fixture(scope="module")
@@ -171,10 +171,10 @@ async def test_a_killed_server_comes_back(machine: Machine) -> None:
 async def test_a_crash_of_the_supervisor_is_mended_by_up(machine: Machine) -> None:
     """Servers without a supervisor are replaced, not doubled, and a stale socket is in nobody's way."""
     before = machine.up()
-    supervisor = leftovers.marked(machine.home.mark("supervisor"))
+    supervisor = orphans.find_marked(machine.home.mark("supervisor"))
     for pid in supervisor:
         os.kill(pid, signal.SIGKILL)
-    await until(lambda: not leftovers.marked(machine.home.mark("supervisor")))
+    await until(lambda: not orphans.find_marked(machine.home.mark("supervisor")))
     assert "not running" in machine.status()["s3"]["detail"]
 
     after = machine.up()
@@ -199,7 +199,7 @@ async def test_two_ups_at_once_start_one_stack(machine: Machine) -> None:
         said = [future.result() for future in [pool.submit(machine.interlock, "up", "--only", ONLY) for _ in range(2)]]
 
     assert sorted("running" in each for each in said) == [False, True]
-    assert len(leftovers.marked(machine.home.mark("s3"))) == 1
+    assert len(orphans.find_marked(machine.home.mark("s3"))) == 1
 
 
 async def test_stacks_do_not_meet(machine: Machine, tmp_path: Path) -> None:

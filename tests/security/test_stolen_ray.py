@@ -8,8 +8,8 @@ import httpx
 import pytest
 from interlock_artifacts.scoped_credentials import CredentialIssuer, credential_issuer_of
 from interlock_artifacts.store import StoreUnavailableError
-from interlock_cli.stack import leftovers
-from interlock_cli.stack.home import Home
+from interlock_localstack import orphans
+from interlock_localstack.state_dir import StateDir
 
 from tests.security.stolen import WITH_STORE, environment
 from tests.security.test_stolen_store import BUCKET, admin, client, put, refused
@@ -24,12 +24,12 @@ TOLD = {"ray_token", "identity"}
 
 def test_no_process_of_ray_has_anothers_secret_in_its_environment(stack: dict[str, str]) -> None:
     """Jobs inherit the environment of the head; every process that it has started so far is looked at."""
-    home = Home(Path(stack["INTERLOCK_HOME"]))
+    home = StateDir(Path(stack["INTERLOCK_HOME"]))
     secrets = {path.name: path.read_bytes().strip() for path in (home.root / "secrets").iterdir() if path.is_file()}
     hidden = {name: secret for name, secret in secrets.items() if name not in TOLD and len(secret) >= 16}
     assert {"rabbitmq_interlock_train_dispatch", "postgres_train_dispatch", "s3_secret_prediction"} <= hidden.keys()
 
-    pids = leftovers.marked(home.mark("ray"))
+    pids = orphans.find_marked(home.mark("ray"))
     assert len(pids) > 1
     for pid in pids:
         try:

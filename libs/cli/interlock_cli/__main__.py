@@ -5,23 +5,23 @@ from typing import Any
 
 import typer
 
-from interlock_cli.completing import completion
+from interlock_cli.completion import completion
 from interlock_cli.datasets import datasets, ingest
 from interlock_cli.dead_letters import dead_letters
-from interlock_cli.demo.story import demo
+from interlock_cli.demo import demo
 from interlock_cli.events import events
-from interlock_cli.exporting import export
+from interlock_cli.export import export
 from interlock_cli.feedback import feedback, quality
 from interlock_cli.keys import audit, keys
 from interlock_cli.models import approve, models, rollback, show, versions
-from interlock_cli.opening import open_
+from interlock_cli.open import open_
 from interlock_cli.pipelines import apply
 from interlock_cli.predictions import predict
 from interlock_cli.report.command import report
 from interlock_cli.rollouts import rollout
 from interlock_cli.runs import cancel, retrain, runs, watch
-from interlock_cli.stack.commands import down, env, logs, status, up
-from interlock_cli.tracing import trace
+from interlock_cli.stack import down, env, logs, status, up
+from interlock_cli.trace import trace
 
 COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "The local stack": (up, down, status, logs, env, demo),

@@ -13,11 +13,11 @@ from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progres
 
 from interlock_cli.datasets import MEDIA_TYPES
 from interlock_cli.gateway import UPLOAD_TIMEOUT, Gateway, RefusedError
-from interlock_cli.terminal import Failure, Terminal
+from interlock_cli.terminal import CommandError, Terminal
 
 CHUNK = 1024 * 1024
-POLL = 0.3
-TOLD_SECONDS = 5.0
+POLL_SECONDS = 0.3
+REPORT_SECONDS = 5.0
 """Where nobody watches a bar, how often a line says how far it is."""
 
 _NOT_FOUND, _GONE = 404, 410
@@ -26,7 +26,7 @@ _ROWS: tuple[Any, ...] = (TextColumn("{task.description}"), BarColumn(), MofNCom
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ScoringRequest:
     """A file to be answered by a model; ``on_error`` is what becomes of rows that do not fit, fail or null."""
 
     model: str
@@ -38,11 +38,11 @@ class Wanted:
         """Return the file's media type, by its name.
 
         Raises:
-            Failure: its name tells none.
+            CommandError: its name tells none.
         """
         kind = MEDIA_TYPES.get(self.file.suffix.lower())
         if kind is None:
-            raise Failure(f"{self.file} is of no known kind", hint=f"name it {', '.join(MEDIA_TYPES)}")
+            raise CommandError(f"{self.file} is of no known kind", hint=f"name it {', '.join(MEDIA_TYPES)}")
         return kind
 
     @property
@@ -52,108 +52,108 @@ class Wanted:
             return hashlib.file_digest(source, "sha256").hexdigest()
 
 
-def answer_file(gateway: Gateway, terminal: Terminal, wanted: Wanted, out: Path) -> PredictionView:
+def score_file(gateway: Gateway, terminal: Terminal, request: ScoringRequest, out: Path) -> PredictionView:
     """Have a file answered and write the answer to ``out``.
 
     The same file for the same version and spec is the same prediction: whoever was interrupted runs the command again,
     and it goes on where it was.
 
     Raises:
-        Failure: the file does not fit the model, or the prediction was cancelled.
+        CommandError: the file does not fit the model, or the prediction was cancelled.
     """
-    view = _begun(gateway, terminal, wanted)
+    view = _find_or_submit(gateway, terminal, request)
     try:
-        view = _watched(gateway, terminal, view)
+        view = _wait_for_end(gateway, terminal, view)
     except KeyboardInterrupt:
-        raise Failure(
+        raise CommandError(
             f"prediction {view.id} goes on", hint="the same command again looks at it and fetches it"
         ) from None
     if view.state != "completed" or view.links.result is None:
-        raise Failure(view.reason or f"prediction {view.id} is {view.state}", details={"prediction": str(view.id)})
-    _fetch(gateway, terminal, view.links.result, out)
+        raise CommandError(view.reason or f"prediction {view.id} is {view.state}", details={"prediction": str(view.id)})
+    _download(gateway, terminal, view.links.result, out)
     skipped = f", {view.unanswered:,} of them without an answer (column error says why)" if view.unanswered else ""
-    terminal.say(f"{out}: {view.rows:,} rows{skipped}, {view.model} version {view.version}", style="green")
+    terminal.echo(f"{out}: {view.rows:,} rows{skipped}, {view.model} version {view.version}", style="green")
     return view
 
 
-def _begun(gateway: Gateway, terminal: Terminal, wanted: Wanted) -> PredictionView:
+def _find_or_submit(gateway: Gateway, terminal: Terminal, request: ScoringRequest) -> PredictionView:
     """Return the prediction of this file: the one that waits, runs or is done, else a new one."""
-    name, kind, digest = wanted.model, wanted.kind, wanted.digest
-    serving = gateway.read(ModelView, f"/models/{name}").serving
+    name, kind, digest = request.model, request.kind, request.digest
+    serving = gateway.get(ModelView, f"/models/{name}").serving
     if serving is None:
-        raise Failure(f"no version of {name!r} serves yet", hint=f"interlock watch --model {name}")
-    spec = gateway.read(PipelineView, f"/pipelines/{name}").digest
+        raise CommandError(f"no version of {name!r} serves yet", hint=f"interlock watch --model {name}")
+    spec = gateway.get(PipelineView, f"/pipelines/{name}").digest
     for attempt in range(1_000):
-        key = f"{digest}/{serving.ref.version}/{spec[:16]}/{wanted.on_error}/{attempt}"
-        found = _known(gateway, str(prediction_id(name, key)))
+        key = f"{digest}/{serving.ref.version}/{spec[:16]}/{request.on_error}/{attempt}"
+        found = _existing(gateway, str(prediction_id(name, key)))
         if found is None:
-            return _sent(gateway, terminal, wanted, {"Content-Type": kind, "Idempotency-Key": key})
+            return _submit(gateway, terminal, request, {"Content-Type": kind, "Idempotency-Key": key})
         if found.state in ("queued", "running", "completed"):
-            terminal.say(f"prediction {found.id} is {found.state} already", style="dim")
+            terminal.echo(f"prediction {found.id} is {found.state} already", style="dim")
             return found
-    raise Failure("this file has failed too often", hint=f"GET /predictions?model={name} tells why")
+    raise CommandError("this file has failed too often", hint=f"GET /predictions?model={name} tells why")
 
 
-def _known(gateway: Gateway, prediction: str) -> PredictionView | None:
+def _existing(gateway: Gateway, prediction: str) -> PredictionView | None:
     """Return a prediction; None where there is none. One that has expired ended well, but is of no more use."""
     try:
-        return gateway.read(PredictionView, f"/predictions/{prediction}")
+        return gateway.get(PredictionView, f"/predictions/{prediction}")
     except RefusedError as error:
         if error.status == _NOT_FOUND:
             return None
         if error.status == _GONE:
             return PredictionView.model_validate(
-                {"id": prediction, "state": "expired", "requested_at": "1970-01-01T00:00:00Z", "links": _nowhere()}
+                {"id": prediction, "state": "expired", "requested_at": "1970-01-01T00:00:00Z", "links": _no_links()}
             )
         raise
 
 
-def _nowhere() -> dict[str, str]:
+def _no_links() -> dict[str, str]:
     return {"self": "", "events": "", "cancel": ""}
 
 
-def _sent(gateway: Gateway, terminal: Terminal, wanted: Wanted, headers: dict[str, str]) -> PredictionView:
-    size = wanted.file.stat().st_size
-    terminal.say(f"sending {wanted.file} ({size:,} bytes)", style="dim")
+def _submit(gateway: Gateway, terminal: Terminal, request: ScoringRequest, headers: dict[str, str]) -> PredictionView:
+    size = request.file.stat().st_size
+    terminal.echo(f"sending {request.file} ({size:,} bytes)", style="dim")
     with Progress(*_BYTES, console=terminal.out, disable=not terminal.live, transient=True) as bar:
         task = bar.add_task("send", total=size)
 
         def pieces() -> Iterator[bytes]:
-            with wanted.file.open("rb") as source:
+            with request.file.open("rb") as source:
                 while piece := source.read(CHUNK):
                     yield piece
                     bar.advance(task, len(piece))
 
-        answer = gateway.ask(
+        answer = gateway.request(
             "POST",
-            f"/models/{wanted.model}/predictions",
+            f"/models/{request.model}/predictions",
             content=pieces(),
             headers=headers | {"Content-Length": str(size)},
-            params={"on_error": wanted.on_error},
+            params={"on_error": request.on_error},
             timeout=UPLOAD_TIMEOUT,
         )
     return PredictionView.model_validate(answer.json())
 
 
-def _watched(gateway: Gateway, terminal: Terminal, view: PredictionView) -> PredictionView:
+def _wait_for_end(gateway: Gateway, terminal: Terminal, view: PredictionView) -> PredictionView:
     """Return the prediction once it has ended, telling meanwhile how far it is."""
-    told, state = time.monotonic(), ""
+    reported, state = time.monotonic(), ""
     with Progress(*_ROWS, console=terminal.out, disable=not terminal.live, transient=True) as bar:
         task = bar.add_task("waiting", total=None)
         while view.state in ("queued", "running"):
-            view = gateway.read(PredictionView, f"/predictions/{view.id}")
+            view = gateway.get(PredictionView, f"/predictions/{view.id}")
             if view.progress is not None:
                 bar.update(task, description="rows", completed=view.progress.rows, total=view.progress.rows_total)
-            if not terminal.live and (view.state != state or time.monotonic() - told > TOLD_SECONDS):
-                told, state = time.monotonic(), view.state
+            if not terminal.live and (view.state != state or time.monotonic() - reported > REPORT_SECONDS):
+                reported, state = time.monotonic(), view.state
                 rows = f": {view.progress.rows:,} of {view.progress.rows_total:,} rows" if view.progress else ""
-                terminal.say(f"prediction {view.id} {view.state}{rows}")
+                terminal.echo(f"prediction {view.id} {view.state}{rows}")
             if view.state in ("queued", "running"):
-                time.sleep(POLL)
+                time.sleep(POLL_SECONDS)
     return view
 
 
-def _fetch(gateway: Gateway, terminal: Terminal, path: str, out: Path) -> None:
+def _download(gateway: Gateway, terminal: Terminal, path: str, out: Path) -> None:
     """Write the answer; the file appears whole or not at all."""
     partial = out.with_name(f".{out.name}.part")
     try:

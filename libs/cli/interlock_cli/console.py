@@ -7,18 +7,18 @@ from interlock_contracts.console import RunLanes
 
 from interlock_cli.gateway import NOT_RUNNING, Gateway, environment
 from interlock_cli.spans import Span
-from interlock_cli.terminal import Failure
+from interlock_cli.terminal import CommandError
 
 
 def connect() -> Gateway:
     """Return a connection to the console that the environment or the local stack names.
 
     Raises:
-        Failure: neither does.
+        CommandError: neither does.
     """
     found = environment()
     if "INTERLOCK_CONSOLE_URL" not in found:
-        raise Failure("no console is known", hint=NOT_RUNNING)
+        raise CommandError("no console is known", hint=NOT_RUNNING)
     return Gateway(found["INTERLOCK_CONSOLE_URL"], found.get("INTERLOCK_API_KEY", ""))
 
 
@@ -29,11 +29,11 @@ def spans(console: Gateway, trace_id: str) -> tuple[list[Span], list[str]]:
         UnreachableError: the console does not answer.
         RefusedError: it knows no such trace, or the key may not read.
     """
-    told: dict[str, Any] = console.ask("GET", f"/view/traces/{trace_id}").json()
-    found = [Span.model_validate({"trace_id": trace_id, **span}) for span in told["spans"]]
-    return found, [each["span_id"] for each in told.get("open", ())]
+    answer: dict[str, Any] = console.request("GET", f"/view/traces/{trace_id}").json()
+    found = [Span.model_validate({"trace_id": trace_id, **span}) for span in answer["spans"]]
+    return found, [each["span_id"] for each in answer.get("open", ())]
 
 
 def still_open(console: Gateway, run_id: UUID) -> list[str]:
     """Return what of a run has begun and not ended, as far as the console has heard; raises as ``spans``."""
-    return [f"{each.lane}: {each.name}" for each in console.read(RunLanes, f"/view/runs/{run_id}").open]
+    return [f"{each.lane}: {each.name}" for each in console.get(RunLanes, f"/view/runs/{run_id}").open]

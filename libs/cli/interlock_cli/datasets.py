@@ -10,13 +10,13 @@ from interlock_contracts.datasets import Finding
 from interlock_contracts.http import DatasetView
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from interlock_cli import completing
+from interlock_cli import completion
 from interlock_cli.gateway import UPLOAD_TIMEOUT, Gateway, connect
 from interlock_cli.progress import State, Steps
-from interlock_cli.terminal import Failure, Json, Terminal, answering
+from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
 
 CHUNK = 1024 * 1024
-POLL = 0.3
+POLL_SECONDS = 0.3
 """Seconds between two looks at a verdict."""
 
 MEDIA_TYPES = {
@@ -29,7 +29,7 @@ MEDIA_TYPES = {
 
 def ingest(
     name: Annotated[
-        str, typer.Argument(help="The pipeline that the file is for.", autocompletion=completing.pipelines)
+        str, typer.Argument(help="The pipeline that the file is for.", autocompletion=completion.pipelines)
     ],
     file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet.", exists=True, dir_okay=False, readable=True)],
     *,
@@ -43,11 +43,11 @@ def ingest(
 
     Example: interlock ingest flights-1 2013-01.csv
     """
-    with answering(as_json=as_json) as terminal, connect() as gateway:
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         view = upload(gateway, name, file, terminal)
         if wait:
-            view = verdict(gateway, terminal, view, timeout=timeout)
-        _tell(terminal, view, waited=wait)
+            view = wait_for_verdict(gateway, terminal, view, timeout=timeout)
+        _print_verdict(terminal, view, waited=wait)
         terminal.result(view)
         if view.state == "rejected":
             raise typer.Exit(1)
@@ -69,15 +69,15 @@ def upload(gateway: Gateway, name: str, file: Path, terminal: Terminal) -> Datas
             "Content-Type": MEDIA_TYPES.get(file.suffix.lower(), "application/octet-stream"),
             "Content-Length": str(file.stat().st_size),
         }
-        answer = gateway.ask("POST", f"/datasets/{name}", content=pieces(), headers=headers, timeout=UPLOAD_TIMEOUT)
+        answer = gateway.request("POST", f"/datasets/{name}", content=pieces(), headers=headers, timeout=UPLOAD_TIMEOUT)
     return DatasetView.model_validate(answer.json())
 
 
-def verdict(gateway: Gateway, terminal: Terminal, view: DatasetView, *, timeout: float) -> DatasetView:
+def wait_for_verdict(gateway: Gateway, terminal: Terminal, view: DatasetView, *, timeout: float) -> DatasetView:
     """Return the dataset once it is accepted or rejected.
 
     Raises:
-        Failure: it is still being checked after ``timeout`` seconds.
+        CommandError: it is still being checked after ``timeout`` seconds.
     """
     deadline = time.monotonic() + timeout
     with Steps(terminal) as steps:
@@ -85,27 +85,27 @@ def verdict(gateway: Gateway, terminal: Terminal, view: DatasetView, *, timeout:
             steps.show("check", note="columns, types, ranges, repeats; then the split", since=view.received_at)
             if time.monotonic() > deadline:
                 hint = f"`interlock datasets {view.pipeline}` shows its verdict later"
-                raise Failure(f"no verdict after {timeout:g} s", hint=hint, details={"dataset": view.digest})
-            time.sleep(POLL)
-            view = gateway.read(DatasetView, f"/datasets/{view.pipeline}/{view.digest}", pipeline=view.pipeline_digest)
+                raise CommandError(f"no verdict after {timeout:g} s", hint=hint, details={"dataset": view.digest})
+            time.sleep(POLL_SECONDS)
+            view = gateway.get(DatasetView, f"/datasets/{view.pipeline}/{view.digest}", pipeline=view.pipeline_digest)
         state: State = "done" if view.state == "accepted" else "failed"
         steps.show("check", state=state, since=view.received_at, until=view.decided_at)
     return view
 
 
-def _tell(terminal: Terminal, view: DatasetView, *, waited: bool) -> None:
+def _print_verdict(terminal: Terminal, view: DatasetView, *, waited: bool) -> None:
     rows = ""
     if view.dataset is not None:
         rows = f": {view.dataset.train_rows:,} rows to train on, {view.dataset.holdout_rows:,} held out for the gate"
     style = {"accepted": "green", "rejected": "bold red"}.get(view.state)
-    terminal.say(f"{view.digest[:12]} {view.state}{rows}", style=style)
-    findings(terminal, "why", view.reasons)
-    findings(terminal, "warnings", view.warnings)
+    terminal.echo(f"{view.digest[:12]} {view.state}{rows}", style=style)
+    print_findings(terminal, "why", view.reasons)
+    print_findings(terminal, "warnings", view.warnings)
     if not waited and view.state == "checking":
-        terminal.say(f"next: interlock datasets {view.pipeline}", style="dim")
+        terminal.echo(f"next: interlock datasets {view.pipeline}", style="dim")
 
 
-def findings(terminal: Terminal, title: str, found: list[Finding]) -> None:
+def print_findings(terminal: Terminal, title: str, found: list[Finding]) -> None:
     """Print reasons or warnings, one line each; nothing where there are none."""
     if found:
         columns = ("column", "rule", "count", "first lines", "what")
@@ -120,7 +120,7 @@ def findings(terminal: Terminal, title: str, found: list[Finding]) -> None:
 
 
 def datasets(
-    name: Annotated[str, typer.Argument(help="The pipeline.", autocompletion=completing.pipelines)],
+    name: Annotated[str, typer.Argument(help="The pipeline.", autocompletion=completion.pipelines)],
     digest: Annotated[str | None, typer.Argument(help="One file, by its digest or the digest's beginning.")] = None,
     *,
     as_json: Json = False,
@@ -129,16 +129,16 @@ def datasets(
 
     Example: interlock datasets flights-1
     """
-    with answering(as_json=as_json) as terminal, connect() as gateway:
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         views = gateway.list(DatasetView, f"/datasets/{name}")
         if digest is not None:
-            _tell(terminal, view := _one(views, digest), waited=True)
+            _print_verdict(terminal, view := _one(views, digest), waited=True)
             terminal.result(view)
             return
         columns = ("digest", "state", "batch", "train rows", "held out", "bytes", "received")
         terminal.table(columns, [_row(view) for view in views])
         if not views:
-            terminal.say(f"pipeline {name} has no files yet; next: interlock ingest {name} <file>")
+            terminal.echo(f"pipeline {name} has no files yet; next: interlock ingest {name} <file>")
         terminal.result(views)
 
 
@@ -147,7 +147,7 @@ def _one(views: list[DatasetView], digest: str) -> DatasetView:
     found = [view for view in views if view.digest.startswith(digest)]
     files = len({view.digest for view in found})
     if files != 1:
-        raise Failure(f"{files or 'no'} files begin with {digest!r}", hint="`interlock datasets NAME` lists them")
+        raise CommandError(f"{files or 'no'} files begin with {digest!r}", hint="`interlock datasets NAME` lists them")
     return found[0]
 
 

@@ -9,7 +9,7 @@ import typer
 from interlock_contracts.dead_letters import DeadLetterContent, DeadLetterView
 
 from interlock_cli.gateway import Gateway, RefusedError, connect
-from interlock_cli.terminal import Failure, Json, Terminal, answering
+from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
 
 PAGE = 1000
 WIDEST = 100
@@ -32,13 +32,13 @@ def list_letters(
 
     Example: interlock dead-letters list --queue registry.training.completed
     """
-    with answering(as_json=as_json) as terminal, connect() as gateway:
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         found = gateway.list(DeadLetterView, "/dead-letters", queue=queue, limit=limit)
         columns = ("id", "queue", "age", "attempts", "reason")
         rows = [(each.id, each.queue, _age(each.age_seconds), each.attempts, _short(each.reason)) for each in found]
         terminal.table(columns, rows)
         if not found:
-            terminal.say("no dead letters")
+            terminal.echo("no dead letters")
         terminal.result(found)
 
 
@@ -48,8 +48,8 @@ def show(letter: Annotated[UUID, typer.Argument(help="The letter's id.")], *, as
 
     Example: interlock dead-letters show 0b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11
     """
-    with answering(as_json=as_json) as terminal, connect() as gateway:
-        found = gateway.read(DeadLetterContent, f"/dead-letters/{letter}")
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
+        found = gateway.get(DeadLetterContent, f"/dead-letters/{letter}")
         facts = {
             "queue": found.queue,
             "reason": found.reason,
@@ -62,40 +62,40 @@ def show(letter: Annotated[UUID, typer.Argument(help="The letter's id.")], *, as
             "bytes": found.bytes,
         }
         terminal.table(("letter", str(found.id)), list(facts.items()))
-        terminal.say(json.dumps(found.data, indent=2, ensure_ascii=False) if found.text is None else found.text)
+        terminal.echo(json.dumps(found.data, indent=2, ensure_ascii=False) if found.text is None else found.text)
         terminal.result(found)
 
 
 @dead_letters.command()
-def replay(ids: Ids = None, *, queue: Queue = None, every: All = False, as_json: Json = False) -> None:
+def replay(ids: Ids = None, *, queue: Queue = None, all_: All = False, as_json: Json = False) -> None:
     """Give letters back to the queues that they died in; whoever has handled one already does not do it again.
 
     Example: interlock dead-letters replay --queue registry.training.completed
     """
-    _each("POST", "/replay", "replayed", ids or [], queue=queue, every=every, as_json=as_json)
+    _each("POST", "/replay", "replayed", ids or [], queue=queue, all_=all_, as_json=as_json)
 
 
 @dead_letters.command()
-def discard(ids: Ids = None, *, queue: Queue = None, every: All = False, as_json: Json = False) -> None:
+def discard(ids: Ids = None, *, queue: Queue = None, all_: All = False, as_json: Json = False) -> None:
     """Forget letters for good.
 
     Example: interlock dead-letters discard 0b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11
     """
-    _each("DELETE", "", "discarded", ids or [], queue=queue, every=every, as_json=as_json)
+    _each("DELETE", "", "discarded", ids or [], queue=queue, all_=all_, as_json=as_json)
 
 
 def _each(
-    method: str, action: str, done: str, ids: list[UUID], *, queue: str | None, every: bool, as_json: bool
+    method: str, action: str, done: str, ids: list[UUID], *, queue: str | None, all_: bool, as_json: bool
 ) -> None:
-    if sum((bool(ids), queue is not None, every)) != 1:
+    if sum((bool(ids), queue is not None, all_)) != 1:
         raise typer.BadParameter("name either letters by their ids, or --queue QUEUE, or --all")
-    with answering(as_json=as_json) as terminal, connect() as gateway:
-        letters = list(_one_by_one(gateway, terminal, method, action, ids or _wanted(gateway, queue)))
-        terminal.say(f"{len(letters)} {done}", style="green")
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
+        letters = list(_one_by_one(gateway, terminal, method, action, ids or _matching(gateway, queue)))
+        terminal.echo(f"{len(letters)} {done}", style="green")
         terminal.result(letters)
 
 
-def _wanted(gateway: Gateway, queue: str | None) -> list[UUID]:
+def _matching(gateway: Gateway, queue: str | None) -> list[UUID]:
     """Return the letters there are now, oldest first; those that die meanwhile are left alone."""
     found: list[DeadLetterView] = []
     page = gateway.list(DeadLetterView, "/dead-letters", queue=queue, limit=PAGE)
@@ -111,11 +111,13 @@ def _one_by_one(
 ) -> Iterator[DeadLetterView]:
     for each in ids:
         try:
-            yield DeadLetterView.model_validate(gateway.ask(method, f"/dead-letters/{each}{action}").json())
+            yield DeadLetterView.model_validate(gateway.request(method, f"/dead-letters/{each}{action}").json())
         except RefusedError as refusal:
             if len(ids) == 1:
-                raise Failure(refusal.message, hint="`interlock dead-letters list` shows what there is") from refusal
-            terminal.say(f"{each}: {refusal.message}", style="yellow")
+                raise CommandError(
+                    refusal.message, hint="`interlock dead-letters list` shows what there is"
+                ) from refusal
+            terminal.echo(f"{each}: {refusal.message}", style="yellow")
 
 
 def _age(seconds: float) -> str:

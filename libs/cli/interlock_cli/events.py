@@ -12,14 +12,14 @@ from interlock_contracts.catalog import BY_TYPE
 from interlock_contracts.console import EventsView, EventView
 from rich.text import Text
 
-from interlock_cli import completing, console
+from interlock_cli import completion, console
 from interlock_cli.gateway import Gateway, UnreachableError
-from interlock_cli.terminal import Json, Terminal, answering
+from interlock_cli.terminal import Json, Terminal, command_terminal
 
-QUIET = httpx.Timeout(60, connect=5)
+STREAM_TIMEOUT = httpx.Timeout(60, connect=5)
 """Longest silence of the stream, in seconds; the console says something sooner, if only that it is there."""
 
-AGAIN = 1.0
+RECONNECT_SECONDS = 1.0
 """Seconds until a stream that broke off is asked for again."""
 
 GOOD, BAD, WAITING = "green", "red", "yellow"
@@ -41,7 +41,7 @@ STYLES = {
 }
 """A railway's signals: proven, refused, asked for; what only happens has no colour."""
 
-TOLD = ("version", "stage", "best_score", "metric", "worker", "cause", "outcome", "reason", "by")
+SHOWN_FIELDS = ("version", "stage", "best_score", "metric", "worker", "cause", "outcome", "reason", "by")
 """What a line says of an event's content, in this order; the whole is in ``--json``."""
 
 WIDEST = 120
@@ -54,11 +54,11 @@ def events(
         typer.Option(
             "--type",
             help="Only this type, for instance model.promoted; may be given repeatedly.",
-            autocompletion=completing.event_types,
+            autocompletion=completion.event_types,
         ),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Only about this model.", autocompletion=completing.models)] = None,
-    run: Annotated[UUID | None, typer.Option(help="Only of this run.", autocompletion=completing.runs)] = None,
+    model: Annotated[str | None, typer.Option(help="Only about this model.", autocompletion=completion.models)] = None,
+    run: Annotated[UUID | None, typer.Option(help="Only of this run.", autocompletion=completion.runs)] = None,
     frequent: Annotated[
         bool, typer.Option("--frequent", help="Also what is said many times a second, such as prediction.logged.")
     ] = False,
@@ -75,30 +75,30 @@ def events(
     if unknown := [each for each in type_ or () if each not in BY_TYPE]:
         raise typer.BadParameter(f"there is no event {unknown[0]!r}; events are {', '.join(BY_TYPE)}")
     wanted = type_ or ([] if frequent else [name for name, route in BY_TYPE.items() if not route.ephemeral])
-    chosen = {"type": ",".join(wanted) or None, "model": model, "run": run}
-    with answering(as_json=as_json) as terminal, console.connect() as connection:
-        said: set[str] = set()
+    filters = {"type": ",".join(wanted) or None, "model": model, "run": run}
+    with command_terminal(as_json=as_json) as terminal, console.connect() as connection:
+        seen: set[str] = set()
         if last:
-            for event in before(connection, last, chosen):
-                said.add(event.id)
-                _tell(terminal, event)
+            for event in recent_events(connection, last, filters):
+                seen.add(event.id)
+                _print_event(terminal, event)
         if not follow:
             return
-        terminal.say("what comes now; Ctrl-C ends it", style="dim")
+        terminal.echo("what comes now; Ctrl-C ends it", style="dim")
         try:
-            for event in live(connection, terminal, chosen):
-                if event.id not in said:
-                    _tell(terminal, event)
+            for event in tail(connection, terminal, filters):
+                if event.id not in seen:
+                    _print_event(terminal, event)
         except KeyboardInterrupt:
             return
 
 
-def before(connection: Gateway, count: int, chosen: dict[str, Any]) -> list[EventView]:
-    """Return the last ``count`` events that were kept, the oldest first; raises as ``Gateway.ask`` does."""
-    return connection.read(EventsView, "/view/events", **chosen, limit=count).events[::-1]
+def recent_events(connection: Gateway, count: int, filters: dict[str, Any]) -> list[EventView]:
+    """Return the last ``count`` events that were kept, the oldest first; raises as ``Gateway.request`` does."""
+    return connection.get(EventsView, "/view/events", **filters, limit=count).events[::-1]
 
 
-def live(connection: Gateway, terminal: Terminal, chosen: dict[str, Any]) -> Iterator[EventView]:
+def tail(connection: Gateway, terminal: Terminal, filters: dict[str, Any]) -> Iterator[EventView]:
     """Yield events as they are said, for ever; a stream that ends is asked for again, from what was heard last.
 
     Raises:
@@ -108,7 +108,7 @@ def live(connection: Gateway, terminal: Terminal, chosen: dict[str, Any]) -> Ite
     last: dict[str, str] | None = None
     while True:
         try:
-            with connection.stream("/view/live", timeout=QUIET, headers=last, **chosen) as stream:
+            with connection.stream("/view/live", timeout=STREAM_TIMEOUT, headers=last, **filters) as stream:
                 last = last or {}
                 for message in messages(stream.iter_lines()):
                     if message.name == "reset":
@@ -118,12 +118,12 @@ def live(connection: Gateway, terminal: Terminal, chosen: dict[str, Any]) -> Ite
                     if message.name in BY_TYPE:
                         yield EventView.model_validate_json(message.data)
                     elif message.name == "dropped":
-                        terminal.say(f"left out: {json.loads(message.data)['events']} frequent events", style="yellow")
+                        terminal.echo(f"left out: {json.loads(message.data)['events']} frequent events", style="yellow")
         except UnreachableError:
             if last is None:
                 raise
-            terminal.say("the console is away; asking again", style="yellow")
-        time.sleep(AGAIN)
+            terminal.echo("the console is away; asking again", style="yellow")
+        time.sleep(RECONNECT_SECONDS)
 
 
 class Message(NamedTuple):
@@ -150,28 +150,28 @@ def messages(lines: Iterable[str]) -> Iterator[Message]:
             fields[field] = value
 
 
-def _tell(terminal: Terminal, event: EventView) -> None:
+def _print_event(terminal: Terminal, event: EventView) -> None:
     terminal.line(event)
     if terminal.as_json:
         return
     line = Text(f"{event.time.astimezone():%H:%M:%S}.{event.time.microsecond // 1000:03}  ", style="dim")
     line.append(f"{event.type:<20} ", style=STYLES.get(event.type, "bold"))
     line.append(f"{event.model or event.subject or '-'}  ")
-    line.append(_about(event), style="dim")
+    line.append(_summary(event), style="dim")
     if event.run_id is not None:
         line.append(f"  run {event.run_id}", style="dim")
     terminal.out.print(line, soft_wrap=True)
 
 
-def _about(event: EventView) -> str:
-    told = [f"{name}={_short(event.data[name])}" for name in TOLD if event.data.get(name) not in (None, "")]
+def _summary(event: EventView) -> str:
+    shown = [f"{name}={_short(event.data[name])}" for name in SHOWN_FIELDS if event.data.get(name) not in (None, "")]
     if total := event.data.get("trials_total"):
-        told.insert(0, f"trials={event.data.get('trials_done', 0)}/{total}")
+        shown.insert(0, f"trials={event.data.get('trials_done', 0)}/{total}")
     if event.data.get("attempt", 1) != 1:
-        told.append(f"attempt={event.data['attempt']}")
+        shown.append(f"attempt={event.data['attempt']}")
     if reasons := event.data.get("reasons"):
-        told.append(_short("; ".join(each if isinstance(each, str) else each["message"] for each in reasons)))
-    return " ".join(told)
+        shown.append(_short("; ".join(each if isinstance(each, str) else each["message"] for each in reasons)))
+    return " ".join(shown)
 
 
 def _short(value: Any) -> str:

@@ -10,11 +10,11 @@ import typer
 from interlock_contracts.http import PipelineView
 from interlock_contracts.quality import FeedbackAccepted, Measured, QualityView
 
-from interlock_cli import completing
+from interlock_cli import completion
 from interlock_cli.gateway import Gateway, RefusedError, connect
-from interlock_cli.terminal import Failure, Json, Terminal, answering
+from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
 
-AT_ONCE = 5000
+CHUNK_ENTRIES = 5000
 """Entries a request; a longer file goes in several."""
 
 COLUMNS = ("prediction", "actual")
@@ -23,7 +23,7 @@ Entry = dict[str, Any]
 
 
 def feedback(
-    name: Annotated[str, typer.Argument(help="The model that predicted.", autocompletion=completing.models)],
+    name: Annotated[str, typer.Argument(help="The model that predicted.", autocompletion=completion.models)],
     prediction: Annotated[
         str | None, typer.Argument(help="Which row: the answer's id, a slash, and the row's place from 0.")
     ] = None,
@@ -41,8 +41,8 @@ def feedback(
     """
     if (file is None) == (prediction is None) or (prediction is None) != (actual is None):
         raise typer.BadParameter("give a prediction and what is true of it, or a --file of both")
-    with answering(as_json=as_json) as terminal, connect() as gateway:
-        read = _reader(gateway, name)
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
+        read = _target_parser(gateway, name)
         if file is None:
             entries: list[Entry] = [{"prediction": prediction, "actual": read(str(actual))}]
         elif str(file) == "-":
@@ -51,15 +51,19 @@ def feedback(
             with file.open(encoding="utf-8-sig", newline="") as source:
                 entries = list(_entries(source, str(file), read))
         else:
-            raise Failure(f"there is no file {file}")
+            raise CommandError(f"there is no file {file}")
         if not entries:
-            raise Failure("there is nothing in it to tell")
-        _tell(terminal, name, [_told(gateway, name, entries, start) for start in range(0, len(entries), AT_ONCE)])
+            raise CommandError("there is nothing in it to tell")
+        _print_totals(
+            terminal,
+            name,
+            [_send_chunk(gateway, name, entries, start) for start in range(0, len(entries), CHUNK_ENTRIES)],
+        )
 
 
-def _reader(gateway: Gateway, name: str) -> Callable[[str], Any]:
+def _target_parser(gateway: Gateway, name: str) -> Callable[[str], Any]:
     """Return what makes of a text a value of the model's target; a text that is none stays one, to be refused."""
-    spec = gateway.read(PipelineView, f"/pipelines/{name}").spec
+    spec = gateway.get(PipelineView, f"/pipelines/{name}").spec
     reads = _READ.get(spec.data.columns[spec.target].type, str)
 
     def read(text: str) -> Any:
@@ -81,16 +85,18 @@ _READ: dict[str, Callable[[str], Any]] = {
 def _entries(source: TextIO, where: str, read: Callable[[str], Any]) -> Iterator[Entry]:
     lines = csv.DictReader(source)
     if not set(COLUMNS) <= set(lines.fieldnames or ()):
-        raise Failure(f"{where} needs the columns prediction and actual, and has {', '.join(lines.fieldnames or ())}")
+        raise CommandError(
+            f"{where} needs the columns prediction and actual, and has {', '.join(lines.fieldnames or ())}"
+        )
     for line in lines:
         if None in line or None in line.values():
-            raise Failure(f"line {lines.line_num} of {where} has not as many cells as the first")
+            raise CommandError(f"line {lines.line_num} of {where} has not as many cells as the first")
         yield {"prediction": line["prediction"], "actual": read(line["actual"])}
 
 
-def _told(gateway: Gateway, name: str, entries: Sequence[Entry], start: int) -> FeedbackAccepted:
+def _send_chunk(gateway: Gateway, name: str, entries: Sequence[Entry], start: int) -> FeedbackAccepted:
     try:
-        answer = gateway.send(f"/models/{name}/feedback", {"feedback": entries[start : start + AT_ONCE]})
+        answer = gateway.post(f"/models/{name}/feedback", {"feedback": entries[start : start + CHUNK_ENTRIES]})
     except RefusedError as error:
         if start:
             error.hint = f"the {start} before were taken; rows are counted from the request's first, row {start} of all"
@@ -98,22 +104,22 @@ def _told(gateway: Gateway, name: str, entries: Sequence[Entry], start: int) -> 
     return FeedbackAccepted.model_validate(answer)
 
 
-def _tell(terminal: Terminal, name: str, answers: Sequence[FeedbackAccepted]) -> None:
+def _print_totals(terminal: Terminal, name: str, answers: Sequence[FeedbackAccepted]) -> None:
     whole = FeedbackAccepted(
         accepted=sum(answer.accepted for answer in answers),
         unsampled=sum(answer.unsampled for answer in answers),
         warnings=[warning for answer in answers for warning in answer.warnings],
     )
-    terminal.say(f"{whole.accepted} taken; next: interlock quality {name}", style="green")
+    terminal.echo(f"{whole.accepted} taken; next: interlock quality {name}", style="green")
     if whole.unsampled:
-        terminal.say(f"{whole.unsampled} of them are about requests that are not in the log's sample", style="yellow")
+        terminal.echo(f"{whole.unsampled} of them are about requests that are not in the log's sample", style="yellow")
     for warning in whole.warnings:
-        terminal.say(f"warning: row {warning.row}, {warning.field}: {warning.message}", style="yellow")
+        terminal.echo(f"warning: row {warning.row}, {warning.field}: {warning.message}", style="yellow")
     terminal.result(whole)
 
 
 def quality(
-    name: Annotated[str, typer.Argument(help="The model.", autocompletion=completing.models)],
+    name: Annotated[str, typer.Argument(help="The model.", autocompletion=completion.models)],
     *,
     window: Annotated[str, typer.Option(help="How far back: a number with m, h or d.")] = "24h",
     bucket: Annotated[str | None, typer.Option(help="Show each span of this length by itself, such as 1h.")] = None,
@@ -123,25 +129,25 @@ def quality(
 
     Example: interlock quality flights-1 --window 7d
     """
-    with answering(as_json=as_json) as terminal, connect() as gateway:
-        found = gateway.read(QualityView, f"/models/{name}/quality", window=window, bucket=bucket)
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
+        found = gateway.get(QualityView, f"/models/{name}/quality", window=window, bucket=bucket)
         metrics = list(dict.fromkeys(metric for version in found.versions for metric in version.metrics))
         columns = ("version", *(("from",) if bucket else ()), "answered", "logged", "dropped", "truth known", *metrics)
         rows: list[tuple[object, ...]] = []
         for version in found.versions:
             if bucket:
-                rows += [(version.version, each.start, *_numbers(each, metrics)) for each in version.buckets]
+                rows += [(version.version, each.start, *_measured_row(each, metrics)) for each in version.buckets]
             else:
-                rows.append((version.version, *_numbers(version, metrics)))
+                rows.append((version.version, *_measured_row(version, metrics)))
         terminal.table(columns, rows, title=f"{name}, the last {window}")
         if not rows:
-            terminal.say(f"nothing was predicted, or nothing of it logged yet; interlock predict {name} asks")
+            terminal.echo(f"nothing was predicted, or nothing of it logged yet; interlock predict {name} asks")
         if found.unmatched:
-            terminal.say(f"{found.unmatched} truths are about rows that the log does not hold", style="yellow")
+            terminal.echo(f"{found.unmatched} truths are about rows that the log does not hold", style="yellow")
         terminal.result(found)
 
 
-def _numbers(measured: Measured, metrics: Sequence[Any]) -> tuple[object, ...]:
+def _measured_row(measured: Measured, metrics: Sequence[Any]) -> tuple[object, ...]:
     known = f"{measured.joined}" if measured.coverage is None else f"{measured.joined} ({measured.coverage:.0%})"
     values = [measured.metrics.get(metric) for metric in metrics]
     return (measured.answered, measured.logged, measured.dropped, known, *values)

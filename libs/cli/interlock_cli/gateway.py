@@ -10,7 +10,7 @@ import httpx
 from interlock_contracts.http import Body, Problem
 from pydantic import ValidationError
 
-from interlock_cli.terminal import Failure
+from interlock_cli.terminal import CommandError
 
 View = TypeVar("View", bound=Body)
 
@@ -24,21 +24,21 @@ NOT_RUNNING = (
 )
 
 
-class UnreachableError(Failure):
+class UnreachableError(CommandError):
     """Nothing answers, or a dependency behind the gateway is down: trying again may help."""
 
     code = 3
 
 
-class RefusedError(Failure):
+class RefusedError(CommandError):
     """The gateway has answered with an error; ``status`` is its HTTP status."""
 
     def __init__(self, problem: Problem, *, hint: str | None = None) -> None:
         faults = [_fault(each) for each in problem.errors or []]
         message = problem.detail or problem.title
-        told = [fault for fault in faults if fault not in message]
+        details = [fault for fault in faults if fault not in message]
         super().__init__(
-            "\n  ".join([message, *told]), hint=hint, details={"problem": problem.model_dump(exclude_none=True)}
+            "\n  ".join([message, *details]), hint=hint, details={"problem": problem.model_dump(exclude_none=True)}
         )
         self.status = problem.status
 
@@ -56,7 +56,7 @@ class Gateway:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send one request and return its successful answer.
 
         Raises:
@@ -80,9 +80,11 @@ class Gateway:
         headers: Mapping[str, str] | None = None,
         **params: Any,
     ) -> Iterator[httpx.Response]:
-        """Yield a successful answer whose body is still to come; raises as ``ask`` does."""
+        """Yield a successful answer whose body is still to come; raises as ``request`` does."""
         try:
-            with self._http.stream("GET", path, timeout=timeout, headers=headers, params=_given(params)) as answer:
+            with self._http.stream(
+                "GET", path, timeout=timeout, headers=headers, params=_without_none(params)
+            ) as answer:
                 if not answer.is_success:
                     answer.read()
                     raise _refusal(answer)
@@ -90,20 +92,20 @@ class Gateway:
         except httpx.TransportError as error:
             raise UnreachableError(f"the answer of {self.url} broke off ({error})", hint=NOT_RUNNING) from error
 
-    def read(self, view: type[View], path: str, **params: Any) -> View:
-        """Return one thing; raises as ``ask`` does."""
-        return view.model_validate(self.ask("GET", path, params=_given(params)).json())
+    def get(self, view: type[View], path: str, **params: Any) -> View:
+        """Return one thing; raises as ``request`` does."""
+        return view.model_validate(self.request("GET", path, params=_without_none(params)).json())
 
     def list(self, view: type[View], path: str, **params: Any) -> list[View]:
-        """Return a list of things; raises as ``ask`` does."""
-        return [view.model_validate(each) for each in self.ask("GET", path, params=_given(params)).json()]
+        """Return a list of things; raises as ``request`` does."""
+        return [view.model_validate(each) for each in self.request("GET", path, params=_without_none(params)).json()]
 
-    def send(self, path: str, body: Mapping[str, Any]) -> Any:
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """Post a JSON body and return the answer's data; fields without a value are left out."""
-        return self.ask("POST", path, json=_given(body)).json()
+        return self.request("POST", path, json=_without_none(body)).json()
 
 
-def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -114,7 +116,7 @@ def _problem(answer: httpx.Response) -> Problem:
         return Problem(title=answer.reason_phrase, status=answer.status_code, detail=answer.text[:500] or None)
 
 
-def _refusal(answer: httpx.Response) -> Failure:
+def _refusal(answer: httpx.Response) -> CommandError:
     problem = _problem(answer)
     if answer.status_code in (502, 503, 504):
         hint = "`interlock status` shows which part is down"
@@ -147,18 +149,18 @@ def environment() -> dict[str, str]:
         own.setdefault(name.removesuffix("_FILE"), Path(own[name]).read_text().strip())
     if "INTERLOCK_GATEWAY_URL" in own:
         return own
-    from interlock_cli.stack import environment as of_the_stack  # noqa: PLC0415 - the servers' part is an extra
+    from interlock_localstack.environment import stack_settings  # noqa: PLC0415 - the local stack is an extra
 
-    return of_the_stack() | own
+    return stack_settings() | own
 
 
 def connect() -> Gateway:
     """Return the gateway that the environment or the local stack names.
 
     Raises:
-        Failure: neither does.
+        CommandError: neither does.
     """
     found = environment()
     if "INTERLOCK_GATEWAY_URL" not in found:
-        raise Failure("no gateway is known", hint=NOT_RUNNING)
+        raise CommandError("no gateway is known", hint=NOT_RUNNING)
     return Gateway(found["INTERLOCK_GATEWAY_URL"], found.get("INTERLOCK_API_KEY", ""))

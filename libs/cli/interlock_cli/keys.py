@@ -7,9 +7,9 @@ from urllib.parse import quote
 import typer
 from interlock_contracts.access import SCOPES, AuditEntry, KeyMade, KeyView
 
-from interlock_cli import completing
+from interlock_cli import completion
 from interlock_cli.gateway import connect
-from interlock_cli.terminal import Json, answering
+from interlock_cli.terminal import Json, command_terminal
 
 KeyName = Annotated[str, typer.Argument(help="Who or what the key is for, for instance ci.")]
 
@@ -23,7 +23,7 @@ def create(
     scope: Annotated[
         list[str],
         typer.Option(
-            help=f"What it is for: {', '.join(SCOPES)}; may be given repeatedly.", autocompletion=completing.scopes
+            help=f"What it is for: {', '.join(SCOPES)}; may be given repeatedly.", autocompletion=completion.scopes
         ),
     ],
     days: Annotated[float | None, typer.Option(min=0, help="How long it works; for ever without this.")] = None,
@@ -37,10 +37,10 @@ def create(
         raise typer.BadParameter(f"there is no scope {unknown[0]!r}; scopes are {', '.join(SCOPES)}")
     until = datetime.now(UTC) + timedelta(days=days) if days is not None else None
     body = {"name": name, "scopes": scope, "expires_at": until.isoformat() if until else None}
-    with answering(as_json=as_json) as terminal, connect() as gateway:
-        made = KeyMade.model_validate(gateway.send("/keys", body))
-        terminal.say(made.key)
-        terminal.say("it is kept nowhere but here: use it as INTERLOCK_API_KEY, or as a Bearer token", style="dim")
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
+        made = KeyMade.model_validate(gateway.post("/keys", body))
+        terminal.echo(made.key)
+        terminal.echo("it is kept nowhere but here: use it as INTERLOCK_API_KEY, or as a Bearer token", style="dim")
         terminal.result(made)
 
 
@@ -50,13 +50,13 @@ def list_keys(*, as_json: Json = False) -> None:
 
     Example: interlock keys list
     """
-    with answering(as_json=as_json) as terminal, connect() as gateway:
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         found = gateway.list(KeyView, "/keys")
         columns = ("name", "scopes", "created", "by", "state")
         rows = [(key.name, ", ".join(key.scopes), key.created_at, key.created_by, _state(key)) for key in found]
         terminal.table(columns, rows)
         if not found:
-            terminal.say("no keys but the admin's; next: interlock keys create NAME --scope predict")
+            terminal.echo("no keys but the admin's; next: interlock keys create NAME --scope predict")
         terminal.result(found)
 
 
@@ -75,9 +75,9 @@ def revoke(name: KeyName, *, as_json: Json = False) -> None:
 
     Example: interlock keys revoke ci
     """
-    with answering(as_json=as_json) as terminal, connect() as gateway:
-        revoked = KeyView.model_validate(gateway.ask("DELETE", f"/keys/{quote(name, safe='')}").json())
-        terminal.say(f"{name} is revoked", style="green")
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
+        revoked = KeyView.model_validate(gateway.request("DELETE", f"/keys/{quote(name, safe='')}").json())
+        terminal.echo(f"{name} is revoked", style="green")
         terminal.result(revoked)
 
 
@@ -93,7 +93,7 @@ def audit(
 
     Example: interlock audit --subject model/flights-1
     """
-    with answering(as_json=as_json) as terminal, connect() as gateway:
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         found = gateway.list(AuditEntry, "/audit", by=by, action=action, subject=subject, limit=limit)
         rows = [(each.at, each.by, each.action, each.subject, _details(each.details)) for each in found]
         terminal.table(("when", "who", "did", "to", ""), rows)

@@ -7,12 +7,12 @@ import typer
 from interlock_contracts.http import ModelView, VersionView
 from interlock_contracts.rollout import RolloutView
 
-from interlock_cli import completing, rollouts
+from interlock_cli import completion, rollouts
 from interlock_cli.gateway import Gateway, RefusedError, UnreachableError, connect
-from interlock_cli.terminal import Json, Terminal, answering
+from interlock_cli.terminal import Json, Terminal, command_terminal
 
 Name = Annotated[
-    str, typer.Argument(help="The model, which has its pipeline's name.", autocompletion=completing.models)
+    str, typer.Argument(help="The model, which has its pipeline's name.", autocompletion=completion.models)
 ]
 
 
@@ -21,11 +21,11 @@ def models(*, as_json: Json = False) -> None:
 
     Example: interlock models
     """
-    with answering(as_json=as_json) as terminal, connect() as gateway:
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         found = gateway.list(ModelView, "/models")
         terminal.table(("model", "serving", "versions", "promoted", "by"), [_model_row(model) for model in found])
         if not found:
-            terminal.say("no models yet; next: interlock apply pipeline.yaml")
+            terminal.echo("no models yet; next: interlock apply pipeline.yaml")
         terminal.result(found)
 
 
@@ -41,7 +41,7 @@ def versions(name: Name, *, as_json: Json = False) -> None:
 
     Example: interlock versions flights-1
     """
-    with answering(as_json=as_json) as terminal, connect() as gateway:
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         found = gateway.list(VersionView, f"/models/{name}/versions")
         columns = ("version", "stage", "registered", "run", "the gate's reasons")
         rows = [
@@ -50,7 +50,7 @@ def versions(name: Name, *, as_json: Json = False) -> None:
         ]
         terminal.table(columns, rows)
         if not found:
-            terminal.say(f"model {name} has no version yet; next: interlock retrain {name}")
+            terminal.echo(f"model {name} has no version yet; next: interlock retrain {name}")
         terminal.result(found)
 
 
@@ -60,7 +60,7 @@ def show(
         typer.Argument(
             help="A model, or one version of it as NAME/VERSION.",
             metavar="NAME[/VERSION]",
-            autocompletion=completing.versions,
+            autocompletion=completion.versions,
         ),
     ],
     *,
@@ -73,25 +73,25 @@ def show(
     name, slash, number = what.partition("/")
     if slash and not number.isdigit():
         raise typer.BadParameter(f"{number!r} is not a version number; for instance flights-1/2")
-    with answering(as_json=as_json) as terminal, connect() as gateway:
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         if number:
-            version = gateway.read(VersionView, f"/models/{name}/versions/{number}")
+            version = gateway.get(VersionView, f"/models/{name}/versions/{number}")
             _show_version(terminal, version)
             terminal.result(version)
         else:
-            model = gateway.read(ModelView, f"/models/{name}")
+            model = gateway.get(ModelView, f"/models/{name}")
             _show_model(gateway, terminal, model)
             terminal.result(model)
 
 
 def _show_model(gateway: Gateway, terminal: Terminal, model: ModelView) -> None:
     if model.serving is None:
-        terminal.say(f"{model.name}: {model.versions} versions, nothing serves")
+        terminal.echo(f"{model.name}: {model.versions} versions, nothing serves")
         return
     now = model.serving
-    terminal.say(f"{model.name}: version {now.ref.version} of {model.versions} serves, promoted by {now.cause}")
+    terminal.echo(f"{model.name}: version {now.ref.version} of {model.versions} serves, promoted by {now.cause}")
     with suppress(RefusedError, UnreachableError):
-        terminal.say(rollouts.told(gateway.read(RolloutView, f"/models/{model.name}/rollout")))
+        terminal.echo(rollouts.summary(gateway.get(RolloutView, f"/models/{model.name}/rollout")))
     signature = model.signature or {}
     columns = ("feature", "type", "may be null", "min", "max", "values")
     rows = [
@@ -110,7 +110,7 @@ def _show_model(gateway: Gateway, terminal: Terminal, model: ModelView) -> None:
 
 def _show_version(terminal: Terminal, version: VersionView) -> None:
     manifest: dict[str, Any] = version.details or {}
-    terminal.say(f"{version.model} version {version.version}: {version.stage}")
+    terminal.echo(f"{version.model} version {version.version}: {version.stage}")
     facts = {
         "run": version.run_id,
         "pipeline": version.pipeline_digest[:12],
@@ -136,7 +136,7 @@ def _show_version(terminal: Terminal, version: VersionView) -> None:
 
 def _show_report(terminal: Terminal, report: dict[str, Any]) -> None:
     if not report:
-        terminal.say("the gate has not measured it yet")
+        terminal.echo("the gate has not measured it yet")
         return
     metrics = [(name, value) for name, value in (report.get("metrics") or {}).items()]
     terminal.table(("metric", "value"), metrics, title=f"on {report.get('rows', 0):,} rows held out")
@@ -154,12 +154,12 @@ def approve(
 
     Example: interlock approve flights-1 3
     """
-    with answering(as_json=as_json) as terminal, connect() as gateway:
-        answer = gateway.send(f"/models/{name}/versions/{version}/approve", {})
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
+        answer = gateway.post(f"/models/{name}/versions/{version}/approve", {})
         if answer.get("promoted"):
-            terminal.say(f"version {version} of {name} is promoted", style="green")
+            terminal.echo(f"version {version} of {name} is promoted", style="green")
         else:
-            terminal.say(f"another version serves by now, so the gate measures version {version} against it first")
+            terminal.echo(f"another version serves by now, so the gate measures version {version} against it first")
         terminal.result(answer)
 
 
@@ -174,7 +174,7 @@ def rollback(
 
     Example: interlock rollback flights-1 --version 1 --reason "wrong airport codes"
     """
-    with answering(as_json=as_json) as terminal, connect() as gateway:
-        answer = gateway.send(f"/models/{name}/rollback", {"version": version, "reason": reason})
-        terminal.say(f"version {answer['version']} of {name} serves again", style="green")
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
+        answer = gateway.post(f"/models/{name}/rollback", {"version": version, "reason": reason})
+        terminal.echo(f"version {answer['version']} of {name} serves again", style="green")
         terminal.result(answer)

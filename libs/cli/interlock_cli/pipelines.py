@@ -10,7 +10,7 @@ from interlock_contracts.pipeline import Pipeline
 from pydantic import ValidationError
 
 from interlock_cli.gateway import connect
-from interlock_cli.terminal import Failure, Json, answering
+from interlock_cli.terminal import CommandError, Json, command_terminal
 
 
 def apply(
@@ -24,15 +24,15 @@ def apply(
 
     Example: interlock apply pipeline.yaml
     """
-    with answering(as_json=as_json) as terminal:
+    with command_terminal(as_json=as_json) as terminal:
         pipeline = read(file)
         with connect() as gateway:
-            answer = gateway.ask("PUT", f"/pipelines/{pipeline.name}", content=file.read_bytes())
+            answer = gateway.request("PUT", f"/pipelines/{pipeline.name}", content=file.read_bytes())
         view = PipelineView.model_validate(answer.json())
         done = "applied" if view.changed else "unchanged"
-        terminal.say(f"pipeline {view.name} {done}: revision {view.revision}, digest {view.digest[:12]}")
+        terminal.echo(f"pipeline {view.name} {done}: revision {view.revision}, digest {view.digest[:12]}")
         if view.changed:
-            terminal.say(f"next: interlock ingest {view.name} <file.{view.spec.data.format}>", style="dim")
+            terminal.echo(f"next: interlock ingest {view.name} <file.{view.spec.data.format}>", style="dim")
         terminal.result(view)
 
 
@@ -40,12 +40,12 @@ def read(file: Path) -> Pipeline:
     """Return the pipeline that a file declares.
 
     Raises:
-        Failure: it is not YAML, or not a pipeline; every fault is named.
+        CommandError: it is not YAML, or not a pipeline; every fault is named.
     """
     try:
         declared: Any = yaml.safe_load(file.read_bytes())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise Failure(f"{file} is not YAML: {error}") from error
+        raise CommandError(f"{file} is not YAML: {error}") from error
     try:
         return Pipeline.model_validate(declared)
     except ValidationError as error:
@@ -53,7 +53,7 @@ def read(file: Path) -> Pipeline:
             f"{'.'.join(str(part) for part in fault['loc']) or 'pipeline'}: {fault['msg']}"
             for fault in error.errors(include_url=False, include_context=False)
         ]
-        raise Failure(
+        raise CommandError(
             "\n  ".join([f"{file} is not a valid pipeline:", *faults]),
             hint="docs/tutorials/your-own-pipeline.md explains every key",
             details={"faults": faults},

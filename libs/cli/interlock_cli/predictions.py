@@ -11,20 +11,20 @@ import typer
 from interlock_contracts.http import PipelineView
 from interlock_contracts.pipeline import Pipeline
 
-from interlock_cli import completing
-from interlock_cli.batches import Wanted, answer_file
+from interlock_cli import completion
+from interlock_cli.async_predict import submit, wait_for_answer
+from interlock_cli.batches import ScoringRequest, score_file
 from interlock_cli.gateway import Gateway, RefusedError, connect
-from interlock_cli.later import ask_later, wait_for
-from interlock_cli.terminal import Failure, Json, Terminal, answering
+from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
 
-AT_ONCE = 1000
+CHUNK_ROWS = 1000
 """Rows a request; a longer file goes in several."""
 
 Row = dict[str, Any]
 
 
 def predict(
-    name: Annotated[str, typer.Argument(help="The model to ask.", autocompletion=completing.models)],
+    name: Annotated[str, typer.Argument(help="The model to ask.", autocompletion=completion.models)],
     *,
     row: Annotated[list[str] | None, typer.Option(help="A row as a JSON object; may be given again.")] = None,
     file: Annotated[
@@ -40,7 +40,9 @@ def predict(
     on_error: Annotated[
         str, typer.Option(help="With --out, rows that do not fit: fail, or null for an empty answer and an error.")
     ] = "fail",
-    later: Annotated[bool, typer.Option("--async", help="Do not wait for the answer; say where it will be.")] = False,
+    asynchronous: Annotated[
+        bool, typer.Option("--async", help="Do not wait for the answer; say where it will be.")
+    ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="With --async, wait for the answer all the same.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -51,33 +53,33 @@ def predict(
 
     Example: interlock predict flights-1 --row '{"origin": "JFK", "dest": "LAX", "distance": 2475}'
     """
-    with answering(as_json=as_json) as terminal, connect() as gateway:
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         if out is not None:
             if file is None or row or on_error not in ("fail", "null"):
                 raise typer.BadParameter("--out needs --file, no --row, and --on-error fail or null")
             if not file.is_file():
-                raise Failure(f"there is no file {file}")
-            terminal.result(answer_file(gateway, terminal, Wanted(name, file, on_error), out))
+                raise CommandError(f"there is no file {file}")
+            terminal.result(score_file(gateway, terminal, ScoringRequest(name, file, on_error), out))
             return
         rows = _rows(gateway, name, row, file)
         if not rows:
-            raise Failure("there is no row to predict", hint="interlock predict --help shows how to give some")
-        if later:
-            accepted = ask_later(gateway, terminal, name, rows)
+            raise CommandError("there is no row to predict", hint="interlock predict --help shows how to give some")
+        if asynchronous:
+            accepted = submit(gateway, terminal, name, rows)
             if not wait:
                 terminal.result(accepted)
                 return
-            answers = [wait_for(gateway, accepted)]
+            answers = [wait_for_answer(gateway, accepted)]
         else:
-            answers = [_asked(gateway, name, rows, start) for start in range(0, len(rows), AT_ONCE)]
+            answers = [_predict_chunk(gateway, name, rows, start) for start in range(0, len(rows), CHUNK_ROWS)]
         for answer in answers:
-            _tell(terminal, answer)
+            _print_answer(terminal, answer)
         terminal.result(answers[0] if len(answers) == 1 else answers)
 
 
-def _asked(gateway: Gateway, name: str, rows: list[Row], start: int) -> dict[str, Any]:
+def _predict_chunk(gateway: Gateway, name: str, rows: list[Row], start: int) -> dict[str, Any]:
     try:
-        answer: dict[str, Any] = gateway.send(f"/models/{name}/predict", {"rows": rows[start : start + AT_ONCE]})
+        answer: dict[str, Any] = gateway.post(f"/models/{name}/predict", {"rows": rows[start : start + CHUNK_ROWS]})
     except RefusedError as error:
         if start:
             error.hint = f"rows are counted from the request's first, which is row {start} of all"
@@ -85,15 +87,15 @@ def _asked(gateway: Gateway, name: str, rows: list[Row], start: int) -> dict[str
     return answer
 
 
-def _tell(terminal: Terminal, answer: dict[str, Any]) -> None:
+def _print_answer(terminal: Terminal, answer: dict[str, Any]) -> None:
     probabilities = answer.get("probabilities") or [None] * len(answer["predictions"])
-    terminal.say(f"# {answer['model']} version {answer['version']}, id {answer['id']}", style="dim")
+    terminal.echo(f"# {answer['model']} version {answer['version']}, id {answer['id']}", style="dim")
     for prediction, probability in zip(answer["predictions"], probabilities, strict=True):
         shown = "" if probability is None else "  " + ", ".join(f"{key}: {p:.3f}" for key, p in probability.items())
-        terminal.say(f"{prediction}{shown}")
+        terminal.echo(f"{prediction}{shown}")
     for warning in answer.get("warnings") or ():
         text = warning if isinstance(warning, str) else json.dumps(warning, ensure_ascii=False)
-        terminal.say(f"warning: {text}", style="yellow")
+        terminal.echo(f"warning: {text}", style="yellow")
 
 
 def _rows(gateway: Gateway, name: str, given: list[str] | None, file: Path | None) -> list[Row]:
@@ -106,11 +108,11 @@ def _rows(gateway: Gateway, name: str, given: list[str] | None, file: Path | Non
             raise typer.BadParameter("give rows by --row, by --file, or on standard input")
         return _json_rows(sys.stdin.read(), "standard input")
     if not file.is_file():
-        raise Failure(f"there is no file {file}")
+        raise CommandError(f"there is no file {file}")
     if file.suffix.lower() == ".parquet":
-        raise Failure("a Parquet file is answered as a whole", hint="say where to with --out answer.parquet")
+        raise CommandError("a Parquet file is answered as a whole", hint="say where to with --out answer.parquet")
     if file.suffix.lower() == ".csv":
-        spec = gateway.read(PipelineView, f"/pipelines/{name}").spec
+        spec = gateway.get(PipelineView, f"/pipelines/{name}").spec
         with file.open(encoding=spec.data.csv.encoding, newline="") as source:
             return list(csv_rows(source, spec))
     return _json_rows(file.read_text(), str(file))
@@ -126,7 +128,7 @@ def _json_rows(text: str, where: str) -> list[Row]:
     if isinstance(whole, dict):
         whole = whole["rows"] if set(whole) == {"rows"} else [whole]
     if not isinstance(whole, list) or not all(isinstance(each, dict) for each in whole):
-        raise Failure(f"{where} holds no rows", hint='a row is an object such as {"origin": "JFK"}')
+        raise CommandError(f"{where} holds no rows", hint='a row is an object such as {"origin": "JFK"}')
     return whole
 
 
@@ -134,9 +136,9 @@ def _row(text: str, where: str) -> Row:
     try:
         row = json.loads(text)
     except json.JSONDecodeError as error:
-        raise Failure(f"{where} is not JSON: {error}") from error
+        raise CommandError(f"{where} is not JSON: {error}") from error
     if not isinstance(row, dict):
-        raise Failure(f"{where} is not a JSON object")
+        raise CommandError(f"{where} is not a JSON object")
     return row
 
 

@@ -1,4 +1,4 @@
-"""Steps that a person watches: one row each, with what is done of it, a note, how long it took or will still take."""
+"""Progress display: one row for each step, with its count, a note, its duration and an estimate of the time left."""
 
 from datetime import UTC, datetime
 from typing import Literal, Self
@@ -16,7 +16,14 @@ class Steps:
     """The rows of one piece of work while used as a context manager; they stay on the screen when it is over."""
 
     def __init__(self, terminal: Terminal) -> None:
-        columns = (_Mark(), TextColumn("{task.description:<9}"), BarColumn(bar_width=24), _Count(), _Took(), _Note())
+        columns = (
+            _Mark(),
+            TextColumn("{task.description:<9}"),
+            BarColumn(bar_width=24),
+            _Count(),
+            _Duration(),
+            _Note(),
+        )
         self._progress = Progress(*columns, console=terminal.out, disable=not terminal.live)
         self._rows: dict[str, TaskID] = {}
 
@@ -43,12 +50,18 @@ class Steps:
         ``since`` and ``until`` say when it began and ended, where that is known better than by looking at the clock.
         """
         if step not in self._rows:
-            self._rows[step] = self._progress.add_task(step, total=None, state="running", note="", took=None)
+            self._rows[step] = self._progress.add_task(step, total=None, state="running", note="", duration=None)
         if state == "done" and not total:
             done, total = 1, 1
-        took = None if since is None else max(0.0, ((until or datetime.now(UTC)) - since).total_seconds())
+        duration = None if since is None else max(0.0, ((until or datetime.now(UTC)) - since).total_seconds())
         self._progress.update(
-            self._rows[step], completed=done, total=total, state=state, note=note, took=took, counted=bool(total)
+            self._rows[step],
+            completed=done,
+            total=total,
+            state=state,
+            note=note,
+            duration=duration,
+            counted=bool(total),
         )
         if state != "running":
             self._progress.stop_task(self._rows[step])
@@ -83,12 +96,12 @@ class _Count(ProgressColumn):
         return Text(f"{int(task.completed)}/{int(task.total)}".rjust(7))
 
 
-class _Took(ProgressColumn):
+class _Duration(ProgressColumn):
     """The time so far."""
 
     def render(self, task: Task) -> Text:
-        taken = task.fields["took"] if task.fields["took"] is not None else task.elapsed
-        return Text(said(taken or 0.0).rjust(8), style="cyan")
+        seconds = task.fields["duration"] if task.fields["duration"] is not None else task.elapsed
+        return Text(format_duration(seconds or 0.0).rjust(8), style="cyan")
 
 
 class _Note(ProgressColumn):
@@ -98,11 +111,11 @@ class _Note(ProgressColumn):
         note = Text(task.fields["note"])
         left = task.time_remaining
         if task.fields["state"] == "running" and left is not None and task.completed and not task.finished:
-            note.append(f"{'  ' if note.plain else ''}about {said(left)} left", style="dim")
+            note.append(f"{'  ' if note.plain else ''}about {format_duration(left)} left", style="dim")
         return note
 
 
-def said(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a time as people say it: ``4.2 s``, ``38 s``, ``12 min``."""
     if seconds < 10:  # noqa: PLR2004 - digits that tell something
         return f"{seconds:.1f} s"

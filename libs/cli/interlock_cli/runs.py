@@ -6,15 +6,16 @@ from uuid import UUID
 import typer
 from interlock_contracts.http import RunAccepted, RunView
 
-from interlock_cli import completing, rollouts, watching
+from interlock_cli import completion, rollouts
 from interlock_cli.gateway import Gateway, connect
-from interlock_cli.terminal import Json, Terminal, answering, plain
+from interlock_cli.terminal import Json, Terminal, command_terminal, plain
+from interlock_cli.watch import follow_run, is_promoted, newest_run
 
 Timeout = Annotated[float, typer.Option(help="Longest wait for the end, in seconds.")]
 
 
 def retrain(
-    name: Annotated[str, typer.Argument(help="The model to train again.", autocompletion=completing.models)],
+    name: Annotated[str, typer.Argument(help="The model to train again.", autocompletion=completion.models)],
     *,
     reason: Annotated[str | None, typer.Option(help="Why; kept with the run.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Digest of a file that must be trained on.")] = None,
@@ -28,22 +29,22 @@ def retrain(
 
     Example: interlock retrain flights-1 --reason "new month" --wait
     """
-    with answering(as_json=as_json) as terminal, connect() as gateway:
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         body = {"reason": reason, "dataset": dataset, "pipeline": pipeline, "commit": commit}
-        accepted = RunAccepted.model_validate(gateway.send(f"/models/{name}/retrain", body))
-        terminal.say(f"run {accepted.run_id}")
+        accepted = RunAccepted.model_validate(gateway.post(f"/models/{name}/retrain", body))
+        terminal.echo(f"run {accepted.run_id}")
         if wait:
-            _watch(gateway, terminal, accepted.run_id, timeout)
+            _watch_to_end(gateway, terminal, accepted.run_id, timeout)
         else:
-            terminal.say(f"next: interlock watch {accepted.run_id}", style="dim")
+            terminal.echo(f"next: interlock watch {accepted.run_id}", style="dim")
             terminal.result(accepted)
 
 
 def watch(
-    run: Annotated[UUID | None, typer.Argument(help="The run's id.", autocompletion=completing.runs)] = None,
+    run: Annotated[UUID | None, typer.Argument(help="The run's id.", autocompletion=completion.runs)] = None,
     *,
     model: Annotated[
-        str | None, typer.Option(help="Watch this model's newest run instead.", autocompletion=completing.models)
+        str | None, typer.Option(help="Watch this model's newest run instead.", autocompletion=completion.models)
     ] = None,
     timeout: Timeout = 3600,
     as_json: Json = False,
@@ -57,15 +58,15 @@ def watch(
     """
     if (run is None) == (model is None):
         raise typer.BadParameter("name either a run or --model NAME")
-    with answering(as_json=as_json) as terminal, connect() as gateway:
-        _watch(gateway, terminal, run or watching.newest(gateway, str(model)), timeout)
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
+        _watch_to_end(gateway, terminal, run or newest_run(gateway, str(model)), timeout)
 
 
-def _watch(gateway: Gateway, terminal: Terminal, run: UUID, timeout: float) -> None:
-    ended = watching.follow(gateway, terminal, run, timeout=timeout)
+def _watch_to_end(gateway: Gateway, terminal: Terminal, run: UUID, timeout: float) -> None:
+    ended = follow_run(gateway, terminal, run, timeout=timeout)
     seen = None
-    if ended.state == "succeeded" and watching.is_promoted(gateway, ended):
-        seen = rollouts.after(gateway, terminal, ended.model, int(ended.version or 0))
+    if ended.state == "succeeded" and is_promoted(gateway, ended):
+        seen = rollouts.follow_promoted(gateway, terminal, ended.model, int(ended.version or 0))
     terminal.result({**plain(ended), "rollout": seen})
     if ended.state != "succeeded":
         raise typer.Exit(1)
@@ -73,7 +74,7 @@ def _watch(gateway: Gateway, terminal: Terminal, run: UUID, timeout: float) -> N
 
 def runs(
     *,
-    model: Annotated[str | None, typer.Option(help="Only this model's runs.", autocompletion=completing.models)] = None,
+    model: Annotated[str | None, typer.Option(help="Only this model's runs.", autocompletion=completion.models)] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many.")] = 20,
     as_json: Json = False,
 ) -> None:
@@ -81,12 +82,12 @@ def runs(
 
     Example: interlock runs --model flights-1
     """
-    with answering(as_json=as_json) as terminal, connect() as gateway:
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         found = gateway.list(RunView, "/runs", model=model, limit=limit)
         columns = ("run", "model", "state", "attempt", "version", "created", "seconds", "reason")
         terminal.table(columns, [_row(run) for run in found])
         if not found:
-            terminal.say("no runs yet; next: interlock retrain NAME")
+            terminal.echo("no runs yet; next: interlock retrain NAME")
         terminal.result(found)
 
 
@@ -97,13 +98,13 @@ def _row(run: RunView) -> tuple[object, ...]:
 
 
 def cancel(
-    run: Annotated[UUID, typer.Argument(help="The run's id.", autocompletion=completing.runs)], *, as_json: Json = False
+    run: Annotated[UUID, typer.Argument(help="The run's id.", autocompletion=completion.runs)], *, as_json: Json = False
 ) -> None:
     """Stop a run, queued or running; what serves now serves on.
 
     Example: interlock cancel 0b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11
     """
-    with answering(as_json=as_json) as terminal, connect() as gateway:
-        view = RunView.model_validate(gateway.send(f"/runs/{run}/cancel", {}))
-        terminal.say(f"run {run} is asked to stop; next: interlock watch {run}")
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
+        view = RunView.model_validate(gateway.post(f"/runs/{run}/cancel", {}))
+        terminal.echo(f"run {run} is asked to stop; next: interlock watch {run}")
         terminal.result(view)

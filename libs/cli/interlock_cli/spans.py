@@ -33,10 +33,10 @@ class Span(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _ends_after_its_duration(cls, told: Any) -> Any:
-        if isinstance(told, dict) and "end_ns" not in told and "duration_ns" in told:
-            return told | {"end_ns": told["start_ns"] + told["duration_ns"]}
-        return told
+    def _ends_after_its_duration(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "end_ns" not in data and "duration_ns" in data:
+            return data | {"end_ns": data["start_ns"] + data["duration_ns"]}
+        return data
 
     @property
     def short_service(self) -> str:

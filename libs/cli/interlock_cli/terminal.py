@@ -15,11 +15,11 @@ from rich.table import Table
 
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document on standard output.")]
 
-WIDE = 200
+PIPE_WIDTH = 200
 """Columns where output is no terminal, so that a table in a file or a pipe is not cut at 80."""
 
 
-class Failure(Exception):  # noqa: N818 - a refusal is an answer, not a fault of the program
+class CommandError(Exception):
     """What went wrong, in words; ``hint`` says what to do next, ``details`` are for programs.
 
     ``code`` is the exit code: 1 when the answer is no, 3 when nothing answers, so that trying again may help.
@@ -47,7 +47,7 @@ class Terminal:
         """Return whether a person watches, so that bars may move."""
         return self.out.is_terminal and not self.as_json
 
-    def say(self, text: str, *, style: str | None = None) -> None:
+    def echo(self, text: str, *, style: str | None = None) -> None:
         """Print a line for people; programs that asked for JSON are spared it."""
         if not self.as_json:
             self.out.print(escape(text), style=style, soft_wrap=True)
@@ -57,7 +57,7 @@ class Terminal:
         if self.as_json:
             return
         if title:
-            self.say(title, style="bold")
+            self.echo(title, style="bold")
         table = Table(*columns, box=None, header_style="bold", pad_edge=False)
         for row in rows:
             table.add_row(*(_cell(value) for value in row))
@@ -73,7 +73,7 @@ class Terminal:
         if self.as_json:
             print(json.dumps(plain(value), ensure_ascii=False), flush=True)
 
-    def failed(self, failure: Failure) -> None:
+    def error(self, failure: CommandError) -> None:
         """Say what went wrong and what to do next."""
         self.result({"error": failure.message, "hint": failure.hint, **failure.details})
         self.err.print(f"[bold red]error:[/] {escape(failure.message)}", soft_wrap=True)
@@ -83,7 +83,7 @@ class Terminal:
 
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else WIDE)
+    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else PIPE_WIDTH)
 
 
 def plain(value: Any) -> Any:
@@ -104,14 +104,14 @@ def _cell(value: Any) -> str:
 
 
 @contextmanager
-def answering(*, as_json: bool) -> Iterator[Terminal]:
-    """Yield the terminal of one command; a ``Failure`` inside is told, and ends the process with its exit code."""
+def command_terminal(*, as_json: bool) -> Iterator[Terminal]:
+    """Yield the terminal of one command; a ``CommandError`` inside is told, and ends the process with its exit code."""
     terminal = Terminal(as_json=as_json)
     try:
         yield terminal
     except KeyboardInterrupt:
         terminal.err.print("interrupted; what was asked for goes on without this command", style="yellow")
         raise typer.Exit(130) from None
-    except Failure as failure:
-        terminal.failed(failure)
+    except CommandError as failure:
+        terminal.error(failure)
         raise typer.Exit(failure.code) from failure

@@ -33,18 +33,18 @@ NOTES = (
 )
 
 
-WORTH_TELLING = 0.1
+MIN_WAIT_SHOWN = 0.1
 """Seconds in a queue."""
 
 
 @dataclass(frozen=True)
 class _Line:
-    """One row: a span, or several that say the same; ``asked_ns`` is when what it follows was over."""
+    """One row: a span, or several that say the same; ``waiting_since_ns`` is when what it follows was over."""
 
     span: Span
     depth: int
     times: int
-    asked_ns: int
+    waiting_since_ns: int
     end_ns: int
 
 
@@ -68,7 +68,13 @@ def waterfall(trace: Trace) -> Table:
         table.add_row(
             Text(line.span.short_service, style=colour),
             _name(line),
-            _Bar(share(line.asked_ns), share(line.span.start_ns), share(line.end_ns), colour, broken=line.times > 1),
+            _Bar(
+                share(line.waiting_since_ns),
+                share(line.span.start_ns),
+                share(line.end_ns),
+                colour,
+                broken=line.times > 1,
+            ),
             f"+{duration(line.span.start_ns - begin)}",
             duration(line.end_ns - line.span.start_ns),
         )
@@ -87,20 +93,20 @@ def duration(nanoseconds: float) -> str:
 
 
 def _lines(trace: Trace) -> Iterator[_Line]:
-    def below(spans: list[Span], depth: int, over_ns: int | None) -> Iterator[_Line]:
+    def below(spans: list[Span], depth: int, parent_end_ns: int | None) -> Iterator[_Line]:
         leaves = {span.span_id: _leaf(trace, span) for span in spans}
         repeats = Counter(leaf for leaf in leaves.values() if leaf)
-        told: set[str] = set()
+        merged: set[str] = set()
         for span in spans:
             leaf = leaves[span.span_id]
-            asked = span.start_ns if over_ns is None else min(over_ns, span.start_ns)
+            waiting_since = span.start_ns if parent_end_ns is None else min(parent_end_ns, span.start_ns)
             if leaf is None or repeats[leaf] <= REPEATS_SHOWN:
-                yield _Line(span, depth, 1, asked, span.end_ns)
+                yield _Line(span, depth, 1, waiting_since, span.end_ns)
                 yield from below(trace.children(span), depth + 1, span.end_ns)
-            elif leaf not in told:
-                told.add(leaf)
+            elif leaf not in merged:
+                merged.add(leaf)
                 end = max(each.end_ns for each in spans if leaves[each.span_id] == leaf)
-                yield _Line(span, depth, repeats[leaf], asked, end)
+                yield _Line(span, depth, repeats[leaf], waiting_since, end)
 
     yield from below(trace.roots, 0, None)
 
@@ -138,19 +144,19 @@ def _notes(span: Span) -> list[str]:
     notes = [f"{short}={f'{value:.4g}' if isinstance(value, float) else value}" for short, value in values.items()]
     if (attempt := span.attributes.get(telemetry.ATTEMPT, 1)) > 1:
         notes.append(f"attempt={attempt}")
-    if (waited := span.attributes.get(telemetry.WAITED, 0)) >= WORTH_TELLING:
+    if (waited := span.attributes.get(telemetry.WAITED, 0)) >= MIN_WAIT_SHOWN:
         notes.append(f"waited={waited:.1f}s")
     return notes
 
 
 @dataclass(frozen=True)
 class _Bar:
-    """A bar from one share of the width to another, with dots from when it was asked for, where it had to wait.
+    """A bar from one share of the width to another, with dots from when it was waiting_since for, where it had to wait.
 
     The shortest span is still a mark; several in one line are a ``broken`` bar.
     """
 
-    asked: float
+    waiting_since: float
     start: float
     end: float
     colour: str
@@ -162,7 +168,7 @@ class _Bar:
         eighths = max(1, round(min(self.end, 1) * width * 8) - first * 8)
         full, rest = divmod(eighths, 8)
         bar = (("░" if self.broken else "█") * full + (EIGHTHS[rest] if rest else ""))[: width - first]
-        waited = first - min(int(self.asked * width), first)
+        waited = first - min(int(self.waiting_since * width), first)
         yield Segment(" " * (first - waited))
         yield Segment("·" * waited, Style(dim=True))
         yield Segment(bar, Style.parse(self.colour))

@@ -29,7 +29,7 @@ def view(state: PredictionState, **more: Any) -> Any:
 
 @pytest.fixture
 def file(door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(batches, "POLL", 0.01)
+    monkeypatch.setattr(batches, "POLL_SECONDS", 0.01)
     door.says("GET /models/m", model(2))
     door.says("GET /pipelines/m", pipeline())
     door.says("POST /models/m/predictions", view("queued"), status=202)

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 import pytest
 from interlock_cli import events
 from interlock_cli.console import connect
-from interlock_cli.events import live, messages
+from interlock_cli.events import messages, tail
 from interlock_cli.terminal import Terminal
 
 from tests.unit.cli.conftest import interlock
@@ -31,7 +31,7 @@ REFUSED = {**PROMOTED, "id": "e0", "type": "evaluation.failed", "time": "2026-11
 @pytest.fixture(autouse=True)
 def console(door: Door, monkeypatch: pytest.MonkeyPatch) -> Door:
     monkeypatch.setenv("INTERLOCK_CONSOLE_URL", door.url)
-    monkeypatch.setattr(events, "AGAIN", 0.001)
+    monkeypatch.setattr(events, "RECONNECT_SECONDS", 0.001)
     return door
 
 
@@ -82,8 +82,8 @@ def test_the_tail_goes_on_where_it_broke_off(console: Door) -> None:
     console.says("GET /view/live", stream(("spans", '{"trace_ids": []}'), ("model.promoted", json.dumps(PROMOTED))))
     console.says("GET /view/live", stream(("evaluation.failed", json.dumps(REFUSED))))
     with connect() as connection:
-        tail = live(connection, Terminal(), {"type": None, "model": "m", "run": None})
-        heard = [next(tail).id, next(tail).id]
+        tailed = tail(connection, Terminal(), {"type": None, "model": "m", "run": None})
+        heard = [next(tailed).id, next(tailed).id]
 
     assert heard == ["e1", "e0"]
     assert [asked.query for asked in console.asked] == ["model=m", "model=m"]

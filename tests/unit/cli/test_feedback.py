@@ -33,7 +33,7 @@ def test_a_file_of_truths_goes_in_several_requests(
     taking: Door, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Other columns stay at home, and what does not fit is sent as it is, for the gateway to name."""
-    monkeypatch.setattr(feedback, "AT_ONCE", 2)
+    monkeypatch.setattr(feedback, "CHUNK_ENTRIES", 2)
     (tmp_path / "actuals.csv").write_text(f"actual,note,prediction\n1.5,a,{ID}/0\nmany,b,{ID}/1\n-2,c,{ID}/2\n")
     ended = interlock("feedback", "m", "--file", tmp_path / "actuals.csv")
 

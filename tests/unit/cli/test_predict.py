@@ -53,7 +53,7 @@ def test_a_csv_is_read_as_the_pipeline_declares_it(answering: Door, tmp_path: Pa
 
 def test_many_rows_go_in_several_requests(answering: Door, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A long file is no reason for a request that is too large."""
-    monkeypatch.setattr(predictions, "AT_ONCE", 2)
+    monkeypatch.setattr(predictions, "CHUNK_ROWS", 2)
     (tmp_path / "rows.json").write_text('[{"size": 1}, {"size": 2}, {"size": 3}]')
     ended = interlock("predict", "m", "--file", tmp_path / "rows.json", "--json")
 

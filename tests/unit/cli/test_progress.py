@@ -7,10 +7,10 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from interlock_cli import datasets, rollouts, watching
+from interlock_cli import datasets, rollouts, watch
 from interlock_cli.gateway import Gateway
-from interlock_cli.progress import Steps, said
-from interlock_cli.terminal import Terminal, answering
+from interlock_cli.progress import Steps, format_duration
+from interlock_cli.terminal import Terminal, command_terminal
 from interlock_contracts.http import DatasetView
 from rich.console import Console
 from typer import Exit
@@ -48,8 +48,8 @@ def screen() -> Screen:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (watching, rollouts, datasets):
-        monkeypatch.setattr(module, "POLL", 0.001)
+    for module in (watch, rollouts, datasets):
+        monkeypatch.setattr(module, "POLL_SECONDS", 0.001)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def gateway(door: Door) -> Iterator[Gateway]:
 def followed(door: Door, gateway: Gateway, screen: Screen, *views: Any) -> None:
     for view in views:
         door.says(f"GET /runs/{RUN}", view)
-    watching.follow(gateway, screen, RUN, timeout=10)
+    watch.follow_run(gateway, screen, RUN, timeout=10)
 
 
 def test_a_run_is_a_row_for_each_step(door: Door, gateway: Gateway, screen: Screen) -> None:
@@ -116,7 +116,7 @@ def test_a_roll_out_counts_workers(door: Door, gateway: Gateway, screen: Screen)
     """And whoever cannot load the version says why above the bar."""
     door.says("GET /models/m/rollout", rollout("serving", "failed", failure="no memory"))
     door.says("GET /models/m/rollout", rollout("serving", "serving"))
-    rollouts.follow(gateway, screen, "m", timeout=10)
+    rollouts.follow_rollout(gateway, screen, "m", timeout=10)
 
     assert re.fullmatch(r"✓ roll-out 2/2 [\d.]+ s version 1", screen.last("roll-out"))
     assert any("no memory" in row for row in screen.rows)
@@ -126,7 +126,7 @@ def test_a_check_is_a_row_that_ends_with_its_verdict(door: Door, gateway: Gatewa
     """Whoever uploads a large file sees that it is being checked."""
     door.says(f"GET /datasets/m/{'ab' * 32}", dataset("rejected"))
     view = DatasetView.model_validate(dataset("checking"))
-    datasets.verdict(gateway, screen, view, timeout=10)
+    datasets.wait_for_verdict(gateway, screen, view, timeout=10)
 
     assert any("columns, types, ranges" in row for row in screen.rows)
     assert screen.last("check").startswith("✗")
@@ -134,7 +134,7 @@ def test_a_check_is_a_row_that_ends_with_its_verdict(door: Door, gateway: Gatewa
 
 def test_ctrl_c_ends_the_command_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 130, as shells have it, and no traceback."""
-    with pytest.raises(Exit) as raised, answering(as_json=False):
+    with pytest.raises(Exit) as raised, command_terminal(as_json=False):
         raise KeyboardInterrupt
 
     assert raised.value.exit_code == 130
@@ -143,4 +143,4 @@ def test_ctrl_c_ends_the_command_and_nothing_else(capsys: pytest.CaptureFixture[
 
 def test_times_are_said_in_few_digits() -> None:
     """Nobody needs the milliseconds of a minute."""
-    assert [said(seconds) for seconds in (0.04, 9.94, 42.4, 7200)] == ["0.0 s", "9.9 s", "42 s", "120 min"]
+    assert [format_duration(seconds) for seconds in (0.04, 9.94, 42.4, 7200)] == ["0.0 s", "9.9 s", "42 s", "120 min"]

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from interlock_cli import rollouts, watching
+from interlock_cli import rollouts, watch
 
 from tests.unit.cli.conftest import interlock
 from tests.unit.cli.door import Door
@@ -12,8 +12,8 @@ from tests.unit.cli.views import RUN, model, rollout, run, version
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "POLL", 0.001)
-    monkeypatch.setattr(rollouts, "POLL", 0.001)
+    monkeypatch.setattr(watch, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(rollouts, "POLL_SECONDS", 0.001)
 
 
 @pytest.fixture

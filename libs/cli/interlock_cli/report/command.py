@@ -7,19 +7,19 @@ from uuid import UUID
 
 import typer
 
-from interlock_cli import completing
+from interlock_cli import completion
 from interlock_cli.gateway import Gateway, connect
 from interlock_cli.report.facts import Facts, of_run, of_version
 from interlock_cli.report.pages import markdown, page
 from interlock_cli.report.sections import sections
-from interlock_cli.terminal import Failure, Json, answering
+from interlock_cli.terminal import CommandError, Json, command_terminal
 
 
 def report(
     what: Annotated[
         str,
         typer.Argument(
-            help="A run that has ended, or a version.", metavar="RUN|NAME/VERSION", autocompletion=completing.versions
+            help="A run that has ended, or a version.", metavar="RUN|NAME/VERSION", autocompletion=completion.versions
         ),
     ],
     *,
@@ -33,10 +33,10 @@ def report(
 
     Example: interlock report flights-1/2 --to reports
     """
-    with answering(as_json=as_json) as terminal, connect() as gateway:
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         facts = _facts(gateway, what)
         found = sections(facts)
-        told = {
+        document = {
             "model": facts.model,
             "version": facts.version.version if facts.version else None,
             "stage": facts.version.stage if facts.version else None,
@@ -45,15 +45,15 @@ def report(
         if stdout:
             if not as_json:
                 print(markdown(found), end="")
-            terminal.result({**told, "markdown": markdown(found)})
+            terminal.result({**document, "markdown": markdown(found)})
             return
         to.mkdir(parents=True, exist_ok=True)
-        texts = {"md": markdown(found), "html": page(found, partial(_drawn, facts))}
+        texts = {"md": markdown(found), "html": page(found, partial(_draw, facts))}
         paths = {kind: to / f"{facts.name}.{kind}" for kind in texts}
         for kind, path in paths.items():
             path.write_text(texts[kind], encoding="utf-8")
-            terminal.say(str(path))
-        terminal.result({**told, **{kind: str(path) for kind, path in paths.items()}})
+            terminal.echo(str(path))
+        terminal.result({**document, **{kind: str(path) for kind, path in paths.items()}})
 
 
 def _facts(gateway: Gateway, what: str) -> Facts:
@@ -68,9 +68,11 @@ def _facts(gateway: Gateway, what: str) -> Facts:
         ) from error
 
 
-def _drawn(facts: Facts, name: str) -> str:
+def _draw(facts: Facts, name: str) -> str:
     try:
         from interlock_cli.report.plots import draw  # noqa: PLC0415 - it takes a second, and is an extra
     except ImportError as error:
-        raise Failure("plots need matplotlib", hint="install interlock-cli[report], or ask for --stdout") from error
+        raise CommandError(
+            "plots need matplotlib", hint="install interlock-cli[report], or ask for --stdout"
+        ) from error
     return draw(name, facts)

@@ -9,7 +9,7 @@ from interlock_contracts.report import GateReport
 from pydantic import ValidationError
 
 from interlock_cli.gateway import Gateway, RefusedError, environment
-from interlock_cli.terminal import Failure
+from interlock_cli.terminal import CommandError
 
 _UNKNOWN = 404
 
@@ -40,24 +40,24 @@ def of_run(gateway: Gateway, run_id: UUID) -> Facts:
     """Return what is known about a run.
 
     Raises:
-        Failure: there is no such run, or it has not ended.
+        CommandError: there is no such run, or it has not ended.
     """
-    run = gateway.read(RunView, f"/runs/{run_id}")
+    run = gateway.get(RunView, f"/runs/{run_id}")
     if run.into is not None:
         return of_run(gateway, run.into)
     if run.ended_at is None:
-        raise Failure(f"run {run_id} is still {run.state}", hint=f"interlock watch {run_id}")
+        raise CommandError(f"run {run_id} is still {run.state}", hint=f"interlock watch {run_id}")
     version = None
     if run.version is not None:
-        version = gateway.read(VersionView, f"/models/{run.model}/versions/{run.version}")
+        version = gateway.get(VersionView, f"/models/{run.model}/versions/{run.version}")
     return _facts(run.model, run, version)
 
 
 def of_version(gateway: Gateway, model: str, number: int) -> Facts:
     """Return what is known about a version, also when its run is no longer kept."""
-    version = gateway.read(VersionView, f"/models/{model}/versions/{number}")
+    version = gateway.get(VersionView, f"/models/{model}/versions/{number}")
     try:
-        run = gateway.read(RunView, f"/runs/{version.run_id}")
+        run = gateway.get(RunView, f"/runs/{version.run_id}")
     except RefusedError as error:
         if error.status != _UNKNOWN:
             raise
@@ -71,7 +71,7 @@ def _facts(model: str, run: RunView | None, version: VersionView | None) -> Fact
         manifest = TrainingManifest.model_validate(details)
         gate = GateReport.model_validate((version.report if version else None) or {})
     except ValidationError as error:
-        raise Failure(f"what is stored of {model} cannot be read: {error}") from error
+        raise CommandError(f"what is stored of {model} cannot be read: {error}") from error
     console = environment().get("INTERLOCK_CONSOLE_URL", "").rstrip("/")
     run_id = run.run_id if run else version.run_id if version else None
     return Facts(model, run, version, manifest, gate, f"{console}/runs/{run_id}" if console and run_id else None)

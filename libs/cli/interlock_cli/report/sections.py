@@ -139,10 +139,10 @@ def _search(facts: Facts) -> Iterator[Section]:
         # What was chosen is the best, whichever way the metric counts: next to it come those that are nearest.
         best = sorted(scored, key=lambda each: abs((each.score or 0) - (manifest.score or 0)))[:TRIALS]
         rows = [(str(each.number), number(each.score), each.state, _parameters(each.params)) for each in best]
-        told = table(("trial", metric, "state", "parameters"), rows)
+        trial_table = table(("trial", metric, "state", "parameters"), rows)
         title = f"Search: {len(manifest.trials)} trials"
         sketch = f"by trial: {sparkline([each.score or 0 for each in scored])}"
-        yield Section(title, told, sketch=sketch, plots=("trials",) if len(scored) > 1 else (), folded=True)
+        yield Section(title, trial_table, sketch=sketch, plots=("trials",) if len(scored) > 1 else (), folded=True)
 
 
 def _origin(facts: Facts) -> Section:

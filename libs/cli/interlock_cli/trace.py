@@ -1,0 +1,96 @@
+"""`interlock trace`: where a run's time went, from the console's spans or from the local span files."""
+
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from interlock_contracts.http import RunView
+
+from interlock_cli import completion, console
+from interlock_cli.gateway import RefusedError, UnreachableError, connect, environment
+from interlock_cli.spans import Span, Trace, read
+from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
+from interlock_cli.waterfall import duration, waterfall
+
+_NOT_FOUND = 404
+
+
+def trace(
+    run: Annotated[str, typer.Argument(help="A run's id, or a trace id.", autocompletion=completion.runs)],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show where a run's time went: every hop of one trace, below its cause and against the clock.
+
+    Dots before a bar are time that its message, or the cluster, let it wait.
+
+    Example: interlock trace 0b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11
+    """
+    with command_terminal(as_json=as_json) as terminal:
+        trace_id, view = _resolve(run)
+        spans, missing, still_open = _load_spans(trace_id, view)
+        found = Trace(trace_id, spans)
+        _print_trace(terminal, found, view)
+        if still_open:
+            terminal.echo(f"still open, so not all of it is here: {', '.join(still_open)}", style="yellow")
+        elif missing:
+            terminal.echo(f"{len(missing)} spans above others have not come: open still, or lost", style="yellow")
+        document = {"trace_id": trace_id, "spans": [found.plain(root) for root in found.roots]}
+        terminal.result({**document, "missing": missing, "open": still_open})
+
+
+def _resolve(run: str) -> tuple[str, RunView | None]:
+    """Return the trace's id, and the run where one was named."""
+    if len(run) == 32 and "-" not in run:  # noqa: PLR2004 - a W3C trace id has 32 digits, a run id has dashes
+        return run, None
+    try:
+        run_id = UUID(run)
+    except ValueError as error:
+        raise typer.BadParameter(f"{run!r} is neither a run's id nor a trace id") from error
+    with connect() as gateway:
+        view = gateway.get(RunView, f"/runs/{run_id}")
+    if view.trace_id is None:
+        raise CommandError(f"run {run_id} was not traced")
+    return view.trace_id, view
+
+
+def _load_spans(trace_id: str, run: RunView | None) -> tuple[list[Span], list[str], list[str]]:
+    """Return the spans of a trace, those missing and what of the run is still open.
+
+    The console tells; where it has none, or is down, the span files do.
+    """
+    why = "no console is known"
+    if "INTERLOCK_CONSOLE_URL" in environment():
+        try:
+            with console.connect() as connection:
+                spans, missing = console.spans(connection, trace_id)
+                goes_on = run is not None and run.state in ("queued", "running")
+                return spans, missing, console.still_open(connection, run.run_id) if run and goes_on else []
+        except UnreachableError as error:
+            why = error.message
+        except RefusedError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            why = error.message
+    folder = environment().get("INTERLOCK_SPANS_DIR")
+    spans = [span for span in read(Path(folder)) if span.trace_id == trace_id] if folder else []
+    if not spans:
+        raise CommandError(
+            f"no span of trace {trace_id} has come: {why}",
+            hint="spans are sent as they end, within seconds; `interlock status` shows whether the console is up",
+        )
+    return spans, [], []
+
+
+def _print_trace(terminal: Terminal, found: Trace, view: RunView | None) -> None:
+    if terminal.as_json:
+        return
+    services = {span.service for span in found.spans}
+    what = f" of run {view.run_id}: {view.model}, {view.state}" if view else ""
+    terminal.echo(f"trace {found.trace_id}{what}", style="bold")
+    terminal.echo(
+        f"{len(found.spans)} spans of {len(services)} services in {duration(found.end_ns - found.begin_ns)}",
+        style="dim",
+    )
+    terminal.out.print(waterfall(found))

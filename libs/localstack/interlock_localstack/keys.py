@@ -1,0 +1,27 @@
+"""API keys of a local stack: the admin's, and one for each service to call the others with."""
+
+from collections.abc import Iterable
+
+from interlock_contracts.access import KEY_PREFIX, hash_of
+
+from interlock_localstack.state_dir import StateDir
+
+
+def admin_key(state_dir: StateDir) -> str:
+    """Return the API key with all scopes, which commands use by default."""
+    return KEY_PREFIX + state_dir.secret("api_key")
+
+
+def access_settings(state_dir: StateDir, service: str, services: Iterable[str]) -> dict[str, str]:
+    """Return the access settings of one of the ``services``: its own key, and the hashes of all."""
+    pepper = state_dir.secret("key_pepper")
+    known = {"admin": admin_key(state_dir)} | {f"service/{name}": _service_key(state_dir, name) for name in services}
+    return {
+        "INTERLOCK_KEY_PEPPER": pepper,
+        "INTERLOCK_KEY_HASHES": ",".join(f"{name}={hash_of(pepper, key)}" for name, key in known.items()),
+        "INTERLOCK_SERVICE_KEY": _service_key(state_dir, service),
+    }
+
+
+def _service_key(state_dir: StateDir, service: str) -> str:
+    return KEY_PREFIX + state_dir.secret(f"service_key_{service}")

@@ -1,0 +1,32 @@
+"""Signing keys of promotions (Ed25519): the registry alone gets the private key."""
+
+from collections.abc import Mapping
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from interlock_localstack.errors import StackError
+from interlock_localstack.state_dir import StateDir
+
+PRIVATE, PUBLIC = "INTERLOCK_SIGNING_KEY", "INTERLOCK_SIGNING_PUBLIC_KEY"
+VERIFIERS = ("registry", "gateway", "prediction")
+
+
+def signing_settings(state_dir: StateDir, given: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return by service the settings to sign or verify promotions: the user's keys, else a generated pair.
+
+    Raises:
+        StackError: the user gave one half of a pair.
+    """
+    keys = {name: given[name] for name in (PRIVATE, PUBLIC) if name in given} or _own(state_dir)
+    if missing := {PRIVATE, PUBLIC} - keys.keys():
+        raise StackError(f"{', '.join(missing)} is not set, but its other half is")
+    public = {PUBLIC: keys[PUBLIC]}
+    return {name: keys if name == "registry" else public for name in VERIFIERS}
+
+
+def _own(state_dir: StateDir) -> dict[str, str]:
+    key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(state_dir.secret("signing", 32)))
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return {PRIVATE: private.decode(), PUBLIC: public.decode()}
