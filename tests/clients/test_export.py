@@ -125,4 +125,4 @@ async def test_what_was_never_promoted_is_not_exported(exports: Exports, tmp_pat
 
     folder.mkdir()
     done = await asyncio.to_thread(exports.export, "1", "--to", str(folder))
-    assert "is there already" in done.stdout + done.stderr
+    assert "already exists" in done.stdout + done.stderr

@@ -24,13 +24,13 @@ from interlock_cli.stack import down, env, logs, status, up
 from interlock_cli.trace import trace
 
 COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
-    "The local stack": (up, down, status, logs, env, demo),
+    "Local stack": (up, down, status, logs, env, demo),
     "Pipelines and data": (apply, ingest, datasets),
     "Runs": (retrain, watch, runs, cancel),
-    "See it": (open_, trace, events, report),
+    "Observe": (open_, trace, events, report),
     "Models": (models, versions, show, rollout, approve, rollback, export),
     "Predictions": (predict, feedback, quality),
-    "Around it": (audit, completion),
+    "Administration": (audit, completion),
 }
 """By panel, in the order that `interlock --help` lists them.
 
@@ -39,15 +39,15 @@ A function's name is the command's (``open_`` because `open` is a built-in), its
 
 app = typer.Typer(
     name="interlock",
-    help="Event-driven CI/CD for machine-learning models: a file goes in, a proven model serves.",
+    help="Event-driven CI/CD for machine-learning models: ingest data, train, evaluate, promote, serve.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(command.__name__.rstrip("_"), rich_help_panel=panel)(command)
-app.add_typer(keys, name="keys", rich_help_panel="Around it")
-app.add_typer(dead_letters, name="dead-letters", rich_help_panel="Around it")
+app.add_typer(keys, name="keys", rich_help_panel="Administration")
+app.add_typer(dead_letters, name="dead-letters", rich_help_panel="Administration")
 
 
 def main() -> None:

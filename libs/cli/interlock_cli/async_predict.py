@@ -1,4 +1,4 @@
-"""`interlock predict --async`: ask without waiting, or wait for what was asked so."""
+"""`interlock predict --async`: asynchronous predictions, submitted and waited for."""
 
 import time
 from typing import Any
@@ -9,17 +9,17 @@ from interlock_cli.gateway import Gateway, RefusedError
 from interlock_cli.terminal import CommandError, Terminal
 
 MAX_ROWS = 10_000
-"""Rows that the gateway takes in one request."""
+"""Most rows that the gateway accepts in one request."""
 
 FIRST_SECONDS, LAST_SECONDS = 0.05, 2.0
 NOT_FOUND = 404
 
 
 def submit(gateway: Gateway, terminal: Terminal, name: str, rows: list[dict[str, Any]]) -> PredictionAccepted:
-    """Ask for a prediction that nobody waits for, and say where its result will be."""
+    """Submit an asynchronous prediction, and print the URL of its result."""
     if len(rows) > MAX_ROWS:
         raise CommandError(
-            f"{len(rows)} rows are too many for one request", hint="have the file answered: --file and --out"
+            f"{len(rows)} rows are too many for one request", hint="score the whole file with --file and --out"
         )
     accepted = PredictionAccepted.model_validate(gateway.post(f"/models/{name}/predictions", {"rows": rows}))
     terminal.echo(
@@ -29,7 +29,7 @@ def submit(gateway: Gateway, terminal: Terminal, name: str, rows: list[dict[str,
 
 
 def wait_for_answer(gateway: Gateway, accepted: PredictionAccepted) -> dict[str, Any]:
-    """Return the answer once it is there.
+    """Poll until the prediction has ended, and return its answer.
 
     Raises:
         CommandError: the prediction failed or was cancelled; the text says why.

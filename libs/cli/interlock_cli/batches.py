@@ -1,4 +1,4 @@
-"""`interlock predict --file … --out …`: a whole file answered by the service, watched, and fetched."""
+"""`interlock predict --file … --out …`: batch scoring of a whole file: submit, follow, download."""
 
 import hashlib
 import time
@@ -18,7 +18,7 @@ from interlock_cli.terminal import CommandError, Terminal
 CHUNK = 1024 * 1024
 POLL_SECONDS = 0.3
 REPORT_SECONDS = 5.0
-"""Where nobody watches a bar, how often a line says how far it is."""
+"""Interval of progress lines where no progress bar is shown."""
 
 _NOT_FOUND, _GONE = 404, 410
 _BYTES: tuple[Any, ...] = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
@@ -27,7 +27,7 @@ _ROWS: tuple[Any, ...] = (TextColumn("{task.description}"), BarColumn(), MofNCom
 
 @dataclass(frozen=True)
 class ScoringRequest:
-    """A file to be answered by a model; ``on_error`` is what becomes of rows that do not fit, fail or null."""
+    """A file to be scored by a model; ``on_error`` decides about invalid rows: fail, or null."""
 
     model: str
     file: Path
@@ -38,11 +38,13 @@ class ScoringRequest:
         """Return the file's media type, by its name.
 
         Raises:
-            CommandError: its name tells none.
+            CommandError: its suffix is unknown.
         """
         kind = MEDIA_TYPES.get(self.file.suffix.lower())
         if kind is None:
-            raise CommandError(f"{self.file} is of no known kind", hint=f"name it {', '.join(MEDIA_TYPES)}")
+            raise CommandError(
+                f"{self.file} has an unknown file type", hint=f"supported suffixes: {', '.join(MEDIA_TYPES)}"
+            )
         return kind
 
     @property
@@ -53,10 +55,10 @@ class ScoringRequest:
 
 
 def score_file(gateway: Gateway, terminal: Terminal, request: ScoringRequest, out: Path) -> PredictionView:
-    """Have a file answered and write the answer to ``out``.
+    """Score a file and write the predictions to ``out``.
 
-    The same file for the same version and spec is the same prediction: whoever was interrupted runs the command again,
-    and it goes on where it was.
+    Idempotent: the same file for the same version and spec is the same prediction, so an interrupted command resumes
+    when it is run again.
 
     Raises:
         CommandError: the file does not fit the model, or the prediction was cancelled.
@@ -66,22 +68,22 @@ def score_file(gateway: Gateway, terminal: Terminal, request: ScoringRequest, ou
         view = _wait_for_end(gateway, terminal, view)
     except KeyboardInterrupt:
         raise CommandError(
-            f"prediction {view.id} goes on", hint="the same command again looks at it and fetches it"
+            f"prediction {view.id} continues", hint="run the same command again to resume and download the result"
         ) from None
     if view.state != "completed" or view.links.result is None:
         raise CommandError(view.reason or f"prediction {view.id} is {view.state}", details={"prediction": str(view.id)})
     _download(gateway, terminal, view.links.result, out)
-    skipped = f", {view.unanswered:,} of them without an answer (column error says why)" if view.unanswered else ""
+    skipped = f", {view.unanswered:,} of them without a prediction (see column error)" if view.unanswered else ""
     terminal.echo(f"{out}: {view.rows:,} rows{skipped}, {view.model} version {view.version}", style="green")
     return view
 
 
 def _find_or_submit(gateway: Gateway, terminal: Terminal, request: ScoringRequest) -> PredictionView:
-    """Return the prediction of this file: the one that waits, runs or is done, else a new one."""
+    """Return the prediction of this file: one that is queued, running or completed, else a new one."""
     name, kind, digest = request.model, request.kind, request.digest
     serving = gateway.get(ModelView, f"/models/{name}").serving
     if serving is None:
-        raise CommandError(f"no version of {name!r} serves yet", hint=f"interlock watch --model {name}")
+        raise CommandError(f"no version of {name!r} is serving yet", hint=f"interlock watch --model {name}")
     spec = gateway.get(PipelineView, f"/pipelines/{name}").digest
     for attempt in range(1_000):
         key = f"{digest}/{serving.ref.version}/{spec[:16]}/{request.on_error}/{attempt}"
@@ -89,13 +91,13 @@ def _find_or_submit(gateway: Gateway, terminal: Terminal, request: ScoringReques
         if found is None:
             return _submit(gateway, terminal, request, {"Content-Type": kind, "Idempotency-Key": key})
         if found.state in ("queued", "running", "completed"):
-            terminal.echo(f"prediction {found.id} is {found.state} already", style="dim")
+            terminal.echo(f"prediction {found.id} is already {found.state}", style="dim")
             return found
-    raise CommandError("this file has failed too often", hint=f"GET /predictions?model={name} tells why")
+    raise CommandError("this file has failed too often", hint=f"GET /predictions?model={name} shows the reasons")
 
 
 def _existing(gateway: Gateway, prediction: str) -> PredictionView | None:
-    """Return a prediction; None where there is none. One that has expired ended well, but is of no more use."""
+    """Return a prediction; None where there is none. An expired one has completed, but its result is gone."""
     try:
         return gateway.get(PredictionView, f"/predictions/{prediction}")
     except RefusedError as error:
@@ -114,9 +116,9 @@ def _no_links() -> dict[str, str]:
 
 def _submit(gateway: Gateway, terminal: Terminal, request: ScoringRequest, headers: dict[str, str]) -> PredictionView:
     size = request.file.stat().st_size
-    terminal.echo(f"sending {request.file} ({size:,} bytes)", style="dim")
+    terminal.echo(f"uploading {request.file} ({size:,} bytes)", style="dim")
     with Progress(*_BYTES, console=terminal.out, disable=not terminal.live, transient=True) as bar:
-        task = bar.add_task("send", total=size)
+        task = bar.add_task("upload", total=size)
 
         def pieces() -> Iterator[bytes]:
             with request.file.open("rb") as source:
@@ -136,7 +138,7 @@ def _submit(gateway: Gateway, terminal: Terminal, request: ScoringRequest, heade
 
 
 def _wait_for_end(gateway: Gateway, terminal: Terminal, view: PredictionView) -> PredictionView:
-    """Return the prediction once it has ended, telling meanwhile how far it is."""
+    """Poll until the prediction has ended, showing its progress, and return it."""
     reported, state = time.monotonic(), ""
     with Progress(*_ROWS, console=terminal.out, disable=not terminal.live, transient=True) as bar:
         task = bar.add_task("waiting", total=None)
@@ -154,7 +156,7 @@ def _wait_for_end(gateway: Gateway, terminal: Terminal, view: PredictionView) ->
 
 
 def _download(gateway: Gateway, terminal: Terminal, path: str, out: Path) -> None:
-    """Write the answer; the file appears whole or not at all."""
+    """Download the result; the file is written atomically."""
     partial = out.with_name(f".{out.name}.part")
     try:
         with (
@@ -162,7 +164,7 @@ def _download(gateway: Gateway, terminal: Terminal, path: str, out: Path) -> Non
             Progress(*_BYTES, console=terminal.out, disable=not terminal.live, transient=True) as bar,
             partial.open("wb") as target,
         ):
-            task = bar.add_task("fetch", total=int(answer.headers.get("content-length", 0)) or None)
+            task = bar.add_task("download", total=int(answer.headers.get("content-length", 0)) or None)
             for piece in answer.iter_bytes(CHUNK):
                 target.write(piece)
                 bar.advance(task, len(piece))

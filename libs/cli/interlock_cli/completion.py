@@ -1,6 +1,6 @@
-"""`interlock completion`, and what a shell is offered for a name: models, runs, parts, events.
+"""Shell completion: the `interlock completion` command, and suggestions of models, runs, components and events.
 
-Whoever presses Tab waits: the gateway is asked for a moment only, and whatever goes wrong offers nothing.
+The user waits at the prompt, so requests have a short timeout, and any error yields no suggestions.
 """
 
 from typing import Annotated, Any, Literal
@@ -17,19 +17,19 @@ from interlock_cli.terminal import CommandError
 PROGRAM = "interlock"
 
 TIMEOUT = httpx.Timeout(2, connect=0.5)
-"""Longest wait for names, in seconds."""
+"""Timeout of a request for suggestions, in seconds."""
 
 NEWEST = 30
-"""Runs that are offered."""
+"""Number of runs suggested."""
 
 Suggestions = list[tuple[str, str]]
-"""What may stand there, each with a word of help."""
+"""Possible values, each with a short description."""
 
 
 def completion(
-    shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="The shell that reads the script.")],
+    shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="The shell to complete in.")],
 ) -> None:
-    """Print a script that makes Tab complete commands, options, models and runs in your shell.
+    """Print the script for shell completion of commands, options, models and runs.
 
     bash: add `eval "$(interlock completion bash)"` to ~/.bashrc; fish: `interlock completion fish >
     ~/.config/fish/completions/interlock.fish`; zsh: `eval "$(interlock completion zsh)"` in ~/.zshrc, after compinit.
@@ -50,7 +50,7 @@ def models(incomplete: str) -> Suggestions:
 
 
 def versions(incomplete: str) -> Suggestions:
-    """Offer models, and once one is named its versions as NAME/VERSION."""
+    """Suggest models; after a slash, the versions of the model as NAME/VERSION."""
     name, slash, _ = incomplete.partition("/")
     if not slash:
         return models(incomplete)
@@ -59,19 +59,19 @@ def versions(incomplete: str) -> Suggestions:
 
 
 def runs(incomplete: str) -> Suggestions:
-    """Offer the newest runs, each with its model and how it went."""
+    """Suggest the newest runs, each with its model and state."""
     found = [(each["run_id"], f"{each['model']}, {each['state']}") for each in _fetch("/runs", limit=NEWEST)]
     return [(run, about) for run, about in found if run.startswith(incomplete)]
 
 
 def pipelines(incomplete: str) -> Suggestions:
-    """Offer pipelines, each with what it predicts."""
+    """Suggest pipelines, each with its target."""
     found = [(each["name"], f"predicts {each['spec']['target']}") for each in _fetch("/pipelines")]
     return [(name, about) for name, about in found if name.startswith(incomplete)]
 
 
 def event_types(incomplete: str) -> Suggestions:
-    """Offer event types, each with when it is true."""
+    """Suggest event types, each with its description."""
     return [
         (name, (route.event.__doc__ or "").splitlines()[0])
         for name, route in BY_TYPE.items()
@@ -80,12 +80,12 @@ def event_types(incomplete: str) -> Suggestions:
 
 
 def scopes(incomplete: str) -> list[str]:
-    """Offer what a key can be for."""
+    """Suggest scopes of API keys."""
     return [scope for scope in SCOPES if scope.startswith(incomplete)]
 
 
 def components(incomplete: str) -> list[str]:
-    """Offer the parts of the local stack."""
+    """Suggest components of the local stack."""
     from interlock_localstack.plan import NAMES  # noqa: PLC0415 - the local stack is an extra
 
     return [name for name in NAMES if name.startswith(incomplete)]

@@ -1,4 +1,4 @@
-"""The console as commands use it: it answers and refuses as the gateway does, at an address of its own."""
+"""Client of the console: requests and errors as with the gateway, at its own address."""
 
 from typing import Any
 from uuid import UUID
@@ -18,12 +18,12 @@ def connect() -> Gateway:
     """
     found = environment()
     if "INTERLOCK_CONSOLE_URL" not in found:
-        raise CommandError("no console is known", hint=NOT_RUNNING)
+        raise CommandError("no console is configured", hint=NOT_RUNNING)
     return Gateway(found["INTERLOCK_CONSOLE_URL"], found.get("INTERLOCK_API_KEY", ""))
 
 
 def spans(console: Gateway, trace_id: str) -> tuple[list[Span], list[str]]:
-    """Return a trace's spans, and the ids of those that others name as their parent but that have not come.
+    """Return a trace's spans, and the ids of missing spans: parents that have not been received.
 
     Raises:
         UnreachableError: the console does not answer.
@@ -35,5 +35,5 @@ def spans(console: Gateway, trace_id: str) -> tuple[list[Span], list[str]]:
 
 
 def still_open(console: Gateway, run_id: UUID) -> list[str]:
-    """Return what of a run has begun and not ended, as far as the console has heard; raises as ``spans``."""
+    """Return the open work of a run, as far as the console has received its events; raises as ``spans``."""
     return [f"{each.lane}: {each.name}" for each in console.get(RunLanes, f"/view/runs/{run_id}").open]

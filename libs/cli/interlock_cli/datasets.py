@@ -1,4 +1,4 @@
-"""`interlock ingest` and `datasets`: files in, verdicts out."""
+"""`interlock ingest` and `datasets`: upload of files, and their validation results."""
 
 import time
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from interlock_cli.terminal import CommandError, Json, Terminal, command_termina
 
 CHUNK = 1024 * 1024
 POLL_SECONDS = 0.3
-"""Seconds between two looks at a verdict."""
+"""Polling interval while validation runs."""
 
 MEDIA_TYPES = {
     ".csv": "text/csv",
@@ -28,18 +28,16 @@ MEDIA_TYPES = {
 
 
 def ingest(
-    name: Annotated[
-        str, typer.Argument(help="The pipeline that the file is for.", autocompletion=completion.pipelines)
-    ],
+    name: Annotated[str, typer.Argument(help="The pipeline to ingest into.", autocompletion=completion.pipelines)],
     file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet.", exists=True, dir_okay=False, readable=True)],
     *,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the verdict.")] = True,
-    timeout: Annotated[float, typer.Option(help="Longest wait for the verdict, in seconds.")] = 900,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the validation result.")] = True,
+    timeout: Annotated[float, typer.Option(help="Timeout of --wait, in seconds.")] = 900,
     as_json: Json = False,
 ) -> None:
-    """Upload a file and say whether it is fit to train on.
+    """Upload a file and show its validation result.
 
-    A refused file says every reason, with column, rule, count and the first lines. Exit code 1 when refused.
+    For a rejected file every reason is shown, with column, rule, count and the first lines. Exit code 1 if rejected.
 
     Example: interlock ingest flights-1 2013-01.csv
     """
@@ -54,7 +52,7 @@ def ingest(
 
 
 def upload(gateway: Gateway, name: str, file: Path, terminal: Terminal) -> DatasetView:
-    """Send a file in pieces, with a bar where somebody watches; return the dataset as it stands then."""
+    """Upload a file in chunks, with a progress bar on a terminal; return the new dataset."""
     columns = (TextColumn("  upload   "), BarColumn(24), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=terminal.out, disable=not terminal.live, transient=True) as progress:
         task = progress.add_task("upload", total=file.stat().st_size)
@@ -74,41 +72,43 @@ def upload(gateway: Gateway, name: str, file: Path, terminal: Terminal) -> Datas
 
 
 def wait_for_verdict(gateway: Gateway, terminal: Terminal, view: DatasetView, *, timeout: float) -> DatasetView:
-    """Return the dataset once it is accepted or rejected.
+    """Poll until the dataset is accepted or rejected, and return it.
 
     Raises:
-        CommandError: it is still being checked after ``timeout`` seconds.
+        CommandError: validation has not finished after ``timeout`` seconds.
     """
     deadline = time.monotonic() + timeout
     with Steps(terminal) as steps:
         while view.state == "checking":
-            steps.show("check", note="columns, types, ranges, repeats; then the split", since=view.received_at)
+            steps.show("validate", note="columns, types, ranges, duplicates; then the split", since=view.received_at)
             if time.monotonic() > deadline:
-                hint = f"`interlock datasets {view.pipeline}` shows its verdict later"
-                raise CommandError(f"no verdict after {timeout:g} s", hint=hint, details={"dataset": view.digest})
+                hint = f"`interlock datasets {view.pipeline}` shows the result later"
+                raise CommandError(
+                    f"no validation result after {timeout:g} s", hint=hint, details={"dataset": view.digest}
+                )
             time.sleep(POLL_SECONDS)
             view = gateway.get(DatasetView, f"/datasets/{view.pipeline}/{view.digest}", pipeline=view.pipeline_digest)
         state: State = "done" if view.state == "accepted" else "failed"
-        steps.show("check", state=state, since=view.received_at, until=view.decided_at)
+        steps.show("validate", state=state, since=view.received_at, until=view.decided_at)
     return view
 
 
 def _print_verdict(terminal: Terminal, view: DatasetView, *, waited: bool) -> None:
     rows = ""
     if view.dataset is not None:
-        rows = f": {view.dataset.train_rows:,} rows to train on, {view.dataset.holdout_rows:,} held out for the gate"
+        rows = f": {view.dataset.train_rows:,} training rows, {view.dataset.holdout_rows:,} held-out rows"
     style = {"accepted": "green", "rejected": "bold red"}.get(view.state)
     terminal.echo(f"{view.digest[:12]} {view.state}{rows}", style=style)
-    print_findings(terminal, "why", view.reasons)
+    print_findings(terminal, "reasons", view.reasons)
     print_findings(terminal, "warnings", view.warnings)
     if not waited and view.state == "checking":
         terminal.echo(f"next: interlock datasets {view.pipeline}", style="dim")
 
 
 def print_findings(terminal: Terminal, title: str, found: list[Finding]) -> None:
-    """Print reasons or warnings, one line each; nothing where there are none."""
+    """Print findings as a table; nothing where there are none."""
     if found:
-        columns = ("column", "rule", "count", "first lines", "what")
+        columns = ("column", "rule", "count", "first lines", "message")
         terminal.table(
             columns,
             [
@@ -121,11 +121,11 @@ def print_findings(terminal: Terminal, title: str, found: list[Finding]) -> None
 
 def datasets(
     name: Annotated[str, typer.Argument(help="The pipeline.", autocompletion=completion.pipelines)],
-    digest: Annotated[str | None, typer.Argument(help="One file, by its digest or the digest's beginning.")] = None,
+    digest: Annotated[str | None, typer.Argument(help="Show one file only, by its digest or a prefix of it.")] = None,
     *,
     as_json: Json = False,
 ) -> None:
-    """List a pipeline's files with their verdicts, or show one of them with every reason.
+    """List a pipeline's files with their validation results, or show one of them in detail.
 
     Example: interlock datasets flights-1
     """
@@ -135,7 +135,7 @@ def datasets(
             _print_verdict(terminal, view := _one(views, digest), waited=True)
             terminal.result(view)
             return
-        columns = ("digest", "state", "batch", "train rows", "held out", "bytes", "received")
+        columns = ("digest", "state", "batch", "train rows", "holdout rows", "bytes", "received")
         terminal.table(columns, [_row(view) for view in views])
         if not views:
             terminal.echo(f"pipeline {name} has no files yet; next: interlock ingest {name} <file>")
@@ -143,11 +143,14 @@ def datasets(
 
 
 def _one(views: list[DatasetView], digest: str) -> DatasetView:
-    """Return the newest verdict on the one file meant; the same file may have been judged under several specs."""
+    """Return the newest result of the one matching file; it may have been validated under several specs."""
     found = [view for view in views if view.digest.startswith(digest)]
     files = len({view.digest for view in found})
     if files != 1:
-        raise CommandError(f"{files or 'no'} files begin with {digest!r}", hint="`interlock datasets NAME` lists them")
+        raise CommandError(
+            f"{files or 'no'} files have a digest that begins with {digest!r}",
+            hint="`interlock datasets NAME` lists them",
+        )
     return found[0]
 
 

@@ -1,4 +1,4 @@
-"""`interlock dead-letters`: messages that a service could not handle; look at them, replay them, discard them."""
+"""`interlock dead-letters`: list, show, replay and discard messages that a service could not handle."""
 
 import json
 from collections.abc import Iterator
@@ -14,21 +14,25 @@ from interlock_cli.terminal import CommandError, Json, Terminal, command_termina
 PAGE = 1000
 WIDEST = 100
 
-Ids = Annotated[list[UUID] | None, typer.Argument(help="Letters, as `list` names them.", metavar="[ID]...")]
-Queue = Annotated[str | None, typer.Option(help="All of this queue, for instance registry.training.completed.")]
-All = Annotated[bool, typer.Option("--all", help="All there are.")]
+Ids = Annotated[list[UUID] | None, typer.Argument(help="Ids of dead letters, from `list`.", metavar="[ID]...")]
+Queue = Annotated[
+    str | None, typer.Option(help="Only dead letters of this queue, for instance registry.training.completed.")
+]
+All = Annotated[bool, typer.Option("--all", help="All dead letters.")]
 
-dead_letters = typer.Typer(help="Read, replay and discard messages that could not be handled.", no_args_is_help=True)
+dead_letters = typer.Typer(
+    help="List, show, replay and discard dead letters: messages that could not be handled.", no_args_is_help=True
+)
 
 
 @dead_letters.command("list")
 def list_letters(
     *,
     queue: Queue = None,
-    limit: Annotated[int, typer.Option(min=1, max=PAGE, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=PAGE, help="Maximum number of results.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """List dead letters, the newest first: why each died, and after how many attempts.
+    """List dead letters with reason and number of attempts, newest first.
 
     Example: interlock dead-letters list --queue registry.training.completed
     """
@@ -43,8 +47,8 @@ def list_letters(
 
 
 @dead_letters.command()
-def show(letter: Annotated[UUID, typer.Argument(help="The letter's id.")], *, as_json: Json = False) -> None:
-    """Show one dead letter whole: the reason, the event's own content, and its trace.
+def show(letter: Annotated[UUID, typer.Argument(help="Id of the dead letter.")], *, as_json: Json = False) -> None:
+    """Show one dead letter: reason, content of the event, and trace.
 
     Example: interlock dead-letters show 0b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11
     """
@@ -61,14 +65,14 @@ def show(letter: Annotated[UUID, typer.Argument(help="The letter's id.")], *, as
             "trace": found.trace_id,
             "bytes": found.bytes,
         }
-        terminal.table(("letter", str(found.id)), list(facts.items()))
+        terminal.table(("dead letter", str(found.id)), list(facts.items()))
         terminal.echo(json.dumps(found.data, indent=2, ensure_ascii=False) if found.text is None else found.text)
         terminal.result(found)
 
 
 @dead_letters.command()
 def replay(ids: Ids = None, *, queue: Queue = None, all_: All = False, as_json: Json = False) -> None:
-    """Give letters back to the queues that they died in; whoever has handled one already does not do it again.
+    """Send dead letters back to the queues that they came from; handling is idempotent.
 
     Example: interlock dead-letters replay --queue registry.training.completed
     """
@@ -77,7 +81,7 @@ def replay(ids: Ids = None, *, queue: Queue = None, all_: All = False, as_json: 
 
 @dead_letters.command()
 def discard(ids: Ids = None, *, queue: Queue = None, all_: All = False, as_json: Json = False) -> None:
-    """Forget letters for good.
+    """Delete dead letters permanently.
 
     Example: interlock dead-letters discard 0b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11
     """
@@ -88,7 +92,7 @@ def _each(
     method: str, action: str, done: str, ids: list[UUID], *, queue: str | None, all_: bool, as_json: bool
 ) -> None:
     if sum((bool(ids), queue is not None, all_)) != 1:
-        raise typer.BadParameter("name either letters by their ids, or --queue QUEUE, or --all")
+        raise typer.BadParameter("give ids, or --queue QUEUE, or --all")
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         letters = list(_one_by_one(gateway, terminal, method, action, ids or _matching(gateway, queue)))
         terminal.echo(f"{len(letters)} {done}", style="green")
@@ -96,7 +100,7 @@ def _each(
 
 
 def _matching(gateway: Gateway, queue: str | None) -> list[UUID]:
-    """Return the letters there are now, oldest first; those that die meanwhile are left alone."""
+    """Return the current dead letters, oldest first; later ones are not included."""
     found: list[DeadLetterView] = []
     page = gateway.list(DeadLetterView, "/dead-letters", queue=queue, limit=PAGE)
     while page:
@@ -115,7 +119,7 @@ def _one_by_one(
         except RefusedError as refusal:
             if len(ids) == 1:
                 raise CommandError(
-                    refusal.message, hint="`interlock dead-letters list` shows what there is"
+                    refusal.message, hint="`interlock dead-letters list` lists all dead letters"
                 ) from refusal
             terminal.echo(f"{each}: {refusal.message}", style="yellow")
 

@@ -1,4 +1,4 @@
-"""`interlock events`: what is said on the bus, as it is said."""
+"""`interlock events`: tail events, from the console's stream."""
 
 import json
 import time
@@ -17,10 +17,10 @@ from interlock_cli.gateway import Gateway, UnreachableError
 from interlock_cli.terminal import Json, Terminal, command_terminal
 
 STREAM_TIMEOUT = httpx.Timeout(60, connect=5)
-"""Longest silence of the stream, in seconds; the console says something sooner, if only that it is there."""
+"""Read timeout of the stream, in seconds; the console sends heartbeats more often."""
 
 RECONNECT_SECONDS = 1.0
-"""Seconds until a stream that broke off is asked for again."""
+"""Delay before reconnecting to a broken stream, in seconds."""
 
 GOOD, BAD, WAITING = "green", "red", "yellow"
 STYLES = {
@@ -39,10 +39,10 @@ STYLES = {
     "rollback.requested": WAITING,
     "training.cancel_requested": WAITING,
 }
-"""A railway's signals: proven, refused, asked for; what only happens has no colour."""
+"""Green: success, red: failure or rejection, yellow: a request; other events have no colour."""
 
 SHOWN_FIELDS = ("version", "stage", "best_score", "metric", "worker", "cause", "outcome", "reason", "by")
-"""What a line says of an event's content, in this order; the whole is in ``--json``."""
+"""Fields of an event that its line shows, in this order; ``--json`` prints all."""
 
 WIDEST = 120
 
@@ -53,27 +53,32 @@ def events(
         list[str] | None,
         typer.Option(
             "--type",
-            help="Only this type, for instance model.promoted; may be given repeatedly.",
+            help="Only this event type, for instance model.promoted; repeatable.",
             autocompletion=completion.event_types,
         ),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Only about this model.", autocompletion=completion.models)] = None,
-    run: Annotated[UUID | None, typer.Option(help="Only of this run.", autocompletion=completion.runs)] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Only events of this model.", autocompletion=completion.models)
+    ] = None,
+    run: Annotated[UUID | None, typer.Option(help="Only events of this run.", autocompletion=completion.runs)] = None,
     frequent: Annotated[
-        bool, typer.Option("--frequent", help="Also what is said many times a second, such as prediction.logged.")
+        bool,
+        typer.Option(
+            "--frequent", help="Include ephemeral events, published many times a second, such as prediction.logged."
+        ),
     ] = False,
-    last: Annotated[int, typer.Option(min=0, max=500, help="Begin with so many that were said before.")] = 10,
-    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Go on with what comes, until Ctrl-C.")] = True,
+    last: Annotated[int, typer.Option(min=0, max=500, help="Number of earlier events to show first.")] = 10,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Keep printing new events until Ctrl-C.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Tail the bus: every event as it is said, with what it is about. With --json each is one line of JSON.
+    """Tail events: every event as it is published, with its main fields. With --json each is one line of JSON.
 
-    What is said many times a second is not kept: with --frequent it comes live, if not all of it.
+    Ephemeral events are not stored: --frequent shows them live, best-effort.
 
     Example: interlock events --model flights-1
     """
     if unknown := [each for each in type_ or () if each not in BY_TYPE]:
-        raise typer.BadParameter(f"there is no event {unknown[0]!r}; events are {', '.join(BY_TYPE)}")
+        raise typer.BadParameter(f"unknown event type {unknown[0]!r}; event types are {', '.join(BY_TYPE)}")
     wanted = type_ or ([] if frequent else [name for name, route in BY_TYPE.items() if not route.ephemeral])
     filters = {"type": ",".join(wanted) or None, "model": model, "run": run}
     with command_terminal(as_json=as_json) as terminal, console.connect() as connection:
@@ -84,7 +89,7 @@ def events(
                 _print_event(terminal, event)
         if not follow:
             return
-        terminal.echo("what comes now; Ctrl-C ends it", style="dim")
+        terminal.echo("waiting for new events; Ctrl-C to stop", style="dim")
         try:
             for event in tail(connection, terminal, filters):
                 if event.id not in seen:
@@ -94,15 +99,15 @@ def events(
 
 
 def recent_events(connection: Gateway, count: int, filters: dict[str, Any]) -> list[EventView]:
-    """Return the last ``count`` events that were kept, the oldest first; raises as ``Gateway.request`` does."""
+    """Return the last ``count`` stored events, oldest first; raises as ``Gateway.request`` does."""
     return connection.get(EventsView, "/view/events", **filters, limit=count).events[::-1]
 
 
 def tail(connection: Gateway, terminal: Terminal, filters: dict[str, Any]) -> Iterator[EventView]:
-    """Yield events as they are said, for ever; a stream that ends is asked for again, from what was heard last.
+    """Yield events as they are published; a broken stream is resumed by ``Last-Event-ID``.
 
     Raises:
-        UnreachableError: the console does not answer when first asked.
+        UnreachableError: the console does not answer the first request.
         RefusedError: the key may not read.
     """
     last: dict[str, str] | None = None
@@ -118,11 +123,11 @@ def tail(connection: Gateway, terminal: Terminal, filters: dict[str, Any]) -> It
                     if message.name in BY_TYPE:
                         yield EventView.model_validate_json(message.data)
                     elif message.name == "dropped":
-                        terminal.echo(f"left out: {json.loads(message.data)['events']} frequent events", style="yellow")
+                        terminal.echo(f"dropped: {json.loads(message.data)['events']} ephemeral events", style="yellow")
         except UnreachableError:
             if last is None:
                 raise
-            terminal.echo("the console is away; asking again", style="yellow")
+            terminal.echo("the console is unreachable; reconnecting", style="yellow")
         time.sleep(RECONNECT_SECONDS)
 
 

@@ -1,4 +1,4 @@
-"""`interlock export`: a promoted version as files that anybody can verify."""
+"""`interlock export`: a promoted version as signed files."""
 
 import hashlib
 import json
@@ -17,19 +17,19 @@ CHUNK = 1 << 20
 
 def export(
     name: Name,
-    version: Annotated[int | None, typer.Argument(min=1, help="Without it: the one that serves.")] = None,
+    version: Annotated[int | None, typer.Argument(min=1, help="Default: the serving version.")] = None,
     *,
-    to: Annotated[Path, typer.Option(help="A folder; it is made, and must not be there yet.")],
+    to: Annotated[Path, typer.Option(help="The folder to create; it must not exist.")],
     as_json: Json = False,
 ) -> None:
-    """Write a promoted version to a folder, signed so that the OpenSSF's `model_signing` can verify it.
+    """Export a promoted version to a folder, with a signature that OpenSSF's `model_signing` verifies.
 
     Example: interlock export flights-1 3 --to flights-1-3
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         number = version or _serving(gateway, name)
         if to.exists():
-            raise CommandError(f"{to} is there already", hint="name a folder that is not")
+            raise CommandError(f"{to} already exists", hint="choose a folder that does not exist")
         found = gateway.get(ExportView, f"/models/{name}/versions/{number}/export")
         model, signature, key = to / "model", to / "model.sig", to / "export-key.pem"
         model.mkdir(parents=True)
@@ -38,7 +38,7 @@ def export(
         (model / "promotion.json").write_text(found.promotion)
         signature.write_text(json.dumps(found.bundle))
         key.write_text(found.public_key)
-        terminal.echo(f"version {number} of {name} is in {to}; anybody can verify it with:", style="green")
+        terminal.echo(f"version {number} of {name} is exported to {to}; verify it with:", style="green")
         terminal.echo(f"model_signing verify key {model} --signature {signature} --public_key {key}")
         terminal.result({"model": name, "version": number, "folder": str(to)})
 
@@ -46,7 +46,7 @@ def export(
 def _serving(gateway: Gateway, name: str) -> int:
     model = gateway.get(ModelView, f"/models/{name}")
     if model.serving is None:
-        raise CommandError(f"no version of {name} serves", hint=f"`interlock versions {name}` lists what there is")
+        raise CommandError(f"no version of {name} is serving", hint=f"`interlock versions {name}` lists its versions")
     return model.serving.ref.version
 
 
@@ -57,6 +57,4 @@ def _fetch(gateway: Gateway, path: str, file: ExportedFile, target: Path) -> Non
             digest.update(piece)
             written.write(piece)
     if digest.hexdigest() != file.sha256:
-        raise CommandError(
-            f"{file.name} came damaged, or is not what was promoted", hint="remove the folder, try again"
-        )
+        raise CommandError(f"{file.name} does not have the promoted digest", hint="remove the folder and try again")

@@ -1,4 +1,4 @@
-"""`interlock feedback` and `interlock quality`: what turned out to be true, and how good the answers were."""
+"""`interlock feedback` and `interlock quality`: ground truth for predictions, and live quality."""
 
 import csv
 import sys
@@ -15,7 +15,7 @@ from interlock_cli.gateway import Gateway, RefusedError, connect
 from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
 
 CHUNK_ENTRIES = 5000
-"""Entries a request; a longer file goes in several."""
+"""Entries in one request; a longer file is sent in several."""
 
 COLUMNS = ("prediction", "actual")
 
@@ -25,9 +25,9 @@ Entry = dict[str, Any]
 def feedback(
     name: Annotated[str, typer.Argument(help="The model that predicted.", autocompletion=completion.models)],
     prediction: Annotated[
-        str | None, typer.Argument(help="Which row: the answer's id, a slash, and the row's place from 0.")
+        str | None, typer.Argument(help="The predicted row: the prediction's id, a slash, and the row's index from 0.")
     ] = None,
-    actual: Annotated[str | None, typer.Argument(help="What turned out to be true.")] = None,
+    actual: Annotated[str | None, typer.Argument(help="The ground truth.")] = None,
     *,
     file: Annotated[
         Path | None,
@@ -35,12 +35,12 @@ def feedback(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Tell what turned out to be true, for one row or for many; the newest word about a row counts.
+    """Send ground truth for one predicted row or for many; the newest value for a row counts.
 
     Example: interlock feedback flights-1 0f8fad5b-d9cb-469f-a165-70867728950e/0 37
     """
     if (file is None) == (prediction is None) or (prediction is None) != (actual is None):
-        raise typer.BadParameter("give a prediction and what is true of it, or a --file of both")
+        raise typer.BadParameter("give a prediction and its ground truth, or a --file with both")
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         read = _target_parser(gateway, name)
         if file is None:
@@ -51,9 +51,9 @@ def feedback(
             with file.open(encoding="utf-8-sig", newline="") as source:
                 entries = list(_entries(source, str(file), read))
         else:
-            raise CommandError(f"there is no file {file}")
+            raise CommandError(f"file {file} does not exist")
         if not entries:
-            raise CommandError("there is nothing in it to tell")
+            raise CommandError("the file has no entries")
         _print_totals(
             terminal,
             name,
@@ -62,7 +62,7 @@ def feedback(
 
 
 def _target_parser(gateway: Gateway, name: str) -> Callable[[str], Any]:
-    """Return what makes of a text a value of the model's target; a text that is none stays one, to be refused."""
+    """Return the parser of the model's target; invalid text is returned unchanged, for the service to refuse."""
     spec = gateway.get(PipelineView, f"/pipelines/{name}").spec
     reads = _READ.get(spec.data.columns[spec.target].type, str)
 
@@ -86,11 +86,11 @@ def _entries(source: TextIO, where: str, read: Callable[[str], Any]) -> Iterator
     lines = csv.DictReader(source)
     if not set(COLUMNS) <= set(lines.fieldnames or ()):
         raise CommandError(
-            f"{where} needs the columns prediction and actual, and has {', '.join(lines.fieldnames or ())}"
+            f"{where} must have the columns prediction and actual, but has {', '.join(lines.fieldnames or ())}"
         )
     for line in lines:
         if None in line or None in line.values():
-            raise CommandError(f"line {lines.line_num} of {where} has not as many cells as the first")
+            raise CommandError(f"line {lines.line_num} of {where} does not have as many cells as the header")
         yield {"prediction": line["prediction"], "actual": read(line["actual"])}
 
 
@@ -99,7 +99,10 @@ def _send_chunk(gateway: Gateway, name: str, entries: Sequence[Entry], start: in
         answer = gateway.post(f"/models/{name}/feedback", {"feedback": entries[start : start + CHUNK_ENTRIES]})
     except RefusedError as error:
         if start:
-            error.hint = f"the {start} before were taken; rows are counted from the request's first, row {start} of all"
+            error.hint = (
+                f"the first {start} entries were accepted; row numbers are relative to this request,"
+                f" which begins at row {start}"
+            )
         raise
     return FeedbackAccepted.model_validate(answer)
 
@@ -110,9 +113,11 @@ def _print_totals(terminal: Terminal, name: str, answers: Sequence[FeedbackAccep
         unsampled=sum(answer.unsampled for answer in answers),
         warnings=[warning for answer in answers for warning in answer.warnings],
     )
-    terminal.echo(f"{whole.accepted} taken; next: interlock quality {name}", style="green")
+    terminal.echo(f"{whole.accepted} accepted; next: interlock quality {name}", style="green")
     if whole.unsampled:
-        terminal.echo(f"{whole.unsampled} of them are about requests that are not in the log's sample", style="yellow")
+        terminal.echo(
+            f"{whole.unsampled} of them belong to requests outside of the prediction log's sample", style="yellow"
+        )
     for warning in whole.warnings:
         terminal.echo(f"warning: row {warning.row}, {warning.field}: {warning.message}", style="yellow")
     terminal.result(whole)
@@ -121,18 +126,28 @@ def _print_totals(terminal: Terminal, name: str, answers: Sequence[FeedbackAccep
 def quality(
     name: Annotated[str, typer.Argument(help="The model.", autocompletion=completion.models)],
     *,
-    window: Annotated[str, typer.Option(help="How far back: a number with m, h or d.")] = "24h",
-    bucket: Annotated[str | None, typer.Option(help="Show each span of this length by itself, such as 1h.")] = None,
+    window: Annotated[str, typer.Option(help="Time window: a number with m, h or d.")] = "24h",
+    bucket: Annotated[
+        str | None, typer.Option(help="Also split the window into buckets of this length, such as 1h.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show how good a model's answers turned out to be, by version: its metrics wherever the truth is known.
+    """Show live quality by version: metrics over the predictions whose ground truth is known.
 
     Example: interlock quality flights-1 --window 7d
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         found = gateway.get(QualityView, f"/models/{name}/quality", window=window, bucket=bucket)
         metrics = list(dict.fromkeys(metric for version in found.versions for metric in version.metrics))
-        columns = ("version", *(("from",) if bucket else ()), "answered", "logged", "dropped", "truth known", *metrics)
+        columns = (
+            "version",
+            *(("from",) if bucket else ()),
+            "answered",
+            "logged",
+            "dropped",
+            "with ground truth",
+            *metrics,
+        )
         rows: list[tuple[object, ...]] = []
         for version in found.versions:
             if bucket:
@@ -141,9 +156,11 @@ def quality(
                 rows.append((version.version, *_measured_row(version, metrics)))
         terminal.table(columns, rows, title=f"{name}, the last {window}")
         if not rows:
-            terminal.echo(f"nothing was predicted, or nothing of it logged yet; interlock predict {name} asks")
+            terminal.echo(f"no logged predictions yet; next: interlock predict {name}")
         if found.unmatched:
-            terminal.echo(f"{found.unmatched} truths are about rows that the log does not hold", style="yellow")
+            terminal.echo(
+                f"{found.unmatched} ground-truth values belong to rows outside of the prediction log", style="yellow"
+            )
         terminal.result(found)
 
 

@@ -1,4 +1,4 @@
-"""The gateway as a client sees it: where it is, and its answers as data or as a failure that says what to do."""
+"""Client of the gateway: its address, and its answers as data or as an error with a hint."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ View = TypeVar("View", bound=Body)
 
 TIMEOUT = httpx.Timeout(30, connect=5)
 UPLOAD_TIMEOUT = httpx.Timeout(600, connect=5)
-"""An upload's answer comes once the file is stored, so a slow disk may take its time."""
+"""An upload is answered once the file is stored, which takes long on a slow disk."""
 
 NOT_RUNNING = (
     "start the local stack with `interlock up`, or set INTERLOCK_GATEWAY_URL (for the console INTERLOCK_CONSOLE_URL)"
@@ -25,7 +25,7 @@ NOT_RUNNING = (
 
 
 class UnreachableError(CommandError):
-    """Nothing answers, or a dependency behind the gateway is down: trying again may help."""
+    """The gateway or a dependency behind it is unavailable: retrying may help."""
 
     code = 3
 
@@ -90,14 +90,14 @@ class Gateway:
                     raise _refusal(answer)
                 yield answer
         except httpx.TransportError as error:
-            raise UnreachableError(f"the answer of {self.url} broke off ({error})", hint=NOT_RUNNING) from error
+            raise UnreachableError(f"the response of {self.url} was interrupted ({error})", hint=NOT_RUNNING) from error
 
     def get(self, view: type[View], path: str, **params: Any) -> View:
-        """Return one thing; raises as ``request`` does."""
+        """Return one resource; raises as ``request`` does."""
         return view.model_validate(self.request("GET", path, params=_without_none(params)).json())
 
     def list(self, view: type[View], path: str, **params: Any) -> list[View]:
-        """Return a list of things; raises as ``request`` does."""
+        """Return a list of resources; raises as ``request`` does."""
         return [view.model_validate(each) for each in self.request("GET", path, params=_without_none(params)).json()]
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
@@ -119,7 +119,7 @@ def _problem(answer: httpx.Response) -> Problem:
 def _refusal(answer: httpx.Response) -> CommandError:
     problem = _problem(answer)
     if answer.status_code in (502, 503, 504):
-        hint = "`interlock status` shows which part is down"
+        hint = "`interlock status` shows which component is down"
         return UnreachableError(problem.detail or problem.title, hint=hint, details={"problem": problem.model_dump()})
     return RefusedError(problem, hint=_next_step(answer.status_code))
 
@@ -133,11 +133,11 @@ def _fault(fault: Mapping[str, Any]) -> str:
 def _next_step(status: int) -> str | None:
     match status:
         case 403:
-            return "ask an admin for a key that may: interlock keys create NAME --scope SCOPE"
+            return "an admin can create a key with this scope: interlock keys create NAME --scope SCOPE"
         case 401:
             return 'set INTERLOCK_API_KEY; the local stack has its own: eval "$(interlock env --export)"'
         case 404:
-            return "`interlock models` lists what there is"
+            return "`interlock models` lists all models"
         case _:
             return None
 
@@ -155,12 +155,12 @@ def environment() -> dict[str, str]:
 
 
 def connect() -> Gateway:
-    """Return the gateway that the environment or the local stack names.
+    """Return a connection to the gateway that the environment or the local stack configures.
 
     Raises:
         CommandError: neither does.
     """
     found = environment()
     if "INTERLOCK_GATEWAY_URL" not in found:
-        raise CommandError("no gateway is known", hint=NOT_RUNNING)
+        raise CommandError("no gateway is configured", hint=NOT_RUNNING)
     return Gateway(found["INTERLOCK_GATEWAY_URL"], found.get("INTERLOCK_API_KEY", ""))

@@ -1,4 +1,4 @@
-"""`interlock keys` and `interlock audit`: who may do what, and who did."""
+"""`interlock keys` and `interlock audit`: API keys, and the audit log."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -11,9 +11,9 @@ from interlock_cli import completion
 from interlock_cli.gateway import connect
 from interlock_cli.terminal import Json, command_terminal
 
-KeyName = Annotated[str, typer.Argument(help="Who or what the key is for, for instance ci.")]
+KeyName = Annotated[str, typer.Argument(help="Name of the key's user, for instance ci.")]
 
-keys = typer.Typer(help="Make, list and revoke keys.", no_args_is_help=True)
+keys = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
 
 
 @keys.command()
@@ -22,31 +22,29 @@ def create(
     *,
     scope: Annotated[
         list[str],
-        typer.Option(
-            help=f"What it is for: {', '.join(SCOPES)}; may be given repeatedly.", autocompletion=completion.scopes
-        ),
+        typer.Option(help=f"Scope: {', '.join(SCOPES)}; repeatable.", autocompletion=completion.scopes),
     ],
-    days: Annotated[float | None, typer.Option(min=0, help="How long it works; for ever without this.")] = None,
+    days: Annotated[float | None, typer.Option(min=0, help="Days until it expires; default: never.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Make a key and show it, this one time.
+    """Create an API key and print it, once.
 
     Example: interlock keys create ci --scope ingest --scope train --days 90
     """
     if unknown := [each for each in scope if each not in SCOPES]:
-        raise typer.BadParameter(f"there is no scope {unknown[0]!r}; scopes are {', '.join(SCOPES)}")
+        raise typer.BadParameter(f"unknown scope {unknown[0]!r}; scopes are {', '.join(SCOPES)}")
     until = datetime.now(UTC) + timedelta(days=days) if days is not None else None
     body = {"name": name, "scopes": scope, "expires_at": until.isoformat() if until else None}
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         made = KeyMade.model_validate(gateway.post("/keys", body))
         terminal.echo(made.key)
-        terminal.echo("it is kept nowhere but here: use it as INTERLOCK_API_KEY, or as a Bearer token", style="dim")
+        terminal.echo("it is not shown again; use it as INTERLOCK_API_KEY, or as a Bearer token", style="dim")
         terminal.result(made)
 
 
 @keys.command("list")
 def list_keys(*, as_json: Json = False) -> None:
-    """List all keys there were, the newest first; none of them itself.
+    """List all API keys, revoked ones included, newest first; without their secrets.
 
     Example: interlock keys list
     """
@@ -56,7 +54,7 @@ def list_keys(*, as_json: Json = False) -> None:
         rows = [(key.name, ", ".join(key.scopes), key.created_at, key.created_by, _state(key)) for key in found]
         terminal.table(columns, rows)
         if not found:
-            terminal.echo("no keys but the admin's; next: interlock keys create NAME --scope predict")
+            terminal.echo("no keys except the admin's; next: interlock keys create NAME --scope predict")
         terminal.result(found)
 
 
@@ -64,14 +62,14 @@ def _state(key: KeyView) -> str:
     if key.revoked_at is not None:
         return f"revoked {key.revoked_at:%Y-%m-%d %H:%M}"
     if key.expires_at is None:
-        return "in use"
+        return "active"
     over = key.expires_at <= datetime.now(UTC)
-    return f"{'over since' if over else 'until'} {key.expires_at:%Y-%m-%d %H:%M}"
+    return f"{'expired' if over else 'active until'} {key.expires_at:%Y-%m-%d %H:%M}"
 
 
 @keys.command()
 def revoke(name: KeyName, *, as_json: Json = False) -> None:
-    """Revoke a key; every service stops letting it in within 30 seconds.
+    """Revoke an API key; every service refuses it within 30 seconds.
 
     Example: interlock keys revoke ci
     """
@@ -83,20 +81,22 @@ def revoke(name: KeyName, *, as_json: Json = False) -> None:
 
 def audit(
     *,
-    by: Annotated[str | None, typer.Option(help="Only what this caller did, for instance ci or admin.")] = None,
-    action: Annotated[str | None, typer.Option(help="Only this, for instance version.rolled_back.")] = None,
-    subject: Annotated[str | None, typer.Option(help="Only to this and what lies below: model/flights-1.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many entries.")] = 50,
+    by: Annotated[str | None, typer.Option(help="Only actions of this caller, for instance ci or admin.")] = None,
+    action: Annotated[str | None, typer.Option(help="Only this action, for instance version.rolled_back.")] = None,
+    subject: Annotated[
+        str | None, typer.Option(help="Only actions on this subject, for instance model/flights-1.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of entries.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """Tell who approved, promoted, rolled back, applied, made and revoked what, the newest first.
+    """Show the audit log, newest first: approvals, promotions, rollbacks, pipelines, keys.
 
     Example: interlock audit --subject model/flights-1
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         found = gateway.list(AuditEntry, "/audit", by=by, action=action, subject=subject, limit=limit)
         rows = [(each.at, each.by, each.action, each.subject, _details(each.details)) for each in found]
-        terminal.table(("when", "who", "did", "to", ""), rows)
+        terminal.table(("time", "caller", "action", "subject", "details"), rows)
         terminal.result(found)
 
 

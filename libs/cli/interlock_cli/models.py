@@ -1,4 +1,4 @@
-"""`interlock models`, `versions`, `show`, `approve` and `rollback`: what serves, and who decided so."""
+"""`interlock models`, `versions`, `show`, `approve` and `rollback`: models, versions and promotions."""
 
 from contextlib import suppress
 from typing import Annotated, Any
@@ -12,18 +12,18 @@ from interlock_cli.gateway import Gateway, RefusedError, UnreachableError, conne
 from interlock_cli.terminal import Json, Terminal, command_terminal
 
 Name = Annotated[
-    str, typer.Argument(help="The model, which has its pipeline's name.", autocompletion=completion.models)
+    str, typer.Argument(help="The model; it is named like its pipeline.", autocompletion=completion.models)
 ]
 
 
 def models(*, as_json: Json = False) -> None:
-    """List all models and what serves.
+    """List all models with their serving version.
 
     Example: interlock models
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         found = gateway.list(ModelView, "/models")
-        terminal.table(("model", "serving", "versions", "promoted", "by"), [_model_row(model) for model in found])
+        terminal.table(("model", "serving", "versions", "promoted", "cause"), [_model_row(model) for model in found])
         if not found:
             terminal.echo("no models yet; next: interlock apply pipeline.yaml")
         terminal.result(found)
@@ -37,13 +37,13 @@ def _model_row(model: ModelView) -> tuple[object, ...]:
 
 
 def versions(name: Name, *, as_json: Json = False) -> None:
-    """List a model's versions, the newest first, each with the gate's reasons.
+    """List a model's versions with their gate result, newest first.
 
     Example: interlock versions flights-1
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         found = gateway.list(VersionView, f"/models/{name}/versions")
-        columns = ("version", "stage", "registered", "run", "the gate's reasons")
+        columns = ("version", "stage", "registered", "run", "gate result")
         rows = [
             (each.version, each.stage, each.registered_at, each.run_id, "; ".join(each.reasons) or None)
             for each in found
@@ -66,7 +66,7 @@ def show(
     *,
     as_json: Json = False,
 ) -> None:
-    """Show what a model takes and answers, or how one version came to be and what the gate measured.
+    """Show a model's input schema, or a version's lineage and gate result.
 
     Example: interlock show flights-1/2
     """
@@ -86,14 +86,16 @@ def show(
 
 def _show_model(gateway: Gateway, terminal: Terminal, model: ModelView) -> None:
     if model.serving is None:
-        terminal.echo(f"{model.name}: {model.versions} versions, nothing serves")
+        terminal.echo(f"{model.name}: {model.versions} versions, none serving")
         return
     now = model.serving
-    terminal.echo(f"{model.name}: version {now.ref.version} of {model.versions} serves, promoted by {now.cause}")
+    terminal.echo(
+        f"{model.name}: version {now.ref.version} of {model.versions} is serving; promotion cause: {now.cause}"
+    )
     with suppress(RefusedError, UnreachableError):
         terminal.echo(rollouts.summary(gateway.get(RolloutView, f"/models/{model.name}/rollout")))
     signature = model.signature or {}
-    columns = ("feature", "type", "may be null", "min", "max", "values")
+    columns = ("feature", "type", "nullable", "min", "max", "allowed values")
     rows = [
         (
             each["name"],
@@ -124,7 +126,7 @@ def _show_version(terminal: Terminal, version: VersionView) -> None:
         "fit seconds": manifest.get("fit_seconds"),
         "artifact": version.artifact.sha256[:12],
     }
-    terminal.table(("came to be by", ""), [(key, value) for key, value in facts.items() if value is not None])
+    terminal.table(("lineage", ""), [(key, value) for key, value in facts.items() if value is not None])
     candidates = [
         (each["candidate"], each.get("mean"), len(each.get("scores") or ()), each.get("fit_seconds"))
         for each in manifest.get("candidates") or ()
@@ -136,21 +138,21 @@ def _show_version(terminal: Terminal, version: VersionView) -> None:
 
 def _show_report(terminal: Terminal, report: dict[str, Any]) -> None:
     if not report:
-        terminal.echo("the gate has not measured it yet")
+        terminal.echo("the gate has not evaluated it yet")
         return
     metrics = [(name, value) for name, value in (report.get("metrics") or {}).items()]
-    terminal.table(("metric", "value"), metrics, title=f"on {report.get('rows', 0):,} rows held out")
+    terminal.table(("metric", "value"), metrics, title=f"on {report.get('rows', 0):,} held-out rows")
     checks = report.get("checks") or [{"passed": report.get("passed"), "text": text} for text in report["reasons"]]
     terminal.table(("gate", ""), [("passed" if each["passed"] else "FAILED", each["text"]) for each in checks])
 
 
 def approve(
     name: Name,
-    version: Annotated[int, typer.Argument(min=1, help="The version that waits.")],
+    version: Annotated[int, typer.Argument(min=1, help="The version that awaits approval.")],
     *,
     as_json: Json = False,
 ) -> None:
-    """Let a version serve that has passed the gate and waits for a person (`promotion: approval`).
+    """Approve the promotion of a version that has passed the gate (`promotion: approval`).
 
     Example: interlock approve flights-1 3
     """
@@ -159,22 +161,24 @@ def approve(
         if answer.get("promoted"):
             terminal.echo(f"version {version} of {name} is promoted", style="green")
         else:
-            terminal.echo(f"another version serves by now, so the gate measures version {version} against it first")
+            terminal.echo(
+                f"another version was promoted meanwhile, so the gate evaluates version {version} against it first"
+            )
         terminal.result(answer)
 
 
 def rollback(
     name: Name,
     *,
-    version: Annotated[int | None, typer.Option(min=1, help="Without it: the one that served before.")] = None,
-    reason: Annotated[str | None, typer.Option(help="Why; kept with the promotion.")] = None,
+    version: Annotated[int | None, typer.Option(min=1, help="Default: the version that served before.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Reason, stored with the promotion.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Serve an earlier version again.
+    """Roll back to an earlier version.
 
     Example: interlock rollback flights-1 --version 1 --reason "wrong airport codes"
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         answer = gateway.post(f"/models/{name}/rollback", {"version": version, "reason": reason})
-        terminal.echo(f"version {answer['version']} of {name} serves again", style="green")
+        terminal.echo(f"version {answer['version']} of {name} is promoted again", style="green")
         terminal.result(answer)

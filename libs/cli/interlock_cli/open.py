@@ -1,4 +1,4 @@
-"""`interlock open`: the console in a browser, signed in by a ticket that is good once."""
+"""`interlock open`: the console in a browser, signed in by a single-use ticket."""
 
 import os
 import re
@@ -18,34 +18,34 @@ from interlock_cli.terminal import Json, command_terminal
 def open_(
     run: Annotated[
         UUID | None,
-        typer.Argument(help="A run; without it, the list of runs.", autocompletion=completion.runs),
+        typer.Argument(help="A run; default: the list of runs.", autocompletion=completion.runs),
     ] = None,
     *,
     page: Annotated[
-        str | None, typer.Option(help="Another page instead, for instance /models/flights-1 or /events.")
+        str | None, typer.Option(help="Another page of the console, for instance /models/flights-1 or /events.")
     ] = None,
     browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Start a browser where there is a desktop.")
+        bool, typer.Option("--browser/--no-browser", help="Start a browser if there is a desktop.")
     ] = True,
     as_json: Json = False,
 ) -> None:
-    """Open a run's page in the browser, signed in: pipeline, waterfall, what is still open, live.
+    """Open a run's page in the browser, signed in: timeline, trace waterfall and open work, live.
 
-    Prints the address, which is good once and for ten minutes; it signs in as whoever's key this is.
+    Prints the address, which can be used once within ten minutes, and signs in as the owner of the API key.
 
     Example: interlock open 0b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11
     """
     if run is not None and page is not None:
-        raise typer.BadParameter("name either a run or --page PATH")
+        raise typer.BadParameter("give either a run or --page PATH")
     if page is not None and not re.fullmatch(LOCAL_ADDRESS, page):
-        raise typer.BadParameter(f"{page!r} is no page of the console; for instance /models")
+        raise typer.BadParameter(f"{page!r} is not a page of the console; for instance /models")
     with command_terminal(as_json=as_json) as terminal, console.connect() as connection:
         address = sign_in_address(connection, page or (f"/runs/{run}" if run else "/runs"))
         terminal.echo(address)
         if browser and not as_json and _has_desktop():
             webbrowser.open(address)
         else:
-            terminal.echo("good once, for ten minutes", style="dim")
+            terminal.echo("can be used once, within ten minutes", style="dim")
         terminal.result({"address": address})
 
 
@@ -60,5 +60,5 @@ def sign_in_address(connection: Gateway, page: str) -> str:
 
 
 def _has_desktop() -> bool:
-    """Return whether a browser would be seen: a text browser in a terminal would only take it away."""
+    """Return whether there is a desktop; a text browser would take over the terminal."""
     return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,4 +1,4 @@
-"""`interlock apply`: what a user declares."""
+"""`interlock apply`: pipeline files."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,9 +18,9 @@ def apply(
     *,
     as_json: Json = False,
 ) -> None:
-    """Store a pipeline file, so that its data can come in.
+    """Create or update a pipeline from its file.
 
-    The file is checked here and again by the registry; applying it unchanged changes nothing.
+    The file is validated here and again by the registry; applying an unchanged file has no effect.
 
     Example: interlock apply pipeline.yaml
     """
@@ -40,7 +40,7 @@ def read(file: Path) -> Pipeline:
     """Return the pipeline that a file declares.
 
     Raises:
-        CommandError: it is not YAML, or not a pipeline; every fault is named.
+        CommandError: it is not YAML, or not a valid pipeline; all errors are listed.
     """
     try:
         declared: Any = yaml.safe_load(file.read_bytes())

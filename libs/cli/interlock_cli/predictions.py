@@ -1,4 +1,4 @@
-"""`interlock predict`: rows in, answers of the serving version out."""
+"""`interlock predict`: predictions for rows or for a whole file."""
 
 import csv
 import json
@@ -18,38 +18,41 @@ from interlock_cli.gateway import Gateway, RefusedError, connect
 from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
 
 CHUNK_ROWS = 1000
-"""Rows a request; a longer file goes in several."""
+"""Rows in one request; a longer file is sent in several."""
 
 Row = dict[str, Any]
 
 
 def predict(
-    name: Annotated[str, typer.Argument(help="The model to ask.", autocompletion=completion.models)],
+    name: Annotated[str, typer.Argument(help="The model.", autocompletion=completion.models)],
     *,
-    row: Annotated[list[str] | None, typer.Option(help="A row as a JSON object; may be given again.")] = None,
+    row: Annotated[list[str] | None, typer.Option(help="A row as a JSON object; repeatable.")] = None,
     file: Annotated[
         Path | None,
         typer.Option(
-            help="Rows as .json, .jsonl or .csv; - or nothing reads JSON from standard input.", allow_dash=True
+            help="Rows as .json, .jsonl or .csv; - or no option reads JSON from standard input.", allow_dash=True
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Have the whole file (.csv, .jsonl, .parquet) answered, and write it as Parquet."),
+        typer.Option(
+            help="Score the whole file (.csv, .jsonl, .parquet) and write the predictions to this Parquet file."
+        ),
     ] = None,
     on_error: Annotated[
-        str, typer.Option(help="With --out, rows that do not fit: fail, or null for an empty answer and an error.")
+        str,
+        typer.Option(help="With --out, for invalid rows: fail, or null for an empty prediction and an error message."),
     ] = "fail",
     asynchronous: Annotated[
-        bool, typer.Option("--async", help="Do not wait for the answer; say where it will be.")
+        bool, typer.Option("--async", help="Submit an asynchronous prediction and print its URL.")
     ] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="With --async, wait for the answer all the same.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="With --async: wait for the result.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Ask a model.
+    """Get predictions from a model.
 
-    A CSV is read as the pipeline declares it, and only the features are sent: the file it was trained on will do.
-    With --out a file of any size is answered by the service; the same command again goes on where it was.
+    A CSV is parsed as the pipeline declares it, and only the features are sent, so a training file is accepted, too.
+    With --out a file of any size is scored by the service; running the same command again resumes it.
 
     Example: interlock predict flights-1 --row '{"origin": "JFK", "dest": "LAX", "distance": 2475}'
     """
@@ -58,12 +61,12 @@ def predict(
             if file is None or row or on_error not in ("fail", "null"):
                 raise typer.BadParameter("--out needs --file, no --row, and --on-error fail or null")
             if not file.is_file():
-                raise CommandError(f"there is no file {file}")
+                raise CommandError(f"file {file} does not exist")
             terminal.result(score_file(gateway, terminal, ScoringRequest(name, file, on_error), out))
             return
         rows = _rows(gateway, name, row, file)
         if not rows:
-            raise CommandError("there is no row to predict", hint="interlock predict --help shows how to give some")
+            raise CommandError("there are no rows to predict", hint="see interlock predict --help")
         if asynchronous:
             accepted = submit(gateway, terminal, name, rows)
             if not wait:
@@ -82,7 +85,7 @@ def _predict_chunk(gateway: Gateway, name: str, rows: list[Row], start: int) -> 
         answer: dict[str, Any] = gateway.post(f"/models/{name}/predict", {"rows": rows[start : start + CHUNK_ROWS]})
     except RefusedError as error:
         if start:
-            error.hint = f"rows are counted from the request's first, which is row {start} of all"
+            error.hint = f"row numbers are relative to this request, which begins at row {start}"
         raise
     return answer
 
@@ -100,7 +103,7 @@ def _print_answer(terminal: Terminal, answer: dict[str, Any]) -> None:
 
 def _rows(gateway: Gateway, name: str, given: list[str] | None, file: Path | None) -> list[Row]:
     if given and file:
-        raise typer.BadParameter("give rows by --row or by --file, not by both")
+        raise typer.BadParameter("give rows by --row or by --file, not both")
     if given:
         return [_row(text, f"--row {number}") for number, text in enumerate(given, 1)]
     if file is None or str(file) == "-":
@@ -108,9 +111,9 @@ def _rows(gateway: Gateway, name: str, given: list[str] | None, file: Path | Non
             raise typer.BadParameter("give rows by --row, by --file, or on standard input")
         return _json_rows(sys.stdin.read(), "standard input")
     if not file.is_file():
-        raise CommandError(f"there is no file {file}")
+        raise CommandError(f"file {file} does not exist")
     if file.suffix.lower() == ".parquet":
-        raise CommandError("a Parquet file is answered as a whole", hint="say where to with --out answer.parquet")
+        raise CommandError("a Parquet file is only scored as a whole", hint="add --out predictions.parquet")
     if file.suffix.lower() == ".csv":
         spec = gateway.get(PipelineView, f"/pipelines/{name}").spec
         with file.open(encoding=spec.data.csv.encoding, newline="") as source:
@@ -128,7 +131,7 @@ def _json_rows(text: str, where: str) -> list[Row]:
     if isinstance(whole, dict):
         whole = whole["rows"] if set(whole) == {"rows"} else [whole]
     if not isinstance(whole, list) or not all(isinstance(each, dict) for each in whole):
-        raise CommandError(f"{where} holds no rows", hint='a row is an object such as {"origin": "JFK"}')
+        raise CommandError(f"{where} contains no rows", hint='a row is an object such as {"origin": "JFK"}')
     return whole
 
 
@@ -143,9 +146,9 @@ def _row(text: str, where: str) -> Row:
 
 
 def csv_rows(source: TextIO, spec: Pipeline) -> Iterator[Row]:
-    """Yield the features of each line, typed as the pipeline declares them; a cell that does not fit stays text.
+    """Yield the features of each line, typed as the pipeline declares them; an invalid cell stays text.
 
-    The gateway then says which row and column it is, and what would be right.
+    The gateway then reports its row and column, and what is allowed.
     """
     written = spec.data.csv
     for line in csv.DictReader(source, delimiter=written.delimiter, quotechar=written.quote):

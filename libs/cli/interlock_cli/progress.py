@@ -13,7 +13,7 @@ MINUTE = 60
 
 
 class Steps:
-    """The rows of one piece of work while used as a context manager; they stay on the screen when it is over."""
+    """A live display of steps while used as a context manager; the rows stay on the screen afterwards."""
 
     def __init__(self, terminal: Terminal) -> None:
         columns = (
@@ -45,9 +45,9 @@ class Steps:
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> None:
-        """Show a step as it stands; a new one gets the next row.
+        """Show the current state of a step; a new step gets the next row.
 
-        ``since`` and ``until`` say when it began and ended, where that is known better than by looking at the clock.
+        ``since`` and ``until`` are its start and end where they are known; default: the time of display.
         """
         if step not in self._rows:
             self._rows[step] = self._progress.add_task(step, total=None, state="running", note="", duration=None)
@@ -69,7 +69,7 @@ class Steps:
 
 
 class _Mark(ProgressColumn):
-    """A wheel that turns, then how it ended."""
+    """A spinner, then the outcome."""
 
     max_refresh = None
 
@@ -88,7 +88,7 @@ class _Mark(ProgressColumn):
 
 
 class _Count(ProgressColumn):
-    """How many of how many, where it is counted."""
+    """Count and total, where the step is countable."""
 
     def render(self, task: Task) -> Text:
         if task.total is None or task.total <= 1:
@@ -97,7 +97,7 @@ class _Count(ProgressColumn):
 
 
 class _Duration(ProgressColumn):
-    """The time so far."""
+    """The elapsed time."""
 
     def render(self, task: Task) -> Text:
         seconds = task.fields["duration"] if task.fields["duration"] is not None else task.elapsed
@@ -105,7 +105,7 @@ class _Duration(ProgressColumn):
 
 
 class _Note(ProgressColumn):
-    """What there is to say of it, and how long it will still take where its pace tells."""
+    """The step's note, and the estimated time left."""
 
     def render(self, task: Task) -> Text:
         note = Text(task.fields["note"])
@@ -116,7 +116,7 @@ class _Note(ProgressColumn):
 
 
 def format_duration(seconds: float) -> str:
-    """Return a time as people say it: ``4.2 s``, ``38 s``, ``12 min``."""
+    """Return a duration as text: ``4.2 s``, ``38 s``, ``12 min``."""
     if seconds < 10:  # noqa: PLR2004 - digits that tell something
         return f"{seconds:.1f} s"
     return f"{seconds:.0f} s" if seconds < 2 * MINUTE else f"{seconds / MINUTE:.0f} min"

@@ -1,4 +1,4 @@
-"""`interlock rollout`: how far the newest version has come in the gateway's workers, and why no further."""
+"""`interlock rollout`: convergence of the gateway's workers to the promoted version."""
 
 import time
 from typing import Annotated
@@ -12,26 +12,26 @@ from interlock_cli.progress import Steps
 from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
 
 POLL_SECONDS = 0.3
-"""Seconds between two looks."""
+"""Polling interval."""
 
 ROLLOUT_SECONDS = 60.0
-"""How long a roll-out may take until whoever has not converged is named; a worker that is killed counts that long."""
+"""Timeout of convergence, after which the workers behind are named; a killed worker counts that long."""
 
 _UNKNOWN = 404
 
 
 def rollout(
     name: Annotated[
-        str, typer.Argument(help="The model, which has its pipeline's name.", autocompletion=completion.models)
+        str, typer.Argument(help="The model; it is named like its pipeline.", autocompletion=completion.models)
     ],
     *,
-    wait: Annotated[bool, typer.Option("--wait", help="Watch until every worker has it.")] = False,
-    timeout: Annotated[float, typer.Option(help="Longest wait, in seconds.")] = ROLLOUT_SECONDS,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until all workers have converged.")] = False,
+    timeout: Annotated[float, typer.Option(help="Timeout of --wait, in seconds.")] = ROLLOUT_SECONDS,
     as_json: Json = False,
 ) -> None:
-    """Show which gateway workers serve the version promoted last, and why others do not.
+    """Show the roll-out of the promoted version: which gateway workers serve it, and why others do not.
 
-    Exit code 0 when all do, or will with their first request for the model; else 1.
+    Exit code 0 if all have converged, or load it on their first request; else 1.
 
     Example: interlock rollout flights-1 --wait
     """
@@ -41,7 +41,7 @@ def rollout(
         else:
             view = gateway.get(RolloutView, f"/models/{name}/rollout")
             terminal.echo(summary(view))
-        columns = ("worker", "state", "version", "since", "why")
+        columns = ("worker", "state", "version", "since", "reason")
         rows = [(each.worker, each.state, each.version, each.since, each.failure) for each in view.by_worker]
         terminal.table(columns, rows)
         terminal.result(view)
@@ -50,12 +50,12 @@ def rollout(
 
 
 def summary(view: RolloutView) -> str:
-    """Return a roll-out in one line."""
+    """Return a one-line summary of a roll-out."""
     return f"{view.serving} of {view.workers} workers on version {view.version} of {view.model}"
 
 
 def follow_promoted(gateway: Gateway, terminal: Terminal, model: str, version: int) -> RolloutView | None:
-    """Show the roll-out of a version that was just promoted, to its end; None where the gateway tells of none.
+    """Show the roll-out of a version that was just promoted until it converges; None where the gateway has none.
 
     Raises:
         CommandError: as :func:`follow_rollout`.
@@ -71,12 +71,12 @@ def follow_promoted(gateway: Gateway, terminal: Terminal, model: str, version: i
 def follow_rollout(
     gateway: Gateway, terminal: Terminal, model: str, *, version: int | None = None, timeout: float
 ) -> RolloutView:
-    """Show the roll-out of a model's newest version and return it once all workers have it.
+    """Show the roll-out of a model's newest version and return it once all workers have converged.
 
-    A roll-out of ``version`` also ends when another is promoted meanwhile.
+    With ``version`` it also returns when another version is promoted meanwhile.
 
     Raises:
-        CommandError: after ``timeout`` seconds some have not; it says who, and why.
+        CommandError: some have not converged after ``timeout`` seconds; it names them, with reasons.
     """
     with Steps(terminal) as steps:
         return _poll_until_converged(gateway, terminal, steps, model, version=version, timeout=timeout)
@@ -96,7 +96,7 @@ def _poll_until_converged(
             time.sleep(POLL_SECONDS)
             continue
         if version is not None and view.version != version:
-            terminal.echo(f"version {view.version} of {model} has been promoted meanwhile")
+            terminal.echo(f"version {view.version} of {model} was promoted meanwhile")
             return view
         steps.show(
             "roll-out",
@@ -122,12 +122,12 @@ def _not_converged(view: RolloutView, timeout: float) -> CommandError:
     reasons = "\n  ".join(_worker_line(each) for each in behind)
     return CommandError(
         f"after {timeout:g} s only {summary(view)}\n  {reasons}",
-        hint=f"they go on trying; `interlock rollout {view.model}` shows how far they are, and"
-        f" `interlock rollback {view.model}` goes back",
+        hint=f"they keep retrying; `interlock rollout {view.model}` shows their state, and"
+        f" `interlock rollback {view.model}` reverts the promotion",
         details={"rollout": view.model_dump(mode="json")},
     )
 
 
 def _worker_line(worker: WorkerServing) -> str:
     has = f"serves version {worker.version}" if worker.version is not None else "serves none"
-    return f"worker {worker.worker} {has}: {worker.failure or 'it has said nothing of the new one yet'}"
+    return f"worker {worker.worker} {has}: {worker.failure or 'it has not reported the new version yet'}"

@@ -1,4 +1,4 @@
-"""`interlock retrain`, `watch`, `runs` and `cancel`: trainings from their cause to their end."""
+"""`interlock retrain`, `watch`, `runs` and `cancel`: training runs."""
 
 from typing import Annotated
 from uuid import UUID
@@ -11,21 +11,21 @@ from interlock_cli.gateway import Gateway, connect
 from interlock_cli.terminal import Json, Terminal, command_terminal, plain
 from interlock_cli.watch import follow_run, is_promoted, newest_run
 
-Timeout = Annotated[float, typer.Option(help="Longest wait for the end, in seconds.")]
+Timeout = Annotated[float, typer.Option(help="Timeout of waiting for the end, in seconds.")]
 
 
 def retrain(
-    name: Annotated[str, typer.Argument(help="The model to train again.", autocompletion=completion.models)],
+    name: Annotated[str, typer.Argument(help="The model to retrain.", autocompletion=completion.models)],
     *,
-    reason: Annotated[str | None, typer.Option(help="Why; kept with the run.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="Digest of a file that must be trained on.")] = None,
-    pipeline: Annotated[str | None, typer.Option(help="Digest of the pipeline spec; the newest without it.")] = None,
-    commit: Annotated[str | None, typer.Option(help="The commit that asks for it; kept with the run.")] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Watch the run until it ends.")] = False,
+    reason: Annotated[str | None, typer.Option(help="Reason, stored with the run.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Digest of a dataset that must be in the training data.")] = None,
+    pipeline: Annotated[str | None, typer.Option(help="Digest of the pipeline spec; default: the newest.")] = None,
+    commit: Annotated[str | None, typer.Option(help="Commit that requests the run, stored with it.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the run until it ends.")] = False,
     timeout: Timeout = 3600,
     as_json: Json = False,
 ) -> None:
-    """Ask for a training, whether or not there is new data.
+    """Request a training run, with or without new data.
 
     Example: interlock retrain flights-1 --reason "new month" --wait
     """
@@ -44,20 +44,20 @@ def watch(
     run: Annotated[UUID | None, typer.Argument(help="The run's id.", autocompletion=completion.runs)] = None,
     *,
     model: Annotated[
-        str | None, typer.Option(help="Watch this model's newest run instead.", autocompletion=completion.models)
+        str | None, typer.Option(help="Follow this model's newest run instead.", autocompletion=completion.models)
     ] = None,
     timeout: Timeout = 3600,
     as_json: Json = False,
 ) -> None:
-    """Follow a run until its version serves: trials done, best score so far, the gate's verdict, the roll-out.
+    """Follow a run until its version serves: trials, best score so far, gate result, roll-out.
 
-    Exit code 0 when the new version passed the gate and, if promoted, serves in every worker of the gateway; 1 when it
-    was refused, failed or was cancelled, or a worker could not load it.
+    Exit code 0 if the new version passed the gate and, if promoted, serves in every gateway worker; 1 if it was
+    refused, failed or was cancelled, or a worker could not load it.
 
     Example: interlock watch --model flights-1
     """
     if (run is None) == (model is None):
-        raise typer.BadParameter("name either a run or --model NAME")
+        raise typer.BadParameter("give either a run or --model NAME")
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         _watch_to_end(gateway, terminal, run or newest_run(gateway, str(model)), timeout)
 
@@ -75,10 +75,10 @@ def _watch_to_end(gateway: Gateway, terminal: Terminal, run: UUID, timeout: floa
 def runs(
     *,
     model: Annotated[str | None, typer.Option(help="Only this model's runs.", autocompletion=completion.models)] = None,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Maximum number of results.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """List runs, the newest first.
+    """List runs, newest first.
 
     Example: interlock runs --model flights-1
     """
@@ -100,11 +100,11 @@ def _row(run: RunView) -> tuple[object, ...]:
 def cancel(
     run: Annotated[UUID, typer.Argument(help="The run's id.", autocompletion=completion.runs)], *, as_json: Json = False
 ) -> None:
-    """Stop a run, queued or running; what serves now serves on.
+    """Cancel a queued or running run; the serving version is not affected.
 
     Example: interlock cancel 0b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         view = RunView.model_validate(gateway.post(f"/runs/{run}/cancel", {}))
-        terminal.echo(f"run {run} is asked to stop; next: interlock watch {run}")
+        terminal.echo(f"cancellation of run {run} is requested; next: interlock watch {run}")
         terminal.result(view)

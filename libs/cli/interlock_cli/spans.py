@@ -1,4 +1,4 @@
-"""Spans as `interlock trace` reads them: from the console, or from the files of a stack without one."""
+"""Spans of traces, read from the console or from span files."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ from pydantic import BaseModel, model_validator
 
 
 class Link(BaseModel):
-    """What a span names besides its parent, for instance the promotion that put its model there."""
+    """A link of a span to another one, for instance to the promotion of its model."""
 
     trace_id: str
     span_id: str
 
 
 class Span(BaseModel):
-    """One span; times in nanoseconds since the epoch. The console tells ``duration_ns``, a span file ``end_ns``."""
+    """One span; times in nanoseconds since the epoch. The console sends ``duration_ns``, a span file has ``end_ns``."""
 
     trace_id: str
     span_id: str
@@ -40,17 +40,17 @@ class Span(BaseModel):
 
     @property
     def short_service(self) -> str:
-        """Return the service's name as people say it, without the prefix that all of ours have."""
+        """Return the service's name without the prefix ``interlock-``."""
         return (self.service or "").removeprefix("interlock-")
 
     @property
     def failed(self) -> bool:
-        """Return whether it ended with an error."""
+        """Return whether the span ended with an error."""
         return self.status.upper().endswith("ERROR")
 
 
 class Trace:
-    """The spans of one trace as a forest: a span whose parent has not come stands beside the roots."""
+    """The spans of one trace as a forest: a span whose parent is missing is a root, too."""
 
     def __init__(self, trace_id: str, spans: list[Span]) -> None:
         self.trace_id = trace_id
@@ -66,7 +66,7 @@ class Trace:
 
     @property
     def roots(self) -> list[Span]:
-        """Return the spans without a parent here, the earliest first."""
+        """Return the spans without a known parent, earliest first."""
         return self._children.get(None, [])
 
     def children(self, span: Span) -> list[Span]:
@@ -89,7 +89,7 @@ class Trace:
 
 
 def read(folder: Path) -> Iterator[Span]:
-    """Yield the spans of every file in a folder; a line that is still being written is passed over."""
+    """Yield the spans of every file in a folder; an incomplete last line is skipped."""
     for file in sorted(folder.glob("*.jsonl")):
         with file.open() as lines:
             for line in lines:

@@ -1,4 +1,4 @@
-"""How a command answers: words and tables for people, one JSON document for programs, an exit code for scripts."""
+"""Output of a command: text and tables for people, one JSON document for programs, an exit code for scripts."""
 
 import json
 import sys
@@ -13,16 +13,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document on standard output.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")]
 
 PIPE_WIDTH = 200
-"""Columns where output is no terminal, so that a table in a file or a pipe is not cut at 80."""
+"""Width where output is not a terminal, so that a table in a file or pipe is not cut at 80 columns."""
 
 
 class CommandError(Exception):
-    """What went wrong, in words; ``hint`` says what to do next, ``details`` are for programs.
+    """An expected error of a command; ``hint`` is the next step, ``details`` are for programs.
 
-    ``code`` is the exit code: 1 when the answer is no, 3 when nothing answers, so that trying again may help.
+    ``code`` is the exit code: 1 refused or failed, 3 unavailable, so that retrying may help.
     """
 
     code = 1
@@ -35,7 +35,7 @@ class CommandError(Exception):
 
 
 class Terminal:
-    """Where one command prints; with ``as_json`` people's output goes to standard error instead."""
+    """Output of one command; with ``as_json`` text for people goes to standard error instead."""
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
@@ -44,11 +44,11 @@ class Terminal:
 
     @property
     def live(self) -> bool:
-        """Return whether a person watches, so that bars may move."""
+        """Return whether output is an interactive terminal, for progress bars."""
         return self.out.is_terminal and not self.as_json
 
     def echo(self, text: str, *, style: str | None = None) -> None:
-        """Print a line for people; programs that asked for JSON are spared it."""
+        """Print a line for people; nothing with ``as_json``."""
         if not self.as_json:
             self.out.print(escape(text), style=style, soft_wrap=True)
 
@@ -64,17 +64,17 @@ class Terminal:
         self.out.print(table)
 
     def result(self, value: Any) -> None:
-        """Print the JSON document, where one was asked for."""
+        """Print the JSON document, with ``as_json``."""
         if self.as_json:
             print(json.dumps(plain(value), indent=2, ensure_ascii=False))
 
     def line(self, value: Any) -> None:
-        """Print one of many results as a line of JSON, at once, where JSON was asked for."""
+        """Print one of many results as a line of JSON and flush, with ``as_json``."""
         if self.as_json:
             print(json.dumps(plain(value), ensure_ascii=False), flush=True)
 
     def error(self, failure: CommandError) -> None:
-        """Say what went wrong and what to do next."""
+        """Print an error and its hint."""
         self.result({"error": failure.message, "hint": failure.hint, **failure.details})
         self.err.print(f"[bold red]error:[/] {escape(failure.message)}", soft_wrap=True)
         if failure.hint:
@@ -105,12 +105,12 @@ def _cell(value: Any) -> str:
 
 @contextmanager
 def command_terminal(*, as_json: bool) -> Iterator[Terminal]:
-    """Yield the terminal of one command; a ``CommandError`` inside is told, and ends the process with its exit code."""
+    """Yield the terminal of one command; report a ``CommandError`` and exit with its code."""
     terminal = Terminal(as_json=as_json)
     try:
         yield terminal
     except KeyboardInterrupt:
-        terminal.err.print("interrupted; what was asked for goes on without this command", style="yellow")
+        terminal.err.print("interrupted; the request continues on the server", style="yellow")
         raise typer.Exit(130) from None
     except CommandError as failure:
         terminal.error(failure)

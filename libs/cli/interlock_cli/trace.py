@@ -1,4 +1,4 @@
-"""`interlock trace`: where a run's time went, from the console's spans or from the local span files."""
+"""`interlock trace`: the trace of a run as a waterfall, from the console or from local span files."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,13 +17,13 @@ _NOT_FOUND = 404
 
 
 def trace(
-    run: Annotated[str, typer.Argument(help="A run's id, or a trace id.", autocompletion=completion.runs)],
+    run: Annotated[str, typer.Argument(help="Run id or trace id.", autocompletion=completion.runs)],
     *,
     as_json: Json = False,
 ) -> None:
-    """Show where a run's time went: every hop of one trace, below its cause and against the clock.
+    """Show the trace of a run as a waterfall: each span below its parent, on a time axis.
 
-    Dots before a bar are time that its message, or the cluster, let it wait.
+    Dots before a bar are waiting time in a queue or for the cluster.
 
     Example: interlock trace 0b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11
     """
@@ -33,9 +33,9 @@ def trace(
         found = Trace(trace_id, spans)
         _print_trace(terminal, found, view)
         if still_open:
-            terminal.echo(f"still open, so not all of it is here: {', '.join(still_open)}", style="yellow")
+            terminal.echo(f"incomplete; still open: {', '.join(still_open)}", style="yellow")
         elif missing:
-            terminal.echo(f"{len(missing)} spans above others have not come: open still, or lost", style="yellow")
+            terminal.echo(f"{len(missing)} parent spans are missing: still open, or lost", style="yellow")
         document = {"trace_id": trace_id, "spans": [found.plain(root) for root in found.roots]}
         terminal.result({**document, "missing": missing, "open": still_open})
 
@@ -47,7 +47,7 @@ def _resolve(run: str) -> tuple[str, RunView | None]:
     try:
         run_id = UUID(run)
     except ValueError as error:
-        raise typer.BadParameter(f"{run!r} is neither a run's id nor a trace id") from error
+        raise typer.BadParameter(f"{run!r} is neither a run id nor a trace id") from error
     with connect() as gateway:
         view = gateway.get(RunView, f"/runs/{run_id}")
     if view.trace_id is None:
@@ -56,11 +56,11 @@ def _resolve(run: str) -> tuple[str, RunView | None]:
 
 
 def _load_spans(trace_id: str, run: RunView | None) -> tuple[list[Span], list[str], list[str]]:
-    """Return the spans of a trace, those missing and what of the run is still open.
+    """Return the spans of a trace, the ids of missing ones, and the open work of the run.
 
-    The console tells; where it has none, or is down, the span files do.
+    They come from the console; where it has none, or is unreachable, from the span files.
     """
-    why = "no console is known"
+    why = "no console is configured"
     if "INTERLOCK_CONSOLE_URL" in environment():
         try:
             with console.connect() as connection:
@@ -77,8 +77,8 @@ def _load_spans(trace_id: str, run: RunView | None) -> tuple[list[Span], list[st
     spans = [span for span in read(Path(folder)) if span.trace_id == trace_id] if folder else []
     if not spans:
         raise CommandError(
-            f"no span of trace {trace_id} has come: {why}",
-            hint="spans are sent as they end, within seconds; `interlock status` shows whether the console is up",
+            f"no span of trace {trace_id} has been received: {why}",
+            hint="spans are exported within seconds of their end; `interlock status` shows whether the console is up",
         )
     return spans, [], []
 

@@ -1,4 +1,4 @@
-"""Following one run to its end, through its first moments and through short outages."""
+"""Following a run to its end, tolerant of short outages and of a run that is not visible yet."""
 
 import time
 from collections.abc import Callable
@@ -11,22 +11,22 @@ from interlock_cli.progress import State, Steps
 from interlock_cli.terminal import CommandError, Terminal
 
 POLL_SECONDS = 0.3
-"""Seconds between two looks."""
+"""Polling interval, in seconds."""
 
 FIRST_RUN_SECONDS = 20.0
-"""Seconds that a model's first run may take to come up."""
+"""Timeout for a model's first run to appear."""
 
 ACCEPTED_SECONDS = 60.0
-"""Seconds that an accepted request may take to come through the bus, on a machine that is busy."""
+"""Timeout for an accepted request to pass the broker, on a busy machine."""
 
 OUTAGE_SECONDS = 60.0
-"""Seconds that a gateway or service may be away, as in a restart, before watch gives up."""
+"""Longest tolerated outage of the gateway or a service, as in a restart."""
 
 ENDED = {"succeeded", "refused", "failed", "cancelled", "timed_out", "coalesced"}
 
 
 def newest_run(gateway: Gateway, model: str) -> UUID:
-    """Return a model's newest run that has not joined another; waits a moment for a first one to come up.
+    """Return a model's newest run that was not coalesced; waits a moment for a first one to appear.
 
     Raises:
         CommandError: there is none.
@@ -41,10 +41,10 @@ def newest_run(gateway: Gateway, model: str) -> UUID:
 
 
 def follow_run(gateway: Gateway, terminal: Terminal, run: UUID, *, timeout: float) -> RunView:
-    """Show a run's progress and return it once it has ended; one that joined another is followed there.
+    """Show a run's progress and return it once it has ended; a coalesced run is followed in the one it joined.
 
     Raises:
-        CommandError: it has not ended after ``timeout`` seconds, is not known, or the gateway stays away.
+        CommandError: it has not ended after ``timeout`` seconds, is unknown, or the gateway stays unreachable.
     """
     deadline = time.monotonic() + timeout
     show = _ProgressBars(terminal) if terminal.live else _ChangeLines(terminal)
@@ -53,12 +53,12 @@ def follow_run(gateway: Gateway, terminal: Terminal, run: UUID, *, timeout: floa
             view = _read_run(gateway, run)
             show(view)
             if view.state == "coalesced" and view.into is not None:
-                terminal.echo(f"run {run} has joined run {view.into}, which was waiting already")
+                terminal.echo(f"run {run} was coalesced into run {view.into}, which was already queued")
                 run = view.into
             elif view.state in ENDED:
                 break
             if time.monotonic() > deadline:
-                hint = f"it goes on; `interlock watch {run}` follows it again"
+                hint = f"it continues; `interlock watch {run}` follows it again"
                 raise CommandError(f"run {run} is still {view.state} after {timeout:g} s", hint=hint)
             time.sleep(POLL_SECONDS)
     _print_outcome(gateway, terminal, view)
@@ -80,7 +80,7 @@ def _read_run(gateway: Gateway, run: UUID) -> RunView:
 
 
 def is_promoted(gateway: Gateway, run: RunView) -> bool:
-    """Return whether the version that a run made is promoted; registry and dispatcher hear of the gate side by side."""
+    """Return whether a run's version is promoted; registry and dispatcher get the gate's event separately."""
     deadline = time.monotonic() + ACCEPTED_SECONDS
     while run.version is not None:
         stage = gateway.get(VersionView, f"/models/{run.model}/versions/{run.version}").stage
@@ -116,7 +116,7 @@ def _best(run: RunView) -> str:
 
 
 class _ProgressBars:
-    """A row for each step that moves: waiting for its turn, the training, the gate."""
+    """Progress bars: a row for each step (queue, training, gate)."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._steps = Steps(terminal)
@@ -149,14 +149,14 @@ class _ProgressBars:
 
 
 def _state(run: RunView, *, over: bool = False) -> State:
-    """Return how a step stands that is ``over``, or else the one that the run's own state is about."""
+    """Return the state of a step: done where it is ``over``, else derived from the run's state."""
     if over or run.state in ("succeeded", "coalesced"):
         return "done"
     return "failed" if run.state in ENDED else "running"
 
 
 class _ChangeLines:
-    """A line for every change, for logs and pipes."""
+    """Progress as a line for every change, for logs and pipes."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal

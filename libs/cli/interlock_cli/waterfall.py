@@ -1,4 +1,4 @@
-"""A trace as a waterfall in the terminal: what happened below what, when, and how long it took."""
+"""Waterfall of a trace in the terminal: nesting, start and duration of spans."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from rich.text import Text
 from interlock_cli.spans import Span, Trace
 
 REPEATS_SHOWN = 2
-"""Siblings that say the same; more of them are one line."""
+"""Equal siblings shown separately; more of them are merged into one line."""
 
 WIDEST_NAME = 56
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 COLOURS = ("cyan", "green", "magenta", "blue", "yellow", "bright_cyan", "bright_green", "bright_magenta")
-"""One for each service; red is kept for errors."""
+"""One for each service; red is reserved for errors."""
 
 NOTES = (
     ("candidate", telemetry.CANDIDATE),
@@ -34,12 +34,12 @@ NOTES = (
 
 
 MIN_WAIT_SHOWN = 0.1
-"""Seconds in a queue."""
+"""Least waiting time in a queue that is shown, in seconds."""
 
 
 @dataclass(frozen=True)
 class _Line:
-    """One row: a span, or several that say the same; ``waiting_since_ns`` is when what it follows was over."""
+    """One row: a span, or several equal ones merged; ``waiting_since_ns`` is the end of its parent."""
 
     span: Span
     depth: int
@@ -61,8 +61,8 @@ def waterfall(trace: Trace) -> Table:
     table.add_column("service", no_wrap=True, overflow="ellipsis", min_width=8)
     table.add_column("span", no_wrap=True, overflow="ellipsis", max_width=WIDEST_NAME, ratio=1, min_width=16)
     table.add_column(_Scale(whole), ratio=1, min_width=16)
-    table.add_column("from", justify="right", no_wrap=True)
-    table.add_column("took", justify="right", no_wrap=True)
+    table.add_column("start", justify="right", no_wrap=True)
+    table.add_column("duration", justify="right", no_wrap=True)
     for line in lines:
         colour = "red" if line.span.failed else colours[line.span.short_service]
         table.add_row(
@@ -82,7 +82,7 @@ def waterfall(trace: Trace) -> Table:
 
 
 def duration(nanoseconds: float) -> str:
-    """Return a time as people read it: ``0.4 ms``, ``312 ms``, ``18.3 s``, ``12 min 5 s``."""
+    """Return a duration as text: ``0.4 ms``, ``312 ms``, ``18.3 s``, ``12 min 5 s``."""
     ms = nanoseconds / 1e6
     if ms < 10:  # noqa: PLR2004 - digits that tell something
         return f"{ms:.1f} ms"
@@ -112,12 +112,12 @@ def _lines(trace: Trace) -> Iterator[_Line]:
 
 
 def _leaf(trace: Trace, span: Span) -> str | None:
-    """Return what a span without children and without an error has in common with its repeats."""
+    """Return the merge key of a leaf span without an error; None for other spans."""
     return None if span.failed or trace.children(span) else f"{span.service} {span.name}"
 
 
 def _short(span: Span) -> str:
-    """Return the name without what the line says anyway: the one exchange, and the queue's own service."""
+    """Return the name without what the row shows anyway: the exchange, and the queue's service."""
     return span.name.replace(" interlock.events:", " ").replace(f" {span.short_service}.", " ")
 
 
@@ -126,7 +126,7 @@ def _name(line: _Line) -> Text:
     name = Text(" " * line.depth)
     name.append(_short(span), style="bold" if line.depth == 0 else "")
     if line.depth == 0 and span.parent_id is not None:
-        name.append(" (its parent is not here yet)", style="yellow")
+        name.append(" (parent missing)", style="yellow")
     if line.times > 1:
         name.append(f" ({line.times} times)", style="dim")
     if span.failed:
@@ -151,9 +151,9 @@ def _notes(span: Span) -> list[str]:
 
 @dataclass(frozen=True)
 class _Bar:
-    """A bar from one share of the width to another, with dots from when it was waiting_since for, where it had to wait.
+    """A bar from one share of the width to another, preceded by dots for its waiting time.
 
-    The shortest span is still a mark; several in one line are a ``broken`` bar.
+    The shortest span still has a visible mark; merged spans are a ``broken`` bar.
     """
 
     waiting_since: float
@@ -180,7 +180,7 @@ class _Bar:
 
 @dataclass(frozen=True)
 class _Scale:
-    """The heading of the bars: where time begins, its middle and its end."""
+    """The heading of the bars: a time axis with start, middle and end."""
 
     whole_ns: int
 

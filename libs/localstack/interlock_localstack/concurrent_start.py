@@ -122,7 +122,7 @@ class ConcurrentStart:
 
     def _failure_message(self, component: Component, why: str) -> str:
         stalled = f"; no progress for {STALL_SECONDS:g} s" if self._stalled else ""
-        return f"{component.name} does not work: {why}{stalled}{_busy()}{_log_tail(self._state_dir, component)}"
+        return f"{component.name} is not healthy: {why}{stalled}{_busy()}{_log_tail(self._state_dir, component)}"
 
     def _check_progress(self) -> None:
         """Check whether the components waited for make progress, and report them where it takes long."""

@@ -72,7 +72,7 @@ def run_step(
             argv, env=env, cwd=folder, input=text, capture_output=True, text=True, timeout=STEP_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        raise StackError(f"{otherwise}: it has not ended after {STEP_SECONDS} s", hint=hint) from None
+        raise StackError(f"{otherwise}: timeout after {STEP_SECONDS} s", hint=hint) from None
     if done.returncode != 0:
         raise StackError(f"{otherwise}: {(done.stderr or done.stdout).strip()[-500:]}", hint=hint)
     return done.stdout

@@ -67,7 +67,7 @@ def test_ingest_waits_for_the_verdict(door: Door, tmp_path: Path) -> None:
     ended = interlock("ingest", "m", tmp_path / "data.csv")
 
     assert ended.code == 0
-    assert "800 rows to train on, 200 held out" in ended.out
+    assert "800 training rows, 200 held-out rows" in ended.out
     assert door.asked[0].body == b"size;price\n1;2\n"
     assert door.asked[0].headers["content-type"] == "text/csv"
     assert f"pipeline={SPEC.digest}" in door.asked[1].query
@@ -117,7 +117,7 @@ def test_waiting_for_a_verdict_ends(door: Door, tmp_path: Path) -> None:
     ended = interlock("ingest", "m", tmp_path / "data.csv", "--timeout", 0)
 
     assert ended.code == 1
-    assert "no verdict after 0 s" in ended.err
+    assert "no validation result after 0 s" in ended.err
 
 
 def test_datasets_shows_one_file_by_the_beginning_of_its_digest(door: Door) -> None:

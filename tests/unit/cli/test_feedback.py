@@ -40,7 +40,7 @@ def test_a_file_of_truths_goes_in_several_requests(
     sent = [entry for asked in taking.asked[1:] for entry in asked.json["feedback"]]
     assert [entry["actual"] for entry in sent] == [1.5, "many", -2.0]
     assert [entry["prediction"] for entry in sent] == [f"{ID}/{n}" for n in range(3)]
-    assert (ended.code, ended.out.splitlines()[0]) == (0, "2 taken; next: interlock quality m")
+    assert (ended.code, ended.out.splitlines()[0]) == (0, "2 accepted; next: interlock quality m")
 
 
 def test_a_refused_row_is_named_and_the_exit_code_tells(taking: Door) -> None:
@@ -62,15 +62,15 @@ def test_what_the_gateway_finds_unusual_is_shown(door: Door) -> None:
     out = interlock("feedback", "m", f"{ID}/0", "1").out
 
     assert "warning: row 0, actual: 'maybe' is no label" in out
-    assert "1 of them are about requests that are not in the log's sample" in out
+    assert "1 of them belong to requests outside of the prediction log's sample" in out
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("id,actual\na,1\n", "needs the columns prediction and actual"),
-        ("prediction,actual\n", "nothing"),
-        ("", "needs"),
+        ("id,actual\na,1\n", "must have the columns prediction and actual"),
+        ("prediction,actual\n", "no entries"),
+        ("", "must have"),
     ],
 )
 def test_a_file_that_holds_no_truths_is_told_before_anything_is_sent(
@@ -104,12 +104,12 @@ def test_quality_is_a_table_by_version(door: Door) -> None:
     lines = interlock("quality", "m", "--window", "7d").out.splitlines()
 
     assert door.asked[-1].query == "window=7d"
-    assert lines[1].split() == ["version", "answered", "logged", "dropped", "truth", "known", "mae"]
+    assert lines[1].split() == ["version", "answered", "logged", "dropped", "with", "ground", "truth", "mae"]
     assert [line.split() for line in lines[2:4]] == [
         ["2", "10", "8", "2", "4", "(50%)", "1.25"],
         ["1", "3", "3", "0", "0", "(0%)", "-"],
     ]
-    assert "7 truths are about rows that the log does not hold" in lines[4]
+    assert "7 ground-truth values belong to rows outside of the prediction log" in lines[4]
     assert interlock("quality", "m", "--json").json == plain(view)
 
     by_time = interlock("quality", "m", "--bucket", "1h").out.splitlines()

@@ -27,7 +27,7 @@ def test_it_says_how_to_start_when_no_gateway_is_known(monkeypatch: pytest.Monke
     ended = interlock("models")
 
     assert ended.code == 1
-    assert "no gateway is known" in ended.err
+    assert "no gateway is configured" in ended.err
 
 
 def test_the_key_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, door: Door, tmp_path: Path) -> None:

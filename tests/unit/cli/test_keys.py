@@ -33,7 +33,7 @@ def test_keys_are_listed_with_their_end(door: Door) -> None:
     door.says("GET /keys", [KEY | end for end in ends])
     shown = interlock("keys", "list").out
 
-    for state in ("over since 2020-01-01", "revoked 2020-01-02", "in use"):
+    for state in ("expired 2020-01-01", "revoked 2020-01-02", "active"):
         assert state in shown
 
 

@@ -38,7 +38,7 @@ def test_show_a_model_tells_what_it_takes(door: Door) -> None:
     door.says("GET /models/m", model(2, signature=SIGNATURE))
     ended = interlock("show", "m")
 
-    assert "version 2 of 2 serves" in ended.out
+    assert "version 2 of 2 is serving" in ended.out
     assert "predicts price (regression)" in ended.out
     assert "red, blue" in ended.out
 
@@ -47,7 +47,7 @@ def test_show_a_model_that_does_not_serve_yet(door: Door) -> None:
     """Nothing serves, and that is what it says."""
     door.says("GET /models/m", model(None))
 
-    assert "nothing serves" in interlock("show", "m").out
+    assert "none serving" in interlock("show", "m").out
 
 
 def test_show_a_version_tells_lineage_and_the_gates_numbers(door: Door) -> None:
@@ -55,7 +55,7 @@ def test_show_a_version_tells_lineage_and_the_gates_numbers(door: Door) -> None:
     door.says("GET /models/m/versions/1", version("champion", report=REPORT, details=MANIFEST))
     ended = interlock("show", "m/1")
 
-    for part in ("xgboost", "max_depth=6", "linear", "0.91", "200 rows held out", "as required at least 0.6"):
+    for part in ("xgboost", "max_depth=6", "linear", "0.91", "200 held-out rows", "as required at least 0.6"):
         assert part in ended.out
 
 
@@ -65,7 +65,7 @@ def test_approve_promotes_or_asks_the_gate_again(door: Door) -> None:
     door.says("POST /models/m/versions/2/approve", {"model": "m", "version": 2, "promoted": False}, status=202)
 
     assert "is promoted" in interlock("approve", "m", 2).out
-    assert "measures version 2" in interlock("approve", "m", 2).out
+    assert "evaluates version 2" in interlock("approve", "m", 2).out
     assert [each.json for each in door.asked] == [{}, {}]
 
 
@@ -73,7 +73,7 @@ def test_rollback_names_what_serves_again(door: Door) -> None:
     """Without a version the registry chooses the one that served before."""
     door.says("POST /models/m/rollback", {"model": "m", "version": 1, "promotion_seq": 3})
 
-    assert "version 1 of m serves again" in interlock("rollback", "m").out
+    assert "version 1 of m is promoted again" in interlock("rollback", "m").out
 
 
 def test_a_rollback_to_nowhere_is_refused_with_the_reason(door: Door) -> None:

@@ -82,4 +82,4 @@ def test_what_is_no_row_is_refused_here(door: Door, text: str) -> None:
 @pytest.mark.usefixtures("door")
 def test_no_rows_at_all() -> None:
     """An empty list is not an answer of nothing, but a question forgotten."""
-    assert "no row to predict" in interlock("predict", "m", stdin="[]").err
+    assert "no rows to predict" in interlock("predict", "m", stdin="[]").err

@@ -129,7 +129,7 @@ def test_a_check_is_a_row_that_ends_with_its_verdict(door: Door, gateway: Gatewa
     datasets.wait_for_verdict(gateway, screen, view, timeout=10)
 
     assert any("columns, types, ranges" in row for row in screen.rows)
-    assert screen.last("check").startswith("✗")
+    assert screen.last("validate").startswith("✗")
 
 
 def test_ctrl_c_ends_the_command_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
@@ -138,7 +138,7 @@ def test_ctrl_c_ends_the_command_and_nothing_else(capsys: pytest.CaptureFixture[
         raise KeyboardInterrupt
 
     assert raised.value.exit_code == 130
-    assert "goes on without this command" in capsys.readouterr().err
+    assert "the request continues on the server" in capsys.readouterr().err
 
 
 def test_times_are_said_in_few_digits() -> None:

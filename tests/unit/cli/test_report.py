@@ -90,7 +90,7 @@ def test_the_markdown_says_the_verdict_and_how_it_came(monkeypatch: pytest.Monke
     monkeypatch.setenv("INTERLOCK_CONSOLE_URL", "http://console/")
     text = interlock("report", "m/2", "--stdout").out
 
-    assert text.startswith("## m version 2 serves ✓")
+    assert text.startswith("## m version 2 is serving ✓")
     assert "| ✓ | r2 is 0.9, as required at least 0.6 |" in text
     assert "**+0.1** r2 over version 1 (0.9 against 0.8); with 95% confidence above **+0.08**" in text
     assert "`-2 ▁██▁ 2` (3 above)" in text
@@ -148,7 +148,7 @@ def test_a_comment_is_never_too_long(door: Door) -> None:
 
     assert len(text) <= 65_536
     assert "refused by the gate ✗" in text
-    assert "The rest is left out" in text
+    assert "Truncated to the size limit" in text
 
 
 def test_an_older_report_has_fewer_sections(door: Door) -> None:
@@ -156,7 +156,7 @@ def test_an_older_report_has_fewer_sections(door: Door) -> None:
     door.says("GET /models/m/versions/2", version("passed", 2, report={"passed": True, "reasons": ["r2 is fine"]}))
     text = interlock("report", "m/2", "--stdout").out
 
-    assert "waits for approval" in text
+    assert "awaits approval" in text
     assert "Gain" not in text
 
 

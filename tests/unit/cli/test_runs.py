@@ -97,7 +97,7 @@ def test_a_run_that_joined_another_is_followed_there(door: Door) -> None:
     ended = interlock("watch", RUN)
 
     assert ended.code == 0
-    assert f"joined run {OTHER}" in ended.out
+    assert f"coalesced into run {OTHER}" in ended.out
 
 
 def test_a_version_that_waits_for_a_person_says_how_to_approve_it(door: Door) -> None:

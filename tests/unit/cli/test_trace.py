@@ -115,9 +115,9 @@ def test_what_is_not_there_yet_is_said(console: Door) -> None:
     lanes = RunLanes(run_id=RUN, model="m", state="running", requested=NOW, lanes=[], open=[step])
     console.says(f"GET /view/runs/{RUN}", plain(lanes))
 
-    assert "its parent is not here yet" in interlock("trace", TRACE).out
-    assert "1 spans above others have not come" in interlock("trace", TRACE).out
-    assert "not all of it is here: training: search" in interlock("trace", RUN).out
+    assert "parent missing" in interlock("trace", TRACE).out
+    assert "1 parent spans are missing" in interlock("trace", TRACE).out
+    assert "incomplete; still open: training: search" in interlock("trace", RUN).out
 
 
 def test_with_json_the_tree_is_nested(console: Door) -> None:
@@ -142,7 +142,7 @@ def test_a_trace_that_nobody_knows_is_told(files: Path, monkeypatch: pytest.Monk
     """With why the console has not helped; and a word that is no id is wrong usage."""
     ended = interlock("trace", "0" * 32)
 
-    assert (ended.code, "no console is known" in ended.err) == (1, True)
+    assert (ended.code, "no console is configured" in ended.err) == (1, True)
     assert interlock("trace", "latest").code == 2
     monkeypatch.setenv("INTERLOCK_SPANS_DIR", str(files / "nowhere"))
     assert "no span of trace" in interlock("trace", RUN).err

@@ -1,4 +1,4 @@
-"""`interlock report`: a run's report as files, or as Markdown for a pull request's comment."""
+"""`interlock report`: the report of a run, as files or as Markdown for a pull request."""
 
 from functools import partial
 from pathlib import Path
@@ -19,17 +19,17 @@ def report(
     what: Annotated[
         str,
         typer.Argument(
-            help="A run that has ended, or a version.", metavar="RUN|NAME/VERSION", autocompletion=completion.versions
+            help="An ended run, or a version.", metavar="RUN|NAME/VERSION", autocompletion=completion.versions
         ),
     ],
     *,
-    to: Annotated[Path, typer.Option(help="The folder to write to; it is made where it is missing.")] = Path(),
-    stdout: Annotated[bool, typer.Option("--stdout", help="Print the Markdown, and write nothing.")] = False,
+    to: Annotated[Path, typer.Option(help="The output folder; created if missing.")] = Path(),
+    stdout: Annotated[bool, typer.Option("--stdout", help="Print the Markdown and write no files.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write what a run has made, what the gate found and how it came to be: Markdown, and one page of HTML with plots.
+    """Write the report of a run (result, gate result, lineage) as Markdown and as an HTML page with plots.
 
-    The Markdown fits into a comment: `interlock report RUN --stdout | gh pr comment --body-file -`.
+    The Markdown fits into a pull request's comment: `interlock report RUN --stdout | gh pr comment --body-file -`.
 
     Example: interlock report flights-1/2 --to reports
     """
@@ -63,16 +63,12 @@ def _facts(gateway: Gateway, what: str) -> Facts:
     try:
         return of_run(gateway, UUID(what))
     except ValueError as error:
-        raise typer.BadParameter(
-            f"{what!r} is neither a run's id nor NAME/VERSION, for instance flights-1/2"
-        ) from error
+        raise typer.BadParameter(f"{what!r} is neither a run id nor NAME/VERSION, for instance flights-1/2") from error
 
 
 def _draw(facts: Facts, name: str) -> str:
     try:
         from interlock_cli.report.plots import draw  # noqa: PLC0415 - it takes a second, and is an extra
     except ImportError as error:
-        raise CommandError(
-            "plots need matplotlib", hint="install interlock-cli[report], or ask for --stdout"
-        ) from error
+        raise CommandError("plots need matplotlib", hint="install interlock-cli[report], or use --stdout") from error
     return draw(name, facts)

@@ -1,4 +1,4 @@
-"""What is known about a run and its version, gathered over the public REST API."""
+"""Data of a report: a run and its version, read from the public REST API."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -16,7 +16,7 @@ _UNKNOWN = 404
 
 @dataclass(frozen=True)
 class Facts:
-    """One run and what came of it; ``version`` is None where it made none, ``run`` where the run is forgotten.
+    """A run and its version; ``version`` is None where it produced none, ``run`` where it is no longer stored.
 
     ``address`` is the run's page in the console, where one is known.
     """
@@ -30,14 +30,14 @@ class Facts:
 
     @property
     def name(self) -> str:
-        """Return what the report is called, also as a file: ``flights-1-v2``, or the run's id where no version is."""
+        """Return the report's name, also of its files: ``flights-1-v2``, or the run's id where no version is."""
         if self.version is None:
             return f"{self.model}-{self.run.run_id if self.run else 'run'}"
         return f"{self.model}-v{self.version.version}"
 
 
 def of_run(gateway: Gateway, run_id: UUID) -> Facts:
-    """Return what is known about a run.
+    """Return the data of a run.
 
     Raises:
         CommandError: there is no such run, or it has not ended.
@@ -54,7 +54,7 @@ def of_run(gateway: Gateway, run_id: UUID) -> Facts:
 
 
 def of_version(gateway: Gateway, model: str, number: int) -> Facts:
-    """Return what is known about a version, also when its run is no longer kept."""
+    """Return the data of a version, also when its run is no longer stored."""
     version = gateway.get(VersionView, f"/models/{model}/versions/{number}")
     try:
         run = gateway.get(RunView, f"/runs/{version.run_id}")
@@ -71,7 +71,7 @@ def _facts(model: str, run: RunView | None, version: VersionView | None) -> Fact
         manifest = TrainingManifest.model_validate(details)
         gate = GateReport.model_validate((version.report if version else None) or {})
     except ValidationError as error:
-        raise CommandError(f"what is stored of {model} cannot be read: {error}") from error
+        raise CommandError(f"the stored report of {model} cannot be read: {error}") from error
     console = environment().get("INTERLOCK_CONSOLE_URL", "").rstrip("/")
     run_id = run.run_id if run else version.run_id if version else None
     return Facts(model, run, version, manifest, gate, f"{console}/runs/{run_id}" if console and run_id else None)

@@ -1,4 +1,4 @@
-"""The two forms of a report: Markdown for a pull request, and a page of HTML that needs nothing besides itself."""
+"""The two forms of a report: Markdown for a pull request, and a self-contained HTML page."""
 
 import html
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from interlock_cli.report.sections import Section, without_plots
 COMMENT = 65_536
 """Characters that a comment on GitHub may have."""
 
-CUT = "\n\n*The rest is left out: a comment holds no more. The HTML form has it.*\n"
+CUT = "\n\n*Truncated to the size limit of a comment; the HTML report is complete.*\n"
 
 
 def markdown(sections: Sequence[Section]) -> str:

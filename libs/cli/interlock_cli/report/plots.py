@@ -1,4 +1,4 @@
-"""A report's plots as SVG that stands in the page itself and takes its colours from it, dark or light."""
+"""Plots of a report as inline SVG, in the colours of the page, dark or light."""
 
 import re
 from collections.abc import Callable

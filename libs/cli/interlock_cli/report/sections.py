@@ -1,4 +1,4 @@
-"""A report as sections of Markdown, most important first; some have a plot for where one can be shown."""
+"""Sections of a report in Markdown, most important first; some with plots for HTML."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,11 +12,11 @@ SLICES = 10
 TRIALS = 10
 LEVELS = "▁▂▃▄▅▆▇█"
 STATES = {
-    "champion": "serves ✓",
-    "passed": "passed the gate and waits for approval",
+    "champion": "is serving ✓",
+    "passed": "passed the gate and awaits approval",
     "refused": "was refused by the gate ✗",
-    "retired": "has served and was replaced",
-    "registered": "waits for the gate",
+    "retired": "served and was replaced",
+    "registered": "awaits the gate",
 }
 
 
@@ -48,7 +48,7 @@ def _verdict(facts: Facts) -> Section:
     lines = []
     checks = facts.gate.checks or []
     if checks:
-        lines.append(table(("", "the gate's checks"), [("✓" if each.passed else "✗", each.text) for each in checks]))
+        lines.append(table(("", "gate checks"), [("✓" if each.passed else "✗", each.text) for each in checks]))
     else:
         lines += [f"- {escaped(reason)}" for reason in version.reasons]
     if facts.address:
@@ -79,8 +79,8 @@ def _metrics(facts: Facts) -> Iterator[Section]:
     if facts.gate.metrics:
         rows = [(name, number(value)) for name, value in facts.gate.metrics.items()]
         if facts.gate.latency_p99_ms is not None:
-            rows.append(("p99 latency of one row", f"{facts.gate.latency_p99_ms:.2f} ms"))
-        yield Section(f"On {facts.gate.rows:,} rows that no training has seen", table(("metric", "value"), rows))
+            rows.append(("p99 latency, one row", f"{facts.gate.latency_p99_ms:.2f} ms"))
+        yield Section(f"On {facts.gate.rows:,} held-out rows", table(("metric", "value"), rows))
 
 
 def _answers(facts: Facts) -> Iterator[Section]:
@@ -121,7 +121,7 @@ def _slices(facts: Facts) -> Iterator[Section]:
             )
             for each in found[:SLICES]
         ]
-        more = f"\n\n{len(found) - SLICES} rarer values are left out." if len(found) > SLICES else ""
+        more = f"\n\n{len(found) - SLICES} rarer values are omitted." if len(found) > SLICES else ""
         yield Section(f"By {column}", table(head, rows) + more, folded=True)
 
 
@@ -150,10 +150,10 @@ def _origin(facts: Facts) -> Section:
     fitted = manifest.rows and f"{manifest.rows:,} rows, {manifest.features} features, {manifest.folds} folds"
     rows: dict[str, Any] = {
         "run": run.run_id if run else version.run_id if version else None,
-        "asked for by": run.cause if run else None,
+        "cause": run.cause if run else None,
         "reason": run.reason if run else None,
         "attempt": run.attempt if run else None,
-        "asked, ended": f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC, {_taken(facts)} later" if run else None,
+        "requested, duration": f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC, {_taken(facts)}" if run else None,
         "pipeline": version.pipeline_digest[:12] if version else None,
         "datasets": ", ".join(digest[:12] for digest in version.datasets) if version else None,
         "commit": manifest.commit,
@@ -167,7 +167,7 @@ def _origin(facts: Facts) -> Section:
         "packages": ", ".join(f"{name} {which}" for name, which in manifest.packages.items()) or None,
     }
     kept = [(name, value) for name, value in rows.items() if value not in (None, "")]
-    return Section("How it came to be", table(("", ""), kept), folded=True)
+    return Section("Lineage", table(("", ""), kept), folded=True)
 
 
 def _taken(facts: Facts) -> str:
