@@ -151,7 +151,7 @@ def test_before_the_first_up_there_is_nothing(tmp_path: Path) -> None:
     """Status and env say so, down has nothing to do, and none of them makes a folder."""
     fresh = Machine(tmp_path / "state")
 
-    assert fresh.interlock("status", expect=1).startswith("nothing has been started yet")
+    assert fresh.interlock("status", expect=1).startswith("the local stack has never been started")
     assert fresh.interlock("status", "--json", expect=1) == "[]\n"
     fresh.interlock("env", expect=1)
     fresh.interlock("down")
