@@ -102,7 +102,7 @@ class User:
     async def predict(self, name: str, *rows: dict[str, Any]) -> httpx.Response:
         return await self.http.post(f"/models/{name}/predict", json={"rows": list(rows)})
 
-    async def serves(self, name: str, version: int, *, seconds: float = 30) -> dict[str, Any]:
+    async def serves(self, name: str, version: int, *, seconds: float = PATIENCE) -> dict[str, Any]:
         """Wait until every one of many requests, each over a connection of its own, so every worker, answers so."""
         path, asked, fresh = f"/models/{name}/predict", {"rows": [ROW]}, {"Connection": "close"}
 

@@ -35,8 +35,8 @@ class Case:
 
 CASES = [
     Case("students", "students/stud.csv", "r2", 0.82, 0.92, tree=False),
-    Case("diamonds", "diamonds/diamonds.csv", "r2", 0.97, 0.99, tree=True),
-    Case("income", "adult_income/income.csv", "roc_auc", 0.90, 0.94, tree=True),
+    pytest.param(Case("diamonds", "diamonds/diamonds.csv", "r2", 0.97, 0.99, tree=True), marks=pytest.mark.slow),
+    pytest.param(Case("income", "adult_income/income.csv", "roc_auc", 0.90, 0.94, tree=True), marks=pytest.mark.slow),
 ]
 
 

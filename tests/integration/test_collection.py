@@ -14,7 +14,8 @@ def collecting(seed: str, *options: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider", *options, *PARALLEL],
         cwd=CHECKOUT,
-        env={**os.environ, "PYTHONHASHSEED": seed},
+        # Assertions are not rewritten: nobody runs them here, and it is half of the time.
+        env={**os.environ, "PYTHONHASHSEED": seed, "PYTEST_ADDOPTS": "--assert=plain"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

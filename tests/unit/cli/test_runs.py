@@ -64,7 +64,7 @@ def test_watch_waits_for_a_run_that_is_still_on_the_bus(door: Door) -> None:
 
 def test_watch_gives_up_on_a_run_that_nobody_knows(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong id is told after a while, not watched for ever."""
-    monkeypatch.setattr(watch, "FIRST_RUN_SECONDS", 0.05)
+    monkeypatch.setattr(watch, "ACCEPTED_SECONDS", 0.05)
     door.refuses(f"GET /runs/{RUN}", 404, "no run is known")
 
     assert interlock("watch", RUN).code == 1
