@@ -93,7 +93,8 @@ class ModelManager(Generic[S]):
         """Return what serves for ``model``, loaded now if need be; None where nothing is promoted.
 
         With ``newest`` a version that serves is replaced first where a newer one is promoted; it serves on where that
-        one cannot be loaded. LRU eviction: where memory is short, the models used least recently go.
+        one cannot be loaded, and not each request tries again. LRU eviction: where memory is short, the models used
+        least recently go.
 
         Raises:
             LoadFailedError: the version is refused, or the model was unloaded by request; the text says which.
@@ -105,7 +106,7 @@ class ModelManager(Generic[S]):
         if slot.unloaded:
             raise LoadFailedError(f"{model!r} was unloaded by request; ask for its load first")
         promotion, serving = slot.promotion, slot.use()
-        if serving is None or (newest and slot.should_load(promotion)):
+        if serving is None or (newest and slot.should_replace(promotion)):
             parent = _propagator.extract({"traceparent": promotion.trace} if promotion.trace else {})
             with _attached(parent):
                 loading = slot.load_newest(replace=newest)

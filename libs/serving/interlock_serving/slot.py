@@ -18,7 +18,7 @@ from interlock_modeling import Model
 from opentelemetry import trace
 
 from interlock_serving.eviction import ModelMemory, NoRoomError
-from interlock_serving.promotion import LoadFailure, Promotion, load_failure
+from interlock_serving.promotion import FIRST_RETRY_SECONDS, LoadFailure, Promotion, load_failure
 
 _tracer = trace.get_tracer("interlock.serving")
 
@@ -102,6 +102,16 @@ class Slot(Generic[S]):
             return False
         return self.failure is None or self.failure.promotion.seq != promotion.seq or _now() >= self.failure.retry_at
 
+    def should_replace(self, promotion: Promotion) -> bool:
+        """Return whether a request should wait for ``promotion`` to take the place of what serves.
+
+        As :meth:`should_load`, but after an outage only a while later: each request would wait for it to end.
+        """
+        failure = self.failure
+        if failure is not None and failure.outage and failure.promotion.seq == promotion.seq:
+            return self.should_load(promotion) and _now() >= failure.retry_at + FIRST_RETRY_SECONDS
+        return self.should_load(promotion)
+
     def waits_for_room(self, promotion: Promotion) -> bool:
         """Return whether ``promotion`` was measured, its model is not loaded, and there is still no room for it."""
         seq, size = self._measured_size
@@ -144,7 +154,7 @@ class Slot(Generic[S]):
             newest, before, outcomes = self.promotion, self._last_good, []
             if newest is None or (self.serving is not None and not replace):
                 return []
-            if self.should_load(newest):
+            if self.should_load(newest) if self.serving is None else self.should_replace(newest):
                 outcomes = await self._swap(newest, evict=True)
             failure = self.failure
             if self.serving is None and failure is not None and before is not None and before.seq < newest.seq:
