@@ -14,11 +14,11 @@ from interlock_contracts.quality import QualityView
 from interlock_modeling import Model
 from interlock_modeling.engines import LinearEngine
 from interlock_prediction import prediction_log, routes
-from interlock_prediction.models import ServedModel
 from interlock_prediction.prediction_log import GroundTruthRow, LoggedRow
 from interlock_prediction.prediction_sampler import AnsweredRequest, PredictionSampler
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
+from interlock_serving.slot import ServedModel
 from sqlalchemy import select
 
 from tests.keys import KEY, letting_in
@@ -131,9 +131,9 @@ async def test_a_row_that_is_logged_again_stays_as_it_was(log: Log) -> None:
 async def test_asynchronous_answers_are_sampled_as_others_are(log: Log) -> None:
     """What finds no room is counted, and each version answers for itself."""
     engine = LinearEngine(np.array([[1.0, 0.0, 0.0]]), np.array([0.0]), "identity")
-    residents = {n: ServedModel(n, n, Model(REGRESSION, ENCODER, engine), 1, 0.0) for n in (1, 2)}
+    served = {n: ServedModel(n, n, Model(REGRESSION, ENCODER, engine)) for n in (1, 2)}
     answered = [
-        AnsweredRequest(f"x{n}", MODEL, residents[1 + n % 2], [{"size": n, "color": "red"}] * 2, np.array([1.0, 2.0]))
+        AnsweredRequest(f"x{n}", MODEL, served[1 + n % 2], [{"size": n, "color": "red"}] * 2, np.array([1.0, 2.0]))
         for n in range(3)
     ]
     mine = PredictionSampler("r", ratio=1.0, rows_per_second=1e-9, burst=5)

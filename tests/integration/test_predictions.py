@@ -17,6 +17,7 @@ import pytest
 from interlock_contracts.predictions import PredictionCompleted, PredictionFailed
 from litestar import Litestar, Request, Response, post
 
+from tests.integration.bad_models import missing
 from tests.integration.prediction_process import Predictions, running
 from tests.unit.gateway.door import client, listening
 from tests.unit.gateway.models import ROW
@@ -83,6 +84,24 @@ async def test_one_bad_request_harms_none_that_waits_with_it(predictions: Predic
     assert "no version" in nowhere["reason"]
     (event,) = await until(lambda: predictions.events(bad))
     assert isinstance(event, PredictionFailed)
+
+
+async def test_a_model_that_cannot_be_loaded_fails_its_predictions_with_the_reason(predictions: Predictions) -> None:
+    """Nobody waits for bytes that are not there; a sound version that is promoted next answers."""
+    name = f"m-{uuid4().hex[:8]}"
+    predictions.served[name] = missing(predictions.store, name)
+
+    failed = await predictions.ended(await predictions.ask(name))
+
+    assert failed["state"] == "failed"
+    assert f"no version of {name!r} can be loaded: MissingArtifactError: " in failed["reason"]
+    await predictions.promote(name, 3)
+
+    async def answered() -> bool:
+        seen = await predictions.ended(await predictions.ask(name))
+        return bool(seen["version"] == 3)
+
+    await until(answered)
 
 
 async def test_a_large_answer_lies_in_the_store(predictions: Predictions, model: str) -> None:

@@ -9,8 +9,6 @@ from functools import partial
 import httpx
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_artifacts.signing import SignatureVerifier
-from interlock_contracts.models import ModelLoadFailed
-from interlock_contracts.refs import ModelRef
 from interlock_messaging import BatchSubscription, Bus
 from interlock_runtime.access import Access
 from interlock_runtime.database import Database
@@ -18,7 +16,10 @@ from interlock_runtime.http import http_app
 from interlock_runtime.key_ring import registry_key_source
 from interlock_runtime.process import on_shutdown_signal, run_periodically
 from interlock_serving.cache import Cache
+from interlock_serving.eviction import ModelMemory
 from interlock_serving.loading import Loader, Validate
+from interlock_serving.manager import LoadReport, ModelManager
+from interlock_serving.slot import ServedModel
 from interlock_serving.validation.client import Validator
 from litestar import Litestar
 
@@ -29,8 +30,9 @@ from interlock_prediction.batch.subsystem import MAX_RAY_JOBS, BatchSubsystem
 from interlock_prediction.batch_routes import ROUTES as BATCH_ROUTES
 from interlock_prediction.clients import IngestClient, RegistryClient
 from interlock_prediction.handlers import BATCH_QUEUES, REPLICA, SERVICE, router
-from interlock_prediction.models import ModelManager
+from interlock_prediction.load_failures import LoadFailurePublisher
 from interlock_prediction.prediction_sampler import PredictionSampler
+from interlock_prediction.reconcile import PromotionReconciler
 from interlock_prediction.routes import ROUTES
 from interlock_prediction.settings import PredictionSettings
 from interlock_prediction.streams import POLL_SECONDS, Streams
@@ -43,6 +45,9 @@ EXPIRE_SECONDS = 5.0
 WEBHOOK_SECONDS = 0.5
 RECONCILE_SECONDS = 10.0
 """Interval of reconciliation with the registry, for promotions whose events were missed."""
+
+FLUSH_SECONDS = 10.0
+"""Interval at which failed loads are published that the bus did not take before."""
 
 
 def create_app(
@@ -57,21 +62,24 @@ def create_app(
     validator = Validator(settings.cache_dir, seconds=settings.prediction_validation_seconds)
     registry = RegistryClient(settings.registry_url, settings.service_key, client)
     ingest = IngestClient(settings.ingest_url, settings.service_key, client)
-    trust, loader = SignatureVerifier(settings.signing_public_key), Loader(cache, validate or validator.validate)
+    verifier = SignatureVerifier(settings.signing_public_key)
 
-    async def report_load_failure(ref: ModelRef, seq: int, reason: str) -> bool:
-        failed = ModelLoadFailed(model=ref.model, version=ref.version, promotion_seq=seq, worker=REPLICA, reason=reason)
-        try:
-            await bus.publish(failed, cause=f"promotion/{ref.model}/{seq}")
-        except (ConnectionError, TimeoutError):
-            return False
-        return True
+    async def report(load: LoadReport[ServedModel]) -> None:
+        await load_failures.report(load)
 
-    models = ModelManager(registry, loader, trust, report_load_failure, memory=settings.prediction_model_memory)
+    manager = ModelManager(
+        REPLICA,
+        Loader(cache, validate or validator.validate),
+        verifier,
+        ModelMemory(settings.prediction_model_memory, "INTERLOCK_PREDICTION_MODEL_MEMORY"),
+        serve=ServedModel.of,
+        report=report,
+    )
+    reconciler = PromotionReconciler(registry, manager)
     sampler = PredictionSampler(
         REPLICA, ratio=settings.prediction_log_ratio, rows_per_second=settings.prediction_log_rows_per_second
     )
-    predictor = AsyncPredictor(models, artifacts, sampler)
+    predictor = AsyncPredictor(manager, reconciler, artifacts, sampler)
     (requests,) = BATCH_QUEUES
     bus = Bus(
         settings.amqp_url.get_secret_value(),
@@ -81,20 +89,21 @@ def create_app(
         subscriptions=[BatchSubscription(requests, predictor.handle_batch, settings.prediction_batch)],
     )
     bus.consumer.context.set_global("artifacts", artifacts)
-    bus.consumer.context.set_global("models", models)
+    bus.consumer.context.set_global("manager", manager)
+    load_failures = LoadFailurePublisher(REPLICA, bus)
     master = (settings.webhook_secret or settings.service_key).get_secret_value().encode()
     webhooks = WebhookSender(bus, master, private=settings.webhook_private)
     expiry = Expiry(bus, artifacts)
     streams = Streams(database)
     ring = registry_key_source(settings.registry_url, settings.service_key)
-    batch = BatchSubsystem.of(settings, bus, artifacts, trust, registry=registry, ingest=ingest)
+    batch = BatchSubsystem.of(settings, bus, artifacts, verifier, registry=registry, ingest=ingest)
 
     @asynccontextmanager
     async def connected() -> AsyncIterator[None]:
         try:
             yield
         finally:
-            models.close()
+            manager.close()
             await asyncio.to_thread(validator.close)
             await client.aclose()
 
@@ -119,7 +128,8 @@ def create_app(
             lambda: on_shutdown_signal(streams.close),
             lambda: database.ready("interlock_messaging", "interlock_prediction"),
             bus.running,
-            lambda: run_periodically(models.reconcile, seconds=RECONCILE_SECONDS),
+            lambda: run_periodically(reconciler.reconcile, seconds=RECONCILE_SECONDS),
+            lambda: run_periodically(load_failures.flush, seconds=FLUSH_SECONDS),
             lambda: run_periodically(expiry.run_once, seconds=EXPIRE_SECONDS),
             lambda: run_periodically(webhooks.deliver_due, seconds=WEBHOOK_SECONDS),
             lambda: run_periodically(streams.poll, seconds=POLL_SECONDS),

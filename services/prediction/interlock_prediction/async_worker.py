@@ -16,14 +16,15 @@ from interlock_contracts.refs import ArtifactRef
 from interlock_messaging.batch_consumer import BatchMessage
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import OutboxEntry, enqueue_all
-from interlock_modeling import InvalidRowsError, ModelFormatError
-from interlock_serving.validation.client import RefusedModelError
+from interlock_modeling import InvalidRowsError
+from interlock_serving.manager import LoadFailedError, ModelManager
+from interlock_serving.slot import ServedModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_prediction import gauges, store
 from interlock_prediction.domain import Refusal, refusal_from, response_body, slice_predictions
-from interlock_prediction.models import ModelManager, ServedModel
 from interlock_prediction.prediction_sampler import AnsweredRequest, PredictionSampler
+from interlock_prediction.reconcile import PromotionReconciler
 from interlock_prediction.store import CANCELLED, EndedPrediction
 
 INLINE_ROWS = 256
@@ -31,15 +32,6 @@ INLINE_ROWS = 256
 
 MAX_BATCH_ROWS = 8192
 """Rows of one engine call, unless a single request brings more."""
-
-_PERMANENT_LOAD_ERRORS = (
-    CorruptArtifactError,
-    MissingArtifactError,
-    ModelFormatError,
-    RefusedModelError,
-    InvalidRowsError,
-)
-"""Errors for which loading a version again is useless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +60,15 @@ Outcome = Answer | Refusal
 class AsyncPredictor:
     """Predicts batches of requests with the versions promoted at that moment, and enqueues the results."""
 
-    def __init__(self, models: ModelManager, artifacts: ArtifactStore, sampler: PredictionSampler) -> None:
-        self._models = models
+    def __init__(
+        self,
+        manager: ModelManager[ServedModel],
+        reconciler: PromotionReconciler,
+        artifacts: ArtifactStore,
+        sampler: PredictionSampler,
+    ) -> None:
+        self._manager = manager
+        self._reconciler = reconciler
         self._sampler = sampler
         self._artifacts = artifacts
 
@@ -100,12 +99,13 @@ class AsyncPredictor:
 
     async def _predict_model(self, model: str, requests: Sequence[BatchMessage]) -> dict[UUID, Outcome]:
         try:
-            serving = await self._models.get_or_load(model)
+            await self._reconciler.ensure_known(model)
+            serving = await self._manager.get_or_load(model, newest=True)
         except (ConnectionError, TimeoutError) as error:
             for message in requests:
                 message.retry_error = error
             return {}
-        except _PERMANENT_LOAD_ERRORS as error:
+        except LoadFailedError as error:
             refused = Refusal(f"no version of {model!r} can be loaded: {error}"[:2000])
             return {message.event.prediction_id: refused for message in requests}
         if serving is None:

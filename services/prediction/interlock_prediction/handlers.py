@@ -9,10 +9,12 @@ from faststream import Context
 from faststream.rabbit import RabbitRouter
 from interlock_contracts.models import ModelPromoted
 from interlock_contracts.predictions import FeedbackReceived, PredictionLogged, PredictionRequested
-from interlock_messaging import Session, topology
+from interlock_messaging import CausationEnvelope, Session, topology
+from interlock_serving.manager import ModelManager
+from interlock_serving.promotion import Promotion
+from interlock_serving.slot import ServedModel
 
 from interlock_prediction import prediction_log
-from interlock_prediction.models import ModelManager
 
 SERVICE = "prediction"
 REPLICA = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
@@ -25,9 +27,12 @@ BATCH_QUEUES = (topology.queue(SERVICE, PredictionRequested),)
 
 
 @router.subscriber(topology.worker_queue(SERVICE, ModelPromoted, REPLICA), topology.EXCHANGE, no_reply=True)
-async def apply_promotion(event: ModelPromoted, models: Annotated[ModelManager, Context("models")]) -> None:
+async def note_promotion(
+    event: ModelPromoted, cause: CausationEnvelope, manager: Annotated[ModelManager[ServedModel], Context("manager")]
+) -> None:
     """Serve this version from the next batch on."""
-    await models.apply_promotion(event.ref, event.promotion_seq, event.signed)
+    promotion = Promotion(event.ref, event.promotion_seq, event.promotion, event.signed)
+    await manager.note_promotion(promotion, cause=cause.id)
 
 
 @router.subscriber(topology.queue(SERVICE, PredictionLogged), topology.EXCHANGE, no_reply=True)

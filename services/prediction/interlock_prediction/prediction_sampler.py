@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from interlock_contracts.predictions import LoggedPrediction, PredictionLogged, sampled
+from interlock_serving.slot import ServedModel
 from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_prediction import prediction_log
-from interlock_prediction.models import ServedModel
 
 BURST_ROWS = 10_000
 """Capacity of a model's token bucket, in rows."""
