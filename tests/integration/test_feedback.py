@@ -19,6 +19,7 @@ from tests.integration.gateway_process import Gateway, running, store_of
 from tests.integration.test_gateway_outages import Cable
 from tests.keys import SETTINGS
 from tests.signing import PUBLIC
+from tests.support.dependencies import dependency
 from tests.unit.gateway.door import listening
 from tests.unit.gateway.models import ROW, put_model
 from tests.waiting import until
@@ -91,7 +92,7 @@ async def prediction(servers: dict[str, str]) -> AsyncIterator[tuple[str, Bus]]:
     }
     app = create_app(PredictionSettings(**settings), artifacts=MemoryStore())
     async with listening(app) as url:
-        yield url, app.state.bus
+        yield url, dependency(app, Bus)
 
 
 @pytest.fixture(scope="module")

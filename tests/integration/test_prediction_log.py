@@ -38,10 +38,10 @@ class Log:
         app = http_app(
             "prediction",
             letting_in(),
-            routes=routes.ROUTES,
+            routes=[routes.read_quality],
             pings={},
             lifespan=[],
-            state={"database": self.database},
+            dependencies={"database": self.database},
         )
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(app),  # type: ignore[arg-type]

@@ -136,12 +136,12 @@ def create_app(
             lambda: run_periodically(prune_log, seconds=PRUNE_SECONDS),
             batch.running,
         ],
-        state={
+        dependencies={
             "bus": bus,
             "database": database,
             "artifacts": artifacts,
             "streams": streams,
-            "webhook_master": master,
-            **batch.state,
+            "webhooks": webhooks,
+            "subsystem": batch,
         },
     )

@@ -8,22 +8,26 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Any, BinaryIO, Literal
 from uuid import UUID, uuid4
 
+from interlock_artifacts import ArtifactStore
 from interlock_contracts import telemetry
 from interlock_contracts.http import DatasetView, PredictionView
 from interlock_contracts.pipeline import Data
 from interlock_contracts.predictions import prediction_id
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.scoring import OnError
+from interlock_messaging import Bus
+from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, problem
 from interlock_runtime.tracing import request_span
 from interlock_runtime.uploads import refuse_wrapped, save
 from litestar import Request, Response, get, post
-from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, HeaderParameter
 from litestar.response import Stream
 
 from interlock_prediction.batch import store as batch_store
 from interlock_prediction.batch.submission import BatchSubmitter, ModelNotAvailableError, ScoringContext
+from interlock_prediction.batch.subsystem import BatchSubsystem
 from interlock_prediction.batch.views import with_batch_fields
 from interlock_prediction.routes import view
 from interlock_prediction.store import PredictionRow
@@ -41,8 +45,11 @@ _READ_BYTES = 1 << 20
 @post("/models/{name:str}/predictions", status_code=202, request_max_body_size=None, opt={SCOPE: "predict"})
 async def predict_file(
     name: FromPath[str],
+    *,
     request: Request[Any, Any, Any],
-    state: State,
+    bus: NamedDependency[Bus],
+    artifacts: NamedDependency[ArtifactStore],
+    subsystem: NamedDependency[BatchSubsystem],
     on_error: FromQuery[OnError] = "fail",
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=200)] = None,
 ) -> Response[PredictionView]:
@@ -52,7 +59,7 @@ async def predict_file(
     same ``Idempotency-Key`` is the same prediction.
     """
     refuse_wrapped(request)
-    submitter: BatchSubmitter = state.submitter
+    submitter = subsystem.submitter
     identifier = uuid4() if idempotency_key is None else prediction_id(name, idempotency_key)
     with request_span(telemetry.SPAN_PREDICT_LATER, request, {telemetry.MODEL: name}, status=202):
         try:
@@ -60,8 +67,8 @@ async def predict_file(
         except ModelNotAvailableError as error:
             title = "Unknown model" if error.unknown else "No version serves"
             raise problem(404 if error.unknown else 409, title, str(error)) from error
-        file, data = await _file(name, request, state, context)
-        async with state.bus.transaction() as session:
+        file, data = await _file(name, request, artifacts, subsystem, context)
+        async with bus.transaction() as session:
             await submitter.submit(session, identifier, file, ScoringContext(context.model, data), on_error=on_error)
             row = await session.get_one(PredictionRow, identifier)
     if row.request_sha256 != file.sha256:
@@ -71,19 +78,23 @@ async def predict_file(
 
 
 async def _file(
-    name: str, request: Request[Any, Any, Any], state: State, context: ScoringContext
+    name: str,
+    request: Request[Any, Any, Any],
+    artifacts: ArtifactStore,
+    subsystem: BatchSubsystem,
+    context: ScoringContext,
 ) -> tuple[ArtifactRef, Data]:
     """Return the stored file that the request uploads or names, and its format."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
-        dataset = await _dataset(name, await _json_body(request), state)
+        dataset = await _dataset(name, await _json_body(request), subsystem.submitter)
         return ArtifactRef(sha256=dataset.digest, bytes=dataset.bytes), context.data
     if kind not in FORMATS:
         raise problem(415, "Unsupported file type", f"Content-Type must be one of {', '.join(FORMATS)}")
-    with TemporaryDirectory(dir=state.folder) as folder:
+    with TemporaryDirectory(dir=subsystem.folder) as folder:
         path = Path(folder) / "upload"
-        await save(request.stream(), path, state.upload_bytes)
-        file = await asyncio.to_thread(state.artifacts.put_file, path)
+        await save(request.stream(), path, subsystem.upload_bytes)
+        file = await asyncio.to_thread(artifacts.put_file, path)
     if not file.bytes:
         raise problem(422, "The file is empty", "the body must be the file: curl --data-binary @FILE")
     return file, context.data.model_copy(update={"format": FORMATS[kind]})
@@ -98,29 +109,36 @@ async def _json_body(request: Request[Any, Any, Any]) -> bytes:
     return body
 
 
-async def _dataset(name: str, body: bytes, state: State) -> DatasetView:
+async def _dataset(name: str, body: bytes, submitter: BatchSubmitter) -> DatasetView:
     try:
         digest = json.loads(body)["dataset"]
     except (ValueError, KeyError, TypeError) as error:
         raise problem(400, "Malformed request", 'the body must be {"dataset": "<digest>"}, or a file') from error
-    dataset = await state.submitter.ingest.dataset(name, digest) if isinstance(digest, str) and digest else None
+    dataset = await submitter.ingest.dataset(name, digest) if isinstance(digest, str) and digest else None
     if dataset is None:
         raise problem(404, "Unknown dataset", f"pipeline {name!r} has no file with digest {digest!r}")
     return DatasetView.model_validate(dataset)
 
 
 @get("/predictions", opt={SCOPE: "predict"})
-async def list_predictions(state: State, model: FromQuery[str | None] = None) -> list[PredictionView]:
+async def list_predictions(
+    database: NamedDependency[Database], model: FromQuery[str | None] = None
+) -> list[PredictionView]:
     """List the newest predictions, of one model or of all, without their answers."""
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         found = await batch_store.newest(session, model, LISTED)
         return [with_batch_fields(view(row), row, batch).model_copy(update={"answer": None}) for row, batch in found]
 
 
 @get("/predictions/{prediction_id:uuid}/result", opt={SCOPE: "predict"})
-async def read_result(prediction_id: FromPath[UUID], state: State) -> Stream:
+async def read_result(
+    prediction_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    artifacts: NamedDependency[ArtifactStore],
+    subsystem: NamedDependency[BatchSubsystem],
+) -> Stream:
     """Stream a file's result as Parquet; 409 while there is none, 410 once it has expired."""
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         row = await session.get(PredictionRow, prediction_id)
     if row is None:
         raise problem(404, "Unknown prediction", f"no prediction is called {prediction_id}")
@@ -129,10 +147,10 @@ async def read_result(prediction_id: FromPath[UUID], state: State) -> Stream:
     if row.result is None or row.result_format != "parquet":
         raise problem(409, "No result file", f"the prediction is {row.state}; only completed files have one")
     ref = ArtifactRef.model_validate(row.result)
-    folder = TemporaryDirectory(dir=state.folder)
+    folder = TemporaryDirectory(dir=subsystem.folder)
     path = Path(folder.name) / "result.parquet"
     try:
-        await asyncio.to_thread(state.artifacts.fetch_file, ref, path)
+        await asyncio.to_thread(artifacts.fetch_file, ref, path)
         file = path.open("rb")  # an open file stays readable after its name is removed
     finally:
         folder.cleanup()

@@ -6,35 +6,45 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
+from interlock_artifacts import ArtifactStore
 from interlock_contracts.http import PredictionLinks, PredictionView, WebhookSecret, WebhookView
 from interlock_contracts.predictions import RowFault
 from interlock_contracts.quality import QualityView
 from interlock_contracts.refs import ArtifactRef
+from interlock_messaging import Bus
+from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, problem
 from litestar import Response, get, post
-from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, HeaderParameter
 from litestar.response import ServerSentEvent
 
 from interlock_prediction import prediction_log, store
 from interlock_prediction.batch.runner import cancel
 from interlock_prediction.batch.store import BatchRow
+from interlock_prediction.batch.subsystem import BatchSubsystem
 from interlock_prediction.batch.views import read_progress, with_batch_fields
-from interlock_prediction.domain import ENDED, origin, webhook_secret
+from interlock_prediction.domain import ENDED, origin
 from interlock_prediction.quality import MAX_PAIRS, by_version, parse_window
 from interlock_prediction.store import PredictionRow, WebhookRow
+from interlock_prediction.streams import Streams
+from interlock_prediction.webhooks import WebhookSender
 
 CANCELLATION_RETENTION = timedelta(days=1)
 """How long a cancellation ahead of its request is kept; a request that arrives later is answered."""
 
 
 @get("/predictions/{prediction_id:uuid}", opt={SCOPE: "predict"})
-async def read_prediction(prediction_id: FromPath[UUID], state: State) -> Response[PredictionView]:
+async def read_prediction(
+    prediction_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    artifacts: NamedDependency[ArtifactStore],
+) -> Response[PredictionView]:
     """Return one prediction; 404 with Retry-After for one that is accepted but not consumed yet.
 
     410 where the result has expired.
     """
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         row = _require(await session.get(PredictionRow, prediction_id), prediction_id)
         hook = await session.get(WebhookRow, prediction_id)
         batch = await session.get(BatchRow, prediction_id)
@@ -42,33 +52,35 @@ async def read_prediction(prediction_id: FromPath[UUID], state: State) -> Respon
         raise problem(410, "Expired", f"the result of {prediction_id} was kept until {row.expires_at}, as requested")
     seen = with_batch_fields(view(row, hook), row, batch)
     if batch is not None:
-        seen.progress = await read_progress(state.artifacts, row)
+        seen.progress = await read_progress(artifacts, row)
     if row.result is not None and row.result_format == "json":
         ref = ArtifactRef.model_validate(row.result)
-        seen.answer = msgspec.json.decode(await asyncio.to_thread(state.artifacts.fetch, ref))
+        seen.answer = msgspec.json.decode(await asyncio.to_thread(artifacts.fetch, ref))
     return Response(seen, headers={} if row.state in ENDED else {"Retry-After": "1"})
 
 
 @get("/predictions/{prediction_id:uuid}/events", opt={SCOPE: "predict"})
 async def stream_prediction(
     prediction_id: FromPath[UUID],
-    state: State,
+    streams: NamedDependency[Streams],
     last: Annotated[str | None, HeaderParameter(name="Last-Event-ID", max_length=100)] = None,
 ) -> ServerSentEvent:
     """Stream each state of a prediction, existing yet or not, until a final one; with a heartbeat every few seconds."""
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return ServerSentEvent(state.streams.states(prediction_id, last), headers=headers)
+    return ServerSentEvent(streams.states(prediction_id, last), headers=headers)
 
 
 @post("/predictions/{prediction_id:uuid}/cancel", status_code=200, opt={SCOPE: "predict"})
-async def cancel_prediction(prediction_id: FromPath[UUID], state: State) -> PredictionView:
+async def cancel_prediction(
+    prediction_id: FromPath[UUID], bus: NamedDependency[Bus], subsystem: NamedDependency[BatchSubsystem]
+) -> PredictionView:
     """Cancel a prediction, also one whose request is not consumed yet; 409 once it has ended.
 
     Idempotent.
     """
-    async with state.bus.transaction() as session:
+    async with bus.transaction() as session:
         until = datetime.now(UTC) + CANCELLATION_RETENTION
-        cancelled = await cancel(session, prediction_id, state.retention) or await store.cancel(
+        cancelled = await cancel(session, prediction_id, subsystem.runner.retention) or await store.cancel(
             session, prediction_id, until
         )
         row = await session.get_one(PredictionRow, prediction_id)
@@ -78,10 +90,10 @@ async def cancel_prediction(prediction_id: FromPath[UUID], state: State) -> Pred
 
 
 @get("/webhooks/secret", opt={SCOPE: "admin"})
-async def read_webhook_secret(url: FromQuery[str], state: State) -> WebhookSecret:
+async def read_webhook_secret(url: FromQuery[str], webhooks: NamedDependency[WebhookSender]) -> WebhookSecret:
     """Return the secret that signs webhooks to the origin of ``url``, for its receiver."""
     try:
-        return WebhookSecret(origin=origin(url), secret=webhook_secret(state.webhook_master, url))
+        return WebhookSecret(origin=origin(url), secret=webhooks.secret(url))
     except ValueError as error:
         raise problem(400, "Invalid webhook URL", str(error)) from error
 
@@ -127,14 +139,17 @@ def _webhook(hook: WebhookRow) -> WebhookView:
 
 @get("/models/{name:str}/quality", opt={SCOPE: "read"})
 async def read_quality(
-    name: FromPath[str], state: State, window: FromQuery[str] = "24h", bucket: FromQuery[str | None] = None
+    name: FromPath[str],
+    database: NamedDependency[Database],
+    window: FromQuery[str] = "24h",
+    bucket: FromQuery[str | None] = None,
 ) -> QualityView:
     """Return live quality over the last ``window``, by version and time bucket."""
     try:
         since, until, step = parse_window(window, bucket, now=datetime.now(UTC))
     except ValueError as error:
         raise problem(400, "Invalid window", str(error)) from error
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         labels = await prediction_log.versions(session, name)
         counts = await prediction_log.counts(session, name, since, step)
         joined = await prediction_log.joined(session, name, since, step)

@@ -43,6 +43,10 @@ class WebhookSender:
         self._master = master
         self._private = private
 
+    def secret(self, url: str) -> str:
+        """Return the secret that signs webhooks to the origin of ``url``; ValueError where that is no URL."""
+        return webhook_secret(self._master, url)
+
     async def deliver_due(self) -> None:
         """Claim the due webhooks, attempt each, and record the outcome.
 
@@ -101,7 +105,7 @@ class WebhookSender:
             "user-agent": "interlock",
             "webhook-id": message_id,
             "webhook-timestamp": str(timestamp),
-            "webhook-signature": webhook_signature(webhook_secret(self._master, url), message_id, timestamp, body),
+            "webhook-signature": webhook_signature(self.secret(url), message_id, timestamp, body),
         }
         address = await self._resolve(url)
         shown = f"[{address}]" if ":" in address else address

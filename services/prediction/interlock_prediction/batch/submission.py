@@ -44,7 +44,7 @@ class BatchSubmitter:
     artifacts: ArtifactStore
     registry: RegistryClient
     ingest: IngestClient
-    trust: SignatureVerifier
+    verifier: SignatureVerifier
     ray_bytes: int | None
 
     async def scoring_context(self, name: str) -> ScoringContext:
@@ -61,7 +61,7 @@ class BatchSubmitter:
         if model.serving is None:
             raise ModelNotAvailableError(name, unknown=False)
         now = model.serving
-        self.trust.check(now.ref, now.promotion_seq, now.signed)
+        self.verifier.check(now.ref, now.promotion_seq, now.signed)
         return ScoringContext(now.ref, pipeline.spec.data)
 
     async def submit(

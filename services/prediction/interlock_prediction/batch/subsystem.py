@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from interlock_artifacts import ArtifactStore
 from interlock_artifacts.scoped_credentials import credential_issuer_of
@@ -34,7 +33,7 @@ _PREFIX = "interlock-prediction-"
 
 @dataclass(frozen=True)
 class BatchSubsystem:
-    """Batch scoring of one replica: ``running`` is its lifespan, ``state`` is for the routes."""
+    """Batch scoring of one replica: ``running`` is its lifespan."""
 
     submitter: BatchSubmitter
     folder: Path
@@ -51,7 +50,7 @@ class BatchSubsystem:
         settings: PredictionSettings,
         bus: Bus,
         artifacts: ArtifactStore,
-        trust: SignatureVerifier,
+        verifier: SignatureVerifier,
         *,
         registry: RegistryClient,
         ingest: IngestClient,
@@ -61,7 +60,7 @@ class BatchSubsystem:
         retention = timedelta(hours=settings.batch_keep_hours)
         cluster = RayJobs(settings.ray_address, settings.ray_bearer) if settings.ray_address else None
         ray_bytes = settings.batch_ray_bytes if cluster else None
-        submitter = BatchSubmitter(artifacts, registry, ingest, trust, ray_bytes)
+        submitter = BatchSubmitter(artifacts, registry, ingest, verifier, ray_bytes)
         scorers: dict[Runner, Scorer] = {"process": ProcessScorer(folder, settings.s3_environment)}
         if cluster is not None:
             issuer = credential_issuer_of(settings.s3, settings.s3_job_role, settings.s3_sts_endpoint)
@@ -76,16 +75,6 @@ class BatchSubsystem:
             threads={"process": settings.batch_scorers, "ray": MAX_RAY_JOBS},
             upload_bytes=settings.batch_upload_bytes,
         )
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """State of the routes."""
-        return {
-            "submitter": self.submitter,
-            "folder": self.folder,
-            "retention": self.runner.retention,
-            "upload_bytes": self.upload_bytes,
-        }
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
