@@ -61,6 +61,23 @@ class PromotionView(Body):
     trace_id: str | None = None
 
 
+class ApprovalView(Body):
+    """The answer to an approval: ``promoted``, or else measured again, as another champion serves now."""
+
+    model: str
+    version: int
+    promoted: bool
+    approved_by: str
+
+
+class RollbackView(Body):
+    """The answer to a rollback: which version serves again, and under which promotion number."""
+
+    model: str
+    version: int
+    promotion_seq: int
+
+
 class RolloutView(Body):
     """How far the newest promotion of a model has come: ``serving`` of ``workers`` have it.
 

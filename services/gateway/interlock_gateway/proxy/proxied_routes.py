@@ -16,7 +16,7 @@ from interlock_contracts.http import (
     WebhookSecret,
 )
 from interlock_contracts.quality import QualityView
-from interlock_contracts.rollout import PromotionView, RolloutView
+from interlock_contracts.rollout import ApprovalView, PromotionView, RollbackView, RolloutView
 from interlock_runtime.http import SCOPE
 from litestar import route
 from litestar.handlers import HTTPRouteHandler
@@ -50,7 +50,6 @@ def proxied(  # noqa: PLR0917 - a table has its columns in order
 _PIPELINE, _MODEL, _VERSION = "/pipelines/{name:str}", "/models/{name:str}", "/models/{name:str}/versions/{number:int}"
 _DATASETS, _RUN, _PREDICTION = "/datasets/{name:str}", "/runs/{run_id:str}", "/predictions/{prediction_id:str}"
 _LETTER = "/dead-letters/{letter_id:str}"
-_Decision = dict[str, Any]
 
 
 def _registry_routes(to: Upstream) -> list[HTTPRouteHandler]:
@@ -67,8 +66,8 @@ def _registry_routes(to: Upstream) -> list[HTTPRouteHandler]:
         proxied("read", "GET", _VERSION, to, "One version, gate report", VersionView),
         proxied("read", "GET", f"{_VERSION}/export", to, "A promoted version to take away, signed", ExportView),
         proxied("read", "GET", f"{_VERSION}/export/{{part:str}}", to, "One file of it", bytes),
-        proxied("promote", "POST", f"{_VERSION}/approve", to, "Promote a version that waits", _Decision),
-        proxied("promote", "POST", f"{_MODEL}/rollback", to, "Serve an earlier version again", _Decision),
+        proxied("promote", "POST", f"{_VERSION}/approve", to, "Promote a version that waits", ApprovalView),
+        proxied("promote", "POST", f"{_MODEL}/rollback", to, "Serve an earlier version again", RollbackView),
         proxied("admin", "GET", "/keys", to, "Every key, but not itself", list[KeyView]),
         proxied("admin", "POST", "/keys", to, "Make a key, shown this one time", KeyMade, 201),
         proxied("admin", "DELETE", "/keys/{name:str}", to, "Revoke a key", KeyView),
