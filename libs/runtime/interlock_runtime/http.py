@@ -177,8 +177,9 @@ def http_app(
     """Return the Litestar application of one service.
 
     ``lifespan`` are entered in order and left in reverse; ``pings`` make up readiness; ``dependencies`` are the
-    objects that handlers name as typed parameters (``bus: NamedDependency[Bus]``). Who asks is ``request.user``, a
-    :class:`Caller`. ``counters`` and ``metric_collectors`` make ``GET /metrics``: on this machine without a key.
+    objects that handlers name as typed parameters (``bus: NamedDependency[Bus]``), and ``access`` is always among them.
+    Who asks is ``request.user``, a :class:`Caller`. ``counters`` and ``metric_collectors`` make ``GET /metrics``: on
+    this machine without a key.
 
     Raises:
         ValueError: a route says neither which scope it asks for nor that it is public.
@@ -232,7 +233,7 @@ def http_app(
             render_plugins=[JsonRenderPlugin()],
             openapi_router=Router("/schema", route_handlers=[], opt={SCOPE: "read"}, include_in_schema=False),
         ),
-        dependencies={name: _provided(value) for name, value in (dependencies or {}).items()},
+        dependencies={name: _provided(value) for name, value in {**(dependencies or {}), "access": access}.items()},
         **options,
     )
     _check_all_declare(app)
