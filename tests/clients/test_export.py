@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from interlock_artifacts import MemoryStore
 from interlock_contracts.signature import PromotionSignature
+from interlock_messaging import Bus
 from interlock_registry import promotion, store
 from interlock_registry.app import create_app
 from interlock_registry.settings import RegistrySettings
@@ -24,6 +25,7 @@ from tests.clients.environments import make_ready, ran_by
 from tests.keys import KEY, SETTINGS
 from tests.signing import SETTINGS as SIGNING
 from tests.signing import SIGNER, TRUST
+from tests.support.dependencies import dependency
 from tests.unit.gateway.door import listening
 from tests.unit.gateway.models import put_model
 
@@ -50,7 +52,7 @@ async def exports(servers: dict[str, str]) -> AsyncIterator[Exports]:
     given: dict[str, Any] = {name.removeprefix("INTERLOCK_").lower(): value for name, value in servers.items()}
     app = create_app(RegistrySettings(**given | SETTINGS | SIGNING), artifacts=artifacts)
     async with listening(app) as url:
-        async with app.state.bus.transaction() as session:
+        async with dependency(app, Bus).transaction() as session:
             row = await store.lock_model(session, model)
             for number in (1, 2):
                 ref = put_model(artifacts, number, model=model)

@@ -8,9 +8,11 @@ from interlock_contracts.http import VersionView
 from interlock_contracts.rollout import PromotionView
 from interlock_registry import store
 from interlock_registry.store import PromotionRow, SpecRow, VersionRow
+from interlock_runtime.database import Database
 
 from tests.integration.test_keys import SPEC, Office, opened
 from tests.integration.test_registry import DATASET, REF
+from tests.support.dependencies import dependency
 
 pytestmark = pytest.mark.integration
 
@@ -28,7 +30,7 @@ async def model(office: Office) -> str:
     """A model of two versions, promoted by the gate, by the gate, and by somebody's rollback."""
     name = f"m-{uuid4().hex[:8]}"
     ref, datasets = REF.model_dump(mode="json"), [DATASET.model_dump(mode="json")]
-    async with office.app.state.database.sessions() as session, session.begin():
+    async with dependency(office.app, Database).sessions() as session, session.begin():
         await store.keep_spec(session, SpecRow(pipeline=name, digest="d" * 64, spec={**SPEC, "name": name}, ref=ref))
         row = await store.lock_model(session, name)
         row.versions = 2

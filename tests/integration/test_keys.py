@@ -12,11 +12,13 @@ from interlock_artifacts import MemoryStore
 from interlock_contracts.access import AuditEntry
 from interlock_contracts.models import RollbackRequested
 from interlock_contracts.training import TrainingCancelled
+from interlock_messaging import Bus
 from interlock_registry import audit, handlers
 from interlock_registry.app import create_app
 from interlock_registry.settings import RegistrySettings
 from interlock_runtime import access
 from interlock_runtime.access import Access, Caller
+from interlock_runtime.database import Database
 from interlock_runtime.key_ring import registry_key_source
 from litestar import Litestar
 from pydantic import SecretStr
@@ -25,6 +27,7 @@ from sqlalchemy import text
 from tests import signing
 from tests.integration.test_registry import Registry
 from tests.keys import KEY, PEPPER, SERVICE_KEYS, SETTINGS
+from tests.support.dependencies import dependency
 from tests.unit.gateway.door import client, listening
 from tests.waiting import until
 
@@ -90,7 +93,7 @@ async def test_the_database_holds_no_key(office: Office) -> None:
     _, made = await office.make("read")
     key = made.headers["authorization"].removeprefix("Bearer ")
     await made.aclose()
-    async with office.app.state.database.sessions() as session:
+    async with dependency(office.app, Database).sessions() as session:
         stored = str((await session.execute(text("SELECT api_key::text, audit::text FROM api_key, audit"))).all())
 
     assert key not in stored
@@ -164,7 +167,7 @@ async def test_keys_are_noted_with_who_made_and_revoked_them(office: Office) -> 
 async def test_every_change_of_who_serves_is_noted(office: Office, servers: dict[str, str]) -> None:
     """By the gate, by whose key it was, or by an event's own word, which cannot pass for a key's name."""
     lab = Registry(servers, "approval")
-    lab.database = office.app.state.database
+    lab.database = dependency(office.app, Database)
     name, chief = await office.make("promote")
     async with chief:
         body = SPEC | {"name": lab.model, "promotion": "approval"}
@@ -199,7 +202,7 @@ async def test_every_change_of_who_serves_is_noted(office: Office, servers: dict
 
 async def test_who_stopped_a_run_is_noted(office: Office) -> None:
     """The dispatcher says it, the registry keeps it with everything else that was done."""
-    run, lab = uuid4(), office.app.state.database
+    run, lab = uuid4(), dependency(office.app, Database)
     event = TrainingCancelled(run_id=run, model="m", by="ci", reason="wrong data")
     async with lab.sessions() as session, session.begin():
         await handlers.note_cancellation(event, session)
@@ -213,7 +216,7 @@ async def test_what_is_rolled_back_was_never_done(office: Office) -> None:
     """An entry stands in the transaction that it tells of."""
     subject = f"model/{uuid4().hex}"
     with pytest.raises(ZeroDivisionError):
-        async with office.app.state.bus.transaction() as session:
+        async with dependency(office.app, Bus).transaction() as session:
             audit.record(session, "ada", "version.approved", subject)
             await session.flush()
             1 / 0  # noqa: B018

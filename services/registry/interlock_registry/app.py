@@ -14,7 +14,7 @@ from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
 from litestar import Litestar
 
-from interlock_registry import audit, dead_letters, export, gauges, history, keys, promotion, routes
+from interlock_registry import audit, dead_letters, export, gauges, history, keys, promotion, promotion_routes, routes
 from interlock_registry.handlers import SERVICE, router
 from interlock_registry.settings import RegistrySettings
 
@@ -44,7 +44,15 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
     return http_app(
         SERVICE,
         access,
-        routes=[*routes.ROUTES, *export.ROUTES, *history.ROUTES, *keys.ROUTES, *audit.ROUTES, *dead_letters.ROUTES],
+        routes=[
+            *routes.ROUTES,
+            *promotion_routes.ROUTES,
+            *export.ROUTES,
+            *history.ROUTES,
+            *keys.ROUTES,
+            *audit.ROUTES,
+            *dead_letters.ROUTES,
+        ],
         metric_collectors=[*bus.metric_collectors, partial(gauges.models, database.sessions)],
         pings={
             "postgres": database.ping,
@@ -57,7 +65,7 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
             bus.running,
             Collector(bus).running,
         ],
-        state={
+        dependencies={
             "bus": bus,
             "database": database,
             "artifacts": artifacts,

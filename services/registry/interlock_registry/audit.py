@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 from interlock_contracts.access import AuditEntry
 from interlock_messaging.outbox import current_traceparent
+from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE
 from litestar import get
-from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -37,7 +38,7 @@ def record(session: AsyncSession, caller_name: str, action: str, subject: str, *
 
 @get("/audit", opt={SCOPE: "admin"})
 async def read_audit(
-    state: State,
+    database: NamedDependency[Database],
     *,
     by: FromQuery[str | None] = None,
     action: FromQuery[str | None] = None,
@@ -59,7 +60,7 @@ async def read_audit(
         query = query.where(or_(AuditRow.subject == subject, below))
     if before is not None:
         query = query.where(AuditRow.id < before)
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         return [AuditEntry.model_validate(row, from_attributes=True) for row in await session.scalars(query)]
 
 

@@ -7,10 +7,11 @@ from uuid import UUID
 
 import aio_pika.exceptions
 from interlock_contracts.dead_letters import DeadLetterContent, DeadLetterView
-from interlock_messaging import dead_letters
+from interlock_messaging import Bus, dead_letters
+from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, problem
 from litestar import Request, delete, get, post
-from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from interlock_registry.audit import record
@@ -21,33 +22,35 @@ DATABASE = "interlock_messaging.dead_letters"
 
 @get("/dead-letters", opt={SCOPE: "admin"})
 async def list_dead_letters(
-    state: State,
+    database: NamedDependency[Database],
     *,
     queue: FromQuery[str | None] = None,
     before: FromQuery[datetime | None] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
 ) -> list[DeadLetterView]:
     """Return dead letters, the newest first; ``before`` is when the last one of the page before died."""
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         found = await dead_letters.letters(session, queue=queue, before=before, limit=limit)
         return [dead_letters.view_of(each) for each in found]
 
 
 @get("/dead-letters/{letter_id:str}", opt={SCOPE: "admin"})
-async def read_dead_letter(letter_id: FromPath[str], state: State) -> DeadLetterContent:
+async def read_dead_letter(letter_id: FromPath[str], database: NamedDependency[Database]) -> DeadLetterContent:
     """Return one dead letter with what it says."""
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         return dead_letters.content_of(await _letter(session, letter_id))
 
 
 @post("/dead-letters/{letter_id:str}/replay", status_code=200, opt={SCOPE: "admin"})
-async def replay_dead_letter(letter_id: FromPath[str], request: Request[Any, Any, Any], state: State) -> DeadLetterView:
+async def replay_dead_letter(
+    letter_id: FromPath[str], request: Request[Any, Any, Any], bus: NamedDependency[Bus]
+) -> DeadLetterView:
     """Give a letter back to the queue that it died in; what was handled meanwhile is not handled again."""
     try:
-        async with state.bus.transaction() as session:
+        async with bus.transaction() as session:
             letter = await _letter(session, letter_id, lock=True)
             view = dead_letters.view_of(letter)
-            await dead_letters.replay(session, letter, state.bus.publisher)
+            await dead_letters.replay(session, letter, bus.publisher)
             _note(session, request, "dead_letter.replayed", view)
     except aio_pika.exceptions.DeliveryError as refusal:
         raise problem(409, "The queue does not take it", f"{view.queue}: {refusal}; it stays here") from refusal
@@ -56,10 +59,10 @@ async def replay_dead_letter(letter_id: FromPath[str], request: Request[Any, Any
 
 @delete("/dead-letters/{letter_id:str}", status_code=200, opt={SCOPE: "admin"})
 async def discard_dead_letter(
-    letter_id: FromPath[str], request: Request[Any, Any, Any], state: State
+    letter_id: FromPath[str], request: Request[Any, Any, Any], bus: NamedDependency[Bus]
 ) -> DeadLetterView:
     """Forget a letter for good."""
-    async with state.bus.transaction() as session:
+    async with bus.transaction() as session:
         letter = await _letter(session, letter_id, lock=True)
         view = dead_letters.view_of(letter)
         await session.delete(letter)

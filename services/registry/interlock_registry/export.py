@@ -22,9 +22,10 @@ from interlock_artifacts.signing import Signer
 from interlock_contracts.http import ExportedFile, ExportView
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.signature import PromotionSignature, envelope
+from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, problem
 from litestar import get
-from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Stream
 
@@ -41,14 +42,20 @@ _CHUNK = 1 << 20
 
 
 @get("/models/{name:str}/versions/{number:int}/export", opt={SCOPE: "read"})
-async def export_version(name: FromPath[str], number: FromPath[int], state: State) -> ExportView:
+async def export_version(
+    name: FromPath[str],
+    number: FromPath[int],
+    database: NamedDependency[Database],
+    artifacts: NamedDependency[ArtifactStore],
+    signer: NamedDependency[Signer],
+) -> ExportView:
     """Return what a promoted version consists of, and a signature over all of it."""
-    version, signed = await _promoted(name, number, state)
+    version, signed = await _promoted(name, number, database)
     promotion = signed.model_dump_json()
-    refs = await asyncio.to_thread(parts, version, state.artifacts)
+    refs = await asyncio.to_thread(parts, version, artifacts)
     digests = {part: ref.sha256 for part, ref in refs.items()}
     digests[PROMOTION] = hashlib.sha256(promotion.encode()).hexdigest()
-    key = export_key(state.signer)
+    key = export_key(signer)
     return ExportView(
         model=name,
         version=number,
@@ -60,17 +67,23 @@ async def export_version(name: FromPath[str], number: FromPath[int], state: Stat
 
 
 @get("/models/{name:str}/versions/{number:int}/export/{part:str}", opt={SCOPE: "read"})
-async def export_file(name: FromPath[str], number: FromPath[int], part: FromPath[str], state: State) -> Stream:
+async def export_file(
+    name: FromPath[str],
+    number: FromPath[int],
+    part: FromPath[str],
+    database: NamedDependency[Database],
+    artifacts: NamedDependency[ArtifactStore],
+) -> Stream:
     """Return one file of a promoted version, as it is stored."""
-    version, _ = await _promoted(name, number, state)
-    refs = await asyncio.to_thread(parts, version, state.artifacts)
+    version, _ = await _promoted(name, number, database)
+    refs = await asyncio.to_thread(parts, version, artifacts)
     if part not in refs:
         raise problem(404, "Unknown file", f"a version consists of {', '.join(refs)}")
-    return Stream(_pieces(state.artifacts, refs[part]), media_type="application/octet-stream")
+    return Stream(_pieces(artifacts, refs[part]), media_type="application/octet-stream")
 
 
-async def _promoted(name: str, number: int, state: State) -> tuple[VersionRow, PromotionSignature]:
-    async with state.database.sessions() as session:
+async def _promoted(name: str, number: int, database: Database) -> tuple[VersionRow, PromotionSignature]:
+    async with database.sessions() as session:
         version = await session.get(VersionRow, (name, number))
         if version is None:
             raise problem(404, "Unknown version", f"model {name!r} has no version {number}")

@@ -3,10 +3,11 @@
 from typing import Annotated
 
 from interlock_contracts.rollout import PromotionView
+from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, problem
 from interlock_runtime.limits import INT32_MAX
 from litestar import get
-from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from sqlalchemy import select
 
@@ -17,7 +18,7 @@ from interlock_registry.store import PromotionRow
 @get("/models/{name:str}/promotions", opt={SCOPE: "read"})
 async def list_promotions(
     name: FromPath[str],
-    state: State,
+    database: NamedDependency[Database],
     *,
     before: Annotated[int, QueryParameter(ge=1, le=INT32_MAX)] = INT32_MAX,
     limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
@@ -29,7 +30,7 @@ async def list_promotions(
         .order_by(PromotionRow.seq.desc())
         .limit(limit)
     )
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         if not await store.pipelines(session, name):
             raise problem(404, "Unknown model", f"no pipeline is called {name!r}; apply one first")
         return [_view(row) for row in await session.scalars(query)]

@@ -1,4 +1,4 @@
-"""The registry over HTTP: pipelines, models, versions, and the two decisions that people make."""
+"""The registry over HTTP: pipelines, models, versions, and what gateway workers report."""
 
 import asyncio
 import json
@@ -6,12 +6,12 @@ from typing import Annotated, Any
 from uuid import uuid4
 
 import yaml
+from interlock_artifacts import ArtifactStore
 from interlock_contracts import telemetry
 from interlock_contracts.datasets import PipelineApplied
 from interlock_contracts.http import (
     ModelView,
     PipelineView,
-    RollbackRequest,
     ServingView,
     VersionView,
 )
@@ -19,18 +19,18 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.rollout import RolloutView, WorkerReport
 from interlock_contracts.signature import PromotionSignature
-from interlock_messaging import enqueue
+from interlock_messaging import Bus, enqueue
 from interlock_messaging.crash_points import crash_point
 from interlock_runtime.access import Caller
+from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, SERVICES, problem
 from interlock_runtime.tracing import request_span
-from litestar import Request, Response, delete, get, post, put
-from litestar.datastructures import State
+from litestar import Request, delete, get, put
+from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from pydantic import ValidationError
 
 from interlock_registry import audit, convergence, promotion, store
-from interlock_registry.domain import Step
 from interlock_registry.handlers import SERVICE
 from interlock_registry.store import ModelRow, PromotionRow, SpecRow, VersionRow
 
@@ -39,18 +39,23 @@ SPEC_LIMIT = 1024 * 1024
 
 
 @put("/pipelines/{name:str}", status_code=200, request_max_body_size=SPEC_LIMIT, opt={SCOPE: "promote"})
-async def apply_pipeline(name: FromPath[str], request: Request[Any, Any, Any], state: State) -> PipelineView:
+async def apply_pipeline(
+    name: FromPath[str],
+    request: Request[Any, Any, Any],
+    bus: NamedDependency[Bus],
+    artifacts: NamedDependency[ArtifactStore],
+) -> PipelineView:
     """Store a pipeline, JSON or YAML; an unchanged one changes nothing."""
     with request_span(telemetry.SPAN_APPLY, request, {telemetry.PIPELINE: name}):
-        return await _applied(name, request, state)
+        return await _applied(name, request, bus, artifacts)
 
 
-async def _applied(name: str, request: Request[Any, Any, Any], state: State) -> PipelineView:
+async def _applied(name: str, request: Request[Any, Any, Any], bus: Bus, artifacts: ArtifactStore) -> PipelineView:
     pipeline = _parsed(name, await request.body())
     spec = pipeline.model_dump(mode="json")
-    ref = await asyncio.to_thread(state.artifacts.put, pipeline.model_dump_json().encode())
+    ref = await asyncio.to_thread(artifacts.put, pipeline.model_dump_json().encode())
     row = SpecRow(pipeline=name, digest=pipeline.digest, spec=spec, ref=ref.model_dump(mode="json"))
-    async with state.bus.transaction() as session:
+    async with bus.transaction() as session:
         changed = await store.keep_spec(session, row)
         if changed is not None:
             event = PipelineApplied(pipeline=name, pipeline_digest=pipeline.digest, spec=ref, revision=changed.revision)
@@ -91,17 +96,19 @@ def _pipeline_view(row: store.PipelineRow, spec: Pipeline, *, changed: bool = Fa
 
 
 @get("/pipelines", opt={SCOPE: "read", SERVICES: ("prediction",)})
-async def list_pipelines(state: State) -> list[PipelineView]:
+async def list_pipelines(database: NamedDependency[Database]) -> list[PipelineView]:
     """Return every pipeline with its newest spec."""
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         found = await store.pipelines(session)
     return [_pipeline_view(row, Pipeline.model_validate(spec.spec)) for row, spec in found]
 
 
 @get("/pipelines/{name:str}", opt={SCOPE: "read", SERVICES: ("gateway", "prediction")})
-async def read_pipeline(name: FromPath[str], state: State, digest: FromQuery[str | None] = None) -> PipelineView:
+async def read_pipeline(
+    name: FromPath[str], database: NamedDependency[Database], digest: FromQuery[str | None] = None
+) -> PipelineView:
     """Return a pipeline's newest spec, or the one with ``digest``."""
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         found = await store.pipelines(session, name)
         if not found:
             raise problem(404, "Unknown pipeline", f"no pipeline is called {name!r}; apply one first")
@@ -116,31 +123,33 @@ async def read_pipeline(name: FromPath[str], state: State, digest: FromQuery[str
 
 
 @get("/serving", opt={SCOPE: "read", SERVICES: ("gateway", "prediction")})
-async def what_serves(state: State) -> list[ServingView]:
+async def what_serves(database: NamedDependency[Database]) -> list[ServingView]:
     """Return what should serve now, for every model; gateways reconcile against it."""
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         return [_serving_view(*found) for found in await store.serving(session)]
 
 
 @put("/workers/{worker:str}", status_code=200, opt={SCOPE: "admin", SERVICES: ("gateway",)})
-async def report_worker(worker: FromPath[str], state: State, data: JSONBody[WorkerReport]) -> list[ServingView]:
+async def report_worker(
+    worker: FromPath[str], database: NamedDependency[Database], data: JSONBody[WorkerReport]
+) -> list[ServingView]:
     """Keep what a gateway worker says of itself, and return what should serve now."""
-    async with state.database.sessions() as session, session.begin():
+    async with database.sessions() as session, session.begin():
         await convergence.record(session, worker, data)
         return [_serving_view(*found) for found in await store.serving(session)]
 
 
 @delete("/workers/{worker:str}", opt={SCOPE: "admin", SERVICES: ("gateway",)})
-async def leave_worker(worker: FromPath[str], state: State) -> None:
+async def leave_worker(worker: FromPath[str], database: NamedDependency[Database]) -> None:
     """Forget a gateway worker that stops."""
-    async with state.database.sessions() as session, session.begin():
+    async with database.sessions() as session, session.begin():
         await convergence.leave(session, worker)
 
 
 @get("/models/{name:str}/rollout", opt={SCOPE: "read"})
-async def read_rollout(name: FromPath[str], state: State) -> RolloutView:
+async def read_rollout(name: FromPath[str], database: NamedDependency[Database]) -> RolloutView:
     """Return which gateway workers serve the version promoted last, and why others do not."""
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         if not (found := await store.serving(session, name)):
             raise problem(404, "Nothing is promoted", f"no version of {name!r} is promoted, so none is rolled out")
         ((promoted, _),) = found
@@ -159,9 +168,9 @@ def _serving_view(promoted: PromotionRow, version: VersionRow) -> ServingView:
 
 
 @get("/models", opt={SCOPE: "read"})
-async def list_models(state: State) -> list[ModelView]:
+async def list_models(database: NamedDependency[Database]) -> list[ModelView]:
     """Return every applied pipeline as a model, with what serves."""
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         serving = {version.model: _serving_view(row, version) for row, version in await store.serving(session)}
         names = [row.name for row, _ in await store.pipelines(session)]
         counts = {name: await session.get(ModelRow, name) for name in names}
@@ -172,16 +181,18 @@ async def list_models(state: State) -> list[ModelView]:
 
 
 @get("/models/{name:str}", opt={SCOPE: "read", SERVICES: ("gateway", "prediction")})
-async def read_model(name: FromPath[str], state: State) -> ModelView:
+async def read_model(
+    name: FromPath[str], database: NamedDependency[Database], artifacts: NamedDependency[ArtifactStore]
+) -> ModelView:
     """Return one model: what serves, its signature, and how many versions there are."""
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         if not await store.pipelines(session, name):
-            raise _unknown_model(name)
+            raise unknown_model(name)
         row = await session.get(ModelRow, name)
         serving = [_serving_view(*found) for found in await store.serving(session, name)]
     view = ModelView(name=name, serving=serving[0] if serving else None, versions=row.versions if row else 0)
     if view.serving is not None:
-        description = await asyncio.to_thread(state.artifacts.fetch, view.serving.ref.artifact)
+        description = await asyncio.to_thread(artifacts.fetch, view.serving.ref.artifact)
         view.signature = json.loads(description).get("signature")
     return view
 
@@ -189,28 +200,33 @@ async def read_model(name: FromPath[str], state: State) -> ModelView:
 @get("/models/{name:str}/versions", opt={SCOPE: "read"})
 async def list_versions(
     name: FromPath[str],
-    state: State,
+    database: NamedDependency[Database],
     dataset: Annotated[str | None, QueryParameter(pattern="^[0-9a-f]{64}$")] = None,
 ) -> list[VersionView]:
     """Return a model's versions, the newest first; with ``dataset`` those that were trained on it."""
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         if not await store.pipelines(session, name):
-            raise _unknown_model(name)
+            raise unknown_model(name)
         return [_version_view(row) for row in await store.versions(session, name, dataset=dataset)]
 
 
 @get("/models/{name:str}/versions/{number:int}", opt={SCOPE: "read"})
-async def read_version(name: FromPath[str], number: FromPath[int], state: State) -> VersionView:
+async def read_version(
+    name: FromPath[str],
+    number: FromPath[int],
+    database: NamedDependency[Database],
+    artifacts: NamedDependency[ArtifactStore],
+) -> VersionView:
     """Return one version with its gate report and its manifest."""
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         row = await session.get(VersionRow, (name, number))
     if row is None:
         raise problem(404, "Unknown version", f"model {name!r} has no version {number}")
     view = _version_view(row)
     if row.report is not None:
-        report = await asyncio.to_thread(state.artifacts.fetch, ArtifactRef.model_validate(row.report))
+        report = await asyncio.to_thread(artifacts.fetch, ArtifactRef.model_validate(row.report))
         view.report = json.loads(report)
-    view.details = json.loads(await asyncio.to_thread(state.artifacts.fetch, view.manifest))
+    view.details = json.loads(await asyncio.to_thread(artifacts.fetch, view.manifest))
     return view
 
 
@@ -231,50 +247,8 @@ def _version_view(row: VersionRow) -> VersionView:
     )
 
 
-@post("/models/{name:str}/versions/{number:int}/approve", status_code=200, opt={SCOPE: "promote"})
-async def approve_version(
-    name: FromPath[str], number: FromPath[int], request: Request[Any, Any, Any], state: State
-) -> Response[dict[str, Any]]:
-    """Promote a version that waits for a person; 202 where the gate is asked again, as another champion serves now."""
-    caller: Caller = request.user
-    with request_span(telemetry.SPAN_APPROVE, request, {telemetry.PIPELINE: name, telemetry.VERSION: number}):
-        try:
-            async with state.bus.transaction() as session:
-                step = await promotion.approve(
-                    session, name, number, by=caller.name, cause=str(uuid4()), signer=state.signer
-                )
-        except LookupError as error:
-            raise problem(404, "Unknown version", str(error)) from error
-        except ValueError as error:
-            raise problem(409, "Nothing to approve", str(error)) from error
-    promoted = step is Step.PROMOTE
-    answer = {"model": name, "version": number, "promoted": promoted, "approved_by": caller.name}
-    return Response(answer, status_code=200 if promoted else 202)
-
-
-@post("/models/{name:str}/rollback", status_code=200, opt={SCOPE: "promote"})
-async def roll_back(
-    name: FromPath[str],
-    request: Request[Any, Any, Any],
-    state: State,
-    data: JSONBody[RollbackRequest | None] = None,
-) -> dict[str, Any]:
-    """Serve an earlier version again, under a new promotion number."""
-    wanted = data or RollbackRequest()
-    caller: Caller = request.user
-    about = {"by": caller.name, "reason": wanted.reason, "cause": str(uuid4()), "signer": state.signer}
-    with request_span(telemetry.SPAN_ROLL_BACK, request, {telemetry.PIPELINE: name}):
-        try:
-            async with state.bus.transaction() as session:
-                if not await store.pipelines(session, name):
-                    raise _unknown_model(name)
-                event = await promotion.roll_back(session, name, wanted.version, **about)
-        except ValueError as error:
-            raise problem(409, "Cannot roll back", str(error)) from error
-    return {"model": name, "version": event.version, "promotion_seq": event.promotion_seq}
-
-
-def _unknown_model(name: str) -> Exception:
+def unknown_model(name: str) -> Exception:
+    """Return the 404 for a model whose pipeline nobody has applied."""
     return problem(404, "Unknown model", f"no pipeline is called {name!r}; apply one first")
 
 
@@ -290,6 +264,4 @@ ROUTES = [
     read_model,
     list_versions,
     read_version,
-    approve_version,
-    roll_back,
 ]
