@@ -61,7 +61,7 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
             bus.running,
             taking_in,
         ],
-        state={
+        dependencies={
             "bus": bus,
             "database": database,
             "artifacts": artifacts,

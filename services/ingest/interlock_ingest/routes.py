@@ -7,18 +7,21 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
+from interlock_artifacts import ArtifactStore
 from interlock_contracts import telemetry
 from interlock_contracts.datasets import Finding
 from interlock_contracts.drift import DriftView
 from interlock_contracts.http import DatasetView
 from interlock_contracts.refs import ArtifactRef, DatasetRef
+from interlock_messaging import Bus
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import current_traceparent
+from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, SERVICES, problem
 from interlock_runtime.tracing import request_span
 from interlock_runtime.uploads import refuse_wrapped, save
 from litestar import Request, Response, get, post
-from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from interlock_ingest import store
@@ -32,21 +35,29 @@ SPEC_PATIENCE = 3.0
 
 @post("/datasets/{name:str}", status_code=202, request_max_body_size=None, opt={SCOPE: "ingest"})
 async def upload(
-    name: FromPath[str], request: Request[Any, Any, Any], state: State, pipeline: FromQuery[str | None] = None
+    name: FromPath[str],
+    *,
+    request: Request[Any, Any, Any],
+    bus: NamedDependency[Bus],
+    database: NamedDependency[Database],
+    artifacts: NamedDependency[ArtifactStore],
+    folder: NamedDependency[Path],
+    upload_bytes: NamedDependency[int],
+    pipeline: FromQuery[str | None] = None,
 ) -> Response[DatasetView]:
     """Take in a file, the body as it is; the verdict comes at the address in ``Location``.
 
     It is checked against the pipeline's newest spec, or the one whose digest ``pipeline`` names.
     """
     refuse_wrapped(request)
-    spec = await _spec(state, name, pipeline)
+    spec = await _spec(database, name, pipeline)
     with (
         request_span(telemetry.SPAN_UPLOAD, request, {telemetry.PIPELINE: name}, status=202) as span,
-        TemporaryDirectory(dir=state.folder) as folder,
+        TemporaryDirectory(dir=folder) as upload_folder,
     ):
-        path = Path(folder) / "upload"
-        await save(request.stream(), path, state.upload_bytes)
-        file = await asyncio.to_thread(state.artifacts.put_file, path, holdout=True)
+        path = Path(upload_folder) / "upload"
+        await save(request.stream(), path, upload_bytes)
+        file = await asyncio.to_thread(artifacts.put_file, path, holdout=True)
         crash_point("ingest.upload.stored")
         span.set_attribute(telemetry.DATASET, file.sha256)
         row = DatasetRow(
@@ -58,16 +69,16 @@ async def upload(
             cause=str(uuid4()),
             traceparent=current_traceparent(),
         )
-        async with state.bus.transaction() as session:
+        async with bus.transaction() as session:
             known = await receive(session, row)
         crash_point("ingest.upload.committed")
     return Response(_view(known), status_code=202, headers={"Location": f"/datasets/{name}/{file.sha256}"})
 
 
 @get("/datasets/{name:str}", opt={SCOPE: "read", SERVICES: ("gateway", "prediction")})
-async def list_datasets(name: FromPath[str], state: State) -> list[DatasetView]:
+async def list_datasets(name: FromPath[str], database: NamedDependency[Database]) -> list[DatasetView]:
     """Return a pipeline's files with their verdicts, the newest first."""
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         if await store.spec(session, name) is None:
             raise _unknown_pipeline(name)
         return [_view(row) for row in await store.datasets(session, name)]
@@ -75,30 +86,34 @@ async def list_datasets(name: FromPath[str], state: State) -> list[DatasetView]:
 
 @get("/datasets/{name:str}/{digest:str}", opt={SCOPE: "read", SERVICES: ("prediction",)})
 async def read_dataset(
-    name: FromPath[str], digest: FromPath[str], state: State, pipeline: FromQuery[str | None] = None
+    name: FromPath[str],
+    digest: FromPath[str],
+    database: NamedDependency[Database],
+    artifacts: NamedDependency[ArtifactStore],
+    pipeline: FromQuery[str | None] = None,
 ) -> DatasetView:
     """Return the newest verdict on a file, or the one under the pipeline digest ``pipeline``.
 
     It comes with the file's profile, and with how far its columns have moved from the file accepted before.
     """
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         row = await store.dataset(session, name, digest, pipeline)
         if row is None:
             raise problem(404, "Unknown dataset", f"pipeline {name!r} has no file with digest {digest}")
         before = await store.accepted_before(session, row)
         spec = await session.get_one(SpecRow, (name, row.pipeline_digest))
     view = _view(row)
-    view.profile = await _profile(state, row)
-    if view.profile is not None and before is not None and (known := await _profile(state, before)) is not None:
+    view.profile = await _profile(artifacts, row)
+    if view.profile is not None and before is not None and (known := await _profile(artifacts, before)) is not None:
         columns = await asyncio.to_thread(drift, known, view.profile, key=spec.spec["data"]["key"] or ())
         view.drift = DriftView(against=before.digest, batch=before.batch or 0, verdict=worst(columns), columns=columns)
     return view
 
 
-async def _profile(state: State, row: DatasetRow) -> dict[str, Any] | None:
+async def _profile(artifacts: ArtifactStore, row: DatasetRow) -> dict[str, Any] | None:
     if row.profile is None:
         return None
-    stored = await asyncio.to_thread(state.artifacts.fetch, ArtifactRef.model_validate(row.profile))
+    stored = await asyncio.to_thread(artifacts.fetch, ArtifactRef.model_validate(row.profile))
     profile: dict[str, Any] = json.loads(stored)
     return profile
 
@@ -119,11 +134,11 @@ def _view(row: DatasetRow) -> DatasetView:
     )
 
 
-async def _spec(state: State, name: str, digest: str | None) -> SpecRow:
+async def _spec(database: Database, name: str, digest: str | None) -> SpecRow:
     loop = asyncio.get_running_loop()
     until = loop.time() + SPEC_PATIENCE
     while True:
-        async with state.database.sessions() as session:
+        async with database.sessions() as session:
             found = await store.spec(session, name, digest)
         if found is not None:
             return found
