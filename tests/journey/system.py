@@ -24,10 +24,13 @@ from interlock_evaluation_gate.settings import GateSettings
 from interlock_gateway.settings import GatewaySettings
 from interlock_ingest.settings import IngestSettings
 from interlock_ingest.workers import IngestWorker
-from interlock_messaging import topology
+from interlock_messaging import Bus, topology
 from interlock_registry.settings import RegistrySettings
+from interlock_runtime.database import Database
 from interlock_runtime.ray_jobs import Job, JobState
+from interlock_serving.manager import ModelManager
 from interlock_serving.validation.client import Validator
+from interlock_train_dispatch.run_reconciler import RunReconciler
 from interlock_train_dispatch.settings import DispatchSettings
 from interlock_trainer.pools import InProcessPool
 from interlock_trainer.progress import Progress
@@ -36,6 +39,7 @@ from litestar import Litestar
 
 from tests import signing
 from tests.keys import KEY, SETTINGS
+from tests.support.dependencies import dependency
 
 
 class InProcessCluster:
@@ -93,7 +97,7 @@ class System:
             artifacts=self.store,
             ray=InProcessCluster(self.store),  # type: ignore[arg-type]
         )
-        self.worker = IngestWorker(self.ingest.state.bus, self.store, folder, check_seconds=60)
+        self.worker = IngestWorker(dependency(self.ingest, Bus), self.store, folder, check_seconds=60)
 
     @property
     def _with_database(self) -> dict[str, Litestar]:
@@ -102,14 +106,15 @@ class System:
     @asynccontextmanager
     async def running(self) -> AsyncIterator["System"]:
         apps = [*self._with_database.values(), self.gate, self.gateway]
-        brokers = [broker for app in apps for broker in (app.state.bus.consumer, app.state.bus.publisher)]
+        buses = [dependency(app, Bus) for app in apps]
+        brokers = [broker for bus in buses for broker in (bus.consumer, bus.publisher)]
         async with AsyncExitStack() as stack:
             for name, app in self._with_database.items():
-                database = app.state.database
+                database = dependency(app, Database)
                 await stack.enter_async_context(database.ready("interlock_messaging", f"interlock_{name}"))
             await stack.enter_async_context(TestRabbitBroker(self._recorder(), *brokers))
             stack.callback(self._validator.close)
-            stack.callback(self.gateway.state.worker.close)
+            stack.callback(dependency(self.gateway, ModelManager).close)
             yield self
 
     def _recorder(self) -> RabbitBroker:
@@ -127,12 +132,12 @@ class System:
         while True:
             before = len(self.said)
             for app in self._with_database.values():
-                while await app.state.bus.drain():
+                while await dependency(app, Bus).drain():
                     pass
             await self.worker.take_submissions()
             await self.worker.check_files()
-            await self.dispatch.state.reconciler.reconcile()
-            pending = [await app.state.bus.drain() for app in self._with_database.values()]
+            await dependency(self.dispatch, RunReconciler).reconcile()
+            pending = [await dependency(app, Bus).drain() for app in self._with_database.values()]
             runs = (await self.ask(self.dispatch, "GET", "/runs")).json()
             training = any(run["state"] in ("queued", "running") for run in runs)
             if not training and not any(pending) and len(self.said) == before:

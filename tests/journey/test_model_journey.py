@@ -8,10 +8,12 @@ from uuid import uuid4
 import pytest
 from interlock_contracts.event import Envelope
 from interlock_contracts.training import RetrainRequested
+from interlock_messaging import Bus
 from interlock_messaging.publishing import send
 
 from tests.e2e.client import ROW, csv, pipeline
 from tests.journey.system import System
+from tests.support.dependencies import dependency
 
 pytestmark = pytest.mark.integration
 
@@ -30,7 +32,7 @@ async def retrain(system: System, name: str, cause: str) -> None:
     """Publish what anyone outside may publish."""
     event = RetrainRequested(model=name)
     envelope = Envelope.of(event, source="outside", cause=cause, now=datetime.now(UTC))
-    await send(system.gateway.state.bus.publisher, envelope, event.body())
+    await send(dependency(system.gateway, Bus).publisher, envelope, event.body())
 
 
 async def test_the_journey_of_a_model(system: System) -> None:

@@ -46,5 +46,5 @@ def create_app(
         metric_collectors=bus.metric_collectors,
         pings={"rabbitmq": bus.ping, "s3": lambda: asyncio.to_thread(artifacts.ping)},
         lifespan=[validating, bus.running],
-        state={"bus": bus},
+        dependencies={"bus": bus},
     )

@@ -62,5 +62,5 @@ def create_app(
             bus.running,
             lambda: run_periodically(reconciler.reconcile, seconds=settings.reconcile_seconds),
         ],
-        state={"bus": bus, "database": database, "artifacts": artifacts, "reconciler": reconciler},
+        dependencies={"bus": bus, "database": database, "reconciler": reconciler},
     )

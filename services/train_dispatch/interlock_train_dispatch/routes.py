@@ -4,10 +4,12 @@ from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from interlock_contracts.http import ProgressView, RunView
+from interlock_messaging import Bus
 from interlock_runtime.access import Caller
+from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, SERVICES, problem
 from litestar import Request, Response, get, post
-from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from interlock_train_dispatch import runs, store
@@ -16,24 +18,28 @@ from interlock_train_dispatch.store import RunRow
 
 @get("/runs", opt={SCOPE: "read"})
 async def list_runs(
-    state: State, model: FromQuery[str | None] = None, limit: Annotated[int, QueryParameter(ge=1, le=500)] = 50
+    database: NamedDependency[Database],
+    model: FromQuery[str | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=500)] = 50,
 ) -> list[RunView]:
     """Return the newest runs, of one model or of all."""
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         return [_view(run) for run in await store.runs(session, model, limit)]
 
 
 @get("/runs/{run_id:uuid}", opt={SCOPE: "read"})
-async def read_run(run_id: FromPath[UUID], state: State) -> RunView:
+async def read_run(run_id: FromPath[UUID], database: NamedDependency[Database]) -> RunView:
     """Return one run; 404 with Retry-After for one that is announced but has not come through the bus yet."""
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         return _view(_known(await session.get(RunRow, run_id), run_id))
 
 
 @post("/runs/{run_id:uuid}/cancel", status_code=202, opt={SCOPE: "train"})
-async def cancel_run(run_id: FromPath[UUID], request: Request[Any, Any, Any], state: State) -> Response[RunView]:
+async def cancel_run(
+    run_id: FromPath[UUID], request: Request[Any, Any, Any], bus: NamedDependency[Bus]
+) -> Response[RunView]:
     """Stop a run, queued or running; 409 for one that has ended, or is trained and waits for its verdict."""
-    async with state.bus.transaction() as session:
+    async with bus.transaction() as session:
         run = _known(await session.get(RunRow, run_id, with_for_update=True), run_id)
         if run.state not in ("queued", "running"):
             raise problem(
@@ -48,9 +54,9 @@ async def cancel_run(run_id: FromPath[UUID], request: Request[Any, Any, Any], st
 
 
 @get("/models/{name:str}/trainable", opt={SCOPE: "read", SERVICES: ("gateway",)})
-async def trainable(name: FromPath[str], state: State) -> dict[str, int]:
+async def trainable(name: FromPath[str], database: NamedDependency[Database]) -> dict[str, int]:
     """Return how many accepted datasets the newest spec of a pipeline can train on."""
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         spec = await store.spec(session, name)
         if spec is None:
             raise problem(404, "Unknown pipeline", f"no pipeline is called {name!r}; apply one first")
