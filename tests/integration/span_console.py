@@ -35,7 +35,7 @@ class Console:
             routes=[*trace_routes.ROUTES, *JAEGER],
             pings={},
             lifespan=[],
-            state={"database": database, "span_writer": self.span_writer, "span_limit": self.limit},
+            dependencies={"database": database, "span_writer": self.span_writer, "span_limit": self.limit},
         )
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app),  # type: ignore[arg-type]

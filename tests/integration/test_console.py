@@ -14,6 +14,7 @@ import pytest
 from interlock_artifacts import MemoryStore
 from interlock_console.app import create_app
 from interlock_console.settings import ConsoleSettings
+from interlock_console.sse import EventStream
 from interlock_console.store import TicketRow
 from interlock_contracts.evaluation import EvaluationPassed
 from interlock_contracts.event import Envelope, Event, run_id
@@ -21,10 +22,12 @@ from interlock_contracts.models import ModelPromoted, ModelRegistered, ModelServ
 from interlock_contracts.predictions import PredictionRequested
 from interlock_contracts.rights import OBSERVED
 from interlock_contracts.training import RetrainRequested, TrainingCompleted, TrainingFailed, TrainingStarted
+from interlock_runtime.database import Database
 from litestar import Litestar
 from sqlalchemy import select
 
 from tests.keys import KEY, SETTINGS
+from tests.support.dependencies import dependency
 from tests.unit.gateway.door import NOWHERE, listening
 from tests.waiting import until
 
@@ -218,8 +221,9 @@ async def test_frequent_events_are_shown_while_somebody_looks_and_kept_nowhere(c
 async def test_whoever_looks_hears_which_traces_have_new_spans(console: Console) -> None:
     """So that an open trace can be read again, at most twice a second."""
     async with console.listening(type="model.promoted") as heard:
-        console.app.state.event_stream.note_new_spans(["a" * 32, "b" * 32])
-        console.app.state.event_stream.note_new_spans(["a" * 32])
+        event_stream = dependency(console.app, EventStream)
+        event_stream.note_new_spans(["a" * 32, "b" * 32])
+        event_stream.note_new_spans(["a" * 32])
 
         assert await asyncio.wait_for(heard.get(), 20) == ("spans", {"trace_ids": ["a" * 32, "b" * 32]})
 
@@ -273,7 +277,7 @@ async def test_a_ticket_opens_one_session_once(console: Console) -> None:
     made = await console.http.post("/session/tickets", json={"to": "/runs/abc?x=1"})
     address = httpx.URL(made.json()["address"])
     ticket = address.params["ticket"]
-    async with console.app.state.database.sessions() as session:
+    async with dependency(console.app, Database).sessions() as session:
         rows = (await session.scalars(select(TicketRow))).all()
     kept = b"".join(row.hash.encode() + row.sealed for row in rows)
 

@@ -220,11 +220,10 @@ async def test_under_pressure_a_sender_is_told_to_come_again(console: Console) -
     assert (await console.send(whole())).status_code == 200
 
 
-async def test_a_database_that_is_down_costs_no_span(console: Console) -> None:
+async def test_a_database_that_is_down_costs_no_span(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     """503 with Retry-After, which exporters take for "send it again"."""
-    console.app.state.span_writer = SpanWriter(
-        Database("postgresql://nobody@127.0.0.1:1/none", "none"), days=1, on_written=console.written.append
-    )
+    down = Database("postgresql://nobody@127.0.0.1:1/none", "none")
+    monkeypatch.setattr(console.span_writer, "write", SpanWriter(down, days=1, on_written=console.written.append).write)
     answer = await console.send(whole())
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")

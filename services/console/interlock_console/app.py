@@ -64,7 +64,7 @@ def create_app(settings: ConsoleSettings) -> Litestar:
             lambda: run_periodically(delete_expired, seconds=DELETE_SECONDS),
             lambda: run_periodically(span_writer.drop_expired, seconds=DELETE_SECONDS),
         ],
-        state={
+        dependencies={
             "bus": bus,
             "database": database,
             "settings": settings,

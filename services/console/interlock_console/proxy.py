@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from interlock_runtime.http import ANY, SCOPE, problem
 from litestar import route
-from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
@@ -107,10 +107,9 @@ async def _body(receive: Receive) -> AsyncIterator[bytes]:
     include_in_schema=False,
     status_code=200,
 )
-async def gateway(state: State) -> ASGIApp:
+async def forward_to_gateway(gateway: NamedDependency[GatewayProxy]) -> ASGIApp:
     """Forward a request; the gateway checks the scope."""
-    upstream: GatewayProxy = state.gateway
-    return upstream.forward
+    return gateway.forward
 
 
-ROUTES = [gateway]
+ROUTES = [forward_to_gateway]

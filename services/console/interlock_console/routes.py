@@ -6,9 +6,10 @@ from uuid import UUID
 
 from interlock_contracts.catalog import BY_TYPE
 from interlock_contracts.console import EventsView, RunLanes, RunsView
+from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, problem
 from litestar import get
-from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
 from litestar.response import ServerSentEvent
@@ -16,7 +17,7 @@ from litestar.response import ServerSentEvent
 from interlock_console import store
 from interlock_console.runs import event_view, run_line
 from interlock_console.spans import queries
-from interlock_console.sse import Listener
+from interlock_console.sse import EventStream, Listener
 from interlock_console.timeline import open_steps, run_timeline
 
 EVENTS_OF_RUN = 2_000
@@ -27,20 +28,23 @@ Limit = Annotated[int, QueryParameter(ge=1, le=500)]
 
 @get("/view/runs", opt={SCOPE: "read"})
 async def list_runs(
-    state: State, model: FromQuery[str | None] = None, before: FromQuery[datetime | None] = None, limit: Limit = 50
+    database: NamedDependency[Database],
+    model: FromQuery[str | None] = None,
+    before: FromQuery[datetime | None] = None,
+    limit: Limit = 50,
 ) -> RunsView:
     """List the newest runs, of all models or of one; ``before`` is the cursor of the next page."""
     if before is not None and before.tzinfo is None:
         raise problem(400, "Invalid time", "before must have a time zone, for instance 2026-01-31T12:00:00Z")
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         rows = await store.run_rows(session, model=model, before=before, limit=limit)
     return RunsView(runs=[run_line(row) for row in rows], before=rows[-1].requested_at if len(rows) == limit else None)
 
 
 @get("/view/runs/{run_id:uuid}", opt={SCOPE: "read"})
-async def read_run(run_id: FromPath[UUID], state: State) -> RunLanes:
+async def read_run(run_id: FromPath[UUID], database: NamedDependency[Database]) -> RunLanes:
     """Return a run with its timeline."""
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         row = await session.get(store.RunRow, run_id)
         if row is None:
             detail = f"no run {run_id} is known yet; a run just requested takes a moment"
@@ -53,8 +57,8 @@ async def read_run(run_id: FromPath[UUID], state: State) -> RunLanes:
 
 @get("/view/events", opt={SCOPE: "read"})
 async def list_events(
+    database: NamedDependency[Database],
     *,
-    state: State,
     types: Annotated[str | None, QueryParameter(name="type", max_length=1000)] = None,
     model: FromQuery[str | None] = None,
     run: FromQuery[UUID | None] = None,
@@ -63,14 +67,14 @@ async def list_events(
 ) -> EventsView:
     """List the newest stored events; ``type`` may name several, separated by commas."""
     wanted = _types(types)
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         rows = await store.events(session, types=sorted(wanted), model=model, run_id=run, before=before, limit=limit)
     return EventsView(events=[event_view(row) for row in rows], before=rows[-1].seq if len(rows) == limit else None)
 
 
 @get("/view/live", opt={SCOPE: "read"})
 async def stream_events(
-    state: State,
+    event_stream: NamedDependency[EventStream],
     types: Annotated[str | None, QueryParameter(name="type", max_length=1000)] = None,
     model: FromQuery[str | None] = None,
     run: FromQuery[UUID | None] = None,
@@ -80,12 +84,12 @@ async def stream_events(
 
     ``dropped`` counts ephemeral events that were left out; ``reset`` says that events may be missing: reload.
     """
-    if state.event_stream.is_full:
+    if event_stream.is_full:
         raise problem(503, "Too many listeners", "try again later", headers={"Retry-After": "10"})
     listener = Listener(_types(types), model, str(run) if run is not None else None)
     since = int(last) if last is not None and last.isdigit() and int(last) <= LARGEST_SEQ else None
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return ServerSentEvent(state.event_stream.stream(listener, since), headers=headers)
+    return ServerSentEvent(event_stream.stream(listener, since), headers=headers)
 
 
 def _types(words: str | None) -> frozenset[str]:

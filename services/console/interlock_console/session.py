@@ -15,16 +15,19 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from interlock_contracts.access import SCOPES
 from interlock_contracts.console import EnterRequest, SessionRequest, SessionView, TicketRequest, TicketView
+from interlock_messaging import Bus
 from interlock_runtime.access import Access, Caller
 from interlock_runtime.http import ANY, PUBLIC, SCOPE, problem
 from litestar import Request, Response, delete, get, post
-from litestar.datastructures import Cookie, State
+from litestar.datastructures import Cookie
+from litestar.di import NamedDependency
 from litestar.enums import ScopeType
 from litestar.params import JSONBody
 from litestar.types import ASGIApp, Receive, Scope, Send
 from sqlalchemy import delete as delete_rows
 
 from interlock_console.domain import is_same_origin
+from interlock_console.settings import ConsoleSettings
 from interlock_console.store import TicketRow
 
 COOKIE = "interlock_session"
@@ -57,21 +60,30 @@ def _cookie(header: bytes) -> bytes | None:
 
 @post("/session", status_code=200, opt={PUBLIC: True})
 async def open_session(
-    data: JSONBody[SessionRequest], request: Request[Any, Any, Any], state: State
+    data: JSONBody[SessionRequest],
+    request: Request[Any, Any, Any],
+    access: NamedDependency[Access],
+    settings: NamedDependency[ConsoleSettings],
 ) -> Response[SessionView]:
     """Open a session with an API key; 401 for an unknown one."""
-    return await _start_session(request, state, data.key)
+    return await _start_session(request, access, settings, data.key)
 
 
 @post("/session/enter", status_code=200, opt={PUBLIC: True})
-async def enter(data: JSONBody[EnterRequest], request: Request[Any, Any, Any], state: State) -> Response[SessionView]:
+async def enter(
+    data: JSONBody[EnterRequest],
+    request: Request[Any, Any, Any],
+    bus: NamedDependency[Bus],
+    access: NamedDependency[Access],
+    settings: NamedDependency[ConsoleSettings],
+) -> Response[SessionView]:
     """Open a session with a single-use ticket; 401 for one that is unknown, used or expired."""
-    async with state.bus.transaction() as session:
+    async with bus.transaction() as session:
         taken = delete_rows(TicketRow).where(TicketRow.hash == _hash(data.ticket)).returning(TicketRow)
         row = (await session.scalars(taken)).one_or_none()
     if row is None or row.expires_at < datetime.now(UTC):
         raise problem(401, "No such ticket", "a ticket opens one session, within ten minutes; ask for another")
-    return await _start_session(request, state, _unseal(data.ticket, row.sealed))
+    return await _start_session(request, access, settings, _unseal(data.ticket, row.sealed))
 
 
 @get("/session", opt={SCOPE: ANY})
@@ -90,28 +102,32 @@ async def close_session(request: Request[Any, Any, Any]) -> Response[None]:
 
 @post("/session/tickets", status_code=201, opt={SCOPE: ANY})
 async def make_ticket(
-    request: Request[Caller, Any, Any], state: State, data: JSONBody[TicketRequest | None] = None
+    request: Request[Caller, Any, Any],
+    bus: NamedDependency[Bus],
+    settings: NamedDependency[ConsoleSettings],
+    data: JSONBody[TicketRequest | None] = None,
 ) -> TicketView:
     """Make a single-use ticket: a URL that opens a session in the caller's name."""
     if request.user.service is not None:
         raise problem(403, "Forbidden", "a service key opens no session")
     ticket, expires_at = secrets.token_urlsafe(32), datetime.now(UTC) + TICKET_LIFE
     key = request.headers["authorization"].removeprefix(_BEARER.decode())
-    async with state.bus.transaction() as session:
+    async with bus.transaction() as session:
         await session.execute(delete_rows(TicketRow).where(TicketRow.expires_at < datetime.now(UTC)))
         session.add(TicketRow(hash=_hash(ticket), sealed=_seal(ticket, key), expires_at=expires_at))
     to = (data or TicketRequest()).to
-    address = f"{state.settings.console_url.rstrip('/')}/enter?ticket={ticket}&to={to}"
+    address = f"{settings.console_url.rstrip('/')}/enter?ticket={ticket}&to={to}"
     return TicketView(address=address, expires_at=expires_at)
 
 
-async def _start_session(request: Request[Any, Any, Any], state: State, key: str) -> Response[SessionView]:
+async def _start_session(
+    request: Request[Any, Any, Any], access: Access, settings: ConsoleSettings, key: str
+) -> Response[SessionView]:
     _check_csrf(request)
-    access: Access = state.access
     caller = await access.admit_or_ask(_BEARER + key.encode())
     if caller is None or caller.service is not None:
         raise problem(401, "Unknown key", "there is no such API key; create one with `interlock keys create`")
-    secure = request.url.scheme == "https" or state.settings.console_url.startswith("https:")
+    secure = request.url.scheme == "https" or settings.console_url.startswith("https:")
     cookie = Cookie(key=COOKIE, value=key, path="/", httponly=True, samesite="strict", secure=secure)
     return Response(_view(caller), cookies=[cookie], headers={"Cache-Control": "no-store"})
 

@@ -7,10 +7,11 @@ from typing import Any
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from interlock_contracts.catalog import OBSERVER, OUTSIDE
 from interlock_contracts.catalog import ROUTES as FLOW
+from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, SERVICES, as_problem, problem
 from interlock_runtime.limits import ConcurrencyLimit
 from litestar import Request, Response, get, post
-from litestar.datastructures import State
+from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
 from litestar.params import FromPath
 from litestar.plugins.problem_details import ProblemDetailsException
@@ -23,7 +24,7 @@ from interlock_console import otlp
 from interlock_console.otlp import JSON, MAX_BODY_BYTES, PROTOBUF
 from interlock_console.spans import Span, queries
 from interlock_console.spans.views import trace_view
-from interlock_console.spans.writer import DATABASE_ERRORS
+from interlock_console.spans.writer import DATABASE_ERRORS, SpanWriter
 
 MAX_CONCURRENT_BATCHES = 8
 """Batches in flight at most, which bounds memory; more are answered with 429."""
@@ -59,7 +60,11 @@ def encoded_problem(request: AnyRequest, error: ProblemDetailsException | HTTPEx
     exception_handlers={ProblemDetailsException: encoded_problem, HTTPException: encoded_problem},
     opt={SCOPE: "ingest", SERVICES: SENDERS},
 )
-async def receive(request: AnyRequest, state: State) -> Response[Any]:
+async def receive(
+    request: AnyRequest,
+    span_writer: NamedDependency[SpanWriter],
+    span_limit: NamedDependency[ConcurrencyLimit],
+) -> Response[Any]:
     """Store the spans of one OTLP request, protobuf or JSON, plain or gzip; the response comes after the commit.
 
     Invalid spans are counted in ``partialSuccess``, and must not be retried. 429 and 503, with Retry-After, ask for a
@@ -68,11 +73,10 @@ async def receive(request: AnyRequest, state: State) -> Response[Any]:
     media_type = _media_type(request)
     if media_type not in {PROTOBUF, JSON}:
         raise problem(415, "Not OTLP", f"Content-Type is to be {PROTOBUF} or {JSON}")
-    limit: ConcurrencyLimit = state.span_limit
-    if limit.in_flight >= limit.places:
-        detail = f"{limit.places} batches of spans are being written already"
+    if span_limit.in_flight >= span_limit.places:
+        detail = f"{span_limit.places} batches of spans are being written already"
         raise problem(429, "Too many requests", detail, headers={"Retry-After": "1"})
-    with limit.acquire():
+    with span_limit.acquire():
         body = await _body(request)
         try:
             got = await asyncio.to_thread(_read, body, request.headers.get("content-encoding", "identity"), media_type)
@@ -81,7 +85,7 @@ async def receive(request: AnyRequest, state: State) -> Response[Any]:
         except ValueError as error:
             raise problem(400, "Not OTLP", str(error)) from error
         try:
-            await state.span_writer.write(got.spans)
+            await span_writer.write(got.spans)
         except DATABASE_ERRORS as error:
             detail = f"nothing was stored; send the spans again: {type(error).__name__}"
             raise problem(503, "Postgres is down", detail, headers={"Retry-After": "2"}) from error
@@ -121,18 +125,18 @@ def _media_type(request: AnyRequest) -> str:
 
 
 @get("/view/traces/{trace_id:str}", opt={SCOPE: "read"})
-async def read_trace(trace_id: FromPath[str], state: State) -> dict[str, Any]:
+async def read_trace(trace_id: FromPath[str], database: NamedDependency[Database]) -> dict[str, Any]:
     """Return a trace with links both ways; 404 with Retry-After while none of its spans has ended."""
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         spans = await _load_trace(session, trace_id)
         linked = await queries.incoming_links(session, trace_id, [span.span_id for span in spans])
     return trace_view(trace_id, spans, linked)
 
 
 @get("/view/traces/{trace_id:str}/otlp", opt={SCOPE: "read"})
-async def download_trace(trace_id: FromPath[str], state: State) -> Response[dict[str, Any]]:
+async def download_trace(trace_id: FromPath[str], database: NamedDependency[Database]) -> Response[dict[str, Any]]:
     """Download a trace as OTLP JSON, for other tools."""
-    async with state.database.sessions() as session:
+    async with database.sessions() as session:
         spans = await _load_trace(session, trace_id)
     headers = {"Content-Disposition": f'attachment; filename="trace-{trace_id}.json"'}
     return Response(otlp.to_json(spans), headers=headers)

@@ -8,10 +8,12 @@ import pytest
 from interlock_console.app import create_app
 from interlock_console.pages import ADDRESSES
 from interlock_console.settings import ConsoleSettings
+from interlock_runtime.access import Access
 from litestar import Litestar, Request, route
 from litestar.params import FromPath
 
 from tests.keys import KEY, SERVICE_KEYS, SETTINGS, letting_in
+from tests.support.dependencies import dependency
 from tests.unit.gateway.door import NOWHERE, listening
 
 OURS = {"Sec-Fetch-Site": "same-origin"}
@@ -28,7 +30,7 @@ def console(**more: Any) -> Litestar:
         **more,
     }
     app = create_app(ConsoleSettings(**given))
-    app.state.access._keys |= letting_in("only-read-key", ["read"])._keys
+    dependency(app, Access)._keys |= letting_in("only-read-key", ["read"])._keys
     return app
 
 
