@@ -8,11 +8,13 @@ import pytest
 from interlock_console.pages import ADDRESSES
 from interlock_contracts.access import SCOPES
 from interlock_contracts.catalog import ROUTES
+from interlock_runtime.access import Access
 from interlock_runtime.http import ANY, PUBLIC, SCOPE, SERVICES, http_app
 from litestar import Litestar, get
 
 from tests.keys import KEY, SERVICE_KEYS, letting_in
 from tests.security.apps import LET_IN, Way, applications, stopping_behind_the_guards, ways
+from tests.support.dependencies import dependency
 
 PAGES = [*(re.sub(r":str", "", address) for address in ADDRESSES), "/static/{path}"]
 
@@ -91,7 +93,7 @@ def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Litesta
     made = applications(tmp_path_factory.mktemp("apps"))
     for app in made.values():
         for scope in SCOPES:
-            app.state.access._keys |= letting_in(f"only-{scope}", [scope])._keys
+            dependency(app, Access)._keys |= letting_in(f"only-{scope}", [scope])._keys
     with stopping_behind_the_guards():
         yield made
 

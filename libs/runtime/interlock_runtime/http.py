@@ -237,7 +237,7 @@ def http_app(
         **options,
     )
     _check_all_declare(app)
-    app.state.update({**(state or {}), "access": access})
+    app.state.update(state or {})
     return app
 
 
