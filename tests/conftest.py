@@ -15,6 +15,8 @@ import pytest
 
 from tests.keys import as_administrator
 
+pytest_plugins = ["tests.support.spans"]
+
 CHECKOUT = Path(__file__).parents[1]
 
 

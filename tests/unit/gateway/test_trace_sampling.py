@@ -8,22 +8,17 @@ from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.observe import trace_sampling
 from interlock_gateway.observe.trace_sampling import prediction_span
 from interlock_modeling import Model
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from tests.support.spans import RecordSpans
 from tests.unit.gateway.models import ENCODER, REGRESSION
 
 TRACE, PROMOTED, ASKED = "0af7651916cd43dd8448eb211c80319c", "a" * 16, "b" * 16
 
 
 @pytest.fixture
-def kept(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr(trace_sampling, "_tracer", provider.get_tracer("tests"))
-    return exporter
+def kept(record_spans: RecordSpans) -> InMemorySpanExporter:
+    return record_spans(trace_sampling)
 
 
 @pytest.mark.parametrize("trace", [f"00-{TRACE}-{PROMOTED}-01", None, "rubbish"])

@@ -10,20 +10,17 @@ from interlock_contracts.event import Envelope
 from interlock_contracts.models import ModelPromoted
 from interlock_contracts.training import RetrainRequested
 from interlock_messaging import spans, topology
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from tests.support.spans import RecordSpans
 
 TRACE, ENQUEUED, SENT = "0af7651916cd43dd8448eb211c80319c", "a" * 16, "b" * 16
 
 
 @pytest.fixture
-def kept(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr(spans, "_tracer", provider.get_tracer("tests"))
-    return exporter
+def kept(record_spans: RecordSpans) -> InMemorySpanExporter:
+    return record_spans(spans)
 
 
 def handled(kept: InMemorySpanExporter, queue: Any, *, subject: str, headers: dict[str, str]) -> ReadableSpan:

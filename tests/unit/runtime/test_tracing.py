@@ -10,21 +10,18 @@ from interlock_runtime.tracing import request_span
 from litestar import Litestar, Request, post
 from litestar.params import FromPath
 from litestar.testing import TestClient
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
+
+from tests.support.spans import RecordSpans
 
 TRACE, ASKED = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 
 @pytest.fixture
-def kept(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr(tracing, "_tracer", provider.get_tracer("tests"))
-    return exporter
+def kept(record_spans: RecordSpans) -> InMemorySpanExporter:
+    return record_spans(tracing)
 
 
 @post("/datasets/{name:str}", status_code=202)
