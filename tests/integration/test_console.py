@@ -221,9 +221,8 @@ async def test_frequent_events_are_shown_while_somebody_looks_and_kept_nowhere(c
 async def test_whoever_looks_hears_which_traces_have_new_spans(console: Console) -> None:
     """So that an open trace can be read again, at most twice a second."""
     async with console.listening(type="model.promoted") as heard:
-        event_stream = dependency(console.app, EventStream)
-        event_stream.note_new_spans(["a" * 32, "b" * 32])
-        event_stream.note_new_spans(["a" * 32])
+        for trace_ids in (["a" * 32, "b" * 32], ["a" * 32]):
+            dependency(console.app, EventStream).note_new_spans(trace_ids)
 
         assert await asyncio.wait_for(heard.get(), 20) == ("spans", {"trace_ids": ["a" * 32, "b" * 32]})
 
@@ -278,8 +277,7 @@ async def test_a_ticket_opens_one_session_once(console: Console) -> None:
     address = httpx.URL(made.json()["address"])
     ticket = address.params["ticket"]
     async with dependency(console.app, Database).sessions() as session:
-        rows = (await session.scalars(select(TicketRow))).all()
-    kept = b"".join(row.hash.encode() + row.sealed for row in rows)
+        kept = b"".join(row.hash.encode() + row.sealed for row in await session.scalars(select(TicketRow)))
 
     async with httpx.AsyncClient(base_url=console.url) as browser:
         entered = await browser.post("/session/enter", json={"ticket": ticket})
