@@ -35,14 +35,19 @@ class Ingest:
             servers["INTERLOCK_AMQP_URL"], service="lab", router=RabbitRouter(), sessions=self.database.sessions
         )
         self.worker = IngestWorker(self.bus, self.artifacts, folder, 60)
-        state = {"bus": self.bus, "database": self.database, "artifacts": self.artifacts, "folder": folder}
         app = http_app(
             "ingest",
             letting_in(),
             routes=routes.ROUTES,
             pings={},
             lifespan=[],
-            state=state | {"upload_bytes": 1 << 20},
+            dependencies={
+                "bus": self.bus,
+                "database": self.database,
+                "artifacts": self.artifacts,
+                "folder": folder,
+                "upload_bytes": 1 << 20,
+            },
         )
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(app),  # type: ignore[arg-type]

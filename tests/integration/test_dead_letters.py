@@ -83,7 +83,7 @@ async def desk_of(servers: dict[str, str]) -> AsyncIterator[Desk]:
         routes=dead_letters.ROUTES,
         pings={},
         lifespan=[],
-        state={"bus": lab.bus, "database": lab.database},
+        dependencies={"bus": lab.bus, "database": lab.database},
     )
     async with lab.running():
         await lab.database.migrate(dead_letters.DATABASE, "interlock_registry")
@@ -189,7 +189,12 @@ async def test_a_letter_waits_in_its_queue_while_nobody_collects_and_is_kept_onc
                 message = aio_pika.Message(b"{}", message_id=message_id, headers={"x-error": "why"})
                 await channel.default_exchange.publish(message, routing_key=f"{queue}.dead")
         app = http_app(
-            "lab", letting_in(), routes=dead_letters.ROUTES, pings={}, lifespan=[], state={"database": lab.database}
+            "lab",
+            letting_in(),
+            routes=dead_letters.ROUTES,
+            pings={},
+            lifespan=[],
+            dependencies={"bus": lab.bus, "database": lab.database},
         )
         async with Collector(lab.bus, [queue]).running(), at(app) as http:
             desk = Desk(lab, http, [])
