@@ -31,7 +31,9 @@ async def test_killing_the_dispatcher_during_training_ends_in_one_version(user: 
     await user.in_state(run, "running")
     before = parts.pid("train_dispatch")
     os.kill(before, signal.SIGKILL)
-    await until(lambda: parts.healthy("train_dispatch") and parts.pid("train_dispatch") != before, seconds=RECOVERY_SECONDS)
+    await until(
+        lambda: parts.healthy("train_dispatch") and parts.pid("train_dispatch") != before, seconds=RECOVERY_SECONDS
+    )
 
     ended = await user.ended(run)
     assert (ended["state"], ended["attempt"]) == ("succeeded", 1)

@@ -168,7 +168,6 @@ def http_app(
     pings: Mapping[str, Ping],
     lifespan: Sequence[Lifespan],
     dependencies: Mapping[str, Any] | None = None,
-    state: Mapping[str, Any] | None = None,
     openapi: OpenAPIConfig | None = None,
     counters: Counters = counted_here,
     metric_collectors: Sequence[MetricCollector] = (),
@@ -237,7 +236,6 @@ def http_app(
         **options,
     )
     _check_all_declare(app)
-    app.state.update(state or {})
     return app
 
 
