@@ -4,11 +4,10 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 import aio_pika.exceptions
 from faststream.rabbit import Channel, RabbitBroker, RabbitQueue, RabbitRouter
@@ -19,6 +18,7 @@ from yarl import URL
 
 from interlock_messaging import malformed, metrics, topology
 from interlock_messaging.batch_consumer import BatchSubscription, consuming
+from interlock_messaging.connecting import connected, to_its_end
 from interlock_messaging.delivery import Delivery, decode_event
 from interlock_messaging.outbox import ENQUEUED, current_traceparent, publish_batch
 from interlock_messaging.publisher_identity import IdentifiedPublisher
@@ -125,7 +125,7 @@ class Bus:
         try:
             await _connect(self.publisher)
             await topology.wait_for_topology(self.publisher, self.queues)
-            await _to_its_end(self.consumer.start())
+            await to_its_end(self.consumer.start())
             relay = asyncio.create_task(self._relay.run()) if self._relay is not None else None
             async with AsyncExitStack() as stack:
                 for each in self._subscriptions:
@@ -186,7 +186,7 @@ async def _connect(broker: RabbitBroker) -> None:
     """Connect, waiting for a broker that is not there yet; a refused login is an error at once."""
     while True:
         try:
-            await _to_its_end(broker.connect())
+            await connected(broker)
         except aio_pika.exceptions.AuthenticationError:
             raise
         except (ConnectionError, TimeoutError) as error:
@@ -194,17 +194,3 @@ async def _connect(broker: RabbitBroker) -> None:
             await asyncio.sleep(1)
         else:
             return
-
-
-async def _to_its_end(connecting: Coroutine[Any, Any, Any]) -> None:
-    """Await a first attempt to connect, to its end also where the waiting is cancelled.
-
-    An aio-pika connection whose first attempt is cancelled tries again for ever, takes no further cancellation, and
-    keeps its process from ending; one that fails gives up.
-    """
-    attempt = asyncio.ensure_future(connecting)
-    try:
-        await asyncio.shield(attempt)
-    except asyncio.CancelledError:
-        await asyncio.wait({attempt})
-        raise

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Any
 
 from faststream.rabbit import RabbitBroker, RabbitQueue
 from interlock_contracts import metrics
@@ -13,6 +12,7 @@ from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from interlock_messaging.connecting import connected
 from interlock_messaging.outbox import waiting
 
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0)
@@ -72,7 +72,7 @@ async def lag(broker: RabbitBroker, queues: Iterable[RabbitQueue]) -> list[Metri
         ConnectionError, TimeoutError: RabbitMQ cannot be reached.
     """
     family = _gauge(metrics.QUEUE_MESSAGES)
-    connection: Any = await broker.connect()
+    connection = await connected(broker)
     async with connection.channel(publisher_confirms=False) as channel:  # FastStream's own remembers what it has asked
         for each in queues:
             if each.durable:

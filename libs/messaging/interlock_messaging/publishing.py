@@ -15,6 +15,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from pamqp.commands import Basic
 
+from interlock_messaging.connecting import connected
 from interlock_messaging.publisher_identity import user_of_connection
 from interlock_messaging.topology import EXCHANGE
 
@@ -100,9 +101,9 @@ async def send_plain(broker: RabbitBroker, envelope: Envelope, body: bytes) -> s
     )
     try:
         async with asyncio.timeout(CONFIRM_SECONDS):
+            await unblocked(broker)
             exchange = await broker.declare_exchange(EXCHANGE)
             channel: Any = await exchange.channel.get_underlay_channel()  # its base class does not know `wait`
-            await unblocked(broker)
             await channel.basic_publish(
                 body,
                 exchange=EXCHANGE.name,
@@ -133,7 +134,7 @@ async def unblocked(broker: RabbitBroker) -> None:
     Raises:
         ConnectionError: there is no connection.
     """
-    connection: Any = await broker.connect()
+    connection = await connected(broker)
     if connection is None:
         return  # a broker in a test's own memory, which no alarm blocks
     if connection.transport is None:
