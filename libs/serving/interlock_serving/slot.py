@@ -100,16 +100,15 @@ class Slot(Generic[S]):
             return False
         if self.serving is not None and promotion.seq <= self.serving.promotion_seq:
             return False
-        return self.failure is None or self.failure.promotion.seq != promotion.seq or _now() >= self.failure.retry_at
+        return self.failure is None or not self._has_failed(promotion) or _now() >= self.failure.retry_at
 
     def should_replace(self, promotion: Promotion) -> bool:
         """Return whether a request should wait for ``promotion`` to take the place of what serves.
 
         As :meth:`should_load`, but after an outage only a while later: each request would wait for it to end.
         """
-        failure = self.failure
-        if failure is not None and failure.outage and failure.promotion.seq == promotion.seq:
-            return self.should_load(promotion) and _now() >= failure.retry_at + FIRST_RETRY_SECONDS
+        if self.failure is not None and self.failure.outage and self._has_failed(promotion):
+            return self.should_load(promotion) and _now() >= self.failure.retry_at + FIRST_RETRY_SECONDS
         return self.should_load(promotion)
 
     def waits_for_room(self, promotion: Promotion) -> bool:
@@ -154,13 +153,17 @@ class Slot(Generic[S]):
             newest, before, outcomes = self.promotion, self._last_good, []
             if newest is None or (self.serving is not None and not replace):
                 return []
-            if self.should_load(newest) if self.serving is None else self.should_replace(newest):
+            due = self.should_load if self.serving is None else self.should_replace
+            if due(newest):
                 outcomes = await self._swap(newest, evict=True)
-            failure = self.failure
-            if self.serving is None and failure is not None and before is not None and before.seq < newest.seq:
+            if self.serving is None and before is not None and self._has_failed(newest) and before.seq < newest.seq:
+                failure = self.failure
                 outcomes += await self._swap(before, evict=True)
                 self.failure = failure
             return outcomes
+
+    def _has_failed(self, promotion: Promotion) -> bool:
+        return self.failure is not None and self.failure.promotion.seq == promotion.seq
 
     async def _swap(self, promotion: Promotion, *, evict: bool) -> list[Outcome[S]]:
         if self.unloaded:

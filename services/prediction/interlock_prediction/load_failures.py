@@ -1,29 +1,19 @@
 """Publishes ``model.load_failed``: why a promoted version is not loaded, once for each reason."""
 
-import asyncio
 import logging
 from collections import deque
-from typing import Protocol
 
 from interlock_artifacts.signing import UntrustedPromotionError
-from interlock_contracts.event import Event
 from interlock_contracts.models import ModelLoadFailed
+from interlock_messaging.pending_events import PendingEvents, Publisher
 from interlock_serving.manager import LoadReport
 from interlock_serving.promotion import LoadFailure
 from interlock_serving.slot import ServedModel
-from opentelemetry import context
 
 logger = logging.getLogger(__name__)
 
 REMEMBERED_FAILURES = 1000
-"""Failures kept at most, published or not: anybody on the bus can make up promotions that are not trusted."""
-
-
-class Publisher(Protocol):
-    """The bus, as far as failures need it."""
-
-    async def publish(self, event: Event, *, cause: str) -> object:
-        """Publish ``event``; ConnectionError or TimeoutError when the bus is down."""
+"""Failures that are not reported again: anybody on the bus can make up promotions that are not trusted."""
 
 
 class LoadFailurePublisher:
@@ -31,10 +21,8 @@ class LoadFailurePublisher:
 
     def __init__(self, replica: str, bus: Publisher) -> None:
         self._replica = replica
-        self._bus = bus
+        self._events = PendingEvents(bus)
         self._reported: deque[tuple[str, int, str]] = deque(maxlen=REMEMBERED_FAILURES)
-        self._pending: deque[tuple[ModelLoadFailed, str, context.Context]] = deque(maxlen=REMEMBERED_FAILURES)
-        self._flushing = asyncio.Lock()
 
     async def report(self, report: LoadReport[ServedModel]) -> None:
         """Publish a load that failed, or a promotion that is not the registry's, as part of the present trace.
@@ -50,19 +38,7 @@ class LoadFailurePublisher:
 
     async def flush(self) -> None:
         """Publish what was not published yet, in order, as far as the bus takes it."""
-        async with self._flushing:
-            while self._pending:
-                event, cause, around = first = self._pending[0]
-                token = context.attach(around)
-                try:
-                    await self._bus.publish(event, cause=cause)
-                except (ConnectionError, TimeoutError) as error:
-                    logger.warning("%s is published later: %s", event.type, error)
-                    return
-                finally:
-                    context.detach(token)
-                if self._pending[0] is first:  # else newer ones have pushed it out meanwhile
-                    self._pending.popleft()
+        await self._events.flush()
 
     def _add(self, report: LoadReport[ServedModel], reason: str) -> None:
         ref, seq = report.promotion.ref, report.promotion.seq
@@ -73,4 +49,4 @@ class LoadFailurePublisher:
         event = ModelLoadFailed(
             model=ref.model, version=ref.version, promotion_seq=seq, worker=self._replica, reason=reason
         )
-        self._pending.append((event, report.cause, context.get_current()))
+        self._events.add(event, cause=report.cause)

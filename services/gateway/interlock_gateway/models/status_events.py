@@ -1,17 +1,14 @@
 """Status events of a worker: published in order, each in its own trace, and as soon as the bus can be reached."""
 
-import asyncio
 import logging
 from collections import deque
-from typing import Protocol
 
 from interlock_artifacts.signing import UntrustedPromotionError
 from interlock_contracts import metrics
-from interlock_contracts.event import Event
 from interlock_contracts.models import ModelLoadFailed, ModelServing
+from interlock_messaging.pending_events import PendingEvents, Publisher
 from interlock_serving.manager import LoadReport
 from interlock_serving.promotion import LoadFailure, Promotion
-from opentelemetry import context
 from prometheus_client import Counter, Histogram
 
 from interlock_gateway.models.batcher import BatchedModel
@@ -25,24 +22,15 @@ _loads = Counter(*metrics.LOADS.family)
 _load_seconds = Histogram(*metrics.LOAD_SECONDS.family, buckets=LOAD_BOUNDS)
 
 
-class Publisher(Protocol):
-    """The bus, as far as a worker needs it."""
-
-    async def publish(self, event: Event, *, cause: str) -> object:
-        """Publish ``event``; ConnectionError or TimeoutError when the bus is down."""
-
-
 class StatusPublisher:
     """Publishes what happens to the models of one worker, and keeps what could not be published yet."""
 
     def __init__(self, worker: str, bus: Publisher) -> None:
         self._worker = worker
-        self._bus = bus
+        self._events = PendingEvents(bus)
         self._untrusted: deque[tuple[str, int, str]] = deque(maxlen=1000)
         self._reported_serving: dict[str, int] = {}
         self._reported_failure: dict[str, tuple[int, str]] = {}
-        self._pending: list[tuple[Event, str, context.Context]] = []
-        self._flushing = asyncio.Lock()
 
     async def report(self, report: LoadReport[BatchedModel]) -> None:
         """Count the load, and publish ``model.serving`` or ``model.load_failed`` as part of the present trace.
@@ -63,18 +51,7 @@ class StatusPublisher:
 
     async def flush(self) -> None:
         """Publish what was not published yet, in order, as far as the bus takes it."""
-        async with self._flushing:
-            while self._pending:
-                event, cause, around = self._pending[0]
-                token = context.attach(around)
-                try:
-                    await self._bus.publish(event, cause=cause)
-                except (ConnectionError, TimeoutError) as error:
-                    logger.warning("%s is published later: %s", event.type, error)
-                    return
-                finally:
-                    context.detach(token)
-                self._pending.pop(0)
+        await self._events.flush()
 
     def _refused(self, promotion: Promotion, reason: str, cause: str) -> None:
         key = promotion.ref.model, promotion.seq, reason
@@ -98,7 +75,7 @@ class StatusPublisher:
         event = ModelServing(
             model=ref.model, version=ref.version, promotion_seq=promotion.seq, worker=self._worker, load_seconds=seconds
         )
-        self._add(event, cause)
+        self._events.add(event, cause=cause)
 
     def _add_failure(self, promotion: Promotion, reason: str, cause: str) -> None:
         ref = promotion.ref
@@ -106,10 +83,7 @@ class StatusPublisher:
         event = ModelLoadFailed(
             model=ref.model, version=ref.version, promotion_seq=promotion.seq, worker=self._worker, reason=reason
         )
-        self._add(event, cause)
-
-    def _add(self, event: Event, cause: str) -> None:
-        self._pending.append((event, cause, context.get_current()))
+        self._events.add(event, cause=cause)
 
 
 def _count(model: str, outcome: str, seconds: float) -> None:
