@@ -3,7 +3,7 @@
 import pytest
 from interlock_artifacts.signing import UntrustedPromotionError
 from interlock_contracts.models import ModelLoadFailed
-from interlock_prediction.load_failures import REMEMBERED_FAILURES, LoadFailurePublisher
+from interlock_prediction.load_failures import LoadFailurePublisher
 from interlock_serving.manager import LoadReport
 from interlock_serving.promotion import load_failure
 from interlock_serving.slot import ServedModel, Swapped
@@ -86,14 +86,3 @@ async def test_what_serves_is_not_said(lab: Lab) -> None:
     await lab.failures.report(LoadReport(swapped.promotion, swapped, 0.1, "c"))
 
     assert not lab.bus.said
-
-
-async def test_made_up_promotions_take_no_memory_without_limit(lab: Lab) -> None:
-    """While the bus is down the newest are kept."""
-    lab.bus.down = True
-    for seq in range(1, REMEMBERED_FAILURES + 6):
-        await lab.distrust(seq)
-    lab.bus.down = False
-    await lab.failures.flush()
-
-    assert [seq for seq, _ in lab.said()] == list(range(6, REMEMBERED_FAILURES + 6))
