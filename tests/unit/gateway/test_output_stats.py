@@ -1,7 +1,14 @@
 """What a version has answered lately."""
 
+from pathlib import Path
+
 import pytest
+from interlock_contracts.metrics import PREDICTED_QUANTILE
+from interlock_gateway.observe import metrics
+from interlock_gateway.observe.metrics import Metrics
 from interlock_gateway.observe.output_stats import KEPT, LOOKED_AT, MOST_LABELS, RollingOutputStats
+
+from tests.unit.gateway.models import REGRESSION
 
 
 def test_a_regression_is_told_by_quantiles_of_its_last_answers() -> None:
@@ -52,3 +59,32 @@ def test_too_many_labels_are_not_counted() -> None:
 
     assert lately.spread().labels == {}
     assert lately.spread().quantiles["0.5"] == 1.0
+
+
+def medians(metrics: Metrics) -> dict[str, float]:
+    """Return the median of what each version has answered, as a scrape has it."""
+    (family,) = [each for each in metrics.families() if each.name == PREDICTED_QUANTILE.name]
+    return {each.labels["version"]: each.value for each in family.samples if each.labels["quantile"] == "0.5"}
+
+
+def test_versions_that_answer_in_turn_keep_their_own_distributions(tmp_path: Path) -> None:
+    """A canary's requests come between those of the champion."""
+    counted = Metrics("w-1", tmp_path)
+    for number in range(100):
+        counted.note("flights", 2 if number % 10 == 0 else 1, REGRESSION, [2.0 if number % 10 == 0 else 1.0])
+
+    assert medians(counted) == {"1": 1.0, "2": 2.0}
+
+
+def test_a_version_that_answers_no_longer_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A minute after another one has taken over; the last one that answered stays."""
+    now = 1000.0
+    monkeypatch.setattr(metrics, "monotonic", lambda: now)
+    counted = Metrics("w-1", tmp_path)
+    counted.note("flights", 1, REGRESSION, [1.0])
+    assert medians(counted) == {"1": 1.0}
+    now += 3600
+    assert medians(counted) == {"1": 1.0}
+    counted.note("flights", 2, REGRESSION, [2.0])
+
+    assert medians(counted) == {"2": 2.0}

@@ -183,8 +183,38 @@ async def test_room_comes_back_at_the_rate() -> None:
     assert sum(event.dropped for event in lab.bus.events) == 15
 
 
+async def test_versions_that_answer_in_turn_are_logged_in_no_more_events() -> None:
+    """One request in ten goes to a canary: each version has its own sample, for whoever answers next ends none."""
+    lab = Lab()
+    champion = lab.serving
+    lab.serve(2)
+    canary = lab.serving
+    for number in range(5000):
+        lab.serving = canary if number % 10 == 0 else champion
+        lab.answer()
+    await lab.log.flush()
+
+    assert len(lab.bus.events) == 50
+    answered = defaultdict[int, int](int)
+    for event in lab.bus.events:
+        assert len({row.answer for row in event.rows}) == 1
+        answered[event.version] += event.answered
+    assert answered == {1: 4500, 2: 500}
+
+
+async def test_one_busy_version_takes_no_room_from_another() -> None:
+    """Room is counted by version."""
+    lab = Lab(burst=10)
+    lab.answer(25)
+    lab.serve(2)
+    lab.answer(3)
+    await lab.log.flush()
+
+    assert {event.version: (len(event.rows), event.dropped) for event in lab.bus.events} == {1: (10, 15), 2: (3, 0)}
+
+
 async def test_one_busy_model_takes_no_room_from_another() -> None:
-    """Room is counted by model."""
+    """Nor does one model's version from another model's."""
     lab = Lab(burst=10)
     lab.answer(25, model="busy")
     lab.answer(3, model="quiet")

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter
 
 import msgspec
 from interlock_contracts import metrics
@@ -28,6 +28,9 @@ BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
 
 COPY_SECONDS = 1.0
 """How old a worker's copy of its counters may be."""
+
+FORGET_SECONDS = 60.0
+"""After so long without an answer, while another version of the model answers, a version's outputs are forgotten."""
 
 UNKNOWN = ""
 """The label of all models that this worker does not serve: what clients make up is no label."""
@@ -72,7 +75,7 @@ class _Copy(msgspec.Struct):
     worker: str
     process: int
     protocols: dict[str, dict[str, Counts]] = {}
-    spreads: dict[str, OutputDistribution] = {}
+    outputs: dict[str, list[OutputDistribution]] = {}
     families: list[_Family] = []
 
 
@@ -89,7 +92,7 @@ class Metrics:
             if not _runs(int(left.name.removeprefix("metrics-"))):
                 shutil.rmtree(left, ignore_errors=True)
         self._own = _Copy(worker, os.getpid(), {OWN: {}})
-        self._lately: dict[str, RollingOutputStats] = {}
+        self._outputs: dict[tuple[str, int], RollingOutputStats] = {}
         self._gauges = gauges
 
     def of(self, model: str, protocol: str = OWN) -> Counts:
@@ -120,10 +123,10 @@ class Metrics:
 
     def note(self, model: str, version: int, signature: ModelSignature, scores: Scores) -> None:
         """Note what was answered, by any protocol."""
-        lately = self._lately.get(model)
-        if lately is None or lately.version != version:
-            lately = self._lately[model] = RollingOutputStats(version, signature.labels)
-        lately.note(scores)
+        stats = self._outputs.get((model, version))
+        if stats is None:
+            stats = self._outputs[model, version] = RollingOutputStats(version, signature.labels)
+        stats.note(scores)
 
     @asynccontextmanager
     async def copying(self) -> AsyncIterator[None]:
@@ -145,7 +148,7 @@ class Metrics:
 
     def _now(self) -> _Copy:
         """Return our own copy, up to date."""
-        self._own.spreads = {model: lately.spread() for model, lately in self._lately.items()}
+        self._own.outputs = self._distributions()
         self._own.families = [
             _Family(
                 each.name, each.documentation, each.type, [(one.name, one.labels, one.value) for one in each.samples]
@@ -153,6 +156,24 @@ class Metrics:
             for each in (*counted_here(), *self._gauges())
         ]
         return self._own
+
+    def _distributions(self) -> dict[str, list[OutputDistribution]]:
+        """Return what each version has answered, and forget versions that have answered nothing for a while.
+
+        Several versions of a model may answer in turn; the one that answered last is kept however long that is ago.
+        """
+        now, last = monotonic(), dict[str, float]()
+        for (model, _), stats in self._outputs.items():
+            last[model] = max(last.get(model, 0.0), stats.seen(now))
+        self._outputs = {
+            (model, version): stats
+            for (model, version), stats in self._outputs.items()
+            if stats.seen(now) > last[model] - FORGET_SECONDS
+        }
+        found: dict[str, list[OutputDistribution]] = {}
+        for (model, _), stats in self._outputs.items():
+            found.setdefault(model, []).append(stats.spread())
+        return found
 
     def _siblings(self) -> Iterator[_Copy]:
         for path in sorted(self._folder.glob("*.json")):
@@ -193,17 +214,21 @@ def _families(copies: Iterable[_Copy]) -> Iterable[Metric]:
         for protocol, models in copy.protocols.items():
             for model, counts in models.items():
                 _tell_counts(told, copy.worker, (model, protocol), counts)
-        for model, spread in copy.spreads.items():
-            about = model, str(spread.version)
-            for quantile, value in spread.quantiles.items():
-                told.add(metrics.PREDICTED_QUANTILE, copy.worker, (*about, quantile), value)
-            for label, number in spread.labels.items():
-                told.add(metrics.PREDICTED_LABELS, copy.worker, (*about, label), number)
+        for model, distributions in copy.outputs.items():
+            for each in distributions:
+                _tell_outputs(told, copy.worker, (model, str(each.version)), each)
         for family in copy.families:
             into = told.family(family.name, family.help, family.kind)
             for name, labels, value in family.samples:
                 into.add_sample(name, labels | {"worker": copy.worker}, value)
     return told.families.values()
+
+
+def _tell_outputs(told: _Told, worker: str, about: tuple[str, str], outputs: OutputDistribution) -> None:
+    for quantile, value in outputs.quantiles.items():
+        told.add(metrics.PREDICTED_QUANTILE, worker, (*about, quantile), value)
+    for label, number in outputs.labels.items():
+        told.add(metrics.PREDICTED_LABELS, worker, (*about, label), number)
 
 
 def _tell_counts(told: _Told, worker: str, about: tuple[str, str], counts: Counts) -> None:

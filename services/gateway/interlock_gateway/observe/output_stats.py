@@ -37,6 +37,7 @@ class RollingOutputStats:
         self._counts = [0] * len(labels or ())
         self._last: deque[float] = deque(maxlen=KEPT)
         self._spread: OutputDistribution | None = None
+        self._seen = 0.0
 
     def note(self, scores: Scores) -> None:
         """Note what a request was answered."""
@@ -51,6 +52,12 @@ class RollingOutputStats:
             best = max(row)
             counts[row.index(best)] += 1
             last.append(best)
+
+    def seen(self, now: float) -> float:
+        """Return when the last answer was noted, to the interval in which this is called; costs a request nothing."""
+        if self._spread is None:
+            self._seen = now
+        return self._seen
 
     def spread(self) -> OutputDistribution:
         """Return the distribution of what was noted; it is computed once for each change."""

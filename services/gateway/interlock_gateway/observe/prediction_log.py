@@ -88,7 +88,8 @@ class PredictionLog:
     """Samples what one worker answers; to be used from its event loop only.
 
     A request is in the sample or not by its id (:func:`sampled`), each with all of its rows, and ``ratio`` 0 switches
-    the log off. Of one model, ``burst`` rows find room at once, and ``rows_per_second`` in the long run.
+    the log off. Versions of a model may answer in turn: each has a sample and room of its own, ``burst`` rows at once
+    and ``rows_per_second`` in the long run.
     ``counts`` gives a model's counters.
     """
 
@@ -108,9 +109,8 @@ class PredictionLog:
         self._ratio = ratio
         self._rate = rows_per_second
         self._burst = burst
-        self._samples: dict[str, _Sample] = {}
-        self._ended: list[_Sample] = []
-        self._room: dict[str, float] = {}
+        self._samples: dict[tuple[str, int], _Sample] = {}
+        self._room: dict[tuple[str, int], float] = {}
         self._refilled = time.monotonic()
         self._held = 0
         self._draining: Iterator[PredictionLogged] = iter(())
@@ -130,26 +130,23 @@ class PredictionLog:
         """Count an answer; keep it if it belongs to the sample and there is room. ``size`` is of ``rows``, in bytes."""
         if not self._ratio:
             return
-        sample = self._samples.get(model)
-        if sample is None or sample.promotion_seq != serving.promotion_seq:
-            sample = self._begun(model, serving)
+        key = model, serving.promotion_seq
+        sample = self._samples.get(key) or self._begun(key, serving)
         count = len(scores)
         sample.answered += count
         if not sampled(request_id, self._ratio):
             return
-        kept = min(count, int(self._room[model])) if self._held + size <= HELD_BYTES else 0
+        kept = min(count, int(self._room[key])) if self._held + size <= HELD_BYTES else 0
         sample.dropped += count - kept
         if kept:
-            self._room[model] -= kept
+            self._room[key] -= kept
             self._held += size
             sample.asked.append(_Asked(request_id, time.time(), rows, scores, kept, size))
 
-    def _begun(self, model: str, serving: BatchedModel) -> _Sample:
-        if model in self._samples:
-            self._ended.append(self._samples[model])
-        self._room.setdefault(model, self._burst)
-        begun = _Sample(model, serving.version, serving.promotion_seq, serving.model.signature)
-        self._samples[model] = begun
+    def _begun(self, key: tuple[str, int], serving: BatchedModel) -> _Sample:
+        self._room.setdefault(key, self._burst)
+        model, promotion_seq = key
+        begun = self._samples[key] = _Sample(model, serving.version, promotion_seq, serving.model.signature)
         return begun
 
     @classmethod
@@ -192,8 +189,7 @@ class PredictionLog:
             ConnectionError, TimeoutError: the bus is down.
         """
         if self._pending_event is None:
-            self._draining = self._events([*self._ended, *self._samples.values()])
-            self._ended, self._samples = [], {}
+            self._draining, self._samples = self._events(list(self._samples.values())), {}
             self._pending_event = next(self._draining, None)
         while self._pending_event is not None:
             await self._say(self._pending_event)
@@ -219,8 +215,9 @@ class PredictionLog:
     def _refill(self) -> None:
         now = time.monotonic()
         more, self._refilled = (now - self._refilled) * self._rate, now
-        for model, room in self._room.items():
-            self._room[model] = min(room + more, self._burst)
+        room = {key: room + more for key, room in self._room.items()}
+        # Whoever has all room back is forgotten, which changes nothing for it.
+        self._room = {key: room for key, room in room.items() if room < self._burst or key in self._samples}
 
     def _events(self, samples: Sequence[_Sample]) -> Iterator[PredictionLogged]:
         for sample in samples:
