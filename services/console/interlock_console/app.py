@@ -1,5 +1,7 @@
 """Composition root of the console."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from interlock_messaging import BatchSubscription, Bus
@@ -9,12 +11,13 @@ from interlock_runtime.http import http_app
 from interlock_runtime.key_ring import registry_key_source
 from interlock_runtime.limits import ConcurrencyLimit
 from interlock_runtime.process import on_shutdown_signal, run_periodically
+from interlock_runtime.reverse_proxy import connections
 from litestar import Litestar
 
 from interlock_console import pages, proxy, routes, session, store, trace_routes
 from interlock_console.handlers import BATCH_QUEUES, SERVICE, project, router
 from interlock_console.jaeger.routes import ROUTES as JAEGER
-from interlock_console.proxy import GatewayProxy
+from interlock_console.proxy import CONNECTIONS, TIMEOUT, gateway_proxy
 from interlock_console.session import cookie_to_bearer
 from interlock_console.settings import ConsoleSettings
 from interlock_console.spans.writer import SpanWriter
@@ -38,7 +41,8 @@ def create_app(settings: ConsoleSettings) -> Litestar:
         sessions=database.sessions,
         subscriptions=batched,
     )
-    stream, gateway = EventStream(database, bus), GatewayProxy(settings.gateway_url)
+    stream = EventStream(database, bus)
+    client = connections(timeout=TIMEOUT, most=CONNECTIONS)
     span_writer = SpanWriter(database, days=settings.console_days, on_written=stream.note_new_spans)
 
     async def delete_expired() -> None:
@@ -46,6 +50,11 @@ def create_app(settings: ConsoleSettings) -> Litestar:
         while more:
             async with bus.transaction() as transaction:
                 more = await store.delete_expired(transaction, before)
+
+    @asynccontextmanager
+    async def connected() -> AsyncIterator[None]:
+        async with client:
+            yield
 
     return http_app(
         SERVICE,
@@ -55,7 +64,7 @@ def create_app(settings: ConsoleSettings) -> Litestar:
         metric_collectors=bus.metric_collectors,
         pings={"postgres": database.ping, "rabbitmq": bus.ping},
         lifespan=[
-            gateway.connected,
+            connected,
             lambda: on_shutdown_signal(stream.close),
             lambda: database.ready("interlock_messaging", "interlock_console"),
             bus.running,
@@ -69,7 +78,7 @@ def create_app(settings: ConsoleSettings) -> Litestar:
             "database": database,
             "settings": settings,
             "event_stream": stream,
-            "gateway": gateway,
+            "gateway": gateway_proxy(settings.gateway_url, client),
             "span_writer": span_writer,
             "span_limit": ConcurrencyLimit(trace_routes.MAX_CONCURRENT_BATCHES),
         },

@@ -9,10 +9,12 @@ from contextlib import asynccontextmanager
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_messaging import Bus
 from interlock_runtime.access import Access
+from interlock_runtime.clients import REQUEST_SECONDS
 from interlock_runtime.http import http_app
 from interlock_runtime.key_ring import registry_key_source
 from interlock_runtime.limits import ConcurrencyLimitMiddleware
 from interlock_runtime.metrics import HttpMetricsMiddleware
+from interlock_runtime.reverse_proxy import connections
 from interlock_runtime.telemetry import setup_telemetry
 from interlock_serving.loading import Validate
 from litestar import Litestar
@@ -36,7 +38,7 @@ from interlock_gateway.protocols.rest import no_route
 from interlock_gateway.protocols.wiring import protocol_routes
 from interlock_gateway.proxy.proxied_routes import proxied_routes
 from interlock_gateway.proxy.rate_limit import RateLimiter
-from interlock_gateway.proxy.upstream import Upstreams, connections
+from interlock_gateway.proxy.upstreams import CONNECTIONS, Proxies, Upstreams
 from interlock_gateway.routes import ROUTES
 from interlock_gateway.settings import GatewaySettings
 
@@ -82,8 +84,8 @@ def create_app(
 ) -> Litestar:
     """Return the gateway's application; a test may bring its own object store, and try models in its own process."""
     artifacts = artifacts or S3Store(**settings.s3)
-    client = connections()
-    upstreams = Upstreams.of(settings, client)
+    client = connections(timeout=REQUEST_SECONDS, most=CONNECTIONS)
+    upstreams, proxies = Upstreams.of(settings, client), Proxies.of(settings, client)
     access = Access.of(
         settings,
         source=registry_key_source(settings.registry_url, settings.service_key),
@@ -125,7 +127,7 @@ def create_app(
             SERVICE,
             access,
             routes=[
-                *proxied_routes(upstreams),
+                *proxied_routes(proxies),
                 *ROUTES,
                 submit_prediction,
                 give_feedback,
@@ -152,6 +154,7 @@ def create_app(
                 "reconciler": reconciler,
                 "log": log,
                 "upstreams": upstreams,
+                "proxies": proxies,
             },
         )
     )

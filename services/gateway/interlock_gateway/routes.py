@@ -9,6 +9,7 @@ from interlock_contracts.event import run_id
 from interlock_contracts.http import RetrainRequest, RunAccepted
 from interlock_contracts.training import RetrainRequested
 from interlock_messaging import Bus
+from interlock_runtime.clients import IngestClient, RegistryClient, TrainDispatchClient
 from interlock_runtime.http import SCOPE, problem
 from interlock_runtime.tracing import request_span
 from interlock_serving.manager import ModelManager
@@ -16,13 +17,12 @@ from interlock_serving.slot import Slot
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody
-from litestar.status_codes import HTTP_404_NOT_FOUND
 
 from interlock_gateway.domain import SlotView, WorkerView, is_name, retrain_cause
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.models.reconcile import Reconciler
 from interlock_gateway.observe.prediction_log import PredictionLog
-from interlock_gateway.proxy.upstream import Upstream, Upstreams
+from interlock_gateway.proxy.upstreams import Upstreams
 
 ARRIVAL_SECONDS = 3.0
 """How long a retrain request waits for a dataset that is accepted, but still on its way to the dispatcher."""
@@ -75,35 +75,24 @@ async def retrain(
     return Response(RunAccepted(run_id=run, run=f"/runs/{run}"), status_code=202, headers={"Location": f"/runs/{run}"})
 
 
-async def _known_pipeline(registry: Upstream, name: str, digest: str | None) -> None:
+async def _known_pipeline(registry: RegistryClient, name: str, digest: str | None) -> None:
     """Refuse what no pipeline is called; without the registry, the dispatcher will say so in ``training.failed``."""
     if not is_name(name):
         raise problem(404, "Unknown model", f"{name!r} cannot be a model's name")
     with suppress(ConnectionError):
-        answer = await registry.get(f"/pipelines/{name}" + (f"?digest={digest}" if digest else ""))
-        if answer.status_code == HTTP_404_NOT_FOUND:
-            raise problem(404, "Unknown model", answer.json()["detail"])
+        if (why := await registry.missing_pipeline(name, digest)) is not None:
+            raise problem(404, "Unknown model", why)
 
 
-async def _trainable(train_dispatch: Upstream, ingest: Upstream, name: str) -> None:
+async def _trainable(train_dispatch: TrainDispatchClient, ingest: IngestClient, name: str) -> None:
     """Refuse where there is nothing to train on; a dataset accepted this moment may still be on its way."""
     now = asyncio.get_running_loop().time
     until = now() + ARRIVAL_SECONDS
     with suppress(ConnectionError):
-        while not await _datasets(train_dispatch, name):
-            if now() > until or not await _accepted(ingest, name):
+        while not await train_dispatch.datasets(name):
+            if now() > until or await ingest.newest_dataset(name) is None:
                 raise problem(409, "Nothing to train on", f"{name!r} has no accepted dataset; upload one first")
             await asyncio.sleep(0.1)
-
-
-async def _datasets(train_dispatch: Upstream, name: str) -> int:
-    answer = await train_dispatch.get(f"/models/{name}/trainable")
-    return int(answer.json()["datasets"]) if answer.is_success else 0
-
-
-async def _accepted(ingest: Upstream, name: str) -> bool:
-    answer = await ingest.get(f"/datasets/{name}")
-    return answer.is_success and any(each["state"] == "accepted" for each in answer.json())
 
 
 ROUTES = [what_this_worker_serves, retrain]

@@ -11,6 +11,7 @@ from interlock_artifacts import ArtifactStore, S3Store
 from interlock_artifacts.signing import SignatureVerifier
 from interlock_messaging import BatchSubscription, Bus
 from interlock_runtime.access import Access
+from interlock_runtime.clients import IngestClient, RegistryClient
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
 from interlock_runtime.key_ring import registry_key_source
@@ -28,7 +29,6 @@ from interlock_prediction.async_worker import AsyncPredictor
 from interlock_prediction.batch.expiry import Expiry
 from interlock_prediction.batch.subsystem import MAX_RAY_JOBS, BatchSubsystem
 from interlock_prediction.batch_routes import ROUTES as BATCH_ROUTES
-from interlock_prediction.clients import IngestClient, RegistryClient
 from interlock_prediction.handlers import BATCH_QUEUES, REPLICA, SERVICE, router
 from interlock_prediction.load_failures import LoadFailurePublisher
 from interlock_prediction.prediction_sampler import PredictionSampler
@@ -60,8 +60,8 @@ def create_app(
     client = httpx.AsyncClient(trust_env=False)
     cache = Cache(artifacts, settings.cache_dir)
     validator = Validator(settings.cache_dir, seconds=settings.prediction_validation_seconds)
-    registry = RegistryClient(settings.registry_url, settings.service_key, client)
-    ingest = IngestClient(settings.ingest_url, settings.service_key, client)
+    registry = RegistryClient("registry", settings.registry_url, settings.service_key, client)
+    ingest = IngestClient("ingest", settings.ingest_url, settings.service_key, client)
     verifier = SignatureVerifier(settings.signing_public_key)
 
     async def report(load: LoadReport[ServedModel]) -> None:

@@ -1,10 +1,9 @@
 """Level-triggered reconciliation: events make a promotion known fast, asking the registry makes it known for sure."""
 
+from interlock_runtime.clients import RegistryClient
 from interlock_serving.manager import ModelManager
 from interlock_serving.promotion import Promotion
 from interlock_serving.slot import ServedModel
-
-from interlock_prediction.clients import RegistryClient
 
 
 class PromotionReconciler:

@@ -5,6 +5,7 @@ import gc
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import httpx
 import uvicorn
 from interlock_artifacts import MemoryStore
 from interlock_contracts.access import KeyRing, RingKey
-from interlock_contracts.http import ModelView, ServingView
+from interlock_contracts.http import DatasetView, ModelView, ServingView
 from interlock_contracts.refs import ModelRef
 from interlock_contracts.rollout import WorkerReport
 from interlock_gateway.app import create_app, fast_path_of
@@ -35,6 +36,17 @@ from tests.waiting import until
 __all__ = ["KEY", "NOWHERE", "Behind", "Door", "bound", "client", "gateway", "listening", "opened"]
 
 NOWHERE = "http://127.0.0.1:1"
+
+
+def dataset(pipeline: str, state: str) -> DatasetView:
+    return DatasetView(
+        pipeline=pipeline,
+        digest="0" * 64,
+        pipeline_digest="0" * 64,
+        state=state,
+        bytes=1,
+        received_at=datetime(2026, 1, 31, tzinfo=UTC),
+    )
 
 
 class Behind:
@@ -87,9 +99,9 @@ class Behind:
             return {"datasets": max(count, 0)}
 
         @get("/datasets/{name:str}")
-        async def verdicts(name: FromPath[str], request: Request[Any, Any, Any]) -> list[dict[str, str]]:
+        async def verdicts(name: FromPath[str], request: Request[Any, Any, Any]) -> list[DatasetView]:
             self.asked.append({"query": request.url.query})
-            return [{"state": state} for state in self.datasets.get(name, [])]
+            return [dataset(name, state) for state in self.datasets.get(name, [])]
 
         @post("/datasets/{name:str}", status_code=202, request_max_body_size=None)
         async def upload(name: FromPath[str], request: Request[Any, Any, Any]) -> Response[dict[str, int]]:

@@ -11,7 +11,7 @@ import pytest
 from interlock_contracts.event import Envelope, Event
 from interlock_contracts.http import PredictionLinks, PredictionView
 from interlock_contracts.predictions import PredictionRequested
-from interlock_gateway.proxy.upstream import Upstreams
+from interlock_gateway.proxy.upstreams import Upstreams
 from interlock_messaging import Bus
 from interlock_runtime.http import problem
 from litestar import Litestar, get

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 from interlock_artifacts import MemoryStore
-from interlock_prediction.clients import RegistryClient
 from interlock_prediction.reconcile import PromotionReconciler
+from interlock_runtime.clients import RegistryClient
 from interlock_serving.eviction import ModelMemory
 from interlock_serving.manager import LoadReport, ModelManager
 from interlock_serving.slot import ServedModel
@@ -35,7 +35,7 @@ class Lab:
             report=self.report,
         )
         client = httpx.AsyncClient(transport=httpx.MockTransport(self.answer))
-        registry = RegistryClient("http://registry", SecretStr("key"), client)
+        registry = RegistryClient("registry", "http://registry", SecretStr("key"), client)
         self.reconciler = PromotionReconciler(registry, self.manager)
 
     def answer(self, _: httpx.Request) -> httpx.Response:

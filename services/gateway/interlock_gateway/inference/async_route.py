@@ -17,6 +17,7 @@ from interlock_contracts.predictions import INLINE_BYTES, MAX_TTL_SECONDS, Predi
 from interlock_messaging import Bus
 from interlock_messaging.crash_points import crash_point
 from interlock_modeling import InvalidRowsError
+from interlock_runtime.clients import PredictionClient, RegistryClient
 from interlock_runtime.http import SCOPE, problem
 from interlock_serving.manager import ModelManager
 from litestar import Request, Response, post
@@ -32,7 +33,7 @@ from interlock_gateway.domain import MAX_ROWS, is_name
 from interlock_gateway.inference.resolve import invalid_rows_problem, model_not_available
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.observe.trace_sampling import TraceSampler
-from interlock_gateway.proxy.upstream import ProxyResponse, Upstream, Upstreams
+from interlock_gateway.proxy.upstreams import Proxies, ProxyResponse, Upstreams
 
 _tracer = trace.get_tracer("interlock.gateway")
 _propagator = TraceContextTextMapPropagator()
@@ -70,6 +71,7 @@ async def submit_prediction(
     request: Request[Any, Any, Any],
     manager: NamedDependency[ModelManager[BatchedModel]],
     upstreams: NamedDependency[Upstreams],
+    proxies: NamedDependency[Proxies],
     bus: NamedDependency[Bus],
     artifacts: NamedDependency[ArtifactStore],
     sampler: NamedDependency[TraceSampler],
@@ -84,11 +86,11 @@ async def submit_prediction(
     Parquet at ``/predictions/{id}/result``; ``?on_error=null`` leaves rows that do not fit without an answer.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() in _FILES:
-        return ProxyResponse(upstreams.prediction)
+        return ProxyResponse(proxies.prediction)
     body = await request.body()
     wanted = _decoded(body)
     if wanted.dataset is not None:
-        return ProxyResponse(upstreams.prediction, body)
+        return ProxyResponse(proxies.prediction, body)
     digest = hashlib.sha256(body).hexdigest()
     await _check(name, wanted.rows, manager, upstreams.registry)
     prediction_id = uuid5(NAMESPACE, f"prediction|{name}|{idempotency_key}") if idempotency_key else uuid4()
@@ -138,7 +140,7 @@ def _decoded(body: bytes) -> AsynchronousRequest:
     return wanted
 
 
-async def _check(name: str, rows: list[Any], manager: ModelManager[BatchedModel], registry: Upstream) -> None:
+async def _check(name: str, rows: list[Any], manager: ModelManager[BatchedModel], registry: RegistryClient) -> None:
     """Refuse what can be known to be wrong now; what is not loaded here is checked when it is answered."""
     if not is_name(name):
         raise problem(404, "Unknown model", f"{name!r} cannot be a model's name")
@@ -154,16 +156,15 @@ async def _check(name: str, rows: list[Any], manager: ModelManager[BatchedModel]
         raise invalid_rows_problem(error) from error
 
 
-async def _asked_before(prediction: Upstream, prediction_id: UUID, authorization: str) -> PredictionView | None:
+async def _asked_before(prediction: PredictionClient, prediction_id: UUID, authorization: str) -> PredictionView | None:
     """Return the prediction of this key; None where there is none, or nobody can tell now.
 
     Then the bus carries the request, and whoever answers it keeps the first of two that share a key.
     """
     try:
-        answer = await prediction.get(f"/predictions/{prediction_id}", authorization=authorization)
+        return await prediction.prediction(prediction_id, authorization)
     except ConnectionError:
         return None
-    return PredictionView.model_validate_json(answer.content) if answer.is_success else None
 
 
 def _same(found: PredictionView, digest: str) -> PredictionAccepted:

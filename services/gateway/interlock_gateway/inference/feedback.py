@@ -12,18 +12,18 @@ from interlock_contracts.predictions import Feedback, FeedbackReceived, RowName,
 from interlock_contracts.quality import FeedbackAccepted, FeedbackRequest, FeedbackWarning
 from interlock_messaging import Bus
 from interlock_modeling.signature import ModelSignature
+from interlock_runtime.clients import RegistryClient
 from interlock_runtime.http import SCOPE, problem
 from interlock_serving.manager import ModelManager
 from litestar import post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody
-from litestar.status_codes import HTTP_404_NOT_FOUND
 from pydantic import TypeAdapter, ValidationError
 
 from interlock_gateway.domain import is_name
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.observe.prediction_log import PredictionLog
-from interlock_gateway.proxy.upstream import Upstream, Upstreams
+from interlock_gateway.proxy.upstreams import Upstreams
 
 EVENT_ENTRIES = 1000
 SHOWN = 20
@@ -64,13 +64,13 @@ async def give_feedback(
     return FeedbackAccepted(accepted=len(feedback), unsampled=unsampled, warnings=warnings[:SHOWN])
 
 
-async def _known(registry: Upstream, name: str) -> None:
+async def _known(registry: RegistryClient, name: str) -> None:
     """Refuse what no pipeline is called; while the registry is down, anything that could be a name is taken."""
     if not is_name(name):
         raise problem(404, "Unknown model", f"{name!r} cannot be a model's name")
     with suppress(ConnectionError):
-        if (await registry.get(f"/pipelines/{name}")).status_code == HTTP_404_NOT_FOUND:
-            raise problem(404, "Unknown model", f"no pipeline is called {name!r}; apply one first")
+        if (why := await registry.missing_pipeline(name)) is not None:
+            raise problem(404, "Unknown model", why)
 
 
 def checked(

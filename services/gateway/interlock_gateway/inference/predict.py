@@ -7,6 +7,7 @@ import msgspec
 from interlock_contracts.http import Problem
 from interlock_modeling import InvalidRowsError
 from interlock_modeling.served import Predictions
+from interlock_runtime.clients import RegistryClient
 from interlock_runtime.http import SCOPE, problem
 from interlock_serving.manager import ModelManager
 from litestar import post
@@ -21,7 +22,6 @@ from interlock_gateway.inference.resolve import ROWS, invalid_rows_problem, pred
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.observe.metrics import Metrics
 from interlock_gateway.observe.prediction_log import PredictionLog
-from interlock_gateway.proxy.upstream import Upstream
 
 _decoder = msgspec.json.Decoder(PredictRequest)
 _encoder = msgspec.json.Encoder()
@@ -39,7 +39,7 @@ class _Documented(spec.Operation):
 
 
 def predict_route(
-    manager: ModelManager[BatchedModel], registry: Upstream, log: PredictionLog, metrics: Metrics
+    manager: ModelManager[BatchedModel], registry: RegistryClient, log: PredictionLog, metrics: Metrics
 ) -> HTTPRouteHandler:
     """Return the route ``POST /models/{name}/predict``; ``registry`` explains a model that does not serve."""
 

@@ -8,18 +8,16 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import quote
 
 import pyarrow as pa
 from interlock_modeling import InvalidRowsError
 from interlock_modeling.served import Predictions
+from interlock_runtime.clients import RegistryClient
 from interlock_runtime.http import problem
 from interlock_serving.manager import LoadFailedError, ModelManager
 from litestar.plugins.problem_details import ProblemDetailsException
-from litestar.status_codes import HTTP_404_NOT_FOUND
 
 from interlock_gateway.models.batcher import BatchedModel, OverloadedError
-from interlock_gateway.proxy.upstream import Upstream
 
 INLINE_ROWS = 16
 """Up to so many rows are answered in the event loop: handing them to a thread costs more than they do."""
@@ -28,7 +26,7 @@ ROWS = "interlock.rows"
 """Where in a request's state the route leaves how many rows it has answered."""
 
 
-async def resolve_model(manager: ModelManager[BatchedModel], registry: Upstream, name: str) -> BatchedModel:
+async def resolve_model(manager: ModelManager[BatchedModel], registry: RegistryClient, name: str) -> BatchedModel:
     """Return what answers for the model ``name``; take version and model from this one object only.
 
     Raises:
@@ -89,16 +87,16 @@ def invalid_rows_problem(error: InvalidRowsError) -> ProblemDetailsException:
     return problem(422, "The rows do not fit the model", f"{first.place}: {first.message}{more}", errors=faults)
 
 
-async def model_not_available(name: str, registry: Upstream) -> ProblemDetailsException:
+async def model_not_available(name: str, registry: RegistryClient) -> ProblemDetailsException:
     """Return why there is nothing to ask, told by who knows all models; off the hot path."""
     try:
-        model = await registry.get(f"/models/{quote(name, safe='')}")
+        model = await registry.model(name)
     except ConnectionError:
         detail = f"no version of {name!r} is loaded here, and the registry, which knows all models, is down"
         return problem(503, "Unknown model", detail, headers={"Retry-After": "2"})
-    if model.status_code == HTTP_404_NOT_FOUND:
+    if model is None:
         return problem(404, "Unknown model", f"no pipeline is called {name!r}; apply one first")
-    if model.is_success and model.json()["serving"] is not None:
+    if model.serving is not None:
         detail = f"{name!r} has a promoted version, which is not loaded here yet"
         return problem(503, "Not loaded yet", detail, headers={"Retry-After": "1"})
     detail = f"no version of {name!r} is promoted yet; GET /models/{name}/versions tells how far they are"

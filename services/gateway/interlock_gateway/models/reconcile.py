@@ -6,19 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from interlock_contracts.http import ServingView
 from interlock_contracts.rollout import WorkerReport
 from interlock_messaging import Bus
+from interlock_runtime.clients import RegistryClient
 from interlock_serving.manager import ModelManager
 from interlock_serving.promotion import Promotion
 from opentelemetry import context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from pydantic import TypeAdapter, ValidationError
 
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.models.last_known import PromotionCache
 from interlock_gateway.models.status_events import StatusPublisher
-from interlock_gateway.proxy.upstream import Upstream
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +29,6 @@ RETRY_SECONDS = 1.0
 STOP_SECONDS = 20.0
 """How long messages in hand may take when the worker stops."""
 
-_VIEWS = TypeAdapter(list[ServingView])
 _propagator = TraceContextTextMapPropagator()
 
 
@@ -43,7 +40,7 @@ class Reconciler:
         manager: ModelManager[BatchedModel],
         status: StatusPublisher,
         last_known: PromotionCache,
-        registry: Upstream,
+        registry: RegistryClient,
         bus: Bus,
         *,
         seconds: float,
@@ -93,14 +90,7 @@ class Reconciler:
 
     async def _promoted(self) -> list[Promotion]:
         report = WorkerReport(seconds=self._seconds, models=self._manager.held())
-        body = report.model_dump_json(exclude_none=True).encode()
-        answer = await self._registry.send("PUT", f"/workers/{self._manager.process}", body)
-        if not answer.is_success:
-            raise ConnectionError(f"the registry answers {answer.status_code}")
-        try:
-            views = _VIEWS.validate_json(answer.content)
-        except ValidationError as error:
-            raise ConnectionError(f"the registry's answer is not understood: {error}") from error
+        views = await self._registry.report(self._manager.process, report)
         return [Promotion(view.ref, view.promotion_seq, view.promotion, view.signed) for view in views]
 
     async def _apply(self, promotion: Promotion) -> None:
@@ -139,7 +129,7 @@ class Reconciler:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             with suppress(ConnectionError):
-                await self._registry.send("DELETE", f"/workers/{self._manager.process}")
+                await self._registry.withdraw(self._manager.process)
 
     async def _on_and_on(self, tried: asyncio.Event) -> None:
         while True:

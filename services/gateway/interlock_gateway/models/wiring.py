@@ -11,6 +11,7 @@ from interlock_messaging import Bus
 from interlock_messaging.crash_points import crash_point
 from interlock_modeling import Model
 from interlock_modeling.engines import prepare
+from interlock_runtime.clients import RegistryClient
 from interlock_runtime.process import run_periodically
 from interlock_serving.cache import Cache
 from interlock_serving.eviction import ModelMemory
@@ -24,7 +25,6 @@ from interlock_gateway.models.last_known import PromotionCache
 from interlock_gateway.models.reconcile import Reconciler
 from interlock_gateway.models.status_events import StatusPublisher
 from interlock_gateway.models.unload_requests import POLL_SECONDS, UnloadRequests
-from interlock_gateway.proxy.upstream import Upstream
 from interlock_gateway.settings import GatewaySettings
 
 
@@ -37,7 +37,7 @@ class WorkerModels:
         worker: str,
         *,
         bus: Bus,
-        registry: Upstream,
+        registry: RegistryClient,
         artifacts: ArtifactStore,
         validate: Validate | None,
     ) -> None:

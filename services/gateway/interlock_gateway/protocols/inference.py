@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import numpy as np
 from interlock_modeling.served import Predictions
 from interlock_modeling.signature import ModelSignature
+from interlock_runtime.clients import RegistryClient
 from interlock_runtime.http import problem
 from interlock_runtime.metrics import Ping
 from interlock_serving.manager import LoadFailedError, ModelManager
@@ -24,7 +25,6 @@ from interlock_gateway.models.unload_requests import UnloadRequests
 from interlock_gateway.observe.metrics import UNKNOWN, Metrics
 from interlock_gateway.observe.prediction_log import PredictionLog, Rows
 from interlock_gateway.protocols.tensors import BYTES, DATATYPES, Tensor, TensorError, table_of
-from interlock_gateway.proxy.upstream import Upstream
 
 SERVER = "interlock"
 EXTENSIONS = ("binary_tensor_data", "model_repository")
@@ -111,7 +111,7 @@ class Inference:
         manager: ModelManager[BatchedModel],
         unload_requests: UnloadRequests,
         *,
-        registry: Upstream,
+        registry: RegistryClient,
         pings: Iterable[Ping],
         log: PredictionLog,
         metrics: Metrics,

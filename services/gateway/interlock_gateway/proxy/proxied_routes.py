@@ -18,31 +18,32 @@ from interlock_contracts.http import (
 from interlock_contracts.quality import QualityView
 from interlock_contracts.rollout import ApprovalView, PromotionView, RollbackView, RolloutView
 from interlock_runtime.http import SCOPE
+from interlock_runtime.reverse_proxy import ReverseProxy
 from litestar import route
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ASGIApp, Method
 
-from interlock_gateway.proxy.upstream import Upstream, Upstreams
+from interlock_gateway.proxy.upstreams import Proxies
 
 
 def proxied(  # noqa: PLR0917 - a table has its columns in order
-    scope: Scope, method: Method, path: str, upstream: Upstream, summary: str, answer: Any, status: int = 200
+    scope: Scope, method: Method, path: str, proxy: ReverseProxy, summary: str, answer: Any, status: int = 200
 ) -> HTTPRouteHandler:
-    """Return a route of ``upstream``'s; ``answer`` is only what the OpenAPI document says."""
+    """Return a route that ``proxy`` forwards; ``answer`` is only what the OpenAPI document says."""
 
     @route(
         path,
         http_method=method,
         summary=summary,
         operation_id=method.lower() + "".join(part.title() for part in re.findall(r"/{?(\w+)", path)),
-        tags=[upstream.name],
+        tags=[proxy.name],
         status_code=status,
         opt={SCOPE: scope},
         responses={status: ResponseSpec(answer, description=summary, generate_examples=False)},
     )
     async def forward() -> ASGIApp:
-        return upstream.forward
+        return proxy.forward
 
     return forward
 
@@ -52,7 +53,7 @@ _DATASETS, _RUN, _PREDICTION = "/datasets/{name:str}", "/runs/{run_id:str}", "/p
 _LETTER = "/dead-letters/{letter_id:str}"
 
 
-def _registry_routes(to: Upstream) -> list[HTTPRouteHandler]:
+def _registry_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
     return [
         proxied("read", "GET", "/pipelines", to, "Every pipeline with its newest spec", list[PipelineView]),
         proxied("read", "GET", _PIPELINE, to, "A pipeline's newest spec, or `?digest=`", PipelineView),
@@ -79,7 +80,7 @@ def _registry_routes(to: Upstream) -> list[HTTPRouteHandler]:
     ]
 
 
-def _ingest_routes(to: Upstream) -> list[HTTPRouteHandler]:
+def _ingest_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
     return [
         proxied("ingest", "POST", _DATASETS, to, "Upload a file: the body as it is", DatasetView, 202),
         proxied("read", "GET", _DATASETS, to, "A pipeline's files with their verdicts", list[DatasetView]),
@@ -87,7 +88,7 @@ def _ingest_routes(to: Upstream) -> list[HTTPRouteHandler]:
     ]
 
 
-def _train_dispatch_routes(to: Upstream) -> list[HTTPRouteHandler]:
+def _train_dispatch_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
     return [
         proxied("read", "GET", "/runs", to, "The newest runs, or `?model=`", list[RunView]),
         proxied("read", "GET", _RUN, to, "One run, live", RunView),
@@ -95,7 +96,7 @@ def _train_dispatch_routes(to: Upstream) -> list[HTTPRouteHandler]:
     ]
 
 
-def _prediction_routes(to: Upstream) -> list[HTTPRouteHandler]:
+def _prediction_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
     return [
         proxied("read", "GET", f"{_MODEL}/quality", to, "How predictions turned out", QualityView),
         proxied("predict", "GET", "/predictions", to, "The newest ones, or `?model=`", list[PredictionView]),
@@ -107,11 +108,11 @@ def _prediction_routes(to: Upstream) -> list[HTTPRouteHandler]:
     ]
 
 
-def proxied_routes(upstreams: Upstreams) -> list[HTTPRouteHandler]:
+def proxied_routes(proxies: Proxies) -> list[HTTPRouteHandler]:
     """Return every route that another service answers."""
     return [
-        *_registry_routes(upstreams.registry),
-        *_ingest_routes(upstreams.ingest),
-        *_train_dispatch_routes(upstreams.train_dispatch),
-        *_prediction_routes(upstreams.prediction),
+        *_registry_routes(proxies.registry),
+        *_ingest_routes(proxies.ingest),
+        *_train_dispatch_routes(proxies.train_dispatch),
+        *_prediction_routes(proxies.prediction),
     ]

@@ -11,11 +11,11 @@ from interlock_contracts.refs import ArtifactRef, ModelRef
 from interlock_contracts.scoring import OnError, ScoringJob
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import current_traceparent
+from interlock_runtime.clients import IngestClient, RegistryClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_prediction.batch import store as batch_store
 from interlock_prediction.batch.store import BatchRow, Runner
-from interlock_prediction.clients import IngestClient, RegistryClient
 from interlock_prediction.store import PredictionRow
 
 

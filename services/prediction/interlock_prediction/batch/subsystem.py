@@ -11,6 +11,7 @@ from interlock_artifacts import ArtifactStore
 from interlock_artifacts.scoped_credentials import credential_issuer_of
 from interlock_artifacts.signing import SignatureVerifier
 from interlock_messaging import Bus
+from interlock_runtime.clients import IngestClient, RegistryClient
 from interlock_runtime.folders import locked_work_folder, work_folder
 from interlock_runtime.process import run_periodically
 from interlock_runtime.ray_jobs import RayJobs
@@ -20,7 +21,6 @@ from interlock_prediction.batch.schedules import Schedules
 from interlock_prediction.batch.scorers import ProcessScorer, RayScorer, Scorer
 from interlock_prediction.batch.store import Runner
 from interlock_prediction.batch.submission import BatchSubmitter
-from interlock_prediction.clients import IngestClient, RegistryClient
 from interlock_prediction.settings import PredictionSettings
 
 POLL_SECONDS: dict[Runner, float] = {"process": 0.5, "ray": 2.0}

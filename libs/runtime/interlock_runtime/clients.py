@@ -1,0 +1,140 @@
+"""HTTP clients of our own services, each in the caller's own name.
+
+Every method raises ConnectionError where the service is down, or what it needs is, where it does not let the caller in,
+or gives no usable answer.
+"""
+
+from typing import Any, TypeVar
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+from interlock_contracts.access import KeyRing
+from interlock_contracts.http import DatasetView, ModelView, PipelineView, PredictionView, ServingView
+from interlock_contracts.rollout import WorkerReport
+from litestar.status_codes import HTTP_401_UNAUTHORIZED, HTTP_403_FORBIDDEN, HTTP_404_NOT_FOUND
+from pydantic import SecretStr, TypeAdapter, ValidationError
+
+REQUEST_SECONDS = 5.0
+"""How long a service waits for an answer that it needs itself."""
+
+View = TypeVar("View")
+
+_NOT_LET_IN = (HTTP_401_UNAUTHORIZED, HTTP_403_FORBIDDEN)
+_SERVING = TypeAdapter(list[ServingView])
+_PIPELINES = TypeAdapter(list[PipelineView])
+_DATASETS = TypeAdapter(list[DatasetView])
+_DATASET, _MODEL, _PIPELINE = TypeAdapter(DatasetView), TypeAdapter(ModelView), TypeAdapter(PipelineView)
+_PREDICTION, _KEY_RING = TypeAdapter(PredictionView), TypeAdapter(KeyRing)
+
+
+class ServiceClient:
+    """Requests to the service ``name`` at ``url`` with the caller's service ``key``, or another's ``authorization``."""
+
+    def __init__(self, name: str, url: str, key: SecretStr, client: httpx.AsyncClient) -> None:
+        self._name = name
+        self._url = url.rstrip("/")
+        self._authorization = f"Bearer {key.get_secret_value()}"
+        self._client = client
+
+    async def request(
+        self, method: str, path: str, body: bytes | None = None, *, authorization: str | None = None
+    ) -> httpx.Response:
+        """Send a request, with JSON as its body; the answer may be a refusal."""
+        headers = {"Authorization": authorization or self._authorization, "Content-Type": "application/json"}
+        url = self._url + path
+        try:
+            answer = await self._client.request(method, url, headers=headers, content=body, timeout=REQUEST_SECONDS)
+        except httpx.TransportError as error:
+            raise ConnectionError(f"{self._name}: {error!r}") from error
+        if answer.is_server_error or answer.status_code in _NOT_LET_IN:
+            raise ConnectionError(f"{self._name} answers {answer.status_code}")
+        return answer
+
+    async def get(self, path: str, views: TypeAdapter[View], *, authorization: str | None = None) -> View | None:
+        """Return what is at ``path``, None for a 404."""
+        answer = await self.request("GET", path, authorization=authorization)
+        return None if answer.status_code == HTTP_404_NOT_FOUND else self.parsed(answer, views)
+
+    def parsed(self, answer: httpx.Response, views: TypeAdapter[View]) -> View:
+        """Return the body of a success."""
+        if not answer.is_success:
+            raise ConnectionError(f"{self._name} answers {answer.status_code}")
+        try:
+            return views.validate_json(answer.content)
+        except ValidationError as error:
+            raise ConnectionError(f"the answer of {self._name} is not understood: {error}") from error
+
+
+class RegistryClient(ServiceClient):
+    """The registry: keys, pipelines, models, and which worker serves what."""
+
+    async def key_ring(self) -> KeyRing:
+        """Return the hashes and scopes of all keys."""
+        return self.parsed(await self.request("GET", "/keys/ring"), _KEY_RING)
+
+    async def serving(self) -> list[ServingView]:
+        """Return every promoted version with its ``promotion_seq`` and signature."""
+        return self.parsed(await self.request("GET", "/serving"), _SERVING)
+
+    async def report(self, worker: str, report: WorkerReport) -> list[ServingView]:
+        """Report what a worker serves, and return what it should serve."""
+        body = report.model_dump_json(exclude_none=True).encode()
+        return self.parsed(await self.request("PUT", f"/workers/{worker}", body), _SERVING)
+
+    async def withdraw(self, worker: str) -> None:
+        """Report that a worker has stopped."""
+        await self.request("DELETE", f"/workers/{worker}")
+
+    async def pipelines(self) -> list[PipelineView]:
+        """Return every pipeline's newest spec."""
+        return await self.get("/pipelines", _PIPELINES) or []
+
+    async def pipeline(self, name: str) -> PipelineView | None:
+        """Return a pipeline's newest spec."""
+        return await self.get(f"/pipelines/{quoted(name)}", _PIPELINE)
+
+    async def missing_pipeline(self, name: str, digest: str | None = None) -> str | None:
+        """Return why there is no such pipeline, or none with this spec; None where there is."""
+        path = f"/pipelines/{quoted(name)}" + (f"?digest={quoted(digest)}" if digest else "")
+        answer = await self.request("GET", path)
+        return str(answer.json()["detail"]) if answer.status_code == HTTP_404_NOT_FOUND else None
+
+    async def model(self, name: str) -> ModelView | None:
+        """Return a model, with its champion."""
+        return await self.get(f"/models/{quoted(name)}", _MODEL)
+
+
+class IngestClient(ServiceClient):
+    """Ingest: the datasets of a pipeline."""
+
+    async def dataset(self, name: str, digest: str) -> DatasetView | None:
+        """Return the dataset of pipeline ``name`` with this digest."""
+        return await self.get(f"/datasets/{quoted(name)}/{quoted(digest)}", _DATASET)
+
+    async def newest_dataset(self, name: str) -> DatasetView | None:
+        """Return the dataset that was accepted last."""
+        datasets = await self.get(f"/datasets/{quoted(name)}", _DATASETS) or []
+        return next((each for each in datasets if each.state == "accepted"), None)
+
+
+class TrainDispatchClient(ServiceClient):
+    """The dispatcher: what a model could be trained on."""
+
+    async def datasets(self, model: str) -> int:
+        """Return on how many datasets ``model`` could be trained now; 0 for an unknown one."""
+        found: dict[str, Any] = await self.get(f"/models/{quoted(model)}/trainable", TypeAdapter(dict[str, Any])) or {}
+        return int(found.get("datasets", 0))
+
+
+class PredictionClient(ServiceClient):
+    """Prediction: the results of asynchronous predictions."""
+
+    async def prediction(self, prediction_id: UUID, authorization: str) -> PredictionView | None:
+        """Return a prediction as the caller with this ``authorization`` may see it."""
+        return await self.get(f"/predictions/{prediction_id}", _PREDICTION, authorization=authorization)
+
+
+def quoted(part: str) -> str:
+    """Return ``part`` percent-encoded as one path segment, whatever a client put into it."""
+    return quote(part, safe="")
