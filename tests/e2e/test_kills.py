@@ -44,7 +44,7 @@ async def test_killing_the_dispatcher_during_training_ends_in_one_version(user: 
     ("service", "point"),
     [
         ("train_dispatch", "train_dispatch.submit.after"),
-        ("registry", "relay.before_send"),
+        ("registry", "delivery.after_commit"),
         ("evaluation_gate", "evaluation_gate.report_stored"),
     ],
 )
