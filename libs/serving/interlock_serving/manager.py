@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
 from typing import Generic
@@ -13,16 +12,14 @@ from interlock_contracts.rollout import HeldModel
 from interlock_modeling import Model
 from opentelemetry import context, trace
 from opentelemetry.trace import Status, StatusCode
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from interlock_serving.eviction import ModelMemory
 from interlock_serving.loading import Blocking, ThreadedLoader
-from interlock_serving.promotion import LoadFailure, Promotion
+from interlock_serving.promotion import LoadFailure, Promotion, attached
 from interlock_serving.slot import Outcome, S, Slot
 
 logger = logging.getLogger(__name__)
 _tracer = trace.get_tracer("interlock.serving")
-_propagator = TraceContextTextMapPropagator()
 
 
 class LoadFailedError(Exception):
@@ -107,10 +104,8 @@ class ModelManager(Generic[S]):
             raise LoadFailedError(f"{model!r} was unloaded by request; ask for its load first")
         promotion, serving = slot.promotion, slot.use()
         if serving is None or (newest and slot.should_replace(promotion)):
-            parent = _propagator.extract({"traceparent": promotion.trace} if promotion.trace else {})
-            with _attached(parent):
-                loading = slot.load_newest(replace=newest)
-                await self._load(slot, promotion, loading, cause=f"promotion/{model}/{promotion.seq}")
+            with attached(promotion.trace_context):
+                await self._load(slot, promotion, slot.load_newest(replace=newest), cause=promotion.cause)
         if slot.serving is not None:
             return slot.serving
         if slot.failure is not None:
@@ -186,16 +181,6 @@ class ModelManager(Generic[S]):
             in_span = context.get_current()
         if self._remember is not None and slot.promotion is not None and slot.failure is None:
             await self._remember(slot.promotion)
-        with _attached(in_span):
+        with attached(in_span):
             for outcome in outcomes:
                 await self._report(LoadReport(outcome.promotion, outcome, seconds, cause))
-
-
-@contextmanager
-def _attached(parent: context.Context) -> Iterator[None]:
-    """Make ``parent`` the current trace context while the block lasts."""
-    token = context.attach(parent)
-    try:
-        yield
-    finally:
-        context.detach(token)

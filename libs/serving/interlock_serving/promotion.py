@@ -1,10 +1,18 @@
 """A promotion, and the backoff after a load of its version that failed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from interlock_contracts import telemetry
+from interlock_contracts.http import ServingView
+from interlock_contracts.models import ModelPromoted
 from interlock_contracts.refs import ModelRef
 from interlock_contracts.signature import PromotionSignature
+from opentelemetry import context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+_propagator = TraceContextTextMapPropagator()
 
 FIRST_RETRY_SECONDS = 10.0
 LAST_RETRY_SECONDS = 600.0
@@ -23,6 +31,21 @@ class Promotion:
     trace: str | None = None
     signed: PromotionSignature | None = None
 
+    @classmethod
+    def of(cls, source: ModelPromoted | ServingView) -> "Promotion":
+        """Return the promotion of an event, or of the registry's answer."""
+        return cls(source.ref, source.promotion_seq, source.promotion, source.signed)
+
+    @property
+    def cause(self) -> str:
+        """Return the causation id of what follows from it where no event has brought it."""
+        return f"promotion/{self.ref.model}/{self.seq}"
+
+    @property
+    def trace_context(self) -> context.Context:
+        """Return its own trace context; without one, a new trace begins."""
+        return _propagator.extract({"traceparent": self.trace} if self.trace else {})
+
     def described(self, worker: str) -> dict[str, str | int]:
         """Return the attributes of the span of this promotion's swap in ``worker``."""
         return {
@@ -34,6 +57,16 @@ class Promotion:
             telemetry.TASK: telemetry.SPAN_SWAP,
             telemetry.TASK_RUN: f"{self.ref.model}/{self.seq}/{worker}",
         }
+
+
+@contextmanager
+def attached(parent: context.Context) -> Iterator[None]:
+    """Make ``parent`` the current trace context while the block lasts."""
+    token = context.attach(parent)
+    try:
+        yield
+    finally:
+        context.detach(token)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,7 @@ async def note_promotion(
     event: ModelPromoted, cause: CausationEnvelope, manager: Annotated[ModelManager[ServedModel], Context("manager")]
 ) -> None:
     """Serve this version from the next batch on."""
-    promotion = Promotion(event.ref, event.promotion_seq, event.promotion, event.signed)
-    await manager.note_promotion(promotion, cause=cause.id)
+    await manager.note_promotion(Promotion.of(event), cause=cause.id)
 
 
 @router.subscriber(topology.queue(SERVICE, PredictionLogged), topology.EXCHANGE, no_reply=True)

@@ -20,8 +20,8 @@ class PromotionReconciler:
             ConnectionError: the registry does not answer.
         """
         for view in await self._registry.serving():
-            promotion = Promotion(view.ref, view.promotion_seq, view.promotion, view.signed)
-            await self._manager.note_promotion(promotion, cause=f"promotion/{promotion.ref.model}/{promotion.seq}")
+            promotion = Promotion.of(view)
+            await self._manager.note_promotion(promotion, cause=promotion.cause)
 
     async def ensure_known(self, model: str) -> None:
         """Reconcile where no promotion of ``model`` is known: its event may have come before this process did.

@@ -10,9 +10,7 @@ from interlock_contracts.rollout import WorkerReport
 from interlock_messaging import Bus
 from interlock_runtime.clients import RegistryClient
 from interlock_serving.manager import ModelManager
-from interlock_serving.promotion import Promotion
-from opentelemetry import context
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from interlock_serving.promotion import Promotion, attached
 
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.models.last_known import PromotionCache
@@ -28,8 +26,6 @@ RETRY_SECONDS = 1.0
 
 STOP_SECONDS = 20.0
 """How long messages in hand may take when the worker stops."""
-
-_propagator = TraceContextTextMapPropagator()
 
 
 class Reconciler:
@@ -91,15 +87,12 @@ class Reconciler:
     async def _promoted(self) -> list[Promotion]:
         report = WorkerReport(seconds=self._seconds, models=self._manager.held())
         views = await self._registry.report(self._manager.process, report)
-        return [Promotion(view.ref, view.promotion_seq, view.promotion, view.signed) for view in views]
+        return [Promotion.of(view) for view in views]
 
     async def _apply(self, promotion: Promotion) -> None:
         """Apply it as part of the promotion's own trace."""
-        token = context.attach(_propagator.extract({"traceparent": promotion.trace} if promotion.trace else {}))
-        try:
-            await self._manager.apply_promotion(promotion, cause=f"promotion/{promotion.ref.model}/{promotion.seq}")
-        finally:
-            context.detach(token)
+        with attached(promotion.trace_context):
+            await self._manager.apply_promotion(promotion, cause=promotion.cause)
 
     async def registry_answered(self) -> None:
         """Raise until all that should serve has once been loaded, refused, or left for its first request.
