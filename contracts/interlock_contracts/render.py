@@ -1,4 +1,4 @@
-"""Writes what follows from the catalog: JSON Schemas, AsyncAPI, the map of the system, metrics and their dashboard.
+"""Writes what follows from catalog and deployment: JSON Schemas, AsyncAPI, the map of the system, metrics, dashboard.
 
 Run as ``python -m interlock_contracts.render``; with ``--check`` it writes nothing and says what is out of date.
 """
@@ -6,7 +6,7 @@ Run as ``python -m interlock_contracts.render``; with ``--check`` it writes noth
 import json
 import pkgutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,13 @@ from pydantic.json_schema import models_json_schema
 import interlock_contracts
 from interlock_contracts.catalog import OBSERVER, OUTSIDE, ROUTES, Route
 from interlock_contracts.dashboard import dashboard
+from interlock_contracts.deployment import SERVICES, Service
 from interlock_contracts.http import Body, Problem, Request
 from interlock_contracts.manifest import TrainingManifest
 from interlock_contracts.metrics import METRICS
 from interlock_contracts.metrics import PAGE as METRICS_PAGE
 from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.scraping import prometheus
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -94,7 +96,7 @@ def _channel(route: Route) -> dict[str, Any]:
 
 
 def system_map() -> str:
-    """Return ``docs/map.md``: the flow as a Mermaid picture and as a table."""
+    """Return ``docs/map.md``: the flow as a Mermaid picture and as a table, and the table of the services."""
     edges: dict[tuple[str, str], list[str]] = {}
     for route in ROUTES:
         for producer in route.producers:
@@ -110,7 +112,7 @@ def system_map() -> str:
         [
             "# The map of the system",
             "",
-            "Made from `contracts/interlock_contracts/catalog.py` by `make contracts`; do not edit.",
+            "Made from `catalog.py` and `deployment.py` of the contracts by `make contracts`; do not edit.",
             f"`{OUTSIDE}` is anyone with the rights and an AMQP client.",
             f"`{OBSERVER}` observes every event, frequent ones only while they are watched, and publishes none.",
             "",
@@ -123,8 +125,30 @@ def system_map() -> str:
             "|---|---|---|---|---|",
             *rows,
             "",
+            "## Services",
+            "",
+            "What a deployment has to give each service; a `light` image has no arrays, tables and engines.",
+            "",
+            "| service | image | ports | uses | calls | reads in the bucket | writes in the bucket |",
+            "|---|---|---|---|---|---|---|",
+            *map(_service_row, SERVICES),
+            "",
         ]
     )
+
+
+def _service_row(service: Service) -> str:
+    ports = (service.port, *([service.grpc_port] if service.grpc_port is not None else []))
+    columns = (
+        service.name,
+        service.image,
+        ", ".join(map(str, ports)),
+        _names([server.name for server in service.uses]),
+        _names(service.calls),
+        _names([f"`{prefix}/`" for prefix in service.prefixes.read]),
+        _names([f"`{prefix}/`" for prefix in service.prefixes.write]),
+    )
+    return f"| {' | '.join(columns)} |"
 
 
 def metrics_page() -> str:
@@ -138,8 +162,8 @@ def metrics_page() -> str:
     return "\n".join([METRICS_PAGE, head, "|---|---|---|---|---|", *rows, ""])
 
 
-def _names(services: tuple[str, ...]) -> str:
-    return ", ".join(services) or "—"
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(names) or "—"
 
 
 def _sentence(route: Route) -> str:
@@ -155,6 +179,7 @@ def files() -> dict[Path, str]:
     made[ROOT / "contracts" / "asyncapi.yaml"] = yaml.safe_dump(asyncapi(), sort_keys=False, width=120)
     made[ROOT / "docs" / "map.md"] = system_map()
     made[ROOT / "docs" / "metrics.md"] = metrics_page()
+    made[ROOT / "compose/observability/prometheus.yml"] = prometheus()
     made[ROOT / "compose/observability/grafana/interlock.json"] = json.dumps(dashboard(), indent=2) + "\n"
     return made
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from interlock_contracts.catalog import BY_TYPE, OBSERVER, OUTSIDE, ROUTES
+from interlock_contracts.deployment import RABBITMQ, services_using
 
 VHOST = "interlock"
 EVENTS = "interlock.events"
@@ -71,8 +72,14 @@ def may_publish(user: str | None, event_type: str) -> bool:
 
 def users() -> tuple[User, ...]:
     """Return every user but the admin, who makes the topology: one a service, and the operator."""
-    speaking = {name for route in ROUTES for name in (*route.producers, *route.consumers, *route.per_worker)}
-    return (*(_service(name) for name in sorted(speaking - {OUTSIDE} | {OBSERVER})), _operator())
+    return (*(_service(name) for name in sorted(services_using(RABBITMQ))), _operator())
+
+
+def work_queues(service: str) -> tuple[str, ...]:
+    """Return the names of the queues that all replicas of a service share: its work waits there."""
+    if service == OBSERVER:
+        return (OBSERVED,)
+    return tuple(f"{service}.{route.event.type}" for route in ROUTES if service in route.consumers)
 
 
 def commands() -> Iterator[str]:
@@ -91,11 +98,10 @@ def _command(verb: str, *words: str) -> str:
 
 def _service(name: str) -> User:
     said = [route.event.type for route in ROUTES if name in route.producers]
-    shared = [f"{name}.{route.event.type}" for route in ROUTES if name in route.consumers]
+    shared = map(re.escape, work_queues(name))
     heard = [route.event.type for route in ROUTES if name in route.per_worker]
     own = [rf"{re.escape(f'{name}.{each}')}\..+" for each in heard]
     if name == OBSERVER:
-        shared = [OBSERVED]
         heard = [route.event.type for route in ROUTES if route.ephemeral]
         own = [rf"{re.escape(TAIL)}\..+"]
     replays = name == REPLAYER
@@ -104,7 +110,7 @@ def _service(name: str) -> User:
         configure=_any(own),
         # Binding a queue takes the right to write to it, and to read from the exchange.
         write=_any([*map(re.escape, (EVENTS, *TO_OWN_QUEUES, *([REPLAY] if replays else []))), *own]),
-        read=_any([*map(re.escape, shared), *own, *([re.escape(EVENTS)] if own else []), *([r".+\.dead"] * replays)]),
+        read=_any([*shared, *own, *([re.escape(EVENTS)] if own else []), *([r".+\.dead"] * replays)]),
         topics=(
             Topics(EVENTS, write=_any(map(re.escape, said)), read=_any(map(re.escape, heard))),
             *(Topics(exchange, write=rf"^{name}\.") for exchange in TO_OWN_QUEUES),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from interlock_cli.__main__ import app
+from interlock_contracts.deployment import SERVICES
 from interlock_contracts.metrics import METRICS, Metric
 from typer.main import get_command
 
@@ -18,9 +19,6 @@ FOLDER = Path(__file__).parents[2] / "compose/observability"
 RULES: list[dict[str, Any]] = [
     rule for group in yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"] for rule in group["rules"]
 ]
-SERVICES = sorted(
-    path.name for path in (FOLDER.parents[1] / "services").iterdir() if (path / "pyproject.toml").exists()
-)
 NOT_OURS = {"process_cpu_seconds_total", "process_resident_memory_bytes"}
 
 
@@ -75,11 +73,12 @@ def test_every_alert_is_tested() -> None:
 
 
 def test_every_service_is_scraped() -> None:
-    """Under the name that its traces have."""
+    """At its host and port, under the name that its traces have."""
     (scrape,) = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"]
     jobs = {each["labels"]["job"]: each["targets"] for each in scrape["static_configs"]}
-    assert jobs.keys() == {f"interlock-{name}" for name in SERVICES}
-    assert all(targets[0].partition(":")[0] == job.removeprefix("interlock-") for job, targets in jobs.items())
+    assert jobs == {f"interlock-{each.name}": [f"{each.host}:{each.port}"] for each in SERVICES}
+    assert jobs["interlock-train_dispatch"] == ["train-dispatch:8000"]
+    assert jobs["interlock-console"] == ["console:8080"]
 
 
 def test_metrics_are_named_as_prometheus_has_it() -> None:
