@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+from interlock_contracts.deployment import NAMES
+
 from interlock_localstack.component import Report
 from interlock_localstack.environment import base_environment
 
@@ -20,9 +22,8 @@ from ray.dashboard.utils import DashboardAgentModule, DashboardHeadModule, get_a
 get_all_modules(DashboardHeadModule)
 get_all_modules(DashboardAgentModule)
 """
-SERVICES = """
-import interlock_ingest.app, interlock_train_dispatch.app, interlock_registry.app
-import interlock_evaluation_gate.app, interlock_gateway.app, interlock_prediction.app, interlock_console.app
+SERVICES = f"""
+import {", ".join(f"interlock_{name}.app" for name in NAMES)}
 import interlock_trainer.training
 import uvicorn, uvloop, httptools
 """

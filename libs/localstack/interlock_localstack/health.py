@@ -6,6 +6,7 @@ from functools import cache
 from urllib.parse import unquote, urlsplit
 
 import httpx
+from interlock_contracts.deployment import LIVE, READY
 
 from interlock_localstack.component import Probe
 
@@ -93,14 +94,14 @@ def _ray(probe: Probe, seconds: float) -> str | None:
 
 def _service(url: str, seconds: float) -> str | None:
     """Check liveness, then readiness, whose body names each dependency and its state."""
-    alive = _http().get(f"{url}/health/live", timeout=seconds)
+    alive = _http().get(f"{url}{LIVE}", timeout=seconds)
     if not alive.is_success:
-        return f"/health/live answers {alive.status_code}"
-    ready = _http().get(f"{url}/health/ready", timeout=seconds)
+        return f"{LIVE} answers {alive.status_code}"
+    ready = _http().get(f"{url}{READY}", timeout=seconds)
     if ready.is_success:
         return None
     try:
         faults = [f"{name}: {state}" for name, state in ready.json().items() if state != "ok"]
     except (ValueError, AttributeError):
         faults = []
-    return "; ".join(faults) or f"/health/ready answers {ready.status_code}"
+    return "; ".join(faults) or f"{READY} answers {ready.status_code}"

@@ -1,8 +1,7 @@
 """API keys of a local stack: the admin's, and one for each service to call the others with."""
 
-from collections.abc import Iterable
-
 from interlock_contracts.access import KEY_PREFIX, hash_of
+from interlock_contracts.deployment import NAMES
 
 from interlock_localstack.state_dir import StateDir
 
@@ -12,10 +11,10 @@ def admin_key(state_dir: StateDir) -> str:
     return KEY_PREFIX + state_dir.secret("api_key")
 
 
-def access_settings(state_dir: StateDir, service: str, services: Iterable[str]) -> dict[str, str]:
-    """Return the access settings of one of the ``services``: its own key, and the hashes of all."""
+def access_settings(state_dir: StateDir, service: str) -> dict[str, str]:
+    """Return the access settings of one service: its own key, and the hashes of all services' keys."""
     pepper = state_dir.secret("key_pepper")
-    known = {"admin": admin_key(state_dir)} | {f"service/{name}": _service_key(state_dir, name) for name in services}
+    known = {"admin": admin_key(state_dir)} | {f"service/{name}": _service_key(state_dir, name) for name in NAMES}
     return {
         "INTERLOCK_KEY_PEPPER": pepper,
         "INTERLOCK_KEY_HASHES": ",".join(f"{name}={hash_of(pepper, key)}" for name, key in known.items()),

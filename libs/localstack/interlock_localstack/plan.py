@@ -5,6 +5,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from interlock_contracts import deployment
+from interlock_contracts.deployment import POSTGRES, RAY, address_of, services_using
 from interlock_contracts.rights import VHOST, user_of
 
 from interlock_localstack import postgres, rabbitmq, ray_head, s3
@@ -12,13 +14,14 @@ from interlock_localstack.component import Component, Probe, Process
 from interlock_localstack.environment import given_settings, without_own
 from interlock_localstack.errors import StackError
 from interlock_localstack.keys import access_settings
-from interlock_localstack.services import SERVICES, services
-from interlock_localstack.signing import PRIVATE, signing_settings
+from interlock_localstack.services import services
+from interlock_localstack.signing import signing_settings
 from interlock_localstack.state_dir import StateDir
 
-SERVERS = ("rabbitmq", "postgres", "s3", "ray")
-NAMES = (*SERVERS, *(each.name for each in SERVICES))
-GROUPS = {"servers": SERVERS, "services": tuple(each.name for each in SERVICES)}
+SERVERS = tuple(each.name for each in deployment.SERVERS)
+SERVICES = deployment.NAMES
+NAMES = (*SERVERS, *SERVICES)
+GROUPS = {"servers": SERVERS, "services": SERVICES}
 ADMIN = "INTERLOCK_ADMIN_"
 """Prefix of the administrator's settings, which no service gets."""
 SERVICE_ONLY = "__"
@@ -43,23 +46,19 @@ def plan(state_dir: StateDir, ports: Mapping[str, int]) -> dict[str, Component]:
     }
     shared = shared_settings(state_dir)
     ours = {name for component in servers.values() for name in component.exports}
-    addresses = {each.address for each in SERVICES} | {
+    addresses = {address_of(name) for name in SERVICES} | {
         "INTERLOCK_HOST",
         "INTERLOCK_PORT",
         "INTERLOCK_GRPC_PORT",
         "INTERLOCK_GRPC_URL",
     }
-    private = {"INTERLOCK_API_KEY", PRIVATE}
     others = {
         name: value
         for name, value in given.items()
-        if name not in ours | addresses | private and not name.startswith(ADMIN)
+        if name not in ours | addresses | {"INTERLOCK_API_KEY"} and not name.startswith(ADMIN)
     }
-    names, signed = [each.name for each in SERVICES], signing_settings(state_dir, given)
-    own = {
-        name: access_settings(state_dir, name, names) | signed.get(name, {}) | _service_only(name, others)
-        for name in names
-    }
+    signed = signing_settings(state_dir, given)
+    own = {name: access_settings(state_dir, name) | signed[name] | _service_only(name, others) for name in SERVICES}
     components = services(
         ports, servers, {name: others[name] for name in others if SERVICE_ONLY not in name} | shared, own
     )
@@ -129,7 +128,7 @@ def _rabbitmq(state_dir: StateDir, ports: Mapping[str, int], given: Mapping[str,
         Probe("amqp", operator["INTERLOCK_AMQP_URL"]),
         operator,
         rabbitmq.process(state_dir, ports, passwords),
-        own={each.name: urls[user_of(each.name)] for each in SERVICES},
+        own={name: urls[user_of(name)] for name in SERVICES},
         admin={"INTERLOCK_ADMIN_AMQP_URL": admin},
         finish=partial(rabbitmq.make_topology, admin),
     )
@@ -141,7 +140,7 @@ def _postgres(state_dir: StateDir, ports: Mapping[str, int], given: Mapping[str,
     address = f"127.0.0.1:{ports['postgres']}/{postgres.DATABASE}"
     password = state_dir.secret("postgres")
     admin = f"postgresql://{postgres.USER}:{password}@{address}"
-    passwords = {each.name: state_dir.secret(f"postgres_{each.name}") for each in SERVICES if "postgres" in each.uses}
+    passwords = {name: state_dir.secret(f"postgres_{name}") for name in services_using(POSTGRES)}
     own = {
         name: {"INTERLOCK_POSTGRES_URL": f"postgresql://{user_of(name)}:{secret}@{address}"}
         for name, secret in passwords.items()
@@ -170,11 +169,11 @@ def _s3(state_dir: StateDir, ports: Mapping[str, int], given: Mapping[str, str])
     where = {"INTERLOCK_S3_ENDPOINT": endpoint, "INTERLOCK_S3_BUCKET": s3.BUCKET, "INTERLOCK_S3_REGION": s3.REGION}
     keys = {
         name: (state_dir.secret(f"s3_access_{name}", 10), state_dir.secret(f"s3_secret_{name}"))
-        for name in (s3.ADMIN, *s3.READ_PREFIXES)
+        for name in (s3.ADMIN, *s3.PREFIXES)
     }
     named = {name: dict(zip(S3_SETTINGS, pair, strict=True)) for name, pair in keys.items()}
-    for name in s3.CREDENTIAL_ISSUERS:
-        named[name][JOB_ROLE] = s3.JOBS
+    for name in services_using(RAY):
+        named[name][JOB_ROLE] = s3.JOB_ROLE
     return _server(
         "s3",
         Probe("s3", f"{endpoint}/{s3.BUCKET}"),
@@ -190,7 +189,7 @@ def _ray(state_dir: StateDir, ports: Mapping[str, int], given: Mapping[str, str]
     if address is None:
         token = state_dir.secret("ray_token", 32)
         address = f"http://127.0.0.1:{ports['ray']}"
-        has_job_role = any(JOB_ROLE in store.settings(name) for name in s3.CREDENTIAL_ISSUERS)
+        has_job_role = any(JOB_ROLE in store.settings(name) for name in services_using(RAY))
         trainers = {
             **({} if has_job_role else store.exports),
             "INTERLOCK_SPANS_DIR": shared_settings(state_dir)["INTERLOCK_SPANS_DIR"],

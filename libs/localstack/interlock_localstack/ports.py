@@ -5,6 +5,8 @@ import socket
 from collections.abc import Collection, Iterable
 from typing import Self
 
+from interlock_contracts.deployment import SERVICES
+
 from interlock_localstack.errors import StackError
 from interlock_localstack.state_dir import StateDir
 
@@ -32,14 +34,11 @@ OFFSETS = {
     "ray_agent_grpc": 26,
     "ray_environments": 27,
     "ray_metrics": 28,
-    "ingest": 30,
-    "train_dispatch": 31,
-    "registry": 32,
-    "evaluation_gate": 33,
-    "prediction": 34,
+    **{name: 30 + place for place, name in enumerate(each.name for each in SERVICES if not each.public)},
 }
-PUBLIC = {"gateway": 8000, "grpc": 8001, "console": 8080}
-"""Ports that people type: these, or the next free ones."""
+PUBLIC = {each.name: each.port for each in SERVICES if each.public}
+PUBLIC["grpc"] = next(each.grpc_port for each in SERVICES if each.grpc_port is not None)
+"""Ports that people type: those of every deployment, or the next free ones."""
 
 
 class Reservations:

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from interlock_contracts.deployment import JOBS, PEOPLE, RAY, S3, SERVICES, services_using
+
 from interlock_localstack.component import Process, Report
 from interlock_localstack.environment import base_environment
 from interlock_localstack.errors import StackError
@@ -18,31 +20,11 @@ REGION = "us-east-1"
 
 ADMIN = "admin"
 OPERATOR = "operator"
-JOBS = "arn:aws:iam::role/jobs"
+JOB_ROLE = "arn:aws:iam::role/jobs"
 """The role whose permissions Ray jobs assume, to each job its own prefixes, for a limited time."""
 
-CREDENTIAL_ISSUERS = ("train_dispatch", "prediction")
-
-READ_PREFIXES: Mapping[str, tuple[str, ...]] = {
-    "ingest": ("sha256", "holdout", "incoming"),
-    "train_dispatch": ("sha256", "runs"),
-    "registry": ("sha256",),
-    "evaluation_gate": ("sha256", "holdout"),
-    "prediction": ("sha256", "holdout", "incoming", "predictions"),
-    "gateway": ("sha256",),
-    OPERATOR: ("incoming",),
-}
-"""Prefixes of the bucket that an identity may read. Readers verify what is stored under a digest."""
-
-WRITE_PREFIXES: Mapping[str, tuple[str, ...]] = {
-    "ingest": ("sha256", "holdout"),
-    "train_dispatch": ("sha256",),
-    "registry": ("sha256",),
-    "evaluation_gate": ("sha256",),
-    "prediction": ("sha256", "predictions"),
-    "gateway": ("sha256",),
-    OPERATOR: ("incoming",),
-}
+PREFIXES = {each.name: each.prefixes for each in SERVICES if S3 in each.uses} | {OPERATOR: PEOPLE}
+"""What each identity but the administrator may read and write."""
 
 INTERNAL_KEYS = ("JWT_SIGNING_KEY", "JWT_SIGNING_READ_KEY", "JWT_FILER_SIGNING_KEY", "JWT_FILER_SIGNING_READ_KEY")
 """Settings without which SeaweedFS's internal ports serve every object to anyone, past S3's permissions."""
@@ -99,21 +81,23 @@ def process(state_dir: StateDir, ports: Mapping[str, int], keys: Mapping[str, tu
 
 def _identity(name: str, access_key: str, secret_key: str) -> dict[str, object]:
     """Return SeaweedFS's configuration of an identity; ``List`` includes the check that the bucket exists."""
-    reads = [f"Read:{BUCKET}/{prefix}/*" for prefix in READ_PREFIXES.get(name, ())]
-    writes = [f"Write:{BUCKET}/{prefix}/*" for prefix in WRITE_PREFIXES.get(name, ())]
-    lists = [] if name == OPERATOR else [f"List:{BUCKET}"]
+    if name == ADMIN:
+        actions = ["Admin", "Read", "Write", "List", "Tagging"]
+    else:
+        reads = [f"Read:{BUCKET}/{prefix}/*" for prefix in PREFIXES[name].read]
+        writes = [f"Write:{BUCKET}/{prefix}/*" for prefix in PREFIXES[name].write]
+        actions = [*reads, *writes, *([] if name == OPERATOR else [f"List:{BUCKET}"])]
     return {
         "name": name,
         "credentials": [{"accessKey": access_key, "secretKey": secret_key}],
-        "actions": ["Admin", "Read", "Write", "List", "Tagging"] if name == ADMIN else [*reads, *writes, *lists],
+        "actions": actions,
     }
 
 
 def _roles(signing_key: str) -> dict[str, object]:
     """Return the role of jobs: its greatest permissions, and which identities may assume it."""
-    below = [f"arn:aws:s3:::{BUCKET}/{prefix}/*" for prefix in ("sha256", "runs", "predictions")]
-    uploads = f"arn:aws:s3:::{BUCKET}/holdout/*"  # input of batch predictions; a job gets its own file only
-    lenders = [f"arn:aws:iam::000000000000:user/{name}" for name in CREDENTIAL_ISSUERS]
+    reads, writes = ([f"arn:aws:s3:::{BUCKET}/{each}/*" for each in prefixes] for prefixes in (JOBS.read, JOBS.write))
+    issuers = [f"arn:aws:iam::000000000000:user/{name}" for name in services_using(RAY)]
     return {
         "sts": {
             "issuer": "interlock",
@@ -128,8 +112,8 @@ def _roles(signing_key: str) -> dict[str, object]:
                 "document": {
                     "Version": "2012-10-17",
                     "Statement": [
-                        {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": [*below, uploads]},
-                        {"Effect": "Allow", "Action": ["s3:PutObject", "s3:AbortMultipartUpload"], "Resource": below},
+                        {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": reads},
+                        {"Effect": "Allow", "Action": ["s3:PutObject", "s3:AbortMultipartUpload"], "Resource": writes},
                     ],
                 },
             }
@@ -137,11 +121,11 @@ def _roles(signing_key: str) -> dict[str, object]:
         "roles": [
             {
                 "roleName": "jobs",
-                "roleArn": JOBS,
+                "roleArn": JOB_ROLE,
                 "attachedPolicies": ["jobs"],
                 "trustPolicy": {
                     "Version": "2012-10-17",
-                    "Statement": [{"Effect": "Allow", "Principal": {"AWS": lenders}, "Action": ["sts:AssumeRole"]}],
+                    "Statement": [{"Effect": "Allow", "Principal": {"AWS": issuers}, "Action": ["sts:AssumeRole"]}],
                 },
             }
         ],

@@ -1,15 +1,15 @@
-"""Signing keys of promotions (Ed25519): the registry alone gets the private key."""
+"""Signing keys of promotions (Ed25519): the table of the deployment says who gets which half."""
 
 from collections.abc import Mapping
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from interlock_contracts.deployment import SERVICES
 
 from interlock_localstack.errors import StackError
 from interlock_localstack.state_dir import StateDir
 
 PRIVATE, PUBLIC = "INTERLOCK_SIGNING_KEY", "INTERLOCK_SIGNING_PUBLIC_KEY"
-VERIFIERS = ("registry", "gateway", "prediction")
 
 
 def signing_settings(state_dir: StateDir, given: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -21,8 +21,7 @@ def signing_settings(state_dir: StateDir, given: Mapping[str, str]) -> dict[str,
     keys = {name: given[name] for name in (PRIVATE, PUBLIC) if name in given} or _own(state_dir)
     if missing := {PRIVATE, PUBLIC} - keys.keys():
         raise StackError(f"{', '.join(missing)} is not set, but its other half is")
-    public = {PUBLIC: keys[PUBLIC]}
-    return {name: keys if name == "registry" else public for name in VERIFIERS}
+    return {each.name: {name: keys[name] for name in keys.keys() & {*each.settings}} for each in SERVICES}
 
 
 def _own(state_dir: StateDir) -> dict[str, str]:

@@ -6,14 +6,19 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from interlock_contracts.deployment import S3, SECRETS, SERVICES, Service, services_using
 from interlock_localstack.component import Component, Process
 from interlock_localstack.errors import StackError
 from interlock_localstack.plan import NAMES, SERVERS, plan, select, shared_settings
 from interlock_localstack.ports import OFFSETS, PUBLIC
 from interlock_localstack.state_dir import StateDir
 
+from tests.support.services import settings_class
+
 PORTS = {name: 20_000 + offset for name, offset in OFFSETS.items()} | PUBLIC
 LOCAL = {"INTERLOCK_S3_ENDPOINT": "http://store:9000"}
+OPTIONAL = {"INTERLOCK_S3_STS_ENDPOINT", "INTERLOCK_WEBHOOK_SECRET"}
+"""What a local stack leaves to the defaults."""
 
 
 @pytest.fixture(autouse=True)
@@ -125,6 +130,31 @@ def test_a_service_gets_what_it_uses(state_dir: StateDir) -> None:
     assert "INTERLOCK_RAY_TOKEN" in process(components["train_dispatch"]).env
 
 
+@pytest.mark.parametrize("service", SERVICES, ids=lambda each: each.name)
+def test_a_service_starts_with_what_the_stack_gives_it(
+    state_dir: StateDir, monkeypatch: pytest.MonkeyPatch, service: Service
+) -> None:
+    """Everything that it must be given, and no secret that is another's."""
+    component = plan(state_dir, PORTS)[service.name]
+    given = {name: value for name, value in process(component).env.items() if name.startswith("INTERLOCK_")}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+    assert settings_class(service.name)()
+    assert {*service.settings} - OPTIONAL <= given.keys()
+    assert SECRETS & given.keys() == SECRETS & {*service.settings} - OPTIONAL
+    assert {*component.after} == {server.name for server in service.uses} - {"ray"}  # only jobs wait for it
+
+
+def test_a_users_secret_reaches_those_that_may_hold_it(state_dir: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only prediction signs webhooks, so no other process knows how."""
+    monkeypatch.setenv("INTERLOCK_WEBHOOK_SECRET", "a-secret-of-enough-length")
+    components = plan(state_dir, PORTS)
+
+    holders = [name for name in components if "INTERLOCK_WEBHOOK_SECRET" in process(components[name]).env]
+    assert holders == ["prediction"]
+
+
 def test_every_service_has_a_broker_user_of_its_own(state_dir: StateDir) -> None:
     """No two share a password, people have neither the administrator's nor a service's."""
     components = plan(state_dir, PORTS)
@@ -139,7 +169,7 @@ def test_every_service_has_a_broker_user_of_its_own(state_dir: StateDir) -> None
 def test_every_service_has_keys_of_its_own_to_the_object_store(state_dir: StateDir) -> None:
     """People, too; none of them has the administrator's."""
     components = plan(state_dir, PORTS)
-    names = [name for name in components if components[name].kind == "service" and name != "console"]
+    names = services_using(S3)
     keys = [process(components[name]).env["INTERLOCK_S3_SECRET_KEY"] for name in names]
     keys += [
         components["s3"].exports["INTERLOCK_S3_SECRET_KEY"],
@@ -155,9 +185,9 @@ def test_spans_lead_to_the_console_unless_the_user_leads_them_elsewhere(
 ) -> None:
     """Each service sends them with its own key; the console sends none."""
     components = plan(state_dir, PORTS)
-    ours = process(components["registry"]).env
+    ours = process(components["ingest"]).env
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.example:4318")
-    elsewhere = process(plan(state_dir, PORTS)["registry"]).env
+    elsewhere = process(plan(state_dir, PORTS)["ingest"]).env
 
     assert ours["OTEL_EXPORTER_OTLP_ENDPOINT"] == components["console"].url
     assert ours["OTEL_EXPORTER_OTLP_HEADERS"] == f"authorization=Bearer%20{ours['INTERLOCK_SERVICE_KEY']}"

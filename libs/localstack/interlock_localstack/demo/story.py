@@ -47,7 +47,7 @@ class Story:
             StackError: a step did not end as it must; the text names it, and the reason.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        with self._timer.step("Start the local stack: RabbitMQ, Postgres, S3, Ray and the seven services"):
+        with self._timer.step("Start the local stack: RabbitMQ, Postgres, S3, Ray and the services"):
             self._do("up")
         with self._command_line.connect() as gateway:
             with self._timer.step("Apply a pipeline"):
