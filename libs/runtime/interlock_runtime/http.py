@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from interlock_contracts.access import SCOPES
+from interlock_contracts.deployment import LIVE, READY
 from litestar import Litestar, Response, Router, get
 from litestar.connection import ASGIConnection
 from litestar.di import Provide
@@ -154,7 +155,7 @@ async def _log_unexpected(error: Exception, scope: Scope) -> None:
         logger.error("%s %s failed", scope.get("method"), scope.get("path"), exc_info=error)
 
 
-@get("/health/live", opt={PUBLIC: True}, include_in_schema=False)
+@get(LIVE, opt={PUBLIC: True}, include_in_schema=False)
 async def live() -> dict[str, bool]:
     """Answer that the process runs."""
     return {"live": True}
@@ -184,7 +185,7 @@ def http_app(
         ValueError: a route says neither which scope it asks for nor that it is public.
     """
 
-    @get("/health/ready", opt={PUBLIC: True}, include_in_schema=False)
+    @get(READY, opt={PUBLIC: True}, include_in_schema=False)
     async def ready() -> Response[dict[str, str]]:
         answers = {name: await _answer(ping) for name, ping in pings.items()}
         healthy = all(answer == "ok" for answer in answers.values())

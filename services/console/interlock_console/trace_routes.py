@@ -5,8 +5,7 @@ import re
 from typing import Any
 
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
-from interlock_contracts.catalog import OBSERVER, OUTSIDE
-from interlock_contracts.catalog import ROUTES as FLOW
+from interlock_contracts.deployment import NAMES
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, SERVICES, as_problem, problem
 from interlock_runtime.limits import ConcurrencyLimit
@@ -30,9 +29,6 @@ MAX_CONCURRENT_BATCHES = 8
 """Batches in flight at most, which bounds memory; more are answered with 429."""
 
 BODY_SECONDS = 30
-
-SENDERS = tuple({OBSERVER, *(each for route in FLOW for each in (*route.producers, *route.consumers))} - {OUTSIDE})
-"""Services that may send spans, each with its own key."""
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -58,7 +54,7 @@ def encoded_problem(request: AnyRequest, error: ProblemDetailsException | HTTPEx
     status_code=200,
     request_max_body_size=None,
     exception_handlers={ProblemDetailsException: encoded_problem, HTTPException: encoded_problem},
-    opt={SCOPE: "ingest", SERVICES: SENDERS},
+    opt={SCOPE: "ingest", SERVICES: NAMES},
 )
 async def receive(
     request: AnyRequest,

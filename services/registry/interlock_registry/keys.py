@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from interlock_contracts.access import KeyMade, KeyRequest, KeyRing, KeyView, RingKey, hash_of
+from interlock_contracts.deployment import callers_of
 from interlock_messaging import Bus
 from interlock_runtime.access import Access, Caller, new_key
 from interlock_runtime.database import Database
@@ -23,10 +24,6 @@ OPERATOR = "admin"
 """The name of the key that the deployment brings along; no other may be called so."""
 
 
-PEERS = ("gateway", "ingest", "train_dispatch", "evaluation_gate", "prediction", "console")
-"""All services but this one: each lets in who has a key."""
-
-
 def ring_of(database: Database) -> Callable[[], Awaitable[KeyRing]]:
     """Return the question for every key that works now, asked of the database itself."""
 
@@ -42,7 +39,7 @@ def ring_of(database: Database) -> Callable[[], Awaitable[KeyRing]]:
     return ask
 
 
-@get("/keys/ring", opt={SCOPE: "admin", SERVICES: PEERS})
+@get("/keys/ring", opt={SCOPE: "admin", SERVICES: callers_of("registry")})
 async def read_ring(database: NamedDependency[Database]) -> KeyRing:
     """Return every key that works now, as hashes."""
     return await ring_of(database)()

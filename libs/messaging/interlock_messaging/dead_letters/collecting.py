@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aio_pika.abc
-from interlock_contracts.catalog import ROUTES
-from interlock_contracts.rights import OBSERVED
+from interlock_contracts.deployment import NAMES
+from interlock_contracts.rights import work_queues
 from sqlalchemy.dialects.postgresql import insert
 
 from interlock_messaging.batch_consumer import BROKEN
@@ -22,7 +22,7 @@ PREFETCH = 8
 PATIENCE_SECONDS = 5.0
 """Pause before a letter that could not be kept is tried again."""
 
-QUEUES = (*(f"{service}.{route.event.type}" for route in ROUTES for service in route.consumers), OBSERVED)
+QUEUES = tuple(queue for service in NAMES for queue in work_queues(service))
 """Every queue that messages can die in."""
 
 
