@@ -1,6 +1,6 @@
 """What the documents promise is there."""
 
-import importlib
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import yaml
 from interlock_cli.__main__ import app
+from interlock_contracts.deployment import JOBS, NAMES, PEOPLE, POSTGRES, S3, SERVICES, services_using
 from interlock_contracts.pipeline import Pipeline
-from interlock_runtime.settings import Settings
 from typer.main import get_command
+
+from tests.support.services import variables
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = sorted(path.parent for path in [*ROOT.glob("contracts/pyproject.toml"), *ROOT.glob("*/*/pyproject.toml")])
@@ -100,11 +102,7 @@ def test_the_readme_shows_the_script_as_it_is() -> None:
 
 def test_every_setting_is_documented_and_every_documented_one_is_read() -> None:
     """One list, with nothing missing and nothing invented."""
-    read = set()
-    for service in (path.name for path in (ROOT / "services").iterdir() if (path / "pyproject.toml").exists()):
-        module = importlib.import_module(f"interlock_{service}.settings")
-        classes = [each for each in vars(module).values() if isinstance(each, type) and issubclass(each, Settings)]
-        read |= {f"INTERLOCK_{name.upper()}" for each in classes for name in each.model_fields}
+    read = {name for service in NAMES for name in variables(service)}
     jobs = ROOT / "libs/artifacts/interlock_artifacts/environment.py"
     libs = [path for name in ("cli", "localstack", "trainer") for path in ROOT.glob(f"libs/{name}/**/*.py")]
     for path in [*libs, jobs]:
@@ -112,3 +110,32 @@ def test_every_setting_is_documented_and_every_documented_one_is_read() -> None:
     documented = set(VARIABLE.findall((ROOT / "docs/configuration.md").read_text()))
 
     assert documented == {name.removesuffix("_FILE") for name in read} - NOT_FOR_USERS
+
+
+def test_every_setting_is_documented_with_the_services_that_read_it() -> None:
+    """Whoever writes a deployment by the page gives each service what it needs."""
+    page = (ROOT / "docs/configuration.md").read_text()
+    rows = re.findall(r"^\| `(INTERLOCK_\w+)` \| (all but )?([\w, ]+) \|[^|]*\|[^|]*\|$", page, re.MULTILINE)
+    readers: dict[str, set[str]] = {}
+    for service in NAMES:
+        for name in variables(service):
+            readers.setdefault(name, set()).add(service)
+    documented = {}
+    for name, but, services in rows:
+        listed = {*NAMES} if services == "all" else {*services.split(", ")}
+        documented[name] = {*NAMES} - listed if but else listed
+
+    assert {name: documented.get(name) for name in readers} == readers
+
+
+def test_the_recipe_for_servers_of_ones_own_names_everyones_rights() -> None:
+    """Roles of the database, and prefixes of the bucket."""
+    page = (ROOT / "docs/recipes/bring-your-own-servers.md").read_text()
+    (passwords,) = re.findall(r"echo '({.*})'", page)
+    rows = re.findall(r"^\| ([\w ]+) \| (`[^|]+) \| (`[^|]+) \|$", page, re.MULTILINE)
+    written = {name: [set(re.findall(r"`(\w+)/`", prefixes)) for prefixes in rights] for name, *rights in rows}
+    given = {each.name: each.prefixes for each in SERVICES if S3 in each.uses}
+    given |= {"role of jobs": JOBS, "people": PEOPLE}
+
+    assert json.loads(passwords).keys() == {*services_using(POSTGRES)}
+    assert written == {name: [set(each.read), set(each.write)] for name, each in given.items()}
