@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from interlock_contracts.access import RingKey, Scope, hash_of
+from interlock_contracts.deployment import callers_of
 from interlock_runtime.access import Access
 from pydantic import SecretStr
 
@@ -11,10 +12,7 @@ KEY = "a-key-of-enough-length"
 """The key of whoever runs the deployment."""
 
 PEPPER = "a-pepper-of-enough-length"
-SERVICE_KEYS = {
-    name: f"the-own-key-of-{name}"
-    for name in ("gateway", "ingest", "train_dispatch", "evaluation_gate", "prediction", "console")
-}
+SERVICE_KEYS = {name: f"the-own-key-of-{name}" for name in callers_of("registry")}
 
 SETTINGS: dict[str, Any] = {
     "key_pepper": PEPPER,

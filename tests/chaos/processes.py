@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from interlock_contracts.catalog import OBSERVER
+from interlock_contracts.deployment import NAMES
 from interlock_localstack.component import Component
 from interlock_localstack.plan import plan
 from interlock_localstack.state_dir import StateDir
@@ -24,7 +26,7 @@ from tests.keys import as_administrator
 from tests.unit.gateway.door import bound
 from tests.waiting import until
 
-SERVICES = ("registry", "ingest", "train_dispatch", "evaluation_gate", "prediction", "gateway")
+SERVICES = tuple(name for name in NAMES if name != OBSERVER)
 SETTINGS = {
     "INTERLOCK_RECONCILE_SECONDS": "0.1",
     "INTERLOCK_GATEWAY_WORKERS": "1",

@@ -14,16 +14,16 @@ import aio_pika
 import asyncpg  # type: ignore[import-untyped]
 import httpx
 from interlock_artifacts import S3Store
-from interlock_contracts.catalog import ROUTES
-from interlock_contracts.rights import VHOST
-from interlock_messaging import topology
+from interlock_contracts.catalog import OBSERVER
+from interlock_contracts.deployment import NAMES
+from interlock_contracts.rights import VHOST, work_queues
 
 from tests.conftest import CHECKOUT, leased
 from tests.e2e.parts import Parts
 from tests.waiting import until
 
 SERVERS = ("rabbitmq", "postgres", "s3")
-SERVICES = ("ingest", "train_dispatch", "registry", "evaluation_gate", "prediction", "gateway", "console")
+SERVICES = NAMES
 PARTS = (*SERVERS, *SERVICES)
 
 
@@ -113,7 +113,7 @@ class Stack:
 
     async def ready(self) -> int:
         """Return how many messages wait for a consumer that could take them; cheaper than looking at all."""
-        names = [topology.queue(service, route.event).name for route in ROUTES for service in route.consumers]
+        names = [queue for service in SERVICES if service != OBSERVER for queue in work_queues(service)]
         async with await aio_pika.connect(self.admin("AMQP_URL"), timeout=5) as connection:
             channel = await connection.channel()
             queues = [await channel.declare_queue(name, passive=True) for name in names]

@@ -9,8 +9,9 @@ from typing import Any
 from uuid import uuid4
 
 import aio_pika
-from interlock_contracts.catalog import ROUTES
+from interlock_contracts.deployment import POSTGRES, services_using
 from interlock_contracts.event import Envelope, Event
+from interlock_contracts.rights import work_queues
 from interlock_messaging.topology import EXCHANGE
 from litestar import Litestar, Request, post
 from sqlalchemy import text
@@ -25,8 +26,8 @@ from tests.unit.gateway.door import listening
 ANYTHING = {"metrics": {"r2": {"min": 0.1}}, "champion": {"metric": "r2", "min_improvement": -1.0}}
 """A gate that lets every training of the same rows through."""
 
-WITH_OUTBOX = ("registry", "ingest", "train_dispatch", "prediction")
-QUEUES = [f"{service}.{route.event.type}" for route in ROUTES for service in route.consumers]
+WITH_OUTBOX = tuple(service for service in SERVICES if service in services_using(POSTGRES))
+QUEUES = [queue for service in SERVICES for queue in work_queues(service)]
 
 
 @dataclass

@@ -6,6 +6,7 @@ import signal
 import sys
 
 import pytest
+from interlock_contracts.deployment import NAMES
 from interlock_messaging.crash_points import STATUS, VARIABLE
 
 from tests.e2e.client import ROW, User, csv
@@ -103,8 +104,7 @@ async def test_predictions_go_on_while_everything_behind_the_gateway_is_down(use
     finally:
         for part in reversed(down):
             parts.start(part)
-        again = [*down, "ingest", "train_dispatch", "evaluation_gate", "prediction", "gateway", "console"]
-        await until(lambda: all(parts.healthy(part) for part in again), seconds=RECOVERY_SECONDS)
+        await until(lambda: all(parts.healthy(part) for part in {*down, *NAMES}), seconds=RECOVERY_SECONDS)
         await until(lambda: _registry_answers(user), seconds=RECOVERY_SECONDS)
 
 

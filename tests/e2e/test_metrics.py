@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from interlock_contracts.deployment import NAMES, address_of
 from interlock_contracts.metrics import DEPENDENCY_UP, METRICS
 from interlock_gateway.protocols import open_inference_pb2 as pb
 from prometheus_client.metrics_core import Metric
@@ -17,7 +18,6 @@ from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
-SERVICES = ("gateway", "registry", "ingest", "train_dispatch", "evaluation_gate", "prediction", "console")
 OTHER_PROTOCOLS = ("open-inference", "mlflow", "grpc")
 GENERAL = ("python_", "process_")
 
@@ -47,7 +47,7 @@ class Told:
 
 async def scraped(user: User) -> Told:
     async with httpx.AsyncClient(timeout=10) as http:
-        addresses = {name: f"{user.env[f'INTERLOCK_{name.upper()}_URL']}/metrics" for name in SERVICES}
+        addresses = {name: f"{user.env[address_of(name)]}/metrics" for name in NAMES}
         answers = await asyncio.gather(*(http.get(address) for address in addresses.values()))
     assert {each.status_code for each in answers} == {200}
     return Told({name: each.text for name, each in zip(addresses, answers, strict=True)})
@@ -125,7 +125,7 @@ async def test_a_stack_tells_what_is_declared_and_what_has_happened(user: User) 
             assert labels in (set(), {*metric.labels, *of_worker}), family.name
             seen.setdefault(family.name, set()).add(service)
     assert seen.keys() == declared.keys()
-    assert not [each for each, by in seen.items() if declared[each].by in SERVICES and by != {declared[each].by}]
+    assert not [each for each, by in seen.items() if declared[each].by in NAMES and by != {declared[each].by}]
 
     for protocol in OTHER_PROTOCOLS:
         about = {"model": name, "protocol": protocol}

@@ -18,6 +18,7 @@ import interlock_registry.app
 import interlock_train_dispatch.app
 from faststream.rabbit import RabbitBroker, RabbitMessage, RabbitQueue, TestRabbitBroker
 from interlock_artifacts import MemoryStore
+from interlock_contracts.deployment import NAMES
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.training import TrainingJob
 from interlock_evaluation_gate.settings import GateSettings
@@ -79,9 +80,7 @@ class System:
             name.removeprefix("INTERLOCK_").lower(): value for name, value in env.items() if "HOME" not in name
         }
         given |= {**SETTINGS, "ray_address": "http://127.0.0.1:1", "cache_dir": folder / "cache"}
-        given |= {
-            f"{name}_url": "http://127.0.0.1:1" for name in ("registry", "ingest", "train_dispatch", "prediction")
-        }
+        given |= {f"{name}_url": "http://127.0.0.1:1" for name in NAMES}
         given |= {"ingest_work_dir": folder, **signing.SETTINGS}
         self.ingest = interlock_ingest.app.create_app(IngestSettings(**given), artifacts=self.store)
         self.registry = interlock_registry.app.create_app(RegistrySettings(**given), artifacts=self.store)

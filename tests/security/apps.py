@@ -4,31 +4,21 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPMethod
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import interlock_console.app
-import interlock_evaluation_gate.app
-import interlock_gateway.app
-import interlock_ingest.app
-import interlock_prediction.app
-import interlock_registry.app
-import interlock_train_dispatch.app
 import pytest
 from interlock_artifacts import MemoryStore
-from interlock_console.settings import ConsoleSettings
-from interlock_evaluation_gate.settings import GateSettings
-from interlock_gateway.settings import GatewaySettings
-from interlock_ingest.settings import IngestSettings
-from interlock_prediction.settings import PredictionSettings
-from interlock_registry.settings import RegistrySettings
-from interlock_train_dispatch.settings import DispatchSettings
+from interlock_contracts.deployment import NAMES
 from litestar import Litestar, Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
 from tests import signing
 from tests.keys import SETTINGS
+from tests.support.services import settings_class
 from tests.unit.gateway.models import in_this_process
 
 NOWHERE = "http://127.0.0.1:1"
@@ -74,24 +64,17 @@ def applications(folder: Path) -> dict[str, Litestar]:
         "cache_dir": folder,
         "ingest_work_dir": folder,
         "batch_work_dir": folder,
-        **{f"{name}_url": NOWHERE for name in ("registry", "ingest", "train_dispatch", "prediction", "gateway")},
+        **{f"{name}_url": NOWHERE for name in NAMES},
     }
-    store = MemoryStore()
-    gateway = interlock_gateway.app.create_app(GatewaySettings(**given), artifacts=store, validate=in_this_process)
-    prediction = interlock_prediction.app.create_app(
-        PredictionSettings(**given), artifacts=store, validate=in_this_process
-    )
-    return {
-        "gateway": gateway,
-        "registry": interlock_registry.app.create_app(RegistrySettings(**given), artifacts=store),
-        "ingest": interlock_ingest.app.create_app(IngestSettings(**given), artifacts=store),
-        "train_dispatch": interlock_train_dispatch.app.create_app(DispatchSettings(**given), artifacts=store),
-        "prediction": prediction,
-        "console": interlock_console.app.create_app(ConsoleSettings(**given)),
-        "evaluation_gate": interlock_evaluation_gate.app.create_app(
-            GateSettings(**given), artifacts=store, validate=in_this_process
-        ),
-    }
+    return {name: _application(name, given) for name in NAMES}
+
+
+def _application(service: str, given: dict[str, Any]) -> Litestar:
+    create = import_module(f"interlock_{service}.app").create_app
+    stand_ins = {"artifacts": MemoryStore(), "validate": in_this_process}
+    taken = {name: stand_ins[name] for name in stand_ins.keys() & signature(create).parameters.keys()}
+    made: Litestar = create(settings_class(service)(**given), **taken)
+    return made
 
 
 def ways(apps: dict[str, Litestar]) -> Iterator[Way]:

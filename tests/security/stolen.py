@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import aio_pika
+from interlock_contracts.deployment import POSTGRES, S3, services_using
 from interlock_contracts.rights import EVENTS
 
-SERVICES = ("ingest", "train_dispatch", "registry", "evaluation_gate", "prediction", "gateway", "console")
-WITH_STORE = tuple(name for name in SERVICES if name != "console")
+WITH_STORE = services_using(S3)
+WITH_DATABASE = services_using(POSTGRES)
 CONFIRM_SECONDS = 10
 
 

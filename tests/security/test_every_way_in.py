@@ -8,6 +8,7 @@ import pytest
 from interlock_console.pages import ADDRESSES
 from interlock_contracts.access import SCOPES
 from interlock_contracts.catalog import ROUTES
+from interlock_contracts.deployment import NAMES, callers_of
 from interlock_runtime.access import Access
 from interlock_runtime.http import ANY, PUBLIC, SCOPE, SERVICES, http_app
 from litestar import Litestar, get
@@ -19,7 +20,7 @@ from tests.support.dependencies import dependency
 PAGES = [*(re.sub(r":str", "", address) for address in ADDRESSES), "/static/{path}"]
 
 OPEN = {
-    *(f"{service} GET /health/{probe}" for service in (*SERVICE_KEYS, "registry") for probe in ("live", "ready")),
+    *(f"{service} GET /health/{probe}" for service in NAMES for probe in ("live", "ready")),
     "gateway GET /v2/health/live",
     "gateway GET /v2/health/ready",
     # The console's page and its files; no data is in them.
@@ -156,7 +157,7 @@ async def test_a_stolen_service_key_opens_little_and_promotes_nothing(apps: dict
 async def test_the_door_asks_for_what_the_service_behind_asks_for(apps: dict[str, Litestar]) -> None:
     """Or a caller would be let in to be refused, or be refused what is theirs."""
     found = {way.name: way.handler.opt for way in ways(apps)}
-    owners = ("registry", "ingest", "train_dispatch", "prediction")
+    owners = [name for name in NAMES if "gateway" in callers_of(name)]
     doubles = {
         (name, f"{owner} {name.removeprefix('gateway ')}")
         for name in found

@@ -9,20 +9,21 @@ from uuid import uuid4
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 from aiormq.exceptions import ChannelAccessRefused, ChannelPreconditionFailed
-from interlock_contracts.catalog import ROUTES
-from interlock_contracts.rights import DEAD, EVENTS, PING, REPLAY, RETRY, user_of
+from interlock_contracts.catalog import OBSERVER, ROUTES
+from interlock_contracts.deployment import NAMES
+from interlock_contracts.rights import DEAD, EVENTS, PING, REPLAY, RETRY, user_of, work_queues
 
-from tests.security.stolen import SERVICES, broker, environment, publish
+from tests.security.stolen import broker, environment, publish
 from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 EXAMPLES = Path(__file__).parents[2] / "contracts" / "examples"
-QUEUES = [(service, f"{service}.{route.event.type}") for route in ROUTES for service in route.consumers]
+QUEUES = [(service, queue) for service in NAMES if service != OBSERVER for queue in work_queues(service)]
 RETRIES = RETRY.format(seconds=1)
 
 
-@pytest.fixture(params=SERVICES)
+@pytest.fixture(params=NAMES)
 def service(request: pytest.FixtureRequest) -> str:
     """Return each service in turn."""
     name: str = request.param

@@ -2,12 +2,12 @@
 
 import asyncpg  # type: ignore[import-untyped]
 import pytest
+from interlock_contracts.deployment import NAMES
 
-from tests.security.stolen import SERVICES, environment
+from tests.security.stolen import WITH_DATABASE, environment
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
-WITH_DATABASE = ("ingest", "train_dispatch", "registry", "prediction", "console")
 DENIED = asyncpg.exceptions.InsufficientPrivilegeError
 
 
@@ -60,7 +60,7 @@ async def test_nobody_but_the_registry_promotes_in_its_tables(stack: dict[str, s
         await thief.close()
 
 
-@pytest.mark.parametrize("service", [name for name in SERVICES if name not in WITH_DATABASE])
+@pytest.mark.parametrize("service", [name for name in NAMES if name not in WITH_DATABASE])
 def test_who_has_no_tables_has_no_way_to_the_database(stack: dict[str, str], service: str) -> None:
     """Gateway and gate have neither address nor password of it."""
     assert not [name for name in environment(stack, service) if "POSTGRES" in name]

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from interlock_artifacts.scoped_credentials import CredentialIssuer, credential_issuer_of
 from interlock_artifacts.store import StoreUnavailableError
+from interlock_contracts.deployment import RAY, services_using
 from interlock_localstack import orphans
 from interlock_localstack.state_dir import StateDir
 
@@ -84,7 +85,7 @@ def test_a_job_reaches_its_own_prefix_and_what_is_found_by_content(
     assert refused(lambda: list(job.list_objects(BUCKET, prefix="holdout/")))
 
 
-@pytest.mark.parametrize("part", sorted({*WITH_STORE} - {"train_dispatch", "prediction"}))
+@pytest.mark.parametrize("part", sorted({*WITH_STORE} - {*services_using(RAY)}))
 def test_nobody_else_is_lent_the_rights_of_jobs(stack: dict[str, str], part: str) -> None:
     """A gateway that was broken into cannot write a run's manifest by way of them."""
     with pytest.raises(StoreUnavailableError, match="lends no rights"):
