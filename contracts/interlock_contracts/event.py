@@ -1,6 +1,7 @@
 """The event base: a fact's data, and the CloudEvents envelope that carries it."""
 
 import json
+import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,6 +15,7 @@ NAMESPACE = UUID("6c3f2a52-4f0a-5a35-9d3e-1f6f3a0c7b11")
 
 _PREFIX = "cloudEvents_"
 _SPELLINGS = (_PREFIX, "cloudEvents:", "ce-")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 STRUCTURED = "application/cloudevents+json"
 MAX_BYTES = 4 << 20
 """Largest body of a message; what is larger belongs in the object store, with a reference in the event."""
@@ -133,6 +135,12 @@ def check_body(body: bytes, content_type: str | None) -> None:
     media_type = (content_type or "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise ValueError(f"the content type is {content_type!r}; an event's is 'application/json'")
+
+
+def trace_id_of(traceparent: object) -> str | None:
+    """Return the trace id in a W3C ``traceparent``; None where it is none, whatever a stranger may have sent."""
+    found = _TRACEPARENT.fullmatch(traceparent) if isinstance(traceparent, str) else None
+    return found.group(1) if found else None
 
 
 def event_id(cause: str, event_type: str, subject: str, n: int = 0) -> UUID:

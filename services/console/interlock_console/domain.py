@@ -7,7 +7,7 @@ from uuid import UUID
 
 from interlock_contracts.datasets import DatasetIngested
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
-from interlock_contracts.event import Envelope, Event, run_id
+from interlock_contracts.event import Envelope, Event, run_id, trace_id_of
 from interlock_contracts.models import ModelPromoted, ModelRegistered
 from interlock_contracts.training import RetrainRequested, TrainingFailed, TrainingProgressed, TrainingStarted
 
@@ -77,12 +77,6 @@ def may_follow(state: str, present: str) -> bool:
     """Return whether a run may go from state ``present`` to ``state``: a late event never sets it back."""
     last = len(ORDER)
     return ORDER.get(state, last) >= ORDER.get(present, last)
-
-
-def trace_id_of(traceparent: str | None) -> str | None:
-    """Return the trace id in a W3C ``traceparent``, None where there is none."""
-    parts = (traceparent or "").split("-")
-    return parts[1] if len(parts) == 4 and len(parts[1]) == 32 else None  # noqa: PLR2004 - version-trace-span-flags
 
 
 SAFE = ("GET", "HEAD", "OPTIONS")

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 from interlock_artifacts import ArtifactStore
+from interlock_contracts.event import trace_id_of
 from interlock_contracts.http import PredictionLinks, PredictionView, WebhookSecret, WebhookView
 from interlock_contracts.predictions import RowFault
 from interlock_contracts.quality import QualityView
@@ -121,7 +122,7 @@ def view(row: PredictionRow, hook: WebhookRow | None = None) -> PredictionView:
         ended_at=row.ended_at,
         expires_at=row.expires_at,
         webhook=_webhook(hook) if hook is not None else None,
-        trace_id=row.traceparent.split("-")[1] if row.traceparent else None,
+        trace_id=trace_id_of(row.traceparent),
         links=PredictionLinks.of(row.prediction_id),
     )
 

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from interlock_contracts.access import AuditEntry
+from interlock_contracts.event import trace_id_of
 from interlock_messaging.outbox import current_traceparent
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE
@@ -24,14 +25,13 @@ def record(session: AsyncSession, caller_name: str, action: str, subject: str, *
     ``action`` is what happened, ``version.approved`` for instance; ``subject`` to what, ``model/flights``.
     ``details`` are plain JSON; what has no value is left out.
     """
-    traceparent = current_traceparent()
     session.add(
         AuditRow(
             by=caller_name,
             action=action,
             subject=subject,
             details={name: value for name, value in details.items() if value is not None},
-            trace_id=traceparent.split("-")[1] if traceparent else None,
+            trace_id=trace_id_of(current_traceparent()),
         )
     )
 

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from interlock_contracts.event import trace_id_of
 from interlock_contracts.rollout import PromotionView
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, problem
@@ -43,7 +44,7 @@ def _view(row: PromotionRow) -> PromotionView:
         cause=row.cause,  # type: ignore[arg-type]
         by=row.by,
         promoted_at=row.promoted_at,
-        trace_id=row.traceparent.split("-")[1] if row.traceparent else None,
+        trace_id=trace_id_of(row.traceparent),
     )
 
 

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
+from interlock_contracts.event import trace_id_of
 from interlock_contracts.http import ProgressView, RunView
 from interlock_messaging import Bus
 from interlock_runtime.access import Caller
@@ -83,7 +84,7 @@ def _view(run: RunRow) -> RunView:
         reason=run.reason,
         into=run.coalesced_into,
         version=run.version,
-        trace_id=run.traceparent.split("-")[1] if run.traceparent else None,
+        trace_id=trace_id_of(run.traceparent),
         created_at=run.created_at,
         started_at=run.started_at,
         trained_at=run.trained_at,

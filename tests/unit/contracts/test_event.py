@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from interlock_contracts.event import Envelope, event_id, run_id
+from interlock_contracts.event import Envelope, event_id, run_id, trace_id_of
 from interlock_contracts.training import RetrainRequested
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -27,6 +27,29 @@ def test_ids_are_fixed_forever() -> None:
     """A changed namespace or separator would make every stored repeat look new."""
     assert str(event_id("cause", "model.promoted", "model/m")) == "d60be11c-e82d-590b-85d6-87c73f8ca97e"
     assert str(run_id("cause", "m")) == "5ce40554-2666-5901-987e-223b16b45e17"
+
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.mark.parametrize(
+    ("traceparent", "trace_id"),
+    [
+        (f"00-{TRACE}-b7ad6b7169203331-01", TRACE),
+        (None, None),
+        ("", None),
+        ("no traceparent", None),
+        (f"00-{TRACE.upper()}-b7ad6b7169203331-01", None),
+        (f"00-{TRACE}-b7ad6b7169203331-01\n", None),
+        (f"00-{TRACE}", None),
+        ("00-\ud800", None),
+        (b"\xff", None),
+        ({"00": TRACE}, None),
+    ],
+)
+def test_a_trace_id_is_taken_only_from_a_traceparent(traceparent: object, trace_id: str | None) -> None:
+    """AMQP headers have types, and strangers choose them; what is no traceparent has no trace."""
+    assert trace_id_of(traceparent) == trace_id
 
 
 @pytest.mark.parametrize("spelling", ["cloudEvents_", "cloudEvents:", "ce-"])

@@ -1,7 +1,6 @@
 """A dead letter's message as a row, and a row as what people see. A letter may be anything; nothing here raises."""
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -11,7 +10,7 @@ from uuid import uuid5
 import pamqp.encode
 from aio_pika.abc import AbstractIncomingMessage
 from interlock_contracts.dead_letters import DeadLetterContent, DeadLetterView
-from interlock_contracts.event import NAMESPACE, Envelope
+from interlock_contracts.event import NAMESPACE, Envelope, trace_id_of
 
 from interlock_messaging.dead_letters.table import LetterRow
 from interlock_messaging.delivery import DIED, ERROR, attempts, tried_before
@@ -21,8 +20,6 @@ from interlock_messaging.topology import CRASH_LIMIT
 
 SHOWN_BYTES = 64 * 1024
 """Longest body that is shown as a whole."""
-
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 _BY_THE_BROKER = {
     "delivery_limit": f"given up by RabbitMQ after {CRASH_LIMIT} deliveries: whoever got it died of it each time",
@@ -39,8 +36,6 @@ def values_of(queue: str, message: AbstractIncomingMessage) -> dict[str, Any]:
     """
     wire = _wire(message.headers)
     envelope = _envelope(message)
-    told = [message.headers.get("traceparent"), envelope.get("traceparent")]
-    traces = [found.group(1) for each in told if isinstance(each, str) and (found := _TRACEPARENT.fullmatch(each))]
     content = sha256(message.body + wire).hexdigest()
     return {
         "id": uuid5(NAMESPACE, f"dead letter|{queue}|{content}"),
@@ -51,7 +46,7 @@ def values_of(queue: str, message: AbstractIncomingMessage) -> dict[str, Any]:
         "event_id": _text(envelope.get("id")),
         "event_type": _text(envelope.get("type")),
         "subject": _text(envelope.get("subject")),
-        "trace_id": traces[0] if traces else None,
+        "trace_id": trace_id_of(message.headers.get("traceparent")) or trace_id_of(envelope.get("traceparent")),
         "speaker": _text(published_by(message.user_id, message.headers, queue.partition(".")[0])),
         "message_id": _text(message.message_id),
         "content_type": _text(message.content_type),
