@@ -12,9 +12,9 @@ from uuid import uuid4
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from interlock_messaging.tables import Base
 from interlock_runtime.database import Database, _upgrade
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.orm import DeclarativeBase
 
 pytestmark = pytest.mark.integration
 
@@ -59,7 +59,7 @@ def read(connection: Connection) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def bases(package: str) -> set[type[DeclarativeBase]]:
+def bases(package: str) -> set[type[Base]]:
     """Return what declares a package's tables today, all of its modules with tables imported."""
     folder = Path(str(files(package)))
     inside = [Path(str(files(each))) for each in PACKAGES if each.startswith(f"{package}.")]
@@ -67,7 +67,7 @@ def bases(package: str) -> set[type[DeclarativeBase]]:
     written = [path.relative_to(folder) for path in own if "mapped_column" in path.read_text()]
     modules = [import_module(".".join((package, *path.with_suffix("").parts))) for path in written]
     found = [each for module in modules for each in vars(module).values() if isinstance(each, type)]
-    return {each for each in found if issubclass(each, DeclarativeBase) and DeclarativeBase in each.__bases__}
+    return {each for each in found if issubclass(each, Base) and Base in each.__bases__}
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -1,4 +1,4 @@
-"""The two tables that every service with a database has in its own schema: outbox and inbox."""
+"""The declarative base of all tables, and the two that every service with a database has: outbox and inbox."""
 
 from datetime import datetime
 from typing import Any
@@ -9,9 +9,20 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
-class Messaging(DeclarativeBase):
-    """Declarative base of the messaging tables; the schema comes from the connection's search path."""
+class Base(DeclarativeBase):
+    """Declarative base of every table; the schema comes from the connection's search path, and times have a zone.
 
+    Whoever has migrations derives an abstract class with a MetaData of its own: tables of two services may have the
+    same name, and each package's are compared with its own migrations.
+    """
+
+    type_annotation_map = {datetime: DateTime(timezone=True)}
+
+
+class Messaging(Base):
+    """Outbox and inbox."""
+
+    __abstract__ = True
     metadata = MetaData()
 
 
@@ -34,8 +45,8 @@ class OutboxRow(Messaging):
     type: Mapped[str]
     headers: Mapped[dict[str, Any]] = mapped_column(JSONB)
     payload: Mapped[bytes] = mapped_column(LargeBinary)
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
-    published_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    published_at: Mapped[datetime | None]
     failures: Mapped[int] = mapped_column(server_default=text("0"))
     last_error: Mapped[str | None]
 
@@ -47,4 +58,4 @@ class InboxRow(Messaging):
 
     consumer: Mapped[str] = mapped_column(primary_key=True)
     event_id: Mapped[str] = mapped_column(primary_key=True)
-    received_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now(), index=True)
+    received_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from interlock_messaging.tables import Base
 from sqlalchemy import (
     JSON,
     BigInteger,
     ColumnElement,
-    DateTime,
     Identity,
     LargeBinary,
     MetaData,
@@ -21,12 +21,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, mapped_column
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 
-class Table(DeclarativeBase):
-    """Declarative base; the schema comes from the connection's search path."""
+class Table(Base):
+    """Abstract base of this service's tables."""
 
+    __abstract__ = True
     metadata = MetaData()
 
 
@@ -43,7 +44,7 @@ class EventRow(Table):
     type: Mapped[str]
     source: Mapped[str]
     subject: Mapped[str]
-    time: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    time: Mapped[datetime]
     model: Mapped[str | None]
     version: Mapped[int | None]
     run_id: Mapped[UUID | None]
@@ -63,9 +64,9 @@ class RunRow(Table):
     cause: Mapped[str | None]
     reason: Mapped[str | None]
     attempt: Mapped[int] = mapped_column(default=0)
-    requested_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    requested_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
     trace_id: Mapped[str | None]
     version: Mapped[int | None]
     progress: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
@@ -79,7 +80,7 @@ class TicketRow(Table):
 
     hash: Mapped[str] = mapped_column(primary_key=True)
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
-    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    expires_at: Mapped[datetime]
 
 
 CHANNEL = "interlock_console"

@@ -4,17 +4,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, MetaData, String, func, select, text
+from interlock_messaging.tables import Base
+from sqlalchemy import JSON, BigInteger, MetaData, String, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 LISTED = 1000
 
 
-class Table(DeclarativeBase):
-    """Declarative base; the schema comes from the connection's search path."""
+class Table(Base):
+    """Abstract base of this service's tables."""
 
+    __abstract__ = True
     metadata = MetaData()
 
 
@@ -59,15 +61,15 @@ class DatasetRow(Table):
     cause: Mapped[str]
     object: Mapped[str | None] = mapped_column(String)
     traceparent: Mapped[str | None]
-    received_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
-    decided_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    received_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    decided_at: Mapped[datetime | None]
     batch: Mapped[int | None]
     dataset: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     profile: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     warnings: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     failures: Mapped[int] = mapped_column(server_default=text("0"))
-    not_before: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    not_before: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class SubmissionRow(Table):
@@ -79,9 +81,9 @@ class SubmissionRow(Table):
     pipeline: Mapped[str]
     object: Mapped[str]
     traceparent: Mapped[str | None]
-    received_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    received_at: Mapped[datetime] = mapped_column(server_default=func.now())
     failures: Mapped[int] = mapped_column(server_default=text("0"))
-    not_before: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    not_before: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 async def keep_spec(session: AsyncSession, row: SpecRow) -> None:

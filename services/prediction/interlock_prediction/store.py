@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from interlock_contracts.predictions import PredictionState
+from interlock_messaging.tables import Base
 from sqlalchemy import (
     ColumnElement,
-    DateTime,
     LargeBinary,
     MetaData,
     String,
@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from interlock_prediction.domain import TOMBSTONE_RETENTION
 
@@ -29,9 +29,10 @@ EXPIRE_CHUNK = 1000
 CANCELLED = "cancelled over REST"
 
 
-class Table(DeclarativeBase):
-    """Declarative base; the schema comes from the connection's search path."""
+class Table(Base):
+    """Abstract base of this service's tables."""
 
+    __abstract__ = True
     metadata = MetaData()
 
 
@@ -56,9 +57,9 @@ class PredictionRow(Table):
     result_format: Mapped[str | None]
     reason: Mapped[str | None]
     errors: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB)
-    requested_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
-    ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    expires_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    requested_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    ended_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
 
 
 class WebhookRow(Table):
@@ -70,10 +71,10 @@ class WebhookRow(Table):
     url: Mapped[str]
     state: Mapped[str] = mapped_column(String, server_default=text("'pending'"))
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
-    not_before: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    not_before: Mapped[datetime] = mapped_column(server_default=func.now())
     status: Mapped[int | None]
     error: Mapped[str | None]
-    delivered_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    delivered_at: Mapped[datetime | None]
 
 
 @dataclass(frozen=True, slots=True)

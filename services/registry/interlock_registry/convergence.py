@@ -5,7 +5,7 @@ from typing import Any
 
 from interlock_contracts.models import ModelLoadFailed, ModelServing
 from interlock_contracts.rollout import MOST_WORKERS, HeldModel, RolloutView, WorkerReport, WorkerServing
-from sqlalchemy import DateTime, Float, ForeignKey, cast, delete, func, literal, select
+from sqlalchemy import Float, ForeignKey, cast, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import INTERVAL, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -26,7 +26,7 @@ class WorkerRow(Table):
     __tablename__ = "worker"
 
     name: Mapped[str] = mapped_column(primary_key=True)
-    seen_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    seen_at: Mapped[datetime]
     seconds: Mapped[float] = mapped_column(Float)
 
 
@@ -40,7 +40,7 @@ class WorkerModelRow(Table):
     known_seq: Mapped[int]
     version: Mapped[int | None]
     promotion_seq: Mapped[int | None]
-    since: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    since: Mapped[datetime | None]
     failed_seq: Mapped[int | None]
     failure: Mapped[str | None]
 

@@ -5,15 +5,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Identity, MetaData, func, select, text
+from interlock_messaging.tables import Base
+from sqlalchemy import JSON, BigInteger, ForeignKey, Identity, MetaData, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 
-class Table(DeclarativeBase):
-    """Declarative base; the schema comes from the connection's search path."""
+class Table(Base):
+    """Abstract base of this service's tables."""
 
+    __abstract__ = True
     metadata = MetaData()
 
 
@@ -25,7 +27,7 @@ class PipelineRow(Table):
     name: Mapped[str] = mapped_column(primary_key=True)
     digest: Mapped[str]
     revision: Mapped[int]
-    applied_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    applied_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class SpecRow(Table):
@@ -68,7 +70,7 @@ class VersionRow(Table):
     report: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     reasons: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"))
     metrics: Mapped[dict[str, float]] = mapped_column(JSONB, server_default=text("'{}'"))
-    registered_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    registered_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class PromotionRow(Table):
@@ -83,7 +85,7 @@ class PromotionRow(Table):
     by: Mapped[str | None]
     traceparent: Mapped[str | None]
     signed: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    promoted_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    promoted_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class KeyRow(Table):
@@ -94,10 +96,10 @@ class KeyRow(Table):
     hash: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     scopes: Mapped[list[str]] = mapped_column(JSONB)
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     created_by: Mapped[str]
-    expires_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
 
 
 class AuditRow(Table):
@@ -106,7 +108,7 @@ class AuditRow(Table):
     __tablename__ = "audit"
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
     by: Mapped[str]
     action: Mapped[str]
     subject: Mapped[str]

@@ -6,17 +6,19 @@ from typing import Any
 from uuid import UUID
 
 from interlock_contracts.training import RunState
-from sqlalchemy import JSON, DateTime, MetaData, String, func, select, text
+from interlock_messaging.tables import Base
+from sqlalchemy import JSON, MetaData, String, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 ORPHANS_AT_ONCE = 50
 
 
-class Table(DeclarativeBase):
-    """Declarative base; the schema comes from the connection's search path."""
+class Table(Base):
+    """Abstract base of this service's tables."""
 
+    __abstract__ = True
     metadata = MetaData()
 
 
@@ -71,16 +73,16 @@ class RunRow(Table):
     job: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     submitted: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
     cancelled: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
-    job_missing_since: Mapped[datetime | None] = mapped_column("gone_since", DateTime(timezone=True))
+    job_missing_since: Mapped[datetime | None] = mapped_column("gone_since")
     progress: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     reason: Mapped[str | None]
     coalesced_into: Mapped[UUID | None] = mapped_column("into")
     version: Mapped[int | None]
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
-    started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    trained_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    deadline: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    started_at: Mapped[datetime | None]
+    trained_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    deadline: Mapped[datetime | None]
 
 
 async def lock_model(session: AsyncSession, model: str) -> None:

@@ -7,22 +7,24 @@ from uuid import UUID
 
 import pamqp.decode
 from faststream.rabbit import RabbitBroker
-from sqlalchemy import DateTime, LargeBinary, MetaData, func, select
+from sqlalchemy import LargeBinary, MetaData, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, undefer
+from sqlalchemy.orm import Mapped, column_property, mapped_column, undefer
 
 from interlock_messaging.delivery import ATTEMPT, DIED, ERROR, FURTHER_KEYS, TRIED_BEFORE
 from interlock_messaging.publisher_identity import PUBLISHED_BY
 from interlock_messaging.publishing import publish
+from interlock_messaging.tables import Base
 from interlock_messaging.topology import REPLAY_EXCHANGE
 
 _OF_A_DEATH = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", ATTEMPT, DIED, ERROR, TRIED_BEFORE)
 _LEFT_OUT = (*_OF_A_DEATH, *FURTHER_KEYS)
 
 
-class Letters(DeclarativeBase):
-    """Declarative base of the table; the schema comes from the connection's search path."""
+class Letters(Base):
+    """The table of dead letters."""
 
+    __abstract__ = True
     metadata = MetaData()
 
 
@@ -35,7 +37,7 @@ class LetterRow(Letters):
     queue: Mapped[str]
     reason: Mapped[str]
     attempts: Mapped[int]
-    died_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    died_at: Mapped[datetime]
     event_id: Mapped[str | None]
     event_type: Mapped[str | None]
     subject: Mapped[str | None]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKey, String, select, update
+from sqlalchemy import ForeignKey, String, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -32,7 +32,7 @@ class BatchRow(Table):
     unanswered: Mapped[int | None]
     waiting: Mapped[bool] = mapped_column(default=True)
     failures: Mapped[int] = mapped_column(default=0)
-    not_before: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=lambda: datetime.now(UTC))
+    not_before: Mapped[datetime] = mapped_column(default=lambda: datetime.now(UTC))
 
 
 async def add(session: AsyncSession, prediction: PredictionRow, batch: BatchRow) -> bool:
