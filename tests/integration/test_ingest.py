@@ -3,13 +3,16 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
-from interlock_ingest import routes, store, workers
+from interlock_ingest import routes, store
+from interlock_ingest.store import DatasetRow
+from interlock_messaging import work_queue
 from interlock_modeling.split import ROW_COLUMN
 
 from tests.integration.ingesting import Ingest, ingesting
@@ -165,8 +168,8 @@ async def test_nobody_waits_for_a_check_that_is_going_on(ingest: Ingest) -> None
     """Neither who uploads the same file again, nor who asks for its verdict, nor the check of the next file."""
     digest = (await ingest.upload(GOOD))["digest"]
     async with ingest.database.sessions() as session, session.begin():
-        assert await store.next_unchecked(session) is not None
-        async with asyncio.timeout(10):
+        assert await work_queue.claim(session, DatasetRow, store.UNCHECKED)
+        async with asyncio.timeout(60):  # on a lock it would wait for ever
             assert (await ingest.upload(GOOD))["state"] == "checking"
             assert (await ingest.verdict(digest))["state"] == "checking"
             other = (await ingest.upload(BAD))["digest"]
@@ -178,7 +181,7 @@ async def test_a_check_that_fails_for_our_own_fault_is_tried_again_then_refused(
     ingest: Ingest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stored file that is gone holds nobody up for ever, and uploading it again starts anew."""
-    monkeypatch.setattr(workers, "TRY_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(work_queue, "BACKOFF", timedelta(0))
     view = await ingest.upload(GOOD)
     del ingest.artifacts.objects[ArtifactRef(sha256=view["digest"], bytes=len(GOOD), holdout=True).key]
     await ingest.worker.check_files()

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from interlock_messaging.tables import Base
+from interlock_messaging.work_queue import WorkItem
 from sqlalchemy import JSON, BigInteger, MetaData, String, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -43,11 +44,10 @@ class BatchesRow(Table):
     count: Mapped[int] = mapped_column(server_default=text("0"))
 
 
-class DatasetRow(Table):
+class DatasetRow(WorkItem, Table):
     """One file under one pipeline digest; ``state`` is checking, accepted or rejected.
 
-    ``cause`` is the id of the event or upload that brought it; ``failures`` counts checks that came to no verdict,
-    and ``not_before`` spaces them.
+    ``cause`` is the id of the event or upload that brought it; ``failures`` counts checks that came to no verdict.
     """
 
     __tablename__ = "dataset"
@@ -68,11 +68,12 @@ class DatasetRow(Table):
     profile: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     warnings: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
-    failures: Mapped[int] = mapped_column(server_default=text("0"))
-    not_before: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class SubmissionRow(Table):
+UNCHECKED = DatasetRow.state == "checking"
+
+
+class SubmissionRow(WorkItem, Table):
     """An object that somebody asked to take in; gone once it is a dataset or rejected."""
 
     __tablename__ = "submission"
@@ -82,8 +83,6 @@ class SubmissionRow(Table):
     object: Mapped[str]
     traceparent: Mapped[str | None]
     received_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    failures: Mapped[int] = mapped_column(server_default=text("0"))
-    not_before: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 async def keep_spec(session: AsyncSession, row: SpecRow) -> None:
@@ -140,30 +139,6 @@ async def accepted_before(session: AsyncSession, row: DatasetRow) -> DatasetRow 
         )
         .order_by(DatasetRow.batch.desc(), DatasetRow.decided_at.desc())
         .limit(1)
-    )
-    return (await session.scalars(query)).one_or_none()
-
-
-async def next_unchecked(session: AsyncSession) -> DatasetRow | None:
-    """Return the oldest file that nobody is checking, locked until the transaction ends."""
-    query = (
-        select(DatasetRow)
-        .where(DatasetRow.state == "checking", DatasetRow.not_before <= func.now())
-        .order_by(DatasetRow.received_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    return (await session.scalars(query)).one_or_none()
-
-
-async def next_submission(session: AsyncSession) -> SubmissionRow | None:
-    """Return the oldest submission that nobody is taking, locked until the transaction ends."""
-    query = (
-        select(SubmissionRow)
-        .where(SubmissionRow.not_before <= func.now())
-        .order_by(SubmissionRow.received_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
     )
     return (await session.scalars(query)).one_or_none()
 

@@ -1,8 +1,7 @@
-"""Work queue of files: claimed by row lock; what was acknowledged gets its verdict, whoever dies meanwhile."""
+"""Work queues of submissions and files; what was acknowledged gets its verdict, whoever dies meanwhile."""
 
 import asyncio
 import json
-import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +15,7 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_messaging import Bus, enqueue
 from interlock_messaging.crash_points import crash_point
-from interlock_messaging.transient import is_dependency_unavailable
+from interlock_messaging.work_queue import process_due
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -27,12 +26,8 @@ from interlock_ingest.domain import CHECK_FAILED, truncate_findings
 from interlock_ingest.store import DatasetRow, SubmissionRow
 from interlock_ingest.validation import CheckFailedError, Verdict, check
 
-logger = logging.getLogger(__name__)
-
 SERVICE = "ingest"
 
-TRIES = 3
-TRY_AGAIN_SECONDS = 5.0
 SPEC_PATIENCE = timedelta(seconds=60)
 """How long a submission may be ahead of its pipeline's `pipeline.applied`."""
 
@@ -51,34 +46,20 @@ class IngestWorker:
 
     async def take_submissions(self) -> None:
         """Turn submitted objects into stored files that wait for their validation."""
-        while await self._take_submission():
-            pass
+        await process_due(self.bus, SubmissionRow, work=self._take_submission, give_up=_give_up_submission)
 
     async def check_files(self) -> None:
         """Validate the files that wait, one after the other, until none does."""
-        while await self._check_file():
-            pass
+        await process_due(self.bus, DatasetRow, store.UNCHECKED, work=self._check_file, give_up=_give_up_check)
 
-    async def _take_submission(self) -> bool:
-        cause = ""
-        try:
-            async with self.bus.transaction() as session:
-                row = await store.next_submission(session)
-                if row is None:
-                    return False
-                cause = row.cause
-                spec = await store.spec(session, row.pipeline)
-                if spec is None and datetime.now(UTC) - row.received_at < SPEC_PATIENCE:
-                    row.not_before = datetime.now(UTC) + timedelta(seconds=1)
-                    return True
-                with _span(telemetry.SPAN_FETCH, row.traceparent, row.pipeline):
-                    await self._take(session, row, spec.digest if spec else None)
-                await session.delete(row)
-        except Exception as error:  # the next submission must not wait for this one
-            if is_dependency_unavailable(error) or not cause:
-                raise
-            await self._count_failed_fetch(cause, repr(error))
-        return True
+    async def _take_submission(self, session: AsyncSession, row: SubmissionRow) -> None:
+        spec = await store.spec(session, row.pipeline)
+        if spec is None and datetime.now(UTC) - row.received_at < SPEC_PATIENCE:
+            row.not_before = datetime.now(UTC) + timedelta(seconds=1)
+            return
+        with _span(telemetry.SPAN_FETCH, row.traceparent, row.pipeline):
+            await self._take(session, row, spec.digest if spec else None)
+        await session.delete(row)
 
     async def _take(self, session: AsyncSession, submission: SubmissionRow, pipeline_digest: str | None) -> None:
         if pipeline_digest is None:
@@ -103,40 +84,17 @@ class IngestWorker:
         )
         await receive(session, row)
 
-    async def _count_failed_fetch(self, cause: str, why: str) -> None:
-        logger.error("fetching submission %s failed: %s", cause, why)
-        async with self.bus.transaction() as session:
-            row = await session.get_one(SubmissionRow, cause, with_for_update=True)
-            _schedule_retry(row)
-            if row.failures >= TRIES:
-                fault = f"fetching the object failed {row.failures} times; submit it again ({why[:500]})"
-                await _reject_object(session, row, Finding(rule=CHECK_FAILED, message=fault))
-                await session.delete(row)
-
     def _store_object(self, key: str) -> ArtifactRef:
         with TemporaryDirectory(dir=self.folder) as folder:
             path = Path(folder) / "object"
             self.artifacts.download(key, path)
             return self.artifacts.put_file(path, holdout=True)
 
-    async def _check_file(self) -> bool:
-        """Check one file in one transaction: the row's lock says that it is being checked, and dies with us."""
-        key: tuple[str, str, str] = ("", "", "")
-        try:
-            async with self.bus.transaction() as session:
-                row = await store.next_unchecked(session)
-                if row is None:
-                    return False
-                key = (row.pipeline, row.digest, row.pipeline_digest)
-                spec = await store.spec(session, row.pipeline, row.pipeline_digest)
-                assert spec is not None, "a file is only taken in for a spec that is stored"
-                with _span(telemetry.SPAN_CHECK, row.traceparent, row.pipeline, row.digest):
-                    await self._judge(session, row, Pipeline.model_validate(spec.spec))
-        except Exception as error:  # the next file must not wait for this one
-            if is_dependency_unavailable(error) or not key[0]:
-                raise
-            await self._count_failed_check(key, str(error) if isinstance(error, CheckFailedError) else repr(error))
-        return True
+    async def _check_file(self, session: AsyncSession, row: DatasetRow) -> None:
+        spec = await store.spec(session, row.pipeline, row.pipeline_digest)
+        assert spec is not None, "a file is only taken in for a spec that is stored"
+        with _span(telemetry.SPAN_CHECK, row.traceparent, row.pipeline, row.digest):
+            await self._judge(session, row, Pipeline.model_validate(spec.spec))
 
     async def _judge(self, session: AsyncSession, row: DatasetRow, pipeline: Pipeline) -> None:
         with TemporaryDirectory(dir=self.folder) as name:
@@ -166,16 +124,6 @@ class IngestWorker:
 
     def _store_profile(self, verdict: Verdict) -> ArtifactRef:
         return self.artifacts.put(json.dumps(verdict.profile, allow_nan=False).encode())
-
-    async def _count_failed_check(self, key: tuple[str, str, str], why: str) -> None:
-        logger.error("checking %s came to no verdict: %s", "/".join(key), why)
-        async with self.bus.transaction() as session:
-            row = await session.get_one(DatasetRow, key, with_for_update=True)
-            _schedule_retry(row)
-            if row.failures >= TRIES:
-                what = f"the check failed {row.failures} times, which need not be the file's fault; upload it again"
-                with _span(telemetry.SPAN_CHECK, row.traceparent, row.pipeline, row.digest):
-                    await reject(session, row, [Finding(rule=CHECK_FAILED, message=f"{what} ({why[-500:]})")], [], None)
 
 
 async def receive(session: AsyncSession, row: DatasetRow) -> DatasetRow:
@@ -244,9 +192,17 @@ async def _reject_object(
     await enqueue(session, event, source=SERVICE, cause=submission.cause)
 
 
-def _schedule_retry(row: DatasetRow | SubmissionRow) -> None:
-    row.failures += 1
-    row.not_before = datetime.now(UTC) + timedelta(seconds=TRY_AGAIN_SECONDS * row.failures)
+async def _give_up_submission(session: AsyncSession, row: SubmissionRow, error: Exception) -> None:
+    fault = f"fetching the object failed {row.failures} times; submit it again ({repr(error)[:500]})"
+    await _reject_object(session, row, Finding(rule=CHECK_FAILED, message=fault))
+    await session.delete(row)
+
+
+async def _give_up_check(session: AsyncSession, row: DatasetRow, error: Exception) -> None:
+    why = str(error) if isinstance(error, CheckFailedError) else repr(error)
+    what = f"the check failed {row.failures} times, which need not be the file's fault; upload it again ({why[-500:]})"
+    with _span(telemetry.SPAN_CHECK, row.traceparent, row.pipeline, row.digest):
+        await reject(session, row, [Finding(rule=CHECK_FAILED, message=what)], [], None)
 
 
 def _dumped(findings: list[Finding]) -> list[dict[str, Any]]:

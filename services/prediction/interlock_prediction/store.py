@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from interlock_contracts.predictions import PredictionState
 from interlock_messaging.tables import Base
+from interlock_messaging.work_queue import Due, claim
 from sqlalchemy import (
     ColumnElement,
     LargeBinary,
@@ -62,7 +63,7 @@ class PredictionRow(Table):
     expires_at: Mapped[datetime | None]
 
 
-class WebhookRow(Table):
+class WebhookRow(Due, Table):
     """One webhook in the work queue: pending, delivered or failed, with the outcome of its last attempt."""
 
     __tablename__ = "webhook"
@@ -71,7 +72,6 @@ class WebhookRow(Table):
     url: Mapped[str]
     state: Mapped[str] = mapped_column(String, server_default=text("'pending'"))
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
-    not_before: Mapped[datetime] = mapped_column(server_default=func.now())
     status: Mapped[int | None]
     error: Mapped[str | None]
     delivered_at: Mapped[datetime | None]
@@ -190,24 +190,16 @@ async def enqueue_webhooks(session: AsyncSession, wanted: Sequence[tuple[UUID, s
         await session.execute(insert(WebhookRow).on_conflict_do_nothing(), rows)
 
 
-async def claim_webhooks(
-    session: AsyncSession, limit: int, now: datetime, lease: timedelta
-) -> list[tuple[WebhookRow, PredictionRow]]:
+async def claim_webhooks(session: AsyncSession, limit: int, lease: timedelta) -> list[tuple[WebhookRow, PredictionRow]]:
     """Claim due webhooks, with their predictions, until the lease expires.
 
+    A lease, and not a lock that lasts as long as the work: a stranger's slow receiver must not keep a transaction open.
     An attempt is counted when it begins, so that the count identifies it: see :func:`record_attempt`.
     """
-    query = (
-        select(WebhookRow)
-        .where(WebhookRow.state == "pending", WebhookRow.not_before <= now)
-        .order_by(WebhookRow.not_before)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    due = (await session.scalars(query)).all()
+    due = await claim(session, WebhookRow, WebhookRow.state == "pending", limit=limit)
     for hook in due:
         hook.attempts += 1
-        hook.not_before = now + lease
+        hook.not_before = datetime.now(UTC) + lease
     return [(hook, await session.get_one(PredictionRow, hook.prediction_id)) for hook in due]
 
 

@@ -56,7 +56,7 @@ class WebhookSender:
         claimed = CLAIM_LIMIT
         while claimed == CLAIM_LIMIT:
             async with self._bus.transaction() as session:
-                due = await store.claim_webhooks(session, CLAIM_LIMIT, datetime.now(UTC), LEASE)
+                due = await store.claim_webhooks(session, CLAIM_LIMIT, LEASE)
             outcomes = await asyncio.gather(*(self._attempt(hook, row) for hook, row in due), return_exceptions=True)
             for outcome in outcomes:
                 if isinstance(outcome, BaseException):

@@ -1,7 +1,6 @@
-"""Work queue of batch scoring: any replica claims a waiting file by row lock, scores it, and records the result."""
+"""Work queue of batch scoring: any replica claims a waiting file, scores it, and records the result."""
 
 import asyncio
-import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.scoring import ScoringReport
 from interlock_messaging import Bus, enqueue
 from interlock_messaging.crash_points import crash_point
-from interlock_messaging.transient import is_dependency_unavailable
+from interlock_messaging.work_queue import process_due
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_prediction.batch import store as batch_store
@@ -24,13 +23,7 @@ from interlock_prediction.batch.store import BatchRow, Runner
 from interlock_prediction.domain import ENDED
 from interlock_prediction.store import PredictionRow
 
-logger = logging.getLogger(__name__)
-
 SERVICE = "prediction"
-
-MAX_ATTEMPTS = 3
-BACKOFF_SECONDS = 5.0
-"""Seconds before the second attempt, twice that before the third."""
 
 CANCEL_POLL_SECONDS = 0.5
 """Interval at which a running file is checked for cancellation."""
@@ -38,7 +31,7 @@ CANCEL_POLL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class BatchRunner:
-    """Runs waiting files, each in one transaction: its row lock is the claim, released also when the process dies.
+    """Scores the files that wait in the work queue, each in one transaction.
 
     ``retention`` is how long results are kept.
     """
@@ -50,24 +43,11 @@ class BatchRunner:
 
     async def run_pending(self, runner: Runner) -> None:
         """Claim and score files of ``runner``, one after the other, until none waits."""
-        while await self._run_next(runner):
-            pass
+        waiting = BatchRow.waiting, BatchRow.runner == runner
+        await process_due(self.bus, BatchRow, *waiting, work=self._score, give_up=self._give_up)
 
-    async def _run_next(self, runner: Runner) -> bool:
-        prediction_id: UUID | None = None
-        try:
-            async with self.bus.transaction() as session:
-                batch = await batch_store.claim_next(session, runner)
-                if batch is None:
-                    return False
-                prediction_id = batch.prediction_id
-                await self._record_result(session, batch, await self._run_scorer(batch))
-        except Exception as error:  # the next file must not wait for this one
-            if is_dependency_unavailable(error) or prediction_id is None:
-                raise
-            why = str(error) if isinstance(error, ScorerDiedError) else repr(error)
-            await self._record_failure(prediction_id, why)
-        return True
+    async def _score(self, session: AsyncSession, batch: BatchRow) -> None:
+        await self._record_result(session, batch, await self._run_scorer(batch))
 
     async def _run_scorer(self, batch: BatchRow) -> ScoringReport | None:
         """Run the scorer and return its report; None where the prediction was cancelled meanwhile."""
@@ -123,18 +103,13 @@ class BatchRunner:
         )
         await enqueue(session, event, source=SERVICE, cause=_cause(row), traceparent=row.traceparent)
 
-    async def _record_failure(self, prediction_id: UUID, why: str) -> None:
-        logger.error("scoring prediction %s failed: %s", prediction_id, why)
-        async with self.bus.transaction() as session:
-            failures = await batch_store.schedule_retry(session, prediction_id, BACKOFF_SECONDS)
-            if failures < MAX_ATTEMPTS:
-                return
-            batch = await session.get_one(BatchRow, prediction_id)
-            batch.waiting = False
-            row = await session.get_one(PredictionRow, prediction_id, with_for_update=True)
-            if row.state not in ENDED:
-                what = f"scoring failed {failures} times, which need not be the file's fault: {why}"
-                await fail(session, row, what, self.retention)
+    async def _give_up(self, session: AsyncSession, batch: BatchRow, error: Exception) -> None:
+        batch.waiting = False
+        row = await session.get_one(PredictionRow, batch.prediction_id, with_for_update=True)
+        if row.state not in ENDED:
+            why = str(error) if isinstance(error, ScorerDiedError) else repr(error)
+            what = f"scoring failed {batch.failures} times, which need not be the file's fault: {why}"
+            await fail(session, row, what, self.retention)
 
 
 async def cancel(session: AsyncSession, prediction_id: UUID, retention: timedelta) -> bool:

@@ -1,10 +1,10 @@
 """Work queue table of batch scoring: one row per file, beside the row that every prediction has."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
+from interlock_messaging.work_queue import WorkItem
 from sqlalchemy import ForeignKey, String, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,12 +15,10 @@ from interlock_prediction.store import PredictionRow, Table
 Runner = Literal["process", "ray"]
 
 
-class BatchRow(Table):
+class BatchRow(WorkItem, Table):
     """One file; ``waiting`` until its prediction has ended.
 
     ``job`` is the ArtifactRef of its :class:`ScoringJob`, until its objects are deleted from the store.
-
-    The runner holds the row lock as its claim; if the process dies, the lock goes, and another replica resumes.
     """
 
     __tablename__ = "batch"
@@ -31,8 +29,6 @@ class BatchRow(Table):
     schedule: Mapped[str | None]
     unanswered: Mapped[int | None]
     waiting: Mapped[bool] = mapped_column(default=True)
-    failures: Mapped[int] = mapped_column(default=0)
-    not_before: Mapped[datetime] = mapped_column(default=lambda: datetime.now(UTC))
 
 
 async def add(session: AsyncSession, prediction: PredictionRow, batch: BatchRow) -> bool:
@@ -50,30 +46,10 @@ async def add(session: AsyncSession, prediction: PredictionRow, batch: BatchRow)
     return True
 
 
-async def claim_next(session: AsyncSession, runner: Runner) -> BatchRow | None:
-    """Claim, by row lock, the due file that waits longest; None where there is none."""
-    found: BatchRow | None = await session.scalar(
-        select(BatchRow)
-        .where(BatchRow.waiting, BatchRow.runner == runner, BatchRow.not_before <= datetime.now(UTC))
-        .order_by(BatchRow.not_before)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    return found
-
-
 async def mark_running(session: AsyncSession, prediction_id: UUID) -> None:
     """Set a queued prediction to running; one that has ended stays as it is."""
     queued = PredictionRow.prediction_id == prediction_id, PredictionRow.state == "queued"
     await session.execute(update(PredictionRow).where(*queued).values(state="running"))
-
-
-async def schedule_retry(session: AsyncSession, prediction_id: UUID, seconds: float) -> int:
-    """Count a failed attempt and delay the next one; return the number of failed attempts."""
-    row = await session.get_one(BatchRow, prediction_id, with_for_update=True)
-    row.failures += 1
-    row.not_before = datetime.now(UTC) + timedelta(seconds=seconds * row.failures)
-    return row.failures
 
 
 async def newest(
