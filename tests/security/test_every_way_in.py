@@ -68,7 +68,6 @@ OF_SERVICES = {
         "registry DELETE /workers/{worker}",
         "registry GET /models/{name}",
         "registry GET /pipelines/{name}",
-        "ingest GET /datasets/{name}",
         "train_dispatch GET /models/{name}/trainable",
     },
     "prediction": {
@@ -84,7 +83,7 @@ OF_SERVICES = {
     "ingest": {SPANS, "registry GET /keys/ring"},
     "console": {SPANS, "registry GET /keys/ring"},
     "evaluation_gate": {SPANS, "registry GET /keys/ring"},
-    "train_dispatch": {SPANS, "registry GET /keys/ring"},
+    "train_dispatch": {SPANS, "registry GET /keys/ring", "registry GET /pipelines/{name}"},
 }
 """All that whoever has stolen a service's key can ask; nothing in it changes who serves."""
 

@@ -4,13 +4,13 @@ Every method raises ConnectionError where the service is down, or what it needs 
 or gives no usable answer.
 """
 
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
 import httpx
 from interlock_contracts.access import KeyRing
-from interlock_contracts.http import DatasetView, ModelView, PipelineView, PredictionView, ServingView
+from interlock_contracts.http import DatasetView, ModelView, PipelineView, PredictionView, Problem, ServingView
 from interlock_contracts.rollout import WorkerReport
 from litestar.status_codes import HTTP_401_UNAUTHORIZED, HTTP_403_FORBIDDEN, HTTP_404_NOT_FOUND
 from pydantic import SecretStr, TypeAdapter, ValidationError
@@ -119,12 +119,18 @@ class IngestClient(ServiceClient):
 
 
 class TrainDispatchClient(ServiceClient):
-    """The dispatcher: what a model could be trained on."""
+    """The dispatcher: whether a model can be trained."""
 
-    async def datasets(self, model: str) -> int:
-        """Return on how many datasets ``model`` could be trained now; 0 for an unknown one."""
-        found: dict[str, Any] = await self.get(f"/models/{quoted(model)}/trainable", TypeAdapter(dict[str, Any])) or {}
-        return int(found.get("datasets", 0))
+    async def refusal(self, model: str, digest: str | None = None) -> Problem | None:
+        """Return why ``model`` cannot be trained, by its newest spec or the one with ``digest``; None where it can."""
+        path = f"/models/{quoted(model)}/trainable" + (f"?pipeline={quoted(digest)}" if digest else "")
+        answer = await self.request("GET", path)
+        if answer.is_success:
+            return None
+        try:
+            return Problem.model_validate_json(answer.content)
+        except ValidationError as error:
+            raise ConnectionError(f"the answer of {self._name} is not understood: {error}") from error
 
 
 class PredictionClient(ServiceClient):

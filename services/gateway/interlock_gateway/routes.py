@@ -1,6 +1,5 @@
 """What the gateway does by itself beside predictions: ask for trainings, tell what this worker serves."""
 
-import asyncio
 from contextlib import suppress
 from typing import Annotated, Any
 
@@ -9,7 +8,7 @@ from interlock_contracts.event import run_id
 from interlock_contracts.http import RetrainRequest, RunAccepted
 from interlock_contracts.training import RetrainRequested
 from interlock_messaging import Bus
-from interlock_runtime.clients import IngestClient, RegistryClient, TrainDispatchClient
+from interlock_runtime.clients import TrainDispatchClient
 from interlock_runtime.http import SCOPE, problem
 from interlock_runtime.tracing import request_span
 from interlock_serving.manager import ModelManager
@@ -23,9 +22,6 @@ from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.models.reconcile import Reconciler
 from interlock_gateway.observe.prediction_log import PredictionLog
 from interlock_gateway.proxy.upstreams import Upstreams
-
-ARRIVAL_SECONDS = 3.0
-"""How long a retrain request waits for a dataset that is accepted, but still on its way to the dispatcher."""
 
 
 @get("/serving", opt={SCOPE: "read"})
@@ -66,8 +62,7 @@ async def retrain(
     wanted = data or RetrainRequest()
     about = {telemetry.PIPELINE: name, telemetry.MODEL: name}
     with request_span(telemetry.SPAN_RETRAIN, request, about, status=202) as span:
-        await _known_pipeline(upstreams.registry, name, wanted.pipeline)
-        await _trainable(upstreams.train_dispatch, upstreams.ingest, name)
+        await _refuse_untrainable(upstreams.train_dispatch, name, wanted.pipeline)
         event = RetrainRequested(model=name, **wanted.model_dump())
         said = await bus.publish(event, cause=retrain_cause(name, idempotency_key))
         run = run_id(said.id, name)
@@ -75,24 +70,13 @@ async def retrain(
     return Response(RunAccepted(run_id=run, run=f"/runs/{run}"), status_code=202, headers={"Location": f"/runs/{run}"})
 
 
-async def _known_pipeline(registry: RegistryClient, name: str, digest: str | None) -> None:
-    """Refuse what no pipeline is called; without the registry, the dispatcher will say so in ``training.failed``."""
+async def _refuse_untrainable(train_dispatch: TrainDispatchClient, name: str, digest: str | None) -> None:
+    """Refuse what cannot be trained; while the dispatcher is down, its ``training.failed`` will say so later."""
     if not is_name(name):
         raise problem(404, "Unknown model", f"{name!r} cannot be a model's name")
     with suppress(ConnectionError):
-        if (why := await registry.missing_pipeline(name, digest)) is not None:
-            raise problem(404, "Unknown model", why)
-
-
-async def _trainable(train_dispatch: TrainDispatchClient, ingest: IngestClient, name: str) -> None:
-    """Refuse where there is nothing to train on; a dataset accepted this moment may still be on its way."""
-    now = asyncio.get_running_loop().time
-    until = now() + ARRIVAL_SECONDS
-    with suppress(ConnectionError):
-        while not await train_dispatch.datasets(name):
-            if now() > until or await ingest.newest_dataset(name) is None:
-                raise problem(409, "Nothing to train on", f"{name!r} has no accepted dataset; upload one first")
-            await asyncio.sleep(0.1)
+        if (refusal := await train_dispatch.refusal(name, digest)) is not None:
+            raise problem(refusal.status, refusal.title, refusal.detail)
 
 
 ROUTES = [what_this_worker_serves, retrain]

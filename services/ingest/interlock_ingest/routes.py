@@ -75,7 +75,7 @@ async def upload(
     return Response(_view(known), status_code=202, headers={"Location": f"/datasets/{name}/{file.sha256}"})
 
 
-@get("/datasets/{name:str}", opt={SCOPE: "read", SERVICES: ("gateway", "prediction")})
+@get("/datasets/{name:str}", opt={SCOPE: "read", SERVICES: ("prediction",)})
 async def list_datasets(name: FromPath[str], database: NamedDependency[Database]) -> list[DatasetView]:
     """Return a pipeline's files with their verdicts, the newest first."""
     async with database.sessions() as session:

@@ -103,7 +103,7 @@ async def list_pipelines(database: NamedDependency[Database]) -> list[PipelineVi
     return [_pipeline_view(row, Pipeline.model_validate(spec.spec)) for row, spec in found]
 
 
-@get("/pipelines/{name:str}", opt={SCOPE: "read", SERVICES: ("gateway", "prediction")})
+@get("/pipelines/{name:str}", opt={SCOPE: "read", SERVICES: ("gateway", "prediction", "train_dispatch")})
 async def read_pipeline(
     name: FromPath[str], database: NamedDependency[Database], digest: FromQuery[str | None] = None
 ) -> PipelineView:

@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
+import httpx
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_artifacts.scoped_credentials import credential_issuer_of
 from interlock_messaging import Bus
 from interlock_runtime.access import Access
+from interlock_runtime.clients import RegistryClient
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
 from interlock_runtime.key_ring import registry_key_source
@@ -36,6 +38,8 @@ def create_app(
     bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=database.sessions)
     bus.consumer.context.set_global("artifacts", artifacts)
     lender = credential_issuer_of(settings.s3, settings.s3_job_role, settings.s3_sts_endpoint)
+    client = httpx.AsyncClient(trust_env=False)
+    registry = RegistryClient("registry", settings.registry_url, settings.service_key, client)
     reconciler = RunReconciler(bus, artifacts, cluster, settings.trainer_python, lender)
 
     @asynccontextmanager
@@ -44,6 +48,7 @@ def create_app(
             yield
         finally:
             await cluster.close()
+            await client.aclose()
 
     return http_app(
         SERVICE,
@@ -62,5 +67,5 @@ def create_app(
             bus.running,
             lambda: run_periodically(reconciler.reconcile, seconds=settings.reconcile_seconds),
         ],
-        dependencies={"bus": bus, "database": database, "reconciler": reconciler},
+        dependencies={"bus": bus, "database": database, "registry": registry, "reconciler": reconciler},
     )

@@ -1,5 +1,8 @@
 """Training runs over HTTP."""
 
+import asyncio
+import time
+from contextlib import suppress
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
@@ -7,6 +10,7 @@ from interlock_contracts.event import trace_id_of
 from interlock_contracts.http import ProgressView, RunView
 from interlock_messaging import Bus
 from interlock_runtime.access import Caller
+from interlock_runtime.clients import RegistryClient
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, SERVICES, problem
 from litestar import Request, Response, get, post
@@ -15,6 +19,9 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 
 from interlock_train_dispatch import runs, store
 from interlock_train_dispatch.store import RunRow
+
+ARRIVAL_SECONDS, ARRIVAL_POLL_SECONDS = 3.0, 0.1
+"""How long a spec or a dataset is waited for that may be on its way here, and how often it is looked for."""
 
 
 @get("/runs", opt={SCOPE: "read"})
@@ -55,13 +62,34 @@ async def cancel_run(
 
 
 @get("/models/{name:str}/trainable", opt={SCOPE: "read", SERVICES: ("gateway",)})
-async def trainable(name: FromPath[str], database: NamedDependency[Database]) -> dict[str, int]:
-    """Return how many accepted datasets the newest spec of a pipeline can train on."""
+async def trainable(
+    name: FromPath[str],
+    database: NamedDependency[Database],
+    registry: NamedDependency[RegistryClient],
+    pipeline: FromQuery[str | None] = None,
+) -> dict[str, int]:
+    """Return how many accepted datasets the newest spec, or the one with the digest ``pipeline``, can train on.
+
+    404 for an unknown pipeline, 409 without any dataset. A spec that the registry has, or a dataset that ingest has
+    accepted, may still be on its way here: it is waited for.
+    """
+    until = time.monotonic() + ARRIVAL_SECONDS
+    found = await _trainable(database, name, pipeline)
+    if found is None:
+        with suppress(ConnectionError):
+            if (why := await registry.missing_pipeline(name, pipeline)) is not None:
+                raise problem(404, "Unknown model", why)
+    while not found and time.monotonic() < until:
+        await asyncio.sleep(ARRIVAL_POLL_SECONDS)
+        found = await _trainable(database, name, pipeline)
+    if not found:
+        raise problem(409, "Nothing to train on", f"{name!r} has no accepted dataset; upload one first")
+    return {"datasets": found}
+
+
+async def _trainable(database: Database, name: str, digest: str | None) -> int | None:
     async with database.sessions() as session:
-        spec = await store.spec(session, name)
-        if spec is None:
-            raise problem(404, "Unknown pipeline", f"no pipeline is called {name!r}; apply one first")
-        return {"datasets": len(await store.datasets(session, name, spec.data_digest))}
+        return await store.trainable(session, name, digest)
 
 
 def _known(run: RunRow | None, run_id: UUID) -> RunRow:

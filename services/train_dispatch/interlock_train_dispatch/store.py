@@ -120,6 +120,12 @@ async def datasets(session: AsyncSession, pipeline: str, data_digest: str) -> Se
     return (await session.scalars(query.order_by(DatasetRow.batch))).all()
 
 
+async def trainable(session: AsyncSession, pipeline: str, digest: str | None = None) -> int | None:
+    """Return how many files a pipeline's newest spec, or the one with ``digest``, can train on; None without a spec."""
+    row = await spec(session, pipeline, digest)
+    return len(await datasets(session, pipeline, row.data_digest)) if row is not None else None
+
+
 async def trained_on(session: AsyncSession, model: str, dataset: str, pipeline_digest: str) -> bool:
     """Return whether a run of the model has trained on this file under this spec."""
     query = select(RunRow.run_id).where(

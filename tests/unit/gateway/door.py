@@ -5,7 +5,6 @@ import gc
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import httpx
 import uvicorn
 from interlock_artifacts import MemoryStore
 from interlock_contracts.access import KeyRing, RingKey
-from interlock_contracts.http import DatasetView, ModelView, ServingView
+from interlock_contracts.http import ModelView, ServingView
 from interlock_contracts.refs import ModelRef
 from interlock_contracts.rollout import WorkerReport
 from interlock_gateway.app import create_app, fast_path_of
@@ -38,23 +37,10 @@ __all__ = ["KEY", "NOWHERE", "Behind", "Door", "bound", "client", "gateway", "li
 NOWHERE = "http://127.0.0.1:1"
 
 
-def dataset(pipeline: str, state: str) -> DatasetView:
-    return DatasetView(
-        pipeline=pipeline,
-        digest="0" * 64,
-        pipeline_digest="0" * 64,
-        state=state,
-        bytes=1,
-        received_at=datetime(2026, 1, 31, tzinfo=UTC),
-    )
-
-
 class Behind:
     """What registry, ingest and train_dispatch know; ``asked`` holds the headers of what was passed on.
 
-    ``keys`` are those that the registry tells of, beside the deployment's own.
-
-    ``arrived`` counts the datasets that the dispatcher has heard of; negative, it hears of them after being asked.
+    ``keys`` are those that the registry tells of, beside the deployment's own; ``trainable`` the models with data.
     """
 
     def __init__(self) -> None:
@@ -64,8 +50,7 @@ class Behind:
         self.pipelines: set[str] = set()
         self.serving: dict[str, ServingView] = {}
         self.reports: dict[str, WorkerReport] = {}
-        self.datasets: dict[str, list[str]] = {}
-        self.arrived: dict[str, int] = {}
+        self.trainable: set[str] = set()
         self.asked: list[dict[str, str]] = []
         self.largest_chunk = 0
         self.keys: list[RingKey] = []
@@ -93,15 +78,15 @@ class Behind:
             return Response(await request.body(), media_type="text/plain", headers={"X-Name": name})
 
         @get("/models/{name:str}/trainable")
-        async def trainable(name: FromPath[str]) -> dict[str, int]:
-            count = self.arrived.get(name, 0)
-            self.arrived[name] = abs(count)
-            return {"datasets": max(count, 0)}
+        async def trainable(name: FromPath[str], request: Request[Any, Any, Any]) -> dict[str, int]:
+            self.asked.append({"query": request.url.query})
+            self._has_data(name)
+            return {"datasets": 1}
 
         @get("/datasets/{name:str}")
-        async def verdicts(name: FromPath[str], request: Request[Any, Any, Any]) -> list[DatasetView]:
+        async def verdicts(name: FromPath[str], request: Request[Any, Any, Any]) -> list[str]:
             self.asked.append({"query": request.url.query})
-            return [dataset(name, state) for state in self.datasets.get(name, [])]
+            return [name]
 
         @post("/datasets/{name:str}", status_code=202, request_max_body_size=None)
         async def upload(name: FromPath[str], request: Request[Any, Any, Any]) -> Response[dict[str, int]]:
@@ -144,6 +129,11 @@ class Behind:
     def _known(self, name: str) -> None:
         if name not in self.pipelines:
             raise problem(404, "Unknown pipeline", f"no pipeline is called {name!r}")
+
+    def _has_data(self, name: str) -> None:
+        self._known(name)
+        if name not in self.trainable:
+            raise problem(409, "Nothing to train on", f"{name!r} has no accepted dataset; upload one first")
 
 
 def bound() -> socket.socket:

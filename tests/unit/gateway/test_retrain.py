@@ -37,7 +37,7 @@ def wired(app: Litestar, monkeypatch: pytest.MonkeyPatch) -> BusDouble:
 @pytest.fixture
 def open_door(door: Door, monkeypatch: pytest.MonkeyPatch) -> tuple[Door, BusDouble]:
     door.behind.pipelines.add("flights")
-    door.behind.arrived["flights"] = 1
+    door.behind.trainable.add("flights")
     return door, wired(door.app, monkeypatch)
 
 
@@ -90,26 +90,26 @@ async def test_an_unknown_model_is_refused(open_door: tuple[Door, BusDouble], na
 
 
 async def test_a_model_without_data_is_refused(open_door: tuple[Door, BusDouble]) -> None:
-    """There is nothing to train on; files that were rejected do not count."""
+    """There is nothing to train on; the dispatcher knows, and says why."""
     door, wire = open_door
-    door.behind.arrived.clear()
-    door.behind.datasets["flights"] = ["rejected", "checking"]
+    door.behind.trainable.clear()
     answer = await retrain(door)
 
     assert answer.status_code == 409
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (answer.json()["title"], answer.json()["status"]) == ("Nothing to train on", 409)
     assert "upload" in answer.json()["detail"]
     assert not wire.said
 
 
-async def test_a_dataset_accepted_this_moment_is_waited_for(open_door: tuple[Door, BusDouble]) -> None:
-    """Upload, accepted, retrain: the dispatcher may hear of the dataset a moment later than the client."""
+async def test_the_spec_that_the_request_names_is_asked_about(open_door: tuple[Door, BusDouble]) -> None:
+    """Another spec may have other data, or none."""
     door, wire = open_door
-    door.behind.datasets["flights"] = ["accepted"]
-    door.behind.arrived["flights"] = -1  # counts as none, and one is on its way
-    answer = await retrain(door)
+    digest = "d" * 64
 
-    assert answer.status_code == 202
-    assert wire.said
+    assert (await retrain(door, pipeline=digest)).status_code == 202
+    assert {"query": f"pipeline={digest}"} in door.behind.asked
+    assert wire.said == [RetrainRequested(model="flights", pipeline=digest)]
 
 
 @pytest.mark.parametrize("body", [{"resaon": "typo"}, {"dataset": "not a digest"}])
@@ -125,7 +125,7 @@ async def test_a_wrong_body_is_refused(open_door: tuple[Door, BusDouble], body: 
 
 
 async def test_the_services_behind_need_not_be_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What can't be asked is left to the dispatcher, which hears the event when it is back."""
+    """While the dispatcher cannot be asked, it is left to it: it consumes the event when it is back."""
     app = gateway(MemoryStore(), tmp_path, NOWHERE)
     async with listening(app) as url, client(url) as http:
         wire = wired(app, monkeypatch)
@@ -136,7 +136,7 @@ async def test_the_services_behind_need_not_be_up(tmp_path: Path, monkeypatch: p
 async def test_without_the_bus_nothing_is_promised(door: Door) -> None:
     """202 would be a lie."""
     door.behind.pipelines.add("flights")
-    door.behind.arrived["flights"] = 1
+    door.behind.trainable.add("flights")
     answer = await retrain(door)
 
     assert answer.status_code == 503

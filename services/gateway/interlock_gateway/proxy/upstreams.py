@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from interlock_runtime.clients import IngestClient, PredictionClient, RegistryClient, TrainDispatchClient
+from interlock_runtime.clients import PredictionClient, RegistryClient, TrainDispatchClient
 from interlock_runtime.reverse_proxy import ReverseProxy
 from litestar import Response
 from litestar.types import HTTPRequestEvent, Receive, Scope, Send
@@ -22,7 +22,6 @@ class Upstreams:
     """Clients of the services behind the gateway, in its own name."""
 
     registry: RegistryClient
-    ingest: IngestClient
     train_dispatch: TrainDispatchClient
     prediction: PredictionClient
 
@@ -32,7 +31,6 @@ class Upstreams:
         key = settings.service_key
         return cls(
             RegistryClient("registry", settings.registry_url, key, client),
-            IngestClient("ingest", settings.ingest_url, key, client),
             TrainDispatchClient("train_dispatch", settings.train_dispatch_url, key, client),
             PredictionClient("prediction", settings.prediction_url, key, client),
         )
