@@ -9,6 +9,8 @@ from interlock_console.pages import ADDRESSES
 from interlock_contracts.access import SCOPES
 from interlock_contracts.catalog import ROUTES
 from interlock_contracts.deployment import NAMES, callers_of
+from interlock_gateway.app import served
+from interlock_gateway.fastpath.app import FastPathApp
 from interlock_runtime.access import Access
 from interlock_runtime.http import ANY, PUBLIC, SCOPE, SERVICES, http_app
 from litestar import Litestar, get
@@ -194,7 +196,8 @@ def test_people_may_ask_for_four_things_on_the_bus() -> None:
 
 async def test_the_short_way_asks_for_the_scope_as_well(apps: dict[str, Litestar]) -> None:
     """A prediction that never meets the framework is nobody's who may only read."""
-    fast_path = apps["gateway"].state.fast_path
+    fast_path = FastPathApp.within(served(apps["gateway"]))
+    assert fast_path is not None
 
     for key, may in (("only-predict", True), ("only-admin", True), ("only-read", False), ("wrong", False)):
         who = fast_path._who_may_predict({b"authorization": f"Bearer {key}".encode()})

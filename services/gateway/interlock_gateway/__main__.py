@@ -24,7 +24,7 @@ if __name__ == "__main__":  # each worker imports this module again
             factory=True,
             host=settings.host,
             port=settings.port,
-            http="interlock_gateway.fastpath.protocol:FastPathProtocol",
+            http="interlock_gateway.app:http_protocol",
             workers=settings.gateway_workers,
             log_config=None,
             access_log=False,

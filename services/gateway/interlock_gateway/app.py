@@ -5,11 +5,14 @@ import multiprocessing
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
+import uvicorn
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_messaging import Bus
 from interlock_runtime.access import Access
 from interlock_runtime.clients import REQUEST_SECONDS
+from interlock_runtime.connections import LimitedHttpProtocol
 from interlock_runtime.http import http_app
 from interlock_runtime.key_ring import registry_key_source
 from interlock_runtime.limits import ConcurrencyLimitMiddleware
@@ -19,8 +22,8 @@ from interlock_runtime.telemetry import setup_telemetry
 from interlock_serving.loading import Validate
 from litestar import Litestar
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
+from litestar.types import ASGIApp
 
-from interlock_gateway.fastpath.app import FastPathApp
 from interlock_gateway.handlers import SERVICE, WORKER, router
 from interlock_gateway.inference.async_route import submit_prediction
 from interlock_gateway.inference.feedback import give_feedback
@@ -29,6 +32,7 @@ from interlock_gateway.models.wiring import WorkerModels
 from interlock_gateway.observe import gauges
 from interlock_gateway.observe.metrics import Metrics
 from interlock_gateway.observe.prediction_log import PredictionLog
+from interlock_gateway.observe.prediction_middleware import PredictionMiddleware
 from interlock_gateway.observe.trace_sampling import TraceSampler
 from interlock_gateway.protocols.browsing import browsable
 from interlock_gateway.protocols.grpc_server import serving_grpc
@@ -37,27 +41,44 @@ from interlock_gateway.protocols.refusals import document_refusals
 from interlock_gateway.protocols.rest import no_route
 from interlock_gateway.protocols.wiring import protocol_routes
 from interlock_gateway.proxy.proxied_routes import proxied_routes
-from interlock_gateway.proxy.rate_limit import RateLimiter
+from interlock_gateway.proxy.rate_limit import RateLimiter, RateLimitMiddleware
 from interlock_gateway.proxy.upstreams import CONNECTIONS, Proxies, Upstreams
 from interlock_gateway.routes import ROUTES
 from interlock_gateway.settings import GatewaySettings
 
-__all__ = ["SERVICE", "create_app", "create_worker", "fast_path_of"]
+try:
+    from interlock_gateway.fastpath.app import FastPathApp
+    from interlock_gateway.fastpath.protocol import FastPathProtocol
+except ModuleNotFoundError as error:
+    if not (error.name or "").startswith("interlock_gateway.fastpath"):
+        raise
+    # The folder was deleted: everything works, slower.
+    FastPathApp = None  # type: ignore[assignment, misc]
+
+__all__ = ["SERVICE", "create_app", "create_worker", "http_protocol", "served"]
 
 
-def create_worker() -> FastPathApp:
+def create_worker() -> ASGIApp:
     """Return the application of one uvicorn worker process."""
     settings = GatewaySettings()
     provider = setup_telemetry(SERVICE, settings)
     app = create_app(settings)
     app.on_shutdown.append(provider.shutdown)  # a child process ends without atexit, and spans may still wait
-    return fast_path_of(app)
+    return served(app)
 
 
-def fast_path_of(app: Litestar) -> FastPathApp:
-    """Return what a server runs: the front, with ``app`` behind it."""
-    front: FastPathApp = app.state.fast_path
-    return front
+def served(app: Litestar) -> ASGIApp:
+    """Return what a server runs: ``app`` within its middleware."""
+    outermost: ASGIApp = app.state.served
+    return outermost
+
+
+def http_protocol(*, config: uvicorn.Config, **options: Any) -> asyncio.Protocol:
+    """Return the protocol of one connection: the fast path's where the application has one."""
+    fast_path = FastPathApp.within(config.loaded_app) if FastPathApp is not None else None
+    if fast_path is None:
+        return LimitedHttpProtocol(config=config, **options)
+    return FastPathProtocol(fast_path, config=config, **options)
 
 
 @asynccontextmanager
@@ -158,13 +179,11 @@ def create_app(
             },
         )
     )
-    app.state.fast_path = FastPathApp(
-        HttpMetricsMiddleware(ConcurrencyLimitMiddleware(app, settings.request_room)),
-        manager,
-        access=access,
-        metrics=metrics,
-        sampler=sampler,
-        log=log,
-        rates=rates,
-    )
+    answering: ASGIApp = HttpMetricsMiddleware(ConcurrencyLimitMiddleware(app, settings.request_room))
+    if settings.fast_path and FastPathApp is not None:
+        answering = FastPathApp(
+            answering, manager, access=access, metrics=metrics, sampler=sampler, log=log, rates=rates
+        )
+    answering = PredictionMiddleware(answering, manager, access=access, metrics=metrics, sampler=sampler)
+    app.state.served = RateLimitMiddleware(answering, rates, access) if rates is not None else answering
     return app

@@ -21,7 +21,17 @@ BODY_LIMIT = 10 * 1024 * 1024
 Scores = Sequence[Any]
 """Answers as numbers: one a row, or for a classification one list a row, a probability for each label."""
 
+PREDICT_PREFIX, PREDICT_SUFFIX = "/models/", "/predict"
+"""What stands around a model's name in the address of predictions."""
+
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
+
+
+def predicted_model(method: str, path: str) -> str | None:
+    """Return which model a request asks for a prediction, by whatever name; None where it asks for something else."""
+    if method == "POST" and path.startswith(PREDICT_PREFIX) and path.endswith(PREDICT_SUFFIX):
+        return path[len(PREDICT_PREFIX) : -len(PREDICT_SUFFIX)]
+    return None
 
 
 class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):

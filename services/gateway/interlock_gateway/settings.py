@@ -17,6 +17,8 @@ class GatewaySettings(PeerSettings, BusSettings, StoreSettings, TelemetrySetting
 
     ``signing_public_key`` holds the keys whose signatures of promotions count, in PEM.
 
+    Without ``fast_path`` every prediction takes the ordinary route: the same answers, slower.
+
     With ``rate_limit`` a caller may send so many requests a second to each worker, and ``rate_burst`` at once.
 
     ``prediction_log_ratio`` of all requests are in the prediction log (0 switches it off), in the long run at most
@@ -33,6 +35,7 @@ class GatewaySettings(PeerSettings, BusSettings, StoreSettings, TelemetrySetting
     cache_dir: Path = Path(tempfile.gettempdir()) / f"interlock-models-{os.getuid()}"
     signing_public_key: str
     gateway_reconcile_seconds: float = Field(default=10.0, gt=0)
+    fast_path: bool = True
     predict_sample_ratio: float = Field(default=0.01, ge=0, le=1)
     predict_room: int = Field(default=1024, ge=1)
     rate_limit: float | None = Field(default=None, gt=0)

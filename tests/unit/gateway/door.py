@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import httpx
@@ -15,9 +16,7 @@ from interlock_contracts.access import KeyRing, RingKey
 from interlock_contracts.http import ModelView, ServingView
 from interlock_contracts.refs import ModelRef
 from interlock_contracts.rollout import WorkerReport
-from interlock_gateway.app import create_app, fast_path_of
-from interlock_gateway.fastpath.app import FastPathApp
-from interlock_gateway.fastpath.protocol import FastPathProtocol
+from interlock_gateway import app as gateway_app
 from interlock_gateway.settings import GatewaySettings
 from interlock_runtime.http import problem
 from litestar import Litestar, Request, Response, delete, get, post, put
@@ -145,11 +144,13 @@ def bound() -> socket.socket:
 
 
 @asynccontextmanager
-async def listening(app: ASGIApp, sock: socket.socket | None = None) -> AsyncIterator[str]:
-    """Serve ``app`` on a port of its own; return its address."""
+async def listening(
+    app: ASGIApp, sock: socket.socket | None = None, *, module: ModuleType = gateway_app
+) -> AsyncIterator[str]:
+    """Serve ``app`` on a port of its own, by the protocol that ``module`` chooses; return its address."""
     sock = sock or bound()
     sock.listen()
-    http: Any = FastPathProtocol if isinstance(app, FastPathApp) else "auto"
+    http: Any = module.http_protocol
     config = uvicorn.Config(app, http=http, log_config=None, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[sock]))
@@ -162,8 +163,10 @@ async def listening(app: ASGIApp, sock: socket.socket | None = None) -> AsyncIte
         sock.close()
 
 
-def gateway(store: MemoryStore, folder: Path, behind: str, **more: Any) -> Litestar:
-    """Return a gateway that finds all services at ``behind`` and its broker nowhere."""
+def gateway(
+    store: MemoryStore, folder: Path, behind: str, *, module: ModuleType = gateway_app, **more: Any
+) -> Litestar:
+    """Return a gateway, wired by ``module``, that finds all services at ``behind`` and its broker nowhere."""
     settings = GatewaySettings(
         **SETTINGS,
         amqp_url=SecretStr("amqp://guest:guest@127.0.0.1:1/"),
@@ -179,7 +182,8 @@ def gateway(store: MemoryStore, folder: Path, behind: str, **more: Any) -> Lites
         gateway_reconcile_seconds=0.1,
         **more,
     )
-    return create_app(settings, artifacts=store, validate=in_this_process)
+    app: Litestar = module.create_app(settings, artifacts=store, validate=in_this_process)
+    return app
 
 
 def client(url: str, *, key: str | None = KEY) -> httpx.AsyncClient:
@@ -209,12 +213,12 @@ class Door:
 
 
 @asynccontextmanager
-async def opened(folder: Path, **more: Any) -> AsyncIterator[Door]:
-    """Open a door with nothing promoted yet."""
+async def opened(folder: Path, *, module: ModuleType = gateway_app, **more: Any) -> AsyncIterator[Door]:
+    """Open a door with nothing promoted yet, wired by ``module``."""
     store, behind = MemoryStore(), Behind()
     async with listening(behind.app()) as address:
-        app = gateway(store, folder, address, **more)
-        async with listening(fast_path_of(app)) as url, client(url) as http:
+        app = gateway(store, folder, address, module=module, **more)
+        async with listening(module.served(app), module=module) as url, client(url) as http:
             yield Door(store, behind, http, app)
     # aio_pika closes a connection that never was when it is collected; that needs the loop, and no later test's.
     gc.collect()

@@ -6,7 +6,7 @@ import grpc
 import httpx
 import pytest
 from interlock_artifacts import MemoryStore
-from interlock_gateway.app import fast_path_of
+from interlock_gateway.app import served
 from interlock_gateway.protocols import open_inference_pb2 as pb
 from interlock_gateway.protocols.grpc_server import _SCOPES, _SERVICE
 from interlock_runtime import access
@@ -70,11 +70,11 @@ async def test_keys_go_on_without_a_registry_and_over_a_restart(tmp_path: Path) 
     behind.keys = KEYS
     async with (
         listening(behind.app()) as address,
-        listening(fast_path_of(gateway(store, tmp_path, address))) as url,
+        listening(served(gateway(store, tmp_path, address))) as url,
         client(url, key=APP) as app,
     ):
         await until(lambda: _is_answered(app))
-    async with listening(fast_path_of(gateway(store, tmp_path, address))) as url, client(url, key=APP) as app:
+    async with listening(served(gateway(store, tmp_path, address))) as url, client(url, key=APP) as app:
         await until(lambda: _is_answered(app))
         async with client(url, key="ilk_wrong") as stranger:
             assert (await predict(stranger)).status_code == 401

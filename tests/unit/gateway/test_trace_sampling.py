@@ -6,7 +6,7 @@ import pytest
 from interlock_contracts import telemetry
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.observe import trace_sampling
-from interlock_gateway.observe.trace_sampling import prediction_span
+from interlock_gateway.observe.trace_sampling import end_prediction, prediction_span
 from interlock_modeling import Model
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
@@ -27,8 +27,8 @@ def test_a_prediction_is_linked_to_its_promotion(kept: InMemorySpanExporter, tra
     engine: Any = None
     model = Model(REGRESSION, ENCODER, engine)
     headers = {b"traceparent": f"00-{'c' * 32}-{ASKED}-01".encode()}
-    with prediction_span("flights", BatchedModel(3, 7, model, trace), headers):
-        pass
+    with prediction_span("flights", headers) as made:
+        end_prediction(made, 200, BatchedModel(3, 7, model, trace))
     (span,) = kept.get_finished_spans()
     assert span.attributes is not None
     assert span.parent is not None

@@ -1,44 +1,38 @@
-"""Fast path of the gateway: ordinary predictions are answered right here, everything else is Litestar's.
+"""Fast path of the gateway: ordinary predictions are answered right here, everything else by the application behind.
 
 A request that is not quite ordinary (no key, another model, an odd row, a warning due) is handed on as it came, body
 and all, to the route that explains. So there is one place for words, and this one has none.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from math import ceil
 from time import perf_counter, time_ns
-from typing import Any
+from typing import Any, Self
 
 import msgspec
-from interlock_contracts import telemetry
 from interlock_runtime.access import Access, Caller
-from interlock_runtime.limits import refuse
 from interlock_serving.manager import ModelManager
-from litestar.enums import HttpMethod, ScopeType
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
-from opentelemetry.trace import Status, StatusCode
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from interlock_gateway.domain import BODY_LIMIT, Scores, answer
-from interlock_gateway.inference.resolve import ROWS
+from interlock_gateway.domain import BODY_LIMIT, Scores, answer, predicted_model
 from interlock_gateway.models.batcher import BatchedModel
-from interlock_gateway.observe.metrics import UNKNOWN, Metrics
+from interlock_gateway.observe.metrics import Metrics
 from interlock_gateway.observe.prediction_log import PredictionLog
-from interlock_gateway.observe.trace_sampling import TraceSampler, prediction_span
+from interlock_gateway.observe.prediction_middleware import report_rows, report_version
+from interlock_gateway.observe.trace_sampling import TraceSampler, end_prediction, prediction_span
 from interlock_gateway.proxy.rate_limit import RateLimiter
 
-BEFORE, AFTER = "/models/", "/predict"
-"""What stands around a model's name in the address of predictions."""
-
 _OK = 200
-_FAILED = 500
-
 _JSON = (b"content-type", b"application/json")
 
 _encode = msgspec.json.Encoder().encode
 
 
 class FastPathApp:
-    """The ASGI application before the ASGI application ``app``; with ``rates``, no caller sends more than those."""
+    """The ASGI application before the ASGI application ``app``, behind the middleware that limits, counts and traces.
+
+    :meth:`try_start` goes past that middleware, so it does the same by the same ``rates``, ``metrics`` and ``sampler``.
+    """
 
     def __init__(
         self,
@@ -59,33 +53,32 @@ class FastPathApp:
         self._sampler = sampler
         self._log = log
 
+    @classmethod
+    def within(cls, app: Any) -> Self | None:
+        """Return the fast path within the middleware around it; None where there is none."""
+        while app is not None and not isinstance(app, cls):
+            app = getattr(app, "app", None)
+        return app
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a prediction, or let ``app`` answer."""
-        if self._rates is not None and scope["type"] == ScopeType.HTTP:
-            caller = self._access.admit(dict(scope["headers"]).get(b"authorization", b""))
-            if caller is not None and (wait := self._rates.wait(caller.name)):
-                await refuse(send, 429, "Too many requests", f"{caller.name} sends more than may be", after=ceil(wait))
-                return
-            if caller is not None:
-                self._rates.count(caller.name)
-        if scope["type"] != ScopeType.HTTP or scope["method"] != HttpMethod.POST:
+        serving: BatchedModel | None = None
+        if scope["type"] == ScopeType.HTTP and (name := predicted_model(scope["method"], scope["path"])) is not None:
+            serving = self._manager.serving(name) if self._who_may_predict(dict(scope["headers"])) else None
+        if scope["type"] != ScopeType.HTTP or name is None or serving is None:
             await self._app(scope, receive, send)
             return
-        path = scope["path"]
-        if not (path.startswith(BEFORE) and path.endswith(AFTER)):
-            await self._app(scope, receive, send)
+        report_version(scope, serving)
+        messages, body = await _read(receive)
+        scores = await serving.batcher.scores(body) if body is not None else None
+        if scores is None or body is None:
+            await self._app(scope, _again(messages, receive), send)
             return
-        name = path[len(BEFORE) : -len(AFTER)]
-        headers = dict(scope["headers"])
-        serving = self._manager.serving(name) if self._who_may_predict(headers) else None
-        if self._sampler.wants(headers.get(b"traceparent")):
-            with prediction_span(name, serving, headers) as span:
-                status = await self._predict(name, serving, scope, receive, send)
-                span.set_attribute(telemetry.STATUS, status)
-                if status >= _FAILED:
-                    span.set_status(Status(StatusCode.ERROR))
-        else:
-            await self._predict(name, serving, scope, receive, send)
+        text = self._body(name, serving, body, scores)
+        headers = [_JSON, (b"content-length", b"%d" % len(text))]
+        await send({"type": "http.response.start", "status": _OK, "headers": headers})
+        await send({"type": "http.response.body", "body": text, "more_body": False})
+        report_rows(scope, len(scores))
 
     def try_start(
         self, name: str, headers: Iterable[tuple[bytes, bytes]], body: bytes, reply: Callable[[bytes | None], None]
@@ -106,11 +99,11 @@ class FastPathApp:
             if scores is None:
                 reply(None)
                 return
-            reply(self._said(name, serving, body, scores))
+            reply(self._body(name, serving, body, scores))
             self._metrics.of(name).count(_OK, len(scores), perf_counter() - start)
             if wanted:
-                with prediction_span(name, serving, given, since=clock) as span:
-                    span.set_attribute(telemetry.STATUS, _OK)
+                with prediction_span(name, given, since=clock) as span:
+                    end_prediction(span, _OK, serving)
 
         begun = serving.batcher.try_start(body, told)
         if begun and self._rates is not None:
@@ -121,48 +114,13 @@ class FastPathApp:
         caller = self._access.admit(headers.get(b"authorization", b""))
         return caller if caller is not None and "predict" in caller.scopes else None
 
-    def _said(self, name: str, serving: BatchedModel, body: bytes, scores: Scores) -> bytes:
+    def _body(self, name: str, serving: BatchedModel, body: bytes, scores: Scores) -> bytes:
+        """Return the body of the answer, noted in output statistics and log."""
         signature = serving.model.signature
         said = answer(name, serving.version, signature.labels, scores)
         self._metrics.note(name, serving.version, signature, scores)
         self._log.record(name, serving, said.id, body, scores, len(body))
         return _encode(said)
-
-    async def _predict(
-        self, name: str, serving: BatchedModel | None, scope: HTTPScope, receive: Receive, send: Send
-    ) -> int:
-        """Answer, count, and return the answer's status."""
-        start = perf_counter()
-        if serving is None:
-            status, rows = await self._explained(scope, receive, send)
-            name = UNKNOWN
-        else:
-            messages, body = await _read(receive)
-            scores = await serving.batcher.scores(body) if body is not None else None
-            if scores is None or body is None:
-                status, rows = await self._explained(scope, _again(messages, receive), send)
-            else:
-                text = self._said(name, serving, body, scores)
-                headers = [_JSON, (b"content-length", b"%d" % len(text))]
-                await send({"type": "http.response.start", "status": _OK, "headers": headers})
-                await send({"type": "http.response.body", "body": text, "more_body": False})
-                status, rows = _OK, len(scores)
-        self._metrics.of(name).count(status, rows, perf_counter() - start)
-        return status
-
-    async def _explained(self, scope: HTTPScope, receive: Receive, send: Send) -> tuple[int, int]:
-        """Let the route answer; return the status, and how many rows it has answered."""
-        status = _FAILED
-
-        async def noted(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        scope["state"][ROWS] = 0
-        await self._app(scope, receive, noted)
-        return status, scope["state"][ROWS]
 
 
 async def _read(receive: Receive) -> tuple[list[Message], bytes | None]:

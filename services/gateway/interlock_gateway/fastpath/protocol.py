@@ -12,10 +12,12 @@ from typing import Any
 from interlock_runtime.connections import HEADERS, LimitedHttpProtocol
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from interlock_gateway.fastpath.app import AFTER, BEFORE, FastPathApp
+from interlock_gateway.domain import PREDICT_PREFIX, PREDICT_SUFFIX
+from interlock_gateway.fastpath.app import FastPathApp
 from interlock_gateway.models.batcher import INLINE_BYTES
+from interlock_gateway.proxy.rate_limit import COUNTED
 
-_BEFORE, _AFTER = BEFORE.encode(), AFTER.encode()
+_PREFIX, _SUFFIX = PREDICT_PREFIX.encode(), PREDICT_SUFFIX.encode()
 _JSON = b"content-type: application/json\r\ncontent-length: "
 
 
@@ -35,11 +37,11 @@ class _InHand:
 
 
 class FastPathProtocol(LimitedHttpProtocol):
-    """One connection."""
+    """One connection; ``fast_path`` is what stands within the server's application."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._front = _front_of(self.app)
+    def __init__(self, fast_path: FastPathApp, **options: Any) -> None:
+        super().__init__(**options)
+        self._fast_path = fast_path
         self._parts: list[bytes] | None = None
         self._size = 0
         self._nobody_waits = asyncio.Event()
@@ -47,8 +49,8 @@ class FastPathProtocol(LimitedHttpProtocol):
     def on_headers_complete(self) -> None:
         """Keep a prediction back until its body is there; begin everything else."""
         if (
-            self.url.endswith(_AFTER)
-            and self.url.startswith(_BEFORE)
+            self.url.endswith(_SUFFIX)
+            and self.url.startswith(_PREFIX)
             and b"%" not in self.url
             and self.parser.get_method() == b"POST"
             and self.parser.get_http_version() == "1.1"
@@ -81,9 +83,9 @@ class FastPathProtocol(LimitedHttpProtocol):
             return
         self._unparsed, self._waited = 0, 0.0
         body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        name = self.url[len(_BEFORE) : -len(_AFTER)].decode("ascii", "replace")
+        name = self.url[len(_PREFIX) : -len(_SUFFIX)].decode("ascii", "replace")
         asked = _InHand(keep_alive=self.parser.should_keep_alive(), message_event=self._nobody_waits)
-        if self._front.try_start(name, self.headers, body, partial(self._reply, asked, self.scope, self.url, body)):
+        if self._fast_path.try_start(name, self.headers, body, partial(self._reply, asked, self.scope, self.url, body)):
             self._parts = None
             self.cycle = asked  # type: ignore[assignment]
         else:
@@ -128,6 +130,7 @@ class FastPathProtocol(LimitedHttpProtocol):
     def _begin_anew(self, asked: _InHand, scope: Any, url: bytes, body: bytes) -> None:
         """Hand on a request whose answer was not to be had; others may have come behind it on the same connection."""
         scope |= {"method": "POST", "path": url.decode("ascii"), "raw_path": url, "query_string": b""}
+        scope["state"][COUNTED] = True
         cycle = RequestResponseCycle(
             scope=scope,
             transport=self.transport,
@@ -147,10 +150,3 @@ class FastPathProtocol(LimitedHttpProtocol):
         if self.cycle is asked:  # type: ignore[comparison-overlap]
             self.cycle = cycle
         self._start_asgi_task(cycle, self.app)
-
-
-def _front_of(app: Any) -> FastPathApp:
-    """Return the front within what uvicorn has put around it."""
-    while not isinstance(app, FastPathApp):
-        app = app.app
-    return app

@@ -1,4 +1,4 @@
-"""Predictions with words: whatever the front does not answer by itself comes here and is answered, or told why not."""
+"""The ordinary route of predictions: it answers whatever request there is, or explains why not."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +18,11 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from interlock_gateway.domain import BODY_LIMIT, MAX_ROWS, PredictAnswer, PredictRequest, answer
-from interlock_gateway.inference.resolve import ROWS, invalid_rows_problem, predictions, resolve_model
+from interlock_gateway.inference.resolve import invalid_rows_problem, predictions, resolve_model
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.observe.metrics import Metrics
 from interlock_gateway.observe.prediction_log import PredictionLog
+from interlock_gateway.observe.prediction_middleware import report_rows, report_version
 
 _decoder = msgspec.json.Decoder(PredictRequest)
 _encoder = msgspec.json.Encoder()
@@ -49,13 +50,14 @@ def predict_route(
         asked = await _body(scope, receive)
         rows = _rows(asked)
         serving = await resolve_model(manager, registry, name)
+        report_version(scope, serving)
         answered = await _answered(serving, rows)
         scores = answered.scores.tolist()
         said = answer(name, serving.version, serving.model.signature.labels, scores, answered.warnings)
         body = _encoder.encode(said)
         await send({"type": "http.response.start", "status": 200, "headers": [*_JSON, _length(body)]})
         await send({"type": "http.response.body", "body": body, "more_body": False})
-        scope["state"][ROWS] = len(rows)
+        report_rows(scope, len(rows))
         metrics.note(name, serving.version, serving.model.signature, scores)
         log.record(name, serving, said.id, asked, scores, len(asked))
 

@@ -22,9 +22,6 @@ from interlock_gateway.models.batcher import BatchedModel, OverloadedError
 INLINE_ROWS = 16
 """Up to so many rows are answered in the event loop: handing them to a thread costs more than they do."""
 
-ROWS = "interlock.rows"
-"""Where in a request's state the route leaves how many rows it has answered."""
-
 
 async def resolve_model(manager: ModelManager[BatchedModel], registry: RegistryClient, name: str) -> BatchedModel:
     """Return what answers for the model ``name``; take version and model from this one object only.

@@ -6,13 +6,14 @@ from random import random
 
 from interlock_contracts import telemetry
 from opentelemetry import trace
-from opentelemetry.trace import Link, Span, SpanKind
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from interlock_gateway.models.batcher import BatchedModel
 
 _LENGTH = len("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 _SAMPLED = 1
+_FAILED = 500
 
 _METHOD, _, _ROUTE = telemetry.SPAN_PREDICT.partition(" ")
 _HTTP: dict[str, str | int] = {telemetry.METHOD: _METHOD, telemetry.ROUTE: _ROUTE}
@@ -39,28 +40,31 @@ class TraceSampler:
 
 
 @contextmanager
-def prediction_span(
-    name: str, serving: BatchedModel | None, headers: Mapping[bytes, bytes], *, since: int | None = None
-) -> Iterator[Span]:
-    """Make the span of one prediction, a child of the caller's, linked to the promotion that put the model there.
+def prediction_span(name: str, headers: Mapping[bytes, bytes], *, since: int | None = None) -> Iterator[Span]:
+    """Make the span of one prediction, a child of the caller's; :func:`end_prediction` says how it was answered.
 
     ``since`` is when it began, in nanoseconds since 1970, if that is not now.
     """
     carrier = {key: headers[key.encode()].decode("latin-1") for key in _propagator.fields if key.encode() in headers}
-    attributes: dict[str, str | int] = {**_HTTP, telemetry.MODEL: name}
-    if serving is not None:
-        attributes |= {telemetry.VERSION: serving.version, telemetry.PROMOTION_SEQ: serving.promotion_seq}
     with _tracer.start_as_current_span(
         telemetry.SPAN_PREDICT,
         context=_propagator.extract(carrier),
         kind=SpanKind.SERVER,
-        links=_links(serving.trace) if serving is not None and serving.trace else None,
-        attributes=attributes,
+        attributes={**_HTTP, telemetry.MODEL: name},
         start_time=since,
     ) as span:
         yield span
 
 
-def _links(traceparent: str) -> list[Link]:
-    promotion = trace.get_current_span(_propagator.extract({"traceparent": traceparent})).get_span_context()
-    return [Link(promotion, _TO_PROMOTION)] if promotion.is_valid else []
+def end_prediction(span: Span, status: int, serving: BatchedModel | None) -> None:
+    """Write down the status, and the version that was asked, with a link to the promotion that put it there."""
+    span.set_attribute(telemetry.STATUS, status)
+    if status >= _FAILED:
+        span.set_status(Status(StatusCode.ERROR))
+    if serving is None:
+        return
+    span.set_attributes({telemetry.VERSION: serving.version, telemetry.PROMOTION_SEQ: serving.promotion_seq})
+    if serving.trace:
+        promotion = trace.get_current_span(_propagator.extract({"traceparent": serving.trace})).get_span_context()
+        if promotion.is_valid:
+            span.add_link(promotion, _TO_PROMOTION)
