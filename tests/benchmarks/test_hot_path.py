@@ -45,7 +45,7 @@ class OneModel:
     def __init__(self, model: Model) -> None:
         self._serving = BatchedModel(1, 1, model)
 
-    def serving(self, _: str) -> BatchedModel:
+    def choose_version(self, _: str) -> BatchedModel:
         return self._serving
 
 

@@ -68,8 +68,12 @@ class ModelManager(Generic[S]):
         self._slots: dict[str, Slot[S]] = {}
         self._unloaded: frozenset[str] = frozenset()
 
-    def serving(self, model: str) -> S | None:
-        """Return what is loaded for ``model`` now, and count it as used."""
+    def choose_version(self, model: str) -> S | None:
+        """Choose the version that answers a request for ``model``, and count it as used; None where none is loaded.
+
+        The one place of this choice, whatever the protocol: every way to an answer comes by here, also
+        :meth:`get_or_load`. Today it is the champion; a canary or a bandit chooses here among what the slot has loaded.
+        """
         slot = self._slots.get(model)
         return slot.use() if slot is not None else None
 
@@ -102,12 +106,13 @@ class ModelManager(Generic[S]):
             return None
         if slot.unloaded:
             raise LoadFailedError(f"{model!r} was unloaded by request; ask for its load first")
-        promotion, serving = slot.promotion, slot.use()
-        if serving is None or (newest and slot.should_replace(promotion)):
+        promotion, chosen = slot.promotion, self.choose_version(model)
+        if chosen is None or (newest and slot.should_replace(promotion)):
             with attached(promotion.trace_context):
                 await self._load(slot, promotion, slot.load_newest(replace=newest), cause=promotion.cause)
-        if slot.serving is not None:
-            return slot.serving
+            chosen = self.choose_version(model)
+        if chosen is not None:
+            return chosen
         if slot.failure is not None:
             raise (ConnectionError if slot.failure.outage else LoadFailedError)(slot.failure.reason)
         raise ConnectionError(f"memory is short while other models are loaded; {model!r} waits")

@@ -63,7 +63,7 @@ class Lab:
         return self.worker.loaded()
 
     async def ask(self, model: str) -> int:
-        serving = self.worker.manager.serving(model) or await self.worker.manager.get_or_load(model)
+        serving = self.worker.manager.choose_version(model) or await self.worker.manager.get_or_load(model)
         assert serving is not None
         return answer(serving)
 
@@ -131,7 +131,7 @@ async def test_first_requests_that_come_together_share_one_load(lab: Lab) -> Non
 async def test_a_model_that_goes_is_not_taken_from_under_a_request(lab: Lab) -> None:
     """Who has it finishes with it."""
     await lab.promote("a")
-    serving = lab.worker.manager.serving("a")
+    serving = lab.worker.manager.choose_version("a")
     assert serving is not None
     for name in ("b", "c"):
         await lab.promote(name)
@@ -210,7 +210,7 @@ async def test_an_unloaded_model_stays_so_in_every_worker_of_the_host_until_its_
     await restarted.manager.apply_promotion(lab.promotion("a", 2), cause="c")
 
     for each in (lab.worker, other, restarted):
-        assert each.manager.serving("a") is None
+        assert each.manager.choose_version("a") is None
         with pytest.raises(LoadFailedError, match="unloaded by request"):
             await each.manager.get_or_load("a")
 

@@ -133,7 +133,7 @@ async def test_ids_are_uuids_and_never_repeat(serving: Door) -> None:
 
 async def test_who_finds_no_room_is_told_to_come_again(serving: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the words of a problem, and the next one is answered."""
-    model = dependency(serving.app, ModelManager).serving("flights")
+    model = dependency(serving.app, ModelManager).choose_version("flights")
     assert model is not None
     batcher = model.batcher
     with monkeypatch.context() as patch:

@@ -32,7 +32,7 @@ class Lab:
         await self.worker.manager.apply_promotion(promotion(version, ref=put_model(self.store, version)), cause=cause)
 
     def version(self) -> int | None:
-        serving = self.worker.manager.serving("flights")
+        serving = self.worker.manager.choose_version("flights")
         return serving.version if serving else None
 
 

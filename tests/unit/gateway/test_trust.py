@@ -50,7 +50,7 @@ class Lab:
 
     @property
     def version(self) -> int | None:
-        serving = self.worker.manager.serving("flights")
+        serving = self.worker.manager.choose_version("flights")
         return serving.version if serving else None
 
     def refusals(self) -> list[str]:

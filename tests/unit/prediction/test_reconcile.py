@@ -66,7 +66,7 @@ async def test_a_promotion_whose_event_was_missed_is_noted_and_not_loaded(lab: L
     assert known is not None
     assert known.seq == 2
     assert not lab.reports
-    assert lab.manager.serving("flights") is None
+    assert lab.manager.choose_version("flights") is None
 
 
 async def test_the_registry_is_asked_only_for_a_model_of_which_nothing_is_known(lab: Lab) -> None:

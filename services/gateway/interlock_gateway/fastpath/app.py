@@ -64,7 +64,7 @@ class FastPathApp:
         """Answer a prediction, or let ``app`` answer."""
         serving: BatchedModel | None = None
         if scope["type"] == ScopeType.HTTP and (name := predicted_model(scope["method"], scope["path"])) is not None:
-            serving = self._manager.serving(name) if self._who_may_predict(dict(scope["headers"])) else None
+            serving = self._manager.choose_version(name) if self._who_may_predict(dict(scope["headers"])) else None
         if scope["type"] != ScopeType.HTTP or name is None or serving is None:
             await self._app(scope, receive, send)
             return
@@ -90,7 +90,7 @@ class FastPathApp:
         start, clock = perf_counter(), time_ns()
         given = dict(headers)
         caller = self._who_may_predict(given)
-        serving = self._manager.serving(name) if caller is not None else None
+        serving = self._manager.choose_version(name) if caller is not None else None
         if caller is None or serving is None or (self._rates is not None and self._rates.wait(caller.name)):
             return False
         wanted = self._sampler.wants(given.get(b"traceparent"))

@@ -23,14 +23,13 @@ from interlock_serving.manager import ModelManager
 from litestar import Request, Response, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter
-from litestar.status_codes import HTTP_404_NOT_FOUND
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, use_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from pydantic import ValidationError
 
-from interlock_gateway.domain import MAX_ROWS, is_name
-from interlock_gateway.inference.resolve import invalid_rows_problem, model_not_available
+from interlock_gateway.domain import MAX_ROWS
+from interlock_gateway.inference.resolve import invalid_rows_problem, promoted_model
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.observe.trace_sampling import TraceSampler
 from interlock_gateway.proxy.upstreams import Proxies, ProxyResponse, Upstreams
@@ -142,13 +141,9 @@ def _decoded(body: bytes) -> AsynchronousRequest:
 
 async def _check(name: str, rows: list[Any], manager: ModelManager[BatchedModel], registry: RegistryClient) -> None:
     """Refuse what can be known to be wrong now; what is not loaded here is checked when it is answered."""
-    if not is_name(name):
-        raise problem(404, "Unknown model", f"{name!r} cannot be a model's name")
-    serving = manager.serving(name)
+    serving = manager.choose_version(name)
     if serving is None:
-        why = await model_not_available(name, registry)
-        if why.status_code == HTTP_404_NOT_FOUND:
-            raise why
+        await promoted_model(name, registry)
         return
     try:
         serving.model.encoder.encode_rows(serving.model.signature, rows)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import uuid4, uuid5
@@ -12,7 +11,6 @@ from interlock_contracts.predictions import Feedback, FeedbackReceived, RowName,
 from interlock_contracts.quality import FeedbackAccepted, FeedbackRequest, FeedbackWarning
 from interlock_messaging import Bus
 from interlock_modeling.signature import ModelSignature
-from interlock_runtime.clients import RegistryClient
 from interlock_runtime.http import SCOPE, problem
 from interlock_serving.manager import ModelManager
 from litestar import post
@@ -20,7 +18,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody
 from pydantic import TypeAdapter, ValidationError
 
-from interlock_gateway.domain import is_name
+from interlock_gateway.inference.resolve import known_model
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.observe.prediction_log import PredictionLog
 from interlock_gateway.proxy.upstreams import Upstreams
@@ -50,9 +48,9 @@ async def give_feedback(
     A repeat with the same ``Idempotency-Key`` counts once. 404 for an unknown model, 422 with the entry and field
     that do not fit, 503 when the bus is down.
     """
-    serving = manager.serving(name)
+    serving = manager.choose_version(name)
     if serving is None:
-        await _known(upstreams.registry, name)
+        await known_model(name, upstreams.registry)
     feedback, warnings = checked(data.feedback, serving.model.signature if serving else None)
     cause = str(uuid5(NAMESPACE, f"feedback|{name}|{idempotency_key}") if idempotency_key else uuid4())
     now = datetime.now(UTC)
@@ -62,15 +60,6 @@ async def give_feedback(
     ratio = log.view.ratio
     unsampled = sum(not sampled(each.prediction.partition("/")[0], ratio) for each in feedback)
     return FeedbackAccepted(accepted=len(feedback), unsampled=unsampled, warnings=warnings[:SHOWN])
-
-
-async def _known(registry: RegistryClient, name: str) -> None:
-    """Refuse what no pipeline is called; while the registry is down, anything that could be a name is taken."""
-    if not is_name(name):
-        raise problem(404, "Unknown model", f"{name!r} cannot be a model's name")
-    with suppress(ConnectionError):
-        if (why := await registry.missing_pipeline(name)) is not None:
-            raise problem(404, "Unknown model", why)
 
 
 def checked(

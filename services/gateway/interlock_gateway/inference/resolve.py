@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
+from interlock_contracts.http import ModelView
 from interlock_modeling import InvalidRowsError
 from interlock_modeling.served import Predictions
 from interlock_runtime.clients import RegistryClient
@@ -17,6 +18,7 @@ from interlock_runtime.http import problem
 from interlock_serving.manager import LoadFailedError, ModelManager
 from litestar.plugins.problem_details import ProblemDetailsException
 
+from interlock_gateway.domain import is_name
 from interlock_gateway.models.batcher import BatchedModel, OverloadedError
 
 INLINE_ROWS = 16
@@ -29,7 +31,7 @@ async def resolve_model(manager: ModelManager[BatchedModel], registry: RegistryC
     Raises:
         ProblemDetailsException: 404 where nothing of that name serves, 503 where it does not serve here yet.
     """
-    if (serving := manager.serving(name)) is not None:
+    if (serving := manager.choose_version(name)) is not None:
         return serving
     try:
         serving = await manager.get_or_load(name)
@@ -84,17 +86,44 @@ def invalid_rows_problem(error: InvalidRowsError) -> ProblemDetailsException:
     return problem(422, "The rows do not fit the model", f"{first.place}: {first.message}{more}", errors=faults)
 
 
-async def model_not_available(name: str, registry: RegistryClient) -> ProblemDetailsException:
-    """Return why there is nothing to ask, told by who knows all models; off the hot path."""
+async def known_model(name: str, registry: RegistryClient) -> ModelView | None:
+    """Return the model as the registry, which knows all, has it; None while the registry is down.
+
+    Raises:
+        ProblemDetailsException: 404 where no pipeline is called so, or nothing can be.
+    """
+    if not is_name(name):
+        raise problem(404, "Unknown model", f"{name!r} cannot be a model's name")
     try:
         model = await registry.model(name)
     except ConnectionError:
+        return None
+    if model is None:
+        raise problem(404, "Unknown model", f"no pipeline is called {name!r}; apply one first")
+    return model
+
+
+async def promoted_model(name: str, registry: RegistryClient) -> ModelView | None:
+    """Return the same where a version is promoted.
+
+    Raises:
+        ProblemDetailsException: 404, also where no version of the model is promoted.
+    """
+    model = await known_model(name, registry)
+    if model is not None and model.serving is None:
+        detail = f"no version of {name!r} is promoted yet; GET /models/{name}/versions tells how far they are"
+        raise problem(404, "No version serves", detail)
+    return model
+
+
+async def model_not_available(name: str, registry: RegistryClient) -> ProblemDetailsException:
+    """Return why a promoted model cannot be asked here; off the hot path.
+
+    Raises:
+        ProblemDetailsException: 404, nothing of that name is promoted anywhere.
+    """
+    if await promoted_model(name, registry) is None:
         detail = f"no version of {name!r} is loaded here, and the registry, which knows all models, is down"
         return problem(503, "Unknown model", detail, headers={"Retry-After": "2"})
-    if model is None:
-        return problem(404, "Unknown model", f"no pipeline is called {name!r}; apply one first")
-    if model.serving is not None:
-        detail = f"{name!r} has a promoted version, which is not loaded here yet"
-        return problem(503, "Not loaded yet", detail, headers={"Retry-After": "1"})
-    detail = f"no version of {name!r} is promoted yet; GET /models/{name}/versions tells how far they are"
-    return problem(404, "No version serves", detail)
+    detail = f"{name!r} has a promoted version, which is not loaded here yet"
+    return problem(503, "Not loaded yet", detail, headers={"Retry-After": "1"})
