@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 from uuid import UUID, uuid5
-from zlib import crc32
 
 from pydantic import (
     AllowInfNan,
@@ -18,8 +17,12 @@ from pydantic import (
     model_validator,
 )
 
+from interlock_contracts.buckets import in_share
 from interlock_contracts.event import NAMESPACE, Event
 from interlock_contracts.refs import ArtifactRef, Name, Ref, Sha256
+
+_LOG = b"prediction log"
+"""The salt of the log's sample, so that no share of an experiment is part of it."""
 
 Format = Literal["json", "jsonl", "csv", "parquet"]
 """How the rows of an object are written; ``json`` is the body of a request, ``{"rows": [...]}``."""
@@ -164,8 +167,8 @@ class PredictionLogged(Event):
 
 
 def sampled(request_id: str, ratio: float) -> bool:
-    """Return whether a request is in a sample of ``ratio``, by its id alone: every process comes to the same answer."""
-    return crc32(request_id.encode()) < ratio * 2**32
+    """Return whether the log's sample of ``ratio`` has a request: by its id alone, so alike in every process."""
+    return in_share(request_id, ratio, _LOG)
 
 
 class Feedback(Ref):
