@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import pytest
 from interlock_contracts.event import Event
-from interlock_gateway.domain import answer
+from interlock_gateway.domain import prediction_id
 from interlock_gateway.fastpath.app import FastPathApp
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.observe import trace_sampling
@@ -24,6 +24,7 @@ from interlock_gateway.observe.metrics import Metrics
 from interlock_gateway.observe.prediction_log import PredictionLog
 from interlock_gateway.observe.trace_sampling import TraceSampler
 from interlock_modeling import Model
+from interlock_modeling.answer import answer
 from interlock_modeling.fast_decoder import FastRowDecoder
 from interlock_runtime.telemetry import PipelinesAlways
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
@@ -133,7 +134,7 @@ def stages(times: int = CALLS) -> dict[str, float]:
         "fill": lambda: hot.fill(rows, cells, 0),
         "engine, one row": lambda: model.engine.predict(matrix[:1]),
         "engine, 64 rows, each": lambda: model.engine.predict(matrix),
-        "answer": lambda: encode(answer("flights", 1, None, [1.5])),
+        "answer": lambda: encode(answer(prediction_id(), "flights", 1, None, [1.5])),
         "the long way, all of it": lambda: model.predict_rows(decoder.decode(BODY)["rows"]),
     }
     return {name: micros(call, times) / (64 if "64" in name else 1) for name, call in calls.items()}

@@ -1,6 +1,5 @@
-"""What the gateway decides: what a request may hold, and what an answer looks like."""
+"""What the gateway decides: what a request may hold, how an answer is called, what a worker tells of itself."""
 
-from collections.abc import Sequence
 from secrets import token_hex
 from typing import Any
 from uuid import uuid4, uuid5
@@ -8,8 +7,6 @@ from uuid import uuid4, uuid5
 import msgspec
 from interlock_contracts.event import NAMESPACE
 from interlock_contracts.refs import Name
-from interlock_modeling.rows import RowWarning
-from interlock_modeling.signature import label_names
 from pydantic import TypeAdapter, ValidationError
 
 MAX_ROWS = 10_000
@@ -17,9 +14,6 @@ MAX_ROWS = 10_000
 
 BODY_LIMIT = 10 * 1024 * 1024
 """Largest body of a request for predictions, in bytes."""
-
-Scores = Sequence[Any]
-"""Answers as numbers: one a row, or for a classification one list a row, a probability for each label."""
 
 PREDICT_PREFIX, PREDICT_SUFFIX = "/models/", "/predict"
 """What stands around a model's name in the address of predictions."""
@@ -38,41 +32,6 @@ class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
     """The body of a prediction; rows are checked against the model's signature, not here."""
 
     rows: list[Any]
-
-
-class Warned(msgspec.Struct):
-    """What was unusual about a row that is answered nevertheless; rows count from 0."""
-
-    row: int
-    column: str
-    message: str
-
-
-class PredictAnswer(msgspec.Struct, omit_defaults=True):
-    """Predictions in the order of the rows, by the version named; row ``i`` is called ``<id>/<i>``."""
-
-    id: str
-    model: str
-    version: int
-    predictions: Sequence[Any]
-    probabilities: list[dict[str, float]] | None = None
-    warnings: list[Warned] = []
-
-
-def answer(
-    model: str, version: int, labels: Sequence[Any] | None, scores: Scores, warnings: Sequence[RowWarning] = ()
-) -> PredictAnswer:
-    """Return the answer to one request."""
-    if labels is None:
-        said = PredictAnswer(prediction_id(), model, version, scores)
-    else:
-        names = label_names(labels)
-        best = [labels[row.index(max(row))] for row in scores]
-        by_label = [dict(zip(names, row, strict=True)) for row in scores]
-        said = PredictAnswer(prediction_id(), model, version, best, by_label)
-    if warnings:
-        said.warnings = [Warned(each.row, each.column, each.message) for each in warnings]
-    return said
 
 
 _AT_ONCE = 64

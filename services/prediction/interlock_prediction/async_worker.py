@@ -17,12 +17,13 @@ from interlock_messaging.batch_consumer import BatchMessage
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import OutboxEntry, enqueue_all
 from interlock_modeling import InvalidRowsError
+from interlock_modeling.answer import PredictAnswer, answer
 from interlock_serving.manager import LoadFailedError, ModelManager
 from interlock_serving.slot import ServedModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_prediction import gauges, store
-from interlock_prediction.domain import Refusal, refusal_from, response_body, slice_predictions
+from interlock_prediction.domain import Refusal, refusal_from, slice_predictions
 from interlock_prediction.prediction_sampler import AnsweredRequest, PredictionSampler
 from interlock_prediction.reconcile import PromotionReconciler
 from interlock_prediction.store import CANCELLED, EndedPrediction
@@ -39,7 +40,7 @@ class Answer:
     """The result of one request: the response body, also encoded, and its object in the store if it is large."""
 
     answered: AnsweredRequest
-    body: dict[str, Any]
+    body: PredictAnswer
     encoded: bytes
     result: ArtifactRef | None = None
 
@@ -157,7 +158,7 @@ class AsyncPredictor:
             part = slice_predictions(predictions, start, start + len(wanted))
             start += len(wanted)
             prediction_id = message.event.prediction_id
-            body = response_body(str(prediction_id), model, serving.version, labels, part)
+            body = answer(str(prediction_id), model, serving.version, labels, part.scores.tolist(), part.warnings)
             encoded = msgspec.json.encode(body)
             try:
                 answered = AnsweredRequest(str(prediction_id), model, serving, wanted, part.scores)
@@ -264,7 +265,7 @@ def _ended_event(message: BatchMessage, outcome: Outcome, now: datetime) -> Pred
         model=request.model,
         version=outcome.version,
         rows=outcome.rows,
-        answer=outcome.body if outcome.result is None else None,
+        answer=msgspec.to_builtins(outcome.body) if outcome.result is None else None,
         result=outcome.result,
         expires_at=now + timedelta(seconds=request.ttl_seconds),
     )

@@ -1,4 +1,4 @@
-"""Decisions of prediction: response bodies, retention, and webhooks: their signature, backoff and allowed addresses."""
+"""Decisions of prediction: refusals, retention, and webhooks: their signature, backoff and allowed addresses."""
 
 import base64
 import hashlib
@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any
 from urllib.parse import urlsplit
 
 from interlock_contracts.predictions import PredictionState, RowFault
 from interlock_modeling import InvalidRowsError
 from interlock_modeling.served import Predictions
-from interlock_modeling.signature import label_names
 
 ENDED: frozenset[PredictionState] = frozenset({"completed", "failed", "cancelled", "expired"})
 """Final states; only the result of a completed prediction expires later."""
@@ -40,21 +38,6 @@ def refusal_from(error: InvalidRowsError) -> Refusal:
     first = error.errors[0]
     faults = [RowFault(row=each.row, column=each.column or None, message=each.message) for each in error.errors]
     return Refusal(f"{first.place}: {first.message}"[:2000], faults[:MAX_REPORTED_FAULTS])
-
-
-def response_body(
-    prediction_id: str, model: str, version: int, labels: Sequence[Any] | None, predictions: Predictions
-) -> dict[str, Any]:
-    """Return the response body, the same as that of ``/predict``; row ``i`` is called ``<id>/<i>``."""
-    body: dict[str, Any] = {"id": prediction_id, "model": model, "version": version, "predictions": predictions.values}
-    if labels is not None and predictions.probabilities is not None:
-        names = label_names(labels)
-        body["probabilities"] = [dict(zip(names, row, strict=True)) for row in predictions.probabilities.tolist()]
-    if predictions.warnings:
-        body["warnings"] = [
-            {"row": each.row, "column": each.column, "message": each.message} for each in predictions.warnings
-        ]
-    return body
 
 
 def slice_predictions(predictions: Predictions, start: int, end: int) -> Predictions:

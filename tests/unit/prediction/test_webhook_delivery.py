@@ -7,6 +7,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 from interlock_contracts.predictions import Webhook
+from interlock_modeling.answer import Warned, answer
 from interlock_modeling.rows import RowWarning
 from interlock_modeling.served import Predictions
 from interlock_prediction.domain import (
@@ -14,7 +15,6 @@ from interlock_prediction.domain import (
     is_public,
     next_attempt_at,
     origin,
-    response_body,
     slice_predictions,
     webhook_secret,
     webhook_signature,
@@ -112,8 +112,10 @@ def test_an_answer_among_others_counts_its_own_rows() -> None:
     labels: list[bool | int | str] = ["b", "a", "a"]
     together = Predictions(labels, scores, [RowWarning(2, "color", "is new")])
 
-    body = response_body("id", "m", 3, ["a", "b"], slice_predictions(together, 1, 3))
+    part = slice_predictions(together, 1, 3)
+    body = answer("id", "m", 3, ["a", "b"], part.scores.tolist(), part.warnings)
 
-    assert body["predictions"] == ["a", "a"]
-    assert body["probabilities"][1] == {"a": 1.0, "b": 0.0}
-    assert body["warnings"] == [{"row": 1, "column": "color", "message": "is new"}]
+    assert part.values == body.predictions == ["a", "a"]
+    assert body.probabilities is not None
+    assert body.probabilities[1] == {"a": 1.0, "b": 0.0}
+    assert body.warnings == [Warned(1, "color", "is new")]

@@ -9,12 +9,13 @@ from time import perf_counter, time_ns
 from typing import Any, Self
 
 import msgspec
+from interlock_modeling.answer import Scores, answer
 from interlock_runtime.access import Access, Caller
 from interlock_serving.manager import ModelManager
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from interlock_gateway.domain import BODY_LIMIT, Scores, answer, predicted_model
+from interlock_gateway.domain import BODY_LIMIT, predicted_model, prediction_id
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.observe.metrics import Metrics
 from interlock_gateway.observe.prediction_log import PredictionLog
@@ -117,7 +118,7 @@ class FastPathApp:
     def _body(self, name: str, serving: BatchedModel, body: bytes, scores: Scores) -> bytes:
         """Return the body of the answer, noted in output statistics and log."""
         signature = serving.model.signature
-        said = answer(name, serving.version, signature.labels, scores)
+        said = answer(prediction_id(), name, serving.version, signature.labels, scores)
         self._metrics.note(name, serving.version, signature, scores)
         self._log.record(name, serving, said.id, body, scores, len(body))
         return _encode(said)

@@ -28,7 +28,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, use_spa
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from pydantic import ValidationError
 
-from interlock_gateway.domain import MAX_ROWS
+from interlock_gateway.inference.body import checked_rows, decoded
 from interlock_gateway.inference.resolve import invalid_rows_problem, promoted_model
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.observe.trace_sampling import TraceSampler
@@ -87,9 +87,10 @@ async def submit_prediction(
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() in _FILES:
         return ProxyResponse(proxies.prediction)
     body = await request.body()
-    wanted = _decoded(body)
+    wanted = decoded(_decoder, body, _JSON)
     if wanted.dataset is not None:
         return ProxyResponse(proxies.prediction, body)
+    checked_rows(wanted.rows)
     digest = hashlib.sha256(body).hexdigest()
     await _check(name, wanted.rows, manager, upstreams.registry)
     prediction_id = uuid5(NAMESPACE, f"prediction|{name}|{idempotency_key}") if idempotency_key else uuid4()
@@ -120,23 +121,6 @@ def _traced(sampler: TraceSampler, headers: Mapping[str, str], name: str) -> Ite
     unsampled = SpanContext(getrandbits(128) or 1, getrandbits(64) or 1, is_remote=False)
     with use_span(NonRecordingSpan(unsampled)):
         yield
-
-
-def _decoded(body: bytes) -> AsynchronousRequest:
-    try:
-        wanted = _decoder.decode(body)
-    except msgspec.ValidationError as error:
-        raise problem(422, "Not a prediction request", f"{error}; {_JSON}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise problem(400, "The body is not JSON", str(error)) from error
-    if wanted.dataset is not None:
-        return wanted
-    if not wanted.rows:
-        raise problem(422, "Nothing to predict", "rows is empty; send at least one")
-    if len(wanted.rows) > MAX_ROWS:
-        detail = f"{len(wanted.rows)} rows are too many; send at most {MAX_ROWS} in one request"
-        raise problem(422, "Too many rows", detail)
-    return wanted
 
 
 async def _check(name: str, rows: list[Any], manager: ModelManager[BatchedModel], registry: RegistryClient) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from interlock_contracts.http import Problem
 from interlock_modeling import InvalidRowsError
+from interlock_modeling.answer import PredictAnswer, answer
 from interlock_modeling.served import Predictions
 from interlock_runtime.clients import RegistryClient
 from interlock_runtime.http import SCOPE, problem
@@ -17,7 +18,8 @@ from litestar.openapi import spec
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from interlock_gateway.domain import BODY_LIMIT, MAX_ROWS, PredictAnswer, PredictRequest, answer
+from interlock_gateway.domain import BODY_LIMIT, PredictRequest, prediction_id
+from interlock_gateway.inference.body import checked_rows, decoded
 from interlock_gateway.inference.resolve import invalid_rows_problem, predictions, resolve_model
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.observe.metrics import Metrics
@@ -26,6 +28,7 @@ from interlock_gateway.observe.prediction_middleware import report_rows, report_
 
 _decoder = msgspec.json.Decoder(PredictRequest)
 _encoder = msgspec.json.Encoder()
+_FORM = 'send {"rows": [{column: value, …}, …]}'
 _JSON = [(b"content-type", b"application/json")]
 
 
@@ -48,12 +51,13 @@ def predict_route(
         assert scope["type"] == ScopeType.HTTP, "the route lets nothing else in"
         name: str = scope["path_params"]["name"]
         asked = await _body(scope, receive)
-        rows = _rows(asked)
+        rows = checked_rows(decoded(_decoder, asked, _FORM).rows)
         serving = await resolve_model(manager, registry, name)
         report_version(scope, serving)
         answered = await _answered(serving, rows)
         scores = answered.scores.tolist()
-        said = answer(name, serving.version, serving.model.signature.labels, scores, answered.warnings)
+        labels = serving.model.signature.labels
+        said = answer(prediction_id(), name, serving.version, labels, scores, answered.warnings)
         body = _encoder.encode(said)
         await send({"type": "http.response.start", "status": 200, "headers": [*_JSON, _length(body)]})
         await send({"type": "http.response.body", "body": body, "more_body": False})
@@ -86,22 +90,6 @@ async def _answered(serving: BatchedModel, rows: list[Any]) -> Predictions:
         return await predictions(serving, rows)
     except InvalidRowsError as error:
         raise invalid_rows_problem(error) from error
-
-
-def _rows(body: bytes) -> list[Any]:
-    try:
-        rows = _decoder.decode(body).rows
-    except msgspec.ValidationError as error:
-        raise problem(
-            422, "Not a prediction request", f'{error}; send {{"rows": [{{column: value, …}}, …]}}'
-        ) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise problem(400, "The body is not JSON", str(error)) from error
-    if not rows:
-        raise problem(422, "Nothing to predict", "rows is empty; send at least one")
-    if len(rows) > MAX_ROWS:
-        raise problem(422, "Too many rows", f"{len(rows)} rows are too many; send at most {MAX_ROWS} in one request")
-    return rows
 
 
 async def _body(scope: HTTPScope, receive: Receive) -> bytes:

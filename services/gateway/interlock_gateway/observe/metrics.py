@@ -14,13 +14,13 @@ from time import monotonic, perf_counter
 
 import msgspec
 from interlock_contracts import metrics
+from interlock_modeling.answer import Scores
 from interlock_modeling.signature import ModelSignature
 from interlock_runtime.metrics import counted_here
 from interlock_runtime.process import run_periodically
 from litestar.exceptions import HTTPException
 from prometheus_client.core import Metric
 
-from interlock_gateway.domain import Scores
 from interlock_gateway.observe.output_stats import OutputDistribution, RollingOutputStats
 
 BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 10.0)

@@ -4,9 +4,8 @@ from collections import deque
 from collections.abc import Sequence
 
 import msgspec
+from interlock_modeling.answer import Scores
 from interlock_modeling.signature import Label, label_names
-
-from interlock_gateway.domain import Scores
 
 KEPT = 512
 """How many answers the quantiles are of."""

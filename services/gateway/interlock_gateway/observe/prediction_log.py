@@ -16,12 +16,13 @@ import msgspec
 import pyarrow as pa
 from interlock_contracts.event import Event
 from interlock_contracts.predictions import LoggedPrediction, PredictionLogged, sampled
+from interlock_modeling.answer import Scores
 from interlock_modeling.signature import ModelSignature
 from interlock_runtime.process import run_periodically
 from opentelemetry import context, trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
-from interlock_gateway.domain import MAX_ROWS, LogView, PredictRequest, Scores
+from interlock_gateway.domain import MAX_ROWS, LogView, PredictRequest
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.observe.metrics import Counts
 from interlock_gateway.settings import GatewaySettings

@@ -1,0 +1,52 @@
+"""The body of a prediction's answer, the same for whoever waits for it and for who does not."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from interlock_modeling.rows import RowWarning
+from interlock_modeling.signature import Label, label_names
+
+Scores = Sequence[Any]
+"""Answers as numbers: one a row, or for a classification one list a row, a probability for each label."""
+
+
+class Warned(msgspec.Struct):
+    """What was unusual about a row that is answered nevertheless; rows count from 0."""
+
+    row: int
+    column: str
+    message: str
+
+
+class PredictAnswer(msgspec.Struct, omit_defaults=True):
+    """Predictions in the order of the rows, by the version named; row ``i`` is called ``<id>/<i>``."""
+
+    id: str
+    model: str
+    version: int
+    predictions: Sequence[Any]
+    probabilities: list[dict[str, float]] | None = None
+    warnings: list[Warned] = []
+
+
+def answer(  # noqa: PLR0917 - on the hot path, where names cost
+    prediction_id: str,
+    model: str,
+    version: int,
+    labels: Sequence[Label] | None,
+    scores: Scores,
+    warnings: Sequence[RowWarning] = (),
+) -> PredictAnswer:
+    """Return the answer to one request; for a classification, the label of each row's highest probability."""
+    if labels is None:
+        body = PredictAnswer(prediction_id, model, version, scores)
+    else:
+        names = label_names(labels)
+        best = [labels[row.index(max(row))] for row in scores]
+        by_label = [dict(zip(names, row, strict=True)) for row in scores]
+        body = PredictAnswer(prediction_id, model, version, best, by_label)
+    if warnings:
+        body.warnings = [Warned(each.row, each.column, each.message) for each in warnings]
+    return body

@@ -1,0 +1,37 @@
+"""Reads the body of a request for predictions, waited for or not, and refuses it in the same words."""
+
+from typing import Any, TypeVar
+
+import msgspec
+from interlock_runtime.http import problem
+
+from interlock_gateway.domain import MAX_ROWS
+
+T = TypeVar("T")
+
+
+def decoded(decoder: msgspec.json.Decoder[T], body: bytes, form: str) -> T:
+    """Return what ``body`` holds.
+
+    Raises:
+        ProblemDetailsException: 400 where it is not JSON, 422 where it is something else; ``form`` says what it may be.
+    """
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise problem(422, "Not a prediction request", f"{error}; {form}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise problem(400, "The body is not JSON", str(error)) from error
+
+
+def checked_rows(rows: list[Any]) -> list[Any]:
+    """Return ``rows``.
+
+    Raises:
+        ProblemDetailsException: 422 where there are none, or too many.
+    """
+    if not rows:
+        raise problem(422, "Nothing to predict", "rows is empty; send at least one")
+    if len(rows) > MAX_ROWS:
+        raise problem(422, "Too many rows", f"{len(rows)} rows are too many; send at most {MAX_ROWS} in one request")
+    return rows
