@@ -67,7 +67,6 @@ class DatasetIngested(Event):
 
     @property
     def subject(self) -> str:
-        """Return the dataset's subject."""
         return f"dataset/{self.pipeline}/{self.dataset.digest}"
 
 

@@ -20,7 +20,6 @@ class _Verdict(Event):
 
     @property
     def subject(self) -> str:
-        """Return the model's subject."""
         return f"model/{self.model}"
 
 

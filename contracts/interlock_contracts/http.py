@@ -216,7 +216,6 @@ class PredictionLinks(Body):
 
     @classmethod
     def of(cls, prediction_id: UUID) -> Self:
-        """Return the links of one prediction."""
         address = f"/predictions/{prediction_id}"
         return cls(self=address, events=f"{address}/events", cancel=f"{address}/cancel")
 

@@ -23,7 +23,6 @@ class _ModelEvent(Event):
 
     @property
     def subject(self) -> str:
-        """Return the model's subject."""
         return f"model/{self.model}"
 
 
@@ -60,7 +59,6 @@ class RollbackRequested(Event):
 
     @property
     def subject(self) -> str:
-        """Return the model's subject."""
         return f"model/{self.model}"
 
 

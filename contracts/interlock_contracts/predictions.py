@@ -72,7 +72,6 @@ class _PredictionEvent(Event):
 
     @property
     def subject(self) -> str:
-        """Return the prediction's subject."""
         return f"prediction/{self.prediction_id}"
 
 
@@ -162,7 +161,6 @@ class PredictionLogged(Event):
 
     @property
     def subject(self) -> str:
-        """Return the model's subject."""
         return f"model/{self.model}"
 
 
@@ -189,7 +187,6 @@ class FeedbackReceived(Event):
 
     @property
     def subject(self) -> str:
-        """Return the model's subject."""
         return f"model/{self.model}"
 
 

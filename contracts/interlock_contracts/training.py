@@ -44,7 +44,6 @@ class RetrainRequested(Event):
 
     @property
     def subject(self) -> str:
-        """Return the model's subject."""
         return f"model/{self.model}"
 
 
@@ -54,7 +53,6 @@ class _RunEvent(Event):
 
     @property
     def subject(self) -> str:
-        """Return the run's subject."""
         return f"run/{self.run_id}"
 
 
@@ -68,7 +66,6 @@ class TrainingCancelRequested(Event):
 
     @property
     def subject(self) -> str:
-        """Return the run's subject."""
         return f"run/{self.run_id}"
 
 

@@ -15,17 +15,14 @@ class MemoryStore:
         self.objects: dict[str, bytes] = {}
 
     def put(self, data: bytes, *, holdout: bool = False) -> ArtifactRef:
-        """Store by content."""
         ref = ArtifactRef(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data), holdout=holdout)
         self.objects[ref.key] = data
         return ref
 
     def put_file(self, path: Path, *, holdout: bool = False) -> ArtifactRef:
-        """Store a file by content."""
         return self.put(path.read_bytes(), holdout=holdout)
 
     def fetch(self, ref: ArtifactRef) -> bytes:
-        """Return verified bytes."""
         data = self._get(ref.key)
         if len(data) != ref.bytes or hashlib.sha256(data).hexdigest() != ref.sha256:
             raise CorruptArtifactError(f"{ref.key} does not hold the bytes that its name says")
@@ -36,15 +33,12 @@ class MemoryStore:
         path.write_bytes(self.fetch(ref))
 
     def put_once(self, key: str, data: bytes) -> bool:
-        """Store unless there."""
         return self.objects.setdefault(key, data) is data
 
     def put_latest(self, key: str, data: bytes) -> None:
-        """Store over what is there."""
         self.objects[key] = data
 
     def read(self, key: str, *, limit: int = READ_LIMIT) -> bytes | None:
-        """Return a named object."""
         data = self.objects.get(key)
         if data is not None and len(data) > limit:
             raise CorruptArtifactError(f"{key} is larger than {limit} bytes")
@@ -55,11 +49,10 @@ class MemoryStore:
         path.write_bytes(self._get(key))
 
     def delete(self, key: str) -> None:
-        """Delete an object."""
         self.objects.pop(key, None)
 
     def ping(self) -> None:
-        """Answer."""
+        """Memory is always within reach."""
 
     def _get(self, key: str) -> bytes:
         try:

@@ -62,7 +62,6 @@ class S3Store:
                 self._client.make_bucket(self._bucket)
 
     def put(self, data: bytes, *, holdout: bool = False) -> ArtifactRef:
-        """Store by content."""
         ref = ArtifactRef(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data), holdout=holdout)
         if not self._holds(ref):
             self.put_latest(ref.key, data)
@@ -110,12 +109,10 @@ class S3Store:
         return True
 
     def put_latest(self, key: str, data: bytes) -> None:
-        """Store over what is there."""
         with _translated(key):
             self._client.put_object(self._bucket, key, io.BytesIO(data), len(data))
 
     def read(self, key: str, *, limit: int = READ_LIMIT) -> bytes | None:
-        """Return a named object."""
         buffer = io.BytesIO()
         try:
             self._copy(key, buffer, limit=limit)
@@ -129,7 +126,6 @@ class S3Store:
             self._copy(key, file)
 
     def delete(self, key: str) -> None:
-        """Delete an object."""
         with _translated(key):
             self._client.remove_object(self._bucket, key)
 

@@ -30,7 +30,6 @@ class Signer:
         self.key_id = key_id(key.public_key())
 
     def sign(self, statement: PromotionStatement) -> PromotionSignature:
-        """Return the signature of a statement."""
         text = statement.canonical()
         return PromotionSignature.of(self.key_id, text, self.key.sign(envelope(PROMOTION, text.encode())))
 

@@ -74,7 +74,6 @@ class Terminal:
             print(json.dumps(plain(value), ensure_ascii=False), flush=True)
 
     def error(self, failure: CommandError) -> None:
-        """Print an error and its hint."""
         self.result({"error": failure.message, "hint": failure.hint, **failure.details})
         self.err.print(f"[bold red]error:[/] {escape(failure.message)}", soft_wrap=True)
         if failure.hint:

@@ -64,7 +64,6 @@ class Caller:
 
     @property
     def service(self) -> str | None:
-        """Return which of our services it is."""
         return self.name.removeprefix("service/") if self.name.startswith("service/") else None
 
 

@@ -57,7 +57,6 @@ class ServiceClient:
         return None if answer.status_code == HTTP_404_NOT_FOUND else self.parsed(answer, views)
 
     def parsed(self, answer: httpx.Response, views: TypeAdapter[View]) -> View:
-        """Return the body of a success."""
         if not answer.is_success:
             raise ConnectionError(f"{self._name} answers {answer.status_code}")
         try:
@@ -101,7 +100,6 @@ class RegistryClient(ServiceClient):
         return str(answer.json()["detail"]) if answer.status_code == HTTP_404_NOT_FOUND else None
 
     async def model(self, name: str) -> ModelView | None:
-        """Return a model, with its champion."""
         return await self.get(f"/models/{quoted(name)}", _MODEL)
 
 
@@ -109,7 +107,6 @@ class IngestClient(ServiceClient):
     """Ingest: the datasets of a pipeline."""
 
     async def dataset(self, name: str, digest: str) -> DatasetView | None:
-        """Return the dataset of pipeline ``name`` with this digest."""
         return await self.get(f"/datasets/{quoted(name)}/{quoted(digest)}", _DATASET)
 
     async def newest_dataset(self, name: str) -> DatasetView | None:

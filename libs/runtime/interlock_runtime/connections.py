@@ -51,7 +51,6 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._looking = self.loop.call_later(LOOK_SECONDS, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Look no more."""
         if self._looking is not None:
             self._looking.cancel()
         super().connection_lost(exc)
@@ -64,14 +63,12 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._refuse_head()
 
     def on_headers_complete(self) -> None:
-        """Begin the request."""
         if len(self.headers) > HEADERS:
             raise ValueError(f"more than {HEADERS} headers")  # which stops the parser
         self._unparsed, self._body_came, self._waited = 0, 0, 0.0
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
         self._unparsed = 0
         self._body_came += len(body)
         super().on_body(body)

@@ -121,7 +121,6 @@ class Given(Collector):
         self._families = families
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the families."""
         yield from self._families
 
 

@@ -59,7 +59,6 @@ class Issuer:
 
     @classmethod
     def of(cls, settings: HttpSettings) -> "Issuer":
-        """Return the issuer that the settings name."""
         assert settings.oidc_issuer is not None, "asked for only where there is one"
         assert settings.oidc_audience is not None, "the settings see to it"
         return cls(

@@ -68,7 +68,6 @@ class RayJobs:
         _json(await self._call("GET", "/api/version"))
 
     async def close(self) -> None:
-        """Close every connection."""
         await self._http.aclose()
 
     async def _call(self, method: str, path: str, **options: Any) -> httpx.Response:

@@ -127,7 +127,6 @@ class StoreSettings(Settings):
 
     @property
     def s3(self) -> dict[str, str]:
-        """Return the arguments of an ``S3Store``."""
         return {
             "endpoint": self.s3_endpoint,
             "access_key": self.s3_access_key.get_secret_value(),

@@ -49,14 +49,12 @@ class SpanFile(SpanExporter):
         self._lock = threading.Lock()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Append the spans."""
         with self._lock:
             for span in spans:
                 self._file.write(json.dumps(_line(span), default=str) + "\n")
         return SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:
-        """Close the file."""
         self._file.close()
 
 

@@ -34,7 +34,6 @@ class ServedModel:
 
     @classmethod
     def of(cls, promotion: Promotion, model: Model) -> Self:
-        """Return the loaded ``model`` of ``promotion``."""
         return cls(promotion.ref.version, promotion.seq, model, promotion.trace)
 
 
@@ -58,8 +57,7 @@ class Loading(Protocol):
     async def size(self, ref: ModelRef) -> int:
         """Return how many bytes the model of ``ref`` takes."""
 
-    async def load(self, ref: ModelRef) -> Model:
-        """Return the model of ``ref``."""
+    async def load(self, ref: ModelRef) -> Model: ...
 
 
 class Slot(Generic[S]):

@@ -24,7 +24,6 @@ class InProcessPool:
         self._encoded: list[EncodedFold] = []
 
     def share(self, folds: Folds) -> None:
-        """Encode the folds."""
         self._encoded = [folds.encoded(fold) for fold in range(len(folds.folds))]
 
     def run(
@@ -32,6 +31,5 @@ class InProcessPool:
         requests: Sequence[FitRequest],
         expected_seconds: float,  # noqa: ARG002
     ) -> Iterator[tuple[int, FitResult]]:
-        """Fit in order."""
         for position, request in enumerate(requests):
             yield position, fit(self._encoded[request.fold], request)

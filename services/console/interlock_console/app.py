@@ -31,7 +31,6 @@ LISTEN_BACKOFF_SECONDS = 1.0
 
 
 def create_app(settings: ConsoleSettings) -> Litestar:
-    """Return the console's application."""
     database = Database(settings.postgres_url, SERVICE)
     batched = [BatchSubscription(queue, project) for queue in BATCH_QUEUES]
     bus = Bus(

@@ -29,7 +29,6 @@ _SANDBOX_HEADERS = [
 
 
 def gateway_proxy(url: str, client: httpx.AsyncClient) -> ReverseProxy:
-    """Return the reverse proxy to the gateway at ``url``."""
     return ReverseProxy(
         "gateway",
         url,

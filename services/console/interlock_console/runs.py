@@ -59,7 +59,6 @@ async def _insert_run(session: AsyncSession, values: dict[str, Any]) -> None:
 
 
 def run_line(row: RunRow) -> RunLine:
-    """Return a run as lists show it."""
     return RunLine.model_validate(
         {
             "run_id": row.run_id,
@@ -81,6 +80,5 @@ def run_line(row: RunRow) -> RunLine:
 
 
 def event_view(row: EventRow) -> EventView:
-    """Return the public view of an event."""
     names = ("id", "type", "source", "subject", "time", "model", "run_id", "trace_id", "data")
     return EventView.model_validate({name: getattr(row, name) for name in names})

@@ -101,7 +101,6 @@ async def notify(session: AsyncSession, what: str, payload: str) -> None:
 
 
 async def cause_of(session: AsyncSession, run_id: UUID) -> EventRow | None:
-    """Return the event that caused a run."""
     causes = EventRow.type.in_(("retrain.requested", "dataset.ingested"))
     return (await session.scalars(select(EventRow).where(EventRow.run_id == run_id, causes).limit(1))).one_or_none()
 
@@ -165,7 +164,6 @@ async def events_since(session: AsyncSession, seq: int, limit: int) -> Sequence[
 
 
 async def events_by_seq(session: AsyncSession, seqs: Sequence[int]) -> Sequence[EventRow]:
-    """Return events by ``seq``, in order."""
     return (await session.scalars(select(EventRow).where(EventRow.seq.in_(seqs)).order_by(EventRow.seq))).all()
 
 

@@ -46,12 +46,10 @@ class Answer:
 
     @property
     def version(self) -> int:
-        """The version that answered."""
         return self.answered.serving.version
 
     @property
     def rows(self) -> int:
-        """The number of rows answered."""
         return len(self.answered.rows)
 
 

@@ -107,7 +107,6 @@ def _require(row: PredictionRow | None, prediction_id: UUID) -> PredictionRow:
 
 
 def view(row: PredictionRow, hook: WebhookRow | None = None) -> PredictionView:
-    """Return the public view of a prediction and its webhook."""
     return PredictionView(
         id=row.prediction_id,
         model=row.model,

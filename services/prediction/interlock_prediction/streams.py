@@ -42,7 +42,6 @@ class Streams:
                     queue.put_nowait(state)
 
     def close(self) -> None:
-        """End all streams."""
         self._closed = True
         for queues in self._listeners.values():
             for queue in queues:

@@ -123,7 +123,6 @@ async def lock_model(session: AsyncSession, name: str) -> ModelRow:
 
 
 async def spec_of(session: AsyncSession, pipeline: str, digest: str) -> SpecRow | None:
-    """Return one spec of a pipeline by its digest."""
     return await session.get(SpecRow, (pipeline, digest))
 
 
@@ -155,7 +154,6 @@ async def pipelines(session: AsyncSession, name: str | None = None) -> Sequence[
 
 
 async def version_of_run(session: AsyncSession, run_id: UUID) -> VersionRow | None:
-    """Return the version that a run made."""
     return (await session.scalars(select(VersionRow).where(VersionRow.run_id == run_id))).one_or_none()
 
 
@@ -184,7 +182,6 @@ async def has_served(session: AsyncSession, model: str, version: int) -> bool:
 
 
 async def last_promotion_of(session: AsyncSession, model: str, version: int) -> PromotionRow | None:
-    """Return the newest promotion of one version."""
     query = (
         select(PromotionRow)
         .where(PromotionRow.model == model, PromotionRow.version == version)

@@ -27,8 +27,7 @@ class Engine(Protocol):
     def predict(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return predictions [n], or class probabilities [n, k], for a matrix [n, features]."""
 
-    def save(self, path: Path) -> None:
-        """Write the engine file."""
+    def save(self, path: Path) -> None: ...
 
 
 ENGINES = {(engine.kind, engine.version): engine for engine in (ForestEngine, LinearEngine, OnnxEngine)}

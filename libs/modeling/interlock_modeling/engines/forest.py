@@ -104,7 +104,6 @@ class ForestEngine:
         return np.unique(splits.threshold[(splits.feature == feature) & (splits.ahead > 0)])
 
     def save(self, path: Path) -> None:
-        """Write the engine file."""
         attributes = _Attributes(
             link=self.link,
             base=self.base.tolist(),

@@ -41,7 +41,6 @@ class LinearEngine:
             return apply_link(self.link, raw)
 
     def save(self, path: Path) -> None:
-        """Write the engine file."""
         arrays = {"coefficients": self.coefficients, "intercepts": self.intercepts}
         write_arrays(path, self.kind, self.version, {"link": self.link}, arrays)
 

@@ -83,7 +83,6 @@ class OnnxEngine:
         return answers[:, 0] if answers.ndim > 1 and answers.shape[1] == 1 else answers
 
     def save(self, path: Path) -> None:
-        """Write the engine file."""
         attributes = {"output": self.output, "features": self.features}
         write_arrays(path, self.kind, self.version, attributes, {"model": self.model})
 

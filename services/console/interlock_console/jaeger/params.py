@@ -25,13 +25,10 @@ class MalformedError(ValueError):
 
 
 class QueryString(Protocol):
-    """A query string."""
-
     def get(self, name: str) -> str | None:
         """Return the last value of ``name``."""
 
-    def getall(self, name: str, default: list[str]) -> list[str]:
-        """Return all values of ``name``."""
+    def getall(self, name: str, default: list[str]) -> list[str]: ...
 
 
 def parse_search_v3(params: QueryString) -> TraceQuery:

@@ -40,7 +40,6 @@ def jaeger_problem(status: int, detail: str) -> ProblemDetailsException:
 
 
 def malformed_parameter(request: AnyRequest, error: MalformedError) -> Response[Any]:
-    """Return the response to a malformed parameter."""
     return jaeger_problem(400, str(error)).to_response(request)
 
 

@@ -216,7 +216,6 @@ class BatchedModel(ServedModel):
     batcher: DynamicBatcher = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Make the batcher."""
         object.__setattr__(self, "batcher", DynamicBatcher(self.model, self.limit))
 
 

@@ -232,12 +232,10 @@ def _is_uuid(text: str) -> bool:
 
 
 def output_names(signature: ModelSignature) -> list[str]:
-    """Return which outputs a model has."""
     return [PREDICTION] if signature.labels is None else [PREDICTION, PROBABILITIES]
 
 
 def described(model: str, version: int, signature: ModelSignature) -> ModelInfo:
-    """Return a version's metadata."""
     inputs = [TensorInfo(each.name, DATATYPES[each.type], [-1]) for each in signature.features]
     outputs = [TensorInfo(PREDICTION, _prediction_type(signature), [-1])]
     properties = {"task": signature.task, "target": signature.target}

@@ -18,8 +18,6 @@ _TYPES = {"number": "number", "integer": "integer", "boolean": "boolean", "categ
 
 
 def model_document_route(inferring: Inference) -> HTTPRouteHandler:
-    """Return the route of the document."""
-
     @get(
         "/models/{name:str}/schema", tags=["gateway"], opt={SCOPE: "predict"}, summary="A model's own OpenAPI document"
     )
@@ -31,7 +29,6 @@ def model_document_route(inferring: Inference) -> HTTPRouteHandler:
 
 
 def model_document(name: str, version: int, signature: ModelSignature) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document of a model's version."""
     return {
         "openapi": "3.1.0",
         "info": {"title": name, "version": str(version), "summary": f"Predicts {signature.target}"},

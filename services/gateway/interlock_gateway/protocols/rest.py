@@ -172,7 +172,6 @@ def _repository_routes(inferring: Inference) -> list[ControllerRouterHandler]:
 
 
 def open_inference_routes(inferring: Inference) -> Router:
-    """Return the protocol's routes."""
     errors = (HTTPException, ProblemDetailsException, ConnectionError, TimeoutError, Exception)
     handlers: Any = dict.fromkeys(errors, refused)
     return Router(

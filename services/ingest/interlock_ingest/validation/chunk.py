@@ -19,7 +19,6 @@ class Chunk:
     columns: dict[str, pa.Array[Any]]
 
     def where(self, mask: NDArray[np.bool_]) -> Chunk:
-        """Return the rows of the mask."""
         if mask.all():
             return self
         keep = pa.array(mask)

@@ -155,7 +155,6 @@ class Profile:
         self._sample = np.empty((0, len(self._sampled)), dtype=np.float64)
 
     def add(self, chunk: Chunk, hashes: NDArray[np.uint64]) -> None:
-        """Take in a chunk and the hashes of its rows."""
         self._rows += len(chunk.lines)
         with np.errstate(all="ignore"):
             for name, values in chunk.columns.items():

@@ -105,7 +105,6 @@ class RayScorer:
         )
 
     async def stop(self, prediction_id: UUID) -> None:
-        """Stop every job of the prediction."""
         for attempt in range(1, MAX_ATTEMPTS + 1):
             await self.ray.stop(f"{prediction_id}-b{attempt}")
 
