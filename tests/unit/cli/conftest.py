@@ -10,12 +10,12 @@ import pytest
 from interlock_cli.__main__ import app
 from typer.testing import CliRunner
 
-from tests.unit.cli.door import KEY, Door, open_door
+from tests.unit.cli.stub_gateway import KEY, StubGateway, running_stub
 
 
 @pytest.fixture
-def door(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Door]:
-    with open_door() as opened:
+def stub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[StubGateway]:
+    with running_stub() as opened:
         monkeypatch.setenv("INTERLOCK_HOME", str(tmp_path / "home"))
         monkeypatch.setenv("INTERLOCK_GATEWAY_URL", opened.url)
         monkeypatch.setenv("INTERLOCK_API_KEY", KEY)

@@ -8,7 +8,7 @@ from interlock_contracts.http import PredictionAccepted, PredictionLinks, Predic
 from interlock_contracts.predictions import PredictionState
 
 from tests.unit.cli.conftest import interlock
-from tests.unit.cli.door import Door
+from tests.unit.cli.stub_gateway import StubGateway
 from tests.unit.cli.views import NOW, plain
 
 ID = UUID("0b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11")
@@ -20,31 +20,33 @@ def view(state: PredictionState, **more: Any) -> Any:
 
 
 @pytest.fixture
-def accepting(door: Door) -> Door:
-    door.says("POST /models/m/predictions", plain(PredictionAccepted(id=ID, links=PredictionLinks.of(ID))), status=202)
-    return door
+def accepting(stub: StubGateway) -> StubGateway:
+    stub.respond(
+        "POST /models/m/predictions", plain(PredictionAccepted(id=ID, links=PredictionLinks.of(ID))), status=202
+    )
+    return stub
 
 
-def test_who_does_not_wait_is_told_where_to_look(accepting: Door) -> None:
+def test_who_does_not_wait_is_told_where_to_look(accepting: StubGateway) -> None:
     """One request, and the address of its result."""
     told = interlock("predict", "m", "--row", '{"size": 1}', "--async")
 
     assert told.code == 0
     assert f"/predictions/{ID}" in told.out
-    assert [each.json for each in accepting.asked] == [{"rows": [{"size": 1}]}]
+    assert [each.json for each in accepting.requests] == [{"rows": [{"size": 1}]}]
 
 
-def test_who_waits_gets_the_answer(accepting: Door) -> None:
+def test_who_waits_gets_the_answer(accepting: StubGateway) -> None:
     """Also where nobody knows the prediction yet, for its request is on its way."""
-    accepting.refuses(f"GET /predictions/{ID}", 404, "not yet")
-    accepting.says(f"GET /predictions/{ID}", view("completed", answer=ANSWER, ended_at=NOW))
+    accepting.respond_error(f"GET /predictions/{ID}", 404, "not yet")
+    accepting.respond(f"GET /predictions/{ID}", view("completed", answer=ANSWER, ended_at=NOW))
 
     assert interlock("predict", "m", "--row", "{}", "--async", "--wait", "--json").json == ANSWER
 
 
-def test_a_failure_is_told_in_its_own_words(accepting: Door) -> None:
+def test_a_failure_is_told_in_its_own_words(accepting: StubGateway) -> None:
     """And the exit code says so too."""
-    accepting.says(f"GET /predictions/{ID}", view("failed", reason="no version of 'm' is promoted", ended_at=NOW))
+    accepting.respond(f"GET /predictions/{ID}", view("failed", reason="no version of 'm' is promoted", ended_at=NOW))
 
     ended = interlock("predict", "m", "--row", "{}", "--async", "--wait")
 

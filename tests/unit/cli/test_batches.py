@@ -11,7 +11,7 @@ from interlock_contracts.predictions import PredictionState
 from interlock_contracts.scoring import ScoringProgress
 
 from tests.unit.cli.conftest import interlock
-from tests.unit.cli.door import Door
+from tests.unit.cli.stub_gateway import StubGateway
 from tests.unit.cli.views import NOW, model, pipeline, plain
 
 ID = UUID("0b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11")
@@ -28,39 +28,39 @@ def view(state: PredictionState, **more: Any) -> Any:
 
 
 @pytest.fixture
-def file(door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def file(stub: StubGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(batches, "POLL_SECONDS", 0.01)
-    door.says("GET /models/m", model(2))
-    door.says("GET /pipelines/m", pipeline())
-    door.says("POST /models/m/predictions", view("queued"), status=202)
-    door.says(f"GET /predictions/{ID}/result", ANSWER)
+    stub.respond("GET /models/m", model(2))
+    stub.respond("GET /pipelines/m", pipeline())
+    stub.respond("POST /models/m/predictions", view("queued"), status=202)
+    stub.respond(f"GET /predictions/{ID}/result", ANSWER)
     path = tmp_path / "in.parquet"
     path.write_bytes(CONTENT)
     return path
 
 
-def sent(door: Door) -> list[str]:
+def sent(stub: StubGateway) -> list[str]:
     """Return the keys under which files were sent."""
-    return [each.headers["idempotency-key"] for each in door.asked if each.what.startswith("POST")]
+    return [each.headers["idempotency-key"] for each in stub.requests if each.route.startswith("POST")]
 
 
-def first_look(door: Door) -> str:
+def first_look(stub: StubGateway) -> str:
     """Return what was asked to know whether there is such a prediction already."""
-    return next(each.what for each in door.asked if each.what.startswith("GET /predictions/"))
+    return next(each.route for each in stub.requests if each.route.startswith("GET /predictions/"))
 
 
-def test_a_file_is_sent_watched_and_fetched(door: Door, file: Path) -> None:
+def test_a_file_is_sent_watched_and_fetched(stub: StubGateway, file: Path) -> None:
     """Lines say how far it is, and the answer appears under its name."""
     progress = ScoringProgress(rows=1, rows_total=3, parts=1)
     for answer in (view("running", progress=progress), view("completed")):
-        door.says(f"GET /predictions/{ID}", answer)
+        stub.respond(f"GET /predictions/{ID}", answer)
     out = file.with_name("out.parquet")
     ended = interlock("predict", "m", "--file", file, "--out", out)
 
     assert (ended.code, out.read_bytes()) == (0, ANSWER)
     assert "running: 1 of 3 rows" in ended.out
     assert "3 rows, m version 2" in ended.out
-    (post,) = [each for each in door.asked if each.what.startswith("POST")]
+    (post,) = [each for each in stub.requests if each.route.startswith("POST")]
     assert (post.body, post.headers["content-type"], post.query) == (
         CONTENT,
         "application/vnd.apache.parquet",
@@ -68,37 +68,36 @@ def test_a_file_is_sent_watched_and_fetched(door: Door, file: Path) -> None:
     )
 
 
-def test_the_same_command_again_finds_the_same_prediction(door: Door, file: Path) -> None:
+def test_the_same_command_again_finds_the_same_prediction(stub: StubGateway, file: Path) -> None:
     """Nothing is sent twice for the same file, version and spec; after a promotion it is another prediction."""
-    door.says(f"GET /predictions/{ID}", view("completed"))
+    stub.respond(f"GET /predictions/{ID}", view("completed"))
     out = file.with_name("out.parquet")
     interlock("predict", "m", "--file", file, "--out", out)
-    (looked,) = [
-        each.what for each in door.asked if each.what.startswith("GET /predictions/") and "result" not in each.what
-    ][:1]
-    door.says(looked, view("completed"))
+    routes = [each.route for each in stub.requests]
+    (looked,) = [route for route in routes if route.startswith("GET /predictions/") and "result" not in route][:1]
+    stub.respond(looked, view("completed"))
     out.unlink()
     again = interlock("predict", "m", "--file", file, "--out", out, "--json")
 
     assert (again.code, again.json["state"], out.read_bytes()) == (0, "completed", ANSWER)
-    assert len(sent(door)) == 1
-    door.answers["GET /models/m"] = [(200, model(3), {})]
+    assert len(sent(stub)) == 1
+    stub.responses["GET /models/m"] = [(200, model(3), {})]
     interlock("predict", "m", "--file", file, "--out", out)
-    assert len(set(sent(door))) == 2
+    assert len(set(sent(stub))) == 2
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled"])
-def test_what_ended_badly_says_why_and_is_tried_anew(door: Door, file: Path, state: PredictionState) -> None:
+def test_what_ended_badly_says_why_and_is_tried_anew(stub: StubGateway, file: Path, state: PredictionState) -> None:
     """Exit code 1 with the reason, and no file; the command again is another attempt, not the old failure."""
-    door.says(f"GET /predictions/{ID}", view(state, reason="row 2, column 'size': it is not a number"))
+    stub.respond(f"GET /predictions/{ID}", view(state, reason="row 2, column 'size': it is not a number"))
     out = file.with_name("out.parquet")
     ended = interlock("predict", "m", "--file", file, "--out", out)
     assert (ended.code, out.exists()) == (1, False)
     assert "row 2, column 'size'" in ended.err
 
-    door.says(first_look(door), view(state))
+    stub.respond(first_look(stub), view(state))
     interlock("predict", "m", "--file", file, "--out", out)
-    assert len(set(sent(door))) == 2
+    assert len(set(sent(stub))) == 2
 
 
 @pytest.mark.parametrize(
@@ -110,8 +109,8 @@ def test_what_ended_badly_says_why_and_is_tried_anew(door: Door, file: Path, sta
         (["--file", "{file}"], 1),
     ],
 )
-def test_wrong_usage_asks_nobody(door: Door, file: Path, arguments: list[str], code: int) -> None:
+def test_wrong_usage_asks_nobody(stub: StubGateway, file: Path, arguments: list[str], code: int) -> None:
     """Nothing is sent before the command makes sense."""
     ended = interlock("predict", "m", *[each.format(file=file) for each in arguments])
 
-    assert (ended.code, sent(door)) == (code, [])
+    assert (ended.code, sent(stub)) == (code, [])

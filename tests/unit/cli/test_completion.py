@@ -10,7 +10,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from tests.unit.cli.conftest import interlock
-from tests.unit.cli.door import Door
+from tests.unit.cli.stub_gateway import StubGateway
 from tests.unit.cli.views import RUN, model, pipeline, run, version
 
 
@@ -37,12 +37,12 @@ def test_another_shell_is_wrong_usage() -> None:
     assert (ended.code, "fish" in ended.err) == (2, True)
 
 
-def test_names_come_from_the_gateway(door: Door) -> None:
+def test_names_come_from_the_gateway(stub: StubGateway) -> None:
     """Models, versions of the model that is named, runs and pipelines; only what begins with what was typed."""
-    door.says("GET /models", [model(1), {**model(2), "name": "other"}])
-    door.says("GET /models/m/versions", [version("champion", 12), version("refused", 2)])
-    door.says("GET /runs", [run("succeeded")])
-    door.says("GET /pipelines", [pipeline()])
+    stub.respond("GET /models", [model(1), {**model(2), "name": "other"}])
+    stub.respond("GET /models/m/versions", [version("champion", 12), version("refused", 2)])
+    stub.respond("GET /runs", [run("succeeded")])
+    stub.respond("GET /pipelines", [pipeline()])
 
     assert offered("interlock retrain ") == {"m", "other"}
     assert offered("interlock show m/1") == {"m/12"}
@@ -51,7 +51,7 @@ def test_names_come_from_the_gateway(door: Door) -> None:
     assert offered("interlock ingest ") == {"m"}
 
 
-@pytest.mark.usefixtures("door")
+@pytest.mark.usefixtures("stub")
 def test_names_that_the_product_knows_need_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Event types, scopes and parts; without a gateway there are no models, and no error in between."""
     monkeypatch.setenv("INTERLOCK_GATEWAY_URL", "http://127.0.0.1:1")

@@ -6,7 +6,7 @@ import pytest
 from interlock_contracts.datasets import Finding
 
 from tests.unit.cli.conftest import interlock
-from tests.unit.cli.door import Door
+from tests.unit.cli.stub_gateway import StubGateway
 from tests.unit.cli.views import DIGEST, SPEC, dataset, pipeline
 
 FILE = """\
@@ -20,26 +20,26 @@ data:
 """
 
 
-def test_apply_sends_the_file_as_it_is(door: Door, tmp_path: Path) -> None:
+def test_apply_sends_the_file_as_it_is(stub: StubGateway, tmp_path: Path) -> None:
     """The registry gets what the user wrote, and the user hears the revision."""
     (tmp_path / "pipeline.yaml").write_text(FILE)
-    door.says("PUT /pipelines/m", pipeline())
+    stub.respond("PUT /pipelines/m", pipeline())
     ended = interlock("apply", tmp_path / "pipeline.yaml")
 
     assert ended.code == 0
     assert "applied: revision 1" in ended.out
-    assert door.asked[0].body.decode() == FILE
+    assert stub.requests[0].body.decode() == FILE
 
 
-def test_an_unchanged_pipeline_is_told_so(door: Door, tmp_path: Path) -> None:
+def test_an_unchanged_pipeline_is_told_so(stub: StubGateway, tmp_path: Path) -> None:
     """Applying twice is not an error, and changes nothing."""
     (tmp_path / "pipeline.yaml").write_text(FILE)
-    door.says("PUT /pipelines/m", pipeline(changed=False))
+    stub.respond("PUT /pipelines/m", pipeline(changed=False))
 
     assert "unchanged" in interlock("apply", tmp_path / "pipeline.yaml").out
 
 
-def test_apply_names_every_fault_before_it_asks_anybody(door: Door, tmp_path: Path) -> None:
+def test_apply_names_every_fault_before_it_asks_anybody(stub: StubGateway, tmp_path: Path) -> None:
     """A misspelt key and a wrong type are both told, and nothing is sent."""
     (tmp_path / "pipeline.yaml").write_text(FILE.replace("target", "targte").replace("type: number}", "type: float}"))
     ended = interlock("apply", tmp_path / "pipeline.yaml")
@@ -47,10 +47,10 @@ def test_apply_names_every_fault_before_it_asks_anybody(door: Door, tmp_path: Pa
     assert ended.code == 1
     assert "targte" in ended.err
     assert "data.columns.size.type" in ended.err
-    assert door.asked == []
+    assert stub.requests == []
 
 
-@pytest.mark.usefixtures("door")
+@pytest.mark.usefixtures("stub")
 def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
     """The parser's own words say where it stopped."""
     (tmp_path / "pipeline.yaml").write_text("name: [")
@@ -58,29 +58,29 @@ def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
     assert "is not YAML" in interlock("apply", tmp_path / "pipeline.yaml").err
 
 
-def test_ingest_waits_for_the_verdict(door: Door, tmp_path: Path) -> None:
+def test_ingest_waits_for_the_verdict(stub: StubGateway, tmp_path: Path) -> None:
     """The bytes arrive unchanged, and the answer comes when the check is done."""
     (tmp_path / "data.csv").write_text("size;price\n1;2\n")
-    door.says("POST /datasets/m", dataset("checking"), status=202, headers={"Location": f"/datasets/m/{DIGEST}"})
-    door.says(f"GET /datasets/m/{DIGEST}", dataset("checking"))
-    door.says(f"GET /datasets/m/{DIGEST}", dataset("accepted"))
+    stub.respond("POST /datasets/m", dataset("checking"), status=202, headers={"Location": f"/datasets/m/{DIGEST}"})
+    stub.respond(f"GET /datasets/m/{DIGEST}", dataset("checking"))
+    stub.respond(f"GET /datasets/m/{DIGEST}", dataset("accepted"))
     ended = interlock("ingest", "m", tmp_path / "data.csv")
 
     assert ended.code == 0
     assert "800 training rows, 200 held-out rows" in ended.out
-    assert door.asked[0].body == b"size;price\n1;2\n"
-    assert door.asked[0].headers["content-type"] == "text/csv"
-    assert f"pipeline={SPEC.digest}" in door.asked[1].query
+    assert stub.requests[0].body == b"size;price\n1;2\n"
+    assert stub.requests[0].headers["content-type"] == "text/csv"
+    assert f"pipeline={SPEC.digest}" in stub.requests[1].query
 
 
-def test_a_refused_file_says_every_reason(door: Door, tmp_path: Path) -> None:
+def test_a_refused_file_says_every_reason(stub: StubGateway, tmp_path: Path) -> None:
     """Column, rule, count and the first lines, and exit code 1."""
     (tmp_path / "data.csv").write_text("size;price\n")
     reasons = [
         Finding(rule="type", column="size", count=27, lines=[2, 1002], message="'size' is no number"),
         Finding(rule="min_rows", count=1, message="1 row, at least 100 are needed"),
     ]
-    door.says("POST /datasets/m", dataset("rejected", reasons), status=202)
+    stub.respond("POST /datasets/m", dataset("rejected", reasons), status=202)
     ended = interlock("ingest", "m", tmp_path / "data.csv")
 
     assert ended.code == 1
@@ -88,41 +88,41 @@ def test_a_refused_file_says_every_reason(door: Door, tmp_path: Path) -> None:
         assert part in ended.out
 
 
-def test_with_json_ingest_prints_the_dataset_alone(door: Door, tmp_path: Path) -> None:
+def test_with_json_ingest_prints_the_dataset_alone(stub: StubGateway, tmp_path: Path) -> None:
     """Standard output is one document, whatever the verdict."""
     (tmp_path / "data.csv").write_text("x")
     view = dataset("rejected", [Finding(rule="header", message="no header")])
-    door.says("POST /datasets/m", view, status=202)
+    stub.respond("POST /datasets/m", view, status=202)
     ended = interlock("ingest", "m", tmp_path / "data.csv", "--json")
 
     assert (ended.code, ended.json) == (1, view)
 
 
-def test_no_wait_leaves_at_once(door: Door, tmp_path: Path) -> None:
+def test_no_wait_leaves_at_once(stub: StubGateway, tmp_path: Path) -> None:
     """The file is in; its verdict is somebody else's to read."""
     (tmp_path / "data.csv").write_text("x")
-    door.says("POST /datasets/m", dataset("checking"), status=202)
+    stub.respond("POST /datasets/m", dataset("checking"), status=202)
     ended = interlock("ingest", "m", tmp_path / "data.csv", "--no-wait")
 
     assert ended.code == 0
     assert "interlock datasets m" in ended.out
-    assert len(door.asked) == 1
+    assert len(stub.requests) == 1
 
 
-def test_waiting_for_a_verdict_ends(door: Door, tmp_path: Path) -> None:
+def test_waiting_for_a_verdict_ends(stub: StubGateway, tmp_path: Path) -> None:
     """After the timeout the command fails and says how to go on."""
     (tmp_path / "data.csv").write_text("x")
-    door.says("POST /datasets/m", dataset("checking"), status=202)
-    door.says(f"GET /datasets/m/{DIGEST}", dataset("checking"))
+    stub.respond("POST /datasets/m", dataset("checking"), status=202)
+    stub.respond(f"GET /datasets/m/{DIGEST}", dataset("checking"))
     ended = interlock("ingest", "m", tmp_path / "data.csv", "--timeout", 0)
 
     assert ended.code == 1
     assert "no validation result after 0 s" in ended.err
 
 
-def test_datasets_shows_one_file_by_the_beginning_of_its_digest(door: Door) -> None:
+def test_datasets_shows_one_file_by_the_beginning_of_its_digest(stub: StubGateway) -> None:
     """Twelve digits are enough for people; of several verdicts on one file the newest counts."""
-    door.says("GET /datasets/m", [dataset("accepted"), dataset("rejected")])
+    stub.respond("GET /datasets/m", [dataset("accepted"), dataset("rejected")])
 
     assert DIGEST[:12] in interlock("datasets", "m").out
     assert interlock("datasets", "m", DIGEST[:6], "--json").json == dataset("accepted")

@@ -8,7 +8,7 @@ import pytest
 from interlock_contracts.dead_letters import DeadLetterContent, DeadLetterView
 
 from tests.unit.cli.conftest import interlock
-from tests.unit.cli.door import Door
+from tests.unit.cli.stub_gateway import StubGateway
 from tests.unit.cli.views import NOW, plain
 
 ONE, TWO = UUID(int=1), UUID(int=2)
@@ -21,49 +21,49 @@ def letter(letter_id: UUID = ONE, **more: Any) -> DeadLetterView:
     )
 
 
-def test_list_tells_why_each_letter_died(door: Door) -> None:
+def test_list_tells_why_each_letter_died(stub: StubGateway) -> None:
     """Queue, age, attempts and reason, on one line each."""
-    door.says("GET /dead-letters", [plain(letter())])
+    stub.respond("GET /dead-letters", [plain(letter())])
     ended = interlock("dead-letters", "list", "--queue", QUEUE)
 
     for part in (str(ONE), QUEUE, "2 h", "6", "no such model"):
         assert part in ended.out
-    assert f"queue={QUEUE}" in door.asked[0].query
+    assert f"queue={QUEUE}" in stub.requests[0].query
 
 
-def test_show_prints_the_events_own_content(door: Door) -> None:
+def test_show_prints_the_events_own_content(stub: StubGateway) -> None:
     """What was said, and by which trace to find where it came from."""
     whole = DeadLetterContent(**letter(trace_id="ab" * 16).model_dump(), headers={}, data={"model": "flights-1"})
-    door.says(f"GET /dead-letters/{ONE}", plain(whole))
+    stub.respond(f"GET /dead-letters/{ONE}", plain(whole))
     ended = interlock("dead-letters", "show", ONE)
 
     assert '"model": "flights-1"' in ended.out
     assert "ab" * 16 in ended.out
 
 
-def test_all_of_a_queue_are_replayed_oldest_first(door: Door) -> None:
+def test_all_of_a_queue_are_replayed_oldest_first(stub: StubGateway) -> None:
     """In the order in which they died; one that is gone meanwhile is told of and stops nothing."""
     older = letter(TWO).model_copy(update={"died_at": NOW - timedelta(hours=1)})
-    door.says("GET /dead-letters", [plain(letter()), plain(older)])
-    door.says("GET /dead-letters", [])
-    door.says(f"POST /dead-letters/{ONE}/replay", plain(letter()))
-    door.refuses(f"POST /dead-letters/{TWO}/replay", 404, "it may have been replayed")
+    stub.respond("GET /dead-letters", [plain(letter()), plain(older)])
+    stub.respond("GET /dead-letters", [])
+    stub.respond(f"POST /dead-letters/{ONE}/replay", plain(letter()))
+    stub.respond_error(f"POST /dead-letters/{TWO}/replay", 404, "it may have been replayed")
     ended = interlock("dead-letters", "replay", "--queue", QUEUE)
 
-    assert [each.what for each in door.asked[2:]] == [f"POST /dead-letters/{each}/replay" for each in (TWO, ONE)]
+    assert [each.route for each in stub.requests[2:]] == [f"POST /dead-letters/{each}/replay" for each in (TWO, ONE)]
     assert "it may have been replayed" in ended.out
     assert "1 replayed" in ended.out
 
 
-def test_discard_answers_programs_with_what_is_gone(door: Door) -> None:
+def test_discard_answers_programs_with_what_is_gone(stub: StubGateway) -> None:
     """One JSON document, as everywhere."""
-    door.says(f"DELETE /dead-letters/{ONE}", plain(letter()))
+    stub.respond(f"DELETE /dead-letters/{ONE}", plain(letter()))
 
     assert [each["id"] for each in interlock("dead-letters", "discard", ONE, "--json").json] == [str(ONE)]
 
 
 @pytest.mark.parametrize("words", [[], [str(ONE), "--all"], ["--all", "--queue", QUEUE]])
-def test_which_letters_must_be_said_in_one_way(door: Door, words: list[str]) -> None:
+def test_which_letters_must_be_said_in_one_way(stub: StubGateway, words: list[str]) -> None:
     """Nothing named is not everything."""
     assert interlock("dead-letters", "replay", *words).code == 2
-    assert not door.asked
+    assert not stub.requests

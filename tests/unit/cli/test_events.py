@@ -10,7 +10,7 @@ from interlock_cli.events import messages, tail
 from interlock_cli.terminal import Terminal
 
 from tests.unit.cli.conftest import interlock
-from tests.unit.cli.door import Door
+from tests.unit.cli.stub_gateway import StubGateway
 from tests.unit.cli.views import RUN
 
 PROMOTED = {
@@ -29,19 +29,19 @@ REFUSED = {**PROMOTED, "id": "e0", "type": "evaluation.failed", "time": "2026-11
 
 
 @pytest.fixture(autouse=True)
-def console(door: Door, monkeypatch: pytest.MonkeyPatch) -> Door:
-    monkeypatch.setenv("INTERLOCK_CONSOLE_URL", door.url)
+def console(stub: StubGateway, monkeypatch: pytest.MonkeyPatch) -> StubGateway:
+    monkeypatch.setenv("INTERLOCK_CONSOLE_URL", stub.url)
     monkeypatch.setattr(events, "RECONNECT_SECONDS", 0.001)
-    return door
+    return stub
 
 
 def stream(*said: tuple[str, str]) -> bytes:
     return "".join(f": still here\n\nid: 7\nevent: {name}\ndata: {data}\n\n" for name, data in said).encode()
 
 
-def test_past_events_come_first_the_oldest_first(console: Door) -> None:
+def test_past_events_come_first_the_oldest_first(console: StubGateway) -> None:
     """What it is, of which model and run, and what about it; only what was asked for."""
-    console.says(
+    console.respond(
         "GET /view/events",
         {"events": [PROMOTED, {**REFUSED, "data": {"reasons": ["r2 is too low", {"message": "far"}]}}]},
     )
@@ -51,16 +51,16 @@ def test_past_events_come_first_the_oldest_first(console: Door) -> None:
     assert "evaluation.failed" in first
     assert "r2 is too low; far" in first
     assert second.split()[1:] == ["model.promoted", "m", "version=2", "cause=gate", "run", str(RUN)]
-    (query,) = (parse_qs(asked.query) for asked in console.asked)
+    (query,) = (parse_qs(asked.query) for asked in console.requests)
     assert (query["model"], query["limit"]) == (["m"], ["5"])
 
 
-def test_what_is_said_all_the_time_has_to_be_asked_for(console: Door) -> None:
+def test_what_is_said_all_the_time_has_to_be_asked_for(console: StubGateway) -> None:
     """A tail that a busy gateway fills tells nothing; by name, or with a word, it is there."""
-    console.says("GET /view/events", {"events": []})
+    console.respond("GET /view/events", {"events": []})
     for more in ((), ("--frequent",), ("--type", "prediction.logged", "--type", "model.promoted")):
         interlock("events", "--no-follow", *more)
-    plain, every, named = (parse_qs(asked.query).get("type", [""])[0].split(",") for asked in console.asked)
+    plain, every, named = (parse_qs(asked.query).get("type", [""])[0].split(",") for asked in console.requests)
 
     assert "model.promoted" in plain
     assert "prediction.logged" not in plain
@@ -68,26 +68,26 @@ def test_what_is_said_all_the_time_has_to_be_asked_for(console: Door) -> None:
     assert named == ["prediction.logged", "model.promoted"]
 
 
-def test_with_json_every_event_is_a_line(console: Door) -> None:
+def test_with_json_every_event_is_a_line(console: StubGateway) -> None:
     """A program reads along, line by line, and gets the whole content."""
-    console.says("GET /view/events", {"events": [PROMOTED]})
+    console.respond("GET /view/events", {"events": [PROMOTED]})
     ended = interlock("events", "--no-follow", "--json")
 
     assert ended.json["data"] == {"version": 2, "cause": "gate"}
     assert ended.out.count("\n") == 1
 
 
-def test_the_tail_goes_on_where_it_broke_off(console: Door) -> None:
+def test_the_tail_goes_on_where_it_broke_off(console: StubGateway) -> None:
     """A stream ends and is asked for again from there, with the same filter; grown traces are no events."""
-    console.says("GET /view/live", stream(("spans", '{"trace_ids": []}'), ("model.promoted", json.dumps(PROMOTED))))
-    console.says("GET /view/live", stream(("evaluation.failed", json.dumps(REFUSED))))
+    console.respond("GET /view/live", stream(("spans", '{"trace_ids": []}'), ("model.promoted", json.dumps(PROMOTED))))
+    console.respond("GET /view/live", stream(("evaluation.failed", json.dumps(REFUSED))))
     with connect() as connection:
         tailed = tail(connection, Terminal(), {"type": None, "model": "m", "run": None})
         heard = [next(tailed).id, next(tailed).id]
 
     assert heard == ["e1", "e0"]
-    assert [asked.query for asked in console.asked] == ["model=m", "model=m"]
-    assert [asked.headers.get("last-event-id") for asked in console.asked] == [None, "7"]
+    assert [asked.query for asked in console.requests] == ["model=m", "model=m"]
+    assert [asked.headers.get("last-event-id") for asked in console.requests] == [None, "7"]
 
 
 def test_a_console_that_is_down_is_exit_code_three(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,11 +114,11 @@ def test_an_unknown_event_is_wrong_usage() -> None:
     assert "model.promoted" in ended.err
 
 
-def test_open_prints_an_address_that_signs_in(console: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_open_prints_an_address_that_signs_in(console: StubGateway, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ticket is asked for with the caller's own key, for the run's page; without a desktop nothing is started."""
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    console.says(
+    console.respond(
         "POST /session/tickets",
         {"address": f"{console.url}/enter?ticket=t&to=/runs/{RUN}", "expires_at": SOON},
         status=201,
@@ -126,20 +126,20 @@ def test_open_prints_an_address_that_signs_in(console: Door, monkeypatch: pytest
     ended = interlock("open", RUN)
 
     assert ended.out.splitlines()[0] == f"{console.url}/enter?ticket=t&to=/runs/{RUN}"
-    assert console.asked[0].json == {"to": f"/runs/{RUN}"}
+    assert console.requests[0].json == {"to": f"/runs/{RUN}"}
 
 
-def test_open_starts_a_browser_where_one_can_be_seen(console: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_open_starts_a_browser_where_one_can_be_seen(console: StubGateway, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a desktop, unless it is asked not to."""
     opened: list[str] = []
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setattr("webbrowser.open", opened.append)
-    console.says("POST /session/tickets", {"address": "http://there", "expires_at": SOON})
+    console.respond("POST /session/tickets", {"address": "http://there", "expires_at": SOON})
     assert interlock("open", "--page", "/events").code == 0
     assert interlock("open", "--no-browser").code == 0
 
     assert opened == ["http://there"]
-    assert [asked.json["to"] for asked in console.asked] == ["/events", "/runs"]
+    assert [asked.json["to"] for asked in console.requests] == ["/events", "/runs"]
 
 
 def test_open_leads_nowhere_else() -> None:

@@ -1,7 +1,7 @@
 """`versions`, `show`, `approve` and `rollback`."""
 
 from tests.unit.cli.conftest import interlock
-from tests.unit.cli.door import Door
+from tests.unit.cli.stub_gateway import StubGateway
 from tests.unit.cli.views import model, version
 
 SIGNATURE = {
@@ -24,18 +24,18 @@ MANIFEST = {
 }
 
 
-def test_versions_tells_why_each_is_where_it_is(door: Door) -> None:
+def test_versions_tells_why_each_is_where_it_is(stub: StubGateway) -> None:
     """Stage and the gate's reasons stand side by side."""
-    door.says("GET /models/m/versions", [version("refused", 2, reasons=["too slow"]), version("champion")])
+    stub.respond("GET /models/m/versions", [version("refused", 2, reasons=["too slow"]), version("champion")])
     ended = interlock("versions", "m")
 
     assert "refused" in ended.out
     assert "too slow" in ended.out
 
 
-def test_show_a_model_tells_what_it_takes(door: Door) -> None:
+def test_show_a_model_tells_what_it_takes(stub: StubGateway) -> None:
     """Enough to write a row for it."""
-    door.says("GET /models/m", model(2, signature=SIGNATURE))
+    stub.respond("GET /models/m", model(2, signature=SIGNATURE))
     ended = interlock("show", "m")
 
     assert "version 2 of 2 is serving" in ended.out
@@ -43,42 +43,42 @@ def test_show_a_model_tells_what_it_takes(door: Door) -> None:
     assert "red, blue" in ended.out
 
 
-def test_show_a_model_that_does_not_serve_yet(door: Door) -> None:
+def test_show_a_model_that_does_not_serve_yet(stub: StubGateway) -> None:
     """Nothing serves, and that is what it says."""
-    door.says("GET /models/m", model(None))
+    stub.respond("GET /models/m", model(None))
 
     assert "none serving" in interlock("show", "m").out
 
 
-def test_show_a_version_tells_lineage_and_the_gates_numbers(door: Door) -> None:
+def test_show_a_version_tells_lineage_and_the_gates_numbers(stub: StubGateway) -> None:
     """From the data to the verdict on one page."""
-    door.says("GET /models/m/versions/1", version("champion", report=REPORT, details=MANIFEST))
+    stub.respond("GET /models/m/versions/1", version("champion", report=REPORT, details=MANIFEST))
     ended = interlock("show", "m/1")
 
     for part in ("xgboost", "max_depth=6", "linear", "0.91", "200 held-out rows", "as required at least 0.6"):
         assert part in ended.out
 
 
-def test_approve_promotes_or_asks_the_gate_again(door: Door) -> None:
+def test_approve_promotes_or_asks_the_gate_again(stub: StubGateway) -> None:
     """Where another version serves by now, the old comparison does not count."""
-    door.says("POST /models/m/versions/2/approve", {"model": "m", "version": 2, "promoted": True})
-    door.says("POST /models/m/versions/2/approve", {"model": "m", "version": 2, "promoted": False}, status=202)
+    stub.respond("POST /models/m/versions/2/approve", {"model": "m", "version": 2, "promoted": True})
+    stub.respond("POST /models/m/versions/2/approve", {"model": "m", "version": 2, "promoted": False}, status=202)
 
     assert "is promoted" in interlock("approve", "m", 2).out
     assert "evaluates version 2" in interlock("approve", "m", 2).out
-    assert [each.json for each in door.asked] == [{}, {}]
+    assert [each.json for each in stub.requests] == [{}, {}]
 
 
-def test_rollback_names_what_serves_again(door: Door) -> None:
+def test_rollback_names_what_serves_again(stub: StubGateway) -> None:
     """Without a version the registry chooses the one that served before."""
-    door.says("POST /models/m/rollback", {"model": "m", "version": 1, "promotion_seq": 3})
+    stub.respond("POST /models/m/rollback", {"model": "m", "version": 1, "promotion_seq": 3})
 
     assert "version 1 of m is promoted again" in interlock("rollback", "m").out
 
 
-def test_a_rollback_to_nowhere_is_refused_with_the_reason(door: Door) -> None:
+def test_a_rollback_to_nowhere_is_refused_with_the_reason(stub: StubGateway) -> None:
     """Exit code 1, and the registry's own words."""
-    door.refuses("POST /models/m/rollback", 409, "no version served before")
+    stub.respond_error("POST /models/m/rollback", 409, "no version served before")
     ended = interlock("rollback", "m")
 
     assert (ended.code, "no version served before" in ended.err) == (1, True)

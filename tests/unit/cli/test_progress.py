@@ -15,7 +15,7 @@ from interlock_contracts.http import DatasetView
 from rich.console import Console
 from typer import Exit
 
-from tests.unit.cli.door import KEY, Door
+from tests.unit.cli.stub_gateway import KEY, StubGateway
 from tests.unit.cli.views import NOW, RUN, dataset, rollout, run, version
 
 STARTED, TRAINED, ENDED = (NOW + timedelta(seconds=seconds) for seconds in (2, 14, 15))
@@ -53,24 +53,24 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def gateway(door: Door) -> Iterator[Gateway]:
-    with Gateway(door.url, KEY) as gateway:
+def gateway(stub: StubGateway) -> Iterator[Gateway]:
+    with Gateway(stub.url, KEY) as gateway:
         yield gateway
 
 
-def followed(door: Door, gateway: Gateway, screen: Screen, *views: Any) -> None:
+def followed(stub: StubGateway, gateway: Gateway, screen: Screen, *views: Any) -> None:
     for view in views:
-        door.says(f"GET /runs/{RUN}", view)
+        stub.respond(f"GET /runs/{RUN}", view)
     watch.follow_run(gateway, screen, RUN, timeout=10)
 
 
-def test_a_run_is_a_row_for_each_step(door: Door, gateway: Gateway, screen: Screen) -> None:
+def test_a_run_is_a_row_for_each_step(stub: StubGateway, gateway: Gateway, screen: Screen) -> None:
     """Waiting, training with its trials and best score, the gate: each with its own time, by the service's clock."""
-    door.says("GET /models/m/versions/1", version("champion"))
+    stub.respond("GET /models/m/versions/1", version("champion"))
     going: dict[str, Any] = {"started_at": STARTED}
     gone: dict[str, Any] = {**going, "trained_at": TRAINED, "trials": 4}
     followed(
-        door,
+        stub,
         gateway,
         screen,
         run("queued"),
@@ -86,17 +86,17 @@ def test_a_run_is_a_row_for_each_step(door: Door, gateway: Gateway, screen: Scre
     assert any("3/4" in row and "search" in row for row in screen.rows)
 
 
-def test_the_step_that_failed_is_marked(door: Door, gateway: Gateway, screen: Screen) -> None:
+def test_the_step_that_failed_is_marked(stub: StubGateway, gateway: Gateway, screen: Screen) -> None:
     """What was done before stays done; a refusal is the gate's, a crash the training's."""
-    door.says("GET /models/m/versions/2", version("refused", 2))
+    stub.respond("GET /models/m/versions/2", version("refused", 2))
     gone: dict[str, Any] = {"started_at": STARTED, "trained_at": TRAINED, "ended_at": ENDED}
-    followed(door, gateway, screen, run("refused", version=2, **gone))
+    followed(stub, gateway, screen, run("refused", version=2, **gone))
     assert screen.last("training").startswith("✓")
     assert screen.last("gate").startswith("✗")
 
-    door.answers.clear()
+    stub.responses.clear()
     crashed = Screen()
-    followed(door, gateway, crashed, run("failed", reason="out of memory", started_at=STARTED, ended_at=ENDED))
+    followed(stub, gateway, crashed, run("failed", reason="out of memory", started_at=STARTED, ended_at=ENDED))
     assert crashed.last("training").startswith("✗")
     assert not any(" gate " in row for row in crashed.rows)
 
@@ -112,19 +112,19 @@ def test_the_time_left_comes_from_the_pace(screen: Screen, monkeypatch: pytest.M
     assert any(re.search(r"search about \d+(\.\d)? s left", row) for row in screen.rows)
 
 
-def test_a_roll_out_counts_workers(door: Door, gateway: Gateway, screen: Screen) -> None:
+def test_a_roll_out_counts_workers(stub: StubGateway, gateway: Gateway, screen: Screen) -> None:
     """And whoever cannot load the version says why above the bar."""
-    door.says("GET /models/m/rollout", rollout("serving", "failed", failure="no memory"))
-    door.says("GET /models/m/rollout", rollout("serving", "serving"))
+    stub.respond("GET /models/m/rollout", rollout("serving", "failed", failure="no memory"))
+    stub.respond("GET /models/m/rollout", rollout("serving", "serving"))
     rollouts.follow_rollout(gateway, screen, "m", timeout=10)
 
     assert re.fullmatch(r"✓ roll-out 2/2 [\d.]+ s version 1", screen.last("roll-out"))
     assert any("no memory" in row for row in screen.rows)
 
 
-def test_a_check_is_a_row_that_ends_with_its_verdict(door: Door, gateway: Gateway, screen: Screen) -> None:
+def test_a_check_is_a_row_that_ends_with_its_verdict(stub: StubGateway, gateway: Gateway, screen: Screen) -> None:
     """Whoever uploads a large file sees that it is being checked."""
-    door.says(f"GET /datasets/m/{'ab' * 32}", dataset("rejected"))
+    stub.respond(f"GET /datasets/m/{'ab' * 32}", dataset("rejected"))
     view = DatasetView.model_validate(dataset("checking"))
     datasets.wait_for_verdict(gateway, screen, view, timeout=10)
 

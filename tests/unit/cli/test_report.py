@@ -20,7 +20,7 @@ from interlock_contracts.report import (
 )
 
 from tests.unit.cli.conftest import interlock
-from tests.unit.cli.door import Door
+from tests.unit.cli.stub_gateway import StubGateway
 from tests.unit.cli.views import ARTIFACT, NOW, RUN, plain, run, version
 
 EVIL = "<script>alert(1)</script> | `x`"
@@ -68,11 +68,11 @@ MANIFEST = plain(
 
 
 @pytest.fixture
-def told(door: Door) -> Door:
+def told(stub: StubGateway) -> StubGateway:
     """Return a gateway that knows a run and its version, measured by today's gate."""
-    door.says(f"GET /runs/{RUN}", run("succeeded", version=2, ended_at=NOW))
-    door.says("GET /models/m/versions/2", version("champion", 2, report=report(REGRESSION), details=MANIFEST))
-    return door
+    stub.respond(f"GET /runs/{RUN}", run("succeeded", version=2, ended_at=NOW))
+    stub.respond("GET /models/m/versions/2", version("champion", 2, report=report(REGRESSION), details=MANIFEST))
+    return stub
 
 
 @pytest.mark.usefixtures("told")
@@ -109,9 +109,11 @@ def test_the_markdown_says_the_verdict_and_how_it_came(monkeypatch: pytest.Monke
     ],
     ids=["regression", "classification"],
 )
-def test_the_page_needs_nothing_besides_itself(door: Door, tmp_path: Path, plots: Plots, drawn: list[str]) -> None:
+def test_the_page_needs_nothing_besides_itself(
+    stub: StubGateway, tmp_path: Path, plots: Plots, drawn: list[str]
+) -> None:
     """Every plot is SVG in the page, in the page's colours, with ids of its own; nothing is loaded from anywhere."""
-    door.says("GET /models/m/versions/2", version("champion", 2, report=report(plots), details=MANIFEST))
+    stub.respond("GET /models/m/versions/2", version("champion", 2, report=report(plots), details=MANIFEST))
     interlock("report", "m/2", "--to", tmp_path)
     page = (tmp_path / "m-v2.html").read_text()
     found = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
@@ -123,9 +125,9 @@ def test_the_page_needs_nothing_besides_itself(door: Door, tmp_path: Path, plots
     assert not re.search(r'(src|href)="(?!#|http://(127|console))', re.sub(r"xmlns\S+", "", page))
 
 
-def test_what_people_call_their_data_is_text(door: Door, tmp_path: Path) -> None:
+def test_what_people_call_their_data_is_text(stub: StubGateway, tmp_path: Path) -> None:
     """A label or a category with markup in it is shown, not obeyed, in either form."""
-    door.says("GET /models/m/versions/2", version("champion", 2, report=report(CLASSIFICATION), details=MANIFEST))
+    stub.respond("GET /models/m/versions/2", version("champion", 2, report=report(CLASSIFICATION), details=MANIFEST))
     interlock("report", "m/2", "--to", tmp_path)
 
     assert "<script>" not in (tmp_path / "m-v2.html").read_text()
@@ -133,7 +135,7 @@ def test_what_people_call_their_data_is_text(door: Door, tmp_path: Path) -> None
     assert r"\<script\>alert(1)\</script\> \| \`x\`" in (tmp_path / "m-v2.md").read_text()
 
 
-def test_a_comment_is_never_too_long(door: Door) -> None:
+def test_a_comment_is_never_too_long(stub: StubGateway) -> None:
     """What does not fit is left out with a word, from the end: the verdict stands first."""
     wide = GateReport(
         metrics={"r2": 0.9},
@@ -143,7 +145,7 @@ def test_a_comment_is_never_too_long(door: Door) -> None:
             for number in range(40)
         },
     )
-    door.says("GET /models/m/versions/2", version("refused", 2, report=plain(wide)))
+    stub.respond("GET /models/m/versions/2", version("refused", 2, report=plain(wide)))
     text = interlock("report", "m/2", "--stdout").out
 
     assert len(text) <= 65_536
@@ -151,19 +153,19 @@ def test_a_comment_is_never_too_long(door: Door) -> None:
     assert "Truncated to the size limit" in text
 
 
-def test_an_older_report_has_fewer_sections(door: Door) -> None:
+def test_an_older_report_has_fewer_sections(stub: StubGateway) -> None:
     """A gate of a version before told no plots, a version of before no details: what is known is told."""
-    door.says("GET /models/m/versions/2", version("passed", 2, report={"passed": True, "reasons": ["r2 is fine"]}))
+    stub.respond("GET /models/m/versions/2", version("passed", 2, report={"passed": True, "reasons": ["r2 is fine"]}))
     text = interlock("report", "m/2", "--stdout").out
 
     assert "awaits approval" in text
     assert "Gain" not in text
 
 
-def test_a_run_that_made_no_model_says_why(door: Door, tmp_path: Path) -> None:
+def test_a_run_that_made_no_model_says_why(stub: StubGateway, tmp_path: Path) -> None:
     """There is a report of a failure, too; a run that goes on has none yet, and what is no run is wrong usage."""
-    door.says(f"GET /runs/{RUN}", run("failed", reason="out of memory", ended_at=NOW))
-    door.says(f"GET /runs/{RUN}", run("running"))
+    stub.respond(f"GET /runs/{RUN}", run("failed", reason="out of memory", ended_at=NOW))
+    stub.respond(f"GET /runs/{RUN}", run("running"))
     ended = interlock("report", RUN, "--to", tmp_path, "--json")
     going = interlock("report", RUN)
 

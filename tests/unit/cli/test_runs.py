@@ -6,7 +6,7 @@ import pytest
 from interlock_cli import watch
 
 from tests.unit.cli.conftest import interlock
-from tests.unit.cli.door import Door
+from tests.unit.cli.stub_gateway import StubGateway
 from tests.unit.cli.views import RUN, run, version
 
 OTHER = UUID("1b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11")
@@ -17,30 +17,30 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "POLL_SECONDS", 0.001)
 
 
-def test_retrain_says_which_run_to_watch(door: Door) -> None:
+def test_retrain_says_which_run_to_watch(stub: StubGateway) -> None:
     """Only what was given is sent; the run's id is known at once."""
-    door.says("POST /models/m/retrain", {"run_id": str(RUN), "run": f"/runs/{RUN}"}, status=202)
+    stub.respond("POST /models/m/retrain", {"run_id": str(RUN), "run": f"/runs/{RUN}"}, status=202)
     ended = interlock("retrain", "m", "--reason", "new month")
 
     assert f"interlock watch {RUN}" in ended.out
-    assert door.asked[0].json == {"reason": "new month"}
+    assert stub.requests[0].json == {"reason": "new month"}
 
 
-def test_retrain_can_wait_for_the_end(door: Door) -> None:
+def test_retrain_can_wait_for_the_end(stub: StubGateway) -> None:
     """One command, and an exit code that tells whether a better model serves."""
-    door.says("POST /models/m/retrain", {"run_id": str(RUN), "run": f"/runs/{RUN}"}, status=202)
-    door.says(f"GET /runs/{RUN}", run("succeeded", version=1))
-    door.says("GET /models/m/versions/1", version("champion"))
+    stub.respond("POST /models/m/retrain", {"run_id": str(RUN), "run": f"/runs/{RUN}"}, status=202)
+    stub.respond(f"GET /runs/{RUN}", run("succeeded", version=1))
+    stub.respond("GET /models/m/versions/1", version("champion"))
 
     assert interlock("retrain", "m", "--wait").code == 0
 
 
-def test_watch_prints_a_line_for_each_change(door: Door) -> None:
+def test_watch_prints_a_line_for_each_change(stub: StubGateway) -> None:
     """Without a terminal there is no bar: stages, trials and the best score so far, each said once."""
     for view in (run("queued"), run("queued"), run("running", trials=1), run("running", trials=3)):
-        door.says(f"GET /runs/{RUN}", view)
-    door.says(f"GET /runs/{RUN}", run("succeeded", version=1))
-    door.says("GET /models/m/versions/1", version("champion"))
+        stub.respond(f"GET /runs/{RUN}", view)
+    stub.respond(f"GET /runs/{RUN}", run("succeeded", version=1))
+    stub.respond("GET /models/m/versions/1", version("champion"))
     ended = interlock("watch", RUN)
 
     assert ended.code == 0
@@ -52,85 +52,85 @@ def test_watch_prints_a_line_for_each_change(door: Door) -> None:
     assert "version 1 of m is champion" in ended.out
 
 
-def test_watch_waits_for_a_run_that_is_still_on_the_bus(door: Door) -> None:
+def test_watch_waits_for_a_run_that_is_still_on_the_bus(stub: StubGateway) -> None:
     """An accepted request is not known to the dispatcher in its first moments; a restart in between is no end."""
-    door.refuses(f"GET /runs/{RUN}", 404, "no run is known yet")
-    door.refuses(f"GET /runs/{RUN}", 503, "train_dispatch is down")
-    door.says(f"GET /runs/{RUN}", run("succeeded", version=1))
-    door.says("GET /models/m/versions/1", version("champion"))
+    stub.respond_error(f"GET /runs/{RUN}", 404, "no run is known yet")
+    stub.respond_error(f"GET /runs/{RUN}", 503, "train_dispatch is down")
+    stub.respond(f"GET /runs/{RUN}", run("succeeded", version=1))
+    stub.respond("GET /models/m/versions/1", version("champion"))
 
     assert interlock("watch", RUN).code == 0
 
 
-def test_watch_gives_up_on_a_run_that_nobody_knows(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_watch_gives_up_on_a_run_that_nobody_knows(stub: StubGateway, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong id is told after a while, not watched for ever."""
     monkeypatch.setattr(watch, "ACCEPTED_SECONDS", 0.05)
-    door.refuses(f"GET /runs/{RUN}", 404, "no run is known")
+    stub.respond_error(f"GET /runs/{RUN}", 404, "no run is known")
 
     assert interlock("watch", RUN).code == 1
 
 
-def test_a_refused_run_tells_the_gates_reasons(door: Door) -> None:
+def test_a_refused_run_tells_the_gates_reasons(stub: StubGateway) -> None:
     """The numbers that decided it, and exit code 1."""
-    door.says(f"GET /runs/{RUN}", run("refused", version=2, reason="gain"))
-    door.says("GET /models/m/versions/2", version("refused", 2, reasons=["r2 is 0.5 against 0.6 of version 1"]))
+    stub.respond(f"GET /runs/{RUN}", run("refused", version=2, reason="gain"))
+    stub.respond("GET /models/m/versions/2", version("refused", 2, reasons=["r2 is 0.5 against 0.6 of version 1"]))
     ended = interlock("watch", RUN)
 
     assert ended.code == 1
     assert "r2 is 0.5 against 0.6 of version 1" in ended.out
 
 
-def test_a_failed_run_tells_its_reason(door: Door) -> None:
+def test_a_failed_run_tells_its_reason(stub: StubGateway) -> None:
     """There is no version to ask about, only why there is none."""
-    door.says(f"GET /runs/{RUN}", run("failed", reason="upload one first"))
+    stub.respond(f"GET /runs/{RUN}", run("failed", reason="upload one first"))
     ended = interlock("watch", RUN)
 
     assert ended.code == 1
     assert "failed: upload one first" in ended.out
 
 
-def test_a_run_that_joined_another_is_followed_there(door: Door) -> None:
+def test_a_run_that_joined_another_is_followed_there(stub: StubGateway) -> None:
     """Nobody has to find out which run their request became."""
-    door.says(f"GET /runs/{RUN}", run("coalesced", into=OTHER))
-    door.says(f"GET /runs/{OTHER}", run("succeeded", version=3, run_id=OTHER))
-    door.says("GET /models/m/versions/3", version("champion", 3))
+    stub.respond(f"GET /runs/{RUN}", run("coalesced", into=OTHER))
+    stub.respond(f"GET /runs/{OTHER}", run("succeeded", version=3, run_id=OTHER))
+    stub.respond("GET /models/m/versions/3", version("champion", 3))
     ended = interlock("watch", RUN)
 
     assert ended.code == 0
     assert f"coalesced into run {OTHER}" in ended.out
 
 
-def test_a_version_that_waits_for_a_person_says_how_to_approve_it(door: Door) -> None:
+def test_a_version_that_waits_for_a_person_says_how_to_approve_it(stub: StubGateway) -> None:
     """With `promotion: approval` the next step is a command."""
-    door.says(f"GET /runs/{RUN}", run("succeeded", version=1))
-    door.says("GET /models/m/versions/1", version("passed"))
+    stub.respond(f"GET /runs/{RUN}", run("succeeded", version=1))
+    stub.respond("GET /models/m/versions/1", version("passed"))
 
     assert "interlock approve m 1" in interlock("watch", RUN).out
 
 
-def test_watch_by_model_takes_the_newest_run_that_is_its_own(door: Door) -> None:
+def test_watch_by_model_takes_the_newest_run_that_is_its_own(stub: StubGateway) -> None:
     """A run that joined another is not what people mean by the newest."""
-    door.says("GET /runs", [run("coalesced", run_id=OTHER), run("running")])
-    door.says(f"GET /runs/{RUN}", run("succeeded", version=1))
-    door.says("GET /models/m/versions/1", version("champion"))
+    stub.respond("GET /runs", [run("coalesced", run_id=OTHER), run("running")])
+    stub.respond(f"GET /runs/{RUN}", run("succeeded", version=1))
+    stub.respond("GET /models/m/versions/1", version("champion"))
 
     assert interlock("watch", "--model", "m", "--json").json["run_id"] == str(RUN)
 
 
-def test_watching_ends_at_the_timeout(door: Door) -> None:
+def test_watching_ends_at_the_timeout(stub: StubGateway) -> None:
     """The run goes on; the command says how to follow it again."""
-    door.says(f"GET /runs/{RUN}", run("running"))
+    stub.respond(f"GET /runs/{RUN}", run("running"))
     ended = interlock("watch", RUN, "--timeout", 0)
 
     assert ended.code == 1
     assert f"interlock watch {RUN}" in ended.err
 
 
-def test_runs_and_cancel(door: Door) -> None:
+def test_runs_and_cancel(stub: StubGateway) -> None:
     """The list is what the dispatcher keeps; a cancel is a request that says where to look."""
-    door.says("GET /runs", [run("failed", reason="no data")])
-    door.says(f"POST /runs/{RUN}/cancel", run("running"), status=202)
+    stub.respond("GET /runs", [run("failed", reason="no data")])
+    stub.respond(f"POST /runs/{RUN}/cancel", run("running"), status=202)
 
     assert "no data" in interlock("runs", "--model", "m").out
-    assert door.asked[0].query == "model=m&limit=20"
+    assert stub.requests[0].query == "model=m&limit=20"
     assert interlock("cancel", RUN).code == 0

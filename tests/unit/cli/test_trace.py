@@ -11,7 +11,7 @@ from interlock_contracts.console import OpenStep, RunLanes
 from rich.console import Console
 
 from tests.unit.cli.conftest import interlock
-from tests.unit.cli.door import Door
+from tests.unit.cli.stub_gateway import StubGateway
 from tests.unit.cli.views import NOW, RUN, plain, run
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -45,26 +45,26 @@ SPANS = [
 
 
 @pytest.fixture
-def console(door: Door, monkeypatch: pytest.MonkeyPatch) -> Door:
-    monkeypatch.setenv("INTERLOCK_CONSOLE_URL", door.url)
-    door.says(f"GET /runs/{RUN}", run("succeeded", trace_id=TRACE))
-    return door
+def console(stub: StubGateway, monkeypatch: pytest.MonkeyPatch) -> StubGateway:
+    monkeypatch.setenv("INTERLOCK_CONSOLE_URL", stub.url)
+    stub.respond(f"GET /runs/{RUN}", run("succeeded", trace_id=TRACE))
+    return stub
 
 
 @pytest.fixture
-def files(door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def files(stub: StubGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "spans"
     folder.mkdir()
     (folder / "gateway-1.jsonl").write_text(line("retrain", None, 0, 10) + line("else", None, 0, 1, trace_id="f" * 32))
     (folder / "train_dispatch-2.jsonl").write_text(line("train", "retrain", 1000, 1900) + '{"half')
     monkeypatch.setenv("INTERLOCK_SPANS_DIR", str(folder))
-    door.says(f"GET /runs/{RUN}", run("succeeded", trace_id=TRACE))
+    stub.respond(f"GET /runs/{RUN}", run("succeeded", trace_id=TRACE))
     return folder
 
 
-def test_the_waterfall_has_every_hop_below_its_cause(console: Door) -> None:
+def test_the_waterfall_has_every_hop_below_its_cause(console: StubGateway) -> None:
     """Parents above children, with offset, duration, errors, what a span is about and how many links it has."""
-    console.says(f"GET /view/traces/{TRACE}", {"trace_id": TRACE, "spans": SPANS, "open": []})
+    console.respond(f"GET /view/traces/{TRACE}", {"trace_id": TRACE, "spans": SPANS, "open": []})
     lines = interlock("trace", RUN).out.splitlines()
 
     assert lines[0] == f"trace {TRACE} of run {RUN}: m, succeeded"
@@ -92,37 +92,37 @@ def test_bars_stand_where_the_time_went_and_dots_where_it_was_waited() -> None:
     assert second.count("·") == pytest.approx(width / 4, abs=1)
 
 
-def test_many_repeats_are_one_line(console: Door) -> None:
+def test_many_repeats_are_one_line(console: StubGateway) -> None:
     """Progress, said again and again, does not bury the way."""
     said = [span("send training.progressed", "train", 1100 + n, 1101 + n, span_id=f"s{n}") for n in range(5)]
-    console.says(f"GET /view/traces/{TRACE}", {"spans": [*SPANS, *said]})
+    console.respond(f"GET /view/traces/{TRACE}", {"spans": [*SPANS, *said]})
     ended = interlock("trace", RUN)
 
     assert ended.out.count("send training.progressed") == 1
     assert "send training.progressed (5 times)" in ended.out
 
 
-def test_what_is_not_there_yet_is_said(console: Door) -> None:
+def test_what_is_not_there_yet_is_said(console: StubGateway) -> None:
     """An orphan is told as one, and what is known to go on still is named, not left out in silence."""
     told = {
         "spans": [span("swap", "absent", 0, 1)],
         "open": [{"span_id": "absent", "since_ns": 0, "children": ["swap"]}],
     }
-    console.says(f"GET /view/traces/{TRACE}", told)
-    console.answers.pop(f"GET /runs/{RUN}")
-    console.says(f"GET /runs/{RUN}", run("running", trace_id=TRACE))
+    console.respond(f"GET /view/traces/{TRACE}", told)
+    console.responses.pop(f"GET /runs/{RUN}")
+    console.respond(f"GET /runs/{RUN}", run("running", trace_id=TRACE))
     step = OpenStep(lane="training", name="search", since_ns=0)
     lanes = RunLanes(run_id=RUN, model="m", state="running", requested=NOW, lanes=[], open=[step])
-    console.says(f"GET /view/runs/{RUN}", plain(lanes))
+    console.respond(f"GET /view/runs/{RUN}", plain(lanes))
 
     assert "parent missing" in interlock("trace", TRACE).out
     assert "1 parent spans are missing" in interlock("trace", TRACE).out
     assert "incomplete; still open: training: search" in interlock("trace", RUN).out
 
 
-def test_with_json_the_tree_is_nested(console: Door) -> None:
+def test_with_json_the_tree_is_nested(console: StubGateway) -> None:
     """Programs get every span with its children."""
-    console.says(f"GET /view/traces/{TRACE}", {"spans": SPANS})
+    console.respond(f"GET /view/traces/{TRACE}", {"spans": SPANS})
     (root,) = interlock("trace", RUN, "--json").json["spans"]
 
     assert root["name"] == "retrain"

@@ -8,14 +8,14 @@ import pytest
 from interlock_localstack.demo import flights, load
 from interlock_localstack.demo.load import Answer, LoadGenerator
 
-from tests.unit.cli.door import KEY, Door, open_door
+from tests.unit.cli.stub_gateway import KEY, StubGateway, running_stub
 
 HEADER = "year,month,day,distance,dest"
 
 
 @pytest.fixture
-def door() -> Iterator[Door]:
-    with open_door() as opened:
+def stub() -> Iterator[StubGateway]:
+    with running_stub() as opened:
         yield opened
 
 
@@ -48,17 +48,17 @@ def test_a_spoilt_month_has_words_and_negative_numbers_in_one_column(tmp_path: P
 
 
 def test_the_load_generator_sees_versions_go_up_and_counts_failures(
-    door: Door, monkeypatch: pytest.MonkeyPatch
+    stub: StubGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A refused request is a failure with its reason, not a gap."""
     monkeypatch.setattr(load, "PAUSE", 0.001)
     for version in (1, 1, 2):
-        door.says("POST /models/m/predict", {"version": version})
-    with LoadGenerator(door.url, KEY, "m", {"size": 1}) as client:
+        stub.respond("POST /models/m/predict", {"version": version})
+    with LoadGenerator(stub.url, KEY, "m", {"size": 1}) as client:
         until(lambda: client.all_answered_by(2))
         assert client.failures == []
-        door.answers.clear()
-        door.refuses("POST /models/m/predict", 503, "not loaded")
+        stub.responses.clear()
+        stub.respond_error("POST /models/m/predict", 503, "not loaded")
         until(lambda: bool(client.failures))
 
     assert client.failures[0].startswith("503")
