@@ -175,6 +175,6 @@ $(STAMP): requirements.lock pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS
 	fi
 	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ./,$(MEMBERS))
-	echo "Compiling what walks a forest"
+	echo "Compiling the tree-ensemble kernel"
 	$(BIN)/python -c 'from interlock_modeling.engines import prepare; prepare()'
 	touch $@

@@ -1,4 +1,4 @@
-"""The Grafana dashboard, made from the declared metrics so that it can't ask for one that nobody tells.
+"""The Grafana dashboard, made from the declared metrics so that it can't query one that no service exports.
 
 ``make contracts`` writes it to ``compose/observability/grafana/interlock.json``.
 """
@@ -87,7 +87,7 @@ ROWS: dict[str, list[tuple[str, str, list[Query]]]] = {
             ],
         ),
         (
-            "Predictions that nobody waits for",
+            "Asynchronous predictions",
             "reqps",
             [(_rate(m.LATER_ANSWERS, "model, outcome", _OF_MODEL), "{{model}} {{outcome}}")],
         ),

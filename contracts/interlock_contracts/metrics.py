@@ -131,7 +131,7 @@ PROMOTION_SEQ = Metric(
 LATER_ANSWERS = Metric(
     "interlock_later_predictions_total",
     "counter",
-    "Predictions that nobody waited for, files aside, by how they ended.",
+    "Asynchronous predictions, files aside, by how they ended.",
     ("model", "outcome"),
     "prediction",
 )
@@ -146,7 +146,7 @@ FILES_WAITING = Metric(
     "interlock_files_waiting", "gauge", "Files that are not answered yet.", ("runner",), "prediction"
 )
 WEBHOOKS_WAITING = Metric(
-    "interlock_webhooks_waiting", "gauge", "Ends of predictions that nobody was told of yet.", (), "prediction"
+    "interlock_webhooks_waiting", "gauge", "Webhooks of ended predictions that are not delivered yet.", (), "prediction"
 )
 
 PREDICT_REQUESTS = Metric(

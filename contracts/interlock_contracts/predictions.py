@@ -1,4 +1,4 @@
-"""Events about predictions that nobody waits for: asked, answered, logged, and what turned out to be true."""
+"""Events about predictions: asynchronous ones requested and completed, the prediction log, and ground truth."""
 
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -177,7 +177,7 @@ class Feedback(Ref):
 
 
 class FeedbackReceived(Event):
-    """True once somebody with a key has told what turned out to be true, early or late; the newest word counts."""
+    """True once a caller with a key has sent ground truth, early or late; the newest value counts."""
 
     type: ClassVar[str] = "feedback.received"
 

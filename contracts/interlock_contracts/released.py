@@ -51,13 +51,13 @@ def broken(current: dict[str, dict[str, Any]], folders: Iterable[Path]) -> list[
             else:
                 found = changes(old, current[name])
             if worst := [each for each in found if each.kind == "breaks"]:
-                texts.append(_told(name, folder.name, worst, _replace(name)))
+                texts.append(_report(name, folder.name, worst, _replace(name)))
             elif found and folder == ordered[-1]:
-                texts.append(_told(name, folder.name, found, _widen(name)))
+                texts.append(_report(name, folder.name, found, _widen(name)))
     return texts
 
 
-def _told(name: str, release: str, found: Iterable[Change], steps: Iterable[str]) -> str:
+def _report(name: str, release: str, found: Iterable[Change], steps: Iterable[str]) -> str:
     kind = "breaks" if any(each.kind == "breaks" for each in found) else "is wider than"
     lines = [f"{name} {kind} release {release}:", *(f"  - {each}" for each in found), "Roll it out in this order:"]
     return "\n".join([*lines, *(f"  {number}. {step}" for number, step in enumerate(steps, 1))])
@@ -68,8 +68,8 @@ def _hands(name: str) -> tuple[str, str]:
         writers, readers = _OTHERS.get(name, (("whoever writes it",), ("whoever reads it",)))
         return ", ".join(writers), ", ".join(readers)
     route = BY_TYPE[name]
-    said = tuple("people outside" if each == OUTSIDE else each for each in route.producers)
-    return ", ".join(said), ", ".join((*route.consumers, *route.per_worker)) or "whoever listens"
+    writers = tuple("people outside" if each == OUTSIDE else each for each in route.producers)
+    return ", ".join(writers), ", ".join((*route.consumers, *route.per_worker)) or "whoever listens"
 
 
 def _replace(name: str) -> list[str]:

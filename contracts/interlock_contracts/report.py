@@ -113,7 +113,7 @@ class Plots(Body):
 
 
 class GateReport(Body):
-    """What the gate measured, on ``rows`` rows that no training has seen; without ``metrics`` it could not measure.
+    """What the gate measured, on ``rows`` held-out rows; without ``metrics`` it could not measure.
 
     ``metrics`` are None where they are not defined on these rows; ``champion`` is None for a first version;
     ``slices`` are by column, the most frequent value first.

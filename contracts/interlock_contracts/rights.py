@@ -32,7 +32,7 @@ OBSERVED = f"{OBSERVER}.events"
 """The observer's one queue, for every event that is not frequent: all types in the order in which they were said."""
 
 TAIL = f"{OBSERVER}.tail"
-"""Begins the names of the queues that the observer's processes make while somebody looks at frequent events."""
+"""Begins the names of the queues that the observer's processes make while ephemeral events are watched."""
 
 NOTHING = "^$"
 TEMPORARY = r"amq\.gen-.+"
@@ -97,12 +97,12 @@ def _command(verb: str, *words: str) -> str:
 
 
 def _service(name: str) -> User:
-    said = [route.event.type for route in ROUTES if name in route.producers]
+    published = [route.event.type for route in ROUTES if name in route.producers]
     shared = map(re.escape, work_queues(name))
-    heard = [route.event.type for route in ROUTES if name in route.per_worker]
-    own = [rf"{re.escape(f'{name}.{each}')}\..+" for each in heard]
+    consumed = [route.event.type for route in ROUTES if name in route.per_worker]
+    own = [rf"{re.escape(f'{name}.{each}')}\..+" for each in consumed]
     if name == OBSERVER:
-        heard = [route.event.type for route in ROUTES if route.ephemeral]
+        consumed = [route.event.type for route in ROUTES if route.ephemeral]
         own = [rf"{re.escape(TAIL)}\..+"]
     replays = name == REPLAYER
     return User(
@@ -112,7 +112,7 @@ def _service(name: str) -> User:
         write=_any([*map(re.escape, (EVENTS, *TO_OWN_QUEUES, *([REPLAY] if replays else []))), *own]),
         read=_any([*shared, *own, *([re.escape(EVENTS)] if own else []), *([r".+\.dead"] * replays)]),
         topics=(
-            Topics(EVENTS, write=_any(map(re.escape, said)), read=_any(map(re.escape, heard))),
+            Topics(EVENTS, write=_any(map(re.escape, published)), read=_any(map(re.escape, consumed))),
             *(Topics(exchange, write=rf"^{name}\.") for exchange in TO_OWN_QUEUES),
         ),
     )

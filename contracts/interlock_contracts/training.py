@@ -106,7 +106,7 @@ class TrainingCompleted(_RunEvent):
 
 
 class TrainingCancelled(_RunEvent):
-    """True once somebody with the right has stopped a run, which then ends in ``training.failed``; ``by`` says who."""
+    """True once a caller with the right has stopped a run, which then ends in ``training.failed``; ``by`` says who."""
 
     type: ClassVar[str] = "training.cancelled"
 

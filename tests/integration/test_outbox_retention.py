@@ -9,7 +9,14 @@ from interlock_contracts.event import Event
 from interlock_contracts.models import ModelRetired
 from interlock_contracts.predictions import PredictionCompleted
 from interlock_messaging import outbox
-from interlock_messaging.outbox import KEEP_EPHEMERAL, KEEP_INBOX, KEEP_OUTBOX, OutboxEntry, delete_expired, enqueue_all
+from interlock_messaging.outbox import (
+    EPHEMERAL_RETENTION,
+    INBOX_RETENTION,
+    OUTBOX_RETENTION,
+    OutboxEntry,
+    delete_expired,
+    enqueue_all,
+)
 from interlock_messaging.tables import InboxRow, OutboxRow
 from interlock_runtime.database import Database
 from sqlalchemy import func, select, text, update
@@ -53,13 +60,13 @@ async def kept(database: Database) -> list[str]:
 async def test_frequent_events_are_forgotten_soon_and_the_others_after_a_week(database: Database) -> None:
     """What is not published yet is never forgotten, however old it is."""
     retired = ModelRetired(model="student-math", version=1, replaced_by=2)
-    for event, age in ((answered(), KEEP_EPHEMERAL), (retired, KEEP_OUTBOX)):
+    for event, age in ((answered(), EPHEMERAL_RETENTION), (retired, OUTBOX_RETENTION)):
         await published(database, event, age + MINUTE)
         await published(database, event.model_copy(), age - MINUTE)
     async with database.sessions() as session, session.begin():
         await enqueue_all(session, [OutboxEntry(answered(), "waits")], source="lab")
-        await session.execute(update(OutboxRow).values(created_at=datetime.now(UTC) - 2 * KEEP_OUTBOX))
-        for age in (KEEP_INBOX + MINUTE, KEEP_INBOX - MINUTE):
+        await session.execute(update(OutboxRow).values(created_at=datetime.now(UTC) - 2 * OUTBOX_RETENTION))
+        for age in (INBOX_RETENTION + MINUTE, INBOX_RETENTION - MINUTE):
             session.add(InboxRow(consumer="lab", event_id=str(age), received_at=datetime.now(UTC) - age))
 
     assert await delete_expired(database.sessions) is False
@@ -71,9 +78,9 @@ async def test_frequent_events_are_forgotten_soon_and_the_others_after_a_week(da
 
 async def test_much_is_forgotten_in_bounded_steps(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """The relay publishes between two of them."""
-    monkeypatch.setattr(outbox, "FORGET_AT_ONCE", 2)
+    monkeypatch.setattr(outbox, "DELETE_AT_ONCE", 2)
     for _ in range(5):
-        await published(database, answered(), KEEP_EPHEMERAL + MINUTE)
+        await published(database, answered(), EPHEMERAL_RETENTION + MINUTE)
 
     steps = [await delete_expired(database.sessions) for _ in range(3)]
 

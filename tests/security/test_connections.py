@@ -36,7 +36,7 @@ async def port() -> AsyncIterator[int]:
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let seconds be hundredths."""
-    monkeypatch.setattr(connections, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(connections, "CHECK_SECONDS", 0.02)
     for name, seconds in (("HEAD_SECONDS", 0.1), ("BODY_SECONDS", 0.3), ("STALL_SECONDS", 0.2)):
         monkeypatch.setattr(connections, name, seconds)
 

@@ -49,7 +49,7 @@ class SignatureVerifier:
             raise ValueError("INTERLOCK_SIGNING_PUBLIC_KEY must hold Ed25519 public keys in PEM, and at least one")
         self._keys = ours
 
-    def know(self, signer: Signer) -> None:
+    def require_key_of(self, signer: Signer) -> None:
         """Return when what ``signer`` signs counts.
 
         Raises:
@@ -85,14 +85,14 @@ class SignatureVerifier:
         if signed is None:
             raise UntrustedPromotionError("it is not signed")
         statement = self.verify(signed)
-        told = {
+        expected = {
             "model": ref.model,
             "version": ref.version,
             "artifact": ref.artifact.sha256,
             "manifest": ref.manifest.sha256,
             "promotion_seq": seq,
         }
-        if differing := [name for name, value in told.items() if getattr(statement, name) != value]:
+        if differing := [name for name, value in expected.items() if getattr(statement, name) != value]:
             raise UntrustedPromotionError(f"its signature is for another {' and another '.join(differing)}")
 
 

@@ -226,9 +226,9 @@ class Delivery:
         self, message: Message, exchange: RabbitExchange, queue: RabbitQueue, reason: str, changed: dict[str, Any]
     ) -> None:
         """Publish a confirmed copy before the original is acknowledged; wait for the broker as long as it takes."""
-        told = reason[:2000].encode(errors="backslashreplace").decode()
+        error = reason[:2000].encode(errors="backslashreplace").decode()
         kept = {name: sendable(value) for name, value in message.headers.items() if name not in FURTHER_KEYS}
-        headers = {**kept, ERROR: told, PUBLISHED_BY: self._published_by(message) or "", **changed}
+        headers = {**kept, ERROR: error, PUBLISHED_BY: self._published_by(message) or "", **changed}
 
         async def copy() -> None:
             try:

@@ -21,14 +21,14 @@ BATCH = 200
 ENQUEUED = "interlock.enqueued"
 """Key of ``session.info``: the relay is woken only after a commit that left it something to do."""
 
-KEEP_OUTBOX = timedelta(days=7)
-KEEP_EPHEMERAL = timedelta(hours=1)
+OUTBOX_RETENTION = timedelta(days=7)
+EPHEMERAL_RETENTION = timedelta(hours=1)
 """How long published events are kept: to look at, and so that enqueueing one again changes nothing."""
 
-KEEP_INBOX = timedelta(days=30)
+INBOX_RETENTION = timedelta(days=30)
 """As long as the oldest dead letter that anyone will replay."""
 
-FORGET_AT_ONCE = 10_000
+DELETE_AT_ONCE = 10_000
 """Rows of each kind that one transaction deletes, so that none holds up the relay for long."""
 
 
@@ -172,18 +172,18 @@ async def delete_expired(sessions: async_sessionmaker[AsyncSession]) -> bool:
     frequent = [route.event.type for route in ROUTES if route.ephemeral]
     async with sessions() as session, session.begin():
         deleted = [
-            await _forget(session, OutboxRow, OutboxRow.published_at < now - KEEP_OUTBOX),
-            await _forget(
-                session, OutboxRow, OutboxRow.published_at < now - KEEP_EPHEMERAL, OutboxRow.type.in_(frequent)
+            await _delete_some(session, OutboxRow, OutboxRow.published_at < now - OUTBOX_RETENTION),
+            await _delete_some(
+                session, OutboxRow, OutboxRow.published_at < now - EPHEMERAL_RETENTION, OutboxRow.type.in_(frequent)
             ),
-            await _forget(session, InboxRow, InboxRow.received_at < now - KEEP_INBOX),
+            await _delete_some(session, InboxRow, InboxRow.received_at < now - INBOX_RETENTION),
         ]
-    return FORGET_AT_ONCE in deleted
+    return DELETE_AT_ONCE in deleted
 
 
-async def _forget(session: AsyncSession, table: type[OutboxRow | InboxRow], *old: ColumnElement[bool]) -> int:
+async def _delete_some(session: AsyncSession, table: type[OutboxRow | InboxRow], *old: ColumnElement[bool]) -> int:
     key = table.__mapper__.primary_key
     # What another replica deletes meanwhile is passed by.
-    doomed = select(*key).where(*old).limit(FORGET_AT_ONCE).with_for_update(skip_locked=True).cte("doomed")
+    doomed = select(*key).where(*old).limit(DELETE_AT_ONCE).with_for_update(skip_locked=True).cte("doomed")
     deleted = await session.execute(delete(table).where(*(each == doomed.c[each.name] for each in key)))
     return int(deleted.rowcount)  # type: ignore[attr-defined]

@@ -72,17 +72,17 @@ async def send(broker: RabbitBroker, envelope: Envelope, body: bytes) -> str | N
 
 def about(envelope: Envelope) -> dict[str, str]:
     """Return a span's attributes that tell which event it is about, and of which run where that is the subject."""
-    told = {
+    attributes = {
         telemetry.EVENT_ID: envelope.id,
         telemetry.EVENT_TYPE: envelope.type,
         telemetry.EVENT_SOURCE: envelope.source,
     }
     if envelope.subject is not None:
-        told[telemetry.EVENT_SUBJECT] = envelope.subject
+        attributes[telemetry.EVENT_SUBJECT] = envelope.subject
         kind, _, name = envelope.subject.partition("/")
         if kind == "run":
-            told[telemetry.RUN_ID] = name
-    return told
+            attributes[telemetry.RUN_ID] = name
+    return attributes
 
 
 async def send_plain(broker: RabbitBroker, envelope: Envelope, body: bytes) -> str | None:

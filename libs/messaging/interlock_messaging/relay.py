@@ -20,33 +20,35 @@ MAX_PAUSE_SECONDS = 30.0
 MAX_WAIT_SECONDS = 5.0
 """Longest time between two looks for a broker that does not answer."""
 
-FORGET_EVERY_SECONDS = 600.0
+CLEANUP_SECONDS = 600.0
 
 
 class Relay:
-    """Publishes one service's outbox, oldest first; ``said`` wakes it.
+    """Publishes one service's outbox, oldest first; ``committed`` wakes it.
 
     What the broker refuses is refused by type: its queue is full, or not bound. So a type pauses, longer each time,
     while the others go on, and events of one type leave in the order in which they were said. Between types, and
     between the relays of several replicas, there is no order; nobody may rely on one.
     """
 
-    def __init__(self, sessions: async_sessionmaker[AsyncSession], broker: RabbitBroker, said: asyncio.Event) -> None:
+    def __init__(
+        self, sessions: async_sessionmaker[AsyncSession], broker: RabbitBroker, committed: asyncio.Event
+    ) -> None:
         self._sessions = sessions
         self._broker = broker
-        self._said = said
+        self._committed = committed
         self._pauses: dict[str, tuple[float, float]] = {}
 
     async def run(self) -> None:
         """Publish until cancelled."""
         loop = asyncio.get_running_loop()
-        forget_at, wait, limit = 0.0, POLL_SECONDS, BATCH
+        cleanup_at, wait, limit = 0.0, POLL_SECONDS, BATCH
         while True:
-            self._said.clear()
+            self._committed.clear()
             try:
                 busy, wait, limit = await self.publish(limit), POLL_SECONDS, BATCH
-                if loop.time() > forget_at and not await delete_expired(self._sessions):
-                    forget_at = loop.time() + FORGET_EVERY_SECONDS
+                if loop.time() > cleanup_at and not await delete_expired(self._sessions):
+                    cleanup_at = loop.time() + CLEANUP_SECONDS
             except Exception as error:
                 # One at a time: what is sent and not confirmed may arrive all the same, and is sent again.
                 busy, wait, limit = False, min(wait * 2, MAX_WAIT_SECONDS), 1
@@ -54,7 +56,7 @@ class Relay:
             if not busy:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter
-                        await self._said.wait()
+                        await self._committed.wait()
 
     async def publish(self, limit: int = BATCH) -> bool:
         """Publish at most ``limit`` rows; return whether there may be more to do at once.
@@ -71,11 +73,11 @@ class Relay:
             pause = min(self._pauses.get(each, (0.0, POLL_SECONDS / 2))[1] * 2, MAX_PAUSE_SECONDS)
             self._pauses[each] = now + pause * random.uniform(0.5, 1.0), pause  # noqa: S311 - jitter
         if refused:
-            await self._tell(refused)
+            await self._log_refused(refused)
         return bool(published or refused)
 
-    async def _tell(self, refused: dict[str, str]) -> None:
+    async def _log_refused(self, refused: dict[str, str]) -> None:
         for each in await waiting(self._sessions):
             if each.type in refused:
-                told = "%d events of type %s wait, the oldest for %.0f s; the broker refuses them: %s"
-                logger.error(told, each.events, each.type, each.oldest_seconds, refused[each.type])
+                text = "%d events of type %s wait, the oldest for %.0f s; the broker refuses them: %s"
+                logger.error(text, each.events, each.type, each.oldest_seconds, refused[each.type])

@@ -87,7 +87,7 @@ def _template(queue: RabbitQueue) -> str:
 
 
 def _destination(queue: RabbitQueue) -> dict[str, str | bool]:
-    told: dict[str, str | bool] = {
+    attributes: dict[str, str | bool] = {
         telemetry.MESSAGING_SYSTEM: "rabbitmq",
         telemetry.MESSAGING_OPERATION: "process",
         telemetry.MESSAGING_OPERATION_TYPE: "process",
@@ -95,5 +95,5 @@ def _destination(queue: RabbitQueue) -> dict[str, str | bool]:
         telemetry.MESSAGING_ROUTING_KEY: queue.routing_key,
     }
     if not queue.durable:
-        told |= {telemetry.MESSAGING_TEMPLATE: _template(queue), telemetry.MESSAGING_TEMPORARY: True}
-    return told
+        attributes |= {telemetry.MESSAGING_TEMPLATE: _template(queue), telemetry.MESSAGING_TEMPORARY: True}
+    return attributes

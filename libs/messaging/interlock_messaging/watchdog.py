@@ -120,13 +120,13 @@ class Watchdog:
         while max(self._missed.values(), default=0) < PATIENCE:
             await asyncio.sleep(self._seconds)
             try:
-                await self._look()
+                await self._check()
             except Exception:
                 logger.exception("the watchdog could not check")
         logger.critical("consumer lost: pings missed by %s; restarting", dict(self._missed))
         self._on_consumer_lost()
 
-    async def _look(self) -> None:
+    async def _check(self) -> None:
         alive = self._heartbeat.take()
         for queue in self._queues:
             lost = self._pinged and queue.name not in alive

@@ -83,8 +83,8 @@ def _f1_weighted(target: NDArray[Any], scores: Floats, weights: Floats) -> Float
     predicted = scores.argmax(axis=1)
     total = np.zeros(len(weights))
     for label in np.unique(target):
-        actual, said = target == label, predicted == label
-        support, claimed, hits = (weights @ rows.astype(np.float64) for rows in (actual, said, actual & said))
+        actual, positive = target == label, predicted == label
+        support, claimed, hits = (weights @ rows.astype(np.float64) for rows in (actual, positive, actual & positive))
         with np.errstate(invalid="ignore"):
             f1 = np.where(support + claimed > 0, 2.0 * hits / (support + claimed), 0.0)
         total += support * f1

@@ -33,7 +33,7 @@ REFRESH_SECONDS = 10.0
 FIRST_SECONDS = 3.0
 """How long a service that starts waits for its first ring; without it, it starts with what it knows."""
 
-LOOK_AGAIN_SECONDS = 0.5
+REFRESH_INTERVAL_SECONDS = 0.5
 """How often at most the registry is asked because of a key that nobody knows; whoever sends one waits so long."""
 
 _BEARER = b"Bearer "
@@ -93,9 +93,9 @@ class Access:
         self._source = source
         self._remember = remember
         self._issuer = issuer
-        self._looked = -inf
+        self._refreshed_at = -inf
         self._answered = False
-        self._looking, self._asking = asyncio.Lock(), asyncio.Lock()
+        self._refreshing, self._asking = asyncio.Lock(), asyncio.Lock()
 
     @classmethod
     def of(cls, settings: HttpSettings, *, source: Source | None = None, remember: Path | None = None) -> "Access":
@@ -123,7 +123,7 @@ class Access:
         caller, until = found
         return caller if until is None or time() < until else None
 
-    async def admit_or_ask(self, authorization: bytes) -> Caller | None:
+    async def admit_or_refresh(self, authorization: bytes) -> Caller | None:
         """Return the same, having asked the registry where the key is not known: it may have been made this moment.
 
         All who wait share one question. While the registry does not answer, nobody waits for it.
@@ -131,9 +131,9 @@ class Access:
         came, caller = monotonic(), self.admit(authorization)
         if caller is not None or not authorization.startswith(_BEARER + KEY_PREFIX.encode()):
             return caller
-        async with self._looking:
-            if self._answered and self._looked < came:
-                await asyncio.sleep(self._looked + LOOK_AGAIN_SECONDS - monotonic())
+        async with self._refreshing:
+            if self._answered and self._refreshed_at < came:
+                await asyncio.sleep(self._refreshed_at + REFRESH_INTERVAL_SECONDS - monotonic())
                 with suppress(ConnectionError, TimeoutError):
                     await self.refresh()
         return self.admit(authorization)
@@ -154,7 +154,7 @@ class Access:
             await self._learn(self._source)
 
     async def _learn(self, source: Source) -> None:
-        self._looked, self._answered = monotonic(), False
+        self._refreshed_at, self._answered = monotonic(), False
         ring = await source()
         self._answered = True
         self._keys, self._let_in = _entries(ring.keys) | self._known, {}

@@ -17,7 +17,7 @@ HEAD_BYTES = 32 * 1024
 HEADERS = 100
 """Headers of one request; both are looked at once a read, so one read (256 KiB) may bring more and be refused."""
 
-LOOK_SECONDS = 2.0
+CHECK_SECONDS = 2.0
 """Time between two looks at a connection; a bound may be passed by so much."""
 
 HEAD_SECONDS = 10.0
@@ -39,7 +39,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.headers: list[tuple[bytes, bytes]] = []
-        self._looking: asyncio.TimerHandle | None = None
+        self._check_timer: asyncio.TimerHandle | None = None
         self._unparsed = 0
         self._body_came = 0
         self._waited = 0.0
@@ -48,11 +48,11 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to look at it."""
         super().connection_made(transport)
-        self._looking = self.loop.call_later(LOOK_SECONDS, self._look)
+        self._check_timer = self.loop.call_later(CHECK_SECONDS, self._check_progress)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._looking is not None:
-            self._looking.cancel()
+        if self._check_timer is not None:
+            self._check_timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -102,23 +102,23 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self.transport.write(STATUS_LINE[status.value] + head % len(body) + body)
         self.transport.close()
 
-    def _look(self) -> None:
+    def _check_progress(self) -> None:
         """Close a connection that has kept us waiting for too long."""
-        self._looking = self.loop.call_later(LOOK_SECONDS, self._look)
+        self._check_timer = self.loop.call_later(CHECK_SECONDS, self._check_progress)
         if self.transport.is_closing():
             return
         if self.awaits_body():
-            slow = self._body_came < BODY_RATE * LOOK_SECONDS
+            slow = self._body_came < BODY_RATE * CHECK_SECONDS
             self._body_came = 0
-            self._waited = self._waited + LOOK_SECONDS if slow else max(0.0, self._waited - LOOK_SECONDS)
+            self._waited = self._waited + CHECK_SECONDS if slow else max(0.0, self._waited - CHECK_SECONDS)
             if self._waited > BODY_SECONDS:
                 self._refuse(HTTPStatus.REQUEST_TIMEOUT, f"the body comes slower than {BODY_RATE} bytes a second")
         elif self.flow.write_paused:
             unread, self._unread = self._unread, self.transport.get_write_buffer_size()
-            self._waited = self._waited + LOOK_SECONDS if unread == self._unread else 0.0
+            self._waited = self._waited + CHECK_SECONDS if unread == self._unread else 0.0
             if self._waited > STALL_SECONDS:
                 self.transport.abort()
         elif (self.cycle is None or self.cycle.response_complete) and self.timeout_keep_alive_task is None:
-            self._waited += LOOK_SECONDS
+            self._waited += CHECK_SECONDS
             if self._waited > HEAD_SECONDS:
                 self._refuse(HTTPStatus.REQUEST_TIMEOUT, f"no whole request came within {HEAD_SECONDS:g} seconds")

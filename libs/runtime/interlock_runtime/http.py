@@ -68,7 +68,7 @@ def _guard(access: Access) -> Callable[[Connection, BaseRouteHandler], Awaitable
         if handler.opt.get(GUARDED) or public is True or (public == ON_THIS_MACHINE and is_local(connection)):
             return
         authorization = connection.headers.get("authorization", "").encode("latin-1")
-        connection.scope["user"] = require(handler.opt, await access.admit_or_ask(authorization))
+        connection.scope["user"] = require(handler.opt, await access.admit_or_refresh(authorization))
 
     return guard
 
@@ -145,7 +145,7 @@ def _too_deep(_: Exception) -> ProblemDetailsException:
 
 def _unexpected(_: Exception) -> ProblemDetailsException:
     """Say nothing of what went wrong: it may hold what the client must not see. The log has it."""
-    return problem(500, "Internal Server Error", "an error of ours, which the service's log tells")
+    return problem(500, "Internal Server Error", "internal error; see the service's log")
 
 
 async def _log_unexpected(error: Exception, scope: Scope) -> None:

@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 2.0
+COLLECT_SECONDS = 2.0
 """How long one look may take; what takes longer is left out of an answer, so that a scrape never hangs."""
 
 # Those of the semantic conventions of OpenTelemetry.
@@ -82,21 +82,21 @@ def _filled(family: CounterMetricFamily | GaugeMetricFamily, samples: Iterable[t
 
 
 async def text(counters: Counters, metric_collectors: Sequence[MetricCollector], pings: Mapping[str, Ping]) -> bytes:
-    """Return everything in Prometheus's text format; a look that fails is left out, and its dependency said to be down.
+    """Return everything in Prometheus's text format; without collectors that fail, whose dependencies count as down.
 
-    All look at once, so an answer takes no longer than the slowest of them.
+    All collect at once, so an answer takes no longer than the slowest of them.
     """
     found = await asyncio.gather(_up(pings), *(_collected(each) for each in metric_collectors))
     families = [*counters(), *(each for got in found for each in got)]
     return await asyncio.to_thread(generate_latest, Given(families))
 
 
-async def _collected(look: MetricCollector) -> Iterable[Metric]:
+async def _collected(collector: MetricCollector) -> Iterable[Metric]:
     try:
-        async with asyncio.timeout(LOOK_SECONDS):
-            return await look()
-    except Exception as error:  # noqa: BLE001 - whatever a look raises, the rest is told
-        logger.warning("%s is left out of the metrics: %s", getattr(look, "__qualname__", "a look"), error)
+        async with asyncio.timeout(COLLECT_SECONDS):
+            return await collector()
+    except Exception as error:  # noqa: BLE001 - whatever a collector raises, the others are reported
+        logger.warning("%s is left out of the metrics: %s", getattr(collector, "__qualname__", "a collector"), error)
         return ()
 
 
@@ -107,7 +107,7 @@ async def _up(pings: Mapping[str, Ping]) -> Iterable[Metric]:
 
 async def _answers(ping: Ping) -> bool:
     try:
-        async with asyncio.timeout(LOOK_SECONDS):
+        async with asyncio.timeout(COLLECT_SECONDS):
             await ping()
     except Exception:  # noqa: BLE001 - whatever it is, it is the answer
         return False

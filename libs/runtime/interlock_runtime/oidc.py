@@ -25,7 +25,7 @@ UNKNOWN_KEY_SECONDS = 10.0
 LEEWAY_SECONDS = 30.0
 """How far the issuer's clock and ours may be apart."""
 
-ASK_SECONDS = 5.0
+FETCH_SECONDS = 5.0
 REMEMBERED = 4096
 """Verified tokens that are kept, so that only the first request with one costs a signature."""
 
@@ -105,8 +105,8 @@ class Issuer:
 
     def _scopes(self, claims: Mapping[str, Any]) -> list[Scope]:
         """Return what the claim means: by the table of the settings, or by its own words where there is none."""
-        said = claims.get(self._claim, [])
-        words: Iterable[Any] = said.split() if isinstance(said, str) else said if isinstance(said, list) else []
+        value = claims.get(self._claim, [])
+        words: Iterable[Any] = value.split() if isinstance(value, str) else value if isinstance(value, list) else []
         if self._meanings is None:
             return [scope for scope in SCOPES if scope in words]
         return [scope for word in words for scope in self._meanings.get(str(word), ())]
@@ -118,9 +118,9 @@ class Issuer:
             ConnectionError: it does not answer with any; those that were known stay.
         """
         try:
-            async with httpx.AsyncClient(timeout=ASK_SECONDS, trust_env=False, verify=self._tls) as client:
+            async with httpx.AsyncClient(timeout=FETCH_SECONDS, trust_env=False, verify=self._tls) as client:
                 where = self._jwks_url or await self._discovered(client)
-                published = jwt.PyJWKSet.from_dict(await _asked(client, where))
+                published = jwt.PyJWKSet.from_dict(await _fetch_json(client, where))
         except (httpx.HTTPError, ValueError, KeyError, jwt.PyJWTError) as error:
             raise ConnectionError(f"the issuer {self._url} has no keys for us: {error!r}") from error
         keys = {key.key_id: key for key in published.keys if key.key_id and key.algorithm_name in ALGORITHMS}
@@ -129,7 +129,7 @@ class Issuer:
         self._keys = keys
 
     async def _discovered(self, client: httpx.AsyncClient) -> str:
-        document = await _asked(client, self._url.rstrip("/") + "/.well-known/openid-configuration")
+        document = await _fetch_json(client, self._url.rstrip("/") + "/.well-known/openid-configuration")
         if document["issuer"] != self._url:
             raise ValueError(f"it calls itself {document['issuer']!r}")
         return str(document["jwks_uri"])
@@ -162,7 +162,7 @@ class Issuer:
             logger.warning("%s", error)
 
 
-async def _asked(client: httpx.AsyncClient, url: str) -> Any:
+async def _fetch_json(client: httpx.AsyncClient, url: str) -> Any:
     answer = await client.get(url)
     answer.raise_for_status()
     return answer.json()

@@ -35,15 +35,15 @@ def serve(app: Litestar, settings: HttpSettings) -> None:
 
 
 @asynccontextmanager
-async def on_shutdown_signal(heard: Callable[[], None]) -> AsyncIterator[None]:
-    """Call ``heard`` at the first word of a stop: the server waits for open answers before it says so itself."""
+async def on_shutdown_signal(on_signal: Callable[[], None]) -> AsyncIterator[None]:
+    """Call ``on_signal`` at the first word of a stop: the server waits for open answers before it says so itself."""
     loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
         yield
         return
 
     def stop(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(heard)
+        loop.call_soon_threadsafe(on_signal)
         before(number, frame)
 
     signal.signal(signal.SIGTERM, stop)

@@ -98,11 +98,11 @@ class PipelinesAlways(Sampler):
         self, parent_context: Context | None, trace_id: int, name: str, *args: Any, **more: Any
     ) -> SamplingResult:
         """Return what the parent says, unless that would leave out a span of a pipeline or one of its events."""
-        said = self._else.should_sample(parent_context, trace_id, name, *args, **more)
+        result = self._else.should_sample(parent_context, trace_id, name, *args, **more)
         attributes = more.get("attributes") or (args[1] if len(args) > 1 else None) or {}
-        if said.decision is Decision.DROP and _of_a_pipeline(attributes):
-            return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes, said.trace_state)
-        return said
+        if result.decision is Decision.DROP and _of_a_pipeline(attributes):
+            return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes, result.trace_state)
+        return result
 
     def get_description(self) -> str:
         """Return the sampler's name."""

@@ -31,12 +31,12 @@ def answer(model: Model, rows: Rows, version: int, *, errors: bool) -> pa.Table:
     rows.note_missing(model.signature)
     good = np.ones(len(rows), dtype=np.bool_)
     good[list(rows.faults)] = False
-    asked = rows.features if good.all() else rows.features.filter(pa.array(good))
+    features = rows.features if good.all() else rows.features.filter(pa.array(good))
     labels = model.signature.labels
     shape = (len(rows),) if labels is None else (len(rows), len(labels))
     scores = np.full(shape, np.nan)
-    if asked.num_rows:
-        scores[good] = model.predict_table(asked).scores
+    if features.num_rows:
+        scores[good] = model.predict_table(features).scores
     finite = np.isfinite(scores) if labels is None else np.isfinite(scores).all(axis=1)
     for at in (good & ~finite).nonzero()[0].tolist():
         rows.faults[at] = _NOT_FINITE

@@ -53,7 +53,7 @@ class Parts:
         errors = self.job.on_error == "null"
         table = answer(self.model, rows, self.job.model.version, errors=errors)
         if rows.faults and not errors:
-            raise RowsRefusedError(rows.told())
+            raise RowsRefusedError(rows.first_faults())
         with TemporaryDirectory(prefix="interlock-part-") as name:
             path = Path(name) / "part.parquet"
             _write(table.replace_schema_metadata({OWNER: str(self.job.prediction_id)}), path)

@@ -27,9 +27,9 @@ class Progress:
         """Take note of a part that is done."""
         self.finished[part.number] = part
         if time.monotonic() - self._written >= EVERY_SECONDS:
-            self.tell()
+            self.write()
 
-    def tell(self) -> None:
+    def write(self) -> None:
         """Write; progress is expendable: when the store does not answer, the scoring goes on."""
         self._written = time.monotonic()
         rows = sum(part.rows for part in self.finished.values())

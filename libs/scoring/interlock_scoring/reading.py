@@ -109,9 +109,9 @@ def _text(path: Path, data: Data, signature: ModelSignature, start: int) -> Iter
     repeated = {name: column.type for name, column in columns.items()}
     if data.format == "csv":
         labels = csv_labels(path, data.model_copy(update={"columns": columns}))
-        asked = Findings()
-        note_columns(labels, list(columns), asked)
-        _refuse(asked, signature)
+        findings = Findings()
+        note_columns(labels, list(columns), findings)
+        _refuse(findings, signature)
         columns |= {label: Column(type="category") for label in labels if label not in columns}
         repeated = {label: columns[label].type for label in labels}
     schema = pa.schema([(name, ARROW_TYPES[kind]) for name, kind in repeated.items()])

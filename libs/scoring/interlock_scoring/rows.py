@@ -9,7 +9,7 @@ import pyarrow as pa
 from interlock_contracts.predictions import RowFault
 from interlock_modeling.signature import ModelSignature
 
-FAULTS_TOLD = 100
+MAX_REPORTED_FAULTS = 100
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class Rows:
             for at in nulls.tolist():
                 self.faults.setdefault(at, Fault(feature.name, text))
 
-    def told(self) -> list[RowFault]:
+    def first_faults(self) -> list[RowFault]:
         """Return the first faults as they are told to people."""
         return [
             RowFault(row=self.first + at, column=fault.column, message=fault.message)
-            for at, fault in sorted(self.faults.items())[:FAULTS_TOLD]
+            for at, fault in sorted(self.faults.items())[:MAX_REPORTED_FAULTS]
         ]
 
 

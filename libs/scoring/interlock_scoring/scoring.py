@@ -66,13 +66,13 @@ def _scored(parts: Parts, folder: Path, pool: Pool) -> ScoringReport:
     progress = Progress(store, job.prefix, total)
     while (part := parts.done(len(progress.finished))) is not None:
         progress.finish(part)
-    progress.tell()
+    progress.write()
     for part in pool.run(_missing(parts, path, size, progress)):
         progress.finish(part)
     path.unlink()
     if not progress.finished:
         raise UnreadableError("no_rows", "the file has no rows")
-    progress.tell()
+    progress.write()
     ordered = [part for _, part in sorted(progress.finished.items())]
     assert len(ordered) == ordered[-1].number + 1, "parts are numbered without gaps"
     answer = folder / "result.parquet"

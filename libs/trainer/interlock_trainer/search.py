@@ -28,22 +28,22 @@ ROUND = 8
 MOST_RECORDED = 500
 """Trials that are told one by one in the trace; a search may have ten thousand, and the manifest names them all."""
 
-Asked = list[optuna.Trial]
+Trials = list[optuna.Trial]
 
 
 def search(
     pipeline: Pipeline,
     pool: FitPool,
     start: Scored,
-    told: Callable[[int, int, float], None],
+    on_progress: Callable[[int, int, float], None],
     phases: Phases | None = None,
 ) -> tuple[Scored, list[Trial]]:
     """Return the best of ``start`` and all trials, and the trials.
 
-    ``told`` hears (trials done, fits done, best mean score) after every fit; each trial becomes a part of the phase
-    that is open in ``phases``.
+    ``on_progress`` gets (trials done, fits done, best mean score) after every fit; each trial becomes a part of the
+    phase that is open in ``phases``.
     """
-    run = _Search(pipeline, pool, start, told, phases or Phases())
+    run = _Search(pipeline, pool, start, on_progress, phases or Phases())
     while run.left:
         run.round()
     return run.best, run.trials
@@ -55,10 +55,16 @@ class _Search:
         pipeline: Pipeline,
         pool: FitPool,
         start: Scored,
-        told: Callable[[int, int, float], None],
+        on_progress: Callable[[int, int, float], None],
         phases: Phases,
     ) -> None:
-        self.pipeline, self.pool, self.best, self._told, self._phases = pipeline, pool, start, told, phases
+        self.pipeline, self.pool, self.best, self._on_progress, self._phases = (
+            pipeline,
+            pool,
+            start,
+            on_progress,
+            phases,
+        )
         self.trials: list[Trial] = []
         self._fits = 0
         self._utility = METRICS[pipeline.champion.metric].utility
@@ -82,23 +88,23 @@ class _Search:
         return self.pipeline.training.trials - len(self.trials)
 
     def round(self) -> None:
-        asked = [self._study.ask(self._space) for _ in range(min(ROUND, self.left))]
-        first = self._fit(asked, folds=[0])
-        going_on = [trial for trial in asked if self._holds_up(first[trial.number][0])]
+        trials = [self._study.ask(self._space) for _ in range(min(ROUND, self.left))]
+        first = self._fit(trials, folds=[0])
+        going_on = [trial for trial in trials if self._holds_up(first[trial.number][0])]
         rest = self._fit(going_on, folds=range(1, self.pipeline.training.folds))
-        for trial in asked:
-            self._tell(trial, [*first[trial.number], *rest.get(trial.number, [])], pruned=trial not in going_on)
+        for trial in trials:
+            self._finish(trial, [*first[trial.number], *rest.get(trial.number, [])], pruned=trial not in going_on)
 
-    def _fit(self, asked: Asked, folds: Sequence[int]) -> dict[int, list[FitResult]]:
+    def _fit(self, trials: Trials, folds: Sequence[int]) -> dict[int, list[FitResult]]:
         """Fit each trial on each of the folds; return the results in the folds' order by trial number."""
-        wanted = [(trial.number, trial.params, fold) for trial in asked for fold in folds]
+        wanted = [(trial.number, trial.params, fold) for trial in trials for fold in folds]
         requests = [request_for(self.pipeline, self.best.candidate, params, fold) for _, params, fold in wanted]
         results: dict[int, FitResult] = {}
         for position, result in self.pool.run(requests, self._expected_seconds):
             results[position] = result
             self._fits += 1
-            self._told(len(self.trials), self._fits, self.best.mean)
-        of_trial: dict[int, list[FitResult]] = {trial.number: [] for trial in asked}
+            self._on_progress(len(self.trials), self._fits, self.best.mean)
+        of_trial: dict[int, list[FitResult]] = {trial.number: [] for trial in trials}
         for position, (number, _, _) in enumerate(wanted):
             of_trial[number].append(results[position])
         return of_trial
@@ -109,7 +115,7 @@ class _Search:
         margin = statistics.stdev(self.best.scores)
         return bool(self._utility(first.score) >= self._utility(self.best.scores[0]) - margin)
 
-    def _tell(self, trial: optuna.Trial, results: list[FitResult], *, pruned: bool) -> None:
+    def _finish(self, trial: optuna.Trial, results: list[FitResult], *, pruned: bool) -> None:
         scores = [result.score for result in results if result.score is not None]
         seconds = sum(result.seconds for result in results)
         error = next((result.error for result in results if result.error is not None), None)
@@ -120,7 +126,7 @@ class _Search:
             self._study.tell(trial, state=TrialState.PRUNED)
         else:
             self._study.tell(trial, self._utility(mean))
-            self._keep(Scored(self.best.candidate, trial.params, scores, seconds))
+            self._keep_best(Scored(self.best.candidate, trial.params, scores, seconds))
         state: Any = "failed" if error is not None else "pruned" if pruned else "complete"
         self.trials.append(
             Trial(
@@ -128,7 +134,7 @@ class _Search:
             )
         )
         self._record(self.trials[-1], results)
-        self._told(len(self.trials), self._fits, self.best.mean)
+        self._on_progress(len(self.trials), self._fits, self.best.mean)
 
     def _record(self, trial: Trial, fits: list[FitResult]) -> None:
         if trial.number >= MOST_RECORDED:
@@ -138,7 +144,7 @@ class _Search:
             about[telemetry.SCORE] = trial.score
         self._phases.record(telemetry.SPAN_TRIAL, *span_of(fits), about, error=trial.error)
 
-    def _keep(self, scored: Scored) -> None:
+    def _keep_best(self, scored: Scored) -> None:
         if self._utility(scored.mean) > self._utility(self.best.mean):
             self.best = scored
 

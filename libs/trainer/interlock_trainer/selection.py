@@ -38,9 +38,9 @@ def request_for(pipeline: Pipeline, candidate: Candidate, params: dict[str, Any]
 
 
 def select(
-    pipeline: Pipeline, pool: FitPool, told: Callable[[int, int], None], phases: Phases | None = None
+    pipeline: Pipeline, pool: FitPool, on_progress: Callable[[int, int], None], phases: Phases | None = None
 ) -> tuple[Scored, list[CandidateScores]]:
-    """Return the best candidate, and the scores of all; ``told`` hears (fits done, fits in all).
+    """Return the best candidate, and the scores of all; ``on_progress`` gets (fits done, fits in all).
 
     Each candidate becomes a part of the phase that is open in ``phases``.
 
@@ -56,7 +56,7 @@ def select(
     results: dict[int, FitResult] = {}
     for position, result in pool.run(requests, expected_seconds=1.0):
         results[position] = result
-        told(len(results), len(requests))
+        on_progress(len(results), len(requests))
     fitted = [results[position] for position in range(len(requests))]
     of_each = [fitted[start : start + training.folds] for start in range(0, len(fitted), training.folds)]
     candidates = [_scores(name, folds) for name, folds in zip(training.candidates, of_each, strict=True)]

@@ -124,7 +124,7 @@ async def _start_session(
     request: Request[Any, Any, Any], access: Access, settings: ConsoleSettings, key: str
 ) -> Response[SessionView]:
     _check_csrf(request)
-    caller = await access.admit_or_ask(_BEARER + key.encode())
+    caller = await access.admit_or_refresh(_BEARER + key.encode())
     if caller is None or caller.service is not None:
         raise problem(401, "Unknown key", "there is no such API key; create one with `interlock keys create`")
     secure = request.url.scheme == "https" or settings.console_url.startswith("https:")

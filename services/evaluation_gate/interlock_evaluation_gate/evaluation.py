@@ -1,4 +1,4 @@
-"""Measures what would be served: the exported artifact, on rows that no training has seen."""
+"""Measures what would be served: the exported artifact, on held-out rows."""
 
 import tempfile
 import time

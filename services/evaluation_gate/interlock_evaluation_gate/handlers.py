@@ -51,7 +51,7 @@ async def judge_candidate(
         stored = await asyncio.to_thread(artifacts.put, report.model_dump_json().encode())
         crash_point("evaluation_gate.report_stored")
         verdict = EvaluationPassed if report.passed else EvaluationFailed
-        said = verdict(
+        evaluated = verdict(
             model=event.model,
             version=event.version,
             run_id=event.run_id,
@@ -60,7 +60,7 @@ async def judge_candidate(
             reasons=report.reasons,
             metrics={name: value for name, value in report.metrics.items() if value is not None},
         )
-        await bus.publish(said, cause=cause.id)
+        await bus.publish(evaluated, cause=cause.id)
         _verdicts.labels(event.model, "passed" if report.passed else "failed").inc()
     crash_point("evaluation_gate.published")
 

@@ -65,11 +65,11 @@ def histogram(values: Floats) -> Histogram | None:
     return Histogram(edges=edges.tolist(), counts=counts.tolist(), below=below, above=above)
 
 
-def confusion(labels: Sequence[str], target: NDArray[Any], said: NDArray[Any]) -> ConfusionMatrix:
+def confusion(labels: Sequence[str], target: NDArray[Any], predicted: NDArray[Any]) -> ConfusionMatrix:
     """Return how often each label was taken for each other; the rarest of too many labels are one."""
     many = len(labels)
     table = np.zeros((many + 1, many), dtype=np.int64)
-    np.add.at(table, (np.where(target < 0, many, target), said), 1)
+    np.add.at(table, (np.where(target < 0, many, target), predicted), 1)
     counts, unknown = table[:many], table[many]
     names, pooled = list(labels), 0
     if many > MOST_LABELS:

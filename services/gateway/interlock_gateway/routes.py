@@ -64,8 +64,8 @@ async def retrain(
     with request_span(telemetry.SPAN_RETRAIN, request, about, status=202) as span:
         await _refuse_untrainable(upstreams.train_dispatch, name, wanted.pipeline)
         event = RetrainRequested(model=name, **wanted.model_dump())
-        said = await bus.publish(event, cause=retrain_cause(name, idempotency_key))
-        run = run_id(said.id, name)
+        envelope = await bus.publish(event, cause=retrain_cause(name, idempotency_key))
+        run = run_id(envelope.id, name)
         span.set_attribute(telemetry.RUN_ID, str(run))
     return Response(RunAccepted(run_id=run, run=f"/runs/{run}"), status_code=202, headers={"Location": f"/runs/{run}"})
 

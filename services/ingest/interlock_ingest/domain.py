@@ -9,7 +9,7 @@ from interlock_contracts.datasets import Finding
 from interlock_contracts.pipeline import Column, Pipeline
 from interlock_tables.findings import Cause, Tallies, Tally, shorten
 
-FINDINGS_TOLD = 100
+MAX_FINDINGS = 100
 MANY_VALUES = 1000
 
 CHECK_FAILED = "check_failed"
@@ -74,10 +74,10 @@ def decide_sides(pipeline: Pipeline, findings: Findings) -> tuple[list[Finding],
 
 def truncate_findings(findings: Sequence[Finding]) -> list[Finding]:
     """Return what an event tells of the findings; the verdict over REST has all of them."""
-    if len(findings) <= FINDINGS_TOLD:
+    if len(findings) <= MAX_FINDINGS:
         return list(findings)
-    left = len(findings) - FINDINGS_TOLD
-    return [*findings[:FINDINGS_TOLD], Finding(rule="more", count=left, message=f"and {left} more")]
+    left = len(findings) - MAX_FINDINGS
+    return [*findings[:MAX_FINDINGS], Finding(rule="more", count=left, message=f"and {left} more")]
 
 
 def invalid_object_key(pipeline: str, name: str) -> str | None:
@@ -85,7 +85,7 @@ def invalid_object_key(pipeline: str, name: str) -> str | None:
     prefix = f"incoming/{pipeline}/"
     steps = name.removeprefix(prefix).split("/")
     if not name.startswith(prefix) or not all(steps):
-        return f"only objects below {prefix} of our own bucket are taken in, by their key; {shorten(name)!r} is none"
+        return f"only keys below {prefix} of the configured bucket are accepted; {shorten(name)!r} is not one"
     if any(step in (".", "..") for step in steps) or "\\" in name or not name.isprintable():
         return f"{shorten(name)!r} is not a plain key: no '.', '..', backslashes or control characters"
     return None

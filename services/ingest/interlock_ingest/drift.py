@@ -22,7 +22,7 @@ FALSE_ALARM = 0.01
 """Chance that two files of one population show any drift, over all their columns together."""
 
 _RARE = 10
-_VALUES_TOLD = 20
+_MAX_NEW_VALUES = 20
 _SEVERITY: dict[DriftVerdict, int] = {"not_measured": 0, "stable": 1, "moderate": 2, "large": 3}
 
 
@@ -196,4 +196,4 @@ def _only_in(column: dict[str, Any], other: dict[str, Any]) -> list[str]:
     if other["other"]:
         return []
     known = {each["value"] for each in other["top"]}
-    return [each["value"] for each in column["top"] if each["value"] not in known][:_VALUES_TOLD]
+    return [each["value"] for each in column["top"] if each["value"] not in known][:_MAX_NEW_VALUES]

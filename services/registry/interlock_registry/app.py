@@ -32,7 +32,7 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
     bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=database.sessions)
     access = Access.of(settings, source=keys.ring_of(database))
     signer, trust = Signer(settings.signing_key.get_secret_value()), SignatureVerifier(settings.signing_public_key)
-    trust.know(signer)
+    trust.require_key_of(signer)
     bus.consumer.context.set_global("signer", signer)
 
     @asynccontextmanager

@@ -51,7 +51,7 @@ async def record(session: AsyncSession, worker: str, report: WorkerReport) -> No
     held = [each.model for each in report.models]
     mine = WorkerModelRow.worker == worker
     await session.execute(delete(WorkerModelRow).where(mine, WorkerModelRow.model.not_in(held)))
-    await _keep(session, worker, report.models)
+    await _upsert(session, worker, report.models)
     await session.execute(delete(WorkerRow).where(~_alive()))
 
 
@@ -130,7 +130,7 @@ async def _seen(session: AsyncSession, worker: str, *, at: datetime | None, seco
     await session.execute(statement.on_conflict_do_update(index_elements=[WorkerRow.name], set_=news))
 
 
-async def _keep(session: AsyncSession, worker: str, models: list[HeldModel]) -> None:
+async def _upsert(session: AsyncSession, worker: str, models: list[HeldModel]) -> None:
     """Keep a report's models, unless an event has told of a newer promotion meanwhile."""
     if not models:
         return

@@ -9,7 +9,7 @@ class Step(Enum):
 
     PROMOTE = "promote"
     WAIT_FOR_APPROVAL = "wait"
-    ASK_AGAIN = "ask again"
+    REQUEST_AGAIN = "request again"
     NOTHING = "nothing"
 
 
@@ -23,13 +23,13 @@ def after_passing(
     if stage not in ("registered", "passed"):
         return Step.NOTHING
     if measured_against != champion:
-        return Step.ASK_AGAIN
+        return Step.REQUEST_AGAIN
     if promotion == "approval" and not approved:
         return Step.WAIT_FOR_APPROVAL
     return Step.PROMOTE
 
 
-def rollback_target(asked: int | None, *, champion: int | None, previous: int | None) -> int:
+def rollback_target(requested: int | None, *, champion: int | None, previous: int | None) -> int:
     """Return the version to go back to.
 
     Raises:
@@ -37,7 +37,7 @@ def rollback_target(asked: int | None, *, champion: int | None, previous: int | 
     """
     if champion is None:
         raise ValueError("no version serves yet, so there is nothing to go back from")
-    target = asked if asked is not None else previous
+    target = requested if requested is not None else previous
     if target is None:
         raise ValueError("no other version has served before")
     if target == champion:

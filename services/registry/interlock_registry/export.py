@@ -89,7 +89,7 @@ async def _promoted(name: str, number: int, database: Database) -> tuple[Version
             raise problem(404, "Unknown version", f"model {name!r} has no version {number}")
         promoted = await store.last_promotion_of(session, name, number)
     if promoted is None or promoted.signed is None:
-        raise problem(409, "Nothing is signed", f"version {number} was never promoted, so nobody has signed for it")
+        raise problem(409, "Nothing is signed", f"version {number} was never promoted, so it has no signature")
     return version, PromotionSignature.model_validate(promoted.signed)
 
 

@@ -61,7 +61,7 @@ async def promote_passed(event: EvaluationPassed, cause: CausationEnvelope, sess
     version.report = event.report.model_dump(mode="json")
     version.reasons, version.against, version.stage = event.reasons, event.against, "passed"
     version.metrics = event.metrics
-    if step is Step.ASK_AGAIN:
+    if step is Step.REQUEST_AGAIN:
         version.evaluation_requests += 1
         await promotion.request_evaluation(session, model, version, cause.id)
     elif step is Step.PROMOTE:

@@ -27,7 +27,7 @@ OPERATOR = "admin"
 def ring_of(database: Database) -> Callable[[], Awaitable[KeyRing]]:
     """Return the question for every key that works now, asked of the database itself."""
 
-    async def ask() -> KeyRing:
+    async def read_keys() -> KeyRing:
         alive = or_(KeyRow.expires_at.is_(None), KeyRow.expires_at > datetime.now(UTC))
         try:
             async with database.sessions() as session:
@@ -36,7 +36,7 @@ def ring_of(database: Database) -> Callable[[], Awaitable[KeyRing]]:
         except (OSError, DBAPIError) as error:
             raise ConnectionError(f"Postgres: {type(error).__name__}") from error
 
-    return ask
+    return read_keys
 
 
 @get("/keys/ring", opt={SCOPE: "admin", SERVICES: callers_of("registry")})

@@ -163,9 +163,9 @@ async def resign_champions(session: AsyncSession, signer: Signer, trust: Signatu
     """
     first = not await store.any_is_signed(session)
     for promoted, version in await store.serving(session):
-        told = f"promotion {promoted.seq} of {promoted.model}"
+        promotion = f"promotion {promoted.seq} of {promoted.model}"
         if promoted.signed is None and not first:
-            logger.error("%s is not signed, so nobody will load it: the registry has not made it", told)
+            logger.error("%s is not signed, so nobody will load it: the registry has not made it", promotion)
             continue
         if promoted.signed is not None:
             signed = PromotionSignature.model_validate(promoted.signed)
@@ -174,11 +174,11 @@ async def resign_champions(session: AsyncSession, signer: Signer, trust: Signatu
             try:
                 trust.check(ref_of(version), promoted.seq, signed)
             except UntrustedPromotionError as error:
-                logger.error("%s is not signed anew: %s", told, error)  # noqa: TRY400 - the error says all
+                logger.error("%s is not signed anew: %s", promotion, error)  # noqa: TRY400 - the error says all
                 continue
         how: PromotionCause = promoted.cause  # type: ignore[assignment]
         promoted.signed = signer.sign(_statement(version, promoted.seq, how)).model_dump(mode="json")
-        logger.warning("%s is signed now, by key %s", told, signer.key_id)
+        logger.warning("%s is signed now, by key %s", promotion, signer.key_id)
 
 
 async def approve(session: AsyncSession, name: str, number: int, *, by: str, cause: str, signer: Signer) -> Step:
@@ -202,7 +202,7 @@ async def approve(session: AsyncSession, name: str, number: int, *, by: str, cau
         promotion=spec.promotion,
         approved=True,
     )
-    if step is Step.ASK_AGAIN:
+    if step is Step.REQUEST_AGAIN:
         version.evaluation_requests += 1
         audit.record(session, by, "version.approval_postponed", f"model/{name}/{number}", against=model.champion)
         await request_evaluation(session, model, version, cause)

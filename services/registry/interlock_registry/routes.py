@@ -82,8 +82,8 @@ def _parsed(name: str, body: bytes) -> Pipeline:
             {"field": ".".join(str(part) for part in fault["loc"]) or "pipeline", "message": fault["msg"]}
             for fault in error.errors(include_url=False, include_context=False)
         ]
-        told = "; ".join(f"{fault['field']}: {fault['message']}" for fault in faults)
-        raise problem(422, "The pipeline is not valid", told, errors=faults) from error
+        detail = "; ".join(f"{fault['field']}: {fault['message']}" for fault in faults)
+        raise problem(422, "The pipeline is not valid", detail, errors=faults) from error
     if pipeline.name != name:
         raise problem(422, "The pipeline is not valid", f"name is {pipeline.name!r}, but the address says {name!r}")
     return pipeline

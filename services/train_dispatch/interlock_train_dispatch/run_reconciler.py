@@ -156,8 +156,8 @@ class RunReconciler:
                 assert manifest is not None, "only a manifest completes a run"
                 await self._complete(session, run, manifest, raw)
             case Action.TRY_AGAIN:
-                told = "run %s, attempt %d: %s; trying again"
-                logger.warning(told, run.run_id, run.attempt, decision.reason, extra={"run_id": run.run_id})
+                text = "run %s, attempt %d: %s; trying again"
+                logger.warning(text, run.run_id, run.attempt, decision.reason, extra={"run_id": run.run_id})
                 spans.emit_lost(run, decision.reason)
                 spec = await store.spec(session, run.model, run.pipeline_digest)
                 if spec is None:
@@ -166,8 +166,8 @@ class RunReconciler:
                     await self._prepare(run, Pipeline.model_validate(spec.spec))
             case Action.END:
                 assert decision.outcome is not None, "an end has an outcome"
-                asked = run.reason if decision.outcome == "cancelled" else None
-                reason = (manifest.reason if manifest else None) or asked or decision.reason
+                cancel_reason = run.reason if decision.outcome == "cancelled" else None
+                reason = (manifest.reason if manifest else None) or cancel_reason or decision.reason
                 if manifest is not None:
                     spans.emit_training(run, manifest)
                 await self._end(session, run, decision.outcome, reason)
@@ -250,9 +250,9 @@ class RunReconciler:
         progress = _progress(raw) if raw else None
         if progress is None or progress == run.progress:
             return
-        told = {name: progress[name] for name in TrainingProgressed.model_fields if name in progress}
+        fields = {name: progress[name] for name in TrainingProgressed.model_fields if name in progress}
         try:
-            event = TrainingProgressed(**{**told, "run_id": run.run_id, "model": run.model, "attempt": run.attempt})
+            event = TrainingProgressed(**{**fields, "run_id": run.run_id, "model": run.model, "attempt": run.attempt})
         except ValidationError:
             return
         run.progress = progress
@@ -277,10 +277,10 @@ def _manifest(raw: bytes, run: RunRow) -> TrainingManifest:
 def _progress(raw: bytes) -> dict[str, Any] | None:
     """Return what the trainer says of its progress; None for rubbish, as losing a word of it loses nothing."""
     try:
-        told = json.loads(raw)
+        progress = json.loads(raw)
     except ValueError:
         return None
-    return told if isinstance(told, dict) else None
+    return progress if isinstance(progress, dict) else None
 
 
 def _observation(run: RunRow, job: Job | None, manifest: TrainingManifest | None, now: datetime) -> Observation:

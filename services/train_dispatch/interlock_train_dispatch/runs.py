@@ -82,8 +82,8 @@ async def cancel(session: AsyncSession, run: RunRow, reason: str | None, cause: 
     """
     if run.state not in ("queued", "running") or run.trained_at is not None:
         return
-    said = TrainingCancelled(run_id=run.run_id, model=run.model, by=by, reason=reason)
-    await enqueue(session, said, source=SERVICE, cause=cause, traceparent=run.traceparent)
+    event = TrainingCancelled(run_id=run.run_id, model=run.model, by=by, reason=reason)
+    await enqueue(session, event, source=SERVICE, cause=cause, traceparent=run.traceparent)
     if run.state == "queued":
         await end(session, run, "cancelled", reason or "cancelled on request", cause)
     else:

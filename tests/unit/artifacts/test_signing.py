@@ -139,4 +139,4 @@ def test_what_is_no_public_key_is_refused_at_the_start(pems: str) -> None:
 def test_a_registry_whose_signatures_nobody_believes_does_not_start() -> None:
     """The two settings must belong together."""
     with pytest.raises(ValueError, match="does not hold the public key"):
-        TRUST.know(STRANGER)
+        TRUST.require_key_of(STRANGER)

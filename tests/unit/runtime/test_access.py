@@ -132,13 +132,13 @@ async def test_a_key_made_this_moment_works_at_once(monkeypatch: pytest.MonkeyPa
     async with AsyncExitStack() as stack:
         registry = Registry()
         access = await stack.enter_async_context(registry.known_to())
-        monkeypatch.setattr(module, "LOOK_AGAIN_SECONDS", 0.0)
+        monkeypatch.setattr(module, "REFRESH_INTERVAL_SECONDS", 0.0)
         registry.keys = [ring_key("ilk_new", "new", "read")]
-        assert await access.admit_or_ask(bearer("ilk_new")) == Caller.of("new", ["read"])
+        assert await access.admit_or_refresh(bearer("ilk_new")) == Caller.of("new", ["read"])
 
-        monkeypatch.setattr(module, "LOOK_AGAIN_SECONDS", 0.1)
+        monkeypatch.setattr(module, "REFRESH_INTERVAL_SECONDS", 0.1)
         asked = registry.asked
-        wrong = [access.admit_or_ask(bearer(f"ilk_wrong{number}")) for number in range(500)]
+        wrong = [access.admit_or_refresh(bearer(f"ilk_wrong{number}")) for number in range(500)]
         assert set(await asyncio.gather(*wrong)) == {None}
         assert registry.asked == asked + 1
 
@@ -150,7 +150,7 @@ async def test_without_a_registry_a_wrong_key_is_refused_at_once() -> None:
         await until(lambda: registry.asked == 2)
         registry.is_down = True
         for _ in range(20):
-            assert await access.admit_or_ask(bearer("ilk_wrong")) is None
+            assert await access.admit_or_refresh(bearer("ilk_wrong")) is None
         assert registry.asked == 3
 
 

@@ -64,13 +64,13 @@ class Collector:
             kept = False
             while not kept:
                 try:
-                    await self._keep(queue, message)
+                    await self._store(queue, message)
                     kept = True
                 except Exception:
                     logger.exception("a dead letter of %s could not be kept; it is tried again", queue)
                     await asyncio.sleep(PATIENCE_SECONDS)
 
-    async def _keep(self, queue: str, message: aio_pika.abc.AbstractIncomingMessage) -> None:
+    async def _store(self, queue: str, message: aio_pika.abc.AbstractIncomingMessage) -> None:
         """Keep one letter; one that has come before is there already, unless it was replayed or discarded since."""
         async with self._bus.transaction() as session:
             await session.execute(insert(LetterRow).values(values_of(queue, message)).on_conflict_do_nothing())

@@ -112,9 +112,9 @@ def _reason(queue: str, headers: Mapping[str, Any]) -> Any:
 
 def _died_at(queue: str, headers: Mapping[str, Any]) -> datetime:
     now = datetime.now(UTC)
-    told = headers[DIED] if DIED in headers else _death(queue, headers).get("time")
+    time = headers[DIED] if DIED in headers else _death(queue, headers).get("time")
     try:
-        at = datetime.fromisoformat(told) if isinstance(told, str) else told
+        at = datetime.fromisoformat(time) if isinstance(time, str) else time
         return min(at.astimezone(UTC), now) if isinstance(at, datetime) else now
     except (ValueError, OverflowError):
         return now

@@ -47,9 +47,9 @@ class Validator:
             RefusedModelError: it crashes, takes too long or too much memory, or gives unsound answers.
             ConnectionError: no validator can be kept running, or this worker stops.
         """
-        question = {"description": str(description), "engine": str(engine), "seconds": self._seconds}
+        request = {"description": str(description), "engine": str(engine), "seconds": self._seconds}
         for _ in range(ATTEMPTS):
-            if (answer := self._asked(json.dumps(question))) is not None:
+            if (answer := self._request(json.dumps(request))) is not None:
                 if (reason := answer["refused"]) is not None:
                     raise RefusedModelError(reason)
                 return
@@ -74,12 +74,12 @@ class Validator:
                 self._process.wait()
                 self._process = None
 
-    def _asked(self, question: str) -> dict[str, str | None] | None:
+    def _request(self, request: str) -> dict[str, str | None] | None:
         """Return the answer, None where the validator has gone without one."""
         with self._connected() as connection:
             connection.settimeout(self._seconds + START_SECONDS)
             try:
-                connection.sendall(question.encode() + b"\n")
+                connection.sendall(request.encode() + b"\n")
                 line = connection.makefile("r").readline()
             except TimeoutError:
                 raise

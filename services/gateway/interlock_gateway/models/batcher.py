@@ -48,13 +48,13 @@ class OverloadedError(Exception):
 class _Batch:
     """Rows of several requests in one matrix; zeros where nothing was written yet."""
 
-    __slots__ = ("asked", "cells", "matrix", "rows")
+    __slots__ = ("cells", "matrix", "requests", "rows")
 
     def __init__(self, width: int) -> None:
         self.matrix: NDArray[np.float64] = np.zeros((BATCH_ROWS, width))
         self.cells = self.matrix.data.cast("B").cast("d")
         self.rows = 0
-        self.asked: list[tuple[OnDone, int, int]] = []
+        self.requests: list[tuple[OnDone, int, int]] = []
 
     def add(self, hot: FastRowDecoder, rows: Sequence[Any], on_done: OnDone) -> None:
         """Write ``rows`` behind those that are there; any of ``FALLBACK_ERRORS`` leaves the batch as it was."""
@@ -65,11 +65,11 @@ class _Batch:
             self.matrix[start:stop] = 0.0
             raise
         self.rows = stop
-        self.asked.append((on_done, start, stop))
+        self.requests.append((on_done, start, stop))
 
     def resolve(self, scores: Scores | None) -> None:
         """Resolve every request with its part; ``None`` where that is not finite, or there is none."""
-        for on_done, start, stop in self.asked:
+        for on_done, start, stop in self.requests:
             part = None if scores is None else scores[start:stop]
             try:
                 on_done(part if part is not None and _finite(part) else None)
@@ -161,7 +161,7 @@ class DynamicBatcher:
         done.add_done_callback(lambda done: self._end(batch, done.result()))
 
     def _end(self, batch: _Batch, scores: Scores | None) -> None:
-        self.in_flight -= len(batch.asked)
+        self.in_flight -= len(batch.requests)
         batch.resolve(scores)
         if self._ready:
             asyncio.get_running_loop().call_soon(self._next)

@@ -72,13 +72,13 @@ class PromotionCache:
 
     def note(self, promotion: Promotion) -> None:
         """Remember ``promotion`` unless a newer one, or this very one, is known; blocks for a moment."""
-        if self._knows(self._read(), promotion):
+        if self._contains(self._read(), promotion):
             return
         self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._lock.open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             contents = self._read()
-            if not self._knows(contents, promotion):
+            if not self._contains(contents, promotion):
                 signed = promotion.signed.model_dump(mode="json") if promotion.signed else None
                 entry = _Entry(promotion.ref.model_dump(mode="json"), promotion.seq, promotion.trace, signed)
                 contents.promotions[promotion.ref.model] = entry
@@ -91,7 +91,7 @@ class PromotionCache:
             return _Contents(self._registry)
         return contents if contents.registry == self._registry else _Contents(self._registry)
 
-    def _knows(self, contents: _Contents, promotion: Promotion) -> bool:
+    def _contains(self, contents: _Contents, promotion: Promotion) -> bool:
         entry = contents.promotions.get(promotion.ref.model)
         known = self._verified(entry) if entry is not None else None
         if known is None or known.ref.model != promotion.ref.model:

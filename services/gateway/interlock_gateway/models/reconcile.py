@@ -148,7 +148,7 @@ class Reconciler:
     async def consume_promotions(self) -> AsyncIterator[None]:
         """Consume promotions while the block lasts, from when the bus is there; the block does not wait for it."""
         stop = asyncio.Event()
-        task = asyncio.create_task(self._hear(stop))
+        task = asyncio.create_task(self._consume(stop))
         try:
             yield
         finally:
@@ -159,7 +159,7 @@ class Reconciler:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _hear(self, stop: asyncio.Event) -> None:
+    async def _consume(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
                 async with self._bus.running():

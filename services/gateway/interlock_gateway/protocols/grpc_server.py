@@ -98,7 +98,7 @@ def _handler(
     scope = _SCOPES[described.name]
 
     async def answer(request: Any, context: Context) -> Any:
-        caller = await access.admit_or_ask(_authorization(context)) if scope else None
+        caller = await access.admit_or_refresh(_authorization(context)) if scope else None
         if scope and caller is None:
             detail = "send the metadata 'authorization: Bearer <key>'"
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, detail)
@@ -140,9 +140,9 @@ class _Answers:
     async def server_ready(self, _: pb.ServerReadyRequest, __: Context) -> pb.ServerReadyResponse:
         return pb.ServerReadyResponse(ready=await self._inferring.ready())
 
-    async def model_ready(self, asked: pb.ModelReadyRequest, _: Context) -> pb.ModelReadyResponse:
+    async def model_ready(self, request: pb.ModelReadyRequest, _: Context) -> pb.ModelReadyResponse:
         try:
-            await self._inferring.serving(asked.name, asked.version)
+            await self._inferring.serving(request.name, request.version)
         except HTTPException:
             return pb.ModelReadyResponse(ready=False)
         return pb.ModelReadyResponse(ready=True)
@@ -152,9 +152,9 @@ class _Answers:
             name=inference.SERVER, version=inference.server_version(), extensions=inference.EXTENSIONS
         )
 
-    async def model_metadata(self, asked: pb.ModelMetadataRequest, _: Context) -> pb.ModelMetadataResponse:
-        serving = await self._inferring.serving(asked.name, asked.version)
-        info = inference.described(asked.name, serving.version, serving.model.signature)
+    async def model_metadata(self, request: pb.ModelMetadataRequest, _: Context) -> pb.ModelMetadataResponse:
+        serving = await self._inferring.serving(request.name, request.version)
+        info = inference.described(request.name, serving.version, serving.model.signature)
         tensor = pb.ModelMetadataResponse.TensorMetadata
         return pb.ModelMetadataResponse(
             name=info.name,
@@ -164,43 +164,45 @@ class _Answers:
             outputs=[tensor(name=each.name, datatype=each.datatype, shape=each.shape) for each in info.outputs],
         )
 
-    async def model_infer(self, asked: pb.ModelInferRequest, _: Context) -> pb.ModelInferResponse:
-        name, version = asked.model_name, asked.model_version
+    async def model_infer(self, request: pb.ModelInferRequest, _: Context) -> pb.ModelInferResponse:
+        name, version = request.model_name, request.model_version
         with self._inferring.counting(name, "grpc") as rows:
-            wanted = [_wanted(each) for each in asked.outputs]
-            inferred = await self._inferring.infer(name, version, _tensors(asked), wanted, asked.id)
+            wanted = [_wanted(each) for each in request.outputs]
+            inferred = await self._inferring.infer(name, version, _tensors(request), wanted, request.id)
             rows.append(inferred.rows)
         version = str(inferred.serving.version)
-        answer = pb.ModelInferResponse(model_name=asked.model_name, model_version=version, id=asked.id or inferred.name)
-        raw = bool(asked.raw_input_contents) or asked.parameters["binary_data_output"].bool_param
+        answer = pb.ModelInferResponse(
+            model_name=request.model_name, model_version=version, id=request.id or inferred.name
+        )
+        raw = bool(request.raw_input_contents) or request.parameters["binary_data_output"].bool_param
         for output in inferred.outputs:
             _add(answer, output, raw=raw)
         return answer
 
-    async def repository_index(self, asked: pb.RepositoryIndexRequest, _: Context) -> pb.RepositoryIndexResponse:
-        entries = self._inferring.index(ready=asked.ready)
+    async def repository_index(self, request: pb.RepositoryIndexRequest, _: Context) -> pb.RepositoryIndexResponse:
+        entries = self._inferring.index(ready=request.ready)
         entry = pb.RepositoryIndexResponse.ModelIndex
         models = [entry(name=e.name, version=e.version, state=e.state, reason=e.reason) for e in entries]
         return pb.RepositoryIndexResponse(models=models)
 
     async def repository_model_load(
-        self, asked: pb.RepositoryModelLoadRequest, _: Context
+        self, request: pb.RepositoryModelLoadRequest, _: Context
     ) -> pb.RepositoryModelLoadResponse:
-        await self._inferring.load(asked.model_name)
+        await self._inferring.load(request.model_name)
         return pb.RepositoryModelLoadResponse()
 
     async def repository_model_unload(
-        self, asked: pb.RepositoryModelUnloadRequest, _: Context
+        self, request: pb.RepositoryModelUnloadRequest, _: Context
     ) -> pb.RepositoryModelUnloadResponse:
-        await self._inferring.unload(asked.model_name)
+        await self._inferring.unload(request.model_name)
         return pb.RepositoryModelUnloadResponse()
 
 
-def _tensors(asked: pb.ModelInferRequest) -> Sequence[Tensor]:
-    raw = asked.raw_input_contents
-    if raw and len(raw) != len(asked.inputs):
-        raise TensorError(f"{len(asked.inputs)} input tensors, but {len(raw)} raw_input_contents")
-    return [_tensor(each, raw[place] if raw else None) for place, each in enumerate(asked.inputs)]
+def _tensors(request: pb.ModelInferRequest) -> Sequence[Tensor]:
+    raw = request.raw_input_contents
+    if raw and len(raw) != len(request.inputs):
+        raise TensorError(f"{len(request.inputs)} input tensors, but {len(raw)} raw_input_contents")
+    return [_tensor(each, raw[place] if raw else None) for place, each in enumerate(request.inputs)]
 
 
 def _tensor(given: pb.ModelInferRequest.InferInputTensor, raw: bytes | None) -> Tensor:

@@ -61,7 +61,7 @@ _CODES = {
 
 def failed(_: Plain, error: Exception) -> Response[ScoringFailed]:
     """Answer an error as MLflow's servers do: what we call 422 elsewhere is their 400."""
-    status, message, headers = 500, "an error of ours; the gateway's log tells more", None
+    status, message, headers = 500, "internal error; see the gateway's log", None
     if isinstance(error, ConnectionError | TimeoutError):
         status, message = 503, f"a dependency is down, try again: {error}"
     elif isinstance(error, HTTPException):
@@ -81,7 +81,7 @@ def may_score(access: Access, *, is_open: bool) -> Guard:
         if is_open and not connection.path_params and is_local(connection):
             return
         given = b"Bearer " + _given(connection.headers.get("authorization", ""))
-        caller = await access.admit_or_ask(given)
+        caller = await access.admit_or_refresh(given)
         if caller is None:
             detail = (
                 "send the header 'Authorization: Bearer <key>', or the key as a password: by ~/.netrc, or with "

@@ -66,17 +66,17 @@ def _object(properties: dict[str, Schema], *, optional: tuple[str, ...] = (), cl
     return found | {"additionalProperties": False} if closed else found
 
 
-def _post(summary: str, asked: str, answered: str, refused: int, failure: str) -> Schema:
+def _post(summary: str, request: str, response: str, error_status: int, failure: str) -> Schema:
     def content(schema: str) -> Schema:
         return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
 
     return {
         "post": {
             "summary": summary,
-            "requestBody": {"required": True, "content": content(asked)},
+            "requestBody": {"required": True, "content": content(request)},
             "responses": {
-                "200": {"description": "Predictions", "content": content(answered)},
-                str(refused): {
+                "200": {"description": "Predictions", "content": content(response)},
+                str(error_status): {
                     "description": "What does not fit, and what would be right",
                     "content": content(failure),
                 },
@@ -142,7 +142,7 @@ def _open_inference(info: ModelInfo) -> dict[str, Schema]:
     wanted = _object(
         {"name": {"enum": [PREDICTION, PROBABILITIES]}, "parameters": parameters}, optional=("parameters",)
     )
-    asked: dict[str, Schema] = {
+    request_fields: dict[str, Schema] = {
         "id": _TEXT,
         "parameters": parameters,
         "inputs": {"type": "array", "items": {"anyOf": inputs}, "minItems": 1},
@@ -155,7 +155,7 @@ def _open_inference(info: ModelInfo) -> dict[str, Schema]:
         "outputs": {"type": "array", "items": {"anyOf": outputs}},
     }
     return {
-        "InferRequest": _object(asked, optional=("id", "parameters", "outputs")),
+        "InferRequest": _object(request_fields, optional=("id", "parameters", "outputs")),
         "InferAnswer": _object(answer, optional=("id",)),
     }
 

@@ -65,7 +65,7 @@ def refused(_: Plain, error: Exception) -> Response[Failed]:
         failed = Failed(f"a dependency is down, try again: {error}")
         return Response(failed, status_code=503, headers={"Retry-After": "2"})
     if not isinstance(error, HTTPException):
-        return Response(Failed("an error of ours; the gateway's log tells more"), status_code=500)
+        return Response(Failed("internal error; see the gateway's log"), status_code=500)
     status = HTTPStatus.BAD_REQUEST if error.status_code == HTTPStatus.UNPROCESSABLE_ENTITY else error.status_code
     return Response(Failed(error.detail), status_code=status, headers=error.headers)
 
@@ -130,9 +130,9 @@ def _routes(inferring: Inference) -> list[ControllerRouterHandler]:
     async def infer(request: Plain, name: FromPath[str], number: FromPath[str] = "") -> Response[bytes]:
         with inferring.counting(name, "open-inference") as rows:
             body = inflated(await request.body(), request.headers.get("content-encoding"))
-            asked = read(body, request.headers.get(HEADER_LENGTH))
-            inferred = await inferring.infer(name, number, asked.tensors, list(asked.binary), asked.id or "")
-            body, json_end = written(name, asked, inferred)
+            parsed = read(body, request.headers.get(HEADER_LENGTH))
+            inferred = await inferring.infer(name, number, parsed.tensors, list(parsed.binary), parsed.id or "")
+            body, json_end = written(name, parsed, inferred)
             rows.append(inferred.rows)
         if json_end is None:
             return Response(body, media_type="application/json")

@@ -163,7 +163,7 @@ def _wants_binary(output: _Wanted, *, default: bool) -> bool:
     return bool(parameters.get("binary_data", default))
 
 
-def written(model: str, asked: InferBody, inferred: Inferred) -> tuple[bytes, int | None]:
+def written(model: str, request: InferBody, inferred: Inferred) -> tuple[bytes, int | None]:
     """Return a response's body, and where its JSON ends if tensors follow it as bytes.
 
     Its ``id`` is the client's, or without one the answer's name in the prediction log, for feedback.
@@ -173,7 +173,7 @@ def written(model: str, asked: InferBody, inferred: Inferred) -> tuple[bytes, in
     for output in inferred.outputs:
         tensor: dict[str, Any] = {"name": output.name, "datatype": output.datatype, "shape": output.shape}
         parameters: dict[str, Any] = dict(output.parameters)
-        if asked.is_binary(output.name):
+        if request.is_binary(output.name):
             raw = output.raw()
             tail.append(raw)
             parameters["binary_data_size"] = len(raw)
@@ -183,7 +183,7 @@ def written(model: str, asked: InferBody, inferred: Inferred) -> tuple[bytes, in
             tensor["parameters"] = parameters
         shown.append(tensor)
     version = str(inferred.serving.version)
-    name = inferred.name if asked.id is None else asked.id
+    name = inferred.name if request.id is None else request.id
     head: dict[str, Any] = {"id": name, "model_name": model, "model_version": version, "outputs": shown}
     text = _encoder.encode(head)
     return (b"".join([text, *tail]), len(text)) if tail else (text, None)

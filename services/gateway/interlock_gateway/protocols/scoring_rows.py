@@ -65,15 +65,15 @@ def _known(signature: ModelSignature, row: Row) -> Row:
 def _of_json(text: str) -> list[Row]:
     try:
         # Python's own reader, for pandas' clients write a missing number as NaN, which is no JSON.
-        asked = json.loads(text, parse_constant=lambda name: None if name == "NaN" else math.inf)
+        document = json.loads(text, parse_constant=lambda name: None if name == "NaN" else math.inf)
     except (ValueError, RecursionError) as error:
         raise ScoringError(f"the body is not JSON: {error}") from error
-    forms = [form for form in FORMS if isinstance(asked, dict) and form in asked]
-    if len(forms) != 1 or asked.keys() - {*forms, "params"}:
+    forms = [form for form in FORMS if isinstance(document, dict) and form in document]
+    if len(forms) != 1 or document.keys() - {*forms, "params"}:
         raise ScoringError(f"send a JSON object with exactly one of {', '.join(FORMS)}")
-    if asked.get("params"):
+    if document.get("params"):
         raise ScoringError("the model takes no params; leave them out")
-    return _READERS[forms[0]](asked[forms[0]])
+    return _READERS[forms[0]](document[forms[0]])
 
 
 def _of_split(frame: Any) -> list[Row]:

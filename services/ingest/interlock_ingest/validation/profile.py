@@ -27,7 +27,7 @@ QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 BINS = 20
 TOP = 100
 POINTS = 100
-_TOLD = 50_000
+_MAX_SHOWN = 50_000
 """Values, or points of a distribution, told at most over all columns; but never fewer than 20 of a column."""
 
 _ROOM = 200_000
@@ -105,9 +105,9 @@ class NumberProfile:
 class ValueProfile:
     """How often each value of a category or boolean column occurs."""
 
-    def __init__(self, cap: int, told: int) -> None:
+    def __init__(self, cap: int, shown: int) -> None:
         self.cap = cap
-        self._told = told
+        self._shown = shown
         self._counts: dict[str, int] = {}
         self._others = 0
         self.distinct = 0
@@ -127,7 +127,7 @@ class ValueProfile:
 
     def describe(self) -> dict[str, Any]:
         """Return the most frequent values; ``other`` counts all the rest."""
-        top = sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))[: self._told]
+        top = sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))[: self._shown]
         rest = sum(self._counts.values()) - sum(count for _, count in top) + self._others
         return {"top": [{"value": shorten(key), "count": count} for key, count in top], "other": rest}
 
@@ -137,15 +137,15 @@ class Profile:
 
     def __init__(self, columns: dict[str, Column]) -> None:
         cap = max(100, min(DISTINCT_CAP, _ROOM // max(1, len(columns))))
-        told = max(20, _TOLD // max(1, len(columns)))
+        shown = max(20, _MAX_SHOWN // max(1, len(columns)))
         self._types = {name: column.type for name, column in columns.items()}
         self._nulls = dict.fromkeys(columns, 0)
         self._rows = 0
         self._numbers = {
-            name: NumberProfile(cap, min(POINTS, told)) for name, kind in self._types.items() if _ordered(kind)
+            name: NumberProfile(cap, min(POINTS, shown)) for name, kind in self._types.items() if _ordered(kind)
         }
         self._values = {
-            name: ValueProfile(max(cap, (column.max_cardinality or 0) + 1), min(TOP, told))
+            name: ValueProfile(max(cap, (column.max_cardinality or 0) + 1), min(TOP, shown))
             for name, column in columns.items()
             if not _ordered(column.type)
         }
