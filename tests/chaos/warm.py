@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import gc
 import importlib
+import io
 import json
 import os
 import runpy
@@ -44,9 +45,13 @@ def main() -> None:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
+    with os.fdopen(0, "rb", buffering=0) as orders:  # what stood in a buffer, select would not see
+        _tell(ready=True)
+        _serve(orders)
+
+
+def _serve(orders: io.FileIO) -> None:
     running: dict[int, int] = {}
-    orders = os.fdopen(0, "rb", buffering=0)  # what stood in a buffer, select would not see
-    _tell(ready=True)
     while True:
         if select.select([0], [], [], LOOK_SECONDS)[0]:
             line = orders.readline()

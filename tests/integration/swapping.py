@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 from interlock_contracts.models import ModelServing
 from interlock_contracts.refs import ModelRef
 
-from tests.benchmarks.serving import processes
 from tests.integration.gateway_process import Ether, Gateway
 from tests.unit.gateway.door import KEY
 from tests.unit.gateway.models import ROW
@@ -148,7 +147,10 @@ async def asked(
         told = await process.stdout.read()
     finally:
         meeting.cancel()
-        await processes.end(process)
+        await asyncio.wait([meeting])
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()  # unlike wait, reads what is left, so that the pipe is closed
     watched.connections = [[Answer(*each) for each in seen] for seen in json.loads(told)]
 
 

@@ -13,7 +13,7 @@ from interlock_runtime.logs import AsJson, InWords
 from interlock_runtime.telemetry import PipelinesAlways, _Ids, _OfOneRun, _Provider, sending, span_id
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -142,21 +142,30 @@ def test_a_traceback_stays_in_its_line() -> None:
 
 
 @pytest.fixture(params=["hangs", "refuses"])
-def receiver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Yield the address of a receiver that takes connections and never answers, or of none at all."""
+def exporting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[BatchSpanProcessor]:
+    """Yield what sends to a receiver that takes connections and never answers, or to none at all."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
         if request.param == "refuses":
             server.close()
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
-        yield address
+        processor = sending()
+        yield processor
+    end_export(processor)
 
 
-@pytest.mark.usefixtures("receiver")
-def test_nobody_waits_for_a_receiver_that_is_down() -> None:
+def end_export(processor: BatchSpanProcessor) -> None:
+    """End the exporter's thread: it takes random numbers for its backoff, which would disturb later property tests."""
+    batches = processor._batch_processor
+    batches._shutdown_timeout_exceeded = True  # no further batch
+    batches._exporter.shutdown()  # type: ignore[no-untyped-call]  # no further try of this one
+    batches._worker_thread.join(30)
+    assert not batches._worker_thread.is_alive()
+
+
+def test_nobody_waits_for_a_receiver_that_is_down(exporting: BatchSpanProcessor) -> None:
     """Thousands of spans more than its queue takes are ended at once, and the process ends when it is told to."""
     provider = _Provider(shutdown_on_exit=False)
-    provider.add_span_processor(sending())
+    provider.add_span_processor(exporting)
     tracer = provider.get_tracer("tests")
     begin = monotonic()
     for _ in range(5_000):

@@ -44,7 +44,7 @@ async def check(file: Path, pipeline: Pipeline, folder: Path, *, timeout_s: floa
     finally:
         with suppress(ProcessLookupError):
             process.kill()
-        await process.wait()
+        await process.communicate()  # unlike wait, reads what is left, so that the pipe is closed
     if status == 0:
         return Verdict.model_validate_json((folder / "verdict.json").read_bytes())
     if -status in _CRASHES:

@@ -74,7 +74,7 @@ class ProcessScorer:
         finally:
             with suppress(ProcessLookupError):
                 process.kill()
-            await process.wait()
+            await process.communicate()  # unlike wait, reads what is left, so that the pipe is closed
         if status != 0:
             raise ScorerDiedError(f"the scoring process ended with status {status}: {stderr}")
 
