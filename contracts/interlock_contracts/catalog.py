@@ -19,7 +19,8 @@ class Route:
     ``per_worker`` consumers get it once in every process, through a queue of the process's own. At most
     ``max_queue_length`` messages wait in a queue; the broker refuses more, which their publisher learns by the
     missing confirm. ``ephemeral`` events are published so often that an outbox remembers them only for a short
-    while after they are published, and the observer not at all.
+    while after they are published, and the observer not at all. ``former_consumers`` consumed it in the last release:
+    what still waits in their queues is for the consumers of today, and nothing new comes in.
     """
 
     event: type[Event]
@@ -28,6 +29,7 @@ class Route:
     per_worker: tuple[str, ...] = ()
     max_queue_length: int | None = None
     ephemeral: bool = False
+    former_consumers: tuple[str, ...] = ()
 
     @property
     def external(self) -> bool:
@@ -59,8 +61,14 @@ ROUTES: tuple[Route, ...] = (
     Route(predictions.PredictionRequested, ("gateway",), ("prediction",), max_queue_length=100_000, ephemeral=True),
     Route(predictions.PredictionCompleted, ("prediction",), ephemeral=True),
     Route(predictions.PredictionFailed, ("prediction",), ephemeral=True),
-    Route(predictions.PredictionLogged, ("gateway",), ("prediction",), ephemeral=True),
-    Route(predictions.FeedbackReceived, ("gateway",), ("prediction",), ephemeral=True),
+    Route(
+        predictions.PredictionLogged,
+        ("gateway", "prediction"),
+        ("monitor",),
+        ephemeral=True,
+        former_consumers=("prediction",),
+    ),
+    Route(predictions.FeedbackReceived, ("gateway",), ("monitor",), ephemeral=True, former_consumers=("prediction",)),
 )
 
 BY_TYPE: dict[str, Route] = {route.event.type: route for route in ROUTES}

@@ -177,10 +177,15 @@ SERVICES = (
         own_settings=(PUBLIC_KEY, "INTERLOCK_WEBHOOK_SECRET"),
     ),
     Service(
+        "monitor",
+        image="model",
+        uses=(RABBITMQ, POSTGRES),
+    ),
+    Service(
         "gateway",
         image="model",
         uses=(RABBITMQ, S3),
-        calls=("registry", "ingest", "train_dispatch", "prediction"),
+        calls=("registry", "ingest", "train_dispatch", "prediction", "monitor"),
         prefixes=Prefixes(read=("sha256",), write=("sha256",)),
         own_settings=(PUBLIC_KEY,),
         grpc_port=8001,

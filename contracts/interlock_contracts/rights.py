@@ -76,10 +76,16 @@ def users() -> tuple[User, ...]:
 
 
 def work_queues(service: str) -> tuple[str, ...]:
-    """Return the names of the queues that all replicas of a service share: its work waits there."""
+    """Return the names of the queues that all replicas of a service share: its work waits there.
+
+    Those of former consumers are among them, also for the former consumer: replicas of the last release may run on.
+    """
     if service == OBSERVER:
         return (OBSERVED,)
-    return tuple(f"{service}.{route.event.type}" for route in ROUTES if service in route.consumers)
+    return (
+        *(f"{service}.{each.event.type}" for each in ROUTES if service in (*each.consumers, *each.former_consumers)),
+        *(f"{old}.{each.event.type}" for each in ROUTES if service in each.consumers for old in each.former_consumers),
+    )
 
 
 def commands() -> Iterator[str]:
@@ -98,12 +104,13 @@ def _command(verb: str, *words: str) -> str:
 
 def _service(name: str) -> User:
     published = [route.event.type for route in ROUTES if name in route.producers]
-    shared = map(re.escape, work_queues(name))
+    shared = [re.escape(queue) for queue in work_queues(name)]
     consumed = [route.event.type for route in ROUTES if name in route.per_worker]
     own = [rf"{re.escape(f'{name}.{each}')}\..+" for each in consumed]
     if name == OBSERVER:
         consumed = [route.event.type for route in ROUTES if route.ephemeral]
         own = [rf"{re.escape(TAIL)}\..+"]
+    taken_over = [f"^{queue}$" for queue in shared if not queue.startswith(f"{name}.") and name != OBSERVER]
     replays = name == REPLAYER
     return User(
         name=user_of(name),
@@ -113,7 +120,7 @@ def _service(name: str) -> User:
         read=_any([*shared, *own, *([re.escape(EVENTS)] if own else []), *([r".+\.dead"] * replays)]),
         topics=(
             Topics(EVENTS, write=_any(map(re.escape, published)), read=_any(map(re.escape, consumed))),
-            *(Topics(exchange, write=rf"^{name}\.") for exchange in TO_OWN_QUEUES),
+            *(Topics(exchange, write="|".join((rf"^{name}\.", *taken_over))) for exchange in TO_OWN_QUEUES),
         ),
     )
 

@@ -16,6 +16,9 @@ SERVICES = sorted(path.name for path in (ROOT / "services").iterdir() if (path /
 ROOMS = {"gateway": 14}
 """At most so many files and folders at the top of a service that has folders."""
 
+EVENTS_OF = {"LoggedVersion": "PredictionLogged"}
+"""What makes events for services; whoever makes one says them."""
+
 BANNED = {"utils", "common", "helpers", "base", "core", "misc", "impl", "shared"}
 
 
@@ -75,6 +78,7 @@ def test_a_service_says_exactly_what_the_catalog_says(service: str) -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
+    made |= {event for maker, event in EVENTS_OF.items() if maker in made}
     code = "\n".join(path.read_text() for path in sources(f"services/{service}"))
     for route in ROUTES:
         name = route.event.__name__

@@ -157,7 +157,7 @@ async def _tells_what_was_true(world: World) -> None:
     row = f"{answer['id']}/0"
     feedback = {"feedback": [{"prediction": row, "actual": 3.5}]}
     await world.user.json("POST", f"/models/{world.model}/feedback", json=feedback)
-    await eventually(lambda: world.count("prediction.logged where prediction = :row", row=row))  # it is in no hurry
+    await eventually(lambda: world.count("monitor.logged where prediction = :row", row=row))  # it is in no hurry
 
 
 async def _cannot_load(world: World) -> None:

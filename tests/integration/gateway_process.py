@@ -95,6 +95,7 @@ async def running(servers: dict[str, str], folder: Path, **settings: str) -> Asy
             "ingest_url": address,
             "train_dispatch_url": address,
             "prediction_url": address,
+            "monitor_url": address,
             "cache_dir": str(folder / "models"),
             "signing_public_key": PUBLIC,
             "spans_dir": str(folder / "spans"),

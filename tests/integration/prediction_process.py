@@ -19,7 +19,7 @@ from interlock_contracts.catalog import BY_TYPE
 from interlock_contracts.event import Envelope, Event
 from interlock_contracts.http import ServingView
 from interlock_contracts.models import ModelPromoted
-from interlock_contracts.predictions import PredictionRequested, Webhook
+from interlock_contracts.predictions import PredictionLogged, PredictionRequested, Webhook
 from interlock_contracts.refs import ModelRef
 from litestar import Litestar, get
 
@@ -124,6 +124,11 @@ class Predictions:
         """Return what was said about a prediction."""
         return [event for event in self.said if getattr(event, "prediction_id", None) == prediction_id]
 
+    @property
+    def logged(self) -> list[PredictionLogged]:
+        """Return what was said for the prediction log."""
+        return [event for event in self.said if isinstance(event, PredictionLogged)]
+
     async def read(self, prediction_id: UUID, replica: int = 0) -> httpx.Response:
         return await self.http("GET", f"/predictions/{prediction_id}", replica)
 
@@ -181,7 +186,7 @@ async def running(
         known.append(predictions)
         predictions.exchange = await channel.declare_exchange("interlock.events", "topic", durable=True)
         heard = await channel.declare_queue(exclusive=True)
-        for event_type in ("prediction.completed", "prediction.failed"):
+        for event_type in ("prediction.completed", "prediction.failed", "prediction.logged"):
             await heard.bind(predictions.exchange, event_type)
         await heard.consume(predictions.hear, no_ack=True)
         for each in started:

@@ -1,4 +1,4 @@
-"""A gateway, the prediction service, a broker and a database: what is predicted is logged, and truth finds it."""
+"""A gateway, the monitor, a broker and a database: what is predicted is logged, and truth finds it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,18 +7,16 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from interlock_artifacts import MemoryStore
 from interlock_contracts.event import Event
 from interlock_contracts.predictions import LoggedPrediction, PredictionLogged
 from interlock_contracts.quality import QualityView, VersionQuality
 from interlock_messaging import Bus
-from interlock_prediction.app import create_app
-from interlock_prediction.settings import PredictionSettings
+from interlock_monitor.app import create_app
+from interlock_monitor.settings import MonitorSettings
 
 from tests.integration.gateway_process import Gateway, running, store_of
 from tests.integration.test_gateway_outages import Cable
 from tests.keys import SETTINGS
-from tests.signing import PUBLIC
 from tests.support.dependencies import dependency
 from tests.unit.gateway.door import listening
 from tests.unit.gateway.models import ROW, put_model
@@ -28,7 +26,7 @@ pytestmark = pytest.mark.integration
 
 
 class System:
-    """A gateway with one worker, whose line to the broker can be cut, and the prediction service behind it."""
+    """A gateway with one worker, whose line to the broker can be cut, and the monitor behind it."""
 
     def __init__(self, gateway: Gateway, cable: Cable, bus: Bus, servers: dict[str, str]) -> None:
         self.gateway = gateway
@@ -78,19 +76,14 @@ class System:
 
 
 @asynccontextmanager
-async def prediction(servers: dict[str, str]) -> AsyncIterator[tuple[str, Bus]]:
-    """Run the prediction service in this process; return its address and its bus."""
+async def monitor(servers: dict[str, str]) -> AsyncIterator[tuple[str, Bus]]:
+    """Run the monitor in this process; return its address and its bus."""
     settings: dict[str, Any] = {
         **SETTINGS,
         "registry_url": "http://127.0.0.1:1",
-        "ingest_url": "http://127.0.0.1:1",
-        "signing_public_key": PUBLIC,
-        **{
-            name: servers[f"INTERLOCK_{name.upper()}"]
-            for name in ("amqp_url", "postgres_url", "s3_endpoint", "s3_access_key", "s3_secret_key")
-        },
+        **{name: servers[f"INTERLOCK_{name.upper()}"] for name in ("amqp_url", "postgres_url")},
     }
-    app = create_app(PredictionSettings(**settings), artifacts=MemoryStore())
+    app = create_app(MonitorSettings(**settings))
     async with listening(app) as url:
         yield url, dependency(app, Bus)
 
@@ -104,8 +97,8 @@ async def shared(
     folder = tmp_path_factory.mktemp("gateway")
     one = {"gateway_workers": "1", "gateway_reconcile_seconds": "0.2", "prediction_log_rows_per_second": "0.001"}
     async with (
-        prediction(servers) as (url, bus),
-        running(servers, folder, amqp_url=cable.url, prediction_url=url, **one) as gateway,
+        monitor(servers) as (url, bus),
+        running(servers, folder, amqp_url=cable.url, monitor_url=url, **one) as gateway,
     ):
         try:
             yield gateway, cable, bus

@@ -7,22 +7,16 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-import numpy as np
 import pytest
 from interlock_contracts.predictions import Feedback, FeedbackReceived, LoggedPrediction, PredictionLogged
 from interlock_contracts.quality import QualityView
-from interlock_modeling import Model
-from interlock_modeling.engines import LinearEngine
-from interlock_prediction import prediction_log, routes
-from interlock_prediction.prediction_log import GroundTruthRow, LoggedRow
-from interlock_prediction.prediction_sampler import AnsweredRequest, PredictionSampler
+from interlock_monitor import routes, store
+from interlock_monitor.store import GroundTruthRow, LoggedRow
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
-from interlock_serving.slot import ServedModel
 from sqlalchemy import select
 
 from tests.keys import KEY, letting_in
-from tests.unit.gateway.models import ENCODER, REGRESSION
 
 pytestmark = pytest.mark.integration
 
@@ -36,7 +30,7 @@ class Log:
     def __init__(self, servers: dict[str, str]) -> None:
         self.database = Database(servers["INTERLOCK_POSTGRES_URL"], f"log-{uuid4().hex[:8]}")
         app = http_app(
-            "prediction",
+            "monitor",
             letting_in(),
             routes=[routes.read_quality],
             pings={},
@@ -45,7 +39,7 @@ class Log:
         )
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(app),  # type: ignore[arg-type]
-            base_url="http://prediction",
+            base_url="http://monitor",
             headers={"Authorization": f"Bearer {KEY}"},
         )
 
@@ -55,12 +49,12 @@ class Log:
         counts = {"ratio": 1.0, "answered": len(rows) + dropped, "dropped": dropped}
         event = PredictionLogged.model_validate(about | counts | {"features": ["size"], "rows": rows} | more)
         async with self.database.sessions() as session, session.begin():
-            await prediction_log.record_logged(session, event)
+            await store.record_logged(session, event)
 
     async def told(self, *, at: datetime = NOW, **truths: Any) -> None:
         feedback = [Feedback(prediction=_name(name), actual=actual) for name, actual in truths.items()]
         async with self.database.sessions() as session, session.begin():
-            await prediction_log.record_feedback(session, FeedbackReceived(model=MODEL, feedback=feedback, at=at))
+            await store.record_feedback(session, FeedbackReceived(model=MODEL, feedback=feedback, at=at))
 
     async def quality(self, **params: str) -> QualityView:
         answer = await self.http.get(f"/models/{MODEL}/quality", params=params)
@@ -85,7 +79,7 @@ def row(name: str, answer: Any, *, at: datetime = NOW, **more: Any) -> LoggedPre
 async def log(servers: dict[str, str]) -> AsyncIterator[Log]:
     made = Log(servers)
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(made.database.ready("interlock_messaging", "interlock_prediction"))
+        await stack.enter_async_context(made.database.ready("interlock_messaging", "interlock_monitor"))
         await stack.enter_async_context(made.http)
         yield made
 
@@ -128,25 +122,6 @@ async def test_a_row_that_is_logged_again_stays_as_it_was(log: Log) -> None:
     assert answers == [1.0, 2.0]
 
 
-async def test_asynchronous_answers_are_sampled_as_others_are(log: Log) -> None:
-    """What finds no room is counted, and each version answers for itself."""
-    engine = LinearEngine(np.array([[1.0, 0.0, 0.0]]), np.array([0.0]), "identity")
-    served = {n: ServedModel(n, n, Model(REGRESSION, ENCODER, engine)) for n in (1, 2)}
-    answered = [
-        AnsweredRequest(f"x{n}", MODEL, served[1 + n % 2], [{"size": n, "color": "red"}] * 2, np.array([1.0, 2.0]))
-        for n in range(3)
-    ]
-    mine = PredictionSampler("r", ratio=1.0, rows_per_second=1e-9, burst=5)
-    async with log.database.sessions() as session, session.begin():
-        await mine.record(session, answered)
-    await log.told(x1=1.5)
-
-    newer, older = (await log.quality()).versions
-    assert (older.version, older.answered, older.logged, older.dropped) == (1, 4, 4, 0)
-    assert (newer.version, newer.answered, newer.logged, newer.dropped) == (2, 2, 1, 1)
-    assert newer.metrics["mae"] == 0.5
-
-
 async def test_labels_come_back_as_they_were(log: Log) -> None:
     """True, 1 and "1" are three labels, and the version remembers which are its own."""
     rows = [row("a", True, probabilities=[0.1, 0.9]), row("b", False, probabilities=[0.6, 0.4])]
@@ -185,7 +160,7 @@ async def test_a_window_that_is_none_is_explained_and_an_unknown_model_is_empty(
 
 async def test_what_is_old_is_forgotten_bit_by_bit(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     """A transaction deletes so many rows at most; what is young stays."""
-    monkeypatch.setattr(prediction_log, "PRUNE_CHUNK", 2)
+    monkeypatch.setattr(store, "PRUNE_CHUNK", 2)
     old = NOW - timedelta(days=31)
     await log.logged(*(row(f"old{n}", 1.0, at=old) for n in range(5)))
     await log.logged(row("young", 1.0))
@@ -194,7 +169,7 @@ async def test_what_is_old_is_forgotten_bit_by_bit(log: Log, monkeypatch: pytest
     gone: list[int] = []
     while not gone or gone[-1]:
         async with log.database.sessions() as session, session.begin():
-            gone.append(await prediction_log.prune(session, NOW - timedelta(days=30)))
+            gone.append(await store.prune(session, NOW - timedelta(days=30)))
 
     assert gone == [4, 2, 1, 0]
     (version,) = (await log.quality(window="90d")).versions

@@ -54,10 +54,12 @@ async def test_an_answer_is_kept_and_said(predictions: Predictions, model: str) 
 
 async def test_an_answer_is_in_the_prediction_log(predictions: Predictions, model: str) -> None:
     """Feedback finds it by the prediction's id, as it finds what the gateway answers by itself."""
-    await predictions.ended(await predictions.ask(model, [ROW, ROW]))
+    asked = await predictions.ask(model, [ROW, ROW])
+    await predictions.ended(asked)
 
-    (version,) = (await predictions.http("GET", f"/models/{model}/quality")).json()["versions"]
-    assert (version["answered"], version["logged"], version["dropped"]) == (2, 2, 0)
+    (event,) = await until(lambda: [each for each in predictions.logged if each.model == model])
+    assert (event.version, event.answered, event.dropped) == (1, 2, 0)
+    assert [row.prediction for row in event.rows] == [f"{asked}/0", f"{asked}/1"]
 
 
 async def test_what_is_not_known_yet_may_come(predictions: Predictions) -> None:

@@ -83,6 +83,7 @@ OF_SERVICES = {
         "ingest GET /datasets/{name}/{digest}",
     },
     "ingest": {SPANS, "registry GET /keys/ring"},
+    "monitor": {SPANS, "registry GET /keys/ring"},
     "console": {SPANS, "registry GET /keys/ring"},
     "evaluation_gate": {SPANS, "registry GET /keys/ring"},
     "train_dispatch": {SPANS, "registry GET /keys/ring", "registry GET /pipelines/{name}"},

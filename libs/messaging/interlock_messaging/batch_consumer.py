@@ -167,7 +167,7 @@ class _Consumer:
         else:
             envelope = Envelope.of_headers(message.headers)
             event = self._type(envelope).model_validate_json(message.body)
-        self._bus.delivery.check_publisher(message, envelope)
+        self._bus.delivery.check_publisher(message, self._subscription.queue, envelope)
         return BatchMessage(event, envelope, message)
 
     def _type(self, envelope: Envelope) -> type[Event]:

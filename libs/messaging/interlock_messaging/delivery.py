@@ -26,7 +26,7 @@ from interlock_messaging.publisher_identity import PUBLISHED_BY, check, publishe
 from interlock_messaging.publishing import publish
 from interlock_messaging.spans import handling, happened
 from interlock_messaging.tables import InboxRow
-from interlock_messaging.topology import DEAD_EXCHANGE, retry_exchange, types_of
+from interlock_messaging.topology import DEAD_EXCHANGE, readers, retry_exchange, types_of
 from interlock_messaging.transient import is_dependency_unavailable, is_unstorable
 from interlock_messaging.watchdog import PING, Heartbeat
 
@@ -109,7 +109,6 @@ class Delivery:
     ) -> None:
         self._publisher = publisher
         self._sessions = sessions
-        self._service = service
         self._knows_publishers = user_of_connection(publisher) == user_of(service)
         self.committed = asyncio.Event()
         self.heartbeat = Heartbeat()
@@ -123,7 +122,7 @@ class Delivery:
         queue: RabbitQueue = context.get_local("handler_").queue
         try:
             envelope = await _parsed(message, queue)
-            self.check_publisher(message, envelope)
+            self.check_publisher(message, queue, envelope)
         except ValueError as error:
             return await self.dead_letter(message, queue, f"not a valid event: {error}")
         if tried := attempts(message.headers):
@@ -141,18 +140,14 @@ class Delivery:
                 span.set_status(Status(StatusCode.ERROR, str(error)))
                 return await self.schedule_retry(message, queue, error)
 
-    def check_publisher(self, message: Message, envelope: Envelope) -> None:
+    def check_publisher(self, message: Message, queue: RabbitQueue, envelope: Envelope) -> None:
         """Refuse a message from a user that may not publish it.
 
         Raises:
             ValueError: with the user and the event type.
         """
         if self._knows_publishers:
-            check(self._published_by(message), envelope.type)
-
-    def _published_by(self, message: Message) -> str | None:
-        original: Any = getattr(message, "raw_message", message)  # FastStream's message wraps aio-pika's
-        return published_by(original.user_id, message.headers, self._service)
+            check(_published_by(message, queue), envelope.type)
 
     async def _once(
         self, queue: RabbitQueue, envelope: Envelope, context: ContextRepo, handle: Callable[[], Awaitable[Any]]
@@ -228,7 +223,7 @@ class Delivery:
         """Publish a confirmed copy before the original is acknowledged; wait for the broker as long as it takes."""
         error = reason[:2000].encode(errors="backslashreplace").decode()
         kept = {name: sendable(value) for name, value in message.headers.items() if name not in FURTHER_KEYS}
-        headers = {**kept, ERROR: error, PUBLISHED_BY: self._published_by(message) or "", **changed}
+        headers = {**kept, ERROR: error, PUBLISHED_BY: _published_by(message, queue) or "", **changed}
 
         async def copy() -> None:
             try:
@@ -269,6 +264,11 @@ async def _parsed(message: StreamMessage[Any], queue: RabbitQueue) -> Envelope:
     if envelope.type not in types_of(queue):
         raise ValueError(f"{envelope.type!r} is not {queue.routing_key!r}, which this queue is for")
     return envelope
+
+
+def _published_by(message: Message, queue: RabbitQueue) -> str | None:
+    original: Any = getattr(message, "raw_message", message)  # FastStream's message wraps aio-pika's
+    return published_by(original.user_id, message.headers, *readers(queue.name))
 
 
 def _spread(tried: int) -> float:

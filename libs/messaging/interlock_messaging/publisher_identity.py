@@ -24,12 +24,13 @@ def user_of_connection(broker: RabbitBroker) -> str | None:
     return broker.user if isinstance(broker, IdentifiedPublisher) else None
 
 
-def published_by(user: str | None, headers: Mapping[str, Any], service: str) -> str | None:
-    """Return the user that published a message which ``service`` got from ``user``.
+def published_by(user: str | None, headers: Mapping[str, Any], *services: str) -> str | None:
+    """Return the user that published a message which one of ``services`` got from ``user``.
 
-    The header of a copy is trusted from the service itself, for its retries, and from the one that replays.
+    The header of a copy is trusted from the services that read the queue, for their retries, and from the one that
+    replays.
     """
-    return str(headers.get(PUBLISHED_BY, user)) if user in (user_of(service), user_of(REPLAYER)) else user
+    return str(headers.get(PUBLISHED_BY, user)) if user in map(user_of, (*services, REPLAYER)) else user
 
 
 def check(publisher: str | None, event_type: str) -> None:

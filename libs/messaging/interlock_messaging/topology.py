@@ -42,6 +42,23 @@ def queue(service: str, event: type[Event]) -> RabbitQueue:
     return _durable(f"{service}.{event.type}", event.type, max_queue_length)
 
 
+def former_queues(event: type[Event]) -> list[RabbitQueue]:
+    """Return the queues in which events of this type may still wait for consumers of the last release."""
+    return [queue(service, event) for service in BY_TYPE[event.type].former_consumers]
+
+
+def queues(service: str, event: type[Event]) -> list[RabbitQueue]:
+    """Return the queues that ``service`` reads for one event type: its own, and those of former consumers."""
+    return [queue(service, event), *former_queues(event)]
+
+
+def readers(queue: str) -> tuple[str, ...]:
+    """Return the services that read the queue of this name, and so may give themselves a copy for another attempt."""
+    service, _, event_type = queue.partition(".")
+    route = BY_TYPE.get(event_type)
+    return (service, *(route.consumers if route is not None and service in route.former_consumers else ()))
+
+
 def observed() -> RabbitQueue:
     """Return the durable queue that all replicas of the observer share, for every event that is not frequent."""
     return _durable(rights.OBSERVED, "#")
@@ -92,12 +109,18 @@ async def declare(url: str, others: Iterable[RabbitQueue] = ()) -> None:
             *((retry_exchange(seconds), _retry_queue(seconds)) for seconds in RETRY_SECONDS),
         ):
             await (await _queue(channel, through)).bind(await _exchange(channel, exchange), routing_key="#")
+        # Before today's consumers hear anything: no event may lie in an old queue and a new one.
+        former = {each.name: each for route in ROUTES for each in former_queues(route.event)}
+        for each in former.values():
+            await (await _queue(channel, each)).unbind(events, routing_key=each.routing_key)
         known = [queue(service, route.event) for route in ROUTES for service in route.consumers]
-        for each in {each.name: each for each in (*known, observed(), *others) if each.durable}.values():
+        for each in {
+            each.name: each for each in (*former.values(), *known, observed(), *others) if each.durable
+        }.values():
             letters = await _queue(channel, RabbitQueue(f"{each.name}.dead", queue_type=QueueType.QUORUM, durable=True))
             await letters.bind(dead, routing_key=each.name)
             bound = await _queue(channel, each)
-            for event_type in types_of(each):
+            for event_type in types_of(each) if each.name not in former else ():
                 await bound.bind(events, routing_key=event_type)
             await bound.bind(replay, routing_key=each.name)
 

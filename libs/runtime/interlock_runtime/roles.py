@@ -2,7 +2,7 @@
 
 ``echo '{"registry": "its password", ...}' | INTERLOCK_POSTGRES_URL=postgresql://admin:... python -m
 interlock_runtime.roles`` makes the role ``interlock_registry``, which owns the schema ``registry`` and may do nothing
-else. Repeating it changes nothing but passwords.
+else, but for moving rows of the last release that are in another schema. Repeating it changes nothing but passwords.
 """
 
 import asyncio
@@ -29,6 +29,14 @@ END $$
 """
 """What was made before there were roles changes hands; a table's sequences and indexes follow it."""
 
+HANDED_OVER = {
+    ("prediction", "monitor"): {
+        **dict.fromkeys(("logged_version", "logged", "logged_count", "truth"), "SELECT, DELETE"),
+        "inbox": "SELECT",
+    }
+}
+"""From which service to which: the tables whose rows the last release kept there, and what moving them takes."""
+
 
 async def make_roles(url: str, passwords: Mapping[str, str]) -> None:
     """Make the roles of the services that have ``passwords``; nobody else may connect to the database any more."""
@@ -42,6 +50,9 @@ async def make_roles(url: str, passwords: Mapping[str, str]) -> None:
             await connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
             for service, password in passwords.items():
                 await _make(connection, database, service, password)
+            for (giver, taker), tables in HANDED_OVER.items():
+                if {giver, taker} <= passwords.keys():
+                    await _hand_over(connection, giver, taker, tables)
     finally:
         await connection.close()
 
@@ -58,6 +69,13 @@ async def _make(connection: asyncpg.Connection, database: str, service: str, pas
     await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {service}")
     await connection.execute(f"ALTER SCHEMA {service} OWNER TO {role}")
     await connection.execute(ADOPT.format(schema=service, role=role))
+
+
+async def _hand_over(connection: asyncpg.Connection, giver: str, taker: str, tables: Mapping[str, str]) -> None:
+    await connection.execute(f"GRANT USAGE ON SCHEMA {giver} TO interlock_{taker}")
+    for table, rights in tables.items():
+        if await connection.fetchval("SELECT to_regclass($1)", f"{giver}.{table}") is not None:
+            await connection.execute(f"GRANT {rights} ON {giver}.{table} TO interlock_{taker}")
 
 
 def _verifier(password: str) -> str:

@@ -32,6 +32,7 @@ class GatewaySettings(PeerSettings, BusSettings, StoreSettings, TelemetrySetting
     ingest_url: str = Field(pattern=_HTTP)
     train_dispatch_url: str = Field(pattern=_HTTP)
     prediction_url: str = Field(pattern=_HTTP)
+    monitor_url: str = Field(pattern=_HTTP)
     cache_dir: Path = Path(tempfile.gettempdir()) / f"interlock-models-{os.getuid()}"
     signing_public_key: str
     gateway_reconcile_seconds: float = Field(default=10.0, gt=0)

@@ -1,1 +1,1 @@
-"""Asynchronous predictions, batch scoring, and live quality; results by polling, SSE, webhook and event."""
+"""Asynchronous predictions and batch scoring; results by polling, SSE, webhook and event."""

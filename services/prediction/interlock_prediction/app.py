@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import httpx
@@ -24,7 +23,7 @@ from interlock_serving.slot import ServedModel
 from interlock_serving.validation.client import Validator
 from litestar import Litestar
 
-from interlock_prediction import gauges, prediction_log
+from interlock_prediction import gauges
 from interlock_prediction.async_worker import AsyncPredictor
 from interlock_prediction.batch.expiry import Expiry
 from interlock_prediction.batch.subsystem import MAX_RAY_JOBS, BatchSubsystem
@@ -40,7 +39,6 @@ from interlock_prediction.webhooks import WebhookSender
 
 __all__ = ["SERVICE", "create_app"]
 
-PRUNE_SECONDS = 600.0
 EXPIRE_SECONDS = 5.0
 WEBHOOK_SECONDS = 0.5
 RECONCILE_SECONDS = 10.0
@@ -107,12 +105,6 @@ def create_app(
             await asyncio.to_thread(validator.close)
             await client.aclose()
 
-    async def prune_log() -> None:
-        before, gone = datetime.now(UTC) - timedelta(days=settings.prediction_log_days), 1
-        while gone:
-            async with bus.transaction() as session:
-                gone = await prediction_log.prune(session, before)
-
     return http_app(
         SERVICE,
         Access.of(settings, source=ring, remember=settings.cache_dir / "keys.json"),
@@ -133,7 +125,6 @@ def create_app(
             lambda: run_periodically(expiry.run_once, seconds=EXPIRE_SECONDS),
             lambda: run_periodically(webhooks.deliver_due, seconds=WEBHOOK_SECONDS),
             lambda: run_periodically(streams.poll, seconds=POLL_SECONDS),
-            lambda: run_periodically(prune_log, seconds=PRUNE_SECONDS),
             batch.running,
         ],
         dependencies={

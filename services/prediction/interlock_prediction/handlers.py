@@ -1,4 +1,4 @@
-"""Event handlers: asynchronous predictions (in batches), promotions, the prediction log, and ground truth."""
+"""Event handlers: asynchronous predictions, in batches, and promotions."""
 
 import os
 import secrets
@@ -8,13 +8,11 @@ from typing import Annotated
 from faststream import Context
 from faststream.rabbit import RabbitRouter
 from interlock_contracts.models import ModelPromoted
-from interlock_contracts.predictions import FeedbackReceived, PredictionLogged, PredictionRequested
-from interlock_messaging import CausationEnvelope, Session, topology
+from interlock_contracts.predictions import PredictionRequested
+from interlock_messaging import CausationEnvelope, topology
 from interlock_serving.manager import ModelManager
 from interlock_serving.promotion import Promotion
 from interlock_serving.slot import ServedModel
-
-from interlock_prediction import prediction_log
 
 SERVICE = "prediction"
 REPLICA = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
@@ -32,15 +30,3 @@ async def note_promotion(
 ) -> None:
     """Serve this version from the next batch on."""
     await manager.note_promotion(Promotion.of(event), cause=cause.id)
-
-
-@router.subscriber(topology.queue(SERVICE, PredictionLogged), topology.EXCHANGE, no_reply=True)
-async def record_logged(event: PredictionLogged, session: Session) -> None:
-    """Record the sampled rows, and count those that are not among them."""
-    await prediction_log.record_logged(session, event)
-
-
-@router.subscriber(topology.queue(SERVICE, FeedbackReceived), topology.EXCHANGE, no_reply=True)
-async def record_feedback(event: FeedbackReceived, session: Session) -> None:
-    """Record ground truth, whether or not its predictions are logged yet."""
-    await prediction_log.record_feedback(session, event)

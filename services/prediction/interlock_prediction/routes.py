@@ -1,4 +1,4 @@
-"""Routes of predictions: state, result, server-sent events, cancellation, webhook secret, live quality."""
+"""Routes of predictions: state, result, server-sent events, cancellation, webhook secret."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,6 @@ from interlock_artifacts import ArtifactStore
 from interlock_contracts.event import trace_id_of
 from interlock_contracts.http import PredictionLinks, PredictionView, WebhookSecret, WebhookView
 from interlock_contracts.predictions import RowFault
-from interlock_contracts.quality import QualityView
 from interlock_contracts.refs import ArtifactRef
 from interlock_messaging import Bus
 from interlock_runtime.database import Database
@@ -20,13 +19,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, HeaderParameter
 from litestar.response import ServerSentEvent
 
-from interlock_prediction import prediction_log, store
+from interlock_prediction import store
 from interlock_prediction.batch.runner import cancel
 from interlock_prediction.batch.store import BatchRow
 from interlock_prediction.batch.subsystem import BatchSubsystem
 from interlock_prediction.batch.views import read_progress, with_batch_fields
 from interlock_prediction.domain import ENDED, origin
-from interlock_prediction.quality import MAX_PAIRS, by_version, parse_window
 from interlock_prediction.store import PredictionRow, WebhookRow
 from interlock_prediction.streams import Streams
 from interlock_prediction.webhooks import WebhookSender
@@ -137,33 +135,4 @@ def _webhook(hook: WebhookRow) -> WebhookView:
     )
 
 
-@get("/models/{name:str}/quality", opt={SCOPE: "read"})
-async def read_quality(
-    name: FromPath[str],
-    database: NamedDependency[Database],
-    window: FromQuery[str] = "24h",
-    bucket: FromQuery[str | None] = None,
-) -> QualityView:
-    """Return live quality over the last ``window``, by version and time bucket."""
-    try:
-        since, until, step = parse_window(window, bucket, now=datetime.now(UTC))
-    except ValueError as error:
-        raise problem(400, "Invalid window", str(error)) from error
-    async with database.sessions() as session:
-        labels = await prediction_log.versions(session, name)
-        counts = await prediction_log.counts(session, name, since, step)
-        joined = await prediction_log.joined(session, name, since, step)
-        pairs = await prediction_log.pairs(session, name, since, limit=MAX_PAIRS)
-        unmatched = await prediction_log.unmatched(session, name, since)
-    measured = await asyncio.to_thread(by_version, labels, counts, joined, pairs, since=since, bucket=step)
-    return QualityView(
-        model=name,
-        since=since,
-        until=until,
-        bucket_seconds=int(step.total_seconds()),
-        unmatched=unmatched,
-        versions=measured,
-    )
-
-
-ROUTES = [read_quality, read_prediction, stream_prediction, cancel_prediction, read_webhook_secret]
+ROUTES = [read_prediction, stream_prediction, cancel_prediction, read_webhook_secret]

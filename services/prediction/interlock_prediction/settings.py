@@ -21,7 +21,7 @@ class PredictionSettings(PeerSettings, BusSettings, DatabaseSettings, RaySetting
     ``signing_public_key`` holds the keys that verify promotion signatures, in PEM.
 
     ``prediction_log_ratio`` of all asynchronous requests are sampled into the prediction log, in the long run at most
-    ``prediction_log_rows_per_second`` of one model and replica; log and ground truth are kept ``prediction_log_days``.
+    ``prediction_log_rows_per_second`` of one model and replica.
     ``prediction_model_memory`` limits the bytes of loaded models in one replica, ``prediction_batch`` the requests of
     one batch. The secrets that sign webhooks are derived from ``webhook_secret``, by default from this service's own
     key; with ``webhook_private`` they may go to addresses that are not public.
@@ -40,7 +40,6 @@ class PredictionSettings(PeerSettings, BusSettings, DatabaseSettings, RaySetting
     webhook_private: bool = False
     prediction_log_ratio: float = Field(default=1.0, ge=0, le=1)
     prediction_log_rows_per_second: float = Field(default=20.0, gt=0)
-    prediction_log_days: float = Field(default=30, gt=0)
     ingest_url: str = Field(pattern=r"^https?://[^/]+/?$")
     ray_address: str | None = Field(default=None, pattern=r"^https?://[^/]+$")
     trainer_python: str = sys.executable

@@ -30,6 +30,22 @@ def test_a_user_reads_its_own_queues_only() -> None:
             assert not re.search(user.configure, queue)
 
 
+def test_queues_of_the_last_release_are_read_by_both_releases_and_by_nobody_else() -> None:
+    """Each may give itself a copy of what it reads there, for another attempt or as a dead letter."""
+    former = {
+        f"{old}.{route.event.type}": {old, *route.consumers} for route in ROUTES for old in route.former_consumers
+    }
+    for user in users():
+        service = user.name.removeprefix("interlock_")
+        for queue, services in former.items():
+            assert bool(re.search(user.read, queue)) == (service in services), (user.name, queue)
+            writes = {bool(re.search(topics(user, each)[0], queue)) for each in TO_OWN_QUEUES if service in services}
+            assert writes <= {True}, (user.name, queue)
+            for exchange in {each.exchange for each in user.topics} - {EVENTS}:
+                assert not re.search(topics(user, exchange)[0], f"x{queue}")
+                assert not re.search(topics(user, exchange)[0], "prediction.model.promoted") or service == "prediction"
+
+
 def test_every_topic_exchange_that_a_user_writes_to_has_a_permission() -> None:
     """Where there is none, RabbitMQ allows every routing key."""
     for user in users():

@@ -177,6 +177,7 @@ def gateway(
         ingest_url=behind,
         train_dispatch_url=behind,
         prediction_url=behind,
+        monitor_url=behind,
         cache_dir=folder,
         signing_public_key=PUBLIC,
         gateway_reconcile_seconds=0.1,
@@ -187,9 +188,9 @@ def gateway(
 
 
 def client(url: str, *, key: str | None = KEY) -> httpx.AsyncClient:
-    """Return a client that uses the key."""
+    """Return a client that uses the key; it is patient, for a machine that is busy."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    return httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, verify=False)
+    return httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, verify=False, timeout=30)
 
 
 class Door:

@@ -13,10 +13,11 @@ from interlock_contracts.predictions import LoggedPrediction, PredictionLogged, 
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.observe import prediction_log
 from interlock_gateway.observe.metrics import Counts
-from interlock_gateway.observe.prediction_log import EVENT_BYTES, EVENT_ROWS, HELD_BYTES, PredictionLog
+from interlock_gateway.observe.prediction_log import HELD_BYTES, PredictionLog
 from interlock_modeling import Model
 from interlock_modeling.engines import LinearEngine
 from interlock_modeling.signature import ModelSignature
+from interlock_serving.prediction_log import EVENT_BYTES, EVENT_ROWS
 
 from tests.unit.gateway.models import CLASSIFICATION, ENCODER, REGRESSION, ROW
 

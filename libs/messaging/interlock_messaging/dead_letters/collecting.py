@@ -22,7 +22,7 @@ PREFETCH = 8
 PATIENCE_SECONDS = 5.0
 """Pause before a letter that could not be kept is tried again."""
 
-QUEUES = tuple(queue for service in NAMES for queue in work_queues(service))
+QUEUES = tuple(dict.fromkeys(queue for service in NAMES for queue in work_queues(service)))
 """Every queue that messages can die in."""
 
 

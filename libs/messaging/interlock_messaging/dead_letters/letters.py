@@ -16,7 +16,7 @@ from interlock_messaging.dead_letters.table import LetterRow
 from interlock_messaging.delivery import DIED, ERROR, attempts, tried_before
 from interlock_messaging.malformed import UNREADABLE, sendable
 from interlock_messaging.publisher_identity import published_by
-from interlock_messaging.topology import CRASH_LIMIT
+from interlock_messaging.topology import CRASH_LIMIT, readers
 
 SHOWN_BYTES = 64 * 1024
 """Longest body that is shown as a whole."""
@@ -47,7 +47,7 @@ def values_of(queue: str, message: AbstractIncomingMessage) -> dict[str, Any]:
         "event_type": _text(envelope.get("type")),
         "subject": _text(envelope.get("subject")),
         "trace_id": trace_id_of(message.headers.get("traceparent")) or trace_id_of(envelope.get("traceparent")),
-        "speaker": _text(published_by(message.user_id, message.headers, queue.partition(".")[0])),
+        "speaker": _text(published_by(message.user_id, message.headers, *readers(queue))),
         "message_id": _text(message.message_id),
         "content_type": _text(message.content_type),
         "headers": wire,

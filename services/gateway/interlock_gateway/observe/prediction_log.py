@@ -17,10 +17,10 @@ import pyarrow as pa
 from interlock_contracts.event import Event
 from interlock_contracts.predictions import LoggedPrediction, PredictionLogged, sampled
 from interlock_modeling.answer import Scores
-from interlock_modeling.signature import ModelSignature
 from interlock_runtime.process import run_periodically
-from opentelemetry import context, trace
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
+from interlock_serving.prediction_log import UNTRACED, LoggedVersion
+from opentelemetry import context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from interlock_gateway.domain import MAX_ROWS, LogView, PredictRequest
 from interlock_gateway.models.batcher import BatchedModel
@@ -33,10 +33,6 @@ EVERY_SECONDS = 1.0
 PAUSE_SECONDS = 0.02
 """Between two events: with hundreds of models a round takes longer instead of taking the worker's time."""
 
-EVENT_ROWS = 100
-"""Making an event of so many rows takes the event loop less than a millisecond."""
-
-EVENT_BYTES = 256 * 1024
 HELD_BYTES = 8 * 1024 * 1024
 """Request bodies held at once, over all models."""
 
@@ -47,10 +43,7 @@ Rows = bytes | pa.Table | Sequence[Mapping[str, Any]]
 
 _decoder = msgspec.json.Decoder(PredictRequest)
 
-_UNTRACED = trace.set_span_in_context(
-    NonRecordingSpan(SpanContext(1, 1, is_remote=False, trace_flags=TraceFlags(TraceFlags.DEFAULT)))
-)
-"""Under it no span is recorded, here or where the event is heard: a trace a second would tell nothing."""
+_UNTRACED = TraceContextTextMapPropagator().extract({"traceparent": UNTRACED})
 
 
 class Publisher(Protocol):
@@ -74,12 +67,9 @@ class _Asked:
 
 @dataclass(slots=True)
 class _Sample:
-    """What one version has answered since the worker last told of it; holds on to the signature, not to the model."""
+    """What one version has answered since its last event."""
 
-    model: str
-    version: int
-    promotion_seq: int
-    signature: ModelSignature
+    logged: LoggedVersion
     answered: int = 0
     dropped: int = 0
     asked: list[_Asked] = field(default_factory=list)
@@ -147,7 +137,9 @@ class PredictionLog:
     def _begun(self, key: tuple[str, int], serving: BatchedModel) -> _Sample:
         self._room.setdefault(key, self._burst)
         model, promotion_seq = key
-        begun = self._samples[key] = _Sample(model, serving.version, promotion_seq, serving.model.signature)
+        signature = serving.model.signature
+        logged = LoggedVersion(model, serving.version, promotion_seq, signature, self._worker, self._ratio)
+        begun = self._samples[key] = _Sample(logged)
         return begun
 
     @classmethod
@@ -225,62 +217,17 @@ class PredictionLog:
             yield from self._events_of(sample)
 
     def _events_of(self, sample: _Sample) -> Iterator[PredictionLogged]:
-        """Yield one event or several: the first has the counts, each as many rows as an event may hold."""
-        answered, dropped = sample.answered, sample.dropped
-        rows: list[LoggedPrediction] = []
-        size = 0
-        for row in self._rows(sample):
-            cost = len(msgspec.json.encode(row.values))
-            if cost > EVENT_BYTES:
-                dropped += 1
-                continue
-            if rows and (len(rows) == EVENT_ROWS or size + cost > EVENT_BYTES):
-                yield self._event(sample, rows, answered, dropped)
-                answered = dropped = size = 0
-                rows = []
-            rows.append(row)
-            size += cost
-        if rows or answered or dropped:
-            yield self._event(sample, rows, answered, dropped)
+        return sample.logged.events(self._rows(sample), answered=sample.answered, dropped=sample.dropped)
 
     def _rows(self, sample: _Sample) -> Iterator[LoggedPrediction]:
-        names = [feature.name for feature in sample.signature.features]
-        labels = sample.signature.labels
         for asked in sample.asked:
             self._held -= asked.size
-            given = _objects(asked.rows, asked.count)
             at = datetime.fromtimestamp(asked.at, UTC)
-            for index, score in enumerate(asked.scores[: asked.count]):
-                yield LoggedPrediction.model_construct(  # of values that need no check
-                    prediction=f"{asked.id}/{index}",
-                    at=at,
-                    values=[_plain(given[index].get(name)) for name in names],
-                    answer=score if labels is None else labels[score.index(max(score))],
-                    probabilities=None if labels is None else score,
-                )
-
-    def _event(self, sample: _Sample, rows: list[LoggedPrediction], answered: int, dropped: int) -> PredictionLogged:
-        return PredictionLogged(
-            model=sample.model,
-            version=sample.version,
-            promotion_seq=sample.promotion_seq,
-            worker=self._worker,
-            until=datetime.now(UTC),
-            ratio=self._ratio,
-            answered=answered,
-            dropped=dropped,
-            features=[feature.name for feature in sample.signature.features],
-            labels=sample.signature.labels,
-            rows=rows,
-        )
+            given = _objects(asked.rows, asked.count)
+            yield from sample.logged.rows(asked.id, at, given, asked.scores[: asked.count])
 
 
 def _objects(rows: Rows, count: int) -> Sequence[Mapping[str, Any]]:
     if isinstance(rows, bytes):
         return _decoder.decode(rows).rows
     return rows.slice(0, count).to_pylist() if isinstance(rows, pa.Table) else rows
-
-
-def _plain(value: Any) -> Any:
-    """Return a cell as JSON has it."""
-    return value.isoformat() if isinstance(value, datetime) else value

@@ -98,7 +98,6 @@ def _train_dispatch_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
 
 def _prediction_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
     return [
-        proxied("read", "GET", f"{_MODEL}/quality", to, "How predictions turned out", QualityView),
         proxied("predict", "GET", "/predictions", to, "The newest ones, or `?model=`", list[PredictionView]),
         proxied("predict", "GET", _PREDICTION, to, "State and result", PredictionView),
         proxied("predict", "GET", f"{_PREDICTION}/result", to, "A file's answer", bytes),
@@ -108,6 +107,10 @@ def _prediction_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
     ]
 
 
+def _monitor_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
+    return [proxied("read", "GET", f"{_MODEL}/quality", to, "How predictions turned out", QualityView)]
+
+
 def proxied_routes(proxies: Proxies) -> list[HTTPRouteHandler]:
     """Return every route that another service answers."""
     return [
@@ -115,4 +118,5 @@ def proxied_routes(proxies: Proxies) -> list[HTTPRouteHandler]:
         *_ingest_routes(proxies.ingest),
         *_train_dispatch_routes(proxies.train_dispatch),
         *_prediction_routes(proxies.prediction),
+        *_monitor_routes(proxies.monitor),
     ]

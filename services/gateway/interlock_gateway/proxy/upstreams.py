@@ -44,6 +44,7 @@ class Proxies:
     ingest: ReverseProxy
     train_dispatch: ReverseProxy
     prediction: ReverseProxy
+    monitor: ReverseProxy
 
     @classmethod
     def of(cls, settings: GatewaySettings, client: httpx.AsyncClient) -> "Proxies":
@@ -53,6 +54,7 @@ class Proxies:
             ReverseProxy("ingest", settings.ingest_url, client, _timeout(FILE_SECONDS)),
             ReverseProxy("train_dispatch", settings.train_dispatch_url, client, _timeout(ANSWER_SECONDS)),
             ReverseProxy("prediction", settings.prediction_url, client, _timeout(FILE_SECONDS)),
+            ReverseProxy("monitor", settings.monitor_url, client, _timeout(ANSWER_SECONDS)),
         )
 
 

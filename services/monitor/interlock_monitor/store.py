@@ -3,17 +3,17 @@
 Predictions and ground truth are joined when they are read, by model and prediction id, so either may arrive first.
 """
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from interlock_contracts.predictions import Actual, FeedbackReceived, PredictionLogged
+from interlock_messaging.tables import Base
 from sqlalchemy import (
     JSON,
     BigInteger,
     ColumnElement,
-    DateTime,
     Float,
+    MetaData,
     and_,
     case,
     delete,
@@ -26,10 +26,17 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from interlock_prediction.store import Table
+from interlock_monitor.domain import Count, Pair
 
 PRUNE_CHUNK = 10_000
 """Rows deleted in one transaction, so that each stays short."""
+
+
+class Table(Base):
+    """Abstract base of this service's tables."""
+
+    __abstract__ = True
+    metadata = MetaData()
 
 
 class LoggedVersionRow(Table):
@@ -50,7 +57,7 @@ class LoggedCountRow(Table):
 
     model: Mapped[str] = mapped_column(primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True)
-    minute: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
+    minute: Mapped[datetime] = mapped_column(primary_key=True)
     answered: Mapped[int] = mapped_column(BigInteger)
     dropped: Mapped[int] = mapped_column(BigInteger)
     logged: Mapped[int] = mapped_column(BigInteger)
@@ -68,7 +75,7 @@ class LoggedRow(Table):
     prediction: Mapped[str] = mapped_column(primary_key=True)
     version: Mapped[int]
     promotion_seq: Mapped[int]
-    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    at: Mapped[datetime]
     features: Mapped[list[Any]] = mapped_column(JSON)
     answer: Mapped[Actual] = mapped_column(JSON)
     probabilities: Mapped[list[float] | None] = mapped_column(ARRAY(Float))
@@ -82,28 +89,8 @@ class GroundTruthRow(Table):
     model: Mapped[str] = mapped_column(primary_key=True)
     prediction: Mapped[str] = mapped_column(primary_key=True)
     actual: Mapped[Actual] = mapped_column(JSONB)
-    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    at: Mapped[datetime]
     corrections: Mapped[int] = mapped_column(server_default=text("0"))
-
-
-class Count(NamedTuple):
-    """Row counts of one version in the bucket that begins at ``start``."""
-
-    version: int
-    start: datetime
-    answered: int
-    dropped: int
-    logged: int
-
-
-class Pair(NamedTuple):
-    """An answer joined with its ground truth."""
-
-    version: int
-    at: datetime
-    answer: Actual
-    probabilities: Sequence[float] | None
-    actual: Actual
 
 
 _SAME = and_(LoggedRow.model == GroundTruthRow.model, LoggedRow.prediction == GroundTruthRow.prediction)

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from interlock_prediction.prediction_log import Count, Pair
-from interlock_prediction.quality import by_version, metrics, parse_window
+from interlock_monitor.domain import Count, Pair, parse_window
+from interlock_monitor.quality import by_version, metrics
 
 START = datetime(2026, 11, 21, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -1,0 +1,11 @@
+"""Run the monitor."""
+
+from interlock_runtime.process import serve
+from interlock_runtime.telemetry import setup_telemetry
+
+from interlock_monitor.app import SERVICE, create_app
+from interlock_monitor.settings import MonitorSettings
+
+settings = MonitorSettings()
+setup_telemetry(SERVICE, settings)
+serve(create_app(settings), settings)

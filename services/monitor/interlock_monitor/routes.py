@@ -1,0 +1,47 @@
+"""Route of live quality."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from interlock_contracts.quality import QualityView
+from interlock_runtime.database import Database
+from interlock_runtime.http import SCOPE, problem
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
+
+from interlock_monitor import store
+from interlock_monitor.domain import parse_window
+from interlock_monitor.quality import MAX_PAIRS, by_version
+
+
+@get("/models/{name:str}/quality", opt={SCOPE: "read"})
+async def read_quality(
+    name: FromPath[str],
+    database: NamedDependency[Database],
+    window: FromQuery[str] = "24h",
+    bucket: FromQuery[str | None] = None,
+) -> QualityView:
+    """Return live quality over the last ``window``, by version and time bucket."""
+    try:
+        since, until, step = parse_window(window, bucket, now=datetime.now(UTC))
+    except ValueError as error:
+        raise problem(400, "Invalid window", str(error)) from error
+    async with database.sessions() as session:
+        labels = await store.versions(session, name)
+        counts = await store.counts(session, name, since, step)
+        joined = await store.joined(session, name, since, step)
+        pairs = await store.pairs(session, name, since, limit=MAX_PAIRS)
+        unmatched = await store.unmatched(session, name, since)
+    measured = await asyncio.to_thread(by_version, labels, counts, joined, pairs, since=since, bucket=step)
+    return QualityView(
+        model=name,
+        since=since,
+        until=until,
+        bucket_seconds=int(step.total_seconds()),
+        unmatched=unmatched,
+        versions=measured,
+    )
+
+
+ROUTES = [read_quality]
