@@ -196,5 +196,5 @@ def message(event: Event, cause: str) -> aio_pika.Message:
 
 
 def settings(servers: dict[str, str]) -> MonitorSettings:
-    own = {name: servers[f"INTERLOCK_{name.upper()}"] for name in ("amqp_url", "postgres_url")}
+    own: dict[str, Any] = {name: servers[f"INTERLOCK_{name.upper()}"] for name in ("amqp_url", "postgres_url")}
     return MonitorSettings(**SETTINGS, registry_url="http://127.0.0.1:1", **own)
