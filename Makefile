@@ -56,6 +56,7 @@ lint: $(STAMP) ## Style, format and the boundaries between packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --config pyproject.toml
+	DENO_DIR=.interlock/deno DENO_NO_UPDATE_CHECK=1 $(BIN)/deno lint --quiet --config services/console/deno.json services/console/interlock_console/static
 
 types: $(STAMP) ## mypy, strict, over every package and test
 	$(BIN)/mypy $(MEMBERS) tests
