@@ -30,7 +30,7 @@ def published_by(user: str | None, headers: Mapping[str, Any], *services: str) -
     The header of a copy is trusted from the services that read the queue, for their retries, and from the one that
     replays.
     """
-    return str(headers.get(PUBLISHED_BY, user)) if user in map(user_of, (*services, REPLAYER)) else user
+    return str(headers.get(PUBLISHED_BY, user)) if user in {user_of(each) for each in (*services, REPLAYER)} else user
 
 
 def check(publisher: str | None, event_type: str) -> None:
