@@ -53,6 +53,16 @@ ROWS: dict[str, list[tuple[str, str, list[Query]]]] = {
                 for share in (0.5, 0.99)
             ],
         ),
+        (
+            "Requests by version and status",
+            "reqps",
+            [
+                (
+                    _rate(m.PREDICT_VERSION_REQUESTS, "model, version, status", _OF_MODEL),
+                    "{{model}} v{{version}} {{status}}",
+                )
+            ],
+        ),
         ("Rows", "rowsps", [(_rate(m.PREDICT_ROWS, "model", _OF_MODEL), "{{model}}")]),
         (
             "Version by worker",

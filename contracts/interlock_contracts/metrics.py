@@ -156,6 +156,13 @@ PREDICT_REQUESTS = Metric(
     ("model", "protocol", "status"),
     "gateway",
 )
+PREDICT_VERSION_REQUESTS = Metric(
+    "interlock_predict_version_requests_total",
+    "counter",
+    "Prediction requests of all protocols by the version chosen for them; gone a minute after only others are chosen.",
+    ("model", "version", "status"),
+    "gateway",
+)
 PREDICT_ROWS = Metric("interlock_predict_rows_total", "counter", "Rows answered.", ("model", "protocol"), "gateway")
 PREDICT_SECONDS = Metric(
     "interlock_predict_seconds",

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from interlock_gateway.observe.metrics import BOUNDS, Metrics
+from interlock_gateway.observe.counts import BOUNDS
+from interlock_gateway.observe.metrics import Metrics
 from interlock_gateway.observe.trace_sampling import TraceSampler
 from interlock_modeling.engines import LinearEngine
 from interlock_runtime.metrics import Given

@@ -12,7 +12,7 @@ from interlock_contracts.event import Envelope, Event
 from interlock_contracts.predictions import LoggedPrediction, PredictionLogged, sampled
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.observe import prediction_log
-from interlock_gateway.observe.metrics import Counts
+from interlock_gateway.observe.counts import Counts
 from interlock_gateway.observe.prediction_log import HELD_BYTES, PredictionLog
 from interlock_modeling import Model
 from interlock_modeling.engines import LinearEngine

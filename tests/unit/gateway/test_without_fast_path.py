@@ -34,7 +34,9 @@ BURST = 100
 SAMPLED = {"traceparent": f"00-{'c' * 32}-{'b' * 16}-01"}
 PROMOTED = f"00-{'a' * 32}-{'d' * 16}-01"
 FLIGHTS, SALES, BOUNDLESS = (f"/models/{name}/predict" for name in ("flights", "sales", "boundless"))
-COUNTED = ("interlock_predict_requests_total", "interlock_predict_rows_total", "interlock_predict_seconds_count")
+COUNTED = tuple(
+    f"interlock_predict_{each}" for each in ("requests_total", "rows_total", "seconds_count", "version_requests_total")
+)
 
 
 def rows(*given: Any) -> bytes:

@@ -69,7 +69,6 @@ class FastPathApp:
         if scope["type"] != ScopeType.HTTP or name is None or serving is None:
             await self._app(scope, receive, send)
             return
-        report_version(scope, serving)
         messages, body = await _read(receive)
         scores = await serving.batcher.scores(body) if body is not None else None
         if scores is None or body is None:
@@ -79,6 +78,7 @@ class FastPathApp:
         headers = [_JSON, (b"content-length", b"%d" % len(text))]
         await send({"type": "http.response.start", "status": _OK, "headers": headers})
         await send({"type": "http.response.body", "body": text, "more_body": False})
+        report_version(scope, serving)
         report_rows(scope, len(scores))
 
     def try_start(
@@ -101,7 +101,7 @@ class FastPathApp:
                 reply(None)
                 return
             reply(self._body(name, serving, body, scores))
-            self._metrics.of(name).count(_OK, len(scores), perf_counter() - start)
+            self._metrics.of(name, serving.version).count(_OK, len(scores), perf_counter() - start)
             if wanted:
                 with prediction_span(name, given, since=clock) as span:
                     end_prediction(span, _OK, serving)

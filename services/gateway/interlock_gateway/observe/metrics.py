@@ -6,7 +6,6 @@ counters in a folder of the host, and whoever is asked answers for all: sums ove
 
 import os
 import shutil
-from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -21,16 +20,20 @@ from interlock_runtime.process import run_periodically
 from litestar.exceptions import HTTPException
 from prometheus_client.core import Metric
 
+from interlock_gateway.observe.counts import (
+    BOUNDS,
+    FORGET_SECONDS,
+    NO_VERSION,
+    Counting,
+    Counts,
+    IdleVersions,
+    Protocols,
+    by_version,
+)
 from interlock_gateway.observe.output_stats import OutputDistribution, RollingOutputStats
-
-BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 10.0)
-"""Upper bounds of the histogram, in seconds."""
 
 COPY_SECONDS = 1.0
 """How old a worker's copy of its counters may be."""
-
-FORGET_SECONDS = 60.0
-"""After so long without an answer, while another version of the model answers, a version's outputs are forgotten."""
 
 UNKNOWN = ""
 """The label of all models that this worker does not serve: what clients make up is no label."""
@@ -39,27 +42,6 @@ OWN = "interlock"
 """The label of the gateway's own protocol."""
 
 _FAILED = 500
-
-
-class Counts(msgspec.Struct):
-    """One model's counters in one worker; ``buckets`` has one place more than ``BOUNDS``, for what took longer.
-
-    ``logged`` and ``dropped`` are the rows that the prediction log has told of, and those that it had no room for.
-    """
-
-    answers: dict[int, int] = {}
-    rows: int = 0
-    logged: int = 0
-    dropped: int = 0
-    seconds: float = 0.0
-    buckets: list[int] = msgspec.field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
-
-    def count(self, status: int, rows: int, seconds: float) -> None:
-        """Count one request: how it ended, the rows it was answered, and the time from its headers to its answer."""
-        self.answers[status] = self.answers.get(status, 0) + 1
-        self.rows += rows
-        self.seconds += seconds
-        self.buckets[bisect_left(BOUNDS, seconds)] += 1
 
 
 class _Family(msgspec.Struct, array_like=True):
@@ -74,7 +56,7 @@ class _Family(msgspec.Struct, array_like=True):
 class _Copy(msgspec.Struct):
     worker: str
     process: int
-    protocols: dict[str, dict[str, Counts]] = {}
+    protocols: Protocols = {}
     outputs: dict[str, list[OutputDistribution]] = {}
     families: list[_Family] = []
 
@@ -93,24 +75,23 @@ class Metrics:
                 shutil.rmtree(left, ignore_errors=True)
         self._own = _Copy(worker, os.getpid(), {OWN: {}})
         self._outputs: dict[tuple[str, int], RollingOutputStats] = {}
+        self._idle = IdleVersions()
         self._gauges = gauges
 
-    def of(self, model: str, protocol: str = OWN) -> Counts:
-        """Return the counters of ``model``."""
-        models = self._own.protocols.get(protocol)
-        if models is None:
-            models = self._own.protocols[protocol] = {}
-        counts = models.get(model)
-        if counts is None:
-            counts = models[model] = Counts()
-        return counts
+    def of(self, model: str, version: int = NO_VERSION, protocol: str = OWN) -> Counts:
+        """Return the counters of ``model`` for requests that ``version`` was chosen for."""
+        try:
+            return self._own.protocols[protocol][model][version]
+        except KeyError:
+            versions = self._own.protocols.setdefault(protocol, {}).setdefault(model, {})
+            return versions.setdefault(version, Counts())
 
     @contextmanager
-    def counting(self, model: str, protocol: str) -> Iterator[list[int]]:
-        """Count the request that the block answers; it adds how many rows it has answered to the list."""
-        start, status, rows = perf_counter(), _FAILED, list[int]()
+    def counting(self, model: str, protocol: str) -> Iterator[Counting]:
+        """Count the request that the block answers; it fills in the version and the rows."""
+        start, status, counting = perf_counter(), _FAILED, Counting()
         try:
-            yield rows
+            yield counting
             status = 200
         except HTTPException as error:
             status = error.status_code
@@ -119,7 +100,7 @@ class Metrics:
             status = 503
             raise
         finally:
-            self.of(model, protocol).count(status, sum(rows), perf_counter() - start)
+            self.of(model, counting.version, protocol).count(status, counting.rows, perf_counter() - start)
 
     def note(self, model: str, version: int, signature: ModelSignature, scores: Scores) -> None:
         """Note what was answered, by any protocol."""
@@ -149,6 +130,7 @@ class Metrics:
     def _now(self) -> _Copy:
         """Return our own copy, up to date."""
         self._own.outputs = self._distributions()
+        self._idle.fold(self._own.protocols)
         self._own.families = [
             _Family(
                 each.name, each.documentation, each.type, [(one.name, one.labels, one.value) for one in each.samples]
@@ -211,9 +193,7 @@ class _Told:
 def _families(copies: Iterable[_Copy]) -> Iterable[Metric]:
     told = _Told()
     for copy in copies:
-        for protocol, models in copy.protocols.items():
-            for model, counts in models.items():
-                _tell_counts(told, copy.worker, (model, protocol), counts)
+        _tell_requests(told, copy)
         for model, distributions in copy.outputs.items():
             for each in distributions:
                 _tell_outputs(told, copy.worker, (model, str(each.version)), each)
@@ -222,6 +202,15 @@ def _families(copies: Iterable[_Copy]) -> Iterable[Metric]:
             for name, labels, value in family.samples:
                 into.add_sample(name, labels | {"worker": copy.worker}, value)
     return told.families.values()
+
+
+def _tell_requests(told: _Told, copy: _Copy) -> None:
+    for protocol, models in copy.protocols.items():
+        for model, versions in models.items():
+            _tell_counts(told, copy.worker, (model, protocol), Counts.sum(versions.values()))
+    for (model, version), counts in by_version(copy.protocols).items():
+        for status, number in counts.answers.items():
+            told.add(metrics.PREDICT_VERSION_REQUESTS, copy.worker, (model, str(version), str(status)), number)
 
 
 def _tell_outputs(told: _Told, worker: str, about: tuple[str, str], outputs: OutputDistribution) -> None:

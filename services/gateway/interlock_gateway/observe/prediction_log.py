@@ -24,7 +24,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from interlock_gateway.domain import MAX_ROWS, LogView, PredictRequest
 from interlock_gateway.models.batcher import BatchedModel
-from interlock_gateway.observe.metrics import Counts
+from interlock_gateway.observe.counts import Counts
 from interlock_gateway.settings import GatewaySettings
 
 logger = logging.getLogger(__name__)

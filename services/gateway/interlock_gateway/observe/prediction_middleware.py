@@ -9,6 +9,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from interlock_gateway.domain import predicted_model
 from interlock_gateway.models.batcher import BatchedModel
+from interlock_gateway.observe.counts import NO_VERSION
 from interlock_gateway.observe.metrics import UNKNOWN, Metrics
 from interlock_gateway.observe.trace_sampling import TraceSampler, end_prediction, prediction_span
 
@@ -74,6 +75,9 @@ class PredictionMiddleware:
         # Only now: a key that was made this moment is known once the route has asked for it.
         caller = self._access.admit(headers.get(b"authorization", b""))
         known = caller is not None and "predict" in caller.scopes and self._manager.promotion(name) is not None
-        counts = self._metrics.of(name if known else UNKNOWN)
+        serving: BatchedModel | None = scope["state"].get(_SERVED)
+        counts = (
+            self._metrics.of(name, serving.version if serving else NO_VERSION) if known else self._metrics.of(UNKNOWN)
+        )
         counts.count(status, scope["state"].get(_ROWS, 0), perf_counter() - start)
         return status

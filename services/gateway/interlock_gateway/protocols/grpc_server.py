@@ -166,10 +166,11 @@ class _Answers:
 
     async def model_infer(self, request: pb.ModelInferRequest, _: Context) -> pb.ModelInferResponse:
         name, version = request.model_name, request.model_version
-        with self._inferring.counting(name, "grpc") as rows:
+        with self._inferring.counting(name, "grpc") as counting:
             wanted = [_wanted(each) for each in request.outputs]
-            inferred = await self._inferring.infer(name, version, _tensors(request), wanted, request.id)
-            rows.append(inferred.rows)
+            inferred = await self._inferring.infer(
+                name, version, _tensors(request), wanted, request_id=request.id, counting=counting
+            )
         version = str(inferred.serving.version)
         answer = pb.ModelInferResponse(
             model_name=request.model_name, model_version=version, id=request.id or inferred.name

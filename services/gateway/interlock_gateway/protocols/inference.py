@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from interlock_gateway.inference.resolve import model_not_available, resolve_model, table_predictions
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.models.unload_requests import UnloadRequests
+from interlock_gateway.observe.counts import Counting
 from interlock_gateway.observe.metrics import UNKNOWN, Metrics
 from interlock_gateway.observe.prediction_log import PredictionLog, Rows
 from interlock_gateway.protocols.tensors import BYTES, DATATYPES, Tensor, TensorError, table_of
@@ -95,12 +96,11 @@ class IndexEntry:
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
-    """An answer: what gave it, its outputs, its name in the prediction log, and how many rows it is for."""
+    """An answer: what gave it, its outputs, and its name in the prediction log."""
 
     serving: BatchedModel
     outputs: list[Output]
     name: str
-    rows: int
 
 
 class Inference:
@@ -145,14 +145,21 @@ class Inference:
         return serving
 
     @contextmanager
-    def counting(self, model: str, protocol: str) -> Iterator[list[int]]:
-        """Count the request that the block answers; it adds how many rows it has answered to the list."""
+    def counting(self, model: str, protocol: str) -> Iterator[Counting]:
+        """Count the request that the block answers; it fills in the version and the rows."""
         known = self._manager.promotion(model) is not None
-        with self._metrics.counting(model if known else UNKNOWN, protocol) as rows:
-            yield rows
+        with self._metrics.counting(model if known else UNKNOWN, protocol) as counting:
+            yield counting
 
     async def infer(
-        self, model: str, version: str | None, tensors: Sequence[Tensor], wanted: Sequence[str], request_id: str
+        self,
+        model: str,
+        version: str | None,
+        tensors: Sequence[Tensor],
+        wanted: Sequence[str],
+        *,
+        request_id: str,
+        counting: Counting,
     ) -> Inferred:
         """Return the outputs named in ``wanted``, or all of them; ``request_id`` may be empty.
 
@@ -161,6 +168,7 @@ class Inference:
             TensorError: tensors that do not fit the model.
         """
         serving = await self.serving(model, version)
+        counting.version = serving.version
         signature = serving.model.signature
         small = sum(len(tensor.data) for tensor in tensors) <= INLINE_SIZE
         table = table_of(signature, tensors) if small else await asyncio.to_thread(table_of, signature, tensors)
@@ -169,7 +177,8 @@ class Inference:
             raise TensorError("numbers are too large for this model: it gives no finite answer")
         outputs = [_output(signature, predictions, name) for name in wanted or output_names(signature)]
         name = self.logged(model, serving, table, predictions, size=table.nbytes, request_id=request_id)
-        return Inferred(serving, outputs, name, table.num_rows)
+        counting.rows = table.num_rows
+        return Inferred(serving, outputs, name)
 
     def logged(
         self,

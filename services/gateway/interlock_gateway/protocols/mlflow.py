@@ -168,15 +168,16 @@ def scoring_routes(inferring: Inference, access: Access, *, model: str | None, i
     )
     async def invocations(request: Plain, name: FromPath[str] = "") -> Response[Scored]:
         body, model = await request.body(), chosen(name)
-        with inferring.counting(model, "mlflow") as counted:
+        with inferring.counting(model, "mlflow") as counting:
             serving = await inferring.serving(model)
+            counting.version = serving.version
             rows = rows_of(serving.model.signature, body, request.headers.get("content-type", ""))
             try:
                 answered = await predictions(serving, rows)
             except InvalidRowsError as error:
                 raise invalid_rows_problem(error) from error
             prediction = inferring.logged(model, serving, rows, answered, size=len(body))
-            counted.append(len(rows))
+            counting.rows = len(rows)
         return Response(Scored(answered.values), headers={"Interlock-Prediction": prediction})
 
     errors = (HTTPException, ProblemDetailsException, ConnectionError, TimeoutError, Exception)

@@ -128,12 +128,14 @@ def _routes(inferring: Inference) -> list[ControllerRouterHandler]:
         responses={200: ResponseSpec(dict[str, Any], description="Outputs", generate_examples=False)},
     )
     async def infer(request: Plain, name: FromPath[str], number: FromPath[str] = "") -> Response[bytes]:
-        with inferring.counting(name, "open-inference") as rows:
+        with inferring.counting(name, "open-inference") as counting:
             body = inflated(await request.body(), request.headers.get("content-encoding"))
             parsed = read(body, request.headers.get(HEADER_LENGTH))
-            inferred = await inferring.infer(name, number, parsed.tensors, list(parsed.binary), parsed.id or "")
+            wanted = list(parsed.binary)
+            inferred = await inferring.infer(
+                name, number, parsed.tensors, wanted, request_id=parsed.id or "", counting=counting
+            )
             body, json_end = written(name, parsed, inferred)
-            rows.append(inferred.rows)
         if json_end is None:
             return Response(body, media_type="application/json")
         return Response(body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_end)})
