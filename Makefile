@@ -63,8 +63,8 @@ types: $(STAMP) ## mypy, strict, over every package and test
 
 contracts: $(STAMP) ## Write schemas, asyncapi.yaml, docs/map.md and the table of decisions anew
 	$(BIN)/python -m interlock_contracts.render
-	$(BIN)/python -m tests.unchanging
-	$(BIN)/python -m tests.decisions
+	$(BIN)/python -m tests.support.immutable_files
+	$(BIN)/python -m tests.support.decisions
 
 contracts-check: $(STAMP) ## Fail when schemas or docs are not what the catalog says, or break what a release promised
 	$(BIN)/python -m interlock_contracts.render --check
@@ -114,7 +114,7 @@ audit: $(AUDIT)/ready ## Look every locked version up in the database of known w
 
 sbom: $(STAMP) $(AUDIT)/ready ## Write .interlock/sbom.cdx.json: what is locked and what is vendored, as CycloneDX
 	$(AUDIT)/bin/cyclonedx-py requirements requirements.lock --output-reproducible --output-file .interlock/sbom.cdx.json
-	$(BIN)/python -m tests.vendored
+	$(BIN)/python -m tests.support.vendored
 
 $(AUDIT)/ready: requirements.audit.lock $(BOOT)/ready
 	@rm -rf $(AUDIT)

@@ -13,7 +13,7 @@ from typing import TextIO
 
 import pytest
 
-from tests.keys import as_administrator
+from tests.support.api_keys import as_administrator
 
 pytest_plugins = ["tests.support.spans"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.decisions import FOLDER, INDEX, ROOT, Decision, decisions, read, table
+from tests.support.decisions import FOLDER, INDEX, ROOT, Decision, decisions, read, table
 
 TEXTS = (
     "*.md",
@@ -26,7 +26,7 @@ def mentions() -> list[tuple[str, str]]:
 
 
 def test_the_table_is_what_the_generator_makes() -> None:
-    """`python -m tests.decisions`, as `make contracts` runs it, writes the table."""
+    """`python -m tests.support.decisions`, as `make contracts` runs it, writes the table."""
     assert INDEX.read_text() == table(decisions())
 
 

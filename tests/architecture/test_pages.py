@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from interlock_console.pages import ADDRESSES, STATIC
 
-from tests.vendored import added, entries
+from tests.support.vendored import added, entries
 
 OURS = sorted(
     path for path in STATIC.rglob("*") if path.suffix in {".js", ".css", ".html"} and "vendor" not in path.parts

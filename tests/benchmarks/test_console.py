@@ -20,7 +20,7 @@ from opentelemetry.trace import Link, SpanKind
 from sqlalchemy import text
 
 from tests.benchmarks.results import record
-from tests.integration.span_console import Console, console_in
+from tests.support.span_console import Console, console_in
 from tests.unit.console.otlp import OTHER, context, made, sent
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]

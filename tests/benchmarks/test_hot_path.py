@@ -32,7 +32,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from tests.benchmarks.results import record, recorded
-from tests.keys import KEY, letting_in
+from tests.support.api_keys import KEY, letting_in
 from tests.unit.gateway.models import ENCODER, REGRESSION, ROW
 from tests.unit.modeling.forests import random_forest
 

@@ -11,9 +11,9 @@ import pytest
 from interlock_contracts.refs import ModelRef
 
 from tests.benchmarks.results import record, recorded
-from tests.integration.forests import put_forest
-from tests.integration.gateway_process import Ether, Gateway, store_of
-from tests.integration.swapping import Watched, swap
+from tests.support.forests import put_forest
+from tests.support.gateway_process import Ether, Gateway, store_of
+from tests.support.hot_swap import Watched, swap
 from tests.unit.gateway.models import put_model
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]

@@ -17,8 +17,8 @@ from playwright.async_api import (
 )
 
 from tests.browser.looks import Looks
-from tests.debian import program
-from tests.e2e.client import User, csv
+from tests.support.debian_programs import program
+from tests.support.stack_user import User, csv
 
 expect.set_options(timeout=20_000)
 

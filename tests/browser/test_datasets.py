@@ -4,8 +4,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.looks import Looks
-from tests.e2e.client import User, csv
-from tests.waiting import until
+from tests.support.stack_user import User, csv
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.e2e.client import PATIENCE, User, csv
+from tests.support.stack_user import PATIENCE, User, csv
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 

@@ -5,7 +5,7 @@ from playwright.async_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import Trained
 from tests.browser.looks import Looks
-from tests.e2e.client import PATIENCE, User, csv
+from tests.support.stack_user import PATIENCE, User, csv
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -8,8 +8,8 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Trained
 from tests.browser.looks import Looks
-from tests.e2e.client import User
-from tests.waiting import until
+from tests.support.stack_user import User
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.chaos.run import Lab, Outcome, prepared
 from tests.chaos.stack import Stack
 from tests.chaos.workload import Workload
-from tests.waiting import until
+from tests.support.waiting import until
 
 VICTIM = "registry"
 REQUESTS = 4

@@ -13,7 +13,7 @@ from interlock_contracts.training import TrainingCancelRequested
 
 from tests.chaos.user import eventually
 from tests.chaos.world import World
-from tests.e2e.client import ROW, csv, pipeline
+from tests.support.stack_user import ROW, csv, pipeline
 
 TRAINER = "trainer"
 CSV = {"Content-Type": "text/csv"}

@@ -21,10 +21,10 @@ from interlock_messaging.crash_points import VARIABLE
 
 from tests.chaos.jobs import Jobs
 from tests.conftest import CHECKOUT, leased
-from tests.integration.gateway_process import store_of
-from tests.keys import as_administrator
+from tests.support.api_keys import as_administrator
+from tests.support.gateway_process import store_of
+from tests.support.waiting import until
 from tests.unit.gateway.door import bound
-from tests.waiting import until
 
 SERVICES = tuple(name for name in NAMES if name != OBSERVER)
 SETTINGS = {

@@ -18,7 +18,7 @@ from tests.chaos.ledger import Counts, Kind, Ledger
 from tests.chaos.scene import Scene
 from tests.chaos.stack import Stack
 from tests.chaos.workload import Workload
-from tests.waiting import until
+from tests.support.waiting import until
 
 REPEATED = 0.05
 IDLE_SECONDS = 5.0

@@ -16,8 +16,8 @@ from interlock_contracts.training import TrainingCompleted
 
 from tests.chaos.bus import Mouth
 from tests.chaos.stack import Stack
+from tests.support.waiting import until
 from tests.unit.gateway.models import ROW, put_model
-from tests.waiting import until
 
 ASK = {"rows": [ROW]}
 ANYTHING = -1e18

@@ -15,8 +15,8 @@ from interlock_contracts.event import Envelope
 from tests.chaos.bus import Ear, Mouth
 from tests.chaos.scene import Scene
 from tests.chaos.stack import Stack
-from tests.integration.swapping import Watched, asked
-from tests.waiting import until
+from tests.support.hot_swap import Watched, asked
+from tests.support.waiting import until
 
 WORKERS = 2
 SHARE = 0.999

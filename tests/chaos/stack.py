@@ -19,8 +19,8 @@ from interlock_contracts.deployment import NAMES
 from interlock_contracts.rights import VHOST, work_queues
 
 from tests.conftest import CHECKOUT, leased
-from tests.e2e.parts import Parts
-from tests.waiting import until
+from tests.support.stack_parts import Parts
+from tests.support.waiting import until
 
 SERVERS = ("rabbitmq", "postgres", "s3")
 SERVICES = NAMES

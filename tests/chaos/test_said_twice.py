@@ -22,7 +22,7 @@ from tests.chaos import matrix
 from tests.chaos.processes import SERVICES
 from tests.chaos.user import eventually
 from tests.chaos.world import WITH_OUTBOX, World
-from tests.e2e.client import ROW, csv
+from tests.support.stack_user import ROW, csv
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 

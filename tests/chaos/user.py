@@ -5,8 +5,8 @@ from typing import Any
 
 import httpx
 
-from tests.e2e.client import User
-from tests.waiting import until
+from tests.support.stack_user import User
+from tests.support.waiting import until
 
 PATIENCE = 60.0
 """Seconds for anything that must come, on a machine that has other things to do as well."""

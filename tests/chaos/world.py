@@ -20,7 +20,7 @@ from yarl import URL
 
 from tests.chaos.processes import SERVICES, System
 from tests.chaos.user import PATIENCE, PatientUser, eventually
-from tests.e2e.client import ROW, csv
+from tests.support.stack_user import ROW, csv
 from tests.unit.gateway.door import listening
 
 ANYTHING = {"metrics": {"r2": {"min": 0.1}}, "champion": {"metric": "r2", "min_improvement": -1.0}}

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.clients.environments import make_ready, seen_by
-from tests.integration.gateway_process import Gateway
+from tests.support.gateway_process import Gateway
 from tests.unit.gateway.door import KEY
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(300)]

@@ -22,10 +22,10 @@ from interlock_registry.settings import RegistrySettings
 from interlock_registry.store import VersionRow
 
 from tests.clients.environments import make_ready, ran_by
-from tests.keys import KEY, SETTINGS
-from tests.signing import SETTINGS as SIGNING
-from tests.signing import SIGNER, TRUST
+from tests.support.api_keys import KEY, SETTINGS
 from tests.support.dependencies import dependency
+from tests.support.signing import SETTINGS as SIGNING
+from tests.support.signing import SIGNER, TRUST
 from tests.unit.gateway.door import listening
 from tests.unit.gateway.models import put_model
 

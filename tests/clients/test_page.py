@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.environments import make_ready, shown_by
-from tests.integration.gateway_process import Gateway
+from tests.support.gateway_process import Gateway
 from tests.unit.gateway.door import KEY
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(300)]

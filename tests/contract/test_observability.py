@@ -13,7 +13,7 @@ from interlock_contracts.deployment import SERVICES
 from interlock_contracts.metrics import METRICS, Metric
 from typer.main import get_command
 
-from tests.debian import program
+from tests.support.debian_programs import program
 
 FOLDER = Path(__file__).parents[2] / "compose/observability"
 RULES: list[dict[str, Any]] = [

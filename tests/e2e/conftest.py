@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.client import User
-from tests.e2e.parts import Parts
+from tests.support.stack_parts import Parts
+from tests.support.stack_user import User
 
 
 @pytest.fixture

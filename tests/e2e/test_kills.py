@@ -9,9 +9,9 @@ import pytest
 from interlock_contracts.deployment import NAMES
 from interlock_messaging.crash_points import STATUS, VARIABLE
 
-from tests.e2e.client import ROW, User, csv
-from tests.e2e.parts import Parts
-from tests.waiting import until
+from tests.support.stack_parts import Parts
+from tests.support.stack_user import ROW, User, csv
+from tests.support.waiting import until
 
 pytestmark = [
     pytest.mark.e2e,

@@ -13,8 +13,8 @@ from interlock_gateway.protocols import open_inference_pb2 as pb
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.e2e.client import ROW, User, csv
-from tests.waiting import until
+from tests.support.stack_user import ROW, User, csv
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 

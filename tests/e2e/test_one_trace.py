@@ -8,8 +8,8 @@ import httpx
 import pytest
 from interlock_contracts import telemetry
 
-from tests.e2e.client import ROW, User, csv
-from tests.waiting import until
+from tests.support.stack_user import ROW, User, csv
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 

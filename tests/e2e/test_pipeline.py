@@ -8,8 +8,8 @@ from uuid import uuid4
 import aio_pika
 import pytest
 
-from tests.e2e.client import ROW, User, csv
-from tests.waiting import until
+from tests.support.stack_user import ROW, User, csv
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.benchmarks.completeness import gaps
 from tests.benchmarks.test_retrain_to_serving import measured
-from tests.e2e.client import User
+from tests.support.stack_user import User
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

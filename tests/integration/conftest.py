@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.integration.gateway_process import Ether, Gateway, ether, running
-from tests.waiting import until
+from tests.support.gateway_process import Ether, Gateway, ether, running
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")

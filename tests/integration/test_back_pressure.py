@@ -16,9 +16,9 @@ from interlock_messaging.tables import OutboxRow
 
 from tests.chaos.stack import Stack
 from tests.conftest import leased
-from tests.e2e.parts import Parts
 from tests.integration.test_messaging import Lab
-from tests.waiting import until
+from tests.support.stack_parts import Parts
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
 

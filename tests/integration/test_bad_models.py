@@ -15,13 +15,13 @@ import pytest
 from interlock_contracts.models import ModelLoadFailed
 from interlock_contracts.refs import ModelRef
 
-from tests.integration import prediction_process
-from tests.integration.bad_models import TABLE, Bad, endless, truncated
-from tests.integration.gateway_process import Ether, Gateway, ether, running, store_of
-from tests.signing import SIGNER, STRANGER
+from tests.support import prediction_process
+from tests.support.bad_models import TABLE, Bad, endless, truncated
+from tests.support.gateway_process import Ether, Gateway, ether, running, store_of
+from tests.support.signing import SIGNER, STRANGER
+from tests.support.waiting import until
 from tests.unit.gateway.door import client
 from tests.unit.gateway.models import ROW, put_model
-from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 

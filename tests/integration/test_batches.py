@@ -23,10 +23,10 @@ from interlock_contracts.scoring import ScoringPart
 from litestar import Litestar, Response, get
 from litestar.params import FromPath
 
-from tests.integration.prediction_process import Predictions, running
-from tests.signing import serving
+from tests.support.prediction_process import Predictions, running
+from tests.support.signing import serving
+from tests.support.waiting import until
 from tests.unit.gateway.door import listening
-from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 

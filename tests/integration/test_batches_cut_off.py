@@ -17,7 +17,7 @@ from interlock_runtime.database import Database
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tests.integration.test_gateway_outages import Cable
-from tests.waiting import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
 

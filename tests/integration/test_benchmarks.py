@@ -18,8 +18,8 @@ from tests.benchmarks.serving.cells import TINY
 from tests.benchmarks.serving.reference import MODELS, Reference
 from tests.benchmarks.serving.sections import Run
 from tests.benchmarks.serving.store import Results
-from tests.debian import program
-from tests.integration.span_console import console_in
+from tests.support.debian_programs import program
+from tests.support.span_console import console_in
 
 pytestmark = pytest.mark.integration
 

@@ -31,7 +31,7 @@ def collected(process: "subprocess.Popen[str]") -> list[str]:
 
 def test_two_processes_at_different_times_collect_the_same_tests() -> None:
     """In the same order, too; nothing of the clock, of random numbers or of a set's order is in a test's name."""
-    with collecting("1") as early, collecting("2", "-p", "tests.integration.clock_ahead") as late:
+    with collecting("1") as early, collecting("2", "-p", "tests.support.clock_ahead") as late:
         first, other = collected(early), collected(late)
 
     assert len(first) > 1000

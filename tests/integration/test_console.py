@@ -26,10 +26,10 @@ from interlock_runtime.database import Database
 from litestar import Litestar
 from sqlalchemy import select
 
-from tests.keys import KEY, SETTINGS
+from tests.support.api_keys import KEY, SETTINGS
 from tests.support.dependencies import dependency
+from tests.support.waiting import until
 from tests.unit.gateway.door import NOWHERE, listening
-from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 

@@ -7,7 +7,7 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace import Status as Ended
 
-from tests.integration.span_console import Console, console_in
+from tests.support.span_console import Console, console_in
 from tests.unit.console.otlp import made
 
 pytestmark = pytest.mark.integration

@@ -23,10 +23,10 @@ from opentelemetry.trace import Link
 from sqlalchemy import text
 from uvicorn import Config, Server
 
-from tests.integration.span_console import PROTOBUF, Console, console_in
-from tests.keys import KEY
+from tests.support.api_keys import KEY
+from tests.support.span_console import PROTOBUF, Console, console_in
+from tests.support.waiting import until
 from tests.unit.console.otlp import OTHER, START, TRACE, context, made, sent, whole
-from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 

@@ -19,8 +19,8 @@ from interlock_runtime.http import http_app
 from sqlalchemy import select
 
 from tests.integration.test_messaging import Lab
-from tests.keys import KEY, letting_in
-from tests.waiting import until
+from tests.support.api_keys import KEY, letting_in
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
 

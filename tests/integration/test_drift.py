@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.ingesting import Ingest, ingesting
+from tests.support.ingest_service import Ingest, ingesting
 
 pytestmark = pytest.mark.integration
 

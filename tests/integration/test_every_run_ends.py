@@ -13,7 +13,7 @@ from interlock_train_dispatch import handlers
 from interlock_train_dispatch.store import DatasetRow, SpecRow
 from sqlalchemy import delete, update
 
-from tests.integration.dispatching import REF, Dispatcher, dispatching
+from tests.support.dispatcher import REF, Dispatcher, dispatching
 
 pytestmark = pytest.mark.integration
 

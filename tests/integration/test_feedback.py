@@ -14,13 +14,13 @@ from interlock_messaging import Bus
 from interlock_monitor.app import create_app
 from interlock_monitor.settings import MonitorSettings
 
-from tests.integration.gateway_process import Gateway, running, store_of
 from tests.integration.test_gateway_outages import Cable
-from tests.keys import SETTINGS
+from tests.support.api_keys import SETTINGS
 from tests.support.dependencies import dependency
+from tests.support.gateway_process import Gateway, running, store_of
+from tests.support.waiting import until
 from tests.unit.gateway.door import listening
 from tests.unit.gateway.models import ROW, put_model
-from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 

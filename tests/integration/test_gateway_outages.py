@@ -10,10 +10,10 @@ from uuid import uuid4
 
 import pytest
 
-from tests.integration.gateway_process import Gateway, ether, running, store_of
+from tests.support.gateway_process import Gateway, ether, running, store_of
+from tests.support.waiting import until
 from tests.unit.gateway.door import bound
 from tests.unit.gateway.models import ROW, put_model
-from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 

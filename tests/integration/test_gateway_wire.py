@@ -13,10 +13,10 @@ from uuid import uuid4
 import pytest
 from interlock_contracts import telemetry
 
-from tests.integration.gateway_process import Gateway, running, store_of
+from tests.support.gateway_process import Gateway, running, store_of
+from tests.support.waiting import until
 from tests.unit.gateway.door import KEY
 from tests.unit.gateway.models import ROW, put_model
-from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 

@@ -15,7 +15,7 @@ from interlock_ingest.store import DatasetRow
 from interlock_messaging import work_queue
 from interlock_modeling.split import ROW_COLUMN
 
-from tests.integration.ingesting import Ingest, ingesting
+from tests.support.ingest_service import Ingest, ingesting
 
 pytestmark = pytest.mark.integration
 

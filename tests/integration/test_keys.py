@@ -24,12 +24,12 @@ from litestar import Litestar
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from tests import signing
 from tests.integration.test_registry import Registry
-from tests.keys import KEY, PEPPER, SERVICE_KEYS, SETTINGS
+from tests.support import signing
+from tests.support.api_keys import KEY, PEPPER, SERVICE_KEYS, SETTINGS
 from tests.support.dependencies import dependency
+from tests.support.waiting import until
 from tests.unit.gateway.door import client, listening
-from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 

@@ -19,7 +19,7 @@ from interlock_messaging.tables import InboxRow, OutboxRow
 from interlock_runtime.database import Database
 from sqlalchemy import func, select
 
-from tests.waiting import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
 

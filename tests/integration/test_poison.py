@@ -10,7 +10,7 @@ from interlock_contracts.event import MAX_BYTES
 from interlock_messaging.delivery import ATTEMPT, ERROR
 
 from tests.integration.test_messaging import Lab
-from tests.waiting import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
 

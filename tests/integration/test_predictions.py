@@ -17,11 +17,11 @@ import pytest
 from interlock_contracts.predictions import PredictionCompleted, PredictionFailed
 from litestar import Litestar, Request, Response, post
 
-from tests.integration.bad_models import missing
-from tests.integration.prediction_process import Predictions, running
+from tests.support.bad_models import missing
+from tests.support.prediction_process import Predictions, running
+from tests.support.waiting import until
 from tests.unit.gateway.door import client, listening
 from tests.unit.gateway.models import ROW
-from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 

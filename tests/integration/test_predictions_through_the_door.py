@@ -5,10 +5,10 @@ from uuid import uuid4
 
 import pytest
 
-from tests.integration import gateway_process, prediction_process
+from tests.support import gateway_process, prediction_process
+from tests.support.waiting import until
 from tests.unit.gateway.door import client
 from tests.unit.gateway.models import ROW
-from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 

@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from tests.integration.test_registry import DATASET, REF, Registry
-from tests.signing import PRIVATE, PUBLIC, SIGNER, STRANGER, TRUST, key_pair
+from tests.support.signing import PRIVATE, PUBLIC, SIGNER, STRANGER, TRUST, key_pair
 
 pytestmark = pytest.mark.integration
 

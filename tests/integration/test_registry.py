@@ -19,7 +19,7 @@ from interlock_registry.store import ModelRow, SpecRow, VersionRow
 from interlock_runtime.database import Database
 from sqlalchemy import select
 
-from tests.signing import SIGNER
+from tests.support.signing import SIGNER
 
 pytestmark = pytest.mark.integration
 

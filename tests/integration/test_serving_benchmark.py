@@ -8,7 +8,7 @@ import pytest
 from tests.benchmarks.serving import processes
 from tests.benchmarks.serving.load import load
 from tests.benchmarks.serving.targets import hellos
-from tests.debian import program
+from tests.support.debian_programs import program
 
 pytestmark = pytest.mark.integration
 

@@ -21,7 +21,7 @@ from interlock_localstack import orphans
 from interlock_localstack.state_dir import LONGEST_RUN_PATH, StateDir
 from interlock_runtime.ray_jobs import Job, JobState, RayJobs
 
-from tests.waiting import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
 

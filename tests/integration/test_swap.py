@@ -7,9 +7,9 @@ import pytest
 from tests.benchmarks import results
 from tests.benchmarks import test_swap as benchmark
 from tests.benchmarks.completeness import gaps
-from tests.integration.forests import put_forest
-from tests.integration.gateway_process import Ether, Gateway, store_of
-from tests.integration.swapping import Watched, swap
+from tests.support.forests import put_forest
+from tests.support.gateway_process import Ether, Gateway, store_of
+from tests.support.hot_swap import Watched, swap
 from tests.unit.gateway.models import put_model
 
 pytestmark = pytest.mark.integration

@@ -21,9 +21,9 @@ from sqlalchemy import Connection, text
 from yarl import URL
 
 from tests.integration.test_upgrades import read, write
-from tests.keys import SETTINGS
+from tests.support.api_keys import SETTINGS
+from tests.support.waiting import until
 from tests.unit.gateway.door import listening
-from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 

@@ -10,7 +10,7 @@ from interlock_runtime.ray_jobs import Job, JobState
 from interlock_train_dispatch import runs
 from interlock_train_dispatch.store import RunRow
 
-from tests.integration.dispatching import Dispatcher, dispatching
+from tests.support.dispatcher import Dispatcher, dispatching
 
 pytestmark = pytest.mark.integration
 

@@ -13,9 +13,9 @@ from interlock_train_dispatch.store import DatasetRow, SpecRow
 from pydantic import SecretStr
 from sqlalchemy import delete
 
-from tests.integration.dispatching import Dispatcher, dispatching
-from tests.keys import KEY, letting_in
-from tests.waiting import until
+from tests.support.api_keys import KEY, letting_in
+from tests.support.dispatcher import Dispatcher, dispatching
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
 

@@ -15,7 +15,7 @@ from interlock_messaging.watchdog import Heartbeat, Watchdog
 
 from tests.integration.test_gateway_outages import Cable
 from tests.integration.test_messaging import Lab
-from tests.waiting import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
 

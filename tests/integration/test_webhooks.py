@@ -16,8 +16,8 @@ from interlock_runtime.database import Database
 from litestar import Litestar, Request, Response, post
 from sqlalchemy import text, update
 
+from tests.support.waiting import until
 from tests.unit.gateway.door import listening
-from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 

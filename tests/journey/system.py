@@ -38,8 +38,8 @@ from interlock_trainer.progress import Progress
 from interlock_trainer.training import run
 from litestar import Litestar
 
-from tests import signing
-from tests.keys import KEY, SETTINGS
+from tests.support import signing
+from tests.support.api_keys import KEY, SETTINGS
 from tests.support.dependencies import dependency
 
 

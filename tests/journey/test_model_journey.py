@@ -11,9 +11,9 @@ from interlock_contracts.training import RetrainRequested
 from interlock_messaging import Bus
 from interlock_messaging.publishing import send
 
-from tests.e2e.client import ROW, csv, pipeline
 from tests.journey.system import System
 from tests.support.dependencies import dependency
+from tests.support.stack_user import ROW, csv, pipeline
 
 pytestmark = pytest.mark.integration
 

@@ -16,8 +16,8 @@ from litestar import Litestar, Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
-from tests import signing
-from tests.keys import SETTINGS
+from tests.support import signing
+from tests.support.api_keys import SETTINGS
 from tests.support.services import settings_class
 from tests.unit.gateway.models import in_this_process
 

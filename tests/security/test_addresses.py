@@ -15,7 +15,7 @@ from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.testing import TestClient
 from pydantic import BaseModel, ValidationError
 
-from tests.keys import KEY, letting_in
+from tests.support.api_keys import KEY, letting_in
 
 SECRET = "postgresql://somebody:a-canary-password@db/"
 

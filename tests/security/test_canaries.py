@@ -16,9 +16,9 @@ from interlock_runtime.settings import Settings
 from pydantic import ValidationError
 
 from tests.benchmarks.serving.processes import kill_session, stop
-from tests.keys import ENVIRONMENT
+from tests.support.api_keys import ENVIRONMENT
+from tests.support.waiting import until
 from tests.unit.gateway.door import bound
-from tests.waiting import until
 
 SERVICES = ["gateway", "registry"]
 """All others read their settings and connect as these do."""

@@ -15,8 +15,8 @@ from interlock_runtime.access import Access
 from interlock_runtime.http import ANY, PUBLIC, SCOPE, SERVICES, http_app
 from litestar import Litestar, get
 
-from tests.keys import KEY, SERVICE_KEYS, letting_in
 from tests.security.apps import LET_IN, Way, applications, stopping_behind_the_guards, ways
+from tests.support.api_keys import KEY, SERVICE_KEYS, letting_in
 from tests.support.dependencies import dependency
 
 PAGES = [*(re.sub(r":str", "", address) for address in ADDRESSES), "/static/{path}"]

@@ -8,7 +8,7 @@ import pytest
 from interlock_gateway.protocols import open_inference_pb2 as pb
 from interlock_gateway.proxy.rate_limit import MANY, RateLimiter
 
-from tests.keys import KEY
+from tests.support.api_keys import KEY
 from tests.unit.gateway.door import Door, bound, opened
 from tests.unit.gateway.models import ROW, put_model
 

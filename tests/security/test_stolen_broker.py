@@ -14,7 +14,7 @@ from interlock_contracts.deployment import NAMES
 from interlock_contracts.rights import DEAD, EVENTS, PING, REPLAY, RETRY, user_of, work_queues
 
 from tests.security.stolen import broker, environment, publish
-from tests.waiting import until
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 

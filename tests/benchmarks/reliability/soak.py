@@ -9,8 +9,8 @@ from tests.benchmarks.reliability.trends import ENOUGH, PER_PROCESS, Trend, tren
 from tests.chaos.run import Lab, prepared
 from tests.chaos.stack import SERVICES, Stack
 from tests.chaos.workload import Workload
-from tests.integration.swapping import Watched, asked
-from tests.waiting import until
+from tests.support.hot_swap import Watched, asked
+from tests.support.waiting import until
 
 EVERY_SECONDS = 2.0
 """Between two samples."""

@@ -24,17 +24,17 @@ from interlock_contracts.refs import ModelRef
 from interlock_messaging import topology
 from litestar import Litestar, get
 
-from tests import signing
 from tests.benchmarks.serving import processes
 from tests.benchmarks.serving.environments import CHECKOUT
 from tests.benchmarks.serving.ours import exported
 from tests.benchmarks.serving.peer import Row
 from tests.benchmarks.serving.reference import Reference
 from tests.benchmarks.serving.targets import end_of, free_port
-from tests.integration.gateway_process import store_of
-from tests.keys import ENVIRONMENT
+from tests.support import signing
+from tests.support.api_keys import ENVIRONMENT
+from tests.support.gateway_process import store_of
+from tests.support.waiting import until
 from tests.unit.gateway.door import listening
-from tests.waiting import until
 
 _AT_ONCE = 500
 _SECONDS = 300

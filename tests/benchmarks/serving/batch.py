@@ -28,7 +28,7 @@ from interlock_scoring import score
 from tests.benchmarks.serving.cells import Plan
 from tests.benchmarks.serving.ours import exported
 from tests.benchmarks.serving.reference import EXAMPLE, Reference
-from tests.integration.gateway_process import store_of
+from tests.support.gateway_process import store_of
 
 _CHUNK = 10_000
 

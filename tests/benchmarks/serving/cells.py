@@ -15,7 +15,7 @@ from tests.benchmarks.serving import processes
 from tests.benchmarks.serving.load import load
 from tests.benchmarks.serving.reference import Reference
 from tests.benchmarks.serving.targets import Running, Target
-from tests.waiting import until
+from tests.support.waiting import until
 
 _CHECKED = 32
 _LOAD_SECONDS = 20

@@ -21,7 +21,7 @@ from tests.benchmarks.serving.reference import MODELS, Reference
 from tests.benchmarks.serving.rounds import Rounds
 from tests.benchmarks.serving.store import Results
 from tests.conftest import leased
-from tests.keys import as_administrator
+from tests.support.api_keys import as_administrator
 
 WORK = environments.CHECKOUT / ".interlock" / "bench"
 _SERVERS = "rabbitmq,postgres,s3"

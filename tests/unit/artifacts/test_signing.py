@@ -9,7 +9,7 @@ from interlock_artifacts.signing import SignatureVerifier, Signer, UntrustedProm
 from interlock_contracts.refs import ArtifactRef, ModelRef
 from interlock_contracts.signature import PromotionSignature, PromotionStatement, envelope
 
-from tests.signing import PRIVATE, PUBLIC, SIGNER, STRANGER, TRUST, key_pair, signed, statement
+from tests.support.signing import PRIVATE, PUBLIC, SIGNER, STRANGER, TRUST, key_pair, signed, statement
 
 REF = ModelRef(
     model="flights",

@@ -12,7 +12,7 @@ from interlock_runtime.access import Access
 from litestar import Litestar, Request, route
 from litestar.params import FromPath
 
-from tests.keys import KEY, SERVICE_KEYS, SETTINGS, letting_in
+from tests.support.api_keys import KEY, SERVICE_KEYS, SETTINGS, letting_in
 from tests.support.dependencies import dependency
 from tests.unit.gateway.door import NOWHERE, listening
 

@@ -26,10 +26,10 @@ from litestar.plugins.problem_details import ProblemDetailsPlugin
 from litestar.types import ASGIApp
 from pydantic import SecretStr
 
-from tests.keys import KEY, SETTINGS
-from tests.signing import PUBLIC, serving
+from tests.support.api_keys import KEY, SETTINGS
+from tests.support.signing import PUBLIC, serving
+from tests.support.waiting import until
 from tests.unit.gateway.models import in_this_process
-from tests.waiting import until
 
 __all__ = ["KEY", "NOWHERE", "Behind", "Door", "bound", "client", "gateway", "listening", "opened"]
 

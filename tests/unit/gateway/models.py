@@ -24,7 +24,7 @@ from interlock_serving.manager import ModelManager
 from interlock_serving.promotion import Promotion
 from interlock_serving.smoke_test import check
 
-from tests.signing import TRUST, signed
+from tests.support.signing import TRUST, signed
 
 MANIFEST = ArtifactRef(sha256="0" * 64, bytes=1)
 

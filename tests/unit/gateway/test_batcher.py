@@ -14,8 +14,8 @@ from interlock_gateway.models.batcher import BATCH_ROWS, QUICK_SECONDS, DynamicB
 from interlock_modeling import Model
 from numpy.typing import NDArray
 
+from tests.support.waiting import until
 from tests.unit.gateway.models import CLASSIFICATION, ENCODER, REGRESSION, ROW
-from tests.waiting import until
 
 
 class Engine:

@@ -13,7 +13,7 @@ from interlock_modeling.engines import LinearEngine
 from interlock_serving.manager import ModelManager
 from numpy import array
 
-from tests.keys import KEY
+from tests.support.api_keys import KEY
 from tests.support.dependencies import dependency
 from tests.unit.gateway.door import Door, bound, opened
 from tests.unit.gateway.models import ENCODER, REGRESSION, ROW, put_model, version_of

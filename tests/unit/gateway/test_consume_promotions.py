@@ -8,7 +8,7 @@ from typing import Any
 
 from interlock_gateway.models.reconcile import Reconciler
 
-from tests.waiting import until
+from tests.support.waiting import until
 
 
 class DeafBus:

@@ -8,9 +8,9 @@ from interlock_artifacts import MemoryStore
 from interlock_runtime.http import PUBLIC
 from litestar.routes import HTTPRoute
 
+from tests.support.waiting import until
 from tests.unit.gateway.door import KEY, Behind, Door, bound, client, gateway, listening
 from tests.unit.gateway.models import ROW, put_model
-from tests.waiting import until
 
 
 @pytest.mark.parametrize("key", [None, "wrong-key-of-some-length", KEY[:-1]])

@@ -18,8 +18,8 @@ from interlock_serving.manager import LoadFailedError
 from interlock_serving.promotion import Promotion
 from interlock_serving.slot import ServedModel
 
+from tests.support.waiting import until
 from tests.unit.gateway.models import ROW, RecordingBus, Worker, loader_in, promotion, put_model, version_of
-from tests.waiting import until
 
 SIZE = 100
 """What every model takes here."""

@@ -21,9 +21,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.dependencies import dependency
+from tests.support.waiting import until
 from tests.unit.gateway.door import KEY, Door
 from tests.unit.gateway.models import REGRESSION, ROW, put
-from tests.waiting import until
 
 PREDICT = "/models/{}/predict"
 

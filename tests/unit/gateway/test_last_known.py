@@ -7,10 +7,10 @@ import pytest
 from interlock_artifacts import MemoryStore
 from interlock_gateway.models.last_known import PromotionCache
 
-from tests.signing import TRUST
+from tests.support.signing import TRUST
+from tests.support.waiting import until
 from tests.unit.gateway.door import NOWHERE, Behind, client, gateway, listening, opened
 from tests.unit.gateway.models import ROW, promotion, put_model, version_of
-from tests.waiting import until
 
 REGISTRY = "http://registry"
 

@@ -9,8 +9,8 @@ from typing import Self
 import pytest
 from interlock_artifacts import MemoryStore
 
+from tests.support.waiting import until
 from tests.unit.gateway.door import NOWHERE, Door, client, gateway, listening
-from tests.waiting import until
 
 MEGABYTE = 1024 * 1024
 

@@ -17,11 +17,11 @@ from interlock_gateway.models.reconcile import Reconciler
 from interlock_modeling import Model
 from interlock_serving.promotion import Promotion
 
-from tests.signing import PUBLIC, STRANGER, key_pair, signed
 from tests.support.dependencies import dependency
+from tests.support.signing import PUBLIC, STRANGER, key_pair, signed
+from tests.support.waiting import until
 from tests.unit.gateway.door import opened
 from tests.unit.gateway.models import RecordingBus, Worker, loader_in, promotion, put_model
-from tests.waiting import until
 
 
 class Lab:

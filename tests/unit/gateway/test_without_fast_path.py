@@ -21,7 +21,7 @@ from interlock_gateway.observe.prediction_log import PredictionLog
 from interlock_modeling.engines import LinearEngine
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from tests.keys import ring_key
+from tests.support.api_keys import ring_key
 from tests.support.dependencies import dependency
 from tests.support.spans import RecordSpans
 from tests.unit.gateway.door import Door, client, opened

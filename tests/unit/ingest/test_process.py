@@ -9,7 +9,7 @@ import pytest
 from interlock_contracts.pipeline import Pipeline
 from interlock_ingest.validation import CheckFailedError, check
 
-from tests.waiting import until
+from tests.support.waiting import until
 
 PIPELINE = Pipeline.model_validate(
     {

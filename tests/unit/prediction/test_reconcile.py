@@ -13,8 +13,8 @@ from interlock_serving.manager import LoadReport, ModelManager
 from interlock_serving.slot import ServedModel
 from pydantic import SecretStr
 
-from tests import signing
-from tests.signing import TRUST
+from tests.support import signing
+from tests.support.signing import TRUST
 from tests.unit.gateway.models import loader_in, put_model
 
 

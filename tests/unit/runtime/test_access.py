@@ -12,8 +12,8 @@ from interlock_runtime import access as module
 from interlock_runtime.access import Access, Caller, new_key
 from pydantic import SecretStr
 
-from tests.keys import KEY, PEPPER, letting_in, ring_key
-from tests.waiting import until
+from tests.support.api_keys import KEY, PEPPER, letting_in, ring_key
+from tests.support.waiting import until
 
 ADMIN = ring_key(KEY, "admin", "admin")
 

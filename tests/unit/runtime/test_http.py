@@ -8,7 +8,7 @@ from litestar import Litestar, get, post
 from litestar.params import FromPath, JSONBody
 from litestar.testing import TestClient
 
-from tests.keys import KEY, letting_in
+from tests.support.api_keys import KEY, letting_in
 
 Client = TestClient[Litestar]
 

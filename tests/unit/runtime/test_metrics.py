@@ -15,7 +15,7 @@ from litestar.params import FromPath
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.keys import KEY, letting_in
+from tests.support.api_keys import KEY, letting_in
 
 
 @get("/things/{name:str}", opt={SCOPE: "read"})

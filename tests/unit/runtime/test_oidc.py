@@ -20,9 +20,9 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from litestar import Litestar, get
 from pydantic import SecretStr, ValidationError
 
-from tests.keys import PEPPER, SETTINGS
+from tests.support.api_keys import PEPPER, SETTINGS
+from tests.support.waiting import until
 from tests.unit.gateway.door import listening
-from tests.waiting import until
 
 AUDIENCE = "interlock"
 FAR_AHEAD = 32503680000  # the year 3000

@@ -5,7 +5,7 @@ import signal
 
 from interlock_runtime.process import on_shutdown_signal
 
-from tests.waiting import until
+from tests.support.waiting import until
 
 
 async def test_whoever_holds_answers_open_hears_of_a_stop_at_once_and_so_does_the_server() -> None:

@@ -14,7 +14,7 @@ from interlock_serving.manager import LoadFailedError, LoadReport, ModelManager
 from interlock_serving.promotion import LoadFailure, Promotion
 from interlock_serving.slot import ServedModel, Swapped
 
-from tests.signing import STRANGER, TRUST, signed
+from tests.support.signing import STRANGER, TRUST, signed
 from tests.unit.gateway.models import loader_in, promotion, put_model
 
 

@@ -16,8 +16,8 @@ from interlock_serving.loading import Loader
 from interlock_serving.validation import client
 from interlock_serving.validation.client import RefusedModelError, Validator
 
+from tests.support.waiting import until
 from tests.unit.gateway.models import REGRESSION, ROW, put, put_model, version_of
-from tests.waiting import until
 
 
 class Trial:

@@ -21,7 +21,7 @@ from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
 from sqlalchemy import select
 
-from tests.keys import KEY, letting_in
+from tests.support.api_keys import KEY, letting_in
 
 
 class Ingest:

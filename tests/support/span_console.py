@@ -15,7 +15,7 @@ from interlock_runtime.limits import ConcurrencyLimit
 from opentelemetry.sdk.trace import ReadableSpan
 from sqlalchemy import text
 
-from tests.keys import KEY, letting_in
+from tests.support.api_keys import KEY, letting_in
 from tests.unit.console.otlp import sent
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}

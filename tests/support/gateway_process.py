@@ -21,10 +21,10 @@ from interlock_contracts.models import ModelPromoted
 from interlock_contracts.refs import ModelRef
 
 from tests.benchmarks.serving import processes
-from tests.keys import SETTINGS
-from tests.signing import PUBLIC, SIGNER, signed
+from tests.support.api_keys import SETTINGS
+from tests.support.signing import PUBLIC, SIGNER, signed
+from tests.support.waiting import until
 from tests.unit.gateway.door import Behind, bound, client, listening
-from tests.waiting import until
 
 
 class Gateway:

@@ -6,7 +6,7 @@ from uuid import uuid4
 import httpx
 import numpy as np
 
-from tests.waiting import until
+from tests.support.waiting import until
 
 ENDED = {"succeeded", "refused", "failed", "cancelled", "timed_out", "coalesced"}
 PATIENCE = 150.0

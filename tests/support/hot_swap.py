@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 from interlock_contracts.models import ModelServing
 from interlock_contracts.refs import ModelRef
 
-from tests.integration.gateway_process import Ether, Gateway
+from tests.support.gateway_process import Ether, Gateway
+from tests.support.waiting import until
 from tests.unit.gateway.door import KEY
 from tests.unit.gateway.models import ROW
-from tests.waiting import until
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ async def asked(
     ``strangers`` more clients make a new connection for each request; all rest ``pause`` seconds between two.
     """
     address = urlsplit(url)
-    program = (sys.executable, "-m", "tests.integration.asking")
+    program = (sys.executable, "-m", "tests.support.load_clients")
     what = (str(address.hostname), str(address.port), key, model)
     given = (*what, str(connections), json.dumps(ROW), str(strangers), str(pause))
     process = await asyncio.create_subprocess_exec(*program, *given, stdin=PIPE, stdout=PIPE)

@@ -1,6 +1,6 @@
 """The decisions in ``docs/decisions``: their front matter, and the table made of it.
 
-Run as ``python -m tests.decisions`` it writes ``docs/decisions/README.md``.
+Run as ``python -m tests.support.decisions`` it writes ``docs/decisions/README.md``.
 Below its title a decision has one paragraph ``Status: … · Date: YYYY-MM · Binds: `path`, …``. Small decisions are
 folded into a neighbour, as a section ``## NNNN title`` of its page: they have no page of their own.
 """
@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "decisions"
 INDEX = FOLDER / "README.md"
 TITLE = re.compile(r"# (\d{4}) (.+)")
@@ -19,7 +19,7 @@ FOLDED = re.compile(r"^## (\d{4}) (.+)$", re.MULTILINE)
 HEAD = """\
 # Decisions
 
-Made from the pages of this folder by `python -m tests.decisions`; do not edit.
+Made from the pages of this folder by `python -m tests.support.decisions`; do not edit.
 A decision says what was decided, in which context, what was rejected and when to look at it again.
 It binds the files that carry it out: whoever changes one of them reads it first.
 To add one: the next free number, a paragraph below the title as the others have it, then `make contracts`.

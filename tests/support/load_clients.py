@@ -1,6 +1,6 @@
 """Clients that ask on and on, in a process of their own: what they see is nobody's own delay.
 
-``python -m tests.integration.asking HOST PORT KEY MODEL CONNECTIONS ROW [STRANGERS [PAUSE]]``; each of CONNECTIONS is
+``python -m tests.support.load_clients HOST PORT KEY MODEL CONNECTIONS ROW [STRANGERS [PAUSE]]``; each of CONNECTIONS is
 kept, each of STRANGERS makes a new one for every request, and all rest PAUSE seconds between two. Each version that
 answers for the first time is printed at once, on its own line. They ask until standard input is closed; then, after
 a line ``end``, every answer is printed as one JSON document: for each connection

@@ -1,13 +1,14 @@
 """Other people's files that stand in the repository, and their place in the bill of materials.
 
-Run as ``python -m tests.vendored`` it adds them to ``.interlock/sbom.cdx.json``, which a lock file alone cannot fill.
+Run as ``python -m tests.support.vendored`` it adds them to ``.interlock/sbom.cdx.json``,
+which a lock file alone cannot fill.
 """
 
 import json
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LISTS = (
     ROOT / "services/console/interlock_console/static/vendor/VENDORED.json",
     ROOT / "tests/browser/vendor/VENDORED.json",

@@ -1,6 +1,6 @@
 """What never changes once it is committed: golden events, released schemas, migrations; and the index of their digests.
 
-Run as ``python -m tests.unchanging`` it adds new files to the index; lines that are committed, it leaves alone.
+Run as ``python -m tests.support.immutable_files`` it adds new files to the index and keeps the committed lines.
 The index tells of a change where there is no history to ask: in a shallow clone or an archive.
 """
 
@@ -9,7 +9,7 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 INDEX = ROOT / "contracts" / "unchanging.sha256"
 EVENTS = "contracts/examples/*/*.json"
 PATTERNS = (
