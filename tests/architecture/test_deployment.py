@@ -105,7 +105,11 @@ def test_a_service_has_time_to_drain() -> None:
 
 def test_work_queues_are_those_that_are_declared() -> None:
     """Their names follow from the catalog alone, so whatever scales by them names none."""
-    declared = {topology.queue(name, route.event).name for route in ROUTES for name in route.consumers}
+    declared = {
+        topology.queue(name, route.event).name
+        for route in ROUTES
+        for name in (*route.consumers, *route.former_consumers)
+    }
     declared.add(topology.observed().name)
 
     assert {queue for name in NAMES for queue in work_queues(name)} == declared

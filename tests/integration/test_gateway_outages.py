@@ -96,7 +96,7 @@ async def test_without_the_broker_it_serves_and_when_it_is_back_it_catches_up(
         await around.all_serve(2)
 
         await cable.cut()
-        gateway.behind.arrived[model] = 1
+        gateway.behind.trainable.add(model)
         retrain = await gateway.ask("POST", f"/models/{model}/retrain")
         assert (retrain.status_code, retrain.headers["retry-after"]) == (503, "2")
         gateway.behind.promote(put_model(store, 3, model=model), seq=3)

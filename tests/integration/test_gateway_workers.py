@@ -131,7 +131,7 @@ async def test_a_killed_worker_comes_back_with_what_was_promoted(
 async def test_a_retrain_request_is_the_root_of_its_trace(gateway: Gateway, around: Ether) -> None:
     """The event carries the trace that run, promotion and swap will belong to, and gives the run the answer's id."""
     gateway.behind.pipelines.add(around.model)
-    gateway.behind.arrived[around.model] = 1
+    gateway.behind.trainable.add(around.model)
     answer = await gateway.ask("POST", f"/models/{around.model}/retrain", json={"reason": "a test"})
     assert answer.status_code == 202, answer.text
     ((envelope, _),) = await until(lambda: around.heard)
