@@ -85,17 +85,23 @@ class Reservations:
 def choose_ports(state_dir: StateDir, reservations: Reservations, *, running: bool) -> dict[str, int]:
     """Return the stack's ports; where it is not ``running``, reserve them, and replace and keep those that are taken.
 
+    What a release has added gets a port beside the others, which stay.
+
     Raises:
         StackError: no ports are free.
     """
     kept: dict[str, int] = state_dir.read("ports") or {}
-    if running and kept.keys() >= {*OFFSETS, *PUBLIC}:
-        return kept
     servers = {name: kept[name] for name in OFFSETS if name in kept}
-    if len(servers) < len(OFFSETS) or not _reserve_servers(servers, reservations):
+    if not servers or not (running or _reserve_servers(servers, reservations)):
         servers = _block(state_dir, reservations)
-    public = {name: _next_free(kept.get(name, first), reservations) for name, first in PUBLIC.items()}
-    state_dir.write("ports", servers | public)
+    for name in OFFSETS.keys() - servers.keys():
+        servers[name] = _next_free(min(servers.values()) + OFFSETS[name], reservations)
+    public = {
+        name: kept[name] if running and name in kept else _next_free(kept.get(name, first), reservations)
+        for name, first in PUBLIC.items()
+    }
+    if kept != servers | public:
+        state_dir.write("ports", servers | public)
     return servers | public
 
 

@@ -82,6 +82,21 @@ def test_ports_of_a_running_stack_stay(tmp_path: Path) -> None:
         assert ports(make_state_dir(tmp_path), running=True) == first
 
 
+@pytest.mark.parametrize("running", [False, True])
+def test_what_a_release_has_added_gets_a_port_beside_the_others(tmp_path: Path, *, running: bool) -> None:
+    """People have the gateway's address, also after an upgrade, and servers keep theirs."""
+    state_dir = make_state_dir(tmp_path)
+    first = ports(state_dir, running=False)
+    before = {name: port for name, port in first.items() if name != "monitor"}
+    state_dir.write("ports", before)
+    with taken(first["monitor"]):
+        after = ports(state_dir, running=running)
+
+    assert before.items() < after.items()
+    assert after["monitor"] not in first.values()
+    assert ports(state_dir, running=running) == after
+
+
 def test_two_that_choose_at_once_get_different_ports(tmp_path: Path) -> None:
     """What one has chosen is taken for the other before anything listens there, the public ports as well."""
     with Reservations() as one, Reservations() as other:
