@@ -172,7 +172,11 @@ async def test_events_that_wait_in_queues_of_the_last_release_are_consumed(serve
         await topology.declare(url)
         await channel.default_exchange.publish(message(event, "old"), routing_key=old.name)
         await exchange.publish(message(event.model_copy(update={"model": f"{model}-2"}), "new"), event.type)
-        assert (await channel.declare_queue(old.name, passive=True)).declaration_result.message_count == 1
+
+        async def only_the_old_one_waits() -> bool:
+            return (await channel.declare_queue(old.name, passive=True)).declaration_result.message_count == 1
+
+        await until(only_the_old_one_waits)
 
         async with listening(create_app(settings(servers))):
             database = Database(servers["INTERLOCK_POSTGRES_URL"], "monitor")
