@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from interlock_contracts.deployment import NAMES, address_of
 from interlock_gateway.settings import GatewaySettings
 from interlock_ingest.settings import IngestSettings
 from interlock_prediction.settings import PredictionSettings
@@ -39,7 +40,7 @@ PLAIN = {
     "INTERLOCK_S3_ENDPOINT": f"http://{NOWHERE}",
     "INTERLOCK_RAY_ADDRESS": f"http://{NOWHERE}",
     "INTERLOCK_SIGNING_PUBLIC_KEY": "no key at all",
-    **{f"INTERLOCK_{name}_URL": f"http://{NOWHERE}" for name in ("REGISTRY", "INGEST", "TRAIN_DISPATCH", "PREDICTION")},
+    **{address_of(name): f"http://{NOWHERE}" for name in NAMES},
 }
 
 
