@@ -104,20 +104,20 @@ def _command(verb: str, *words: str) -> str:
 
 def _service(name: str) -> User:
     published = [route.event.type for route in ROUTES if name in route.producers]
-    shared = [re.escape(queue) for queue in work_queues(name)]
+    shared = work_queues(name)
     consumed = [route.event.type for route in ROUTES if name in route.per_worker]
     own = [rf"{re.escape(f'{name}.{each}')}\..+" for each in consumed]
     if name == OBSERVER:
         consumed = [route.event.type for route in ROUTES if route.ephemeral]
         own = [rf"{re.escape(TAIL)}\..+"]
-    taken_over = [f"^{queue}$" for queue in shared if not queue.startswith(f"{name}.") and name != OBSERVER]
+    taken_over = [f"^{re.escape(queue)}$" for queue in shared if not queue.startswith(f"{name}.")]
     replays = name == REPLAYER
     return User(
         name=user_of(name),
         configure=_any(own),
         # Binding a queue takes the right to write to it, and to read from the exchange.
         write=_any([*map(re.escape, (EVENTS, *TO_OWN_QUEUES, *([REPLAY] if replays else []))), *own]),
-        read=_any([*shared, *own, *([re.escape(EVENTS)] if own else []), *([r".+\.dead"] * replays)]),
+        read=_any([*map(re.escape, shared), *own, *([re.escape(EVENTS)] if own else []), *([r".+\.dead"] * replays)]),
         topics=(
             Topics(EVENTS, write=_any(map(re.escape, published)), read=_any(map(re.escape, consumed))),
             *(Topics(exchange, write="|".join((rf"^{name}\.", *taken_over))) for exchange in TO_OWN_QUEUES),

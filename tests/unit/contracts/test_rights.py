@@ -46,6 +46,16 @@ def test_queues_of_the_last_release_are_read_by_both_releases_and_by_nobody_else
                 assert not re.search(topics(user, exchange)[0], "prediction.model.promoted") or service == "prediction"
 
 
+def test_copies_go_to_queues_of_ones_own_by_one_pattern() -> None:
+    """Only who has taken over queues of another service may write to those, each by its whole name."""
+    takers = {name for route in ROUTES if route.former_consumers for name in route.consumers}
+    for user in users():
+        service = user.name.removeprefix("interlock_")
+        if service not in takers:
+            written = {topics(user, each.exchange)[0] for each in user.topics if each.exchange in TO_OWN_QUEUES}
+            assert written <= {rf"^{service}\."}, user.name
+
+
 def test_every_topic_exchange_that_a_user_writes_to_has_a_permission() -> None:
     """Where there is none, RabbitMQ allows every routing key."""
     for user in users():
