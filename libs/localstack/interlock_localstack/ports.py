@@ -94,7 +94,8 @@ def choose_ports(state_dir: StateDir, reservations: Reservations, *, running: bo
     servers = {name: kept[name] for name in OFFSETS if name in kept}
     if not servers or not (running or _reserve_servers(servers, reservations)):
         servers = _block(state_dir, reservations)
-    for name in OFFSETS.keys() - servers.keys():
+    added = [name for name in OFFSETS if name not in servers]
+    for name in added:
         servers[name] = _next_free(min(servers.values()) + OFFSETS[name], reservations)
     public = {
         name: kept[name] if running and name in kept else _next_free(kept.get(name, first), reservations)
