@@ -35,6 +35,20 @@ Ping = Callable[[], Awaitable[None]]
 _FAILED = 500
 
 
+class StatusSend:
+    """ASGI's ``send`` that keeps the status of what it sends; 500 until an answer begins."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status = _FAILED
+
+    async def __call__(self, message: Message) -> None:
+        """Send ``message``."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        await self._send(message)
+
+
 class HttpMetricsMiddleware:
     """The ASGI application ``app``, its requests counted by route: a name that a client makes up is no label."""
 
@@ -46,19 +60,12 @@ class HttpMetricsMiddleware:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        start, status = perf_counter(), _FAILED
-
-        async def noted(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        start, answer = perf_counter(), StatusSend(send)
         try:
-            await self._app(scope, receive, noted)
+            await self._app(scope, receive, answer)
         finally:
             route = scope.get("path_template", "")
-            _requests.labels(_method(scope["method"]), route, str(status)).observe(perf_counter() - start)
+            _requests.labels(_method(scope["method"]), route, str(answer.status)).observe(perf_counter() - start)
 
 
 def _method(method: str) -> str:

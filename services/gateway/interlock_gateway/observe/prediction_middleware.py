@@ -3,9 +3,10 @@
 from time import perf_counter
 
 from interlock_runtime.access import Access
+from interlock_runtime.metrics import StatusSend
 from interlock_serving.manager import ModelManager
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from interlock_gateway.domain import predicted_model
 from interlock_gateway.models.batcher import BatchedModel
@@ -13,7 +14,6 @@ from interlock_gateway.observe.counts import NO_VERSION
 from interlock_gateway.observe.metrics import UNKNOWN, Metrics
 from interlock_gateway.observe.trace_sampling import TraceSampler, end_prediction, prediction_span
 
-_FAILED = 500
 _SERVED, _ROWS = "interlock.served", "interlock.rows"
 
 
@@ -63,15 +63,8 @@ class PredictionMiddleware:
         self, name: str, headers: dict[bytes, bytes], scope: HTTPScope, receive: Receive, send: Send
     ) -> int:
         """Let ``app`` answer, count, and return the answer's status."""
-        start, status = perf_counter(), _FAILED
-
-        async def noted(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        await self.app(scope, receive, noted)
+        start, answer = perf_counter(), StatusSend(send)
+        await self.app(scope, receive, answer)
         # Only now: a key that was made this moment is known once the route has asked for it.
         caller = self._access.admit(headers.get(b"authorization", b""))
         known = caller is not None and "predict" in caller.scopes and self._manager.promotion(name) is not None
@@ -79,5 +72,5 @@ class PredictionMiddleware:
         counts = (
             self._metrics.of(name, serving.version if serving else NO_VERSION) if known else self._metrics.of(UNKNOWN)
         )
-        counts.count(status, scope["state"].get(_ROWS, 0), perf_counter() - start)
-        return status
+        counts.count(answer.status, scope["state"].get(_ROWS, 0), perf_counter() - start)
+        return answer.status
