@@ -159,7 +159,7 @@ async def test_an_event_that_the_last_release_has_handled_is_not_handled_again(
 
 
 async def test_events_that_wait_in_queues_of_the_last_release_are_consumed(servers: dict[str, str]) -> None:
-    """Nothing new comes into them, and what lies there is handled once, and tried again if it fails."""
+    """Nothing new comes into them, and what lies there is handled."""
     url, model = servers["INTERLOCK_AMQP_URL"], f"m-{uuid4().hex[:8]}"
     event = FeedbackReceived(model=model, feedback=[Feedback(prediction="x/0", actual=1.0)], at=NOW)
     (old,) = topology.former_queues(FeedbackReceived)

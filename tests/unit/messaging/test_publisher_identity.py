@@ -3,6 +3,7 @@
 import pytest
 from interlock_contracts.rights import may_publish
 from interlock_messaging.publisher_identity import PUBLISHED_BY, check, published_by
+from interlock_messaging.topology import readers
 
 GATEWAY, REGISTRY, DISPATCH = "interlock_gateway", "interlock_registry", "interlock_train_dispatch"
 
@@ -24,6 +25,18 @@ def test_a_copy_keeps_its_speaker_and_nobody_else_names_one(
 ) -> None:
     """The service's own retries and the registry's replays name who spoke first; what others claim is not heard."""
     assert published_by(user, headers, "train_dispatch") == speaker
+
+
+def test_a_copy_in_a_queue_that_was_taken_over_is_believed_from_both_readers() -> None:
+    """The service of the last release gave it to itself, or the one of today; nobody else may."""
+    reading = readers("prediction.feedback.received")
+
+    for service in ("prediction", "monitor"):
+        assert published_by(f"interlock_{service}", {PUBLISHED_BY: GATEWAY}, *reading) == GATEWAY
+    assert published_by(DISPATCH, {PUBLISHED_BY: GATEWAY}, *reading) == DISPATCH
+    assert published_by("interlock_monitor", {PUBLISHED_BY: GATEWAY}, *readers("prediction.prediction.requested")) == (
+        "interlock_monitor"
+    )
 
 
 def test_what_nobody_known_said_is_refused_unless_anybody_may_say_it() -> None:
