@@ -1,6 +1,6 @@
 """One sound table, damaged in the ways of public suites of dirty CSV files: each damage gets its verdict and lines.
 
-The suites' own files are judged in tests/integration/test_dirty_csv.py, where a machine has them.
+The suites' own files are judged in tests/integration/ingest/test_dirty_csv.py, where a machine has them.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_ingest.validation import Verdict
 from interlock_ingest.validation.validate import validate
 
-DIRTY = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "dirty_csv"
+DIRTY = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "dirty_csv"
 
 pytestmark = pytest.mark.skipif(not DIRTY.is_dir(), reason="needs ../shared/data/dirty_csv")
 

@@ -20,7 +20,7 @@ from interlock_runtime.database import Database, _upgrade
 from sqlalchemy import Connection, text
 from yarl import URL
 
-from tests.integration.test_upgrades import read, write
+from tests.integration.runtime.test_upgrades import read, write
 from tests.support.api_keys import SETTINGS
 from tests.support.waiting import until
 from tests.unit.gateway.door import listening

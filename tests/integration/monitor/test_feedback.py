@@ -14,7 +14,7 @@ from interlock_messaging import Bus
 from interlock_monitor.app import create_app
 from interlock_monitor.settings import MonitorSettings
 
-from tests.integration.test_gateway_outages import Cable
+from tests.integration.gateway.test_outages import Cable
 from tests.support.api_keys import SETTINGS
 from tests.support.dependencies import dependency
 from tests.support.gateway_process import Gateway, running, store_of

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from interlock_messaging import topology
 
-from tests.integration.test_gateway_outages import Cable
-from tests.integration.test_messaging import Lab
+from tests.integration.gateway.test_outages import Cable
+from tests.integration.messaging.test_delivery import Lab
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration

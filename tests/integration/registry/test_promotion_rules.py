@@ -12,7 +12,7 @@ from interlock_registry import promotion, store
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from tests.integration.test_registry import DATASET, REF, Registry
+from tests.integration.registry.test_promotion import DATASET, REF, Registry
 from tests.support.signing import PRIVATE, PUBLIC, SIGNER, STRANGER, TRUST, key_pair
 
 pytestmark = pytest.mark.integration

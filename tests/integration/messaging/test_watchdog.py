@@ -13,8 +13,8 @@ from interlock_contracts.training import RetrainRequested
 from interlock_messaging import publishing, topology, watchdog
 from interlock_messaging.watchdog import Heartbeat, Watchdog
 
-from tests.integration.test_gateway_outages import Cable
-from tests.integration.test_messaging import Lab
+from tests.integration.gateway.test_outages import Cable
+from tests.integration.messaging.test_delivery import Lab
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration

@@ -9,7 +9,7 @@ import pytest
 from interlock_contracts.event import MAX_BYTES
 from interlock_messaging.delivery import ATTEMPT, ERROR
 
-from tests.integration.test_messaging import Lab
+from tests.integration.messaging.test_delivery import Lab
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration

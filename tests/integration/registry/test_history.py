@@ -10,8 +10,8 @@ from interlock_registry import store
 from interlock_registry.store import PromotionRow, SpecRow, VersionRow
 from interlock_runtime.database import Database
 
-from tests.integration.test_keys import SPEC, Office, opened
-from tests.integration.test_registry import DATASET, REF
+from tests.integration.registry.test_keys import SPEC, Office, opened
+from tests.integration.registry.test_promotion import DATASET, REF
 from tests.support.dependencies import dependency
 
 pytestmark = pytest.mark.integration

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, inspect, text
 pytestmark = pytest.mark.integration
 
 OLDEST = Path(__file__).parent / "oldest_rows"
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 VERSIONS = [*ROOT.glob("libs/*/**/migrations/versions"), *ROOT.glob("services/*/**/migrations/versions")]
 PACKAGES = sorted(".".join(path.relative_to(ROOT).parts[2:-2]) for path in VERSIONS)
 """Everything with migrations of its own, packages inside of packages too."""

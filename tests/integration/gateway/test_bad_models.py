@@ -1,6 +1,6 @@
 """A bad model never replaces a good one: real worker processes, asked all the while.
 
-Changed bytes and answers that are not finite are in test_gateway_workers.py.
+Changed bytes and answers that are not finite are in test_workers.py.
 """
 
 import asyncio

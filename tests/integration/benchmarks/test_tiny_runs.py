@@ -1,8 +1,8 @@
 """The published benchmarks in their tiny form: each runs its real code, and fails when it measures nothing.
 
-How fast anything is, nobody asks here. Swaps are in ``test_swap.py``; chaos, outages and soak in
-``tests/chaos/test_chaos.py``; the hot path in ``tests/unit/benchmarks``; from a retraining to the first answer in
-``tests/e2e``.
+How fast anything is, nobody asks here. Swaps are in ``tests/integration/gateway/test_swap.py``; chaos, outages and
+soak in ``tests/chaos/test_chaos.py``; the hot path in ``tests/unit/benchmarks``; from a retraining to the first answer
+in ``tests/e2e``.
 """
 
 import os

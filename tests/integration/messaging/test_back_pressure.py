@@ -16,7 +16,7 @@ from interlock_messaging.tables import OutboxRow
 
 from tests.chaos.stack import Stack
 from tests.conftest import leased
-from tests.integration.test_messaging import Lab
+from tests.integration.messaging.test_delivery import Lab
 from tests.support.stack_parts import Parts
 from tests.support.waiting import until
 

@@ -18,7 +18,7 @@ from interlock_registry.store import AuditRow
 from interlock_runtime.http import http_app
 from sqlalchemy import select
 
-from tests.integration.test_messaging import Lab
+from tests.integration.messaging.test_delivery import Lab
 from tests.support.api_keys import KEY, letting_in
 from tests.support.waiting import until
 

@@ -16,7 +16,7 @@ from interlock_messaging.batch_consumer import BatchMessage
 from interlock_runtime.database import Database
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tests.integration.test_gateway_outages import Cable
+from tests.integration.gateway.test_outages import Cable
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration

@@ -24,7 +24,7 @@ from litestar import Litestar
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from tests.integration.test_registry import Registry
+from tests.integration.registry.test_promotion import Registry
 from tests.support import signing
 from tests.support.api_keys import KEY, PEPPER, SERVICE_KEYS, SETTINGS
 from tests.support.dependencies import dependency
