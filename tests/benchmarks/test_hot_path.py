@@ -33,8 +33,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 
 from tests.benchmarks.results import record, recorded
 from tests.support.api_keys import KEY, letting_in
-from tests.unit.gateway.models import ENCODER, REGRESSION, ROW
-from tests.unit.modeling.forests import random_forest
+from tests.support.stored_models import ENCODER, REGRESSION, ROW
+from tests.unit.modeling.engines.forests import random_forest
 
 BODY = json.dumps({"rows": [ROW]}).encode()
 REQUESTS, TOGETHER, ROUNDS, CALLS = 6_400, 64, 5, 2_000

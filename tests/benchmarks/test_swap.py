@@ -14,7 +14,7 @@ from tests.benchmarks.results import record, recorded
 from tests.support.forests import put_forest
 from tests.support.gateway_process import Ether, Gateway, store_of
 from tests.support.hot_swap import Watched, swap
-from tests.unit.gateway.models import put_model
+from tests.support.stored_models import put_model
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 

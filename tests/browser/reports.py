@@ -14,7 +14,7 @@ from interlock_contracts.rollout import PromotionView, RolloutView, WorkerServin
 from interlock_evaluation_gate.plots import histogram, plots
 from interlock_modeling.signature import Label
 
-from tests.unit.gateway.models import CLASSIFICATION, REGRESSION
+from tests.support.stored_models import CLASSIFICATION, REGRESSION
 
 ROWS = 400
 WHEN = "2026-11-20T12:00:00Z"

@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, Route, expect
 from tests.browser.canned import ORIGIN, answer
 from tests.browser.conftest import errors_of
 from tests.browser.looks import Looks
-from tests.unit.ingest.judging import judge
+from tests.unit.ingest.validation.judging import judge
 
 COLUMNS: dict[str, Any] = {
     "delay": {"type": "number"},

@@ -22,9 +22,9 @@ from interlock_messaging.crash_points import VARIABLE
 from tests.chaos.jobs import Jobs
 from tests.conftest import CHECKOUT, leased
 from tests.support.api_keys import as_administrator
+from tests.support.gateway_app import bound
 from tests.support.gateway_process import store_of
 from tests.support.waiting import until
-from tests.unit.gateway.door import bound
 
 SERVICES = tuple(name for name in NAMES if name != OBSERVER)
 SETTINGS = {

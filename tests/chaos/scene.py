@@ -16,8 +16,8 @@ from interlock_contracts.training import TrainingCompleted
 
 from tests.chaos.bus import Mouth
 from tests.chaos.stack import Stack
+from tests.support.stored_models import ROW, put_model
 from tests.support.waiting import until
-from tests.unit.gateway.models import ROW, put_model
 
 ASK = {"rows": [ROW]}
 ANYTHING = -1e18
@@ -25,7 +25,7 @@ ANYTHING = -1e18
 
 
 def pipeline(name: str) -> dict[str, Any]:
-    """Return a pipeline for the models of :mod:`tests.unit.gateway.models`, none of which its gate refuses."""
+    """Return a pipeline for the models of :mod:`tests.support.stored_models`, none of which its gate refuses."""
     return {
         "name": name,
         "task": "regression",

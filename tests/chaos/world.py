@@ -20,8 +20,8 @@ from yarl import URL
 
 from tests.chaos.processes import SERVICES, System
 from tests.chaos.user import PATIENCE, PatientUser, eventually
+from tests.support.gateway_app import listening
 from tests.support.stack_user import ROW, csv
-from tests.unit.gateway.door import listening
 
 ANYTHING = {"metrics": {"r2": {"min": 0.1}}, "champion": {"metric": "r2", "min_improvement": -1.0}}
 """A gate that lets every training of the same rows through."""

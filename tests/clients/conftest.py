@@ -2,10 +2,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.support.gateway_app import bound
 from tests.support.gateway_process import Gateway, running, store_of
+from tests.support.stored_models import put_classifier, put_model
 from tests.support.waiting import until
-from tests.unit.gateway.door import bound
-from tests.unit.gateway.models import put_classifier, put_model
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.clients.environments import make_ready, seen_by
+from tests.support.gateway_app import KEY
 from tests.support.gateway_process import Gateway
-from tests.unit.gateway.door import KEY
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(300)]
 

@@ -24,10 +24,10 @@ from interlock_registry.store import VersionRow
 from tests.clients.environments import make_ready, ran_by
 from tests.support.api_keys import KEY, SETTINGS
 from tests.support.dependencies import dependency
+from tests.support.gateway_app import listening
 from tests.support.signing import SETTINGS as SIGNING
 from tests.support.signing import SIGNER, TRUST
-from tests.unit.gateway.door import listening
-from tests.unit.gateway.models import put_model
+from tests.support.stored_models import put_model
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(300)]
 

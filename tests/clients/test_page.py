@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.clients.environments import make_ready, shown_by
+from tests.support.gateway_app import KEY
 from tests.support.gateway_process import Gateway
-from tests.unit.gateway.door import KEY
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(300)]
 

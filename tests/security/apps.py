@@ -19,7 +19,7 @@ from litestar.routes import HTTPRoute
 from tests.support import signing
 from tests.support.api_keys import SETTINGS
 from tests.support.services import settings_class
-from tests.unit.gateway.models import in_this_process
+from tests.support.stored_models import in_this_process
 
 NOWHERE = "http://127.0.0.1:1"
 LET_IN = 418

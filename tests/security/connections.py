@@ -8,8 +8,8 @@ import uvicorn
 from interlock_runtime.connections import LimitedHttpProtocol
 from litestar.types import ASGIApp
 
+from tests.support.gateway_app import bound
 from tests.support.waiting import until
-from tests.unit.gateway.door import bound
 
 
 @asynccontextmanager

@@ -15,9 +15,9 @@ from interlock_modeling.engines import ModelFormatError
 from onnx import TensorProto
 from pydantic import BaseModel, ValidationError
 
-from tests.unit.gateway.door import Door, opened
-from tests.unit.gateway.models import ROW, put_model
-from tests.unit.modeling.test_onnx import engine, graph
+from tests.support.gateway_app import Door, opened
+from tests.support.stored_models import ROW, put_model
+from tests.unit.modeling.engines.test_onnx import engine, graph
 
 ELSEWHERE = [
     "/etc/passwd",

@@ -14,7 +14,7 @@ import pytest
 from interlock_artifacts import MemoryStore
 from interlock_tables import typed
 
-from tests.unit.ingest.judging import judge
+from tests.unit.ingest.validation.judging import judge
 from tests.unit.scoring.files import job_over, run
 
 SECONDS = 30.0

@@ -18,8 +18,8 @@ from pydantic import ValidationError
 
 from tests.benchmarks.serving.processes import kill_session, stop
 from tests.support.api_keys import ENVIRONMENT
+from tests.support.gateway_app import bound
 from tests.support.waiting import until
-from tests.unit.gateway.door import bound
 
 SERVICES = ["gateway", "registry"]
 """All others read their settings and connect as these do."""

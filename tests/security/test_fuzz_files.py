@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.ingest.judging import judge
+from tests.unit.ingest.validation.judging import judge
 
 COLUMNS: dict[str, Any] = {
     "x": {"type": "number"},

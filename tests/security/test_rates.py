@@ -9,8 +9,8 @@ from interlock_gateway.protocols import open_inference_pb2 as pb
 from interlock_gateway.proxy.rate_limit import MANY, RateLimiter
 
 from tests.support.api_keys import KEY
-from tests.unit.gateway.door import Door, bound, opened
-from tests.unit.gateway.models import ROW, put_model
+from tests.support.gateway_app import Door, bound, opened
+from tests.support.stored_models import ROW, put_model
 
 MOST_SECONDS = 10e-6
 """Of the processor, for one question and one count; about one on a quiet machine."""

@@ -11,7 +11,7 @@ from interlock_modeling import ModelDescription
 from interlock_modeling.engines import OnnxEngine
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.unit.gateway.models import REGRESSION, put, put_model
+from tests.support.stored_models import REGRESSION, put, put_model
 
 Bad = Callable[[ArtifactStore, str], ModelRef]
 """Stores version 2 of a model, and returns what a promotion of it would name."""

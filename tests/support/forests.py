@@ -6,7 +6,7 @@ from interlock_contracts.refs import ModelRef
 from interlock_modeling.engines.forest import ForestEngine
 from interlock_modeling.engines.forest_nodes import Splits, pack
 
-from tests.unit.gateway.models import REGRESSION, put
+from tests.support.stored_models import REGRESSION, put
 
 DEPTH = 16
 TREE_BYTES = 2**DEPTH * 24

@@ -22,9 +22,9 @@ from interlock_contracts.refs import ModelRef
 
 from tests.benchmarks.serving import processes
 from tests.support.api_keys import SETTINGS
+from tests.support.gateway_app import Behind, bound, client, listening
 from tests.support.signing import PUBLIC, SIGNER, signed
 from tests.support.waiting import until
-from tests.unit.gateway.door import Behind, bound, client, listening
 
 
 class Gateway:

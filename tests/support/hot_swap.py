@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 from interlock_contracts.models import ModelServing
 from interlock_contracts.refs import ModelRef
 
+from tests.support.gateway_app import KEY
 from tests.support.gateway_process import Ether, Gateway
+from tests.support.stored_models import ROW
 from tests.support.waiting import until
-from tests.unit.gateway.door import KEY
-from tests.unit.gateway.models import ROW
 
 
 @dataclass(frozen=True)

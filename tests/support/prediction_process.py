@@ -26,11 +26,11 @@ from litestar import Litestar, get
 from tests.benchmarks.serving import processes
 from tests.support import signing
 from tests.support.api_keys import SETTINGS
+from tests.support.gateway_app import bound, client, listening
 from tests.support.gateway_process import store_of
 from tests.support.signing import PUBLIC, signed
+from tests.support.stored_models import ROW, put_model
 from tests.support.waiting import until
-from tests.unit.gateway.door import bound, client, listening
-from tests.unit.gateway.models import ROW, put_model
 
 NOBODY_LOOKS = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
 QUEUE = "prediction.prediction.requested"

@@ -32,9 +32,9 @@ from tests.benchmarks.serving.reference import Reference
 from tests.benchmarks.serving.targets import end_of, free_port
 from tests.support import signing
 from tests.support.api_keys import ENVIRONMENT
+from tests.support.gateway_app import listening
 from tests.support.gateway_process import store_of
 from tests.support.waiting import until
-from tests.unit.gateway.door import listening
 
 _AT_ONCE = 500
 _SECONDS = 300

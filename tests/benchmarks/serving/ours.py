@@ -14,9 +14,9 @@ from interlock_trainer.export import export
 from tests.benchmarks.serving.peer import Row
 from tests.benchmarks.serving.reference import MODELS, Reference
 from tests.benchmarks.serving.targets import Running
+from tests.support.gateway_app import KEY, client
 from tests.support.gateway_process import Gateway, running, store_of
 from tests.support.waiting import until
-from tests.unit.gateway.door import KEY, client
 
 _MANIFEST = ArtifactRef(sha256="0" * 64, bytes=1)
 

@@ -28,8 +28,8 @@ from sqlalchemy import select
 
 from tests.support.api_keys import KEY, SETTINGS
 from tests.support.dependencies import dependency
+from tests.support.gateway_app import NOWHERE, listening
 from tests.support.waiting import until
-from tests.unit.gateway.door import NOWHERE, listening
 
 pytestmark = pytest.mark.integration
 

@@ -17,11 +17,11 @@ from interlock_contracts.refs import ModelRef
 
 from tests.support import prediction_process
 from tests.support.bad_models import TABLE, Bad, endless, truncated
+from tests.support.gateway_app import client
 from tests.support.gateway_process import Ether, Gateway, ether, running, store_of
 from tests.support.signing import SIGNER, STRANGER
+from tests.support.stored_models import ROW, put_model
 from tests.support.waiting import until
-from tests.unit.gateway.door import client
-from tests.unit.gateway.models import ROW, put_model
 
 pytestmark = pytest.mark.integration
 

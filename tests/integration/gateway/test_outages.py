@@ -10,10 +10,10 @@ from uuid import uuid4
 
 import pytest
 
+from tests.support.gateway_app import bound
 from tests.support.gateway_process import Gateway, ether, running, store_of
+from tests.support.stored_models import ROW, put_model
 from tests.support.waiting import until
-from tests.unit.gateway.door import bound
-from tests.unit.gateway.models import ROW, put_model
 
 pytestmark = pytest.mark.integration
 

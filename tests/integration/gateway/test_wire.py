@@ -13,10 +13,10 @@ from uuid import uuid4
 import pytest
 from interlock_contracts import telemetry
 
+from tests.support.gateway_app import KEY
 from tests.support.gateway_process import Gateway, running, store_of
+from tests.support.stored_models import ROW, put_model
 from tests.support.waiting import until
-from tests.unit.gateway.door import KEY
-from tests.unit.gateway.models import ROW, put_model
 
 pytestmark = pytest.mark.integration
 

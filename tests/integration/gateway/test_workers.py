@@ -13,10 +13,10 @@ from interlock_contracts.event import run_id
 from interlock_contracts.models import ModelLoadFailed, ModelServing
 from interlock_modeling.engines import LinearEngine
 
+from tests.support.gateway_app import client
 from tests.support.gateway_process import Ether, Gateway, store_of
+from tests.support.stored_models import REGRESSION, ROW, put, put_model, version_of
 from tests.support.waiting import until
-from tests.unit.gateway.door import client
-from tests.unit.gateway.models import REGRESSION, ROW, put, put_model, version_of
 
 pytestmark = pytest.mark.integration
 

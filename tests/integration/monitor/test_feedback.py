@@ -17,10 +17,10 @@ from interlock_monitor.settings import MonitorSettings
 from tests.integration.gateway.test_outages import Cable
 from tests.support.api_keys import SETTINGS
 from tests.support.dependencies import dependency
+from tests.support.gateway_app import listening
 from tests.support.gateway_process import Gateway, running, store_of
+from tests.support.stored_models import ROW, put_model
 from tests.support.waiting import until
-from tests.unit.gateway.door import listening
-from tests.unit.gateway.models import ROW, put_model
 
 pytestmark = pytest.mark.integration
 

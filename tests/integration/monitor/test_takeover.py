@@ -22,8 +22,8 @@ from yarl import URL
 
 from tests.integration.runtime.test_upgrades import read, write
 from tests.support.api_keys import SETTINGS
+from tests.support.gateway_app import listening
 from tests.support.waiting import until
-from tests.unit.gateway.door import listening
 
 pytestmark = pytest.mark.integration
 

@@ -23,10 +23,10 @@ from interlock_contracts.scoring import ScoringPart
 from litestar import Litestar, Response, get
 from litestar.params import FromPath
 
+from tests.support.gateway_app import listening
 from tests.support.prediction_process import Predictions, running
 from tests.support.signing import serving
 from tests.support.waiting import until
-from tests.unit.gateway.door import listening
 
 pytestmark = pytest.mark.integration
 

@@ -18,10 +18,10 @@ from interlock_contracts.predictions import PredictionCompleted, PredictionFaile
 from litestar import Litestar, Request, Response, post
 
 from tests.support.bad_models import missing
+from tests.support.gateway_app import client, listening
 from tests.support.prediction_process import Predictions, running
+from tests.support.stored_models import ROW
 from tests.support.waiting import until
-from tests.unit.gateway.door import client, listening
-from tests.unit.gateway.models import ROW
 
 pytestmark = pytest.mark.integration
 

@@ -6,9 +6,9 @@ from uuid import uuid4
 import pytest
 
 from tests.support import gateway_process, prediction_process
+from tests.support.gateway_app import client
+from tests.support.stored_models import ROW
 from tests.support.waiting import until
-from tests.unit.gateway.door import client
-from tests.unit.gateway.models import ROW
 
 pytestmark = pytest.mark.integration
 

@@ -16,8 +16,8 @@ from interlock_runtime.database import Database
 from litestar import Litestar, Request, Response, post
 from sqlalchemy import text, update
 
+from tests.support.gateway_app import listening
 from tests.support.waiting import until
-from tests.unit.gateway.door import listening
 
 pytestmark = pytest.mark.integration
 

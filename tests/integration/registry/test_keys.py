@@ -28,8 +28,8 @@ from tests.integration.registry.test_promotion import Registry
 from tests.support import signing
 from tests.support.api_keys import KEY, PEPPER, SERVICE_KEYS, SETTINGS
 from tests.support.dependencies import dependency
+from tests.support.gateway_app import client, listening
 from tests.support.waiting import until
-from tests.unit.gateway.door import client, listening
 
 pytestmark = pytest.mark.integration
 

@@ -14,7 +14,7 @@ from litestar.params import FromPath
 
 from tests.support.api_keys import KEY, SERVICE_KEYS, SETTINGS, letting_in
 from tests.support.dependencies import dependency
-from tests.unit.gateway.door import NOWHERE, listening
+from tests.support.gateway_app import NOWHERE, listening
 
 OURS = {"Sec-Fetch-Site": "same-origin"}
 OTHERS = {"Sec-Fetch-Site": "cross-site", "Origin": "http://evil.example"}

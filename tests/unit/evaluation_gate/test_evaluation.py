@@ -25,7 +25,7 @@ from interlock_serving.cache import Cache
 from interlock_serving.loading import Loader
 from interlock_serving.validation.client import RefusedModelError
 
-from tests.unit.gateway.models import in_this_process
+from tests.support.stored_models import in_this_process
 
 ROWS = 400
 

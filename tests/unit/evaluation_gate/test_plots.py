@@ -6,7 +6,7 @@ from interlock_contracts.report import MOST_BINS, MOST_CURVE_POINTS, MOST_CURVES
 from interlock_evaluation_gate.plots import confusion, histogram, plots, predicted_actual, roc
 from interlock_modeling import METRICS
 
-from tests.unit.gateway.models import CLASSIFICATION, REGRESSION
+from tests.support.stored_models import CLASSIFICATION, REGRESSION
 
 RANDOM = np.random.default_rng(0)
 

@@ -2,8 +2,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.unit.gateway.door import Door, opened
-from tests.unit.gateway.models import put_classifier, put_model
+from tests.support.gateway_app import Door, opened
+from tests.support.stored_models import put_classifier, put_model
 
 
 @pytest.fixture(scope="module")

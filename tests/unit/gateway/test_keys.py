@@ -12,9 +12,9 @@ from interlock_gateway.protocols.grpc_server import _SCOPES, _SERVICE
 from interlock_runtime import access
 
 from tests.support.api_keys import SETTINGS, ring_key
+from tests.support.gateway_app import Behind, Door, bound, client, gateway, listening, opened
+from tests.support.stored_models import ROW, put_model
 from tests.support.waiting import until
-from tests.unit.gateway.door import Behind, Door, bound, client, gateway, listening, opened
-from tests.unit.gateway.models import ROW, put_model
 
 APP, LOOKER = "ilk_of-an-app", "ilk_of-somebody-who-looks"
 KEYS = [ring_key(APP, "app", "predict"), ring_key(LOOKER, "looker", "read")]

@@ -11,7 +11,7 @@ from interlock_messaging import Bus
 from litestar import Litestar
 
 from tests.support.dependencies import dependency
-from tests.unit.gateway.door import NOWHERE, Door, client, gateway, listening
+from tests.support.gateway_app import NOWHERE, Door, client, gateway, listening
 
 
 class BusDouble:

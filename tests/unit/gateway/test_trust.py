@@ -18,10 +18,10 @@ from interlock_modeling import Model
 from interlock_serving.promotion import Promotion
 
 from tests.support.dependencies import dependency
+from tests.support.gateway_app import opened
 from tests.support.signing import PUBLIC, STRANGER, key_pair, signed
+from tests.support.stored_models import RecordingBus, Worker, loader_in, promotion, put_model
 from tests.support.waiting import until
-from tests.unit.gateway.door import opened
-from tests.unit.gateway.models import RecordingBus, Worker, loader_in, promotion, put_model
 
 
 class Lab:

@@ -12,7 +12,7 @@ from interlock_contracts.drift import ColumnDrift
 from interlock_ingest.drift import drift, worst
 from numpy.typing import NDArray
 
-from tests.unit.ingest.judging import judge
+from tests.unit.ingest.validation.judging import judge
 
 COLUMNS = {"n": {"type": "number"}, "c": {"type": "category"}, "y": {"type": "number"}}
 Profile = dict[str, Any]

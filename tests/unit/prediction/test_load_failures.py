@@ -8,7 +8,7 @@ from interlock_serving.manager import LoadReport
 from interlock_serving.promotion import load_failure
 from interlock_serving.slot import ServedModel, Swapped
 
-from tests.unit.gateway.models import RecordingBus, promotion
+from tests.support.stored_models import RecordingBus, promotion
 
 
 class Lab:

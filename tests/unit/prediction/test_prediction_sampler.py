@@ -9,7 +9,7 @@ from interlock_modeling.engines import LinearEngine
 from interlock_prediction.prediction_sampler import AnsweredRequest, PredictionSampler
 from interlock_serving.slot import ServedModel
 
-from tests.unit.gateway.models import ENCODER, REGRESSION
+from tests.support.stored_models import ENCODER, REGRESSION
 
 ENGINE = LinearEngine(np.array([[1.0, 0.0, 0.0]]), np.array([0.0]), "identity")
 SERVED = {n: ServedModel(n, n, Model(REGRESSION, ENCODER, ENGINE)) for n in (1, 2)}

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from tests.support import signing
 from tests.support.signing import TRUST
-from tests.unit.gateway.models import loader_in, put_model
+from tests.support.stored_models import loader_in, put_model
 
 
 class Lab:

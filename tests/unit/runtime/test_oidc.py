@@ -21,8 +21,8 @@ from litestar import Litestar, get
 from pydantic import SecretStr, ValidationError
 
 from tests.support.api_keys import PEPPER, SETTINGS
+from tests.support.gateway_app import listening
 from tests.support.waiting import until
-from tests.unit.gateway.door import listening
 
 AUDIENCE = "interlock"
 FAR_AHEAD = 32503680000  # the year 3000

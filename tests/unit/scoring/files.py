@@ -15,7 +15,7 @@ from interlock_contracts.refs import ArtifactRef, ModelRef
 from interlock_contracts.scoring import OnError, ScoringJob, ScoringReport
 from interlock_scoring import score
 
-from tests.unit.gateway.models import put_model
+from tests.support.stored_models import put_model
 
 DECLARED = {"size": {"type": "number"}, "color": {"type": "category"}, "price": {"type": "number"}}
 

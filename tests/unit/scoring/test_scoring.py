@@ -12,7 +12,7 @@ from interlock_contracts.refs import ArtifactRef
 from interlock_scoring import scoring
 from interlock_scoring.parts import OWNER
 
-from tests.unit.gateway.models import put_classifier
+from tests.support.stored_models import put_classifier
 from tests.unit.scoring.files import job_for, parquet, result, run
 
 

@@ -15,7 +15,7 @@ from interlock_serving.promotion import LoadFailure, Promotion
 from interlock_serving.slot import ServedModel, Swapped
 
 from tests.support.signing import STRANGER, TRUST, signed
-from tests.unit.gateway.models import loader_in, promotion, put_model
+from tests.support.stored_models import loader_in, promotion, put_model
 
 
 class Lab:

@@ -15,8 +15,8 @@ from interlock_serving.eviction import ModelMemory
 from interlock_serving.promotion import LoadFailure
 from interlock_serving.slot import ServedModel, Slot, Swapped
 
+from tests.support.stored_models import ROW, loader_in, promotion, put_model, version_of
 from tests.support.waiting import until
-from tests.unit.gateway.models import ROW, loader_in, promotion, put_model, version_of
 
 
 class Shelf:

@@ -1,0 +1,128 @@
+"""Tensors of the Open Inference Protocol: into columns without loss, and whatever is wrong said in words."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from interlock_gateway.domain import MAX_ROWS
+from interlock_gateway.protocols.rest_body import read
+from interlock_gateway.protocols.tensors import NUMERIC, Tensor, TensorError, table_of
+from interlock_modeling.signature import Feature, FeatureType, ModelSignature
+
+from tests.support.stored_models import REGRESSION
+
+
+def signature_of(*types: FeatureType) -> ModelSignature:
+    """Return a signature with a nullable column of each type, named as its type."""
+    features = [Feature(name=each, type=each, nullable=True) for each in types]
+    return REGRESSION.model_copy(update={"features": features})
+
+
+EVERY_TYPE = signature_of("number", "integer", "boolean", "category", "datetime")
+
+
+def column(kind: FeatureType, datatype: str, data: Any) -> list[Any]:
+    """Return the cells that a tensor becomes."""
+    shape = [len(data) if not isinstance(data, memoryview) else len(data) // NUMERIC[datatype].itemsize]
+    table = table_of(signature_of(kind), [Tensor(kind, datatype, shape, data)])
+    cells: list[Any] = table[kind].to_pylist()
+    return cells
+
+
+def test_whole_numbers_keep_every_digit() -> None:
+    """A 64-bit id is not rounded to what a float can hold."""
+    large = 2**63 - 1
+    raw = memoryview(np.array([large, -large], "<i8").tobytes())
+
+    assert column("integer", "INT64", raw) == [large, -large]
+    assert column("integer", "INT64", [large, -large]) == [large, -large]
+
+
+def test_booleans_come_as_booleans_or_as_zero_and_one() -> None:
+    """NaN is missing, any other number is no boolean."""
+    assert column("boolean", "BOOL", [True, False, None]) == [True, False, None]
+    assert column("boolean", "FP32", memoryview(np.array([0, 1, np.nan], "<f4").tobytes())) == [False, True, None]
+    with pytest.raises(TensorError, match="row 1: 2"):
+        column("boolean", "BOOL", memoryview(b"\x00\x02"))
+
+
+def test_datetimes_are_read_as_utc() -> None:
+    """With an offset or without, as in our own JSON rows."""
+    moment = datetime(2013, 1, 31, 18, 30, tzinfo=UTC)
+
+    assert column("datetime", "BYTES", ["2013-01-31T18:30:00", "2013-01-31T19:30:00+01:00", None]) == [
+        moment,
+        moment,
+        None,
+    ]
+    with pytest.raises(TensorError, match="ISO 8601"):
+        column("datetime", "BYTES", ["yesterday"])
+
+
+@pytest.mark.parametrize("value", [0.5, 1e300, float("inf")])
+def test_a_number_that_is_not_whole_is_no_integer(value: float) -> None:
+    """Nothing is rounded in silence."""
+    with pytest.raises(TensorError, match="a whole number"):
+        column("integer", "FP64", memoryview(np.array([value]).tobytes()))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+FIELDS = {
+    "name": st.sampled_from(["size", "color", "price", ""]) | JSON,
+    "datatype": st.sampled_from([*NUMERIC, "BYTES", "BF16"]) | JSON,
+    "shape": st.lists(st.integers(-2, 3), max_size=3) | JSON,
+    "data": st.lists(
+        st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([None, "red", True]), max_size=3
+    )
+    | JSON,
+    "parameters": st.fixed_dictionaries({"binary_data_size": st.integers(-1, 20) | JSON}) | st.none() | JSON,
+}
+REQUESTS = st.fixed_dictionaries(
+    {"inputs": st.lists(st.fixed_dictionaries({}, optional=FIELDS) | JSON, max_size=3) | JSON},
+    optional={"id": st.text(max_size=3) | JSON, "parameters": JSON, "outputs": JSON},
+)
+
+
+def attempted(call: Callable[[], pa.Table]) -> pa.Table | str:
+    """Return a table, or the words of the refusal."""
+    try:
+        return call()
+    except TensorError as error:
+        return error.detail.encode().decode()
+
+
+@settings(max_examples=300, deadline=None)
+@given(head=REQUESTS, tail=st.binary(max_size=40), cut=st.integers(-5, 5) | st.none())
+def test_whatever_is_sent_is_answered_or_told_what_is_wrong(head: Any, tail: bytes, cut: int | None) -> None:
+    """No request makes the reader or the table fail in any other way than with words."""
+    text = json.dumps(head).encode()
+    length = None if cut is None else str(len(text) + cut)
+    got = attempted(lambda: table_of(REGRESSION, read(text + tail, length).tensors))
+
+    assert got if isinstance(got, str) else 0 < got.num_rows <= MAX_ROWS and np.isfinite(np.asarray(got["size"])).all()
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    shape=st.lists(st.integers(-1, 4), max_size=2),
+    kind=st.sampled_from([*NUMERIC, "BYTES"]),
+    raw=st.binary(max_size=40),
+)
+def test_whatever_bytes_come_are_read_or_told_what_is_wrong(shape: list[int], kind: str, raw: bytes) -> None:
+    """Raw tensors of every type, of right and wrong lengths, into columns of every type."""
+    for feature in EVERY_TYPE.features:
+        tensor = Tensor(feature.name, kind, shape, memoryview(raw))
+        got = attempted(partial(table_of, EVERY_TYPE, [tensor]))
+
+        assert feature.name in got or "rows; send" in got if isinstance(got, str) else got.num_rows == shape[0]

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from interlock_ingest.validation import parts, staging
+from interlock_modeling.split import ROW_COLUMN, row_hashes
+from numpy.typing import NDArray
+
+from tests.unit.ingest.validation.judging import judge
+
+KEYED = {"id": {"type": "integer"}, "x": {"type": "number"}, "y": {"type": "number"}}
+DATED = {"at": {"type": "datetime"}, "x": {"type": "number"}, "y": {"type": "number"}}
+
+
+def csv(rows: int, *, start: int = 0) -> str:
+    return "x,y\n" + "".join(f"{n}.25,{n % 7}\n" for n in range(start, start + rows))
+
+
+def dated(rows: int) -> str:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    times = [start + timedelta(hours=n * 37 % rows) for n in range(rows)]
+    return "at,x,y\n" + "".join(f"{at.isoformat()},{n},1\n" for n, at in enumerate(times))
+
+
+def test_exact_repeats_count_once_and_fall_on_one_side() -> None:
+    """However they are spelt: 1, 1.0 and " 1 " are one value."""
+    judged = judge(csv(300) + "0.250, 0\n1.25,1.0\n7.25,0\n")
+
+    assert len(judged.rows()) == 300
+    assert judged.verdict.profile["repeated_rows"] == 3
+    assert judged.warnings["repeated_rows"].count == 3
+
+
+def test_a_row_is_on_the_same_side_in_every_batch_and_format() -> None:
+    """The side follows from the row's content alone, never from its position or file."""
+    first, second = judge(csv(400)), judge(csv(400, start=200))
+    objects = "".join(json.dumps({"y": n % 7, "x": n + 0.25}) + "\n" for n in reversed(range(400)))
+    other = judge(objects, format="jsonl")
+
+    assert first.holdout is not None
+    assert second.train is not None
+    assert other.holdout is not None
+    held = set(first.holdout["x"].to_pylist())
+    assert 0.1 < len(held) / 400 < 0.3
+    assert set(other.holdout["x"].to_pylist()) == held
+    assert not held & set(second.train["x"].to_pylist())
+
+
+def test_rows_with_one_key_fall_on_one_side() -> None:
+    """All rows of a customer are either learned from or judged by."""
+    content = "id,x,y\n" + "".join(f"{n % 40},{n},1\n" for n in range(400))
+    judged = judge(content, KEYED, key="id")
+
+    assert judged.train is not None
+    assert judged.holdout is not None
+    assert not set(judged.train["id"].to_pylist()) & set(judged.holdout["id"].to_pylist())
+    assert "__key__" not in judged.train.column_names
+
+
+def test_repeated_keys_are_refused_where_they_must_be_unique() -> None:
+    """An exact repeat of a row is no second row with its key."""
+    content = "id,x,y\n1,1,1\n2,2,2\n1,1,1\n3,3,3\n2,9,2\n"
+
+    assert judge(content, KEYED, key="id").verdict.accepted
+    reason = judge(content, KEYED, key="id", rules={"unique_key": True}).reason("unique_key")
+    assert (reason.count, reason.lines) == (2, [3, 6])
+    assert judge("id,x,y\n,1,1\n", KEYED, key="id", rules={"unique_key": True}).reason("unique_key").lines == [2]
+
+
+def test_a_split_by_time_holds_out_the_newest_part() -> None:
+    """Wherever it stands in the file; and the cut is told."""
+    judged = judge(dated(100), DATED, holdout={"by": "time", "column": "at", "fraction": 0.3})
+
+    assert judged.train is not None
+    assert judged.holdout is not None
+    learned: list[Any] = judged.train["at"].to_pylist()
+    held: list[Any] = judged.holdout["at"].to_pylist()
+    assert (len(held), max(learned) < min(held)) == (30, True)
+    assert judged.verdict.profile["holdout"]["cut"] == min(held).isoformat()
+
+
+def test_a_split_by_time_needs_times_that_differ_and_are_there() -> None:
+    """Else nobody can say who is newest."""
+    by_time = {"by": "time", "column": "at"}
+
+    same = judge("at,x,y\n2026-01-01,1,1\n2026-01-01,2,1\n", DATED, holdout=by_time)
+    missing = judge("at,x,y\n2026-01-01,1,1\n,2,1\n", DATED, holdout=by_time)
+
+    assert "none is left to train on" in same.reason("holdout").message
+    assert missing.reason("holdout").lines == [3]
+
+
+def test_equal_rows_make_equal_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stored files are addressed by content, so the same rows in the same order must be the same bytes."""
+    monkeypatch.setattr(parts, "_GROUP_ROWS", 100)
+    first = judge(csv(500))
+    second = judge("".join(json.dumps({"x": n + 0.25, "y": n % 7}) + "\n" for n in range(500)), format="jsonl")
+
+    assert first.digests == second.digests
+    assert first.digests is not None
+    assert pq.ParquetFile(io.BytesIO(first.digests[0])).num_row_groups > 1
+
+
+def test_every_stored_row_carries_its_hash() -> None:
+    """So that repeats over batches can be told without reading the columns."""
+    judged = judge(csv(50))
+
+    assert judged.train is not None
+    columns = {name: judged.train[name].combine_chunks() for name in ("x", "y")}
+    assert judged.train[ROW_COLUMN].to_pylist() == row_hashes(columns).tolist()
+
+
+def test_a_small_file_may_leave_a_side_empty_with_a_warning() -> None:
+    """It is the user's min_rows that says how small is too small."""
+    judged = judge("x,y\n1,2\n")
+
+    assert judged.verdict.accepted
+    assert judged.warnings["holdout"].message.startswith("the ")
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.integers(-(2**61), 2**61), max_size=20), min_size=1), st.data())
+def test_the_nth_largest_is_found_in_passes(blocks: list[list[int]], data: st.DataObject) -> None:
+    """As if all values were sorted at once."""
+    values = sorted(value for block in blocks for value in block)
+    if not values:
+        return
+    n = data.draw(st.integers(1, len(values)))
+
+    def passes() -> Iterator[NDArray[np.int64]]:
+        return (np.array(block, dtype=np.int64) for block in blocks)
+
+    assert staging.nth_largest(passes, n) == values[-n]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.binary(max_size=300), st.sampled_from(["csv", "jsonl", "parquet"]))
+def test_random_bytes_are_judged_not_crashed_on(content: bytes, form: str) -> None:
+    """Whatever comes in, a verdict comes out."""
+    judge(content, format=form)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.text(st.sampled_from('x,y\n\r"1.5-eé\0 '), max_size=60), st.integers(0, 3))
+def test_almost_csv_is_judged_not_crashed_on(content: str, allowed: int) -> None:
+    """The grammar's own characters in every order, below a sound header."""
+    judge("x,y\n" + content, rules={"max_bad_rows": allowed})
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 10_000), st.integers(0, 255), st.data())
+def test_parquet_with_a_wrong_byte_is_judged_not_crashed_on(at: int, value: int, data: st.DataObject) -> None:
+    """Damage anywhere: in the footer, in a page, in a length."""
+    judged = judge(csv(20))
+    assert judged.digests is not None
+    content = bytearray(judged.digests[data.draw(st.integers(0, 1))])
+    content[at % len(content)] = value
+    columns: dict[str, Any] = {"x": {"type": "number"}, "y": {"type": "number"}}
+    judge(bytes(content), columns, format="parquet")

@@ -1,0 +1,150 @@
+"""Loading: every byte verified, wherever it comes from, and the model asked before it may answer anyone."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from interlock_artifacts import CorruptArtifactError, MemoryStore, MissingArtifactError
+from interlock_contracts.refs import ModelRef
+from interlock_modeling import InvalidRowsError, ModelDescription, ModelFormatError
+from interlock_modeling.engines import LinearEngine
+from interlock_modeling.signature import Feature
+from interlock_serving import cache
+from interlock_serving.loading import Loader
+from interlock_serving.smoke_test import sample_rows
+
+from tests.support.stored_models import MANIFEST, REGRESSION, ROW, loader_in, put, put_model, version_of
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def loader(store: MemoryStore, tmp_path: Path) -> Loader:
+    return loader_in(store, tmp_path / "models")
+
+
+def stored(folder: Path) -> list[Path]:
+    """Return what is in the folder but locks."""
+    return [path for path in folder.iterdir() if not path.name.startswith(".turn-")]
+
+
+def engine_key(store: MemoryStore, ref: ModelRef) -> str:
+    return ModelDescription.parse(store.objects[ref.artifact.key]).engine.ref.key
+
+
+def change_one_byte(store: MemoryStore, key: str) -> None:
+    data = bytearray(store.objects[key])
+    data[len(data) // 2] ^= 1
+    store.objects[key] = bytes(data)
+
+
+def test_a_stored_model_answers(store: MemoryStore, loader: Loader) -> None:
+    """What the trainer stored is what answers."""
+    (value,) = loader.load(put_model(store, 7)).predict_rows([ROW]).values
+
+    assert version_of(value) == 7
+
+
+@pytest.mark.parametrize("part", ["description", "engine"])
+def test_one_changed_byte_is_refused(store: MemoryStore, loader: Loader, part: str) -> None:
+    """The reference names the bytes; others are not even parsed."""
+    ref = put_model(store, 1)
+    change_one_byte(store, ref.artifact.key if part == "description" else engine_key(store, ref))
+
+    with pytest.raises(CorruptArtifactError):
+        loader.load(ref)
+
+
+def test_a_damaged_copy_on_disk_is_fetched_again(store: MemoryStore, tmp_path: Path) -> None:
+    """The folder is a cache: it is verified like the store, and never believed over it."""
+    ref = put_model(store, 1)
+    loader_in(store, tmp_path).load(ref)
+    for file in tmp_path.iterdir():
+        file.unlink()
+        file.write_bytes(b"something else")
+
+    assert version_of(loader_in(store, tmp_path).load(ref).predict_rows([ROW]).values[0]) == 1
+
+
+def test_what_was_loaded_before_needs_no_store(store: MemoryStore, loader: Loader) -> None:
+    """A rollback works while S3 is down."""
+    ref = put_model(store, 1)
+    loader.load(ref)
+    store.objects.clear()
+
+    assert version_of(loader.load(ref).predict_rows([ROW]).values[0]) == 1
+
+
+def test_what_is_nowhere_is_missing_and_leaves_nothing_behind(store: MemoryStore, tmp_path: Path) -> None:
+    """A failed fetch leaves no half file for others to find."""
+    with pytest.raises(MissingArtifactError):
+        loader_in(store, tmp_path).load(ModelRef(model="m", version=1, artifact=MANIFEST, manifest=MANIFEST))
+    assert not stored(tmp_path)
+
+
+def test_an_engine_of_an_unknown_version_is_refused(store: MemoryStore, loader: Loader) -> None:
+    """A gateway that is older than the trainer says so instead of guessing."""
+    ref = put_model(store, 1)
+    newer = store.objects[ref.artifact.key].replace(b'"kind":"linear","version":1', b'"kind":"linear","version":9')
+    changed = ModelRef(model="m", version=1, artifact=store.put(newer), manifest=MANIFEST)
+
+    with pytest.raises(ModelFormatError, match="unknown engine linear 9"):
+        loader.load(changed)
+
+
+def test_a_model_without_a_finite_answer_is_refused(store: MemoryStore, loader: Loader) -> None:
+    """It loads and fits, yet it would answer nobody: the warm-up notices."""
+    engine = LinearEngine(np.array([[1e308, 1e308, 1e308]]), np.array([1e308]), "identity")
+
+    with pytest.raises(InvalidRowsError, match="no finite answer"):
+        loader.load(put(store, REGRESSION, engine, model="m"))
+
+
+def test_sample_rows_fit_every_kind_of_column() -> None:
+    """The warm-up asks what a client could ask."""
+    features = [
+        Feature(name="a", type="number", nullable=True, max=-5),
+        Feature(name="b", type="integer", nullable=False, min=2),
+        Feature(name="c", type="boolean", nullable=False),
+        Feature(name="d", type="category", nullable=True, values=["x", "y"]),
+        Feature(name="e", type="datetime", nullable=False),
+    ]
+    full, sparse = sample_rows(REGRESSION.model_copy(update={"features": features}))
+
+    assert full == {"a": -5.0, "b": 2, "c": False, "d": "x", "e": "2020-01-01T00:00:00Z"}
+    assert sparse.keys() == {"b", "c", "e"}
+
+
+def test_the_folder_stays_small(store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest files go; a model that is mapped answers on without its file."""
+    monkeypatch.setattr(cache, "KEEP_BYTES", 0)
+    model = loader_in(store, tmp_path).load(put_model(store, 1))
+
+    assert not stored(tmp_path)
+    assert version_of(model.predict_rows([ROW]).values[0]) == 1
+
+
+def test_the_folder_is_nobody_elses(store: MemoryStore, tmp_path: Path) -> None:
+    """Others can't put a model in: the folder is made for this user alone."""
+    loader_in(store, tmp_path / "models")
+
+    assert (tmp_path / "models").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_is_cleaned_away_is_made_again_and_never_taken_from_others(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    """Temporary folders are cleaned; what somebody else then makes under the name is not ours."""
+    folder = tmp_path / "models"
+    loader, ref = loader_in(store, folder), put_model(store, 1)
+    loader.load(ref)
+    shutil.rmtree(folder)
+    assert version_of(loader.load(ref).predict_rows([ROW]).values[0]) == 1
+
+    folder.chmod(0o777)
+    with pytest.raises(PermissionError, match="others may write"):
+        loader.load(ref)
