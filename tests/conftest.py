@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.api_keys import as_administrator
 
-pytest_plugins = ["tests.support.spans"]
+pytest_plugins = ["tests.support.clock_ahead", "tests.support.spans"]
 
 CHECKOUT = Path(__file__).parents[1]
 

@@ -1,8 +1,24 @@
-"""A pytest plugin: the clock of this process is ahead, as that of a process which starts later."""
+"""A pytest plugin: xdist's second worker collects with its clock ahead, as one that starts later on a busy machine.
 
+xdist compares what its workers collect and stops at a difference, so every parallel run shows that no test's name has
+anything of the clock, of random numbers or of a set's order (each process has a hash seed of its own).
+"""
+
+import os
 import time
+from collections.abc import Generator
+
+import pytest
 
 AHEAD_SECONDS = 1000.0
 
-_now = time.time
-time.time = lambda: _now() + AHEAD_SECONDS
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Move the clock while test modules are imported."""
+    if os.environ.get("PYTEST_XDIST_WORKER") != "gw1":
+        return (yield)
+    with pytest.MonkeyPatch.context() as patch:
+        now = time.time
+        patch.setattr(time, "time", lambda: now() + AHEAD_SECONDS)
+        return (yield)
