@@ -9,12 +9,13 @@ from faststream.rabbit import RabbitBroker
 from interlock_contracts.catalog import ROUTES
 from interlock_contracts.event import Envelope, Event
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from sqlalchemy import ColumnElement, Float, cast, delete, func, select, update
+from sqlalchemy import Float, cast, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.publishing import is_recorded, send, send_plain
+from interlock_messaging.retention import delete_chunk
 from interlock_messaging.tables import InboxRow, OutboxRow
 
 BATCH = 200
@@ -168,22 +169,18 @@ async def _sent(broker: RabbitBroker, headers: dict[str, Any], payload: bytes) -
 
 async def delete_expired(sessions: async_sessionmaker[AsyncSession]) -> bool:
     """Delete published outbox rows and inbox rows that have outlived their use; return whether there may be more."""
-    now = datetime.now(UTC)
+    now, limit = datetime.now(UTC), DELETE_AT_ONCE
     frequent = [route.event.type for route in ROUTES if route.ephemeral]
     async with sessions() as session, session.begin():
         deleted = [
-            await _delete_some(session, OutboxRow, OutboxRow.published_at < now - OUTBOX_RETENTION),
-            await _delete_some(
-                session, OutboxRow, OutboxRow.published_at < now - EPHEMERAL_RETENTION, OutboxRow.type.in_(frequent)
+            await delete_chunk(session, OutboxRow, OutboxRow.published_at < now - OUTBOX_RETENTION, limit=limit),
+            await delete_chunk(
+                session,
+                OutboxRow,
+                OutboxRow.published_at < now - EPHEMERAL_RETENTION,
+                OutboxRow.type.in_(frequent),
+                limit=limit,
             ),
-            await _delete_some(session, InboxRow, InboxRow.received_at < now - INBOX_RETENTION),
+            await delete_chunk(session, InboxRow, InboxRow.received_at < now - INBOX_RETENTION, limit=limit),
         ]
-    return DELETE_AT_ONCE in deleted
-
-
-async def _delete_some(session: AsyncSession, table: type[OutboxRow | InboxRow], *old: ColumnElement[bool]) -> int:
-    key = table.__mapper__.primary_key
-    # What another replica deletes meanwhile is passed by.
-    doomed = select(*key).where(*old).limit(DELETE_AT_ONCE).with_for_update(skip_locked=True).cte("doomed")
-    deleted = await session.execute(delete(table).where(*(each == doomed.c[each.name] for each in key)))
-    return int(deleted.rowcount)  # type: ignore[attr-defined]
+    return limit in deleted

@@ -5,23 +5,22 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from interlock_messaging.retention import delete_chunk
 from interlock_messaging.tables import Base
 from sqlalchemy import (
     JSON,
     BigInteger,
-    ColumnElement,
     Identity,
     LargeBinary,
     MetaData,
     String,
-    delete,
     func,
     select,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 
 class Table(Base):
@@ -182,13 +181,7 @@ async def run_rows(
 async def delete_expired(session: AsyncSession, before: datetime) -> bool:
     """Delete a chunk of events and runs older than ``before``; return whether there may be more."""
     deleted = [
-        await _delete_chunk(session, EventRow.seq, EventRow.time < before),
-        await _delete_chunk(session, RunRow.run_id, RunRow.requested_at < before),
+        await delete_chunk(session, EventRow, EventRow.time < before, limit=DELETE_CHUNK),
+        await delete_chunk(session, RunRow, RunRow.requested_at < before, limit=DELETE_CHUNK),
     ]
     return DELETE_CHUNK in deleted
-
-
-async def _delete_chunk(session: AsyncSession, key: InstrumentedAttribute[Any], old: ColumnElement[bool]) -> int:
-    expired = select(key).where(old).limit(DELETE_CHUNK).with_for_update(skip_locked=True)
-    deleted = await session.execute(delete(key.class_).where(key.in_(expired)))
-    return int(deleted.rowcount)  # type: ignore[attr-defined]

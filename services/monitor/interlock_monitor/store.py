@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from interlock_contracts.predictions import Actual, FeedbackReceived, PredictionLogged
+from interlock_messaging.retention import delete_chunk
 from interlock_messaging.tables import Base
 from sqlalchemy import (
     JSON,
     BigInteger,
-    ColumnElement,
     Float,
     MetaData,
     and_,
@@ -20,7 +20,6 @@ from sqlalchemy import (
     func,
     select,
     text,
-    tuple_,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -213,13 +212,11 @@ async def prune(session: AsyncSession, before: datetime) -> int:
     Returns the number of deleted rows; call it again until that is 0.
     """
     models = (await session.scalars(select(LoggedVersionRow.model).distinct())).all()
-    logged = sum([await _prune(session, LoggedRow, LoggedRow.model == name, LoggedRow.at < before) for name in models])
-    truths = await _prune(session, GroundTruthRow, GroundTruthRow.at < before)
+    limit = PRUNE_CHUNK
+    logged = [
+        await delete_chunk(session, LoggedRow, LoggedRow.model == name, LoggedRow.at < before, limit=limit)
+        for name in models
+    ]
+    truths = await delete_chunk(session, GroundTruthRow, GroundTruthRow.at < before, limit=limit)
     await session.execute(delete(LoggedCountRow).where(LoggedCountRow.minute < before))
-    return logged + truths
-
-
-async def _prune(session: AsyncSession, table: type[LoggedRow | GroundTruthRow], *old: ColumnElement[bool]) -> int:
-    some = select(table.model, table.prediction).where(*old).limit(PRUNE_CHUNK).with_for_update(skip_locked=True)
-    gone = await session.execute(delete(table).where(tuple_(table.model, table.prediction).in_(some)))
-    return int(gone.rowcount)  # type: ignore[attr-defined]
+    return sum(logged) + truths

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from interlock_contracts.predictions import PredictionState
+from interlock_messaging.retention import lock_chunk
 from interlock_messaging.tables import Base
 from interlock_messaging.work_queue import Due, claim
 from sqlalchemy import (
@@ -157,15 +158,19 @@ async def expire(session: AsyncSession) -> int:
 
     Where a result is an object, ``result`` stays until the object is deleted.
     """
+
+    async def lock(*due: ColumnElement[bool]) -> list[UUID]:
+        return list((await session.scalars(lock_chunk(PredictionRow, *due, limit=EXPIRE_CHUNK))).all())
+
     now = func.now()
     emptied = {"state": "expired", "answer": None, "errors": None}
     known = PredictionRow.state != "expired", PredictionRow.model.is_not(None)
-    old = await _lock_some(session, PredictionRow.expires_at < now, *known)
+    old = await lock(PredictionRow.expires_at < now, *known)
     await session.execute(update(PredictionRow).where(PredictionRow.prediction_id.in_(old)).values(emptied))
     forgotten = PredictionRow.state == "expired", PredictionRow.result.is_(None)
-    gone = await _lock_some(session, PredictionRow.expires_at < now - TOMBSTONE_RETENTION, *forgotten)
+    gone = await lock(PredictionRow.expires_at < now - TOMBSTONE_RETENTION, *forgotten)
     # A cancellation whose request never arrived has no result that could expire.
-    gone += await _lock_some(session, PredictionRow.expires_at < now, PredictionRow.model.is_(None))
+    gone += await lock(PredictionRow.expires_at < now, PredictionRow.model.is_(None))
     await session.execute(delete(WebhookRow).where(WebhookRow.prediction_id.in_(gone)))
     await session.execute(delete(PredictionRow).where(PredictionRow.prediction_id.in_(gone)))
     return len(old) + len(gone)
@@ -175,12 +180,6 @@ async def clear_result(session: AsyncSession, prediction_id: UUID) -> None:
     """Drop the reference to a deleted result object."""
     mine = PredictionRow.prediction_id == prediction_id
     await session.execute(update(PredictionRow).where(mine).values(result=None))
-
-
-async def _lock_some(session: AsyncSession, *conditions: ColumnElement[bool]) -> list[UUID]:
-    """Lock up to ``EXPIRE_CHUNK`` predictions, skipping those locked by others."""
-    found = select(PredictionRow.prediction_id).where(*conditions)
-    return list((await session.scalars(found.limit(EXPIRE_CHUNK).with_for_update(skip_locked=True))).all())
 
 
 async def enqueue_webhooks(session: AsyncSession, wanted: Sequence[tuple[UUID, str]]) -> None:
