@@ -37,6 +37,7 @@ async def add(database: Database, at: datetime, *, events: int, runs: int) -> No
 
 
 async def test_old_events_and_runs_go_in_chunks(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller repeats it as long as a chunk was full."""
     monkeypatch.setattr(store, "DELETE_CHUNK", 2)
     await add(database, OLD, events=3, runs=5)
     await add(database, YOUNG, events=1, runs=1)

@@ -34,6 +34,7 @@ async def rows(database: Database) -> list[tuple[str, str]]:
 
 
 async def test_a_chunk_has_so_many_rows_at_most_and_only_expired_ones(database: Database) -> None:
+    """A full chunk means that there may be more."""
     deleted = []
     for _ in range(4):
         async with database.sessions() as session, session.begin():
@@ -44,6 +45,7 @@ async def test_a_chunk_has_so_many_rows_at_most_and_only_expired_ones(database: 
 
 
 async def test_rows_that_another_replica_has_locked_are_skipped(database: Database) -> None:
+    """They go with their owner; whoever waited for them would hold up its own transaction."""
     async with database.sessions() as other, other.begin():
         locked = (await other.execute(lock_chunk(InboxRow, EXPIRED, limit=3))).all()
         async with database.sessions() as session, session.begin():

@@ -6,7 +6,7 @@ from time import thread_time
 import grpc
 import pytest
 from interlock_gateway.protocols import open_inference_pb2 as pb
-from interlock_gateway.proxy.rate_limit import MANY, RateLimiter
+from interlock_runtime.token_bucket import MAX_KEYS, TokenBuckets
 
 from tests.support.api_keys import KEY
 from tests.support.gateway_app import Door, bound, opened
@@ -25,12 +25,12 @@ class Clock:
         return self.now
 
 
-def taken(rates: RateLimiter, caller: str, times: int) -> int:
+def taken(rates: TokenBuckets, caller: str, times: int) -> int:
     """Return how many of so many requests are let through."""
     through = 0
     for _ in range(times):
         if not rates.wait(caller):
-            rates.count(caller)
+            rates.take(caller)
             through += 1
     return through
 
@@ -38,7 +38,7 @@ def taken(rates: RateLimiter, caller: str, times: int) -> int:
 def test_a_burst_and_then_a_rate() -> None:
     """Ten at once, then two a second, and never more than ten at once again; each caller by itself."""
     clock = Clock()
-    rates = RateLimiter(2.0, 10, clock)
+    rates = TokenBuckets(2.0, 10, clock)
 
     assert taken(rates, "one", 100) == 10
     assert rates.wait("one") == pytest.approx(0.5)
@@ -52,23 +52,23 @@ def test_a_burst_and_then_a_rate() -> None:
 def test_callers_that_come_no_more_are_forgotten() -> None:
     """Tokens of an issuer may name more people than a worker should remember."""
     clock = Clock()
-    rates = RateLimiter(1000.0, 1, clock)
-    for number in range(5 * MANY):
+    rates = TokenBuckets(1000.0, 1, clock)
+    for number in range(5 * MAX_KEYS):
         clock.now += 0.001
-        rates.count(f"caller {number}")
+        rates.take(f"caller {number}")
 
-    assert len(rates._full_at) <= MANY
+    assert len(rates._left) <= MAX_KEYS
 
 
 def test_a_token_costs_next_to_nothing() -> None:
     """It is on the way of every prediction."""
-    rates = RateLimiter(1e9, 1000)
+    rates = TokenBuckets(1e9, 1000)
     seconds = []
     for _ in range(5):
         start = thread_time()
         for _ in range(10_000):
             rates.wait("one")
-            rates.count("one")
+            rates.take("one")
         seconds.append((thread_time() - start) / 10_000)
     assert min(seconds) < MOST_SECONDS
 

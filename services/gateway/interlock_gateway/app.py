@@ -19,6 +19,7 @@ from interlock_runtime.limits import ConcurrencyLimitMiddleware
 from interlock_runtime.metrics import HttpMetricsMiddleware
 from interlock_runtime.reverse_proxy import connections
 from interlock_runtime.telemetry import setup_telemetry
+from interlock_runtime.token_bucket import TokenBuckets
 from interlock_serving.loading import Validate
 from litestar import Litestar
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
@@ -41,7 +42,7 @@ from interlock_gateway.protocols.refusals import document_refusals
 from interlock_gateway.protocols.rest import no_route
 from interlock_gateway.protocols.wiring import protocol_routes
 from interlock_gateway.proxy.proxied_routes import proxied_routes
-from interlock_gateway.proxy.rate_limit import RateLimiter, RateLimitMiddleware
+from interlock_gateway.proxy.rate_limit import RateLimitMiddleware
 from interlock_gateway.proxy.upstreams import CONNECTIONS, Proxies, Upstreams
 from interlock_gateway.routes import ROUTES
 from interlock_gateway.settings import GatewaySettings
@@ -128,7 +129,7 @@ def create_app(
     log = PredictionLog.of(settings, WORKER, bus, metrics.of)
     sampler = TraceSampler(settings.predict_sample_ratio)
     pings = {"rabbitmq": reconciler.bus_answered, "registry": reconciler.registry_answered}
-    rates = RateLimiter(settings.rate_limit, settings.rate_burst) if settings.rate_limit is not None else None
+    rates = TokenBuckets(settings.rate_limit, settings.rate_burst) if settings.rate_limit is not None else None
     inference = Inference(
         manager,
         models.unload_requests,

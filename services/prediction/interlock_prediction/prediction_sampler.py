@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
-from time import monotonic
 from typing import Any
 
 import numpy as np
 from interlock_contracts.predictions import PredictionLogged, sampled
 from interlock_messaging.outbox import OutboxEntry, enqueue_all
+from interlock_runtime.token_bucket import TokenBuckets
 from interlock_serving.prediction_log import UNTRACED, LoggedVersion
 from interlock_serving.slot import ServedModel
 from numpy.typing import NDArray
@@ -37,9 +37,7 @@ class PredictionSampler:
     def __init__(self, replica: str, *, ratio: float, rows_per_second: float, burst: int = BURST_ROWS) -> None:
         self._replica = replica
         self._ratio = ratio
-        self._rate = rows_per_second
-        self._burst = burst
-        self._buckets: dict[str, tuple[float, float]] = {}
+        self._buckets = TokenBuckets(rows_per_second, burst)
         self._numbers = count()
 
     async def record(self, session: AsyncSession, answered: Sequence[AnsweredRequest]) -> None:
@@ -73,16 +71,7 @@ class PredictionSampler:
             if sampled(each.id, self._ratio)
             for row in version.rows(each.id, now, each.rows, each.scores.tolist())
         ]
-        taken = self._acquire(first.model, len(rows))
+        taken = self._buckets.take(first.model, len(rows))
         return version.events(
             rows[:taken], answered=sum(len(each.rows) for each in answered), dropped=len(rows) - taken
         )
-
-    def _acquire(self, model: str, wanted: int) -> int:
-        """Take up to ``wanted`` tokens of the model's bucket; return how many."""
-        now = monotonic()
-        tokens, since = self._buckets.get(model, (self._burst, now))
-        tokens = min(tokens + (now - since) * self._rate, self._burst)
-        taken = min(wanted, int(tokens))
-        self._buckets[model] = tokens - taken, now
-        return taken

@@ -11,6 +11,7 @@ from typing import Any, Self
 import msgspec
 from interlock_modeling.answer import Scores, answer
 from interlock_runtime.access import Access, Caller
+from interlock_runtime.token_bucket import TokenBuckets
 from interlock_serving.manager import ModelManager
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,7 +22,6 @@ from interlock_gateway.observe.metrics import Metrics
 from interlock_gateway.observe.prediction_log import PredictionLog
 from interlock_gateway.observe.prediction_middleware import report_rows, report_version
 from interlock_gateway.observe.trace_sampling import TraceSampler, end_prediction, prediction_span
-from interlock_gateway.proxy.rate_limit import RateLimiter
 
 _OK = 200
 _JSON = (b"content-type", b"application/json")
@@ -44,7 +44,7 @@ class FastPathApp:
         metrics: Metrics,
         sampler: TraceSampler,
         log: PredictionLog,
-        rates: RateLimiter | None = None,
+        rates: TokenBuckets | None = None,
     ) -> None:
         self._app = app
         self._rates = rates
@@ -108,7 +108,7 @@ class FastPathApp:
 
         begun = serving.batcher.try_start(body, told)
         if begun and self._rates is not None:
-            self._rates.count(caller.name)
+            self._rates.take(caller.name)
         return begun
 
     def _who_may_predict(self, headers: dict[bytes, bytes]) -> Caller | None:

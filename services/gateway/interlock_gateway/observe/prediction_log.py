@@ -18,6 +18,7 @@ from interlock_contracts.event import Event
 from interlock_contracts.predictions import LoggedPrediction, PredictionLogged, sampled
 from interlock_modeling.answer import Scores
 from interlock_runtime.process import run_periodically
+from interlock_runtime.token_bucket import TokenBuckets
 from interlock_serving.prediction_log import UNTRACED, LoggedVersion
 from opentelemetry import context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -98,11 +99,9 @@ class PredictionLog:
         self._bus = bus
         self._counts = counts
         self._ratio = ratio
-        self._rate = rows_per_second
-        self._burst = burst
         self._samples: dict[tuple[str, int], _Sample] = {}
-        self._room: dict[tuple[str, int], float] = {}
-        self._refilled = time.monotonic()
+        self._flushed = time.monotonic()
+        self._room = TokenBuckets(rows_per_second, burst, clock=lambda: self._flushed)
         self._held = 0
         self._draining: Iterator[PredictionLogged] = iter(())
         self._pending_event: PredictionLogged | None = None
@@ -127,15 +126,13 @@ class PredictionLog:
         sample.answered += count
         if not sampled(request_id, self._ratio):
             return
-        kept = min(count, int(self._room[key])) if self._held + size <= HELD_BYTES else 0
+        kept = self._room.take(key, count) if self._held + size <= HELD_BYTES else 0
         sample.dropped += count - kept
         if kept:
-            self._room[key] -= kept
             self._held += size
             sample.asked.append(_Asked(request_id, time.time(), rows, scores, kept, size))
 
     def _begun(self, key: tuple[str, int], serving: BatchedModel) -> _Sample:
-        self._room.setdefault(key, self._burst)
         model, promotion_seq = key
         signature = serving.model.signature
         logged = LoggedVersion(model, serving.version, promotion_seq, signature, self._worker, self._ratio)
@@ -176,7 +173,7 @@ class PredictionLog:
         """Publish what was sampled since the last time.
 
         An event that was not confirmed is said again the next time, under the same id; what is answered meanwhile
-        finds room as long as there is some. ConcurrencyLimit comes back only here, once everything is let go.
+        finds room as long as there is some. Room comes back only here, once everything is let go.
 
         Raises:
             ConnectionError, TimeoutError: the bus is down.
@@ -188,7 +185,7 @@ class PredictionLog:
             await self._say(self._pending_event)
             self._pending_event = next(self._draining, None)
             await asyncio.sleep(PAUSE_SECONDS)
-        self._refill()
+        self._flushed = time.monotonic()
 
     async def _say(self, event: PredictionLogged) -> None:
         token = context.attach(_UNTRACED)
@@ -204,13 +201,6 @@ class PredictionLog:
         counts = self._counts(event.model)
         counts.logged += len(event.rows)
         counts.dropped += event.dropped
-
-    def _refill(self) -> None:
-        now = time.monotonic()
-        more, self._refilled = (now - self._refilled) * self._rate, now
-        room = {key: room + more for key, room in self._room.items()}
-        # Whoever has all room back is forgotten, which changes nothing for it.
-        self._room = {key: room for key, room in room.items() if room < self._burst or key in self._samples}
 
     def _events(self, samples: Sequence[_Sample]) -> Iterator[PredictionLogged]:
         for sample in samples:

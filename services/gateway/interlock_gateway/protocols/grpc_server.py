@@ -11,6 +11,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from interlock_runtime.access import Access, Scope
 from interlock_runtime.http import SCOPE, require
 from interlock_runtime.process import DRAIN_SECONDS
+from interlock_runtime.token_bucket import TokenBuckets
 from litestar.exceptions import HTTPException
 
 from interlock_gateway.domain import BODY_LIMIT
@@ -18,7 +19,6 @@ from interlock_gateway.protocols import inference
 from interlock_gateway.protocols import open_inference_pb2 as pb
 from interlock_gateway.protocols.inference import Inference, Output
 from interlock_gateway.protocols.tensors import BYTES, NUMERIC, Tensor, TensorError
-from interlock_gateway.proxy.rate_limit import RateLimiter
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Method = Callable[[Any, Context], Awaitable[Any]]
@@ -49,7 +49,7 @@ _CONTENTS = {
 
 
 def serving_grpc(
-    inferring: Inference, access: Access, host: str, port: int | None, rates: RateLimiter | None = None
+    inferring: Inference, access: Access, host: str, port: int | None, rates: TokenBuckets | None = None
 ) -> Callable[[], AbstractAsyncContextManager[None]]:
     """Return a lifespan that serves the protocol while it lasts; without a ``port`` it does nothing.
 
@@ -92,7 +92,7 @@ _SCOPES: dict[str, Scope | None] = {
 
 
 def _handler(
-    described: MethodDescriptor, answers: "_Answers", access: Access, rates: RateLimiter | None
+    described: MethodDescriptor, answers: "_Answers", access: Access, rates: TokenBuckets | None
 ) -> "grpc.RpcMethodHandler[Any, Any]":
     method: Method = getattr(answers, re.sub(r"(?<=.)(?=[A-Z])", "_", described.name).lower())
     scope = _SCOPES[described.name]
@@ -105,7 +105,7 @@ def _handler(
         if rates is not None and caller is not None:
             if wait := rates.wait(caller.name):
                 await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, f"too many requests; wait {wait:.1f} s")
-            rates.count(caller.name)
+            rates.take(caller.name)
         try:
             if scope:
                 require({SCOPE: scope}, caller)
