@@ -106,7 +106,7 @@ class Dispatcher:
             pipeline=self.model, digest=ref.digest, data_digest=digest, batch=1, ref=ref.model_dump(mode="json")
         )
         async with self.bus.transaction() as session:
-            await store.keep_spec(session, row)
+            session.add(row)
             await store.keep_dataset(session, file)
 
     async def request(self, model: str | None = None, **how: Any) -> UUID:

@@ -11,7 +11,6 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_messaging import CausationEnvelope, Session, enqueue, topology
 from interlock_messaging.outbox import current_traceparent
 
-from interlock_ingest import store
 from interlock_ingest.domain import invalid_object_key
 from interlock_ingest.store import SpecRow, SubmissionRow
 from interlock_ingest.workers import SERVICE
@@ -25,13 +24,7 @@ Artifacts = Annotated[ArtifactStore, Context("artifacts")]
 async def keep_spec(event: PipelineApplied, session: Session, artifacts: Artifacts) -> None:
     """Keep the pipeline's spec: files that come from now on are checked against it."""
     spec = Pipeline.model_validate_json(await asyncio.to_thread(artifacts.fetch, event.spec))
-    row = SpecRow(
-        pipeline=event.pipeline,
-        digest=event.pipeline_digest,
-        revision=event.revision,
-        spec=spec.model_dump(mode="json"),
-    )
-    await store.keep_spec(session, row)
+    await SpecRow.keep(session, event, spec)
 
 
 @router.subscriber(topology.queue(SERVICE, DatasetSubmitted), topology.EXCHANGE, no_reply=True)

@@ -79,7 +79,7 @@ async def upload(
 async def list_datasets(name: FromPath[str], database: NamedDependency[Database]) -> list[DatasetView]:
     """Return a pipeline's files with their verdicts, the newest first."""
     async with database.sessions() as session:
-        if await store.spec(session, name) is None:
+        if await SpecRow.find(session, name) is None:
             raise _unknown_pipeline(name)
         return [_view(row) for row in await store.datasets(session, name)]
 
@@ -139,7 +139,7 @@ async def _spec(database: Database, name: str, digest: str | None) -> SpecRow:
     until = loop.time() + SPEC_PATIENCE
     while True:
         async with database.sessions() as session:
-            found = await store.spec(session, name, digest)
+            found = await SpecRow.find(session, name, digest)
         if found is not None:
             return found
         if loop.time() > until:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from interlock_messaging.pipeline_specs import PipelineSpec
 from interlock_messaging.tables import Base
 from interlock_messaging.work_queue import WorkItem
-from sqlalchemy import JSON, BigInteger, MetaData, String, func, select, text
+from sqlalchemy import BigInteger, MetaData, String, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -21,18 +22,10 @@ class Table(Base):
     metadata = MetaData()
 
 
-class SpecRow(Table):
-    """Every spec heard of; the newest of a pipeline is the one with the highest ``revision``.
-
-    ``spec`` is JSON and not JSONB, which would lose the order in which columns are declared.
-    """
+class SpecRow(PipelineSpec, Table):
+    """Every spec that was applied: files are checked against the newest of their pipeline."""
 
     __tablename__ = "spec"
-
-    pipeline: Mapped[str] = mapped_column(primary_key=True)
-    digest: Mapped[str] = mapped_column(primary_key=True)
-    revision: Mapped[int]
-    spec: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
 class BatchesRow(Table):
@@ -83,24 +76,6 @@ class SubmissionRow(WorkItem, Table):
     object: Mapped[str]
     traceparent: Mapped[str | None]
     received_at: Mapped[datetime] = mapped_column(server_default=func.now())
-
-
-async def keep_spec(session: AsyncSession, row: SpecRow) -> None:
-    """Keep a spec; one that is applied again moves up to its new revision."""
-    values = {name: getattr(row, name) for name in ("pipeline", "digest", "revision", "spec")}
-    insertion = insert(SpecRow).values(values)
-    raised = func.greatest(SpecRow.revision, insertion.excluded.revision)
-    await session.execute(
-        insertion.on_conflict_do_update(index_elements=[SpecRow.pipeline, SpecRow.digest], set_={"revision": raised})
-    )
-
-
-async def spec(session: AsyncSession, pipeline: str, digest: str | None = None) -> SpecRow | None:
-    """Return a pipeline's newest spec, or the one with ``digest``."""
-    query = select(SpecRow).where(SpecRow.pipeline == pipeline)
-    if digest is not None:
-        query = query.where(SpecRow.digest == digest)
-    return (await session.scalars(query.order_by(SpecRow.revision.desc()).limit(1))).one_or_none()
 
 
 async def add_dataset(session: AsyncSession, row: DatasetRow) -> DatasetRow:

@@ -53,7 +53,7 @@ class IngestWorker:
         await process_due(self.bus, DatasetRow, store.UNCHECKED, work=self._check_file, give_up=_give_up_check)
 
     async def _take_submission(self, session: AsyncSession, row: SubmissionRow) -> None:
-        spec = await store.spec(session, row.pipeline)
+        spec = await store.SpecRow.find(session, row.pipeline)
         if spec is None and datetime.now(UTC) - row.received_at < SPEC_PATIENCE:
             row.not_before = datetime.now(UTC) + timedelta(seconds=1)
             return
@@ -91,7 +91,7 @@ class IngestWorker:
             return self.artifacts.put_file(path, holdout=True)
 
     async def _check_file(self, session: AsyncSession, row: DatasetRow) -> None:
-        spec = await store.spec(session, row.pipeline, row.pipeline_digest)
+        spec = await store.SpecRow.find(session, row.pipeline, row.pipeline_digest)
         assert spec is not None, "a file is only taken in for a spec that is stored"
         with _span(telemetry.SPAN_CHECK, row.traceparent, row.pipeline, row.digest):
             await self._judge(session, row, Pipeline.model_validate(spec.spec))

@@ -28,20 +28,13 @@ Artifacts = Annotated[ArtifactStore, Context("artifacts")]
 async def keep_spec(event: PipelineApplied, session: Session, artifacts: Artifacts) -> None:
     """Keep the pipeline's spec: every run uses the one that its cause named."""
     spec = Pipeline.model_validate_json(await asyncio.to_thread(artifacts.fetch, event.spec))
-    row = SpecRow(
-        pipeline=event.pipeline,
-        digest=event.pipeline_digest,
-        revision=event.revision,
-        data_digest=data_digest(spec),
-        spec=spec.model_dump(mode="json"),
-    )
-    await store.keep_spec(session, row)
+    await SpecRow.keep(session, event, spec, data_digest=data_digest(spec))
 
 
 @router.subscriber(topology.queue(SERVICE, DatasetIngested), topology.EXCHANGE, no_reply=True)
 async def train_on_new_data(event: DatasetIngested, cause: CausationEnvelope, session: Session) -> None:
     """Keep the accepted file, and train on it where the pipeline says that data is a cause."""
-    spec = await store.spec(session, event.pipeline, event.pipeline_digest)
+    spec = await SpecRow.find(session, event.pipeline, event.pipeline_digest)
     if spec is None:
         # `pipeline.applied` comes through another queue and may be late.
         raise LookupError(f"the spec {event.pipeline_digest} of pipeline {event.pipeline!r} is not here yet")
@@ -88,7 +81,7 @@ async def end_run_awaiting_approval(event: EvaluationPassed, session: Session) -
     if run is None:
         return
     run.version = event.version
-    spec = await store.spec(session, run.model, run.pipeline_digest)
+    spec = await SpecRow.find(session, run.model, run.pipeline_digest)
     if spec is not None and Pipeline.model_validate(spec.spec).promotion == "approval":
         runs.finish(run, "succeeded", "the gate let it through; it waits for an approval")
 

@@ -87,7 +87,7 @@ class RunReconciler:
             locked = await store.locked(session, run_id)
             if locked is None or run_id not in [row.run_id for row in await store.startable(session)]:
                 return
-            spec = await store.spec(session, run.model, run.pipeline_digest)
+            spec = await store.SpecRow.find(session, run.model, run.pipeline_digest)
             if spec is None:
                 raise LookupError(f"its spec {run.pipeline_digest} is not stored")
             pipeline = Pipeline.model_validate(spec.spec)
@@ -159,7 +159,7 @@ class RunReconciler:
                 text = "run %s, attempt %d: %s; trying again"
                 logger.warning(text, run.run_id, run.attempt, decision.reason, extra={"run_id": run.run_id})
                 spans.emit_lost(run, decision.reason)
-                spec = await store.spec(session, run.model, run.pipeline_digest)
+                spec = await store.SpecRow.find(session, run.model, run.pipeline_digest)
                 if spec is None:
                     await self._end(session, run, "failed", f"{decision.reason}, and its spec is not stored any more")
                 else:

@@ -28,7 +28,7 @@ async def request(
 ) -> RunRow:
     """Make the run that ``cause`` asks for: queued, joined to the one queued already, or failed with the reason."""
     await store.lock_model(session, model)
-    spec = await store.spec(session, model, pipeline)
+    spec = await store.SpecRow.find(session, model, pipeline)
     waiting = await store.queued(session, model)
     run = RunRow(
         run_id=run_id(cause.id, model),

@@ -6,8 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from interlock_contracts.training import RunState
+from interlock_messaging.pipeline_specs import PipelineSpec
 from interlock_messaging.tables import Base
-from sqlalchemy import JSON, MetaData, String, func, select, text
+from sqlalchemy import MetaData, String, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -22,16 +23,12 @@ class Table(Base):
     metadata = MetaData()
 
 
-class SpecRow(Table):
-    """Every spec heard of; the newest of a pipeline is the one with the highest ``revision``."""
+class SpecRow(PipelineSpec, Table):
+    """Every spec that was applied, with the digest of its data section."""
 
     __tablename__ = "spec"
 
-    pipeline: Mapped[str] = mapped_column(primary_key=True)
-    digest: Mapped[str] = mapped_column(primary_key=True)
-    revision: Mapped[int]
     data_digest: Mapped[str]
-    spec: Mapped[dict[str, Any]] = mapped_column(JSON)  # JSONB would lose the order of the columns
 
 
 class DatasetRow(Table):
@@ -90,24 +87,6 @@ async def lock_model(session: AsyncSession, model: str) -> None:
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"run/{model}"))))
 
 
-async def keep_spec(session: AsyncSession, row: SpecRow) -> None:
-    """Keep a spec; one that is applied again moves up to its new revision."""
-    values = {name: getattr(row, name) for name in ("pipeline", "digest", "revision", "data_digest", "spec")}
-    insertion = insert(SpecRow).values(values)
-    raised = func.greatest(SpecRow.revision, insertion.excluded.revision)
-    await session.execute(
-        insertion.on_conflict_do_update(index_elements=[SpecRow.pipeline, SpecRow.digest], set_={"revision": raised})
-    )
-
-
-async def spec(session: AsyncSession, pipeline: str, digest: str | None = None) -> SpecRow | None:
-    """Return a pipeline's newest spec, or the one with ``digest``."""
-    query = select(SpecRow).where(SpecRow.pipeline == pipeline)
-    if digest is not None:
-        query = query.where(SpecRow.digest == digest)
-    return (await session.scalars(query.order_by(SpecRow.revision.desc()).limit(1))).one_or_none()
-
-
 async def keep_dataset(session: AsyncSession, row: DatasetRow) -> None:
     """Keep an accepted file; the first verdict under one data section stays."""
     values = {name: getattr(row, name) for name in ("pipeline", "digest", "data_digest", "batch", "ref")}
@@ -122,7 +101,7 @@ async def datasets(session: AsyncSession, pipeline: str, data_digest: str) -> Se
 
 async def trainable(session: AsyncSession, pipeline: str, digest: str | None = None) -> int | None:
     """Return how many files a pipeline's newest spec, or the one with ``digest``, can train on; None without a spec."""
-    row = await spec(session, pipeline, digest)
+    row = await SpecRow.find(session, pipeline, digest)
     return len(await datasets(session, pipeline, row.data_digest)) if row is not None else None
 
 
