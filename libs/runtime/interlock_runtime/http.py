@@ -60,6 +60,11 @@ SECURITY_SCHEMES = Components(
 """For OpenAPI documents."""
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
+Classify = Callable[[BaseException], bool]
+
+
+def _never(_: BaseException) -> bool:
+    return False
 
 
 def _guard(access: Access) -> Callable[[Connection, BaseRouteHandler], Awaitable[None]]:
@@ -135,7 +140,7 @@ def as_problem(error: HTTPException) -> ProblemDetailsException:
     )
 
 
-def _outage(error: Exception) -> ProblemDetailsException:
+def _outage(error: object) -> ProblemDetailsException:
     return problem(503, "A dependency is down", f"try again: {error}", headers={"Retry-After": "2"})
 
 
@@ -143,16 +148,30 @@ def _too_deep(_: Exception) -> ProblemDetailsException:
     return problem(400, "Bad Request", "the body is nested too deeply")
 
 
-def _unexpected(_: Exception) -> ProblemDetailsException:
-    """Say nothing of what went wrong: it may hold what the client must not see. The log has it."""
-    return problem(500, "Internal Server Error", "internal error; see the service's log")
+def _unexpected(is_outage: Classify) -> Callable[[Exception], ProblemDetailsException]:
+    def convert(error: Exception) -> ProblemDetailsException:
+        """Say nothing of what went wrong: it may hold what the client must not see. The log has it."""
+        if is_outage(error):
+            return _outage("the database, or what else this service needs, does not answer")
+        return problem(500, "Internal Server Error", "internal error; see the service's log")
+
+    return convert
 
 
-async def _log_unexpected(error: Exception, scope: Scope) -> None:
-    """Log what is an internal error: of an outage and of a refusal the answer says all there is to say."""
-    refusal = isinstance(error, HTTPException) and error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
-    if not refusal and not isinstance(error, ProblemDetailsException | ConnectionError | TimeoutError):
-        logger.error("%s %s failed", scope.get("method"), scope.get("path"), exc_info=error)
+def _log_unexpected(is_outage: Classify) -> Callable[[Exception, Scope], Awaitable[None]]:
+    async def log(error: Exception, scope: Scope) -> None:
+        """Log what the answer does not say: an internal error, and which dependency broke how."""
+        refusal = isinstance(error, HTTPException) and error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
+        if refusal or isinstance(error, ProblemDetailsException | ConnectionError | TimeoutError):
+            return
+        about = scope.get("method"), scope.get("path")
+        if is_outage(error):
+            # The driver's own error: SQLAlchemy's holds the statement and its values.
+            logger.warning("%s %s: a dependency is down: %r", *about, getattr(error, "orig", None) or error)
+        else:
+            logger.error("%s %s failed", *about, exc_info=error)
+
+    return log
 
 
 @get(LIVE, opt={PUBLIC: True}, include_in_schema=False)
@@ -168,6 +187,7 @@ def http_app(
     routes: Sequence[ControllerRouterHandler],
     pings: Mapping[str, Ping],
     lifespan: Sequence[Lifespan],
+    is_outage: Classify = _never,
     dependencies: Mapping[str, Any] | None = None,
     openapi: OpenAPIConfig | None = None,
     counters: Counters = counted_here,
@@ -179,7 +199,8 @@ def http_app(
     ``lifespan`` are entered in order and left in reverse; ``pings`` make up readiness; ``dependencies`` are the
     objects that handlers name as typed parameters (``bus: NamedDependency[Bus]``), and ``access`` is always among them.
     Who asks is ``request.user``, a :class:`Caller`. ``counters`` and ``metric_collectors`` make ``GET /metrics``: on
-    this machine without a key.
+    this machine without a key. A ConnectionError or TimeoutError that a handler raises is answered 503 with
+    Retry-After, and so is what ``is_outage`` calls an outage.
 
     Raises:
         ValueError: a route says neither which scope it asks for nor that it is public.
@@ -216,13 +237,13 @@ def http_app(
                         ConnectionError: _outage,
                         TimeoutError: _outage,
                         RecursionError: _too_deep,
-                        Exception: _unexpected,
+                        Exception: _unexpected(is_outage),
                     },
                 )
             )
         ],
         logging_config=None,
-        after_exception=[_log_unexpected],
+        after_exception=[_log_unexpected(is_outage)],
         # No page by default: the framework's would have a browser fetch its scripts from elsewhere.
         openapi_config=openapi
         or OpenAPIConfig(

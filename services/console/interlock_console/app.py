@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from interlock_messaging import BatchSubscription, Bus
+from interlock_messaging.transient import is_dependency_unavailable
 from interlock_runtime.access import Access
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
@@ -61,6 +62,7 @@ def create_app(settings: ConsoleSettings) -> Litestar:
         routes=[*pages.ROUTES, *session.ROUTES, *proxy.ROUTES, *routes.ROUTES, *trace_routes.ROUTES, *JAEGER],
         middleware=[cookie_to_bearer],
         metric_collectors=bus.metric_collectors,
+        is_outage=is_dependency_unavailable,
         pings={"postgres": database.ping, "rabbitmq": bus.ping},
         lifespan=[
             connected,

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_messaging import Bus
+from interlock_messaging.transient import is_dependency_unavailable
 from interlock_runtime.access import Access
 from interlock_runtime.http import http_app
 from interlock_runtime.key_ring import registry_key_source
@@ -44,6 +45,7 @@ def create_app(
         Access.of(settings, source=registry_key_source(settings.registry_url, settings.service_key)),
         routes=[],
         metric_collectors=bus.metric_collectors,
+        is_outage=is_dependency_unavailable,
         pings={"rabbitmq": bus.ping, "s3": lambda: asyncio.to_thread(artifacts.ping)},
         lifespan=[validating, bus.running],
         dependencies={"bus": bus},

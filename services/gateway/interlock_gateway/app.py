@@ -10,6 +10,7 @@ from typing import Any
 import uvicorn
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_messaging import Bus
+from interlock_messaging.transient import is_dependency_unavailable
 from interlock_runtime.access import Access
 from interlock_runtime.clients import REQUEST_SECONDS
 from interlock_runtime.connections import LimitedHttpProtocol
@@ -156,6 +157,7 @@ def create_app(
                 predict_route(manager, upstreams.registry, log, metrics),
                 *protocol_routes(settings, inference, access),
             ],
+            is_outage=is_dependency_unavailable,
             pings=pings,
             counters=metrics.families,
             openapi=browsable(),

@@ -7,6 +7,7 @@ from functools import partial
 
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_messaging import Bus
+from interlock_messaging.transient import is_dependency_unavailable
 from interlock_runtime.access import Access
 from interlock_runtime.database import Database
 from interlock_runtime.folders import locked_work_folder, work_folder
@@ -50,6 +51,7 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
         Access.of(settings, source=registry_key_source(settings.registry_url, settings.service_key)),
         routes=ROUTES,
         metric_collectors=[*bus.metric_collectors, partial(gauges.datasets, database.sessions)],
+        is_outage=is_dependency_unavailable,
         pings={
             "postgres": database.ping,
             "rabbitmq": bus.ping,

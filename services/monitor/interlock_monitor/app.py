@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from interlock_messaging import Bus
+from interlock_messaging.transient import is_dependency_unavailable
 from interlock_runtime.access import Access
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
@@ -46,6 +47,7 @@ def create_app(settings: MonitorSettings) -> Litestar:
         Access.of(settings, source=registry_key_source(settings.registry_url, settings.service_key)),
         routes=ROUTES,
         metric_collectors=bus.metric_collectors,
+        is_outage=is_dependency_unavailable,
         pings={"postgres": database.ping, "rabbitmq": bus.ping},
         lifespan=[
             lambda: database.ready("interlock_messaging", "interlock_monitor"),

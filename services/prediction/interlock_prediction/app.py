@@ -9,6 +9,7 @@ import httpx
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_artifacts.signing import SignatureVerifier
 from interlock_messaging import BatchSubscription, Bus
+from interlock_messaging.transient import is_dependency_unavailable
 from interlock_runtime.access import Access
 from interlock_runtime.clients import IngestClient, RegistryClient
 from interlock_runtime.database import Database
@@ -110,6 +111,7 @@ def create_app(
         Access.of(settings, source=ring, remember=settings.cache_dir / "keys.json"),
         routes=[*ROUTES, *BATCH_ROUTES],
         metric_collectors=[*bus.metric_collectors, partial(gauges.collect_backlog, database.sessions)],
+        is_outage=is_dependency_unavailable,
         pings={
             "postgres": database.ping,
             "rabbitmq": bus.ping,

@@ -9,6 +9,7 @@ from interlock_artifacts import ArtifactStore, S3Store
 from interlock_artifacts.signing import SignatureVerifier, Signer
 from interlock_messaging import Bus
 from interlock_messaging.dead_letters import Collector
+from interlock_messaging.transient import is_dependency_unavailable
 from interlock_runtime.access import Access
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
@@ -54,6 +55,7 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
             *dead_letters.ROUTES,
         ],
         metric_collectors=[*bus.metric_collectors, partial(gauges.models, database.sessions)],
+        is_outage=is_dependency_unavailable,
         pings={
             "postgres": database.ping,
             "rabbitmq": bus.ping,

@@ -9,6 +9,7 @@ import httpx
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_artifacts.scoped_credentials import credential_issuer_of
 from interlock_messaging import Bus
+from interlock_messaging.transient import is_dependency_unavailable
 from interlock_runtime.access import Access
 from interlock_runtime.clients import RegistryClient
 from interlock_runtime.database import Database
@@ -55,6 +56,7 @@ def create_app(
         Access.of(settings, source=registry_key_source(settings.registry_url, settings.service_key)),
         routes=ROUTES,
         metric_collectors=[*bus.metric_collectors, partial(gauges.runs, database.sessions)],
+        is_outage=is_dependency_unavailable,
         pings={
             "postgres": database.ping,
             "rabbitmq": bus.ping,
