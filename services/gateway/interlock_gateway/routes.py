@@ -17,7 +17,8 @@ from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody
 
-from interlock_gateway.domain import SlotView, WorkerView, is_name, retrain_cause
+from interlock_gateway.domain import SlotView, WorkerView, retrain_cause
+from interlock_gateway.inference.resolve import require_name
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.models.reconcile import Reconciler
 from interlock_gateway.observe.prediction_log import PredictionLog
@@ -72,8 +73,7 @@ async def retrain(
 
 async def _refuse_untrainable(train_dispatch: TrainDispatchClient, name: str, digest: str | None) -> None:
     """Refuse what cannot be trained; while the dispatcher is down, its ``training.failed`` will say so later."""
-    if not is_name(name):
-        raise problem(404, "Unknown model", f"{name!r} cannot be a model's name")
+    require_name(name)
     with suppress(ConnectionError):
         if (refusal := await train_dispatch.refusal(name, digest)) is not None:
             raise problem(refusal.status, refusal.title, refusal.detail)

@@ -86,14 +86,23 @@ def invalid_rows_problem(error: InvalidRowsError) -> ProblemDetailsException:
     return problem(422, "The rows do not fit the model", f"{first.place}: {first.message}{more}", errors=faults)
 
 
+def require_name(name: str) -> None:
+    """Refuse what no model can be called, before anybody is asked for it.
+
+    Raises:
+        ProblemDetailsException: 404.
+    """
+    if not is_name(name):
+        raise problem(404, "Unknown model", f"{name!r} cannot be a model's name")
+
+
 async def known_model(name: str, registry: RegistryClient) -> ModelView | None:
     """Return the model as the registry, which knows all, has it; None while the registry is down.
 
     Raises:
         ProblemDetailsException: 404 where no pipeline is called so, or nothing can be.
     """
-    if not is_name(name):
-        raise problem(404, "Unknown model", f"{name!r} cannot be a model's name")
+    require_name(name)
     try:
         model = await registry.model(name)
     except ConnectionError:
