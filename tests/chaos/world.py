@@ -139,7 +139,9 @@ async def world_of(system: System) -> AsyncIterator[World]:
         world.hooked.append(dict(request.headers))
 
     async with AsyncExitStack() as stack:
-        receiver = await stack.enter_async_context(listening(Litestar([hook], openapi_config=None)))
+        receiver = await stack.enter_async_context(
+            listening(Litestar([hook], openapi_config=None, logging_config=None))
+        )
         await system.ready(*SERVICES, seconds=PATIENCE)
         user = PatientUser(system.client)
         await stack.enter_async_context(user.http)

@@ -107,7 +107,7 @@ class Behind:
             raise problem(404, "Unknown run", f"no run {run_id}", headers={"Retry-After": "1"})
 
         routes = [*self._workers(), model, pipeline, apply, trainable, verdicts, upload, file, run]
-        return Litestar(routes, plugins=[ProblemDetailsPlugin()], openapi_config=None)
+        return Litestar(routes, plugins=[ProblemDetailsPlugin()], openapi_config=None, logging_config=None)
 
     def _workers(self) -> list[HTTPRouteHandler]:
         @put("/workers/{worker:str}")

@@ -165,7 +165,9 @@ async def running(
         return [signing.serving(ref, ref.version) for ref in refs]
 
     async with AsyncExitStack() as stack:
-        address = await stack.enter_async_context(listening(Litestar([serving], openapi_config=None)))
+        address = await stack.enter_async_context(
+            listening(Litestar([serving], openapi_config=None, logging_config=None))
+        )
         own = {
             "host": "127.0.0.1",
             **SETTINGS,

@@ -84,7 +84,7 @@ class Peers:
             return Response(_dataset(name, digest, self.datasets[digest]))
 
         routes = [serving, pipelines, pipeline, model, datasets, dataset]
-        return Litestar(routes, openapi_config=None)
+        return Litestar(routes, openapi_config=None, logging_config=None)
 
 
 def _serving(ref: ModelRef) -> ServingView:

@@ -187,7 +187,7 @@ async def test_a_webhook_is_signed_and_tried_again(predictions: Predictions, mod
         heard.append((dict(request.headers), await request.body()))
         return Response(None, status_code=500 if len(heard) == 1 else 204)
 
-    async with listening(Litestar([hook], openapi_config=None)) as receiver:
+    async with listening(Litestar([hook], openapi_config=None, logging_config=None)) as receiver:
         asked = await predictions.ask(model, webhook=f"{receiver}/hook")
 
         async def delivered() -> bool:

@@ -46,7 +46,7 @@ class Receiver:
                 return Response(None, status_code=500)
             return Response(None, status_code=204)
 
-        self.app = Litestar([hook], openapi_config=None)
+        self.app = Litestar([hook], openapi_config=None, logging_config=None)
 
 
 def replica(servers: dict[str, str], database: Database) -> WebhookSender:

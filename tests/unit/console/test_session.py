@@ -105,7 +105,10 @@ async def test_the_gateway_is_asked_with_the_callers_own_key_and_never_with_the_
         asked.append((request.method, str(request.url.query), dict(request.headers), await request.body()))
         return {"name": name}
 
-    async with listening(Litestar([behind], openapi_config=None)) as url, browser(console(gateway_url=url)) as http:
+    async with (
+        listening(Litestar([behind], openapi_config=None, logging_config=None)) as url,
+        browser(console(gateway_url=url)) as http,
+    ):
         await http.post("/session", json={"key": "only-read-key"}, headers=OURS)
         answer = await http.post("/gateway/models/flights/rollback?to=3", content=b'{"a":1}', headers=OURS)
         foreign = await http.post("/gateway/models/flights/rollback", headers=OTHERS)

@@ -51,7 +51,7 @@ class Provider:
         async def jwks() -> dict[str, Any]:
             return {"keys": self.keys}
 
-        return Litestar([configuration, jwks], openapi_config=None)
+        return Litestar([configuration, jwks], openapi_config=None, logging_config=None)
 
     def token(self, key: Any = RSA, algorithm: str = "RS256", kid: str = "rsa", **claims: Any) -> bytes:
         now = time()

@@ -35,7 +35,7 @@ async def upload(name: FromPath[str], request: Request[Any, Any, Any]) -> None:
 
 
 def asked(kept: InMemorySpanExporter, name: str) -> ReadableSpan:
-    with TestClient(Litestar([upload])) as client:
+    with TestClient(Litestar([upload], logging_config=None)) as client:
         client.post(f"/datasets/{name}", headers={"traceparent": f"00-{TRACE}-{ASKED}-01"})
     (span,) = kept.get_finished_spans()
     return span

@@ -68,7 +68,9 @@ async def later(door: Door, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[La
 
     wire, prediction = BusDouble(), dependency(door.app, Upstreams).prediction
     monkeypatch.setattr(dependency(door.app, Bus), "publish", wire.publish)
-    async with listening(Litestar([known_prediction], plugins=[ProblemDetailsPlugin()], openapi_config=None)) as url:
+    async with listening(
+        Litestar([known_prediction], plugins=[ProblemDetailsPlugin()], openapi_config=None, logging_config=None)
+    ) as url:
         monkeypatch.setattr(prediction, "_url", url)
         yield Later(door, wire, known)
 
