@@ -8,11 +8,11 @@ import typer
 from interlock_cli.completion import completion
 from interlock_cli.datasets import datasets, ingest
 from interlock_cli.dead_letters import dead_letters
-from interlock_cli.demo import demo
 from interlock_cli.events import events
 from interlock_cli.export import export
 from interlock_cli.feedback import feedback, quality
 from interlock_cli.keys import audit, keys
+from interlock_cli.local_stack import add_local_stack
 from interlock_cli.models import approve, models, rollback, show, versions
 from interlock_cli.open import open_
 from interlock_cli.pipelines import apply
@@ -20,11 +20,9 @@ from interlock_cli.predictions import predict
 from interlock_cli.report.command import report
 from interlock_cli.rollouts import rollout
 from interlock_cli.runs import cancel, retrain, runs, watch
-from interlock_cli.stack import down, env, logs, status, up
 from interlock_cli.trace import trace
 
 COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
-    "Local stack": (up, down, status, logs, env, demo),
     "Pipelines and data": (apply, ingest, datasets),
     "Runs": (retrain, watch, runs, cancel),
     "Observe": (open_, trace, events, report),
@@ -32,7 +30,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Predictions": (predict, feedback, quality),
     "Administration": (audit, completion),
 }
-"""By panel, in the order that `interlock --help` lists them.
+"""By panel, in the order that `interlock --help` lists them after those of the local stack.
 
 A function's name is the command's (``open_`` because `open` is a built-in), its docstring the help.
 """
@@ -43,6 +41,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+add_local_stack(app)
 for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(command.__name__.rstrip("_"), rich_help_panel=panel)(command)

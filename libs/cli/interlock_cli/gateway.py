@@ -10,6 +10,7 @@ import httpx
 from interlock_contracts.http import Body, Problem
 from pydantic import ValidationError
 
+from interlock_cli.local_stack import installed_stack_settings
 from interlock_cli.terminal import CommandError
 
 View = TypeVar("View", bound=Body)
@@ -149,9 +150,7 @@ def environment() -> dict[str, str]:
         own.setdefault(name.removesuffix("_FILE"), Path(own[name]).read_text().strip())
     if "INTERLOCK_GATEWAY_URL" in own:
         return own
-    from interlock_localstack.environment import stack_settings  # noqa: PLC0415 - the local stack is an extra
-
-    return stack_settings() | own
+    return installed_stack_settings() | own
 
 
 def connect() -> Gateway:
