@@ -28,14 +28,15 @@ export UV_NATIVE_TLS := 1
 FAST_TESTS := $(wildcard tests/unit tests/contract tests/architecture)
 # By the servers that they take apart: what shares some runs one after another.
 STACK_TESTS := $(wildcard tests/security/test_stolen_*.py tests/security/test_attacks.py tests/e2e tests/browser)
-SERVER_TESTS := $(wildcard tests/journey tests/integration tests/clients)
+LOCAL_TESTS := $(wildcard tests/integration/localstack tests/integration/benchmarks tests/integration/scoring tests/clients)
+SERVER_TESTS := $(wildcard tests/journey) $(filter-out $(LOCAL_TESTS),$(patsubst %/__init__.py,%,$(wildcard tests/integration/*/__init__.py)))
 CHAOS_TESTS := tests/chaos/test_chaos.py
 CRASH_TESTS := $(filter-out $(CHAOS_TESTS),$(wildcard tests/chaos/test_*.py))
 
 # Debian packages that tests need besides what `interlock up` fetches by itself; installed when root, else named.
 TEST_PACKAGES := wrk chromium prometheus
 
-.PHONY: help setup demo down test quick lint types contracts contracts-check unit security real real-stack real-servers real-crashes real-chaos clients test-packages proto lock audit sbom bench bench-serving bench-reliability chaos
+.PHONY: help setup demo down test quick lint types contracts contracts-check unit security real real-stack real-servers real-local real-crashes real-chaos clients test-packages proto lock audit sbom bench bench-serving bench-reliability chaos
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 25
@@ -76,14 +77,17 @@ unit: $(STAMP)
 security: $(STAMP) ## Attack it: everything in tests/security that needs no server
 	$(BIN)/pytest -q -n 2 -m "not e2e" tests/security
 
-real: $(STAMP) ## Everything that needs real servers, two kinds of them side by side
-	$(MAKE) --jobs=2 --output-sync=target real-stack real-servers real-crashes real-chaos
+real: $(STAMP) ## Everything that needs real servers, three kinds of them side by side: most of the time is waiting
+	$(MAKE) --jobs=3 --output-sync=target real-stack real-servers real-local real-chaos real-crashes
 
 real-stack: $(STAMP)
 	$(BIN)/pytest -q $(STACK_TESTS)
 
 real-servers: $(STAMP)
 	$(BIN)/pytest -q $(SERVER_TESTS)
+
+real-local: $(STAMP)
+	$(BIN)/pytest -q $(LOCAL_TESTS)
 
 real-crashes: $(STAMP)
 	$(BIN)/pytest -q $(CRASH_TESTS)

@@ -29,6 +29,7 @@ def test_a_folder_of_tests_is_named_for_a_folder_of_code(kind: str) -> None:
     """For a package, or a folder inside of one: what moves takes its tests along."""
     folders = {path.parent for path in (TESTS / kind).rglob("*.py")} - {TESTS / kind}
     assert len(folders) > 10
+    assert not list((TESTS / kind).glob("test_*.py")), "a test stands in a folder; the Makefile runs those"
     assert not [str(folder) for folder in sorted(folders) if not (code_of(folder) / "__init__.py").exists()]
 
 
