@@ -240,11 +240,11 @@ async def test_a_checkout_of_any_length_and_name_works(name: str, beyond: int, o
         finally:
             other.interlock("down", "--wipe")
             shutil.rmtree(other.home.run, ignore_errors=True)
+        assert other.processes() == []
 
     assert "ray" in parts
     assert moved == bool(beyond)
     assert ended.message.startswith("SUCCEEDED")
-    assert other.processes() == []
 
 
 async def test_two_stacks_that_start_at_once_have_different_public_ports(tmp_path: Path) -> None:
