@@ -1,7 +1,7 @@
-"""Fast path of the gateway: ordinary predictions are answered right here, everything else by the application behind.
+"""Fast path of the gateway: answers ordinary predictions, and forwards everything else to the application behind it.
 
-A request that is not quite ordinary (no key, another model, an odd row, a warning due) is handed on as it came, body
-and all, to the route that explains. So there is one place for words, and this one has none.
+A request that is not quite ordinary (no key, unknown model, unusual row, a warning due) is forwarded unchanged, with
+its body, to the route that explains: error texts stand in one place, and not here.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -30,9 +30,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 class FastPathApp:
-    """The ASGI application before the ASGI application ``app``, behind the middleware that limits, counts and traces.
+    """ASGI middleware in front of ``app``, behind the middleware that limits, counts and traces.
 
-    :meth:`try_start` goes past that middleware, so it does the same by the same ``rates``, ``metrics`` and ``sampler``.
+    :meth:`try_start` bypasses that middleware, so it does the same, by ``rates``, ``metrics`` and ``sampler``.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class FastPathApp:
         messages, body = await _read(receive)
         scores = await serving.batcher.scores(body) if body is not None else None
         if scores is None or body is None:
-            await self._app(scope, _again(messages, receive), send)
+            await self._app(scope, _replayed(messages, receive), send)
             return
         text = self._body(name, serving, body, scores)
         headers = [_JSON, (b"content-length", b"%d" % len(text))]
@@ -82,50 +82,50 @@ class FastPathApp:
         report_rows(scope, len(scores))
 
     def try_start(
-        self, name: str, headers: Iterable[tuple[bytes, bytes]], body: bytes, reply: Callable[[bytes | None], None]
+        self, name: str, headers: Iterable[tuple[bytes, bytes]], body: bytes, on_done: Callable[[bytes | None], None]
     ) -> bool:
-        """Begin to answer the whole body of a small request; False where this is not the way for it.
+        """Start to predict for a small request with its whole body; False where the fast path does not apply.
 
-        ``reply`` gets the JSON to answer with status 200, or ``None``: then it is for :meth:`__call__` after all.
+        ``on_done`` gets the JSON to answer with status 200, or ``None``: then the request is for :meth:`__call__`.
         """
         start, clock = perf_counter(), time_ns()
-        given = dict(headers)
-        caller = self._who_may_predict(given)
+        fields = dict(headers)
+        caller = self._who_may_predict(fields)
         serving = self._manager.choose_version(name) if caller is not None else None
         if caller is None or serving is None or (self._rates is not None and self._rates.wait(caller.name)):
             return False
-        wanted = self._sampler.wants(given.get(b"traceparent"))
+        traced = self._sampler.wants(fields.get(b"traceparent"))
 
-        def told(scores: Scores | None) -> None:
+        def respond(scores: Scores | None) -> None:
             if scores is None:
-                reply(None)
+                on_done(None)
                 return
-            reply(self._body(name, serving, body, scores))
+            on_done(self._body(name, serving, body, scores))
             self._metrics.of(name, serving.version).count(_OK, len(scores), perf_counter() - start)
-            if wanted:
-                with prediction_span(name, given, since=clock) as span:
+            if traced:
+                with prediction_span(name, fields, since=clock) as span:
                     end_prediction(span, _OK, serving)
 
-        begun = serving.batcher.try_start(body, told)
-        if begun and self._rates is not None:
+        started = serving.batcher.try_start(body, respond)
+        if started and self._rates is not None:
             self._rates.take(caller.name)
-        return begun
+        return started
 
     def _who_may_predict(self, headers: dict[bytes, bytes]) -> Caller | None:
         caller = self._access.admit(headers.get(b"authorization", b""))
         return caller if caller is not None and "predict" in caller.scopes else None
 
     def _body(self, name: str, serving: BatchedModel, body: bytes, scores: Scores) -> bytes:
-        """Return the body of the answer, noted in output statistics and log."""
+        """Encode an answer, after recording it in output statistics and prediction log."""
         signature = serving.model.signature
-        said = answer(prediction_id(), name, serving.version, signature.labels, scores)
+        answered = answer(prediction_id(), name, serving.version, signature.labels, scores)
         self._metrics.note(name, serving.version, signature, scores)
-        self._log.record(name, serving, said.id, body, scores, len(body))
-        return _encode(said)
+        self._log.record(name, serving, answered.id, body, scores, len(body))
+        return _encode(answered)
 
 
 async def _read(receive: Receive) -> tuple[list[Message], bytes | None]:
-    """Return what has come, and the body if that is all of it and not too much."""
+    """Return the messages received, and the body if it is complete and below the limit."""
     message: Any = await receive()
     if not message.get("more_body"):
         return [message], message.get("body")
@@ -139,12 +139,12 @@ async def _read(receive: Receive) -> tuple[list[Message], bytes | None]:
     return messages, b"".join(parts) if whole else None
 
 
-def _again(messages: list[Message], receive: Receive) -> Receive:
-    """Return a ``receive`` that first gives what has come already."""
-    come: Iterator[Any] = iter(messages)
+def _replayed(messages: list[Message], receive: Receive) -> Receive:
+    """Return a ``receive`` that first returns the messages already received."""
+    received: Iterator[Any] = iter(messages)
 
-    async def again() -> Any:
-        message = next(come, None)
+    async def replay() -> Any:
+        message = next(received, None)
         return message if message is not None else await receive()
 
-    return again
+    return replay

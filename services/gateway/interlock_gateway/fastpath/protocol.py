@@ -1,8 +1,8 @@
-"""uvicorn's HTTP/1.1 protocol with a short way for predictions: from the parser to the front, and back in one write.
+"""uvicorn's HTTP/1.1 protocol with a fast path for predictions: from the parser to the batcher, and back in one write.
 
-A small prediction over a connection with nothing else in hand needs no scope, no task and no messages, which cost more
-than the prediction itself. Whatever is different in any respect takes uvicorn's own way through the front and the
-application behind it: a larger body, an unusual row, a client that reads slowly, a connection about to be closed.
+A small prediction on a connection with nothing else in flight needs no ASGI scope, task or messages, which cost more
+than the prediction itself. Whatever is different in any respect takes uvicorn's ordinary path through the ASGI
+application: a larger body, an unusual row, a client that reads slowly, a connection about to be closed.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ _PREFIX, _SUFFIX = PREDICT_PREFIX.encode(), PREDICT_SUFFIX.encode()
 _JSON = b"content-type: application/json\r\ncontent-length: "
 
 
-class _InHand:
-    """A request on the short way, as far as uvicorn looks at those in hand."""
+class _FastCycle:
+    """Request-response cycle of a request on the fast path, with the attributes that uvicorn reads of its own."""
 
     __slots__ = ("disconnected", "keep_alive", "message_event", "response_complete")
 
@@ -37,17 +37,17 @@ class _InHand:
 
 
 class FastPathProtocol(LimitedHttpProtocol):
-    """One connection; ``fast_path`` is what stands within the server's application."""
+    """One connection; ``fast_path`` is the one within the server's application."""
 
     def __init__(self, fast_path: FastPathApp, **options: Any) -> None:
         super().__init__(**options)
         self._fast_path = fast_path
         self._parts: list[bytes] | None = None
         self._size = 0
-        self._nobody_waits = asyncio.Event()
+        self._no_body_event = asyncio.Event()
 
     def on_headers_complete(self) -> None:
-        """Keep a prediction back until its body is there; begin everything else."""
+        """Hold a prediction back until its body is complete; start everything else."""
         if (
             self.url.endswith(_SUFFIX)
             and self.url.startswith(_PREFIX)
@@ -72,63 +72,63 @@ class FastPathProtocol(LimitedHttpProtocol):
             self._parts.append(body)
             self._size += len(body)
             if self._size > INLINE_BYTES:
-                self._hand_on()
+                self._fall_back()
         else:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Let the front begin; uvicorn does what the front does not want."""
+        """Start on the fast path, or fall back to uvicorn."""
         if self._parts is None:
             super().on_message_complete()
             return
         self._unparsed, self._waited = 0, 0.0
         body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         name = self.url[len(_PREFIX) : -len(_SUFFIX)].decode("ascii", "replace")
-        asked = _InHand(keep_alive=self.parser.should_keep_alive(), message_event=self._nobody_waits)
-        if self._fast_path.try_start(name, self.headers, body, partial(self._reply, asked, self.scope, self.url, body)):
+        cycle = _FastCycle(keep_alive=self.parser.should_keep_alive(), message_event=self._no_body_event)
+        if self._fast_path.try_start(name, self.headers, body, partial(self._reply, cycle, self.scope, self.url, body)):
             self._parts = None
-            self.cycle = asked  # type: ignore[assignment]
+            self.cycle = cycle  # type: ignore[assignment]
         else:
-            self._hand_on()
+            self._fall_back()
             super().on_message_complete()
 
     def awaits_body(self) -> bool:
-        """Return whether the client is to send more of a body, one that is kept back, too."""
+        """Return whether the client is to send more of a body, also of one that is held back."""
         return self._parts is not None or super().awaits_body()
 
     def shutdown(self) -> None:
-        """Stop after what is in hand, also when that is only half here."""
+        """Stop after the request in flight, also one received in part."""
         if self._parts is not None:
-            self._hand_on()
+            self._fall_back()
         super().shutdown()
 
-    def _hand_on(self) -> None:
-        """Go back to where the headers had come, the ordinary way."""
+    def _fall_back(self) -> None:
+        """Replay headers and body to uvicorn, which takes its ordinary path."""
         parts, self._parts = self._parts or [], None
         super().on_headers_complete()
         for part in parts:
             super().on_body(part)
 
-    def _reply(self, asked: _InHand, scope: Any, url: bytes, body: bytes, answer: bytes | None) -> None:
-        """Write the answer, or begin anew where there is none."""
-        if answer is None and not asked.disconnected:
-            self._begin_anew(asked, scope, url, body)
+    def _reply(self, cycle: _FastCycle, scope: Any, url: bytes, body: bytes, answer: bytes | None) -> None:
+        """Write the answer, or fall back where there is none."""
+        if answer is None and not cycle.disconnected:
+            self._restart(cycle, scope, url, body)
             return
-        asked.response_complete = True
-        if asked.disconnected or answer is None or self.transport.is_closing():
+        cycle.response_complete = True
+        if cycle.disconnected or answer is None or self.transport.is_closing():
             return
         content = [STATUS_LINE[200]]
         for name, value in self.server_state.default_headers:
             content += (name, b": ", value, b"\r\n")
-        content += (_JSON, b"%d" % len(answer), b"\r\n\r\n" if asked.keep_alive else b"\r\nconnection: close\r\n\r\n")
+        content += (_JSON, b"%d" % len(answer), b"\r\n\r\n" if cycle.keep_alive else b"\r\nconnection: close\r\n\r\n")
         content.append(answer)
         self.transport.write(b"".join(content))
-        if not asked.keep_alive:
+        if not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()
 
-    def _begin_anew(self, asked: _InHand, scope: Any, url: bytes, body: bytes) -> None:
-        """Hand on a request whose answer was not to be had; others may have come behind it on the same connection."""
+    def _restart(self, fast: _FastCycle, scope: Any, url: bytes, body: bytes) -> None:
+        """Send a request without an answer to the application; others may be pipelined behind it on the connection."""
         scope |= {"method": "POST", "path": url.decode("ascii"), "raw_path": url, "query_string": b""}
         scope["state"][COUNTED] = True
         cycle = RequestResponseCycle(
@@ -141,12 +141,12 @@ class FastPathProtocol(LimitedHttpProtocol):
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
             expect_100_continue=False,
-            keep_alive=asked.keep_alive,
+            keep_alive=fast.keep_alive,
             on_response=self.on_response_complete,
         )
         cycle.body += body
         cycle.more_body = False
         cycle.message_event.set()
-        if self.cycle is asked:  # type: ignore[comparison-overlap]
+        if self.cycle is fast:  # type: ignore[comparison-overlap]
             self.cycle = cycle
         self._start_asgi_task(cycle, self.app)

@@ -1,4 +1,4 @@
-"""Predictions that nobody waits for: checked, put on the bus, and accepted once the broker has confirmed them."""
+"""Asynchronous predictions: validated, published, and accepted once the broker has confirmed them."""
 
 import asyncio
 import hashlib
@@ -37,19 +37,19 @@ from interlock_gateway.proxy.upstreams import Proxies, ProxyResponse, Upstreams
 _tracer = trace.get_tracer("interlock.gateway")
 _propagator = TraceContextTextMapPropagator()
 _FILES = ("text/csv", "application/vnd.apache.parquet", "application/x-ndjson")
-"""Kinds of bodies that are files, for `prediction` to take in."""
+"""Media types of files, which are forwarded to `prediction`."""
 
 _JSON = 'send {"rows": [{column: value, …}, …]}, and webhook, ttl_seconds if you like'
 
 
 class WantedWebhook(msgspec.Struct, forbid_unknown_fields=True):
-    """Whom to tell."""
+    """Webhook that is called when the prediction has ended."""
 
     url: str
 
 
 class AsynchronousRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of an asynchronous prediction: that of ``/predict``, whom to tell, and how long to keep the result.
+    """The body of an asynchronous prediction: that of ``/predict``, a webhook, and how long to keep the result.
 
     Or the digest of a stored ``dataset``, which is answered as a whole.
     """
@@ -76,7 +76,7 @@ async def submit_prediction(
     sampler: NamedDependency[TraceSampler],
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=200)] = None,
 ) -> Response[PredictionAccepted]:
-    """Accept a prediction; its result is at ``Location``, sent to a webhook, and said by ``prediction.completed``.
+    """Accept a prediction; its result is at ``Location``, sent to a webhook, and published in ``prediction.completed``.
 
     A repeat with the same ``Idempotency-Key`` is answered with the same prediction. 404 for a model that nobody knows,
     422 for rows that do not fit it or a key used for another body, 503 when the bus is down or too many wait.
@@ -95,9 +95,9 @@ async def submit_prediction(
     await _check(name, wanted.rows, manager, upstreams.registry)
     prediction_id = uuid5(NAMESPACE, f"prediction|{name}|{idempotency_key}") if idempotency_key else uuid4()
     if idempotency_key is not None:
-        found = await _asked_before(upstreams.prediction, prediction_id, request.headers["authorization"])
+        found = await _earlier_request(upstreams.prediction, prediction_id, request.headers["authorization"])
         if found is not None:
-            return _accepted(_same(found, digest))
+            return _accepted(_repeated(found, digest))
     event = await _event(prediction_id, name, digest, wanted, artifacts)
     with _traced(sampler, request.headers, name):
         crash_point("gateway.prediction.accepted")
@@ -108,7 +108,7 @@ async def submit_prediction(
 
 @contextmanager
 def _traced(sampler: TraceSampler, headers: Mapping[str, str], name: str) -> Iterator[None]:
-    """Record this request where the caller or chance wants it; else let nobody after us record it either."""
+    """Record this request if the sampler decides so; else mark the trace as not sampled for all services behind."""
     if sampler.wants(headers.get("traceparent", "").encode() or None):
         parent = _propagator.extract(dict(headers))
         method, _, route = telemetry.SPAN_PREDICT_LATER.partition(" ")
@@ -124,7 +124,7 @@ def _traced(sampler: TraceSampler, headers: Mapping[str, str], name: str) -> Ite
 
 
 async def _check(name: str, rows: list[Any], manager: ModelManager[BatchedModel], registry: RegistryClient) -> None:
-    """Refuse what can be known to be wrong now; what is not loaded here is checked when it is answered."""
+    """Validate the request as far as possible here: for a model that is not loaded, rows are checked when predicted."""
     serving = manager.choose_version(name)
     if serving is None:
         await promoted_model(name, registry)
@@ -135,10 +135,12 @@ async def _check(name: str, rows: list[Any], manager: ModelManager[BatchedModel]
         raise invalid_rows_problem(error) from error
 
 
-async def _asked_before(prediction: PredictionClient, prediction_id: UUID, authorization: str) -> PredictionView | None:
-    """Return the prediction of this key; None where there is none, or nobody can tell now.
+async def _earlier_request(
+    prediction: PredictionClient, prediction_id: UUID, authorization: str
+) -> PredictionView | None:
+    """Return the prediction of this idempotency key; None where there is none, or `prediction` is down.
 
-    Then the bus carries the request, and whoever answers it keeps the first of two that share a key.
+    In an outage the request is published all the same, and `prediction` keeps the first of two that share a key.
     """
     try:
         return await prediction.prediction(prediction_id, authorization)
@@ -146,7 +148,7 @@ async def _asked_before(prediction: PredictionClient, prediction_id: UUID, autho
         return None
 
 
-def _same(found: PredictionView, digest: str) -> PredictionAccepted:
+def _repeated(found: PredictionView, digest: str) -> PredictionAccepted:
     if found.request_sha256 not in (None, digest):
         detail = f"prediction {found.id} has this Idempotency-Key and was asked with another body; take a new key"
         raise problem(422, "The key belongs to another request", detail)

@@ -1,4 +1,4 @@
-"""Reads the body of a request for predictions, waited for or not, and refuses it in the same words."""
+"""Decode the body of a prediction request, synchronous or asynchronous; both refuse in the same words."""
 
 from typing import Any, TypeVar
 

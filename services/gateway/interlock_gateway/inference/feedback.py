@@ -1,4 +1,4 @@
-"""What turned out to be true, on its way in: checked as far as a gateway can, then said on the bus."""
+"""Feedback (ground truth): validated as far as the gateway can, then published with confirms."""
 
 import math
 from collections.abc import Sequence
@@ -24,10 +24,10 @@ from interlock_gateway.observe.prediction_log import PredictionLog
 from interlock_gateway.proxy.upstreams import Upstreams
 
 EVENT_ENTRIES = 1000
-SHOWN = 20
-"""Faults and warnings that are told of one request."""
+MAX_LISTED = 20
+"""Faults and warnings listed for one request."""
 
-LONGEST_TEXT = 1000
+MAX_TEXT_LENGTH = 1000
 
 _ROW_NAME: TypeAdapter[str] = TypeAdapter(RowName)
 
@@ -43,7 +43,7 @@ async def give_feedback(
     data: JSONBody[FeedbackRequest],
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=200)] = None,
 ) -> FeedbackAccepted:
-    """Tell what turned out to be true; of several words about one row the newest counts.
+    """Send ground truth; of several values for one row the newest counts.
 
     A repeat with the same ``Idempotency-Key`` counts once. 404 for an unknown model, 422 with the entry and field
     that do not fit, 503 when the bus is down.
@@ -59,13 +59,13 @@ async def give_feedback(
         await bus.publish(event, cause=cause, n=n)
     ratio = log.view.ratio
     unsampled = sum(not sampled(each.prediction.partition("/")[0], ratio) for each in feedback)
-    return FeedbackAccepted(accepted=len(feedback), unsampled=unsampled, warnings=warnings[:SHOWN])
+    return FeedbackAccepted(accepted=len(feedback), unsampled=unsampled, warnings=warnings[:MAX_LISTED])
 
 
 def checked(
     entries: Sequence[dict[str, Any]], signature: ModelSignature | None
 ) -> tuple[list[Feedback], list[FeedbackWarning]]:
-    """Return the entries as feedback, and what is unusual about them; without a signature any scalar may be true.
+    """Return the entries as feedback, with warnings; without a signature any scalar may be an actual value.
 
     Raises:
         ProblemDetailsException: 422 with every fault, its row (entries count from 0) and field.
@@ -86,8 +86,8 @@ def checked(
     if faults:
         first = faults[0]
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        told = f"row {first['row']}, field {first['field']}: {first['message']}{more}"
-        raise problem(422, "The feedback does not fit", told, errors=faults[:SHOWN])
+        detail = f"row {first['row']}, field {first['field']}: {first['message']}{more}"
+        raise problem(422, "The feedback does not fit", detail, errors=faults[:MAX_LISTED])
     return feedback, warnings
 
 
@@ -108,8 +108,8 @@ def _fault(entry: dict[str, Any], signature: ModelSignature | None) -> tuple[str
 
 def _unfit(actual: Any, signature: ModelSignature | None) -> str | None:
     labels = signature.labels if signature is not None else None
-    if isinstance(actual, str) and ("\0" in actual or len(actual) > LONGEST_TEXT):
-        return f"must have at most {LONGEST_TEXT} characters, none of them NUL"
+    if isinstance(actual, str) and ("\0" in actual or len(actual) > MAX_TEXT_LENGTH):
+        return f"must have at most {MAX_TEXT_LENGTH} characters, none of them NUL"
     if isinstance(actual, int | float) and not _is_finite(actual):
         return "must be a finite number"
     if labels is not None:

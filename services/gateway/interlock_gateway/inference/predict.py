@@ -1,4 +1,4 @@
-"""The ordinary route of predictions: it answers whatever request there is, or explains why not."""
+"""The ordinary route of predictions: answers every valid request, and explains why another is refused."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -50,20 +50,20 @@ def predict_route(
     async def predict(scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == ScopeType.HTTP, "the route lets nothing else in"
         name: str = scope["path_params"]["name"]
-        asked = await _body(scope, receive)
-        rows = checked_rows(decoded(_decoder, asked, _FORM).rows)
+        body = await _body(scope, receive)
+        rows = checked_rows(decoded(_decoder, body, _FORM).rows)
         serving = await resolve_model(manager, registry, name)
         report_version(scope, serving)
-        answered = await _answered(serving, rows)
-        scores = answered.scores.tolist()
+        predicted = await _predicted(serving, rows)
+        scores = predicted.scores.tolist()
         labels = serving.model.signature.labels
-        said = answer(prediction_id(), name, serving.version, labels, scores, answered.warnings)
-        body = _encoder.encode(said)
-        await send({"type": "http.response.start", "status": 200, "headers": [*_JSON, _length(body)]})
-        await send({"type": "http.response.body", "body": body, "more_body": False})
+        answered = answer(prediction_id(), name, serving.version, labels, scores, predicted.warnings)
+        encoded = _encoder.encode(answered)
+        await send({"type": "http.response.start", "status": 200, "headers": [*_JSON, _length(encoded)]})
+        await send({"type": "http.response.body", "body": encoded, "more_body": False})
         report_rows(scope, len(rows))
         metrics.note(name, serving.version, serving.model.signature, scores)
-        log.record(name, serving, said.id, asked, scores, len(asked))
+        log.record(name, serving, answered.id, body, scores, len(body))
 
     # Litestar's own @asgi would be shorter, but its router knows no path parameters for it (2.25: a KeyError).
     @post(
@@ -85,7 +85,7 @@ def predict_route(
     return predict_rows
 
 
-async def _answered(serving: BatchedModel, rows: list[Any]) -> Predictions:
+async def _predicted(serving: BatchedModel, rows: list[Any]) -> Predictions:
     try:
         return await predictions(serving, rows)
     except InvalidRowsError as error:

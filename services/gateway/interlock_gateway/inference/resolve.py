@@ -22,11 +22,11 @@ from interlock_gateway.domain import is_name
 from interlock_gateway.models.batcher import BatchedModel, OverloadedError
 
 INLINE_ROWS = 16
-"""Up to so many rows are answered in the event loop: handing them to a thread costs more than they do."""
+"""Up to so many rows are predicted in the event loop: handing them to a thread costs more than they do."""
 
 
 async def resolve_model(manager: ModelManager[BatchedModel], registry: RegistryClient, name: str) -> BatchedModel:
-    """Return what answers for the model ``name``; take version and model from this one object only.
+    """Return the version that serves the model ``name``; take version and model from this one object only.
 
     Raises:
         ProblemDetailsException: 404 where nothing of that name serves, 503 where it does not serve here yet.
@@ -44,7 +44,7 @@ async def resolve_model(manager: ModelManager[BatchedModel], registry: RegistryC
 
 
 async def predictions(serving: BatchedModel, rows: list[Any]) -> Predictions:
-    """Answer rows, each an object of column: value.
+    """Predict for rows, each an object of column: value.
 
     Raises:
         InvalidRowsError: rows that do not fit the model; ``invalid_rows_problem`` makes a problem of it.
@@ -57,7 +57,7 @@ async def predictions(serving: BatchedModel, rows: list[Any]) -> Predictions:
 
 
 async def table_predictions(serving: BatchedModel, table: pa.Table) -> Predictions:
-    """Answer all rows of a table whose columns have the declared types.
+    """Predict for all rows of a table whose columns have the declared types.
 
     Raises:
         ValueError: a column is missing.
@@ -87,7 +87,7 @@ def invalid_rows_problem(error: InvalidRowsError) -> ProblemDetailsException:
 
 
 def require_name(name: str) -> None:
-    """Refuse what no model can be called, before anybody is asked for it.
+    """Refuse what no model can be called, before a request for it is sent anywhere.
 
     Raises:
         ProblemDetailsException: 404.
@@ -126,7 +126,7 @@ async def promoted_model(name: str, registry: RegistryClient) -> ModelView | Non
 
 
 async def model_not_available(name: str, registry: RegistryClient) -> ProblemDetailsException:
-    """Return why a promoted model cannot be asked here; off the hot path.
+    """Return why a promoted model does not predict here; off the hot path.
 
     Raises:
         ProblemDetailsException: 404, nothing of that name is promoted anywhere.

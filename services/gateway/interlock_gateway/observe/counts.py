@@ -1,4 +1,4 @@
-"""Plain counters of predictions by protocol, model and version; a version that nobody asks any more is folded away."""
+"""Plain counters of predictions by protocol, model and version; idle versions are folded into their model."""
 
 from bisect import bisect_left
 from collections.abc import Iterable
@@ -10,17 +10,17 @@ BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
 """Upper bounds of the histogram, in seconds."""
 
 FORGET_SECONDS = 60.0
-"""After so long without a request, while another version of the model has some, a version is no longer told apart."""
+"""After so long without a request, while another version of the model has some, a version is folded."""
 
 NO_VERSION = 0
-"""In place of a version: none was chosen, or it is no longer told apart."""
+"""In place of a version: none was chosen, or it has been folded."""
 
 
 class Counts(msgspec.Struct):
     """Counters of one model, protocol and version in one worker.
 
     ``buckets`` has one place more than ``BOUNDS``, for what took longer.
-    ``logged`` and ``dropped`` are the rows that the prediction log has told of, and those that it had no room for.
+    ``logged`` and ``dropped`` are the rows that the prediction log has published, and those that it had no room for.
     """
 
     answers: dict[int, int] = {}
@@ -68,7 +68,7 @@ Protocols = dict[str, dict[str, dict[int, Counts]]]
 
 
 def by_version(protocols: Protocols) -> dict[tuple[str, int], Counts]:
-    """Return the counters of all protocols together, for each model and version that is told apart."""
+    """Return the counters of all protocols together, for each model and version that is not folded."""
     found: dict[tuple[str, int], Counts] = {}
     for models in protocols.values():
         for model, versions in models.items():
@@ -78,25 +78,25 @@ def by_version(protocols: Protocols) -> dict[tuple[str, int], Counts]:
 
 
 class IdleVersions:
-    """Bounds how many versions are told apart, by when each was asked last."""
+    """Bounds the number of versions with counters of their own, by the time of their last request."""
 
     def __init__(self) -> None:
-        self._asked: dict[tuple[str, int], tuple[int, float]] = {}
+        self._last_counts: dict[tuple[str, int], tuple[int, float]] = {}
 
     def fold(self, protocols: Protocols) -> None:
         """Add the counters of idle versions to those without a version, so that sums over versions only grow.
 
-        A version is idle while others of its model are asked; the last one that was asked never is.
+        A version is idle while others of its model have requests; the last one to have one never is.
         """
         now, last = monotonic(), dict[str, float]()
         for key, counts in by_version(protocols).items():
             total = sum(counts.answers.values())
-            before, since = self._asked.get(key, (0, now))
-            self._asked[key] = total, since if total == before else now
-        for (model, _), (_, since) in self._asked.items():
+            before, since = self._last_counts.get(key, (0, now))
+            self._last_counts[key] = total, since if total == before else now
+        for (model, _), (_, since) in self._last_counts.items():
             last[model] = max(last.get(model, 0.0), since)
-        for key in [key for key, (_, since) in self._asked.items() if since <= last[key[0]] - FORGET_SECONDS]:
-            del self._asked[key]
+        for key in [key for key, (_, since) in self._last_counts.items() if since <= last[key[0]] - FORGET_SECONDS]:
+            del self._last_counts[key]
             model, version = key
             for models in protocols.values():
                 if (counts_of := models.get(model, {}).pop(version, None)) is not None:

@@ -1,4 +1,4 @@
-"""What a worker serves, as Prometheus asks it."""
+"""Gauges of what a worker serves."""
 
 from collections.abc import Iterable
 

@@ -1,7 +1,7 @@
-"""What predictions cost, how they end and what they say: plain numbers on the way, made into text when asked for.
+"""Metrics of predictions: latency, status and outputs, plain numbers on the hot path that become text at a scrape.
 
-Every worker counts for itself under its own label. A scrape reaches any one of them, so each leaves a copy of its
-counters in a folder of the host, and whoever is asked answers for all: sums over ``worker`` are true to a second.
+Every worker counts for itself under its own label. A scrape reaches any one of them, so each writes a copy of its
+counters to a folder of the host, and the one scraped exposes all: sums over ``worker`` are true to a second.
 """
 
 import os
@@ -71,7 +71,7 @@ class Metrics:
         self._folder = folder / f"metrics-{os.getppid()}"
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in folder.glob("metrics-*"):
-            if not _runs(int(left.name.removeprefix("metrics-"))):
+            if not _is_running(int(left.name.removeprefix("metrics-"))):
                 shutil.rmtree(left, ignore_errors=True)
         self._own = _Copy(worker, os.getpid(), {OWN: {}})
         self._outputs: dict[tuple[str, int], RollingOutputStats] = {}
@@ -103,7 +103,7 @@ class Metrics:
             self.of(model, counting.version, protocol).count(status, counting.rows, perf_counter() - start)
 
     def note(self, model: str, version: int, signature: ModelSignature, scores: Scores) -> None:
-        """Note what was answered, by any protocol."""
+        """Record the outputs of an answer, by any protocol."""
         stats = self._outputs.get((model, version))
         if stats is None:
             stats = self._outputs[model, version] = RollingOutputStats(version, signature.labels)
@@ -111,7 +111,7 @@ class Metrics:
 
     @asynccontextmanager
     async def copying(self) -> AsyncIterator[None]:
-        """Leave copies for the siblings while the block lasts."""
+        """Write copies for the siblings while the block lasts."""
         path = self._folder / f"{self._own.worker}.json"
 
         async def copy() -> None:
@@ -140,7 +140,7 @@ class Metrics:
         return self._own
 
     def _distributions(self) -> dict[str, list[OutputDistribution]]:
-        """Return what each version has answered, and forget versions that have answered nothing for a while.
+        """Return what each version has answered, and forget idle versions.
 
         Several versions of a model may answer in turn; the one that answered last is kept however long that is ago.
         """
@@ -154,7 +154,7 @@ class Metrics:
         }
         found: dict[str, list[OutputDistribution]] = {}
         for (model, _), stats in self._outputs.items():
-            found.setdefault(model, []).append(stats.spread())
+            found.setdefault(model, []).append(stats.distribution())
         return found
 
     def _siblings(self) -> Iterator[_Copy]:
@@ -163,14 +163,14 @@ class Metrics:
                 copy = msgspec.json.decode(path.read_bytes(), type=_Copy)
                 if copy.worker == self._own.worker:
                     continue
-                if _runs(copy.process):
+                if _is_running(copy.process):
                     yield copy
                 else:
                     path.unlink(missing_ok=True)
 
 
-class _Told:
-    """Families that several workers fill, each under its own label; who asks finds all of them from the start."""
+class _Exposition:
+    """Metric families of all workers, each sample labelled with its worker; all are there from the start."""
 
     def __init__(self) -> None:
         self.families: dict[str, Metric] = {}
@@ -182,8 +182,8 @@ class _Told:
         """Add one number; of a histogram, ``more`` says with ``part`` which, and with ``le`` up to where."""
         family = self.family(declared.name.removesuffix("_total"), declared.help, declared.kind)
         part = more.pop("part", "")
-        told = dict(zip(declared.labels, labels, strict=True)) | {"worker": worker} | more
-        family.add_sample(declared.name + part, told, value)
+        sample = dict(zip(declared.labels, labels, strict=True)) | {"worker": worker} | more
+        family.add_sample(declared.name + part, sample, value)
 
     def family(self, name: str, text: str, kind: str) -> Metric:
         """Return the family of this name."""
@@ -191,52 +191,52 @@ class _Told:
 
 
 def _families(copies: Iterable[_Copy]) -> Iterable[Metric]:
-    told = _Told()
+    exposed = _Exposition()
     for copy in copies:
-        _tell_requests(told, copy)
+        _expose_requests(exposed, copy)
         for model, distributions in copy.outputs.items():
             for each in distributions:
-                _tell_outputs(told, copy.worker, (model, str(each.version)), each)
+                _expose_outputs(exposed, copy.worker, (model, str(each.version)), each)
         for family in copy.families:
-            into = told.family(family.name, family.help, family.kind)
+            into = exposed.family(family.name, family.help, family.kind)
             for name, labels, value in family.samples:
                 into.add_sample(name, labels | {"worker": copy.worker}, value)
-    return told.families.values()
+    return exposed.families.values()
 
 
-def _tell_requests(told: _Told, copy: _Copy) -> None:
+def _expose_requests(exposed: _Exposition, copy: _Copy) -> None:
     for protocol, models in copy.protocols.items():
         for model, versions in models.items():
-            _tell_counts(told, copy.worker, (model, protocol), Counts.sum(versions.values()))
+            _expose_counts(exposed, copy.worker, (model, protocol), Counts.sum(versions.values()))
     for (model, version), counts in by_version(copy.protocols).items():
         for status, number in counts.answers.items():
-            told.add(metrics.PREDICT_VERSION_REQUESTS, copy.worker, (model, str(version), str(status)), number)
+            exposed.add(metrics.PREDICT_VERSION_REQUESTS, copy.worker, (model, str(version), str(status)), number)
 
 
-def _tell_outputs(told: _Told, worker: str, about: tuple[str, str], outputs: OutputDistribution) -> None:
+def _expose_outputs(exposed: _Exposition, worker: str, about: tuple[str, str], outputs: OutputDistribution) -> None:
     for quantile, value in outputs.quantiles.items():
-        told.add(metrics.PREDICTED_QUANTILE, worker, (*about, quantile), value)
+        exposed.add(metrics.PREDICTED_QUANTILE, worker, (*about, quantile), value)
     for label, number in outputs.labels.items():
-        told.add(metrics.PREDICTED_LABELS, worker, (*about, label), number)
+        exposed.add(metrics.PREDICTED_LABELS, worker, (*about, label), number)
 
 
-def _tell_counts(told: _Told, worker: str, about: tuple[str, str], counts: Counts) -> None:
+def _expose_counts(exposed: _Exposition, worker: str, about: tuple[str, str], counts: Counts) -> None:
     model, protocol = about
     for status, number in counts.answers.items():
-        told.add(metrics.PREDICT_REQUESTS, worker, (*about, str(status)), number)
-    told.add(metrics.PREDICT_ROWS, worker, about, counts.rows)
+        exposed.add(metrics.PREDICT_REQUESTS, worker, (*about, str(status)), number)
+    exposed.add(metrics.PREDICT_ROWS, worker, about, counts.rows)
     reached = 0
     for bound, number in zip((*map(str, BOUNDS), "+Inf"), counts.buckets, strict=True):
         reached += number
-        told.add(metrics.PREDICT_SECONDS, worker, about, reached, part="_bucket", le=bound)
-    told.add(metrics.PREDICT_SECONDS, worker, about, reached, part="_count")
-    told.add(metrics.PREDICT_SECONDS, worker, about, counts.seconds, part="_sum")
+        exposed.add(metrics.PREDICT_SECONDS, worker, about, reached, part="_bucket", le=bound)
+    exposed.add(metrics.PREDICT_SECONDS, worker, about, reached, part="_count")
+    exposed.add(metrics.PREDICT_SECONDS, worker, about, counts.seconds, part="_sum")
     if protocol == OWN:
-        told.add(metrics.LOG_ROWS, worker, (model,), counts.logged)
-        told.add(metrics.LOG_DROPPED, worker, (model,), counts.dropped)
+        exposed.add(metrics.LOG_ROWS, worker, (model,), counts.logged)
+        exposed.add(metrics.LOG_DROPPED, worker, (model,), counts.dropped)
 
 
-def _runs(process: int) -> bool:
+def _is_running(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -1,6 +1,6 @@
-"""The prediction log's sample: held in memory beside the hot path, let go of in events, lossy by choice.
+"""Best-effort prediction log: samples answers in memory beside the hot path and publishes them in events.
 
-Nothing here makes a request wait, and nothing grows: what finds no room is dropped, and the next event says how much.
+It makes no request wait and does not grow: what finds no room is dropped, and the next event has the count.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 1.0
 PAUSE_SECONDS = 0.02
-"""Between two events: with hundreds of models a round takes longer instead of taking the worker's time."""
+"""Between two events: with hundreds of models a flush takes longer instead of taking the worker's time."""
 
 HELD_BYTES = 8 * 1024 * 1024
 """Request bodies held at once, over all models."""
@@ -40,7 +40,7 @@ HELD_BYTES = 8 * 1024 * 1024
 STOP_SECONDS = 5.0
 
 Rows = bytes | pa.Table | Sequence[Mapping[str, Any]]
-"""What was asked: the body of a predict request, a table, or JSON objects; read off the hot path."""
+"""Rows of a request: the body of a predict request, a table, or JSON objects; decoded off the hot path."""
 
 _decoder = msgspec.json.Decoder(PredictRequest)
 
@@ -48,15 +48,15 @@ _UNTRACED = TraceContextTextMapPropagator().extract({"traceparent": UNTRACED})
 
 
 class Publisher(Protocol):
-    """The bus, as far as the log needs it."""
+    """Publisher of events, as far as the log needs it."""
 
     async def publish(self, event: Event, *, cause: str, n: int = 0) -> object:
         """Publish ``event``; ConnectionError or TimeoutError when the bus is down."""
 
 
 @dataclass(slots=True)
-class _Asked:
-    """One request, of whose rows the first ``count`` are kept."""
+class _LoggedRequest:
+    """One request, of whose rows the first ``count`` are logged."""
 
     id: str
     at: float
@@ -68,16 +68,16 @@ class _Asked:
 
 @dataclass(slots=True)
 class _Sample:
-    """What one version has answered since its last event."""
+    """Sample of one version's answers since its last event."""
 
     logged: LoggedVersion
     answered: int = 0
     dropped: int = 0
-    asked: list[_Asked] = field(default_factory=list)
+    requests: list[_LoggedRequest] = field(default_factory=list)
 
 
 class PredictionLog:
-    """Samples what one worker answers; to be used from its event loop only.
+    """Samples the answers of one worker; to be used from its event loop only.
 
     A request is in the sample or not by its id (:func:`sampled`), each with all of its rows, and ``ratio`` 0 switches
     the log off. Versions of a model may answer in turn: each has a sample and room of its own, ``burst`` rows at once
@@ -105,7 +105,7 @@ class PredictionLog:
         self._held = 0
         self._draining: Iterator[PredictionLogged] = iter(())
         self._pending_event: PredictionLogged | None = None
-        self._said = 0
+        self._published = 0
         self._answered = self._logged = self._dropped = 0
 
     def record(  # noqa: PLR0917 - an object around them would cost as much as all the rest
@@ -117,11 +117,11 @@ class PredictionLog:
         scores: Scores,
         size: int,
     ) -> None:
-        """Count an answer; keep it if it belongs to the sample and there is room. ``size`` is of ``rows``, in bytes."""
+        """Count an answer; log it if it is sampled and there is room. ``size`` is of ``rows``, in bytes."""
         if not self._ratio:
             return
         key = model, serving.promotion_seq
-        sample = self._samples.get(key) or self._begun(key, serving)
+        sample = self._samples.get(key) or self._start_sample(key, serving)
         count = len(scores)
         sample.answered += count
         if not sampled(request_id, self._ratio):
@@ -130,14 +130,14 @@ class PredictionLog:
         sample.dropped += count - kept
         if kept:
             self._held += size
-            sample.asked.append(_Asked(request_id, time.time(), rows, scores, kept, size))
+            sample.requests.append(_LoggedRequest(request_id, time.time(), rows, scores, kept, size))
 
-    def _begun(self, key: tuple[str, int], serving: BatchedModel) -> _Sample:
+    def _start_sample(self, key: tuple[str, int], serving: BatchedModel) -> _Sample:
         model, promotion_seq = key
         signature = serving.model.signature
         logged = LoggedVersion(model, serving.version, promotion_seq, signature, self._worker, self._ratio)
-        begun = self._samples[key] = _Sample(logged)
-        return begun
+        started = self._samples[key] = _Sample(logged)
+        return started
 
     @classmethod
     def of(
@@ -154,26 +154,26 @@ class PredictionLog:
 
     @property
     def view(self) -> LogView:
-        """Return what became of the answers since this worker started."""
+        """Return the number of answered, logged and dropped rows since this worker started."""
         return LogView(ratio=self._ratio, answered=self._answered, logged=self._logged, dropped=self._dropped)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Let go of the sample again and again while the block lasts, and of the rest when it ends."""
+        """Flush periodically while the block lasts, and once more when it ends."""
         async with run_periodically(self.flush, seconds=EVERY_SECONDS):
             yield
         try:
             async with asyncio.timeout(STOP_SECONDS):
-                await self.flush()  # may only end what was begun
+                await self.flush()  # may only finish an earlier flush
                 await self.flush()
         except (ConnectionError, TimeoutError) as error:
             logger.warning("the last predictions are not logged: %s", error)
 
     async def flush(self) -> None:
-        """Publish what was sampled since the last time.
+        """Publish what was sampled since the last flush.
 
-        An event that was not confirmed is said again the next time, under the same id; what is answered meanwhile
-        finds room as long as there is some. Room comes back only here, once everything is let go.
+        An event that was not confirmed is published again by the next flush, under the same id; answers meanwhile
+        are sampled as long as there is room. Room comes back only here, once everything is published.
 
         Raises:
             ConnectionError, TimeoutError: the bus is down.
@@ -182,18 +182,18 @@ class PredictionLog:
             self._draining, self._samples = self._events(list(self._samples.values())), {}
             self._pending_event = next(self._draining, None)
         while self._pending_event is not None:
-            await self._say(self._pending_event)
+            await self._publish(self._pending_event)
             self._pending_event = next(self._draining, None)
             await asyncio.sleep(PAUSE_SECONDS)
         self._flushed = time.monotonic()
 
-    async def _say(self, event: PredictionLogged) -> None:
+    async def _publish(self, event: PredictionLogged) -> None:
         token = context.attach(_UNTRACED)
         try:
-            await self._bus.publish(event, cause=f"log/{self._worker}", n=self._said)
+            await self._bus.publish(event, cause=f"log/{self._worker}", n=self._published)
         finally:
             context.detach(token)
-        self._said += 1
+        self._published += 1
         self._pending_event = None
         self._answered += event.answered
         self._logged += len(event.rows)
@@ -210,11 +210,11 @@ class PredictionLog:
         return sample.logged.events(self._rows(sample), answered=sample.answered, dropped=sample.dropped)
 
     def _rows(self, sample: _Sample) -> Iterator[LoggedPrediction]:
-        for asked in sample.asked:
-            self._held -= asked.size
-            at = datetime.fromtimestamp(asked.at, UTC)
-            given = _objects(asked.rows, asked.count)
-            yield from sample.logged.rows(asked.id, at, given, asked.scores[: asked.count])
+        for request in sample.requests:
+            self._held -= request.size
+            at = datetime.fromtimestamp(request.at, UTC)
+            given = _objects(request.rows, request.count)
+            yield from sample.logged.rows(request.id, at, given, request.scores[: request.count])
 
 
 def _objects(rows: Rows, count: int) -> Sequence[Mapping[str, Any]]:

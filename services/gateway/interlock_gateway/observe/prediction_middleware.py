@@ -1,4 +1,4 @@
-"""Metrics and sampled spans of predictions, whoever answers them: the fast path over ASGI, or the route."""
+"""Middleware for metrics and sampled spans of predictions, by the fast path over ASGI or by the route."""
 
 from time import perf_counter
 
@@ -18,12 +18,12 @@ _SERVED, _ROWS = "interlock.served", "interlock.rows"
 
 
 def report_version(scope: HTTPScope, serving: BatchedModel) -> None:
-    """Tell the middleware which version is asked."""
+    """Report the version chosen for the request to the middleware."""
     scope["state"][_SERVED] = serving
 
 
 def report_rows(scope: HTTPScope, rows: int) -> None:
-    """Tell the middleware how many rows were answered."""
+    """Report the number of predicted rows to the middleware."""
     scope["state"][_ROWS] = rows
 
 
@@ -65,7 +65,7 @@ class PredictionMiddleware:
         """Let ``app`` answer, count, and return the answer's status."""
         start, answer = perf_counter(), StatusSend(send)
         await self.app(scope, receive, answer)
-        # Only now: a key that was made this moment is known once the route has asked for it.
+        # Only now: a key that was made this moment is known once the route has refreshed the key ring.
         caller = self._access.admit(headers.get(b"authorization", b""))
         known = caller is not None and "predict" in caller.scopes and self._manager.promotion(name) is not None
         serving: BatchedModel | None = scope["state"].get(_SERVED)

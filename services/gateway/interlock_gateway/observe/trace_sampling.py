@@ -1,4 +1,4 @@
-"""Spans of predictions: decided first, made only when wanted, so what nobody looks at costs next to nothing."""
+"""Head sampling of prediction spans: decided before a span is made, so an unsampled request costs next to nothing."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -41,7 +41,7 @@ class TraceSampler:
 
 @contextmanager
 def prediction_span(name: str, headers: Mapping[bytes, bytes], *, since: int | None = None) -> Iterator[Span]:
-    """Make the span of one prediction, a child of the caller's; :func:`end_prediction` says how it was answered.
+    """Make the span of one prediction, a child of the caller's; :func:`end_prediction` records its outcome.
 
     ``since`` is when it began, in nanoseconds since 1970, if that is not now.
     """
@@ -57,7 +57,7 @@ def prediction_span(name: str, headers: Mapping[bytes, bytes], *, since: int | N
 
 
 def end_prediction(span: Span, status: int, serving: BatchedModel | None) -> None:
-    """Write down the status, and the version that was asked, with a link to the promotion that put it there."""
+    """Record status and version, with a link to the promotion of the version."""
     span.set_attribute(telemetry.STATUS, status)
     if status >= _FAILED:
         span.set_status(Status(StatusCode.ERROR))

@@ -6,7 +6,7 @@ import pytest
 from interlock_contracts.metrics import PREDICTED_QUANTILE
 from interlock_gateway.observe import metrics
 from interlock_gateway.observe.metrics import Metrics
-from interlock_gateway.observe.output_stats import KEPT, LOOKED_AT, MOST_LABELS, RollingOutputStats
+from interlock_gateway.observe.output_stats import MAX_LABELS, MAX_ROWS_PER_REQUEST, WINDOW, RollingOutputStats
 
 from tests.support.stored_models import REGRESSION
 
@@ -14,12 +14,12 @@ from tests.support.stored_models import REGRESSION
 def test_a_regression_is_told_by_quantiles_of_its_last_answers() -> None:
     """What is older than the last 512 is forgotten."""
     lately = RollingOutputStats(3, None)
-    for _ in range(KEPT):
+    for _ in range(WINDOW):
         lately.note([-1000.0])
-    for number in range(KEPT):
+    for number in range(WINDOW):
         lately.note([float(number)])
 
-    spread = lately.spread()
+    spread = lately.distribution()
     assert (spread.version, spread.labels) == (3, {})
     assert spread.quantiles == pytest.approx(
         {"0.05": 25.55, "0.25": 128, "0.5": 256, "0.75": 383, "0.95": 485}, abs=0.6
@@ -32,33 +32,37 @@ def test_a_classification_is_told_by_its_labels_and_how_sure_it_was() -> None:
     lately.note([[0.1, 0.9, 0.0], [0.3, 0.7, 0.0]])
     lately.note([[0.5, 0.5, 0.0]])
 
-    assert lately.spread().labels == {"no": 1, "yes": 2, "true": 0}
-    assert lately.spread().quantiles["0.5"] == 0.7
+    assert lately.distribution().labels == {"no": 1, "yes": 2, "true": 0}
+    assert lately.distribution().quantiles["0.5"] == 0.7
 
 
 def test_nothing_answered_is_no_distribution() -> None:
     """A quantile of nothing would be a number that nobody has predicted."""
-    assert RollingOutputStats(1, None).spread().quantiles == {}
+    assert RollingOutputStats(1, None).distribution().quantiles == {}
 
 
-@pytest.mark.parametrize("rows", [1, LOOKED_AT, LOOKED_AT + 1, 1_000, 10_000])
+@pytest.mark.parametrize("rows", [1, MAX_ROWS_PER_REQUEST, MAX_ROWS_PER_REQUEST + 1, 1_000, 10_000])
 def test_a_large_request_counts_no_more_than_a_few_rows_from_all_over_it(rows: int) -> None:
     """Its end is looked at as well as its beginning."""
     lately = RollingOutputStats(1, ["first half", "second half"])
     lately.note([[1.0, 0.0] if row < rows / 2 else [0.0, 1.0] for row in range(rows)])
-    first, second = lately.spread().labels.values()
+    first, second = lately.distribution().labels.values()
 
-    assert rows / 3 <= first + second if rows <= LOOKED_AT else LOOKED_AT / 2 <= first + second <= LOOKED_AT
+    assert (
+        rows / 3 <= first + second
+        if rows <= MAX_ROWS_PER_REQUEST
+        else MAX_ROWS_PER_REQUEST / 2 <= first + second <= MAX_ROWS_PER_REQUEST
+    )
     assert abs(first - second) <= 1
 
 
 def test_too_many_labels_are_not_counted() -> None:
     """Each would be a series in every worker."""
-    lately = RollingOutputStats(1, list(range(MOST_LABELS + 1)))
-    lately.note([[0.0] * MOST_LABELS + [1.0]])
+    lately = RollingOutputStats(1, list(range(MAX_LABELS + 1)))
+    lately.note([[0.0] * MAX_LABELS + [1.0]])
 
-    assert lately.spread().labels == {}
-    assert lately.spread().quantiles["0.5"] == 1.0
+    assert lately.distribution().labels == {}
+    assert lately.distribution().quantiles["0.5"] == 1.0
 
 
 def medians(metrics: Metrics) -> dict[str, float]:
