@@ -1,25 +1,12 @@
-"""Client of the console: requests and errors as with the gateway, at its own address."""
+"""Requests to the console, whose client is that of the gateway, at another address."""
 
 from typing import Any
 from uuid import UUID
 
 from interlock_contracts.console import RunLanes
 
-from interlock_cli.gateway import NOT_RUNNING, Gateway, environment
+from interlock_cli.gateway import Gateway
 from interlock_cli.spans import Span
-from interlock_cli.terminal import CommandError
-
-
-def connect() -> Gateway:
-    """Return a connection to the console that the environment or the local stack names.
-
-    Raises:
-        CommandError: neither does.
-    """
-    found = environment()
-    if "INTERLOCK_CONSOLE_URL" not in found:
-        raise CommandError("no console is configured", hint=NOT_RUNNING)
-    return Gateway(found["INTERLOCK_CONSOLE_URL"], found.get("INTERLOCK_API_KEY", ""))
 
 
 def spans(console: Gateway, trace_id: str) -> tuple[list[Span], list[str]]:

@@ -9,7 +9,7 @@ import typer
 from interlock_contracts.http import RunView
 from interlock_localstack.demo.story import Story
 
-from interlock_cli import console, gateway, rollouts, watch
+from interlock_cli import gateway, rollouts, watch
 from interlock_cli.open import sign_in_address
 from interlock_cli.stack import stack_errors
 from interlock_cli.terminal import Json, Terminal, command_terminal
@@ -56,5 +56,5 @@ class _CommandLine:
             rollouts.follow_promoted(connection, self.output, model, version)
 
     def console_page(self, page: str) -> str:
-        with console.connect() as connection:
+        with gateway.connect("console") as connection:
             return sign_in_address(connection, page)

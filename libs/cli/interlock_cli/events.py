@@ -12,8 +12,8 @@ from interlock_contracts.catalog import BY_TYPE
 from interlock_contracts.console import EventsView, EventView
 from rich.text import Text
 
-from interlock_cli import completion, console
-from interlock_cli.gateway import Gateway, UnreachableError
+from interlock_cli import completion
+from interlock_cli.gateway import Gateway, UnreachableError, connect
 from interlock_cli.terminal import Json, Terminal, command_terminal
 
 STREAM_TIMEOUT = httpx.Timeout(60, connect=5)
@@ -81,7 +81,7 @@ def events(
         raise typer.BadParameter(f"unknown event type {unknown[0]!r}; event types are {', '.join(BY_TYPE)}")
     wanted = type_ or ([] if frequent else [name for name, route in BY_TYPE.items() if not route.ephemeral])
     filters = {"type": ",".join(wanted) or None, "model": model, "run": run}
-    with command_terminal(as_json=as_json) as terminal, console.connect() as connection:
+    with command_terminal(as_json=as_json) as terminal, connect("console") as connection:
         seen: set[str] = set()
         if last:
             for event in recent_events(connection, last, filters):

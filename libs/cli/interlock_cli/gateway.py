@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import httpx
 from interlock_contracts.http import Body, Problem
@@ -153,13 +153,14 @@ def environment() -> dict[str, str]:
     return installed_stack_settings() | own
 
 
-def connect() -> Gateway:
-    """Return a connection to the gateway that the environment or the local stack configures.
+def connect(service: Literal["gateway", "console"] = "gateway") -> Gateway:
+    """Return a connection to the gateway or the console, as the environment or the local stack configures it.
 
     Raises:
         CommandError: neither does.
     """
     found = environment()
-    if "INTERLOCK_GATEWAY_URL" not in found:
-        raise CommandError("no gateway is configured", hint=NOT_RUNNING)
-    return Gateway(found["INTERLOCK_GATEWAY_URL"], found.get("INTERLOCK_API_KEY", ""))
+    url = found.get(f"INTERLOCK_{service.upper()}_URL")
+    if url is None:
+        raise CommandError(f"no {service} is configured", hint=NOT_RUNNING)
+    return Gateway(url, found.get("INTERLOCK_API_KEY", ""))

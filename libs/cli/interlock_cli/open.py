@@ -10,8 +10,8 @@ from uuid import UUID
 import typer
 from interlock_contracts.console import LOCAL_ADDRESS, TicketView
 
-from interlock_cli import completion, console
-from interlock_cli.gateway import Gateway
+from interlock_cli import completion
+from interlock_cli.gateway import Gateway, connect
 from interlock_cli.terminal import Json, command_terminal
 
 
@@ -39,7 +39,7 @@ def open_(
         raise typer.BadParameter("give either a run or --page PATH")
     if page is not None and not re.fullmatch(LOCAL_ADDRESS, page):
         raise typer.BadParameter(f"{page!r} is not a page of the console; for instance /models")
-    with command_terminal(as_json=as_json) as terminal, console.connect() as connection:
+    with command_terminal(as_json=as_json) as terminal, connect("console") as connection:
         address = sign_in_address(connection, page or (f"/runs/{run}" if run else "/runs"))
         terminal.echo(address)
         if browser and not as_json and _has_desktop():

@@ -63,7 +63,7 @@ def _load_spans(trace_id: str, run: RunView | None) -> tuple[list[Span], list[st
     why = "no console is configured"
     if "INTERLOCK_CONSOLE_URL" in environment():
         try:
-            with console.connect() as connection:
+            with connect("console") as connection:
                 spans, missing = console.spans(connection, trace_id)
                 goes_on = run is not None and run.state in ("queued", "running")
                 return spans, missing, console.still_open(connection, run.run_id) if run and goes_on else []

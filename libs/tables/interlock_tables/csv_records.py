@@ -154,38 +154,38 @@ class RecordCutter:
     def _bad_quote(self, data: bytes, at: int, records: Records) -> int:
         """Set aside the line with a misplaced quote; refuse to guess when the cell began on an earlier line."""
         if b"\n" in data[:at]:
-            raise UnreadableError(
+            raise self._unreadable(
                 "quote",
                 f"the record of line {self._line} runs over a line end inside quotes, then a quote stands where none "
                 "may; which rows it swallowed cannot be told. Double a quote inside a cell, and close what is opened",
-                line=self._line,
-                examples=[_shown(data)],
+                data,
             )
         end = data.find(b"\n", at)
         if end < 0:
             if len(data) > MAX_RECORD_BYTES:
                 raise self._endless(data)
             return 0
-        lines, shown = records.bad.setdefault(QUOTE, ([], []))
-        lines.append(self._line)
-        shown.append(_shown(data[:end]))
+        self._set_aside(data[:end], records)
         self._line += 1
         return end + 1
 
     def _never_closed(self, data: bytes, records: Records) -> int:
         """Handle what is left at the end of the file: a record whose quote was opened and never closed."""
         if data.count(b"\n") > 1:
-            raise UnreadableError(
+            raise self._unreadable(
                 "quote",
                 f"the quote opened in the record of line {self._line} is never closed; all rows after it would be "
                 "swallowed. Close it, or double it if it belongs to the text",
-                line=self._line,
-                examples=[_shown(data)],
+                data,
             )
+        self._set_aside(data, records)
+        return len(data)
+
+    def _set_aside(self, record: bytes, records: Records) -> None:
+        """Record the misquoted record of this line as a bad one."""
         lines, shown = records.bad.setdefault(QUOTE, ([], []))
         lines.append(self._line)
-        shown.append(_shown(data))
-        return len(data)
+        shown.append(_shown(record))
 
     def _endless(self, data: bytes) -> UnreadableError:
         why = f"the record that begins on line {self._line} is longer than {MAX_RECORD_BYTES} bytes"
@@ -193,7 +193,10 @@ class RecordCutter:
             why += "; perhaps a quote is opened and never closed"
         elif _CR in data:
             why += "; the file seems to end its lines with carriage returns alone: end them with a line feed"
-        return UnreadableError("record_length", why, line=self._line, examples=[_shown(data)])
+        return self._unreadable("record_length", why, data)
+
+    def _unreadable(self, rule: str, why: str, data: bytes) -> UnreadableError:
+        return UnreadableError(rule, why, line=self._line, examples=[_shown(data)])
 
 
 def _outside(quotes: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[np.int64]:

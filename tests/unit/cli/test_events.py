@@ -5,8 +5,8 @@ from urllib.parse import parse_qs
 
 import pytest
 from interlock_cli import events
-from interlock_cli.console import connect
 from interlock_cli.events import messages, tail
+from interlock_cli.gateway import connect
 from interlock_cli.terminal import Terminal
 
 from tests.unit.cli.conftest import interlock
@@ -81,7 +81,7 @@ def test_the_tail_goes_on_where_it_broke_off(console: StubGateway) -> None:
     """A stream ends and is asked for again from there, with the same filter; grown traces are no events."""
     console.respond("GET /view/live", stream(("spans", '{"trace_ids": []}'), ("model.promoted", json.dumps(PROMOTED))))
     console.respond("GET /view/live", stream(("evaluation.failed", json.dumps(REFUSED))))
-    with connect() as connection:
+    with connect("console") as connection:
         tailed = tail(connection, Terminal(), {"type": None, "model": "m", "run": None})
         heard = [next(tailed).id, next(tailed).id]
 
