@@ -7,6 +7,7 @@ redelivery, no dead letters), S3 (the shipped fake) and Ray (a job runs when it 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,10 @@ from interlock_evaluation_gate.settings import GateSettings
 from interlock_gateway.settings import GatewaySettings
 from interlock_ingest.settings import IngestSettings
 from interlock_ingest.workers import IngestWorker
+from interlock_jobs.launcher import Job, JobState
 from interlock_messaging import Bus, topology
 from interlock_registry.settings import RegistrySettings
 from interlock_runtime.database import Database
-from interlock_runtime.ray_jobs import Job, JobState
 from interlock_serving.manager import ModelManager
 from interlock_serving.validation.client import Validator
 from interlock_train_dispatch.run_reconciler import RunReconciler
@@ -53,10 +54,21 @@ class InProcessCluster:
     async def job(self, submission_id: str) -> Job:
         return Job(JobState.ENDED if submission_id in self._ended else JobState.UNKNOWN)
 
-    async def submit(self, submission_id: str, entrypoint: str, metadata: dict[str, str], _: object) -> None:
+    async def submit(
+        self,
+        submission_id: str,
+        program: str,
+        ref: ArtifactRef,
+        *,
+        metadata: dict[str, str],
+        prefix: str,
+        until: datetime,
+    ) -> None:
+        assert program == "interlock_trainer"
         assert metadata["run_id"] in submission_id
-        sha256, size = entrypoint.split("--job ")[1].split(":")
-        job = TrainingJob.model_validate_json(self._store.fetch(ArtifactRef(sha256=sha256, bytes=int(size))))
+        job = TrainingJob.model_validate_json(self._store.fetch(ref))
+        assert job.prefix == prefix
+        assert job.deadline <= until
         await asyncio.to_thread(run, job, self._store, InProcessPool(), Progress(self._store, job.prefix))
         self._ended.add(submission_id)
 
@@ -94,7 +106,7 @@ class System:
         self.dispatch = interlock_train_dispatch.app.create_app(
             DispatchSettings(**given),
             artifacts=self.store,
-            ray=InProcessCluster(self.store),  # type: ignore[arg-type]
+            launcher=InProcessCluster(self.store),  # type: ignore[arg-type]
         )
         self.worker = IngestWorker(dependency(self.ingest, Bus), self.store, folder, check_seconds=60)
 

@@ -15,10 +15,10 @@ from interlock_contracts.manifest import TrainingManifest
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_contracts.training import RetrainRequested
+from interlock_jobs.launcher import Job, JobState
 from interlock_messaging import Bus
 from interlock_messaging.tables import OutboxRow
 from interlock_runtime.database import Database
-from interlock_runtime.ray_jobs import Job, JobState
 from interlock_train_dispatch import runs, store
 from interlock_train_dispatch.domain import data_digest
 from interlock_train_dispatch.run_reconciler import RunReconciler
@@ -46,11 +46,22 @@ class Cluster:
             raise ConnectionError("Ray does not answer")
         return self.jobs.get(submission_id, Job(JobState.UNKNOWN))
 
-    async def submit(self, submission_id: str, entrypoint: str, metadata: dict[str, str], _: object) -> None:
+    async def submit(
+        self,
+        submission_id: str,
+        program: str,
+        _: ArtifactRef,
+        *,
+        metadata: dict[str, str],
+        prefix: str,
+        until: datetime,
+    ) -> None:
         if self.down or self.refuses:
             raise ConnectionError("Ray does not answer, or answered 500")
-        assert "-m interlock_trainer --job" in entrypoint
+        assert program == "interlock_trainer"
         assert metadata["run_id"] in submission_id
+        assert prefix.startswith(f"runs/{metadata['run_id']}/")
+        assert until > datetime.now(UTC)
         self.submissions.append(submission_id)
         self.jobs.setdefault(submission_id, Job(JobState.ALIVE))
 
@@ -86,7 +97,7 @@ class Dispatcher:
         self.bus = Bus(
             servers["INTERLOCK_AMQP_URL"], service="lab", router=RabbitRouter(), sessions=self.database.sessions
         )
-        self.reconciler = RunReconciler(self.bus, self.store, self.cluster, "python")  # type: ignore[arg-type]
+        self.reconciler = RunReconciler(self.bus, self.store, self.cluster)  # type: ignore[arg-type]
 
     @classmethod
     def beside(cls, other: "Dispatcher") -> "Dispatcher":

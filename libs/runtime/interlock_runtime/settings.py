@@ -1,6 +1,7 @@
 """Setting groups, read from ``INTERLOCK_*`` variables; a service composes only what it needs."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -144,10 +145,12 @@ class StoreSettings(Settings):
 class RaySettings(StoreSettings):
     """The cluster's token, where it asks for one, and whose rights in the object store its jobs get a part of.
 
+    ``trainer_python`` is the interpreter on the cluster that has ``interlock_trainer`` and ``interlock_scoring``.
     Without ``s3_job_role`` nothing is lent: then the cluster's own environment has keys to the store.
     """
 
     ray_token: SecretStr | None = None
+    trainer_python: str = sys.executable
     s3_job_role: str | None = Field(default=None, min_length=1)
     s3_sts_endpoint: str | None = Field(default=None, pattern=r"^https?://[^/]+$")
 

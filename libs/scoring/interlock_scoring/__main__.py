@@ -14,8 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pyarrow as pa
-from interlock_artifacts.environment import ref_of, store_of_environment
 from interlock_contracts.scoring import ScoringJob
+from interlock_jobs.arguments import parse_ref
+from interlock_jobs.environment import cluster_address, store_of_environment
 
 from interlock_scoring.parts import Parts
 from interlock_scoring.pools import Pool
@@ -30,7 +31,7 @@ _logger = logging.getLogger("interlock_scoring")
 def main() -> None:
     """Answer the file that the job names."""
     parser = argparse.ArgumentParser(prog="interlock_scoring", description=__doc__)
-    parser.add_argument("--job", required=True, type=ref_of, help="sha256:bytes")
+    parser.add_argument("--job", required=True, type=parse_ref, help="sha256:bytes")
     parser.add_argument("--folder", type=Path, help="where the files lie meanwhile; else the temporary folder")
     parser.add_argument("--child", action="store_true", help="end when standard input closes: with the service")
     arguments = parser.parse_args()
@@ -50,9 +51,9 @@ def main() -> None:
 
 
 def _cluster(job: ScoringJob) -> Callable[[Parts], Pool] | None:
-    """Return a pool on the cluster that runs this job, if any does; Ray names it in the job's environment."""
-    address = os.environ.get("RAY_ADDRESS")
-    if not address:
+    """Return a pool on the cluster that runs this job, if any does."""
+    address = cluster_address()
+    if address is None:
         return None
     from interlock_scoring.ray_pool import RayPool  # noqa: PLC0415 - takes half a second, and only a cluster has it
 

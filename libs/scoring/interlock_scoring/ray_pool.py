@@ -7,8 +7,9 @@ from functools import cache
 from typing import Any
 
 import ray
-from interlock_artifacts.environment import store_of_environment
 from interlock_contracts.scoring import ScoringJob, ScoringPart
+from interlock_jobs import cluster
+from interlock_jobs.environment import store_of_environment
 
 from interlock_scoring.parts import Parts
 from interlock_scoring.rows import Rows
@@ -19,12 +20,10 @@ class RayPool:
 
     def __init__(self, address: str, job: ScoringJob, **options: Any) -> None:
         """Connect to the cluster, once a process."""
-        if not ray.is_initialized():
-            ray.init(address=address, log_to_driver=False, **options)
-        cluster: Any = ray
+        self._ahead = 2 * cluster.join(address, **options)
         self._job = job.model_dump_json()
-        self._score = cluster.remote(num_cpus=1, max_retries=3)(_score)
-        self._ahead = 2 * max(1, int(cluster.cluster_resources().get("CPU", 1)))
+        one_cpu: Any = ray.remote(num_cpus=1, max_retries=3)
+        self._score = one_cpu(_score)
 
     def run(self, numbered: Iterable[tuple[int, Rows]]) -> Iterator[ScoringPart]:
         """Score on the cluster; twice as many parts as it has CPUs are on their way at once."""

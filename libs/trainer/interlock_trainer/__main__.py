@@ -6,11 +6,11 @@ Any other end means that there is none.
 
 import argparse
 import logging
-import os
 from typing import TYPE_CHECKING
 
-from interlock_artifacts.environment import ref_of, store_of_environment
 from interlock_contracts.training import TrainingJob
+from interlock_jobs.arguments import parse_ref
+from interlock_jobs.environment import cluster_address, store_of_environment
 
 from interlock_trainer.progress import Progress
 
@@ -23,7 +23,7 @@ _logger = logging.getLogger("interlock_trainer")
 def main() -> None:
     """Run the training that the job names."""
     parser = argparse.ArgumentParser(prog="interlock_trainer", description=__doc__)
-    parser.add_argument("--job", required=True, type=ref_of, help="sha256:bytes, or an ArtifactRef as JSON")
+    parser.add_argument("--job", required=True, type=parse_ref, help="sha256:bytes, or an ArtifactRef as JSON")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     store = store_of_environment()
@@ -39,9 +39,9 @@ def main() -> None:
 
 
 def _pool(job: TrainingJob) -> "FitPool":
-    """Return a pool on the cluster that runs this job, if any does; Ray names it in the job's environment."""
-    cluster = os.environ.get("RAY_ADDRESS")
-    if cluster:
+    """Return a pool on the cluster that runs this job, if any does."""
+    cluster = cluster_address()
+    if cluster is not None:
         from interlock_trainer.ray_pool import RayPool  # noqa: PLC0415 - takes half a second
 
         training = job.pipeline.training

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import ray
+from interlock_jobs import cluster
 
 if TYPE_CHECKING:
     from interlock_trainer.fitting import FitRequest, FitResult
@@ -22,12 +23,11 @@ class RayPool:
 
     def __init__(self, address: str, most_workers: int, **options: Any) -> None:
         """Connect, and start as many workers as there are CPUs, at most ``most_workers``."""
-        ray.init(address=address, log_to_driver=False, **options)
-        cluster: Any = ray
-        workers = min(most_workers, int(cluster.cluster_resources().get("CPU", 1)))
-        warm = cluster.remote(num_cpus=1)(_warm)
+        workers = min(most_workers, cluster.join(address, **options))
+        one_cpu: Any = ray.remote(num_cpus=1)
+        warm = one_cpu(_warm)
         self._warming = [warm.remote() for _ in range(workers)]
-        self._fit = cluster.remote(num_cpus=1)(_fit)
+        self._fit = one_cpu(_fit)
         self._folds: Any = None
 
     def share(self, folds: "Folds") -> None:

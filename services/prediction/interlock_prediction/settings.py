@@ -1,7 +1,6 @@
 """Settings of prediction."""
 
 import os
-import sys
 import tempfile
 from pathlib import Path
 
@@ -42,7 +41,6 @@ class PredictionSettings(PeerSettings, BusSettings, DatabaseSettings, RaySetting
     prediction_log_rows_per_second: float = Field(default=20.0, gt=0)
     ingest_url: str = Field(pattern=r"^https?://[^/]+/?$")
     ray_address: str | None = Field(default=None, pattern=r"^https?://[^/]+$")
-    trainer_python: str = sys.executable
     batch_ray_bytes: int = Field(default=256 << 20, ge=1)
     batch_scorers: int = Field(default=1, ge=1, le=64)
     batch_upload_bytes: int = Field(default=20 << 30, ge=1)

@@ -8,6 +8,7 @@ from functools import partial
 import httpx
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_artifacts.scoped_credentials import credential_issuer_of
+from interlock_jobs.launcher import RayLauncher
 from interlock_messaging import Bus
 from interlock_messaging.transient import is_dependency_unavailable
 from interlock_runtime.access import Access
@@ -16,7 +17,6 @@ from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
 from interlock_runtime.key_ring import registry_key_source
 from interlock_runtime.process import run_periodically
-from interlock_runtime.ray_jobs import RayJobs
 from litestar import Litestar
 
 from interlock_train_dispatch import gauges
@@ -30,25 +30,25 @@ __all__ = ["SERVICE", "create_app"]
 
 
 def create_app(
-    settings: DispatchSettings, *, artifacts: ArtifactStore | None = None, ray: RayJobs | None = None
+    settings: DispatchSettings, *, artifacts: ArtifactStore | None = None, launcher: RayLauncher | None = None
 ) -> Litestar:
     """Return the dispatcher's application; a test may bring its own object store and cluster."""
     artifacts = artifacts or S3Store(**settings.s3)
-    cluster = ray or RayJobs(settings.ray_address, settings.ray_bearer)
+    issuer = credential_issuer_of(settings.s3, settings.s3_job_role, settings.s3_sts_endpoint)
+    launcher = launcher or RayLauncher(settings.ray_address, settings.ray_bearer, settings.trainer_python, issuer)
     database = Database(settings.postgres_url, SERVICE)
     bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=database.sessions)
     bus.consumer.context.set_global("artifacts", artifacts)
-    lender = credential_issuer_of(settings.s3, settings.s3_job_role, settings.s3_sts_endpoint)
     client = httpx.AsyncClient(trust_env=False)
     registry = RegistryClient("registry", settings.registry_url, settings.service_key, client)
-    reconciler = RunReconciler(bus, artifacts, cluster, settings.trainer_python, lender)
+    reconciler = RunReconciler(bus, artifacts, launcher)
 
     @asynccontextmanager
     async def connected() -> AsyncIterator[None]:
         try:
             yield
         finally:
-            await cluster.close()
+            await launcher.close()
             await client.aclose()
 
     return http_app(
@@ -61,7 +61,7 @@ def create_app(
             "postgres": database.ping,
             "rabbitmq": bus.ping,
             "s3": lambda: asyncio.to_thread(artifacts.ping),
-            "ray": cluster.ping,
+            "ray": launcher.ping,
         },
         lifespan=[
             connected,

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import shlex
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,15 +10,14 @@ from typing import Any, Literal
 from uuid import UUID
 
 from interlock_artifacts import ArtifactStore, CorruptArtifactError
-from interlock_artifacts.scoped_credentials import CredentialIssuer
 from interlock_contracts.manifest import TrainingManifest
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_contracts.training import TrainingCompleted, TrainingJob, TrainingProgressed, TrainingStarted
+from interlock_jobs.launcher import Job, JobState, RayLauncher
 from interlock_messaging import Bus, enqueue
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.transient import is_dependency_unavailable, is_unstorable
-from interlock_runtime.ray_jobs import Job, JobState, RayJobs
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -34,16 +32,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunReconciler:
-    """Reconciles runs with the cluster's jobs; each run is one transaction, safe to repeat.
-
-    Without a ``lender``, the cluster's own environment has the keys to the object store.
-    """
+    """Reconciles runs with the cluster's jobs; each run is one transaction, safe to repeat."""
 
     bus: Bus
     artifacts: ArtifactStore
-    ray: RayJobs
-    trainer_python: str
-    lender: CredentialIssuer | None = None
+    launcher: RayLauncher
 
     async def reconcile(self) -> None:
         """Reconcile every run once: those that can start, those that run, and those that left a job behind."""
@@ -136,10 +129,10 @@ class RunReconciler:
         if run.trained_at is not None:
             return None, None, b""
         try:
-            raw = await asyncio.to_thread(self.artifacts.read, f"runs/{run.run_id}/{run.attempt}/manifest.json")
+            raw = await asyncio.to_thread(self.artifacts.read, f"{_prefix(run)}/manifest.json")
             if raw is not None:
                 return None, _manifest(raw, run), raw
-            return await self.ray.job(_submission(run)), None, b""
+            return await self.launcher.job(_submission(run)), None, b""
         except CorruptArtifactError as error:
             return None, TrainingManifest.failure(f"the manifest cannot be read: {error}"), b""
         except ConnectionError as error:  # time passes all the same, and its deadline with it
@@ -175,13 +168,17 @@ class RunReconciler:
                 await self._report_progress(session, run)
 
     async def _submit(self, session: AsyncSession, run: RunRow) -> None:
-        job = ArtifactRef.model_validate(run.job)
-        entrypoint = f"{shlex.quote(self.trainer_python)} -m interlock_trainer --job {job.sha256}:{job.bytes}"
-        metadata = {"run_id": str(run.run_id), "model": run.model}
+        assert run.deadline is not None, "a running run has a deadline"
         with spans.dispatch(run):
-            rights = await self._rights(run)
             crash_point("train_dispatch.submit.before")
-            await self.ray.submit(_submission(run), entrypoint, metadata, rights)
+            await self.launcher.submit(
+                _submission(run),
+                "interlock_trainer",
+                ArtifactRef.model_validate(run.job),
+                metadata={"run_id": str(run.run_id), "model": run.model},
+                prefix=_prefix(run),
+                until=run.deadline + GRACE,
+            )
             crash_point("train_dispatch.submit.after")
         run.submitted = True
         event = TrainingStarted(
@@ -194,14 +191,6 @@ class RunReconciler:
         await enqueue(
             session, event, source=SERVICE, cause=run.causation_id, n=run.attempt, traceparent=run.traceparent
         )
-
-    async def _rights(self, run: RunRow) -> dict[str, str]:
-        """Return what the job needs to read its rows and leave its manifest, until it must have ended."""
-        if self.lender is None:
-            return {}
-        assert run.deadline is not None, "a running run has a deadline"
-        name, prefix = _submission(run), f"runs/{run.run_id}/{run.attempt}"
-        return await asyncio.to_thread(self.lender.issue, name, prefix, run.deadline + GRACE)
 
     async def _end(
         self, session: AsyncSession, run: RunRow, outcome: Literal["failed", "cancelled", "timed_out"], reason: str
@@ -219,9 +208,9 @@ class RunReconciler:
             run = await store.locked(session, run_id)
             if run is None or run.ended_at is None:
                 return
-            job = await self.ray.job(_submission(run))
+            job = await self.launcher.job(_submission(run))
             if job.state is JobState.ALIVE:
-                await self.ray.stop(_submission(run))
+                await self.launcher.stop(_submission(run))
                 crash_point("train_dispatch.end.stopped")
             elif job.state is JobState.ENDED or datetime.now(UTC) - run.ended_at > GRACE:
                 run.submitted = False
@@ -246,7 +235,7 @@ class RunReconciler:
     async def _report_progress(self, session: AsyncSession, run: RunRow) -> None:
         if run.trained_at is not None or not run.submitted:
             return
-        raw = await asyncio.to_thread(self.artifacts.read, f"runs/{run.run_id}/{run.attempt}/progress.json")
+        raw = await asyncio.to_thread(self.artifacts.read, f"{_prefix(run)}/progress.json")
         progress = _progress(raw) if raw else None
         if progress is None or progress == run.progress:
             return
@@ -262,6 +251,11 @@ class RunReconciler:
 
 def _submission(run: RunRow) -> str:
     return f"{run.run_id}-a{run.attempt}"
+
+
+def _prefix(run: RunRow) -> str:
+    """Return where the attempt's job leaves its progress and its manifest."""
+    return f"runs/{run.run_id}/{run.attempt}"
 
 
 def _manifest(raw: bytes, run: RunRow) -> TrainingManifest:

@@ -17,10 +17,10 @@ from typing import Any
 
 import psutil
 import pytest
+from interlock_jobs.launcher import Job, JobState, RayLauncher
 from interlock_localstack import orphans
 from interlock_localstack.state_dir import LONGEST_RUN_PATH, StateDir
 from interlock_localstack.status import stack_status
-from interlock_runtime.ray_jobs import Job, JobState, RayJobs
 
 from tests.support.waiting import until
 
@@ -104,7 +104,7 @@ def impostor(port: int) -> Iterator[int]:
 
 async def ray_job(settings: dict[str, str]) -> Job:
     """Run a job that runs a task, as a training does, with the interpreter that trainings get; return its end."""
-    ray = RayJobs(settings["INTERLOCK_RAY_ADDRESS"], settings["INTERLOCK_RAY_TOKEN"])
+    ray = RayLauncher(settings["INTERLOCK_RAY_ADDRESS"], settings["INTERLOCK_RAY_TOKEN"], "python")
     work = "import ray; ray.init(); assert ray.get(ray.remote(lambda: 6 * 7).remote()) == 42"
     try:
         await ray.submit("job", shlex.join([settings["INTERLOCK_TRAINER_PYTHON"], "-c", work]), {}, {})

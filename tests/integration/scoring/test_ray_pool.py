@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 import ray
 from interlock_artifacts import S3Store
-from interlock_artifacts.environment import store_of_environment
 from interlock_contracts.scoring import ScoringJob, ScoringReport
+from interlock_jobs.environment import store_of_environment
 from interlock_scoring import score, scoring
 from interlock_scoring.ray_pool import RayPool
 

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from interlock_contracts.evaluation import EvaluationFailed
-from interlock_runtime.ray_jobs import Job, JobState
+from interlock_jobs.launcher import Job, JobState
 from interlock_train_dispatch import handlers
 from interlock_train_dispatch.store import DatasetRow, SpecRow
 from sqlalchemy import delete, update

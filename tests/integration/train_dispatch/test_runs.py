@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from interlock_runtime.ray_jobs import Job, JobState
+from interlock_jobs.launcher import Job, JobState
 from interlock_train_dispatch import runs
 from interlock_train_dispatch.store import RunRow
 

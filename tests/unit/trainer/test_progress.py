@@ -33,16 +33,3 @@ def test_progress_is_written_at_most_once_a_second() -> None:
     assert ProgressView.model_validate(second) == ProgressView(
         counter=2, stage="select", trials_done=1, trials_total=4, best_score=0.5, metric="r2"
     )
-
-
-class Unreachable(MemoryStore):
-    """A store that does not answer."""
-
-    def put_latest(self, key: str, data: bytes) -> None:
-        """Fail."""
-        raise ConnectionError(f"no answer for {len(data)} bytes at {key}")
-
-
-def test_progress_is_expendable() -> None:
-    """A training goes on when nobody can be told about it."""
-    Progress(Unreachable(), "runs/x/1").update(stage="read")

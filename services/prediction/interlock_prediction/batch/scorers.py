@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import shlex
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,10 +12,10 @@ from typing import Protocol
 from uuid import UUID
 
 from interlock_artifacts import ArtifactStore
-from interlock_artifacts.scoped_credentials import CredentialIssuer
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.scoring import ScoringJob
-from interlock_runtime.ray_jobs import Job, JobState, RayJobs
+from interlock_jobs.arguments import format_ref
+from interlock_jobs.launcher import Job, JobState, RayLauncher
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +61,7 @@ class ProcessScorer:
         del prediction_id
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "interlock_scoring", "--child"),
-            *("--job", f"{job.sha256}:{job.bytes}", "--folder", str(self.folder)),
+            *("--job", format_ref(job), "--folder", str(self.folder)),
             stdin=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env={**self.environment, "TMPDIR": str(self.folder)},
@@ -87,9 +86,7 @@ class RayScorer:
     """A job on the Ray cluster; any replica can go on watching it."""
 
     artifacts: ArtifactStore
-    ray: RayJobs
-    python: str
-    issuer: CredentialIssuer | None = None
+    launcher: RayLauncher
 
     async def run(self, prediction_id: UUID, job: ArtifactRef) -> None:
         """Submit the job, or find it again, and wait for its end; a failed one is retried, three attempts in all."""
@@ -106,24 +103,28 @@ class RayScorer:
 
     async def stop(self, prediction_id: UUID) -> None:
         for attempt in range(1, MAX_ATTEMPTS + 1):
-            await self.ray.stop(f"{prediction_id}-b{attempt}")
+            await self.launcher.stop(f"{prediction_id}-b{attempt}")
 
     async def _wait_for_end(self, submission: str, prediction_id: UUID, ref: ArtifactRef) -> Job:
         while True:
             try:
-                job = await self.ray.job(submission)
+                job = await self.launcher.job(submission)
                 if job.state is JobState.UNKNOWN:  # not submitted yet, or forgotten by a head that was restarted
-                    entrypoint = f"{shlex.quote(self.python)} -m interlock_scoring --job {ref.sha256}:{ref.bytes}"
-                    credentials = await asyncio.to_thread(self._credentials, submission, ref)
-                    await self.ray.submit(submission, entrypoint, {"prediction_id": str(prediction_id)}, credentials)
+                    await self._submit(submission, prediction_id, ref)
                 elif job.state is JobState.ENDED:
                     return job
             except ConnectionError as error:
                 logger.warning("prediction %s waits for Ray: %s", prediction_id, error)
             await asyncio.sleep(POLL_SECONDS)
 
-    def _credentials(self, submission: str, ref: ArtifactRef) -> dict[str, str]:
-        if self.issuer is None:
-            return {}
-        job = ScoringJob.model_validate_json(self.artifacts.fetch(ref))
-        return self.issuer.issue(submission, job.prefix, datetime.now(UTC) + MAX_ATTEMPT_TIME, reads=[job.input.key])
+    async def _submit(self, submission: str, prediction_id: UUID, ref: ArtifactRef) -> None:
+        job = ScoringJob.model_validate_json(await asyncio.to_thread(self.artifacts.fetch, ref))
+        await self.launcher.submit(
+            submission,
+            "interlock_scoring",
+            ref,
+            metadata={"prediction_id": str(prediction_id)},
+            prefix=job.prefix,
+            until=datetime.now(UTC) + MAX_ATTEMPT_TIME,
+            reads=[job.input.key],
+        )

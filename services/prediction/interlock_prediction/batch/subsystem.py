@@ -10,11 +10,11 @@ from pathlib import Path
 from interlock_artifacts import ArtifactStore
 from interlock_artifacts.scoped_credentials import credential_issuer_of
 from interlock_artifacts.signing import SignatureVerifier
+from interlock_jobs.launcher import RayLauncher
 from interlock_messaging import Bus
 from interlock_runtime.clients import IngestClient, RegistryClient
 from interlock_runtime.folders import locked_work_folder, work_folder
 from interlock_runtime.process import run_periodically
-from interlock_runtime.ray_jobs import RayJobs
 
 from interlock_prediction.batch.runner import BatchRunner
 from interlock_prediction.batch.schedules import Schedules
@@ -40,7 +40,7 @@ class BatchSubsystem:
     scorers: dict[Runner, Scorer]
     runner: BatchRunner
     schedules: Schedules
-    cluster: RayJobs | None
+    launcher: RayLauncher | None
     threads: dict[Runner, int]
     upload_bytes: int
 
@@ -58,20 +58,22 @@ class BatchSubsystem:
         """Build it from the settings; without a Ray address, every file is scored in a child process."""
         folder = work_folder(_PREFIX, settings.batch_work_dir)
         retention = timedelta(hours=settings.batch_keep_hours)
-        cluster = RayJobs(settings.ray_address, settings.ray_bearer) if settings.ray_address else None
-        ray_bytes = settings.batch_ray_bytes if cluster else None
+        launcher, ray_bytes = None, None
+        if settings.ray_address is not None:
+            issuer = credential_issuer_of(settings.s3, settings.s3_job_role, settings.s3_sts_endpoint)
+            launcher = RayLauncher(settings.ray_address, settings.ray_bearer, settings.trainer_python, issuer)
+            ray_bytes = settings.batch_ray_bytes
         submitter = BatchSubmitter(artifacts, registry, ingest, verifier, ray_bytes)
         scorers: dict[Runner, Scorer] = {"process": ProcessScorer(folder, settings.s3_environment)}
-        if cluster is not None:
-            issuer = credential_issuer_of(settings.s3, settings.s3_job_role, settings.s3_sts_endpoint)
-            scorers["ray"] = RayScorer(artifacts, cluster, settings.trainer_python, issuer)
+        if launcher is not None:
+            scorers["ray"] = RayScorer(artifacts, launcher)
         return cls(
             submitter=submitter,
             folder=folder,
             scorers=scorers,
             runner=BatchRunner(bus, artifacts, scorers, retention),
             schedules=Schedules(bus, artifacts, submitter, folder, retention),
-            cluster=cluster,
+            launcher=launcher,
             threads={"process": settings.batch_scorers, "ray": MAX_RAY_JOBS},
             upload_bytes=settings.batch_upload_bytes,
         )
@@ -80,8 +82,8 @@ class BatchSubsystem:
     async def running(self) -> AsyncIterator[None]:
         """Run waiting files and start due schedules while the block lasts."""
         async with AsyncExitStack() as stack:
-            if self.cluster is not None:
-                stack.push_async_callback(self.cluster.close)
+            if self.launcher is not None:
+                stack.push_async_callback(self.launcher.close)
             await stack.enter_async_context(locked_work_folder(self.folder, _PREFIX))
             for runner in self.scorers:
                 for _ in range(self.threads[runner]):

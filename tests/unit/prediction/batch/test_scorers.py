@@ -1,32 +1,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import httpx
 import pytest
 from interlock_artifacts import MemoryStore
-from interlock_contracts.refs import ArtifactRef
+from interlock_contracts.pipeline import Data
+from interlock_contracts.refs import ArtifactRef, ModelRef
+from interlock_contracts.scoring import ScoringJob
+from interlock_jobs.launcher import RayLauncher
 from interlock_prediction.batch import scorers
 from interlock_prediction.batch.scorers import ProcessScorer, RayScorer, ScorerDiedError
-from interlock_runtime.ray_jobs import RayJobs
+
+from tests.support.issuer import Issuer
 
 ID = UUID(int=7)
-JOB = ArtifactRef(sha256="ab" * 32, bytes=10)
+REF = ArtifactRef(sha256="ab" * 32, bytes=10)
+UPLOAD = ArtifactRef(sha256="cd" * 32, bytes=10, holdout=True)
+SCORING = ScoringJob(
+    prediction_id=ID,
+    model=ModelRef(model="m", version=1, artifact=REF, manifest=REF),
+    input=UPLOAD,
+    data=Data.model_validate({"columns": {"x": {"type": "number"}, "y": {"type": "number"}}}),
+)
+JOB = MemoryStore().put(SCORING.model_dump_json().encode())
 REPORT = f"predictions/{ID}/report.json"
 
 
 class Cluster:
     """The Jobs API of a head: each job ends at the second look, and does then what the test says."""
 
-    def __init__(self, ends: Callable[[str], None]) -> None:
+    def __init__(self, ends: Callable[[str], None], issuer: Issuer | None = None) -> None:
         self.submitted: dict[str, str] = {}
         self.stopped: list[str] = []
         self._ends = ends
         self._looks: dict[str, int] = {}
-        self.jobs = RayJobs("http://ray", None)
-        self.jobs._http = httpx.AsyncClient(transport=httpx.MockTransport(self._answer), base_url="http://ray")
+        self.launcher = RayLauncher("http://ray", None, "python3", issuer)  # type: ignore[arg-type]
+        self.launcher._http = httpx.AsyncClient(transport=httpx.MockTransport(self._answer), base_url="http://ray")
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         name = request.url.path.removeprefix("/api/jobs/").removesuffix("/stop")
@@ -46,6 +59,12 @@ class Cluster:
         return httpx.Response(200, json={"status": "FAILED", "message": "the node is gone"})
 
 
+def store_with_job() -> MemoryStore:
+    store = MemoryStore()
+    store.put(SCORING.model_dump_json().encode())
+    return store
+
+
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scorers, "POLL_SECONDS", 0.001)
@@ -53,17 +72,28 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_job_that_ends_without_a_report_is_submitted_anew() -> None:
     """The report is the answer, Ray's word is not; another attempt has another name."""
-    store = MemoryStore()
+    store = store_with_job()
 
     def second_succeeds(name: str) -> None:
         if name.endswith("-b2"):
             store.put_once(REPORT, b"{}")
 
     cluster = Cluster(second_succeeds)
-    await RayScorer(store, cluster.jobs, "python3").run(ID, JOB)
+    await RayScorer(store, cluster.launcher).run(ID, JOB)
 
     assert list(cluster.submitted) == [f"{ID}-b1", f"{ID}-b2"]
-    assert cluster.submitted[f"{ID}-b1"] == f"python3 -m interlock_scoring --job {JOB.sha256}:10"
+    assert cluster.submitted[f"{ID}-b1"] == f"python3 -m interlock_scoring --job {JOB.sha256}:{JOB.bytes}"
+
+
+async def test_each_attempt_is_lent_its_prefix_and_the_upload_that_it_answers() -> None:
+    """Nothing else of the store, and not for ever."""
+    store, issuer = store_with_job(), Issuer()
+    cluster = Cluster(lambda _: store.put_latest(REPORT, b"{}"), issuer)
+    await RayScorer(store, cluster.launcher).run(ID, JOB)
+
+    (asked,) = issuer.requests
+    assert (asked.name, asked.prefix, asked.reads) == (f"{ID}-b1", f"predictions/{ID}", [UPLOAD.key])
+    assert timedelta(hours=11) < asked.until - datetime.now(UTC) <= timedelta(hours=12)
 
 
 async def test_whoever_comes_later_finds_the_job_that_runs() -> None:
@@ -71,7 +101,7 @@ async def test_whoever_comes_later_finds_the_job_that_runs() -> None:
     store = MemoryStore()
     cluster = Cluster(lambda _: store.put_latest(REPORT, b"{}"))
     cluster.submitted[f"{ID}-b1"] = "by another replica"
-    await RayScorer(store, cluster.jobs, "python3").run(ID, JOB)
+    await RayScorer(store, cluster.launcher).run(ID, JOB)
 
     assert cluster.submitted == {f"{ID}-b1": "by another replica"}
 
@@ -80,7 +110,7 @@ async def test_three_attempts_without_a_report_are_enough() -> None:
     """Then the last word of Ray's is told."""
     cluster = Cluster(lambda _: None)
     with pytest.raises(ScorerDiedError, match=r"3 times.*the node is gone"):
-        await RayScorer(MemoryStore(), cluster.jobs, "python3").run(ID, JOB)
+        await RayScorer(store_with_job(), cluster.launcher).run(ID, JOB)
 
     assert len(cluster.submitted) == 3
 
@@ -88,7 +118,7 @@ async def test_three_attempts_without_a_report_are_enough() -> None:
 async def test_stopping_reaches_every_attempt() -> None:
     """Whichever runs."""
     cluster = Cluster(lambda _: None)
-    await RayScorer(MemoryStore(), cluster.jobs, "python3").stop(ID)
+    await RayScorer(MemoryStore(), cluster.launcher).stop(ID)
 
     assert cluster.stopped == [f"{ID}-b1", f"{ID}-b2", f"{ID}-b3"]
 

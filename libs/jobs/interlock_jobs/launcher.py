@@ -1,11 +1,18 @@
-"""The Ray Jobs API over HTTP: all that services know of Ray."""
+"""Job launcher: programs as Ray jobs over the Jobs API, with scoped credentials; all that services know of Ray."""
 
-from collections.abc import Mapping
+import asyncio
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
 import httpx
+from interlock_artifacts.scoped_credentials import CredentialIssuer
+from interlock_contracts.refs import ArtifactRef
+
+from interlock_jobs.arguments import format_ref
 
 NOT_FOUND = 404
 
@@ -26,15 +33,18 @@ class Job:
     message: str = ""
 
 
-class RayJobs:
-    """A cluster's job list.
+class RayLauncher:
+    """A cluster's jobs, run by its interpreter ``python``.
 
+    Without an ``issuer``, the cluster's own environment has the keys to the object store.
     Every method raises ConnectionError while the cluster does not answer.
     """
 
-    def __init__(self, address: str, token: str | None) -> None:
+    def __init__(self, address: str, token: str | None, python: str, issuer: CredentialIssuer | None = None) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.AsyncClient(base_url=address, headers=headers, timeout=20)
+        self._python = python
+        self._issuer = issuer
 
     async def job(self, submission_id: str) -> Job:
         """Return what Ray knows of a job; UNKNOWN when it knows none, as after a restart of its head."""
@@ -46,14 +56,29 @@ class RayJobs:
         return Job(JobState.ALIVE if alive else JobState.ENDED, f"{answer['status']}: {answer.get('message') or ''}")
 
     async def submit(
-        self, submission_id: str, entrypoint: str, metadata: dict[str, str], environment: Mapping[str, str]
+        self,
+        submission_id: str,
+        program: str,
+        job: ArtifactRef,
+        *,
+        metadata: dict[str, str],
+        prefix: str,
+        until: datetime,
+        reads: Sequence[str] = (),
     ) -> None:
-        """Start a job under an id of ours, with variables of its own; starting it again changes nothing.
+        """Start ``python -m <program> --job <job>`` under an id of ours; starting it again changes nothing.
 
-        Whoever has the cluster's token can read the variables.
+        Its credentials hold until then: they read and write below ``prefix``, and read the keys in ``reads``. Whoever
+        has the cluster's token can read them.
+
+        Raises:
+            ConnectionError: Ray does not answer or refuses the job, or the object store lends no credentials.
         """
+        entrypoint = f"{shlex.quote(self._python)} -m {program} --job {format_ref(job)}"
         body: dict[str, Any] = {"submission_id": submission_id, "entrypoint": entrypoint, "metadata": metadata}
-        body |= {"runtime_env": {"env_vars": dict(environment)}} if environment else {}
+        if self._issuer is not None:
+            lent = await asyncio.to_thread(self._issuer.issue, submission_id, prefix, until, reads=reads)
+            body["runtime_env"] = {"env_vars": lent}
         response = await self._call("POST", "/api/jobs/", json=body)
         # Ray answers 500 both for "exists already" and for real trouble; only the job list tells them apart.
         if response.is_error and (await self.job(submission_id)).state is JobState.UNKNOWN:

@@ -1,11 +1,9 @@
-"""The object store of a program that a Ray job runs: it has no settings of its own but these variables."""
+"""Environment of a program that runs as a job: it has no settings of its own but these variables."""
 
 import os
 from pathlib import Path
 
-from interlock_contracts.refs import ArtifactRef
-
-from interlock_artifacts.s3 import S3Store
+from interlock_artifacts import S3Store
 
 
 def store_of_environment() -> S3Store:
@@ -22,12 +20,9 @@ def store_of_environment() -> S3Store:
     return S3Store(endpoint, *keys, bucket, region, session_token=token)
 
 
-def ref_of(text: str) -> ArtifactRef:
-    """Return the reference that an argument names: ``sha256:bytes``, or an ArtifactRef as JSON."""
-    if text.startswith("{"):
-        return ArtifactRef.model_validate_json(text)
-    sha256, _, size = text.partition(":")
-    return ArtifactRef(sha256=sha256, bytes=int(size))
+def cluster_address() -> str | None:
+    """Return the cluster that runs this program, which Ray names in a job's environment; None outside of one."""
+    return os.environ.get("RAY_ADDRESS") or None
 
 
 def _secret(name: str) -> str:
