@@ -28,7 +28,7 @@ export UV_NATIVE_TLS := 1
 FAST_TESTS := $(wildcard tests/unit tests/contract tests/architecture)
 # By the servers that they take apart: what shares some runs one after another.
 STACK_TESTS := $(wildcard tests/security/test_stolen_*.py tests/security/test_attacks.py tests/e2e tests/browser)
-LOCAL_TESTS := $(wildcard tests/integration/localstack tests/integration/benchmarks tests/integration/scoring tests/clients)
+LOCAL_TESTS := $(wildcard tests/integration/localstack tests/integration/benchmarks tests/integration/scoring tests/integration/trainer tests/clients)
 SERVER_TESTS := $(wildcard tests/journey) $(filter-out $(LOCAL_TESTS),$(patsubst %/__init__.py,%,$(wildcard tests/integration/*/__init__.py)))
 CHAOS_TESTS := tests/chaos/test_chaos.py
 CRASH_TESTS := $(filter-out $(CHAOS_TESTS),$(wildcard tests/chaos/test_*.py))

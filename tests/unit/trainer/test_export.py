@@ -20,7 +20,7 @@ from interlock_trainer.tables import DataError
 from sklearn.pipeline import Pipeline as SklearnPipeline
 from threadpoolctl import threadpool_limits
 
-from tests.unit.trainer.jobs import pipeline, table
+from tests.support.training_jobs import pipeline, table
 
 SMALL: dict[Candidate, dict[str, Any]] = {
     "random_forest": {"n_estimators": 20},

@@ -6,7 +6,7 @@ from interlock_modeling.encoder import CategoryColumn, Encoder
 from interlock_modeling.signature import ModelSignature
 from interlock_trainer.preprocessing import MAX_LEVELS, encoder_of, frame_of, preprocessor_for
 
-from tests.unit.trainer.jobs import pipeline, table
+from tests.support.training_jobs import pipeline, table
 
 SIGNATURE = ModelSignature.of(pipeline(), table())
 

@@ -12,7 +12,7 @@ from interlock_trainer.search import search
 from interlock_trainer.selection import Scored, select
 from interlock_trainer.tables import DataError, read_training_table
 
-from tests.unit.trainer.jobs import job, pipeline, table
+from tests.support.training_jobs import job, pipeline, table
 
 
 class Backwards(InProcessPool):

@@ -13,7 +13,7 @@ from interlock_trainer.pools import InProcessPool
 from interlock_trainer.progress import Progress
 from interlock_trainer.training import run
 
-from tests.unit.trainer.jobs import RUN, job, pipeline, table
+from tests.support.training_jobs import RUN, job, pipeline, table
 
 MANIFEST = f"runs/{RUN}/1/manifest.json"
 

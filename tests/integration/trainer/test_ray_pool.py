@@ -8,7 +8,7 @@ from interlock_trainer.progress import Progress
 from interlock_trainer.ray_pool import RayPool
 from interlock_trainer.training import run
 
-from tests.unit.trainer.jobs import job, pipeline, table
+from tests.support.training_jobs import job, pipeline, table
 
 
 @pytest.fixture
