@@ -12,7 +12,7 @@ from interlock_gateway.observe.prediction_log import PredictionLog
 from interlock_modeling import Model
 from interlock_modeling.engines import LinearEngine
 
-from tests.unit.gateway.models import ENCODER, REGRESSION, ROW
+from tests.support.stored_models import ENCODER, REGRESSION, ROW
 
 SERVING = BatchedModel(1, 1, Model(REGRESSION, ENCODER, LinearEngine(np.zeros((1, 3)), np.zeros(1), "identity")))
 
