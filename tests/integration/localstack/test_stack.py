@@ -17,11 +17,12 @@ from typing import Any
 
 import psutil
 import pytest
-from interlock_jobs.launcher import Job, JobState, RayLauncher
+from interlock_jobs.launcher import Job
 from interlock_localstack import orphans
 from interlock_localstack.state_dir import LONGEST_RUN_PATH, StateDir
 from interlock_localstack.status import stack_status
 
+from tests.support.ray_job import run_command
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -104,19 +105,8 @@ def impostor(port: int) -> Iterator[int]:
 
 async def ray_job(settings: dict[str, str]) -> Job:
     """Run a job that runs a task, as a training does, with the interpreter that trainings get; return its end."""
-    ray = RayLauncher(settings["INTERLOCK_RAY_ADDRESS"], settings["INTERLOCK_RAY_TOKEN"], "python")
     work = "import ray; ray.init(); assert ray.get(ray.remote(lambda: 6 * 7).remote()) == 42"
-    try:
-        await ray.submit("job", shlex.join([settings["INTERLOCK_TRAINER_PYTHON"], "-c", work]), {}, {})
-
-        async def ended() -> Job | None:
-            job = await ray.job("job")
-            return job if job.state is JobState.ENDED else None
-
-        found: Job = await until(ended, seconds=300)
-        return found
-    finally:
-        await ray.close()
+    return await run_command(settings, shlex.join([settings["INTERLOCK_TRAINER_PYTHON"], "-c", work]))
 
 
 def unmarked(machine: Machine, part: psutil.Process) -> list[str]:
