@@ -20,7 +20,7 @@ async def main(model: str) -> None:
         headers={
             "cloudEvents_specversion": "1.0",
             "cloudEvents_id": str(uuid.uuid4()),
-            "cloudEvents_source": "/scripts/publish_retrain",
+            "cloudEvents_source": "/publish_retrain",
             "cloudEvents_type": "retrain.requested",
         },
     )

@@ -1,4 +1,4 @@
-"""Rolling window over one version's outputs: enough to see drift, and cheap enough for every request."""
+"""Statistics of one version's outputs: enough to see that they drift, and cheap enough for every request."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 class OutputDistribution(msgspec.Struct):
-    """The distribution of a version's answers; ``labels`` counts them, for a classification."""
+    """Quantiles of a version's newest answers; for a classification ``labels`` counts all its answers by label."""
 
     version: int
     quantiles: dict[str, float] = {}
@@ -28,7 +28,10 @@ class OutputDistribution(msgspec.Struct):
 
 
 class RollingOutputStats:
-    """The last outputs of one version: predicted numbers, or a classification's highest probability."""
+    """Outputs of one version: quantiles over a rolling window, and cumulative label counts.
+
+    The window holds the newest ``KEPT`` values: numbers of a regression, or how sure a classification was.
+    """
 
     def __init__(self, version: int, labels: Sequence[Label] | None) -> None:
         self.version = version
