@@ -41,7 +41,7 @@ REQUESTS, TOGETHER, ROUNDS, CALLS = 6_400, 64, 5, 2_000
 
 
 class OneModel:
-    """A worker, as far as the front needs it."""
+    """A worker, as far as the fast path needs it."""
 
     def __init__(self, model: Model) -> None:
         self._serving = BatchedModel(1, 1, model)
@@ -61,9 +61,9 @@ def forest() -> Model:
     return Model(REGRESSION, ENCODER, replace(two, output=np.zeros(64, np.int64), base=np.array([0.5])))
 
 
-def front(model: Model, folder: Path, *, ratio: float, log: float) -> FastPathApp:
+def fast_path(model: Model, folder: Path, *, ratio: float, log: float) -> FastPathApp:
     async def behind(*_: Any) -> None:
-        raise AssertionError("an ordinary request needs nothing behind the front")
+        raise AssertionError("an ordinary request needs nothing behind the fast path")
 
     worker: Any = OneModel(model)
     metrics = Metrics("w-1", folder)
@@ -116,38 +116,38 @@ async def flood(begin: Callable[[asyncio.Future[bytes | None]], object], request
         for each in waiting:
             begin(each)
         answers = await asyncio.gather(*waiting)
-        assert None not in answers, "each is answered at once, by nobody behind the front"
+        assert None not in answers, "each is answered at once, by nobody behind the fast path"
     return (process_time() - start) / requests * 1e6
 
 
 def stages(times: int = CALLS) -> dict[str, float]:
     """Return the microseconds of each stage of a prediction."""
     model = forest()
-    hot = FastRowDecoder(model.signature, model.encoder)
-    rows, matrix = hot.rows(BODY), np.zeros((64, hot.width))
+    fast = FastRowDecoder(model.signature, model.encoder)
+    rows, matrix = fast.rows(BODY), np.zeros((64, fast.width))
     cells, encode = matrix.data.cast("B").cast("d"), msgspec.json.Encoder().encode
     decoder = msgspec.json.Decoder()
     access, bearer = letting_in(), b"Bearer " + KEY.encode()
     calls: dict[str, Callable[[], object]] = {
         "key": lambda: access.admit(bearer),
-        "decode": lambda: hot.rows(BODY),
-        "fill": lambda: hot.fill(rows, cells, 0),
+        "decode": lambda: fast.rows(BODY),
+        "fill": lambda: fast.fill(rows, cells, 0),
         "engine, one row": lambda: model.engine.predict(matrix[:1]),
         "engine, 64 rows, each": lambda: model.engine.predict(matrix),
         "answer": lambda: encode(answer(prediction_id(), "flights", 1, None, [1.5])),
-        "the long way, all of it": lambda: model.predict_rows(decoder.decode(BODY)["rows"]),
+        "the general path, all of it": lambda: model.predict_rows(decoder.decode(BODY)["rows"]),
     }
     return {name: micros(call, times) / (64 if "64" in name else 1) for name, call in calls.items()}
 
 
 def test_each_stage_of_a_prediction() -> None:
-    """Reading a row and writing an answer cost less than the engine; the long way costs a multiple of the short one."""
+    """Reading a row and writing an answer cost less than the engine; the general path costs a multiple of both."""
     measured = stages()
     for name, taken in measured.items():
         print(f"\n{name:28} {taken:8.2f} us", end="")
     record("hot_path", (recorded("hot_path") or {}) | {"one stage, us": measured})
 
-    assert measured["decode"] + measured["fill"] < measured["the long way, all of it"] / 2
+    assert measured["decode"] + measured["fill"] < measured["the general path, all of it"] / 2
 
 
 async def telemetry(folder: Path, requests: int = REQUESTS) -> dict[str, list[float]]:
@@ -155,10 +155,10 @@ async def telemetry(folder: Path, requests: int = REQUESTS) -> dict[str, list[fl
     headers = [(b"authorization", f"Bearer {KEY}".encode()), (b"content-length", b"60"), (b"host", b"gateway")]
     model = forest()
     fronts = {
-        "nothing on": front(model, folder / "0", ratio=0.0, log=0.0),
-        "1 % traced": front(model, folder / "1", ratio=0.01, log=0.0),
-        "1 % traced, log on": front(model, folder / "2", ratio=0.01, log=1.0),
-        "all traced": front(model, folder / "3", ratio=1.0, log=1.0),
+        "nothing on": fast_path(model, folder / "0", ratio=0.0, log=0.0),
+        "1 % traced": fast_path(model, folder / "1", ratio=0.01, log=0.0),
+        "1 % traced, log on": fast_path(model, folder / "2", ratio=0.01, log=1.0),
+        "all traced": fast_path(model, folder / "3", ratio=1.0, log=1.0),
     }
 
     def beginning(of: FastPathApp) -> Callable[[asyncio.Future[bytes | None]], object]:

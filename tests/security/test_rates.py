@@ -85,7 +85,7 @@ async def door(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[
 
 
 async def test_who_asks_too_much_is_told_when_to_come_again(door: tuple[Door, str]) -> None:
-    """The same for the short way, for what is passed on, and over gRPC; probes and strangers are answered as ever."""
+    """The same for the fast path, for what is passed on, and over gRPC; probes and strangers are answered as ever."""
     at, grpc_address = door
     at.behind.promote(put_model(at.store, 1), seq=1)
     answers = [await at.predict(ROW) for _ in range(12)]

@@ -1,4 +1,4 @@
-"""Keys at the door: on the short way, over connections that stay open, over gRPC, and while the registry is down."""
+"""Keys at the door: on the fast path, over connections that stay open, over gRPC, and while the registry is down."""
 
 from pathlib import Path
 
@@ -46,7 +46,7 @@ async def test_a_key_with_predict_predicts_and_does_nothing_else(keyed: Door) ->
 
 
 async def test_a_key_revoked_during_a_connection_stops_working(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Also on the short way, which remembers whom it let in."""
+    """Also on the fast path, which remembers whom it let in."""
     monkeypatch.setattr(access, "REFRESH_SECONDS", 0.1)
     async with opened(tmp_path) as door, client(str(door.http.base_url), key=APP) as app:
         door.behind.promote(put_model(door.store, 1), seq=1)

@@ -1,4 +1,4 @@
-"""The short way gives what the long way gives, bit for bit, or leaves the request to it."""
+"""The fast path gives what the general path gives, bit for bit, or leaves the request to it."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ from interlock_modeling.signature import Feature, ModelSignature
 
 from tests.unit.modeling.tables import ENCODER, ROW, signature
 
-HOT = FastRowDecoder(signature(), ENCODER)
+DECODER = FastRowDecoder(signature(), ENCODER)
 
 ODD = [
     *("null", "true", "NaN", "Infinity", "-0", "-0.0", "1e999", "1e308", "-1e-320", "9" * 30, "9" * 400, '"4"', "[4]"),
@@ -51,11 +51,11 @@ def requests(draw: st.DrawFn) -> bytes:
     return ('{"rows": [' + ", ".join(rows) + "]}").encode("latin-1")
 
 
-def short_way(hot: FastRowDecoder, body: bytes) -> np.ndarray[Any, np.dtype[np.float64]] | None:
+def fast_path(decoder: FastRowDecoder, body: bytes) -> np.ndarray[Any, np.dtype[np.float64]] | None:
     try:
-        rows = hot.rows(body)
-        matrix = np.zeros((len(rows), hot.width))
-        hot.fill(rows, matrix.data.cast("B").cast("d"), 0)
+        rows = decoder.rows(body)
+        matrix = np.zeros((len(rows), decoder.width))
+        decoder.fill(rows, matrix.data.cast("B").cast("d"), 0)
     except FALLBACK_ERRORS:
         return None
     return matrix
@@ -64,8 +64,8 @@ def short_way(hot: FastRowDecoder, body: bytes) -> np.ndarray[Any, np.dtype[np.f
 @given(requests())
 @settings(max_examples=600, deadline=None)
 def test_both_ways_agree(body: bytes) -> None:
-    """What the short way accepts, the long way answers with the same bits and without a warning."""
-    matrix = short_way(HOT, body)
+    """What the fast path accepts, the general path answers with the same bits and without a warning."""
+    matrix = fast_path(DECODER, body)
     if matrix is None:
         return
 
@@ -90,9 +90,9 @@ def test_both_ways_agree(body: bytes) -> None:
     )
 )
 @settings(deadline=None)
-def test_ordinary_rows_take_the_short_way(rows: list[dict[str, Any]]) -> None:
+def test_ordinary_rows_take_the_fast_path(rows: list[dict[str, Any]]) -> None:
     """Otherwise the agreement above would be empty, and everything slow."""
-    matrix = short_way(HOT, json.dumps({"rows": rows}).encode())
+    matrix = fast_path(DECODER, json.dumps({"rows": rows}).encode())
 
     assert matrix is not None
     assert matrix.tobytes() == ENCODER.encode_rows(signature(), rows)[0].tobytes()
@@ -102,9 +102,9 @@ def test_ordinary_rows_take_the_short_way(rows: list[dict[str, Any]]) -> None:
     "row",
     [ROW | {"size": 101}, ROW | {"color": "violet"}, ROW | {"extra": 1}, {"size": 1}, ROW | {"count": 2.5}, [1], None],
 )
-def test_what_deserves_a_word_is_left_to_the_long_way(row: Any) -> None:
+def test_what_deserves_a_word_is_left_to_the_general_path(row: Any) -> None:
     """A warning or an error is lost nowhere."""
-    assert short_way(HOT, json.dumps({"rows": [row]}).encode()) is None
+    assert fast_path(DECODER, json.dumps({"rows": [row]}).encode()) is None
 
     try:
         _, warnings = ENCODER.encode_rows(signature(), [row])
@@ -114,29 +114,29 @@ def test_what_deserves_a_word_is_left_to_the_long_way(row: Any) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"rows": 1}', b'{"rows": [], "more": 1}', b'{"rows": []} x'])
-def test_what_is_no_request_is_left_to_the_long_way(body: bytes) -> None:
-    """Explaining is not the short way's business."""
-    assert short_way(HOT, body) is None
+def test_what_is_no_request_is_left_to_the_general_path(body: bytes) -> None:
+    """Explaining is not the fast path's business."""
+    assert fast_path(DECODER, body) is None
 
 
 @pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", "f1", "rows", "__class__", "a' + x", "ä", "start", ""])
 def test_names_of_columns_are_only_data(name: str) -> None:
-    """Whatever a column is called, it is read as it should, or the model goes without the short way."""
+    """Whatever a column is called, it is read as it should, or the model goes without the fast path."""
     features = [Feature(name=each, type="category", nullable=True) for each in ("f0", name)]
     encoder = Encoder(columns=[CategoryColumn(name=each, values=["x", "y"], fill="y") for each in ("f0", name)])
     of_both = ModelSignature(task="regression", target="y", target_type="number", features=features)
-    hot = FastRowDecoder.of(of_both, encoder)
-    if hot is None:
+    decoder = FastRowDecoder.of(of_both, encoder)
+    if decoder is None:
         assert name in {'a"b', "a\\b", "a\nb"}
         return
 
-    matrix = short_way(hot, json.dumps({"rows": [{"f0": "x", name: "x"}, {name: None}]}).encode())
+    matrix = fast_path(decoder, json.dumps({"rows": [{"f0": "x", name: "x"}, {name: None}]}).encode())
     assert matrix is not None
     assert matrix.tolist() == [[1, 0, 1, 0], [0, 1, 0, 1]]
 
 
-def test_a_range_on_what_is_no_number_means_no_short_way() -> None:
-    """The long way compares whatever it is; nobody needs that fast."""
+def test_a_range_on_what_is_no_number_means_no_fast_path() -> None:
+    """The general path compares whatever it is; nobody needs that fast."""
     features = [each.model_copy(update={"min": 0.0}) for each in signature().features]
 
     assert FastRowDecoder.of(signature().model_copy(update={"features": features}), ENCODER) is None

@@ -56,11 +56,11 @@ class _Batch:
         self.rows = 0
         self.requests: list[tuple[OnDone, int, int]] = []
 
-    def add(self, hot: FastRowDecoder, rows: Sequence[Any], on_done: OnDone) -> None:
+    def add(self, decoder: FastRowDecoder, rows: Sequence[Any], on_done: OnDone) -> None:
         """Write ``rows`` behind those that are there; any of ``FALLBACK_ERRORS`` leaves the batch as it was."""
         start, stop = self.rows, self.rows + len(rows)
         try:
-            hot.fill(rows, self.cells, start * hot.width)
+            decoder.fill(rows, self.cells, start * decoder.width)
         except BaseException:
             self.matrix[start:stop] = 0.0
             raise
@@ -73,7 +73,7 @@ class _Batch:
             part = None if scores is None else scores[start:stop]
             try:
                 on_done(part if part is not None and _finite(part) else None)
-            except Exception:  # the others are still to be told
+            except Exception:  # the others still wait for theirs
                 logger.exception("an answer is lost")
 
 
@@ -84,7 +84,7 @@ class DynamicBatcher:
         self.in_flight = 0
         self._limit = limit
         self._model = model
-        self._hot = FastRowDecoder.of(model.signature, model.encoder)
+        self._decoder = FastRowDecoder.of(model.signature, model.encoder)
         self._ready: deque[_Batch] = deque()
         self._busy = False
         self._runs_inline: bool | None = None
@@ -111,39 +111,39 @@ class DynamicBatcher:
         ``None`` means that this one is for :meth:`Model.predict_rows`: it is not ordinary, has no finite answer, or
         the limit is reached. Nobody else in its batch notices.
         """
-        if self._hot is None or self.in_flight >= self._limit:
+        if self._decoder is None or self.in_flight >= self._limit:
             return None
         try:
-            rows = self._hot.rows(body) if len(body) <= INLINE_BYTES else None
+            rows = self._decoder.rows(body) if len(body) <= INLINE_BYTES else None
             if rows is None or not 0 < len(rows) <= self._batch_rows:
                 with self.acquire():
-                    return await asyncio.to_thread(self._predict_large, self._hot, rows, body)
+                    return await asyncio.to_thread(self._predict_large, self._decoder, rows, body)
             answer: asyncio.Future[Scores | None] = asyncio.get_running_loop().create_future()
-            self._join(self._hot, rows, lambda scores: None if answer.done() else answer.set_result(scores))
+            self._join(self._decoder, rows, lambda scores: None if answer.done() else answer.set_result(scores))
         except FALLBACK_ERRORS:
             return None
         return await answer
 
     def try_start(self, body: bytes, on_done: OnDone) -> bool:
         """Start to answer a small body and call ``on_done`` later; False where :meth:`scores` must answer instead."""
-        if self._hot is None or self.in_flight >= self._limit:
+        if self._decoder is None or self.in_flight >= self._limit:
             return False
         try:
-            rows = self._hot.rows(body)
+            rows = self._decoder.rows(body)
             if not 0 < len(rows) <= self._batch_rows:
                 return False
-            self._join(self._hot, rows, on_done)
+            self._join(self._decoder, rows, on_done)
         except FALLBACK_ERRORS:
             return False
         return True
 
-    def _join(self, hot: FastRowDecoder, rows: Sequence[Any], on_done: OnDone) -> None:
+    def _join(self, decoder: FastRowDecoder, rows: Sequence[Any], on_done: OnDone) -> None:
         """Add ``rows`` to the batch that computes next; any of ``FALLBACK_ERRORS`` changes nothing."""
         if self._ready and self._ready[-1].rows + len(rows) <= self._batch_rows:
-            self._ready[-1].add(hot, rows, on_done)
+            self._ready[-1].add(decoder, rows, on_done)
         else:
-            batch = _Batch(hot.width)
-            batch.add(hot, rows, on_done)
+            batch = _Batch(decoder.width)
+            batch.add(decoder, rows, on_done)
             self._ready.append(batch)
             if not self._busy:
                 self._busy = True
@@ -171,7 +171,7 @@ class DynamicBatcher:
     def _computed(self, matrix: NDArray[np.float64]) -> Scores | None:
         try:
             scores: Scores = self._model.engine.predict(matrix).tolist()
-        except Exception:  # each request asks again by itself, and those that fail then are told
+        except Exception:  # each request is then computed by itself, and those that fail get the error
             logger.exception("a batch of %d rows failed", len(matrix))
             return None
         return scores
@@ -194,13 +194,13 @@ class DynamicBatcher:
             seconds.append(perf_counter() - start)
         return min(seconds)
 
-    def _predict_large(self, hot: FastRowDecoder, rows: Sequence[Any] | None, body: bytes) -> Scores | None:
+    def _predict_large(self, decoder: FastRowDecoder, rows: Sequence[Any] | None, body: bytes) -> Scores | None:
         """Answer one large request in a call of its own."""
-        rows = hot.rows(body) if rows is None else rows
+        rows = decoder.rows(body) if rows is None else rows
         if not 0 < len(rows) <= MAX_ROWS:
             return None
-        matrix = np.zeros((len(rows), hot.width))
-        hot.fill(rows, matrix.data.cast("B").cast("d"), 0)
+        matrix = np.zeros((len(rows), decoder.width))
+        decoder.fill(rows, matrix.data.cast("B").cast("d"), 0)
         scores = self._computed(matrix)
         return scores if scores is not None and _finite(scores) else None
 

@@ -1,4 +1,4 @@
-"""The front answers what the route behind it would answer, only sooner; counted, and traced where somebody asked."""
+"""The fast path answers what the route would answer, only sooner; counted, and traced where somebody asked."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ PREDICT = "/models/{}/predict"
 
 @pytest.fixture
 async def behind(serving: Door) -> AsyncIterator[httpx.AsyncClient]:
-    """Return a client of the application without its front."""
+    """Return a client of the application without its fast path."""
     app: Any = serving.app
     transport = httpx.ASGITransport(app)
     headers = {"Authorization": f"Bearer {KEY}"}
@@ -73,10 +73,10 @@ async def test_front_and_route_give_the_same_answers(serving: Door, behind: http
     statuses = set()
     for body in bodies:
         for model in ("flights", "sales"):
-            front = await serving.http.post(PREDICT.format(model), content=body)
+            fast = await serving.http.post(PREDICT.format(model), content=body)
             route = await behind.post(PREDICT.format(model), content=body)
-            assert told(front) == told(route), body
-            statuses.add(front.status_code)
+            assert told(fast) == told(route), body
+            statuses.add(fast.status_code)
     assert statuses == {200, 400, 422}
 
 
@@ -100,7 +100,7 @@ async def test_who_gets_no_finite_answer_is_told_so_and_nobody_else_notices(serv
 
 @pytest.mark.parametrize("color", ["green", "violet"])
 async def test_a_body_in_parts_is_answered_by_front_and_route_alike(serving: Door, color: str) -> None:
-    """What the front has read is not lost to the route that explains."""
+    """What the fast path has read is not lost to the route that explains."""
     body = json.dumps({"rows": [ROW | {"color": color}]}).encode()
 
     async def parts() -> AsyncIterator[bytes]:
@@ -115,7 +115,7 @@ async def test_a_body_in_parts_is_answered_by_front_and_route_alike(serving: Doo
 
 @pytest.mark.parametrize("key", ["", "Bearer", f"Bearer {KEY}x", f"bearer {KEY}", f"Bearer {KEY[:-1]}é"])
 async def test_a_wrong_key_gets_the_route_s_own_refusal(serving: Door, key: str) -> None:
-    """The front lets nobody in that the guard would not."""
+    """The fast path lets nobody in that the guard would not."""
     headers = {b"Authorization": key.encode()}
     answer = await serving.http.post(PREDICT.format("flights"), json={"rows": [ROW]}, headers=headers)
 
