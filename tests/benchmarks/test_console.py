@@ -137,7 +137,7 @@ async def _median_ms(console: Console, path: str, **params: str) -> float:
 
 async def measured(console: Console, count: int = BATCHES) -> dict[str, Any]:
     """Return spans a second, milliseconds of queries and bytes of a span, over ``count`` batches of each packing."""
-    console.limit.places = 16
+    console.limit.limit = 16
     batches = Batches()
     assert len(parse_export(batches.next(), PROTOBUF).spans) == BATCH
     packings: dict[str, dict[str, str]] = {"plain": {}, "gzip": {"Content-Encoding": "gzip"}}

@@ -162,6 +162,6 @@ async def test_a_busy_service_says_when_to_come_again_and_is_healthy() -> None:
             said.clear()
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
-    roomy = ConcurrencyLimitMiddleware(app, places=1)
+    roomy = ConcurrencyLimitMiddleware(app, limit=1)
     assert await ask("/slow") == 200
     assert await ask("/fast") == 200, "who has been answered makes room"

@@ -19,7 +19,7 @@ from interlock_modeling.served import EngineRef
 from interlock_modeling.signature import Feature, ModelSignature
 from interlock_serving.cache import Cache
 from interlock_serving.eviction import ModelMemory
-from interlock_serving.loading import Blocking, Loader
+from interlock_serving.loading import BlockingLoader, Loader
 from interlock_serving.manager import ModelManager
 from interlock_serving.promotion import Promotion
 from interlock_serving.smoke_test import check
@@ -119,7 +119,7 @@ class Worker:
     """The models of one worker process, wired as the gateway does, with a loader and a bus of the test's own."""
 
     def __init__(
-        self, name: str, loader: Blocking, bus: "RecordingBus", folder: Path, *, memory: int = 1 << 30
+        self, name: str, loader: BlockingLoader, bus: "RecordingBus", folder: Path, *, memory: int = 1 << 30
     ) -> None:
         self.last_known = PromotionCache(folder, "http://registry", TRUST)
         self.status = StatusPublisher(name, bus)

@@ -24,7 +24,7 @@ DEAD_EXCHANGE = RabbitExchange(rights.DEAD, type=ExchangeType.TOPIC, durable=Tru
 PING_EXCHANGE = RabbitExchange(rights.PING, type=ExchangeType.TOPIC, durable=True, declare=False)
 REPLAY_EXCHANGE = RabbitExchange(rights.REPLAY, type=ExchangeType.DIRECT, durable=True, declare=False)
 
-CRASH_LIMIT = 50
+DELIVERY_LIMIT = 50
 """Deliveries after which the broker itself gives up: a backstop against crash loops, never the retry counter."""
 
 
@@ -79,7 +79,7 @@ def _durable(name: str, routing_key: str, max_queue_length: int | None = None) -
         declare=False,
         routing_key=routing_key,
         arguments={
-            "x-delivery-limit": CRASH_LIMIT,
+            "x-delivery-limit": DELIVERY_LIMIT,
             "x-dead-letter-exchange": DEAD_EXCHANGE.name,
             "x-dead-letter-routing-key": name,
             "x-dead-letter-strategy": "at-least-once",

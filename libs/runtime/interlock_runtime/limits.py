@@ -1,4 +1,4 @@
-"""What no request may bring, whatever its route, and how many may be in hand at once."""
+"""What no request may bring, whatever its route, and how many may be in flight at once."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ INT32_MAX = 2**31 - 1
 """In an address: what a column of the database takes."""
 
 _ALWAYS = ("/health/", "/v2/health/")
-"""Probes are answered however many requests are in hand: a service that is busy is not dead."""
+"""Probes are answered however many requests are in flight: a service that is busy is not dead."""
 
 
 def reject_unsafe_path(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
@@ -40,21 +40,21 @@ def _not_found(status: int, detail: str) -> ProblemDetailsException:
 
 
 class ConcurrencyLimit:
-    """A number of places; who finds none is told to come again."""
+    """At most ``limit`` requests in flight; one more is refused (load shedding)."""
 
-    def __init__(self, places: int) -> None:
-        self.places = places
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
         self.in_flight = 0
 
     @contextmanager
     def acquire(self) -> Iterator[None]:
-        """Hold a place while the block lasts.
+        """Count as a request in flight while the block lasts.
 
         Raises:
-            ProblemDetailsException: 503 with Retry-After where there is none.
+            ProblemDetailsException: 503 with Retry-After when the limit is reached.
         """
-        if self.in_flight >= self.places:
-            detail = f"{self.places} requests are in hand already"
+        if self.in_flight >= self.limit:
+            detail = f"{self.limit} requests are in flight already"
             raise ProblemDetailsException(
                 status_code=503, title="Too many requests wait", detail=detail, headers={"Retry-After": "1"}
             )
@@ -66,21 +66,21 @@ class ConcurrencyLimit:
 
 
 class ConcurrencyLimitMiddleware:
-    """The ASGI application ``app`` for as many requests as there is room for; probes always find some."""
+    """The ASGI application ``app`` with at most ``limit`` requests in flight; probes are not counted."""
 
-    def __init__(self, app: ASGIApp, places: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int) -> None:
         self._app = app
-        self._limit = ConcurrencyLimit(places)
+        self._limit = ConcurrencyLimit(limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let ``app`` answer, or say when to come again."""
         if scope["type"] != ScopeType.HTTP or scope["path"].startswith(_ALWAYS):
             await self._app(scope, receive, send)
-        elif self._limit.in_flight < self._limit.places:
+        elif self._limit.in_flight < self._limit.limit:
             with self._limit.acquire():
                 await self._app(scope, receive, send)
         else:
-            await refuse(send, 503, "Too many requests wait", f"{self._limit.places} are in hand already", after=1)
+            await refuse(send, 503, "Too many requests wait", f"{self._limit.limit} are in flight already", after=1)
 
 
 async def refuse(send: Send, status: int, title: str, detail: str, *, after: int) -> None:

@@ -138,14 +138,14 @@ class Issuer:
     async def keeping(self) -> AsyncIterator[None]:
         """Know the issuer's keys while the block lasts."""
         await self._try()
-        task = asyncio.create_task(self._on_and_on())
+        task = asyncio.create_task(self._refresh_forever())
         try:
             yield
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _on_and_on(self) -> None:
+    async def _refresh_forever(self) -> None:
         while True:
             await asyncio.sleep(UNKNOWN_KEY_SECONDS)
             if self._keys:

@@ -109,7 +109,7 @@ class Loader:
             return description, engine
 
 
-class Blocking(Protocol):
+class BlockingLoader(Protocol):
     """:class:`Loader`, as far as a process needs it that serves; a test may bring its own."""
 
     def size(self, ref: ModelRef) -> int:
@@ -122,7 +122,7 @@ class Blocking(Protocol):
 class ThreadedLoader:
     """Loads in threads of its own: a store that hangs must not take those that large predictions run in."""
 
-    def __init__(self, loader: Blocking) -> None:
+    def __init__(self, loader: BlockingLoader) -> None:
         self._loader = loader
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="load")
 

@@ -14,7 +14,7 @@ from opentelemetry import context, trace
 from opentelemetry.trace import Status, StatusCode
 
 from interlock_serving.eviction import ModelMemory
-from interlock_serving.loading import Blocking, ThreadedLoader
+from interlock_serving.loading import BlockingLoader, ThreadedLoader
 from interlock_serving.promotion import LoadFailure, Promotion, attached
 from interlock_serving.slot import Outcome, S, Slot
 
@@ -50,7 +50,7 @@ class ModelManager(Generic[S]):
     def __init__(
         self,
         process: str,
-        loader: Blocking,
+        loader: BlockingLoader,
         verifier: SignatureVerifier,
         memory: ModelMemory,
         *,

@@ -15,7 +15,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 _propagator = TraceContextTextMapPropagator()
 
 FIRST_RETRY_SECONDS = 10.0
-LAST_RETRY_SECONDS = 600.0
+MAX_BACKOFF_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,5 +91,5 @@ def load_failure(promotion: Promotion, error: Exception, *, now: float, last: Lo
     """
     outage = isinstance(error, ConnectionError | TimeoutError)
     tries = last.tries + 1 if last is not None and last.promotion.seq == promotion.seq else 1
-    pause = 0.0 if outage else min(FIRST_RETRY_SECONDS * 2.0 ** min(tries - 1, 10), LAST_RETRY_SECONDS)
+    pause = 0.0 if outage else min(FIRST_RETRY_SECONDS * 2.0 ** min(tries - 1, 10), MAX_BACKOFF_SECONDS)
     return LoadFailure(promotion, f"{type(error).__name__}: {error}", outage, tries, retry_at=now + pause)

@@ -69,8 +69,8 @@ async def receive(
     media_type = _media_type(request)
     if media_type not in {PROTOBUF, JSON}:
         raise problem(415, "Not OTLP", f"Content-Type is to be {PROTOBUF} or {JSON}")
-    if span_limit.in_flight >= span_limit.places:
-        detail = f"{span_limit.places} batches of spans are being written already"
+    if span_limit.in_flight >= span_limit.limit:
+        detail = f"{span_limit.limit} batches of spans are being written already"
         raise problem(429, "Too many requests", detail, headers={"Retry-After": "1"})
     with span_limit.acquire():
         body = await _body(request)

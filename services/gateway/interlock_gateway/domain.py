@@ -68,10 +68,10 @@ class LogView(msgspec.Struct):
 
 
 class WorkerView(msgspec.Struct):
-    """What one worker serves, and whether it hears of promotions or only asks the registry now and then."""
+    """What one worker serves, and whether it consumes promotions or only reconciles with the registry."""
 
     worker: str
-    hears: bool
+    consuming: bool = msgspec.field(name="hears")
     models: list[SlotView]
     log: LogView
 

@@ -33,7 +33,7 @@ async def what_this_worker_serves(
 ) -> WorkerView:
     """Return what the process that happens to answer has loaded."""
     models = [_slot_view(slot) for slot in manager.slots()]
-    return WorkerView(manager.process, hears=reconciler.hears, models=models, log=log.view)
+    return WorkerView(manager.process, consuming=reconciler.consuming, models=models, log=log.view)
 
 
 def _slot_view(slot: Slot[BatchedModel]) -> SlotView:

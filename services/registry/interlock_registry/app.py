@@ -39,7 +39,7 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
     @asynccontextmanager
     async def signed() -> AsyncIterator[None]:
         async with database.sessions() as session, session.begin():
-            await promotion.resign_champions(session, signer, trust)
+            await promotion.re_sign_champions(session, signer, trust)
         yield
 
     return http_app(

@@ -97,14 +97,14 @@ async def note_cancellation(event: TrainingCancelled, session: Session) -> None:
 
 
 @router.subscriber(topology.queue(SERVICE, ModelServing), topology.EXCHANGE, no_reply=True)
-async def keep_serving(event: ModelServing, cause: CausationEnvelope, session: Session) -> None:
-    """Keep which gateway worker serves which version."""
+async def record_serving(event: ModelServing, cause: CausationEnvelope, session: Session) -> None:
+    """Record which gateway worker serves which version."""
     await convergence.record_event(session, event, said_at=cause.time or datetime.now(UTC))
 
 
 @router.subscriber(topology.queue(SERVICE, ModelLoadFailed), topology.EXCHANGE, no_reply=True)
-async def keep_failure(event: ModelLoadFailed, cause: CausationEnvelope, session: Session) -> None:
-    """Keep why a gateway worker does not serve what was promoted; replicas of prediction are no part of a roll-out."""
+async def record_load_failure(event: ModelLoadFailed, cause: CausationEnvelope, session: Session) -> None:
+    """Record why a gateway worker does not serve a promotion; replicas of prediction do not count in a roll-out."""
     if cause.source == "/interlock/prediction":
         return
     if await session.get(PromotionRow, (event.model, event.promotion_seq)) is None:

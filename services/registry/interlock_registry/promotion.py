@@ -155,7 +155,7 @@ def _statement(version: VersionRow, seq: int, how: PromotionCause) -> PromotionS
     )
 
 
-async def resign_champions(session: AsyncSession, signer: Signer, trust: SignatureVerifier) -> None:
+async def re_sign_champions(session: AsyncSession, signer: Signer, trust: SignatureVerifier) -> None:
     """Sign what serves and is signed by another key that still counts; without any signature at all, sign everything.
 
     So a new key takes over at the registry's start, and an installation from before there were signatures gets them

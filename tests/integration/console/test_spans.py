@@ -130,7 +130,7 @@ async def test_a_batch_that_is_sent_twice_is_there_once(console: Console) -> Non
 
 async def test_all_services_may_begin_at_once(console: Console) -> None:
     """The first batches of a day make its partitions and origins, whatever order each has them in."""
-    console.limit.places = 8
+    console.limit.limit = 8
     services = [f"interlock-{n}" for n in range(20)]
     spans = [made("check", f"{n + 1:016x}", service=service) for n, service in enumerate(services)]
     answers = await asyncio.gather(*(console.send(*spans[:: (-1) ** n]) for n in range(8)))

@@ -52,9 +52,9 @@ class Registry:
         cause = Envelope.of(event, source="test", cause=str(uuid4()), now=said)
         async with self.database.sessions() as session, session.begin():
             if isinstance(event, ModelServing):
-                await handlers.keep_serving(event, cause, session)
+                await handlers.record_serving(event, cause, session)
             else:
-                await handlers.keep_failure(event, cause, session)
+                await handlers.record_load_failure(event, cause, session)
 
     async def report(self, worker: str, *held: HeldModel, seconds: float = 10.0) -> None:
         async with self.database.sessions() as session, session.begin():

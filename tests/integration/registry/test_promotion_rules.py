@@ -50,7 +50,7 @@ async def signatures(registry: Registry) -> list[PromotionSignature | None]:
 async def start(registry: Registry, signer: Signer, trust: SignatureVerifier) -> None:
     """Do what a registry does when it starts."""
     async with registry.database.sessions() as session, session.begin():
-        await promotion.resign_champions(session, signer, trust)
+        await promotion.re_sign_champions(session, signer, trust)
 
 
 async def test_every_promotion_is_signed_with_what_it_stands_for(registry: Registry) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from interlock_messaging.batch_consumer import BROKEN
 from interlock_messaging.bus import Bus
 from interlock_messaging.dead_letters.letters import values_of
-from interlock_messaging.dead_letters.table import LetterRow
+from interlock_messaging.dead_letters.table import DeadLetterRow
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Collector:
     async def _store(self, queue: str, message: aio_pika.abc.AbstractIncomingMessage) -> None:
         """Keep one letter; one that has come before is there already, unless it was replayed or discarded since."""
         async with self._bus.transaction() as session:
-            await session.execute(insert(LetterRow).values(values_of(queue, message)).on_conflict_do_nothing())
+            await session.execute(insert(DeadLetterRow).values(values_of(queue, message)).on_conflict_do_nothing())
         try:
             await message.ack()
         except BROKEN as error:

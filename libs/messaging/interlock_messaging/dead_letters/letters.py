@@ -12,17 +12,17 @@ from aio_pika.abc import AbstractIncomingMessage
 from interlock_contracts.dead_letters import DeadLetterContent, DeadLetterView
 from interlock_contracts.event import NAMESPACE, Envelope, trace_id_of
 
-from interlock_messaging.dead_letters.table import LetterRow
+from interlock_messaging.dead_letters.table import DeadLetterRow
 from interlock_messaging.delivery import DIED, ERROR, attempts, tried_before
 from interlock_messaging.malformed import UNREADABLE, sendable
 from interlock_messaging.publisher_identity import published_by
-from interlock_messaging.topology import CRASH_LIMIT, readers
+from interlock_messaging.topology import DELIVERY_LIMIT, readers
 
 SHOWN_BYTES = 64 * 1024
 """Longest body that is shown as a whole."""
 
 _BY_THE_BROKER = {
-    "delivery_limit": f"given up by RabbitMQ after {CRASH_LIMIT} deliveries: whoever got it died of it each time",
+    "delivery_limit": f"given up by RabbitMQ after {DELIVERY_LIMIT} deliveries: whoever got it died of it each time",
     "rejected": "rejected by its consumer without a reason",
     "expired": "waited longer than its queue allows",
     "maxlen": "its queue was full",
@@ -55,12 +55,12 @@ def values_of(queue: str, message: AbstractIncomingMessage) -> dict[str, Any]:
     }
 
 
-def view_of(letter: LetterRow) -> DeadLetterView:
+def view_of(letter: DeadLetterRow) -> DeadLetterView:
     """Return what a list shows."""
     return DeadLetterView.model_validate(_seen(letter))
 
 
-def content_of(letter: LetterRow) -> DeadLetterContent:
+def content_of(letter: DeadLetterRow) -> DeadLetterContent:
     """Return all there is to see of a letter."""
     content: dict[str, Any] = {"headers": _plain(letter.table), "content_type": letter.content_type}
     try:
@@ -72,7 +72,7 @@ def content_of(letter: LetterRow) -> DeadLetterContent:
     return DeadLetterContent.model_validate(_seen(letter) | content)
 
 
-def _seen(letter: LetterRow) -> dict[str, Any]:
+def _seen(letter: DeadLetterRow) -> dict[str, Any]:
     names = ("id", "queue", "reason", "attempts", "died_at", "event_id", "event_type", "subject", "trace_id")
     age = max((datetime.now(UTC) - letter.died_at).total_seconds(), 0.0)
     return {**{name: getattr(letter, name) for name in names}, "bytes": letter.size, "age_seconds": age}

@@ -28,7 +28,7 @@ class Letters(Base):
     metadata = MetaData()
 
 
-class LetterRow(Letters):
+class DeadLetterRow(Letters):
     """One dead letter as it came. ``headers`` are as on the wire: no other form holds all that AMQP allows."""
 
     __tablename__ = "dead_letter"
@@ -58,30 +58,30 @@ class LetterRow(Letters):
 
 async def letters(
     session: AsyncSession, *, queue: str | None = None, before: datetime | None = None, limit: int = 100
-) -> Sequence[LetterRow]:
+) -> Sequence[DeadLetterRow]:
     """Return dead letters without their content, the newest first; of one queue, or that died ``before``."""
-    query = select(LetterRow).order_by(LetterRow.died_at.desc(), LetterRow.id).limit(limit)
+    query = select(DeadLetterRow).order_by(DeadLetterRow.died_at.desc(), DeadLetterRow.id).limit(limit)
     if queue is not None:
-        query = query.where(LetterRow.queue == queue)
+        query = query.where(DeadLetterRow.queue == queue)
     if before is not None:
-        query = query.where(LetterRow.died_at < before)
+        query = query.where(DeadLetterRow.died_at < before)
     return (await session.scalars(query)).all()
 
 
 async def counted(session: AsyncSession) -> list[tuple[str, int]]:
     """Return how many dead letters each queue has, where it has any."""
-    query = select(LetterRow.queue, func.count()).group_by(LetterRow.queue)
+    query = select(DeadLetterRow.queue, func.count()).group_by(DeadLetterRow.queue)
     return [(queue, number) for queue, number in await session.execute(query)]
 
 
-async def letter(session: AsyncSession, letter_id: UUID, *, lock: bool = False) -> LetterRow | None:
+async def letter(session: AsyncSession, letter_id: UUID, *, lock: bool = False) -> DeadLetterRow | None:
     """Return one dead letter with its content; locked, so that nobody else replays or discards it meanwhile."""
-    query = select(LetterRow).where(LetterRow.id == letter_id)
-    query = query.options(undefer(LetterRow.headers), undefer(LetterRow.body))
+    query = select(DeadLetterRow).where(DeadLetterRow.id == letter_id)
+    query = query.options(undefer(DeadLetterRow.headers), undefer(DeadLetterRow.body))
     return (await session.scalars(query.with_for_update() if lock else query)).one_or_none()
 
 
-async def replay(session: AsyncSession, letter: LetterRow, broker: RabbitBroker) -> None:
+async def replay(session: AsyncSession, letter: DeadLetterRow, broker: RabbitBroker) -> None:
     """Give a letter back to the queue that it died in, with fresh attempts, and forget it.
 
     It is published, and confirmed, before the transaction commits: a crash between the two leaves a letter that has

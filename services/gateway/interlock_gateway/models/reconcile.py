@@ -50,7 +50,7 @@ class Reconciler:
         self._wake = asyncio.Event()
         self._reconciled = False
         self._remembered = False
-        self.hears = False
+        self.consuming = False
 
     async def reconcile(self) -> None:
         """Report to the registry what this worker has loaded, and serve what it says should serve.
@@ -104,15 +104,15 @@ class Reconciler:
 
     async def bus_answered(self) -> None:
         """Raise until promotions have been consumed once; later on, predictions need no bus."""
-        if not self.hears:
+        if not self.consuming:
             raise ConnectionError("RabbitMQ has not answered yet")
 
     @asynccontextmanager
     async def reconcile_loop(self) -> AsyncIterator[None]:
-        """Reconcile on and on while the block lasts; it begins after the first try, so with models where possible."""
+        """Reconcile periodically while the block lasts; it begins after the first try, with models if possible."""
         self._restored()
         tried = asyncio.Event()
-        task = asyncio.create_task(self._on_and_on(tried))
+        task = asyncio.create_task(self._reconcile_forever(tried))
         with suppress(TimeoutError):
             async with asyncio.timeout(START_SECONDS):
                 await tried.wait()
@@ -124,7 +124,7 @@ class Reconciler:
             with suppress(ConnectionError):
                 await self._registry.withdraw(self._manager.process)
 
-    async def _on_and_on(self, tried: asyncio.Event) -> None:
+    async def _reconcile_forever(self, tried: asyncio.Event) -> None:
         while True:
             self._wake.clear()
             try:
@@ -153,7 +153,7 @@ class Reconciler:
             yield
         finally:
             stop.set()
-            if not self.hears:
+            if not self.consuming:
                 task.cancel()
             await asyncio.wait({task}, timeout=STOP_SECONDS)
             task.cancel()
@@ -165,7 +165,7 @@ class Reconciler:
                 async with self._bus.running():
                     connection: Any = await self._bus.consumer.connect()
                     connection.reconnect_callbacks.add(self._reconnected)
-                    self.hears = True
+                    self.consuming = True
                     self._wake.set()
                     await self._stopped_or_consumer_lost(stop)
             except Exception:

@@ -1,6 +1,6 @@
 """Best-effort prediction log: samples answers in memory beside the hot path and publishes them in events.
 
-It makes no request wait and does not grow: what finds no room is dropped, and the next event has the count.
+It makes no request wait and does not grow: what exceeds a limit is dropped, and the next event has the count.
 """
 
 import asyncio
@@ -101,7 +101,7 @@ class PredictionLog:
         self._ratio = ratio
         self._samples: dict[tuple[str, int], _Sample] = {}
         self._flushed = time.monotonic()
-        self._room = TokenBuckets(rows_per_second, burst, clock=lambda: self._flushed)
+        self._tokens = TokenBuckets(rows_per_second, burst, clock=lambda: self._flushed)
         self._held = 0
         self._draining: Iterator[PredictionLogged] = iter(())
         self._pending_event: PredictionLogged | None = None
@@ -117,7 +117,7 @@ class PredictionLog:
         scores: Scores,
         size: int,
     ) -> None:
-        """Count an answer; log it if it is sampled and there is room. ``size`` is of ``rows``, in bytes."""
+        """Count an answer; log it if it is sampled and within limits. ``size`` is of ``rows``, in bytes."""
         if not self._ratio:
             return
         key = model, serving.promotion_seq
@@ -126,7 +126,7 @@ class PredictionLog:
         sample.answered += count
         if not sampled(request_id, self._ratio):
             return
-        kept = self._room.take(key, count) if self._held + size <= HELD_BYTES else 0
+        kept = self._tokens.take(key, count) if self._held + size <= HELD_BYTES else 0
         sample.dropped += count - kept
         if kept:
             self._held += size
@@ -173,7 +173,7 @@ class PredictionLog:
         """Publish what was sampled since the last flush.
 
         An event that was not confirmed is published again by the next flush, under the same id; answers meanwhile
-        are sampled as long as there is room. Room comes back only here, once everything is published.
+        are sampled within the limits. What the held rows take is given back as their events are made.
 
         Raises:
             ConnectionError, TimeoutError: the bus is down.

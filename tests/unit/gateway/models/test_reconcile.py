@@ -39,7 +39,7 @@ async def test_a_deaf_gateway_connects_anew_and_stays_ready() -> None:
     nothing: Any = SimpleNamespace()
     reconciler = Reconciler(nothing, nothing, nothing, nothing, bus, seconds=10)
     async with reconciler.consume_promotions():
-        await until(lambda: reconciler.hears)
+        await until(lambda: reconciler.consuming)
         bus.consumer_lost.set()
         await until(lambda: bus.starts == 2)
         await reconciler.bus_answered()

@@ -31,7 +31,7 @@ async def test_a_forged_letter_stays_a_strangers(
 
     monkeypatch.setattr(table, "publish", publish)
     forged: dict[str, Any] = {PUBLISHED_BY: "interlock_evaluation_gate", "CC": ["train_dispatch.evaluation.passed"]}
-    letter = table.LetterRow(
+    letter = table.DeadLetterRow(
         id=uuid4(),
         queue="registry.evaluation.passed",
         reason="",
