@@ -25,7 +25,7 @@ IMPORTED = (
     "uvicorn.loops.auto",
     "uvicorn.protocols.http.auto",
     "interlock_serving.loading",
-    "interlock_serving.validation.client",
+    "interlock_serving.smoke_test.client",
     "interlock_modeling.engines",
     "interlock_ingest.app",
     "interlock_registry.app",

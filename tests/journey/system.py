@@ -31,7 +31,7 @@ from interlock_messaging import Bus, topology
 from interlock_registry.settings import RegistrySettings
 from interlock_runtime.database import Database
 from interlock_serving.manager import ModelManager
-from interlock_serving.validation.client import Validator
+from interlock_serving.smoke_test.client import Validator
 from interlock_train_dispatch.run_reconciler import RunReconciler
 from interlock_train_dispatch.settings import DispatchSettings
 from interlock_trainer.pools import InProcessPool

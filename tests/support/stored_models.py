@@ -22,7 +22,7 @@ from interlock_serving.eviction import ModelMemory
 from interlock_serving.loading import BlockingLoader, Loader
 from interlock_serving.manager import ModelManager
 from interlock_serving.promotion import Promotion
-from interlock_serving.smoke_test import check
+from interlock_serving.smoke_test.check import check
 
 from tests.support.signing import TRUST, signed
 

@@ -3,12 +3,12 @@
 A file is named by its SHA-256. It is mapped, not read, so workers share its memory too; it may be removed while it is
 mapped, but is never written to again once it has its name.
 
-A *verdict* stands beside the files of a model: what came of trying them in a process of its own. It names the files
+The result of its smoke test stands beside the files of a model, as ``<digest>.<readers>.verdict``. It names the files
 as they were then (inode, size, time of the last change) and the boot of the machine, so whoever finds the same files
 need not read them through once more; after a boot, which may follow a crash, or when anything differs, they are
 hashed again. It is named by digest and by the versions of all that reads the file: another release tries anew. It is
 written in one piece, and one that is not understood is none. The folder belongs to one user: who can write a false
-verdict can as well change the program.
+result can as well change the program.
 """
 
 import fcntl
@@ -37,8 +37,8 @@ State = tuple[int, int, int]
 """Inode, size in bytes, and nanoseconds of the last change of a file."""
 
 
-class Verdict(msgspec.Struct, frozen=True):
-    """What came of trying a model on this host; ``reason`` is why it is refused, None when it is sound."""
+class SmokeTestResult(msgspec.Struct, frozen=True):
+    """The result of a model's smoke test on this host; ``reason`` is why it is refused, None when it is sound."""
 
     boot: str
     at: float
@@ -96,12 +96,12 @@ class Cache:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
-    def verdict(self, sha256: str) -> Verdict | None:
-        """Return what came of trying the model last, if that still holds: its files are those that were verified."""
+    def smoke_test_result(self, sha256: str) -> SmokeTestResult | None:
+        """Return the result of the model's last smoke test, if it still holds: its files have not changed."""
         self._make()
-        path = self._verdict_path(sha256)
+        path = self._result_path(sha256)
         try:
-            found = msgspec.json.decode(path.read_bytes(), type=Verdict)
+            found = msgspec.json.decode(path.read_bytes(), type=SmokeTestResult)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
         if found.boot != _boot() or any(self._state(name) != state for name, state in found.files.items()):
@@ -110,17 +110,17 @@ class Cache:
             os.utime(path)
         return found
 
-    def keep_verdict(self, sha256: str, files: Mapping[str, Path], reason: str | None = None) -> None:
-        """Remember what came of trying a model whose ``files``, by digest, have just been verified."""
+    def record_result(self, sha256: str, files: Mapping[str, Path], reason: str | None = None) -> None:
+        """Record the result of the smoke test of a model whose ``files``, by digest, have just been verified."""
         states = {name: state for name in files if (state := self._state(name)) is not None}
-        verdict = Verdict(_boot(), time.time(), states, reason)
-        write_whole(self._verdict_path(sha256), msgspec.json.encode(verdict))
+        result = SmokeTestResult(_boot(), time.time(), states, reason)
+        write_whole(self._result_path(sha256), msgspec.json.encode(result))
 
     def path(self, sha256: str) -> Path:
         """Return where the file of that digest is, or would be."""
         return self._folder / sha256
 
-    def _verdict_path(self, sha256: str) -> Path:
+    def _result_path(self, sha256: str) -> Path:
         return self._folder / f"{sha256}.{_readers()}.verdict"
 
     def _state(self, name: str) -> State | None:
@@ -131,7 +131,7 @@ class Cache:
         return found.st_ino, found.st_size, found.st_mtime_ns
 
     def forget_oldest(self) -> None:
-        """Keep the folder small: what was used longest ago goes first; verdicts tell when."""
+        """Keep the folder small: what was used longest ago goes first; smoke-test results tell when."""
         used: dict[Path, float] = {}
         with suppress(FileNotFoundError):  # another worker may be first
             for path in self._folder.iterdir():
@@ -139,7 +139,7 @@ class Cache:
                     used[path] = max(used.get(path, 0.0), path.stat().st_mtime)
                 if path.suffix == ".verdict":
                     with suppress(msgspec.DecodeError):
-                        for name in msgspec.json.decode(path.read_bytes(), type=Verdict).files:
+                        for name in msgspec.json.decode(path.read_bytes(), type=SmokeTestResult).files:
                             named = self._folder / name
                             used[named] = max(used.get(named, 0.0), used[path])
             total = 0

@@ -11,8 +11,8 @@ from interlock_contracts.refs import ArtifactRef, ModelRef
 from interlock_modeling import Model, ModelDescription
 
 from interlock_serving.cache import Cache
-from interlock_serving.smoke_test import check
-from interlock_serving.validation.client import RefusedModelError
+from interlock_serving.smoke_test.check import check
+from interlock_serving.smoke_test.client import RefusedModelError
 
 REFUSED_SECONDS = 5.0
 """How long the workers of a host believe a refusal; less than any of them waits before it tries again."""
@@ -76,16 +76,16 @@ class Loader:
 
     def _validated(self, ref: Stored) -> tuple[ModelDescription, Path] | None:
         """Return the parts of a model that this host has verified and found sound, without reading them through."""
-        verdict = self._cache.verdict(ref.artifact.sha256)
-        if verdict is None:
+        result = self._cache.smoke_test_result(ref.artifact.sha256)
+        if result is None:
             return None
-        if verdict.reason is not None:
-            if verdict.age() < REFUSED_SECONDS:
-                raise RefusedModelError(verdict.reason)
+        if result.reason is not None:
+            if result.age() < REFUSED_SECONDS:
+                raise RefusedModelError(result.reason)
             return None
         description = ModelDescription.parse(self._cache.path(ref.artifact.sha256).read_bytes())
         engine = description.engine.ref.sha256
-        if not {ref.artifact.sha256, engine} <= verdict.files.keys():
+        if not {ref.artifact.sha256, engine} <= result.files.keys():
             return None
         path = self._cache.path(engine)
         self._mapped_untested.setdefault(description.engine.kind, (self._cache.path(ref.artifact.sha256), path))
@@ -103,9 +103,9 @@ class Loader:
             try:
                 self._validate(described, engine)
             except RefusedModelError as error:
-                self._cache.keep_verdict(ref.artifact.sha256, files, reason=str(error))
+                self._cache.record_result(ref.artifact.sha256, files, reason=str(error))
                 raise
-            self._cache.keep_verdict(ref.artifact.sha256, files)
+            self._cache.record_result(ref.artifact.sha256, files)
             return description, engine
 
 

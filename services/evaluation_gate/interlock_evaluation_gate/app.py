@@ -12,7 +12,7 @@ from interlock_runtime.http import http_app
 from interlock_runtime.key_ring import registry_key_source
 from interlock_serving.cache import Cache
 from interlock_serving.loading import Loader, Validate
-from interlock_serving.validation.client import Validator
+from interlock_serving.smoke_test.client import Validator
 from litestar import Litestar
 
 from interlock_evaluation_gate.handlers import SERVICE, router

@@ -15,7 +15,7 @@ from interlock_contracts.report import GateReport
 from interlock_messaging import Bus, CausationEnvelope, topology
 from interlock_messaging.crash_points import crash_point
 from interlock_serving.loading import Loader
-from interlock_serving.validation.client import RefusedModelError
+from interlock_serving.smoke_test.client import RefusedModelError
 from opentelemetry import trace
 from prometheus_client import Counter, Histogram
 

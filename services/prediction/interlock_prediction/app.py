@@ -21,7 +21,7 @@ from interlock_serving.eviction import ModelMemory
 from interlock_serving.loading import Loader, Validate
 from interlock_serving.manager import LoadReport, ModelManager
 from interlock_serving.slot import ServedModel
-from interlock_serving.validation.client import Validator
+from interlock_serving.smoke_test.client import Validator
 from litestar import Litestar
 
 from interlock_prediction import gauges

@@ -23,7 +23,7 @@ from interlock_modeling.signature import ModelSignature
 from interlock_modeling.split import ROW_COLUMN
 from interlock_serving.cache import Cache
 from interlock_serving.loading import Loader
-from interlock_serving.validation.client import RefusedModelError
+from interlock_serving.smoke_test.client import RefusedModelError
 
 from tests.support.stored_models import in_this_process
 

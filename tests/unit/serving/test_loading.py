@@ -12,7 +12,7 @@ from interlock_modeling.engines import LinearEngine
 from interlock_modeling.signature import Feature
 from interlock_serving import cache
 from interlock_serving.loading import Loader
-from interlock_serving.smoke_test import sample_rows
+from interlock_serving.smoke_test.check import sample_rows
 
 from tests.support.stored_models import MANIFEST, REGRESSION, ROW, loader_in, put, put_model, version_of
 

@@ -18,7 +18,7 @@ from interlock_serving.eviction import ModelMemory
 from interlock_serving.loading import Loader, Validate
 from interlock_serving.manager import ModelManager
 from interlock_serving.promotion import Promotion
-from interlock_serving.validation.client import Validator
+from interlock_serving.smoke_test.client import Validator
 
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.models.last_known import PromotionCache

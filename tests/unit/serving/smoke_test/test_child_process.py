@@ -13,8 +13,8 @@ from interlock_modeling import ModelDescription
 from interlock_modeling.engines import LinearEngine
 from interlock_serving.cache import Cache
 from interlock_serving.loading import Loader
-from interlock_serving.validation import client
-from interlock_serving.validation.client import RefusedModelError, Validator
+from interlock_serving.smoke_test import client
+from interlock_serving.smoke_test.client import RefusedModelError, Validator
 
 from tests.support.stored_models import REGRESSION, ROW, put, put_model, version_of
 from tests.support.waiting import until

@@ -1,4 +1,4 @@
-"""The trial: ``python -m interlock_serving.validation.server LISTENER LOCK``, one process a host, warm and idle.
+"""Server of smoke tests: ``python -m interlock_serving.smoke_test.server LISTENER LOCK``, one a host, warm and idle.
 
 Every question is answered by a fork of its own, which has the libraries already, loads the model under limits of
 memory, processor time and wall-clock time, and dies with it. A parser that crashes takes only that fork along; what
@@ -28,7 +28,7 @@ os.putenv("OPENBLAS_NUM_THREADS", "1")  # before NumPy comes: a process with thr
 
 from interlock_modeling import Model, ModelDescription, engines
 
-from interlock_serving.smoke_test import check
+from interlock_serving.smoke_test.check import check
 
 MEMORY_BYTES = 1024**3
 """What a trial may take beyond the eightfold of the model's own bytes."""

@@ -1,4 +1,4 @@
-"""Asking the host's validator, and starting it where none runs."""
+"""Client of the host's smoke-test server, which it starts where none runs."""
 
 import fcntl
 import json
@@ -122,7 +122,7 @@ class Validator:
                 listener.listen(_BACKLOG)
                 handed = listener.fileno(), lock.fileno()
                 self._process = subprocess.Popen(  # noqa: S603 - our own program
-                    [sys.executable, "-m", "interlock_serving.validation.server", *map(str, handed)],
+                    [sys.executable, "-m", "interlock_serving.smoke_test.server", *map(str, handed)],
                     stdin=subprocess.PIPE,
                     pass_fds=handed,
                     start_new_session=True,

@@ -1,4 +1,4 @@
-"""What a model must answer before it may answer anyone: ordinary rows, soundly, alone and together alike."""
+"""The smoke test itself: what a model must answer before it may serve, soundly, alone and together alike."""
 
 import numpy as np
 from interlock_modeling import Model, ModelFormatError
