@@ -44,7 +44,7 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
     context.set_default_timeout(15_000)
     made = await context.new_page()
     errors = errors_of(made)
-    profile = judge(FILE, COLUMNS, "price").verdict.profile
+    profile = judge(FILE, COLUMNS, "price").result.profile
     serving = {"name": "fares", "versions": 3, "serving": {"ref": {"version": 3}}}
     signature = {"task": "classification", "target": "price", "features": FEATURES, "labels": ["cheap", "dear"]}
     known = {

@@ -77,7 +77,7 @@ def test_a_bomb_is_refused_in_words(kind: str, content: str | bytes, rule: str) 
     judged = judge(content, format=kind, rules={"max_bad_rows": 100})
 
     assert rule in judged.reasons
-    assert all(len(reason.message) < 1000 for reason in judged.verdict.reasons)
+    assert all(len(reason.message) < 1000 for reason in judged.result.reasons)
     assert monotonic() - start < SECONDS
 
 
@@ -91,7 +91,7 @@ def test_a_file_that_unpacks_to_far_more_than_its_size_is_refused(monkeypatch: p
     assert "unpacked_size" in judge(bomb, columns, format="parquet").reasons
 
     rare = parquet({"x": repeated("a" * 20, 1000), "y": np.arange(1000, dtype=float)})
-    assert judge(rare, columns, format="parquet").verdict.accepted
+    assert judge(rare, columns, format="parquet").result.accepted
 
 
 def test_lines_without_columns_are_no_way_around(monkeypatch: pytest.MonkeyPatch) -> None:

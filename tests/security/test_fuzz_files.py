@@ -47,7 +47,7 @@ def parquet() -> bytes:
 def looked_at(content: bytes, kind: str) -> None:
     """Judge it; ``judge`` itself asserts that there is a verdict, with reasons where it is a refusal."""
     judged = judge(content, COLUMNS, format=kind, rules={"max_bad_rows": 3})
-    assert judged.verdict.reasons or judged.train is not None
+    assert judged.result.reasons or judged.train is not None
 
 
 def examples(count: int) -> settings:

@@ -87,7 +87,7 @@ class Ingest:
         assert answer.headers["location"] == f"/datasets/{self.pipeline}/{view['digest']}"
         return view
 
-    async def verdict(self, digest: str, **params: str) -> dict[str, Any]:
+    async def result(self, digest: str, **params: str) -> dict[str, Any]:
         answer = await self.http.get(f"/datasets/{self.pipeline}/{digest}", params=params)
         assert answer.status_code == 200, answer.text
         view: dict[str, Any] = answer.json()

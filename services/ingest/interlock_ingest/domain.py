@@ -38,7 +38,7 @@ class Findings(tables.Findings):
 
 
 def decide(pipeline: Pipeline, findings: Findings) -> tuple[list[Finding], list[Finding]]:
-    """Return every reason to refuse the file, and the warnings that come with the verdict either way."""
+    """Return every reason to refuse the file, and the warnings that come either way."""
     reasons = [*findings.unreadable, *findings.header, *_columns_missing(findings)]
     warnings = [tally.finding(cause) for cause, tally in findings.odd.items()]
     if findings.extra_columns:
@@ -73,7 +73,7 @@ def decide_sides(pipeline: Pipeline, findings: Findings) -> tuple[list[Finding],
 
 
 def truncate_findings(findings: Sequence[Finding]) -> list[Finding]:
-    """Return what an event tells of the findings; the verdict over REST has all of them."""
+    """Return what an event tells of the findings; the view over REST has all of them."""
     if len(findings) <= MAX_FINDINGS:
         return list(findings)
     left = len(findings) - MAX_FINDINGS

@@ -1,4 +1,4 @@
-"""Ingest over HTTP: upload a file, read the verdicts."""
+"""Ingest over HTTP: upload a file, read validation results."""
 
 import asyncio
 import json
@@ -45,7 +45,7 @@ async def upload(
     upload_bytes: NamedDependency[int],
     pipeline: FromQuery[str | None] = None,
 ) -> Response[DatasetView]:
-    """Take in a file, the body as it is; the verdict comes at the address in ``Location``.
+    """Take in a file, the body as it is; the validation result comes at the address in ``Location``.
 
     It is checked against the pipeline's newest spec, or the one whose digest ``pipeline`` names.
     """
@@ -77,7 +77,7 @@ async def upload(
 
 @get("/datasets/{name:str}", opt={SCOPE: "read", SERVICES: ("prediction",)})
 async def list_datasets(name: FromPath[str], database: NamedDependency[Database]) -> list[DatasetView]:
-    """Return a pipeline's files with their verdicts, the newest first."""
+    """Return a pipeline's files with their validation results, the newest first."""
     async with database.sessions() as session:
         if await SpecRow.find(session, name) is None:
             raise _unknown_pipeline(name)
@@ -92,7 +92,7 @@ async def read_dataset(
     artifacts: NamedDependency[ArtifactStore],
     pipeline: FromQuery[str | None] = None,
 ) -> DatasetView:
-    """Return the newest verdict on a file, or the one under the pipeline digest ``pipeline``.
+    """Return the newest validation result of a file, or the one under the pipeline digest ``pipeline``.
 
     It comes with the file's profile, and with how far its columns have moved from the file accepted before.
     """

@@ -1,4 +1,4 @@
-"""What ingest remembers: specs, datasets with their verdicts, and submissions not yet taken."""
+"""What ingest remembers: specs, datasets with their validation results, and submissions not yet taken."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -29,7 +29,7 @@ class SpecRow(PipelineSpec, Table):
 
 
 class BatchesRow(Table):
-    """How many files of a pipeline were accepted; its lock puts verdicts in an order."""
+    """How many files of a pipeline were accepted; its lock puts validation results in an order."""
 
     __tablename__ = "batches"
 
@@ -40,7 +40,7 @@ class BatchesRow(Table):
 class DatasetRow(WorkItem, Table):
     """One file under one pipeline digest; ``state`` is checking, accepted or rejected.
 
-    ``cause`` is the id of the event or upload that brought it; ``failures`` counts checks that came to no verdict.
+    ``cause`` is the id of the event or upload that brought it; ``failures`` counts checks that came to no result.
     """
 
     __tablename__ = "dataset"
@@ -86,7 +86,7 @@ async def add_dataset(session: AsyncSession, row: DatasetRow) -> DatasetRow:
 
 
 async def datasets(session: AsyncSession, pipeline: str) -> Sequence[DatasetRow]:
-    """Return a pipeline's files and verdicts, the newest first."""
+    """Return a pipeline's files and validation results, the newest first."""
     query = select(DatasetRow).where(DatasetRow.pipeline == pipeline).order_by(DatasetRow.received_at.desc())
     return (await session.scalars(query.limit(LISTED))).all()
 
@@ -94,7 +94,7 @@ async def datasets(session: AsyncSession, pipeline: str) -> Sequence[DatasetRow]
 async def dataset(
     session: AsyncSession, pipeline: str, digest: str, pipeline_digest: str | None = None
 ) -> DatasetRow | None:
-    """Return the newest verdict on a file, or the one under ``pipeline_digest``."""
+    """Return the newest validation result of a file, or the one under ``pipeline_digest``."""
     query = select(DatasetRow).where(DatasetRow.pipeline == pipeline, DatasetRow.digest == digest)
     if pipeline_digest is not None:
         query = query.where(DatasetRow.pipeline_digest == pipeline_digest)
@@ -119,7 +119,7 @@ async def accepted_before(session: AsyncSession, row: DatasetRow) -> DatasetRow 
 
 
 async def batch_of(session: AsyncSession, row: DatasetRow) -> int:
-    """Return the file's place among the accepted files of its pipeline: that of an earlier verdict, or the next."""
+    """Return the file's place among the accepted files of its pipeline: that of an earlier result, or the next."""
     await session.execute(insert(BatchesRow).values(pipeline=row.pipeline).on_conflict_do_nothing())
     batches = await session.get_one(BatchesRow, row.pipeline, with_for_update=True, populate_existing=True)
     query = select(DatasetRow.batch).where(

@@ -1,4 +1,4 @@
-"""Work queues of submissions and files; what was acknowledged gets its verdict, whoever dies meanwhile."""
+"""Work queues of submissions and files; what was acknowledged gets its validation result, whoever dies meanwhile."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from interlock_ingest import store
 from interlock_ingest.domain import CHECK_FAILED, truncate_findings
 from interlock_ingest.store import DatasetRow, SubmissionRow
-from interlock_ingest.validation import CheckFailedError, Verdict, check
+from interlock_ingest.validation import CheckFailedError, ValidationResult, check
 
 SERVICE = "ingest"
 
@@ -104,33 +104,33 @@ class IngestWorker:
                 await asyncio.to_thread(self.artifacts.fetch_file, ArtifactRef.model_validate(row.file), file)
             except (CorruptArtifactError, MissingArtifactError) as error:
                 raise CheckFailedError(f"the stored file: {error}") from error
-            verdict = await check(file, pipeline, folder, timeout_s=self.check_seconds)
+            result = await check(file, pipeline, folder, timeout_s=self.check_seconds)
             crash_point("ingest.check.done")
-            profile = await asyncio.to_thread(self._store_profile, verdict)
-            if verdict.parts is None:
-                await reject(session, row, verdict.reasons, verdict.warnings, profile)
+            profile = await asyncio.to_thread(self._store_profile, result)
+            if result.parts is None:
+                await reject(session, row, result.reasons, result.warnings, profile)
                 return
-            train = await asyncio.to_thread(self.artifacts.put_file, verdict.parts.train)
-            holdout = await asyncio.to_thread(self.artifacts.put_file, verdict.parts.holdout, holdout=True)
+            train = await asyncio.to_thread(self.artifacts.put_file, result.parts.train)
+            holdout = await asyncio.to_thread(self.artifacts.put_file, result.parts.holdout, holdout=True)
             crash_point("ingest.check.parts_stored")
         dataset = DatasetRef(
             digest=row.digest,
             train=train,
             holdout=holdout,
-            train_rows=verdict.parts.train_rows,
-            holdout_rows=verdict.parts.holdout_rows,
+            train_rows=result.parts.train_rows,
+            holdout_rows=result.parts.holdout_rows,
         )
-        await _accept(session, row, dataset, verdict.warnings, profile)
+        await _accept(session, row, dataset, result.warnings, profile)
 
-    def _store_profile(self, verdict: Verdict) -> ArtifactRef:
-        return self.artifacts.put(json.dumps(verdict.profile, allow_nan=False).encode())
+    def _store_profile(self, result: ValidationResult) -> ArtifactRef:
+        return self.artifacts.put(json.dumps(result.profile, allow_nan=False).encode())
 
 
 async def receive(session: AsyncSession, row: DatasetRow) -> DatasetRow:
     """Take note of a stored file that is to be checked; return what is known of it.
 
-    A file that has its verdict under this pipeline digest, or waits for it, starts nothing; one whose check failed
-    for our own fault is checked again.
+    A file that has its validation result under this pipeline digest, or waits for it, starts nothing; one whose check
+    failed for our own fault is checked again.
     """
     known = await store.add_dataset(session, row)
     if known.state == "checking":

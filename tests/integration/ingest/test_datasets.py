@@ -1,4 +1,4 @@
-"""Files on their way to a verdict: uploads, submitted objects, repeats, crashes; on a real broker and database."""
+"""Files on their way to a result: uploads, submitted objects, repeats, crashes; on a real broker and database."""
 
 import asyncio
 import io
@@ -30,7 +30,7 @@ async def ingest(servers: dict[str, str], tmp_path: Path) -> AsyncIterator[Inges
 
 
 async def test_an_upload_is_kept_before_it_is_acknowledged_and_accepted_by_its_check(ingest: Ingest) -> None:
-    """After the 202 the verdict depends on nothing that a crash could take."""
+    """After the 202 the result depends on nothing that a crash could take."""
     view = await ingest.upload(GOOD)
     assert view["state"] == "checking"
     file = ArtifactRef(sha256=view["digest"], bytes=len(GOOD), holdout=True)
@@ -38,8 +38,8 @@ async def test_an_upload_is_kept_before_it_is_acknowledged_and_accepted_by_its_c
 
     await ingest.worker.check_files()
 
-    verdict = await ingest.verdict(view["digest"])
-    assert (verdict["state"], verdict["batch"], verdict["profile"]["rows"]) == ("accepted", 1, 50)
+    result = await ingest.result(view["digest"])
+    assert (result["state"], result["batch"], result["profile"]["rows"]) == ("accepted", 1, 50)
     [(kind, said)] = await ingest.said()
     stored = DatasetRef.model_validate(said["dataset"])
     assert kind == "dataset.ingested"
@@ -66,30 +66,30 @@ async def test_a_refused_file_says_why_over_rest_and_on_the_bus_and_is_kept(inge
     view = await ingest.upload(BAD)
     await ingest.worker.check_files()
 
-    verdict = await ingest.verdict(view["digest"])
+    result = await ingest.result(view["digest"])
     [(kind, said)] = await ingest.said()
-    assert (verdict["state"], kind) == ("rejected", "dataset.rejected")
-    assert [reason["rule"] for reason in verdict["reasons"]] == [reason["rule"] for reason in said["reasons"]]
-    assert verdict["reasons"][0]["rule"] == "missing_column"
+    assert (result["state"], kind) == ("rejected", "dataset.rejected")
+    assert [reason["rule"] for reason in result["reasons"]] == [reason["rule"] for reason in said["reasons"]]
+    assert result["reasons"][0]["rule"] == "missing_column"
     assert ingest.artifacts.fetch(ArtifactRef(sha256=view["digest"], bytes=len(BAD), holdout=True)) == BAD
 
 
 async def test_the_same_file_starts_nothing_until_the_pipeline_changes(ingest: Ingest) -> None:
-    """Its verdict is for a pipeline digest: known under the same one, checked again under a new one."""
+    """Its result is for a pipeline digest: known under the same one, checked again under a new one."""
     digest = (await ingest.upload(GOOD))["digest"]
     await ingest.worker.check_files()
     assert (await ingest.upload(GOOD))["state"] == "accepted"
     await ingest.worker.check_files()
     assert len(await ingest.said()) == 1
 
-    first = (await ingest.verdict(digest))["pipeline_digest"]
+    first = (await ingest.result(digest))["pipeline_digest"]
     second = await ingest.apply(ingest.spec(min_rows=100), revision=2)
     await ingest.upload(GOOD)
     await ingest.worker.check_files()
 
     assert [kind for kind, _ in await ingest.said()] == ["dataset.ingested", "dataset.rejected"]
-    assert (await ingest.verdict(digest))["pipeline_digest"] == second
-    assert (await ingest.verdict(digest, pipeline=first))["state"] == "accepted"
+    assert (await ingest.result(digest))["pipeline_digest"] == second
+    assert (await ingest.result(digest, pipeline=first))["state"] == "accepted"
 
 
 async def test_batches_count_accepted_files_and_a_file_keeps_its_number(ingest: Ingest) -> None:
@@ -156,25 +156,25 @@ async def test_a_check_that_was_cut_off_is_done_again(ingest: Ingest) -> None:
     assert not done, "the check was done before it could be cut off"
     cut_off.cancel()
     await asyncio.gather(cut_off, return_exceptions=True)
-    assert (await ingest.verdict(digest))["state"] == "checking"
+    assert (await ingest.result(digest))["state"] == "checking"
 
     await ingest.worker.check_files()
 
-    assert (await ingest.verdict(digest))["state"] == "accepted"
+    assert (await ingest.result(digest))["state"] == "accepted"
     assert len(await ingest.said()) == 1
 
 
 async def test_nobody_waits_for_a_check_that_is_going_on(ingest: Ingest) -> None:
-    """Neither who uploads the same file again, nor who asks for its verdict, nor the check of the next file."""
+    """Neither who uploads the same file again, nor who asks for its result, nor the check of the next file."""
     digest = (await ingest.upload(GOOD))["digest"]
     async with ingest.database.sessions() as session, session.begin():
         assert await work_queue.claim(session, DatasetRow, store.UNCHECKED)
         async with asyncio.timeout(60):  # on a lock it would wait for ever
             assert (await ingest.upload(GOOD))["state"] == "checking"
-            assert (await ingest.verdict(digest))["state"] == "checking"
+            assert (await ingest.result(digest))["state"] == "checking"
             other = (await ingest.upload(BAD))["digest"]
             await ingest.worker.check_files()
-            assert (await ingest.verdict(other))["state"] == "rejected"
+            assert (await ingest.result(other))["state"] == "rejected"
 
 
 async def test_a_check_that_fails_for_our_own_fault_is_tried_again_then_refused(
@@ -185,13 +185,13 @@ async def test_a_check_that_fails_for_our_own_fault_is_tried_again_then_refused(
     view = await ingest.upload(GOOD)
     del ingest.artifacts.objects[ArtifactRef(sha256=view["digest"], bytes=len(GOOD), holdout=True).key]
     await ingest.worker.check_files()
-    refused = await ingest.verdict(view["digest"])
+    refused = await ingest.result(view["digest"])
     assert (refused["state"], refused["reasons"][0]["rule"]) == ("rejected", "check_failed")
 
     await ingest.upload(GOOD)
     await ingest.worker.check_files()
 
-    assert (await ingest.verdict(view["digest"]))["state"] == "accepted"
+    assert (await ingest.result(view["digest"]))["state"] == "accepted"
 
 
 async def test_wrong_requests_are_told_what_would_be_right(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Each nasty file of ../shared/data/dirty_csv gets the verdict of its manifest, or a better one that is named here."""
+"""Each nasty file of ../shared/data/dirty_csv gets the result of its manifest, or a better one that is named here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from interlock_contracts.pipeline import Pipeline
-from interlock_ingest.validation import Verdict
+from interlock_ingest.validation import ValidationResult
 from interlock_ingest.validation.validate import validate
 
 DIRTY = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "dirty_csv"
@@ -28,7 +28,7 @@ DOGS = {"name": "category", "age": "integer", "current_day": "datetime", " barks
 
 @dataclass(frozen=True)
 class Case:
-    """A file with the pipeline a user would write for it, and the rules that its verdict names."""
+    """A file with the pipeline a user would write for it, and the rules that its result names."""
 
     file: str
     columns: dict[str, str]
@@ -138,7 +138,7 @@ ACCEPTED = [
 ]
 
 
-def judged(case: Case, folder: Path, file: Path | None = None) -> Verdict:
+def judged(case: Case, folder: Path, file: Path | None = None) -> ValidationResult:
     declared = {
         "name": "dirty",
         "task": "regression" if case.columns[case.target] in ("integer", "number") else "classification",
@@ -148,9 +148,9 @@ def judged(case: Case, folder: Path, file: Path | None = None) -> Verdict:
     return validate(file or DIRTY / "files" / f"{case.file}.csv", Pipeline.model_validate(declared), folder)
 
 
-def table(verdict: Verdict) -> pa.Table:
-    assert verdict.parts is not None
-    return pa.concat_tables([pq.read_table(verdict.parts.train), pq.read_table(verdict.parts.holdout)])
+def table(result: ValidationResult) -> pa.Table:
+    assert result.parts is not None
+    return pa.concat_tables([pq.read_table(result.parts.train), pq.read_table(result.parts.holdout)])
 
 
 def names(case: Case) -> str:
@@ -160,24 +160,24 @@ def names(case: Case) -> str:
 @pytest.mark.parametrize("case", REFUSED, ids=names)
 def test_bad_file_is_refused_with_its_reason_and_lines(case: Case, tmp_path: Path) -> None:
     """Each bad file is refused by the rule that names its fault, on the lines where it is."""
-    verdict = judged(case, tmp_path)
+    result = judged(case, tmp_path)
 
-    assert not verdict.accepted
+    assert not result.accepted
     lines: dict[str, list[int]] = {}
-    for reason in verdict.reasons:
+    for reason in result.reasons:
         lines[reason.rule] = sorted({*lines.get(reason.rule, []), *reason.lines})
     assert lines == case.refused
-    assert set(case.warned) <= {warning.rule for warning in verdict.warnings}
+    assert set(case.warned) <= {warning.rule for warning in result.warnings}
 
 
 @pytest.mark.parametrize("case", ACCEPTED, ids=names)
 def test_sound_file_is_accepted_and_bad_rows_are_set_aside(case: Case, tmp_path: Path) -> None:
     """Each sound file, and each whose bad rows are allowed, is accepted with exactly its good rows."""
-    verdict = judged(case, tmp_path)
+    result = judged(case, tmp_path)
 
-    assert verdict.reasons == []
-    assert table(verdict).num_rows == case.rows
-    assert set(case.warned) <= {warning.rule for warning in verdict.warnings}
+    assert result.reasons == []
+    assert table(result).num_rows == case.rows
+    assert set(case.warned) <= {warning.rule for warning in result.warnings}
 
 
 @pytest.mark.parametrize("case", [case for case in ACCEPTED if case.columns is SHOP], ids=names)
@@ -203,16 +203,16 @@ def test_quoted_line_ends_and_quotes_arrive_as_they_are(tmp_path: Path) -> None:
 
 
 def test_leading_zeros_are_accepted_with_a_warning(tmp_path: Path) -> None:
-    """Codes read as integers lose their zeros, which the verdict of an accepted file says."""
+    """Codes read as integers lose their zeros, which the result of an accepted file says."""
     lines = (DIRTY / "files" / "31_frictionless_leading_zeros.csv").read_text().splitlines()
     file = tmp_path / "two_columns.csv"
     file.write_text("".join(f"{line},{extra}\n" for line, extra in zip(lines, ("other", "1", "2", "3"), strict=True)))
     case = Case("31", {"value": "integer", "other": "number"}, "value")
 
-    verdict = judged(case, tmp_path, file)
+    result = judged(case, tmp_path, file)
 
-    assert verdict.accepted
-    assert [(warning.lines, warning.examples) for warning in verdict.warnings if warning.rule == "leading_zeros"] == [
+    assert result.accepted
+    assert [(warning.lines, warning.examples) for warning in result.warnings if warning.rule == "leading_zeros"] == [
         ([2, 3, 4], ["01", "002", "00003"])
     ]
 

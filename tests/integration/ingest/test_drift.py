@@ -28,7 +28,7 @@ async def test_a_file_tells_how_far_it_has_moved_from_the_one_before(ingest: Ing
     refused = await ingest.upload(b"x,y\nnone,1\n" + numbers(2000)[4:])
     await ingest.worker.check_files()
 
-    views = [await ingest.verdict(view["digest"]) for view in (first, second, refused)]
+    views = [await ingest.result(view["digest"]) for view in (first, second, refused)]
 
     assert [view["state"] for view in views] == ["accepted", "accepted", "rejected"]
     assert views[0]["drift"] is None

@@ -53,7 +53,7 @@ def test_bad_rows_are_listed_up_to_a_limit() -> None:
 
 
 def test_an_event_tells_the_first_hundred_reasons() -> None:
-    """An event stays small; the rest stands in the verdict."""
+    """An event stays small; the rest stands in the result."""
     many = [Finding(rule="type", message=str(number)) for number in range(250)]
 
     assert [finding.message for finding in truncate_findings(many)[-2:]] == ["99", "and 150 more"]

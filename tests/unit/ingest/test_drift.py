@@ -22,7 +22,7 @@ def profile(numbers: NDArray[Any] | list[Any], categories: list[str] | None = No
     """Return the profile of a file with these numbers (None is null) and categories (empty is null)."""
     categories = categories or ["a", "b"] * (len(numbers) // 2) + ["a"] * (len(numbers) % 2)
     rows = [f"{'' if n is None else n},{c},{i}" for i, (n, c) in enumerate(zip(numbers, categories, strict=True))]
-    columns = judge("n,c,y\n" + "\n".join(rows) + "\n", COLUMNS).verdict.profile["columns"]
+    columns = judge("n,c,y\n" + "\n".join(rows) + "\n", COLUMNS).result.profile["columns"]
     return {"columns": {name: columns[name] for name in ("n", "c")}}
 
 

@@ -1,6 +1,6 @@
 """Reads one file in a process of its own and says whether it keeps the rules of its pipeline."""
 
 from interlock_ingest.validation.process import CheckFailedError, check
-from interlock_ingest.validation.verdict import Parts, Verdict
+from interlock_ingest.validation.result import Parts, ValidationResult
 
-__all__ = ["CheckFailedError", "Parts", "Verdict", "check"]
+__all__ = ["CheckFailedError", "Parts", "ValidationResult", "check"]

@@ -14,8 +14,8 @@ from interlock_modeling.split import ROW_COLUMN, in_holdout
 from numpy.typing import NDArray
 
 from interlock_ingest.validation.duplicates import Dropped
+from interlock_ingest.validation.result import Parts
 from interlock_ingest.validation.staging import KEY_COLUMN, Staging
-from interlock_ingest.validation.verdict import Parts
 
 _GROUP_ROWS = 65_536
 

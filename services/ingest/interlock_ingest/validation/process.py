@@ -1,4 +1,4 @@
-"""Starts the checking process and waits for its verdict."""
+"""Starts the checking process and waits for its result."""
 
 import asyncio
 import signal
@@ -9,18 +9,18 @@ from pathlib import Path
 from interlock_contracts.datasets import Finding
 from interlock_contracts.pipeline import Pipeline
 
-from interlock_ingest.validation.verdict import Verdict
+from interlock_ingest.validation.result import ValidationResult
 
 _CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
 _SHOWN = 2000
 
 
 class CheckFailedError(Exception):
-    """The check did not come to a verdict, for a reason that is not the file's; it may be tried again."""
+    """The check did not come to a result, for a reason that is not the file's; it may be tried again."""
 
 
-async def check(file: Path, pipeline: Pipeline, folder: Path, *, timeout_s: float) -> Verdict:
-    """Return the verdict on the file; parts of an accepted one lie in ``folder``, which must exist and be empty.
+async def check(file: Path, pipeline: Pipeline, folder: Path, *, timeout_s: float) -> ValidationResult:
+    """Return the validation result of the file; an accepted one's parts lie in ``folder``, which must be there, empty.
 
     A file that takes longer than ``timeout_s``, or on which a parser crashes, is refused.
 
@@ -46,11 +46,11 @@ async def check(file: Path, pipeline: Pipeline, folder: Path, *, timeout_s: floa
             process.kill()
         await process.communicate()  # unlike wait, reads what is left, so that the pipe is closed
     if status == 0:
-        return Verdict.model_validate_json((folder / "verdict.json").read_bytes())
+        return ValidationResult.model_validate_json((folder / "result.json").read_bytes())
     if -status in _CRASHES:
         return _refused("damaged", f"the file makes its parser crash (signal {-status}); it is damaged or hostile")
     raise CheckFailedError(f"the checking process ended with status {status}: {errors}")
 
 
-def _refused(rule: str, why: str) -> Verdict:
-    return Verdict(reasons=[Finding(rule=rule, message=why)])
+def _refused(rule: str, why: str) -> ValidationResult:
+    return ValidationResult(reasons=[Finding(rule=rule, message=why)])

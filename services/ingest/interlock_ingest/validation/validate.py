@@ -16,14 +16,14 @@ from interlock_ingest.validation.chunk import Chunk, without_bad_cells
 from interlock_ingest.validation.duplicates import repeated_keys, repeated_rows
 from interlock_ingest.validation.parts import write_parts
 from interlock_ingest.validation.profile import Profile
+from interlock_ingest.validation.result import Parts, ValidationResult
 from interlock_ingest.validation.rules import check_rules, with_target
 from interlock_ingest.validation.staging import Staging
-from interlock_ingest.validation.verdict import Parts, Verdict
 
 MAX_ROWS = 200_000_000
 
 
-def validate(path: Path, pipeline: Pipeline, folder: Path) -> Verdict:
+def validate(path: Path, pipeline: Pipeline, folder: Path) -> ValidationResult:
     """Read the file at ``path`` and decide; parts and what is needed on the way go to ``folder``, which must exist.
 
     Memory stays flat (below 400 MB) whatever the file's size; ``folder`` needs about twice the file's size on disk.
@@ -55,7 +55,7 @@ def validate(path: Path, pipeline: Pipeline, folder: Path) -> Verdict:
         findings.train_rows, findings.holdout_rows = parts.train_rows, parts.holdout_rows
         reasons, warned = decide_sides(pipeline, findings)
         warnings += warned
-    return Verdict(
+    return ValidationResult(
         reasons=reasons,
         warnings=warnings,
         profile=_described(pipeline, findings, profile, parts),

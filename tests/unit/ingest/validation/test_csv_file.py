@@ -59,7 +59,7 @@ def test_a_file_that_is_not_what_was_declared_says_so(content: bytes, rule: str,
 def test_an_encoding_error_names_its_line_in_any_block(monkeypatch: pytest.MonkeyPatch) -> None:
     """The line is counted over blocks, and a character cut in two by a block's end is no error."""
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 7)
-    assert judge("x,y\n" + "äöü€,1\n" * 5, TEXTS).verdict.accepted
+    assert judge("x,y\n" + "äöü€,1\n" * 5, TEXTS).result.accepted
 
     judged = judge(b"x,y\n" + "äöü€,1\n".encode() * 5 + b"\xe4,1\n", TEXTS)
 
@@ -77,7 +77,7 @@ def test_declared_encodings_are_read(encoding: str, monkeypatch: pytest.MonkeyPa
 
 def test_a_byte_order_mark_is_no_part_of_the_header() -> None:
     """Spreadsheets write one into UTF-8 files."""
-    assert judge(codecs.BOM_UTF8 + b"x,y\n1,2\n").verdict.accepted
+    assert judge(codecs.BOM_UTF8 + b"x,y\n1,2\n").result.accepted
 
 
 def test_declared_dialect_and_null_values_are_used() -> None:
@@ -122,7 +122,7 @@ def test_bad_rows_are_set_aside_up_to_the_allowed_number() -> None:
     assert set(refused.reasons) == {"type", "row_width"}
     assert "2 rows were bad; rules.max_bad_rows allows 1" in refused.reasons["row_width"].message
     assert sorted(row["x"] for row in allowed.rows()) == [1.0, 3.0]
-    assert [(row["line"], row["rule"], row["column"]) for row in allowed.verdict.profile["bad_rows_listed"]] == [
+    assert [(row["line"], row["rule"], row["column"]) for row in allowed.result.profile["bad_rows_listed"]] == [
         (3, "type", "x"),
         (3, "type", "y"),
         (5, "row_width", None),
@@ -131,7 +131,7 @@ def test_bad_rows_are_set_aside_up_to_the_allowed_number() -> None:
 
 def test_extra_columns_are_refused_where_the_pipeline_is_strict() -> None:
     """By default they are ignored and listed."""
-    assert judge("x,y,z\n1,2,3\n").verdict.profile["extra_columns"] == ["z"]
+    assert judge("x,y,z\n1,2,3\n").result.profile["extra_columns"] == ["z"]
     assert judge("x,y,z\n1,2,3\n", extra_columns="refuse").reason("extra_columns").examples == ["z"]
 
 
@@ -140,7 +140,7 @@ def test_rows_without_target_are_dropped_up_to_the_allowed_share() -> None:
     few = judge("x,y\n" + "1,2\n" * 9 + "3,\n")
     many = judge("x,y\n" + "1,2\n" * 8 + "3,\n" * 2)
 
-    assert few.verdict.profile["rows_without_target"] == 1
+    assert few.result.profile["rows_without_target"] == 1
     assert few.warnings["max_null_target"].lines == [11]
     assert many.reason("max_null_target").lines == [10, 11]
 
@@ -156,4 +156,4 @@ def test_endless_misquoted_rows_are_not_read_to_the_end() -> None:
     """A wrong quote character is told after many rows, not after all."""
     judged = judge("x,y\n" + '1"2,3\n' * 10_500)
 
-    assert any("is data.csv.quote right" in reason.message for reason in judged.verdict.reasons)
+    assert any("is data.csv.quote right" in reason.message for reason in judged.result.reasons)

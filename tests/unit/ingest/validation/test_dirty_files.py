@@ -1,4 +1,4 @@
-"""One sound table, damaged in the ways of public suites of dirty CSV files: each damage gets its verdict and lines.
+"""One sound table, damaged in the ways of public suites of dirty CSV files: each damage gets its result and lines.
 
 The suites' own files are judged in tests/integration/ingest/test_dirty_csv.py, where a machine has them.
 """

@@ -120,5 +120,5 @@ def test_a_text_stored_once_and_standing_in_every_row_does_not_fill_the_memory()
 
     judged = judge(parquet(x=texts, y=pa.array([1.0] * 6_000)), declared("category"), format="parquet")
 
-    assert judged.verdict.profile["repeated_rows"] == 5_999
+    assert judged.result.profile["repeated_rows"] == 5_999
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 180 * 1024

@@ -52,7 +52,7 @@ def is_read(end: int) -> bool:
     return True
 
 
-async def test_a_verdict_comes_back_from_the_process(tmp_path: Path, folder: Path) -> None:
+async def test_a_result_comes_back_from_the_process(tmp_path: Path, folder: Path) -> None:
     """With parts where the file is accepted, and every reason where it is not."""
     (tmp_path / "good").write_text("x,y\n1,2\n3,4\n")
     (tmp_path / "bad").write_text("x,y\n1,two\n3,4\n")
@@ -70,9 +70,9 @@ async def test_a_verdict_comes_back_from_the_process(tmp_path: Path, folder: Pat
 
 async def test_a_check_that_takes_too_long_is_a_refusal(endless: Path, folder: Path) -> None:
     """No file holds the others up for ever."""
-    verdict = await check(endless, PIPELINE, folder, timeout_s=0.5)
+    result = await check(endless, PIPELINE, folder, timeout_s=0.5)
 
-    assert [reason.rule for reason in verdict.reasons] == ["time"]
+    assert [reason.rule for reason in result.reasons] == ["time"]
 
 
 async def test_a_crash_of_the_parser_is_a_refusal(
@@ -84,12 +84,12 @@ async def test_a_crash_of_the_parser_is_a_refusal(
     crashing.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(crashing))
 
-    verdict = await check(tmp_path / "any", PIPELINE, folder, timeout_s=60)
+    result = await check(tmp_path / "any", PIPELINE, folder, timeout_s=60)
 
-    assert [reason.rule for reason in verdict.reasons] == ["damaged"]
+    assert [reason.rule for reason in result.reasons] == ["damaged"]
 
 
-async def test_a_failure_of_ours_is_no_verdict(tmp_path: Path, folder: Path) -> None:
+async def test_a_failure_of_ours_is_no_result(tmp_path: Path, folder: Path) -> None:
     """The file is not to blame for what our own disk does; and the error says what happened."""
     (tmp_path / "good").write_text("x,y\n1,2\n")
     (folder / "stage").write_text("in the way")

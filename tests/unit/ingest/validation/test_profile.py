@@ -27,7 +27,7 @@ def profile() -> dict[str, dict[str, Any]]:
         f"{cells[n]},{n},{'abc'[n % 3]},{'true' if n % 4 else 'false'},2026-01-{n % 28 + 1:02}" for n in range(ROWS)
     ]
     judged = judge("n,i,c,b,d\n" + "\n".join(lines) + "\n", COLUMNS, "i")
-    described = json.loads(json.dumps(judged.verdict.profile, allow_nan=False))
+    described = json.loads(json.dumps(judged.result.profile, allow_nan=False))
     assert described["rows"] == ROWS
     columns: dict[str, dict[str, Any]] = described["columns"]
     return columns
@@ -106,7 +106,7 @@ def test_a_few_values_are_told_one_by_one() -> None:
     """With how many rows have at most that much."""
     judged = judge("n,y\n3,1\n1,2\n1,3\n,4\n", {"n": {"type": "number"}, "y": {"type": "number"}})
 
-    assert judged.verdict.profile["columns"]["n"]["cumulative"] == {"rows": 3, "values": [1, 3], "at_most": [2, 3]}
+    assert judged.result.profile["columns"]["n"]["cumulative"] == {"rows": 3, "values": [1, 3], "at_most": [2, 3]}
 
 
 @pytest.mark.parametrize(("low", "high"), [("0", "5e-324"), ("10000000000000000", "10000000000000002"), ("7", "7")])
@@ -114,7 +114,7 @@ def test_numbers_closer_than_bins_can_be_have_one_bin(low: str, high: str) -> No
     """A file is not refused for them."""
     judged = judge(f"n,y\n{low},1\n{high},2\n", {"n": {"type": "number"}, "y": {"type": "number"}})
 
-    histogram = judged.verdict.profile["columns"]["n"]["histogram"]
+    histogram = judged.result.profile["columns"]["n"]["histogram"]
     assert histogram == {"edges": [float(low), float(high)], "counts": [2]}
 
 
@@ -127,14 +127,14 @@ def test_a_wide_file_is_told_in_fewer_points() -> None:
         {name: {"type": "number"} for name in [*names, "y"]},
     )
 
-    assert len(judged.verdict.profile["columns"]["n7"]["cumulative"]["values"]) < 30
+    assert len(judged.result.profile["columns"]["n7"]["cumulative"]["values"]) < 30
 
 
 def test_numbers_that_overflow_stay_json() -> None:
     """The sum of the largest doubles is no number, and JSON has no infinity."""
     judged = judge("n,y\n1e308,1\n-1e308,2\n1e308,3\n", {"n": {"type": "number"}, "y": {"type": "number"}})
 
-    described = json.dumps(judged.verdict.profile, allow_nan=False)
+    described = json.dumps(judged.result.profile, allow_nan=False)
     assert json.loads(described)["columns"]["n"]["std"] is None
 
 
@@ -149,7 +149,7 @@ def test_a_column_that_says_nothing_or_too_much_is_warned_of() -> None:
     }
     judged = judge("k,t,e,y\n" + "\n".join(lines), columns)
 
-    assert {(warning.rule, warning.column) for warning in judged.verdict.warnings} == {
+    assert {(warning.rule, warning.column) for warning in judged.result.warnings} == {
         ("constant", "k"),
         ("constant", "e"),
         ("many_values", "t"),
@@ -161,5 +161,5 @@ def test_cardinality_is_exact_where_a_rule_asks_for_it() -> None:
     content = "t,y\n" + "".join(f"text {n},1\n" for n in range(12_000))
     columns = {"t": {"type": "category", "max_cardinality": 12_000}, "y": {"type": "number"}}
 
-    assert judge(content, columns).verdict.accepted
+    assert judge(content, columns).result.accepted
     assert judge(content + "one more,1\n", columns).reason("max_cardinality").count == 12_001

@@ -36,7 +36,7 @@ def test_exact_repeats_count_once_and_fall_on_one_side() -> None:
     judged = judge(csv(300) + "0.250, 0\n1.25,1.0\n7.25,0\n")
 
     assert len(judged.rows()) == 300
-    assert judged.verdict.profile["repeated_rows"] == 3
+    assert judged.result.profile["repeated_rows"] == 3
     assert judged.warnings["repeated_rows"].count == 3
 
 
@@ -70,7 +70,7 @@ def test_repeated_keys_are_refused_where_they_must_be_unique() -> None:
     """An exact repeat of a row is no second row with its key."""
     content = "id,x,y\n1,1,1\n2,2,2\n1,1,1\n3,3,3\n2,9,2\n"
 
-    assert judge(content, KEYED, key="id").verdict.accepted
+    assert judge(content, KEYED, key="id").result.accepted
     reason = judge(content, KEYED, key="id", rules={"unique_key": True}).reason("unique_key")
     assert (reason.count, reason.lines) == (2, [3, 6])
     assert judge("id,x,y\n,1,1\n", KEYED, key="id", rules={"unique_key": True}).reason("unique_key").lines == [2]
@@ -85,7 +85,7 @@ def test_a_split_by_time_holds_out_the_newest_part() -> None:
     learned: list[Any] = judged.train["at"].to_pylist()
     held: list[Any] = judged.holdout["at"].to_pylist()
     assert (len(held), max(learned) < min(held)) == (30, True)
-    assert judged.verdict.profile["holdout"]["cut"] == min(held).isoformat()
+    assert judged.result.profile["holdout"]["cut"] == min(held).isoformat()
 
 
 def test_a_split_by_time_needs_times_that_differ_and_are_there() -> None:
@@ -123,7 +123,7 @@ def test_a_small_file_may_leave_a_side_empty_with_a_warning() -> None:
     """It is the user's min_rows that says how small is too small."""
     judged = judge("x,y\n1,2\n")
 
-    assert judged.verdict.accepted
+    assert judged.result.accepted
     assert judged.warnings["holdout"].message.startswith("the ")
 
 
@@ -145,7 +145,7 @@ def test_the_nth_largest_is_found_in_passes(blocks: list[list[int]], data: st.Da
 @settings(deadline=None, max_examples=60)
 @given(st.binary(max_size=300), st.sampled_from(["csv", "jsonl", "parquet"]))
 def test_random_bytes_are_judged_not_crashed_on(content: bytes, form: str) -> None:
-    """Whatever comes in, a verdict comes out."""
+    """Whatever comes in, a result comes out."""
     judge(content, format=form)
 
 

@@ -1,4 +1,4 @@
-"""What became of a file, as it crosses from the checking process to the service."""
+"""The validation result of a file, as it crosses from the checking process to the service."""
 
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ class Parts(BaseModel):
     cut: datetime | None = None
 
 
-class Verdict(BaseModel):
+class ValidationResult(BaseModel):
     """Accepted with both parts, or refused with every reason; warnings and profile come either way."""
 
     model_config = ConfigDict(frozen=True)
