@@ -21,7 +21,7 @@ from interlock_contracts.deployment import (
     address_of,
 )
 from interlock_contracts.metrics import BUS, EVERY, METRICS, TABLES
-from interlock_contracts.rights import work_queues
+from interlock_contracts.permissions import work_queues
 from interlock_messaging import topology
 from interlock_runtime.process import DRAIN_SECONDS
 from pydantic import PostgresDsn, SecretStr

@@ -10,7 +10,7 @@ from typing import Any
 import aio_pika.exceptions
 import asyncpg  # type: ignore[import-untyped]
 import httpx
-from interlock_contracts.rights import PING
+from interlock_contracts.permissions import PING
 
 from tests.chaos.bus import Ear, Mouth
 from tests.chaos.faults import Faults, plan

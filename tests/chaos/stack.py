@@ -16,7 +16,7 @@ import httpx
 from interlock_artifacts import S3Store
 from interlock_contracts.catalog import OBSERVER
 from interlock_contracts.deployment import NAMES
-from interlock_contracts.rights import VHOST, work_queues
+from interlock_contracts.permissions import VHOST, work_queues
 
 from tests.conftest import CHECKOUT, leased
 from tests.support.stack_parts import Parts

@@ -11,7 +11,7 @@ from uuid import uuid4
 import aio_pika
 from interlock_contracts.deployment import POSTGRES, services_using
 from interlock_contracts.event import Envelope, Event
-from interlock_contracts.rights import work_queues
+from interlock_contracts.permissions import work_queues
 from interlock_messaging.topology import EXCHANGE
 from litestar import Litestar, Request, post
 from sqlalchemy import text

@@ -8,7 +8,7 @@ from typing import Any
 
 import aio_pika
 from interlock_contracts.deployment import POSTGRES, S3, services_using
-from interlock_contracts.rights import EVENTS
+from interlock_contracts.permissions import EVENTS
 
 WITH_STORE = services_using(S3)
 WITH_DATABASE = services_using(POSTGRES)

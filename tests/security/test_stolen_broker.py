@@ -11,7 +11,7 @@ import pytest
 from aiormq.exceptions import ChannelAccessRefused, ChannelPreconditionFailed
 from interlock_contracts.catalog import OBSERVER, ROUTES
 from interlock_contracts.deployment import NAMES
-from interlock_contracts.rights import DEAD, EVENTS, PING, REPLAY, RETRY, user_of, work_queues
+from interlock_contracts.permissions import DEAD, EVENTS, PING, REPLAY, RETRY, user_of, work_queues
 
 from tests.security.stolen import broker, environment, publish
 from tests.support.waiting import until

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from interlock_contracts import deployment
 from interlock_contracts.deployment import POSTGRES, RAY, address_of, services_using
-from interlock_contracts.rights import VHOST, user_of
+from interlock_contracts.permissions import VHOST, user_of
 
 from interlock_localstack import postgres, rabbitmq, ray_head, s3
 from interlock_localstack.component import Component, Probe, Process

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from interlock_contracts import rights
+from interlock_contracts import permissions
 
 from interlock_localstack.component import Process, Report
 from interlock_localstack.environment import base_environment, cache_folder, run_as_administrator, run_step
@@ -40,7 +40,7 @@ ERLANG = "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none 
 
 ADMIN = "interlock"
 """Declares the topology; no service has its password."""
-USERS = (ADMIN, *(user.name for user in rights.users()))
+USERS = (ADMIN, *(user.name for user in permissions.users()))
 
 
 def process(state_dir: StateDir, ports: Mapping[str, int], passwords: Mapping[str, str]) -> Process:
@@ -74,7 +74,7 @@ def process(state_dir: StateDir, ports: Mapping[str, int], passwords: Mapping[st
             # Makes the start script become the Erlang machine, instead of a shell that waits for it.
             "RUNNING_UNDER_SYSTEMD": "1",
             # Not read by the node: changed permissions make `interlock up` restart it.
-            "INTERLOCK_RIGHTS": hashlib.sha256(repr(rights.users()).encode()).hexdigest()[:16],
+            "INTERLOCK_RIGHTS": hashlib.sha256(repr(permissions.users()).encode()).hexdigest()[:16],
         }
     )
     if tree != Path("/"):
@@ -119,10 +119,10 @@ def make_topology(url: str) -> None:
 
 def _definitions(passwords: Mapping[str, str]) -> dict[str, Any]:
     """Return what ``rabbitmqctl export_definitions`` prints for the vhost, the users and their permissions."""
-    admin = rights.User(ADMIN, configure=".*", write=".*", read=".*", topics=())
-    everyone = (admin, *rights.users())
+    admin = permissions.User(ADMIN, configure=".*", write=".*", read=".*", topics=())
+    everyone = (admin, *permissions.users())
     return {
-        "vhosts": [{"name": rights.VHOST}],
+        "vhosts": [{"name": permissions.VHOST}],
         "users": [
             {
                 "name": user.name,
@@ -135,7 +135,7 @@ def _definitions(passwords: Mapping[str, str]) -> dict[str, Any]:
         "permissions": [
             {
                 "user": user.name,
-                "vhost": rights.VHOST,
+                "vhost": permissions.VHOST,
                 "configure": user.configure,
                 "write": user.write,
                 "read": user.read,
@@ -143,7 +143,9 @@ def _definitions(passwords: Mapping[str, str]) -> dict[str, Any]:
             for user in everyone
         ],
         "topic_permissions": [
-            {"user": user.name, "vhost": rights.VHOST, **asdict(topics)} for user in everyone for topics in user.topics
+            {"user": user.name, "vhost": permissions.VHOST, **asdict(topics)}
+            for user in everyone
+            for topics in user.topics
         ],
     }
 

@@ -13,7 +13,7 @@ from faststream.rabbit import RabbitBroker, RabbitExchange, RabbitQueue
 from interlock_contracts import telemetry
 from interlock_contracts.catalog import BY_TYPE
 from interlock_contracts.event import Envelope, Event
-from interlock_contracts.rights import RETRY_SECONDS, user_of
+from interlock_contracts.permissions import RETRY_SECONDS, user_of
 from opentelemetry.trace import Status, StatusCode
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker

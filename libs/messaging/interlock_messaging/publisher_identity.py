@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from faststream.rabbit import RabbitBroker
-from interlock_contracts.rights import REPLAYER, may_publish, user_of
+from interlock_contracts.permissions import REPLAYER, may_publish, user_of
 from yarl import URL
 
 PUBLISHED_BY = "x-said-by"

@@ -12,17 +12,17 @@ import aio_pika
 import aio_pika.exceptions
 from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractQueue
 from faststream.rabbit import ExchangeType, QueueType, RabbitBroker, RabbitExchange, RabbitQueue
-from interlock_contracts import rights
+from interlock_contracts import permissions
 from interlock_contracts.catalog import BY_TYPE, ROUTES
 from interlock_contracts.event import Event
-from interlock_contracts.rights import RETRY_SECONDS
+from interlock_contracts.permissions import RETRY_SECONDS
 
 logger = logging.getLogger(__name__)
 
-EXCHANGE = RabbitExchange(rights.EVENTS, type=ExchangeType.TOPIC, durable=True, declare=False)
-DEAD_EXCHANGE = RabbitExchange(rights.DEAD, type=ExchangeType.TOPIC, durable=True, declare=False)
-PING_EXCHANGE = RabbitExchange(rights.PING, type=ExchangeType.TOPIC, durable=True, declare=False)
-REPLAY_EXCHANGE = RabbitExchange(rights.REPLAY, type=ExchangeType.DIRECT, durable=True, declare=False)
+EXCHANGE = RabbitExchange(permissions.EVENTS, type=ExchangeType.TOPIC, durable=True, declare=False)
+DEAD_EXCHANGE = RabbitExchange(permissions.DEAD, type=ExchangeType.TOPIC, durable=True, declare=False)
+PING_EXCHANGE = RabbitExchange(permissions.PING, type=ExchangeType.TOPIC, durable=True, declare=False)
+REPLAY_EXCHANGE = RabbitExchange(permissions.REPLAY, type=ExchangeType.DIRECT, durable=True, declare=False)
 
 DELIVERY_LIMIT = 50
 """Deliveries after which the broker itself gives up: a backstop against crash loops, never the retry counter."""
@@ -33,7 +33,9 @@ def retry_exchange(seconds: int) -> RabbitExchange:
 
     A topic exchange, as only for these RabbitMQ checks who may use which routing key.
     """
-    return RabbitExchange(rights.RETRY.format(seconds=seconds), type=ExchangeType.TOPIC, durable=True, declare=False)
+    return RabbitExchange(
+        permissions.RETRY.format(seconds=seconds), type=ExchangeType.TOPIC, durable=True, declare=False
+    )
 
 
 def queue(service: str, event: type[Event]) -> RabbitQueue:
@@ -61,12 +63,12 @@ def readers(queue: str) -> tuple[str, ...]:
 
 def observed() -> RabbitQueue:
     """Return the durable queue that all replicas of the observer share, for every event that is not frequent."""
-    return _durable(rights.OBSERVED, "#")
+    return _durable(permissions.OBSERVED, "#")
 
 
 def types_of(queue: RabbitQueue) -> Sequence[str]:
     """Return the event types that a queue is for."""
-    if queue.name != rights.OBSERVED:
+    if queue.name != permissions.OBSERVED:
         return [queue.routing_key]
     return [route.event.type for route in ROUTES if not route.ephemeral]
 
@@ -150,7 +152,7 @@ async def wait_for_topology(broker: RabbitBroker, queues: Iterable[RabbitQueue])
 
 
 _PING_QUEUE = RabbitQueue(
-    rights.PING,
+    permissions.PING,
     queue_type=QueueType.QUORUM,
     durable=True,
     # Without at-least-once: a ping to a worker that died is dropped, where a retry waits until its queue is there. A
@@ -161,7 +163,7 @@ _PING_QUEUE = RabbitQueue(
 
 def _retry_queue(seconds: int) -> RabbitQueue:
     return RabbitQueue(
-        rights.RETRY.format(seconds=seconds),
+        permissions.RETRY.format(seconds=seconds),
         queue_type=QueueType.QUORUM,
         durable=True,
         arguments={

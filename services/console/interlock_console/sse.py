@@ -18,7 +18,7 @@ import aio_pika.abc
 from interlock_contracts.catalog import BY_TYPE, ROUTES
 from interlock_contracts.console import EventView
 from interlock_contracts.event import Envelope
-from interlock_contracts.rights import TAIL
+from interlock_contracts.permissions import TAIL
 from interlock_messaging import Bus, topology
 from interlock_messaging.malformed import check_headers
 from interlock_runtime.database import Database

@@ -19,8 +19,8 @@ from interlock_console.store import TicketRow
 from interlock_contracts.evaluation import EvaluationPassed
 from interlock_contracts.event import Envelope, Event, run_id
 from interlock_contracts.models import ModelPromoted, ModelRegistered, ModelServing
+from interlock_contracts.permissions import OBSERVED
 from interlock_contracts.predictions import PredictionRequested
-from interlock_contracts.rights import OBSERVED
 from interlock_contracts.training import RetrainRequested, TrainingCompleted, TrainingFailed, TrainingStarted
 from interlock_runtime.database import Database
 from litestar import Litestar

@@ -11,7 +11,7 @@ import pytest
 from faststream.rabbit import RabbitRouter
 from interlock_contracts.catalog import BY_TYPE, Route
 from interlock_contracts.event import Envelope
-from interlock_contracts.rights import RETRY_SECONDS
+from interlock_contracts.permissions import RETRY_SECONDS
 from interlock_contracts.training import RetrainRequested
 from interlock_messaging import Bus, CausationEnvelope, PoisonError, Session, enqueue, topology
 from interlock_messaging.delivery import ATTEMPT, ERROR

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from faststream.rabbit import RabbitBroker
 from interlock_artifacts.store import StoreUnavailableError
-from interlock_contracts.rights import RETRY_SECONDS
+from interlock_contracts.permissions import RETRY_SECONDS
 from interlock_contracts.training import RetrainRequested
 from interlock_messaging import topology
 from interlock_messaging.delivery import Delivery, attempts

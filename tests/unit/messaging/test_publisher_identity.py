@@ -1,7 +1,7 @@
 """Whom a consumer believes."""
 
 import pytest
-from interlock_contracts.rights import may_publish
+from interlock_contracts.permissions import may_publish
 from interlock_messaging.publisher_identity import PUBLISHED_BY, check, published_by
 from interlock_messaging.topology import readers
 

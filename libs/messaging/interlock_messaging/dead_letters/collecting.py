@@ -8,7 +8,7 @@ from typing import Any
 
 import aio_pika.abc
 from interlock_contracts.deployment import NAMES
-from interlock_contracts.rights import work_queues
+from interlock_contracts.permissions import work_queues
 from sqlalchemy.dialects.postgresql import insert
 
 from interlock_messaging.batch_consumer import BROKEN

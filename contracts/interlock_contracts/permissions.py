@@ -1,4 +1,4 @@
-"""Who may do what on the broker: all of it is read off the catalog, so that it cannot drift from what is said.
+"""Who may do what on the broker: all of it is read off the catalog, so that it cannot drift from what is published.
 
 RabbitMQ compares topic permissions with a message's routing key alone, not with further keys in its ``CC`` header nor
 with the dead-letter arguments of a queue that a user declares. So they are the first line; the second is that every
@@ -50,7 +50,7 @@ class Topics:
 
 @dataclass(frozen=True)
 class User:
-    """One user of the broker and its rights in the vhost, as RabbitMQ's regular expressions over names."""
+    """One user of the broker and its permissions in the vhost, as RabbitMQ's regular expressions over names."""
 
     name: str
     configure: str
@@ -65,7 +65,7 @@ def user_of(service: str) -> str:
 
 
 def may_publish(user: str | None, event_type: str) -> bool:
-    """Return whether the catalog lets ``user`` say an event of this type; what is external, anybody may."""
+    """Return whether the catalog lets ``user`` publish an event of this type; what is external, anybody may."""
     producers = BY_TYPE[event_type].producers
     return OUTSIDE in producers or user in {user_of(producer) for producer in producers}
 

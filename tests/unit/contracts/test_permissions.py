@@ -3,7 +3,7 @@
 import re
 
 from interlock_contracts.catalog import ROUTES
-from interlock_contracts.rights import EVENTS, OBSERVED, TAIL, TO_OWN_QUEUES, User, commands, user_of, users
+from interlock_contracts.permissions import EVENTS, OBSERVED, TAIL, TO_OWN_QUEUES, User, commands, user_of, users
 
 
 def topics(user: User, exchange: str = EVENTS) -> tuple[str, str]:
