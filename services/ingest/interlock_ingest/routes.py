@@ -106,7 +106,7 @@ async def read_dataset(
     view.profile = await _profile(artifacts, row)
     if view.profile is not None and before is not None and (known := await _profile(artifacts, before)) is not None:
         columns = await asyncio.to_thread(drift, known, view.profile, key=spec.spec["data"]["key"] or ())
-        view.drift = DriftView(against=before.digest, batch=before.batch or 0, verdict=worst(columns), columns=columns)
+        view.drift = DriftView(against=before.digest, batch=before.number or 0, verdict=worst(columns), columns=columns)
     return view
 
 
@@ -127,7 +127,7 @@ def _view(row: DatasetRow) -> DatasetView:
         bytes=row.bytes,
         received_at=row.received_at,
         decided_at=row.decided_at,
-        batch=row.batch,
+        batch=row.number,
         dataset=DatasetRef.model_validate(row.dataset) if row.dataset else None,
         reasons=[Finding.model_validate(reason) for reason in row.reasons],
         warnings=[Finding.model_validate(warning) for warning in row.warnings],

@@ -28,7 +28,7 @@ class SpecRow(PipelineSpec, Table):
     __tablename__ = "spec"
 
 
-class BatchesRow(Table):
+class AcceptedRow(Table):
     """How many files of a pipeline were accepted; its lock puts validation results in an order."""
 
     __tablename__ = "batches"
@@ -41,6 +41,7 @@ class DatasetRow(WorkItem, Table):
     """One file under one pipeline digest; ``state`` is checking, accepted or rejected.
 
     ``cause`` is the id of the event or upload that brought it; ``failures`` counts checks that came to no result.
+    ``number`` counts the accepted files of a pipeline.
     """
 
     __tablename__ = "dataset"
@@ -56,7 +57,7 @@ class DatasetRow(WorkItem, Table):
     traceparent: Mapped[str | None]
     received_at: Mapped[datetime] = mapped_column(server_default=func.now())
     decided_at: Mapped[datetime | None]
-    batch: Mapped[int | None]
+    number: Mapped[int | None] = mapped_column("batch")
     dataset: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     profile: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
@@ -103,7 +104,7 @@ async def dataset(
 
 async def accepted_before(session: AsyncSession, row: DatasetRow) -> DatasetRow | None:
     """Return the last other file that was accepted before this one, or, for one that was not, before it came."""
-    earlier = DatasetRow.decided_at < row.received_at if row.batch is None else DatasetRow.batch < row.batch
+    earlier = DatasetRow.decided_at < row.received_at if row.number is None else DatasetRow.number < row.number
     query = (
         select(DatasetRow)
         .where(
@@ -112,21 +113,21 @@ async def accepted_before(session: AsyncSession, row: DatasetRow) -> DatasetRow 
             DatasetRow.state == "accepted",
             earlier,
         )
-        .order_by(DatasetRow.batch.desc(), DatasetRow.decided_at.desc())
+        .order_by(DatasetRow.number.desc(), DatasetRow.decided_at.desc())
         .limit(1)
     )
     return (await session.scalars(query)).one_or_none()
 
 
-async def batch_of(session: AsyncSession, row: DatasetRow) -> int:
-    """Return the file's place among the accepted files of its pipeline: that of an earlier result, or the next."""
-    await session.execute(insert(BatchesRow).values(pipeline=row.pipeline).on_conflict_do_nothing())
-    batches = await session.get_one(BatchesRow, row.pipeline, with_for_update=True, populate_existing=True)
-    query = select(DatasetRow.batch).where(
-        DatasetRow.pipeline == row.pipeline, DatasetRow.digest == row.digest, DatasetRow.batch.is_not(None)
+async def dataset_number(session: AsyncSession, row: DatasetRow) -> int:
+    """Return the file's number among the accepted files of its pipeline: that of an earlier result, or the next."""
+    await session.execute(insert(AcceptedRow).values(pipeline=row.pipeline).on_conflict_do_nothing())
+    accepted = await session.get_one(AcceptedRow, row.pipeline, with_for_update=True, populate_existing=True)
+    query = select(DatasetRow.number).where(
+        DatasetRow.pipeline == row.pipeline, DatasetRow.digest == row.digest, DatasetRow.number.is_not(None)
     )
     known = (await session.scalars(query.limit(1))).one_or_none()
     if known is not None:
         return known
-    batches.count += 1
-    return batches.count
+    accepted.count += 1
+    return accepted.count

@@ -168,7 +168,7 @@ async def _accept(
     session: AsyncSession, row: DatasetRow, dataset: DatasetRef, warnings: list[Finding], profile: ArtifactRef
 ) -> None:
     trace.get_current_span().set_attribute(telemetry.TASK_RESULT, "success")
-    row.batch = await store.batch_of(session, row)
+    row.number = await store.dataset_number(session, row)
     row.state, row.decided_at = "accepted", datetime.now(UTC)
     row.dataset, row.profile = dataset.model_dump(mode="json"), profile.model_dump(mode="json")
     row.warnings = _dumped(warnings)
@@ -176,7 +176,7 @@ async def _accept(
         pipeline=row.pipeline,
         pipeline_digest=row.pipeline_digest,
         dataset=dataset,
-        batch=row.batch,
+        batch=row.number,
         profile=profile,
         warnings=truncate_findings(warnings),
     )

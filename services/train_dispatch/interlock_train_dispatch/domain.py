@@ -1,4 +1,4 @@
-"""What follows for a run from what is seen of it, and which batches it trains on."""
+"""What follows for a run from what is seen of it, and which datasets it trains on."""
 
 import hashlib
 import json
@@ -85,18 +85,18 @@ def data_digest(pipeline: Pipeline) -> str:
     return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()
 
 
-class Batch(Protocol):
-    """Anything that has its place in the order of accepted files."""
+class Numbered(Protocol):
+    """A dataset with its number in the order in which files were accepted."""
 
-    batch: int
-
-
-B = TypeVar("B", bound=Batch)
+    number: int
 
 
-def in_window(batches: Sequence[B], window: Literal["all", "latest"] | int) -> list[B]:
-    """Return the batches that a run trains on, oldest first."""
-    ordered = sorted(batches, key=lambda batch: batch.batch)
+N = TypeVar("N", bound=Numbered)
+
+
+def in_window(datasets: Sequence[N], window: Literal["all", "latest"] | int) -> list[N]:
+    """Return the datasets that a run trains on, oldest first."""
+    ordered = sorted(datasets, key=lambda dataset: dataset.number)
     if window == "all":
         return ordered
     return ordered[-(1 if window == "latest" else window) :]

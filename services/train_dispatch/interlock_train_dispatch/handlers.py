@@ -42,7 +42,7 @@ async def train_on_new_data(event: DatasetIngested, cause: CausationEnvelope, se
         pipeline=event.pipeline,
         digest=event.dataset.digest,
         data_digest=spec.data_digest,
-        batch=event.batch,
+        number=event.batch,
         ref=event.dataset.model_dump(mode="json"),
     )
     await store.keep_dataset(session, row)

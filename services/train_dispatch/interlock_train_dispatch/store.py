@@ -32,14 +32,14 @@ class SpecRow(PipelineSpec, Table):
 
 
 class DatasetRow(Table):
-    """Every accepted file, under the data section that it was checked by."""
+    """Every accepted file, under the data section that it was checked by; ``number`` is its place in their order."""
 
     __tablename__ = "dataset"
 
     pipeline: Mapped[str] = mapped_column(primary_key=True)
     digest: Mapped[str] = mapped_column(primary_key=True)
     data_digest: Mapped[str] = mapped_column(primary_key=True)
-    batch: Mapped[int]
+    number: Mapped[int] = mapped_column("batch")
     ref: Mapped[dict[str, Any]] = mapped_column(JSONB)
 
 
@@ -88,15 +88,15 @@ async def lock_model(session: AsyncSession, model: str) -> None:
 
 
 async def keep_dataset(session: AsyncSession, row: DatasetRow) -> None:
-    """Keep an accepted file; the first verdict under one data section stays."""
-    values = {name: getattr(row, name) for name in ("pipeline", "digest", "data_digest", "batch", "ref")}
+    """Keep an accepted file; the first one under one data section stays."""
+    values = {name: getattr(row, name) for name in ("pipeline", "digest", "data_digest", "number", "ref")}
     await session.execute(insert(DatasetRow).values(values).on_conflict_do_nothing())
 
 
 async def datasets(session: AsyncSession, pipeline: str, data_digest: str) -> Sequence[DatasetRow]:
     """Return the files that a spec with this data section can train on, oldest first."""
     query = select(DatasetRow).where(DatasetRow.pipeline == pipeline, DatasetRow.data_digest == data_digest)
-    return (await session.scalars(query.order_by(DatasetRow.batch))).all()
+    return (await session.scalars(query.order_by(DatasetRow.number))).all()
 
 
 async def trainable(session: AsyncSession, pipeline: str, digest: str | None = None) -> int | None:

@@ -95,13 +95,13 @@ def test_every_run_ends_at_its_deadline(seen: Observation) -> None:
 
 @dataclass
 class File:
-    """A batch by its number."""
+    """A dataset by its number."""
 
-    batch: int
+    number: int
 
 
-@pytest.mark.parametrize(("window", "batches"), [("all", [1, 2, 3]), ("latest", [3]), (2, [2, 3]), (9, [1, 2, 3])])
-def test_the_window_counts_from_the_newest(window: "int | str", batches: list[int]) -> None:
+@pytest.mark.parametrize(("window", "numbers"), [("all", [1, 2, 3]), ("latest", [3]), (2, [2, 3]), (9, [1, 2, 3])])
+def test_the_window_counts_from_the_newest(window: "int | str", numbers: list[int]) -> None:
     """A window longer than the history takes all of it."""
     found = in_window([File(2), File(3), File(1)], window)  # type: ignore[arg-type]
-    assert [file.batch for file in found] == batches
+    assert [file.number for file in found] == numbers

@@ -132,7 +132,7 @@ class Inference:
             return False
         return True
 
-    async def serving(self, model: str, version: str | None = None) -> BatchedModel:
+    async def resolve(self, model: str, version: str | None = None) -> BatchedModel:
         """Return what answers for ``model``; only the version that serves can be asked for.
 
         Raises:
@@ -167,7 +167,7 @@ class Inference:
             ProblemDetailsException: nothing serves, or too much waits.
             TensorError: tensors that do not fit the model.
         """
-        serving = await self.serving(model, version)
+        serving = await self.resolve(model, version)
         counting.version = serving.version
         signature = serving.model.signature
         small = sum(len(tensor.data) for tensor in tensors) <= INLINE_SIZE
@@ -208,7 +208,7 @@ class Inference:
         """
         with suppress(ConnectionError, LoadFailedError):
             await self._unload_requests.load(model)
-        await self.serving(model)
+        await self.resolve(model)
 
     async def unload(self, model: str) -> None:
         """Let no worker of this host hold ``model`` until its load is asked for.

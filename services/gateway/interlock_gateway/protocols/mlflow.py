@@ -144,7 +144,7 @@ def scoring_routes(inferring: Inference, access: Access, *, model: str | None, i
         summary="Whether the model answers",
     )
     async def model_ping(name: FromPath[str]) -> str:
-        await inferring.serving(name)
+        await inferring.resolve(name)
         return "\n"
 
     @get(
@@ -169,7 +169,7 @@ def scoring_routes(inferring: Inference, access: Access, *, model: str | None, i
     async def invocations(request: Plain, name: FromPath[str] = "") -> Response[Scored]:
         body, model = await request.body(), chosen(name)
         with inferring.counting(model, "mlflow") as counting:
-            serving = await inferring.serving(model)
+            serving = await inferring.resolve(model)
             counting.version = serving.version
             rows = rows_of(serving.model.signature, body, request.headers.get("content-type", ""))
             try:

@@ -22,7 +22,7 @@ def model_document_route(inferring: Inference) -> HTTPRouteHandler:
         "/models/{name:str}/schema", tags=["gateway"], opt={SCOPE: "predict"}, summary="A model's own OpenAPI document"
     )
     async def schema(name: FromPath[str]) -> dict[str, Any]:
-        serving = await inferring.serving(name)
+        serving = await inferring.resolve(name)
         return model_document(name, serving.version, serving.model.signature)
 
     return schema
