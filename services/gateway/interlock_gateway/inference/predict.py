@@ -57,13 +57,13 @@ def predict_route(
         predicted = await _predicted(serving, rows)
         scores = predicted.scores.tolist()
         labels = serving.model.signature.labels
-        answered = answer(prediction_id(), name, serving.version, labels, scores, predicted.warnings)
-        encoded = _encoder.encode(answered)
+        response = answer(prediction_id(), name, serving.version, labels, scores, predicted.warnings)
+        encoded = _encoder.encode(response)
         await send({"type": "http.response.start", "status": 200, "headers": [*_JSON, _length(encoded)]})
         await send({"type": "http.response.body", "body": encoded, "more_body": False})
         report_rows(scope, len(rows))
         metrics.note(name, serving.version, serving.model.signature, scores)
-        log.record(name, serving, answered.id, body, scores, len(body))
+        log.record(name, serving, response.id, body, scores, len(body))
 
     # Litestar's own @asgi would be shorter, but its router knows no path parameters for it (2.25: a KeyError).
     @post(
