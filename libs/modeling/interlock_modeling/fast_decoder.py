@@ -95,7 +95,7 @@ def _compiled(encoder: Encoder) -> Callable[[Sequence[Any], Cells, int], None]:
         offset += len(column.names)
     body = "\n".join(f"        {line}" for line in lines)
     text = f"def fill(rows, cells, start):\n    for row in rows:\n{body}\n        start += {offset}\n"
-    exec(compile(text, "<hot rows>", "exec"), values)  # noqa: S102 - no text of the model's is in it
+    exec(compile(text, "<fast decoder>", "exec"), values)  # noqa: S102 - no text of the model's is in it
     fill: Callable[[Sequence[Any], Cells, int], None] = values["fill"]
     return fill
 

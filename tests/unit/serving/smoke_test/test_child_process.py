@@ -142,7 +142,7 @@ async def test_a_killed_validator_is_started_again_and_the_model_tried_anew(tria
 
 
 async def test_workers_of_a_host_share_one_trial(trial: Trial) -> None:
-    """What one has verified and tried, the others only map; and the folder's verdict does not outlive other bytes."""
+    """What one has verified and tried, the others only map; and the result does not outlive other bytes."""
     tried: list[Path] = []
 
     def validate(description: Path, engine: Path) -> None:
@@ -185,7 +185,7 @@ async def test_workers_of_a_host_share_a_refusal_for_a_moment(trial: Trial, monk
     assert len(tried) == 2
 
 
-async def test_a_verdict_that_is_not_whole_is_none(trial: Trial) -> None:
+async def test_a_result_that_is_not_whole_is_none(trial: Trial) -> None:
     """Whatever ended while it wrote, the model is tried again."""
     tried: list[Path] = []
     ref, cache = put_model(trial.store, 3), Cache(trial.store, trial.folder)
