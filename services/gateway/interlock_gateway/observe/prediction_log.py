@@ -80,9 +80,8 @@ class PredictionLog:
     """Samples the answers of one worker; to be used from its event loop only.
 
     A request is in the sample or not by its id (:func:`sampled`), each with all of its rows, and ``ratio`` 0 switches
-    the log off. Versions of a model may answer in turn: each has a sample and room of its own, ``burst`` rows at once
-    and ``rows_per_second`` in the long run.
-    ``counts`` gives a model's counters.
+    the log off. Versions of a model may answer in turn: each has a sample and a token bucket of its own, which lets
+    ``burst`` rows through at once and ``rows_per_second`` in the long run. ``counts`` gives a model's counters.
     """
 
     def __init__(
@@ -173,7 +172,7 @@ class PredictionLog:
         """Publish what was sampled since the last flush.
 
         An event that was not confirmed is published again by the next flush, under the same id; answers meanwhile
-        are sampled within the limits. What the held rows take is given back as their events are made.
+        are sampled within the limits. Tokens are refilled only here, once everything is published.
 
         Raises:
             ConnectionError, TimeoutError: the bus is down.
