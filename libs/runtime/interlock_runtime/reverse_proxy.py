@@ -1,6 +1,7 @@
 """Reverse proxy: forwards requests to another service as they are; bodies are streamed both ways, never held."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import httpx
@@ -12,7 +13,9 @@ from interlock_runtime.http import problem
 HOP_BY_HOP_HEADERS = frozenset(
     b"connection keep-alive proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade".split()
 )
-"""RFC 9110, 7.6.1: headers of one connection, which are not forwarded."""
+"""RFC 9110, 7.6.1: headers of one connection, which are not forwarded; nor are those that ``Connection`` names."""
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
 
 KEEPALIVE_SECONDS = 3.0
 """Our services close idle connections after 5 s; dropped earlier here, none breaks under a request."""
@@ -70,9 +73,8 @@ class ReverseProxy:
         except httpx.TransportError as error:
             raise self._unavailable(503, "A service is down", error) from error
         try:
-            headers = [(name.lower(), value) for name, value in answer.headers.raw]
-            headers = [(name, value) for name, value in headers if name not in self._drop_response]
-            headers += self._add_response
+            raw = [(name.lower(), value) for name, value in answer.headers.raw]
+            headers = [*_end_to_end(raw, self._drop_response), *self._add_response]
             await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
             async for chunk in answer.aiter_raw():
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
@@ -89,7 +91,7 @@ class ReverseProxy:
         return httpx.Request(
             scope["method"],
             self._url + (path + query).decode("ascii"),
-            headers=[(name, value) for name, value in scope["headers"] if name not in self._drop_request],
+            headers=_end_to_end(list(scope["headers"]), self._drop_request),
             content=_body(receive) if names & {b"content-length", b"transfer-encoding"} else None,
             extensions={"timeout": self._timeout.as_dict()},
         )
@@ -97,6 +99,12 @@ class ReverseProxy:
     def _unavailable(self, status: int, title: str, error: Exception) -> Exception:
         detail = f"{self.name}: {type(error).__name__}; try again, predictions go on meanwhile"
         return problem(status, title, detail, headers={"Retry-After": "2"})
+
+
+def _end_to_end(headers: RawHeaders, dropped: AbstractSet[bytes]) -> list[tuple[bytes, bytes]]:
+    """Return the headers, named in lower case, without ``dropped`` and those that ``Connection`` names."""
+    named = {option.strip().lower() for name, value in headers if name == b"connection" for option in value.split(b",")}
+    return [(name, value) for name, value in headers if name not in dropped and name not in named]
 
 
 async def _body(receive: Receive) -> AsyncIterator[bytes]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
-from interlock_runtime.reverse_proxy import ReverseProxy
+from interlock_runtime.reverse_proxy import HOP_BY_HOP_HEADERS, ReverseProxy
 from litestar.plugins.problem_details import ProblemDetailsException
 
 
@@ -82,6 +82,37 @@ async def test_headers_of_one_connection_and_those_named_are_not_forwarded() -> 
     names = {name for name, _ in sent[0]["headers"]}
     assert {b"x-kept", b"x-added"} <= names
     assert not {b"keep-alive", b"server", b"set-cookie"} & names
+
+
+async def test_headers_named_by_connection_are_not_forwarded_either_way() -> None:
+    """RFC 9110, 7.6.1: a list, in any case, maybe in several lines; the body is whole whatever is named."""
+    asked = scope(
+        b"/datasets",
+        (b"connection", b"close, X-Internal"),
+        (b"connection", b" x-other ,Content-Length,,"),
+        (b"x-internal", b"1"),
+        (b"x-other", b"2"),
+        (b"x-kept", b"3"),
+        (b"content-length", b"6"),
+        method="POST",
+    )
+    answer = [("Connection", "Keep-Alive, x-hop"), ("X-Hop", "h"), ("X-Kept", "k")]
+    got, sent = await forwarded(answer, asked, (b"abc", b"def"))
+
+    assert not {"x-internal", "x-other", "content-length"} & set(got.headers)
+    assert (got.headers["x-kept"], got.content) == ("3", b"abcdef")
+    names = {name for name, _ in sent[0]["headers"]}
+    assert b"x-kept" in names
+    assert not {b"x-hop", b"connection", b"keep-alive"} & names
+
+
+@pytest.mark.parametrize("name", sorted(HOP_BY_HOP_HEADERS))
+async def test_no_header_of_one_connection_is_forwarded(name: bytes) -> None:
+    """Not even where ``Connection`` does not name it, as it should."""
+    got, sent = await forwarded([(name, b"of one"), (b"x-kept", b"k")], scope(b"/datasets", (name, b"of one")))
+
+    assert got.headers.get(name.decode()) != "of one"
+    assert [each for each, _ in sent[0]["headers"]] == [b"x-kept"]
 
 
 @pytest.mark.parametrize("path", [b"/datasets/../keys", b"/./keys", b"/datasets/.."])
