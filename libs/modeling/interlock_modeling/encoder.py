@@ -5,7 +5,7 @@ Each feature becomes one or more matrix columns, in the signature's order:
 - number, integer, boolean: one column, missing values replaced by ``fill``, then ``(x - center) / scale``;
 - datetime: four such columns (see ``datetime_numbers``): ``days``, ``month``, ``weekday``, ``hour``, in UTC;
 - category: one 0/1 column for each of ``values``. A missing value counts as ``fill``, which may be a level of its own
-  (``None``, last in ``values``). A category that is not among ``values`` gives all zeros.
+  (``None``, last in ``values``). A category that is not among ``values``, never seen or too rare, gives all zeros.
 """
 
 from collections.abc import Sequence
@@ -95,14 +95,14 @@ class Encoder(Part):
         return [name for column in self.columns for name in column.names]
 
     def encode_rows(self, signature: ModelSignature, rows: Sequence[Any]) -> tuple[Matrix, list[RowWarning]]:
-        """Return the matrix [n, len(names)] of JSON rows, with warnings about unseen categories and odd numbers.
+        """Return the matrix [n, len(names)] of JSON rows, with warnings about unknown categories and odd numbers.
 
         Raises:
             InvalidRowsError: rows that don't fit the signature.
         """
         checked, warnings = read_rows(signature, rows)
         arrays = [_of_cells(column, checked) for column in self.columns]
-        warnings += [warning for column in self.columns for warning in _unseen(column, checked)]
+        warnings += [warning for column in self.columns for warning in _unknown(column, checked)]
         return self._assemble(arrays, len(rows)), warnings
 
     def encode_table(self, table: pa.Table) -> Matrix:
@@ -154,11 +154,17 @@ def _of_table(column: NumericColumn | CategoryColumn, table: pa.Table) -> NDArra
     return cells.datetimes_of_column(array) if column.kind == "datetime" else cells.numbers_of_column(array)
 
 
-def _unseen(column: NumericColumn | CategoryColumn, checked: Cells) -> list[RowWarning]:
+def _unknown(column: NumericColumn | CategoryColumn, checked: Cells) -> list[RowWarning]:
+    """Warn about categories that have no column: never seen in training, or too rare there."""
     if not isinstance(column, CategoryColumn):
         return []
+    known = sum(value is not None for value in column.values)
     return [
-        RowWarning(row, column.name, f"category {value[:_SHOWN]!r} was not seen in training; it counts as none")
+        RowWarning(
+            row,
+            column.name,
+            f"category {value[:_SHOWN]!r} is not among the {known} that the model knows; it counts as none",
+        )
         for row, value in enumerate(checked[column.name])
         if value is not None and value not in column.lookup
     ]

@@ -65,13 +65,13 @@ def test_many_rows_go_in_several_requests(
 
 def test_probabilities_and_warnings_are_shown(stub: StubGateway) -> None:
     """A classification says how sure it is, and what was unusual about a row."""
-    warning = {"row": 0, "column": "color", "message": "'mauve' was not seen in training"}
+    warning = {"row": 0, "column": "color", "message": "'mauve' is not among the 2 that the model knows"}
     answer = {**ANSWER, "predictions": ["yes"], "probabilities": [{"no": 0.2, "yes": 0.8}], "warnings": [warning]}
     stub.respond("POST /models/m/predict", answer)
     ended = interlock("predict", "m", "--row", "{}")
 
     assert "yes  no: 0.200, yes: 0.800" in ended.out
-    assert "'mauve' was not seen" in ended.out
+    assert "'mauve' is not among" in ended.out
 
 
 @pytest.mark.parametrize("text", ["[1]", "{", "3"])

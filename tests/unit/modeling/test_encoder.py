@@ -73,13 +73,13 @@ def test_a_missing_category_may_be_a_level_of_its_own() -> None:
     assert encoder.encode_table(table([{"color": "red"}, {}, {"color": "blue"}])).tolist() == [[1, 0], [0, 1], [0, 0]]
 
 
-def test_an_unseen_category_is_all_zeros_and_named() -> None:
-    """An answer is still given, and says what the model did not know."""
+def test_an_unknown_category_is_all_zeros_and_named() -> None:
+    """An answer is still given, and says what the model did not know: training may have seen it, but too rarely."""
     matrix, warnings = ENCODER.encode_rows(signature(), [ROW, ROW | {"color": "blue"}])
 
     assert matrix[1, 3:5].tolist() == [0.0, 0.0]
     assert [(warning.row, warning.column) for warning in warnings] == [(1, "color")]
-    assert "'blue'" in warnings[0].message
+    assert warnings[0].message == "category 'blue' is not among the 2 that the model knows; it counts as none"
 
 
 def test_dictionary_columns_and_other_zones_encode_like_plain_ones() -> None:
