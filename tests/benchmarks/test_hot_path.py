@@ -162,7 +162,7 @@ async def telemetry(folder: Path, requests: int = REQUESTS) -> dict[str, list[fl
     }
 
     def beginning(of: FastPathApp) -> Callable[[asyncio.Future[bytes | None]], object]:
-        return lambda waiting: of.try_start("flights", headers, BODY, waiting.set_result)
+        return lambda waiting: of.try_start("flights", headers, BODY, {}, waiting.set_result)
 
     ways: dict[str, Callable[[], Awaitable[float]]] = {
         name: lambda each=each: flood(beginning(each), requests)  # type: ignore[misc]

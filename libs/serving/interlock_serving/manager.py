@@ -71,11 +71,20 @@ class ModelManager(Generic[S]):
     def choose_version(self, model: str) -> S | None:
         """Choose the version that answers a request for ``model``, and count it as used; None where none is loaded.
 
-        The one place of this choice, whatever the protocol: every way to an answer comes by here, also
+        The one place of this choice, whatever the protocol: every answered request comes by here once, also by
         :meth:`get_or_load`. Today it is the champion; a canary or a bandit chooses here among what the slot has loaded.
+        Whole files are not asked for here: the champion of the moment they come in answers all of one.
         """
         slot = self._slots.get(model)
         return slot.use() if slot is not None else None
+
+    def champion(self, model: str) -> S | None:
+        """Return the champion of ``model``, whose signature describes it; None where it is not loaded.
+
+        Nothing is chosen, and it does not count as used.
+        """
+        slot = self._slots.get(model)
+        return slot.serving if slot is not None else None
 
     def slots(self) -> Iterator[Slot[S]]:
         """Iterate over the models of which this process knows a promotion."""
@@ -91,7 +100,16 @@ class ModelManager(Generic[S]):
         return [slot.held() for slot in self._slots.values() if slot.promotion is not None]
 
     async def get_or_load(self, model: str, *, newest: bool = False) -> S | None:
-        """Return what serves for ``model``, loaded now if need be; None where nothing is promoted.
+        """Choose the version that answers a request for ``model``, loaded now if need be; None where none is promoted.
+
+        Raises:
+            LoadFailedError, ConnectionError: as :meth:`load_champion` does.
+        """
+        loaded = await self.load_champion(model, newest=newest)
+        return self.choose_version(model) if loaded is not None else None
+
+    async def load_champion(self, model: str, *, newest: bool = False) -> S | None:
+        """Return the champion of ``model``, loaded now if need be; None where nothing is promoted.
 
         With ``newest`` a version that serves is replaced first where a newer one is promoted; it serves on where that
         one cannot be loaded, and not each request tries again. LRU eviction: where memory is short, the models used
@@ -106,13 +124,12 @@ class ModelManager(Generic[S]):
             return None
         if slot.unloaded:
             raise LoadFailedError(f"{model!r} was unloaded by request; ask for its load first")
-        promotion, chosen = slot.promotion, self.choose_version(model)
-        if chosen is None or (newest and slot.should_replace(promotion)):
+        promotion = slot.promotion
+        if slot.serving is None or (newest and slot.should_replace(promotion)):
             with attached(promotion.trace_context):
                 await self._load(slot, promotion, slot.load_newest(replace=newest), cause=promotion.cause)
-            chosen = self.choose_version(model)
-        if chosen is not None:
-            return chosen
+        if slot.serving is not None:
+            return slot.serving
         if slot.failure is not None:
             raise (ConnectionError if slot.failure.outage else LoadFailedError)(slot.failure.reason)
         raise ConnectionError(f"memory is short while other models are loaded; {model!r} waits")

@@ -144,9 +144,11 @@ class Slot(Generic[S]):
     async def load_newest(self, *, replace: bool = False) -> list[Outcome[S]]:
         """Load the newest promotion where nothing serves, or with ``replace`` also where an older one does.
 
-        Others are evicted for it. Requests that come while that goes on wait for the same load. Where the newest
-        fails, the one that served before it is loaded again, for nothing newer ever did.
+        Others are evicted for it, and it counts as used, so that it is not the next to go. Requests that come while
+        that goes on wait for the same load. Where the newest fails, the one that served before it is loaded again, for
+        nothing newer ever did.
         """
+        self.used = monotonic()
         async with self._one_at_a_time:
             newest, before, outcomes = self.promotion, self._last_good, []
             if newest is None or (self.serving is not None and not replace):

@@ -14,9 +14,10 @@ from interlock_runtime.access import Access, Caller
 from interlock_runtime.token_bucket import TokenBuckets
 from interlock_serving.manager import ModelManager
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from interlock_gateway.domain import BODY_LIMIT, predicted_model, prediction_id
+from interlock_gateway.inference.resolve import CHOSEN
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.observe.metrics import Metrics
 from interlock_gateway.observe.prediction_log import PredictionLog
@@ -65,13 +66,14 @@ class FastPathApp:
         """Answer a prediction, or let ``app`` answer."""
         serving: BatchedModel | None = None
         if scope["type"] == ScopeType.HTTP and (name := predicted_model(scope["method"], scope["path"])) is not None:
-            serving = self._manager.choose_version(name) if self._who_may_predict(dict(scope["headers"])) else None
+            serving = self._chosen(name, scope)
         if scope["type"] != ScopeType.HTTP or name is None or serving is None:
             await self._app(scope, receive, send)
             return
         messages, body = await _read(receive)
         scores = await serving.batcher.scores(body) if body is not None else None
         if scores is None or body is None:
+            scope["state"][CHOSEN] = serving
             await self._app(scope, _replayed(messages, receive), send)
             return
         text = self._body(name, serving, body, scores)
@@ -81,23 +83,38 @@ class FastPathApp:
         report_version(scope, serving)
         report_rows(scope, len(scores))
 
+    def _chosen(self, name: str, scope: HTTPScope) -> BatchedModel | None:
+        """Choose what answers, unless :meth:`try_start` did; None where the route is to explain what is wrong."""
+        if self._who_may_predict(dict(scope["headers"])) is None:
+            return None
+        return scope["state"].get(CHOSEN) or self._manager.choose_version(name)
+
     def try_start(
-        self, name: str, headers: Iterable[tuple[bytes, bytes]], body: bytes, on_done: Callable[[bytes | None], None]
+        self,
+        name: str,
+        headers: Iterable[tuple[bytes, bytes]],
+        body: bytes,
+        state: dict[str, Any],
+        on_done: Callable[[bytes | None], None],
     ) -> bool:
         """Start to predict for a small request with its whole body; False where the fast path does not apply.
 
         ``on_done`` gets the JSON to answer with status 200, or ``None``: then the request is for :meth:`__call__`.
+        Either way the request's ``state`` then has the version that was chosen: one request chooses once.
         """
         start, clock = perf_counter(), time_ns()
         fields = dict(headers)
         caller = self._who_may_predict(fields)
-        serving = self._manager.choose_version(name) if caller is not None else None
-        if caller is None or serving is None or (self._rates is not None and self._rates.wait(caller.name)):
+        if caller is None or (self._rates is not None and self._rates.wait(caller.name)):
+            return False
+        serving = self._manager.choose_version(name)
+        if serving is None:
             return False
         traced = self._sampler.wants(fields.get(b"traceparent"))
 
         def respond(scores: Scores | None) -> None:
             if scores is None:
+                state[CHOSEN] = serving
                 on_done(None)
                 return
             on_done(self._body(name, serving, body, scores))
@@ -107,7 +124,9 @@ class FastPathApp:
                     end_prediction(span, _OK, serving)
 
         started = serving.batcher.try_start(body, respond)
-        if started and self._rates is not None:
+        if not started:
+            state[CHOSEN] = serving
+        elif self._rates is not None:
             self._rates.take(caller.name)
         return started
 

@@ -85,7 +85,8 @@ class FastPathProtocol(LimitedHttpProtocol):
         body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         name = self.url[len(_PREFIX) : -len(_SUFFIX)].decode("ascii", "replace")
         cycle = _FastCycle(keep_alive=self.parser.should_keep_alive(), message_event=self._no_body_event)
-        if self._fast_path.try_start(name, self.headers, body, partial(self._reply, cycle, self.scope, self.url, body)):
+        reply, state = partial(self._reply, cycle, self.scope, self.url, body), self.scope["state"]
+        if self._fast_path.try_start(name, self.headers, body, state, reply):
             self._parts = None
             self.cycle = cycle  # type: ignore[assignment]
         else:

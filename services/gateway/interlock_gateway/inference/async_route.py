@@ -124,13 +124,13 @@ def _traced(sampler: TraceSampler, headers: Mapping[str, str], name: str) -> Ite
 
 
 async def _check(name: str, rows: list[Any], manager: ModelManager[BatchedModel], registry: RegistryClient) -> None:
-    """Validate the request as far as possible here: for a model that is not loaded, rows are checked when predicted."""
-    serving = manager.choose_version(name)
-    if serving is None:
+    """Refuse what can be known to be wrong now; what is not loaded here is checked when it is answered."""
+    champion = manager.champion(name)
+    if champion is None:
         await promoted_model(name, registry)
         return
     try:
-        serving.model.encoder.encode_rows(serving.model.signature, rows)
+        champion.model.encoder.encode_rows(champion.model.signature, rows)
     except InvalidRowsError as error:
         raise invalid_rows_problem(error) from error
 

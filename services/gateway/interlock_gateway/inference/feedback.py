@@ -48,10 +48,10 @@ async def give_feedback(
     A repeat with the same ``Idempotency-Key`` counts once. 404 for an unknown model, 422 with the entry and field
     that do not fit, 503 when the bus is down.
     """
-    serving = manager.choose_version(name)
-    if serving is None:
+    champion = manager.champion(name)
+    if champion is None:
         await known_model(name, upstreams.registry)
-    feedback, warnings = checked(data.feedback, serving.model.signature if serving else None)
+    feedback, warnings = checked(data.feedback, champion.model.signature if champion else None)
     cause = str(uuid5(NAMESPACE, f"feedback|{name}|{idempotency_key}") if idempotency_key else uuid4())
     now = datetime.now(UTC)
     for n, start in enumerate(range(0, len(feedback), EVENT_ENTRIES)):

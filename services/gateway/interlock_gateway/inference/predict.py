@@ -20,7 +20,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from interlock_gateway.domain import BODY_LIMIT, PredictRequest, prediction_id
 from interlock_gateway.inference.body import checked_rows, decoded
-from interlock_gateway.inference.resolve import invalid_rows_problem, predictions, resolve_model
+from interlock_gateway.inference.resolve import CHOSEN, invalid_rows_problem, predictions, resolve_model
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.observe.metrics import Metrics
 from interlock_gateway.observe.prediction_log import PredictionLog
@@ -52,7 +52,7 @@ def predict_route(
         name: str = scope["path_params"]["name"]
         body = await _body(scope, receive)
         rows = checked_rows(decoded(_decoder, body, _FORM).rows)
-        serving = await resolve_model(manager, registry, name)
+        serving = scope["state"].get(CHOSEN) or await resolve_model(manager, registry, name)
         report_version(scope, serving)
         predicted = await _predicted(serving, rows)
         scores = predicted.scores.tolist()

@@ -5,7 +5,7 @@ and keep the event loop free: what takes long is computed in a thread.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,20 +21,34 @@ from litestar.plugins.problem_details import ProblemDetailsException
 from interlock_gateway.domain import is_name
 from interlock_gateway.models.batcher import BatchedModel, OverloadedError
 
+CHOSEN = "interlock.chosen"
+"""In a request's state, the version that the fast path chose before it handed the request on."""
+
 INLINE_ROWS = 16
 """Up to so many rows are predicted in the event loop: handing them to a thread costs more than they do."""
 
 
 async def resolve_model(manager: ModelManager[BatchedModel], registry: RegistryClient, name: str) -> BatchedModel:
-    """Return the version that serves the model ``name``; take version and model from this one object only.
+    """Choose what answers a request for the model ``name``; take version and model from this one object only.
 
     Raises:
         ProblemDetailsException: 404 where nothing of that name serves, 503 where it does not serve here yet.
     """
-    if (serving := manager.choose_version(name)) is not None:
-        return serving
+    return await _explained(manager.get_or_load(name), registry, name)
+
+
+async def resolve_champion(manager: ModelManager[BatchedModel], registry: RegistryClient, name: str) -> BatchedModel:
+    """Return the champion, whose signature describes the model ``name``; for who answers no request with it.
+
+    Raises:
+        ProblemDetailsException: as :func:`resolve_model` does.
+    """
+    return await _explained(manager.load_champion(name), registry, name)
+
+
+async def _explained(loading: Awaitable[BatchedModel | None], registry: RegistryClient, name: str) -> BatchedModel:
     try:
-        serving = await manager.get_or_load(name)
+        serving = await loading
     except (ConnectionError, LoadFailedError) as error:
         detail = f"{name!r} has a promoted version, which is not loaded here: {error}"
         raise problem(503, "Not loaded", detail, headers={"Retry-After": "2"}) from error

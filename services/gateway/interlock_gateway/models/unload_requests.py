@@ -38,12 +38,12 @@ class UnloadRequests:
         """Take an :meth:`unload` back in all workers of this host, and load ``model`` in this one.
 
         Raises:
-            LoadFailedError, ConnectionError: as :meth:`ModelManager.get_or_load` does.
+            LoadFailedError, ConnectionError: as :meth:`ModelManager.load_champion` does.
         """
         if self._manager.promotion(model) is not None:
             (self._folder / model).unlink(missing_ok=True)
             await self._applied_everywhere()
-        return await self._manager.get_or_load(model)
+        return await self._manager.load_champion(model)
 
     async def apply(self) -> None:
         """Unload what this host was asked to unload."""

@@ -142,7 +142,7 @@ class _Answers:
 
     async def model_ready(self, request: pb.ModelReadyRequest, _: Context) -> pb.ModelReadyResponse:
         try:
-            await self._inferring.resolve(request.name, request.version)
+            await self._inferring.champion(request.name, request.version)
         except HTTPException:
             return pb.ModelReadyResponse(ready=False)
         return pb.ModelReadyResponse(ready=True)
@@ -153,8 +153,8 @@ class _Answers:
         )
 
     async def model_metadata(self, request: pb.ModelMetadataRequest, _: Context) -> pb.ModelMetadataResponse:
-        serving = await self._inferring.resolve(request.name, request.version)
-        info = inference.described(request.name, serving.version, serving.model.signature)
+        champion = await self._inferring.champion(request.name, request.version)
+        info = inference.described(request.name, champion.version, champion.model.signature)
         tensor = pb.ModelMetadataResponse.TensorMetadata
         return pb.ModelMetadataResponse(
             name=info.name,

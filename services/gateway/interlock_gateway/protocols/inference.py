@@ -19,7 +19,12 @@ from interlock_serving.manager import LoadFailedError, ModelManager
 from interlock_serving.slot import Slot
 from numpy.typing import NDArray
 
-from interlock_gateway.inference.resolve import model_not_available, resolve_model, table_predictions
+from interlock_gateway.inference.resolve import (
+    model_not_available,
+    resolve_champion,
+    resolve_model,
+    table_predictions,
+)
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.models.unload_requests import UnloadRequests
 from interlock_gateway.observe.counts import Counting
@@ -133,16 +138,20 @@ class Inference:
         return True
 
     async def resolve(self, model: str, version: str | None = None) -> BatchedModel:
-        """Return what answers for ``model``; only the version that serves can be asked for.
+        """Choose what answers a request for ``model``; only the version that serves can be asked for.
 
         Raises:
             ProblemDetailsException: 404 or 503, with words, where there is nothing to ask.
         """
-        serving = await resolve_model(self._manager, self._registry, model)
-        if version and version != str(serving.version):
-            detail = f"version {version} of {model!r} does not serve; {serving.version} does, leave the version out"
-            raise problem(404, "Another version serves", detail)
-        return serving
+        return _wanted(model, version, await resolve_model(self._manager, self._registry, model))
+
+    async def champion(self, model: str, version: str | None = None) -> BatchedModel:
+        """Return the champion of ``model``, for its metadata, and to tell that it is ready.
+
+        Raises:
+            ProblemDetailsException: as :meth:`serving` does.
+        """
+        return _wanted(model, version, await resolve_champion(self._manager, self._registry, model))
 
     @contextmanager
     def counting(self, model: str, protocol: str) -> Iterator[Counting]:
@@ -208,7 +217,7 @@ class Inference:
         """
         with suppress(ConnectionError, LoadFailedError):
             await self._unload_requests.load(model)
-        await self.resolve(model)
+        await self.champion(model)
 
     async def unload(self, model: str) -> None:
         """Let no worker of this host hold ``model`` until its load is asked for.
@@ -223,6 +232,13 @@ class Inference:
         """Return every model that this worker knows of, or only those that are loaded."""
         entries = [_indexed(slot) for slot in self._manager.slots()]
         return [each for each in entries if each.state == READY or not ready]
+
+
+def _wanted(model: str, version: str | None, serving: BatchedModel) -> BatchedModel:
+    if version and version != str(serving.version):
+        detail = f"version {version} of {model!r} does not serve; {serving.version} does, leave the version out"
+        raise problem(404, "Another version serves", detail)
+    return serving
 
 
 def _indexed(slot: Slot[BatchedModel]) -> IndexEntry:

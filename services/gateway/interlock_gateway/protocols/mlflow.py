@@ -144,7 +144,7 @@ def scoring_routes(inferring: Inference, access: Access, *, model: str | None, i
         summary="Whether the model answers",
     )
     async def model_ping(name: FromPath[str]) -> str:
-        await inferring.resolve(name)
+        await inferring.champion(name)
         return "\n"
 
     @get(

@@ -22,8 +22,8 @@ def model_document_route(inferring: Inference) -> HTTPRouteHandler:
         "/models/{name:str}/schema", tags=["gateway"], opt={SCOPE: "predict"}, summary="A model's own OpenAPI document"
     )
     async def schema(name: FromPath[str]) -> dict[str, Any]:
-        serving = await inferring.resolve(name)
-        return model_document(name, serving.version, serving.model.signature)
+        champion = await inferring.champion(name)
+        return model_document(name, champion.version, champion.model.signature)
 
     return schema
 

@@ -106,8 +106,8 @@ def _routes(inferring: Inference) -> list[ControllerRouterHandler]:
 
     @get(["/models/{name:str}", "/models/{name:str}/versions/{number:str}"], opt=_PREDICT, summary="A model's tensors")
     async def metadata(name: FromPath[str], number: FromPath[str] = "") -> ModelInfo:
-        serving = await inferring.resolve(name, number)
-        return inference.described(name, serving.version, serving.model.signature)
+        champion = await inferring.champion(name, number)
+        return inference.described(name, champion.version, champion.model.signature)
 
     @get(
         ["/models/{name:str}/ready", "/models/{name:str}/versions/{number:str}/ready"],
@@ -115,7 +115,7 @@ def _routes(inferring: Inference) -> list[ControllerRouterHandler]:
         summary="Whether it answers",
     )
     async def model_ready(name: FromPath[str], number: FromPath[str] = "") -> ModelReady:
-        await inferring.resolve(name, number)
+        await inferring.champion(name, number)
         return ModelReady(name, ready=True)
 
     @post(

@@ -31,7 +31,10 @@ class ModelNotAvailableError(LookupError):
 
 @dataclass(frozen=True)
 class ScoringContext:
-    """What a model's files are scored with: the promoted version, and the file format of the newest spec."""
+    """What a model's files are scored with: the champion at their submission, and the file format of the newest spec.
+
+    That one version answers all of a file; ``choose_version``, which chooses for each request, has no part in it.
+    """
 
     model: ModelRef
     data: Data

@@ -16,14 +16,12 @@ from numpy import array
 from tests.support.api_keys import KEY
 from tests.support.dependencies import dependency
 from tests.support.gateway_app import Door, bound, opened
-from tests.support.stored_models import ENCODER, REGRESSION, ROW, put_model, version_of
+from tests.support.stored_models import ENCODER, REGRESSION, ROW, put, put_model, version_of
 
 SOURCES = Path(__file__).resolve().parents[4]
 MAY_CHOOSE = {
     "gateway/interlock_gateway/fastpath/app.py",
     "gateway/interlock_gateway/inference/resolve.py",
-    "gateway/interlock_gateway/inference/async_route.py",
-    "gateway/interlock_gateway/inference/feedback.py",
     "prediction/interlock_prediction/async_worker.py",
 }
 """Where services choose; every protocol asks one of these."""
@@ -49,7 +47,7 @@ def test_versions_are_chosen_in_few_places() -> None:
     }
     takes = [path.name for path in SOURCES.glob("*/*/interlock_*/**/*.py") if "use" in attributes(path)]
 
-    assert chooses - {"gateway/interlock_gateway/models/unload_requests.py"} == MAY_CHOOSE
+    assert chooses == MAY_CHOOSE
     assert takes == ["manager.py"]
 
 
@@ -60,8 +58,6 @@ async def answers(door: Door, channel: grpc.aio.Channel) -> dict[str, int]:
         "fast path": (await door.predict(ROW)).json()["version"],
         "route": (await door.predict(ROW | {"color": "violet"})).json()["version"],
         "open inference": (await http.post("/v2/models/flights/infer", json=TENSORS)).json()["model_version"],
-        "its metadata": (await http.get("/v2/models/flights")).json()["versions"][0],
-        "document": (await http.get("/models/flights/schema")).json()["info"]["version"],
     }
     scored = await http.post("/models/flights/invocations", json={"dataframe_records": [ROW]})
     found["mlflow"] = version_of(scored.json()["predictions"][0])
@@ -100,7 +96,76 @@ async def test_every_protocol_answers_with_the_version_that_is_chosen(
 
     assert set(champion.values()) == {1}
     assert {way for way, version in chosen.items() if version != 7} == set()
-    assert len(chosen) == 8
+    assert len(chosen) == 6
+
+
+async def described(door: Door) -> None:
+    """Ask everything about a model that has its signature, and answers no request with it."""
+    http = door.http
+    asked = [
+        await http.get("/v2/models/flights"),
+        await http.get("/v2/models/flights/ready"),
+        await http.get("/models/flights/schema"),
+        await http.get("/models/flights/ping"),
+        await http.post("/models/flights/feedback", json={"feedback": [{"prediction": "a/0", "actual": "no number"}]}),
+        await http.post("/models/flights/predictions", json={"rows": [ROW | {"size": "no number"}]}),
+    ]
+    assert [each.status_code for each in asked] == [200, 200, 200, 200, 422, 422]
+
+
+async def test_a_look_at_the_signature_chooses_nothing_and_is_no_use(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would draw an arm of a canary, and keep a model in memory that nobody asks for predictions."""
+    door.behind.promote(put_model(door.store, 1), seq=1)
+    await door.serves(1)
+    (slot,) = dependency(door.app, ModelManager).slots()
+    used = slot.used
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelManager, "choose_version", lambda *_: pytest.fail("chosen"))
+        await described(door)
+
+    assert slot.used == used
+    await door.predict(ROW)
+    assert slot.used > used
+
+
+LARGE = [ROW] * 2000
+UNUSUAL = ROW | {"color": "violet"}
+TOO_LARGE_A_NUMBER = {"size": 1e308}
+
+
+@pytest.mark.parametrize("fast_path", [True, False])
+async def test_one_request_chooses_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fast_path: bool) -> None:
+    """Also where the fast path hands it on, before or after the engine has computed: a canary would draw twice."""
+    features = [each.model_copy(update={"min": None, "max": None}) for each in REGRESSION.features]
+    boundless = REGRESSION.model_copy(update={"features": features})
+    times_ten = LinearEngine(array([[10.0, 0.0, 0.0]]), array([0.0]), "identity")
+    chosen: list[str] = []
+    choose = ModelManager.choose_version
+
+    def counted(manager: ModelManager[BatchedModel], model: str) -> BatchedModel | None:
+        chosen.append(model)
+        return choose(manager, model)
+
+    async with opened(tmp_path, fast_path=fast_path) as door:
+        door.behind.promote(put_model(door.store, 1), seq=1)
+        door.behind.promote(put(door.store, boundless, times_ten, model="boundless"), seq=2)
+        await door.serves(1)
+        await door.serves(1, model="boundless")
+        monkeypatch.setattr(ModelManager, "choose_version", counted)
+        answers = [
+            await door.predict(ROW),
+            await door.predict(UNUSUAL),
+            await door.predict(*LARGE),
+            await door.predict(*LARGE, UNUSUAL),
+            await door.predict(TOO_LARGE_A_NUMBER, model="boundless"),
+            await door.http.post("/v2/models/flights/infer", json=TENSORS),
+            await door.http.post("/models/flights/invocations", json={"dataframe_records": [ROW]}),
+        ]
+
+    assert [each.status_code for each in answers] == [200, 200, 200, 200, 422, 200, 200]
+    assert chosen == ["flights"] * 4 + ["boundless"] + ["flights"] * 2
 
 
 @pytest.mark.parametrize(("name", "detail"), [("nobody-s", "no pipeline is called"), ("No%20Name", "cannot be a")])
