@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from interlock_contracts.datasets import Finding
 from interlock_contracts.drift import DriftView
 from interlock_contracts.pipeline import Pipeline
-from interlock_contracts.predictions import PredictionState, RowFault
+from interlock_contracts.predictions import MAX_TTL_SECONDS, PredictionState, RowFault, Webhook
 from interlock_contracts.refs import ArtifactRef, DatasetRef, ModelRef, Sha256
 from interlock_contracts.scoring import ScoringProgress
 from interlock_contracts.signature import PromotionCause, PromotionSignature
@@ -204,6 +204,20 @@ class RollbackRequest(Request):
 
     version: int | None = Field(default=None, ge=1)
     reason: str | None = Field(default=None, max_length=1000)
+
+
+class WantedWebhook(Webhook):
+    """Whom to tell of the end; as in :class:`Request`, a misspelt field is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class DatasetPredictionRequest(Request):
+    """Batch scoring of a stored dataset; ``ttl_seconds`` is how long to keep the result, else the service's setting."""
+
+    dataset: Sha256
+    webhook: WantedWebhook | None = None
+    ttl_seconds: int | None = Field(default=None, ge=1, le=MAX_TTL_SECONDS)
 
 
 class PredictionLinks(Body):

@@ -1,7 +1,6 @@
 """Routes of batch scoring: submit a file, list predictions, download a result."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +9,7 @@ from uuid import UUID, uuid4
 
 from interlock_artifacts import ArtifactStore
 from interlock_contracts import telemetry
-from interlock_contracts.http import DatasetView, PredictionView
+from interlock_contracts.http import DatasetPredictionRequest, PredictionView
 from interlock_contracts.pipeline import Data
 from interlock_contracts.predictions import prediction_id
 from interlock_contracts.refs import ArtifactRef
@@ -24,13 +23,15 @@ from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, HeaderParameter
 from litestar.response import Stream
+from pydantic import ValidationError
 
 from interlock_prediction.batch import store as batch_store
-from interlock_prediction.batch.submission import BatchSubmitter, ModelNotAvailableError, ScoringContext
+from interlock_prediction.batch.store import BatchRow
+from interlock_prediction.batch.submission import BatchSubmitter, Delivery, ModelNotAvailableError, ScoringContext
 from interlock_prediction.batch.subsystem import BatchSubsystem
 from interlock_prediction.batch.views import with_batch_fields
 from interlock_prediction.routes import view
-from interlock_prediction.store import PredictionRow
+from interlock_prediction.store import PredictionRow, WebhookRow
 
 FORMATS: dict[str, Literal["csv", "parquet", "jsonl"]] = {
     "text/csv": "csv",
@@ -38,7 +39,9 @@ FORMATS: dict[str, Literal["csv", "parquet", "jsonl"]] = {
     "application/x-ndjson": "jsonl",
 }
 LISTED = 100
+_JSON = "application/json"
 _JSON_BYTES = 64 * 1024
+_JSON_FORM = '{"dataset": "<digest>"}, with webhook and ttl_seconds if you like; rows go to the gateway'
 _READ_BYTES = 1 << 20
 
 
@@ -56,41 +59,49 @@ async def predict_file(
     """Submit a file for batch scoring: the request body itself, or a dataset named by ``{"dataset": digest}``.
 
     It is scored with the version promoted now, and parsed as the pipeline's newest spec declares. A repeat with the
-    same ``Idempotency-Key`` is the same prediction.
+    same ``Idempotency-Key`` is the same prediction; 409 where it wants something else.
     """
     refuse_wrapped(request)
     submitter = subsystem.submitter
     identifier = uuid4() if idempotency_key is None else prediction_id(name, idempotency_key)
     with request_span(telemetry.SPAN_PREDICT_LATER, request, {telemetry.MODEL: name}, status=202):
-        try:
-            context = await submitter.scoring_context(name)
-        except ModelNotAvailableError as error:
-            title = "Unknown model" if error.unknown else "No version serves"
-            raise problem(404 if error.unknown else 409, title, str(error)) from error
-        file, data = await _file(name, request, artifacts, subsystem, context)
+        context, delivery = await _context(name, submitter), Delivery()
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind == _JSON:
+            wanted = _dataset_request(await _json_body(request))
+            file, data, delivery = await _stored(name, wanted.dataset, submitter), context.data, Delivery.of(wanted)
+        else:
+            file, data = await _upload(request, kind, artifacts, subsystem, context)
         async with bus.transaction() as session:
-            await submitter.submit(session, identifier, file, ScoringContext(context.model, data), on_error=on_error)
-            row = await session.get_one(PredictionRow, identifier)
-    if row.request_sha256 != file.sha256:
-        detail = f"prediction {identifier} has this Idempotency-Key and another file"
+            scoring = ScoringContext(context.model, data)
+            await submitter.submit(session, identifier, file, scoring, on_error=on_error, delivery=delivery)
+            row, hook = await session.get_one(PredictionRow, identifier), await session.get(WebhookRow, identifier)
+            batch = await session.get(BatchRow, identifier)
+    kept = Delivery(hook.url if hook else None, batch.ttl_seconds if batch else None)
+    if (row.request_sha256, kept) != (file.sha256, delivery):
+        detail = f"prediction {identifier} has this Idempotency-Key and another file, webhook or ttl_seconds"
         raise problem(409, "Idempotency-Key reused", detail)
-    return Response(view(row), status_code=202, headers={"Location": f"/predictions/{identifier}"})
+    return Response(view(row, hook), status_code=202, headers={"Location": f"/predictions/{identifier}"})
 
 
-async def _file(
-    name: str,
+async def _context(name: str, submitter: BatchSubmitter) -> ScoringContext:
+    try:
+        return await submitter.scoring_context(name)
+    except ModelNotAvailableError as error:
+        title = "Unknown model" if error.unknown else "No version serves"
+        raise problem(404 if error.unknown else 409, title, str(error)) from error
+
+
+async def _upload(
     request: Request[Any, Any, Any],
+    kind: str,
     artifacts: ArtifactStore,
     subsystem: BatchSubsystem,
     context: ScoringContext,
 ) -> tuple[ArtifactRef, Data]:
-    """Return the stored file that the request uploads or names, and its format."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "application/json":
-        dataset = await _dataset(name, await _json_body(request), subsystem.submitter)
-        return ArtifactRef(sha256=dataset.digest, bytes=dataset.bytes), context.data
+    """Store the file that is the body; return it, and its format."""
     if kind not in FORMATS:
-        raise problem(415, "Unsupported file type", f"Content-Type must be one of {', '.join(FORMATS)}")
+        raise problem(415, "Unsupported file type", f"Content-Type must be one of {', '.join((*FORMATS, _JSON))}")
     with TemporaryDirectory(dir=subsystem.folder) as folder:
         path = Path(folder) / "upload"
         await save(request.stream(), path, subsystem.upload_bytes)
@@ -105,19 +116,34 @@ async def _json_body(request: Request[Any, Any, Any]) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > _JSON_BYTES:
-            raise problem(413, "JSON body too large", 'the body is {"dataset": "<digest>"}; rows go to the gateway')
+            raise problem(413, "JSON body too large", f"the body is {_JSON_FORM}")
     return body
 
 
-async def _dataset(name: str, body: bytes, submitter: BatchSubmitter) -> DatasetView:
+def _dataset_request(body: bytes) -> DatasetPredictionRequest:
+    """Return what ``body`` asks for.
+
+    Raises:
+        ProblemDetailsException: 400 where it is not JSON, 422 with each field that is wrong: nothing is ignored.
+    """
     try:
-        digest = json.loads(body)["dataset"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise problem(400, "Malformed request", 'the body must be {"dataset": "<digest>"}, or a file') from error
-    dataset = await submitter.ingest.dataset(name, digest) if isinstance(digest, str) and digest else None
+        return DatasetPredictionRequest.model_validate_json(body)
+    except ValidationError as error:
+        faults = [
+            {"field": ".".join(map(str, fault["loc"])), "message": fault["msg"]}
+            for fault in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+        if not faults[0]["field"]:
+            raise problem(400, "Malformed request", f"{faults[0]['message']}; the body is {_JSON_FORM}") from error
+        told = f"{faults[0]['field']}: {faults[0]['message']}; the body is {_JSON_FORM}"
+        raise problem(422, "Not a prediction request", told, errors=faults) from error
+
+
+async def _stored(name: str, digest: str, submitter: BatchSubmitter) -> ArtifactRef:
+    dataset = await submitter.ingest.dataset(name, digest)
     if dataset is None:
         raise problem(404, "Unknown dataset", f"pipeline {name!r} has no file with digest {digest!r}")
-    return DatasetView.model_validate(dataset)
+    return ArtifactRef(sha256=dataset.digest, bytes=dataset.bytes)
 
 
 @get("/predictions", opt={SCOPE: "predict"})

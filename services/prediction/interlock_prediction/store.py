@@ -16,6 +16,7 @@ from sqlalchemy import (
     MetaData,
     String,
     delete,
+    exists,
     func,
     select,
     text,
@@ -25,7 +26,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from interlock_prediction.domain import TOMBSTONE_RETENTION
+from interlock_prediction.domain import ENDED, TOMBSTONE_RETENTION
 
 EXPIRE_CHUNK = 1000
 CANCELLED = "cancelled over REST"
@@ -190,12 +191,13 @@ async def enqueue_webhooks(session: AsyncSession, wanted: Sequence[tuple[UUID, s
 
 
 async def claim_webhooks(session: AsyncSession, limit: int, lease: timedelta) -> list[tuple[WebhookRow, PredictionRow]]:
-    """Claim due webhooks, with their predictions, until the lease expires.
+    """Claim due webhooks, with their predictions, until the lease expires; that of a running file is not due yet.
 
     A lease, and not a lock that lasts as long as the work: a stranger's slow receiver must not keep a transaction open.
     An attempt is counted when it begins, so that the count identifies it: see :func:`record_attempt`.
     """
-    due = await claim(session, WebhookRow, WebhookRow.state == "pending", limit=limit)
+    ended = exists().where(PredictionRow.prediction_id == WebhookRow.prediction_id, PredictionRow.state.in_(ENDED))
+    due = await claim(session, WebhookRow, WebhookRow.state == "pending", ended, limit=limit)
     for hook in due:
         hook.attempts += 1
         hook.not_before = datetime.now(UTC) + lease

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from faststream.rabbit import RabbitRouter
+from interlock_contracts.predictions import PredictionState
 from interlock_messaging import Bus
 from interlock_prediction import store
 from interlock_prediction.store import PredictionRow, WebhookRow
@@ -54,14 +55,12 @@ def replica(servers: dict[str, str], database: Database) -> WebhookSender:
     return WebhookSender(bus, b"m" * 32, private=True)
 
 
-async def awaited(database: Database, url: str) -> UUID:
-    """Let a failed prediction wait for its webhook to be told."""
+async def awaited(database: Database, url: str, state: PredictionState = "failed") -> UUID:
+    """Let a prediction, one that has failed, wait for its webhook to be told."""
     prediction_id = uuid4()
     async with database.sessions() as session, session.begin():
         ended = datetime.now(UTC)
-        session.add(
-            PredictionRow(prediction_id=prediction_id, model="m", state="failed", reason="none", ended_at=ended)
-        )
+        session.add(PredictionRow(prediction_id=prediction_id, model="m", state=state, reason="none", ended_at=ended))
         await store.enqueue_webhooks(session, [(prediction_id, url)])
     return prediction_id
 
@@ -90,6 +89,23 @@ async def test_a_slow_receiver_holds_neither_a_transaction_nor_a_lock(
     assert attempts == 1
     assert open_transactions == 0
     assert (await hook_of(database, prediction_id)).status == 500
+
+
+async def test_a_webhook_of_a_file_waits_for_its_end(servers: dict[str, str], database: Database) -> None:
+    """It is there from the submission on, and no attempt is made, or counted, before there is anything to tell."""
+    receiver = Receiver()
+    receiver.go_on.set()
+    async with listening(receiver.app) as url:
+        prediction_id = await awaited(database, f"{url}/hook", "running")
+        await replica(servers, database).deliver_due()
+        before = (await hook_of(database, prediction_id)).attempts
+        async with database.sessions() as session, session.begin():
+            await session.execute(update(PredictionRow).values(state="failed"))
+        await replica(servers, database).deliver_due()
+
+    assert before == 0
+    assert receiver.heard == [f"msg_{prediction_id.hex}"]
+    assert (await hook_of(database, prediction_id)).attempts == 1
 
 
 async def test_a_webhook_is_told_by_one_replica_at_a_time_and_by_another_when_that_dies(

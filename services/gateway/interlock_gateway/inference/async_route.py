@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from random import getrandbits
 from typing import Annotated, Any
 from uuid import UUID, uuid4, uuid5
@@ -14,6 +15,7 @@ from interlock_contracts import telemetry
 from interlock_contracts.event import NAMESPACE
 from interlock_contracts.http import PredictionAccepted, PredictionLinks, PredictionView
 from interlock_contracts.predictions import INLINE_BYTES, MAX_TTL_SECONDS, PredictionRequested, Webhook
+from interlock_contracts.scoring import OnError
 from interlock_messaging import Bus
 from interlock_messaging.crash_points import crash_point
 from interlock_modeling import InvalidRowsError
@@ -22,12 +24,14 @@ from interlock_runtime.http import SCOPE, problem
 from interlock_serving.manager import ModelManager
 from litestar import Request, Response, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, HeaderParameter
+from litestar.openapi import spec
+from litestar.params import FromPath, FromQuery, HeaderParameter
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, use_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from pydantic import ValidationError
 
+from interlock_gateway.domain import MAX_ROWS
 from interlock_gateway.inference.body import checked_rows, decoded
 from interlock_gateway.inference.resolve import invalid_rows_problem, promoted_model
 from interlock_gateway.models.batcher import BatchedModel
@@ -39,7 +43,7 @@ _propagator = TraceContextTextMapPropagator()
 _FILES = ("text/csv", "application/vnd.apache.parquet", "application/x-ndjson")
 """Media types of files, which are forwarded to `prediction`."""
 
-_JSON = 'send {"rows": [{column: value, …}, …]}, and webhook, ttl_seconds if you like'
+_JSON = 'send {"rows": [{column: value, …}, …]} or {"dataset": digest}, with webhook and ttl_seconds if you like'
 
 
 class WantedWebhook(msgspec.Struct, forbid_unknown_fields=True):
@@ -51,7 +55,7 @@ class WantedWebhook(msgspec.Struct, forbid_unknown_fields=True):
 class AsynchronousRequest(msgspec.Struct, forbid_unknown_fields=True):
     """The body of an asynchronous prediction: that of ``/predict``, a webhook, and how long to keep the result.
 
-    Or the digest of a stored ``dataset``, which is answered as a whole.
+    Or the digest of a stored ``dataset`` in place of the rows, which is answered as a whole.
     """
 
     rows: list[Any] = []
@@ -63,7 +67,36 @@ class AsynchronousRequest(msgspec.Struct, forbid_unknown_fields=True):
 _decoder = msgspec.json.Decoder(AsynchronousRequest)
 
 
-@post("/models/{name:str}/predictions", status_code=202, tags=["gateway"], opt={SCOPE: "predict"})
+@dataclass
+class _Documented(spec.Operation):
+    """The operation in the OpenAPI document; the body is read past Litestar, so it is described here."""
+
+    def __post_init__(self) -> None:
+        text, many = spec.Schema(type=spec.OpenAPIType.STRING), spec.OpenAPIType.ARRAY
+        to = spec.Schema(type=spec.OpenAPIType.OBJECT, properties={"url": text}, required=["url"])
+        ttl = spec.Schema(type=spec.OpenAPIType.INTEGER, minimum=1, maximum=MAX_TTL_SECONDS)
+        rows = spec.Schema(type=many, items=spec.Schema(type=spec.OpenAPIType.OBJECT), min_items=1, max_items=MAX_ROWS)
+        forms = [
+            spec.Schema(
+                type=spec.OpenAPIType.OBJECT,
+                properties={name: wanted, "webhook": to, "ttl_seconds": ttl},
+                required=[name],
+                additional_properties=False,
+            )
+            for name, wanted in {"rows": rows, "dataset": text}.items()
+        ]
+        content = {"application/json": spec.OpenAPIMediaType(spec.Schema(one_of=forms))}
+        content |= {kind: spec.OpenAPIMediaType(spec.Schema(type=spec.OpenAPIType.STRING)) for kind in _FILES}
+        self.request_body = spec.RequestBody(content, required=True)
+
+
+@post(
+    "/models/{name:str}/predictions",
+    status_code=202,
+    tags=["gateway"],
+    opt={SCOPE: "predict"},
+    operation_class=_Documented,
+)
 async def submit_prediction(
     name: FromPath[str],
     *,
@@ -74,6 +107,7 @@ async def submit_prediction(
     bus: NamedDependency[Bus],
     artifacts: NamedDependency[ArtifactStore],
     sampler: NamedDependency[TraceSampler],
+    on_error: FromQuery[OnError] = "fail",
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=200)] = None,
 ) -> Response[PredictionAccepted]:
     """Accept a prediction; its result is at ``Location``, sent to a webhook, and published in ``prediction.completed``.
@@ -82,12 +116,15 @@ async def submit_prediction(
     422 for rows that do not fit it or a key used for another body, 503 when the bus is down or too many wait.
 
     A CSV, Parquet or JSON Lines file as the body, or ``{"dataset": digest}``, is answered as a whole and kept as
-    Parquet at ``/predictions/{id}/result``; ``?on_error=null`` leaves rows that do not fit without an answer.
+    Parquet at ``/predictions/{id}/result``; ``?on_error=null`` leaves rows that do not fit without an answer. A dataset
+    may have ``webhook`` and ``ttl_seconds`` as rows do.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() in _FILES:
         return ProxyResponse(proxies.prediction)
     body = await request.body()
     wanted = decoded(_decoder, body, _JSON)
+    del on_error  # declared for the document: `prediction` reads it
+    _refuse_mixed(wanted, on_error="on_error" in request.query_params)
     if wanted.dataset is not None:
         return ProxyResponse(proxies.prediction, body)
     checked_rows(wanted.rows)
@@ -104,6 +141,15 @@ async def submit_prediction(
         await bus.publish(event, cause=str(uuid5(NAMESPACE, f"{prediction_id}|{digest}")))
         crash_point("gateway.prediction.published")
     return _accepted(PredictionAccepted(id=prediction_id, links=PredictionLinks.of(prediction_id)))
+
+
+def _refuse_mixed(wanted: AsynchronousRequest, *, on_error: bool) -> None:
+    """Refuse what would be ignored."""
+    if wanted.dataset is not None and wanted.rows:
+        raise problem(422, "Not a prediction request", "rows: a dataset is answered as a whole; send one of the two")
+    if wanted.dataset is None and on_error:
+        detail = "on_error: is for whole files; of rows, each must fit. Leave it out, or send a file or a dataset"
+        raise problem(422, "Not a prediction request", detail)
 
 
 @contextmanager

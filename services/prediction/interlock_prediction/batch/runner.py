@@ -33,7 +33,7 @@ CANCEL_POLL_SECONDS = 0.5
 class BatchRunner:
     """Scores the files that wait in the work queue, each in one transaction.
 
-    ``retention`` is how long results are kept.
+    ``retention`` is how long results are kept whose request does not say so.
     """
 
     bus: Bus
@@ -83,7 +83,8 @@ class BatchRunner:
         if report is None or row.state in ENDED:
             return
         if report.result is None:
-            await fail(session, row, report.reason or "no reason was given", self.retention, report.errors)
+            retention = batch.retention(self.retention)
+            await fail(session, row, report.reason or "no reason was given", retention, report.errors)
             return
         assert row.model is not None, "files are submitted for a model"
         assert row.version is not None, "files are submitted for a version"
@@ -91,7 +92,7 @@ class BatchRunner:
         row.state, row.ended_at = "completed", now
         row.rows, batch.unanswered = report.rows, report.unanswered
         row.result, row.result_format = report.result.model_dump(mode="json"), "parquet"
-        row.expires_at = now + self.retention
+        row.expires_at = now + batch.retention(self.retention)
         event = PredictionCompleted(
             prediction_id=row.prediction_id,
             model=row.model,
@@ -109,7 +110,7 @@ class BatchRunner:
         if row.state not in ENDED:
             why = str(error) if isinstance(error, ScorerDiedError) else repr(error)
             what = f"scoring failed {batch.failures} times, which need not be the file's fault: {why}"
-            await fail(session, row, what, self.retention)
+            await fail(session, row, what, batch.retention(self.retention))
 
 
 async def cancel(session: AsyncSession, prediction_id: UUID, retention: timedelta) -> bool:
@@ -117,7 +118,8 @@ async def cancel(session: AsyncSession, prediction_id: UUID, retention: timedelt
     row = await session.get(PredictionRow, prediction_id, with_for_update=True)
     if row is None or row.state not in ("queued", "running"):
         return False
-    await fail(session, row, "cancelled over REST", retention, outcome="cancelled")
+    batch = await session.get_one(BatchRow, prediction_id)
+    await fail(session, row, "cancelled over REST", batch.retention(retention), outcome="cancelled")
     return True
 
 

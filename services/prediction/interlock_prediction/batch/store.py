@@ -1,6 +1,7 @@
 """Work queue table of batch scoring: one row per file, beside the row that every prediction has."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -18,7 +19,8 @@ Runner = Literal["process", "ray"]
 class BatchRow(WorkItem, Table):
     """One file; ``waiting`` until its prediction has ended.
 
-    ``job`` is the ArtifactRef of its :class:`ScoringJob`, until its objects are deleted from the store.
+    ``job`` is the ArtifactRef of its :class:`ScoringJob`, until its objects are deleted from the store. Without
+    ``ttl_seconds`` the result is kept as long as the service is set to.
     """
 
     __tablename__ = "batch"
@@ -29,6 +31,10 @@ class BatchRow(WorkItem, Table):
     schedule: Mapped[str | None]
     unanswered: Mapped[int | None]
     waiting: Mapped[bool] = mapped_column(default=True)
+    ttl_seconds: Mapped[int | None]
+
+    def retention(self, default: timedelta) -> timedelta:
+        return timedelta(seconds=self.ttl_seconds) if self.ttl_seconds is not None else default
 
 
 async def add(session: AsyncSession, prediction: PredictionRow, batch: BatchRow) -> bool:

@@ -2,10 +2,12 @@
 
 import asyncio
 from dataclasses import dataclass
+from typing import Self
 from uuid import UUID
 
 from interlock_artifacts import ArtifactStore
 from interlock_artifacts.signing import SignatureVerifier
+from interlock_contracts.http import DatasetPredictionRequest
 from interlock_contracts.pipeline import Data
 from interlock_contracts.refs import ArtifactRef, ModelRef
 from interlock_contracts.scoring import OnError, ScoringJob
@@ -14,6 +16,7 @@ from interlock_messaging.outbox import current_traceparent
 from interlock_runtime.clients import IngestClient, RegistryClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from interlock_prediction import store
 from interlock_prediction.batch import store as batch_store
 from interlock_prediction.batch.store import BatchRow, Runner
 from interlock_prediction.store import PredictionRow
@@ -38,6 +41,18 @@ class ScoringContext:
 
     model: ModelRef
     data: Data
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Whom a request wants told of its end, by URL, and for how many seconds it wants the result kept."""
+
+    webhook: str | None = None
+    ttl_seconds: int | None = None
+
+    @classmethod
+    def of(cls, wanted: DatasetPredictionRequest) -> Self:
+        return cls(wanted.webhook.url if wanted.webhook is not None else None, wanted.ttl_seconds)
 
 
 @dataclass(frozen=True)
@@ -76,8 +91,13 @@ class BatchSubmitter:
         *,
         on_error: OnError,
         schedule: str | None = None,
+        delivery: Delivery | None = None,
     ) -> bool:
-        """Enqueue a stored file for scoring; False where this prediction exists already (idempotent)."""
+        """Enqueue a stored file for scoring; False where this prediction exists already (idempotent).
+
+        Its webhook, if it has one, waits for the prediction's end.
+        """
+        delivery = delivery or Delivery()
         job = ScoringJob(
             prediction_id=prediction_id, model=context.model, input=file, data=context.data, on_error=on_error
         )
@@ -92,5 +112,14 @@ class BatchSubmitter:
             request_sha256=file.sha256,
             traceparent=current_traceparent(),
         )
-        batch = BatchRow(prediction_id=prediction_id, job=ref.model_dump(mode="json"), runner=runner, schedule=schedule)
-        return await batch_store.add(session, row, batch)
+        batch = BatchRow(
+            prediction_id=prediction_id,
+            job=ref.model_dump(mode="json"),
+            runner=runner,
+            schedule=schedule,
+            ttl_seconds=delivery.ttl_seconds,
+        )
+        added = await batch_store.add(session, row, batch)
+        if added and delivery.webhook is not None:
+            await store.enqueue_webhooks(session, [(prediction_id, delivery.webhook)])
+        return added

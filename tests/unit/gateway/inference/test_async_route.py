@@ -22,6 +22,8 @@ from tests.support.dependencies import dependency
 from tests.support.gateway_app import Door, listening
 from tests.support.stored_models import ROW, put_model
 
+DIGEST = "0" * 64
+
 
 class BusDouble:
     """Takes the place of the bus and keeps what is published; a bus that is down takes nothing."""
@@ -96,6 +98,8 @@ async def test_a_request_is_accepted_once_it_is_on_the_bus(later: Later) -> None
         ({"rows": [ROW], "ttl_seconds": 0}, 422),
         ({"rows": [ROW], "colour": 1}, 422),
         ({"rows": [ROW], "webhook": {"url": "https://me:secret@example.org/"}}, 422),
+        ({"rows": [ROW], "dataset": DIGEST}, 422),
+        ({"dataset": DIGEST, "ttl_seconds": 0}, 422),
     ],
 )
 async def test_what_can_be_seen_to_be_wrong_is_refused_at_once(later: Later, body: Any, status: int) -> None:
@@ -104,6 +108,39 @@ async def test_what_can_be_seen_to_be_wrong_is_refused_at_once(later: Later, bod
 
     assert answer.status_code == status
     assert not later.wire.said
+
+
+async def test_a_wish_about_whole_files_is_refused_with_rows(later: Later) -> None:
+    """It would be ignored, and whoever sent it would wait for answers that never come."""
+    answer = await later.door.http.post("/models/flights/predictions?on_error=null", json={"rows": [ROW]})
+
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith("on_error: ")
+    assert not later.wire.said
+
+
+async def test_a_dataset_is_forwarded_with_all_that_is_wanted(later: Later) -> None:
+    """By whom its file is answered: webhook and time to live are that service's to keep."""
+    wanted = {"dataset": DIGEST, "webhook": {"url": "https://example.org/hook"}, "ttl_seconds": 60}
+    answer = await later.door.http.post("/models/flights/predictions?on_error=null", json=wanted)
+
+    assert answer.status_code == 202
+    assert answer.json()["query"] == "on_error=null"
+    assert answer.json()["bytes"] == len(answer.request.content)
+    assert not later.wire.said
+
+
+async def test_the_openapi_document_has_both_bodies(later: Later) -> None:
+    """Rows or a dataset, each with webhook and time to live; or a file."""
+    document = (await later.door.http.get("/schema/openapi.json")).json()
+    content = document["paths"]["/models/{name}/predictions"]["post"]["requestBody"]["content"]
+    forms = content["application/json"]["schema"]["oneOf"]
+
+    assert [sorted(each["properties"]) for each in forms] == [
+        ["rows", "ttl_seconds", "webhook"],
+        ["dataset", "ttl_seconds", "webhook"],
+    ]
+    assert {"text/csv", "application/x-ndjson", "application/vnd.apache.parquet"} < set(content)
 
 
 async def test_a_model_that_nobody_knows_is_refused(later: Later) -> None:
