@@ -61,7 +61,7 @@ def submitter() -> Submitter:
 @pytest.fixture
 async def http(submitter: Submitter, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     some: Any = submitter
-    subsystem = BatchSubsystem(some, tmp_path, {}, some, some, cluster=None, threads={}, upload_bytes=1)
+    subsystem = BatchSubsystem(some, tmp_path, {}, some, some, launcher=None, threads={}, upload_bytes=1)
     bus = NoDatabase("amqp://nowhere", service="prediction", router=RabbitRouter(), sessions=None)
     given = {"bus": bus, "artifacts": MemoryStore(), "subsystem": subsystem}
     app: Any = http_app(
