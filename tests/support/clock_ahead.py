@@ -13,12 +13,26 @@ import pytest
 AHEAD_SECONDS = 1000.0
 
 
+class _Clock:
+    """``time.time``, ahead for as long as tests are collected; modules that import it by name keep it for good."""
+
+    def __init__(self) -> None:
+        self.ahead = AHEAD_SECONDS
+        self._now = time.time
+
+    def __call__(self) -> float:
+        return self._now() + self.ahead
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Move the clock while test modules are imported."""
     if os.environ.get("PYTEST_XDIST_WORKER") != "gw1":
         return (yield)
+    clock = _Clock()
     with pytest.MonkeyPatch.context() as patch:
-        now = time.time
-        patch.setattr(time, "time", lambda: now() + AHEAD_SECONDS)
-        return (yield)
+        patch.setattr(time, "time", clock)
+        try:
+            return (yield)
+        finally:
+            clock.ahead = 0.0
