@@ -26,10 +26,10 @@ export UV_SYSTEM_CERTS := 1
 export UV_NATIVE_TLS := 1
 
 FAST_TESTS := $(wildcard tests/unit tests/contract tests/architecture)
-# By the servers that they take apart: what shares some runs one after another.
+# By the servers that they use: queues have fixed names, so what shares a broker runs one after another.
 STACK_TESTS := $(wildcard tests/security/test_stolen_*.py tests/security/test_attacks.py tests/e2e tests/browser)
-LOCAL_TESTS := $(wildcard tests/integration/localstack tests/integration/benchmarks tests/integration/scoring tests/integration/trainer tests/clients)
-SERVER_TESTS := $(wildcard tests/journey) $(filter-out $(LOCAL_TESTS),$(patsubst %/__init__.py,%,$(wildcard tests/integration/*/__init__.py)))
+LOCAL_TESTS := $(wildcard tests/integration/localstack tests/integration/trainer)
+SERVER_TESTS := $(wildcard tests/journey tests/clients) $(filter-out $(LOCAL_TESTS),$(patsubst %/__init__.py,%,$(wildcard tests/integration/*/__init__.py)))
 CHAOS_TESTS := tests/chaos/test_chaos.py
 CRASH_TESTS := $(filter-out $(CHAOS_TESTS),$(wildcard tests/chaos/test_*.py))
 
@@ -77,8 +77,8 @@ unit: $(STAMP)
 security: $(STAMP) ## Attack it: everything in tests/security that needs no server
 	$(BIN)/pytest -q -n 2 -m "not e2e" tests/security
 
-real: $(STAMP) ## Everything that needs real servers, three kinds of them side by side: most of the time is waiting
-	$(MAKE) --jobs=3 --output-sync=target real-stack real-servers real-local real-chaos real-crashes
+real: $(STAMP) ## Everything that needs real servers, two kinds of them side by side
+	$(MAKE) --jobs=2 --output-sync=target real-stack real-servers real-local real-chaos real-crashes
 
 real-stack: $(STAMP)
 	$(BIN)/pytest -q $(STACK_TESTS)
