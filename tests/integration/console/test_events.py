@@ -29,6 +29,7 @@ from sqlalchemy import select
 from tests.support.api_keys import KEY, SETTINGS
 from tests.support.dependencies import dependency
 from tests.support.gateway_app import NOWHERE, listening
+from tests.support.queues import purge
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -111,9 +112,9 @@ async def console(servers: dict[str, str]) -> AsyncIterator[Console]:
         "gateway_url": NOWHERE,
     }
     app = create_app(ConsoleSettings(**given))
+    await purge(servers["INTERLOCK_AMQP_URL"], OBSERVED)
     async with await aio_pika.connect(servers["INTERLOCK_AMQP_URL"]) as connection:
         channel = await connection.channel()
-        await (await channel.get_queue(OBSERVED)).purge()  # what other tests have said
         exchange = await channel.get_exchange("interlock.events")
         async with listening(app) as url:
             made = Console(app, url, exchange)

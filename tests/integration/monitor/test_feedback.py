@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import pytest
 from interlock_contracts.event import Event
-from interlock_contracts.predictions import LoggedPrediction, PredictionLogged
+from interlock_contracts.predictions import FeedbackReceived, LoggedPrediction, PredictionLogged
 from interlock_contracts.quality import QualityView, VersionQuality
-from interlock_messaging import Bus
+from interlock_messaging import Bus, topology
 from interlock_monitor.app import create_app
 from interlock_monitor.settings import MonitorSettings
 
@@ -19,6 +19,7 @@ from tests.support.api_keys import SETTINGS
 from tests.support.dependencies import dependency
 from tests.support.gateway_app import listening
 from tests.support.gateway_process import Gateway, running, store_of
+from tests.support.queues import purge
 from tests.support.stored_models import ROW, put_model
 from tests.support.waiting import until
 
@@ -84,6 +85,8 @@ async def monitor(servers: dict[str, str]) -> AsyncIterator[tuple[str, Bus]]:
         **{name: servers[f"INTERLOCK_{name.upper()}"] for name in ("amqp_url", "postgres_url")},
     }
     app = create_app(MonitorSettings(**settings))
+    consumed = (topology.queue("monitor", event).name for event in (PredictionLogged, FeedbackReceived))
+    await purge(servers["INTERLOCK_AMQP_URL"], *consumed)
     async with listening(app) as url:
         yield url, dependency(app, Bus)
 
