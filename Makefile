@@ -26,10 +26,11 @@ export UV_SYSTEM_CERTS := 1
 export UV_NATIVE_TLS := 1
 
 FAST_TESTS := $(wildcard tests/unit tests/contract tests/architecture)
-# By the servers that they use: queues have fixed names, so what shares a broker runs one after another.
+# By the servers that they use: queues have fixed names, so what shares a broker runs one after another; the clients
+# come last, for their gateway stays until the end.
 STACK_TESTS := $(wildcard tests/security/test_stolen_*.py tests/security/test_attacks.py tests/e2e tests/browser)
 LOCAL_TESTS := $(wildcard tests/integration/localstack tests/integration/trainer)
-SERVER_TESTS := $(wildcard tests/journey tests/clients) $(filter-out $(LOCAL_TESTS),$(patsubst %/__init__.py,%,$(wildcard tests/integration/*/__init__.py)))
+SERVER_TESTS := $(wildcard tests/journey) $(filter-out $(LOCAL_TESTS),$(patsubst %/__init__.py,%,$(wildcard tests/integration/*/__init__.py))) $(wildcard tests/clients)
 CHAOS_TESTS := tests/chaos/test_chaos.py
 CRASH_TESTS := $(filter-out $(CHAOS_TESTS),$(wildcard tests/chaos/test_*.py))
 

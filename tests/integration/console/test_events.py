@@ -114,8 +114,7 @@ async def console(servers: dict[str, str]) -> AsyncIterator[Console]:
     app = create_app(ConsoleSettings(**given))
     await purge(servers["INTERLOCK_AMQP_URL"], OBSERVED)
     async with await aio_pika.connect(servers["INTERLOCK_AMQP_URL"]) as connection:
-        channel = await connection.channel()
-        exchange = await channel.get_exchange("interlock.events")
+        exchange = await (await connection.channel()).get_exchange("interlock.events")
         async with listening(app) as url:
             made = Console(app, url, exchange)
             async with made.http:
