@@ -30,7 +30,7 @@ class OutputDistribution(msgspec.Struct):
 class RollingOutputStats:
     """Outputs of one version: quantiles over a rolling window, and cumulative label counts.
 
-    The window holds the newest ``KEPT`` values: numbers of a regression, or how sure a classification was.
+    The window holds the newest ``WINDOW`` values: numbers of a regression, or how sure a classification was.
     """
 
     def __init__(self, version: int, labels: Sequence[Label] | None) -> None:

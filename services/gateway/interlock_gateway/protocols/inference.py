@@ -149,7 +149,7 @@ class Inference:
         """Return the champion of ``model``, for its metadata, and to tell that it is ready.
 
         Raises:
-            ProblemDetailsException: as :meth:`serving` does.
+            ProblemDetailsException: as :meth:`resolve` does.
         """
         return _wanted(model, version, await resolve_champion(self._manager, self._registry, model))
 
