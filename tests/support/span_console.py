@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import uuid4
 
 import httpx
 from interlock_console import trace_routes
@@ -16,6 +15,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from sqlalchemy import text
 
 from tests.support.api_keys import KEY, letting_in
+from tests.support.scratch_database import scratch_database
 from tests.unit.console.otlp import sent
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
@@ -62,10 +62,5 @@ class Console:
 
 @asynccontextmanager
 async def console_in(servers: dict[str, str]) -> AsyncIterator[Console]:
-    database = Database(servers["INTERLOCK_POSTGRES_URL"], f"spans-{uuid4().hex[:8]}")
-    async with database.ready("interlock_console"):
-        try:
-            yield Console(database)
-        finally:
-            async with database.engine.begin() as connection:
-                await connection.execute(text(f'DROP SCHEMA "{database.schema}" CASCADE'))
+    async with scratch_database(servers, "spans", "interlock_console") as database:
+        yield Console(database)

@@ -8,7 +8,9 @@ import pytest
 from interlock_console import store
 from interlock_console.store import EventRow, RunRow
 from interlock_runtime.database import Database
-from sqlalchemy import select, text
+from sqlalchemy import select
+
+from tests.support.scratch_database import scratch_database
 
 pytestmark = pytest.mark.integration
 
@@ -18,11 +20,8 @@ OLD, YOUNG = NOW - timedelta(days=31), NOW - timedelta(days=29)
 
 @pytest.fixture
 async def database(servers: dict[str, str]) -> AsyncIterator[Database]:
-    made = Database(servers["INTERLOCK_POSTGRES_URL"], f"console-{uuid4().hex[:8]}")
-    async with made.ready("interlock_messaging", "interlock_console"):
+    async with scratch_database(servers, "console", "interlock_messaging", "interlock_console") as made:
         yield made
-        async with made.engine.begin() as connection:
-            await connection.execute(text(f'DROP SCHEMA "{made.schema}" CASCADE'))
 
 
 async def add(database: Database, at: datetime, *, events: int, runs: int) -> None:

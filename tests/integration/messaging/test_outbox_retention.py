@@ -19,7 +19,9 @@ from interlock_messaging.outbox import (
 )
 from interlock_messaging.tables import InboxRow, OutboxRow
 from interlock_runtime.database import Database
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, update
+
+from tests.support.scratch_database import scratch_database
 
 pytestmark = pytest.mark.integration
 
@@ -28,11 +30,8 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 async def database(servers: dict[str, str]) -> AsyncIterator[Database]:
-    made = Database(servers["INTERLOCK_POSTGRES_URL"], f"outbox-{uuid4().hex[:8]}")
-    async with made.ready("interlock_messaging"):
+    async with scratch_database(servers, "outbox", "interlock_messaging") as made:
         yield made
-        async with made.engine.begin() as connection:
-            await connection.execute(text(f'DROP SCHEMA "{made.schema}" CASCADE'))
 
 
 def answered() -> PredictionCompleted:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from interlock_contracts.datasets import PipelineApplied
@@ -11,7 +10,8 @@ from interlock_contracts.refs import ArtifactRef
 from interlock_ingest import store as ingest
 from interlock_runtime.database import Database
 from interlock_train_dispatch import store as dispatcher
-from sqlalchemy import text
+
+from tests.support.scratch_database import scratch_database
 
 pytestmark = pytest.mark.integration
 
@@ -31,11 +31,8 @@ def applied(digest: str, revision: int, name: str = "m") -> PipelineApplied:
 
 @pytest.fixture(params=TABLES)
 async def kept(servers: dict[str, str], request: pytest.FixtureRequest) -> AsyncIterator[tuple[Database, Any, Any]]:
-    database = Database(servers["INTERLOCK_POSTGRES_URL"], f"specs-{uuid4().hex[:8]}")
-    async with database.ready("interlock_messaging", request.param):
+    async with scratch_database(servers, "specs", "interlock_messaging", request.param) as database:
         yield database, *TABLES[request.param]
-        async with database.engine.begin() as connection:
-            await connection.execute(text(f'DROP SCHEMA "{database.schema}" CASCADE'))
 
 
 async def test_the_highest_revision_is_the_newest_however_late_the_others_come(kept: tuple[Database, Any, Any]) -> None:

@@ -1,13 +1,14 @@
 """Rows that expired are deleted in chunks, and no replica waits for another."""
 
 from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import pytest
 from interlock_messaging.retention import delete_chunk, lock_chunk
 from interlock_messaging.tables import InboxRow
 from interlock_runtime.database import Database
 from sqlalchemy import select, text
+
+from tests.support.scratch_database import scratch_database
 
 pytestmark = pytest.mark.integration
 
@@ -17,14 +18,11 @@ EXPIRED = InboxRow.consumer == "expired"
 @pytest.fixture
 async def database(servers: dict[str, str]) -> AsyncIterator[Database]:
     """Return a database with five expired rows, and one that has the id of an expired one and is kept."""
-    made = Database(servers["INTERLOCK_POSTGRES_URL"], f"retention-{uuid4().hex[:8]}")
-    async with made.ready("interlock_messaging"):
+    async with scratch_database(servers, "retention", "interlock_messaging") as made:
         async with made.sessions() as session, session.begin():
             session.add_all(InboxRow(consumer="expired", event_id=str(number)) for number in range(5))
             session.add(InboxRow(consumer="kept", event_id="0"))
         yield made
-        async with made.engine.begin() as connection:
-            await connection.execute(text(f'DROP SCHEMA "{made.schema}" CASCADE'))
 
 
 async def rows(database: Database) -> list[tuple[str, str]]:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import NamedTuple
-from uuid import uuid4
 
 import pytest
 from faststream.rabbit import RabbitRouter
@@ -12,9 +11,11 @@ from interlock_messaging import Bus, work_queue
 from interlock_messaging.tables import Base
 from interlock_messaging.work_queue import MAX_ATTEMPTS, WorkItem, process_due
 from interlock_runtime.database import Database
-from sqlalchemy import MetaData, select, text, update
+from sqlalchemy import MetaData, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
+
+from tests.support.scratch_database import scratch_database
 
 pytestmark = pytest.mark.integration
 
@@ -65,14 +66,11 @@ class Queue(NamedTuple):
 
 @pytest.fixture
 async def queue(servers: dict[str, str]) -> AsyncIterator[Queue]:
-    database = Database(servers["INTERLOCK_POSTGRES_URL"], f"queue-{uuid4().hex[:8]}")
-    async with database.ready():
+    async with scratch_database(servers, "queue") as database:
         async with database.engine.begin() as connection:
             await connection.run_sync(Table.metadata.create_all)
         bus = Bus(servers["INTERLOCK_AMQP_URL"], service="lab", router=RabbitRouter(), sessions=database.sessions)
         yield Queue(bus, database, [])
-        async with database.engine.begin() as connection:
-            await connection.execute(text(f'DROP SCHEMA "{database.schema}" CASCADE'))
 
 
 async def test_what_is_due_longest_comes_first_and_once(queue: Queue) -> None:

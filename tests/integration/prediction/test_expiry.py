@@ -18,7 +18,9 @@ from interlock_prediction.batch.store import BatchRow
 from interlock_prediction.domain import TOMBSTONE_RETENTION
 from interlock_prediction.store import PredictionRow
 from interlock_runtime.database import Database
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
+
+from tests.support.scratch_database import scratch_database
 
 pytestmark = pytest.mark.integration
 
@@ -71,11 +73,8 @@ class Lab:
 
 @pytest.fixture
 async def lab(servers: dict[str, str]) -> AsyncIterator[Lab]:
-    database = Database(servers["INTERLOCK_POSTGRES_URL"], f"expiry-{uuid4().hex[:8]}")
-    async with database.ready("interlock_messaging", "interlock_prediction"):
+    async with scratch_database(servers, "expiry", "interlock_messaging", "interlock_prediction") as database:
         yield Lab(servers, database)
-        async with database.engine.begin() as connection:
-            await connection.execute(text(f'DROP SCHEMA "{database.schema}" CASCADE'))
 
 
 async def test_an_expired_answer_leaves_the_store_and_others_stay(lab: Lab) -> None:

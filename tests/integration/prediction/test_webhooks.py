@@ -15,9 +15,10 @@ from interlock_prediction.store import PredictionRow, WebhookRow
 from interlock_prediction.webhooks import LEASE, WebhookSender
 from interlock_runtime.database import Database
 from litestar import Litestar, Request, Response, post
-from sqlalchemy import text, update
+from sqlalchemy import update
 
 from tests.support.gateway_app import listening
+from tests.support.scratch_database import scratch_database
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -25,11 +26,8 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 async def database(servers: dict[str, str]) -> AsyncIterator[Database]:
-    made = Database(servers["INTERLOCK_POSTGRES_URL"], f"webhooks-{uuid4().hex[:8]}")
-    async with made.ready("interlock_messaging", "interlock_prediction"):
+    async with scratch_database(servers, "webhooks", "interlock_messaging", "interlock_prediction") as made:
         yield made
-        async with made.engine.begin() as connection:
-            await connection.execute(text(f'DROP SCHEMA "{made.schema}" CASCADE'))
 
 
 class Receiver:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -14,6 +13,7 @@ from litestar.di import NamedDependency
 from sqlalchemy import text
 
 from tests.support.api_keys import KEY, letting_in
+from tests.support.scratch_database import scratch_database
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -34,11 +34,8 @@ async def fast(database: NamedDependency[Database]) -> str:
 
 @pytest.fixture
 async def database(servers: dict[str, str]) -> AsyncIterator[Database]:
-    made = Database(servers["INTERLOCK_POSTGRES_URL"], f"outage-{uuid4().hex[:8]}")
-    async with made.ready():
+    async with scratch_database(servers, "outage") as made:
         yield made
-        async with made.engine.begin() as connection:
-            await connection.execute(text(f'DROP SCHEMA "{made.schema}" CASCADE'))
 
 
 async def test_the_client_is_asked_to_come_again_and_the_next_request_is_answered(database: Database) -> None:
