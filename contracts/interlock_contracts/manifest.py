@@ -74,7 +74,7 @@ class TrainingManifest(Ref):
     folds: int | None = None
     rows: int | None = None
     repeats: int = 0
-    """Exact repeats over the datasets, left out of ``rows``."""
+    """Rows that an earlier dataset has, too, left out of ``rows``."""
     features: int | None = None
     commit: str | None = None
     code_version: str | None = None

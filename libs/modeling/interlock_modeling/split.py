@@ -8,13 +8,17 @@ of its cells, read as a big-endian number. It depends on values and declared typ
 position or library version, and ``tests/unit/modeling/test_split.py`` pins it: changing it moves every row.
 
 Eight bytes are enough: in ten million rows two different ones share a hash with a probability of 3 in a million, and
-then one row too few is kept.
+then one row too few may be kept.
+
+Equal rows of one file are all kept, for their number is what a frequency, and so a probability, is learned from. They
+have one hash, so they fall on one side. Files overlap, though (a nightly export has yesterday's rows again): the union
+of several files has each row as often as the file that has it most often.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +26,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 ROW_COLUMN = "__row__"
-"""Name of the stored column (uint64) that holds each row's hash, so that repeats over batches count once."""
+"""Name of the stored column (uint64) that holds each row's hash, so that rows that stand in several files are known."""
 
 _HASH = np.dtype(">u8")
 _CELL = 9
@@ -51,11 +55,28 @@ def in_holdout(hashes: NDArray[np.uint64], fraction: float) -> NDArray[np.bool_]
     return hashes < np.uint64(int(fraction * 2**64))
 
 
-def first_occurrences(hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Return a mask that keeps the first row of each hash; for the union of several batches."""
-    keep = np.zeros(len(hashes), dtype=np.bool_)
-    keep[np.unique(hashes, return_index=True)[1]] = True
+def in_union(files: Sequence[NDArray[np.uint64]]) -> NDArray[np.bool_]:
+    """Return which rows of the concatenated ``files``, given by their hashes, are in their union.
+
+    It has each row as often as the file that has it most often: a file adds what it has more of than any before it.
+    """
+    hashes = np.concatenate([np.empty(0, dtype=np.uint64), *files])
+    numbers = np.concatenate([np.empty(0, dtype=np.int64), *map(_occurrence_numbers, files)])
+    order = np.lexsort((numbers, hashes))  # stable: of equal pairs, that of the earliest file comes first
+    repeats = (hashes[order][1:] == hashes[order][:-1]) & (numbers[order][1:] == numbers[order][:-1])
+    keep = np.ones(len(hashes), dtype=np.bool_)
+    keep[order[1:][repeats]] = False
     return keep
+
+
+def _occurrence_numbers(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Return for each row how many equal ones stand before it in its file."""
+    order = np.argsort(hashes, kind="stable")
+    places = np.arange(len(hashes))
+    first = np.concatenate(([True], hashes[order][1:] != hashes[order][:-1]))[: len(hashes)]
+    numbers = np.empty(len(hashes), dtype=np.int64)
+    numbers[order] = places - np.maximum.accumulate(np.where(first, places, 0))
+    return numbers
 
 
 def _hash_slice(columns: list[pa.Array[Any]]) -> NDArray[np.uint64]:

@@ -15,7 +15,7 @@ from interlock_contracts.refs import DatasetRef
 from interlock_contracts.training import TrainingJob
 from interlock_modeling.cells import ARROW_TYPES
 from interlock_modeling.signature import ModelSignature, Targets
-from interlock_modeling.split import ROW_COLUMN, first_occurrences
+from interlock_modeling.split import ROW_COLUMN, in_union
 
 
 class DataError(Exception):
@@ -24,7 +24,7 @@ class DataError(Exception):
 
 @dataclass(frozen=True)
 class TrainingTable:
-    """Features and target of every training row; ``repeats`` counts the exact repeats over batches, left out."""
+    """Features and target of every training row; ``repeats`` counts rows that an earlier dataset has, too, left out."""
 
     signature: ModelSignature
     table: pa.Table
@@ -39,9 +39,10 @@ def read_training_table(job: TrainingJob, store: ArtifactStore) -> TrainingTable
         DataError: a part does not fit the pipeline, or the rows are too few or too uniform to learn from.
     """
     with tempfile.TemporaryDirectory() as folder:
-        rows = pa.concat_tables(list(_parts(job, store, Path(folder))))
-    first = first_occurrences(np.asarray(rows.column(ROW_COLUMN)))
-    table = rows.filter(pa.array(first)).drop_columns([ROW_COLUMN])
+        parts = list(_parts(job, store, Path(folder)))
+    rows = pa.concat_tables(parts)
+    union = in_union([np.asarray(part.column(ROW_COLUMN)) for part in parts])
+    table = rows.filter(pa.array(union)).drop_columns([ROW_COLUMN])
     try:
         signature = ModelSignature.of(job.pipeline, table)
         targets = signature.targets(table)

@@ -32,6 +32,7 @@ class Findings(tables.Findings):
     nulls: defaultdict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
     distinct: dict[str, int] = field(default_factory=dict)
     repeated_rows: int = 0
+    dropped_rows: int = 0
     repeated_keys: Tally = field(default_factory=Tally)
     train_rows: int = 0
     holdout_rows: int = 0
@@ -57,7 +58,7 @@ def decide(pipeline: Pipeline, findings: Findings) -> tuple[list[Finding], list[
         no_rows = Finding(rule="no_rows", count=0, message="the file has no data rows")
         reasons += _too_few_rows(pipeline, findings) if findings.rows else [no_rows]
     if findings.repeated_rows:
-        warnings.append(_repeated_rows(findings))
+        warnings.append(_repeated_rows(pipeline, findings))
     return reasons, warnings + _unusual_columns(pipeline, findings)
 
 
@@ -153,10 +154,11 @@ def _rules(pipeline: Pipeline, findings: Findings) -> list[Finding]:
 
 
 def _too_few_rows(pipeline: Pipeline, findings: Findings) -> list[Finding]:
-    left, needed = findings.checked_rows - findings.repeated_rows, pipeline.data.rules.min_rows
+    left, needed = findings.checked_rows - findings.dropped_rows, pipeline.data.rules.min_rows
     if left >= needed:
         return []
-    why = f"{left} rows are left without bad rows, rows without target and repeats; rules.min_rows asks for {needed}"
+    repeats = " and repeats" if findings.dropped_rows else ""
+    why = f"{left} rows are left without bad rows, rows without target{repeats}; rules.min_rows asks for {needed}"
     return [Finding(rule="min_rows", count=left, message=why)]
 
 
@@ -173,10 +175,13 @@ def _nulls(pipeline: Pipeline, findings: Findings, name: str, column: Column) ->
     return [tally.finding(Cause("max_null_fraction", name, why))]
 
 
-def _repeated_rows(findings: Findings) -> Finding:
+def _repeated_rows(pipeline: Pipeline, findings: Findings) -> Finding:
     repeat = "1 row repeats" if findings.repeated_rows == 1 else f"{findings.repeated_rows} rows repeat"
-    why = f"{repeat} another row exactly; equal rows count once"
-    return Finding(rule="repeated_rows", count=findings.repeated_rows, message=why)
+    if pipeline.data.rules.unique_key:
+        why = "unique_key keeps one of each"
+    else:
+        why = "all are kept, each with its equals on one side of the split; if they are copies, declare a unique_key"
+    return Finding(rule="repeated_rows", count=findings.repeated_rows, message=f"{repeat} another row exactly; {why}")
 
 
 def _unusual_columns(pipeline: Pipeline, findings: Findings) -> list[Finding]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from interlock_modeling.split import first_occurrences, in_holdout, row_hashes
+from interlock_modeling.split import in_holdout, in_union, row_hashes
 
 UTC_MICROS = pa.timestamp("us", "UTC")
 
@@ -79,11 +80,32 @@ def test_holdout_takes_its_fraction_and_grows_with_it() -> None:
     assert not (fifth & ~third).any()
 
 
-def test_first_occurrences_keep_one_row_of_each_hash() -> None:
-    """Repeats over batches count once, and the first one stays."""
-    hashes = np.array([5, 3, 5, 9, 3], dtype=np.uint64)
+@pytest.mark.parametrize(
+    ("files", "kept"),
+    [
+        ([], []),
+        ([[5, 3, 5]], [True, True, True]),
+        ([[5, 3], [5, 9, 3]], [True, True, False, True, False]),
+        ([[5], [5, 5, 5]], [True, False, True, True]),
+        ([[5, 5, 5], [5], [5, 5, 5, 5]], [True] * 3 + [False] + [False] * 3 + [True]),
+    ],
+)
+def test_a_union_has_each_row_as_often_as_the_file_with_most_of_it(files: list[list[int]], kept: list[bool]) -> None:
+    """Equal rows of one file all count; what stands in two files counts once, and the first one stays."""
+    assert in_union([np.array(file, dtype=np.uint64) for file in files]).tolist() == kept
 
-    assert first_occurrences(hashes).tolist() == [True, True, False, True, False]
+
+@given(st.lists(st.lists(st.integers(0, 5), max_size=12), max_size=5))
+def test_a_union_counts_as_a_multiset_does(files: list[list[int]]) -> None:
+    """The standard library's union of multisets is the oracle."""
+    expected: Counter[int] = Counter()
+    for file in files:
+        expected |= Counter(file)
+    rows = [row for file in files for row in file]
+
+    kept = in_union([np.array(file, dtype=np.uint64) for file in files])
+
+    assert Counter(row for row, keep in zip(rows, kept, strict=True) if keep) == expected
 
 
 def test_undeclared_type_is_an_error() -> None:

@@ -1,4 +1,4 @@
-"""Finds exact repeats of rows, and keys that stand twice, on disk: memory does not grow with the file."""
+"""Finds rows that repeat another, and keys that stand twice, on disk: memory does not grow with the file."""
 
 import io
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The second pass: drops repeats, splits, and writes the two Parquet files, byte for byte the same every time."""
+"""The second pass: splits and writes the two Parquet files, byte for byte the same every time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from interlock_contracts.pipeline import Pipeline
 from interlock_modeling.split import ROW_COLUMN, in_holdout
@@ -18,34 +19,53 @@ from interlock_ingest.validation.result import Parts
 from interlock_ingest.validation.staging import KEY_COLUMN, Staging
 
 _GROUP_ROWS = 65_536
+_GROUP_TEXT_BYTES = 64 * 1024 * 1024
+"""A row group ends with the row that reaches either: long texts that repeat are small in the file that came only."""
 
 
 class _Part:
-    """One Parquet file in row groups of equal size, however the rows come in."""
+    """One Parquet file whose row groups depend on its rows alone, however these come in."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._writer = pq.ParquetWriter(path, schema, compression="zstd", store_schema=False)
-        self._waiting: list[Any] = []
+        self._group: list[pa.RecordBatch] = []
+        self._group_rows = self._group_bytes = 0
         self.path = path
         self.rows = 0
-        self._written = 0
 
     def add(self, batch: pa.RecordBatch) -> None:
-        self._waiting.append(batch)
+        reached = np.cumsum(_text_bytes(batch))
+        start = 0
+        while start < batch.num_rows:
+            before = int(reached[start - 1]) if start else 0
+            full = int(np.searchsorted(reached, before + _GROUP_TEXT_BYTES - self._group_bytes)) + 1
+            end = min(full, start + _GROUP_ROWS - self._group_rows, batch.num_rows)
+            self._group.append(batch.slice(start, end - start))
+            self._group_rows += end - start
+            self._group_bytes += int(reached[end - 1]) - before
+            if self._group_rows == _GROUP_ROWS or self._group_bytes >= _GROUP_TEXT_BYTES:
+                self._write()
+            start = end
         self.rows += batch.num_rows
-        while self.rows - self._written >= _GROUP_ROWS:
-            self._write(_GROUP_ROWS)
 
     def close(self) -> None:
-        if self.rows > self._written:
-            self._write(self.rows - self._written)
+        if self._group:
+            self._write()
         self._writer.close()
 
-    def _write(self, rows: int) -> None:
-        table = pa.Table.from_batches(self._waiting)
-        self._writer.write_table(table.slice(0, rows), row_group_size=_GROUP_ROWS)
-        self._waiting = table.slice(rows).to_batches()
-        self._written += rows
+    def _write(self) -> None:
+        self._writer.write_table(pa.Table.from_batches(self._group), row_group_size=_GROUP_ROWS)
+        self._group, self._group_rows, self._group_bytes = [], 0, 0
+
+
+def _text_bytes(batch: pa.RecordBatch) -> NDArray[np.int64]:
+    """Return the bytes of each row's texts, shape (rows,)."""
+    total = np.zeros(batch.num_rows, dtype=np.int64)
+    columns: list[Any] = batch.columns
+    for column in columns:
+        if pa.types.is_string(column.type):
+            total += pc.fill_null(pc.binary_length(column), 0).to_numpy()
+    return total
 
 
 def write_parts(staging: Staging, pipeline: Pipeline, dropped: Dropped, folder: Path) -> Parts:

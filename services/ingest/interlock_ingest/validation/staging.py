@@ -1,4 +1,4 @@
-"""Good rows on disk between the two passes: the first reads and counts, the second drops repeats and splits."""
+"""Good rows on disk between the two passes: the first reads and counts, the second drops and splits."""
 
 from __future__ import annotations
 

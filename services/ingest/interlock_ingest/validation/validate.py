@@ -13,7 +13,7 @@ from interlock_tables.findings import BAD_ROWS_LISTED, shorten
 
 from interlock_ingest.domain import Findings, decide, decide_sides
 from interlock_ingest.validation.chunk import Chunk, without_bad_cells
-from interlock_ingest.validation.duplicates import repeated_keys, repeated_rows
+from interlock_ingest.validation.duplicates import Dropped, repeated_keys, repeated_rows
 from interlock_ingest.validation.parts import write_parts
 from interlock_ingest.validation.profile import Profile
 from interlock_ingest.validation.result import Parts, ValidationResult
@@ -42,10 +42,14 @@ def validate(path: Path, pipeline: Pipeline, folder: Path) -> ValidationResult:
             except UnreadableError as error:
                 findings.unreadable.append(error.finding)
             staging.finish()
-            dropped = repeated_rows(staging.row_buckets, staging.rows)
-            findings.repeated_rows = dropped.count
+            repeated = repeated_rows(staging.row_buckets, staging.rows)
+            dropped = Dropped(staging.rows)
+            findings.repeated_rows = repeated.count
             if staging.key_buckets is not None:
+                # A key says what one row is; without it, equal rows are several of a kind, and their number counts.
+                dropped = repeated
                 findings.repeated_keys = repeated_keys(staging.key_buckets)
+            findings.dropped_rows = dropped.count
             findings.distinct = profile.distinct()
             reasons, warnings = decide(pipeline, findings)
             parts = None if reasons else write_parts(staging, pipeline, dropped, folder)
@@ -72,7 +76,7 @@ def _rows(path: Path, data: Data, findings: Findings) -> Iterator[Chunk]:
 
 
 def _described(pipeline: Pipeline, findings: Findings, profile: Profile, parts: Parts | None) -> dict[str, Any]:
-    """Return the profile as JSON; columns are described over the rows that count, before repeats are dropped."""
+    """Return the profile as JSON; columns are described over all rows that count, repeats included."""
     holdout = pipeline.data.holdout.model_dump(mode="json")
     if parts is not None and parts.cut is not None:
         holdout["cut"] = parts.cut.isoformat()

@@ -40,17 +40,21 @@ class Judged:
         return self.reasons[rule]
 
 
-def judge(content: bytes | str, columns: dict[str, Any] | None = None, target: str = "y", **data: Any) -> Judged:
-    """Return what becomes of the content under a pipeline with these columns and settings of ``data``."""
-    declared = columns or NUMBERS
-    pipeline = Pipeline.model_validate(
+def declared_pipeline(columns: dict[str, Any], target: str = "y", **data: Any) -> Pipeline:
+    """Return a pipeline with these columns and settings of ``data``."""
+    return Pipeline.model_validate(
         {
             "name": "made-up",
-            "task": "regression" if declared[target]["type"] in ("number", "integer") else "classification",
+            "task": "regression" if columns[target]["type"] in ("number", "integer") else "classification",
             "target": target,
-            "data": {"columns": declared, **data},
+            "data": {"columns": columns, **data},
         }
     )
+
+
+def judge(content: bytes | str, columns: dict[str, Any] | None = None, target: str = "y", **data: Any) -> Judged:
+    """Return what becomes of the content under a pipeline with these columns and settings of ``data``."""
+    pipeline = declared_pipeline(columns or NUMBERS, target, **data)
     with TemporaryDirectory() as name:
         file, folder = Path(name) / "file", Path(name) / "check"
         folder.mkdir()

@@ -4,13 +4,15 @@ import io
 import resource
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from interlock_ingest.validation.validate import validate
 
-from tests.unit.ingest.validation.judging import judge
+from tests.unit.ingest.validation.judging import declared_pipeline, judge
 
 Y = pa.array([1.0, 2.0])
 
@@ -113,12 +115,16 @@ def test_a_file_without_rows_is_refused() -> None:
     assert judge(parquet(x=Y.slice(0, 0), y=Y.slice(0, 0)), declared("number"), format="parquet").reason("no_rows")
 
 
-def test_a_text_stored_once_and_standing_in_every_row_does_not_fill_the_memory() -> None:
+def test_a_text_stored_once_and_standing_in_every_row_does_not_fill_the_memory(tmp_path: Path) -> None:
     """A small file may unpack to any size; it is read in pieces that stay small."""
     texts = pa.DictionaryArray.from_arrays(pa.array([0] * 6_000, pa.int32()), pa.array(["x" * 60_000]))
+    file, folder = tmp_path / "file", tmp_path / "check"
+    file.write_bytes(parquet(x=texts, y=pa.array([1.0] * 6_000)))
+    folder.mkdir()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-    judged = judge(parquet(x=texts, y=pa.array([1.0] * 6_000)), declared("category"), format="parquet")
+    result = validate(file, declared_pipeline(declared("category"), format="parquet"), folder)
 
-    assert judged.result.profile["repeated_rows"] == 5_999
+    assert result.profile["repeated_rows"] == 5_999
+    assert pq.ParquetFile(folder / "train.parquet").num_row_groups > 1
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 180 * 1024

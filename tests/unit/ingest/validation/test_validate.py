@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,13 +32,33 @@ def dated(rows: int) -> str:
     return "at,x,y\n" + "".join(f"{at.isoformat()},{n},1\n" for n, at in enumerate(times))
 
 
-def test_exact_repeats_count_once_and_fall_on_one_side() -> None:
+def test_equal_rows_are_all_kept_and_fall_on_one_side() -> None:
     """However they are spelt: 1, 1.0 and " 1 " are one value."""
     judged = judge(csv(300) + "0.250, 0\n1.25,1.0\n7.25,0\n")
 
-    assert len(judged.rows()) == 300
+    assert judged.train is not None
+    assert judged.holdout is not None
+    assert len(judged.rows()) == 303
+    assert not set(judged.train["x"].to_pylist()) & set(judged.holdout["x"].to_pylist())
     assert judged.result.profile["repeated_rows"] == 3
     assert judged.warnings["repeated_rows"].count == 3
+
+
+def test_base_rates_are_kept() -> None:
+    """A table of few values says by how often a row stands in it what is likely."""
+    rows = ["a,yes"] * 900 + ["a,no"] * 100 + ["b,yes"] * 50 + ["b,no"] * 950
+    columns = {"x": {"type": "category"}, "y": {"type": "category"}}
+    judged = judge("x,y\n" + "\n".join(rows) + "\n", columns)
+
+    assert Counter(f"{row['x']},{row['y']}" for row in judged.rows()) == Counter(rows)
+
+
+def test_with_a_unique_key_exact_repeats_count_once() -> None:
+    """The key says that they are one row."""
+    judged = judge("id,x,y\n1,1,1\n2,2,2\n1,1,1\n3,3,3\n", KEYED, key="id", rules={"unique_key": True})
+
+    assert len(judged.rows()) == 3
+    assert "unique_key keeps one" in judged.warnings["repeated_rows"].message
 
 
 def test_a_row_is_on_the_same_side_in_every_batch_and_format() -> None:
