@@ -24,9 +24,14 @@ class _Verdict(Event):
 
 
 class EvaluationPassed(_Verdict):
-    """True once the exported model has kept every threshold and beaten the champion it was measured ``against``."""
+    """True once the exported model has kept every threshold and beaten the champion it was measured ``against``.
+
+    With ``needs_approval`` that champion could not be compared with it, so a person decides, whatever the spec says.
+    """
 
     type: ClassVar[str] = "evaluation.passed"
+
+    needs_approval: bool = False
 
 
 class EvaluationFailed(_Verdict):

@@ -45,7 +45,7 @@ class GainReport(Body):
     """How much better than the champion on the champion's rows; positive is better whatever the metric's direction.
 
     ``lower`` is the lower bound of the one-sided confidence interval; ``resampled`` the gains of the resamples that it
-    comes from.
+    comes from, without the ``left_out`` ones in which the metric is not defined.
     """
 
     version: int
@@ -53,6 +53,7 @@ class GainReport(Body):
     champion: float | None = None
     gain: float | None = None
     lower: float | None = None
+    left_out: int = 0
     resampled: Histogram | None = None
 
 
@@ -115,11 +116,13 @@ class Plots(Body):
 class GateReport(Body):
     """What the gate measured, on ``rows`` held-out rows; without ``metrics`` it could not measure.
 
-    ``metrics`` are None where they are not defined on these rows; ``champion`` is None for a first version;
-    ``slices`` are by column, the most frequent value first.
+    ``metrics`` are None where they are not defined on these rows; ``champion`` is None for a first version, and with
+    ``needs_approval``, where the champion could not be compared. ``slices`` are by column, the most frequent value
+    first.
     """
 
     passed: bool = False
+    needs_approval: bool = False
     reasons: list[str] = []
     checks: list[GateCheck] = []
     rows: int = 0

@@ -1,6 +1,7 @@
 """Whether a candidate may serve: thresholds, the gain over the champion, latency."""
 
 from dataclasses import dataclass
+from math import isnan
 
 from interlock_contracts.pipeline import Pipeline
 
@@ -9,7 +10,8 @@ from interlock_contracts.pipeline import Pipeline
 class Gain:
     """How much better the candidate is on the champion's rows; positive is better whatever the metric's direction.
 
-    ``lower`` is the lower bound of the one-sided confidence interval, by paired bootstrap.
+    ``lower`` is the lower bound of the one-sided confidence interval, by paired bootstrap; NaN where there is none.
+    ``left_out`` resamples were of one label only; ``rarest`` is how many rows a classification's rarest label has.
     """
 
     version: int
@@ -17,6 +19,16 @@ class Gain:
     champion: float
     gain: float
     lower: float
+    left_out: int = 0
+    rarest: int | None = None
+
+
+@dataclass(frozen=True)
+class NotCompared:
+    """Why the champion of this version could not be measured on the candidate's rows."""
+
+    version: int
+    why: str
 
 
 @dataclass(frozen=True)
@@ -29,9 +41,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All checks; a candidate passes when every one does."""
+    """All checks; a candidate passes when every one does. What could not be checked, a person decides."""
 
     checks: list[Check]
+    needs_approval: bool = False
 
     @property
     def passed(self) -> bool:
@@ -44,7 +57,9 @@ class Verdict:
         return [check.text for check in self.checks if check.passed == self.passed]
 
 
-def judge(pipeline: Pipeline, scores: dict[str, float], gain: Gain | None, latency_p99_ms: float) -> Verdict:
+def judge(
+    pipeline: Pipeline, scores: dict[str, float], gain: Gain | NotCompared | None, latency_p99_ms: float
+) -> Verdict:
     """Return the verdict on a candidate.
 
     ``scores`` are its metrics on the holdout, by name; ``gain`` is None for the first version of a model, which has
@@ -54,11 +69,15 @@ def judge(pipeline: Pipeline, scores: dict[str, float], gain: Gain | None, laten
         _bounded(f"{name} on the holdout", scores[name], bounds.min, bounds.max)
         for name, bounds in pipeline.gate.metrics.items()
     ]
-    if gain is not None:
+    if isinstance(gain, NotCompared):
+        text = f"version {gain.version} cannot be compared with it, so a person decides: {gain.why}"
+        checks.append(Check(passed=True, text=text))
+    elif gain is not None:
         checks.append(_better(pipeline, gain))
     if pipeline.gate.latency_p99_ms is not None:
         checks.append(_bounded("p99 latency in ms", latency_p99_ms, None, pipeline.gate.latency_p99_ms))
-    return Verdict(checks or [Check(passed=True, text="the first version, and no threshold is declared")])
+    first = Check(passed=True, text="the first version, and no threshold is declared")
+    return Verdict(checks or [first], needs_approval=isinstance(gain, NotCompared))
 
 
 def _bounded(what: str, value: float, low: float | None, high: float | None) -> Check:
@@ -71,10 +90,15 @@ def _bounded(what: str, value: float, low: float | None, high: float | None) -> 
 
 def _better(pipeline: Pipeline, gain: Gain) -> Check:
     rule = pipeline.champion
+    if isnan(gain.lower):
+        rows = f"{gain.rarest} rows of the rarest label" if gain.rarest is not None else "too few rows"
+        return Check(passed=False, text=f"{rule.metric} has no confidence interval: the holdout has {rows}")
     passed = gain.lower > rule.min_improvement
     text = (
         f"{rule.metric} is {gain.candidate:.6g} against {gain.champion:.6g} of version {gain.version}: the gain is "
         f"{gain.gain:+.6g}, with {rule.confidence:.0%} confidence above {gain.lower:+.6g}, "
         f"{'which lies' if passed else 'which must lie'} above {rule.min_improvement:g}"
     )
+    if gain.left_out:
+        text += f" ({gain.left_out} resamples of one label only are left out)"
     return Check(passed, text)

@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from interlock_artifacts import ArtifactStore
+from interlock_artifacts import ArtifactStore, CorruptArtifactError, MissingArtifactError
 from interlock_contracts.models import ModelRegistered
 from interlock_contracts.pipeline import CLASSIFICATION_METRICS, REGRESSION_METRICS, Pipeline
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.report import GainReport, GateCheck, GateReport, Histogram, SliceReport
 from interlock_modeling import METRICS, Model
-from interlock_modeling.split import ROW_COLUMN, first_occurrences
+from interlock_modeling.split import ROW_COLUMN, in_union
 from interlock_serving.loading import Loader
+from interlock_serving.smoke_test.client import RefusedModelError
 from numpy.typing import NDArray
 
-from interlock_evaluation_gate.domain import Gain, judge
+from interlock_evaluation_gate.champion import NotComparableError, as_champion_reads
+from interlock_evaluation_gate.domain import Gain, NotCompared, judge
 from interlock_evaluation_gate.plots import histogram, plots
 
 RESAMPLES = 2000
@@ -45,20 +47,18 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
         candidate = loader.load(event)
         measured = _Measured(candidate, holdout)
         scores = {name: measured.metric(name) for name in _metrics(pipeline)}
-        champion = gain = None
-        if event.champion is not None:
-            champion = _Measured(loader.load(event.champion), holdout)
-            gain, resampled = _gain(pipeline, event.champion.version, measured, champion)
+        champion, gain, resampled = _compared(event, pipeline, measured, holdout, loader)
         latency = _latency_p99_ms(candidate, holdout)
         verdict = judge(pipeline, scores, gain, latency)
         return GateReport(
             passed=verdict.passed,
+            needs_approval=verdict.needs_approval,
             reasons=verdict.reasons,
             checks=[GateCheck(passed=check.passed, text=check.text) for check in verdict.checks],
             rows=holdout.num_rows,
             metrics=_finite(scores),
             metric=pipeline.champion.metric,
-            champion=GainReport(**_finite(vars(gain)), resampled=resampled) if gain else None,
+            champion=_reported(gain, resampled) if isinstance(gain, Gain) else None,
             confidence=pipeline.champion.confidence,
             min_improvement=pipeline.champion.min_improvement,
             latency_p99_ms=latency,
@@ -71,10 +71,17 @@ class _Measured:
     """A model's answers to the holdout, beside the truth in the model's own labels."""
 
     def __init__(self, model: Model, holdout: pa.Table) -> None:
+        self.signature = model.signature
         self.target = model.signature.targets(holdout)
         self.scores = model.predict_table(holdout).scores
         if not np.isfinite(self.scores).all():
             raise ValueError("the model answers some held-out rows with numbers that are not finite")
+
+    @property
+    def rarest(self) -> int | None:
+        """Return how many rows the rarest label has; None for a regression."""
+        labels = self.signature.labels
+        return int(np.bincount(self.target[self.target >= 0], minlength=len(labels)).min()) if labels else None
 
     def metric(self, name: Any, rows: NDArray[np.bool_] | slice = slice(None)) -> float:
         return METRICS[name].value(self.target[rows], self.scores[rows])
@@ -85,25 +92,40 @@ def _metrics(pipeline: Pipeline) -> tuple[Any, ...]:
 
 
 def _holdout(refs: list[ArtifactRef], artifacts: ArtifactStore, folder: Path) -> pa.Table:
-    """Return the union of the holdout parts; a row that stands in several batches counts once."""
+    """Return the union of the holdout parts: each row as often as the file that has it most often."""
     tables = []
     for number, ref in enumerate(refs):
         path = folder / f"holdout-{number}.parquet"
         artifacts.fetch_file(ref, path)
         tables.append(pq.read_table(path))
-    union = pa.concat_tables(tables)
-    hashes = union.column(ROW_COLUMN).to_numpy()
-    union = union.filter(pa.array(first_occurrences(hashes)))
+    kept = in_union([table.column(ROW_COLUMN).to_numpy() for table in tables])
+    union = pa.concat_tables(tables).filter(pa.array(kept))
     if union.num_rows == 0:
         raise ValueError("the holdout has no rows")
     return union
+
+
+def _compared(
+    event: ModelRegistered, pipeline: Pipeline, candidate: _Measured, holdout: pa.Table, loader: Loader
+) -> tuple["_Measured | None", Gain | NotCompared | None, Histogram | None]:
+    """Measure the champion, if there is one, on the candidate's rows as its own version reads them."""
+    if event.champion is None:
+        return None, None, None
+    version = event.champion.version
+    try:
+        model = loader.load(event.champion)
+        champion = _Measured(model, as_champion_reads(holdout, model, candidate.signature))
+    except (NotComparableError, CorruptArtifactError, MissingArtifactError, RefusedModelError, ValueError) as error:
+        return None, NotCompared(version, str(error)), None
+    return champion, *_gain(pipeline, version, candidate, champion)
 
 
 def _gain(pipeline: Pipeline, version: int, candidate: _Measured, champion: _Measured) -> tuple[Gain, Histogram | None]:
     """Return the gain with the lower bound of its one-sided interval, and the resampled gains it comes from.
 
     Percentile bootstrap over pairs (Efron and Tibshirani, An Introduction to the Bootstrap, ch. 13): both models
-    answer the same resampled rows, so what is easy or hard about the rows cancels out.
+    answer the same resampled rows, so what is easy or hard about the rows cancels out. A resample in which the metric
+    is not defined, for it has rows of one label only, is left out; where that is every second one, there is no bound.
     """
     metric = METRICS[pipeline.champion.metric]
     rows = len(candidate.target)
@@ -119,9 +141,24 @@ def _gain(pipeline: Pipeline, version: int, candidate: _Measured, champion: _Mea
             )
         )
     ours, theirs = candidate.metric(metric.name), champion.metric(metric.name)
-    resampled = np.concatenate(gains)
-    lower = float(np.quantile(resampled, 1 - pipeline.champion.confidence))
-    return Gain(version, ours, theirs, float(metric.gain(ours, theirs)), lower), histogram(resampled)
+    drawn = np.concatenate(gains)
+    resampled = drawn[np.isfinite(drawn)]
+    enough = 2 * len(resampled) > len(drawn)
+    gain = Gain(
+        version,
+        ours,
+        theirs,
+        float(metric.gain(ours, theirs)),
+        lower=float(np.quantile(resampled, 1 - pipeline.champion.confidence)) if enough else float("nan"),
+        left_out=len(drawn) - len(resampled),
+        rarest=candidate.rarest,
+    )
+    return gain, histogram(resampled)
+
+
+def _reported(gain: Gain, resampled: Histogram | None) -> GainReport:
+    numbers = {name: getattr(gain, name) for name in ("candidate", "champion", "gain", "lower")}
+    return GainReport(version=gain.version, **_finite(numbers), left_out=gain.left_out, resampled=resampled)
 
 
 def _latency_p99_ms(model: Model, holdout: pa.Table) -> float:

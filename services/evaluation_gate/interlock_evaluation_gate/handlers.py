@@ -60,6 +60,8 @@ async def judge_candidate(
             reasons=report.reasons,
             metrics={name: value for name, value in report.metrics.items() if value is not None},
         )
+        if report.passed and report.needs_approval:
+            evaluated = evaluated.model_copy(update={"needs_approval": True})
         await bus.publish(evaluated, cause=cause.id)
         _verdicts.labels(event.model, "passed" if report.passed else "failed").inc()
     crash_point("evaluation_gate.published")
@@ -71,6 +73,11 @@ async def _report(event: ModelRegistered, artifacts: ArtifactStore, loader: Load
     except (CorruptArtifactError, MissingArtifactError, RefusedModelError, ValueError) as error:
         logger.warning("version %d of %s cannot be evaluated: %s", event.version, event.model, error)
         return GateReport(passed=False, reasons=[f"the candidate cannot be evaluated: {error}"])
+    except OSError:  # the store, the network, the disk: no fault of the candidate's
+        raise
+    except Exception as error:  # a fault of ours must not leave the run waiting for a verdict
+        logger.exception("version %d of %s cannot be evaluated", event.version, event.model)
+        return GateReport(passed=False, reasons=[f"the candidate cannot be evaluated: {error!r}"])
 
 
 def _about(event: ModelRegistered, cause: Envelope) -> dict[str, str | int]:

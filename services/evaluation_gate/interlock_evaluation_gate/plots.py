@@ -49,8 +49,8 @@ def predicted_actual(actual: Floats, predicted: Floats) -> PredictedActual:
 
 
 def histogram(values: Floats) -> Histogram | None:
-    """Return how values are distributed; None where they lie too far apart, or too close, to be told apart by bins."""
-    if not np.isfinite(values).all():
+    """Return how values are distributed; None where there are none, or bins cannot tell them apart."""
+    if not len(values) or not np.isfinite(values).all():
         return None
     low, high = np.quantile(values, [OUTSIDE, 1 - OUTSIDE], method="nearest")
     if low == high:

@@ -53,9 +53,8 @@ async def promote_passed(event: EvaluationPassed, cause: CausationEnvelope, sess
     model = await store.lock_model(session, event.model)
     version = await _version(session, event.model, event.version)
     spec = await promotion.spec_of(session, version)
-    step = after_passing(
-        version.stage, measured_against=event.against, champion=model.champion, promotion=spec.promotion
-    )
+    promoted_by = "approval" if event.needs_approval else spec.promotion
+    step = after_passing(version.stage, measured_against=event.against, champion=model.champion, promotion=promoted_by)
     if step is Step.NOTHING:
         return
     version.report = event.report.model_dump(mode="json")

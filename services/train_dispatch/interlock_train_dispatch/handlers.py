@@ -82,7 +82,8 @@ async def end_run_awaiting_approval(event: EvaluationPassed, session: Session) -
         return
     run.version = event.version
     spec = await SpecRow.find(session, run.model, run.pipeline_digest)
-    if spec is not None and Pipeline.model_validate(spec.spec).promotion == "approval":
+    by_approval = spec is not None and Pipeline.model_validate(spec.spec).promotion == "approval"
+    if by_approval or event.needs_approval:
         runs.finish(run, "succeeded", "the gate let it through; it waits for an approval")
 
 

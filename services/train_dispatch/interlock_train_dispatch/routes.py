@@ -20,6 +20,9 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from interlock_train_dispatch import runs, store
 from interlock_train_dispatch.store import RunRow
 
+NO_SPEC = "0" * 64
+"""Digest in the view of a run for which no spec was found; readers of the last release expect one."""
+
 ARRIVAL_SECONDS, ARRIVAL_POLL_SECONDS = 3.0, 0.1
 """How long a spec or a dataset is waited for that may be on its way here, and how often it is looked for."""
 
@@ -32,14 +35,14 @@ async def list_runs(
 ) -> list[RunView]:
     """Return the newest runs, of one model or of all."""
     async with database.sessions() as session:
-        return [_view(run) for run in await store.runs(session, model, limit)]
+        return [run_view(run) for run in await store.runs(session, model, limit)]
 
 
 @get("/runs/{run_id:uuid}", opt={SCOPE: "read"})
 async def read_run(run_id: FromPath[UUID], database: NamedDependency[Database]) -> RunView:
     """Return one run; 404 with Retry-After for one that is announced but has not come through the bus yet."""
     async with database.sessions() as session:
-        return _view(_known(await session.get(RunRow, run_id), run_id))
+        return run_view(_known(await session.get(RunRow, run_id), run_id))
 
 
 @post("/runs/{run_id:uuid}/cancel", status_code=202, opt={SCOPE: "train"})
@@ -58,7 +61,7 @@ async def cancel_run(
             raise problem(409, "The run is trained", detail)
         caller: Caller = request.user
         await runs.cancel(session, run, f"cancelled over REST by {caller.name}", str(uuid4()), by=caller.name)
-    return Response(_view(run), status_code=202, headers={"Location": f"/runs/{run_id}"})
+    return Response(run_view(run), status_code=202, headers={"Location": f"/runs/{run_id}"})
 
 
 @get("/models/{name:str}/trainable", opt={SCOPE: "read", SERVICES: ("gateway",)})
@@ -99,14 +102,15 @@ def _known(run: RunRow | None, run_id: UUID) -> RunRow:
     return run
 
 
-def _view(run: RunRow) -> RunView:
+def run_view(run: RunRow) -> RunView:
+    """Return a run as it is shown; every stored row can be."""
     progress: dict[str, Any] | None = run.progress
     return RunView(
         run_id=run.run_id,
         model=run.model,
         state=run.state,
         attempt=run.attempt,
-        pipeline_digest=run.pipeline_digest,
+        pipeline_digest=run.pipeline_digest or NO_SPEC,
         datasets=[ref["digest"] for ref in run.datasets],
         cause=run.causation_id,
         reason=run.reason,

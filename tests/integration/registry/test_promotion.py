@@ -224,6 +224,19 @@ async def test_nothing_is_promoted_before_somebody_approves(registry: Registry) 
     assert "promotion.approved" in await registry.said()
 
 
+async def test_what_could_not_be_compared_with_the_champion_waits_for_a_person(registry: Registry) -> None:
+    """Also where the pipeline promotes by itself: nothing is proven."""
+    await registry.serve(1)
+    await registry.train()
+    await registry.hear(registry.passed(2, 1).model_copy(update={"needs_approval": True}))
+    assert await registry.champion() == (1, 1)
+
+    async with registry.database.sessions() as session, session.begin():
+        await promotion.approve(session, registry.model, 2, by="ada", cause=str(uuid4()), signer=SIGNER)
+
+    assert await registry.champion() == (2, 2)
+
+
 @by_approval
 async def test_an_approval_cannot_stand_in_for_the_gate(registry: Registry) -> None:
     """A version that was not let through cannot be approved by anyone."""

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from interlock_contracts.evaluation import EvaluationPassed
 from interlock_jobs.launcher import Job, JobState
-from interlock_train_dispatch import runs
+from interlock_train_dispatch import handlers, runs
+from interlock_train_dispatch.routes import run_view
 from interlock_train_dispatch.store import RunRow
 
-from tests.support.dispatcher import Dispatcher, dispatching
+from tests.support.dispatcher import REF, Dispatcher, dispatching
 
 pytestmark = pytest.mark.integration
 
@@ -37,6 +39,33 @@ async def test_a_run_is_started_followed_and_completed(dispatcher: Dispatcher) -
     assert await dispatcher.said(run) == ["training.started", "training.progressed", "training.completed"]
     row = await dispatcher.run(run)
     assert (row.state, row.trained_at is not None) == ("running", True)
+
+
+async def test_a_run_whose_model_a_person_must_judge_ends(dispatcher: Dispatcher) -> None:
+    """Also where the pipeline promotes by itself: the champion could not be compared, and the model may train again."""
+    run = await dispatcher.request()
+    await dispatcher.steps()
+    dispatcher.finish(run)
+    await dispatcher.steps()
+
+    passed = EvaluationPassed(
+        model=dispatcher.model, version=2, run_id=run, against=1, report=REF, reasons=[], needs_approval=True
+    )
+    async with dispatcher.bus.transaction() as session:
+        await handlers.end_run_awaiting_approval(passed, session)
+
+    row = await dispatcher.run(run)
+    assert (row.state, row.version, row.reason) == ("succeeded", 2, "the gate let it through; it waits for an approval")
+
+
+async def test_a_request_for_an_unknown_model_is_listed_as_a_failed_run(dispatcher: Dispatcher) -> None:
+    """With its reason; and it harms no listing."""
+    run = await dispatcher.request("nobody-knows-it")
+
+    view = run_view(await dispatcher.run(run))
+
+    assert (view.state, view.pipeline_digest) == ("failed", "0" * 64)
+    assert "no pipeline is called 'nobody-knows-it'" in (view.reason or "")
 
 
 async def test_a_manifest_counts_though_ray_lost_the_job(dispatcher: Dispatcher) -> None:

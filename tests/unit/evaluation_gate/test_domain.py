@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from interlock_contracts.pipeline import Pipeline
-from interlock_evaluation_gate.domain import Gain, judge
+from interlock_evaluation_gate.domain import Gain, NotCompared, judge
 
 
 def pipeline(**gate: Any) -> Pipeline:
@@ -31,6 +31,14 @@ def test_a_gain_must_be_sure(lower: float, passed: bool) -> None:
 
     assert verdict.passed is passed
     assert "version 3" in verdict.reasons[0]
+
+
+def test_what_cannot_be_compared_is_left_to_a_person() -> None:
+    """The candidate keeps what is asked of it alone, and is not promoted by itself."""
+    verdict = judge(pipeline(), {}, NotCompared(3, "its column 'c' is gone"), 1.0)
+
+    assert (verdict.passed, verdict.needs_approval) == (True, True)
+    assert verdict.reasons == ["version 3 cannot be compared with it, so a person decides: its column 'c' is gone"]
 
 
 def test_a_refusal_names_everything_that_was_missed_and_nothing_else() -> None:

@@ -56,22 +56,29 @@ class Bench:
         pq.write_table(self.table if table is None else table, buffer)
         return self.store.put(buffer.getvalue(), holdout=True)
 
-    def model(self, slope: float) -> ArtifactRef:
+    def model(self, slope: float, column: str = "x") -> ArtifactRef:
         signature = ModelSignature.of(self.pipeline, self.table)
-        signature = signature.model_copy(update={"features": signature.features[:1]})
+        feature = signature.features[0].model_copy(update={"name": column})
+        signature = signature.model_copy(update={"features": [feature]})
         path = self.folder / f"engine-{slope}"
         LinearEngine(np.array([[slope]]), np.array([0.0]), "identity").save(path)
         description = ModelDescription(
             signature=signature,
-            encoder=Encoder(columns=[NumericColumn(kind="number", name="x", numbers=[Scaled(fill=0.0)])]),
+            encoder=Encoder(columns=[NumericColumn(kind="number", name=column, numbers=[Scaled(fill=0.0)])]),
             engine=EngineRef(kind="linear", version=1, ref=self.store.put_file(path)),
         )
         return self.store.put(description.model_dump_json().encode())
 
     def judge(
-        self, slope: float, champion: float | None = None, holdouts: list[ArtifactRef] | None = None
+        self,
+        slope: float,
+        champion: float | None = None,
+        holdouts: list[ArtifactRef] | None = None,
+        champion_column: str = "x",
     ) -> dict[str, Any]:
-        serving = ChampionRef(version=1, artifact=self.model(champion)) if champion is not None else None
+        serving = (
+            ChampionRef(version=1, artifact=self.model(champion, champion_column)) if champion is not None else None
+        )
         event = ModelRegistered(
             model="m",
             version=2,
@@ -114,6 +121,32 @@ def test_rows_that_stand_in_several_batches_count_once(tmp_path: Path) -> None:
     report = bench.judge(2.0, holdouts=[bench.holdout(), bench.holdout(bench.table.slice(0, 100))])
 
     assert report["rows"] == ROWS
+
+
+def test_a_champion_whose_column_is_gone_is_not_compared_and_a_person_decides(tmp_path: Path) -> None:
+    """The candidate keeps its thresholds, and is not blamed; nothing is proven, so nobody promotes it by itself."""
+    report = Bench(tmp_path, metrics={"r2": {"min": 0.8}}).judge(2.0, champion=1.0, champion_column="gone")
+
+    assert (report["passed"], report["needs_approval"], report["champion"]) == (True, True, None)
+    assert report["reasons"][-1] == (
+        "version 1 cannot be compared with it, so a person decides: its column 'gone' is gone"
+    )
+
+
+def test_a_bad_candidate_is_refused_also_where_nothing_can_be_compared(tmp_path: Path) -> None:
+    """A person may decide only what is left open."""
+    report = Bench(tmp_path, metrics={"r2": {"min": 0.8}}).judge(-2.0, champion=1.0, champion_column="gone")
+
+    assert not report["passed"]
+    assert "but required" in report["reasons"][0]
+
+
+def test_equal_rows_of_one_file_all_count(tmp_path: Path) -> None:
+    """Their number is part of what is measured."""
+    bench = Bench(tmp_path)
+    report = bench.judge(2.0, holdouts=[bench.holdout(pa.concat_tables([bench.table, bench.table.slice(0, 50)]))])
+
+    assert report["rows"] == ROWS + 50
 
 
 def test_a_changed_byte_in_the_candidate_is_an_error(tmp_path: Path) -> None:

@@ -1,0 +1,92 @@
+"""A holdout with few rows of a label: resamples without any are left out, and what cannot be had is said in words."""
+
+import io
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from interlock_artifacts import MemoryStore
+from interlock_contracts.models import ChampionRef, ModelRegistered
+from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.refs import ArtifactRef
+from interlock_contracts.report import GateReport
+from interlock_evaluation_gate.evaluation import evaluate
+from interlock_modeling.engines import LinearEngine
+from interlock_modeling.split import ROW_COLUMN
+from interlock_serving.cache import Cache
+from interlock_serving.loading import Loader
+
+from tests.support.stored_models import CLASSIFICATION, in_this_process, put
+
+ROWS = 300
+PIPELINE = Pipeline.model_validate(
+    {
+        "name": "m",
+        "task": "classification",
+        "target": "sold",
+        "data": {"columns": {"size": {"type": "number"}, "color": {"type": "category"}, "sold": {"type": "boolean"}}},
+    }
+)
+
+
+def holdout(positives: int) -> bytes:
+    """Return rows of which the largest ones are positive."""
+    size = np.arange(ROWS, dtype=np.float64)
+    columns: dict[str, Any] = {"size": size, "color": ["red"] * ROWS, "sold": size >= ROWS - positives}
+    columns[ROW_COLUMN] = np.arange(ROWS, dtype=np.uint64)
+    table = pa.table(columns)
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    return buffer.getvalue()
+
+
+def report(folder: Path, positives: int) -> GateReport:
+    """Judge a perfect candidate against a champion that gives every row the same answer."""
+    store = MemoryStore()
+
+    def model(weight: float) -> ArtifactRef:
+        engine = LinearEngine(np.array([[weight, 0.0, 0.0]]), np.array([0.0]), "logistic")
+        return put(store, CLASSIFICATION, engine, model="m").artifact
+
+    event = ModelRegistered(
+        model="m",
+        version=2,
+        run_id=uuid4(),
+        artifact=model(0.01),
+        manifest=store.put(b"{}"),
+        pipeline_digest=PIPELINE.digest,
+        spec=store.put(PIPELINE.model_dump_json().encode()),
+        holdouts=[store.put(holdout(positives), holdout=True)],
+        champion=ChampionRef(version=1, artifact=model(0.0)),
+    )
+    return evaluate(event, store, Loader(Cache(store, folder), in_this_process))
+
+
+@pytest.mark.parametrize("positives", [1, 2, 5])
+def test_a_perfect_candidate_passes_on_few_positives(tmp_path: Path, positives: int) -> None:
+    """Resamples of one label only are left out, and the verdict says how many."""
+    found = report(tmp_path, positives)
+
+    assert found.passed, found.reasons
+    assert "resamples of one label only are left out" in found.reasons[0]
+    assert "nan" not in found.model_dump_json().lower()
+
+
+def test_on_many_positives_nothing_is_left_out(tmp_path: Path) -> None:
+    """The sentence stands only where it says something."""
+    found = report(tmp_path, 100)
+
+    assert found.passed
+    assert "left out" not in found.reasons[0]
+
+
+def test_without_positives_the_verdict_says_what_is_missing(tmp_path: Path) -> None:
+    """Instead of a bound that is no number."""
+    found = report(tmp_path, 0)
+
+    assert not found.passed
+    assert found.reasons == ["roc_auc has no confidence interval: the holdout has 0 rows of the rarest label"]
