@@ -20,10 +20,11 @@ from interlock_messaging import malformed, metrics, topology
 from interlock_messaging.batch_consumer import BatchSubscription, consuming
 from interlock_messaging.connecting import connected, to_its_end
 from interlock_messaging.delivery import Delivery, decode_event
-from interlock_messaging.outbox import ENQUEUED, current_traceparent, publish_batch
+from interlock_messaging.outbox import current_traceparent, publish_batch
 from interlock_messaging.publisher_identity import IdentifiedPublisher
 from interlock_messaging.publishing import CONFIRM_SECONDS, is_recorded, send, send_plain
 from interlock_messaging.relay import Relay
+from interlock_messaging.tables import OutboxRow
 from interlock_messaging.watchdog import WATCH_SECONDS, Watchdog, end_process
 
 logger = logging.getLogger(__name__)
@@ -78,7 +79,8 @@ class Bus:
             logger=None,
         )
         self._sessions = sessions
-        self._relay = Relay(sessions, self.publisher, self.delivery.committed) if sessions is not None else None
+        woken = self.delivery.wakeups.of(OutboxRow)
+        self._relay = Relay(sessions, self.publisher, woken) if sessions is not None else None
         self._subscriptions = subscriptions
         self.consumer_lost = asyncio.Event()
         self._ends_when_consumer_lost = ends_when_consumer_lost
@@ -92,12 +94,11 @@ class Bus:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """Open a transaction outside of a message; what it enqueues is relayed at once after the commit."""
+        """Open a transaction outside of a message; who waits for what it adds is woken after the commit."""
         assert self._sessions is not None, "a service without a database has no transactions"
         async with self._sessions() as session, session.begin():
             yield session
-        if ENQUEUED in session.info:
-            self.delivery.committed.set()
+        self.delivery.wakeups.committed(session)
 
     async def publish(self, event: Event, *, cause: str, n: int = 0) -> Envelope:
         """Publish ``event`` at once and confirmed, for a service without a database.

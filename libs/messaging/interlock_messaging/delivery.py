@@ -21,13 +21,13 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from interlock_messaging import metrics
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.malformed import check_headers, sendable
-from interlock_messaging.outbox import ENQUEUED
 from interlock_messaging.publisher_identity import PUBLISHED_BY, check, published_by, user_of_connection
 from interlock_messaging.publishing import publish
 from interlock_messaging.spans import handling, happened
 from interlock_messaging.tables import InboxRow
 from interlock_messaging.topology import DEAD_EXCHANGE, readers, retry_exchange, types_of
 from interlock_messaging.transient import is_dependency_unavailable, is_unstorable
+from interlock_messaging.wakeups import Wakeups
 from interlock_messaging.watchdog import PING, Heartbeat
 
 logger = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ class Delivery:
         self._publisher = publisher
         self._sessions = sessions
         self._knows_publishers = user_of_connection(publisher) == user_of(service)
-        self.committed = asyncio.Event()
+        self.wakeups = Wakeups()
         self.heartbeat = Heartbeat()
 
     def __call__(self, msg: Any, /, *, context: ContextRepo) -> "_DeliveryMiddleware":
@@ -166,8 +166,7 @@ class Delivery:
                 result = await handle()
             crash_point("delivery.before_commit")
         crash_point("delivery.after_commit")
-        if ENQUEUED in session.info:
-            self.committed.set()
+        self.wakeups.committed(session)
         return result
 
     async def retry_while_unavailable(

@@ -17,10 +17,9 @@ from interlock_messaging.crash_points import crash_point
 from interlock_messaging.publishing import is_recorded, send, send_plain
 from interlock_messaging.retention import delete_chunk
 from interlock_messaging.tables import InboxRow, OutboxRow
+from interlock_messaging.wakeups import wake_after_commit
 
 BATCH = 200
-ENQUEUED = "interlock.enqueued"
-"""Key of ``session.info``: the relay is woken only after a commit that left it something to do."""
 
 OUTBOX_RETENTION = timedelta(days=7)
 EPHEMERAL_RETENTION = timedelta(hours=1)
@@ -75,7 +74,7 @@ async def enqueue_all(session: AsyncSession, entries: Sequence[OutboxEntry], *, 
     ]
     rows = [_row(envelope, each.event) for envelope, each in zip(envelopes, entries, strict=True)]
     await session.execute(insert(OutboxRow).on_conflict_do_nothing(), rows)
-    session.info[ENQUEUED] = True
+    wake_after_commit(session, OutboxRow)
     return envelopes
 
 

@@ -14,6 +14,9 @@ from interlock_messaging.transient import is_dependency_unavailable
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
+IDLE_SECONDS = 2.0
+"""Time between two looks into an outbox where nothing waits: only another replica's death leaves something there."""
+
 MAX_PAUSE_SECONDS = 30.0
 """Longest time between two tries of a type that the broker refuses."""
 
@@ -24,39 +27,40 @@ CLEANUP_SECONDS = 600.0
 
 
 class Relay:
-    """Publishes one service's outbox, oldest first; ``committed`` wakes it.
+    """Publishes one service's outbox, oldest first; ``woken`` is set after a commit that adds to it.
 
     What the broker refuses is refused by type: its queue is full, or not bound. So a type pauses, longer each time,
     while the others go on, and events of one type leave in the order in which they were said. Between types, and
     between the relays of several replicas, there is no order; nobody may rely on one.
     """
 
-    def __init__(
-        self, sessions: async_sessionmaker[AsyncSession], broker: RabbitBroker, committed: asyncio.Event
-    ) -> None:
+    def __init__(self, sessions: async_sessionmaker[AsyncSession], broker: RabbitBroker, woken: asyncio.Event) -> None:
         self._sessions = sessions
         self._broker = broker
-        self._committed = committed
+        self._woken = woken
         self._pauses: dict[str, tuple[float, float]] = {}
 
     async def run(self) -> None:
         """Publish until cancelled."""
         loop = asyncio.get_running_loop()
-        cleanup_at, wait, limit = 0.0, POLL_SECONDS, BATCH
+        cleanup_at, retry, limit = 0.0, POLL_SECONDS, BATCH
         while True:
-            self._committed.clear()
+            self._woken.clear()
             try:
-                busy, wait, limit = await self.publish(limit), POLL_SECONDS, BATCH
+                busy, limit = await self.publish(limit), BATCH
+                wait = POLL_SECONDS if self._pauses else IDLE_SECONDS
+                retry = POLL_SECONDS
                 if loop.time() > cleanup_at and not await delete_expired(self._sessions):
                     cleanup_at = loop.time() + CLEANUP_SECONDS
             except Exception as error:
                 # One at a time: what is sent and not confirmed may arrive all the same, and is sent again.
-                busy, wait, limit = False, min(wait * 2, MAX_WAIT_SECONDS), 1
+                busy, limit = False, 1
+                wait = retry = min(retry * 2, MAX_WAIT_SECONDS)
                 logger.warning("the relay waits %.1f s: %s", wait, error, exc_info=not is_dependency_unavailable(error))
             if not busy:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter
-                        await self._committed.wait()
+                        await self._woken.wait()
 
     async def publish(self, limit: int = BATCH) -> bool:
         """Publish at most ``limit`` rows; return whether there may be more to do at once.

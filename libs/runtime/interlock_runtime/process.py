@@ -5,7 +5,7 @@ import logging
 import signal
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import FrameType
 
 import uvicorn
@@ -54,18 +54,27 @@ async def on_shutdown_signal(on_signal: Callable[[], None]) -> AsyncIterator[Non
 
 
 @asynccontextmanager
-async def run_periodically(step: Callable[[], Awaitable[object]], *, seconds: float) -> AsyncIterator[None]:
-    """Run ``step`` again and again, ``seconds`` apart, while the block lasts; a failure is logged and tried again."""
+async def run_periodically(
+    step: Callable[[], Awaitable[object]], *, seconds: float, woken: asyncio.Event | None = None
+) -> AsyncIterator[None]:
+    """Run ``step`` again and again, ``seconds`` apart, while the block lasts; a failure is logged and tried again.
+
+    Where ``woken`` is set in between, the next run begins at once.
+    """
+    woken = woken or asyncio.Event()
 
     async def forever() -> None:
         while True:
+            woken.clear()
             try:
                 await step()
             except (ConnectionError, TimeoutError) as error:
                 logger.warning("%s waits for a dependency: %s", step.__qualname__, error)
             except Exception:
                 logger.exception("%s failed", step.__qualname__)
-            await asyncio.sleep(seconds)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await woken.wait()
 
     task = asyncio.create_task(forever())
     try:

@@ -20,11 +20,14 @@ from interlock_ingest import gauges
 from interlock_ingest.handlers import router
 from interlock_ingest.routes import ROUTES
 from interlock_ingest.settings import IngestSettings
+from interlock_ingest.store import DatasetRow, SubmissionRow
 from interlock_ingest.workers import SERVICE, IngestWorker
 
 __all__ = ["SERVICE", "create_app"]
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 1.0
+"""For what another replica has left, and for what is due again: a commit of this one wakes its workers at once."""
+
 _PREFIX = "interlock-ingest-"
 
 
@@ -41,9 +44,13 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
     @asynccontextmanager
     async def taking_in() -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(run_periodically(worker.take_submissions, seconds=POLL_SECONDS))
-            for _ in range(settings.ingest_checks):
-                await stack.enter_async_context(run_periodically(worker.check_files, seconds=POLL_SECONDS))
+            for work, table, workers in (
+                (worker.take_submissions, SubmissionRow, 1),
+                (worker.check_files, DatasetRow, settings.ingest_checks),
+            ):
+                for _ in range(workers):
+                    woken = bus.delivery.wakeups.of(table)
+                    await stack.enter_async_context(run_periodically(work, seconds=POLL_SECONDS, woken=woken))
             yield
 
     return http_app(

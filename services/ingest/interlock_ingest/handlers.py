@@ -10,6 +10,7 @@ from interlock_contracts.datasets import DatasetRejected, DatasetSubmitted, Find
 from interlock_contracts.pipeline import Pipeline
 from interlock_messaging import CausationEnvelope, Session, enqueue, topology
 from interlock_messaging.outbox import current_traceparent
+from interlock_messaging.wakeups import wake_after_commit
 
 from interlock_ingest.domain import invalid_object_key
 from interlock_ingest.store import SpecRow, SubmissionRow
@@ -38,3 +39,4 @@ async def note_submission(event: DatasetSubmitted, cause: CausationEnvelope, ses
         return
     row = SubmissionRow(cause=cause.id, pipeline=event.pipeline, object=event.object, traceparent=current_traceparent())
     session.add(row)
+    wake_after_commit(session, SubmissionRow)

@@ -6,6 +6,7 @@ from typing import Any
 
 from interlock_messaging.pipeline_specs import PipelineSpec
 from interlock_messaging.tables import Base
+from interlock_messaging.wakeups import wake_after_commit
 from interlock_messaging.work_queue import WorkItem
 from sqlalchemy import BigInteger, MetaData, String, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
@@ -83,6 +84,7 @@ async def add_dataset(session: AsyncSession, row: DatasetRow) -> DatasetRow:
     """Add a file to be checked, and return its row; one that is known under this pipeline digest stays as it is."""
     names = ("pipeline", "digest", "pipeline_digest", "file", "bytes", "cause", "object", "traceparent")
     await session.execute(insert(DatasetRow).values({n: getattr(row, n) for n in names}).on_conflict_do_nothing())
+    wake_after_commit(session, DatasetRow)
     return await session.get_one(DatasetRow, (row.pipeline, row.digest, row.pipeline_digest))
 
 

@@ -35,13 +35,14 @@ from interlock_prediction.prediction_sampler import PredictionSampler
 from interlock_prediction.reconcile import PromotionReconciler
 from interlock_prediction.routes import ROUTES
 from interlock_prediction.settings import PredictionSettings
+from interlock_prediction.store import WebhookRow
 from interlock_prediction.streams import POLL_SECONDS, Streams
 from interlock_prediction.webhooks import WebhookSender
 
 __all__ = ["SERVICE", "create_app"]
 
 EXPIRE_SECONDS = 5.0
-WEBHOOK_SECONDS = 0.5
+WEBHOOK_SECONDS = 1.0
 RECONCILE_SECONDS = 10.0
 """Interval of reconciliation with the registry, for promotions whose events were missed."""
 
@@ -91,6 +92,7 @@ def create_app(
     bus.consumer.context.set_global("manager", manager)
     load_failures = LoadFailurePublisher(REPLICA, bus)
     master = (settings.webhook_secret or settings.service_key).get_secret_value().encode()
+    webhook_added = bus.delivery.wakeups.of(WebhookRow)
     webhooks = WebhookSender(bus, master, private=settings.webhook_private)
     expiry = Expiry(bus, artifacts)
     streams = Streams(database)
@@ -125,7 +127,7 @@ def create_app(
             lambda: run_periodically(reconciler.reconcile, seconds=RECONCILE_SECONDS),
             lambda: run_periodically(load_failures.flush, seconds=FLUSH_SECONDS),
             lambda: run_periodically(expiry.run_once, seconds=EXPIRE_SECONDS),
-            lambda: run_periodically(webhooks.deliver_due, seconds=WEBHOOK_SECONDS),
+            lambda: run_periodically(webhooks.deliver_due, seconds=WEBHOOK_SECONDS, woken=webhook_added),
             lambda: run_periodically(streams.poll, seconds=POLL_SECONDS),
             batch.running,
         ],

@@ -9,6 +9,7 @@ from uuid import UUID
 from interlock_contracts.predictions import PredictionState
 from interlock_messaging.retention import lock_chunk
 from interlock_messaging.tables import Base
+from interlock_messaging.wakeups import wake_after_commit
 from interlock_messaging.work_queue import Due, claim
 from sqlalchemy import (
     ColumnElement,
@@ -188,6 +189,7 @@ async def enqueue_webhooks(session: AsyncSession, wanted: Sequence[tuple[UUID, s
     if wanted:
         rows = [{"prediction_id": prediction_id, "url": url} for prediction_id, url in wanted]
         await session.execute(insert(WebhookRow).on_conflict_do_nothing(), rows)
+        wake_after_commit(session, WebhookRow)
 
 
 async def claim_webhooks(session: AsyncSession, limit: int, lease: timedelta) -> list[tuple[WebhookRow, PredictionRow]]:

@@ -33,6 +33,7 @@ async def test_an_upload_is_kept_before_it_is_acknowledged_and_accepted_by_its_c
     """After the 202 the result depends on nothing that a crash could take."""
     view = await ingest.upload(GOOD)
     assert view["state"] == "checking"
+    assert ingest.bus.delivery.wakeups.of(DatasetRow).is_set(), "its check need not wait for the next poll"
     file = ArtifactRef(sha256=view["digest"], bytes=len(GOOD), holdout=True)
     assert ingest.artifacts.fetch(file) == GOOD
 
@@ -111,6 +112,7 @@ async def test_a_submitted_object_is_taken_in_like_an_upload(ingest: Ingest) -> 
     key = f"incoming/{ingest.pipeline}/january.csv"
     ingest.artifacts.put_latest(key, GOOD)
     await ingest.submit(key)
+    assert ingest.bus.delivery.wakeups.of(DatasetRow).is_set(), "its check need not wait for the next poll"
     await ingest.worker.check_files()
 
     assert [kind for kind, _ in await ingest.said()] == ["dataset.ingested"]

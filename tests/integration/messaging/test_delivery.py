@@ -13,7 +13,7 @@ from interlock_contracts.catalog import BY_TYPE, Route
 from interlock_contracts.event import Envelope
 from interlock_contracts.permissions import RETRY_SECONDS
 from interlock_contracts.training import RetrainRequested
-from interlock_messaging import Bus, CausationEnvelope, PoisonError, Session, enqueue, topology
+from interlock_messaging import Bus, CausationEnvelope, PoisonError, Session, enqueue, relay, topology
 from interlock_messaging.delivery import ATTEMPT, ERROR
 from interlock_messaging.tables import InboxRow, OutboxRow
 from interlock_runtime.database import Database
@@ -111,6 +111,16 @@ async def test_what_a_transaction_says_is_handled_exactly_once(servers: dict[str
             return await lab.count(OutboxRow.published_at.is_not(None)) == 2
 
         await until(both_are_marked)  # after the confirm, which may come after the event was handled
+
+
+async def test_a_commit_wakes_the_relay(servers: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Polling is for what other replicas have left; an event that was just said waits for no interval."""
+    monkeypatch.setattr(relay, "IDLE_SECONDS", 3600.0)
+    monkeypatch.setattr(relay, "POLL_SECONDS", 3600.0)
+    async with Lab(servers).running() as lab:
+        for cause in ("one", "two", "three"):
+            said = await lab.enqueue(cause)
+            await until(lambda: lab.seen[-1:] == [said.id])  # noqa: B023 - awaited in this turn of the loop
 
 
 async def test_what_is_rolled_back_was_never_said(servers: dict[str, str]) -> None:

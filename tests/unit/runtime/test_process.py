@@ -1,9 +1,9 @@
-"""What is told of a stop before the server has finished its open answers."""
+"""What is told of a stop before the server has finished its open answers, and loops that are woken."""
 
 import asyncio
 import signal
 
-from interlock_runtime.process import on_shutdown_signal
+from interlock_runtime.process import on_shutdown_signal, run_periodically
 
 from tests.support.waiting import until
 
@@ -23,3 +23,35 @@ async def test_whoever_holds_answers_open_hears_of_a_stop_at_once_and_so_does_th
 
     assert server.is_set()
     assert after is ours
+
+
+async def test_a_loop_that_is_woken_runs_at_once_also_where_it_was_busy_when_it_was_woken() -> None:
+    """What is added while it works, after it has looked, must not wait for the next interval."""
+    woken, go_on = asyncio.Event(), asyncio.Event()
+    runs: list[int] = []
+
+    async def step() -> None:
+        runs.append(len(runs))
+        if len(runs) == 2:
+            await go_on.wait()
+
+    async with run_periodically(step, seconds=3600, woken=woken):
+        await until(lambda: len(runs) == 1)
+        woken.set()
+        await until(lambda: len(runs) == 2)
+        woken.set()
+        go_on.set()
+        await until(lambda: len(runs) == 3)
+
+
+async def test_a_failure_is_followed_by_the_next_run() -> None:
+    """A loop outlives what one run meets."""
+    runs: list[int] = []
+
+    async def step() -> None:
+        runs.append(len(runs))
+        if len(runs) < 3:
+            raise (ConnectionError if len(runs) == 1 else ValueError)("no")
+
+    async with run_periodically(step, seconds=0.001):
+        await until(lambda: len(runs) >= 3)

@@ -14,6 +14,7 @@ from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.scoring import ScoringReport
 from interlock_messaging import Bus, enqueue
 from interlock_messaging.crash_points import crash_point
+from interlock_messaging.wakeups import wake_after_commit
 from interlock_messaging.work_queue import process_due
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,7 +22,7 @@ from interlock_prediction.batch import store as batch_store
 from interlock_prediction.batch.scorers import Scorer, ScorerDiedError
 from interlock_prediction.batch.store import BatchRow, Runner
 from interlock_prediction.domain import ENDED
-from interlock_prediction.store import PredictionRow
+from interlock_prediction.store import PredictionRow, WebhookRow
 
 SERVICE = "prediction"
 
@@ -103,6 +104,7 @@ class BatchRunner:
             expires_at=row.expires_at,
         )
         await enqueue(session, event, source=SERVICE, cause=_cause(row), traceparent=row.traceparent)
+        wake_after_commit(session, WebhookRow)
 
     async def _give_up(self, session: AsyncSession, batch: BatchRow, error: Exception) -> None:
         batch.waiting = False
@@ -142,6 +144,7 @@ async def fail(
         prediction_id=row.prediction_id, model=row.model, reason=row.reason, errors=list(errors), outcome=outcome
     )
     await enqueue(session, event, source=SERVICE, cause=_cause(row), traceparent=row.traceparent)
+    wake_after_commit(session, WebhookRow)
 
 
 def _cause(row: PredictionRow) -> str:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
+from interlock_messaging.wakeups import wake_after_commit
 from interlock_messaging.work_queue import WorkItem
 from sqlalchemy import ForeignKey, String, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
@@ -49,6 +50,7 @@ async def add(session: AsyncSession, prediction: PredictionRow, batch: BatchRow)
         return False
     session.add(batch)
     await session.flush()
+    wake_after_commit(session, BatchRow)
     return True
 
 

@@ -19,11 +19,13 @@ from interlock_runtime.process import run_periodically
 from interlock_prediction.batch.runner import BatchRunner
 from interlock_prediction.batch.schedules import Schedules
 from interlock_prediction.batch.scorers import ProcessScorer, RayScorer, Scorer
-from interlock_prediction.batch.store import Runner
+from interlock_prediction.batch.store import BatchRow, Runner
 from interlock_prediction.batch.submission import BatchSubmitter
 from interlock_prediction.settings import PredictionSettings
 
-POLL_SECONDS: dict[Runner, float] = {"process": 0.5, "ray": 2.0}
+POLL_SECONDS = 2.0
+"""For what another replica has left, and for what is due again: a commit of this one wakes its runners at once."""
+
 SCHEDULE_SECONDS = 10.0
 MAX_RAY_JOBS = 4
 """Concurrent Ray jobs of one replica; each holds a database connection."""
@@ -85,9 +87,10 @@ class BatchSubsystem:
             if self.launcher is not None:
                 stack.push_async_callback(self.launcher.close)
             await stack.enter_async_context(locked_work_folder(self.folder, _PREFIX))
+            woken = self.runner.bus.delivery.wakeups.of(BatchRow)
             for runner in self.scorers:
                 for _ in range(self.threads[runner]):
                     score = partial(self.runner.run_pending, runner)
-                    await stack.enter_async_context(run_periodically(score, seconds=POLL_SECONDS[runner]))
+                    await stack.enter_async_context(run_periodically(score, seconds=POLL_SECONDS, woken=woken))
             await stack.enter_async_context(run_periodically(self.schedules.start_due, seconds=SCHEDULE_SECONDS))
             yield
