@@ -118,13 +118,14 @@ class GateReport(Body):
 
     ``metrics`` are None where they are not defined on these rows; ``champion`` is None for a first version, and with
     ``needs_approval``, where the champion could not be compared. ``slices`` are by column, the most frequent value
-    first.
+    first. ``notes`` decide nothing: the bias, and the weakest slices, in words.
     """
 
     passed: bool = False
     needs_approval: bool = False
     reasons: list[str] = []
     checks: list[GateCheck] = []
+    notes: list[str] = []
     rows: int = 0
     metrics: dict[str, float | None] = {}
     metric: str | None = None

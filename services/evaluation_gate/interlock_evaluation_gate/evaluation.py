@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from interlock_artifacts import ArtifactStore, CorruptArtifactError, MissingArtifactError
 from interlock_contracts.models import ModelRegistered
-from interlock_contracts.pipeline import CLASSIFICATION_METRICS, REGRESSION_METRICS, Pipeline
+from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef
-from interlock_contracts.report import GainReport, GateCheck, GateReport, Histogram, SliceReport
+from interlock_contracts.report import GainReport, GateCheck, GateReport, Histogram
 from interlock_modeling import METRICS, Model
 from interlock_modeling.split import ROW_COLUMN, in_union
 from interlock_serving.loading import Loader
@@ -22,14 +22,15 @@ from numpy.typing import NDArray
 
 from interlock_evaluation_gate.champion import NotComparableError, as_champion_reads
 from interlock_evaluation_gate.domain import Gain, NotCompared, judge
+from interlock_evaluation_gate.measured import Measured, finite, metrics_of
 from interlock_evaluation_gate.plots import histogram, plots
+from interlock_evaluation_gate.slices import notes, slices_by
 
 RESAMPLES = 2000
 AT_ONCE = 4_000_000
 """Cells of the resampling matrix in memory at a time: 32 MB."""
 
 LATENCY_ROWS = 300
-MOST_SLICES = 30
 
 
 def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -> GateReport:
@@ -45,50 +46,28 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
     with tempfile.TemporaryDirectory(prefix="interlock-gate-") as folder:
         holdout = _holdout(event.holdouts, artifacts, Path(folder))
         candidate = loader.load(event)
-        measured = _Measured(candidate, holdout)
-        scores = {name: measured.metric(name) for name in _metrics(pipeline)}
+        measured = Measured(candidate, holdout)
+        scores: dict[str, float] = {name: measured.metric(name) for name in metrics_of(pipeline)}
         champion, gain, resampled = _compared(event, pipeline, measured, holdout, loader)
         latency = _latency_p99_ms(candidate, holdout)
         verdict = judge(pipeline, scores, gain, latency)
+        slices = {each: slices_by(pipeline, measured, champion, holdout, each) for each in pipeline.gate.slices}
         return GateReport(
             passed=verdict.passed,
             needs_approval=verdict.needs_approval,
             reasons=verdict.reasons,
             checks=[GateCheck(passed=check.passed, text=check.text) for check in verdict.checks],
             rows=holdout.num_rows,
-            metrics=_finite(scores),
+            metrics=finite(scores),
             metric=pipeline.champion.metric,
             champion=_reported(gain, resampled) if isinstance(gain, Gain) else None,
             confidence=pipeline.champion.confidence,
             min_improvement=pipeline.champion.min_improvement,
             latency_p99_ms=latency,
-            slices={each: _slices(pipeline, measured, champion, holdout, each) for each in pipeline.gate.slices},
+            notes=notes(pipeline.champion.metric, scores, slices),
+            slices=slices,
             plots=plots(candidate.signature, measured.target, measured.scores),
         )
-
-
-class _Measured:
-    """A model's answers to the holdout, beside the truth in the model's own labels."""
-
-    def __init__(self, model: Model, holdout: pa.Table) -> None:
-        self.signature = model.signature
-        self.target = model.signature.targets(holdout)
-        self.scores = model.predict_table(holdout).scores
-        if not np.isfinite(self.scores).all():
-            raise ValueError("the model answers some held-out rows with numbers that are not finite")
-
-    @property
-    def rarest(self) -> int | None:
-        """Return how many rows the rarest label has; None for a regression."""
-        labels = self.signature.labels
-        return int(np.bincount(self.target[self.target >= 0], minlength=len(labels)).min()) if labels else None
-
-    def metric(self, name: Any, rows: NDArray[np.bool_] | slice = slice(None)) -> float:
-        return METRICS[name].value(self.target[rows], self.scores[rows])
-
-
-def _metrics(pipeline: Pipeline) -> tuple[Any, ...]:
-    return REGRESSION_METRICS if pipeline.task == "regression" else CLASSIFICATION_METRICS
 
 
 def _holdout(refs: list[ArtifactRef], artifacts: ArtifactStore, folder: Path) -> pa.Table:
@@ -106,21 +85,21 @@ def _holdout(refs: list[ArtifactRef], artifacts: ArtifactStore, folder: Path) ->
 
 
 def _compared(
-    event: ModelRegistered, pipeline: Pipeline, candidate: _Measured, holdout: pa.Table, loader: Loader
-) -> tuple["_Measured | None", Gain | NotCompared | None, Histogram | None]:
+    event: ModelRegistered, pipeline: Pipeline, candidate: Measured, holdout: pa.Table, loader: Loader
+) -> tuple["Measured | None", Gain | NotCompared | None, Histogram | None]:
     """Measure the champion, if there is one, on the candidate's rows as its own version reads them."""
     if event.champion is None:
         return None, None, None
     version = event.champion.version
     try:
         model = loader.load(event.champion)
-        champion = _Measured(model, as_champion_reads(holdout, model, candidate.signature))
+        champion = Measured(model, as_champion_reads(holdout, model, candidate.signature))
     except (NotComparableError, CorruptArtifactError, MissingArtifactError, RefusedModelError, ValueError) as error:
         return None, NotCompared(version, str(error)), None
     return champion, *_gain(pipeline, version, candidate, champion)
 
 
-def _gain(pipeline: Pipeline, version: int, candidate: _Measured, champion: _Measured) -> tuple[Gain, Histogram | None]:
+def _gain(pipeline: Pipeline, version: int, candidate: Measured, champion: Measured) -> tuple[Gain, Histogram | None]:
     """Return the gain with the lower bound of its one-sided interval, and the resampled gains it comes from.
 
     Percentile bootstrap over pairs (Efron and Tibshirani, An Introduction to the Bootstrap, ch. 13): both models
@@ -158,7 +137,7 @@ def _gain(pipeline: Pipeline, version: int, candidate: _Measured, champion: _Mea
 
 def _reported(gain: Gain, resampled: Histogram | None) -> GainReport:
     numbers = {name: getattr(gain, name) for name in ("candidate", "champion", "gain", "lower")}
-    return GainReport(version=gain.version, **_finite(numbers), left_out=gain.left_out, resampled=resampled)
+    return GainReport(version=gain.version, **finite(numbers), left_out=gain.left_out, resampled=resampled)
 
 
 def _latency_p99_ms(model: Model, holdout: pa.Table) -> float:
@@ -177,27 +156,3 @@ def _latency_p99_ms(model: Model, holdout: pa.Table) -> float:
 
 def _as_json(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
-
-
-def _slices(
-    pipeline: Pipeline, candidate: _Measured, champion: _Measured | None, holdout: pa.Table, column: str
-) -> list[SliceReport]:
-    values = holdout.column(column).to_pylist()
-    counts: dict[Any, int] = {}
-    for value in values:
-        counts[value] = counts.get(value, 0) + 1
-    most = sorted(counts, key=lambda value: -counts[value])[:MOST_SLICES]
-    result = []
-    for value in most:
-        rows = np.fromiter((each == value for each in values), dtype=np.bool_, count=len(values))
-        ours, theirs = (
-            _finite({name: each.metric(name, rows) for name in _metrics(pipeline)}) if each else None
-            for each in (candidate, champion)
-        )
-        result.append(SliceReport(value=str(value), rows=counts[value], metrics=ours or {}, champion=theirs))
-    return result
-
-
-def _finite(numbers: dict[str, Any]) -> dict[str, Any]:
-    """Return the numbers with null for what is not defined on these rows; JSON has no NaN."""
-    return {name: value if np.isfinite(value) else None for name, value in numbers.items()}

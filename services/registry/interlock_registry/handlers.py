@@ -69,10 +69,11 @@ async def promote_passed(event: EvaluationPassed, cause: CausationEnvelope, sess
 
 @router.subscriber(topology.queue(SERVICE, EvaluationFailed), topology.EXCHANGE, no_reply=True)
 async def record_refusal(event: EvaluationFailed, session: Session) -> None:
-    """Keep the gate's reasons with the version that it refused."""
+    """Keep the gate's reasons and metrics with the version that it refused."""
     version = await _version(session, event.model, event.version)
     if version.stage in ("registered", "passed"):
         version.stage, version.reasons, version.against = "refused", event.reasons, event.against
+        version.metrics = event.metrics
         version.report = event.report.model_dump(mode="json")
 
 

@@ -179,17 +179,23 @@ async def test_a_repeated_verdict_changes_nothing(registry: Registry) -> None:
     assert await registry.champion() == (2, 2)
 
 
-async def test_a_refused_version_keeps_its_reasons(registry: Registry) -> None:
-    """Whoever asks why it does not serve finds the gate's words."""
+async def test_a_refused_version_keeps_its_reasons_and_metrics(registry: Registry) -> None:
+    """Whoever asks why it does not serve finds the gate's words, and its place among the others."""
     await registry.train()
     refusal = EvaluationFailed(
-        model=registry.model, version=1, run_id=uuid4(), against=None, report=REF, reasons=["r2 is too low"]
+        model=registry.model,
+        version=1,
+        run_id=uuid4(),
+        against=None,
+        report=REF,
+        reasons=["r2 is too low"],
+        metrics={"r2": 0.1},
     )
     await registry.hear(refusal)
 
     async with registry.database.sessions() as session:
         row = await session.get_one(VersionRow, (registry.model, 1))
-    assert (row.stage, row.reasons) == ("refused", ["r2 is too low"])
+    assert (row.stage, row.reasons, row.metrics) == ("refused", ["r2 is too low"], {"r2": 0.1})
 
 
 async def test_a_rollback_is_a_promotion_with_a_higher_number(registry: Registry) -> None:

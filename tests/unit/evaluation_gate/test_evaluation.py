@@ -104,6 +104,13 @@ def test_a_better_model_passes_and_the_report_has_the_numbers(tmp_path: Path) ->
     assert 0 < report["champion"]["lower"] < report["champion"]["gain"]
     assert {each["value"]: each["rows"] for each in report["slices"]["group"]} == {"a": 200, "b": 200}
     assert report["latency_p99_ms"] > 0
+    bias, weakest = report["notes"]
+    worst = min(report["slices"]["group"], key=lambda each: each["metrics"]["r2"])
+    assert bias == f"bias on the holdout is {report['metrics']['bias']:+.6g}"
+    assert weakest.startswith(
+        f"weakest by group: {worst['value']} (200 rows) with r2 {worst['metrics']['r2']:.6g}, bias "
+    )
+    assert weakest.endswith(f"the champion's r2 there is {worst['champion']['r2']:.6g}")
 
 
 @pytest.mark.parametrize("slope", [1.0, 2.0, -2.0])

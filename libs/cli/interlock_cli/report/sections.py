@@ -51,6 +51,7 @@ def _verdict(facts: Facts) -> Section:
         lines.append(table(("", "gate checks"), [("✓" if each.passed else "✗", each.text) for each in checks]))
     else:
         lines += [f"- {escaped(reason)}" for reason in version.reasons]
+    lines += ["", *(f"- {escaped(note)}" for note in facts.gate.notes)] if facts.gate.notes else []
     if facts.address:
         lines.append(f"\n[Run, trace and events in the console]({facts.address})")
     return Section(

@@ -37,6 +37,7 @@ def report(plots: Plots) -> Any:
         GateReport(
             passed=True,
             checks=[GateCheck(passed=True, text="r2 is 0.9, as required at least 0.6")],
+            notes=["weakest by color: red (40 rows) with r2 0.7"],
             rows=9000,
             metrics={"r2": 0.9, "bias": None},
             metric="r2",
@@ -92,6 +93,7 @@ def test_the_markdown_says_the_verdict_and_how_it_came(monkeypatch: pytest.Monke
 
     assert text.startswith("## m version 2 is serving ✓")
     assert "| ✓ | r2 is 0.9, as required at least 0.6 |" in text
+    assert "- weakest by color: red (40 rows) with r2 0.7" in text
     assert "**+0.1** r2 over version 1 (0.9 against 0.8); with 95% confidence above **+0.08**" in text
     assert "`-2 ▁██▁ 2` (3 above)" in text
     assert "| bias | — |" in text

@@ -59,6 +59,7 @@ function Verdict({ report }) {
     <h2>${report.passed ? "Passed the gate" : "Rejected by the gate"}${report.rows ? html` <span class="soft">on ${report.rows.toLocaleString("en")} held-out rows</span>` : ""}</h2>
     <div class="stack">
       <ul class="checks">${checks.map((check) => html`<li><${Badge} state=${check.passed ? "passed" : "failed"} /><span>${check.text}</span></li>`)}</ul>
+      ${report.notes?.length > 0 && html`<ul class="soft">${report.notes.map((text) => html`<li>${text}</li>`)}</ul>`}
       <dl class="numbers">${Object.entries(report.metrics ?? {}).map(([metric, value]) => html`<div><dt>${called(metric)}</dt><dd>${shown(value)}
           <small>${metric === report.metric && theirs ? `${signed(gain(metric, theirs.candidate, theirs.champion))} over v${theirs.version}` : direction(metric)}</small></dd></div>`)}
         ${report.latency_p99_ms && html`<div><dt>single-row latency, p99</dt><dd>${shown(report.latency_p99_ms)} ms<small>measured at the gate</small></dd></div>`}

@@ -1,0 +1,39 @@
+"""A model's answers to the holdout, and its metrics on all rows or on some."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from interlock_contracts.pipeline import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName, Pipeline
+from interlock_modeling import METRICS, Model
+from numpy.typing import NDArray
+
+
+class Measured:
+    """A model's answers to the holdout, beside the truth in the model's own labels."""
+
+    def __init__(self, model: Model, holdout: pa.Table) -> None:
+        self.signature = model.signature
+        self.target = model.signature.targets(holdout)
+        self.scores = model.predict_table(holdout).scores
+        if not np.isfinite(self.scores).all():
+            raise ValueError("the model answers some held-out rows with numbers that are not finite")
+
+    @property
+    def rarest(self) -> int | None:
+        """Return how many rows the rarest label has; None for a regression."""
+        labels = self.signature.labels
+        return int(np.bincount(self.target[self.target >= 0], minlength=len(labels)).min()) if labels else None
+
+    def metric(self, name: Any, rows: NDArray[np.bool_] | slice = slice(None)) -> float:
+        return METRICS[name].value(self.target[rows], self.scores[rows])
+
+
+def metrics_of(pipeline: Pipeline) -> tuple[MetricName, ...]:
+    """Return the metrics that the pipeline's task has."""
+    return REGRESSION_METRICS if pipeline.task == "regression" else CLASSIFICATION_METRICS
+
+
+def finite(numbers: dict[str, Any]) -> dict[str, Any]:
+    """Return the numbers with null for what is not defined on these rows; JSON has no NaN."""
+    return {name: value if np.isfinite(value) else None for name, value in numbers.items()}
