@@ -87,10 +87,11 @@ class RunLine(Body):
 
 
 class RunsView(Body):
-    """Runs, those asked for last first; ``before`` as for events, a time."""
+    """Runs, those asked for last first; ``before`` as for events, a time. ``total`` counts all pages."""
 
     runs: list[RunLine]
     before: datetime | None = None
+    total: int = 0
 
 
 StepState = Literal["open", "done", "waiting", "failed", "refused"]

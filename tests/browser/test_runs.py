@@ -53,12 +53,12 @@ async def test_a_run_is_followed_live_from_upload_to_swap(page: Page, user: User
     model = await user.apply()
     await page.goto(f"/runs?model={model}")
     await expect(page.get_by_role("heading", name=f"No runs of {model} yet")).to_be_visible()
-    await page.get_by_label("Filter by model").fill("half a na")
+    await page.get_by_label("Search").fill("half a na")
     await user.ingest(model, csv(300, seed=3, noise=0.5))
     run_id = await user.retrain(model)
     link = page.get_by_role("link", name=run_id[:8])
     await expect(link).to_be_visible(timeout=SOON)
-    await expect(page.get_by_label("Filter by model")).to_have_value("half a na")
+    await expect(page.get_by_label("Search")).to_have_value("half a na")
     await link.click()
     await expect(page.get_by_text("Still open", exact=True)).to_be_visible(timeout=SOON)
 
@@ -70,6 +70,24 @@ async def test_a_run_is_followed_live_from_upload_to_swap(page: Page, user: User
     swaps = page.get_by_role("region", name="swap", exact=True).get_by_role("listitem").filter(has_text="done, took")
     await expect(swaps).to_have_count(rollout["workers"], timeout=SOON)
     await expect(page.get_by_text("Still open", exact=True)).to_have_count(0, timeout=SOON)
+
+
+async def test_runs_are_found_by_text_state_and_trigger(page: Page, trained: Trained) -> None:
+    """A part of the name or the id's beginning finds a run; what excludes it says that nothing matches."""
+    link = page.get_by_role("link", name=trained.run_id[:8])
+    await page.goto("/runs")
+    await page.get_by_label("Search").fill(trained.model[1:].upper())
+    await page.get_by_role("button", name="Filter").click()
+    await expect(link).to_be_visible()
+    await page.get_by_label("Search").fill(trained.run_id[:8])
+    await page.get_by_label("State").select_option("Succeeded")
+    await expect(page.get_by_text("1 run", exact=True)).to_be_visible()
+    await page.get_by_label("State").select_option("Failed")
+    await expect(page.get_by_role("heading", name="No run matches the filter")).to_be_visible()
+    await expect(page.get_by_label("Search")).to_have_value(trained.run_id[:8])
+    await page.get_by_role("button", name="All").click()
+    await expect(page.get_by_label("Search")).to_have_value("")
+    await expect(link).to_be_visible()
 
 
 async def test_a_run_shows_its_trace_and_leads_to_its_version(page: Page, trained: Trained, looks: Looks) -> None:

@@ -1,11 +1,12 @@
 """Routes of the read model: runs, events and live events, for the pages and the command line."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from uuid import UUID
 
 from interlock_contracts.catalog import BY_TYPE
 from interlock_contracts.console import EventsView, RunLanes, RunsView
+from interlock_contracts.training import RunState
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, problem
 from litestar import get
@@ -21,6 +22,7 @@ from interlock_console.sse import EventStream, Listener
 from interlock_console.timeline import open_steps, run_timeline
 
 EVENTS_OF_RUN = 2_000
+RUN_STATES: tuple[str, ...] = get_args(RunState)
 LARGEST_SEQ = 2**63 - 1
 
 Limit = Annotated[int, QueryParameter(ge=1, le=500)]
@@ -29,16 +31,33 @@ Limit = Annotated[int, QueryParameter(ge=1, le=500)]
 @get("/view/runs", opt={SCOPE: "read"})
 async def list_runs(
     database: NamedDependency[Database],
+    *,
     model: FromQuery[str | None] = None,
+    text: Annotated[str | None, QueryParameter(max_length=200)] = None,
+    states: Annotated[str | None, QueryParameter(name="state", max_length=200)] = None,
+    cause: Annotated[str | None, QueryParameter(max_length=200)] = None,
+    since: FromQuery[datetime | None] = None,
     before: FromQuery[datetime | None] = None,
     limit: Limit = 50,
 ) -> RunsView:
-    """List the newest runs, of all models or of one; ``before`` is the cursor of the next page."""
-    if before is not None and before.tzinfo is None:
-        raise problem(400, "Invalid time", "before must have a time zone, for instance 2026-01-31T12:00:00Z")
+    """List the newest runs; ``before`` is the cursor of the next page.
+
+    ``text`` is a part of the model's name, or the beginning of the run's or the trace's id; ``state`` may name several,
+    separated by commas; ``cause`` is the type of the event that caused the run; ``since`` and ``before`` are times of
+    the request.
+    """
+    for name, moment in (("since", since), ("before", before)):
+        if moment is not None and moment.tzinfo is None:
+            raise problem(400, "Invalid time", f"{name} must have a time zone, for instance 2026-01-31T12:00:00Z")
+    chosen = [each for each in (states or "").split(",") if each]
+    if unknown := [each for each in chosen if each not in RUN_STATES]:
+        raise problem(400, "Unknown state", f"state: {unknown[0]!r} is none of {', '.join(RUN_STATES)}")
+    wanted = store.RunFilter(model, text, chosen, cause, since)
     async with database.sessions() as session:
-        rows = await store.run_rows(session, model=model, before=before, limit=limit)
-    return RunsView(runs=[run_line(row) for row in rows], before=rows[-1].requested_at if len(rows) == limit else None)
+        rows = await store.run_rows(session, wanted, before=before, limit=limit)
+        total = await store.count_runs(session, wanted)
+    older = rows[-1].requested_at if len(rows) == limit else None
+    return RunsView(runs=[run_line(row) for row in rows], before=older, total=total)
 
 
 @get("/view/runs/{run_id:uuid}", opt={SCOPE: "read"})

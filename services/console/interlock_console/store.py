@@ -1,6 +1,7 @@
 """Tables and statements of the read model: events and the runs derived from them; and tickets."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,11 +11,14 @@ from interlock_messaging.tables import Base
 from sqlalchemy import (
     JSON,
     BigInteger,
+    ColumnElement,
     Identity,
     LargeBinary,
     MetaData,
     String,
+    cast,
     func,
+    or_,
     select,
     update,
 )
@@ -166,16 +170,49 @@ async def events_by_seq(session: AsyncSession, seqs: Sequence[int]) -> Sequence[
     return (await session.scalars(select(EventRow).where(EventRow.seq.in_(seqs)).order_by(EventRow.seq))).all()
 
 
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs are listed; what is None or empty restricts nothing.
+
+    ``text`` is a part of the model's name in any case, or the beginning of the run's or the trace's id; ``cause`` the
+    type of the event that caused the run.
+    """
+
+    model: str | None = None
+    text: str | None = None
+    states: Sequence[str] = ()
+    cause: str | None = None
+    since: datetime | None = None
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        """Yield the conditions on :class:`RunRow`, all of which must hold."""
+        if self.model is not None:
+            yield RunRow.model == self.model
+        if self.text:
+            ids = [RunRow.trace_id, cast(RunRow.run_id, String)]
+            begins = [each.startswith(self.text.lower(), autoescape=True) for each in ids]
+            yield or_(RunRow.model.icontains(self.text, autoescape=True), *begins)
+        if self.states:
+            yield RunRow.state.in_(self.states)
+        if self.cause is not None:
+            yield RunRow.cause == self.cause
+        if self.since is not None:
+            yield RunRow.requested_at >= self.since
+
+
 async def run_rows(
-    session: AsyncSession, *, model: str | None, before: datetime | None, limit: int
+    session: AsyncSession, wanted: RunFilter, *, before: datetime | None, limit: int
 ) -> Sequence[RunRow]:
-    """Return the newest runs by request time, of all models or of one."""
-    query = select(RunRow).order_by(RunRow.requested_at.desc(), RunRow.run_id).limit(limit)
-    if model is not None:
-        query = query.where(RunRow.model == model)
+    """Return the newest runs that are wanted, by request time."""
+    query = select(RunRow).where(*wanted.conditions()).order_by(RunRow.requested_at.desc(), RunRow.run_id).limit(limit)
     if before is not None:
         query = query.where(RunRow.requested_at < before)
     return (await session.scalars(query)).all()
+
+
+async def count_runs(session: AsyncSession, wanted: RunFilter) -> int:
+    """Return how many runs are wanted, on all pages."""
+    return (await session.execute(select(func.count()).select_from(RunRow).where(*wanted.conditions()))).scalar_one()
 
 
 async def delete_expired(session: AsyncSession, before: datetime) -> bool:

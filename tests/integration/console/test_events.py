@@ -158,6 +158,31 @@ async def test_a_run_is_followed_from_its_request_to_the_swap(console: Console, 
     assert (listed["run_id"], listed["state"]) == (str(run), "succeeded")
 
 
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"text": "{part}"}, 1),
+        ({"text": "{run}"}, 1),
+        ({"text": "%"}, 0),
+        ({"state": "queued,succeeded"}, 1),
+        ({"state": "failed"}, 0),
+        ({"cause": "retrain.requested"}, 1),
+        ({"cause": "dataset.ingested"}, 0),
+        ({"since": "2020-01-01T00:00:00Z"}, 1),
+        ({"since": "2999-01-01T00:00:00Z"}, 0),
+    ],
+)
+async def test_runs_are_filtered(console: Console, model: str, wanted: dict[str, str], found: int) -> None:
+    """By a part of the name in any case, the id's beginning, states, trigger and time; a wildcard is a character."""
+    run = await trained(console, model)
+    await until(lambda: _swapped(console, run))
+
+    asked = {name: value.format(part=model[1:].upper(), run=str(run)[:8]) for name, value in wanted.items()}
+    listed = await console.ask("/view/runs", model=model, **asked)
+
+    assert (len(listed["runs"]), listed["total"]) == (found, found)
+
+
 async def _swapped(console: Console, run: UUID) -> bool:
     lanes = (await console.run(run)).get("lanes", [])
     return any(lane["lane"] == "swap" and lane["steps"] and lane["steps"][0]["end_ns"] for lane in lanes)
@@ -251,6 +276,8 @@ async def _seen(console: Console, model: str, count: int) -> bool:
         ("/view/events", {"before": 2**63}),
         ("/view/runs", {"before": "yesterday"}),
         ("/view/runs", {"before": "2026-01-31T12:00:00"}),
+        ("/view/runs", {"since": "2026-01-31T12:00:00"}),
+        ("/view/runs", {"state": "done"}),
         ("/view/live", {"type": "training"}),
     ],
 )
