@@ -1,13 +1,12 @@
 """`interlock apply`: pipeline files."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-import yaml
 from interlock_contracts.http import PipelineView
 from interlock_contracts.pipeline import Pipeline
-from pydantic import ValidationError
+from interlock_contracts.pipeline_file import InvalidPipelineError, NotYamlError, parse_pipeline
 
 from interlock_cli.gateway import connect
 from interlock_cli.terminal import CommandError, Json, command_terminal
@@ -43,16 +42,11 @@ def read(file: Path) -> Pipeline:
         CommandError: it is not YAML, or not a valid pipeline; all errors are listed.
     """
     try:
-        declared: Any = yaml.safe_load(file.read_bytes())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return parse_pipeline(file.read_bytes())
+    except NotYamlError as error:
         raise CommandError(f"{file} is not YAML: {error}") from error
-    try:
-        return Pipeline.model_validate(declared)
-    except ValidationError as error:
-        faults = [
-            f"{'.'.join(str(part) for part in fault['loc']) or 'pipeline'}: {fault['msg']}"
-            for fault in error.errors(include_url=False, include_context=False)
-        ]
+    except InvalidPipelineError as error:
+        faults = [str(fault) for fault in error.faults]
         raise CommandError(
             "\n  ".join([f"{file} is not a valid pipeline:", *faults]),
             hint="docs/tutorials/your-own-pipeline.md explains every key",

@@ -5,7 +5,6 @@ import json
 from typing import Annotated, Any
 from uuid import uuid4
 
-import yaml
 from interlock_artifacts import ArtifactStore
 from interlock_contracts import telemetry
 from interlock_contracts.datasets import PipelineApplied
@@ -16,6 +15,7 @@ from interlock_contracts.http import (
     VersionView,
 )
 from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.pipeline_file import InvalidPipelineError, NotYamlError, parse_pipeline
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.rollout import RolloutView, WorkerReport
 from interlock_contracts.signature import PromotionSignature
@@ -28,7 +28,6 @@ from interlock_runtime.tracing import request_span
 from litestar import Request, delete, get, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
-from pydantic import ValidationError
 
 from interlock_registry import audit, convergence, promotion, store
 from interlock_registry.handlers import SERVICE
@@ -70,20 +69,12 @@ async def _applied(name: str, request: Request[Any, Any, Any], bus: Bus, artifac
 
 def _parsed(name: str, body: bytes) -> Pipeline:
     try:
-        declared = yaml.safe_load(body)
-    except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError) as error:  # dates, numbers, nesting, too
-        raise problem(400, "Not a pipeline file", f"the body is neither JSON nor YAML: {error}") from error
-    if not isinstance(declared, dict):
-        raise problem(400, "Not a pipeline file", "the body must be a mapping with name, task, target and data")
-    try:
-        pipeline = Pipeline.model_validate(declared)
-    except ValidationError as error:
-        faults = [
-            {"field": ".".join(str(part) for part in fault["loc"]) or "pipeline", "message": fault["msg"]}
-            for fault in error.errors(include_url=False, include_context=False)
-        ]
-        detail = "; ".join(f"{fault['field']}: {fault['message']}" for fault in faults)
-        raise problem(422, "The pipeline is not valid", detail, errors=faults) from error
+        pipeline = parse_pipeline(body)
+    except NotYamlError as error:
+        raise problem(400, "Not a pipeline file", f"the body is no pipeline in JSON or YAML: {error}") from error
+    except InvalidPipelineError as error:
+        faults = [fault._asdict() for fault in error.faults]
+        raise problem(422, "The pipeline is not valid", str(error), errors=faults) from error
     if pipeline.name != name:
         raise problem(422, "The pipeline is not valid", f"name is {pipeline.name!r}, but the address says {name!r}")
     return pipeline
