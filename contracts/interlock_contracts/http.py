@@ -61,12 +61,14 @@ class DatasetView(Body):
     """One file's verdict for one pipeline digest; ``state`` is checking, accepted or rejected.
 
     ``profile`` and ``drift`` stand in the view of one file, not in lists; ``drift`` is None without a file before.
+    After a dry run nothing is stored, so ``dataset`` is None; the rows of both sides stand in ``profile``.
     """
 
     pipeline: str
     digest: Sha256
     pipeline_digest: Sha256
     state: str
+    dry_run: bool = False
     bytes: int
     received_at: datetime
     decided_at: datetime | None = None

@@ -1,5 +1,6 @@
 """Ingest on a real broker and database, with files kept in memory."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -34,6 +35,7 @@ class Ingest:
         self.bus = Bus(
             servers["INTERLOCK_AMQP_URL"], service="lab", router=RabbitRouter(), sessions=self.database.sessions
         )
+        self.dry_runs = asyncio.Semaphore(1)
         self.worker = IngestWorker(self.bus, self.artifacts, folder, 60)
         app = http_app(
             "ingest",
@@ -47,6 +49,7 @@ class Ingest:
                 "artifacts": self.artifacts,
                 "folder": folder,
                 "upload_bytes": 1 << 20,
+                "dry_runs": self.dry_runs,
             },
         )
         self.http = httpx.AsyncClient(

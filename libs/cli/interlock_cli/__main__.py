@@ -15,7 +15,7 @@ from interlock_cli.keys import audit, keys
 from interlock_cli.local_stack import add_local_stack
 from interlock_cli.models import approve, models, rollback, show, versions
 from interlock_cli.open import open_
-from interlock_cli.pipelines import apply
+from interlock_cli.pipelines import apply, validate
 from interlock_cli.predictions import predict
 from interlock_cli.report.command import report
 from interlock_cli.rollouts import rollout
@@ -23,7 +23,7 @@ from interlock_cli.runs import cancel, retrain, runs, watch
 from interlock_cli.trace import trace
 
 COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
-    "Pipelines and data": (apply, ingest, datasets),
+    "Pipelines and data": (validate, apply, ingest, datasets),
     "Runs": (retrain, watch, runs, cancel),
     "Observe": (open_, trace, events, report),
     "Models": (models, versions, show, rollout, approve, rollback, export),

@@ -33,17 +33,19 @@ def ingest(
     *,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the validation result.")] = True,
     timeout: Annotated[float, typer.Option(help="Timeout of --wait, in seconds.")] = 900,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file only; nothing is stored.")] = False,
     as_json: Json = False,
 ) -> None:
     """Upload a file and show its validation result.
 
     For a rejected file every reason is shown, with column, rule, count and the first lines. Exit code 1 if rejected.
+    With --dry-run the file is checked in the same way, but neither stored nor trained on.
 
     Example: interlock ingest flights-1 2013-01.csv
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        view = upload(gateway, name, file, terminal)
-        if wait:
+        view = upload(gateway, name, file, terminal, dry_run=dry_run)
+        if wait and not dry_run:
             view = wait_for_verdict(gateway, terminal, view, timeout=timeout)
         _print_verdict(terminal, view, waited=wait)
         terminal.result(view)
@@ -51,8 +53,12 @@ def ingest(
             raise typer.Exit(1)
 
 
-def upload(gateway: Gateway, name: str, file: Path, terminal: Terminal) -> DatasetView:
-    """Upload a file in chunks, with a progress bar on a terminal; return the new dataset."""
+def upload(gateway: Gateway, name: str, file: Path, terminal: Terminal, *, dry_run: bool = False) -> DatasetView:
+    """Upload a file in chunks, with a progress bar on a terminal; return the new dataset, or how a dry run ended.
+
+    Raises:
+        CommandError: ingest is of a release without dry runs, so the file is stored now.
+    """
     columns = (TextColumn("  upload   "), BarColumn(24), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=terminal.out, disable=not terminal.live, transient=True) as progress:
         task = progress.add_task("upload", total=file.stat().st_size)
@@ -67,8 +73,18 @@ def upload(gateway: Gateway, name: str, file: Path, terminal: Terminal) -> Datas
             "Content-Type": MEDIA_TYPES.get(file.suffix.lower(), "application/octet-stream"),
             "Content-Length": str(file.stat().st_size),
         }
-        answer = gateway.request("POST", f"/datasets/{name}", content=pieces(), headers=headers, timeout=UPLOAD_TIMEOUT)
-    return DatasetView.model_validate(answer.json())
+        answer = gateway.request(
+            "POST",
+            f"/datasets/{name}",
+            content=pieces(),
+            headers=headers,
+            params={"dry_run": "true"} if dry_run else None,
+            timeout=UPLOAD_TIMEOUT,
+        )
+    view = DatasetView.model_validate(answer.json())
+    if dry_run and not view.dry_run:
+        raise CommandError(f"ingest is older than --dry-run: it has stored the file as {view.digest[:12]}")
+    return view
 
 
 def wait_for_verdict(gateway: Gateway, terminal: Terminal, view: DatasetView, *, timeout: float) -> DatasetView:
@@ -95,12 +111,16 @@ def wait_for_verdict(gateway: Gateway, terminal: Terminal, view: DatasetView, *,
 
 def _print_verdict(terminal: Terminal, view: DatasetView, *, waited: bool) -> None:
     rows = ""
-    if view.dataset is not None:
-        rows = f": {view.dataset.train_rows:,} training rows, {view.dataset.holdout_rows:,} held-out rows"
+    if view.state == "accepted":
+        sides = view.dataset.model_dump() if view.dataset else view.profile or {}
+        rows = f": {sides['train_rows']:,} training rows, {sides['holdout_rows']:,} held-out rows"
     style = {"accepted": "green", "rejected": "bold red"}.get(view.state)
-    terminal.echo(f"{view.digest[:12]} {view.state}{rows}", style=style)
+    state = f"would be {view.state}" if view.dry_run else view.state
+    terminal.echo(f"{view.digest[:12]} {state}{rows}", style=style)
     print_findings(terminal, "reasons", view.reasons)
     print_findings(terminal, "warnings", view.warnings)
+    if view.dry_run:
+        terminal.echo("a dry run: nothing was stored", style="dim")
     if not waited and view.state == "checking":
         terminal.echo(f"next: interlock datasets {view.pipeline}", style="dim")
 

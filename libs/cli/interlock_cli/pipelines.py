@@ -1,20 +1,44 @@
-"""`interlock apply`: pipeline files."""
+"""`interlock apply` and `validate`: pipeline files."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from interlock_contracts.http import PipelineView
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.pipeline_file import InvalidPipelineError, NotYamlError, parse_pipeline
 
-from interlock_cli.gateway import connect
-from interlock_cli.terminal import CommandError, Json, command_terminal
+from interlock_cli.gateway import Gateway, RefusedError, connect
+from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
+
+NOT_FOUND = 404
+
+
+def validate(
+    file: Annotated[Path, typer.Argument(help="The pipeline file.", exists=True, dir_okay=False)] = Path(
+        "pipeline.yaml"
+    ),
+    *,
+    as_json: Json = False,
+) -> None:
+    """Check a pipeline file without a stack; every fault is shown with its line. Exit code 1 if there is one.
+
+    Whether a table fits it, `interlock ingest --dry-run` checks.
+
+    Example: interlock validate pipeline.yaml
+    """
+    with command_terminal(as_json=as_json) as terminal:
+        pipeline = read(file)
+        about = f"{pipeline.task} of {pipeline.target!r} from {len(pipeline.features)} features"
+        terminal.echo(f"{file} is valid: pipeline {pipeline.name}, {about}, digest {pipeline.digest[:12]}")
+        terminal.result({"pipeline": pipeline.name, "digest": pipeline.digest, "spec": pipeline})
 
 
 def apply(
     file: Annotated[Path, typer.Argument(help="The pipeline file.", exists=True, dir_okay=False)],
     *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; nothing is applied.")] = False,
     as_json: Json = False,
 ) -> None:
     """Create or update a pipeline from its file.
@@ -26,6 +50,9 @@ def apply(
     with command_terminal(as_json=as_json) as terminal:
         pipeline = read(file)
         with connect() as gateway:
+            if dry_run:
+                _show_change(terminal, _applied(gateway, pipeline.name), pipeline)
+                return
             answer = gateway.request("PUT", f"/pipelines/{pipeline.name}", content=file.read_bytes())
         view = PipelineView.model_validate(answer.json())
         done = "applied" if view.changed else "unchanged"
@@ -33,6 +60,52 @@ def apply(
         if view.changed:
             terminal.echo(f"next: interlock ingest {view.name} <file.{view.spec.data.format}>", style="dim")
         terminal.result(view)
+
+
+def _applied(gateway: Gateway, name: str) -> PipelineView | None:
+    """Return the pipeline as it was applied last, or None."""
+    try:
+        return gateway.get(PipelineView, f"/pipelines/{name}")
+    except RefusedError as error:
+        if error.status == NOT_FOUND:
+            return None
+        raise
+
+
+class Change(NamedTuple):
+    """A field whose value would be another; None where it is not declared."""
+
+    field: str
+    now: Any
+    then: Any
+
+
+def _show_change(terminal: Terminal, now: PipelineView | None, pipeline: Pipeline) -> None:
+    changes: list[Change] = []
+    if now is None:
+        effect, told = "new", f"apply would create pipeline {pipeline.name}"
+    elif now.digest == pipeline.digest:
+        effect, told = "unchanged", f"pipeline {pipeline.name} is as it is applied: revision {now.revision}"
+    else:
+        effect, told = "revision", f"apply would make revision {now.revision + 1} of pipeline {pipeline.name}"
+        changes = list(_changes("", now.spec.model_dump(mode="json"), pipeline.model_dump(mode="json")))
+    terminal.echo(f"a dry run: {told}, digest {pipeline.digest[:12]}")
+    if changes:
+        terminal.table(Change._fields, changes, title="changes")
+    terminal.result({"pipeline": pipeline.name, "effect": effect, "changes": [each._asdict() for each in changes]})
+
+
+def _changes(field: str, now: Any, then: Any) -> Iterator[Change]:
+    if isinstance(now, dict) and isinstance(then, dict):
+        for key in {**now, **then}:
+            yield from _changes(f"{field}.{key}".removeprefix("."), now.get(key), then.get(key))
+    elif now != then:
+        yield Change(field, _declared(now), _declared(then))
+
+
+def _declared(value: Any) -> Any:
+    """Return the value without what is left to its default."""
+    return {key: each for key, each in value.items() if each is not None} if isinstance(value, dict) else value
 
 
 def read(file: Path) -> Pipeline:

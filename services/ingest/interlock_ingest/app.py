@@ -76,5 +76,6 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
             "artifacts": artifacts,
             "folder": folder,
             "upload_bytes": settings.ingest_upload_bytes,
+            "dry_runs": asyncio.Semaphore(settings.ingest_checks),
         },
     )

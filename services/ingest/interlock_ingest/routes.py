@@ -1,7 +1,9 @@
 """Ingest over HTTP: upload a file, read validation results."""
 
 import asyncio
+import hashlib
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,6 +14,7 @@ from interlock_contracts import telemetry
 from interlock_contracts.datasets import Finding
 from interlock_contracts.drift import DriftView
 from interlock_contracts.http import DatasetView
+from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_messaging import Bus
 from interlock_messaging.crash_points import crash_point
@@ -27,10 +30,14 @@ from litestar.params import FromPath, FromQuery
 from interlock_ingest import store
 from interlock_ingest.drift import drift, worst
 from interlock_ingest.store import DatasetRow, SpecRow
+from interlock_ingest.validation import CheckFailedError, check
 from interlock_ingest.workers import receive
 
 SPEC_PATIENCE = 3.0
 """Seconds that an upload waits for its pipeline's spec, which may still be on its way from the registry."""
+
+DRY_RUN_SECONDS = 500.0
+"""How long the check of a dry run may take: whoever asked waits for the answer, at most 600 s at the gateway."""
 
 
 @post("/datasets/{name:str}", status_code=202, request_max_body_size=None, opt={SCOPE: "ingest"})
@@ -43,14 +50,22 @@ async def upload(
     artifacts: NamedDependency[ArtifactStore],
     folder: NamedDependency[Path],
     upload_bytes: NamedDependency[int],
+    dry_runs: NamedDependency[asyncio.Semaphore],
     pipeline: FromQuery[str | None] = None,
+    dry_run: FromQuery[bool] = False,
 ) -> Response[DatasetView]:
     """Take in a file, the body as it is; the validation result comes at the address in ``Location``.
 
-    It is checked against the pipeline's newest spec, or the one whose digest ``pipeline`` names.
+    It is checked against the pipeline's newest spec, or the one whose digest ``pipeline`` names. With ``dry_run`` the
+    answer is the result itself, and nothing is stored.
     """
     refuse_wrapped(request)
     spec = await _spec(database, name, pipeline)
+    if dry_run:
+        if dry_runs.locked():
+            raise problem(503, "Too many dry runs", "as many as may go on at once do", headers={"Retry-After": "5"})
+        async with dry_runs:
+            return Response(await _checked(request, spec, folder, upload_bytes), status_code=200)
     with (
         request_span(telemetry.SPAN_UPLOAD, request, {telemetry.PIPELINE: name}, status=202) as span,
         TemporaryDirectory(dir=folder) as upload_folder,
@@ -73,6 +88,40 @@ async def upload(
             known = await receive(session, row)
         crash_point("ingest.upload.committed")
     return Response(_view(known), status_code=202, headers={"Location": f"/datasets/{name}/{file.sha256}"})
+
+
+async def _checked(request: Request[Any, Any, Any], spec: SpecRow, folder: Path, limit: int) -> DatasetView:
+    """Return the validation result of the body; the file and its parts are gone afterwards."""
+    received_at = datetime.now(UTC)
+    with (
+        request_span(telemetry.SPAN_UPLOAD, request, {telemetry.PIPELINE: spec.pipeline}),
+        TemporaryDirectory(dir=folder) as check_folder,
+    ):
+        path, parts = Path(check_folder) / "file", Path(check_folder) / "check"
+        parts.mkdir()
+        await save(request.stream(), path, limit)
+        try:
+            result = await check(path, Pipeline.model_validate(spec.spec), parts, timeout_s=DRY_RUN_SECONDS)
+        except CheckFailedError as error:
+            raise problem(503, "The check did not finish", str(error)) from error
+        return DatasetView(
+            pipeline=spec.pipeline,
+            digest=await asyncio.to_thread(_sha256, path),
+            pipeline_digest=spec.digest,
+            state="accepted" if result.accepted else "rejected",
+            dry_run=True,
+            bytes=path.stat().st_size,
+            received_at=received_at,
+            decided_at=datetime.now(UTC),
+            profile=result.profile,
+            reasons=result.reasons,
+            warnings=result.warnings,
+        )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @get("/datasets/{name:str}", opt={SCOPE: "read", SERVICES: ("prediction",)})

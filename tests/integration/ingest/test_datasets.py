@@ -1,13 +1,16 @@
 """Files on their way to a result: uploads, submitted objects, repeats, crashes; on a real broker and database."""
 
 import asyncio
+import hashlib
 import io
+import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from interlock_artifacts import MissingArtifactError
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_ingest import routes, store
@@ -47,6 +50,36 @@ async def test_an_upload_is_kept_before_it_is_acknowledged_and_accepted_by_its_c
     assert stored.train_rows + stored.holdout_rows == 50
     assert stored.holdout.holdout
     assert ingest.artifacts.fetch(stored.train)[:4] == ingest.artifacts.fetch(stored.holdout)[:4] == b"PAR1"
+
+
+async def test_a_dry_run_answers_with_the_result_and_stores_nothing(ingest: Ingest, tmp_path: Path) -> None:
+    """The same check with the same findings; afterwards nobody knows the file."""
+    for body, state in [(GOOD, "accepted"), (BAD, "rejected")]:
+        answer = await ingest.http.post(f"/datasets/{ingest.pipeline}", params={"dry_run": "true"}, content=body)
+        view = answer.json()
+        assert (answer.status_code, view["state"], view["dry_run"]) == (200, state, True)
+        assert view["digest"] == hashlib.sha256(body).hexdigest()
+        assert view["dataset"] is None
+        file = ArtifactRef(sha256=view["digest"], bytes=len(body), holdout=True)
+        with pytest.raises(MissingArtifactError):
+            ingest.artifacts.fetch(file)
+
+        await ingest.upload(body)
+        await ingest.worker.check_files()
+        real = await ingest.result(view["digest"])
+        assert {name: view[name] for name in ("state", "reasons", "warnings", "profile")} == {
+            name: real[name] for name in ("state", "reasons", "warnings", "profile")
+        }
+    assert [kind for kind, _ in await ingest.said()] == ["dataset.ingested", "dataset.rejected"]
+    assert await asyncio.to_thread(os.listdir, tmp_path) == []
+
+
+async def test_a_dry_run_too_many_is_asked_to_come_again(ingest: Ingest) -> None:
+    """Each takes a process; the files that were uploaded go first."""
+    async with ingest.dry_runs:
+        answer = await ingest.http.post(f"/datasets/{ingest.pipeline}", params={"dry_run": "true"}, content=GOOD)
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 
 
 async def test_stored_columns_stand_in_declared_order(ingest: Ingest) -> None:

@@ -28,9 +28,16 @@ from interlock_gateway.proxy.upstreams import Proxies
 
 
 def proxied(  # noqa: PLR0917 - a table has its columns in order
-    scope: Scope, method: Method, path: str, proxy: ReverseProxy, summary: str, answer: Any, status: int = 200
+    scope: Scope,
+    method: Method,
+    path: str,
+    proxy: ReverseProxy,
+    summary: str,
+    answer: Any,
+    status: int = 200,
+    *others: int,
 ) -> HTTPRouteHandler:
-    """Return a route that ``proxy`` forwards; ``answer`` is only what the OpenAPI document says."""
+    """Return a route that ``proxy`` forwards; ``answer`` and statuses are only what the OpenAPI document says."""
 
     @route(
         path,
@@ -40,7 +47,9 @@ def proxied(  # noqa: PLR0917 - a table has its columns in order
         tags=[proxy.name],
         status_code=status,
         opt={SCOPE: scope},
-        responses={status: ResponseSpec(answer, description=summary, generate_examples=False)},
+        responses={
+            each: ResponseSpec(answer, description=summary, generate_examples=False) for each in (status, *others)
+        },
     )
     async def forward() -> ASGIApp:
         return proxy.forward
@@ -82,7 +91,9 @@ def _registry_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
 
 def _ingest_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
     return [
-        proxied("ingest", "POST", _DATASETS, to, "Upload a file: the body as it is", DatasetView, 202),
+        proxied(
+            "ingest", "POST", _DATASETS, to, "Upload a file, or only check it: `?dry_run=true`", DatasetView, 202, 200
+        ),
         proxied("read", "GET", _DATASETS, to, "A pipeline's files with their verdicts", list[DatasetView]),
         proxied("read", "GET", f"{_DATASETS}/{{digest:str}}", to, "A file's verdict and profile", DatasetView),
     ]

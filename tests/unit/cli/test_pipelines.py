@@ -1,0 +1,135 @@
+"""`validate`, and what `apply --dry-run` and `ingest --dry-run` say without changing anything."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from interlock_contracts.datasets import Finding
+from interlock_contracts.http import PipelineView
+from interlock_contracts.pipeline_file import parse_pipeline
+
+from tests.unit.cli.conftest import interlock
+from tests.unit.cli.stub_gateway import StubGateway
+from tests.unit.cli.views import NOW, dataset
+
+FILE = """\
+name: m
+task: regression
+target: price
+data:
+  columns:
+    size: {type: number}
+    price: {type: number}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "pipeline.yaml"
+    path.write_text(FILE)
+    return path
+
+
+def test_validate_needs_no_stack(stub: StubGateway, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads `pipeline.yaml` where nothing else is named."""
+    monkeypatch.chdir(file.parent)
+    ended = interlock("validate")
+
+    assert ended.code == 0
+    assert "pipeline.yaml is valid: pipeline m, regression of 'price' from 1 features" in ended.out
+    assert stub.requests == []
+
+
+def test_validate_and_apply_say_the_same_of_a_faulty_file(stub: StubGateway, file: Path) -> None:
+    """Every fault, with its line."""
+    file.write_text(FILE.replace("size: {type: number}", "yes: {type: category, values: [1]}"))
+    validated, applied = interlock("validate", file), interlock("apply", file)
+
+    assert "data.columns.yes: YAML reads yes as true; write 'yes' in quotes (line 6)" in validated.err
+    assert "data.columns.yes.values.0: YAML reads 1 as the number 1; write '1' in quotes (line 6)" in validated.err
+    assert (validated.code, validated.err) == (applied.code, applied.err) == (1, validated.err)
+    assert stub.requests == []
+
+
+def applied() -> Any:
+    spec = parse_pipeline(FILE.encode())
+    view = PipelineView(name="m", digest=spec.digest, revision=4, applied_at=NOW, spec=spec)
+    return view.model_dump(mode="json")
+
+
+def dry_run(stub: StubGateway, file: Path, now: Any) -> Any:
+    if now is None:
+        stub.respond_error("GET /pipelines/m", 404, "no pipeline is called 'm'")
+    else:
+        stub.respond("GET /pipelines/m", now)
+    ended = interlock("apply", "--dry-run", "--json", file)
+    assert ended.code == 0
+    assert [each.route for each in stub.requests] == ["GET /pipelines/m"]
+    return ended.json
+
+
+def test_a_dry_run_of_apply_tells_a_new_pipeline(stub: StubGateway, file: Path) -> None:
+    """Nothing is sent but the question."""
+    assert dry_run(stub, file, None) == {"pipeline": "m", "effect": "new", "changes": []}
+
+
+def test_a_dry_run_of_apply_tells_an_unchanged_one(stub: StubGateway, file: Path) -> None:
+    """By the digest, whatever the spelling."""
+    now = applied()
+    file.write_text(FILE + "training: {folds: 5}\n")
+
+    assert dry_run(stub, file, now)["effect"] == "unchanged"
+
+
+def test_a_dry_run_of_apply_names_the_fields_that_change(stub: StubGateway, file: Path) -> None:
+    """By their path in the file, with both values; a column that comes or goes is one change."""
+    file.write_text(FILE.replace("size: {type: number}", "area: {type: number, min: 0}") + "training: {folds: 3}\n")
+    answer = dry_run(stub, file, applied())
+
+    assert answer["effect"] == "revision"
+    assert answer["changes"] == [
+        {"field": "data.columns.size", "now": {"type": "number"}, "then": None},
+        {"field": "data.columns.area", "now": None, "then": {"type": "number", "min": 0}},
+        {"field": "training.folds", "now": 5, "then": 3},
+    ]
+
+
+def test_other_answers_than_unknown_are_errors(stub: StubGateway, file: Path) -> None:
+    """A key without the right is not told that the pipeline is new."""
+    stub.respond_error("GET /pipelines/m", 403, "the key lacks the scope read")
+
+    assert interlock("apply", "--dry-run", file).code == 1
+
+
+def test_a_dry_run_of_ingest_shows_the_findings_at_once(stub: StubGateway, tmp_path: Path) -> None:
+    """One request, whose answer is the result; exit code 1 for a file that would be refused."""
+    (tmp_path / "data.csv").write_text("size;price\n")
+    found = Finding(rule="type", column="size", count=27, lines=[2], message="'size' is no number")
+    stub.respond("POST /datasets/m", dataset("rejected", [found]) | {"dry_run": True})
+    ended = interlock("ingest", "--dry-run", "m", tmp_path / "data.csv")
+
+    assert ended.code == 1
+    for part in ("would be rejected", "'size' is no number", "nothing was stored"):
+        assert part in ended.out
+    assert [(each.route, each.query) for each in stub.requests] == [("POST /datasets/m", "dry_run=true")]
+
+
+def test_a_dry_run_of_ingest_tells_the_split(stub: StubGateway, tmp_path: Path) -> None:
+    """The rows of both sides, though neither was stored."""
+    (tmp_path / "data.csv").write_text("size;price\n1;2\n")
+    profile = {"train_rows": 800, "holdout_rows": 200}
+    stub.respond("POST /datasets/m", dataset("accepted") | {"dry_run": True, "dataset": None, "profile": profile})
+    ended = interlock("ingest", "--dry-run", "m", tmp_path / "data.csv")
+
+    assert ended.code == 0
+    assert "would be accepted: 800 training rows, 200 held-out rows" in ended.out
+
+
+def test_an_older_ingest_that_has_stored_the_file_is_told(stub: StubGateway, tmp_path: Path) -> None:
+    """It ignores what it does not know, and whoever asked must hear of it."""
+    (tmp_path / "data.csv").write_text("size;price\n")
+    stub.respond("POST /datasets/m", dataset("checking"), status=202)
+    ended = interlock("ingest", "--dry-run", "m", tmp_path / "data.csv")
+
+    assert ended.code == 1
+    assert "it has stored the file" in ended.err
