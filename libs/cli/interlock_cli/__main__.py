@@ -11,6 +11,7 @@ from interlock_cli.dead_letters import dead_letters
 from interlock_cli.events import events
 from interlock_cli.export import export
 from interlock_cli.feedback import feedback, quality
+from interlock_cli.init.command import init
 from interlock_cli.keys import audit, keys
 from interlock_cli.local_stack import add_local_stack
 from interlock_cli.models import approve, models, rollback, show, versions
@@ -23,7 +24,7 @@ from interlock_cli.runs import cancel, retrain, runs, watch
 from interlock_cli.trace import trace
 
 COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
-    "Pipelines and data": (validate, apply, ingest, datasets),
+    "Pipelines and data": (init, validate, apply, ingest, datasets),
     "Runs": (retrain, watch, runs, cancel),
     "Observe": (open_, trace, events, report),
     "Models": (models, versions, show, rollout, approve, rollback, export),

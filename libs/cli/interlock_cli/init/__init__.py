@@ -1,0 +1,1 @@
+"""`interlock init`: looks at a table and drafts its pipeline file."""
