@@ -1,7 +1,7 @@
 """Events about training runs, and the job that a run hands to the trainer."""
 
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 from uuid import UUID
 
 from pydantic import Field
@@ -11,6 +11,20 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef, Name, Ref, Sha256
 
 RunState = Literal["queued", "running", "succeeded", "refused", "failed", "cancelled", "timed_out", "coalesced"]
+
+RUN_STATES: tuple[RunState, ...] = get_args(RunState)
+
+
+def parse_run_states(text: str | None) -> list[RunState]:
+    """Return the states that a query parameter names, separated by commas; none of them where it is missing or empty.
+
+    Raises:
+        ValueError: there is no such state; the text names it, and all that are.
+    """
+    named = [each for each in (text or "").split(",") if each]
+    if unknown := [each for each in named if each not in RUN_STATES]:
+        raise ValueError(f"{unknown[0]!r} is none of {', '.join(RUN_STATES)}")
+    return [state for state in RUN_STATES if state in named]
 
 
 class TrainingJob(Ref):

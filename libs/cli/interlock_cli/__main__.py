@@ -1,7 +1,8 @@
 """The `interlock` command."""
 
 from collections.abc import Callable
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 
@@ -16,7 +17,7 @@ from interlock_cli.keys import audit, keys
 from interlock_cli.local_stack import add_local_stack
 from interlock_cli.models import approve, models, rollback, show, versions
 from interlock_cli.open import open_
-from interlock_cli.pipelines import apply, validate
+from interlock_cli.pipelines import apply, pipelines, validate
 from interlock_cli.predictions import predict
 from interlock_cli.report.command import report
 from interlock_cli.rollouts import rollout
@@ -24,7 +25,7 @@ from interlock_cli.runs import cancel, retrain, runs, watch
 from interlock_cli.trace import trace
 
 COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
-    "Pipelines and data": (init, validate, apply, ingest, datasets),
+    "Pipelines and data": (init, validate, apply, pipelines, ingest, datasets),
     "Runs": (retrain, watch, runs, cancel),
     "Observe": (open_, trace, events, report),
     "Models": (models, versions, show, rollout, approve, rollback, export),
@@ -38,10 +39,28 @@ A function's name is the command's (``open_`` because `open` is a built-in), its
 
 app = typer.Typer(
     name="interlock",
-    help="Event-driven CI/CD for machine-learning models: ingest data, train, evaluate, promote, serve.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - as Typer calls it
+    if wanted:
+        typer.echo(f"interlock {version('interlock-cli')}")
+        raise typer.Exit
+
+
+@app.callback()
+def interlock(
+    *,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Event-driven CI/CD for machine-learning models: ingest data, train, evaluate, promote, serve."""
+
+
 add_local_stack(app)
 for panel, commands in COMMANDS.items():
     for command in commands:

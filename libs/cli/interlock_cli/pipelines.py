@@ -1,14 +1,16 @@
-"""`interlock apply` and `validate`: pipeline files."""
+"""`interlock apply`, `validate` and `pipelines`: pipeline files."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
+import yaml
 from interlock_contracts.http import PipelineView
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.pipeline_file import InvalidPipelineError, NotYamlError, parse_pipeline
 
+from interlock_cli import completion
 from interlock_cli.gateway import Gateway, RefusedError, connect
 from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
 
@@ -60,6 +62,37 @@ def apply(
         if view.changed:
             terminal.echo(f"next: interlock ingest {view.name} <file.{view.spec.data.format}>", style="dim")
         terminal.result(view)
+
+
+def pipelines(
+    name: Annotated[
+        str | None, typer.Argument(help="Print this pipeline's file instead.", autocompletion=completion.models)
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """List the applied pipelines, or print one as a file, defaults left out.
+
+    Example: interlock pipelines flights-1 > pipeline.yaml
+    """
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
+        if name is not None:
+            view = gateway.get(PipelineView, f"/pipelines/{name}")
+            declared = view.spec.model_dump(mode="json", exclude_defaults=True)
+            terminal.echo(yaml.safe_dump(declared, sort_keys=False, allow_unicode=True).rstrip())
+            terminal.result(view)
+            return
+        found = gateway.list(PipelineView, "/pipelines")
+        columns = ("pipeline", "revision", "digest", "task", "target", "features", "applied")
+        terminal.table(columns, [_row(each) for each in found])
+        if not found:
+            terminal.echo("no pipelines yet; next: interlock init DATA")
+        terminal.result(found)
+
+
+def _row(view: PipelineView) -> tuple[object, ...]:
+    spec = view.spec
+    return view.name, view.revision, view.digest[:12], spec.task, spec.target, len(spec.features), view.applied_at
 
 
 def _applied(gateway: Gateway, name: str) -> PipelineView | None:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import typer
 from interlock_contracts.http import RunAccepted, RunView
+from interlock_contracts.training import RUN_STATES, parse_run_states
 
 from interlock_cli import completion, rollouts
 from interlock_cli.gateway import Gateway, connect
@@ -75,19 +76,27 @@ def _watch_to_end(gateway: Gateway, terminal: Terminal, run: UUID, timeout: floa
 def runs(
     *,
     model: Annotated[str | None, typer.Option(help="Only this model's runs.", autocompletion=completion.models)] = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Only runs in this state, {', '.join(RUN_STATES)}; may be given several times."),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="Maximum number of results.")] = 20,
     as_json: Json = False,
 ) -> None:
     """List runs, newest first.
 
-    Example: interlock runs --model flights-1
+    Example: interlock runs --model flights-1 --state failed --state refused
     """
+    try:
+        states = parse_run_states(",".join(state or []))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--state") from error
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        found = gateway.list(RunView, "/runs", model=model, limit=limit)
+        found = gateway.list(RunView, "/runs", model=model, state=",".join(states) or None, limit=limit)
         columns = ("run", "model", "state", "attempt", "version", "created", "seconds", "reason")
         terminal.table(columns, [_row(run) for run in found])
         if not found:
-            terminal.echo("no runs yet; next: interlock retrain NAME")
+            terminal.echo("no such runs" if model or state else "no runs yet; next: interlock retrain NAME")
         terminal.result(found)
 
 

@@ -1,12 +1,12 @@
 """Routes of the read model: runs, events and live events, for the pages and the command line."""
 
 from datetime import datetime
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 from uuid import UUID
 
 from interlock_contracts.catalog import BY_TYPE
 from interlock_contracts.console import EventsView, RunLanes, RunsView
-from interlock_contracts.training import RunState
+from interlock_contracts.training import parse_run_states
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, problem
 from litestar import get
@@ -22,7 +22,6 @@ from interlock_console.sse import EventStream, Listener
 from interlock_console.timeline import open_steps, run_timeline
 
 EVENTS_OF_RUN = 2_000
-RUN_STATES: tuple[str, ...] = get_args(RunState)
 LARGEST_SEQ = 2**63 - 1
 
 Limit = Annotated[int, QueryParameter(ge=1, le=500)]
@@ -49,10 +48,10 @@ async def list_runs(
     for name, moment in (("since", since), ("before", before)):
         if moment is not None and moment.tzinfo is None:
             raise problem(400, "Invalid time", f"{name} must have a time zone, for instance 2026-01-31T12:00:00Z")
-    chosen = [each for each in (states or "").split(",") if each]
-    if unknown := [each for each in chosen if each not in RUN_STATES]:
-        raise problem(400, "Unknown state", f"state: {unknown[0]!r} is none of {', '.join(RUN_STATES)}")
-    wanted = store.RunFilter(model, text, chosen, cause, since)
+    try:
+        wanted = store.RunFilter(model, text, parse_run_states(states), cause, since)
+    except ValueError as error:
+        raise problem(400, "Unknown state", f"state: {error}") from error
     async with database.sessions() as session:
         rows = await store.run_rows(session, wanted, before=before, limit=limit)
         total = await store.count_runs(session, wanted)

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from interlock_contracts.event import trace_id_of
 from interlock_contracts.http import ProgressView, RunView
+from interlock_contracts.training import parse_run_states
 from interlock_messaging import Bus
 from interlock_runtime.access import Caller
 from interlock_runtime.clients import RegistryClient
@@ -31,11 +32,16 @@ ARRIVAL_SECONDS, ARRIVAL_POLL_SECONDS = 3.0, 0.1
 async def list_runs(
     database: NamedDependency[Database],
     model: FromQuery[str | None] = None,
+    states: Annotated[str | None, QueryParameter(name="state", max_length=200)] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=500)] = 50,
 ) -> list[RunView]:
-    """Return the newest runs, of one model or of all."""
+    """Return the newest runs, of one model or of all; ``state`` may name several states, separated by commas."""
+    try:
+        wanted = parse_run_states(states)
+    except ValueError as error:
+        raise problem(400, "Unknown state", f"state: {error}") from error
     async with database.sessions() as session:
-        return [run_view(run) for run in await store.runs(session, model, limit)]
+        return [run_view(run) for run in await store.runs(session, model, wanted, limit)]
 
 
 @get("/runs/{run_id:uuid}", opt={SCOPE: "read"})

@@ -144,9 +144,11 @@ async def locked(session: AsyncSession, run_id: UUID) -> RunRow | None:
     return await session.get(RunRow, run_id, with_for_update={"skip_locked": True}, populate_existing=True)
 
 
-async def runs(session: AsyncSession, model: str | None, limit: int) -> Sequence[RunRow]:
-    """Return the newest runs, of all models or of one."""
+async def runs(session: AsyncSession, model: str | None, states: Sequence[RunState], limit: int) -> Sequence[RunRow]:
+    """Return the newest runs, of all models or of one, in any state or in some."""
     query = select(RunRow).order_by(RunRow.created_at.desc()).limit(limit)
     if model is not None:
         query = query.where(RunRow.model == model)
+    if states:
+        query = query.where(RunRow.state.in_(states))
     return (await session.scalars(query)).all()

@@ -3,12 +3,13 @@
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from interlock_contracts.evaluation import EvaluationPassed
+from interlock_contracts.training import RunState
 from interlock_jobs.launcher import Job, JobState
-from interlock_train_dispatch import handlers, runs
+from interlock_train_dispatch import handlers, runs, store
 from interlock_train_dispatch.routes import run_view
 from interlock_train_dispatch.store import RunRow
 
@@ -66,6 +67,21 @@ async def test_a_request_for_an_unknown_model_is_listed_as_a_failed_run(dispatch
 
     assert (view.state, view.pipeline_digest) == ("failed", "0" * 64)
     assert "no pipeline is called 'nobody-knows-it'" in (view.reason or "")
+
+
+async def test_runs_are_listed_by_model_and_state(dispatcher: Dispatcher) -> None:
+    """The newest first; no state asks for all."""
+    first = await dispatcher.request("nobody-knows-it")
+    second = await dispatcher.request()
+
+    async def listed(model: str | None, *states: RunState) -> list[UUID]:
+        async with dispatcher.bus.transaction() as session:
+            return [run.run_id for run in await store.runs(session, model, states, 10)]
+
+    assert await listed(None) == [second, first]
+    assert await listed(None, "failed", "refused") == [first]
+    assert await listed(dispatcher.model, "failed") == []
+    assert await listed(dispatcher.model, "queued", "running") == [second]
 
 
 async def test_a_manifest_counts_though_ray_lost_the_job(dispatcher: Dispatcher) -> None:

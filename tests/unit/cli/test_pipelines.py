@@ -1,5 +1,6 @@
 """`validate`, and what `apply --dry-run` and `ingest --dry-run` say without changing anything."""
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +134,33 @@ def test_an_older_ingest_that_has_stored_the_file_is_told(stub: StubGateway, tmp
 
     assert ended.code == 1
     assert "it has stored the file" in ended.err
+
+
+def test_pipelines_are_listed_and_one_is_printed_as_the_file_that_it_was(stub: StubGateway) -> None:
+    """What comes out can be applied again, and is the same."""
+    stub.respond("GET /pipelines", [applied()])
+    stub.respond("GET /pipelines/m", applied())
+
+    assert "regression" in interlock("pipelines").out
+    printed = interlock("pipelines", "m").out
+    assert parse_pipeline(printed.encode()) == parse_pipeline(FILE.encode())
+    assert "holdout" not in printed
+
+
+def test_no_pipelines_yet(stub: StubGateway) -> None:
+    """The next step is named."""
+    stub.respond("GET /pipelines", [])
+
+    assert "interlock init" in interlock("pipelines").out
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help_has_a_short_option_on_every_level(option: str) -> None:
+    """As people type it."""
+    assert "interlock runs" in interlock("runs", option).out
+    assert "Pipelines and data" in interlock(option).out
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    """To be told in a report of a fault."""
+    assert interlock("--version").out == f"interlock {version('interlock-cli')}\n"

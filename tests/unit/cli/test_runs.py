@@ -134,3 +134,13 @@ def test_runs_and_cancel(stub: StubGateway) -> None:
     assert "no data" in interlock("runs", "--model", "m").out
     assert stub.requests[0].query == "model=m&limit=20"
     assert interlock("cancel", RUN).code == 0
+
+
+def test_runs_are_listed_by_state(stub: StubGateway) -> None:
+    """Several states at once; a list without any says so, and not that nothing was ever trained."""
+    stub.respond("GET /runs", [])
+    ended = interlock("runs", "--state", "refused", "--state", "failed")
+
+    assert "state=refused%2Cfailed" in stub.requests[0].query
+    assert "no such runs" in ended.out
+    assert interlock("runs", "--state", "done").code == 2

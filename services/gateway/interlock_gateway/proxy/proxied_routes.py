@@ -101,7 +101,7 @@ def _ingest_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
 
 def _train_dispatch_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
     return [
-        proxied("read", "GET", "/runs", to, "The newest runs, or `?model=`", list[RunView]),
+        proxied("read", "GET", "/runs", to, "The newest runs; `?model=`, `?state=`", list[RunView]),
         proxied("read", "GET", _RUN, to, "One run, live", RunView),
         proxied("train", "POST", f"{_RUN}/cancel", to, "Stop a run", RunView, 202),
     ]
