@@ -33,9 +33,13 @@ class Section(BaseModel):
 
 
 class Column(Section):
-    """A declared column; ``min`` and ``max`` are inclusive and in the column's own unit."""
+    """A declared column; ``min`` and ``max`` are inclusive and in the column's own unit.
+
+    An ``optional`` one may be missing in a file or a request, and then counts as null; any other must be there.
+    """
 
     type: Literal["number", "integer", "boolean", "category", "datetime"]
+    optional: bool = Field(default=False, exclude_if=lambda value: not value)
     min: float | None = None
     max: float | None = None
     values: list[str] | None = Field(default=None, min_length=1)
@@ -255,6 +259,9 @@ class Pipeline(Section):
                 raise ValueError(f"{where} names {name!r}, which is not among data.columns")
         if self.target in (self.data.key or ()):
             raise ValueError(f"{self.target!r} cannot be both the target and part of the key")
+        for name in (self.target, *(self.data.key or ()), self.data.holdout.column or self.target):
+            if columns[name].optional:
+                raise ValueError(f"{name!r} cannot be optional: every row of a training file needs it")
         if not self.features:
             raise ValueError("no feature is left: columns other than the target and the key are the features")
         if self.data.rules.unique_key and not self.data.key:

@@ -48,6 +48,7 @@ class Behind:
     def forget(self) -> None:
         self.pipelines: set[str] = set()
         self.serving: dict[str, ServingView] = {}
+        self.signatures: dict[str, dict[str, Any]] = {}
         self.reports: dict[str, WorkerReport] = {}
         self.trainable: set[str] = set()
         self.asked: list[dict[str, str]] = []
@@ -64,7 +65,8 @@ class Behind:
         @get("/models/{name:str}")
         async def model(name: FromPath[str]) -> ModelView:
             self._known(name)
-            return ModelView(name=name, serving=self.serving.get(name), versions=0)
+            signature = self.signatures.get(name)
+            return ModelView(name=name, serving=self.serving.get(name), versions=0, signature=signature)
 
         @get("/pipelines/{name:str}")
         async def pipeline(name: FromPath[str]) -> dict[str, str]:

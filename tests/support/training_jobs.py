@@ -12,8 +12,8 @@ from interlock_artifacts import ArtifactStore
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import DatasetRef
 from interlock_contracts.training import TrainingJob
-from interlock_modeling.cells import ARROW_TYPES
 from interlock_modeling.split import ROW_COLUMN
+from interlock_tables.typed import ARROW_TYPES
 
 RUN = UUID("11111111-2222-3333-4444-555555555555")
 

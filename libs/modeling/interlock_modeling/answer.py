@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from interlock_modeling.rows import RowWarning
-from interlock_modeling.signature import Label, label_names
+from interlock_modeling.signature import Label, ModelSignature, label_names
 
 Scores = Sequence[Any]
 """Answers as numbers: one a row, or for a classification one list a row, a probability for each label."""
@@ -21,7 +21,10 @@ class Warned(msgspec.Struct):
 
 
 class PredictAnswer(msgspec.Struct, omit_defaults=True):
-    """Predictions in the order of the rows, by the version named; row ``i`` is called ``<id>/<i>``."""
+    """Predictions in the order of the rows, by the version named; row ``i`` is called ``<id>/<i>``.
+
+    ``keys`` are the rows' columns of the key, where they have some.
+    """
 
     id: str
     model: str
@@ -29,6 +32,15 @@ class PredictAnswer(msgspec.Struct, omit_defaults=True):
     predictions: Sequence[Any]
     probabilities: list[dict[str, float]] | None = None
     warnings: list[Warned] = []
+    keys: list[dict[str, Any]] = []
+
+
+def keys_of(signature: ModelSignature, rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return the columns of the key that each row has, as they were sent; nothing where no row has any."""
+    if not signature.key:
+        return []
+    keys = [{name: row[name] for name in signature.key if name in row} for row in rows]
+    return keys if any(keys) else []
 
 
 def answer(  # noqa: PLR0917 - on the hot path, where names cost

@@ -5,7 +5,6 @@ with NaT for missing, ``category`` an integer code that the caller's lookup give
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -16,18 +15,10 @@ from numpy.typing import NDArray
 ArrowColumn = Any
 """A ``pyarrow.Array``, for which the stubs have no usable type."""
 
-ARROW_TYPES: dict[str, Any] = {
-    "number": pa.float64(),
-    "integer": pa.int64(),
-    "boolean": pa.bool_(),
-    "category": pa.string(),
-    "datetime": pa.timestamp("us", "UTC"),
-}
-"""How a feature of each type lies in a table; `interlock_tables`, which knows no models, stores files alike."""
-
 UNSEEN = -1
 """Code of a category that the lookup does not know."""
 
+_NOT_A_TIME = np.iinfo(np.int64).min
 _DAY = np.int64(86_400_000_000)
 
 
@@ -36,9 +27,10 @@ def numbers_of_cells(cells: Sequence[float | None]) -> NDArray[np.float64]:
     return np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64)
 
 
-def datetimes_of_cells(cells: Sequence[datetime | None]) -> NDArray[np.datetime64]:
-    """Return checked, timezone-aware datetimes as datetime64[us] in UTC."""
-    return np.array([np.datetime64("NaT") if cell is None else _utc(cell) for cell in cells], dtype="datetime64[us]")
+def datetimes_of_cells(cells: Sequence[int | None]) -> NDArray[np.datetime64]:
+    """Return checked datetimes, in microseconds since 1970 UTC, as datetime64[us]."""
+    micros = np.array([_NOT_A_TIME if cell is None else cell for cell in cells], dtype=np.int64)
+    return micros.view("datetime64[us]")
 
 
 def codes_of_cells(cells: Sequence[str | None], lookup: Mapping[str | None, int]) -> NDArray[np.int64]:
@@ -83,11 +75,5 @@ def datetime_numbers(moments: NDArray[np.datetime64]) -> NDArray[np.float64]:
     return numbers
 
 
-def _utc(moment: datetime) -> np.datetime64:
-    offset = moment.utcoffset()
-    assert offset is not None
-    return np.datetime64(moment.replace(tzinfo=None), "us") - np.timedelta64(offset)
-
-
 Cells = Mapping[str, Sequence[Any]]
-"""Checked JSON rows by column: each cell is a float, bool, text, aware datetime or ``None``."""
+"""Checked JSON rows by column: a cell is a number, bool, text, a datetime as microseconds since 1970, or ``None``."""

@@ -24,6 +24,14 @@ _KINDS = {"number": "number", "integer": "number", "boolean": "boolean", "catego
 _TYPES: dict[str, Any] = {"number": float, "boolean": bool, "category": str, "datetime": str}
 _INT64 = 2.0**63
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_parsed = datetime.fromisoformat
+_NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - texts without offset are UTC
+_SHAPE = slice(4, 20, 3)
+_SHAPES = frozenset(
+    ("--", *(f"--{between}{rest}" for between in "T " for rest in (":", "::", "::Z", "::.", "::+", "::-")))
+)
+"""What stands at every third place of an ordinary datetime; Python's parser takes more than the table of spellings."""
+
 _DAY_MICROS = 86_400_000_000
 
 
@@ -78,7 +86,7 @@ def _field(name: str, feature: Feature) -> tuple[Any, ...]:
         raise ValueError("only numbers have a range")
     plain = _TYPES[_KINDS[feature.type]]
     typed = Annotated[plain, msgspec.Meta(**limits)] if limits else plain
-    return (name, typed | None, None) if feature.nullable else (name, typed)
+    return (name, typed | None) if feature.nullable else (name, typed)  # one that is missing deserves a word
 
 
 def _compiled(encoder: Encoder) -> Callable[[Sequence[Any], Cells, int], None]:
@@ -130,11 +138,18 @@ def datetime_numbers(text: str) -> tuple[float, int, int, float]:
     """Return what :func:`interlock_modeling.cells.datetime_numbers` gives for one ISO 8601 text.
 
     Raises:
-        ValueError, OverflowError: no datetime, or none whose month in UTC can be told.
+        ValueError, OverflowError: no ordinary datetime, or none whose month in UTC can be told.
     """
-    moment = datetime.fromisoformat(text)
-    utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    since = utc - _EPOCH
+    if text[_SHAPE] not in _SHAPES:
+        raise ValueError(text)
+    utc = _parsed(text)
+    zone = utc.tzinfo
+    if zone is None:
+        since = utc - _NAIVE_EPOCH
+    else:
+        if zone is not UTC:
+            utc = utc.astimezone(UTC)
+        since = utc - _EPOCH
+    day = since.days
     in_day = since.seconds * 1_000_000 + since.microseconds
-    days = float(since.days * _DAY_MICROS + in_day) / _DAY_MICROS
-    return days, utc.month, (since.days + 3) % 7, in_day / 3.6e9
+    return 1.0 * (day * _DAY_MICROS + in_day) / _DAY_MICROS, utc.month, (day + 3) % 7, in_day / 3.6e9

@@ -1,19 +1,18 @@
 """JSON rows as clients send them: checked cell by cell against the signature, with errors that teach."""
 
-import difflib
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
+from interlock_tables import spellings
+from interlock_tables.names import near_name
+
 from interlock_modeling.cells import Cells
-from interlock_modeling.signature import Feature, FeatureType, ModelSignature
+from interlock_modeling.signature import Feature, ModelSignature
 
 MAX_ERRORS = 100
 """Checking stops after this many errors: nobody reads more, and an answer must stay small."""
 
-_INT64 = 2**63
 _SHOWN = 60
 
 
@@ -50,103 +49,67 @@ class InvalidRowsError(ValueError):
 
 
 def read_rows(signature: ModelSignature, rows: Sequence[Any]) -> tuple[Cells, list[RowWarning]]:
-    """Return the cells by column, and a warning for each number outside its declared range.
+    """Return the cells by column, with warnings about numbers outside their declared range and columns left out.
 
-    A nullable column may be missing or null. Datetimes without an offset count as UTC.
+    A nullable column may be null, and missing where it is optional; columns of the key are left aside.
 
     Raises:
         InvalidRowsError: a row is not an object, or has an unknown, missing or ill-typed column.
     """
     errors: list[RowError] = []
     warnings: list[RowWarning] = []
+    absent: dict[str, list[int]] = {}
     cells: dict[str, list[Any]] = {feature.name: [] for feature in signature.features}
+    known = {*cells, *signature.key}
     for number, row in enumerate(rows):
         if len(errors) >= MAX_ERRORS:
             break
         if not isinstance(row, Mapping):
             errors.append(RowError(number, "", f"{shown(row)} is not a row; expected an object of column: value"))
             continue
-        if not row.keys() <= cells.keys():
-            errors.extend(RowError(number, _plain(name), _unknown(signature, name)) for name in row.keys() - cells)
+        if not row.keys() <= known:
+            errors.extend(RowError(number, _plain(name), _unknown(signature, name)) for name in row.keys() - known)
         for feature in signature.features:
             try:
-                cell = _cell(feature, row)
+                cell = _cell(signature, feature, row)
             except ValueError as error:
                 errors.append(RowError(number, feature.name, str(error)))
                 continue
             cells[feature.name].append(cell)
+            if cell is None and feature.name not in row:
+                absent.setdefault(feature.name, []).append(number)
             if (feature.min is not None or feature.max is not None) and _outside(feature, cell):
                 text = f"{shown(cell)} is outside of the declared range; expected {feature.expected}"
                 warnings.append(RowWarning(number, feature.name, text))
     if errors:
         raise InvalidRowsError(sorted(errors, key=lambda error: (error.row, error.column))[:MAX_ERRORS])
-    return cells, warnings
+    return cells, warnings + [_missing(name, numbers) for name, numbers in absent.items()]
 
 
-def _cell(feature: Feature, row: Mapping[str, Any]) -> Any:
+def _cell(signature: ModelSignature, feature: Feature, row: Mapping[str, Any]) -> Any:
     value = row.get(feature.name)
-    if value is None:
-        if feature.nullable:
-            return None
-        state = "null" if feature.name in row else "missing"
-        raise ValueError(f"the value is {state}; expected {feature.expected}")
-    return _PARSERS[feature.type](value, feature)
-
-
-def _refuse(value: Any, feature: Feature) -> ValueError:
-    return ValueError(f"{shown(value)} is not accepted; expected {feature.expected}")
-
-
-def _number(value: Any, feature: Feature) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _refuse(value, feature)
+    if signature.is_null(value):
+        if feature.name not in row and not (feature.nullable and feature.optional):
+            raise ValueError(f"the value {missing(feature)}")
+        if not feature.nullable:
+            raise ValueError(f"the value is null; expected {feature.expected}")
+        return None
     try:
-        number = float(value)
-    except OverflowError:
-        raise ValueError("the number is too large for a 64-bit float") from None
-    if not math.isfinite(number):
-        raise _refuse(value, feature)
-    return number
+        return spellings.read(feature.type, value)
+    except spellings.BadCellError as error:
+        raise ValueError(f"{shown(value)} is not accepted, it {error}; expected {feature.expected}") from None
 
 
-def _integer(value: Any, feature: Feature) -> float:
-    number = _number(value, feature)
-    if not number.is_integer():
-        raise _refuse(value, feature)
-    if not -_INT64 <= value < _INT64:
-        raise ValueError(f"{shown(value)} does not fit into 64 bits")
-    return number
+def missing(feature: Feature) -> str:
+    """Return why a request without this column is refused; the message goes on after its name."""
+    why = "; it never was in training: send null where it is not known" if feature.nullable else ""
+    return f"is missing{why}; expected {feature.expected}"
 
 
-def _boolean(value: Any, feature: Feature) -> bool:
-    if not isinstance(value, bool):
-        raise _refuse(value, feature)
-    return value
-
-
-def _text(value: Any, feature: Feature) -> str:
-    if not isinstance(value, str):
-        raise _refuse(value, feature)
-    return value
-
-
-def _datetime(value: Any, feature: Feature) -> datetime:
-    if not isinstance(value, str):
-        raise _refuse(value, feature)
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        raise _refuse(value, feature) from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-_PARSERS: dict[FeatureType, Callable[[Any, Feature], Any]] = {
-    "number": _number,
-    "integer": _integer,
-    "boolean": _boolean,
-    "category": _text,
-    "datetime": _datetime,
-}
+def _missing(name: str, rows: Sequence[int]) -> RowWarning:
+    """Return one warning for a column that rows leave out, at the first of them."""
+    others = f" here and in {len(rows) - 1} more rows" if len(rows) > 1 else ""
+    return RowWarning(rows[0], name, f"the column is missing{others}; it counts as null")
 
 
 def _outside(feature: Feature, cell: float | None) -> bool:
@@ -159,9 +122,9 @@ def _unknown(signature: ModelSignature, name: Any) -> str:
     if name == signature.target:
         return "this is what the model predicts; leave it out"
     names = [feature.name for feature in signature.features]
-    close = difflib.get_close_matches(_plain(name), names, n=1)
-    if close:
-        return f"unknown column; did you mean {close[0]!r}?"
+    close = near_name(_plain(name), names)
+    if close is not None:
+        return f"unknown column; did you mean {close!r}?"
     shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")  # noqa: PLR2004
     return f"unknown column; the model takes {shown}"
 

@@ -31,11 +31,16 @@ class Part(BaseModel):
 
 
 class Feature(Part):
-    """One input column; ``min``, ``max`` and ``values`` are what the pipeline declared, for texts and warnings."""
+    """One input column; ``min``, ``max`` and ``values`` are what the pipeline declared, for texts and warnings.
+
+    ``nullable`` says that a cell may be null, ``optional`` that then the column may be missing as well: it is declared
+    so, or was null somewhere in training. Versions from before there was the difference leave all such columns out.
+    """
 
     name: str
     type: FeatureType
     nullable: bool
+    optional: bool = True
     min: FiniteFloat | None = None
     max: FiniteFloat | None = None
     values: list[str] | None = None
@@ -66,12 +71,19 @@ _EXPECTED: dict[FeatureType, str] = {
 
 
 class ModelSignature(Part):
-    """A model's input and output; the order of ``features`` is the order in which the encoder reads them."""
+    """A model's input and output; the order of ``features`` is the order in which the encoder reads them.
+
+    ``null_values`` are the texts that meant a missing cell in the CSV files of the training; None where there were none
+    such, or the version is older than the field. ``key`` names the columns that tell rows apart: a request may have
+    them, and gets them back.
+    """
 
     task: Literal["regression", "classification"]
     target: str
     target_type: FeatureType
     features: Annotated[list[Feature], Field(min_length=1)]
+    null_values: list[str] | None = None
+    key: list[str] = []
     labels: Annotated[list[Label], Field(min_length=2)] | None = None
 
     @classmethod
@@ -86,9 +98,15 @@ class ModelSignature(Part):
             task=pipeline.task,
             target=pipeline.target,
             target_type=pipeline.data.columns[pipeline.target].type,
-            features=[_feature(name, column, default) for name, column in pipeline.features.items()],
+            features=[_feature(name, column, default, table) for name, column in pipeline.features.items()],
+            key=pipeline.data.key or [],
+            null_values=pipeline.data.csv.null_values if pipeline.data.format == "csv" else None,
             labels=_labels(pipeline.target, table) if pipeline.task == "classification" else None,
         )
+
+    def is_null(self, cell: Any) -> bool:
+        """Return whether a cell, of JSON or of a tensor, means a missing one."""
+        return cell is None or (type(cell) is str and self.null_values is not None and cell in self.null_values)
 
     def targets(self, table: pa.Table) -> Targets:
         """Return the target of each row: float64, or for classification the label's index (-1 when unknown).
@@ -111,12 +129,13 @@ class ModelSignature(Part):
         return rows
 
 
-def _feature(name: str, column: Column, default_null_fraction: float) -> Feature:
+def _feature(name: str, column: Column, default_null_fraction: float, table: pa.Table) -> Feature:
     null_fraction = default_null_fraction if column.max_null_fraction is None else column.max_null_fraction
     return Feature(
         name=name,
         type=column.type,
-        nullable=null_fraction > 0,
+        nullable=null_fraction > 0 or column.optional,
+        optional=column.optional or (name in table.column_names and table.column(name).null_count > 0),
         min=column.min,
         max=column.max,
         values=column.values,

@@ -14,7 +14,7 @@ from interlock_artifacts import ArtifactStore
 from interlock_contracts.predictions import RowFault
 from interlock_contracts.scoring import ScoringJob, ScoringPart
 from interlock_modeling import Model, ModelDescription
-from interlock_tables import UnreadableError
+from interlock_tables.findings import UnreadableError
 
 from interlock_scoring.answers import added_columns, answer
 from interlock_scoring.rows import Rows

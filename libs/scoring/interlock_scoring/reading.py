@@ -12,11 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from interlock_contracts.pipeline import Column, Data
 from interlock_modeling.signature import ModelSignature
-from interlock_tables import Cause, Findings, TypedRows, UnreadableError, read_rows
 from interlock_tables.csv_file import csv_labels
+from interlock_tables.findings import Cause, Findings, UnreadableError
 from interlock_tables.header import note_columns
 from interlock_tables.parquet_file import fitting, light_batches, open_parquet, typed_cells
-from interlock_tables.typed import ARROW_TYPES, Cells, most_unpacked
+from interlock_tables.reading import read_rows
+from interlock_tables.typed import ARROW_TYPES, Cells, TypedRows, most_unpacked
 
 from interlock_scoring.rows import Fault, Rows
 
@@ -105,6 +106,8 @@ class _Noted(Findings):
 def _text(path: Path, data: Data, signature: ModelSignature, start: int) -> Iterator[Rows]:
     del start  # what a line is depends on all lines before it
     noted = _Noted()
+    if signature.null_values is not None:  # those of the training, whatever is declared by now
+        data = data.model_copy(update={"csv": data.csv.model_copy(update={"null_values": signature.null_values})})
     columns = {**data.columns, **features_of(signature)}
     repeated = {name: column.type for name, column in columns.items()}
     if data.format == "csv":
@@ -186,6 +189,6 @@ def _refuse(findings: Findings, signature: ModelSignature) -> None:
         raise UnreadableError(first.rule, first.message)
     needed = {feature.name: feature for feature in signature.features}
     for name, hint in findings.missing_columns.items():
-        if name in needed and (hint or not needed[name].nullable):
+        if name in needed and (hint or not (needed[name].nullable and needed[name].optional)):
             why = f"the model needs column {name!r}, which is not in the file{hint}"
             raise UnreadableError("missing_column", why)

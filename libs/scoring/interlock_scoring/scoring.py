@@ -8,7 +8,7 @@ from pathlib import Path
 
 from interlock_artifacts import ArtifactStore
 from interlock_contracts.scoring import ScoringJob, ScoringReport
-from interlock_tables import UnreadableError
+from interlock_tables.findings import UnreadableError
 
 from interlock_scoring.footer import join
 from interlock_scoring.parts import Parts, RowsRefusedError

@@ -1,7 +1,4 @@
-"""Reads CSV, JSON Lines and Parquet as declared, in a stream; what does not fit is told, never guessed."""
+"""Reads CSV, JSON Lines and Parquet as declared, in a stream; what does not fit is told, never guessed.
 
-from interlock_tables.findings import Cause, Findings, UnreadableError
-from interlock_tables.reading import read_rows
-from interlock_tables.typed import TypedRows
-
-__all__ = ["Cause", "Findings", "TypedRows", "UnreadableError", "read_rows"]
+Modules are imported by name: what serves needs the table of spellings, without the readers and what they load.
+"""

@@ -1,7 +1,6 @@
 """The header of a CSV: line 1, with the declared columns in it; when it is not so, says what it looks like instead."""
 
 import csv
-import difflib
 import io
 from collections import Counter
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from interlock_contracts.datasets import Finding
 from interlock_contracts.pipeline import Csv
 
 from interlock_tables.findings import Findings, UnreadableError, shorten
+from interlock_tables.names import near_name
 from interlock_tables.typed import MAX_COLUMNS, MAX_RECORD_BYTES, too_many_columns
 
 _PREAMBLE = 20
@@ -75,14 +75,10 @@ def note_columns(labels: list[str], declared: list[str], findings: Findings) -> 
     known = set(declared)
     undeclared = [label for label in dict.fromkeys(labels) if label.strip() and label not in known]
     findings.extra_columns = undeclared
-    plain = {label.strip().casefold(): label for label in undeclared}
     for name in declared:
-        if name in labels:
-            continue
-        alike = plain.get(name.strip().casefold())
-        if alike is None:
-            alike = next(iter(difflib.get_close_matches(name, undeclared[:1000], n=1, cutoff=0.8)), None)
-        findings.missing_columns[name] = f"; it has {shorten(alike)!r}" if alike is not None else ""
+        if name not in labels:
+            alike = near_name(name, undeclared)
+            findings.missing_columns[name] = f"; it has {shorten(alike)!r}" if alike is not None else ""
 
 
 def _first_records(text: str, dialect: Csv) -> list[tuple[list[str], int]]:

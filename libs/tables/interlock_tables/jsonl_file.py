@@ -1,9 +1,9 @@
-"""Reads JSON Lines: one object a line, types as JSON writes them; nothing is converted silently."""
+"""Reads JSON Lines: one object a line, its cells by the table of spellings; nothing is converted silently."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,10 +14,11 @@ from interlock_contracts.pipeline import Column, Data
 from numpy.typing import NDArray
 
 from interlock_tables.blocks import utf8_blocks
-from interlock_tables.cells import BadCellError, Faults, microseconds
+from interlock_tables.cells import Faults, cut_digits
 from interlock_tables.findings import EXAMPLES_SHOWN, Cause, Findings, UnreadableError
 from interlock_tables.header import note_columns
-from interlock_tables.typed import ARROW_TYPES, MAX_CELL_BYTES, MAX_RECORD_BYTES, Cells, TypedRows
+from interlock_tables.spellings import BadCellError, Value, read
+from interlock_tables.typed import ARROW_TYPES, MAX_RECORD_BYTES, Cells, TypedRows
 
 _BLANK = Cause("blank_line", None, "blank lines are skipped")
 _COLUMNS_NOTED = 10_000
@@ -106,73 +107,13 @@ def _refuse_constant(name: str) -> NoReturn:
 _DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_refuse_constant)
 
 
-def _number(value: Any) -> float:
-    if type(value) not in (int, float):
-        raise BadCellError("is not a JSON number")
-    try:
-        number = float(value)
-    except OverflowError:
-        raise BadCellError("is too large for a number") from None
-    if not np.isfinite(number):
-        raise BadCellError("is too large for a number")
-    return number
-
-
-def _integer(value: Any) -> int:
-    if type(value) is float and value.is_integer() and abs(value) <= 2**53:
-        value = int(value)
-    if type(value) is not int:
-        raise BadCellError("is not a JSON integer")
-    if not -(2**63) <= value < 2**63:
-        raise BadCellError("does not fit 64 bits; declare it as number or category")
-    return value
-
-
-def _boolean(value: Any) -> bool:
-    if type(value) is not bool:
-        raise BadCellError("is not true or false")
-    return value
-
-
-def _category(value: Any) -> str:
-    if type(value) is int:
-        return str(value)
-    if type(value) is not str:
-        raise BadCellError("is not a JSON string (an integer counts as its digits)")
-    try:
-        length = len(value.encode())
-    except UnicodeEncodeError:
-        raise BadCellError("holds half a surrogate pair, which is no character") from None
-    if length > MAX_CELL_BYTES:
-        raise BadCellError(f"is longer than {MAX_CELL_BYTES} bytes")
-    if "\0" in value:
-        raise BadCellError("holds a NUL character")
-    return value
-
-
-def _datetime(value: Any) -> int:
-    if type(value) is not str:
-        raise BadCellError("is not a JSON string with an ISO 8601 datetime")
-    return microseconds(value.strip())
-
-
-_PARSERS: dict[str, Callable[[Any], float | int | bool | str]] = {
-    "number": _number,
-    "integer": _integer,
-    "boolean": _boolean,
-    "category": _category,
-    "datetime": _datetime,
-}
-
-
 def _cells(name: str, column: Column, values: list[Any]) -> Cells:
     faults = Faults(name)
-    parser = _PARSERS[column.type]
-    typed: list[float | int | bool | str | None] = []
+    typed: list[Value | None] = []
     bad: dict[str, list[int]] = {}
     for row, value in enumerate(values):
         try:
-            typed.append(None if value is None else parser(value))
+            typed.append(None if value is None else read(column.type, value))
         except BadCellError as error:
             typed.append(None)
             bad.setdefault(str(error), []).append(row)
@@ -181,5 +122,8 @@ def _cells(name: str, column: Column, values: list[Any]) -> Cells:
         mask[which] = True
         shown = [json.dumps(values[row])[:200] for row in which[:EXAMPLES_SHOWN]]
         faults.add("type", why, mask, shown)
-    stored = pa.int64() if column.type == "datetime" else ARROW_TYPES[column.type]
-    return Cells(pa.array(typed, stored).cast(ARROW_TYPES[column.type]), faults.by_cause)
+    kind = ARROW_TYPES[column.type]
+    if column.type != "datetime":
+        return Cells(pa.array(typed, kind), faults.by_cause)
+    texts = pa.array([value if type(value) is str else None for value in values], pa.string())
+    return Cells(pa.array(typed, pa.int64()).cast(kind), faults.by_cause, cut_digits(name, texts))

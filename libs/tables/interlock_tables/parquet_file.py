@@ -16,12 +16,12 @@ from interlock_contracts.pipeline import Column, Data
 from numpy.typing import NDArray
 
 from interlock_tables.blocks import refuse_other_kinds
-from interlock_tables.cells import Faults, in_calendar
+from interlock_tables.cells import Faults, Odd, cut, in_calendar
 from interlock_tables.findings import EXAMPLES_SHOWN, Findings, UnreadableError
 from interlock_tables.header import note_columns
+from interlock_tables.spellings import MAX_CELL_BYTES
 from interlock_tables.typed import (
     ARROW_TYPES,
-    MAX_CELL_BYTES,
     MAX_COLUMNS,
     ROWS_AT_ONCE,
     Cells,
@@ -159,6 +159,7 @@ def _fits(stored: pa.DataType, declared: str) -> bool:
 def typed_cells(name: str, column: Column, stored: pa.Array[Any]) -> Cells:
     """Cast to the declared type; cells that would lose something on the way are bad."""
     kind = ARROW_TYPES[column.type]
+    odd: Odd = {}
     if pa.types.is_dictionary(stored.type):
         stored = stored.dictionary_decode()  # type: ignore[attr-defined]
     if column.type == "number":
@@ -171,18 +172,31 @@ def typed_cells(name: str, column: Column, stored: pa.Array[Any]) -> Cells:
         bad = compute.or_(long, compute.match_substring(values, "\0"))
         why = f"is longer than {MAX_CELL_BYTES} bytes or holds a NUL character"
     else:
+        if column.type == "datetime":
+            stored, odd = _to_microseconds(name, stored)
         values = _cast_losslessly(stored, kind)
         if column.type == "datetime":
             values = compute.if_else(pa.array(in_calendar(values)), values, pa.scalar(None, kind))
         bad = compute.and_(values.is_null(), stored.is_valid())
-        why = "does not fit 64 bits" if column.type == "integer" else "is not in the years 1 to 9999 to the microsecond"
+        why = "does not fit 64 bits" if column.type == "integer" else "is not in the years 1 to 9999"
     mask: NDArray[np.bool_] = bad.fill_null(False).to_numpy(zero_copy_only=False)
     if not mask.any():
-        return Cells(values, {})
+        return Cells(values, {}, odd)
     faults = Faults(name)
     first = stored.filter(pa.array(mask)).slice(0, EXAMPLES_SHOWN).cast(pa.string()).to_pylist()
     faults.add("type", why, mask, [str(text) for text in first])
-    return Cells(compute.if_else(pa.array(mask), pa.scalar(None, kind), values), faults.by_cause)
+    return Cells(compute.if_else(pa.array(mask), pa.scalar(None, kind), values), faults.by_cause, odd)
+
+
+def _to_microseconds(name: str, stored: pa.Array[Any]) -> tuple[pa.Array[Any], Odd]:
+    """Cut nanoseconds to whole microseconds; other units stay as they are."""
+    if not (pa.types.is_timestamp(stored.type) and stored.type.unit == "ns"):
+        return stored, {}
+    nanoseconds = stored.cast(pa.int64()).fill_null(0).to_numpy()
+    whole = nanoseconds // 1000
+    nulls: NDArray[np.bool_] = stored.is_null().to_numpy(zero_copy_only=False)
+    micros: pa.Array[Any] = pa.array(whole, mask=nulls).cast(pa.timestamp("us", stored.type.tz))
+    return micros, cut(name, nanoseconds != whole * 1000, stored)
 
 
 def _cast_losslessly(stored: pa.Array[Any], kind: pa.DataType) -> pa.Array[Any]:

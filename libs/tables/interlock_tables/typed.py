@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,6 @@ ARROW_TYPES: dict[str, pa.DataType] = {
 """How each declared type is held in memory and stored."""
 
 ROWS_AT_ONCE = 65_536
-MAX_CELL_BYTES = 65_536
 MAX_RECORD_BYTES = 1 << 20
 """A line of JSON or a CSV record, line ends inside quotes included."""
 
@@ -61,6 +60,8 @@ class Cells:
     values: pa.Array[Any]
     faults: Mapping[Cause, tuple[NDArray[np.bool_], Sequence[str]]]
     """By cause the mask of bad cells, and what the first of them look like."""
+    odd: Mapping[Cause, tuple[NDArray[np.bool_], Sequence[str]]] = field(default_factory=dict)
+    """The same of cells that are good, but lost something on the way."""
 
 
 @dataclass(frozen=True)

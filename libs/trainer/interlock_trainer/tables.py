@@ -13,9 +13,9 @@ from interlock_artifacts import ArtifactStore
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import DatasetRef
 from interlock_contracts.training import TrainingJob
-from interlock_modeling.cells import ARROW_TYPES
 from interlock_modeling.signature import ModelSignature, Targets
 from interlock_modeling.split import ROW_COLUMN, in_union
+from interlock_tables.typed import ARROW_TYPES
 
 
 class DataError(Exception):

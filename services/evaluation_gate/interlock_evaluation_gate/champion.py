@@ -6,9 +6,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from interlock_modeling import Model
-from interlock_modeling.cells import ARROW_TYPES
 from interlock_modeling.encoder import CategoryColumn
 from interlock_modeling.signature import Feature, ModelSignature
+from interlock_tables.typed import ARROW_TYPES
 
 
 class NotComparableError(Exception):

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import interlock_tables as tables
 from interlock_contracts.datasets import Finding
 from interlock_contracts.pipeline import Column, Pipeline
+from interlock_tables import findings as tables
 from interlock_tables.findings import Cause, Tallies, Tally, shorten
 
 MAX_FINDINGS = 100
@@ -40,8 +40,9 @@ class Findings(tables.Findings):
 
 def decide(pipeline: Pipeline, findings: Findings) -> tuple[list[Finding], list[Finding]]:
     """Return every reason to refuse the file, and the warnings that come either way."""
-    reasons = [*findings.unreadable, *findings.header, *_columns_missing(findings)]
-    warnings = [tally.finding(cause) for cause, tally in findings.odd.items()]
+    refused, warned = _columns_missing(pipeline, findings)
+    reasons = [*findings.unreadable, *findings.header, *refused]
+    warnings = [*warned, *(tally.finding(cause) for cause, tally in findings.odd.items())]
     if findings.extra_columns:
         into = reasons if pipeline.data.extra_columns == "refuse" else warnings
         into.append(_extra_columns(pipeline, findings))
@@ -92,11 +93,16 @@ def invalid_object_key(pipeline: str, name: str) -> str | None:
     return None
 
 
-def _columns_missing(findings: Findings) -> list[Finding]:
-    return [
-        Finding(rule="missing_column", column=name, message=f"declared column {name!r} is not in the file{hint}")
-        for name, hint in findings.missing_columns.items()
-    ]
+def _columns_missing(pipeline: Pipeline, findings: Findings) -> tuple[list[Finding], list[Finding]]:
+    """Return reasons and warnings: an optional column counts as null, unless the file has one that is called alike."""
+    reasons: list[Finding] = []
+    warnings: list[Finding] = []
+    for name, hint in findings.missing_columns.items():
+        counts_as_null = pipeline.data.columns[name].optional and not hint
+        why = f"declared column {name!r} is not in the file{hint}{'; it counts as null' if counts_as_null else ''}"
+        into = warnings if counts_as_null else reasons
+        into.append(Finding(rule="missing_column", column=name, message=why))
+    return reasons, warnings
 
 
 def _extra_columns(pipeline: Pipeline, findings: Findings) -> Finding:

@@ -17,7 +17,7 @@ from interlock_messaging.batch_consumer import BatchMessage
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import OutboxEntry, enqueue_all
 from interlock_modeling import InvalidRowsError
-from interlock_modeling.answer import PredictAnswer, answer
+from interlock_modeling.answer import PredictAnswer, answer, keys_of
 from interlock_serving.manager import LoadFailedError, ModelManager
 from interlock_serving.slot import ServedModel
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -157,6 +157,7 @@ class AsyncPredictor:
             start += len(wanted)
             prediction_id = message.event.prediction_id
             body = answer(str(prediction_id), model, serving.version, labels, part.scores.tolist(), part.warnings)
+            body.keys = keys_of(serving.model.signature, wanted)
             encoded = msgspec.json.encode(body)
             try:
                 answered = AnsweredRequest(str(prediction_id), model, serving, wanted, part.scores)

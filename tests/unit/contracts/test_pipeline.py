@@ -47,6 +47,28 @@ def test_the_digest_follows_the_meaning_and_not_the_spelling() -> None:
     assert Pipeline.model_validate(declared()).digest != Pipeline.model_validate(declared(training__folds=4)).digest
 
 
+def test_a_column_that_is_not_optional_is_declared_as_before_there_were_any() -> None:
+    """Digests of pipelines that are applied already stay."""
+    plain, column = declared(), {"type": "category", "values": ["female", "male"]}
+    required = declared(data__columns__gender={**column, "optional": False})
+
+    assert Pipeline.model_validate(required).digest == Pipeline.model_validate(plain).digest
+    assert "optional" not in Pipeline.model_validate(plain).model_dump_json()
+    assert Pipeline.model_validate(declared(data__columns__gender={**column, "optional": True})).digest != (
+        Pipeline.model_validate(plain).digest
+    )
+
+
+@pytest.mark.parametrize("name", ["id", "math_score"])
+def test_neither_key_nor_target_may_be_optional(name: str) -> None:
+    """A row without them is of no use."""
+    spec = declared()
+    spec["data"]["columns"][name]["optional"] = True
+
+    with pytest.raises(ValidationError, match=f"'{name}' cannot be optional"):
+        Pipeline.model_validate(spec)
+
+
 def test_the_champion_rule_has_a_default_for_each_task() -> None:
     """Nothing replaces what serves without a comparison, even where the file asks for none."""
     assert Pipeline.model_validate(declared()).champion.metric == "r2"

@@ -11,7 +11,9 @@ from interlock_modeling.encoder import CategoryColumn, Encoder
 
 from tests.unit.modeling.tables import ENCODER, ROW, signature, table
 
-texts = st.text(st.characters(codec="utf-8"), max_size=4) | st.sampled_from(["red", "green", "blue"])
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=4) | st.sampled_from(
+    ["red", "green", "blue"]
+)
 rows = st.fixed_dictionaries(
     {"count": st.integers(-(2**63), 2**63 - 1)},
     optional={

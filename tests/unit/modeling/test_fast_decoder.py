@@ -23,6 +23,9 @@ ODD = [
     *("-9223372036854775808", "-9223372036854775809", "9223372036854774784", '"red"', '"violet"', '"\\ud800"', '""'),
     *('"2013-01-31T18:30:00Z"', '"2013-01-31"', '"0001-01-01T00:00:00+14:00"', '"9999-12-31T23:59:59.9999999-01:00"'),
     *('"1969-12-31T23:59:59.999999"', '"2013-W05-4"', '"2013-01-31T24:00"', '{"a": {"b": [1]}}', "[" * 2000, "\xff"),
+    *('"2013-01-31T18:30:00.1234567Z"', '"2013-01-31 18:30:00.123456789+01:00"', '"2013-01-31T18:30"', '"20130131"'),
+    *('"2013-01-31T18"', '"2013-01-31T183000"', '"2013-01-31x18:30:00"', '"2013-01-31T18:30:00,5"', '"yes"', '"3.0"'),
+    *('"2013-01-31T18:30:00.Z"', '"2013-01-31T18:30:00+01:00:30.5"', '" 2013-01-31 "', "1", "94103"),
 ]
 """JSON, or what looks like it, for one cell."""
 
@@ -100,7 +103,10 @@ def test_ordinary_rows_take_the_fast_path(rows: list[dict[str, Any]]) -> None:
 
 @pytest.mark.parametrize(
     "row",
-    [ROW | {"size": 101}, ROW | {"color": "violet"}, ROW | {"extra": 1}, {"size": 1}, ROW | {"count": 2.5}, [1], None],
+    [
+        *(ROW | {"size": 101}, ROW | {"color": "violet"}, ROW | {"extra": 1}, {"size": 1}, ROW | {"count": 2.5}),
+        *({"count": 2}, [1], None),
+    ],
 )
 def test_what_deserves_a_word_is_left_to_the_general_path(row: Any) -> None:
     """A warning or an error is lost nowhere."""
@@ -130,7 +136,7 @@ def test_names_of_columns_are_only_data(name: str) -> None:
         assert name in {'a"b', "a\\b", "a\nb"}
         return
 
-    matrix = fast_path(decoder, json.dumps({"rows": [{"f0": "x", name: "x"}, {name: None}]}).encode())
+    matrix = fast_path(decoder, json.dumps({"rows": [{"f0": "x", name: "x"}, {"f0": None, name: None}]}).encode())
     assert matrix is not None
     assert matrix.tolist() == [[1, 0, 1, 0], [0, 1, 0, 1]]
 

@@ -19,7 +19,8 @@ def errors_of(*rows: Any) -> list[RowError]:
     ("column", "value", "text"),
     [
         ("size", True, "a finite number from 0 to 100 or null"),
-        ("size", "4", "a finite number from 0 to 100 or null"),
+        ("size", "big", "a finite number from 0 to 100 or null"),
+        ("size", "1,5", "has a decimal comma"),
         ("size", float("nan"), "a finite number"),
         ("size", float("inf"), "a finite number"),
         ("size", 10**400, "too large for a 64-bit float"),
@@ -29,9 +30,9 @@ def errors_of(*rows: Any) -> list[RowError]:
         ("count", 2**63, "does not fit into 64 bits"),
         ("count", 1e300, "does not fit into 64 bits"),
         ("count", None, "the value is null; expected a whole number"),
-        ("open", 1, "true or false or null"),
-        ("open", "true", "true or false"),
-        ("color", 5, "a text, one of 'red', 'green', 'blue' or null"),
+        ("open", 2, "true or false or null"),
+        ("open", "maybe", "true or false"),
+        ("color", 5.5, "a text, one of 'red', 'green', 'blue' or null"),
         ("color", ["red"], "a text"),
         ("at", 1_700_000_000, "an ISO 8601 datetime such as"),
         ("at", "yesterday", "an ISO 8601 datetime such as"),
@@ -50,7 +51,7 @@ def test_a_wrong_cell_is_refused_with_row_column_and_what_would_be_right(column:
 
 def test_every_error_of_a_request_is_told_at_once() -> None:
     """A client mends its request in one go."""
-    errors = errors_of({"size": "x", "extra": 1}, 7, {**ROW, "open": "no"})
+    errors = errors_of({**ROW, "count": None, "size": "x", "extra": 1}, 7, {**ROW, "open": "maybe"})
 
     assert [(error.row, error.column) for error in errors] == [
         (0, "count"),
@@ -59,6 +60,45 @@ def test_every_error_of_a_request_is_told_at_once() -> None:
         (1, ""),
         (2, "open"),
     ]
+
+
+def test_a_cell_may_be_spelt_as_in_a_file_of_the_training() -> None:
+    """Texts of a CSV, integers for categories, 1 and 0, and the words that meant a missing cell."""
+    spelt = {"size": " 4.0", "count": "2.0", "open": "yes", "color": "NA", "at": "2013-01-31T18:30:00.1234567Z"}
+    plain = {"size": 4, "count": 2, "open": True, "color": None, "at": "2013-01-31T18:30:00.123456Z"}
+    declared = signature().model_copy(update={"null_values": ["NA"]})
+
+    assert read_rows(declared, [spelt, ROW | {"open": 1, "color": 7}])[0] == {
+        **(expected := read_rows(declared, [plain, ROW])[0]),
+        "color": [None, "7"],
+    }
+    assert expected["color"] == [None, "red"]
+    with pytest.raises(InvalidRowsError, match="the value is null; expected a whole number"):
+        read_rows(declared, [ROW | {"count": "NA"}])
+
+
+def test_a_column_that_was_always_there_may_not_be_missing() -> None:
+    """It would be a guess; null says that a value is not known."""
+    features = [each.model_copy(update={"optional": False}) for each in signature().features]
+    strict = signature().model_copy(update={"features": features})
+
+    with pytest.raises(InvalidRowsError, match="the value is missing; it never was in training: send null"):
+        read_rows(strict, [{**ROW, "size": 1} | {}, {name: ROW[name] for name in ROW if name != "size"}])
+    assert read_rows(strict, [ROW | {"size": None}])[1] == []
+
+
+def test_a_column_that_may_be_missing_is_warned_of_once() -> None:
+    """However many rows leave it out."""
+    _, warnings = read_rows(signature(), [ROW, *[{name: ROW[name] for name in ROW if name != "open"}] * 3])
+
+    assert [(warning.row, warning.column) for warning in warnings] == [(1, "open")]
+    assert warnings[0].message == "the column is missing here and in 2 more rows; it counts as null"
+
+
+@pytest.mark.parametrize("row", [{}, {"Size": 4, "count": 2}, {"size": 1, "COUNT": 2}])
+def test_an_empty_row_or_a_misspelt_column_is_no_row_of_nulls(row: dict[str, Any]) -> None:
+    """One and the same answer for every row would be the silent result."""
+    assert errors_of(row)
 
 
 def test_the_list_of_errors_stays_short() -> None:

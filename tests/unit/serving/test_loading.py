@@ -9,6 +9,7 @@ from interlock_artifacts import CorruptArtifactError, MemoryStore, MissingArtifa
 from interlock_contracts.refs import ModelRef
 from interlock_modeling import InvalidRowsError, ModelDescription, ModelFormatError
 from interlock_modeling.engines import LinearEngine
+from interlock_modeling.rows import read_rows
 from interlock_modeling.signature import Feature
 from interlock_serving import cache
 from interlock_serving.loading import Loader
@@ -107,16 +108,18 @@ def test_a_model_without_a_finite_answer_is_refused(store: MemoryStore, loader: 
 def test_sample_rows_fit_every_kind_of_column() -> None:
     """The warm-up asks what a client could ask."""
     features = [
-        Feature(name="a", type="number", nullable=True, max=-5),
+        Feature(name="a", type="number", nullable=True, optional=False, max=-5),
         Feature(name="b", type="integer", nullable=False, min=2),
         Feature(name="c", type="boolean", nullable=False),
         Feature(name="d", type="category", nullable=True, values=["x", "y"]),
         Feature(name="e", type="datetime", nullable=False),
     ]
-    full, sparse = sample_rows(REGRESSION.model_copy(update={"features": features}))
+    signature = REGRESSION.model_copy(update={"features": features})
+    full, sparse = sample_rows(signature)
 
     assert full == {"a": -5.0, "b": 2, "c": False, "d": "x", "e": "2020-01-01T00:00:00Z"}
-    assert sparse.keys() == {"b", "c", "e"}
+    assert sparse == full | {"a": None, "d": None}
+    assert not read_rows(signature, [full, sparse])[1]
 
 
 def test_the_folder_stays_small(store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

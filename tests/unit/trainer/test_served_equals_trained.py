@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from interlock_artifacts import MemoryStore
 from interlock_contracts.pipeline import Candidate, Pipeline
 from interlock_modeling import Model, ModelDescription
-from interlock_modeling.cells import ARROW_TYPES
 from interlock_modeling.signature import ModelSignature
+from interlock_tables.typed import ARROW_TYPES
 from interlock_trainer.export import TOLERANCE, compare, export
 from interlock_trainer.kinds import KINDS
 from interlock_trainer.preprocessing import frame_of, preprocessor_for
@@ -64,7 +64,7 @@ class Table:
 
     def _cell(self, kind: str, *, odd: bool) -> Any:
         if kind == "category":
-            return self._rng.choice(["neu", "", "❄"] if odd else ["a", "b", "c", "long text"]).item()
+            return self._rng.choice(["neu", " ", "❄"] if odd else ["a", "b", "c", "long text"]).item()
         if kind == "boolean":
             return bool(self._rng.random() < 0.5)
         if kind == "integer":

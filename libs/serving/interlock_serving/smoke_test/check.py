@@ -27,9 +27,9 @@ def check(model: Model) -> None:
 
 
 def sample_rows(signature: ModelSignature) -> list[dict[str, object]]:
-    """Return ordinary rows: one with a value in every column, one with only those that may not be missing."""
+    """Return ordinary rows: one with a value in every column, one with null where that may be."""
     full = {feature.name: _value(feature) for feature in signature.features}
-    sparse = {feature.name: full[feature.name] for feature in signature.features if not feature.nullable}
+    sparse = {feature.name: None if feature.nullable else full[feature.name] for feature in signature.features}
     return [full, sparse]
 
 

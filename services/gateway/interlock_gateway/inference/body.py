@@ -1,5 +1,6 @@
 """Decode the body of a prediction request, synchronous or asynchronous; both refuse in the same words."""
 
+from codecs import BOM_UTF8
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,7 +18,7 @@ def decoded(decoder: msgspec.json.Decoder[T], body: bytes, form: str) -> T:
         ProblemDetailsException: 400 where it is not JSON, 422 where it is something else; ``form`` says what it may be.
     """
     try:
-        return decoder.decode(body)
+        return decoder.decode(body.removeprefix(BOM_UTF8))
     except msgspec.ValidationError as error:
         raise problem(422, "Not a prediction request", f"{error}; {form}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:

@@ -7,12 +7,14 @@ from typing import Annotated, Any
 from uuid import uuid4, uuid5
 
 from interlock_contracts.event import NAMESPACE
+from interlock_contracts.http import ModelView
 from interlock_contracts.predictions import Feedback, FeedbackReceived, RowName, sampled
 from interlock_contracts.quality import FeedbackAccepted, FeedbackRequest, FeedbackWarning
 from interlock_messaging import Bus
 from interlock_modeling.signature import ModelSignature
 from interlock_runtime.http import SCOPE, problem
 from interlock_serving.manager import ModelManager
+from interlock_tables.spellings import BadCellError, Kind, read
 from litestar import post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody
@@ -49,9 +51,11 @@ async def give_feedback(
     that do not fit, 503 when the bus is down.
     """
     champion = manager.champion(name)
-    if champion is None:
-        await known_model(name, upstreams.registry)
-    feedback, warnings = checked(data.feedback, champion.model.signature if champion else None)
+    if champion is not None:
+        signature: ModelSignature | None = champion.model.signature
+    else:
+        signature = _signature_of(await known_model(name, upstreams.registry))
+    feedback, warnings = checked(data.feedback, signature)
     cause = str(uuid5(NAMESPACE, f"feedback|{name}|{idempotency_key}") if idempotency_key else uuid4())
     now = datetime.now(UTC)
     for n, start in enumerate(range(0, len(feedback), EVENT_ENTRIES)):
@@ -78,7 +82,7 @@ def checked(
         if fault is not None:
             faults.append({"row": row, "field": field, "message": fault})
             continue
-        actual = _as_label(entry["actual"], signature)
+        actual = _as_actual(entry["actual"], signature)
         if not _is_known(actual, signature):
             text = f"{actual!r} is none of the labels that the serving version knows, so it counts as a miss"
             warnings.append(FeedbackWarning(row=row, field="actual", message=text))
@@ -115,16 +119,33 @@ def _unfit(actual: Any, signature: ModelSignature | None) -> str | None:
     if labels is not None:
         kinds = {type(label) for label in labels}
         shown = ", ".join(repr(label) for label in labels[:8]) + (", …" if len(labels) > 8 else "")  # noqa: PLR2004
-        return None if type(_as_label(actual, signature)) in kinds else f"must be a label such as {shown}"
+        return None if type(_as_actual(actual, signature)) in kinds else f"must be a label such as {shown}"
     if signature is not None:
-        return None if type(actual) in (int, float) else "must be a number"
+        return None if type(_as_actual(actual, signature)) in (int, float) else "must be a number"
     return None if type(actual) in (int, float, bool, str) else "must be a number or a label"
 
 
-def _as_label(actual: Any, signature: ModelSignature | None) -> Any:
-    """Return 1.0 as the label 1, which is how some clients write whole numbers."""
-    whole = signature is not None and signature.labels is not None and isinstance(actual, float)
-    return int(actual) if whole and actual.is_integer() else actual
+def _as_actual(actual: Any, signature: ModelSignature | None) -> Any:
+    """Return an actual value as the data has it: read by the table of spellings as a cell of the target is."""
+    if signature is None or (signature.labels is None and not isinstance(actual, str)):
+        return actual
+    try:
+        return read("number" if signature.labels is None else _KINDS[type(signature.labels[0])], actual)
+    except BadCellError:
+        return actual
+
+
+_KINDS: dict[type, Kind] = {bool: "boolean", int: "integer", str: "category"}
+
+
+def _signature_of(model: ModelView | None) -> ModelSignature | None:
+    """Return the signature of what serves, as the registry has it; None where it has none that is understood here."""
+    if model is None or model.signature is None:
+        return None
+    try:
+        return ModelSignature.model_validate(model.signature)
+    except ValidationError:  # of a version that was trained by a newer release
+        return None
 
 
 def _is_known(actual: Any, signature: ModelSignature | None) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from interlock_contracts.http import Problem
 from interlock_modeling import InvalidRowsError
-from interlock_modeling.answer import PredictAnswer, answer
+from interlock_modeling.answer import PredictAnswer, answer, keys_of
 from interlock_modeling.served import Predictions
 from interlock_runtime.clients import RegistryClient
 from interlock_runtime.http import SCOPE, problem
@@ -58,6 +58,7 @@ def predict_route(
         scores = predicted.scores.tolist()
         labels = serving.model.signature.labels
         response = answer(prediction_id(), name, serving.version, labels, scores, predicted.warnings)
+        response.keys = keys_of(serving.model.signature, rows)
         encoded = _encoder.encode(response)
         await send({"type": "http.response.start", "status": 200, "headers": [*_JSON, _length(encoded)]})
         await send({"type": "http.response.body", "body": encoded, "more_body": False})

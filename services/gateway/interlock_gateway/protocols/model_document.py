@@ -4,6 +4,7 @@ from typing import Any
 
 from interlock_modeling.signature import Feature, ModelSignature, label_names
 from interlock_runtime.http import SCOPE
+from interlock_tables.spellings import text_pattern
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
@@ -14,7 +15,16 @@ from interlock_gateway.protocols.tensors import BYTES, NUMERIC
 
 Schema = dict[str, Any]
 
-_TYPES = {"number": "number", "integer": "integer", "boolean": "boolean", "category": "string", "datetime": "string"}
+_FORMS: dict[str, list[Schema]] = {
+    "number": [{"type": "number"}],
+    "integer": [{"type": "integer"}],
+    "boolean": [{"type": "boolean"}, {"enum": [0, 1]}],
+    "category": [{"type": "integer"}],
+    "datetime": [],
+}
+"""What a cell of each type may be besides a text."""
+
+_WHOLE = [name for name, dtype in NUMERIC.items() if dtype.kind in "iu"]
 
 
 def model_document_route(inferring: Inference) -> HTTPRouteHandler:
@@ -86,14 +96,21 @@ def _post(summary: str, request: str, response: str, error_status: int, failure:
 
 
 def _row(signature: ModelSignature) -> Schema:
-    nullable = tuple(feature.name for feature in signature.features if feature.nullable)
-    return _object({each.name: _cell(each) for each in signature.features}, optional=nullable, closed=True)
+    optional = tuple(feature.name for feature in signature.features if feature.nullable and feature.optional)
+    cells = {each.name: _cell(each, signature.null_values or []) for each in signature.features}
+    key: dict[str, Schema] = {name: {"description": "Given back with the answer."} for name in signature.key}
+    return _object(key | cells, optional=(*optional, *key), closed=True)
 
 
-def _cell(feature: Feature) -> Schema:
+def _cell(feature: Feature, null_values: list[str]) -> Schema:
     """Return what a cell may be; the declared range and categories stand in words, for others are only warned of."""
-    kind = _TYPES[feature.type]
-    schema: Schema = {"type": [kind, "null"] if feature.nullable else kind, "description": feature.expected}
+    text: Schema = {"type": "string", "pattern": text_pattern(feature.type)}
+    if not feature.nullable and null_values:
+        text["not"] = {"enum": null_values}
+    forms = [*_FORMS[feature.type], text]
+    if feature.nullable:
+        forms += [{"type": "null"}, *([{"enum": null_values}] if null_values else [])]
+    schema: Schema = {"anyOf": forms, "description": feature.expected}
     return schema | {"examples": feature.values[:8]} if feature.values else schema
 
 
@@ -115,8 +132,9 @@ def _own(name: str, signature: ModelSignature) -> dict[str, Schema]:
         "predictions": _PREDICTIONS,
         "probabilities": {"type": "array", "items": {"$ref": "#/components/schemas/Probabilities"}},
         "warnings": {"type": "array", "items": warned},
+        "keys": {"type": "array", "items": {"type": "object"}},
     }
-    optional = ("warnings", "probabilities") if signature.labels is None else ("warnings",)
+    optional = ("warnings", "keys", *(("probabilities",) if signature.labels is None else ()))
     return {
         "PredictRequest": _object({"rows": _ROWS}, closed=True),
         "PredictAnswer": _object(answer, optional=optional, closed=True),
@@ -137,7 +155,7 @@ def _open_inference(info: ModelInfo) -> dict[str, Schema]:
         }
         return _object(properties, optional=("data", "parameters"))
 
-    inputs = [tensor(each.name, [BYTES] if each.datatype == BYTES else list(NUMERIC)) for each in info.inputs]
+    inputs = [tensor(each.name, [BYTES, *(_WHOLE if each.datatype == BYTES else NUMERIC)]) for each in info.inputs]
     outputs = [tensor(each.name, [each.datatype]) for each in info.outputs]
     wanted = _object(
         {"name": {"enum": [PREDICTION, PROBABILITIES]}, "parameters": parameters}, optional=("parameters",)

@@ -5,6 +5,7 @@ then takes that many bytes, in the order of the JSON.
 """
 
 import zlib
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +70,7 @@ def read(body: bytes, header_length: str | None) -> InferBody:
     """
     view = memoryview(body)
     place = _json_end(header_length, len(body))
-    request = _decoded(view[:place])
+    request = _decoded(view[len(BOM_UTF8) if body.startswith(BOM_UTF8) else 0 : place])
     tensors: list[Tensor] = []
     for each in request.inputs:
         size = _size(each)

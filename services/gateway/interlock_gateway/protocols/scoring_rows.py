@@ -3,11 +3,13 @@
 import csv
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import StringIO
 from typing import Any
 
 from interlock_modeling.signature import Feature, ModelSignature
+from interlock_tables.names import near_name
 from litestar.exceptions import ClientException
 from litestar.status_codes import HTTP_415_UNSUPPORTED_MEDIA_TYPE
 
@@ -16,6 +18,9 @@ from interlock_gateway.domain import MAX_ROWS
 JSON = "application/json"
 CSV = "text/csv"
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+
+COMPARED = 20
+"""Rows, missing and strange columns that are compared at most: enough for a slip, and too little to keep us busy."""
 
 Row = dict[str, Any]
 
@@ -34,32 +39,57 @@ def rows_of(signature: ModelSignature, body: bytes, content_type: str) -> list[R
     """Return the rows of a request, with the model's columns only: MLflow's servers ignore others as well.
 
     Raises:
-        ScoringError: the body is not what ``content_type`` says, holds no rows, or too many.
+        ScoringError: the body is not what ``content_type`` says, holds no rows or too many, or a column is misspelt.
     """
     kind, *options = (part.strip().lower() for part in content_type.split(";"))
     if any(option not in ("charset=utf-8", 'charset="utf-8"') for option in options):
         raise UnknownContentTypeError(f"{content_type!r} is not understood; send UTF-8 without further options")
     try:
-        text = body.decode()
+        text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ScoringError(f"the body is not UTF-8: {error}") from error
     if kind in (JSON, ""):
         rows = _of_json(text)
     elif kind == CSV:
-        rows = _of_csv(text, {feature.name: feature for feature in signature.features})
+        rows = _of_csv(text, signature)
     else:
         raise UnknownContentTypeError(f"{content_type!r} is not understood; send {JSON} or {CSV}")
     if not 0 < len(rows) <= MAX_ROWS:
         raise ScoringError(f"{len(rows)} rows; send from 1 to {MAX_ROWS} in one request")
-    return [_known(signature, row) for row in rows]
+    return _with_known_columns(signature, rows)
 
 
-def _known(signature: ModelSignature, row: Row) -> Row:
-    known = {feature.name: row[feature.name] for feature in signature.features if feature.name in row}
-    for feature in signature.features:
-        if feature.type == "datetime" and known.get(feature.name) == "NaT":  # how pandas writes a missing one
-            known[feature.name] = None
-    return known
+def _with_known_columns(signature: ModelSignature, rows: Sequence[Row]) -> list[Row]:
+    """Return the rows without columns that are not the model's, unless one of them is a column that is missing.
+
+    Raises:
+        ScoringError: a column that the model takes is missing, and another one is called much like it.
+    """
+    features = {feature.name: feature for feature in signature.features}
+    known = {*features, signature.target, *signature.key}
+    for number, row in _unlike(rows):
+        strange = [name for name in row if name not in known][:COMPARED]
+        missing = [name for name in features if name not in row][:COMPARED] if strange else []
+        for name in missing:
+            near = near_name(name, strange)
+            if near is not None:
+                raise ScoringError(f"row {number}: unknown column {near[:60]!r}; did you mean {name!r}?")
+    return [{name: _cell(features[name], cell) for name, cell in row.items() if name in features} for row in rows]
+
+
+def _unlike(rows: Sequence[Row]) -> Iterator[tuple[int, Row]]:
+    """Yield the first rows that differ in their columns; those of a table are all alike."""
+    seen: set[frozenset[str]] = set()
+    for number, row in enumerate(rows):
+        if len(seen) == COMPARED:
+            return
+        if (names := frozenset(row)) not in seen:
+            seen.add(names)
+            yield number, row
+
+
+def _cell(feature: Feature, cell: Any) -> Any:
+    return None if feature.type == "datetime" and cell == "NaT" else cell  # how pandas writes a missing one
 
 
 def _of_json(text: str) -> list[Row]:
@@ -80,6 +110,7 @@ def _of_split(frame: Any) -> list[Row]:
     if not isinstance(frame, dict) or not _is_list(frame.get("columns"), str) or not _is_list(frame.get("data"), list):
         raise ScoringError('dataframe_split takes {"columns": [name, …], "data": [[value, …], …]}')
     columns: list[str] = frame["columns"]
+    _refuse_repeated(columns)
     for place, cells in enumerate(frame["data"]):
         if len(cells) != len(columns):
             raise ScoringError(f"row {place} of dataframe_split has {len(cells)} values for {len(columns)} columns")
@@ -123,7 +154,7 @@ def _is_list(value: Any, of: type) -> bool:
     return isinstance(value, list) and all(isinstance(each, of) for each in value)
 
 
-def _of_csv(text: str, features: Mapping[str, Feature]) -> list[Row]:
+def _of_csv(text: str, signature: ModelSignature) -> list[Row]:
     try:
         lines = list(csv.reader(StringIO(text, newline=""), strict=True))
     except csv.Error as error:
@@ -132,27 +163,28 @@ def _of_csv(text: str, features: Mapping[str, Feature]) -> list[Row]:
     if not lines:
         raise ScoringError("the body is empty; its first line names the columns")
     names, rows = lines[0], lines[1:]
+    _refuse_repeated(names)
+    features = {feature.name: feature for feature in signature.features}
+    if not features.keys() & set(names) and not any(near_name(name, features) for name in names):
+        shown = ", ".join(list(features)[:20])
+        raise ScoringError(f"line 1 names no column of the model, which takes {shown}; cells are separated by commas")
     for place, line in enumerate(rows):
         if len(line) != len(names):
             raise ScoringError(f"row {place} has {len(line)} values for {len(names)} columns")
-    return [_csv_row(zip(names, line, strict=True), features) for line in rows]
+    empty = frozenset([""] if signature.null_values is None else signature.null_values)
+    return [
+        {name: _csv_cell(features.get(name), cell, empty) for name, cell in zip(names, line, strict=True)}
+        for line in rows
+    ]
 
 
-def _csv_row(cells: Iterable[tuple[str, str]], features: Mapping[str, Feature]) -> Row:
-    return {name: _csv_cell(features[name], text) for name, text in cells if name in features}
+def _csv_cell(feature: Feature | None, text: str, empty: frozenset[str]) -> str | None:
+    """Return a cell as the text that it is, to be read by the table of spellings; ``nan`` is how NumPy writes none."""
+    is_nan = feature is not None and feature.type in ("number", "integer") and text.strip().lower() == "nan"
+    return None if is_nan or text in empty else text
 
 
-def _csv_cell(feature: Feature, text: str) -> Any:
-    """Return a cell as the model's column has it; what does not fit stays text, and is refused with words later."""
-    if not text:
-        return None
-    if feature.type in ("number", "integer"):
-        try:
-            number = float(text)
-        except ValueError:
-            return text
-        return None if math.isnan(number) else number
-    return _BOOLEANS.get(text.lower(), text) if feature.type == "boolean" else text
-
-
-_BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
+def _refuse_repeated(names: Sequence[str]) -> None:
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
+    if repeated:
+        raise ScoringError(f"column {repeated[0][:60]!r} is there twice; which one counts cannot be told")

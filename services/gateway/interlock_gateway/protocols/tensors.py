@@ -1,22 +1,23 @@
 """Tensors of the Open Inference Protocol and the tables that models take: one column, one tensor.
 
 A feature is an input tensor of shape [n] or [n, 1]. Numbers, whole numbers and booleans may come in any numeric type
-whose values fit the column; categories and datetimes (ISO 8601) come as BYTES. Missing is NaN, JSON's null, or a whole
-tensor left out, where the column is nullable.
+whose values fit the column, categories as BYTES or whole numbers, and every column as BYTES that are read as the cells
+of a CSV are. Missing is NaN, JSON's null or a text that meant it in training, where the column is nullable, and a whole
+tensor left out, where it is optional. Tensors of the key are left aside.
 """
 
-import difflib
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from interlock_modeling.cells import ARROW_TYPES
-from interlock_modeling.rows import shown
+from interlock_modeling.rows import missing, shown
 from interlock_modeling.signature import Feature, ModelSignature
+from interlock_tables import spellings
+from interlock_tables.names import near_name
+from interlock_tables.typed import ARROW_TYPES
 from litestar.exceptions import ClientException
 from numpy.typing import NDArray
 
@@ -72,6 +73,8 @@ def table_of(signature: ModelSignature, tensors: Sequence[Tensor]) -> pa.Table:
     given: dict[str, Tensor] = {}
     features = {feature.name: feature for feature in signature.features}
     for tensor in tensors:
+        if tensor.name in signature.key:
+            continue
         if tensor.name not in features:
             raise TensorError(_unknown(signature, tensor.name))
         if tensor.name in given:
@@ -80,7 +83,7 @@ def table_of(signature: ModelSignature, tensors: Sequence[Tensor]) -> pa.Table:
     if not given:
         raise TensorError(f"there is no input tensor; the model takes {_listed(list(features))}")
     rows = _rows(given.values())
-    return pa.table({name: _column(feature, given.get(name), rows) for name, feature in features.items()})
+    return pa.table({name: _column(feature, given.get(name), rows, signature) for name, feature in features.items()})
 
 
 def _rows(tensors: Any) -> int:
@@ -99,16 +102,29 @@ def _rows(tensors: Any) -> int:
     return rows
 
 
-def _column(feature: Feature, tensor: Tensor | None, rows: int) -> Any:
+def _column(feature: Feature, tensor: Tensor | None, rows: int, signature: ModelSignature) -> Any:
+    kind: Any = ARROW_TYPES[feature.type]
     if tensor is None:
+        if not (feature.nullable and feature.optional):
+            raise TensorError(f"tensor {feature.name!r} {missing(feature)}")
+        return pa.nulls(rows, kind)
+    if tensor.datatype != BYTES and feature.type != "category":
+        return _fitting(feature, _numbers(feature, tensor, rows))
+    cells = _texts(feature, tensor, rows) if tensor.datatype == BYTES else _codes(feature, tensor, rows)
+    values = [_value(signature, feature, row, cell) for row, cell in enumerate(cells)]
+    return pa.array(values, pa.int64()).cast(kind) if feature.type == "datetime" else pa.array(values, kind)
+
+
+def _value(signature: ModelSignature, feature: Feature, row: int, cell: Any) -> Any:
+    """Return what a cell means, by the table of spellings."""
+    if signature.is_null(cell):
         if not feature.nullable:
-            raise TensorError(f"tensor {feature.name!r} is missing; expected {feature.expected}")
-        return pa.nulls(rows, ARROW_TYPES[feature.type])
-    if feature.type in ("category", "datetime"):
-        texts = _texts(feature, tensor, rows)
-        cells = texts if feature.type == "category" else [_moment(feature, row, text) for row, text in enumerate(texts)]
-        return pa.array(cells, ARROW_TYPES[feature.type])
-    return _fitting(feature, _numbers(feature, tensor, rows))
+            raise _refused(feature, row, "missing")
+        return None
+    try:
+        return spellings.read(feature.type, cell)
+    except spellings.BadCellError as error:
+        raise _refused(feature, row, f"{shown(cell)} {error}") from None
 
 
 def _fitting(feature: Feature, values: NDArray[Any]) -> Any:
@@ -143,10 +159,10 @@ def _check(feature: Feature, values: NDArray[Any], wrong: NDArray[np.bool_]) -> 
 
 def _numbers(feature: Feature, tensor: Tensor, rows: int) -> NDArray[Any]:
     dtype = NUMERIC.get(tensor.datatype)
-    if dtype is None or (feature.type != "boolean" and dtype.kind == "b"):
+    if dtype is None or feature.type == "datetime" or (feature.type != "boolean" and dtype.kind == "b"):
         raise TensorError(
             f"tensor {tensor.name!r} is of type {shown(tensor.datatype)}; expected {DATATYPES[feature.type]} "
-            f"or another numeric type, for {feature.expected}"
+            f"or another type that can hold it, for {feature.expected}"
         )
     if isinstance(tensor.data, memoryview):
         if len(tensor.data) != rows * dtype.itemsize:
@@ -177,17 +193,24 @@ def _json_numbers(feature: Feature, tensor: Tensor, cells: list[Any], dtype: np.
 
 
 def _texts(feature: Feature, tensor: Tensor, rows: int) -> list[str | None]:
-    if tensor.datatype != BYTES:
-        raise TensorError(
-            f"tensor {tensor.name!r} is of type {shown(tensor.datatype)}; expected BYTES, for {feature.expected}"
-        )
     if isinstance(tensor.data, memoryview):
         return [_text(feature, row, each) for row, each in enumerate(_split(tensor, tensor.data, rows))]
     _check_length(tensor, rows)
     cells = _flat(tensor.data) if isinstance(tensor.data, list) else tensor.data.tolist()
-    if None in cells and not feature.nullable:
-        raise _refused(feature, cells.index(None), "missing")
     return [cell if cell is None else _text(feature, row, cell) for row, cell in enumerate(cells)]
+
+
+def _codes(feature: Feature, tensor: Tensor, rows: int) -> list[Any]:
+    """Return the cells of whole numbers that stand for categories."""
+    dtype = NUMERIC.get(tensor.datatype)
+    if dtype is None or dtype.kind not in "iu":
+        raise TensorError(
+            f"tensor {tensor.name!r} is of type {shown(tensor.datatype)}; expected BYTES, for {feature.expected}"
+        )
+    if not isinstance(tensor.data, list):
+        return list(_numbers(feature, tensor, rows).tolist())
+    _check_length(tensor, rows)
+    return _flat(tensor.data)
 
 
 def _split(tensor: Tensor, data: memoryview, rows: int) -> list[bytes]:
@@ -217,16 +240,6 @@ def _text(feature: Feature, row: int, cell: Any) -> str:
         raise _refused(feature, row, f"{shown(cell)}, which is not UTF-8") from None
 
 
-def _moment(feature: Feature, row: int, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise _refused(feature, row, shown(text)) from None
-
-
 def _check_length(tensor: Tensor, rows: int) -> None:
     data = tensor.data
     count = len(_flat(data)) if isinstance(data, list) else len(data)
@@ -249,8 +262,8 @@ def _unknown(signature: ModelSignature, name: str) -> str:
     names = [feature.name for feature in signature.features]
     if name == signature.target:
         return f"tensor {name!r} is what the model predicts; leave it out"
-    close = difflib.get_close_matches(name[:_SHOWN], names, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"the model takes {_listed(names)}"
+    close = near_name(name, names)
+    hint = f"did you mean {close!r}?" if close is not None else f"the model takes {_listed(names)}"
     return f"there is no input {shown(name)}; {hint}"
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from interlock_tables import Findings, TypedRows
+from interlock_tables.findings import LINES_SHOWN, Findings
+from interlock_tables.typed import TypedRows
 from numpy.typing import NDArray
 
 
@@ -32,6 +33,8 @@ def without_bad_cells(rows: TypedRows, findings: Findings) -> Chunk:
         for cause, (mask, examples) in column.faults.items():
             findings.set_aside(cause, int(mask.sum()), rows.lines[mask].tolist(), examples)
             bad |= mask
+        for cause, (mask, examples) in column.odd.items():
+            findings.odd[cause].add(int(mask.sum()), rows.lines[mask][:LINES_SHOWN].tolist(), examples)
     findings.rows += len(rows.lines)
     findings.bad_rows += int(bad.sum())
     return Chunk(rows.lines, {name: column.values for name, column in rows.cells.items()}).where(~bad)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from interlock_contracts.pipeline import Data, Pipeline
-from interlock_tables import UnreadableError, read_rows
-from interlock_tables.findings import BAD_ROWS_LISTED, shorten
+from interlock_tables.findings import BAD_ROWS_LISTED, UnreadableError, shorten
+from interlock_tables.reading import read_rows
 
 from interlock_ingest.domain import Findings, decide, decide_sides
 from interlock_ingest.validation.chunk import Chunk, without_bad_cells

@@ -12,6 +12,7 @@ from tests.support.gateway_app import Door, opened
 from tests.support.stored_models import CLASSIFICATION, REGRESSION, put_model
 
 ROW = "0f8fad5b-d9cb-469f-a165-70867728950e/0"
+CODED = CLASSIFICATION.model_copy(update={"labels": ["10001", "94103"]})
 COUNTED = CLASSIFICATION.model_copy(update={"labels": [0, 1, 2]})
 
 
@@ -33,12 +34,17 @@ def entry(actual: Any, prediction: Any = ROW) -> dict[str, Any]:
         (CLASSIFICATION, True, True),
         (COUNTED, 1, 1),
         (COUNTED, 1.0, 1),
+        (COUNTED, "1.0", 1),
+        (REGRESSION, "3.5", 3.5),
+        (CLASSIFICATION, "yes", True),
+        (CLASSIFICATION, 0, False),
+        (CODED, 94103, "94103"),
         (None, "red", "red"),
         (None, 1.5, 1.5),
     ],
 )
 def test_what_fits_the_target_is_taken(signature: Any, actual: Any, kept: Any) -> None:
-    """Whole numbers written as floats are the labels that they mean."""
+    """By the table of spellings: an actual value is written as it is in the files of the training."""
     (feedback,), warnings = checked([entry(actual)], signature)
 
     assert (feedback.prediction, feedback.actual, type(feedback.actual)) == (ROW, kept, type(kept))
@@ -48,12 +54,12 @@ def test_what_fits_the_target_is_taken(signature: Any, actual: Any, kept: Any) -
 @pytest.mark.parametrize(
     ("signature", "wrong", "field", "words"),
     [
-        (REGRESSION, entry("3"), "actual", "a number"),
+        (REGRESSION, entry("many"), "actual", "a number"),
         (REGRESSION, entry(True), "actual", "a number"),
         (REGRESSION, entry(None), "actual", "a number"),
         (REGRESSION, entry(10**400), "actual", "finite"),
-        (CLASSIFICATION, entry("true"), "actual", "a label such as False, True"),
-        (CLASSIFICATION, entry(1), "actual", "a label such as False, True"),
+        (CLASSIFICATION, entry("maybe"), "actual", "a label such as False, True"),
+        (CLASSIFICATION, entry(2), "actual", "a label such as False, True"),
         (COUNTED, entry(1.5), "actual", "a label such as 0, 1, 2"),
         (None, entry({"a": 1}), "actual", "a number or a label"),
         (None, entry("a\0b"), "actual", "NUL"),
@@ -92,6 +98,21 @@ async def test_feedback_about_a_model_that_nobody_knows_is_404(door: Door) -> No
 
     assert answer.status_code == 404
     assert "nobody" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("signature", "status"), [(REGRESSION.model_dump(mode="json"), 422), ({"newer": True}, 503), (None, 503)]
+)
+async def test_a_model_that_is_not_loaded_is_known_by_the_registrys_signature(
+    door: Door, signature: dict[str, Any] | None, status: int
+) -> None:
+    """So a text that is no number is refused; without a signature it goes to the bus, which is down here."""
+    door.behind.pipelines.add("flights")
+    if signature is not None:
+        door.behind.signatures["flights"] = signature
+    answer = await door.http.post("/models/flights/feedback", json={"feedback": [entry("many")]})
+
+    assert answer.status_code == status
 
 
 async def test_without_the_bus_nothing_is_acknowledged(door: Door) -> None:

@@ -30,7 +30,7 @@ def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
 
 async def test_an_answer_names_its_version_and_keeps_the_order_of_rows(serving: Door) -> None:
     """Whoever got a prediction can say later which model made it."""
-    answer = await serving.predict(ROW, {"size": 5})
+    answer = await serving.predict(ROW, {"size": 5, "color": None})
     body = answer.json()
 
     assert answer.status_code == 200
@@ -156,3 +156,22 @@ async def test_the_openapi_document_describes_predictions(serving: Door) -> None
 
     assert body["required"] == ["rows"]
     assert {"200", "404", "422"} <= operation["responses"].keys()
+
+
+async def test_a_byte_order_mark_is_no_part_of_the_request(serving: Door) -> None:
+    """Some writers of files begin with one."""
+    body = b"\xef\xbb\xbf" + json.dumps({"rows": [ROW]}).encode()
+    answer = await serving.http.post("/models/flights/predict", content=body)
+
+    assert answer.json()["predictions"] == [1003.0]
+
+
+async def test_a_column_left_out_is_told_of_in_the_answer(serving: Door) -> None:
+    """It counts as null where it may, and never in silence."""
+    answer = (await serving.predict({"size": 5})).json()
+
+    assert answer["predictions"] == [1005.0]
+    assert answer["warnings"] == [{"row": 0, "column": "color", "message": "the column is missing; it counts as null"}]
+    refused = await serving.predict({"Size": 5})
+    assert refused.status_code == 422
+    assert "did you mean 'size'?" in refused.json()["detail"]

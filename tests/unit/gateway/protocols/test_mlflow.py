@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from interlock_gateway.domain import MAX_ROWS
 from interlock_gateway.protocols.scoring_rows import ScoringError, rows_of
+from interlock_modeling.rows import read_rows
 from interlock_modeling.signature import Feature
 
 from tests.support.gateway_app import KEY, Door, client, opened
@@ -196,4 +197,53 @@ def test_a_missing_datetime_of_pandas_is_missing() -> None:
     body = b'{"dataframe_records": [{"day": "NaT", "sold": true}]}'
 
     assert rows_of(EVERY_TYPE, body, "application/json") == [{"day": None, "sold": True}]
-    assert rows_of(EVERY_TYPE, b"size,sold\nnan,True\n", "text/csv") == [{"size": None, "sold": True}]
+    assert rows_of(EVERY_TYPE, b"size,sold\nnan,True\n", "text/csv") == [{"size": None, "sold": "True"}]
+
+
+HOUSES = REGRESSION.model_copy(
+    update={
+        "features": [
+            Feature(name="size", type="number", nullable=True, optional=False),
+            Feature(name="zip", type="category", nullable=True, optional=True),
+            Feature(name="garden", type="boolean", nullable=True, optional=False),
+        ],
+        "null_values": ["", "NA"],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "words"),
+    [
+        (b"Size,zip,garden\n1,4040,no\n", "text/csv", "unknown column 'Size'; did you mean 'size'?"),
+        (b"size,ZIP,garden\n1,4040,no\n", "text/csv", "unknown column 'ZIP'; did you mean 'zip'?"),
+        (b"size;zip;garden\n1;4040;no\n", "text/csv", "cells are separated by commas"),
+        (b"size,size,garden\n1,2,no\n", "text/csv", "'size' is there twice"),
+        (b'{"dataframe_records": [{"Size": 1, "garden": true}]}', "", "did you mean 'size'?"),
+        (b'{"inputs": {"size": [1], "Garden": [1]}}', "", "did you mean 'garden'?"),
+        (b'{"instances": [{"size": 1, "garden": 0, "zip": 1}, {"Zip": 1}]}', "", "row 1: unknown column"),
+        (b'{"dataframe_split": {"columns": ["size", "size"], "data": [[1, 2]]}}', "", "'size' is there twice"),
+    ],
+)
+def test_a_misspelt_or_repeated_column_is_refused(body: bytes, kind: str, words: str) -> None:
+    """Left aside, it would be null in every row, and nobody would notice."""
+    with pytest.raises(ScoringError) as refused:
+        rows_of(HOUSES, body, kind)
+
+    assert words in refused.value.detail
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"size,zip,garden,price\nNA,4040,no,1\n3.0,NA,1,2\n", "text/csv"),
+        (b'{"instances": [{"size": "NA", "zip": 4040, "garden": 0}, {"size": 3, "zip": "NA", "garden": "y"}]}', ""),
+    ],
+)
+def test_cells_are_read_as_in_the_files_of_the_training(mark: bytes, body: bytes, kind: str) -> None:
+    """With or without a byte order mark."""
+    cells, warnings = read_rows(HOUSES, rows_of(HOUSES, mark + body, kind))
+
+    assert cells == {"size": [None, 3.0], "zip": ["4040", None], "garden": [False, True]}
+    assert not warnings

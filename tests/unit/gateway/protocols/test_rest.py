@@ -136,7 +136,7 @@ async def test_what_is_missing_is_null_or_left_out(serving: Door) -> None:
         ([{**SIZE, "shape": [MAX_ROWS + 1]}], "send from 1 to"),
         ([{**SIZE, "shape": [3]}], "2 elements"),
         ([SIZE, {**COLOR, "shape": [1], "data": ["red"]}], "has 1 rows, others have 2"),
-        ([{**SIZE, "datatype": "BYTES"}], "expected FP64"),
+        ([{**SIZE, "datatype": "BYTES", "data": ["1", "big"]}], "row 1: 'big' is not a number"),
         ([{**SIZE, "datatype": "BF16"}], "expected FP64"),
         ([{**SIZE, "datatype": "BOOL", "data": [True, False]}], "expected FP64"),
         ([SIZE, {**COLOR, "datatype": "FP64", "data": [1, 2]}], "expected BYTES"),

@@ -126,3 +126,70 @@ def test_whatever_bytes_come_are_read_or_told_what_is_wrong(shape: list[int], ki
         got = attempted(partial(table_of, EVERY_TYPE, [tensor]))
 
         assert feature.name in got or "rows; send" in got if isinstance(got, str) else got.num_rows == shape[0]
+
+
+RAW_TEXTS = memoryview(b"\x03\x00\x00\x00yes\x01\x00\x00\x000")
+
+
+@pytest.mark.parametrize(
+    ("kind", "datatype", "data", "cells"),
+    [
+        ("boolean", "BYTES", ["yes", "N", "1", None], [True, False, True, None]),
+        ("integer", "BYTES", ["3.0", " -7 ", None], [3, -7, None]),
+        ("number", "BYTES", [b"1e3"], [1000.0]),
+        ("category", "INT64", [94103, None, -(2**63)], ["94103", None, str(-(2**63))]),
+        ("category", "UINT8", memoryview(b"\x07\xff"), ["7", "255"]),
+        ("category", "BYTES", ["NA", "", "na"], [None, "", "na"]),
+        ("number", "BYTES", ["NA", "2"], [None, 2.0]),
+        (
+            "datetime",
+            "BYTES",
+            ["1970-01-01T00:00:00.1234567Z", "1970-01-01 00:00:00.123456789"],
+            [datetime(1970, 1, 1, 0, 0, 0, 123_456, tzinfo=UTC)] * 2,
+        ),
+    ],
+)
+def test_a_cell_is_read_as_in_the_files_of_the_training(
+    kind: FeatureType, datatype: str, data: Any, cells: list[Any]
+) -> None:
+    """Texts as in a CSV, with its words for a missing cell, and whole numbers for categories."""
+    signature = signature_of(kind).model_copy(update={"null_values": ["NA"]})
+    table = table_of(signature, [Tensor(kind, datatype, [len(cells)], data)])
+
+    assert table[kind].to_pylist() == cells
+
+
+def test_texts_in_bytes_after_the_json_are_read_alike() -> None:
+    """The binary extension is another way to write the same."""
+    table = table_of(signature_of("boolean"), [Tensor("boolean", "BYTES", [2], RAW_TEXTS)])
+
+    assert table["boolean"].to_pylist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("kind", "datatype", "data", "words"),
+    [
+        ("boolean", "BYTES", ["ja"], "is not a boolean"),
+        ("category", "FP64", [1.0], "expected BYTES"),
+        ("category", "INT64", [1.5], "is not a text"),
+        ("datetime", "INT64", [1_700_000_000], "BYTES"),
+        ("datetime", "BYTES", ["2013-W05-4"], "ISO 8601"),
+    ],
+)
+def test_another_spelling_is_refused_with_its_row(kind: FeatureType, datatype: str, data: Any, words: str) -> None:
+    """Nothing is guessed."""
+    with pytest.raises(TensorError, match=words):
+        column(kind, datatype, data)
+
+
+def test_a_tensor_that_was_always_there_may_not_be_missing() -> None:
+    """Unless its column is optional, or was null in training."""
+    features = [Feature(name=name, type="number", nullable=True, optional=name == "may") for name in ("may", "must")]
+    signature = REGRESSION.model_copy(update={"features": features})
+    given = {name: Tensor(name, "FP64", [1], [1.0]) for name in ("may", "must")}
+
+    assert table_of(signature, [given["must"]])["may"].to_pylist() == [None]
+    with pytest.raises(TensorError, match="'must' is missing; it never was in training"):
+        table_of(signature, [given["may"]])
+    with pytest.raises(TensorError, match="did you mean 'must'"):
+        table_of(signature, [given["may"], Tensor("MUST", "FP64", [1], [1.0])])
