@@ -2,12 +2,11 @@
 
 import csv
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 import typer
-from interlock_contracts.http import PipelineView
 from interlock_contracts.quality import FeedbackAccepted, Measured, QualityView
 
 from interlock_cli import completion
@@ -42,14 +41,13 @@ def feedback(
     if (file is None) == (prediction is None) or (prediction is None) != (actual is None):
         raise typer.BadParameter("give a prediction and its ground truth, or a --file with both")
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        read = _target_parser(gateway, name)
         if file is None:
-            entries: list[Entry] = [{"prediction": prediction, "actual": read(str(actual))}]
+            entries: list[Entry] = [{"prediction": prediction, "actual": actual}]
         elif str(file) == "-":
-            entries = list(_entries(sys.stdin, "standard input", read))
+            entries = list(_entries(sys.stdin, "standard input"))
         elif file.is_file():
             with file.open(encoding="utf-8-sig", newline="") as source:
-                entries = list(_entries(source, str(file), read))
+                entries = list(_entries(source, str(file)))
         else:
             raise CommandError(f"file {file} does not exist")
         if not entries:
@@ -61,28 +59,8 @@ def feedback(
         )
 
 
-def _target_parser(gateway: Gateway, name: str) -> Callable[[str], Any]:
-    """Return the parser of the model's target; invalid text is returned unchanged, for the service to refuse."""
-    spec = gateway.get(PipelineView, f"/pipelines/{name}").spec
-    reads = _READ.get(spec.data.columns[spec.target].type, str)
-
-    def read(text: str) -> Any:
-        try:
-            return reads(text)
-        except (ValueError, KeyError):
-            return text
-
-    return read
-
-
-_READ: dict[str, Callable[[str], Any]] = {
-    "number": float,
-    "integer": int,
-    "boolean": lambda text: {"true": True, "false": False, "1": True, "0": False}[text.strip().lower()],
-}
-
-
-def _entries(source: TextIO, where: str, read: Callable[[str], Any]) -> Iterator[Entry]:
+def _entries(source: TextIO, where: str) -> Iterator[Entry]:
+    """Yield the entries with their texts as they are: the gateway reads them as it reads every cell."""
     lines = csv.DictReader(source)
     if not set(COLUMNS) <= set(lines.fieldnames or ()):
         raise CommandError(
@@ -91,7 +69,7 @@ def _entries(source: TextIO, where: str, read: Callable[[str], Any]) -> Iterator
     for line in lines:
         if None in line or None in line.values():
             raise CommandError(f"line {lines.line_num} of {where} does not have as many cells as the header")
-        yield {"prediction": line["prediction"], "actual": read(line["actual"])}
+        yield {"prediction": line["prediction"], "actual": line["actual"]}
 
 
 def _send_chunk(gateway: Gateway, name: str, entries: Sequence[Entry], start: int) -> FeedbackAccepted:

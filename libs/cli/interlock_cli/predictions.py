@@ -1,20 +1,17 @@
 """`interlock predict`: predictions for rows or for a whole file."""
 
-import csv
 import json
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
 import typer
-from interlock_contracts.http import PipelineView
-from interlock_contracts.pipeline import Pipeline
 
 from interlock_cli import completion
 from interlock_cli.async_predict import submit, wait_for_answer
 from interlock_cli.batches import ScoringRequest, score_file
 from interlock_cli.gateway import Gateway, RefusedError, connect
+from interlock_cli.prediction_files import csv_rows, features_of, serving_spec
 from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
 
 CHUNK_ROWS = 1000
@@ -51,7 +48,8 @@ def predict(
 ) -> None:
     """Get predictions from a model.
 
-    A CSV is parsed as the pipeline declares it, and only the features are sent, so a training file is accepted, too.
+    A file is read as the version that serves was trained on it, and only features and key are sent, so a training file
+    is accepted, too.
     With --out a file of any size is scored by the service; running the same command again resumes it.
 
     Example: interlock predict flights-1 --row '{"origin": "JFK", "dest": "LAX", "distance": 2475}'
@@ -93,9 +91,10 @@ def _predict_chunk(gateway: Gateway, name: str, rows: list[Row], start: int) -> 
 def _print_answer(terminal: Terminal, answer: dict[str, Any]) -> None:
     probabilities = answer.get("probabilities") or [None] * len(answer["predictions"])
     terminal.echo(f"# {answer['model']} version {answer['version']}, id {answer['id']}", style="dim")
-    for prediction, probability in zip(answer["predictions"], probabilities, strict=True):
+    keys = answer.get("keys") or [{}] * len(answer["predictions"])
+    for prediction, probability, key in zip(answer["predictions"], probabilities, keys, strict=True):
         shown = "" if probability is None else "  " + ", ".join(f"{key}: {p:.3f}" for key, p in probability.items())
-        terminal.echo(f"{prediction}{shown}")
+        terminal.echo(f"{prediction}{shown}" + "".join(f"  {name}={value}" for name, value in key.items()))
     for warning in answer.get("warnings") or ():
         text = warning if isinstance(warning, str) else json.dumps(warning, ensure_ascii=False)
         terminal.echo(f"warning: {text}", style="yellow")
@@ -114,11 +113,10 @@ def _rows(gateway: Gateway, name: str, given: list[str] | None, file: Path | Non
         raise CommandError(f"file {file} does not exist")
     if file.suffix.lower() == ".parquet":
         raise CommandError("a Parquet file is only scored as a whole", hint="add --out predictions.parquet")
+    spec, key = serving_spec(gateway, name)
     if file.suffix.lower() == ".csv":
-        spec = gateway.get(PipelineView, f"/pipelines/{name}").spec
-        with file.open(encoding=spec.data.csv.encoding, newline="") as source:
-            return list(csv_rows(source, spec))
-    return _json_rows(file.read_text(), str(file))
+        return features_of(csv_rows(file, spec), spec, key)
+    return features_of(_json_rows(file.read_text(encoding="utf-8-sig"), str(file)), spec, key)
 
 
 def _json_rows(text: str, where: str) -> list[Row]:
@@ -143,31 +141,3 @@ def _row(text: str, where: str) -> Row:
     if not isinstance(row, dict):
         raise CommandError(f"{where} is not a JSON object")
     return row
-
-
-def csv_rows(source: TextIO, spec: Pipeline) -> Iterator[Row]:
-    """Yield the features of each line, typed as the pipeline declares them; an invalid cell stays text.
-
-    The gateway then reports its row and column, and what is allowed.
-    """
-    written = spec.data.csv
-    for line in csv.DictReader(source, delimiter=written.delimiter, quotechar=written.quote):
-        yield {
-            name: None if line[name] in written.null_values else _cell(line[name], _READ.get(column.type, str))
-            for name, column in spec.features.items()
-            if line.get(name) is not None
-        }
-
-
-def _cell(text: str, read: Callable[[str], Any]) -> Any:
-    try:
-        return read(text)
-    except (ValueError, KeyError):
-        return text
-
-
-_READ: dict[str, Callable[[str], Any]] = {
-    "number": float,
-    "integer": int,
-    "boolean": lambda text: {"true": True, "false": False, "1": True, "0": False}[text.strip().lower()],
-}

@@ -8,7 +8,7 @@ from interlock_contracts.quality import FeedbackAccepted, FeedbackWarning, Quali
 
 from tests.unit.cli.conftest import interlock
 from tests.unit.cli.stub_gateway import StubGateway
-from tests.unit.cli.views import NOW, pipeline, plain
+from tests.unit.cli.views import NOW, plain
 
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 TAKEN = plain(FeedbackAccepted(accepted=1))
@@ -16,29 +16,28 @@ TAKEN = plain(FeedbackAccepted(accepted=1))
 
 @pytest.fixture
 def taking(stub: StubGateway) -> StubGateway:
-    stub.respond("GET /pipelines/m", pipeline())
     stub.respond("POST /models/m/feedback", TAKEN)
     return stub
 
 
-def test_one_truth_is_typed_as_the_pipeline_declares_its_target(taking: StubGateway) -> None:
-    """A number is sent as a number, and with --json the answer is the gateway's own."""
+def test_one_truth_is_sent_as_it_is_written(taking: StubGateway) -> None:
+    """The gateway reads it, as it reads every cell; with --json the answer is the gateway's own."""
     ended = interlock("feedback", "m", f"{ID}/0", "37", "--json")
 
-    assert taking.requests[-1].json == {"feedback": [{"prediction": f"{ID}/0", "actual": 37.0}]}
+    assert taking.requests[-1].json == {"feedback": [{"prediction": f"{ID}/0", "actual": "37"}]}
     assert ended.json == TAKEN
 
 
 def test_a_file_of_truths_goes_in_several_requests(
     taking: StubGateway, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Other columns stay at home, and what does not fit is sent as it is, for the gateway to name."""
+    """Other columns stay at home."""
     monkeypatch.setattr(feedback, "CHUNK_ENTRIES", 2)
     (tmp_path / "actuals.csv").write_text(f"actual,note,prediction\n1.5,a,{ID}/0\nmany,b,{ID}/1\n-2,c,{ID}/2\n")
     ended = interlock("feedback", "m", "--file", tmp_path / "actuals.csv")
 
-    sent = [entry for asked in taking.requests[1:] for entry in asked.json["feedback"]]
-    assert [entry["actual"] for entry in sent] == [1.5, "many", -2.0]
+    sent = [entry for asked in taking.requests for entry in asked.json["feedback"]]
+    assert [entry["actual"] for entry in sent] == ["1.5", "many", "-2"]
     assert [entry["prediction"] for entry in sent] == [f"{ID}/{n}" for n in range(3)]
     assert (ended.code, ended.out.splitlines()[0]) == (0, "2 accepted; next: interlock quality m")
 
@@ -56,7 +55,6 @@ def test_a_refused_row_is_named_and_the_exit_code_tells(taking: StubGateway) -> 
 
 def test_what_the_gateway_finds_unusual_is_shown(stub: StubGateway) -> None:
     """A label that nobody knows, and truths that the log's sample leaves out."""
-    stub.respond("GET /pipelines/m", pipeline())
     warning = FeedbackWarning(row=0, field="actual", message="'maybe' is no label")
     stub.respond("POST /models/m/feedback", plain(FeedbackAccepted(accepted=1, unsampled=1, warnings=[warning])))
     out = interlock("feedback", "m", f"{ID}/0", "1").out
@@ -82,7 +80,7 @@ def test_a_file_that_holds_no_truths_is_told_before_anything_is_sent(
 
     assert ended.code == 1
     assert words in ended.err
-    assert [each.route for each in taking.requests] == ["GET /pipelines/m"]
+    assert not taking.requests
 
 
 @pytest.mark.parametrize("words", [["m"], ["m", f"{ID}/0"], ["m", f"{ID}/0", "1", "--file", "x.csv"]])

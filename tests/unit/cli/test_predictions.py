@@ -7,7 +7,7 @@ from interlock_cli import predictions
 
 from tests.unit.cli.conftest import interlock
 from tests.unit.cli.stub_gateway import StubGateway
-from tests.unit.cli.views import pipeline
+from tests.unit.cli.views import SPEC, model, pipeline, version
 
 ANSWER = {"id": "x", "model": "m", "version": 2, "predictions": [1.5]}
 
@@ -15,6 +15,9 @@ ANSWER = {"id": "x", "model": "m", "version": 2, "predictions": [1.5]}
 @pytest.fixture
 def answering(stub: StubGateway) -> StubGateway:
     stub.respond("POST /models/m/predict", ANSWER)
+    stub.respond("GET /models/m", model(2))
+    stub.respond("GET /models/m/versions/2", version("champion", 2))
+    stub.respond("GET /pipelines/m", pipeline())
     return stub
 
 
@@ -34,21 +37,86 @@ def test_json_may_be_a_list_a_row_a_body_or_a_row_a_line(answering: StubGateway,
     interlock("predict", "m", "--file", tmp_path / "rows.jsonl")
     interlock("predict", "m", stdin=text)
 
-    assert [each.json for each in answering.requests] == [{"rows": [{"size": 1}]}] * 2
+    sent = [each.json for each in answering.requests if each.route == "POST /models/m/predict"]
+    assert sent == [{"rows": [{"size": 1}]}] * 2
 
 
-def test_a_csv_is_read_as_the_pipeline_declares_it(answering: StubGateway, tmp_path: Path) -> None:
-    """Types, nulls and the delimiter come from the spec; the target and strange columns stay at home."""
-    answering.respond("GET /pipelines/m", pipeline())
-    (tmp_path / "rows.csv").write_text("size;rooms;new;color;price;note\n1.5;2;true;1;9;hello\nNA;x;0;;9;\n")
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_csv_is_read_as_the_serving_version_was_trained_on_it(
+    answering: StubGateway, tmp_path: Path, mark: str
+) -> None:
+    """By that version's spec; target and strange columns stay at home, and cells go as they are written."""
+    (tmp_path / "rows.csv").write_text(f"{mark}size;rooms;new;color;price;note\n1.5;2.0;yes;1;9;hello\nNA;x;0;;9;\n")
     interlock("predict", "m", "--file", tmp_path / "rows.csv")
 
+    asked = [f"{each.route}?{each.query}" for each in answering.requests[:3]]
+    assert asked == ["GET /models/m?", "GET /models/m/versions/2?", f"GET /pipelines/m?digest={SPEC.digest}"]
     assert answering.requests[-1].json == {
         "rows": [
-            {"size": 1.5, "rooms": 2, "new": True, "color": "1"},
-            {"size": None, "rooms": "x", "new": False, "color": None},
+            {"size": "1.5", "rooms": "2.0", "new": "yes", "color": "1"},
+            {"size": None, "rooms": "x", "new": "0", "color": None},
         ]
     }
+
+
+def test_a_file_of_json_lines_may_hold_the_target(answering: StubGateway, tmp_path: Path) -> None:
+    """What was trained on can be asked; with a byte order mark, too."""
+    row = '{"size": 1, "rooms": 2, "new": true, "color": 7'
+    (tmp_path / "rows.jsonl").write_text(f'\ufeff{row}, "price": 3, "note": 1}}\n')
+    interlock("predict", "m", "--file", tmp_path / "rows.jsonl")
+
+    assert answering.requests[-1].json == {"rows": [{"size": 1, "rooms": 2, "new": True, "color": 7}]}
+
+
+def test_the_key_of_each_row_stands_beside_its_prediction(stub: StubGateway, tmp_path: Path) -> None:
+    """Where the serving version gives it back; an older one would refuse the column, so it stays at home."""
+    keyed = SPEC.model_copy(update={"data": SPEC.data.model_copy(update={"key": ["color"]})})
+    stub.respond("GET /models/m", model(2, signature={"key": ["color"]}))
+    stub.respond("GET /models/m", model(2, signature={}))
+    stub.respond("GET /models/m/versions/2", version("champion", 2))
+    stub.respond("GET /pipelines/m", {**pipeline(), "spec": keyed.model_dump(mode="json")})
+    stub.respond("POST /models/m/predict", {**ANSWER, "keys": [{"color": "red"}]})
+    (tmp_path / "rows.csv").write_text("size;rooms;new;color;price\n1.5;2;yes;red;9\n")
+    ended = interlock("predict", "m", "--file", tmp_path / "rows.csv")
+
+    assert stub.requests[-1].json["rows"] == [{"size": "1.5", "rooms": "2", "new": "yes", "color": "red"}]
+    assert "1.5  color=red" in ended.out
+    interlock("predict", "m", "--file", tmp_path / "rows.csv")
+    assert stub.requests[-1].json["rows"] == [{"size": "1.5", "rooms": "2", "new": "yes"}]
+
+
+def test_a_misspelt_column_is_left_for_the_gateway_to_name(answering: StubGateway, tmp_path: Path) -> None:
+    """Dropped in silence, it would count as missing in every row."""
+    (tmp_path / "rows.csv").write_text("Size;rooms;new;color;price\n1.5;2;yes;1;9\n")
+    interlock("predict", "m", "--file", tmp_path / "rows.csv")
+
+    assert answering.requests[-1].json["rows"] == [{"Size": "1.5", "rooms": "2", "new": "yes", "color": "1"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("size;size\n1;2\n", "has the column 'size' twice"),
+        ("size;rooms\n1\n", "row 0 of"),
+        ('size\n"1\n', "not CSV as the pipeline declares it"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused_here(answering: StubGateway, tmp_path: Path, text: str, words: str) -> None:
+    """Before anything is asked of the model."""
+    (tmp_path / "rows.csv").write_text(text)
+    ended = interlock("predict", "m", "--file", tmp_path / "rows.csv")
+
+    assert ended.code == 1
+    assert words in ended.err
+    assert answering.requests[-1].route == "GET /pipelines/m"
+
+
+def test_a_file_for_a_model_that_does_not_serve_is_refused(stub: StubGateway, tmp_path: Path) -> None:
+    """There is no version whose columns could be read."""
+    stub.respond("GET /models/m", model(None))
+    (tmp_path / "rows.csv").write_text("size\n1\n")
+
+    assert "no version of m serves yet" in interlock("predict", "m", "--file", tmp_path / "rows.csv").err
 
 
 def test_many_rows_go_in_several_requests(
@@ -59,7 +127,8 @@ def test_many_rows_go_in_several_requests(
     (tmp_path / "rows.json").write_text('[{"size": 1}, {"size": 2}, {"size": 3}]')
     ended = interlock("predict", "m", "--file", tmp_path / "rows.json", "--json")
 
-    assert [len(each.json["rows"]) for each in answering.requests] == [2, 1]
+    sent = [each.json["rows"] for each in answering.requests if each.route == "POST /models/m/predict"]
+    assert [len(rows) for rows in sent] == [2, 1]
     assert ended.json == [ANSWER, ANSWER]
 
 

@@ -1,0 +1,74 @@
+"""Rows of a file for `interlock predict --file`: the features of the version that serves, each cell as written."""
+
+import codecs
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from interlock_contracts.http import ModelView, PipelineView, VersionView
+from interlock_contracts.pipeline import Pipeline
+
+from interlock_cli.gateway import Gateway
+from interlock_cli.terminal import CommandError
+
+Row = dict[str, Any]
+
+
+def serving_spec(gateway: Gateway, name: str) -> tuple[Pipeline, list[str]]:
+    """Return the pipeline by which the version that serves was trained, and the key columns that it gives back.
+
+    The pipeline may be older than the newest; versions from before there were such columns refuse them.
+
+    Raises:
+        CommandError: no version serves.
+    """
+    model = gateway.get(ModelView, f"/models/{name}")
+    if model.serving is None:
+        raise CommandError(f"no version of {name} serves yet", hint=f"interlock versions {name}")
+    digest = gateway.get(VersionView, f"/models/{name}/versions/{model.serving.ref.version}").pipeline_digest
+    spec = gateway.get(PipelineView, f"/pipelines/{name}", digest=digest).spec
+    return spec, (model.signature or {}).get("key", [])
+
+
+def csv_rows(file: Path, spec: Pipeline) -> list[Row]:
+    """Return the lines of a CSV as rows of texts: what a text means is the gateway's to say, as for every client.
+
+    Raises:
+        CommandError: it is not CSV as declared, or names a column twice.
+    """
+    written = spec.data.csv
+    encoding = "utf-8-sig" if codecs.lookup(written.encoding).name == "utf-8" else written.encoding
+    try:
+        with file.open(encoding=encoding, newline="") as source:
+            lines = list(csv.reader(source, delimiter=written.delimiter, quotechar=written.quote, strict=True))
+    except (csv.Error, UnicodeError) as error:
+        raise CommandError(f"{file} is not CSV as the pipeline declares it: {error}") from error
+    names, *rows = [line for line in lines if line] or [[]]
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise CommandError(f"{file} has the column {repeated[0]!r} twice")
+    for number, cells in enumerate(rows):
+        if len(cells) != len(names):
+            raise CommandError(f"row {number} of {file} has {len(cells)} cells, but its header has {len(names)}")
+    # The words for null are the same for every type; in JSON they are null, whatever the version knows of them.
+    return [
+        {name: None if text in written.null_values else text for name, text in zip(names, cells, strict=True)}
+        for cells in rows
+    ]
+
+
+def features_of(rows: list[Row], spec: Pipeline, key: Sequence[str] = ()) -> list[Row]:
+    """Return features and ``key`` of rows that may be a training file's, with the target and columns of no one's.
+
+    Where a row lacks a column that it needs, its strange columns are sent as well: the gateway then says which of them
+    is perhaps the one that is missing.
+    """
+    sent = {*spec.features, *key}
+    needed = {name for name, column in spec.features.items() if not column.optional}
+    kept = set(spec.data.columns) - sent
+    return [
+        {name: cell for name, cell in row.items() if name in sent or (name not in kept and needed - row.keys())}
+        for row in rows
+    ]
