@@ -4,11 +4,11 @@ import json
 import re
 from abc import abstractmethod
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, ClassVar, NoReturn, Self
 from uuid import UUID, uuid5
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 NAMESPACE = UUID("6c3f2a52-4f0a-5a35-9d3e-1f6f3a0c7b11")
 """Root of all deterministic ids; changing it would make every repeat look new."""
@@ -58,6 +58,15 @@ class Envelope(BaseModel):
     time: datetime | None = None
     causationid: str | None = None
     traceparent: str | None = None
+
+    @field_validator("time")
+    @classmethod
+    def _in_utc(cls, time: datetime | None) -> datetime | None:
+        """Return the time in UTC, which is also what one without a zone is read as."""
+        try:
+            return time if time is None else time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+        except OverflowError as error:
+            raise ValueError(f"{time} is beyond the calendar") from error
 
     @classmethod
     def of(

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
+import pamqp.encode
 import pamqp.frame
 from pamqp.commands import Basic
 from pamqp.exceptions import UnmarshalingException
@@ -44,7 +45,11 @@ def check_headers(headers: Mapping[str, Any]) -> None:
 
 
 def sendable(value: Any) -> Any:
-    """Return a header's value fit to be sent again: text that is not UTF-8 is read as bytes, and refused as such."""
+    """Return a header's value fit to be sent again.
+
+    Text that is not UTF-8 is read as bytes, which are refused as such; a double is sent as a float, which may be too
+    small for it.
+    """
     match value:
         case bytes():
             return bytearray(value)
@@ -53,4 +58,12 @@ def sendable(value: Any) -> Any:
         case list():
             return [sendable(each) for each in value]
         case _:
-            return value
+            return value if _is_encodable(value) else str(value)
+
+
+def _is_encodable(value: Any) -> bool:
+    try:
+        pamqp.encode.encode_table_value(value)
+    except (TypeError, ValueError, OverflowError, struct.error):
+        return False
+    return True

@@ -11,16 +11,19 @@ from interlock_contracts.event import Envelope, Event, run_id, trace_id_of
 from interlock_contracts.models import ModelPromoted, ModelRegistered
 from interlock_contracts.training import RetrainRequested, TrainingFailed, TrainingProgressed, TrainingStarted
 
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+"""An event from before, or from the future, would stand at an end of every list for ever."""
+
 
 def columns(event: Event, envelope: Envelope, now: datetime) -> dict[str, Any]:
-    """Return the columns of an event's row; ``now`` is its time where the producer gives none."""
+    """Return the columns of an event's row; ``now`` is its time where the producer gives none that can be."""
     data = event.model_dump(mode="json", exclude_none=True)
     return {
         "id": envelope.id,
         "type": event.type,
         "source": envelope.source,
         "subject": event.subject,
-        "time": (envelope.time or now).astimezone(UTC),
+        "time": envelope.time if envelope.time is not None and EARLIEST <= envelope.time <= now else now,
         "model": getattr(event, "model", None) or getattr(event, "pipeline", None),
         "version": getattr(event, "version", None),
         "run_id": run_of(event, envelope),

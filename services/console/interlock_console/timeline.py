@@ -177,7 +177,7 @@ def _swaps(promoted: EventRow, events: list[EventRow]) -> Iterable[Step]:
         if event.data.get("promotion_seq") != promoted.data.get("promotion_seq"):
             continue
         end = _ns(event.time)
-        took = int(float(event.data.get("load_seconds", 0)) * 1e9)
+        took = int(min(float(event.data.get("load_seconds", 0)) * 1e9, end))
         failed = event.type == "model.load_failed"
         yield Step(
             name=f"{WORKER_PREFIX}{event.data.get('worker')}",

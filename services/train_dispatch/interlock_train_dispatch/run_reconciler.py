@@ -6,10 +6,11 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from interlock_artifacts import ArtifactStore, CorruptArtifactError
+from interlock_contracts.http import ProgressView
 from interlock_contracts.manifest import TrainingManifest
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
@@ -236,13 +237,12 @@ class RunReconciler:
         if run.trained_at is not None or not run.submitted:
             return
         raw = await asyncio.to_thread(self.artifacts.read, f"{_prefix(run)}/progress.json")
-        progress = _progress(raw) if raw else None
-        if progress is None or progress == run.progress:
+        event = reported_progress(raw, run) if raw else None
+        if event is None:
             return
-        fields = {name: progress[name] for name in TrainingProgressed.model_fields if name in progress}
-        try:
-            event = TrainingProgressed(**{**fields, "run_id": run.run_id, "model": run.model, "attempt": run.attempt})
-        except ValidationError:
+        # As JSON and back: a score that is no number is none.
+        progress = json.loads(event.model_dump_json(include=set(ProgressView.model_fields)))
+        if progress == run.progress:
             return
         run.progress = progress
         n = run.attempt * 1_000_000 + event.counter
@@ -268,13 +268,13 @@ def _manifest(raw: bytes, run: RunRow) -> TrainingManifest:
     return manifest
 
 
-def _progress(raw: bytes) -> dict[str, Any] | None:
-    """Return what the trainer says of its progress; None for rubbish, as losing a word of it loses nothing."""
+def reported_progress(raw: bytes, run: RunRow) -> TrainingProgressed | None:
+    """Return what the trainer reports of its progress; None for rubbish, as losing a report loses nothing."""
     try:
-        progress = json.loads(raw)
-    except ValueError:
+        fields = {name: value for name, value in json.loads(raw).items() if name in TrainingProgressed.model_fields}
+        return TrainingProgressed(**{**fields, "run_id": run.run_id, "model": run.model, "attempt": run.attempt})
+    except (ValueError, AttributeError, RecursionError):
         return None
-    return progress if isinstance(progress, dict) else None
 
 
 def _observation(run: RunRow, job: Job | None, manifest: TrainingManifest | None, now: datetime) -> Observation:

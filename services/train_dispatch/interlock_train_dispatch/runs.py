@@ -58,7 +58,8 @@ async def request(
 
 async def _refusal(session: AsyncSession, run: RunRow, spec: store.SpecRow | None, trigger: str) -> str | None:
     if spec is None:
-        return f"no pipeline is called {run.model!r}, or it has no spec {run.pipeline_digest!r}; apply one first"
+        which = f", or it has no spec {run.pipeline_digest}" if run.pipeline_digest else ""
+        return f"no pipeline is called {run.model!r}{which}; apply one first"
     if trigger not in Pipeline.model_validate(spec.spec).training.trigger:
         return f"pipeline {run.model!r} does not list {trigger!r} among its training.trigger"
     known = [row.digest for row in await store.datasets(session, run.model, spec.data_digest)]

@@ -80,6 +80,25 @@ def test_a_refused_run_tells_the_gates_reasons(stub: StubGateway) -> None:
     assert "r2 is 0.5 against 0.6 of version 1" in ended.out
 
 
+def test_a_run_of_an_unknown_model_is_listed_and_followed_to_its_end(stub: StubGateway) -> None:
+    """It has no spec, no start and no version; its reason is all there is."""
+    failed = run("failed", reason="no pipeline is called 'nosuch'; apply one first") | {
+        "model": "nosuch",
+        "pipeline_digest": "0" * 64,
+        "attempt": 0,
+        **dict.fromkeys(("started_at", "deadline", "progress", "version")),
+    }
+    stub.respond("GET /runs", [failed])
+    stub.respond(f"GET /runs/{RUN}", failed)
+
+    listed, followed = interlock("runs"), interlock("watch", RUN)
+
+    assert listed.code == 0
+    assert "nosuch" in listed.out
+    assert followed.code == 1
+    assert "failed: no pipeline is called 'nosuch'" in followed.out
+
+
 def test_a_failed_run_tells_its_reason(stub: StubGateway) -> None:
     """There is no version to ask about, only why there is none."""
     stub.respond(f"GET /runs/{RUN}", run("failed", reason="upload one first"))

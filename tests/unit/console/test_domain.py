@@ -31,6 +31,15 @@ def test_a_request_is_an_event_of_the_run_that_follows_from_it() -> None:
     assert found["data"] == {"model": "flights", "reason": "a look"}
 
 
+@pytest.mark.parametrize("time", ["0001-01-02T00:00:00Z", "1969-12-31T23:59:59Z", "2026-01-31T12:00:01Z"])
+def test_an_event_from_another_age_has_happened_when_it_came(time: str) -> None:
+    """It would stand at an end of every list for ever, and JSON's readers have no nanoseconds for the year 9999."""
+    event = RetrainRequested(model="flights")
+    said = envelope(event).model_copy(update={"time": datetime.fromisoformat(time)})
+
+    assert columns(event, said, NOW)["time"] == NOW
+
+
 @pytest.mark.parametrize(("cause", "run"), [("gate", RUN), ("approval", RUN), ("rollback", None)])
 def test_a_roll_back_is_no_part_of_the_run_that_once_trained_the_version(cause: str, run: UUID | None) -> None:
     """Or that run would seem to end a second time."""

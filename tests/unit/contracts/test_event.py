@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -79,6 +80,25 @@ def test_a_missing_attribute_is_named(missing: str) -> None:
 
     with pytest.raises(ValueError, match=missing):
         Envelope.parse(headers, b"{}", None)
+
+
+@pytest.mark.parametrize(
+    ("time", "utc"),
+    [
+        ("2026-11-29T12:00:00+02:00", datetime(2026, 11, 29, 10, tzinfo=UTC)),
+        ("2026-11-29T12:00:00", datetime(2026, 11, 29, 12, tzinfo=UTC)),
+        (1732860000, datetime(2024, 11, 29, 6, tzinfo=UTC)),
+    ],
+)
+def test_the_time_of_an_event_is_in_utc(time: Any, utc: datetime) -> None:
+    """Whatever zone this machine is in."""
+    assert Envelope.of_headers(envelope().headers() | {"cloudEvents_time": time}).time == utc
+
+
+def test_a_time_beyond_the_calendar_is_refused_by_every_reader_alike() -> None:
+    """Not by the one that happens to calculate with it, after six attempts."""
+    with pytest.raises(ValueError, match="beyond the calendar"):
+        Envelope.of_headers(envelope().headers() | {"cloudEvents_time": "0001-01-01T00:00:00+14:00"})
 
 
 @given(body=st.binary(max_size=50), headers=st.dictionaries(st.text(max_size=20), st.text(max_size=20), max_size=4))
