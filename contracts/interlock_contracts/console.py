@@ -47,7 +47,10 @@ class EnterRequest(Request):
 
 
 class EventView(Body):
-    """One event. ``data`` of those that the console does not keep has no rows in it, nor anything else nested."""
+    """One event; ``id`` is its identity: ``source#id`` of one that no service of ours has published.
+
+    ``data`` of those that the console does not keep has no rows in it, nor anything else nested.
+    """
 
     id: str
     type: str

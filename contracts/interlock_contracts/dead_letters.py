@@ -31,5 +31,6 @@ class DeadLetterContent(DeadLetterView):
 
     headers: dict[str, Any]
     content_type: str | None = None
+    content_encoding: str | None = None
     data: Any = None
     text: str | None = None

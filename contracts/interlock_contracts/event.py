@@ -1,5 +1,6 @@
 """The event base: a fact's data, and the CloudEvents envelope that carries it."""
 
+import binascii
 import json
 import re
 from abc import abstractmethod
@@ -16,6 +17,10 @@ NAMESPACE = UUID("6c3f2a52-4f0a-5a35-9d3e-1f6f3a0c7b11")
 _PREFIX = "cloudEvents_"
 _SPELLINGS = (_PREFIX, "cloudEvents:", "ce-")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_OURS = "/interlock/"
+"""What the source of our own services begins with."""
+
+JSON = "application/json"
 STRUCTURED = "application/cloudevents+json"
 MAX_BYTES = 4 << 20
 """Largest body of a message; what is larger belongs in the object store, with a reference in the event."""
@@ -52,7 +57,7 @@ class Envelope(BaseModel):
 
     specversion: str = Field(default="1.0", pattern=r"^1\.0$")
     id: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")
-    source: str = Field(min_length=1)
+    source: str = Field(min_length=1, max_length=400, pattern=r"^[^\x00-\x1f]+$")
     type: str = Field(min_length=1)
     subject: str | None = None
     time: datetime | None = None
@@ -67,6 +72,17 @@ class Envelope(BaseModel):
             return time if time is None else time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
         except OverflowError as error:
             raise ValueError(f"{time} is beyond the calendar") from error
+
+    @property
+    def identity(self) -> str:
+        """Return what tells this event from every other: inbox key, and cause of what follows from it.
+
+        CloudEvents are identified by source *and* id. The ids of our own services follow from their causes and are
+        unique by themselves.
+        """
+        if self.source.startswith(_OURS):
+            return self.id
+        return f"{self.source.replace('%', '%25').replace('#', '%23')}#{self.id}"
 
     @classmethod
     def of(
@@ -100,14 +116,11 @@ class Envelope(BaseModel):
                 names it.
         """
         check_body(body, content_type)
-        try:
-            data = json.loads(body, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"the body is not JSON: {error}") from error
-        if content_type is not None and content_type.startswith(STRUCTURED):
+        data = _json(body)
+        if is_structured(content_type):
             if not isinstance(data, dict):
                 raise ValueError("a structured CloudEvent is a JSON object")
-            return cls.model_validate(data), data.get("data")
+            return cls.model_validate(data), _data_of(data)
         return cls.of_headers(headers), data
 
     @classmethod
@@ -126,9 +139,38 @@ class Envelope(BaseModel):
         return cls.model_validate(attributes)
 
 
+def _json(body: bytes) -> Any:
+    """Return what a body says; a byte order mark before it says nothing, and any encoding but UTF-8 is refused."""
+    try:
+        return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"the body is not JSON: {error}") from error
+
+
 def _refuse_constant(name: str) -> NoReturn:
     """NaN and infinities are no JSON, though Python reads them: no database of ours would take them."""
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _data_of(event: Mapping[str, Any]) -> Any:
+    """Return the data of an event in structured content mode, as JSON or as the bytes of some."""
+    if "data_base64" not in event:
+        return event.get("data")
+    if "data" in event:
+        raise ValueError("a structured CloudEvent has either data or data_base64")
+    try:
+        return _json(binascii.a2b_base64(event["data_base64"], strict_mode=True))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"data_base64: {error}") from error
+
+
+def is_structured(content_type: str | None) -> bool:
+    """Return whether a message has its attributes in the body, beside the data."""
+    return _media_type(content_type) == STRUCTURED
+
+
+def _media_type(content_type: str | None) -> str:
+    return (content_type or JSON).partition(";")[0].strip().lower()
 
 
 def check_body(body: bytes, content_type: str | None) -> None:
@@ -141,8 +183,8 @@ def check_body(body: bytes, content_type: str | None) -> None:
         raise ValueError(
             f"the body has {len(body)} bytes; an event has at most {MAX_BYTES}, and refers to what is larger"
         )
-    media_type = (content_type or "application/json").partition(";")[0].strip().lower()
-    if media_type != "application/json" and not media_type.endswith("+json"):
+    media_type = _media_type(content_type)
+    if media_type != JSON and not media_type.endswith("+json"):
         raise ValueError(f"the content type is {content_type!r}; an event's is 'application/json'")
 
 

@@ -92,8 +92,8 @@ def _events(event: type[Event]) -> st.SearchStrategy[Event]:
     return found.filter(lambda event: event is not None)
 
 
-_ids: st.SearchStrategy[Any] = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=200)
-_sources: st.SearchStrategy[Any] = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=40)
+_ids = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"]), min_size=1, max_size=200)
+_sources = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 _attributes: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"id": _ids, "source": _sources},
     optional={

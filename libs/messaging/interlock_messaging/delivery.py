@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from interlock_messaging import metrics
 from interlock_messaging.crash_points import crash_point
-from interlock_messaging.malformed import check_headers, sendable
+from interlock_messaging.malformed import check_headers, reason_of, sendable
 from interlock_messaging.publisher_identity import PUBLISHED_BY, check, published_by, user_of_connection
 from interlock_messaging.publishing import publish
 from interlock_messaging.spans import handling, happened
@@ -50,7 +50,7 @@ FURTHER_KEYS = ("CC", "BCC")
 """Headers by which RabbitMQ would send a copy to others than the queue that it is for."""
 
 CausationEnvelope = Annotated[Envelope, Context("envelope")]
-"""In a handler: the envelope of the event being handled; its id is the causation id of what the handler enqueues."""
+"""In a handler: the envelope of the event being handled; its identity is the causation id of what it enqueues."""
 
 Session = Annotated[AsyncSession, Context("session")]
 """In a handler: the message's one transaction; the inbox row is in it, and the middleware commits it."""
@@ -124,7 +124,7 @@ class Delivery:
             envelope = await _parsed(message, queue)
             self.check_publisher(message, queue, envelope)
         except ValueError as error:
-            return await self.dead_letter(message, queue, f"not a valid event: {error}")
+            return await self.dead_letter(message, queue, reason_of(error, _original(message).content_encoding))
         if tried := attempts(message.headers):
             await asyncio.sleep(_spread(tried))
         spanned, timed = handling(message, envelope, queue, attempt=tried + 1), metrics.timed(queue, envelope, tried)
@@ -156,8 +156,7 @@ class Delivery:
             return await handle()
         crash_point("delivery.before_inbox")
         async with self._sessions() as session, session.begin():
-            seen = insert(InboxRow).values(consumer=queue.name, event_id=envelope.id).on_conflict_do_nothing()
-            if (await session.execute(seen)).rowcount == 0:  # type: ignore[attr-defined]
+            if await _is_repeat(session, queue, envelope):
                 logger.info("%s %s was handled before", envelope.type, envelope.id)
                 metrics.trouble(queue, "repeated")
                 happened(telemetry.EVENT_ALREADY_HANDLED)
@@ -234,6 +233,7 @@ class Delivery:
                     headers=headers,
                     message_id=message.message_id,
                     content_type=message.content_type,
+                    content_encoding=_original(message).content_encoding,
                 )
             except aio_pika.exceptions.DeliveryError as refusal:  # its queue is full, or gone: not for good, we hope
                 raise ConnectionError(
@@ -255,6 +255,16 @@ class _DeliveryMiddleware(BaseMiddleware[Any, Any]):
             return await self._delivery.run(msg, self.context, lambda: call_next(msg))
 
 
+async def _is_repeat(session: AsyncSession, queue: RabbitQueue, envelope: Envelope) -> bool:
+    """Write down that the queue's consumer has this event; return whether it was written down before."""
+    row = insert(InboxRow).values(consumer=queue.name, event_id=envelope.identity).on_conflict_do_nothing()
+    if (await session.execute(row)).rowcount == 0:  # type: ignore[attr-defined]
+        return True
+    # Release 0.1 wrote ids without their source; its rows end with the inbox's retention.
+    before = None if envelope.identity == envelope.id else await session.get(InboxRow, (queue.name, envelope.id))
+    return before is not None
+
+
 async def _parsed(message: StreamMessage[Any], queue: RabbitQueue) -> Envelope:
     """Return the envelope of a message that is an event of a type that its queue is for; else raise ValueError."""
     check_headers(message.headers)
@@ -266,8 +276,12 @@ async def _parsed(message: StreamMessage[Any], queue: RabbitQueue) -> Envelope:
 
 
 def _published_by(message: Message, queue: RabbitQueue) -> str | None:
-    original: Any = getattr(message, "raw_message", message)  # FastStream's message wraps aio-pika's
-    return published_by(original.user_id, message.headers, *readers(queue.name))
+    return published_by(_original(message).user_id, message.headers, *readers(queue.name))
+
+
+def _original(message: Message) -> Any:
+    """Return aio-pika's message, which FastStream's wraps."""
+    return getattr(message, "raw_message", message)
 
 
 def _spread(tried: int) -> float:

@@ -44,6 +44,13 @@ def check_headers(headers: Mapping[str, Any]) -> None:
         raise ValueError(f"its headers cannot be read: {headers[UNREADABLE]}")
 
 
+def reason_of(error: ValueError, content_encoding: Any) -> str:
+    """Return why a message is no event; names the encoding of a body that may be compressed."""
+    if content_encoding in (None, ""):
+        return f"not a valid event: {error}"
+    return f"not a valid event: {error}; its content encoding is {content_encoding!r}, and bodies are read as they are"
+
+
 def sendable(value: Any) -> Any:
     """Return a header's value fit to be sent again.
 

@@ -19,7 +19,7 @@ def columns(event: Event, envelope: Envelope, now: datetime) -> dict[str, Any]:
     """Return the columns of an event's row; ``now`` is its time where the producer gives none that can be."""
     data = event.model_dump(mode="json", exclude_none=True)
     return {
-        "id": envelope.id,
+        "id": envelope.identity,
         "type": event.type,
         "source": envelope.source,
         "subject": event.subject,
@@ -35,9 +35,9 @@ def columns(event: Event, envelope: Envelope, now: datetime) -> dict[str, Any]:
 def run_of(event: Event, envelope: Envelope) -> UUID | None:
     """Return the run that an event belongs to: the one that it names, or may cause."""
     if isinstance(event, RetrainRequested):
-        return run_id(envelope.id, event.model)
+        return run_id(envelope.identity, event.model)
     if isinstance(event, DatasetIngested):
-        return run_id(envelope.id, event.pipeline)
+        return run_id(envelope.identity, event.pipeline)
     if isinstance(event, ModelPromoted) and event.cause == "rollback":
         return None  # it names the run that once trained what serves again
     named = getattr(event, "run_id", None)

@@ -62,7 +62,7 @@ async def judge_candidate(
         )
         if report.passed and report.needs_approval:
             evaluated = evaluated.model_copy(update={"needs_approval": True})
-        await bus.publish(evaluated, cause=cause.id)
+        await bus.publish(evaluated, cause=cause.identity)
         _verdicts.labels(event.model, "passed" if report.passed else "failed").inc()
     crash_point("evaluation_gate.published")
 
@@ -87,5 +87,5 @@ def _about(event: ModelRegistered, cause: Envelope) -> dict[str, str | int]:
         telemetry.MODEL: event.model,
         telemetry.VERSION: event.version,
         telemetry.TASK: telemetry.SPAN_GATE,
-        telemetry.TASK_RUN: f"{event.run_id}/{telemetry.SPAN_GATE}/{cause.id}",
+        telemetry.TASK_RUN: f"{event.run_id}/{telemetry.SPAN_GATE}/{cause.identity}",
     }

@@ -30,4 +30,4 @@ async def load_promoted(
     """Load, verify, warm up and swap."""
     if event.run_id is not None:
         trace.get_current_span().set_attribute(telemetry.RUN_ID, str(event.run_id))
-    await manager.apply_promotion(Promotion.of(event), cause=cause.id)
+    await manager.apply_promotion(Promotion.of(event), cause=cause.identity)

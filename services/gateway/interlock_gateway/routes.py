@@ -66,7 +66,7 @@ async def retrain(
         await _refuse_untrainable(upstreams.train_dispatch, name, wanted.pipeline)
         event = RetrainRequested(model=name, **wanted.model_dump())
         envelope = await bus.publish(event, cause=retrain_cause(name, idempotency_key))
-        run = run_id(envelope.id, name)
+        run = run_id(envelope.identity, name)
         span.set_attribute(telemetry.RUN_ID, str(run))
     return Response(RunAccepted(run_id=run, run=f"/runs/{run}"), status_code=202, headers={"Location": f"/runs/{run}"})
 

@@ -35,8 +35,10 @@ async def note_submission(event: DatasetSubmitted, cause: CausationEnvelope, ses
     if fault is not None:
         reasons = [Finding(rule="object", message=fault)]
         refusal = DatasetRejected(pipeline=event.pipeline, object=event.object, reasons=reasons)
-        await enqueue(session, refusal, source=SERVICE, cause=cause.id)
+        await enqueue(session, refusal, source=SERVICE, cause=cause.identity)
         return
-    row = SubmissionRow(cause=cause.id, pipeline=event.pipeline, object=event.object, traceparent=current_traceparent())
+    row = SubmissionRow(
+        cause=cause.identity, pipeline=event.pipeline, object=event.object, traceparent=current_traceparent()
+    )
     session.add(row)
     wake_after_commit(session, SubmissionRow)

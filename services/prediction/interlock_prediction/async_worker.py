@@ -208,7 +208,9 @@ async def _enqueue_ended(
     """Enqueue the events of ended requests, and their webhooks."""
     webhooks = [(each.event.prediction_id, each.event.webhook.url) for each, _ in ends if each.event.webhook]
     await store.enqueue_webhooks(session, webhooks)
-    entries = [OutboxEntry(event, each.envelope.id, traceparent=each.envelope.traceparent) for each, event in ends]
+    entries = [
+        OutboxEntry(event, each.envelope.identity, traceparent=each.envelope.traceparent) for each, event in ends
+    ]
     await enqueue_all(session, entries, source="prediction")
 
 

@@ -29,4 +29,4 @@ async def note_promotion(
     event: ModelPromoted, cause: CausationEnvelope, manager: Annotated[ModelManager[ServedModel], Context("manager")]
 ) -> None:
     """Serve this version from the next batch on."""
-    await manager.note_promotion(Promotion.of(event), cause=cause.id)
+    await manager.note_promotion(Promotion.of(event), cause=cause.identity)

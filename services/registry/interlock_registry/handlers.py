@@ -43,7 +43,7 @@ async def register_version(event: TrainingCompleted, cause: CausationEnvelope, s
         evaluation_requests=1,
     )
     session.add(version)
-    await promotion.request_evaluation(session, model, version, cause.id)
+    await promotion.request_evaluation(session, model, version, cause.identity)
     crash_point("registry.register.before_commit")
 
 
@@ -62,9 +62,9 @@ async def promote_passed(event: EvaluationPassed, cause: CausationEnvelope, sess
     version.metrics = event.metrics
     if step is Step.REQUEST_AGAIN:
         version.evaluation_requests += 1
-        await promotion.request_evaluation(session, model, version, cause.id)
+        await promotion.request_evaluation(session, model, version, cause.identity)
     elif step is Step.PROMOTE:
-        await promotion.promote(session, model, version, how="gate", cause=cause.id, signer=signer)
+        await promotion.promote(session, model, version, how="gate", cause=cause.identity, signer=signer)
 
 
 @router.subscriber(topology.queue(SERVICE, EvaluationFailed), topology.EXCHANGE, no_reply=True)
@@ -84,7 +84,7 @@ async def roll_back(event: RollbackRequested, cause: CausationEnvelope, session:
         # What the message says of its origin, marked as such: an event cannot speak in the name of a key.
         by = f"event/{cause.source}"
         await promotion.roll_back(
-            session, event.model, event.version, by=by, reason=event.reason, cause=cause.id, signer=signer
+            session, event.model, event.version, by=by, reason=event.reason, cause=cause.identity, signer=signer
         )
     except ValueError as error:
         raise PoisonError(str(error)) from error

@@ -71,7 +71,7 @@ async def cancel_run(event: TrainingCancelRequested, cause: CausationEnvelope, s
     run = await session.get(RunRow, event.run_id, with_for_update=True)
     if run is None:
         raise PoisonError(f"there is no run {event.run_id}")
-    await runs.cancel(session, run, event.reason, cause.id, by=f"event/{cause.source}")
+    await runs.cancel(session, run, event.reason, cause.identity, by=f"event/{cause.source}")
 
 
 @router.subscriber(topology.queue(SERVICE, EvaluationPassed), topology.EXCHANGE, no_reply=True)

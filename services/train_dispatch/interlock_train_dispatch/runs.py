@@ -31,10 +31,10 @@ async def request(
     spec = await store.SpecRow.find(session, model, pipeline)
     waiting = await store.queued(session, model)
     run = RunRow(
-        run_id=run_id(cause.id, model),
+        run_id=run_id(cause.identity, model),
         model=model,
         state="queued",
-        causation_id=cause.id,
+        causation_id=cause.identity,
         pipeline_digest=spec.digest if spec else pipeline or "",
         dataset=dataset,
         commit=commit,
@@ -46,7 +46,7 @@ async def request(
     spans.belongs_to(run)
     refusal = await _refusal(session, run, spec, trigger)
     if refusal is not None:
-        await end(session, run, "failed", refusal, cause.id)
+        await end(session, run, "failed", refusal, cause.identity)
     elif waiting is not None:
         run.coalesced_into = waiting.run_id
         finish(run, "coalesced", None, into=waiting.traceparent)

@@ -42,7 +42,7 @@ class Lab:
             if event.model != self.name:
                 return
             assert session.in_transaction()
-            self.seen.append(cause.id)
+            self.seen.append(cause.identity)
             if handle is not None:
                 await handle(event)
 
@@ -121,6 +121,31 @@ async def test_a_commit_wakes_the_relay(servers: dict[str, str], monkeypatch: py
         for cause in ("one", "two", "three"):
             said = await lab.enqueue(cause)
             await until(lambda: lab.seen[-1:] == [said.id])  # noqa: B023 - awaited in this turn of the loop
+
+
+async def test_events_of_two_sources_with_the_same_id_are_two(servers: dict[str, str]) -> None:
+    """CloudEvents are identified by source and id: a night's event of one team is not that of another."""
+    async with Lab(servers).running() as lab:
+        for source in ("/cron/team-a", "/cron/team-b", "/cron/team-a"):
+            headers = {"ce-id": "nightly", "ce-source": source, "ce-type": RetrainRequested.type}
+            await lab.publish(lab.event().body(), headers)
+        last = await lab.enqueue("the last one")
+        await until(lambda: last.id in lab.seen)
+
+        assert lab.seen == ["/cron/team-a#nightly", "/cron/team-b#nightly", last.id]
+
+
+async def test_what_the_last_release_has_handled_is_not_handled_again(servers: dict[str, str]) -> None:
+    """It wrote down ids without their source."""
+    async with Lab(servers).running() as lab:
+        async with lab.bus.transaction() as session:
+            session.add(InboxRow(consumer=f"{lab.name}.retrain.requested", event_id="before"))
+        headers = {"ce-id": "before", "ce-source": "/cron/team-a", "ce-type": RetrainRequested.type}
+        await lab.publish(lab.event().body(), headers)
+        last = await lab.enqueue("the last one")
+        await until(lambda: last.id in lab.seen)
+
+        assert lab.seen == [last.id]
 
 
 async def test_what_is_rolled_back_was_never_said(servers: dict[str, str]) -> None:

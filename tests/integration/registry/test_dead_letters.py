@@ -1,5 +1,6 @@
 """Dead letters over HTTP, on a real broker and a real database: read, replayed once in effect, discarded."""
 
+import gzip
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -131,6 +132,18 @@ async def test_a_replay_has_its_effect_once_however_often_it_is_asked_for(desk: 
     await until(lambda: last.id in desk.lab.seen)
     assert desk.lab.seen == [said.id, said.id, last.id], "once in vain, once in effect"
     assert await desk.none_left()
+
+
+async def test_a_compressed_event_is_told_as_one_and_keeps_its_encoding(desk: Desk) -> None:
+    """Nothing unpacks it, so the reason names what its publisher did, before a replay and after."""
+    headers = {"ce-id": "1", "ce-source": "/x", "ce-type": "retrain.requested"}
+    await desk.send(gzip.compress(desk.lab.event().body()), headers=headers, content_encoding="gzip")
+
+    for _ in range(2):
+        (letter,) = await desk.letters()
+        assert "its content encoding is 'gzip'" in letter["reason"]
+        assert (await desk.ask("GET", f"/{letter['id']}"))["content_encoding"] == "gzip"
+        await desk.ask("POST", f"/{letter['id']}/replay")
 
 
 async def test_a_letter_that_is_still_poison_comes_back_with_its_attempts_counted_on(desk: Desk) -> None:

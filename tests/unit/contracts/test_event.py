@@ -73,6 +73,68 @@ def test_structured_mode_is_understood() -> None:
     assert (parsed.id, data) == (envelope().id, {"model": "student-math"})
 
 
+def test_two_teams_may_give_an_event_the_same_id() -> None:
+    """Source and id are the identity, so what follows from the two differs; no pair is spelled like another."""
+    said = [
+        Envelope(id=name, source=source, type=EVENT.type)
+        for source, name in [
+            ("/cron/a", "1"),
+            ("/cron/b", "1"),
+            ("/cron/a#1", "1"),
+            ("/cron/a", "1#1"),
+            ("/cron/a%231", "1"),
+        ]
+    ]
+    ids = {event_id(each.identity, "training.started", "run/1") for each in said}
+
+    assert said[0].identity == "/cron/a#1"
+    assert len({each.identity for each in said}) == len(ids) == len(said)
+
+
+def test_an_event_of_ours_is_known_by_its_id_as_before() -> None:
+    """Or every repeat from before an upgrade would look new."""
+    assert envelope().identity == envelope().id
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("Application/JSON; charset=UTF-8", b'{"model": "student-math"}'),
+        (None, b'\xef\xbb\xbf{"model": "student-math"}'),
+    ],
+)
+def test_case_of_a_media_type_and_a_byte_order_mark_say_nothing(content_type: str | None, body: bytes) -> None:
+    """Libraries and editors write them as they like."""
+    assert Envelope.parse(envelope().headers(), body, content_type) == (envelope(), {"model": "student-math"})
+
+
+@pytest.mark.parametrize("body", ['{"model": "m"}'.encode("utf-16"), b'{"model": NaN}', b"\xef\xbb\xbf"])
+def test_what_is_no_json_in_utf_8_is_told_so(body: bytes) -> None:
+    """Python reads UTF-16 and NaN; RFC 8259 and the other readers do not."""
+    with pytest.raises(ValueError, match="the body is not JSON"):
+        Envelope.parse(envelope().headers(), body, None)
+
+
+def structured(**data: Any) -> bytes:
+    return json.dumps({**json.loads(envelope().model_dump_json(exclude_none=True)), **data}).encode()
+
+
+def test_structured_mode_with_data_as_bytes() -> None:
+    """As libraries write data that they were given as bytes."""
+    body = structured(data_base64="eyJtb2RlbCI6InN0dWRlbnQtbWF0aCJ9")
+
+    assert Envelope.parse({}, body, "Application/CloudEvents+JSON")[1] == {"model": "student-math"}
+
+
+@pytest.mark.parametrize(
+    "data", [{"data_base64": "e"}, {"data_base64": 1}, {"data_base64": "YQ=="}, {"data_base64": "", "data": {}}]
+)
+def test_data_as_bytes_that_are_none_is_named(data: dict[str, Any]) -> None:
+    """What cannot be decoded, is no JSON, or is there twice."""
+    with pytest.raises(ValueError, match="data_base64"):
+        Envelope.parse({}, structured(**data), "application/cloudevents+json")
+
+
 @pytest.mark.parametrize("missing", ["id", "source", "type"])
 def test_a_missing_attribute_is_named(missing: str) -> None:
     """Whoever published it must be able to mend it."""

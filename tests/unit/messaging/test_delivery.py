@@ -83,7 +83,9 @@ def test_a_queue_keeps_what_it_cannot_deliver() -> None:
 async def test_what_came_through_a_workers_own_queue_does_not_wait_outside() -> None:
     """The worker may be gone when it comes back, and a queue of retries would keep it for ever."""
     unconnected = RabbitBroker("amqp://nobody@localhost:1/")
-    message = SimpleNamespace(headers={}, body=b"{}", message_id="1", content_type="application/json", user_id=None)
+    message = SimpleNamespace(
+        headers={}, body=b"{}", message_id="1", content_type="application/json", content_encoding=None, user_id=None
+    )
     shared, own = topology.queue("gateway", RetrainRequested), topology.worker_queue("gateway", RetrainRequested, "a")
     delivery = Delivery(unconnected, None, service="gateway")
 

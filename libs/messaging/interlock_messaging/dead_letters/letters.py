@@ -50,6 +50,7 @@ def values_of(queue: str, message: AbstractIncomingMessage) -> dict[str, Any]:
         "speaker": _text(published_by(message.user_id, message.headers, *readers(queue))),
         "message_id": _text(message.message_id),
         "content_type": _text(message.content_type),
+        "content_encoding": _text(message.content_encoding),
         "headers": wire,
         "body": message.body,
     }
@@ -62,7 +63,8 @@ def view_of(letter: DeadLetterRow) -> DeadLetterView:
 
 def content_of(letter: DeadLetterRow) -> DeadLetterContent:
     """Return all there is to see of a letter."""
-    content: dict[str, Any] = {"headers": _plain(letter.table), "content_type": letter.content_type}
+    content: dict[str, Any] = {name: getattr(letter, name) for name in ("content_type", "content_encoding")}
+    content["headers"] = _plain(letter.table)
     try:
         if len(letter.body) > SHOWN_BYTES:
             raise ValueError  # noqa: TRY301 - too long to be shown as what it is

@@ -45,6 +45,7 @@ class DeadLetterRow(Letters):
     speaker: Mapped[str | None]
     message_id: Mapped[str | None]
     content_type: Mapped[str | None]
+    content_encoding: Mapped[str | None]
     headers: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     body: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     size: Mapped[int] = column_property(func.octet_length(body))
@@ -102,5 +103,6 @@ async def replay(session: AsyncSession, letter: DeadLetterRow, broker: RabbitBro
         headers=headers,
         message_id=letter.message_id,
         content_type=letter.content_type,
+        content_encoding=letter.content_encoding,
     )
     await session.delete(letter)

@@ -36,7 +36,12 @@ def test_every_dead_letter_can_be_listed_and_looked_at(
 ) -> None:
     """It may be anything that anybody has sent."""
     message: Any = SimpleNamespace(
-        body=body, headers=headers, content_type=content_type, message_id=message_id, user_id=None
+        body=body,
+        headers=headers,
+        content_type=content_type,
+        message_id=message_id,
+        user_id=None,
+        content_encoding=message_id,
     )
     kept = values_of("train_dispatch.retrain.requested", message)
     letter = DeadLetterRow(**kept)
