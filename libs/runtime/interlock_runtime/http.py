@@ -22,10 +22,11 @@ from litestar.plugins.problem_details import (
     ProblemDetailsException,
     ProblemDetailsPlugin,
 )
-from litestar.types import ControllerRouterHandler, Scope
+from litestar.types import ControllerRouterHandler, Middleware, Scope
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from interlock_runtime.access import Access, Caller
+from interlock_runtime.content_coding import unpacking
 from interlock_runtime.limits import reject_unsafe_path
 from interlock_runtime.metrics import Counters, MetricCollector, Ping, counted_here, text
 
@@ -192,6 +193,7 @@ def http_app(
     openapi: OpenAPIConfig | None = None,
     counters: Counters = counted_here,
     metric_collectors: Sequence[MetricCollector] = (),
+    middleware: Sequence[Middleware] = (),
     **options: Any,
 ) -> Litestar:
     """Return the Litestar application of one service.
@@ -228,6 +230,7 @@ def http_app(
         route_handlers=[live, ready, metrics, *routes],
         guards=[_guard(access), reject_unsafe_path],
         lifespan=[life],
+        middleware=[*middleware, unpacking],
         plugins=[
             ProblemDetailsPlugin(
                 ProblemDetailsConfig(

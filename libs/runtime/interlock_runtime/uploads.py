@@ -16,8 +16,6 @@ def refuse_wrapped(request: Request[Any, Any, Any]) -> None:
     """Raise where the body is not the file itself."""
     if request.headers.get("content-type", "").startswith("multipart/"):
         raise problem(415, "Send the file itself", "the body must be the file, not a form: curl --data-binary @FILE")
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise problem(415, "Send the file itself", "compressed bodies are not unpacked; send the file as it is")
 
 
 async def save(chunks: AsyncIterator[bytes], path: Path, limit: int) -> None:

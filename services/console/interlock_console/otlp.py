@@ -1,6 +1,5 @@
 """OTLP codec: parses exports of spans in protobuf or JSON, and writes spans as JSON."""
 
-import zlib
 from base64 import b64encode
 from collections.abc import Iterable
 from math import isfinite
@@ -42,25 +41,6 @@ class ParsedExport(NamedTuple):
     spans: list[Span]
     rejected: int = 0
     reason: str = ""
-
-
-def gunzip(body: bytes) -> bytes:
-    """Decompress a gzip body.
-
-    Raises:
-        ValueError: it is not gzip, or truncated.
-        OverflowError: it is larger than ``MAX_BODY_BYTES``.
-    """
-    inflate = zlib.decompressobj(wbits=31)
-    try:
-        whole = inflate.decompress(body, MAX_BODY_BYTES + 1)
-    except zlib.error as error:
-        raise ValueError(f"the body is not gzip, though Content-Encoding says so: {error}") from error
-    if len(whole) > MAX_BODY_BYTES:
-        raise OverflowError(f"the body is larger than {MAX_BODY_BYTES} bytes once decompressed; send smaller batches")
-    if not inflate.eof or inflate.unused_data:
-        raise ValueError("the body is not one whole gzip stream")
-    return whole
 
 
 def parse_export(body: bytes, media_type: str) -> ParsedExport:

@@ -1,6 +1,7 @@
 """Reverse proxy to the gateway under ``/gateway``: requests are forwarded with the caller's own credentials only."""
 
 import httpx
+from interlock_runtime.content_coding import AS_SENT
 from interlock_runtime.http import ANY, SCOPE
 from interlock_runtime.reverse_proxy import ReverseProxy
 from litestar import route
@@ -44,7 +45,7 @@ def gateway_proxy(url: str, client: httpx.AsyncClient) -> ReverseProxy:
 @route(
     "/gateway/{path:path}",
     http_method=["GET", "POST", "PUT", "DELETE"],
-    opt={SCOPE: ANY},
+    opt={SCOPE: ANY, AS_SENT: True},
     include_in_schema=False,
     status_code=200,
 )

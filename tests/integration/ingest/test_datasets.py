@@ -1,6 +1,7 @@
 """Files on their way to a result: uploads, submitted objects, repeats, crashes; on a real broker and database."""
 
 import asyncio
+import gzip
 import hashlib
 import io
 import os
@@ -241,8 +242,12 @@ async def test_wrong_requests_are_told_what_would_be_right(ingest: Ingest, monke
         await ingest.http.get(f"{address}/{'0' * 64}"),
         await ingest.http.post(address, files={"file": GOOD}),
         await ingest.http.post(address, content=GOOD, headers={"Content-Encoding": "gzip"}),
+        await ingest.http.post(address, content=GOOD, headers={"Content-Encoding": "br"}),
+        await ingest.http.post(
+            address, content=gzip.compress(b"x" * (1 << 20) + b"x"), headers={"Content-Encoding": "gzip"}
+        ),
         await ingest.http.post(address, content=b"x" * (1 << 20) + b"x"),
     ]
 
-    assert [answer.status_code for answer in answers] == [401, 404, 404, 404, 404, 415, 415, 413]
+    assert [answer.status_code for answer in answers] == [401, 404, 404, 404, 404, 415, 400, 415, 413, 413]
     assert all(answer.json()["detail"] for answer in answers)

@@ -1,5 +1,7 @@
 """JSON bodies of clients: what a field that nobody knows is answered, wherever one can stand."""
 
+import gzip
+import json
 from typing import Any
 
 import pytest
@@ -34,3 +36,42 @@ async def test_an_unknown_field_is_refused_by_name(door: Door, route: str, body:
     assert answer.status_code in (400, 422)
     assert answer.headers["content-type"] == "application/problem+json"
     assert "colour" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("route", "body"),
+    [
+        ("predict", {"rows": [ROW]}),
+        ("predict", {"rows": [ROW] * 2000}),
+        ("invocations", {"dataframe_records": [ROW]}),
+        ("predictions", {"rows": [ROW]}),
+    ],
+)
+async def test_a_compressed_body_is_answered_as_the_plain_one(door: Door, route: str, body: Any) -> None:
+    """Beside the fast path, which knows nothing of it; another coding than ours is refused in words."""
+    door.behind.promote(put_model(door.store, 1), seq=1)
+    await door.serves(1)
+    address, packed = f"/models/flights/{route}", gzip.compress(json.dumps(body).encode())
+    kind = {"Content-Type": "application/json"}
+    plain = await door.http.post(address, json=body)
+    answer = await door.http.post(address, content=packed, headers=kind | {"Content-Encoding": "gzip"})
+    other = await door.http.post(address, content=packed, headers=kind | {"Content-Encoding": "br"})
+
+    assert answer.status_code == plain.status_code
+    assert answer.json().get("predictions") == plain.json().get("predictions")
+    assert other.status_code == 415
+    assert "send gzip, deflate, or none" in other.text
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize(
+    "route", ["/models/flights/predict", "/models/flights/predictions", "/v2/models/flights/infer"]
+)
+async def test_a_number_that_json_does_not_have_is_told_how_to_be_written(door: Door, route: str, number: str) -> None:
+    """Python and its clients write it, and the byte at which JSON ends helps nobody."""
+    door.behind.promote(put_model(door.store, 1), seq=1)
+    await door.serves(1)
+    answer = await door.http.post(route, content=f'{{"rows": [{{"size": {number}}}]}}')
+
+    assert answer.status_code == 400
+    assert f"JSON has no {number.removeprefix('-')}: write null" in answer.text

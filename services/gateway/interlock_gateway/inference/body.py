@@ -22,7 +22,15 @@ def decoded(decoder: msgspec.json.Decoder[T], body: bytes, form: str) -> T:
     except msgspec.ValidationError as error:
         raise problem(422, "Not a prediction request", f"{error}; {form}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise problem(400, "The body is not JSON", str(error)) from error
+        raise problem(400, "The body is not JSON", json_fault(error, body)) from error
+
+
+def json_fault(error: Exception, body: bytes | memoryview) -> str:
+    """Return what is wrong with a body that is not JSON; names the likely reason where that is a float's."""
+    written = next((each for each in (b"NaN", b"Infinity") if each in bytes(body)), None)
+    if written is None:
+        return str(error)
+    return f"{error}; JSON has no {written.decode()}: write null for a value that is missing"
 
 
 def checked_rows(rows: list[Any]) -> list[Any]:

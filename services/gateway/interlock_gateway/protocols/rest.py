@@ -17,7 +17,7 @@ from litestar.types import ControllerRouterHandler
 from interlock_gateway.domain import BODY_LIMIT
 from interlock_gateway.protocols import inference
 from interlock_gateway.protocols.inference import IndexEntry, Inference, ModelInfo
-from interlock_gateway.protocols.rest_body import HEADER_LENGTH, inflated, only_ready, read, written
+from interlock_gateway.protocols.rest_body import HEADER_LENGTH, only_ready, read, written
 
 PREFIX = "/v2"
 TAG = "open inference protocol"
@@ -129,8 +129,7 @@ def _routes(inferring: Inference) -> list[ControllerRouterHandler]:
     )
     async def infer(request: Plain, name: FromPath[str], number: FromPath[str] = "") -> Response[bytes]:
         with inferring.counting(name, "open-inference") as counting:
-            body = inflated(await request.body(), request.headers.get("content-encoding"))
-            parsed = read(body, request.headers.get(HEADER_LENGTH))
+            parsed = read(await request.body(), request.headers.get(HEADER_LENGTH))
             wanted = list(parsed.binary)
             inferred = await inferring.infer(
                 name, number, parsed.tensors, wanted, request_id=parsed.id or "", counting=counting

@@ -4,14 +4,13 @@
 then takes that many bytes, in the order of the JSON.
 """
 
-import zlib
 from codecs import BOM_UTF8
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from interlock_gateway.domain import BODY_LIMIT
+from interlock_gateway.inference.body import json_fault
 from interlock_gateway.protocols.inference import Inferred
 from interlock_gateway.protocols.tensors import Tensor, TensorError
 
@@ -43,7 +42,6 @@ class _Index(msgspec.Struct):
     ready: bool = False
 
 
-_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _decoder = msgspec.json.Decoder(_Request)
 _encoder = msgspec.json.Encoder()
 
@@ -88,26 +86,6 @@ def read(body: bytes, header_length: str | None) -> InferBody:
     return InferBody(request.id, tensors, wanted, default)
 
 
-def inflated(body: bytes, encoding: str | None) -> bytes:
-    """Return a body as it was before the client compressed it.
-
-    Raises:
-        TensorError: the body is not what ``encoding`` says, or larger than a body may be.
-    """
-    if encoding in (None, "identity"):
-        return body
-    if encoding not in ("gzip", "deflate"):
-        raise TensorError(f"Content-Encoding {encoding[:20]!r} is not offered; send gzip, deflate, or none")
-    inflating = zlib.decompressobj(_GZIP_OR_ZLIB)
-    try:
-        plain = inflating.decompress(body, BODY_LIMIT)
-    except zlib.error as error:
-        raise TensorError(f"the body is not what Content-Encoding says: {error}") from error
-    if not inflating.eof:
-        raise TensorError(f"the body is cut off, or larger than {BODY_LIMIT} bytes")
-    return plain
-
-
 def only_ready(body: bytes) -> bool:
     """Return whether a request for the index asks for loaded models only; its body may be empty.
 
@@ -136,7 +114,7 @@ def _decoded(text: memoryview) -> _Request:
     except msgspec.ValidationError as error:
         raise TensorError(f"not an inference request: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise TensorError(f"the body is not JSON: {error}") from error
+        raise TensorError(f"the body is not JSON: {json_fault(error, text)}") from error
 
 
 def _size(tensor: _Input) -> int | None:

@@ -17,6 +17,7 @@ from interlock_contracts.http import (
 )
 from interlock_contracts.quality import QualityView
 from interlock_contracts.rollout import ApprovalView, PromotionView, RollbackView, RolloutView
+from interlock_runtime.content_coding import AS_SENT
 from interlock_runtime.http import SCOPE
 from interlock_runtime.reverse_proxy import ReverseProxy
 from litestar import route
@@ -46,7 +47,7 @@ def proxied(  # noqa: PLR0917 - a table has its columns in order
         operation_id=method.lower() + "".join(part.title() for part in re.findall(r"/{?(\w+)", path)),
         tags=[proxy.name],
         status_code=status,
-        opt={SCOPE: scope},
+        opt={SCOPE: scope, AS_SENT: True},
         responses={
             each: ResponseSpec(answer, description=summary, generate_examples=False) for each in (status, *others)
         },
