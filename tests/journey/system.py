@@ -29,6 +29,7 @@ from interlock_ingest.workers import IngestWorker
 from interlock_jobs.launcher import Job, JobState
 from interlock_messaging import Bus, topology
 from interlock_registry.settings import RegistrySettings
+from interlock_runtime.clients import RegistryClient
 from interlock_runtime.database import Database
 from interlock_serving.manager import ModelManager
 from interlock_serving.smoke_test.client import Validator
@@ -108,7 +109,9 @@ class System:
             artifacts=self.store,
             launcher=InProcessCluster(self.store),  # type: ignore[arg-type]
         )
-        self.worker = IngestWorker(dependency(self.ingest, Bus), self.store, folder, check_seconds=60)
+        self.worker = IngestWorker(
+            dependency(self.ingest, Bus), self.store, dependency(self.ingest, RegistryClient), folder, check_seconds=60
+        )
 
     @property
     def _with_database(self) -> dict[str, Litestar]:

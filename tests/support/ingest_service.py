@@ -18,11 +18,35 @@ from interlock_ingest import handlers, routes
 from interlock_ingest.workers import IngestWorker
 from interlock_messaging import Bus
 from interlock_messaging.tables import OutboxRow
+from interlock_runtime.clients import RegistryClient
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
+from pydantic import SecretStr
 from sqlalchemy import select
 
 from tests.support.api_keys import KEY, letting_in
+
+
+class Registry:
+    """What the registry says of pipelines: the digest applied last, which is where events are late; may be away."""
+
+    def __init__(self) -> None:
+        self.applied: dict[str, list[str]] = {}
+        self.away = False
+        self.client = RegistryClient(
+            "registry",
+            "http://registry",
+            SecretStr(KEY),
+            httpx.AsyncClient(transport=httpx.MockTransport(self._answer)),
+        )
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        if self.away:
+            raise httpx.ConnectError("refused")
+        digests = self.applied.get(request.url.path.rpartition("/")[2], [])
+        wanted = request.url.params.get("digest", digests[-1] if digests else None)
+        known = wanted in digests
+        return httpx.Response(200 if known else 404, json={"digest": wanted} if known else {"detail": "unknown"})
 
 
 class Ingest:
@@ -36,7 +60,8 @@ class Ingest:
             servers["INTERLOCK_AMQP_URL"], service="lab", router=RabbitRouter(), sessions=self.database.sessions
         )
         self.dry_runs = asyncio.Semaphore(1)
-        self.worker = IngestWorker(self.bus, self.artifacts, folder, 60)
+        self.registry = Registry()
+        self.worker = IngestWorker(self.bus, self.artifacts, self.registry.client, folder, 60)
         app = http_app(
             "ingest",
             letting_in(),
@@ -47,6 +72,7 @@ class Ingest:
                 "bus": self.bus,
                 "database": self.database,
                 "artifacts": self.artifacts,
+                "registry": self.registry.client,
                 "folder": folder,
                 "upload_bytes": 1 << 20,
                 "dry_runs": self.dry_runs,
@@ -65,10 +91,15 @@ class Ingest:
         return Pipeline.model_validate(declared)
 
     async def apply(self, spec: Pipeline, revision: int = 1) -> str:
+        self.registry.applied.setdefault(spec.name, []).append(spec.digest)
+        await self.arrive(spec, revision)
+        return spec.digest
+
+    async def arrive(self, spec: Pipeline, revision: int = 1) -> None:
+        """Let the event of a spec come, which the registry may have had for a while."""
         ref = self.artifacts.put(spec.model_dump_json().encode())
         event = PipelineApplied(pipeline=spec.name, pipeline_digest=spec.digest, spec=ref, revision=revision)
         await self.hear(event)
-        return spec.digest
 
     async def hear(self, event: Event) -> str:
         cause = Envelope.of(event, source="test", cause=str(uuid4()), now=datetime.now(UTC))

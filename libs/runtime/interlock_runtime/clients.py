@@ -4,6 +4,7 @@ Every method raises ConnectionError where the service is down, or what it needs 
 or gives no usable answer.
 """
 
+from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import quote
 from uuid import UUID
@@ -20,11 +21,18 @@ REQUEST_SECONDS = 5.0
 
 View = TypeVar("View")
 
+
+@dataclass
+class _Digest:
+    digest: str
+
+
 _NOT_LET_IN = (HTTP_401_UNAUTHORIZED, HTTP_403_FORBIDDEN)
 _SERVING = TypeAdapter(list[ServingView])
 _PIPELINES = TypeAdapter(list[PipelineView])
 _DATASETS = TypeAdapter(list[DatasetView])
 _DATASET, _MODEL, _PIPELINE = TypeAdapter(DatasetView), TypeAdapter(ModelView), TypeAdapter(PipelineView)
+_DIGEST = TypeAdapter(_Digest)
 _PREDICTION, _KEY_RING = TypeAdapter(PredictionView), TypeAdapter(KeyRing)
 
 
@@ -92,6 +100,11 @@ class RegistryClient(ServiceClient):
     async def pipeline(self, name: str) -> PipelineView | None:
         """Return a pipeline's newest spec."""
         return await self.get(f"/pipelines/{quoted(name)}", _PIPELINE)
+
+    async def newest_digest(self, name: str) -> str | None:
+        """Return the digest of a pipeline's newest spec, None for an unknown pipeline."""
+        view = await self.get(f"/pipelines/{quoted(name)}", _DIGEST)
+        return None if view is None else view.digest
 
     async def missing_pipeline(self, name: str, digest: str | None = None) -> str | None:
         """Return why there is no such pipeline, or none with this spec; None where there is."""

@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
+import httpx
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_messaging import Bus
 from interlock_messaging.transient import is_dependency_unavailable
 from interlock_runtime.access import Access
+from interlock_runtime.clients import RegistryClient
 from interlock_runtime.database import Database
 from interlock_runtime.folders import locked_work_folder, work_folder
 from interlock_runtime.http import http_app
@@ -39,7 +41,14 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
     bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=database.sessions)
     bus.consumer.context.set_global("artifacts", artifacts)
     folder = work_folder(_PREFIX, settings.ingest_work_dir)
-    worker = IngestWorker(bus, artifacts, folder, settings.ingest_check_minutes * 60)
+    client = httpx.AsyncClient(trust_env=False)
+    registry = RegistryClient("registry", settings.registry_url, settings.service_key, client)
+    worker = IngestWorker(bus, artifacts, registry, folder, settings.ingest_check_minutes * 60)
+
+    @asynccontextmanager
+    async def connected() -> AsyncIterator[None]:
+        async with client:
+            yield
 
     @asynccontextmanager
     async def taking_in() -> AsyncIterator[None]:
@@ -65,6 +74,7 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
             "s3": lambda: asyncio.to_thread(artifacts.ping),
         },
         lifespan=[
+            connected,
             lambda: locked_work_folder(folder, _PREFIX),
             lambda: database.ready("interlock_messaging", "interlock_ingest"),
             bus.running,
@@ -74,6 +84,7 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
             "bus": bus,
             "database": database,
             "artifacts": artifacts,
+            "registry": registry,
             "folder": folder,
             "upload_bytes": settings.ingest_upload_bytes,
             "dry_runs": asyncio.Semaphore(settings.ingest_checks),

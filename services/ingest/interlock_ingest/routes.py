@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import json
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +21,7 @@ from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_messaging import Bus
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import current_traceparent
+from interlock_runtime.clients import RegistryClient
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, SERVICES, problem
 from interlock_runtime.tracing import request_span
@@ -48,6 +51,7 @@ async def upload(
     bus: NamedDependency[Bus],
     database: NamedDependency[Database],
     artifacts: NamedDependency[ArtifactStore],
+    registry: NamedDependency[RegistryClient],
     folder: NamedDependency[Path],
     upload_bytes: NamedDependency[int],
     dry_runs: NamedDependency[asyncio.Semaphore],
@@ -60,7 +64,7 @@ async def upload(
     answer is the result itself, and nothing is stored.
     """
     refuse_wrapped(request)
-    spec = await _spec(database, name, pipeline)
+    spec = await _spec(database, registry, name, pipeline)
     if dry_run:
         if dry_runs.locked():
             raise problem(503, "Too many dry runs", "as many as may go on at once do", headers={"Retry-After": "5"})
@@ -125,11 +129,13 @@ def _sha256(path: Path) -> str:
 
 
 @get("/datasets/{name:str}", opt={SCOPE: "read", SERVICES: ("prediction",)})
-async def list_datasets(name: FromPath[str], database: NamedDependency[Database]) -> list[DatasetView]:
+async def list_datasets(
+    name: FromPath[str], database: NamedDependency[Database], registry: NamedDependency[RegistryClient]
+) -> list[DatasetView]:
     """Return a pipeline's files with their validation results, the newest first."""
+    if await _stored(database, name, None) is None:
+        await _spec(database, registry, name, None)
     async with database.sessions() as session:
-        if await SpecRow.find(session, name) is None:
-            raise _unknown_pipeline(name)
         return [_view(row) for row in await store.datasets(session, name)]
 
 
@@ -183,17 +189,37 @@ def _view(row: DatasetRow) -> DatasetView:
     )
 
 
-async def _spec(database: Database, name: str, digest: str | None) -> SpecRow:
-    loop = asyncio.get_running_loop()
-    until = loop.time() + SPEC_PATIENCE
-    while True:
-        async with database.sessions() as session:
-            found = await SpecRow.find(session, name, digest)
-        if found is not None:
-            return found
-        if loop.time() > until:
-            raise _unknown_pipeline(name, digest)
+async def _spec(database: Database, registry: RegistryClient, name: str, digest: str | None) -> SpecRow:
+    """Return a pipeline's newest spec, or the one with ``digest``; one that is on its way here is waited for.
+
+    Which one is the newest the registry says: it has stored the spec before anything is published. While it is down,
+    the newest one here counts.
+    """
+    applied = False
+    with suppress(ConnectionError):
+        if digest is None:
+            digest = await registry.newest_digest(name)
+            applied = digest is not None
+        elif await _stored(database, name, digest) is None:
+            applied = await registry.missing_pipeline(name, digest) is None
+        if digest is None:
+            raise _unknown_pipeline(name)
+    until = time.monotonic() + SPEC_PATIENCE
+    found = await _stored(database, name, digest)
+    while found is None and time.monotonic() < until:
         await asyncio.sleep(0.1)
+        found = await _stored(database, name, digest)
+    if found is not None:
+        return found
+    if applied:
+        detail = f"spec {digest} of pipeline {name!r} is applied, but has not arrived here yet; send the file again"
+        raise problem(503, "The pipeline is on its way", detail, headers={"Retry-After": "2"})
+    raise _unknown_pipeline(name, digest)
+
+
+async def _stored(database: Database, name: str, digest: str | None) -> SpecRow | None:
+    async with database.sessions() as session:
+        return await SpecRow.find(session, name, digest)
 
 
 def _unknown_pipeline(name: str, digest: str | None = None) -> Exception:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_messaging import Bus, enqueue
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.work_queue import process_due
+from interlock_runtime.clients import RegistryClient
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -41,6 +43,7 @@ class IngestWorker:
 
     bus: Bus
     artifacts: ArtifactStore
+    registry: RegistryClient
     folder: Path
     check_seconds: float
 
@@ -53,7 +56,10 @@ class IngestWorker:
         await process_due(self.bus, DatasetRow, store.UNCHECKED, work=self._check_file, give_up=_give_up_check)
 
     async def _take_submission(self, session: AsyncSession, row: SubmissionRow) -> None:
-        spec = await store.SpecRow.find(session, row.pipeline)
+        newest = None
+        with suppress(ConnectionError):  # while the registry is down, the newest spec here counts
+            newest = await self.registry.newest_digest(row.pipeline)
+        spec = await store.SpecRow.find(session, row.pipeline, newest)
         if spec is None and datetime.now(UTC) - row.received_at < SPEC_PATIENCE:
             row.not_before = datetime.now(UTC) + timedelta(seconds=1)
             return
@@ -63,7 +69,9 @@ class IngestWorker:
 
     async def _take(self, session: AsyncSession, submission: SubmissionRow, pipeline_digest: str | None) -> None:
         if pipeline_digest is None:
-            fault = f"no pipeline is called {submission.pipeline!r}; apply one first"
+            fault = (
+                f"no pipeline is called {submission.pipeline!r}, or its newest spec is not here yet; apply one first"
+            )
             await _reject_object(session, submission, Finding(rule="object", message=fault))
             return
         try:

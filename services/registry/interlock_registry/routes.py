@@ -94,7 +94,7 @@ async def list_pipelines(database: NamedDependency[Database]) -> list[PipelineVi
     return [_pipeline_view(row, Pipeline.model_validate(spec.spec)) for row, spec in found]
 
 
-@get("/pipelines/{name:str}", opt={SCOPE: "read", SERVICES: ("gateway", "prediction", "train_dispatch")})
+@get("/pipelines/{name:str}", opt={SCOPE: "read", SERVICES: ("gateway", "ingest", "prediction", "train_dispatch")})
 async def read_pipeline(
     name: FromPath[str], database: NamedDependency[Database], digest: FromQuery[str | None] = None
 ) -> PipelineView:

@@ -25,7 +25,10 @@ NO_SPEC = "0" * 64
 """Digest in the view of a run for which no spec was found; readers of the last release expect one."""
 
 ARRIVAL_SECONDS, ARRIVAL_POLL_SECONDS = 3.0, 0.1
-"""How long a spec or a dataset is waited for that may be on its way here, and how often it is looked for."""
+"""How long a spec, a dataset or a run is waited for that may be on its way here, and how often it is looked for."""
+
+_DERIVED = 5
+"""Version of the UUIDs that are derived."""
 
 
 @get("/runs", opt={SCOPE: "read"})
@@ -46,18 +49,21 @@ async def list_runs(
 
 @get("/runs/{run_id:uuid}", opt={SCOPE: "read"})
 async def read_run(run_id: FromPath[UUID], database: NamedDependency[Database]) -> RunView:
-    """Return one run; 404 with Retry-After for one that is announced but has not come through the bus yet."""
-    async with database.sessions() as session:
-        return run_view(_known(await session.get(RunRow, run_id), run_id))
+    """Return one run; one that has just been requested is waited for, while its event comes through the bus."""
+    return run_view(await _arrived(database, run_id))
 
 
 @post("/runs/{run_id:uuid}/cancel", status_code=202, opt={SCOPE: "train"})
 async def cancel_run(
-    run_id: FromPath[UUID], request: Request[Any, Any, Any], bus: NamedDependency[Bus]
+    run_id: FromPath[UUID],
+    request: Request[Any, Any, Any],
+    bus: NamedDependency[Bus],
+    database: NamedDependency[Database],
 ) -> Response[RunView]:
     """Stop a run, queued or running; 409 for one that has ended, or is trained and waits for its verdict."""
+    await _arrived(database, run_id)
     async with bus.transaction() as session:
-        run = _known(await session.get(RunRow, run_id, with_for_update=True), run_id)
+        run = await session.get_one(RunRow, run_id, with_for_update=True)
         if run.state not in ("queued", "running"):
             raise problem(
                 409, "The run has ended", f"run {run_id} is {run.state}; only a queued or running one can stop"
@@ -101,11 +107,22 @@ async def _trainable(database: Database, name: str, digest: str | None) -> int |
         return await store.trainable(session, name, digest)
 
 
-def _known(run: RunRow | None, run_id: UUID) -> RunRow:
-    if run is None:
-        detail = f"no run {run_id} is known yet; a request just accepted takes a moment to come through the bus"
-        raise problem(404, "Unknown run", detail, headers={"Retry-After": "1"})
-    return run
+async def _arrived(database: Database, run_id: UUID) -> RunRow:
+    """Return a run, waited for where its id may be one of ours: those follow from the request (UUIDv5).
+
+    Raises:
+        ProblemDetailsException: 404 with Retry-After for one that is unknown, or does not come in time.
+    """
+    until = time.monotonic() + ARRIVAL_SECONDS if run_id.version == _DERIVED else 0.0
+    while True:
+        async with database.sessions() as session:
+            run = await session.get(RunRow, run_id)
+        if run is not None:
+            return run
+        if time.monotonic() >= until:
+            detail = f"no run {run_id} is known yet; a request just accepted takes a moment to come through the bus"
+            raise problem(404, "Unknown run", detail, headers={"Retry-After": "1"})
+        await asyncio.sleep(ARRIVAL_POLL_SECONDS)
 
 
 def run_view(run: RunRow) -> RunView:

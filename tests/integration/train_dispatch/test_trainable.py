@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import NamedTuple
+from uuid import uuid4
 
 import httpx
 import pytest
+from interlock_contracts.event import Envelope, run_id
+from interlock_contracts.training import RetrainRequested
 from interlock_runtime.clients import RegistryClient
 from interlock_runtime.http import http_app
-from interlock_train_dispatch import routes, store
+from interlock_train_dispatch import routes, runs, store
 from interlock_train_dispatch.store import DatasetRow, SpecRow
 from pydantic import SecretStr
 from sqlalchemy import delete
@@ -126,3 +130,29 @@ async def test_a_spec_and_a_file_on_their_way_are_waited_for(desk: Desk, monkeyp
     await desk.dispatcher.add_spec()
 
     assert (await asking).json() == {"datasets": 1}
+
+
+async def test_a_run_that_was_just_requested_has_a_page(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gateway has answered with its id, while its event comes through the bus."""
+    monkeypatch.setattr(routes, "ARRIVAL_SECONDS", 60.0)
+    event = RetrainRequested(model=desk.dispatcher.model)
+    cause = Envelope.of(event, source="test", cause=str(uuid4()), now=datetime.now(UTC))
+    page = asyncio.create_task(desk.http.get(f"/runs/{run_id(cause.identity, event.model)}"))
+    done, _ = await asyncio.wait([page], timeout=0.3)
+    assert not done
+
+    async with desk.dispatcher.bus.transaction() as session:
+        await runs.request(session, event.model, cause, trigger="event")
+
+    answer = await page
+    assert (answer.status_code, answer.json()["state"]) == (200, "queued")
+
+
+async def test_a_run_that_can_be_none_of_ours_is_unknown_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids of runs follow from their requests, which random ones do not."""
+    monkeypatch.setattr(routes, "ARRIVAL_SECONDS", 600.0)
+    async with asyncio.timeout(60):
+        read = await desk.http.get(f"/runs/{uuid4()}")
+        stopped = await desk.http.post(f"/runs/{uuid4()}/cancel")
+
+    assert (read.status_code, stopped.status_code) == (404, 404)
