@@ -101,11 +101,14 @@ class Issuer:
         except (jwt.PyJWTError, ValueError, TypeError) as error:
             logger.debug("a token is refused: %s", type(error).__name__)
             return None
-        return (f"oidc/{claims['sub']}", self._scopes(claims)), float(claims["exp"]) + LEEWAY_SECONDS
+        scopes = self._scopes(claims)
+        if not scopes:
+            logger.info("the token of oidc/%s is good, but its claim %r names no scope", claims["sub"], self._claim)
+        return (f"oidc/{claims['sub']}", scopes), float(claims["exp"]) + LEEWAY_SECONDS
 
     def _scopes(self, claims: Mapping[str, Any]) -> list[Scope]:
         """Return what the claim means: by the table of the settings, or by its own words where there is none."""
-        value = claims.get(self._claim, [])
+        value = _claim(claims, self._claim)
         words: Iterable[Any] = value.split() if isinstance(value, str) else value if isinstance(value, list) else []
         if self._meanings is None:
             return [scope for scope in SCOPES if scope in words]
@@ -160,6 +163,21 @@ class Issuer:
             await self.refresh()
         except (ConnectionError, TimeoutError) as error:
             logger.warning("%s", error)
+
+
+def _claim(claims: Any, name: str) -> Any:
+    """Return the claim of this name; where there is none, dots lead into nested ones, as to Keycloak's roles."""
+    if not isinstance(claims, Mapping):
+        return None
+    if name in claims:
+        return claims[name]
+    parts = name.split(".")
+    # The longest name first: clients, whose names stand between, may have dots in theirs.
+    for length in range(len(parts) - 1, 0, -1):
+        found = _claim(claims.get(".".join(parts[:length])), ".".join(parts[length:]))
+        if found is not None:
+            return found
+    return None
 
 
 async def _fetch_json(client: httpx.AsyncClient, url: str) -> Any:

@@ -137,6 +137,37 @@ async def test_groups_may_mean_scopes() -> None:
         assert access.admit(token) == Caller.of("oidc/ada", ["read", "promote"])
 
 
+_ROLES = "https://example.org/roles"
+
+
+@pytest.mark.parametrize(
+    ("claim", "claims"),
+    [
+        ("realm_access.roles", {"realm_access": {"roles": ["offline_access", "read"]}}),
+        ("resource_access.my.client.roles", {"resource_access": {"my.client": {"roles": ["read"]}, "my": {}}}),
+        (_ROLES, {_ROLES: ["read"]}),
+        (_ROLES, {_ROLES: ["read"], "https://example": {"org/roles": ["admin"]}}),
+        ("a.b", {"a.b": "read", "a": {"b": "admin"}}),
+    ],
+)
+async def test_dots_lead_into_a_nested_claim_unless_one_has_that_name(claim: str, claims: dict[str, Any]) -> None:
+    """Keycloak nests its roles; others write claims whose names are addresses."""
+    async with trusted(claim=claim) as (provider, access):
+        assert access.admit(provider.token(**claims)) == Caller.of("oidc/ada", ["read"])
+
+
+@pytest.mark.parametrize("claims", [{}, {"realm_access": None}, {"realm_access": []}, {"realm_access": {"roles": {}}}])
+async def test_a_claim_that_is_not_there_means_nothing_and_the_log_tells(
+    claims: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever has set up the issuer reads which claim was looked for."""
+    caplog.set_level("INFO")
+    async with trusted(claim="realm_access.roles") as (provider, access):
+        assert access.admit(provider.token(**claims)) == Caller.of("oidc/ada", [])
+
+    assert "'realm_access.roles' names no scope" in caplog.text
+
+
 async def test_a_key_that_the_issuer_took_back_signs_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even tokens that were believed before; one published since is asked for."""
     monkeypatch.setattr(oidc, "UNKNOWN_KEY_SECONDS", 0.02)
