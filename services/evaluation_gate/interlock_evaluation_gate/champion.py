@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
+from interlock_contracts.pipeline import Column
 from interlock_modeling import Model
 from interlock_modeling.encoder import CategoryColumn
 from interlock_modeling.signature import Feature, ModelSignature
+from interlock_tables.cells import parse_texts
 from interlock_tables.typed import ARROW_TYPES
 
 
@@ -50,6 +51,11 @@ def _read_as(feature: Feature, column: Any, encoded: Any) -> Any:
         NotComparableError: the file's own spelling would be needed, and is not stored, or no such cell could be read.
     """
     stored = next(name for name, kind in ARROW_TYPES.items() if kind == column.type)
+    if stored == "category":  # the texts of the file
+        cells = parse_texts(feature.name, Column(type=feature.type), column.combine_chunks())
+        for cause in cells.faults:
+            raise NotComparableError(f"its column of type {feature.type} is now of type {stored}, and {cause.why}")
+        return cells.values
     reader = _READERS.get((stored, feature.type))
     if reader is None:
         raise NotComparableError(f"its column {feature.name!r} of type {feature.type} is now of type {stored}")
@@ -72,19 +78,10 @@ def _canonical(value: str | None) -> str | None:
     return str(int(value or "")) if digits.isascii() and digits.isdigit() else value
 
 
-def _finite(column: Any) -> Any:
-    numbers = column.cast(pa.float64())
-    if not pc.all(pc.is_finite(numbers)).as_py() and numbers.null_count < len(numbers):
-        raise pa.ArrowInvalid("some are not finite")
-    return numbers
-
-
 _READERS: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("integer", "number"): lambda column: column.cast(pa.float64(), safe=False),
     ("number", "integer"): lambda column: column.cast(pa.int64()),
     ("integer", "category"): lambda column: column.cast(pa.string()),
-    ("category", "integer"): lambda column: column.cast(pa.int64()),
-    ("category", "number"): _finite,
 }
 """By stored and wanted type. A text from a number, a boolean or a time would need the file's own spelling."""
 

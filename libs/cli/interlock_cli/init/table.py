@@ -11,9 +11,10 @@ from typing import Any, Literal
 
 import pyarrow as pa
 from interlock_contracts.pipeline import Column, Csv, Data
-from interlock_tables import Findings, UnreadableError, read_rows
 from interlock_tables.blocks import refuse_other_kinds
+from interlock_tables.findings import Findings, UnreadableError
 from interlock_tables.parquet_file import open_parquet
+from interlock_tables.reading import read_rows
 from interlock_tables.typed import compute
 
 from interlock_cli.init import dialect
