@@ -52,8 +52,8 @@ class DatasetSubmitted(Event):
 class DatasetIngested(Event):
     """True once a file kept every rule of its pipeline and both sides of its split are stored.
 
-    ``batch`` counts the accepted files of a pipeline in the order of their verdicts, so that a window of the
-    last N is the same for everyone.
+    ``batch`` numbers the files of a pipeline in the order in which they were received, so that a window of the last N
+    is the same for everyone, however long each check takes; files that were refused leave gaps.
     """
 
     type: ClassVar[str] = "dataset.ingested"

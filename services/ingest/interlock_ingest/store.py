@@ -29,8 +29,8 @@ class SpecRow(PipelineSpec, Table):
     __tablename__ = "spec"
 
 
-class AcceptedRow(Table):
-    """How many files of a pipeline were accepted; its lock puts validation results in an order."""
+class ReceivedRow(Table):
+    """How many files of a pipeline were received; its lock puts them in an order."""
 
     __tablename__ = "batches"
 
@@ -42,7 +42,8 @@ class DatasetRow(WorkItem, Table):
     """One file under one pipeline digest; ``state`` is checking, accepted or rejected.
 
     ``cause`` is the id of the event or upload that brought it; ``failures`` counts checks that came to no result.
-    ``number`` counts the accepted files of a pipeline.
+    ``place`` numbers the files of a pipeline as they are received, for files are checked side by side; ``number`` is
+    that of an accepted one. Files that were refused leave gaps.
     """
 
     __tablename__ = "dataset"
@@ -58,6 +59,7 @@ class DatasetRow(WorkItem, Table):
     traceparent: Mapped[str | None]
     received_at: Mapped[datetime] = mapped_column(server_default=func.now())
     decided_at: Mapped[datetime | None]
+    place: Mapped[int | None]
     number: Mapped[int | None] = mapped_column("batch")
     dataset: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     profile: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
@@ -83,9 +85,14 @@ class SubmissionRow(WorkItem, Table):
 async def add_dataset(session: AsyncSession, row: DatasetRow) -> DatasetRow:
     """Add a file to be checked, and return its row; one that is known under this pipeline digest stays as it is."""
     names = ("pipeline", "digest", "pipeline_digest", "file", "bytes", "cause", "object", "traceparent")
-    await session.execute(insert(DatasetRow).values({n: getattr(row, n) for n in names}).on_conflict_do_nothing())
-    wake_after_commit(session, DatasetRow)
-    return await session.get_one(DatasetRow, (row.pipeline, row.digest, row.pipeline_digest))
+    added = await session.execute(
+        insert(DatasetRow).values({n: getattr(row, n) for n in names}).on_conflict_do_nothing()
+    )
+    known = await session.get_one(DatasetRow, (row.pipeline, row.digest, row.pipeline_digest))
+    if added.rowcount:  # type: ignore[attr-defined]
+        known.place = await next_place(session, known)
+        wake_after_commit(session, DatasetRow)
+    return known
 
 
 async def datasets(session: AsyncSession, pipeline: str) -> Sequence[DatasetRow]:
@@ -121,15 +128,20 @@ async def accepted_before(session: AsyncSession, row: DatasetRow) -> DatasetRow 
     return (await session.scalars(query)).one_or_none()
 
 
-async def dataset_number(session: AsyncSession, row: DatasetRow) -> int:
-    """Return the file's number among the accepted files of its pipeline: that of an earlier result, or the next."""
-    await session.execute(insert(AcceptedRow).values(pipeline=row.pipeline).on_conflict_do_nothing())
-    accepted = await session.get_one(AcceptedRow, row.pipeline, with_for_update=True, populate_existing=True)
-    query = select(DatasetRow.number).where(
-        DatasetRow.pipeline == row.pipeline, DatasetRow.digest == row.digest, DatasetRow.number.is_not(None)
+async def next_place(session: AsyncSession, row: DatasetRow) -> int:
+    """Return the place of a file that is received now: its own where another spec has accepted or checks it."""
+    await session.execute(insert(ReceivedRow).values(pipeline=row.pipeline).on_conflict_do_nothing())
+    received = await session.get_one(ReceivedRow, row.pipeline, with_for_update=True, populate_existing=True)
+    place = func.coalesce(DatasetRow.number, DatasetRow.place)
+    others = (
+        DatasetRow.pipeline == row.pipeline,
+        DatasetRow.digest == row.digest,
+        DatasetRow.pipeline_digest != row.pipeline_digest,
+        DatasetRow.state != "rejected",
+        place.is_not(None),
     )
-    known = (await session.scalars(query.limit(1))).one_or_none()
+    known: int | None = (await session.scalars(select(place).where(*others).limit(1))).one_or_none()
     if known is not None:
         return known
-    accepted.count += 1
-    return accepted.count
+    received.count += 1
+    return received.count

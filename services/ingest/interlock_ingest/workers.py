@@ -147,6 +147,7 @@ async def receive(session: AsyncSession, row: DatasetRow) -> DatasetRow:
     if known.state == "rejected" and any(reason["rule"] == CHECK_FAILED for reason in known.reasons):
         known.state, known.reasons, known.failures, known.decided_at = "checking", [], 0, None
         known.cause, known.traceparent = row.cause, row.traceparent
+        known.place = await store.next_place(session, known)
     return known
 
 
@@ -176,7 +177,8 @@ async def _accept(
     session: AsyncSession, row: DatasetRow, dataset: DatasetRef, warnings: list[Finding], profile: ArtifactRef
 ) -> None:
     trace.get_current_span().set_attribute(telemetry.TASK_RESULT, "success")
-    row.number = await store.dataset_number(session, row)
+    # A file that the last release received has no place yet.
+    row.number = row.place if row.place is not None else await store.next_place(session, row)
     row.state, row.decided_at = "accepted", datetime.now(UTC)
     row.dataset, row.profile = dataset.model_dump(mode="json"), profile.model_dump(mode="json")
     row.warnings = _dumped(warnings)

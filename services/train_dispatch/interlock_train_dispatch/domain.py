@@ -86,7 +86,7 @@ def data_digest(pipeline: Pipeline) -> str:
 
 
 class Numbered(Protocol):
-    """A dataset with its number in the order in which files were accepted."""
+    """A dataset with its number in the order in which files were received."""
 
     number: int
 

@@ -18,6 +18,7 @@ from interlock_ingest import routes, store
 from interlock_ingest.store import DatasetRow
 from interlock_messaging import work_queue
 from interlock_modeling.split import ROW_COLUMN
+from sqlalchemy import update
 
 from tests.support.ingest_service import Ingest, ingesting
 
@@ -127,8 +128,8 @@ async def test_the_same_file_starts_nothing_until_the_pipeline_changes(ingest: I
     assert (await ingest.result(digest, pipeline=first))["state"] == "accepted"
 
 
-async def test_batches_count_accepted_files_and_a_file_keeps_its_number(ingest: Ingest) -> None:
-    """The order of files is that of their first acceptance, under whichever pipeline digest."""
+async def test_files_are_numbered_as_they_are_received_and_keep_their_number(ingest: Ingest) -> None:
+    """Under whichever pipeline digest; a refused file has none, and leaves a gap."""
     await ingest.upload(GOOD)
     await ingest.upload(BAD)
     await ingest.upload(GOOD + b"99,99\n")
@@ -138,7 +139,45 @@ async def test_batches_count_accepted_files_and_a_file_keeps_its_number(ingest: 
     await ingest.worker.check_files()
 
     listed = (await ingest.http.get(f"/datasets/{ingest.pipeline}")).json()
-    assert [view["batch"] for view in listed] == [1, 2, None, 1]
+    assert [view["batch"] for view in listed] == [1, 3, None, 1]
+
+
+async def test_the_file_received_last_is_the_newest_whichever_check_ends_first(ingest: Ingest) -> None:
+    """A large file may be checked beside a small one that came after it."""
+    first = (await ingest.upload(GOOD))["digest"]
+    async with ingest.database.sessions() as session, session.begin():
+        [large] = await work_queue.claim(session, DatasetRow, store.UNCHECKED)
+        assert large.digest == first
+        second = (await ingest.upload(GOOD + b"99,99\n"))["digest"]
+        await ingest.worker.check_files()
+    await ingest.worker.check_files()
+
+    assert [said["dataset"]["digest"] for _, said in await ingest.said()] == [second, first]
+    assert [said["batch"] for _, said in await ingest.said()] == [2, 1]
+
+
+async def test_a_file_that_is_sent_again_after_its_refusal_is_the_newest(ingest: Ingest) -> None:
+    """No training has had it before; once accepted, it keeps its number under every spec."""
+    await ingest.apply(ingest.spec(min_rows=100), revision=2)
+    await ingest.upload(GOOD)
+    await ingest.upload(GOOD + b"".join(b"%d,1\n" % row for row in range(1000, 1100)))
+    await ingest.worker.check_files()
+    for revision, rows in ((3, 2), (4, 3)):
+        await ingest.apply(ingest.spec(min_rows=rows), revision=revision)
+        await ingest.upload(GOOD)
+    await ingest.worker.check_files()
+
+    assert [said["batch"] for kind, said in await ingest.said() if kind == "dataset.ingested"] == [2, 3, 3]
+
+
+async def test_a_file_of_the_last_release_gets_its_number_with_its_result(ingest: Ingest) -> None:
+    """It was received without one."""
+    digest = (await ingest.upload(GOOD))["digest"]
+    async with ingest.database.sessions() as session, session.begin():
+        await session.execute(update(DatasetRow).values(place=None))
+    await ingest.worker.check_files()
+
+    assert (await ingest.result(digest))["batch"] == 2
 
 
 async def test_a_submitted_object_is_taken_in_like_an_upload(ingest: Ingest) -> None:
