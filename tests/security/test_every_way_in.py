@@ -82,7 +82,7 @@ OF_SERVICES = {
         "ingest GET /datasets/{name}",
         "ingest GET /datasets/{name}/{digest}",
     },
-    "ingest": {SPANS, "registry GET /keys/ring"},
+    "ingest": {SPANS, "registry GET /keys/ring", "registry GET /pipelines/{name}"},
     "monitor": {SPANS, "registry GET /keys/ring"},
     "console": {SPANS, "registry GET /keys/ring"},
     "evaluation_gate": {SPANS, "registry GET /keys/ring"},
