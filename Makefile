@@ -79,7 +79,7 @@ security: $(STAMP) ## Attack it: everything in tests/security that needs no serv
 	$(BIN)/pytest -q -n 2 -m "not e2e" tests/security
 
 real: $(STAMP) ## Everything that needs real servers, two kinds of them side by side
-	$(MAKE) --jobs=2 --output-sync=target real-stack real-servers real-local real-chaos real-crashes
+	$(MAKE) --jobs=2 --keep-going --output-sync=target real-stack real-servers real-local real-chaos real-crashes
 
 real-stack: $(STAMP)
 	$(BIN)/pytest -q $(STACK_TESTS)

@@ -10,7 +10,7 @@ from interlock_contracts.refs import ModelRef
 from interlock_modeling import InvalidRowsError, ModelDescription, ModelFormatError
 from interlock_modeling.engines import LinearEngine
 from interlock_modeling.rows import read_rows
-from interlock_modeling.signature import Feature
+from interlock_modeling.signature import Feature, ModelSignature
 from interlock_serving import cache
 from interlock_serving.loading import Loader
 from interlock_serving.smoke_test.check import sample_rows
@@ -103,6 +103,18 @@ def test_a_model_without_a_finite_answer_is_refused(store: MemoryStore, loader: 
 
     with pytest.raises(InvalidRowsError, match="no finite answer"):
         loader.load(put(store, REGRESSION, engine, model="m"))
+
+
+@pytest.mark.parametrize("values", [None, [""], ["", "red"]])
+def test_a_sample_text_is_no_word_for_a_missing_cell(values: list[str] | None) -> None:
+    """Of a CSV the empty text is one; a model that takes no missing cell would refuse it."""
+    color = Feature(name="color", type="category", nullable=False, values=values)
+    signature = ModelSignature(
+        task="regression", target="y", target_type="number", features=[color], null_values=["", "a"]
+    )
+
+    cells, _ = read_rows(signature, sample_rows(signature))
+    assert cells["color"] == (["red"] * 2 if values == ["", "red"] else ["aa"] * 2)
 
 
 def test_sample_rows_fit_every_kind_of_column() -> None:
