@@ -2,6 +2,7 @@
 
 import hashlib
 import socket
+import time
 from collections.abc import Collection, Iterable
 from typing import Self
 
@@ -14,6 +15,9 @@ from interlock_localstack.state_dir import StateDir
 FIRST, LAST, BLOCK = 20_000, 32_000, 50
 SEAWEED_GRPC = 10_000
 """SeaweedFS opens this far above each of its ports as well."""
+
+RELEASE_SECONDS, POLL_SECONDS = 3.0, 0.05
+"""How long the kept ports may still be held, by processes that end or a connection, before others are chosen."""
 
 OFFSETS = {
     "amqp": 0,
@@ -92,6 +96,8 @@ def choose_ports(state_dir: StateDir, reservations: Reservations, *, running: bo
     """
     kept: dict[str, int] = state_dir.read("ports") or {}
     servers = {name: kept[name] for name in OFFSETS if name in kept}
+    if not running:
+        _wait_for_release(_with_shadows(kept), reservations)
     if not servers or not (running or _reserve_servers(servers, reservations)):
         servers = _block(state_dir, reservations)
     added = [name for name in OFFSETS if name not in servers]
@@ -106,6 +112,16 @@ def choose_ports(state_dir: StateDir, reservations: Reservations, *, running: bo
     return servers | public
 
 
+def _wait_for_release(kept: list[int], reservations: Reservations) -> None:
+    """Wait a moment for processes that are ending, such as a killed supervisor, to let go of the stack's own ports."""
+    deadline = time.monotonic() + RELEASE_SECONDS
+    while not _reserve(kept, reservations):
+        if time.monotonic() > deadline:
+            return
+        time.sleep(POLL_SECONDS)
+    reservations.release(kept)
+
+
 def _block(state_dir: StateDir, reservations: Reservations) -> dict[str, int]:
     blocks = range(FIRST, LAST, BLOCK)
     # Each checkout begins its search elsewhere, so that stacks rarely meet at all.
@@ -118,8 +134,11 @@ def _block(state_dir: StateDir, reservations: Reservations) -> dict[str, int]:
 
 
 def _reserve_servers(chosen: dict[str, int], reservations: Reservations) -> bool:
-    shadows = [port + SEAWEED_GRPC for name, port in chosen.items() if name.startswith("s3")]
-    return _reserve([*chosen.values(), *shadows], reservations)
+    return _reserve(_with_shadows(chosen), reservations)
+
+
+def _with_shadows(ports: dict[str, int]) -> list[int]:
+    return [*ports.values(), *(port + SEAWEED_GRPC for name, port in ports.items() if name.startswith("s3"))]
 
 
 def _reserve(wanted: list[int], reservations: Reservations) -> bool:

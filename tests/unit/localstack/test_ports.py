@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from interlock_localstack import ports as module
 from interlock_localstack.ports import OFFSETS, PUBLIC, SEAWEED_GRPC, Reservations, choose_ports
 from interlock_localstack.state_dir import StateDir
 
@@ -18,6 +19,7 @@ def public_port(monkeypatch: pytest.MonkeyPatch) -> None:
         first = server.getsockname()[1]
     monkeypatch.setitem(PUBLIC, "gateway", first)
     monkeypatch.setitem(PUBLIC, "grpc", first)
+    monkeypatch.setattr(module, "RELEASE_SECONDS", 0.0)
 
 
 @contextmanager
@@ -47,6 +49,18 @@ def test_ports_are_kept(tmp_path: Path) -> None:
     assert ports(make_state_dir(tmp_path), running=False) == first
     assert first.keys() == {*OFFSETS, *PUBLIC}
     assert len(set(first.values())) == len(first)
+
+
+@pytest.mark.parametrize("held", ["postgres", "gateway"])
+def test_a_process_that_is_ending_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: str) -> None:
+    """A killed supervisor holds the ports a little longer than it can be found by its mark."""
+    first = ports(make_state_dir(tmp_path), running=False)
+    ending = Reservations()
+    assert ending.take([first[held]])
+    monkeypatch.setattr(module, "RELEASE_SECONDS", 60.0)
+    monkeypatch.setattr("time.sleep", lambda _: ending.release([first[held]]))
+
+    assert ports(make_state_dir(tmp_path), running=False) == first
 
 
 def test_a_taken_server_port_moves_the_servers(tmp_path: Path) -> None:
