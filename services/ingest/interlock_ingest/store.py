@@ -90,9 +90,14 @@ async def add_dataset(session: AsyncSession, row: DatasetRow) -> DatasetRow:
     )
     known = await session.get_one(DatasetRow, (row.pipeline, row.digest, row.pipeline_digest))
     if added.rowcount:  # type: ignore[attr-defined]
-        known.place = await next_place(session, known)
-        wake_after_commit(session, DatasetRow)
+        await enqueue_check(session, known)
     return known
+
+
+async def enqueue_check(session: AsyncSession, row: DatasetRow) -> None:
+    """Give a file that is to be checked its place in the order of reception, and wake the workers."""
+    row.place = await next_place(session, row)
+    wake_after_commit(session, DatasetRow)
 
 
 async def datasets(session: AsyncSession, pipeline: str) -> Sequence[DatasetRow]:

@@ -147,7 +147,7 @@ async def receive(session: AsyncSession, row: DatasetRow) -> DatasetRow:
     if known.state == "rejected" and any(reason["rule"] == CHECK_FAILED for reason in known.reasons):
         known.state, known.reasons, known.failures, known.decided_at = "checking", [], 0, None
         known.cause, known.traceparent = row.cause, row.traceparent
-        known.place = await store.next_place(session, known)
+        await store.enqueue_check(session, known)
     return known
 
 

@@ -263,7 +263,10 @@ async def test_a_check_that_fails_for_our_own_fault_is_tried_again_then_refused(
     refused = await ingest.result(view["digest"])
     assert (refused["state"], refused["reasons"][0]["rule"]) == ("rejected", "check_failed")
 
+    woken = ingest.bus.delivery.wakeups.of(DatasetRow)
+    woken.clear()
     await ingest.upload(GOOD)
+    assert woken.is_set(), "its check need not wait for the next poll"
     await ingest.worker.check_files()
 
     assert (await ingest.result(view["digest"]))["state"] == "accepted"
