@@ -5,14 +5,13 @@ from typing import Any
 
 from interlock_contracts.http import PredictionAccepted, PredictionView
 
-from interlock_cli.gateway import Gateway, RefusedError
+from interlock_cli.gateway import Gateway
 from interlock_cli.terminal import CommandError, Terminal
 
 MAX_ROWS = 10_000
 """Most rows that the gateway accepts in one request."""
 
 FIRST_SECONDS, LAST_SECONDS = 0.05, 2.0
-NOT_FOUND = 404
 
 
 def submit(gateway: Gateway, terminal: Terminal, name: str, rows: list[dict[str, Any]]) -> PredictionAccepted:
@@ -36,12 +35,8 @@ def wait_for_answer(gateway: Gateway, accepted: PredictionAccepted) -> dict[str,
     """
     pause = FIRST_SECONDS
     while True:
-        try:
-            seen = gateway.get(PredictionView, accepted.links.self)
-        except RefusedError as error:
-            if error.status != NOT_FOUND:
-                raise
-        else:
+        seen = gateway.find(PredictionView, accepted.links.self)
+        if seen is not None:
             if seen.answer is not None:
                 return seen.answer
             if seen.ended_at is not None:

@@ -16,6 +16,7 @@ from interlock_cli.terminal import CommandError
 View = TypeVar("View", bound=Body)
 
 TIMEOUT = httpx.Timeout(30, connect=5)
+NOT_FOUND = 404
 UPLOAD_TIMEOUT = httpx.Timeout(600, connect=5)
 """An upload is answered once the file is stored, which takes long on a slow disk."""
 
@@ -96,6 +97,15 @@ class Gateway:
     def get(self, view: type[View], path: str, **params: Any) -> View:
         """Return one resource; raises as ``request`` does."""
         return view.model_validate(self.request("GET", path, params=_without_none(params)).json())
+
+    def find(self, view: type[View], path: str, **params: Any) -> View | None:
+        """Return one resource, None where the answer is 404; raises as ``request`` does."""
+        try:
+            return self.get(view, path, **params)
+        except RefusedError as error:
+            if error.status != NOT_FOUND:
+                raise
+            return None
 
     def list(self, view: type[View], path: str, **params: Any) -> list[View]:
         """Return a list of resources; raises as ``request`` does."""

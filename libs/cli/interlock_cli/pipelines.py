@@ -11,10 +11,8 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.pipeline_file import InvalidPipelineError, NotYamlError, parse_pipeline
 
 from interlock_cli import completion
-from interlock_cli.gateway import Gateway, RefusedError, connect
+from interlock_cli.gateway import connect
 from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
-
-NOT_FOUND = 404
 
 
 def validate(
@@ -53,7 +51,7 @@ def apply(
         pipeline = read(file)
         with connect() as gateway:
             if dry_run:
-                _show_change(terminal, _applied(gateway, pipeline.name), pipeline)
+                _show_change(terminal, gateway.find(PipelineView, f"/pipelines/{pipeline.name}"), pipeline)
                 return
             answer = gateway.request("PUT", f"/pipelines/{pipeline.name}", content=file.read_bytes())
         view = PipelineView.model_validate(answer.json())
@@ -93,16 +91,6 @@ def pipelines(
 def _row(view: PipelineView) -> tuple[object, ...]:
     spec = view.spec
     return view.name, view.revision, view.digest[:12], spec.task, spec.target, len(spec.features), view.applied_at
-
-
-def _applied(gateway: Gateway, name: str) -> PipelineView | None:
-    """Return the pipeline as it was applied last, or None."""
-    try:
-        return gateway.get(PipelineView, f"/pipelines/{name}")
-    except RefusedError as error:
-        if error.status == NOT_FOUND:
-            return None
-        raise
 
 
 class Change(NamedTuple):

@@ -7,17 +7,7 @@ from interlock_contracts.datasets import Finding
 
 from tests.unit.cli.conftest import interlock
 from tests.unit.cli.stub_gateway import StubGateway
-from tests.unit.cli.views import DIGEST, SPEC, dataset, pipeline
-
-FILE = """\
-name: m
-task: regression
-target: price
-data:
-  columns:
-    size: {type: number}
-    price: {type: number}
-"""
+from tests.unit.cli.views import DIGEST, FILE, SPEC, dataset, pipeline
 
 
 def test_apply_sends_the_file_as_it_is(stub: StubGateway, tmp_path: Path) -> None:

@@ -11,17 +11,7 @@ from interlock_contracts.pipeline_file import parse_pipeline
 
 from tests.unit.cli.conftest import interlock
 from tests.unit.cli.stub_gateway import StubGateway
-from tests.unit.cli.views import NOW, dataset
-
-FILE = """\
-name: m
-task: regression
-target: price
-data:
-  columns:
-    size: {type: number}
-    price: {type: number}
-"""
+from tests.unit.cli.views import FILE, NOW, dataset
 
 
 @pytest.fixture

@@ -20,6 +20,17 @@ from interlock_contracts.rollout import RolloutView, WorkerServing
 from interlock_contracts.training import RunState
 from pydantic import BaseModel
 
+FILE = """\
+name: m
+task: regression
+target: price
+data:
+  columns:
+    size: {type: number}
+    price: {type: number}
+"""
+"""A pipeline file as a user writes it."""
+
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 RUN = UUID("0b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11")
 DIGEST = "ab" * 32

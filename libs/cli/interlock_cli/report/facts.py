@@ -8,10 +8,8 @@ from interlock_contracts.manifest import TrainingManifest
 from interlock_contracts.report import GateReport
 from pydantic import ValidationError
 
-from interlock_cli.gateway import Gateway, RefusedError, environment
+from interlock_cli.gateway import Gateway, environment
 from interlock_cli.terminal import CommandError
-
-_UNKNOWN = 404
 
 
 @dataclass(frozen=True)
@@ -56,13 +54,7 @@ def of_run(gateway: Gateway, run_id: UUID) -> Facts:
 def of_version(gateway: Gateway, model: str, number: int) -> Facts:
     """Return the data of a version, also when its run is no longer stored."""
     version = gateway.get(VersionView, f"/models/{model}/versions/{number}")
-    try:
-        run = gateway.get(RunView, f"/runs/{version.run_id}")
-    except RefusedError as error:
-        if error.status != _UNKNOWN:
-            raise
-        run = None
-    return _facts(model, run, version)
+    return _facts(model, gateway.find(RunView, f"/runs/{version.run_id}"), version)
 
 
 def _facts(model: str, run: RunView | None, version: VersionView | None) -> Facts:
