@@ -15,8 +15,9 @@ from interlock_modeling.signature import ModelSignature
 from interlock_tables.csv_file import csv_labels
 from interlock_tables.findings import Cause, Findings, UnreadableError
 from interlock_tables.header import note_columns
-from interlock_tables.parquet_file import fitting, light_batches, open_parquet, typed_cells
+from interlock_tables.parquet_file import fitting, light_batches, open_parquet
 from interlock_tables.reading import read_rows
+from interlock_tables.stored_types import typed_cells
 from interlock_tables.typed import ARROW_TYPES, Cells, TypedRows, most_unpacked
 
 from interlock_scoring.rows import Fault, Rows

@@ -45,7 +45,7 @@ class Faults:
     """Bad cells of one column, gathered by cause."""
 
     column: str
-    by_cause: dict[Cause, tuple[NDArray[np.bool_], list[str]]] = field(default_factory=dict)
+    by_cause: dict[Cause, tuple[NDArray[np.bool_], Sequence[str]]] = field(default_factory=dict)
 
     def add(self, rule: str, why: str, mask: NDArray[np.bool_], examples: Sequence[str]) -> None:
         """Note the cells of ``mask`` as bad."""

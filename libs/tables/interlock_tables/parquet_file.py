@@ -13,18 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from interlock_contracts.datasets import Finding
 from interlock_contracts.pipeline import Column, Data
-from numpy.typing import NDArray
 
 from interlock_tables.blocks import refuse_other_kinds
-from interlock_tables.cells import Faults, Odd, cut, in_calendar
-from interlock_tables.findings import EXAMPLES_SHOWN, Findings, UnreadableError
+from interlock_tables.findings import Findings, UnreadableError
 from interlock_tables.header import note_columns
-from interlock_tables.spellings import MAX_CELL_BYTES
+from interlock_tables.stored_types import is_text, misfit, typed_cells
 from interlock_tables.typed import (
-    ARROW_TYPES,
     MAX_COLUMNS,
     ROWS_AT_ONCE,
-    Cells,
     TypedRows,
     compute,
     most_unpacked,
@@ -71,9 +67,9 @@ def open_parquet(path: Path, texts: Sequence[str]) -> Iterator[pq.ParquetFile]:
         refuse_other_kinds(head)
         raise UnreadableError("file_kind", "the file is not a Parquet file: it does not begin with PAR1")
     try:
-        names = pq.read_schema(path).names
-        _refuse_repeated(names)
-        there = [name for name in texts if name in names]
+        schema = pq.read_schema(path)
+        _refuse_repeated(schema.names)
+        there = [name for name in texts if name in schema.names and is_text(schema.field(name).type)]
         with pq.ParquetFile(
             path, buffer_size=_BUFFER_BYTES, pre_buffer=False, memory_map=False, read_dictionary=there
         ) as opened:
@@ -101,10 +97,11 @@ def fitting(schema: pa.Schema, columns: Mapping[str, Column], findings: Findings
     for name, column in columns.items():
         if name in schema.names:
             kind = schema.field(name).type
-            if _fits(kind, column.type):
+            hint = misfit(kind, column.type)
+            if hint is None:
                 names.append(name)
             else:
-                why = f"{name!r} is stored as {kind}, which is not {column.type}"
+                why = f"{name!r} is stored as {kind}, which is not read as {column.type}; {hint}"
                 findings.header.append(Finding(rule="type", column=name, message=why))
     return names
 
@@ -137,77 +134,5 @@ def light_batches(
 def _unpacked_bytes(column: Any) -> int:
     if not pa.types.is_dictionary(column.type):
         return int(column.nbytes)
-    lengths = compute.binary_length(column.dictionary.cast(pa.large_string()))
+    lengths = compute.binary_length(column.dictionary.cast(pa.large_binary()))
     return int(compute.sum(lengths.take(column.indices)).as_py() or 0)
-
-
-def _fits(stored: pa.DataType, declared: str) -> bool:
-    types = pa.types
-    if types.is_dictionary(stored):
-        stored = stored.value_type
-    if types.is_null(stored):
-        return True
-    if declared == "number":
-        return types.is_integer(stored) or types.is_floating(stored) or types.is_decimal(stored)
-    if declared == "category":
-        return types.is_string(stored) or types.is_large_string(stored) or types.is_integer(stored)
-    if declared == "datetime":
-        return types.is_timestamp(stored) or types.is_date(stored)
-    return types.is_integer(stored) if declared == "integer" else types.is_boolean(stored)
-
-
-def typed_cells(name: str, column: Column, stored: pa.Array[Any]) -> Cells:
-    """Cast to the declared type; cells that would lose something on the way are bad."""
-    kind = ARROW_TYPES[column.type]
-    odd: Odd = {}
-    if pa.types.is_dictionary(stored.type):
-        stored = stored.dictionary_decode()  # type: ignore[attr-defined]
-    if column.type == "number":
-        values = stored.cast(kind, safe=False)
-        bad, why = compute.invert(compute.is_finite(values)), "is not a finite number"
-    elif column.type == "category":
-        values = stored.cast(kind)
-        values.validate(full=True)
-        long = compute.greater(compute.binary_length(values), MAX_CELL_BYTES)
-        bad = compute.or_(long, compute.match_substring(values, "\0"))
-        why = f"is longer than {MAX_CELL_BYTES} bytes or holds a NUL character"
-    else:
-        if column.type == "datetime":
-            stored, odd = _to_microseconds(name, stored)
-        values = _cast_losslessly(stored, kind)
-        if column.type == "datetime":
-            values = compute.if_else(pa.array(in_calendar(values)), values, pa.scalar(None, kind))
-        bad = compute.and_(values.is_null(), stored.is_valid())
-        why = "does not fit 64 bits" if column.type == "integer" else "is not in the years 1 to 9999"
-    mask: NDArray[np.bool_] = bad.fill_null(False).to_numpy(zero_copy_only=False)
-    if not mask.any():
-        return Cells(values, {}, odd)
-    faults = Faults(name)
-    first = stored.filter(pa.array(mask)).slice(0, EXAMPLES_SHOWN).cast(pa.string()).to_pylist()
-    faults.add("type", why, mask, [str(text) for text in first])
-    return Cells(compute.if_else(pa.array(mask), pa.scalar(None, kind), values), faults.by_cause, odd)
-
-
-def _to_microseconds(name: str, stored: pa.Array[Any]) -> tuple[pa.Array[Any], Odd]:
-    """Cut nanoseconds to whole microseconds; other units stay as they are."""
-    if not (pa.types.is_timestamp(stored.type) and stored.type.unit == "ns"):
-        return stored, {}
-    nanoseconds = stored.cast(pa.int64()).fill_null(0).to_numpy()
-    whole = nanoseconds // 1000
-    nulls: NDArray[np.bool_] = stored.is_null().to_numpy(zero_copy_only=False)
-    micros: pa.Array[Any] = pa.array(whole, mask=nulls).cast(pa.timestamp("us", stored.type.tz))
-    return micros, cut(name, nanoseconds != whole * 1000, stored)
-
-
-def _cast_losslessly(stored: pa.Array[Any], kind: pa.DataType) -> pa.Array[Any]:
-    """Cast the column; when some cells do not fit, cell by cell, with null for those."""
-    try:
-        return stored.cast(kind)
-    except pa.ArrowInvalid:
-        pieces = []
-        for row in range(len(stored)):
-            try:
-                pieces.append(stored.slice(row, 1).cast(kind))
-            except pa.ArrowInvalid:
-                pieces.append(pa.array([None], kind))
-        return pa.concat_arrays(pieces)

@@ -193,7 +193,10 @@ def _repeated_rows(pipeline: Pipeline, findings: Findings) -> Finding:
 def _unusual_columns(pipeline: Pipeline, findings: Findings) -> list[Finding]:
     """Warn of columns that carry nothing, and of categories with so many values that they look like free text."""
     warnings = []
+    unread = {*findings.missing_columns, *(each.column for each in findings.header)}
     for name, distinct in findings.distinct.items():
+        if name in unread:
+            continue
         column = pipeline.data.columns[name]
         if distinct <= 1 < findings.checked_rows:
             why = f"{name!r} has the same value in every row" if distinct else f"{name!r} has no value in any row"
