@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from interlock_tables.cells import leading_zeros, parse_texts
 from interlock_tables.csv_records import CARRIAGE_RETURN, FEWER, MORE, QUOTE, RecordCutter, Records
 from interlock_tables.findings import EXAMPLES_SHOWN, LINES_SHOWN, Cause, Findings, UnreadableError
 from interlock_tables.header import Header, check_labels, read_header
+from interlock_tables.trailing_blanks import Margin, without_empty_rows_at_the_end
 from interlock_tables.typed import MAX_RECORD_BYTES, TypedRows
 
 _MISQUOTED_ROWS = 10_000
@@ -31,29 +32,38 @@ def read_csv(path: Path, data: Data, findings: Findings) -> Iterator[TypedRows]:
     """
     blocks = utf8_blocks(path, data.csv.encoding)
     head, header = _head(blocks, data)
-    check_labels(header.labels, list(data.columns), findings)
-    cutter = RecordCutter(
-        delimiter=data.csv.delimiter, quote=data.csv.quote, width=len(header.labels), line=header.lines + 1
-    )
+    margin = Margin(header.labels)
+    check_labels(header.labels[: margin.start], list(data.columns), findings)
+    width = len(header.labels)
     misquoted = 0
-    for block, final in chain(((block, False) for block in chain([head[header.size :]], blocks)), [(b"", True)]):
-        for records in cutter.cut(block, final=final):
-            _note(records, len(header.labels), findings)
-            misquoted += len(records.bad.get(QUOTE, ([], []))[0])
-            if misquoted > data.rules.max_bad_rows + _MISQUOTED_ROWS:
-                why = f"reading stopped after {misquoted} rows with misplaced quotes; is data.csv.quote right?"
-                raise UnreadableError("quote", why)
-            if len(records.lines):
-                yield _typed(records, header, data, findings)
+    parts = _records(chain([head[header.size :]], blocks), header, data)
+    for records in without_empty_rows_at_the_end(parts, width, data.csv.delimiter, findings):
+        _note(records, width, findings)
+        misquoted += len(records.bad.get(QUOTE, ([], []))[0])
+        if misquoted > data.rules.max_bad_rows + _MISQUOTED_ROWS:
+            why = f"reading stopped after {misquoted} rows with misplaced quotes; is data.csv.quote right?"
+            raise UnreadableError("quote", why)
+        if len(records.lines):
+            yield _typed(records, header, data, margin, findings)
+    margin.note(findings)
+
+
+def _records(blocks: Iterable[bytes], header: Header, data: Data) -> Iterator[Records]:
+    width, line = len(header.labels), header.lines + 1
+    cutter = RecordCutter(delimiter=data.csv.delimiter, quote=data.csv.quote, width=width, line=line)
+    for block in blocks:
+        yield from cutter.cut(block, final=False)
+    yield from cutter.cut(b"", final=True)
 
 
 def csv_labels(path: Path, data: Data) -> list[str]:
-    """Return the labels of all columns, declared or not.
+    """Return the labels of all columns, declared or not, but blank ones at the end.
 
     Raises:
         UnreadableError: the file does not begin with a header as declared.
     """
-    return _head(utf8_blocks(path, data.csv.encoding), data)[1].labels
+    labels = _head(utf8_blocks(path, data.csv.encoding), data)[1].labels
+    return labels[: Margin(labels).start]
 
 
 def _head(blocks: Iterator[bytes], data: Data) -> tuple[bytes, Header]:
@@ -86,7 +96,7 @@ def _note(records: Records, width: int, findings: Findings) -> None:
         findings.bad_rows += len(lines)
 
 
-def _typed(records: Records, header: Header, data: Data, findings: Findings) -> TypedRows:
+def _typed(records: Records, header: Header, data: Data, margin: Margin, findings: Findings) -> TypedRows:
     places = {name: str(header.labels.index(name)) for name in data.columns if name in header.labels}
     table = csv.read_csv(
         io.BytesIO(records.data),
@@ -99,8 +109,8 @@ def _typed(records: Records, header: Header, data: Data, findings: Findings) -> 
             delimiter=data.csv.delimiter, quote_char=data.csv.quote, newlines_in_values=True, ignore_empty_lines=False
         ),
         convert_options=csv.ConvertOptions(
-            include_columns=list(places.values()),
-            column_types=dict.fromkeys(places.values(), pa.string()),
+            include_columns=[*places.values(), *margin.places],
+            column_types=dict.fromkeys([*places.values(), *margin.places], pa.string()),
             null_values=data.csv.null_values,
             strings_can_be_null=True,
             quoted_strings_can_be_null=True,
@@ -109,6 +119,7 @@ def _typed(records: Records, header: Header, data: Data, findings: Findings) -> 
     )
     if table.num_rows != len(records.lines):
         raise AssertionError(f"{len(records.lines)} records were cut, but Arrow reads {table.num_rows}")
+    margin.look(records.lines, [table.column(place).combine_chunks() for place in margin.places])
     texts = {name: table.column(place).combine_chunks() for name, place in places.items()}
     for name, column in texts.items():
         if data.columns[name].type in ("number", "integer"):

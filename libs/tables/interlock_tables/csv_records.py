@@ -32,6 +32,8 @@ class Records:
     bad: dict[str, tuple[list[int], list[str]]] = field(default_factory=dict)
     """By what is wrong: the lines of all such records, and what the first few look like."""
     blank: list[int] = field(default_factory=list)
+    empty: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    """Which of the good records are delimiters alone."""
 
 
 class RecordCutter:
@@ -145,6 +147,8 @@ class RecordCutter:
                 shown = [_shown(data[int(starts[row]) : int(ends[row])]) for row in first]
                 records.bad[what] = (lines[mask].tolist(), shown)
         records.lines = lines[good]
+        ending = (lengths > 0) & (bytes_[ends - 1] == _CR)
+        records.empty = ((self._width > 1) & (lengths - ending == self._width - 1))[good]
         if good.all():
             records.data = data[: int(ends[-1]) + 1]
         else:

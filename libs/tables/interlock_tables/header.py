@@ -64,8 +64,6 @@ def check_labels(labels: list[str], declared: list[str], findings: Findings) -> 
         why = f"column labels are blank (the first is column {blank[0]} of {len(labels)})"
         if blank == [1]:
             why += "; a first column without name is often an exported index: export without it"
-        elif blank == [len(labels)]:
-            why += "; the lines perhaps end in a delimiter too many"
         findings.header.append(Finding(rule="blank_label", count=len(blank), lines=[1], message=why))
     note_columns(labels, declared, findings)
 

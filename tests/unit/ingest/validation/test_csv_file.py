@@ -36,7 +36,8 @@ def test_a_sound_file_is_stored_typed_in_declared_order() -> None:
         (b'x,"y\n1,2\n', "header", "unexpected end of data"),
         (b"x,y,x\n1,2,3\n", "duplicate_label", "more than once"),
         (b",x,y\n0,1,2\n", "blank_label", "exported index"),
-        (b"x,y,\n1,2,\n", "blank_label", "a delimiter too many"),
+        (b"x,y,\n1,2,\n3,4,5\n", "blank_label", "column 3 of 3), and cells stand below"),
+        (b"x,,y\n1,,2\n", "blank_label", "column 2 of 3"),
         (b"x\n1\n", "missing_column", "'y' is not in the file"),
         (b"X,y\n1,2\n", "missing_column", "it has 'X'"),
         (b"x,y\n1,2\n3,\xff\n", "encoding", r"byte 10 \(hexadecimal ff"),
@@ -54,6 +55,31 @@ def test_a_file_that_is_not_what_was_declared_says_so(content: bytes, rule: str,
     judged = judge(content)
 
     assert message.replace("\\", "") in judged.reason(rule).message.replace("\\", "")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("block", [None, 8])
+def test_what_a_spreadsheet_leaves_around_a_table_is_ignored(
+    monkeypatch: pytest.MonkeyPatch, end: str, block: int | None
+) -> None:
+    """Columns without a label or a cell at the right, rows without a cell at the end; and it is told."""
+    if block is not None:
+        monkeypatch.setattr(blocks, "BLOCK_BYTES", block)
+    lines = ["x,y,,", "1,2,,", ",,,", "3,4, ,", ",,,", ",,,", ",,,"]
+    judged = judge(end.join([*lines, ""]), TEXTS, rules={"max_null_target": 0.5, "max_null_fraction": 1.0})
+
+    assert [row["x"] for row in judged.rows()] == ["1", "3"]
+    assert judged.warnings["max_null_target"].lines == [3], "between other rows, it is a row"
+    assert (judged.warnings["blank_line"].count, judged.warnings["blank_line"].lines) == (3, [5, 6, 7])
+    assert judged.warnings["blank_label"].message == "2 columns at the end without a label or a cell; ignored"
+
+
+def test_a_quoted_empty_text_at_the_end_is_a_cell() -> None:
+    """Only delimiters alone are nothing."""
+    judged = judge('x,y\n1,2\n"",3\n,4\n', TEXTS, csv={"null_values": ["NA"]})
+
+    assert [row["x"] for row in judged.rows()].count("") == 2
+    assert "blank_line" not in judged.warnings
 
 
 def test_an_encoding_error_names_its_line_in_any_block(monkeypatch: pytest.MonkeyPatch) -> None:
