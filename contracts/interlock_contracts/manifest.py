@@ -75,6 +75,8 @@ class TrainingManifest(Ref):
     rows: int | None = None
     repeats: int = 0
     """Rows that an earlier dataset has, too, left out of ``rows``."""
+    rare_labels: dict[str, int] = {}
+    """Labels that were set aside, with their rows, which are left out of ``rows``."""
     features: int | None = None
     commit: str | None = None
     code_version: str | None = None

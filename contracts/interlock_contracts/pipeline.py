@@ -131,7 +131,10 @@ class Data(Section):
 
 
 class Training(Section):
-    """When to train, on what, and how hard to search."""
+    """When to train, on what, and how hard to search.
+
+    A label with fewer rows than there are folds fails the training, or is set aside: trained without, and told.
+    """
 
     window: Literal["all", "latest"] | Annotated[int, Field(ge=1)] = "all"
     trigger: list[Literal["data", "event"]] = ["data", "event"]
@@ -141,6 +144,7 @@ class Training(Section):
     folds: int = Field(default=5, ge=2, le=20)
     trials: int = Field(default=20, ge=0, le=10_000)
     seed: int = 42
+    rare_labels: Literal["refuse", "set_aside"] = Field(default="refuse", exclude_if=lambda value: value == "refuse")
     timeout_minutes: float = Field(default=60, gt=0, le=7 * 24 * 60)
 
     @field_validator("candidates", "trigger")

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,7 @@ from interlock_contracts.refs import DatasetRef
 from interlock_contracts.training import TrainingJob
 from interlock_modeling.signature import ModelSignature, Targets
 from interlock_modeling.split import ROW_COLUMN, in_union
-from interlock_tables.typed import ARROW_TYPES
+from interlock_tables.typed import ARROW_TYPES, compute
 
 
 class DataError(Exception):
@@ -24,12 +25,16 @@ class DataError(Exception):
 
 @dataclass(frozen=True)
 class TrainingTable:
-    """Features and target of every training row; ``repeats`` counts rows that an earlier dataset has, too, left out."""
+    """Features and target of every training row.
+
+    Left out are ``repeats`` rows that an earlier dataset has, too, and those of ``rare_labels``, counted by label.
+    """
 
     signature: ModelSignature
     table: pa.Table
     targets: Targets
     repeats: int
+    rare_labels: dict[str, int]
 
 
 def read_training_table(job: TrainingJob, store: ArtifactStore) -> TrainingTable:
@@ -42,14 +47,15 @@ def read_training_table(job: TrainingJob, store: ArtifactStore) -> TrainingTable
         parts = list(_parts(job, store, Path(folder)))
     rows = pa.concat_tables(parts)
     union = in_union([np.asarray(part.column(ROW_COLUMN)) for part in parts])
-    table = rows.filter(pa.array(union)).drop_columns([ROW_COLUMN])
+    united = rows.filter(pa.array(union)).drop_columns([ROW_COLUMN])
+    table, rare = _without_rare_labels(job.pipeline, united)
     try:
         signature = ModelSignature.of(job.pipeline, table)
         targets = signature.targets(table)
     except ValueError as error:
         raise DataError(str(error)) from error
     _check(job.pipeline, signature, table, targets)
-    return TrainingTable(signature, table, targets, repeats=rows.num_rows - table.num_rows)
+    return TrainingTable(signature, table, targets, rows.num_rows - united.num_rows, rare)
 
 
 def _parts(job: TrainingJob, store: ArtifactStore, folder: Path) -> Iterator[pa.Table]:
@@ -63,6 +69,17 @@ def _parts(job: TrainingJob, store: ArtifactStore, folder: Path) -> Iterator[pa.
             yield pq.read_table(path, columns=schema.names).select(schema.names).cast(schema)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, KeyError) as error:
             raise DataError(f"{_named(dataset)} does not fit the pipeline's columns: {error}") from error
+
+
+def _without_rare_labels(pipeline: Pipeline, table: pa.Table) -> tuple[pa.Table, dict[str, int]]:
+    """Return the rows without those of labels too rare for the folds, if these are set aside, and how many they are."""
+    if pipeline.task != "classification" or pipeline.training.rare_labels == "refuse":
+        return table, {}
+    labels = table.column(pipeline.target)
+    counted: Any = compute.value_counts(labels)
+    rare = counted.filter(compute.less(counted.field("counts"), pipeline.training.folds))
+    kept = table.filter(compute.invert(compute.is_in(labels, rare.field("values"))))
+    return kept, {str(each["values"]): each["counts"] for each in rare.to_pylist()}
 
 
 def _named(dataset: DatasetRef) -> str:
@@ -84,4 +101,7 @@ def _check(pipeline: Pipeline, signature: ModelSignature, table: pa.Table, targe
         rows = int((targets == rarest).sum())
         if rows < folds:
             label = signature.labels[rarest]
-            raise DataError(f"label {label!r} of {pipeline.target!r} has {rows} rows; {folds} folds need one each")
+            raise DataError(
+                f"label {label!r} of {pipeline.target!r} has {rows} rows; {folds} folds need one each. "
+                "Collect more, declare fewer folds, or training.rare_labels: set_aside to learn without such labels"
+            )

@@ -102,6 +102,7 @@ def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Prog
         "status": "succeeded",
         "rows": data.table.num_rows,
         "repeats": data.repeats,
+        "rare_labels": data.rare_labels,
         "features": len(data.signature.features),
         "candidates": candidates,
         "trials": trials,

@@ -114,6 +114,18 @@ def test_a_shuffled_target_cannot_be_learned() -> None:
     assert manifest.score < 0.2
 
 
+def test_rare_labels_can_be_set_aside_and_are_told() -> None:
+    """The model does not know them; the manifest says which, and how many rows went with them."""
+    rows, store = table("multiclass"), MemoryStore()
+    labels = ["rare", "rare", *rows.column("y").to_pylist()[2:]]
+    of = pipeline("multiclass", rare_labels="set_aside")
+    manifest = train(store, job(store, of, rows.set_column(6, "y", pa.array(labels))))
+
+    assert (manifest.status, manifest.rare_labels, manifest.rows) == ("succeeded", {"rare": 2}, rows.num_rows - 2)
+    assert manifest.artifact is not None
+    assert ModelDescription.parse(store.fetch(manifest.artifact)).signature.labels == ["low", "mid", "top"]
+
+
 def one_label() -> tuple[Pipeline, pa.Table]:
     rows = table("binary")
     return pipeline("binary"), rows.set_column(6, "y", pa.array([True] * rows.num_rows))
@@ -146,7 +158,7 @@ def column_gone() -> tuple[Pipeline, pa.Table]:
     ("case", "reason"),
     [
         (one_label, "fewer than two distinct values"),
-        (rare_label, "label False of 'y' has 1 rows; 3 folds need one each"),
+        (rare_label, "label False of 'y' has 1 rows; 3 folds need one each. Collect more"),
         (infinite, "column 'score' holds an infinite number"),
         (few, "9 training rows are too few for 5 folds"),
         (other_types, "does not fit the pipeline's columns"),

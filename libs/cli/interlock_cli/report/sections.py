@@ -161,6 +161,7 @@ def _origin(facts: Facts) -> Section:
         "winner": manifest.winner,
         "parameters": _parameters(manifest.params) or None,
         "trained on": fitted or None,
+        "labels set aside": ", ".join(f"{name} ({rows} rows)" for name, rows in manifest.rare_labels.items()) or None,
         "seed": manifest.seed,
         "seconds": ", ".join(f"{name} {seconds:.1f}" for name, seconds in manifest.timings.items()) or None,
         "trace": run.trace_id if run else None,
