@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -32,14 +33,31 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+def _check_date_format(kind: str, date_format: str) -> None:
+    """Raise ValueError unless the format is that of a datetime column, and says which day it is."""
+    if kind != "datetime":
+        raise ValueError(f"format belongs to datetime columns, not to {kind}")
+    if date_format.startswith("%Y-") and not date_format.startswith("%Y-%m-%d"):
+        raise ValueError(f"format {date_format!r} could be taken for ISO 8601, which has the month before the day")
+    day = datetime(2001, 12, 31)  # noqa: DTZ001 - only its day matters
+    try:
+        if datetime.strptime(day.strftime(date_format), date_format).date() == day.date():  # noqa: DTZ007
+            return
+    except ValueError:
+        pass
+    raise ValueError(f"format {date_format!r} does not say which day it is; write %d.%m.%Y or %m/%d/%Y, for instance")
+
+
 class Column(Section):
     """A declared column; ``min`` and ``max`` are inclusive and in the column's own unit.
 
     An ``optional`` one may be missing in a file or a request, and then counts as null; any other must be there.
+    ``format`` is how a datetime is written as text, as Python's ``strptime`` has it; ISO 8601 is understood anyway.
     """
 
     type: Literal["number", "integer", "boolean", "category", "datetime"]
     optional: bool = Field(default=False, exclude_if=lambda value: not value)
+    format: str | None = Field(default=None, max_length=50, exclude_if=lambda value: value is None)
     min: float | None = None
     max: float | None = None
     values: list[str] | None = Field(default=None, min_length=1)
@@ -50,6 +68,8 @@ class Column(Section):
     def _rules_fit_the_type(self) -> Self:
         if self.type not in ("number", "integer") and (self.min is not None or self.max is not None):
             raise ValueError(f"min and max belong to number and integer columns, not to {self.type}")
+        if self.format is not None:
+            _check_date_format(self.type, self.format)
         if self.type != "category" and (self.values is not None or self.max_cardinality is not None):
             raise ValueError(f"values and max_cardinality belong to category columns, not to {self.type}")
         if self.min is not None and self.max is not None and self.min > self.max:
@@ -64,6 +84,8 @@ class Csv(Section):
     quote: Annotated[str, Field(min_length=1, max_length=1)] = '"'
     encoding: str = "utf-8"
     null_values: list[str] = [""]
+    decimal: Literal[".", ","] = Field(default=".", exclude_if=lambda value: value == ".")
+    thousands: Literal[".", ",", "'", " "] | None = Field(default=None, exclude_if=lambda value: value is None)
 
     @field_validator("encoding")
     @classmethod
@@ -76,6 +98,8 @@ class Csv(Section):
 
     @model_validator(mode="after")
     def _cells_can_be_told_apart(self) -> Self:
+        if self.decimal == self.thousands:
+            raise ValueError(f"decimal and thousands are both {self.decimal!r}")
         if self.delimiter == self.quote:
             raise ValueError(f"delimiter and quote are both {self.quote!r}")
         for name, sign in (("delimiter", self.delimiter), ("quote", self.quote)):

@@ -45,7 +45,9 @@ def csv_rows(file: Path, spec: Pipeline) -> list[Row]:
             lines = list(csv.reader(source, delimiter=written.delimiter, quotechar=written.quote, strict=True))
     except (csv.Error, UnicodeError) as error:
         raise CommandError(f"{file} is not CSV as the pipeline declares it: {error}") from error
-    names, *rows = [line for line in lines if line] or [[]]
+    if lines and lines[0] == ["sep=", ""]:  # by which Excel knows the delimiter
+        lines = lines[1:]
+    names, *rows = _within([line for line in lines if line] or [[]])
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise CommandError(f"{file} has the column {repeated[0]!r} twice")
@@ -57,6 +59,14 @@ def csv_rows(file: Path, spec: Pipeline) -> list[Row]:
         {name: None if text in written.null_values else text for name, text in zip(names, cells, strict=True)}
         for cells in rows
     ]
+
+
+def _within(lines: list[list[str]]) -> list[list[str]]:
+    """Return the lines without what a spreadsheet leaves around a table: empty ones at the end, nameless columns."""
+    while len(lines) > 1 and not any(lines[-1]):
+        lines = lines[:-1]
+    width = 1 + max((place for place, name in enumerate(lines[0]) if name.strip()), default=-1)
+    return lines if any("".join(line[width:]).strip() for line in lines) else [line[:width] for line in lines]
 
 
 def features_of(rows: list[Row], spec: Pipeline, key: Sequence[str] = ()) -> list[Row]:

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from interlock_tables import spellings
+from interlock_tables.locales import read
 from interlock_tables.names import near_name
+from interlock_tables.spellings import BadCellError
 
 from interlock_modeling.cells import Cells
 from interlock_modeling.signature import Feature, ModelSignature
@@ -95,8 +96,8 @@ def _cell(signature: ModelSignature, feature: Feature, row: Mapping[str, Any]) -
             raise ValueError(f"the value is null; expected {feature.expected}")
         return None
     try:
-        return spellings.read(feature.type, value)
-    except spellings.BadCellError as error:
+        return read(feature.type, value, signature.locale, feature.format)
+    except BadCellError as error:
         raise ValueError(f"{shown(value)} is not accepted, it {error}; expected {feature.expected}") from None
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 import pyarrow as pa
 from interlock_contracts.pipeline import Column, Pipeline
+from interlock_tables.locales import Locale
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StrictBool, StrictInt, StrictStr
 
@@ -35,12 +36,14 @@ class Feature(Part):
 
     ``nullable`` says that a cell may be null, ``optional`` that then the column may be missing as well: it is declared
     so, or was null somewhere in training. Versions from before there was the difference leave all such columns out.
+    ``format`` is how a datetime may be written besides ISO 8601.
     """
 
     name: str
     type: FeatureType
     nullable: bool
     optional: bool = True
+    format: str | None = Field(default=None, exclude_if=lambda value: value is None)
     min: FiniteFloat | None = None
     max: FiniteFloat | None = None
     values: list[str] | None = None
@@ -75,7 +78,7 @@ class ModelSignature(Part):
 
     ``null_values`` are the texts that meant a missing cell in the CSV files of the training; None where there were none
     such, or the version is older than the field. ``key`` names the columns that tell rows apart: a request may have
-    them, and gets them back.
+    them, and gets them back. ``decimal`` and ``thousands`` are how texts of numbers were written there.
     """
 
     task: Literal["regression", "classification"]
@@ -84,6 +87,8 @@ class ModelSignature(Part):
     features: Annotated[list[Feature], Field(min_length=1)]
     null_values: list[str] | None = None
     key: list[str] = []
+    decimal: str = Field(default=".", exclude_if=lambda value: value == ".")
+    thousands: str | None = Field(default=None, exclude_if=lambda value: value is None)
     labels: Annotated[list[Label], Field(min_length=2)] | None = None
 
     @classmethod
@@ -101,12 +106,19 @@ class ModelSignature(Part):
             features=[_feature(name, column, default, table) for name, column in pipeline.features.items()],
             key=pipeline.data.key or [],
             null_values=pipeline.data.csv.null_values if pipeline.data.format == "csv" else None,
+            decimal=pipeline.data.csv.decimal if pipeline.data.format == "csv" else ".",
+            thousands=pipeline.data.csv.thousands if pipeline.data.format == "csv" else None,
             labels=_labels(pipeline.target, table) if pipeline.task == "classification" else None,
         )
 
     def is_null(self, cell: Any) -> bool:
         """Return whether a cell, of JSON or of a tensor, means a missing one."""
         return cell is None or (type(cell) is str and self.null_values is not None and cell in self.null_values)
+
+    @property
+    def locale(self) -> Locale:
+        """How a text is read as a number, in every protocol."""
+        return Locale(self.decimal, self.thousands)
 
     def targets(self, table: pa.Table) -> Targets:
         """Return the target of each row: float64, or for classification the label's index (-1 when unknown).
@@ -135,6 +147,7 @@ def _feature(name: str, column: Column, default_null_fraction: float, table: pa.
         name=name,
         type=column.type,
         nullable=null_fraction > 0 or column.optional,
+        format=column.format,
         optional=column.optional or (name in table.column_names and table.column(name).null_count > 0),
         min=column.min,
         max=column.max,

@@ -27,7 +27,7 @@ _READ_BYTES = 1 << 20
 
 def features_of(signature: ModelSignature) -> dict[str, Column]:
     """Return the columns that must be read as the model takes them."""
-    return {feature.name: Column(type=feature.type) for feature in signature.features}
+    return {feature.name: Column(type=feature.type, format=feature.format) for feature in signature.features}
 
 
 def read_blocks(path: Path, data: Data, signature: ModelSignature, *, start: int = 0) -> Iterator[Rows]:
@@ -107,8 +107,9 @@ class _Noted(Findings):
 def _text(path: Path, data: Data, signature: ModelSignature, start: int) -> Iterator[Rows]:
     del start  # what a line is depends on all lines before it
     noted = _Noted()
-    if signature.null_values is not None:  # those of the training, whatever is declared by now
-        data = data.model_copy(update={"csv": data.csv.model_copy(update={"null_values": signature.null_values})})
+    if signature.null_values is not None:  # how texts were written in training, whatever is declared by now
+        written = {name: getattr(signature, name) for name in ("null_values", "decimal", "thousands")}
+        data = data.model_copy(update={"csv": data.csv.model_copy(update=written)})
     columns = {**data.columns, **features_of(signature)}
     repeated = {name: column.type for name, column in columns.items()}
     if data.format == "csv":

@@ -6,7 +6,7 @@ a time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from interlock_contracts.pipeline import Column
 from numpy.typing import NDArray
 
 from interlock_tables.findings import EXAMPLES_SHOWN, Cause
+from interlock_tables.locales import PLAIN, Locale, plain
 from interlock_tables.spellings import (
     CUT_DIGITS,
     FIRST_MICROSECOND,
@@ -52,9 +53,10 @@ class Faults:
         self.by_cause[Cause(rule, self.column, f"{self.column!r} {why}")] = (mask, list(examples))
 
 
-def parse_texts(name: str, column: Column, texts: pa.Array[Any]) -> Cells:
+def parse_texts(name: str, column: Column, texts: pa.Array[Any], locale: Locale = PLAIN) -> Cells:
     """Return the cells of a text column (nulls already are nulls) in its declared type."""
     faults = Faults(name)
+    texts = _plain(texts, column, locale, faults)
     if column.type == "category":
         return Cells(_without_long(texts, faults), faults.by_cause)
     values = _cast(texts, column.type)
@@ -65,6 +67,15 @@ def parse_texts(name: str, column: Column, texts: pa.Array[Any]) -> Cells:
         return Cells(values, faults.by_cause)
     values = _one_by_one(texts, column.type, faults)
     return Cells(values, faults.by_cause, cut_digits(name, texts) if column.type == "datetime" else {})
+
+
+def _plain(texts: pa.Array[Any], column: Column, locale: Locale, faults: Faults) -> pa.Array[Any]:
+    """Return the texts as the table of spellings has them, null where they are not written as declared."""
+    declared = (column.type in ("number", "integer") and locale != PLAIN) or column.format is not None
+    if not declared:
+        return texts
+    encoded = texts.dictionary_encode()
+    return _each(encoded, faults, lambda text: plain(column.type, text, locale, column.format), pa.string())
 
 
 def cut_digits(name: str, texts: pa.Array[Any]) -> Odd:
@@ -125,25 +136,31 @@ def _cast_datetimes(texts: pa.Array[Any]) -> pa.Array[Any]:
 def _one_by_one(texts: pa.Array[Any], kind: str, faults: Faults) -> pa.Array[Any]:
     """Cast the plain cells at once and parse each other distinct text once; bad ones become null and are noted."""
     nothing = pa.scalar(None, pa.string())
-    plain = compute.match_substring_regex(texts, _PLAIN[kind])
-    encoded = compute.if_else(plain, nothing, texts).dictionary_encode()
+    ordinary = compute.match_substring_regex(texts, _PLAIN[kind])
+    encoded = compute.if_else(ordinary, nothing, texts).dictionary_encode()
+    stored = pa.int64() if kind == "datetime" else ARROW_TYPES[kind]
+    parsed = _each(encoded, faults, PARSERS[kind], stored).cast(ARROW_TYPES[kind])
+    cast = compute.if_else(ordinary, texts, nothing).cast(ARROW_TYPES[kind])
+    whole: pa.Array[Any] = compute.coalesce(cast, parsed)
+    return whole
+
+
+def _each(encoded: Any, faults: Faults, parse: Callable[[str], Value], stored: pa.DataType) -> pa.Array[Any]:
+    """Return what ``parse`` makes of each distinct text of a dictionary; bad ones become null and are noted."""
     values: list[Value | None] = []
     bad: dict[str, list[int]] = {}
     distinct: list[str] = encoded.dictionary.to_pylist()
     for index, text in enumerate(distinct):
         try:
-            values.append(PARSERS[kind](text))
+            values.append(parse(text))
         except BadCellError as error:
             values.append(None)
             bad.setdefault(str(error), []).append(index)
     indices: NDArray[np.int64] = encoded.indices.fill_null(-1).to_numpy().astype(np.int64)
     for why, which in bad.items():
         faults.add("type", why, np.isin(indices, which), [distinct[index] for index in which[:EXAMPLES_SHOWN]])
-    stored = pa.int64() if kind == "datetime" else ARROW_TYPES[kind]
-    parsed = pa.array(values, stored).take(encoded.indices).cast(ARROW_TYPES[kind])
-    cast = compute.if_else(plain, texts, nothing).cast(ARROW_TYPES[kind])
-    whole: pa.Array[Any] = compute.coalesce(cast, parsed)
-    return whole
+    parsed: pa.Array[Any] = pa.array(values, stored).take(encoded.indices)
+    return parsed
 
 
 def _without_long(texts: pa.Array[Any], faults: Faults) -> pa.Array[Any]:

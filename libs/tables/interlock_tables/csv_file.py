@@ -17,6 +17,7 @@ from interlock_tables.cells import leading_zeros, parse_texts
 from interlock_tables.csv_records import CARRIAGE_RETURN, FEWER, MORE, QUOTE, RecordCutter, Records
 from interlock_tables.findings import EXAMPLES_SHOWN, LINES_SHOWN, Cause, Findings, UnreadableError
 from interlock_tables.header import Header, check_labels, read_header
+from interlock_tables.locales import Locale
 from interlock_tables.trailing_blanks import Margin, without_empty_rows_at_the_end
 from interlock_tables.typed import MAX_RECORD_BYTES, TypedRows
 
@@ -124,7 +125,8 @@ def _typed(records: Records, header: Header, data: Data, margin: Margin, finding
     for name, column in texts.items():
         if data.columns[name].type in ("number", "integer"):
             _warn_of_leading_zeros(name, column, records, findings)
-    cells = {name: parse_texts(name, data.columns[name], column) for name, column in texts.items()}
+    locale = Locale(data.csv.decimal, data.csv.thousands)
+    cells = {name: parse_texts(name, data.columns[name], column, locale) for name, column in texts.items()}
     return TypedRows(records.lines, cells)
 
 

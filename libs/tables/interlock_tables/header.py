@@ -34,6 +34,8 @@ def read_header(head: bytes, dialect: Csv, declared: list[str]) -> Header:
     """
     text = head[:MAX_RECORD_BYTES].decode(errors="ignore")
     records = _first_records(text, dialect)
+    if records and records[0][0] == ["sep=", ""]:  # by which Excel knows the delimiter
+        records, text = records[1:], text.partition("\n")[2]
     first, lines = records[0] if records else ([], 1)
     if len(first) > MAX_COLUMNS:
         raise too_many_columns(len(first))
@@ -106,6 +108,9 @@ def _known(record: list[str], declared: list[str]) -> int:
 def _no_header(text: str, dialect: Csv, declared: list[str], first: list[str]) -> UnreadableError:
     """Return the error for a first line without any declared column."""
     line = text.partition("\n")[0].rstrip("\r")
+    if line.startswith("sep=") and len(line) == len("sep=;"):
+        why = f"line 1 says that the delimiter is {line[-1]!r}; declare data.csv.delimiter: {line[-1]!r}"
+        return UnreadableError("delimiter", why, line=1, examples=[line])
     for other in _DELIMITERS:
         labels = [label.strip('"') for label in line.split(other)]
         if other not in (dialect.delimiter, dialect.quote) and _known(labels, declared):

@@ -17,7 +17,8 @@ from interlock_tables.blocks import utf8_blocks
 from interlock_tables.cells import Faults, cut_digits
 from interlock_tables.findings import EXAMPLES_SHOWN, Cause, Findings, UnreadableError
 from interlock_tables.header import note_columns
-from interlock_tables.spellings import BadCellError, Value, read
+from interlock_tables.locales import read
+from interlock_tables.spellings import BadCellError, Value
 from interlock_tables.typed import ARROW_TYPES, MAX_RECORD_BYTES, Cells, TypedRows
 
 _BLANK = Cause("blank_line", None, "blank lines are skipped")
@@ -113,7 +114,7 @@ def _cells(name: str, column: Column, values: list[Any]) -> Cells:
     bad: dict[str, list[int]] = {}
     for row, value in enumerate(values):
         try:
-            typed.append(None if value is None else read(column.type, value))
+            typed.append(None if value is None else read(column.type, value, date_format=column.format))
         except BadCellError as error:
             typed.append(None)
             bad.setdefault(str(error), []).append(row)

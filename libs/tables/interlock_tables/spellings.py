@@ -29,7 +29,7 @@ NOT_FINITE = "is not a finite number; name it in data.csv.null_values if it mean
 _LONGEST_CODE = 4096
 """Bits of an integer that may stand for a category: larger ones have no text."""
 
-_SPACES = " \t\n\r\v\f"
+SPACES = " \t\n\r\v\f"
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _INTEGER = re.compile(r"[+-]?[0-9]+(\.0*)?")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}([,' \u00a0\u202f][0-9]{3})+(\.[0-9]+)?")
@@ -140,7 +140,7 @@ def read(kind: Kind, value: Any) -> Value:
         BadCellError: it has no meaning there.
     """
     if type(value) is str:
-        return category(value) if kind == "category" else PARSERS[kind](value.strip(_SPACES))
+        return category(value) if kind == "category" else PARSERS[kind](value.strip(SPACES))
     return _READERS[kind](value)
 
 

@@ -59,6 +59,14 @@ def test_a_csv_is_read_as_the_serving_version_was_trained_on_it(
     }
 
 
+def test_what_a_spreadsheet_adds_to_a_csv_is_left_out(answering: StubGateway, tmp_path: Path) -> None:
+    """The line that names the delimiter, columns without a name and rows without a cell."""
+    (tmp_path / "rows.csv").write_text("sep=;\r\nsize;rooms;;\r\n1.5;2;;\r\n;;;\r\n;;;\r\n")
+    interlock("predict", "m", "--file", tmp_path / "rows.csv")
+
+    assert answering.requests[-1].json == {"rows": [{"size": "1.5", "rooms": "2"}]}
+
+
 def test_a_file_of_json_lines_may_hold_the_target(answering: StubGateway, tmp_path: Path) -> None:
     """What was trained on can be asked; with a byte order mark, too."""
     row = '{"size": 1, "rooms": 2, "new": true, "color": 7'

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+from interlock_tables.locales import Locale
 from interlock_tables.typed import compute
+
+from interlock_cli.init import locales
 
 _DELIMITERS = (",", ";", "\t", "|", ":", " ")
 _COMMON = _DELIMITERS[:4]
@@ -26,8 +29,6 @@ _MARKS = (
 
 _NUMBER = r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"
 _OF_OTHER_TYPES = rf"{_NUMBER}|^\s*[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}|^\s*(?i:true|false|yes|no|t|f|y|n)\s*$"
-_DECIMAL_COMMA = r"^\s*[+-]?[0-9]+,[0-9]+\s*$"
-_THOUSANDS = r"^\s*[+-]?[0-9]{1,3}([,' ][0-9]{3})+(\.[0-9]+)?\s*$"
 _CODE = r"^[A-Z]{2}$"
 
 _ALWAYS_NULL = {"?", "-", "--", "n/a", "#n/a", "null", "nan"}
@@ -81,16 +82,19 @@ class Texts:
     """What the cells of one CSV column look like, as texts.
 
     ``nulls`` are its words for a missing value; ``decimals`` says that some numbers are no whole ones, ``code`` that
-    digits are no numbers at all; ``hint`` is what the user should know.
+    digits are no numbers at all; ``locale`` and ``date_format`` are how other texts write numbers and dates, and
+    ``hint`` is what the user should know.
     """
 
     nulls: frozenset[str]
     decimals: bool = False
     code: bool = False
+    locale: Locale | None = None
+    date_format: str | None = None
     hint: str | None = None
 
 
-def look(texts: pa.Array[Any]) -> Texts:
+def look(texts: pa.Array[Any], delimiter: str) -> Texts:
     """Return what the cells look like."""
     counted: Any = compute.value_counts(texts.drop_null())
     values, counts = counted.field("values"), counted.field("counts")
@@ -106,6 +110,10 @@ def look(texts: pa.Array[Any]) -> Texts:
         codes = len(others) and compute.all(compute.match_substring_regex(others, _CODE)).as_py()
         always = _ALWAYS_NULL if codes else _ALWAYS_NULL | {"na"}
         nulls = frozenset(word for word in words if word.strip().lower() in always)
+        locale = locales.signs(others, delimiter) if len(others) else None
+        date_format = locales.date_format(others) if len(others) and locale is None else None
+        if locale is not None or date_format is not None:
+            return Texts(frozenset(words | blanks), locale=locale, date_format=date_format)
         return Texts(nulls, hint=_hint(counts, typed, others))
     numbers = values.filter(compute.match_substring_regex(values, _NUMBER))
     return Texts(
@@ -117,10 +125,6 @@ def look(texts: pa.Array[Any]) -> Texts:
 
 def _hint(counts: Any, typed: Any, others: Any) -> str | None:
     """Say what keeps a column of texts from being numbers, where little does."""
-    if len(others) and compute.all(compute.match_substring_regex(others, _THOUSANDS)).as_py():
-        return "numbers with a thousands separator, which are texts here: write 44761, not 44,761"
-    if len(others) and compute.all(compute.match_substring_regex(others, _DECIMAL_COMMA)).as_py():
-        return "numbers with a decimal comma, which are texts here: write 1.5, not 1,5"
     share = (compute.sum(counts.filter(typed)).as_py() or 0) / max(1, compute.sum(counts).as_py() or 0)
     if 0.9 < share < 1 and len(others) <= _FEW:  # noqa: PLR2004
         shown = ", ".join(repr(text) for text in others.to_pylist())

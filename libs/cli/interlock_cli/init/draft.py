@@ -103,6 +103,8 @@ class Draft:
         remarks = list(describe(facts, self.table.rows, listed=values is not None))
         if values is not None:
             fields.append(f"values: {listed(values)}")
+        if facts.date_format is not None:
+            fields.append(f"format: {scalar(facts.date_format)}")
         declared = entry(name, f"{{{', '.join(fields)}}}", width=width)
         if name in self.left_out:
             shown = declared if "\n" not in declared else shortened(declared)
@@ -145,6 +147,10 @@ def _csv(csv: Csv) -> _Line:
         fields.append(f"quote: {scalar(csv.quote)}")
     if csv.encoding != Csv().encoding:
         fields.append(f"encoding: {csv.encoding}")
+    if csv.decimal != Csv().decimal:
+        fields.append(f"decimal: {scalar(csv.decimal)}")
+    if csv.thousands is not None:
+        fields.append(f"thousands: {scalar(csv.thousands)}")
     fields.append(f"null_values: {listed(csv.null_values)}")
     found = ", ".join(repr(word) for word in csv.null_values if word)
     return _Line(f"  csv: {{{', '.join(fields)}}}", f"{found}: a missing value, as the empty cell" if found else "")

@@ -42,6 +42,7 @@ class Facts:
     """The values of a category, the commonest first, each with its rows."""
     key: bool = False
     left_out: str | None = None
+    date_format: str | None = None
     hints: list[str] = field(default_factory=list)
 
     def values_to_list(self, *, whole: bool) -> list[str] | None:
@@ -63,6 +64,7 @@ def _facts(name: str, column: TableColumn, rows: int) -> Facts:
     distinct = compute.count_distinct(cells, mode="only_valid").as_py() if column.kind else 0
     facts = Facts(name, column.kind, cells, cells.null_count, distinct)
     facts.hints += [column.hint] if column.hint else []
+    facts.date_format = column.date_format
     if column.kind is None:
         facts.left_out = f"no type takes all its cells; {column.hint}"
         facts.hints.clear()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -17,7 +18,7 @@ from interlock_tables.parquet_file import open_parquet
 from interlock_tables.reading import read_rows
 from interlock_tables.typed import compute
 
-from interlock_cli.init import dialect
+from interlock_cli.init import dialect, locales
 from interlock_cli.terminal import CommandError
 
 Format = Literal["csv", "jsonl", "parquet"]
@@ -31,6 +32,7 @@ _HEAD = 1 << 18
 _KINDS: tuple[Kind, ...] = ("integer", "number", "boolean", "datetime", "category")
 """The strictest first: the first that takes every cell is the type."""
 
+NO_FORMATS: Mapping[str, str | None] = {}
 _FORMATS: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
 
 
@@ -41,6 +43,7 @@ class TableColumn:
     kind: Kind | None
     cells: pa.Array[Any]
     hint: str | None = None
+    date_format: str | None = None
 
 
 @dataclass
@@ -86,8 +89,8 @@ def _read_csv(path: Path) -> Table:
     refuse_other_kinds(head, dialect.encodings(head)[0])
     for encoding in (candidates := dialect.encodings(head)):
         text = head.decode(encoding, errors="ignore").removeprefix("\ufeff")
-        if text.startswith("sep="):
-            raise CommandError(f"{path}: line 1 is {text.splitlines()[0]!r}, which only Excel knows; remove the line")
+        if re.match(r"sep=.\r?\n", text):  # by which Excel knows the delimiter
+            text = text.partition("\n")[2]
         delimiter, quote = dialect.delimiter_and_quote(text)
         csv = Csv(delimiter=delimiter, quote=quote, encoding=encoding, null_values=[])
         labels = next(dialect.records(text, delimiter, quote), [])
@@ -103,17 +106,18 @@ def _read_csv(path: Path) -> Table:
 
 def _read_texts(path: Path, csv: Csv, labels: list[str]) -> Table:
     """Look at all cells as texts first: for null words, and for digits that are no numbers."""
-    texts = _pass(path, _data("csv", csv, dict.fromkeys(labels, "category")), ROWS_READ)
+    texts = _pass(path, _data("csv", csv, dict.fromkeys(labels, _column("category", None))), ROWS_READ)
     if texts.findings.header:
         raise CommandError(f"{path}: {texts.findings.header[0].message}")
     _refuse_empty(path, texts)
-    looks = {name: dialect.look(cells) for name, cells in texts.cells.items()}
+    looks = {name: dialect.look(cells, csv.delimiter) for name, cells in texts.cells.items()}
+    decimal, thousands = locales.agreed(each.locale for each in looks.values() if each.locale)
     nulls = sorted({word for each in looks.values() for word in each.nulls})
-    csv = csv.model_copy(update={"null_values": ["", *nulls]})
+    csv = csv.model_copy(update={"null_values": ["", *nulls], "decimal": decimal, "thousands": thousands})
     kinds: dict[str, list[Kind]] = {}
     for name, each in looks.items():
         kinds[name] = ["category"] if each.code else _kinds(decimals=each.decimals)
-    table = _typed(path, "csv", csv, kinds)
+    table = _typed(path, "csv", csv, kinds, {name: each.date_format for name, each in looks.items()})
     for name, each in looks.items():
         column = table.columns[name]
         column.hint = column.hint or ("digits that are a code, not a number" if each.code else each.hint)
@@ -174,25 +178,28 @@ def _jsonl_kinds(path: Path) -> dict[str, list[Kind]]:
     return {name: _kinds(decimals=decimals) for name, decimals in found.items()}
 
 
-def _typed(path: Path, form: Format, csv: Csv, kinds: dict[str, list[Kind]]) -> Table:
+def _typed(
+    path: Path, form: Format, csv: Csv, kinds: dict[str, list[Kind]], formats: Mapping[str, str | None] = NO_FORMATS
+) -> Table:
     """Read again and again, each column as the next type once it has a cell that does not fit: few rows first."""
     why = dict.fromkeys(kinds, "it is nested, or no row has it")
     for limit in (_PROBED, ROWS_READ):
         while True:
-            reading = _pass(path, _data(form, csv, {name: left[0] for name, left in kinds.items() if left}), limit)
+            columns = {name: _column(left[0], formats.get(name)) for name, left in kinds.items() if left}
+            reading = _pass(path, _data(form, csv, columns), limit)
             if not reading.faults:
                 break
             for name, fault in reading.faults.items():
                 kinds[name].pop(0)
                 why[name] = fault
     _refuse_empty(path, reading)
-    columns = {
-        name: TableColumn(kinds[name][0], reading.cells[name])
+    found = {
+        name: TableColumn(kinds[name][0], reading.cells[name], date_format=columns[name].format)
         if name in reading.cells
         else TableColumn(None, pa.nulls(reading.rows), why[name])
         for name in kinds
     }
-    return Table(form, csv, reading.rows, reading.whole, columns, list(_bad_rows(reading.findings)))
+    return Table(form, csv, reading.rows, reading.whole, found, list(_bad_rows(reading.findings)))
 
 
 def _refuse_empty(path: Path, reading: _Reading) -> None:
@@ -201,8 +208,11 @@ def _refuse_empty(path: Path, reading: _Reading) -> None:
         raise CommandError(f"{path}: {why}")
 
 
-def _data(form: Format, csv: Csv, kinds: dict[str, Kind]) -> Data:
-    columns = {name: Column(type=kind) for name, kind in kinds.items()}
+def _column(kind: Kind, date_format: str | None) -> Column:
+    return Column(type=kind, format=date_format if kind == "datetime" else None)
+
+
+def _data(form: Format, csv: Csv, columns: dict[str, Column]) -> Data:
     return Data.model_construct(format=form, csv=csv, columns=columns)  # one column alone can be read, too
 
 

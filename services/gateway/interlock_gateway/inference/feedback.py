@@ -14,7 +14,8 @@ from interlock_messaging import Bus
 from interlock_modeling.signature import ModelSignature
 from interlock_runtime.http import SCOPE, problem
 from interlock_serving.manager import ModelManager
-from interlock_tables.spellings import BadCellError, Kind, read
+from interlock_tables.locales import read
+from interlock_tables.spellings import BadCellError, Kind
 from litestar import post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody
@@ -130,7 +131,8 @@ def _as_actual(actual: Any, signature: ModelSignature | None) -> Any:
     if signature is None or (signature.labels is None and not isinstance(actual, str)):
         return actual
     try:
-        return read("number" if signature.labels is None else _KINDS[type(signature.labels[0])], actual)
+        kind: Kind = "number" if signature.labels is None else _KINDS[type(signature.labels[0])]
+        return read(kind, actual, signature.locale)
     except BadCellError:
         return actual
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from interlock_modeling.signature import Feature, ModelSignature, label_names
 from interlock_runtime.http import SCOPE
+from interlock_tables.locales import PLAIN
 from interlock_tables.spellings import text_pattern
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
@@ -97,14 +98,17 @@ def _post(summary: str, request: str, response: str, error_status: int, failure:
 
 def _row(signature: ModelSignature) -> Schema:
     optional = tuple(feature.name for feature in signature.features if feature.nullable and feature.optional)
-    cells = {each.name: _cell(each, signature.null_values or []) for each in signature.features}
+    cells = {each.name: _cell(each, signature) for each in signature.features}
     key: dict[str, Schema] = {name: {"description": "Given back with the answer."} for name in signature.key}
     return _object(key | cells, optional=(*optional, *key), closed=True)
 
 
-def _cell(feature: Feature, null_values: list[str]) -> Schema:
+def _cell(feature: Feature, signature: ModelSignature) -> Schema:
     """Return what a cell may be; the declared range and categories stand in words, for others are only warned of."""
-    text: Schema = {"type": "string", "pattern": text_pattern(feature.type)}
+    null_values = signature.null_values or []
+    text: Schema = {"type": "string"}
+    if signature.locale == PLAIN:  # how texts are written otherwise, a pattern would not say
+        text["pattern"] = text_pattern(feature.type)
     if not feature.nullable and null_values:
         text["not"] = {"enum": null_values}
     forms = [*_FORMS[feature.type], text]

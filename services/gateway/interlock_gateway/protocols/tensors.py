@@ -15,8 +15,9 @@ import numpy as np
 import pyarrow as pa
 from interlock_modeling.rows import missing, shown
 from interlock_modeling.signature import Feature, ModelSignature
-from interlock_tables import spellings
+from interlock_tables.locales import read
 from interlock_tables.names import near_name
+from interlock_tables.spellings import BadCellError
 from interlock_tables.typed import ARROW_TYPES
 from litestar.exceptions import ClientException
 from numpy.typing import NDArray
@@ -122,8 +123,8 @@ def _value(signature: ModelSignature, feature: Feature, row: int, cell: Any) -> 
             raise _refused(feature, row, "missing")
         return None
     try:
-        return spellings.read(feature.type, cell)
-    except spellings.BadCellError as error:
+        return read(feature.type, cell, signature.locale, feature.format)
+    except BadCellError as error:
         raise _refused(feature, row, f"{shown(cell)} {error}") from None
 
 

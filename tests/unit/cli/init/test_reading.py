@@ -67,14 +67,51 @@ def test_codes_stay_texts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "told"), [("1,5", "numbers with a decimal comma"), ("1,500", "numbers with a thousands separator")]
+    ("cell", "delimiter", "declared"),
+    [
+        ("1,5", ";", (",", None)),
+        ("1.500,25", ";", (",", ".")),
+        ("1,500", ";", (",", None)),
+        ("1,500", "|", (".", ",")),
+        ("1'500.5", ",", (".", "'")),
+        ("1\u202f500,5", ";", (",", " ")),
+    ],
 )
-def test_numbers_in_other_spellings_are_named(tmp_path: Path, cell: str, told: str) -> None:
-    """They are texts to the reader, which says what to write."""
-    columns = houses(size=[cell.replace("1", str(1 + n % 6)) for n in range(ROWS)])
-    text, _ = draft(csv(tmp_path / "t.csv", columns, ";"))
+def test_the_signs_of_numbers_are_declared(
+    tmp_path: Path, cell: str, delimiter: str, declared: tuple[str, str | None]
+) -> None:
+    """A comma is what its country takes it for; the file is then accepted as it is."""
+    columns = houses(size=[cell.replace("1", str(1 + n % 6), 1) for n in range(ROWS)])
+    path = csv(tmp_path / "t.csv", columns, delimiter)
+    _, pipeline = draft(path)
 
-    assert told in line_of(text, "size")
+    assert (pipeline.data.csv.decimal, pipeline.data.csv.thousands) == declared
+    assert pipeline.data.columns["size"].type in ("number", "integer")
+    assert refusals(path, pipeline) == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "declared"),
+    [("{}.03.2024", "%d.%m.%Y"), ("3/{}/2024", "%m/%d/%Y"), ("{}/03/2024 14:05", "%d/%m/%Y %H:%M")],
+)
+def test_the_format_of_dates_is_declared(tmp_path: Path, cell: str, declared: str) -> None:
+    """Of those that all cells have."""
+    path = csv(tmp_path / "t.csv", houses(sold=[cell.format(1 + n % 28) for n in range(ROWS)]))
+    text, pipeline = draft(path)
+
+    assert (pipeline.data.columns["sold"].type, pipeline.data.columns["sold"].format) == ("datetime", declared)
+    assert refusals(path, pipeline) == []
+    assert f'format: "{declared}"' in line_of(text, "sold")
+
+
+def test_the_line_by_which_excel_knows_the_delimiter_is_skipped(tmp_path: Path) -> None:
+    """As ingest skips it."""
+    path = csv(tmp_path / "t.csv", houses(), ";")
+    path.write_text("sep=;\n" + path.read_text())
+    _, pipeline = draft(path)
+
+    assert pipeline.data.csv.delimiter == ";"
+    assert refusals(path, pipeline) == []
 
 
 def test_one_odd_word_in_a_column_of_numbers_is_named(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,6 +56,22 @@ JSON: dict[str, st.SearchStrategy[Any]] = {
     "datetime": TEXTS["datetime"],
 }
 """By type how a line of JSON may."""
+
+
+LOCALES = st.sampled_from([(".", None), (",", None), (",", "."), (",", " "), (".", ","), (".", "'")])
+FORMATS = st.sampled_from([None, "%d.%m.%Y", "%m/%d/%Y %H:%M"])
+
+
+def written(column: dict[str, Any], decimal: str, thousands: str | None) -> st.SearchStrategy[str]:
+    """Return how a CSV may spell a cell where these are the signs and the column's format of dates."""
+    kind = column["type"]
+    if kind == "datetime" and "format" in column:
+        return st.datetimes(datetime(1000, 1, 1)).map(lambda at: at.strftime(column["format"])) | TIMES  # noqa: DTZ001
+    if kind not in ("number", "integer"):
+        return TEXTS[kind]
+    spelt = TEXTS[kind].map(lambda text: text.replace(".", decimal))
+    grouped = INTEGERS.map(lambda n: f"{n:,}".replace(",", thousands or ""))
+    return spelt | grouped if thousands else spelt
 
 
 @dataclass(frozen=True)
@@ -106,9 +123,14 @@ def trained_files(draw: st.DrawFn) -> TrainedFile:
     if draw(st.booleans()):
         columns["id"] = {"type": "category"}
         data["key"] = "id"
+    for column in columns.values():
+        if column["type"] == "datetime" and (date_format := draw(FORMATS)):
+            column["format"] = date_format
     is_csv, words = data["format"] == "csv", draw(st.lists(st.sampled_from(["", "NA", "-"]), unique=True))
-    data["csv"] = {"null_values": words, "delimiter": draw(st.sampled_from([",", ";"]))}
-    spelt = {name: (TEXTS if is_csv else JSON)[column["type"]] for name, column in columns.items()}
+    signs = draw(LOCALES)
+    dialect = {"delimiter": draw(st.sampled_from([",", ";"])), "decimal": signs[0], "thousands": signs[1]}
+    data["csv"] = {"null_values": words, **dialect}
+    spelt = {name: written(column, *signs) if is_csv else JSON[column["type"]] for name, column in columns.items()}
     missing = st.sampled_from(words) if is_csv and words else st.nothing() if is_csv else st.none()
     cells = {name: spelt[name] if name in ("y", "id") else missing | spelt[name] for name in columns}
     drawn = draw(st.lists(st.fixed_dictionaries(cells), min_size=1, max_size=4))

@@ -183,3 +183,36 @@ def test_endless_misquoted_rows_are_not_read_to_the_end() -> None:
     judged = judge("x,y\n" + '1"2,3\n' * 10_500)
 
     assert any("is data.csv.quote right" in reason.message for reason in judged.result.reasons)
+
+
+def test_a_file_of_excel_in_europe_is_read_as_declared() -> None:
+    """Decimal comma, points between thousands, days before months, and the line by which Excel knows the delimiter."""
+    columns = {"size": {"type": "number"}, "day": {"type": "datetime", "format": "%d.%m.%Y"}, "y": {"type": "integer"}}
+    content = codecs.BOM_UTF8 + b"sep=;\r\nsize;day;y\r\n1.000,50;01.03.2024;1.000\r\n30,75;2024-03-02;2\r\n"
+    judged = judge(content, columns, csv={"delimiter": ";", "decimal": ",", "thousands": "."})
+
+    assert sorted((row["y"], row["size"], row["day"].isoformat()[:10]) for row in judged.rows()) == [
+        (2, 30.75, "2024-03-02"),
+        (1000, 1000.5, "2024-03-01"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cells", "why"),
+    [
+        ("1.5;1.2.2024", "has a point, and the declared decimal sign is ','; write 1,5"),
+        ("1,5;2/1/2024", "write 31.01.2026, or ISO 8601"),
+    ],
+)
+def test_what_is_not_written_as_declared_is_a_bad_cell(cells: str, why: str) -> None:
+    """Never another value."""
+    columns = {"x": {"type": "number"}, "day": {"type": "datetime", "format": "%d.%m.%Y"}, "y": {"type": "number"}}
+    judged = judge(f"x;day;y\n{cells};1\n1,5;1.2.2024;1\n", columns, csv={"delimiter": ";", "decimal": ","})
+
+    assert why in judged.reason("type").message
+    assert judged.reason("type").lines == [2]
+
+
+def test_the_delimiter_that_a_file_names_is_compared_with_the_declared_one() -> None:
+    """So the mistake is named, and not guessed over."""
+    assert "declare data.csv.delimiter: ';'" in judge("sep=;\nx;y\n1;2\n").reason("delimiter").message
