@@ -29,6 +29,7 @@ _MARKS = (
 
 _NUMBER = r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"
 _OF_OTHER_TYPES = rf"{_NUMBER}|^\s*[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}|^\s*(?i:true|false|yes|no|t|f|y|n)\s*$"
+_WITH_UNIT = r"^\s*([+-]?[$€£¥]\s*[+-]?[0-9][0-9.,' ]*|[+-]?[0-9][0-9.,' ]*[%$€£¥])\s*$"
 _CODE = r"^[A-Z]{2}$"
 
 _ALWAYS_NULL = {"?", "-", "--", "n/a", "#n/a", "null", "nan"}
@@ -112,8 +113,11 @@ def look(texts: pa.Array[Any], delimiter: str) -> Texts:
         nulls = frozenset(word for word in words if word.strip().lower() in always)
         locale = locales.signs(others, delimiter) if len(others) else None
         date_format = locales.date_format(others) if len(others) and locale is None else None
-        if locale is not None or date_format is not None:
-            return Texts(frozenset(words | blanks), locale=locale, date_format=date_format)
+        if locale is not None:
+            return Texts(frozenset(words | blanks), locale=locale)
+        if date_format is not None:
+            hint = locales.other_reading(others, date_format)
+            return Texts(frozenset(words | blanks), date_format=date_format, hint=hint)
         return Texts(nulls, hint=_hint(counts, typed, others))
     numbers = values.filter(compute.match_substring_regex(values, _NUMBER))
     return Texts(
@@ -125,6 +129,8 @@ def look(texts: pa.Array[Any], delimiter: str) -> Texts:
 
 def _hint(counts: Any, typed: Any, others: Any) -> str | None:
     """Say what keeps a column of texts from being numbers, where little does."""
+    if len(others) and compute.all(compute.match_substring_regex(others, _WITH_UNIT)).as_py():
+        return f"numbers with a unit, which make a text ({others[0].as_py()!r}); export them without it"
     share = (compute.sum(counts.filter(typed)).as_py() or 0) / max(1, compute.sum(counts).as_py() or 0)
     if 0.9 < share < 1 and len(others) <= _FEW:  # noqa: PLR2004
         shown = ", ".join(repr(text) for text in others.to_pylist())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -49,9 +49,19 @@ def agreed(found: Iterable[Locale]) -> Locale:
 
 def date_format(texts: pa.Array[Any]) -> str | None:
     """Return the format that all of the first distinct texts have; where several do, months stand before days."""
+    return next(_formats(texts), None)
+
+
+def other_reading(texts: pa.Array[Any], chosen: str) -> str | None:
+    """Say which other format would read the texts as well, if one would."""
+    other = next((each for each in _formats(texts) if each != chosen), None)
+    return f"the days may as well be written {other}: no cell tells" if other else None
+
+
+def _formats(texts: pa.Array[Any]) -> Iterator[str]:
     shown = [str(text).strip() for text in texts.slice(0, _LOOKED_AT).to_pylist()]
     formats = (day + time for day in _DATES for time in _TIMES)
-    return next((each for each in formats if shown and all(_fits(text, each) for text in shown)), None)
+    return (each for each in formats if shown and all(_fits(text, each) for text in shown))
 
 
 def _fits(text: str, wanted: str) -> bool:

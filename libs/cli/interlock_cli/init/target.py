@@ -64,6 +64,8 @@ def why_no_target(facts: Facts) -> str | None:
         return "it is a datetime; a number of days, for instance, could be one"
     if facts.distinct < 2:  # noqa: PLR2004
         return "all rows have the same value" if facts.distinct else "no row has a value"
+    if facts.kind == "category" and facts.distinct > max(_FEW_CLASSES, (len(facts.cells) - facts.nulls) / 2):
+        return "; ".join([f"it has {facts.distinct:,} different texts, hardly one twice", *facts.hints])
     return None
 
 

@@ -104,6 +104,28 @@ def test_the_format_of_dates_is_declared(tmp_path: Path, cell: str, declared: st
     assert f'format: "{declared}"' in line_of(text, "sold")
 
 
+def test_a_day_that_may_be_a_month_is_told(tmp_path: Path) -> None:
+    """Only where no cell has a day after the twelfth."""
+    early = csv(tmp_path / "early.csv", houses(sold=[f"3/{1 + n % 12}/2024" for n in range(ROWS)]))
+    all_days = csv(tmp_path / "all.csv", houses(sold=[f"3/{1 + n % 28}/2024" for n in range(ROWS)]))
+
+    assert "may as well be written %d/%m/%Y" in line_of(draft(early)[0], "sold")
+    assert "may as well" not in line_of(draft(all_days)[0], "sold")
+
+
+@pytest.mark.parametrize("cell", ["${}.50", "{} %", "€ {}", "{}£"])
+def test_numbers_with_a_unit_are_named(tmp_path: Path, cell: str) -> None:
+    """They are texts: as a feature told, as a target refused."""
+    columns = houses(size=[cell.format(n % 9) for n in range(ROWS)])
+    text, _ = draft(csv(tmp_path / "t.csv", columns))
+    prices = houses(price=[cell.format(n) for n in range(ROWS)])
+
+    assert "numbers with a unit, which make a text" in line_of(text, "size")
+    refused = interlock("init", csv(tmp_path / "p.csv", prices), "--target", "price", "--output", tmp_path / "p.yaml")
+    assert refused.code != 0
+    assert "hardly one twice; numbers with a unit" in " ".join(refused.err.split())
+
+
 def test_the_line_by_which_excel_knows_the_delimiter_is_skipped(tmp_path: Path) -> None:
     """As ingest skips it."""
     path = csv(tmp_path / "t.csv", houses(), ";")
