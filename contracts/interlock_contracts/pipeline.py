@@ -109,13 +109,21 @@ class Csv(Section):
 
 
 class Rules(Section):
-    """What a file must satisfy as a whole."""
+    """What a file must satisfy as a whole.
+
+    A file may have ``max_row_change`` fewer or more rows than the one accepted before it (0.3: 30 %), and columns that
+    have moved by a population stability index of ``max_psi``; null leaves either open. ``on_change`` says what happens
+    to one that has changed more.
+    """
 
     max_null_fraction: Fraction = 1.0
     min_rows: int = Field(default=1, ge=1)
     unique_key: bool = False
     max_bad_rows: int = Field(default=0, ge=0)
     max_null_target: Fraction = 0.1
+    max_row_change: float | None = Field(default=0.3, ge=0, exclude_if=lambda value: value == 0.3)  # noqa: PLR2004
+    max_psi: float | None = Field(default=0.25, gt=0, exclude_if=lambda value: value == 0.25)  # noqa: PLR2004
+    on_change: Literal["warn", "refuse"] = Field(default="warn", exclude_if=lambda value: value == "warn")
 
 
 class Holdout(Section):

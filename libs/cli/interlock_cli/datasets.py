@@ -1,12 +1,13 @@
 """`interlock ingest` and `datasets`: upload of files, and their validation results."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from interlock_contracts.datasets import Finding
+from interlock_contracts.drift import DriftView
 from interlock_contracts.http import DatasetView
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
@@ -18,6 +19,9 @@ from interlock_cli.terminal import CommandError, Json, Terminal, command_termina
 CHUNK = 1024 * 1024
 POLL_SECONDS = 0.3
 """Polling interval while validation runs."""
+
+EXAMPLES = 3
+MOVED_SHOWN = 5
 
 MEDIA_TYPES = {
     ".csv": "text/csv",
@@ -119,20 +123,46 @@ def _print_verdict(terminal: Terminal, view: DatasetView, *, waited: bool) -> No
     terminal.echo(f"{view.digest[:12]} {state}{rows}", style=style)
     print_findings(terminal, "reasons", view.reasons)
     print_findings(terminal, "warnings", view.warnings)
+    if view.drift is not None:
+        terminal.echo(_drift_line(view.drift))
     if view.dry_run:
         terminal.echo("a dry run: nothing was stored", style="dim")
     if not waited and view.state == "checking":
         terminal.echo(f"next: interlock datasets {view.pipeline}", style="dim")
 
 
+def _drift_line(drift: DriftView) -> str:
+    """Return how far a file has moved from the one before: the columns that have, the furthest first."""
+    moved = [each for each in drift.columns if each.verdict in ("moderate", "large")]
+    moved.sort(key=lambda each: each.psi or 0, reverse=True)
+    shown = ", ".join(f"{each.column} {each.verdict} (PSI {each.psi:.2f})" for each in moved[:MOVED_SHOWN])
+    more = f" and {len(moved) - MOVED_SHOWN} more" if len(moved) > MOVED_SHOWN else ""
+    return f"drift against batch {drift.batch}: {shown or 'none'}{more}"
+
+
+def newest_of(gateway: Gateway, pipeline: str, digests: Sequence[str]) -> DatasetView | None:
+    """Return the newest of some files of a pipeline; None where none of them is listed any more."""
+    if not digests:
+        return None
+    found = [view for view in gateway.list(DatasetView, f"/datasets/{pipeline}") if view.digest in digests]
+    return max(found, key=lambda view: view.batch or 0, default=None)
+
+
 def print_findings(terminal: Terminal, title: str, found: list[Finding]) -> None:
     """Print findings as a table; nothing where there are none."""
     if found:
-        columns = ("column", "rule", "count", "first lines", "message")
+        columns = ("column", "rule", "count", "first lines", "examples", "message")
         terminal.table(
             columns,
             [
-                (each.column, each.rule, each.count, ", ".join(map(str, each.lines[:5])) or None, each.message)
+                (
+                    each.column,
+                    each.rule,
+                    each.count,
+                    ", ".join(map(str, each.lines[:5])) or None,
+                    ", ".join(each.examples[:EXAMPLES]) or None,
+                    each.message,
+                )
                 for each in found
             ],
             title=title,
@@ -155,7 +185,7 @@ def datasets(
             _print_verdict(terminal, view := _one(views, digest), waited=True)
             terminal.result(view)
             return
-        columns = ("digest", "state", "batch", "train rows", "holdout rows", "bytes", "received")
+        columns = ("digest", "state", "batch", "train rows", "holdout rows", "warnings", "bytes", "received")
         terminal.table(columns, [_row(view) for view in views])
         if not views:
             terminal.echo(f"pipeline {name} has no files yet; next: interlock ingest {name} <file>")
@@ -176,4 +206,5 @@ def _one(views: list[DatasetView], digest: str) -> DatasetView:
 
 def _row(view: DatasetView) -> tuple[object, ...]:
     split = (view.dataset.train_rows, view.dataset.holdout_rows) if view.dataset else (None, None)
-    return (view.digest[:12], view.state, view.batch, *split, view.bytes, view.received_at)
+    warnings = len(view.warnings) or None
+    return (view.digest[:12], view.state, view.batch, *split, warnings, view.bytes, view.received_at)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from interlock_contracts.http import ProgressView, RunView, VersionView
 
+from interlock_cli.datasets import newest_of
 from interlock_cli.gateway import Gateway, RefusedError, UnreachableError
 from interlock_cli.progress import State, Steps
 from interlock_cli.terminal import CommandError, Terminal
@@ -99,6 +100,9 @@ def _print_outcome(gateway: Gateway, terminal: Terminal, run: RunView) -> None:
     terminal.echo(f"{run.state}: version {run.version} of {run.model} is {version.stage}", style=style)
     for reason in version.reasons or ([run.reason] if run.reason else []):
         terminal.echo(f"  {reason}")
+    if (newest := newest_of(gateway, run.model, version.datasets)) is not None:
+        for warning in newest.warnings:
+            terminal.echo(f"  warning about batch {newest.batch}: {warning.message}", style="yellow")
     if version.stage == "passed":
         terminal.echo(f"next: interlock approve {run.model} {run.version}", style="dim")
 

@@ -74,6 +74,8 @@ class Margin:
             why = f"{columns} at the end without a label or a cell; ignored"
             findings.odd[Cause("blank_label", None, why)].add(len(self.places), [1])
             return
-        why = f"column labels are blank (the first is column {self.start + 1} of {self._width}), and cells stand below"
-        lines = sorted(set(self._filled))[:LINES_SHOWN]
-        findings.header.append(Finding(rule="blank_label", count=len(self.places), lines=[1, *lines], message=why))
+        why = (
+            f"column labels are blank (the first is column {self.start + 1} of {self._width}), "
+            f"and cells stand below, the first in line {min(self._filled)}"
+        )
+        findings.header.append(Finding(rule="blank_label", count=len(self.places), lines=[1], message=why))

@@ -11,6 +11,7 @@ from interlock_tables.findings import Cause, Tallies, Tally, shorten
 
 MAX_FINDINGS = 100
 MANY_VALUES = 1000
+NAMES_SHOWN = 5
 
 CHECK_FAILED = "check_failed"
 """Rule of a refusal that says nothing about the file: the check itself could not be done."""
@@ -108,13 +109,19 @@ def _columns_missing(pipeline: Pipeline, findings: Findings) -> tuple[list[Findi
 def _extra_columns(pipeline: Pipeline, findings: Findings) -> Finding:
     names = findings.extra_columns
     refused = pipeline.data.extra_columns == "refuse"
-    what = "not declared, and extra_columns is refuse" if refused else "not declared and are ignored"
+    are = "is" if len(names) == 1 else "are"
+    what = f"{are} not declared, and extra_columns is refuse" if refused else f"{are} not declared, so ignored"
     return Finding(
         rule="extra_columns",
         count=len(names),
         examples=[shorten(name) for name in names[:20]],
-        message=f"{len(names)} columns of the file are {what}",
+        message=f"{'1 column' if len(names) == 1 else f'{len(names)} columns'} of the file {what}: {_listed(names)}",
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(shorten(name) for name in names[:NAMES_SHOWN])
+    return shown if len(names) <= NAMES_SHOWN else f"{shown} and {len(names) - NAMES_SHOWN} more"
 
 
 def _bad_rows(findings: Findings, allowed: int) -> list[Finding]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import json
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -14,10 +13,9 @@ from uuid import uuid4
 from interlock_artifacts import ArtifactStore
 from interlock_contracts import telemetry
 from interlock_contracts.datasets import Finding
-from interlock_contracts.drift import DriftView
 from interlock_contracts.http import DatasetView
 from interlock_contracts.pipeline import Pipeline
-from interlock_contracts.refs import ArtifactRef, DatasetRef
+from interlock_contracts.refs import DatasetRef
 from interlock_messaging import Bus
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import current_traceparent
@@ -31,7 +29,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from interlock_ingest import store
-from interlock_ingest.drift import drift, worst
+from interlock_ingest.change import measured_drift, stored_profile, with_changes
 from interlock_ingest.store import DatasetRow, SpecRow
 from interlock_ingest.validation import CheckFailedError, check
 from interlock_ingest.workers import receive
@@ -69,7 +67,8 @@ async def upload(
         if dry_runs.locked():
             raise problem(503, "Too many dry runs", "as many as may go on at once do", headers={"Retry-After": "5"})
         async with dry_runs:
-            return Response(await _checked(request, spec, folder, upload_bytes), status_code=200)
+            view = await _checked(request, spec, database, artifacts, folder=folder, limit=upload_bytes)
+            return Response(view, status_code=200)
     with (
         request_span(telemetry.SPAN_UPLOAD, request, {telemetry.PIPELINE: name}, status=202) as span,
         TemporaryDirectory(dir=folder) as upload_folder,
@@ -94,9 +93,17 @@ async def upload(
     return Response(_view(known), status_code=202, headers={"Location": f"/datasets/{name}/{file.sha256}"})
 
 
-async def _checked(request: Request[Any, Any, Any], spec: SpecRow, folder: Path, limit: int) -> DatasetView:
+async def _checked(
+    request: Request[Any, Any, Any],
+    spec: SpecRow,
+    database: Database,
+    artifacts: ArtifactStore,
+    *,
+    folder: Path,
+    limit: int,
+) -> DatasetView:
     """Return the validation result of the body; the file and its parts are gone afterwards."""
-    received_at = datetime.now(UTC)
+    received_at, pipeline = datetime.now(UTC), Pipeline.model_validate(spec.spec)
     with (
         request_span(telemetry.SPAN_UPLOAD, request, {telemetry.PIPELINE: spec.pipeline}),
         TemporaryDirectory(dir=folder) as check_folder,
@@ -105,12 +112,16 @@ async def _checked(request: Request[Any, Any, Any], spec: SpecRow, folder: Path,
         parts.mkdir()
         await save(request.stream(), path, limit)
         try:
-            result = await check(path, Pipeline.model_validate(spec.spec), parts, timeout_s=DRY_RUN_SECONDS)
+            result = await check(path, pipeline, parts, timeout_s=DRY_RUN_SECONDS)
         except CheckFailedError as error:
             raise problem(503, "The check did not finish", str(error)) from error
+        digest = await asyncio.to_thread(_sha256, path)
+        async with database.sessions() as session:
+            row = DatasetRow(pipeline=spec.pipeline, digest=digest, received_at=received_at)
+            result = await with_changes(session, artifacts, row, pipeline, result)
         return DatasetView(
             pipeline=spec.pipeline,
-            digest=await asyncio.to_thread(_sha256, path),
+            digest=digest,
             pipeline_digest=spec.digest,
             state="accepted" if result.accepted else "rejected",
             dry_run=True,
@@ -158,19 +169,10 @@ async def read_dataset(
         before = await store.accepted_before(session, row)
         spec = await session.get_one(SpecRow, (name, row.pipeline_digest))
     view = _view(row)
-    view.profile = await _profile(artifacts, row)
-    if view.profile is not None and before is not None and (known := await _profile(artifacts, before)) is not None:
-        columns = await asyncio.to_thread(drift, known, view.profile, key=spec.spec["data"]["key"] or ())
-        view.drift = DriftView(against=before.digest, batch=before.number or 0, verdict=worst(columns), columns=columns)
+    view.profile = await stored_profile(artifacts, row)
+    if view.profile is not None and before is not None:
+        view.drift = await measured_drift(artifacts, before, view.profile, Pipeline.model_validate(spec.spec))
     return view
-
-
-async def _profile(artifacts: ArtifactStore, row: DatasetRow) -> dict[str, Any] | None:
-    if row.profile is None:
-        return None
-    stored = await asyncio.to_thread(artifacts.fetch, ArtifactRef.model_validate(row.profile))
-    profile: dict[str, Any] = json.loads(stored)
-    return profile
 
 
 def _view(row: DatasetRow) -> DatasetView:

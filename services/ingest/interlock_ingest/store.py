@@ -117,8 +117,12 @@ async def dataset(
 
 
 async def accepted_before(session: AsyncSession, row: DatasetRow) -> DatasetRow | None:
-    """Return the last other file that was accepted before this one, or, for one that was not, before it came."""
-    earlier = DatasetRow.decided_at < row.received_at if row.number is None else DatasetRow.number < row.number
+    """Return the last other accepted file of those received before this one.
+
+    A file without a place was accepted or refused by an earlier release, or is a dry run: then times tell.
+    """
+    place = row.number if row.number is not None else row.place
+    earlier = DatasetRow.decided_at < row.received_at if place is None else DatasetRow.number < place
     query = (
         select(DatasetRow)
         .where(

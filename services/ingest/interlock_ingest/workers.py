@@ -24,6 +24,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_ingest import store
+from interlock_ingest.change import with_changes
 from interlock_ingest.domain import CHECK_FAILED, truncate_findings
 from interlock_ingest.store import DatasetRow, SubmissionRow
 from interlock_ingest.validation import CheckFailedError, ValidationResult, check
@@ -115,6 +116,7 @@ class IngestWorker:
             result = await check(file, pipeline, folder, timeout_s=self.check_seconds)
             crash_point("ingest.check.done")
             profile = await asyncio.to_thread(self._store_profile, result)
+            result = await with_changes(session, self.artifacts, row, pipeline, result)
             if result.parts is None:
                 await reject(session, row, result.reasons, result.warnings, profile)
                 return

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from interlock_contracts.datasets import Finding
+from interlock_contracts.drift import ColumnDrift, DriftView
 
 from tests.unit.cli.conftest import interlock
 from tests.unit.cli.stub_gateway import StubGateway
@@ -61,6 +62,27 @@ def test_ingest_waits_for_the_verdict(stub: StubGateway, tmp_path: Path) -> None
     assert stub.requests[0].body == b"size;price\n1;2\n"
     assert stub.requests[0].headers["content-type"] == "text/csv"
     assert f"pipeline={SPEC.digest}" in stub.requests[1].query
+
+
+def test_drift_and_examples_of_warnings_are_shown(stub: StubGateway, tmp_path: Path) -> None:
+    """The columns that have moved, the furthest first; the others are not named."""
+    (tmp_path / "data.csv").write_text("size;price\n")
+    drift = DriftView(
+        against=DIGEST,
+        batch=3,
+        verdict="large",
+        columns=[
+            ColumnDrift(column="rooms", verdict="moderate", psi=0.12),
+            ColumnDrift(column="color", verdict="stable", psi=0.01),
+            ColumnDrift(column="size", verdict="large", psi=0.4),
+        ],
+    )
+    warnings = [Finding(rule="max_psi", column="size", examples=["up to 9: 1% before, 80% now"], message="moved")]
+    stub.respond("POST /datasets/m", dataset("accepted", drift=drift, warnings=warnings), status=202)
+    ended = interlock("ingest", "m", tmp_path / "data.csv")
+
+    assert "drift against batch 3: size large (PSI 0.40), rooms moderate (PSI 0.12)\n" in ended.out
+    assert "up to 9: 1% before, 80% now" in ended.out
 
 
 def test_a_refused_file_says_every_reason(stub: StubGateway, tmp_path: Path) -> None:

@@ -4,10 +4,11 @@ from uuid import UUID
 
 import pytest
 from interlock_cli import watch
+from interlock_contracts.datasets import Finding
 
 from tests.unit.cli.conftest import interlock
 from tests.unit.cli.stub_gateway import StubGateway
-from tests.unit.cli.views import RUN, run, version
+from tests.unit.cli.views import DIGEST, RUN, dataset, run, version
 
 OTHER = UUID("1b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11")
 
@@ -78,6 +79,16 @@ def test_a_refused_run_tells_the_gates_reasons(stub: StubGateway) -> None:
 
     assert ended.code == 1
     assert "r2 is 0.5 against 0.6 of version 1" in ended.out
+
+
+def test_what_is_odd_about_its_newest_file_is_told_at_the_end_of_a_run(stub: StubGateway) -> None:
+    """The version may be worse for it, or better."""
+    warnings = [Finding(rule="max_psi", column="size", message="'size' has moved from batch 3")]
+    stub.respond(f"GET /runs/{RUN}", run("refused", version=2, reason="gain"))
+    stub.respond("GET /models/m/versions/2", version("refused", 2, datasets=[DIGEST]))
+    stub.respond("GET /datasets/m", [dataset("accepted", batch=4, warnings=warnings)])
+
+    assert "warning about batch 4: 'size' has moved from batch 3" in interlock("watch", RUN).out
 
 
 def test_a_run_of_an_unknown_model_is_listed_and_followed_to_its_end(stub: StubGateway) -> None:

@@ -64,7 +64,7 @@ def pipeline(*, changed: bool = True) -> Any:
     return plain(view)
 
 
-def dataset(state: str, reasons: list[Finding] | None = None) -> Any:
+def dataset(state: str, reasons: list[Finding] | None = None, **more: Any) -> Any:
     ref = DatasetRef(digest=DIGEST, train=ARTIFACT, holdout=ARTIFACT, train_rows=800, holdout_rows=200)
     view = DatasetView(
         pipeline="m",
@@ -75,6 +75,7 @@ def dataset(state: str, reasons: list[Finding] | None = None) -> Any:
         received_at=NOW,
         dataset=ref if state == "accepted" else None,
         reasons=reasons or [],
+        **more,
     )
     return plain(view)
 

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from interlock_contracts.http import RunView, VersionView
+from interlock_contracts.http import DatasetView, RunView, VersionView
 from interlock_contracts.manifest import TrainingManifest
 from interlock_contracts.report import GateReport
 from pydantic import ValidationError
 
+from interlock_cli.datasets import newest_of
 from interlock_cli.gateway import Gateway, environment
 from interlock_cli.terminal import CommandError
 
@@ -16,7 +17,8 @@ from interlock_cli.terminal import CommandError
 class Facts:
     """A run and its version; ``version`` is None where it produced none, ``run`` where it is no longer stored.
 
-    ``address`` is the run's page in the console, where one is known.
+    ``data`` is the newest file that it was trained on, and ``address`` the run's page in the console, where these are
+    known.
     """
 
     model: str
@@ -24,6 +26,7 @@ class Facts:
     version: VersionView | None
     manifest: TrainingManifest
     gate: GateReport
+    data: DatasetView | None
     address: str | None
 
     @property
@@ -48,16 +51,16 @@ def of_run(gateway: Gateway, run_id: UUID) -> Facts:
     version = None
     if run.version is not None:
         version = gateway.get(VersionView, f"/models/{run.model}/versions/{run.version}")
-    return _facts(run.model, run, version)
+    return _facts(gateway, run.model, run, version)
 
 
 def of_version(gateway: Gateway, model: str, number: int) -> Facts:
     """Return the data of a version, also when its run is no longer stored."""
     version = gateway.get(VersionView, f"/models/{model}/versions/{number}")
-    return _facts(model, gateway.find(RunView, f"/runs/{version.run_id}"), version)
+    return _facts(gateway, model, gateway.find(RunView, f"/runs/{version.run_id}"), version)
 
 
-def _facts(model: str, run: RunView | None, version: VersionView | None) -> Facts:
+def _facts(gateway: Gateway, model: str, run: RunView | None, version: VersionView | None) -> Facts:
     details = (version.details if version else None) or {"status": "failed"}
     try:
         manifest = TrainingManifest.model_validate(details)
@@ -66,4 +69,5 @@ def _facts(model: str, run: RunView | None, version: VersionView | None) -> Fact
         raise CommandError(f"the stored report of {model} cannot be read: {error}") from error
     console = environment().get("INTERLOCK_CONSOLE_URL", "").rstrip("/")
     run_id = run.run_id if run else version.run_id if version else None
-    return Facts(model, run, version, manifest, gate, f"{console}/runs/{run_id}" if console and run_id else None)
+    data = newest_of(gateway, model, version.datasets if version else run.datasets if run else [])
+    return Facts(model, run, version, manifest, gate, data, f"{console}/runs/{run_id}" if console and run_id else None)

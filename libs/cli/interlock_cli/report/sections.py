@@ -37,7 +37,7 @@ class Section:
 def sections(facts: Facts) -> list[Section]:
     """Return the report; what is not known, such as plots of an older gate, is left out."""
     found = [_verdict(facts), *_gain(facts), *_metrics(facts), *_answers(facts), *_slices(facts), *_search(facts)]
-    return [*found, _origin(facts)]
+    return [*found, *_data(facts), _origin(facts)]
 
 
 def _verdict(facts: Facts) -> Section:
@@ -144,6 +144,13 @@ def _search(facts: Facts) -> Iterator[Section]:
         title = f"Search: {len(manifest.trials)} trials"
         sketch = f"by trial: {sparkline([each.score or 0 for each in scored])}"
         yield Section(title, trial_table, sketch=sketch, plots=("trials",) if len(scored) > 1 else (), folded=True)
+
+
+def _data(facts: Facts) -> Iterator[Section]:
+    if facts.data is not None and facts.data.warnings:
+        rows = [(each.column or "", each.message) for each in facts.data.warnings]
+        title = f"Warnings about the newest file, batch {facts.data.batch}"
+        yield Section(title, table(("column", "warning"), rows), folded=True)
 
 
 def _origin(facts: Facts) -> Section:

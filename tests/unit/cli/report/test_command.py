@@ -6,6 +6,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from interlock_contracts.datasets import Finding
 from interlock_contracts.manifest import CandidateScores, TrainingManifest, Trial
 from interlock_contracts.report import (
     ConfusionMatrix,
@@ -21,7 +22,7 @@ from interlock_contracts.report import (
 
 from tests.unit.cli.conftest import interlock
 from tests.unit.cli.stub_gateway import StubGateway
-from tests.unit.cli.views import ARTIFACT, NOW, RUN, plain, run, version
+from tests.unit.cli.views import ARTIFACT, DIGEST, NOW, RUN, dataset, plain, run, version
 
 EVIL = "<script>alert(1)</script> | `x`"
 BELL = Histogram(edges=[-2.0, -1.0, 0.0, 1.0, 2.0], counts=[1, 8, 8, 1], above=3)
@@ -153,6 +154,25 @@ def test_a_comment_is_never_too_long(stub: StubGateway) -> None:
     assert len(text) <= 65_536
     assert "refused by the gate ✗" in text
     assert "Truncated to the size limit" in text
+
+
+def test_warnings_about_the_newest_file_are_told(stub: StubGateway) -> None:
+    """Of the files it was trained on, the one received last."""
+    files = [
+        dataset("accepted", batch=4, warnings=[Finding(rule="max_psi", column="size", message="'size' has moved")]),
+        {
+            **dataset("accepted", batch=5, warnings=[Finding(rule="nan", message="not of this model")]),
+            "digest": "e" * 64,
+        },
+    ]
+    stub.respond("GET /models/m/versions/2", version("champion", 2, report=report(REGRESSION), datasets=[DIGEST]))
+    stub.respond(f"GET /runs/{RUN}", run("succeeded", version=2, ended_at=NOW))
+    stub.respond("GET /datasets/m", files)
+    out = interlock("report", "m/2", "--stdout").out
+
+    assert "Warnings about the newest file, batch 4" in out
+    assert "| size | 'size' has moved |" in out
+    assert "not of this model" not in out
 
 
 def test_an_older_report_has_fewer_sections(stub: StubGateway) -> None:

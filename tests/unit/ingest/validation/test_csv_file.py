@@ -36,7 +36,7 @@ def test_a_sound_file_is_stored_typed_in_declared_order() -> None:
         (b'x,"y\n1,2\n', "header", "unexpected end of data"),
         (b"x,y,x\n1,2,3\n", "duplicate_label", "more than once"),
         (b",x,y\n0,1,2\n", "blank_label", "exported index"),
-        (b"x,y,\n1,2,\n3,4,5\n", "blank_label", "column 3 of 3), and cells stand below"),
+        (b"x,y,\n1,2,\n3,4,5\n", "blank_label", "column 3 of 3), and cells stand below, the first in line 3"),
         (b"x,,y\n1,,2\n", "blank_label", "column 2 of 3"),
         (b"x\n1\n", "missing_column", "'y' is not in the file"),
         (b"X,y\n1,2\n", "missing_column", "it has 'X'"),
