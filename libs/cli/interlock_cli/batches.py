@@ -27,11 +27,15 @@ _ROWS: tuple[Any, ...] = (TextColumn("{task.description}"), BarColumn(), MofNCom
 
 @dataclass(frozen=True)
 class ScoringRequest:
-    """A file to be scored by a model; ``on_error`` decides about invalid rows: fail, or null."""
+    """A file to be scored by a model; ``on_error`` decides about invalid rows: fail, or null.
+
+    ``log`` is the share of its rows that are to be in the prediction log.
+    """
 
     model: str
     file: Path
     on_error: str
+    log: float
 
     @property
     def kind(self) -> str:
@@ -86,7 +90,8 @@ def _find_or_submit(gateway: Gateway, terminal: Terminal, request: ScoringReques
         raise CommandError(f"no version of {name!r} is serving yet", hint=f"interlock watch --model {name}")
     spec = gateway.get(PipelineView, f"/pipelines/{name}").digest
     for attempt in range(1_000):
-        key = f"{digest}/{serving.ref.version}/{spec[:16]}/{request.on_error}/{attempt}"
+        logged = f"/log={request.log:g}" if request.log else ""
+        key = f"{digest}/{serving.ref.version}/{spec[:16]}/{request.on_error}{logged}/{attempt}"
         found = _existing(gateway, str(prediction_id(name, key)))
         if found is None:
             return _submit(gateway, terminal, request, {"Content-Type": kind, "Idempotency-Key": key})
@@ -131,7 +136,7 @@ def _submit(gateway: Gateway, terminal: Terminal, request: ScoringRequest, heade
             f"/models/{request.model}/predictions",
             content=pieces(),
             headers=headers | {"Content-Length": str(size)},
-            params={"on_error": request.on_error},
+            params={"on_error": request.on_error, **({"log": str(request.log)} if request.log else {})},
             timeout=UPLOAD_TIMEOUT,
         )
     return PredictionView.model_validate(answer.json())

@@ -16,7 +16,8 @@ from interlock_cli.terminal import CommandError, Json, Terminal, command_termina
 CHUNK_ENTRIES = 5000
 """Entries in one request; a longer file is sent in several."""
 
-COLUMNS = ("prediction", "actual")
+IDS = ("prediction_id", "prediction")
+"""Columns that may name the predicted rows: the first is that of a scored file, whose `prediction` is the answer."""
 
 Entry = dict[str, Any]
 
@@ -30,7 +31,10 @@ def feedback(
     *,
     file: Annotated[
         Path | None,
-        typer.Option(help="A CSV with the columns prediction and actual; - reads standard input.", allow_dash=True),
+        typer.Option(
+            help="A CSV with the columns prediction_id (or prediction) and actual; - reads standard input.",
+            allow_dash=True,
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -62,14 +66,14 @@ def feedback(
 def _entries(source: TextIO, where: str) -> Iterator[Entry]:
     """Yield the entries with their texts as they are: the gateway reads them as it reads every cell."""
     lines = csv.DictReader(source)
-    if not set(COLUMNS) <= set(lines.fieldnames or ()):
-        raise CommandError(
-            f"{where} must have the columns prediction and actual, but has {', '.join(lines.fieldnames or ())}"
-        )
+    names = lines.fieldnames or ()
+    name = next((each for each in IDS if each in names), None)
+    if name is None or "actual" not in names:
+        raise CommandError(f"{where} must have the columns prediction_id and actual, but has {', '.join(names)}")
     for line in lines:
         if None in line or None in line.values():
             raise CommandError(f"line {lines.line_num} of {where} does not have as many cells as the header")
-        yield {"prediction": line["prediction"], "actual": line["actual"]}
+        yield {"prediction": line[name], "actual": line["actual"]}
 
 
 def _send_chunk(gateway: Gateway, name: str, entries: Sequence[Entry], start: int) -> FeedbackAccepted:
@@ -94,7 +98,9 @@ def _print_totals(terminal: Terminal, name: str, answers: Sequence[FeedbackAccep
     terminal.echo(f"{whole.accepted} accepted; next: interlock quality {name}", style="green")
     if whole.unsampled:
         terminal.echo(
-            f"{whole.unsampled} of them belong to requests outside of the prediction log's sample", style="yellow"
+            f"{whole.unsampled} of them belong to requests outside of the prediction log's sample "
+            "(rows of whole files are logged as these were sent, with --log)",
+            style="yellow",
         )
     for warning in whole.warnings:
         terminal.echo(f"warning: row {warning.row}, {warning.field}: {warning.message}", style="yellow")

@@ -40,6 +40,10 @@ def predict(
         str,
         typer.Option(help="With --out, for invalid rows: fail, or null for an empty prediction and an error message."),
     ] = "fail",
+    log: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="With --out: the share of rows in the prediction log, for feedback to count."),
+    ] = 0,
     asynchronous: Annotated[
         bool, typer.Option("--async", help="Submit an asynchronous prediction and print its URL.")
     ] = False,
@@ -60,7 +64,7 @@ def predict(
                 raise typer.BadParameter("--out needs --file, no --row, and --on-error fail or null")
             if not file.is_file():
                 raise CommandError(f"file {file} does not exist")
-            terminal.result(score_file(gateway, terminal, ScoringRequest(name, file, on_error), out))
+            terminal.result(score_file(gateway, terminal, ScoringRequest(name, file, on_error, log), out))
             return
         rows = _rows(gateway, name, row, file)
         if not rows:

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import pyarrow as pa
-from interlock_contracts.pipeline import Column, Pipeline
+from interlock_contracts.data import Column
+from interlock_contracts.pipeline import Pipeline
 from interlock_tables.locales import Locale
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StrictBool, StrictInt, StrictStr

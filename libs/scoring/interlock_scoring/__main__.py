@@ -46,18 +46,18 @@ def main() -> None:
     threads = len(os.sched_getaffinity(0))
     pa.set_cpu_count(threads)
     with TemporaryDirectory(prefix="interlock-scoring-", dir=arguments.folder) as folder:
-        report = score(job, store, Path(folder), threads=threads, pool=_cluster(job))
+        report = score(job, store, Path(folder), threads=threads, pool=_cluster())
     _logger.info("prediction %s %s: %d rows %s", job.prediction_id, report.status, report.rows, report.reason or "")
 
 
-def _cluster(job: ScoringJob) -> Callable[[Parts], Pool] | None:
+def _cluster() -> Callable[[Parts], Pool] | None:
     """Return a pool on the cluster that runs this job, if any does."""
     address = cluster_address()
     if address is None:
         return None
     from interlock_scoring.ray_pool import RayPool  # noqa: PLC0415 - takes half a second, and only a cluster has it
 
-    return lambda _: RayPool(address, job)
+    return lambda parts: RayPool(address, parts.job)
 
 
 def _end_with_the_service() -> None:

@@ -17,6 +17,7 @@ from interlock_modeling import Model, ModelDescription
 from interlock_tables.findings import UnreadableError
 
 from interlock_scoring.answers import added_columns, answer
+from interlock_scoring.logged import logged_lines
 from interlock_scoring.rows import Rows
 
 OWNER = "interlock.prediction"
@@ -50,9 +51,8 @@ class Parts:
         Raises:
             RowsRefusedError: the job says ``on_error: fail``, and rows do not fit.
         """
-        errors = self.job.on_error == "null"
-        table = answer(self.model, rows, self.job.model.version, errors=errors)
-        if rows.faults and not errors:
+        table = answer(self.model, rows, self.job)
+        if rows.faults and self.job.on_error == "fail":
             raise RowsRefusedError(rows.first_faults())
         with TemporaryDirectory(prefix="interlock-part-") as name:
             path = Path(name) / "part.parquet"
@@ -60,6 +60,9 @@ class Parts:
             ref = self.store.put_file(path)
             if self.folder is not None:
                 shutil.move(path, self.folder / ref.sha256)
+        if self.job.log:
+            lines = logged_lines(self.job, number, rows, table, self.model.signature)
+            self.store.put_once(self.job.logged_key(number), lines)
         part = ScoringPart(number=number, rows=len(rows), unanswered=len(rows.faults), answer=ref)
         self.store.put_once(self._key(number), part.model_dump_json().encode())
         return part
@@ -82,7 +85,7 @@ class Parts:
 
     def refuse_clashes(self, names: list[str]) -> None:
         """Raise UnreadableError where the file has a column that the answer needs for itself."""
-        added = added_columns(self.model.signature, errors=self.job.on_error == "null")
+        added = added_columns(self.model.signature, self.job)
         clashes = [name for name in added if name in names]
         if clashes:
             why = f"the file has a column {clashes[0]!r}, which the answer adds; rename it"

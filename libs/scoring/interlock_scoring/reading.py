@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from interlock_contracts.pipeline import Column, Data
+from interlock_contracts.data import Column, Data
 from interlock_modeling.signature import ModelSignature
 from interlock_tables.csv_file import csv_labels
 from interlock_tables.findings import Cause, Findings, UnreadableError

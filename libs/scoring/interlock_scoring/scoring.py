@@ -11,6 +11,7 @@ from interlock_contracts.scoring import ScoringJob, ScoringReport
 from interlock_tables.findings import UnreadableError
 
 from interlock_scoring.footer import join
+from interlock_scoring.logged import share
 from interlock_scoring.parts import Parts, RowsRefusedError
 from interlock_scoring.pools import Pool, ThreadPool
 from interlock_scoring.progress import Progress
@@ -43,9 +44,11 @@ def score(
     done = store.read(f"{job.prefix}/report.json")
     if done is not None:
         return ScoringReport.model_validate_json(done)
-    parts = Parts(store, job, None if pool else folder)
     try:
-        report = _scored(parts, folder, pool(parts) if pool else ThreadPool(parts, threads))
+        store.fetch_file(job.input, folder / "input")
+        total = rows_in(folder / "input", job.data)
+        parts = Parts(store, job.model_copy(update={"log": share(job, total)}), None if pool else folder)
+        report = _scored(parts, folder, total, pool(parts) if pool else ThreadPool(parts, threads))
     except RowsRefusedError as error:
         first = error.errors[0]
         where = f"row {first.row}" + (f", column {first.column!r}" if first.column else "")
@@ -58,10 +61,8 @@ def score(
     return report
 
 
-def _scored(parts: Parts, folder: Path, pool: Pool) -> ScoringReport:
+def _scored(parts: Parts, folder: Path, total: int, pool: Pool) -> ScoringReport:
     store, job, path = parts.store, parts.job, folder / "input"
-    store.fetch_file(job.input, path)
-    total = rows_in(path, job.data)
     size = _part_rows(store, job, total)
     progress = Progress(store, job.prefix, total)
     while (part := parts.done(len(progress.finished))) is not None:
@@ -82,6 +83,8 @@ def _scored(parts: Parts, folder: Path, pool: Pool) -> ScoringReport:
         rows=sum(part.rows for part in ordered),
         unanswered=sum(part.unanswered for part in ordered),
         result=store.put_file(answer),
+        parts=len(ordered),
+        log=job.log,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from interlock_contracts.pipeline import Column
+from interlock_contracts.data import Column
 from numpy.typing import NDArray
 
 from interlock_tables.findings import EXAMPLES_SHOWN, Cause

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from interlock_contracts.pipeline import Data
+from interlock_contracts.data import Data
 from pyarrow import csv
 
 from interlock_tables.blocks import utf8_blocks

@@ -5,8 +5,8 @@ import io
 from collections import Counter
 from dataclasses import dataclass
 
+from interlock_contracts.data import Csv
 from interlock_contracts.datasets import Finding
-from interlock_contracts.pipeline import Csv
 
 from interlock_tables.findings import Findings, UnreadableError, shorten
 from interlock_tables.names import near_name

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 import pyarrow as pa
-from interlock_contracts.pipeline import Column, Data
+from interlock_contracts.data import Column, Data
 from numpy.typing import NDArray
 
 from interlock_tables.blocks import utf8_blocks

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from interlock_contracts.data import Column, Data
 from interlock_contracts.datasets import Finding
-from interlock_contracts.pipeline import Column, Data
 
 from interlock_tables.blocks import refuse_other_kinds
 from interlock_tables.findings import Findings, UnreadableError

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from interlock_contracts.pipeline import Data
+from interlock_contracts.data import Data
 
 from interlock_tables.csv_file import read_csv
 from interlock_tables.findings import Findings

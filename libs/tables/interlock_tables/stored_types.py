@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from interlock_contracts.pipeline import Column
+from interlock_contracts.data import Column
 from numpy.typing import NDArray
 
 from interlock_tables.cells import Faults, Odd, cut, in_calendar, parse_texts

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
-from interlock_contracts.pipeline import Column
+from interlock_contracts.data import Column
 from interlock_modeling import Model
 from interlock_modeling.encoder import CategoryColumn
 from interlock_modeling.signature import Feature, ModelSignature

@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from interlock_contracts.data import Column
 from interlock_contracts.datasets import Finding
-from interlock_contracts.pipeline import Column, Pipeline
+from interlock_contracts.pipeline import Pipeline
 from interlock_tables import findings as tables
 from interlock_tables.findings import Cause, Tallies, Tally, shorten
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, BinaryIO, Literal
@@ -9,11 +10,11 @@ from uuid import UUID, uuid4
 
 from interlock_artifacts import ArtifactStore
 from interlock_contracts import telemetry
+from interlock_contracts.data import Data
 from interlock_contracts.http import DatasetPredictionRequest, PredictionView
-from interlock_contracts.pipeline import Data
 from interlock_contracts.predictions import prediction_id
 from interlock_contracts.refs import ArtifactRef
-from interlock_contracts.scoring import OnError
+from interlock_contracts.scoring import OnError, ScoringJob
 from interlock_messaging import Bus
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, problem
@@ -21,13 +22,19 @@ from interlock_runtime.tracing import request_span
 from interlock_runtime.uploads import refuse_wrapped, save
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, HeaderParameter
+from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
 from litestar.response import Stream
 from pydantic import ValidationError
 
 from interlock_prediction.batch import store as batch_store
 from interlock_prediction.batch.store import BatchRow
-from interlock_prediction.batch.submission import BatchSubmitter, Delivery, ModelNotAvailableError, ScoringContext
+from interlock_prediction.batch.submission import (
+    BatchSubmitter,
+    Delivery,
+    ModelNotAvailableError,
+    ScoringContext,
+    ScoringOptions,
+)
 from interlock_prediction.batch.subsystem import BatchSubsystem
 from interlock_prediction.batch.views import with_batch_fields
 from interlock_prediction.routes import view
@@ -54,12 +61,14 @@ async def predict_file(
     artifacts: NamedDependency[ArtifactStore],
     subsystem: NamedDependency[BatchSubsystem],
     on_error: FromQuery[OnError] = "fail",
+    log: Annotated[float, QueryParameter(ge=0, le=1)] = 0,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=200)] = None,
 ) -> Response[PredictionView]:
     """Submit a file for batch scoring: the request body itself, or a dataset named by ``{"dataset": digest}``.
 
-    It is scored with the version promoted now, and parsed as the pipeline's newest spec declares. A repeat with the
-    same ``Idempotency-Key`` is the same prediction; 409 where it wants something else.
+    It is scored with the version promoted now, and parsed as the pipeline's newest spec declares. The share ``log`` of
+    its rows is in the prediction log. A repeat with the same ``Idempotency-Key`` is the same prediction; 409 where it
+    wants something else.
     """
     refuse_wrapped(request)
     submitter = subsystem.submitter
@@ -73,15 +82,27 @@ async def predict_file(
         else:
             file, data = await _upload(request, kind, artifacts, subsystem, context)
         async with bus.transaction() as session:
-            scoring = ScoringContext(context.model, data)
-            await submitter.submit(session, identifier, file, scoring, on_error=on_error, delivery=delivery)
+            options, scoring = ScoringOptions(on_error, log), replace(context, data=data)
+            await submitter.submit(session, identifier, file, scoring, options=options, delivery=delivery)
             row, hook = await session.get_one(PredictionRow, identifier), await session.get(WebhookRow, identifier)
             batch = await session.get(BatchRow, identifier)
     kept = Delivery(hook.url if hook else None, batch.ttl_seconds if batch else None)
-    if (row.request_sha256, kept) != (file.sha256, delivery):
-        detail = f"prediction {identifier} has this Idempotency-Key and another file, webhook or ttl_seconds"
+    asked = (file.sha256, delivery, options)
+    if (row.request_sha256, kept, await _options(artifacts, batch) or options) != asked:
+        detail = (
+            f"prediction {identifier} has this Idempotency-Key and another file, webhook, ttl_seconds, on_error or log"
+        )
         raise problem(409, "Idempotency-Key reused", detail)
     return Response(view(row, hook), status_code=202, headers={"Location": f"/predictions/{identifier}"})
+
+
+async def _options(artifacts: ArtifactStore, batch: BatchRow | None) -> ScoringOptions | None:
+    """Return the options of a file's job; None once its result has expired, or where there is no file."""
+    if batch is None or batch.job is None:
+        return None
+    stored = await asyncio.to_thread(artifacts.fetch, ArtifactRef.model_validate(batch.job))
+    job = ScoringJob.model_validate_json(stored)
+    return ScoringOptions(job.on_error, job.log)
 
 
 async def _context(name: str, submitter: BatchSubmitter) -> ScoringContext:

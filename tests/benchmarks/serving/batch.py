@@ -20,7 +20,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import yaml
 from interlock_artifacts import ArtifactStore
-from interlock_contracts.pipeline import Data, Pipeline
+from interlock_contracts.data import Data
+from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.scoring import ScoringJob
 from interlock_modeling import Model, ModelDescription
 from interlock_scoring import score

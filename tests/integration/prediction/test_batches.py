@@ -45,6 +45,7 @@ async def test_a_file_is_answered_told_and_kept(lab: Lab) -> None:
         "who": ["Ada", "Grace"],
         "prediction": [2003.0, 2004.5],
         "model_version": [2, 2],
+        "prediction_id": [f"{view['id']}/0", f"{view['id']}/1"],
     }
     (said,) = await until(lambda: lab.predictions.events(UUID(view["id"])))
     assert (said.type, said.result_format, said.rows, said.version) == ("prediction.completed", "parquet", 2, 2)
@@ -69,6 +70,28 @@ async def test_a_row_that_does_not_fit_fails_the_file_or_is_left_out_by_wish(lab
     table = await lab.result(ended)
     assert table.column("prediction").to_pylist() == [2003.0, 2004.5, None]
     assert "is not a number" in str(table.column("error")[2])
+
+
+async def test_answers_are_logged_where_that_is_asked_for(lab: Lab) -> None:
+    """With the id that the answer has of each row, in the transaction of the result, and gone with it."""
+    view = await lab.upload(CSV, query="?log=1", key="logged")
+    ended = await lab.predictions.ended(UUID(view["id"]))
+    table = await lab.result(ended)
+
+    logged = await until(lambda: [event for event in lab.predictions.logged if event.model == lab.model])
+    (event,) = logged
+    assert (event.version, event.promotion_seq, event.ratio, event.answered, event.dropped) == (2, 2, 1.0, 2, 0)
+    assert event.features == ["size", "color"]
+    assert [row.prediction for row in event.rows] == table.column("prediction_id").to_pylist()
+    assert [row.values for row in event.rows] == [[3.0, "red"], [4.5, None]]
+    assert [row.answer for row in event.rows] == table.column("prediction").to_pylist()
+
+    assert (await lab.upload(CSV, query="?log=1", key="logged"))["id"] == view["id"]
+    for other in ("?log=0.5", "", "?log=1&on_error=null"):
+        told = await lab.upload(CSV, query=other, key="logged", status=409)
+        assert "on_error or log" in told["detail"]
+    for wrong in ("?log=2", "?log=-1", "?log=yes"):
+        assert (await lab.upload(CSV, query=wrong, status=400))["status"] == 400
 
 
 async def test_what_cannot_be_taken_in_is_refused_at_once(lab: Lab) -> None:

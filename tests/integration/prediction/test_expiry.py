@@ -58,6 +58,7 @@ class Lab:
             answer = self.store.put(f"{prediction_id} part {number}".encode())
             note = ScoringPart(number=number, rows=1, answer=answer).model_dump_json().encode()
             self.store.put_once(f"predictions/{prediction_id}/parts/{number:06}.json", note)
+            self.store.put_once(f"predictions/{prediction_id}/logged/{number:06}.jsonl", b"{}\n")
         self.store.put_once(f"predictions/{prediction_id}/report.json", b"{}")
         job = self.store.put(f"{prediction_id} job".encode()).model_dump(mode="json")
         await self.add(BatchRow(prediction_id=prediction_id, runner="process", job=job, waiting=False))
@@ -106,7 +107,7 @@ async def test_a_file_takes_its_parts_and_notes_with_it(lab: Lab) -> None:
     await lab.expire()
 
     mine = {key for key in lab.store.objects if str(kept) in key}
-    assert len(mine) == 2
+    assert len(mine) == 3
     assert len(lab.store.objects) == len(mine) + 4, "result, part, job, and the upload"
     assert upload.key in lab.store.objects
 

@@ -66,7 +66,7 @@ def test_what_the_gateway_finds_unusual_is_shown(stub: StubGateway) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("id,actual\na,1\n", "must have the columns prediction and actual"),
+        ("id,actual\na,1\n", "must have the columns prediction_id and actual"),
         ("prediction,actual\n", "no entries"),
         ("", "must have"),
     ],

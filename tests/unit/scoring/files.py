@@ -10,7 +10,7 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.parquet as pq
 from interlock_artifacts import ArtifactStore, MemoryStore
-from interlock_contracts.pipeline import Data
+from interlock_contracts.data import Data
 from interlock_contracts.refs import ArtifactRef, ModelRef
 from interlock_contracts.scoring import OnError, ScoringJob, ScoringReport
 from interlock_scoring import score
@@ -33,10 +33,11 @@ def job_for(
     model: ModelRef | None = None,
     on_error: OnError = "fail",
     number: int = 1,
+    log: float = 0,
     **data: Any,
 ) -> ScoringJob:
     stored = store.put(content.encode() if isinstance(content, str) else content)
-    return job_over(store, stored, model=model, on_error=on_error, number=number, **data)
+    return job_over(store, stored, model=model, on_error=on_error, number=number, log=log, **data)
 
 
 def job_over(
@@ -46,6 +47,7 @@ def job_over(
     model: ModelRef | None = None,
     on_error: OnError = "fail",
     number: int = 1,
+    log: float = 0,
     **data: Any,
 ) -> ScoringJob:
     return ScoringJob(
@@ -54,6 +56,8 @@ def job_over(
         input=stored,
         data=Data.model_validate({"columns": DECLARED, **data}),
         on_error=on_error,
+        log=log,
+        row_ids=True,
     )
 
 

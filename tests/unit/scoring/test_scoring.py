@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +34,7 @@ def test_a_parquet_file_keeps_its_columns_and_gains_the_answers(store: MemorySto
         "color": ["red", None, "blue"],
         "prediction": [1003.0, 1004.0, 1005.0],
         "model_version": [1, 1, 1],
+        "prediction_id": [f"{UUID(int=1)}/{row}" for row in range(3)],
     }
     assert table.schema.field("id").type == pa.int32()
     assert (report.rows, report.unanswered) == (3, 0)
@@ -44,7 +46,8 @@ def test_no_two_answers_are_one_object(store: MemoryStore, tmp_path: Path) -> No
     first, second = (run(job_for(store, content, number=n, format="parquet"), store, tmp_path / str(n)) for n in (1, 2))
 
     assert first.result != second.result
-    assert result(first, store).to_pydict() == result(second, store).to_pydict()
+    assert result(first, store).column("prediction_id").to_pylist() == [f"{UUID(int=1)}/0"]
+    assert result(second, store).column("prediction_id").to_pylist() == [f"{UUID(int=2)}/0"]
     assert result(second, store).schema.metadata[OWNER.encode()].endswith(b"-000000000002")
 
 
@@ -70,6 +73,7 @@ def test_a_csv_is_read_as_declared_and_keeps_what_is_not_declared(store: MemoryS
         "color": ["red", None],
         "prediction": [1003.0, 1004.5],
         "model_version": [1, 1],
+        "prediction_id": [f"{UUID(int=1)}/{row}" for row in range(2)],
     }
 
 
@@ -191,6 +195,13 @@ def test_a_job_goes_on_where_it_ended(tmp_path: Path, monkeypatch: pytest.Monkey
 
     assert again == whole
     assert result(again, store).column("prediction").to_pylist() == [1000.0 + size for size in sizes]
+
+
+def test_a_job_of_the_last_release_goes_on_without_row_ids(store: MemoryStore, tmp_path: Path) -> None:
+    """Its first parts may be stored already, and parts of one file have the same columns."""
+    job = job_for(store, "size,color\n3,red\n").model_copy(update={"row_ids": False})
+
+    assert result(run(job, store, tmp_path), store).column_names == ["size", "color", "prediction", "model_version"]
 
 
 def test_a_finished_job_is_only_looked_up(store: MemoryStore, tmp_path: Path) -> None:

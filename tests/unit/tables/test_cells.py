@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from interlock_contracts.pipeline import Column
+from interlock_contracts.data import Column
 from interlock_tables.cells import leading_zeros, parse_texts
 from interlock_tables.spellings import (
     BadCellError,

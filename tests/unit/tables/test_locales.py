@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from interlock_contracts.pipeline import Column, Csv
+from interlock_contracts.data import Column, Csv
 from interlock_tables.locales import Locale, plain
 from interlock_tables.spellings import BadCellError
 from pydantic import ValidationError

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from interlock_contracts.pipeline import Csv, Rules
+from interlock_contracts.data import Csv, Rules
 
 from interlock_cli.init.facts import Facts, describe
 from interlock_cli.init.scalars import comment, entry, listed, scalar, shortened

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
-from interlock_contracts.pipeline import Column, Csv, Data
+from interlock_contracts.data import Column, Csv, Data
 from interlock_tables.blocks import refuse_other_kinds
 from interlock_tables.findings import Findings, UnreadableError
 from interlock_tables.parquet_file import open_parquet

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from interlock_contracts.pipeline import Column
+from interlock_contracts.data import Column
 from interlock_tables.findings import EXAMPLE_LENGTH, shorten
 from interlock_tables.typed import compute
 from numpy.typing import NDArray

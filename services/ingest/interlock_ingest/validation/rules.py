@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from interlock_contracts.pipeline import Column, Pipeline
+from interlock_contracts.data import Column
+from interlock_contracts.pipeline import Pipeline
 from interlock_tables.findings import EXAMPLES_SHOWN, LINES_SHOWN, Cause, Tallies
 from interlock_tables.typed import compute
 from numpy.typing import NDArray

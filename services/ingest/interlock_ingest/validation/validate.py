@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from interlock_contracts.pipeline import Data, Pipeline
+from interlock_contracts.data import Data
+from interlock_contracts.pipeline import Pipeline
 from interlock_tables.findings import BAD_ROWS_LISTED, UnreadableError, shorten
 from interlock_tables.reading import read_rows
 

@@ -72,6 +72,7 @@ class Expiry:
             part = self.artifacts.read(key)
             if part is not None:
                 self.artifacts.delete(ScoringPart.model_validate_json(part).answer.key)
+                self.artifacts.delete(f"{prefix}/logged/{number:06}.jsonl")
                 self.artifacts.delete(key)
         for name in ("part_rows", "progress.json", "report.json"):
             self.artifacts.delete(f"{prefix}/{name}")

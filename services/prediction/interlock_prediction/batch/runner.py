@@ -19,6 +19,7 @@ from interlock_messaging.work_queue import process_due
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_prediction.batch import store as batch_store
+from interlock_prediction.batch.prediction_log import log_answers
 from interlock_prediction.batch.scorers import Scorer, ScorerDiedError
 from interlock_prediction.batch.store import BatchRow, Runner
 from interlock_prediction.domain import ENDED
@@ -104,6 +105,8 @@ class BatchRunner:
             expires_at=row.expires_at,
         )
         await enqueue(session, event, source=SERVICE, cause=_cause(row), traceparent=row.traceparent)
+        job = ArtifactRef.model_validate(batch.job)
+        await log_answers(session, self.artifacts, job, report, source=SERVICE, cause=_cause(row))
         wake_after_commit(session, WebhookRow)
 
     async def _give_up(self, session: AsyncSession, batch: BatchRow, error: Exception) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,16 +10,17 @@ from uuid import UUID, uuid5
 
 from interlock_artifacts import ArtifactStore, MissingArtifactError
 from interlock_contracts.cron import Cron
+from interlock_contracts.data import Data
 from interlock_contracts.event import NAMESPACE
 from interlock_contracts.http import PipelineView
-from interlock_contracts.pipeline import Batch, Data
+from interlock_contracts.pipeline import Batch
 from interlock_contracts.refs import ArtifactRef
 from interlock_messaging import Bus
 
 from interlock_prediction.batch import store as batch_store
 from interlock_prediction.batch.runner import fail
 from interlock_prediction.batch.store import BatchRow
-from interlock_prediction.batch.submission import BatchSubmitter, ModelNotAvailableError, ScoringContext
+from interlock_prediction.batch.submission import BatchSubmitter, ModelNotAvailableError, ScoringOptions
 from interlock_prediction.store import PredictionRow
 
 logger = logging.getLogger(__name__)
@@ -63,9 +64,13 @@ class Schedules:
             await self._record_refusal(prediction_id, pipeline, batch, str(error))
             return
         async with self.bus.transaction() as session:
-            scoring = ScoringContext(context.model, data)
             submitted = await self.submitter.submit(
-                session, prediction_id, file, scoring, on_error=batch.on_error, schedule=batch.name
+                session,
+                prediction_id,
+                file,
+                replace(context, data=data),
+                options=ScoringOptions(batch.on_error, batch.log),
+                schedule=batch.name,
             )
         if submitted:
             logger.info("batch %s of %s, due at %s, is prediction %s", batch.name, pipeline.name, tick, prediction_id)

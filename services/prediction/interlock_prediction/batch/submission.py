@@ -7,8 +7,8 @@ from uuid import UUID
 
 from interlock_artifacts import ArtifactStore
 from interlock_artifacts.signing import SignatureVerifier
+from interlock_contracts.data import Data
 from interlock_contracts.http import DatasetPredictionRequest
-from interlock_contracts.pipeline import Data
 from interlock_contracts.refs import ArtifactRef, ModelRef
 from interlock_contracts.scoring import OnError, ScoringJob
 from interlock_messaging.crash_points import crash_point
@@ -36,11 +36,21 @@ class ModelNotAvailableError(LookupError):
 class ScoringContext:
     """What a model's files are scored with: the champion at their submission, and the file format of the newest spec.
 
-    That one version answers all of a file; ``choose_version``, which chooses for each request, has no part in it.
+    ``promotion_seq`` is that of the champion. That one version answers all of a file; ``choose_version``, which chooses
+    for each request, has no part in it.
     """
 
     model: ModelRef
+    promotion_seq: int
     data: Data
+
+
+@dataclass(frozen=True)
+class ScoringOptions:
+    """What becomes of rows that do not fit, and the share of the answers that are in the prediction log."""
+
+    on_error: OnError = "fail"
+    log: float = 0
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,7 @@ class BatchSubmitter:
             raise ModelNotAvailableError(name, unknown=False)
         now = model.serving
         self.verifier.check(now.ref, now.promotion_seq, now.signed)
-        return ScoringContext(now.ref, pipeline.spec.data)
+        return ScoringContext(now.ref, now.promotion_seq, pipeline.spec.data)
 
     async def submit(
         self,
@@ -89,7 +99,7 @@ class BatchSubmitter:
         file: ArtifactRef,
         context: ScoringContext,
         *,
-        on_error: OnError,
+        options: ScoringOptions,
         schedule: str | None = None,
         delivery: Delivery | None = None,
     ) -> bool:
@@ -99,7 +109,14 @@ class BatchSubmitter:
         """
         delivery = delivery or Delivery()
         job = ScoringJob(
-            prediction_id=prediction_id, model=context.model, input=file, data=context.data, on_error=on_error
+            prediction_id=prediction_id,
+            model=context.model,
+            input=file,
+            data=context.data,
+            on_error=options.on_error,
+            log=options.log,
+            promotion_seq=context.promotion_seq,
+            row_ids=True,
         )
         ref = await asyncio.to_thread(self.artifacts.put, job.model_dump_json().encode())
         crash_point("prediction.file.stored")

@@ -10,10 +10,10 @@ import httpx
 import pytest
 from faststream.rabbit import RabbitRouter
 from interlock_artifacts import MemoryStore
+from interlock_contracts.data import Data
 from interlock_contracts.http import DatasetView
-from interlock_contracts.pipeline import Data
 from interlock_messaging import Bus
-from interlock_prediction.batch.submission import Delivery, ScoringContext
+from interlock_prediction.batch.submission import Delivery, ScoringContext, ScoringOptions
 from interlock_prediction.batch.subsystem import BatchSubsystem
 from interlock_prediction.batch_routes import predict_file
 from interlock_runtime.http import http_app, problem
@@ -34,15 +34,15 @@ class Submitter:
 
     async def scoring_context(self, name: str) -> ScoringContext:
         data = Data.model_validate({"columns": {each: {"type": "number"} for each in ("size", "price")}})
-        return ScoringContext(put_model(MemoryStore(), 1, model=name), data)
+        return ScoringContext(put_model(MemoryStore(), 1, model=name), 1, data)
 
     async def dataset(self, name: str, digest: str) -> DatasetView:
         now = datetime.now(UTC)
         about = {"pipeline": name, "digest": digest, "pipeline_digest": DIGEST, "state": "accepted", "bytes": 1}
         return DatasetView.model_validate(about | {"received_at": now})
 
-    async def submit(self, *_: object, delivery: Delivery, on_error: str) -> None:
-        del on_error
+    async def submit(self, *_: object, delivery: Delivery, options: ScoringOptions) -> None:
+        del options
         self.delivery = delivery
         raise problem(503, "No database")
 

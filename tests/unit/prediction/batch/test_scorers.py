@@ -8,7 +8,7 @@ from uuid import UUID
 import httpx
 import pytest
 from interlock_artifacts import MemoryStore
-from interlock_contracts.pipeline import Data
+from interlock_contracts.data import Data
 from interlock_contracts.refs import ArtifactRef, ModelRef
 from interlock_contracts.scoring import ScoringJob
 from interlock_jobs.launcher import RayLauncher

@@ -1,0 +1,151 @@
+"""The ``data`` section of ``pipeline.yaml``: how a file is written, its columns, what it must satisfy, its holdout."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Columns = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
+"""One column name or a list of them."""
+
+
+class Section(BaseModel):
+    """Base of every part of the file: an unknown key is an error, because it is a typing mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _check_date_format(kind: str, date_format: str) -> None:
+    """Raise ValueError unless the format is that of a datetime column, and says which day it is."""
+    if kind != "datetime":
+        raise ValueError(f"format belongs to datetime columns, not to {kind}")
+    if date_format.startswith("%Y-") and not date_format.startswith("%Y-%m-%d"):
+        raise ValueError(f"format {date_format!r} could be taken for ISO 8601, which has the month before the day")
+    day = datetime(2001, 12, 31)  # noqa: DTZ001 - only its day matters
+    try:
+        if datetime.strptime(day.strftime(date_format), date_format).date() == day.date():  # noqa: DTZ007
+            return
+    except ValueError:
+        pass
+    raise ValueError(f"format {date_format!r} does not say which day it is; write %d.%m.%Y or %m/%d/%Y, for instance")
+
+
+class Column(Section):
+    """A declared column; ``min`` and ``max`` are inclusive and in the column's own unit.
+
+    An ``optional`` one may be missing in a file or a request, and then counts as null; any other must be there.
+    ``format`` is how a datetime is written as text, as Python's ``strptime`` has it; ISO 8601 is understood anyway.
+    """
+
+    type: Literal["number", "integer", "boolean", "category", "datetime"]
+    optional: bool = Field(default=False, exclude_if=lambda value: not value)
+    format: str | None = Field(default=None, max_length=50, exclude_if=lambda value: value is None)
+    min: float | None = None
+    max: float | None = None
+    values: list[str] | None = Field(default=None, min_length=1)
+    max_cardinality: int | None = Field(default=None, ge=1)
+    max_null_fraction: Fraction | None = None
+
+    @model_validator(mode="after")
+    def _rules_fit_the_type(self) -> Self:
+        if self.type not in ("number", "integer") and (self.min is not None or self.max is not None):
+            raise ValueError(f"min and max belong to number and integer columns, not to {self.type}")
+        if self.format is not None:
+            _check_date_format(self.type, self.format)
+        if self.type != "category" and (self.values is not None or self.max_cardinality is not None):
+            raise ValueError(f"values and max_cardinality belong to category columns, not to {self.type}")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min:g} is above max {self.max:g}")
+        return self
+
+
+class Csv(Section):
+    """How a CSV is written; declared, never guessed."""
+
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    quote: Annotated[str, Field(min_length=1, max_length=1)] = '"'
+    encoding: str = "utf-8"
+    null_values: list[str] = [""]
+    decimal: Literal[".", ","] = Field(default=".", exclude_if=lambda value: value == ".")
+    thousands: Literal[".", ",", "'", " "] | None = Field(default=None, exclude_if=lambda value: value is None)
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_is_known(cls, value: str) -> str:
+        try:
+            "".encode(value)
+        except LookupError:
+            raise ValueError(f"unknown encoding {value!r}; for instance utf-8 or latin-1") from None
+        return value
+
+    @model_validator(mode="after")
+    def _cells_can_be_told_apart(self) -> Self:
+        if self.decimal == self.thousands:
+            raise ValueError(f"decimal and thousands are both {self.decimal!r}")
+        if self.delimiter == self.quote:
+            raise ValueError(f"delimiter and quote are both {self.quote!r}")
+        for name, sign in (("delimiter", self.delimiter), ("quote", self.quote)):
+            if not sign.isascii() or sign in "\r\n\0":
+                raise ValueError(f"{name} must be one ASCII character that is no line break, not {sign!r}")
+        return self
+
+
+class Rules(Section):
+    """What a file must satisfy as a whole.
+
+    A file may have ``max_row_change`` fewer or more rows than the one accepted before it (0.3: 30 %), and columns that
+    have moved by a population stability index of ``max_psi``; null leaves either open. ``on_change`` says what happens
+    to one that has changed more.
+    """
+
+    max_null_fraction: Fraction = 1.0
+    min_rows: int = Field(default=1, ge=1)
+    unique_key: bool = False
+    max_bad_rows: int = Field(default=0, ge=0)
+    max_null_target: Fraction = 0.1
+    max_row_change: float | None = Field(default=0.3, ge=0, exclude_if=lambda value: value == 0.3)  # noqa: PLR2004
+    max_psi: float | None = Field(default=0.25, gt=0, exclude_if=lambda value: value == 0.25)  # noqa: PLR2004
+    on_change: Literal["warn", "refuse"] = Field(default="warn", exclude_if=lambda value: value == "warn")
+
+
+class Holdout(Section):
+    """Which rows the trainer never sees: by a hash of the row, or the newest part by a datetime column."""
+
+    fraction: float = Field(default=0.2, gt=0, lt=1)
+    by: Literal["hash", "time"] = "hash"
+    column: str | None = None
+
+    @model_validator(mode="after")
+    def _time_names_its_column(self) -> Self:
+        if (self.by == "time") != (self.column is not None):
+            raise ValueError("`by: time` needs `column`, and `by: hash` takes none")
+        return self
+
+
+class Data(Section):
+    """The table: its format, columns and rules."""
+
+    format: Literal["csv", "jsonl", "parquet"] = "csv"
+    csv: Csv = Csv()
+    key: Columns | None = None
+    columns: dict[str, Column] = Field(min_length=2)
+    extra_columns: Literal["ignore", "refuse"] = "ignore"
+    rules: Rules = Rules()
+    holdout: Holdout = Holdout()
+
+    @field_validator("columns")
+    @classmethod
+    def _names_are_the_users(cls, value: dict[str, Column]) -> dict[str, Column]:
+        for name in value:
+            if not name or name.startswith("__"):
+                raise ValueError(f"a column cannot be called {name!r}: it is empty, or begins with two underscores")
+            if "\0" in name:
+                raise ValueError(f"a column cannot be called {name!r}: no file of text can hold a NUL character")
+        return value
