@@ -32,4 +32,4 @@ def test_a_name_with_something_of_the_clock_stops_every_parallel_run(tmp_path: P
     )
 
     assert done.returncode != 0
-    assert "Different tests were collected between gw0 and gw1" in done.stdout
+    assert "Different tests were collected between" in done.stdout  # whichever worker comes first
