@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.message import DecodeError
+from google.protobuf.unknown_fields import UnknownFieldSet
 from interlock_contracts import telemetry
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
@@ -56,7 +57,7 @@ def parse_export(body: bytes, media_type: str) -> ParsedExport:
     spans: list[Span] = []
     rejected, reason = 0, ""
     for resource_spans in message.resource_spans:
-        for scope_spans in resource_spans.scope_spans:
+        for scope_spans in [*resource_spans.scope_spans, *_library_spans(resource_spans)]:
             origin = _origin(resource_spans.resource, scope_spans.scope)
             for each in scope_spans.spans:
                 fault = _rejection(each) if len(spans) < MAX_SPANS else f"one request brings at most {MAX_SPANS} spans"
@@ -71,19 +72,41 @@ def _of_json(body: bytes) -> ExportTraceServiceRequest:
     document = msgspec.json.decode(body)
     if not isinstance(document, dict):
         raise ParseError("a JSON object is expected")
+    if document and not document.keys() & {"resourceSpans", "resource_spans"}:
+        raise ParseError(f"it has no resourceSpans, but {', '.join(map(str, document))}")
     return ParseDict(_with_bytes(document), ExportTraceServiceRequest(), ignore_unknown_fields=True)
 
 
 def _with_bytes(value: Any) -> Any:
-    """Return JSON with ids in base64, which protobuf's JSON mapping expects, where OTLP has hex."""
+    """Return JSON with ids in base64, which protobuf's JSON mapping expects, where OTLP has hex; old names are new."""
     if isinstance(value, list):
         return [_with_bytes(each) for each in value]
     if isinstance(value, dict):
-        return {name: _base64(name, each) if name in _IDS else _with_bytes(each) for name, each in value.items()}
+        return {
+            _RENAMED.get(name, name): _base64(name, each) if name in _IDS else _with_bytes(each)
+            for name, each in value.items()
+        }
     return value
 
 
 _IDS = {"traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"}
+_RENAMED = {
+    "instrumentationLibrarySpans": "scopeSpans",
+    "instrumentation_library_spans": "scopeSpans",
+    "instrumentationLibrary": "scope",
+    "instrumentation_library": "scope",
+}
+"""Names of OTLP before 0.15, of 2022, which some agents still send."""
+
+_LIBRARY_SPANS = 1000
+"""Field of ``ResourceSpans`` where old exporters could send what is ``ScopeSpans`` now, byte for byte, from 0.15 on."""
+
+
+def _library_spans(resource_spans: trace_pb2.ResourceSpans) -> list[trace_pb2.ScopeSpans]:
+    """Return the spans that a message of protobuf has in the old form."""
+    unknown: Any = UnknownFieldSet(resource_spans)
+    old = [each.data for each in unknown if each.field_number == _LIBRARY_SPANS]
+    return [trace_pb2.ScopeSpans.FromString(data) for data in old if isinstance(data, bytes)]
 
 
 def _base64(name: str, value: Any) -> str:

@@ -14,6 +14,7 @@ from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
 from litestar.params import FromPath
 from litestar.plugins.problem_details import ProblemDetailsException
+from litestar.types import ExceptionHandlersMap
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
     ExportTraceServiceResponse,
@@ -49,11 +50,14 @@ def encoded_problem(request: AnyRequest, error: ProblemDetailsException | HTTPEx
     )
 
 
+_ENCODED: ExceptionHandlersMap = {ProblemDetailsException: encoded_problem, HTTPException: encoded_problem}
+
+
 @post(
     "/v1/traces",
     status_code=200,
     request_max_body_size=None,
-    exception_handlers={ProblemDetailsException: encoded_problem, HTTPException: encoded_problem},
+    exception_handlers=_ENCODED,
     opt={SCOPE: "ingest", SERVICES: NAMES},
 )
 async def receive(
@@ -84,6 +88,18 @@ async def receive(
             detail = f"nothing was stored; send the spans again: {type(error).__name__}"
             raise problem(503, "Postgres is down", detail, headers={"Retry-After": "2"}) from error
     return _answer(got, media_type)
+
+
+@post(["/v1/metrics", "/v1/logs"], status_code=404, exception_handlers=_ENCODED, opt={SCOPE: "ingest"})
+async def refuse_other_signals(request: AnyRequest) -> None:
+    """Say that only spans are kept here, and how an exporter is told so."""
+    signal = request.url.path.rpartition("/")[2]
+    where = {
+        "metrics": "Prometheus reads each service's GET /metrics",
+        "logs": "services write theirs to standard output, with the trace's id",
+    }[signal]
+    detail = f"this receiver keeps spans alone: set OTEL_{signal.upper()}_EXPORTER=none; {where}"
+    raise problem(404, f"No OTLP {signal} here", detail)
 
 
 async def _body(request: AnyRequest) -> bytes:
@@ -140,4 +156,4 @@ async def _load_trace(session: Any, trace_id: str) -> list[Span]:
     return spans
 
 
-ROUTES = [receive, read_trace, download_trace]
+ROUTES = [receive, refuse_other_signals, read_trace, download_trace]

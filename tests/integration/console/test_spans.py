@@ -37,6 +37,17 @@ async def console(servers: dict[str, str]) -> AsyncIterator[Console]:
         yield made_one
 
 
+@pytest.mark.parametrize("signal", ["metrics", "logs"])
+async def test_other_signals_are_answered_in_words(console: Console, signal: str) -> None:
+    """In the encoding of the request, as exporters log what they are told."""
+    packed = await console.http.post(f"/v1/{signal}", content=b"", headers=PROTOBUF)
+    plain = await console.http.post(f"/v1/{signal}", json={})
+
+    assert (packed.status_code, plain.status_code) == (404, 404)
+    assert Status.FromString(packed.content).message == plain.json()["detail"]
+    assert f"OTEL_{signal.upper()}_EXPORTER=none" in plain.json()["detail"]
+
+
 async def test_a_span_is_shown_as_it_was_sent(console: Console) -> None:
     """Everything a span can have comes through Postgres unchanged, numbers and nanoseconds too."""
     answer = await console.send(whole())

@@ -70,6 +70,33 @@ def test_what_goes_out_is_what_came_in() -> None:
         Parse(json.dumps(each).replace(TRACE, "").replace(OTHER, ""), ResourceSpans())
 
 
+def of_old(body: bytes) -> bytes:
+    """Return a request of protobuf in the form of 2022: the spans stand in field 1000, two bytes of key."""
+    asked = ExportTraceServiceRequest.FromString(body)
+    (spans,) = asked.resource_spans[0].scope_spans
+    del asked.resource_spans[0].scope_spans[:]
+    inner = spans.SerializeToString()
+    resource = asked.resource_spans[0].SerializeToString() + b"\xc2\x3e" + varint(len(inner)) + inner
+    return b"\x0a" + varint(len(resource)) + resource
+
+
+def varint(number: int) -> bytes:
+    low, rest = number & 127, number >> 7
+    return bytes([low | 128]) + varint(rest) if rest else bytes([low])
+
+
+def test_spans_in_the_form_of_2022_are_not_lost() -> None:
+    """From protobuf and from JSON: their names have changed, and nothing else."""
+    body = sent([whole()])
+    new = json.dumps(as_json(body))
+    old = new.replace('"scopeSpans"', '"instrumentationLibrarySpans"').replace('"scope"', '"instrumentationLibrary"')
+    expected = otlp.parse_export(body, PROTOBUF).spans
+
+    assert "scope" not in old
+    assert otlp.parse_export(old.encode(), JSON).spans == expected
+    assert otlp.parse_export(of_old(body), PROTOBUF).spans == expected
+
+
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
@@ -129,6 +156,8 @@ def test_texts_are_as_postgres_takes_them() -> None:
         b"[]",
         b"{",
         b'{"resourceSpans": 1}',
+        b'{"resourceMetrics": []}',
+        b'{"spans": []}',
         b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "no hex"}]}]}]}',
         b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": {"a": 1}}]}]}]}',
         b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"startTimeUnixNano": "soon"}]}]}]}',
