@@ -30,7 +30,7 @@ class Metric:
     formula: Formula
 
     def value(self, target: NDArray[Any], scores: Floats) -> float:
-        """Return the metric over all rows; NaN where it is not defined (``roc_auc`` of a single class)."""
+        """Return the metric over all rows; NaN where it is undefined: ``roc_auc`` of one class, ``r2`` of one row."""
         return float(self.resampled(target, scores, np.ones((1, len(target))))[0])
 
     def resampled(self, target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
@@ -60,7 +60,8 @@ def _r2(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
     rounding = 1e-14 * max(1.0, float(np.abs(target).max())) ** 2
     constant = spread <= rounding
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(constant, np.where(error == 0.0, 1.0, 0.0), 1.0 - error / spread)
+        values = np.where(constant, np.where(error == 0.0, 1.0, 0.0), 1.0 - error / spread)
+    return np.where((weights > 0).sum(axis=1) > 1, values, np.nan)
 
 
 def _rmse(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:

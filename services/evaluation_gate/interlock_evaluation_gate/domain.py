@@ -83,8 +83,9 @@ def judge(
 def _bounded(what: str, value: float, low: float | None, high: float | None) -> Check:
     bounds = (("at least", low), ("at most", high))
     allowed = " and ".join(f"{word} {bound:g}" for word, bound in bounds if bound is not None)
-    # A NaN compares as false, so it fails whatever the bounds are.
-    passed = (low is None or value >= low) and (high is None or value <= high) and value == value  # noqa: PLR0124
+    if isnan(value):
+        return Check(passed=False, text=f"{what} is undefined, but required {allowed}")
+    passed = (low is None or value >= low) and (high is None or value <= high)
     return Check(passed, f"{what} is {value:.6g}, {'as' if passed else 'but'} required {allowed}")
 
 

@@ -31,6 +31,7 @@ AT_ONCE = 4_000_000
 """Cells of the resampling matrix in memory at a time: 32 MB."""
 
 LATENCY_ROWS = 300
+LATENCY_ROUNDS = 5
 
 
 def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -> GateReport:
@@ -141,17 +142,22 @@ def _reported(gain: Gain, resampled: Histogram | None) -> GainReport:
 
 
 def _latency_p99_ms(model: Model, holdout: pa.Table) -> float:
-    """Return the 99th percentile of answering one row at a time, in milliseconds, after a warm-up."""
+    """Return the 99th percentile of answering one row at a time, in milliseconds, after a warm-up.
+
+    Of each row the best of several rounds counts, some time apart: the model is judged, not what else runs here.
+    """
     names = [feature.name for feature in model.signature.features]
     rows = [_as_json(row) for row in holdout.select(names).slice(0, LATENCY_ROWS).to_pylist()]
     for row in rows[:20]:
         model.predict_rows([row])
-    taken = []
-    for row in rows:
-        begin = time.perf_counter()
-        model.predict_rows([row])
-        taken.append(time.perf_counter() - begin)
-    return float(np.quantile(taken, 0.99) * 1000)
+    taken = np.array([[_seconds(model, row) for row in rows] for _ in range(LATENCY_ROUNDS)])
+    return float(np.quantile(taken.min(axis=0), 0.99) * 1000)
+
+
+def _seconds(model: Model, row: dict[str, Any]) -> float:
+    begin = time.perf_counter()
+    model.predict_rows([row])
+    return time.perf_counter() - begin
 
 
 def _as_json(row: dict[str, Any]) -> dict[str, Any]:

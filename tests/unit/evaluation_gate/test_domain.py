@@ -57,4 +57,6 @@ def test_a_refusal_names_everything_that_was_missed_and_nothing_else() -> None:
 
 def test_a_metric_that_is_no_number_never_passes() -> None:
     """NaN compares as neither above nor below; the gate must not take that for a yes."""
-    assert not judge(pipeline(metrics={"rmse": {"max": 5}}), {"rmse": math.nan}, None, 1.0).passed
+    verdict = judge(pipeline(metrics={"rmse": {"max": 5}}), {"rmse": math.nan}, None, 1.0)
+    assert not verdict.passed
+    assert [check.text for check in verdict.checks] == ["rmse on the holdout is undefined, but required at most 5"]

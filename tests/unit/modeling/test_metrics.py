@@ -1,3 +1,4 @@
+import math
 import time
 from typing import Any
 
@@ -85,6 +86,15 @@ def test_a_constant_target_has_no_spread_to_explain() -> None:
 
     assert METRICS["r2"].value(target, target) == 1.0
     assert METRICS["r2"].value(target, target + 1e-3) == 0.0
+
+
+def test_r2_of_one_row_is_undefined() -> None:
+    """One truth has no variance to explain; in a resample it may count several times, and is still one."""
+    target, scores = np.array([3.0, 4.0]), np.array([3.0, 5.0])
+
+    assert math.isnan(METRICS["r2"].value(target[:1], scores[:1]))
+    assert math.isnan(METRICS["r2"].resampled(target, scores, np.array([[2.0, 0.0]]))[0])
+    assert METRICS["r2"].value(target, scores) == -1.0
 
 
 def test_a_label_that_the_model_does_not_know_counts_as_wrong() -> None:
