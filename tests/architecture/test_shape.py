@@ -115,6 +115,7 @@ def test_the_environment_is_read_in_one_place() -> None:
         "libs/messaging/interlock_messaging/__main__.py",
         "libs/trainer",
         "libs/scoring",
+        "libs/client/interlock_client/settings.py",
         "libs/cli",
         "libs/localstack",
     )

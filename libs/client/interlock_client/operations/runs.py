@@ -1,0 +1,169 @@
+"""Training runs: asked for, listed, cancelled, and followed to their end."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from interlock_contracts.http import RunAccepted, RunView, VersionView
+from interlock_contracts.rollout import RolloutView
+from interlock_contracts.training import parse_run_states
+
+from interlock_client.errors import InterlockError, NotFoundError, StillGoingError, UnavailableError
+from interlock_client.flows import Flow, Pause, find, get, get_list, post
+from interlock_client.views import Views
+
+Run: TypeAlias = UUID | str | RunAccepted | RunView
+"""A run, or its id."""
+
+POLL_SECONDS = 0.3
+"""Polling interval."""
+
+FIRST_RUN_SECONDS = 20.0
+"""Timeout for a model's first run to appear."""
+
+ACCEPTED_SECONDS = 60.0
+"""Timeout for an accepted request, or a verdict, to pass the broker on a busy machine."""
+
+OUTAGE_SECONDS = 60.0
+"""Longest outage of the gateway or a service that is waited out, as in a restart."""
+
+SERVING_SECONDS = 60.0
+"""Timeout for the gateway's workers to load a version that was promoted; a killed worker counts that long."""
+
+ENDED = frozenset({"succeeded", "refused", "failed", "cancelled", "timed_out", "coalesced"})
+
+
+def retrain(
+    model: str,
+    *,
+    reason: str | None = None,
+    dataset: str | None = None,
+    pipeline: str | None = None,
+    commit: str | None = None,
+) -> Flow[RunAccepted]:
+    """Request a training run; ``dataset`` and ``pipeline`` are digests. ``wait`` follows it."""
+    body = {"reason": reason, "dataset": dataset, "pipeline": pipeline, "commit": commit}
+    return RunAccepted.model_validate((yield from post(f"/models/{model}/retrain", body, idempotent=True)))
+
+
+def runs(model: str | None = None, *, state: str | Sequence[str] = (), limit: int = 20) -> Flow[Views[RunView]]:
+    """Return runs, the newest first; ``state`` names one state or several.
+
+    Raises:
+        ValueError: there is no such state.
+    """
+    wanted = parse_run_states(state if isinstance(state, str) else ",".join(state))
+    return (yield from get_list(RunView, "/runs", model=model, state=",".join(wanted) or None, limit=limit))
+
+
+def run(run: Run) -> Flow[RunView]:
+    """Return a run as it is now."""
+    return (yield from get(RunView, f"/runs/{_id(run)}"))
+
+
+def cancel(run: Run) -> Flow[RunView]:
+    """Cancel a queued or running run; what serves is not affected."""
+    return RunView.model_validate((yield from post(f"/runs/{_id(run)}/cancel", {})))
+
+
+def newest_run(model: str) -> Flow[RunView]:
+    """Return a model's newest run that was not coalesced; waits a moment for a first one to appear.
+
+    Raises:
+        InterlockError: there is none.
+    """
+    deadline = time.monotonic() + FIRST_RUN_SECONDS
+    while time.monotonic() < deadline:
+        for each in (yield from runs(model)):
+            if each.state != "coalesced":
+                return each
+        yield Pause(POLL_SECONDS)
+    raise InterlockError(f"model {model!r} has no run")
+
+
+def wait(
+    run: Run,
+    *,
+    timeout: float = 3600,
+    progress: bool | Callable[[RunView], object] = False,
+    serving: bool = True,
+) -> Flow[RunView]:
+    """Follow a run and return it once it has ended, whatever became of it; see its ``state`` and ``reason``.
+
+    A coalesced run is followed in the one that it joined. With ``serving``, and where its version was promoted, it is
+    also waited for until the gateway's workers serve it. Short outages are waited out.
+
+    ``progress=True`` shows bars in a notebook or terminal, for which the extra ``progress`` must be installed; a
+    function is called with the run at every look.
+
+    Raises:
+        StillGoingError: the run has not ended after ``timeout`` seconds; it goes on.
+    """
+    deadline = time.monotonic() + timeout
+    run_id = _id(run)
+    with ExitStack() as display:
+        show = display.enter_context(_bars()) if progress is True else progress
+        while True:
+            view = yield from _patiently(run_id)
+            if show:
+                show(view)
+            if view.state == "coalesced" and view.into is not None:
+                run_id = view.into
+            elif view.state in ENDED:
+                break
+            if time.monotonic() > deadline:
+                raise StillGoingError(f"run {run_id} is still {view.state} after {timeout:g} s", view)
+            yield Pause(POLL_SECONDS)
+    if serving and view.version is not None and (yield from promoted(view)):
+        yield from _served(view.model, view.version)
+    return view
+
+
+def promoted(run: RunView) -> Flow[bool]:
+    """Return whether a run's version is promoted; registry and dispatcher get the gate's event separately."""
+    deadline = time.monotonic() + ACCEPTED_SECONDS
+    while run.version is not None:
+        stage = (yield from get(VersionView, f"/models/{run.model}/versions/{run.version}")).stage
+        if stage != "registered" or time.monotonic() > deadline:
+            return stage == "champion"
+        yield Pause(POLL_SECONDS)
+    return False
+
+
+def _served(model: str, version: int) -> Flow[None]:
+    """Wait until every worker serves the version, or another was promoted; not longer than workers that failed take."""
+    deadline = time.monotonic() + SERVING_SECONDS
+    while time.monotonic() < deadline:
+        view = yield from find(RolloutView, f"/models/{model}/rollout")
+        if view is None or view.version != version or view.converged:
+            return
+        yield Pause(POLL_SECONDS)
+
+
+def _patiently(run: UUID | str) -> Flow[RunView]:
+    """Return the run; one that is not there yet, or a service that does not answer, is waited for."""
+    begin = time.monotonic()
+    while True:
+        try:
+            return (yield from get(RunView, f"/runs/{run}"))
+        except NotFoundError:
+            if time.monotonic() - begin > ACCEPTED_SECONDS:
+                raise
+        except UnavailableError:
+            if time.monotonic() - begin > OUTAGE_SECONDS:
+                raise
+        yield Pause(POLL_SECONDS)
+
+
+def _bars() -> Any:
+    from rich.console import Console  # noqa: PLC0415 - an extra
+
+    from interlock_client.progress import RunSteps  # noqa: PLC0415 - needs it
+
+    return RunSteps(Console())
+
+
+def _id(run: Run) -> UUID | str:
+    return run if isinstance(run, UUID | str) else run.run_id
