@@ -3,9 +3,9 @@
 import time
 from typing import Any
 
+from interlock_client import Client
 from interlock_contracts.http import PredictionAccepted, PredictionView
 
-from interlock_cli.gateway import Gateway
 from interlock_cli.terminal import CommandError, Terminal
 
 MAX_ROWS = 10_000
@@ -14,20 +14,22 @@ MAX_ROWS = 10_000
 FIRST_SECONDS, LAST_SECONDS = 0.05, 2.0
 
 
-def submit(gateway: Gateway, terminal: Terminal, name: str, rows: list[dict[str, Any]]) -> PredictionAccepted:
+def submit(gateway: Client, terminal: Terminal, name: str, rows: list[dict[str, Any]]) -> PredictionAccepted:
     """Submit an asynchronous prediction, and print the URL of its result."""
     if len(rows) > MAX_ROWS:
         raise CommandError(
             f"{len(rows)} rows are too many for one request", hint="score the whole file with --file and --out"
         )
-    accepted = PredictionAccepted.model_validate(gateway.post(f"/models/{name}/predictions", {"rows": rows}))
+    accepted = PredictionAccepted.model_validate(
+        gateway.post(f"/models/{name}/predictions", {"rows": rows}, idempotent=True)
+    )
     terminal.echo(
         f"prediction {accepted.id} is {accepted.state}; its result will be at {gateway.url}{accepted.links.self}"
     )
     return accepted
 
 
-def wait_for_answer(gateway: Gateway, accepted: PredictionAccepted) -> dict[str, Any]:
+def wait_for_answer(gateway: Client, accepted: PredictionAccepted) -> dict[str, Any]:
     """Poll until the prediction has ended, and return its answer.
 
     Raises:

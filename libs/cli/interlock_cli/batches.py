@@ -2,17 +2,18 @@
 
 import hashlib
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from interlock_contracts.http import ModelView, PipelineView, PredictionView
+from interlock_client import Client, RefusedError, Request
+from interlock_client.flows import UPLOAD_TIMEOUT
+from interlock_client.operations.datasets import MEDIA_TYPES
+from interlock_contracts.http import PredictionView
 from interlock_contracts.predictions import prediction_id
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from interlock_cli.datasets import MEDIA_TYPES
-from interlock_cli.gateway import UPLOAD_TIMEOUT, Gateway, RefusedError
 from interlock_cli.terminal import CommandError, Terminal
 
 CHUNK = 1024 * 1024
@@ -20,7 +21,7 @@ POLL_SECONDS = 0.3
 REPORT_SECONDS = 5.0
 """Interval of progress lines where no progress bar is shown."""
 
-_NOT_FOUND, _GONE = 404, 410
+_GONE = 410
 _BYTES: tuple[Any, ...] = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
 _ROWS: tuple[Any, ...] = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 
@@ -58,7 +59,7 @@ class ScoringRequest:
             return hashlib.file_digest(source, "sha256").hexdigest()
 
 
-def score_file(gateway: Gateway, terminal: Terminal, request: ScoringRequest, out: Path) -> PredictionView:
+def score_file(gateway: Client, terminal: Terminal, request: ScoringRequest, out: Path) -> PredictionView:
     """Score a file and write the predictions to ``out``.
 
     Idempotent: the same file for the same version and spec is the same prediction, so an interrupted command resumes
@@ -82,13 +83,13 @@ def score_file(gateway: Gateway, terminal: Terminal, request: ScoringRequest, ou
     return view
 
 
-def _find_or_submit(gateway: Gateway, terminal: Terminal, request: ScoringRequest) -> PredictionView:
+def _find_or_submit(gateway: Client, terminal: Terminal, request: ScoringRequest) -> PredictionView:
     """Return the prediction of this file: one that is queued, running or completed, else a new one."""
     name, kind, digest = request.model, request.kind, request.digest
-    serving = gateway.get(ModelView, f"/models/{name}").serving
+    serving = gateway.model(name).serving
     if serving is None:
         raise CommandError(f"no version of {name!r} is serving yet", hint=f"interlock watch --model {name}")
-    spec = gateway.get(PipelineView, f"/pipelines/{name}").digest
+    spec = gateway.pipeline(name).digest
     for attempt in range(1_000):
         logged = f"/log={request.log:g}" if request.log else ""
         key = f"{digest}/{serving.ref.version}/{spec[:16]}/{request.on_error}{logged}/{attempt}"
@@ -101,13 +102,11 @@ def _find_or_submit(gateway: Gateway, terminal: Terminal, request: ScoringReques
     raise CommandError("this file has failed too often", hint=f"GET /predictions?model={name} shows the reasons")
 
 
-def _existing(gateway: Gateway, prediction: str) -> PredictionView | None:
+def _existing(gateway: Client, prediction: str) -> PredictionView | None:
     """Return a prediction; None where there is none. An expired one has completed, but its result is gone."""
     try:
-        return gateway.get(PredictionView, f"/predictions/{prediction}")
+        return gateway.find(PredictionView, f"/predictions/{prediction}")
     except RefusedError as error:
-        if error.status == _NOT_FOUND:
-            return None
         if error.status == _GONE:
             return PredictionView.model_validate(
                 {"id": prediction, "state": "expired", "requested_at": "1970-01-01T00:00:00Z", "links": _no_links()}
@@ -119,30 +118,26 @@ def _no_links() -> dict[str, str]:
     return {"self": "", "events": "", "cancel": ""}
 
 
-def _submit(gateway: Gateway, terminal: Terminal, request: ScoringRequest, headers: dict[str, str]) -> PredictionView:
+def _submit(gateway: Client, terminal: Terminal, request: ScoringRequest, headers: dict[str, str]) -> PredictionView:
     size = request.file.stat().st_size
     terminal.echo(f"uploading {request.file} ({size:,} bytes)", style="dim")
     with Progress(*_BYTES, console=terminal.out, disable=not terminal.live, transient=True) as bar:
         task = bar.add_task("upload", total=size)
 
-        def pieces() -> Iterator[bytes]:
-            with request.file.open("rb") as source:
-                while piece := source.read(CHUNK):
-                    yield piece
-                    bar.advance(task, len(piece))
-
-        answer = gateway.request(
+        uploaded = Request(
             "POST",
             f"/models/{request.model}/predictions",
-            content=pieces(),
-            headers=headers | {"Content-Length": str(size)},
-            params={"on_error": request.on_error, **({"log": str(request.log)} if request.log else {})},
+            {"on_error": request.on_error, **({"log": str(request.log)} if request.log else {})},
+            headers | {"Content-Length": str(size)},
+            file=request.file,
+            on_sent=partial(bar.advance, task),
             timeout=UPLOAD_TIMEOUT,
+            repeatable=True,  # it has its Idempotency-Key
         )
-    return PredictionView.model_validate(answer.json())
+        return PredictionView.model_validate(gateway.request(uploaded).json())
 
 
-def _wait_for_end(gateway: Gateway, terminal: Terminal, view: PredictionView) -> PredictionView:
+def _wait_for_end(gateway: Client, terminal: Terminal, view: PredictionView) -> PredictionView:
     """Poll until the prediction has ended, showing its progress, and return it."""
     reported, state = time.monotonic(), ""
     with Progress(*_ROWS, console=terminal.out, disable=not terminal.live, transient=True) as bar:
@@ -160,12 +155,12 @@ def _wait_for_end(gateway: Gateway, terminal: Terminal, view: PredictionView) ->
     return view
 
 
-def _download(gateway: Gateway, terminal: Terminal, path: str, out: Path) -> None:
+def _download(gateway: Client, terminal: Terminal, path: str, out: Path) -> None:
     """Download the result; the file is written atomically."""
     partial = out.with_name(f".{out.name}.part")
     try:
         with (
-            gateway.stream(path) as answer,
+            gateway.stream(Request("GET", path, timeout=UPLOAD_TIMEOUT)) as answer,
             Progress(*_BYTES, console=terminal.out, disable=not terminal.live, transient=True) as bar,
             partial.open("wb") as target,
         ):

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import httpx
 import typer
+from interlock_client import InterlockError, Request
 from interlock_contracts.access import SCOPES
 from interlock_contracts.catalog import BY_TYPE
 from typer.completion import get_completion_script  # type: ignore[attr-defined] # `--show-completion` guesses the shell
@@ -93,8 +94,8 @@ def components(incomplete: str) -> list[str]:
 
 def _fetch(path: str, **params: Any) -> list[dict[str, Any]]:
     try:
-        with connect() as gateway:
-            answer: list[dict[str, Any]] = gateway.request("GET", path, params=params, timeout=TIMEOUT).json()
-    except (CommandError, OSError, ValueError):
+        with connect(retries=0) as gateway:
+            answer: list[dict[str, Any]] = gateway.request(Request("GET", path, params, timeout=TIMEOUT)).json()
+    except (CommandError, InterlockError, OSError, ValueError):
         return []
     return answer

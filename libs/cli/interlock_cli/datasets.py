@@ -1,34 +1,24 @@
 """`interlock ingest` and `datasets`: upload of files, and their validation results."""
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from interlock_client import Client, StillGoingError
+from interlock_client.progress import State, Steps
 from interlock_contracts.datasets import Finding
 from interlock_contracts.drift import DriftView
 from interlock_contracts.http import DatasetView
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from interlock_cli import completion
-from interlock_cli.gateway import UPLOAD_TIMEOUT, Gateway, connect
-from interlock_cli.progress import State, Steps
+from interlock_cli.gateway import connect
 from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
-
-CHUNK = 1024 * 1024
-POLL_SECONDS = 0.3
-"""Polling interval while validation runs."""
 
 EXAMPLES = 3
 MOVED_SHOWN = 5
-
-MEDIA_TYPES = {
-    ".csv": "text/csv",
-    ".jsonl": "application/x-ndjson",
-    ".ndjson": "application/x-ndjson",
-    ".parquet": "application/vnd.apache.parquet",
-}
 
 
 def ingest(
@@ -57,60 +47,35 @@ def ingest(
             raise typer.Exit(1)
 
 
-def upload(gateway: Gateway, name: str, file: Path, terminal: Terminal, *, dry_run: bool = False) -> DatasetView:
-    """Upload a file in chunks, with a progress bar on a terminal; return the new dataset, or how a dry run ended.
-
-    Raises:
-        CommandError: ingest is of a release without dry runs, so the file is stored now.
-    """
+def upload(gateway: Client, name: str, file: Path, terminal: Terminal, *, dry_run: bool = False) -> DatasetView:
+    """Upload a file in chunks, with a progress bar on a terminal; return the new dataset, or how a dry run ended."""
     columns = (TextColumn("  upload   "), BarColumn(24), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=terminal.out, disable=not terminal.live, transient=True) as progress:
         task = progress.add_task("upload", total=file.stat().st_size)
-
-        def pieces() -> Iterator[bytes]:
-            with file.open("rb") as source:
-                while piece := source.read(CHUNK):
-                    yield piece
-                    progress.advance(task, len(piece))
-
-        headers = {
-            "Content-Type": MEDIA_TYPES.get(file.suffix.lower(), "application/octet-stream"),
-            "Content-Length": str(file.stat().st_size),
-        }
-        answer = gateway.request(
-            "POST",
-            f"/datasets/{name}",
-            content=pieces(),
-            headers=headers,
-            params={"dry_run": "true"} if dry_run else None,
-            timeout=UPLOAD_TIMEOUT,
-        )
-    view = DatasetView.model_validate(answer.json())
-    if dry_run and not view.dry_run:
-        raise CommandError(f"ingest is older than --dry-run: it has stored the file as {view.digest[:12]}")
-    return view
+        return gateway.upload(name, file, dry_run=dry_run, on_sent=partial(progress.advance, task))
 
 
-def wait_for_verdict(gateway: Gateway, terminal: Terminal, view: DatasetView, *, timeout: float) -> DatasetView:
-    """Poll until the dataset is accepted or rejected, and return it.
+def wait_for_verdict(gateway: Client, terminal: Terminal, view: DatasetView, *, timeout: float) -> DatasetView:
+    """Wait until the dataset is accepted or rejected, and return it.
 
     Raises:
         CommandError: validation has not finished after ``timeout`` seconds.
     """
-    deadline = time.monotonic() + timeout
-    with Steps(terminal) as steps:
-        while view.state == "checking":
-            steps.show("validate", note="columns, types, ranges, duplicates; then the split", since=view.received_at)
-            if time.monotonic() > deadline:
-                hint = f"`interlock datasets {view.pipeline}` shows the result later"
-                raise CommandError(
-                    f"no validation result after {timeout:g} s", hint=hint, details={"dataset": view.digest}
-                )
-            time.sleep(POLL_SECONDS)
-            view = gateway.get(DatasetView, f"/datasets/{view.pipeline}/{view.digest}", pipeline=view.pipeline_digest)
+    with Steps(terminal.out, disable=not terminal.live) as steps:
+        try:
+            return gateway.checked(view, timeout=timeout, on_change=partial(_show, steps))
+        except StillGoingError as error:
+            hint = f"`interlock datasets {view.pipeline}` shows the result later"
+            raise CommandError(str(error), hint=hint, details={"dataset": view.digest}) from error
+
+
+def _show(steps: Steps, view: DatasetView) -> None:
+    if view.state == "checking":
+        note = "columns, types, ranges, duplicates; then the split"
+        steps.show("validate", note=note, since=view.received_at)
+    else:
         state: State = "done" if view.state == "accepted" else "failed"
         steps.show("validate", state=state, since=view.received_at, until=view.decided_at)
-    return view
 
 
 def _print_verdict(terminal: Terminal, view: DatasetView, *, waited: bool) -> None:
@@ -140,11 +105,11 @@ def _drift_line(drift: DriftView) -> str:
     return f"drift against batch {drift.batch}: {shown or 'none'}{more}"
 
 
-def newest_of(gateway: Gateway, pipeline: str, digests: Sequence[str]) -> DatasetView | None:
+def newest_of(gateway: Client, pipeline: str, digests: Sequence[str]) -> DatasetView | None:
     """Return the newest of some files of a pipeline; None where none of them is listed any more."""
     if not digests:
         return None
-    found = [view for view in gateway.list(DatasetView, f"/datasets/{pipeline}") if view.digest in digests]
+    found = [view for view in gateway.datasets(pipeline) if view.digest in digests]
     return max(found, key=lambda view: view.batch or 0, default=None)
 
 
@@ -180,7 +145,7 @@ def datasets(
     Example: interlock datasets flights-1
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        views = gateway.list(DatasetView, f"/datasets/{name}")
+        views = gateway.datasets(name)
         if digest is not None:
             _print_verdict(terminal, view := _one(views, digest), waited=True)
             terminal.result(view)

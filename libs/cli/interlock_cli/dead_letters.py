@@ -6,9 +6,10 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
+from interlock_client import Client, RefusedError, Request
 from interlock_contracts.dead_letters import DeadLetterContent, DeadLetterView
 
-from interlock_cli.gateway import Gateway, RefusedError, connect
+from interlock_cli.gateway import connect
 from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
 
 PAGE = 1000
@@ -99,7 +100,7 @@ def _each(
         terminal.result(letters)
 
 
-def _matching(gateway: Gateway, queue: str | None) -> list[UUID]:
+def _matching(gateway: Client, queue: str | None) -> list[UUID]:
     """Return the current dead letters, oldest first; later ones are not included."""
     found: list[DeadLetterView] = []
     page = gateway.list(DeadLetterView, "/dead-letters", queue=queue, limit=PAGE)
@@ -111,17 +112,19 @@ def _matching(gateway: Gateway, queue: str | None) -> list[UUID]:
 
 
 def _one_by_one(
-    gateway: Gateway, terminal: Terminal, method: str, action: str, ids: list[UUID]
+    gateway: Client, terminal: Terminal, method: str, action: str, ids: list[UUID]
 ) -> Iterator[DeadLetterView]:
     for each in ids:
         try:
-            yield DeadLetterView.model_validate(gateway.request(method, f"/dead-letters/{each}{action}").json())
+            yield DeadLetterView.model_validate(
+                gateway.request(Request(method, f"/dead-letters/{each}{action}")).json()
+            )
         except RefusedError as refusal:
             if len(ids) == 1:
                 raise CommandError(
-                    refusal.message, hint="`interlock dead-letters list` lists all dead letters"
+                    str(refusal), hint="`interlock dead-letters list` lists all dead letters"
                 ) from refusal
-            terminal.echo(f"{each}: {refusal.message}", style="yellow")
+            terminal.echo(f"{each}: {refusal}", style="yellow")
 
 
 def _age(seconds: float) -> str:

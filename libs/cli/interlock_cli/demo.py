@@ -6,6 +6,7 @@ from contextlib import contextmanager, redirect_stdout
 from uuid import UUID
 
 import typer
+from interlock_client import Client
 from interlock_contracts.http import RunView
 from interlock_localstack.demo.story import Story
 
@@ -40,7 +41,7 @@ class _CommandLine:
             return self._root.command.main(list(arguments), prog_name="interlock", standalone_mode=False) or 0
 
     @contextmanager
-    def connect(self) -> Iterator[gateway.Gateway]:
+    def connect(self) -> Iterator[Client]:
         with gateway.connect() as connection:
             yield connection
 

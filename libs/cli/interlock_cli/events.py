@@ -1,26 +1,17 @@
 """`interlock events`: tail events, from the console's stream."""
 
-import json
-import time
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, NamedTuple
+from functools import partial
+from typing import Annotated, Any
 from uuid import UUID
 
-import httpx
 import typer
 from interlock_contracts.catalog import BY_TYPE
-from interlock_contracts.console import EventsView, EventView
+from interlock_contracts.console import EventView
 from rich.text import Text
 
 from interlock_cli import completion
-from interlock_cli.gateway import Gateway, UnreachableError, connect
+from interlock_cli.gateway import connect
 from interlock_cli.terminal import Json, Terminal, command_terminal
-
-STREAM_TIMEOUT = httpx.Timeout(60, connect=5)
-"""Read timeout of the stream, in seconds; the console sends heartbeats more often."""
-
-RECONNECT_SECONDS = 1.0
-"""Delay before reconnecting to a broken stream, in seconds."""
 
 GOOD, BAD, WAITING = "green", "red", "yellow"
 STYLES = {
@@ -80,79 +71,22 @@ def events(
     if unknown := [each for each in type_ or () if each not in BY_TYPE]:
         raise typer.BadParameter(f"unknown event type {unknown[0]!r}; event types are {', '.join(BY_TYPE)}")
     wanted = type_ or ([] if frequent else [name for name, route in BY_TYPE.items() if not route.ephemeral])
-    filters = {"type": ",".join(wanted) or None, "model": model, "run": run}
     with command_terminal(as_json=as_json) as terminal, connect("console") as connection:
         seen: set[str] = set()
         if last:
-            for event in recent_events(connection, last, filters):
+            for event in connection.events(wanted, model=model, run=run, limit=last):
                 seen.add(event.id)
                 _print_event(terminal, event)
         if not follow:
             return
         terminal.echo("waiting for new events; Ctrl-C to stop", style="dim")
         try:
-            for event in tail(connection, terminal, filters):
+            notice = partial(terminal.echo, style="yellow")
+            for event in connection.live_events(wanted, model=model, run=run, notice=notice):
                 if event.id not in seen:
                     _print_event(terminal, event)
         except KeyboardInterrupt:
             return
-
-
-def recent_events(connection: Gateway, count: int, filters: dict[str, Any]) -> list[EventView]:
-    """Return the last ``count`` stored events, oldest first; raises as ``Gateway.request`` does."""
-    return connection.get(EventsView, "/view/events", **filters, limit=count).events[::-1]
-
-
-def tail(connection: Gateway, terminal: Terminal, filters: dict[str, Any]) -> Iterator[EventView]:
-    """Yield events as they are published; a broken stream is resumed by ``Last-Event-ID``.
-
-    Raises:
-        UnreachableError: the console does not answer the first request.
-        RefusedError: the key may not read.
-    """
-    last: dict[str, str] | None = None
-    while True:
-        try:
-            with connection.stream("/view/live", timeout=STREAM_TIMEOUT, headers=last, **filters) as stream:
-                last = last or {}
-                for message in messages(stream.iter_lines()):
-                    if message.name == "reset":
-                        break
-                    if message.id:
-                        last = {"Last-Event-ID": message.id}
-                    if message.name in BY_TYPE:
-                        yield EventView.model_validate_json(message.data)
-                    elif message.name == "dropped":
-                        terminal.echo(f"dropped: {json.loads(message.data)['events']} ephemeral events", style="yellow")
-        except UnreachableError:
-            if last is None:
-                raise
-            terminal.echo("the console is unreachable; reconnecting", style="yellow")
-        time.sleep(RECONNECT_SECONDS)
-
-
-class Message(NamedTuple):
-    """One server-sent event."""
-
-    name: str
-    data: str
-    id: str
-
-
-def messages(lines: Iterable[str]) -> Iterator[Message]:
-    """Yield the messages of a stream of server-sent events, as the WHATWG's HTML standard writes them."""
-    fields, data = dict[str, str](), list[str]()
-    for line in lines:
-        field, _, value = line.partition(":")
-        value = value.removeprefix(" ")
-        if line == "":
-            if data:
-                yield Message(fields.get("event", "message"), "\n".join(data), fields.get("id", ""))
-            fields, data = {}, []
-        elif field == "data":
-            data.append(value)
-        else:
-            fields[field] = value
 
 
 def _print_event(terminal: Terminal, event: EventView) -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from interlock_contracts.http import ExportedFile, ExportView, ModelView
+from interlock_client import Client, Request
+from interlock_client.flows import UPLOAD_TIMEOUT
+from interlock_contracts.http import ExportedFile, ExportView
 
-from interlock_cli.gateway import Gateway, connect
+from interlock_cli.gateway import connect
 from interlock_cli.models import Name
 from interlock_cli.terminal import CommandError, Json, command_terminal
 
@@ -43,16 +45,16 @@ def export(
         terminal.result({"model": name, "version": number, "folder": str(to)})
 
 
-def _serving(gateway: Gateway, name: str) -> int:
-    model = gateway.get(ModelView, f"/models/{name}")
+def _serving(gateway: Client, name: str) -> int:
+    model = gateway.model(name)
     if model.serving is None:
         raise CommandError(f"no version of {name} is serving", hint=f"`interlock versions {name}` lists its versions")
     return model.serving.ref.version
 
 
-def _fetch(gateway: Gateway, path: str, file: ExportedFile, target: Path) -> None:
+def _fetch(gateway: Client, path: str, file: ExportedFile, target: Path) -> None:
     digest = hashlib.sha256()
-    with gateway.stream(path) as answer, target.open("wb") as written:
+    with gateway.stream(Request("GET", path, timeout=UPLOAD_TIMEOUT)) as answer, target.open("wb") as written:
         for piece in answer.iter_bytes(CHUNK):
             digest.update(piece)
             written.write(piece)

@@ -7,19 +7,17 @@ from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 import typer
-from interlock_contracts.quality import FeedbackAccepted, Measured, QualityView
+from interlock_contracts.quality import FeedbackAccepted, Measured
 
 from interlock_cli import completion
-from interlock_cli.gateway import Gateway, RefusedError, connect
+from interlock_cli.gateway import connect
 from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
-
-CHUNK_ENTRIES = 5000
-"""Entries in one request; a longer file is sent in several."""
 
 IDS = ("prediction_id", "prediction")
 """Columns that may name the predicted rows: the first is that of a scored file, whose `prediction` is the answer."""
 
-Entry = dict[str, Any]
+Entry = tuple[str, str]
+"""A predicted row, and its ground truth as it is written."""
 
 
 def feedback(
@@ -46,7 +44,7 @@ def feedback(
         raise typer.BadParameter("give a prediction and its ground truth, or a --file with both")
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         if file is None:
-            entries: list[Entry] = [{"prediction": prediction, "actual": actual}]
+            entries: list[Entry] = [(str(prediction), str(actual))]
         elif str(file) == "-":
             entries = list(_entries(sys.stdin, "standard input"))
         elif file.is_file():
@@ -56,11 +54,8 @@ def feedback(
             raise CommandError(f"file {file} does not exist")
         if not entries:
             raise CommandError("the file has no entries")
-        _print_totals(
-            terminal,
-            name,
-            [_send_chunk(gateway, name, entries, start) for start in range(0, len(entries), CHUNK_ENTRIES)],
-        )
+        ids, actuals = zip(*entries, strict=True)
+        _print_totals(terminal, name, gateway.feedback(name, ids, actuals))
 
 
 def _entries(source: TextIO, where: str) -> Iterator[Entry]:
@@ -73,28 +68,10 @@ def _entries(source: TextIO, where: str) -> Iterator[Entry]:
     for line in lines:
         if None in line or None in line.values():
             raise CommandError(f"line {lines.line_num} of {where} does not have as many cells as the header")
-        yield {"prediction": line[name], "actual": line["actual"]}
+        yield line[name], line["actual"]
 
 
-def _send_chunk(gateway: Gateway, name: str, entries: Sequence[Entry], start: int) -> FeedbackAccepted:
-    try:
-        answer = gateway.post(f"/models/{name}/feedback", {"feedback": entries[start : start + CHUNK_ENTRIES]})
-    except RefusedError as error:
-        if start:
-            error.hint = (
-                f"the first {start} entries were accepted; row numbers are relative to this request,"
-                f" which begins at row {start}"
-            )
-        raise
-    return FeedbackAccepted.model_validate(answer)
-
-
-def _print_totals(terminal: Terminal, name: str, answers: Sequence[FeedbackAccepted]) -> None:
-    whole = FeedbackAccepted(
-        accepted=sum(answer.accepted for answer in answers),
-        unsampled=sum(answer.unsampled for answer in answers),
-        warnings=[warning for answer in answers for warning in answer.warnings],
-    )
+def _print_totals(terminal: Terminal, name: str, whole: FeedbackAccepted) -> None:
     terminal.echo(f"{whole.accepted} accepted; next: interlock quality {name}", style="green")
     if whole.unsampled:
         terminal.echo(
@@ -121,7 +98,7 @@ def quality(
     Example: interlock quality flights-1 --window 7d
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        found = gateway.get(QualityView, f"/models/{name}/quality", window=window, bucket=bucket)
+        found = gateway.quality(name, window=window, bucket=bucket)
         metrics = list(dict.fromkeys(metric for version in found.versions for metric in version.metrics))
         columns = (
             "version",

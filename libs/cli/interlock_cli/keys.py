@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
+from interlock_client import Request
 from interlock_contracts.access import SCOPES, AuditEntry, KeyMade, KeyView
 
 from interlock_cli import completion
@@ -74,7 +75,7 @@ def revoke(name: KeyName, *, as_json: Json = False) -> None:
     Example: interlock keys revoke ci
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        revoked = KeyView.model_validate(gateway.request("DELETE", f"/keys/{quote(name, safe='')}").json())
+        revoked = KeyView.model_validate(gateway.request(Request("DELETE", f"/keys/{quote(name, safe='')}")).json())
         terminal.echo(f"{name} is revoked", style="green")
         terminal.result(revoked)
 

@@ -4,11 +4,11 @@ from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
+from interlock_client import Client, RefusedError, UnavailableError
 from interlock_contracts.http import ModelView, VersionView
-from interlock_contracts.rollout import RolloutView
 
 from interlock_cli import completion, rollouts
-from interlock_cli.gateway import Gateway, RefusedError, UnreachableError, connect
+from interlock_cli.gateway import connect
 from interlock_cli.terminal import Json, Terminal, command_terminal
 
 Name = Annotated[
@@ -22,7 +22,7 @@ def models(*, as_json: Json = False) -> None:
     Example: interlock models
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        found = gateway.list(ModelView, "/models")
+        found = gateway.models()
         terminal.table(("model", "serving", "versions", "promoted", "cause"), [_model_row(model) for model in found])
         if not found:
             terminal.echo("no models yet; next: interlock apply pipeline.yaml")
@@ -42,7 +42,7 @@ def versions(name: Name, *, as_json: Json = False) -> None:
     Example: interlock versions flights-1
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        found = gateway.list(VersionView, f"/models/{name}/versions")
+        found = gateway.versions(name)
         columns = ("version", "stage", "registered", "run", "gate result")
         rows = [
             (each.version, each.stage, each.registered_at, each.run_id, "; ".join(each.reasons) or None)
@@ -75,16 +75,16 @@ def show(
         raise typer.BadParameter(f"{number!r} is not a version number; for instance flights-1/2")
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         if number:
-            version = gateway.get(VersionView, f"/models/{name}/versions/{number}")
+            version = gateway.version(name, int(number))
             _show_version(terminal, version)
             terminal.result(version)
         else:
-            model = gateway.get(ModelView, f"/models/{name}")
+            model = gateway.model(name)
             _show_model(gateway, terminal, model)
             terminal.result(model)
 
 
-def _show_model(gateway: Gateway, terminal: Terminal, model: ModelView) -> None:
+def _show_model(gateway: Client, terminal: Terminal, model: ModelView) -> None:
     if model.serving is None:
         terminal.echo(f"{model.name}: {model.versions} versions, none serving")
         return
@@ -92,8 +92,8 @@ def _show_model(gateway: Gateway, terminal: Terminal, model: ModelView) -> None:
     terminal.echo(
         f"{model.name}: version {now.ref.version} of {model.versions} is serving; promotion cause: {now.cause}"
     )
-    with suppress(RefusedError, UnreachableError):
-        terminal.echo(rollouts.summary(gateway.get(RolloutView, f"/models/{model.name}/rollout")))
+    with suppress(RefusedError, UnavailableError):
+        terminal.echo(rollouts.summary(gateway.rollout(model.name)))
     signature = model.signature or {}
     columns = ("feature", "type", "nullable", "min", "max", "allowed values")
     rows = [
@@ -157,8 +157,8 @@ def approve(
     Example: interlock approve flights-1 3
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        answer = gateway.post(f"/models/{name}/versions/{version}/approve", {})
-        if answer.get("promoted"):
+        answer = gateway.approve(name, version)
+        if answer.promoted:
             terminal.echo(f"version {version} of {name} is promoted", style="green")
         else:
             terminal.echo(
@@ -179,6 +179,6 @@ def rollback(
     Example: interlock rollback flights-1 --version 1 --reason "wrong airport codes"
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        answer = gateway.post(f"/models/{name}/rollback", {"version": version, "reason": reason})
-        terminal.echo(f"version {answer['version']} of {name} is promoted again", style="green")
+        answer = gateway.rollback(name, version, reason=reason)
+        terminal.echo(f"version {answer.version} of {name} is promoted again", style="green")
         terminal.result(answer)

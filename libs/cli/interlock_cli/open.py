@@ -8,10 +8,11 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
+from interlock_client import Client
 from interlock_contracts.console import LOCAL_ADDRESS, TicketView
 
 from interlock_cli import completion
-from interlock_cli.gateway import Gateway, connect
+from interlock_cli.gateway import connect
 from interlock_cli.terminal import Json, command_terminal
 
 
@@ -49,11 +50,11 @@ def open_(
         terminal.result({"address": address})
 
 
-def sign_in_address(connection: Gateway, page: str) -> str:
+def sign_in_address(connection: Client, page: str) -> str:
     """Return an address that signs a browser in, once, and leads to a page of the console.
 
     Raises:
-        UnreachableError: the console does not answer.
+        UnavailableError: the console does not answer.
         RefusedError: it refuses the key.
     """
     return TicketView.model_validate(connection.post("/session/tickets", {"to": page})).address

@@ -53,8 +53,7 @@ def apply(
             if dry_run:
                 _show_change(terminal, gateway.find(PipelineView, f"/pipelines/{pipeline.name}"), pipeline)
                 return
-            answer = gateway.request("PUT", f"/pipelines/{pipeline.name}", content=file.read_bytes())
-        view = PipelineView.model_validate(answer.json())
+            view = gateway.apply(file)
         done = "applied" if view.changed else "unchanged"
         terminal.echo(f"pipeline {view.name} {done}: revision {view.revision}, digest {view.digest[:12]}")
         if view.changed:
@@ -75,12 +74,12 @@ def pipelines(
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         if name is not None:
-            view = gateway.get(PipelineView, f"/pipelines/{name}")
+            view = gateway.pipeline(name)
             declared = view.spec.model_dump(mode="json", exclude_defaults=True)
             terminal.echo(yaml.safe_dump(declared, sort_keys=False, allow_unicode=True).rstrip())
             terminal.result(view)
             return
-        found = gateway.list(PipelineView, "/pipelines")
+        found = gateway.pipelines()
         columns = ("pipeline", "revision", "digest", "task", "target", "features", "applied")
         terminal.table(columns, [_row(each) for each in found])
         if not found:

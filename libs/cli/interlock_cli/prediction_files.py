@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from interlock_contracts.http import ModelView, PipelineView, VersionView
+from interlock_client import Client
 from interlock_contracts.pipeline import Pipeline
 
-from interlock_cli.gateway import Gateway
 from interlock_cli.terminal import CommandError
 
 Row = dict[str, Any]
 
 
-def serving_spec(gateway: Gateway, name: str) -> tuple[Pipeline, list[str]]:
+def serving_spec(gateway: Client, name: str) -> tuple[Pipeline, list[str]]:
     """Return the pipeline by which the version that serves was trained, and the key columns that it gives back.
 
     The pipeline may be older than the newest; versions from before there were such columns refuse them.
@@ -24,11 +23,11 @@ def serving_spec(gateway: Gateway, name: str) -> tuple[Pipeline, list[str]]:
     Raises:
         CommandError: no version serves.
     """
-    model = gateway.get(ModelView, f"/models/{name}")
+    model = gateway.model(name)
     if model.serving is None:
         raise CommandError(f"no version of {name} serves yet", hint=f"interlock versions {name}")
-    digest = gateway.get(VersionView, f"/models/{name}/versions/{model.serving.ref.version}").pipeline_digest
-    spec = gateway.get(PipelineView, f"/pipelines/{name}", digest=digest).spec
+    digest = gateway.version(name, model.serving.ref.version).pipeline_digest
+    spec = gateway.pipeline(name, digest=digest).spec
     return spec, (model.signature or {}).get("key", [])
 
 

@@ -6,16 +6,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from interlock_client import Client
 
 from interlock_cli import completion
 from interlock_cli.async_predict import submit, wait_for_answer
 from interlock_cli.batches import ScoringRequest, score_file
-from interlock_cli.gateway import Gateway, RefusedError, connect
+from interlock_cli.gateway import connect
 from interlock_cli.prediction_files import csv_rows, features_of, serving_spec
 from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
-
-CHUNK_ROWS = 1000
-"""Rows in one request; a longer file is sent in several."""
 
 Row = dict[str, Any]
 
@@ -76,20 +74,10 @@ def predict(
                 return
             answers = [wait_for_answer(gateway, accepted)]
         else:
-            answers = [_predict_chunk(gateway, name, rows, start) for start in range(0, len(rows), CHUNK_ROWS)]
+            answers = [each.model_dump(mode="json", exclude_unset=True) for each in gateway.answers(name, rows)]
         for answer in answers:
             _print_answer(terminal, answer)
         terminal.result(answers[0] if len(answers) == 1 else answers)
-
-
-def _predict_chunk(gateway: Gateway, name: str, rows: list[Row], start: int) -> dict[str, Any]:
-    try:
-        answer: dict[str, Any] = gateway.post(f"/models/{name}/predict", {"rows": rows[start : start + CHUNK_ROWS]})
-    except RefusedError as error:
-        if start:
-            error.hint = f"row numbers are relative to this request, which begins at row {start}"
-        raise
-    return answer
 
 
 def _print_answer(terminal: Terminal, answer: dict[str, Any]) -> None:
@@ -104,7 +92,7 @@ def _print_answer(terminal: Terminal, answer: dict[str, Any]) -> None:
         terminal.echo(f"warning: {text}", style="yellow")
 
 
-def _rows(gateway: Gateway, name: str, given: list[str] | None, file: Path | None) -> list[Row]:
+def _rows(gateway: Client, name: str, given: list[str] | None, file: Path | None) -> list[Row]:
     if given and file:
         raise typer.BadParameter("give rows by --row or by --file, not both")
     if given:

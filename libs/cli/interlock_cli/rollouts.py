@@ -1,23 +1,16 @@
 """`interlock rollout`: convergence of the gateway's workers to the promoted version."""
 
-import time
 from typing import Annotated
 
 import typer
+from interlock_client import Client, NotFoundError, StillGoingError
+from interlock_client.operations.models import ROLLOUT_SECONDS
+from interlock_client.progress import Steps
 from interlock_contracts.rollout import RolloutView, WorkerServing
 
 from interlock_cli import completion
-from interlock_cli.gateway import Gateway, RefusedError, UnreachableError, connect
-from interlock_cli.progress import Steps
+from interlock_cli.gateway import connect
 from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
-
-POLL_SECONDS = 0.3
-"""Polling interval."""
-
-ROLLOUT_SECONDS = 60.0
-"""Timeout of convergence, after which the workers behind are named; a killed worker counts that long."""
-
-_UNKNOWN = 404
 
 
 def rollout(
@@ -39,7 +32,7 @@ def rollout(
         if wait:
             view = follow_rollout(gateway, terminal, name, timeout=timeout)
         else:
-            view = gateway.get(RolloutView, f"/models/{name}/rollout")
+            view = gateway.rollout(name)
             terminal.echo(summary(view))
         columns = ("worker", "state", "version", "since", "reason")
         rows = [(each.worker, each.state, each.version, each.since, each.failure) for each in view.by_worker]
@@ -54,7 +47,7 @@ def summary(view: RolloutView) -> str:
     return f"{view.serving} of {view.workers} workers on version {view.version} of {view.model}"
 
 
-def follow_promoted(gateway: Gateway, terminal: Terminal, model: str, version: int) -> RolloutView | None:
+def follow_promoted(gateway: Client, terminal: Terminal, model: str, version: int) -> RolloutView | None:
     """Show the roll-out of a version that was just promoted until it converges; None where the gateway has none.
 
     Raises:
@@ -62,14 +55,12 @@ def follow_promoted(gateway: Gateway, terminal: Terminal, model: str, version: i
     """
     try:
         return follow_rollout(gateway, terminal, model, version=version, timeout=ROLLOUT_SECONDS)
-    except RefusedError as error:
-        if error.status == _UNKNOWN:
-            return None
-        raise
+    except NotFoundError:
+        return None
 
 
 def follow_rollout(
-    gateway: Gateway, terminal: Terminal, model: str, *, version: int | None = None, timeout: float
+    gateway: Client, terminal: Terminal, model: str, *, version: int | None = None, timeout: float
 ) -> RolloutView:
     """Show the roll-out of a model's newest version and return it once all workers have converged.
 
@@ -78,43 +69,30 @@ def follow_rollout(
     Raises:
         CommandError: some have not converged after ``timeout`` seconds; it names them, with reasons.
     """
-    with Steps(terminal) as steps:
-        return _poll_until_converged(gateway, terminal, steps, model, version=version, timeout=timeout)
-
-
-def _poll_until_converged(
-    gateway: Gateway, terminal: Terminal, steps: Steps, model: str, *, version: int | None, timeout: float
-) -> RolloutView:
-    deadline = time.monotonic() + timeout
     printed: set[str] = set()
-    while True:
+    with Steps(terminal.out, disable=not terminal.live) as steps:
+
+        def look(view: RolloutView) -> None:
+            if version is not None and view.version != version:
+                terminal.echo(f"version {view.version} of {model} was promoted meanwhile")
+                return
+            steps.show(
+                "roll-out",
+                state="done" if view.converged else "running",
+                done=view.serving,
+                total=view.workers,
+                note=f"version {view.version}",
+            )
+            counted = () if terminal.live else (summary(view),)
+            for line in (*counted, *(_worker_line(each) for each in view.by_worker if each.failure)):
+                if line not in printed:
+                    printed.add(line)
+                    terminal.echo(line)
+
         try:
-            view = gateway.get(RolloutView, f"/models/{model}/rollout")
-        except UnreachableError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(POLL_SECONDS)
-            continue
-        if version is not None and view.version != version:
-            terminal.echo(f"version {view.version} of {model} was promoted meanwhile")
-            return view
-        steps.show(
-            "roll-out",
-            state="done" if view.converged else "running",
-            done=view.serving,
-            total=view.workers,
-            note=f"version {view.version}",
-        )
-        counted = () if terminal.live else (summary(view),)
-        for line in (*counted, *(_worker_line(each) for each in view.by_worker if each.failure)):
-            if line not in printed:
-                printed.add(line)
-                terminal.echo(line)
-        if view.converged:
-            return view
-        if time.monotonic() > deadline:
-            raise _not_converged(view, timeout)
-        time.sleep(POLL_SECONDS)
+            return gateway.converged(model, version=version, timeout=timeout, on_change=look)
+        except StillGoingError as error:
+            raise _not_converged(error.seen, timeout) from error
 
 
 def _not_converged(view: RolloutView, timeout: float) -> CommandError:

@@ -4,13 +4,14 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from interlock_contracts.http import RunAccepted, RunView
+from interlock_client import Client
+from interlock_contracts.http import RunView
 from interlock_contracts.training import RUN_STATES, parse_run_states
 
 from interlock_cli import completion, rollouts
-from interlock_cli.gateway import Gateway, connect
+from interlock_cli.gateway import connect
 from interlock_cli.terminal import Json, Terminal, command_terminal, plain
-from interlock_cli.watch import follow_run, is_promoted, newest_run
+from interlock_cli.watch import follow_run, newest_run
 
 Timeout = Annotated[float, typer.Option(help="Timeout of waiting for the end, in seconds.")]
 
@@ -31,8 +32,7 @@ def retrain(
     Example: interlock retrain flights-1 --reason "new month" --wait
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        body = {"reason": reason, "dataset": dataset, "pipeline": pipeline, "commit": commit}
-        accepted = RunAccepted.model_validate(gateway.post(f"/models/{name}/retrain", body))
+        accepted = gateway.retrain(name, reason=reason, dataset=dataset, pipeline=pipeline, commit=commit)
         terminal.echo(f"run {accepted.run_id}")
         if wait:
             _watch_to_end(gateway, terminal, accepted.run_id, timeout)
@@ -63,10 +63,10 @@ def watch(
         _watch_to_end(gateway, terminal, run or newest_run(gateway, str(model)), timeout)
 
 
-def _watch_to_end(gateway: Gateway, terminal: Terminal, run: UUID, timeout: float) -> None:
+def _watch_to_end(gateway: Client, terminal: Terminal, run: UUID, timeout: float) -> None:
     ended = follow_run(gateway, terminal, run, timeout=timeout)
     seen = None
-    if ended.state == "succeeded" and is_promoted(gateway, ended):
+    if ended.state == "succeeded" and gateway.promoted(ended):
         seen = rollouts.follow_promoted(gateway, terminal, ended.model, int(ended.version or 0))
     terminal.result({**plain(ended), "rollout": seen})
     if ended.state != "succeeded":
@@ -92,7 +92,7 @@ def runs(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--state") from error
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        found = gateway.list(RunView, "/runs", model=model, state=",".join(states) or None, limit=limit)
+        found = gateway.runs(model, state=states, limit=limit)
         columns = ("run", "model", "state", "attempt", "version", "created", "seconds", "reason")
         terminal.table(columns, [_row(run) for run in found])
         if not found:
@@ -114,6 +114,6 @@ def cancel(
     Example: interlock cancel 0b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        view = RunView.model_validate(gateway.post(f"/runs/{run}/cancel", {}))
+        view = gateway.cancel(run)
         terminal.echo(f"cancellation of run {run} is requested; next: interlock watch {run}")
         terminal.result(view)

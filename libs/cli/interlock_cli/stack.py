@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from interlock_client import Client, InterlockError
 from interlock_localstack.environment import stack_settings
 from interlock_localstack.errors import StackError
 from interlock_localstack.log_lines import readable
@@ -19,7 +20,6 @@ from interlock_localstack.status import stack_status
 from interlock_localstack.stop import stop_stack
 
 from interlock_cli import completion
-from interlock_cli.gateway import Gateway
 from interlock_cli.open import sign_in_address
 from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
 
@@ -58,7 +58,7 @@ def _print_console_address(state_dir: StateDir, terminal: Terminal) -> None:
     """Print the console's address, without a sign-in ticket where the console issues none yet."""
     known = state_dir.read("environment")
     address = known["INTERLOCK_CONSOLE_URL"]
-    with suppress(CommandError), Gateway(address, known["INTERLOCK_API_KEY"]) as console:
+    with suppress(InterlockError), Client(address, known["INTERLOCK_API_KEY"]) as console:
         address = sign_in_address(console, "/runs")
     terminal.echo(f"\nconsole: {address}")
     terminal.echo("signs you in, once, within ten minutes; `interlock open` prints another address", style="dim")

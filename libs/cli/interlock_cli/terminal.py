@@ -8,12 +8,25 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import typer
+from interlock_client import InterlockError, UnavailableError
 from pydantic import BaseModel
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")]
+
+NOT_RUNNING = (
+    "start the local stack with `interlock up`, or set INTERLOCK_GATEWAY_URL (for the console INTERLOCK_CONSOLE_URL)"
+    " and INTERLOCK_API_KEY"
+)
+
+NEXT_STEPS = {
+    401: 'set INTERLOCK_API_KEY; the local stack has its own: eval "$(interlock env --export)"',
+    403: "an admin can create a key with this scope: interlock keys create NAME --scope SCOPE",
+    404: "`interlock models` lists all models",
+}
+"""What helps against a refusal, by its HTTP status."""
 
 PIPE_WIDTH = 200
 """Width where output is not a terminal, so that a table in a file or pipe is not cut at 80 columns."""
@@ -32,6 +45,18 @@ class CommandError(Exception):
         self.message = message
         self.hint = hint
         self.details = details or {}
+
+
+def explained(error: InterlockError) -> CommandError:
+    """Return an error of the client as a command tells it: with what to do next, and the problem for programs."""
+    notes = "; ".join(getattr(error, "__notes__", ()))
+    details = {"problem": error.problem.model_dump(exclude_none=True)} if error.problem else {}
+    hint = notes or (NEXT_STEPS.get(error.status) if error.status else None)
+    if isinstance(error, UnavailableError):
+        hint = "`interlock status` shows which component is down" if error.problem else NOT_RUNNING
+    failure = CommandError(str(error), hint=hint, details=details)
+    failure.code = 3 if isinstance(error, UnavailableError) else 1
+    return failure
 
 
 class Terminal:
@@ -104,13 +129,14 @@ def _cell(value: Any) -> str:
 
 @contextmanager
 def command_terminal(*, as_json: bool) -> Iterator[Terminal]:
-    """Yield the terminal of one command; report a ``CommandError`` and exit with its code."""
+    """Yield the terminal of one command; report a ``CommandError``, or the client's, and exit with its code."""
     terminal = Terminal(as_json=as_json)
     try:
         yield terminal
     except KeyboardInterrupt:
         terminal.err.print("interrupted; the request continues on the server", style="yellow")
         raise typer.Exit(130) from None
-    except CommandError as failure:
+    except (CommandError, InterlockError) as error:
+        failure = explained(error) if isinstance(error, InterlockError) else error
         terminal.error(failure)
-        raise typer.Exit(failure.code) from failure
+        raise typer.Exit(failure.code) from error

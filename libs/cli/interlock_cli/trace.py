@@ -5,15 +5,14 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
+from interlock_client import NotFoundError, UnavailableError
 from interlock_contracts.http import RunView
 
 from interlock_cli import completion, console
-from interlock_cli.gateway import RefusedError, UnreachableError, connect, environment
+from interlock_cli.gateway import connect, environment
 from interlock_cli.spans import Span, Trace, read
 from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
 from interlock_cli.waterfall import duration, waterfall
-
-_NOT_FOUND = 404
 
 
 def trace(
@@ -49,7 +48,7 @@ def _resolve(run: str) -> tuple[str, RunView | None]:
     except ValueError as error:
         raise typer.BadParameter(f"{run!r} is neither a run id nor a trace id") from error
     with connect() as gateway:
-        view = gateway.get(RunView, f"/runs/{run_id}")
+        view = gateway.run(run_id)
     if view.trace_id is None:
         raise CommandError(f"run {run_id} was not traced")
     return view.trace_id, view
@@ -67,12 +66,8 @@ def _load_spans(trace_id: str, run: RunView | None) -> tuple[list[Span], list[st
                 spans, missing = console.spans(connection, trace_id)
                 goes_on = run is not None and run.state in ("queued", "running")
                 return spans, missing, console.still_open(connection, run.run_id) if run and goes_on else []
-        except UnreachableError as error:
-            why = error.message
-        except RefusedError as error:
-            if error.status != _NOT_FOUND:
-                raise
-            why = error.message
+        except (UnavailableError, NotFoundError) as error:
+            why = str(error)
     folder = environment().get("INTERLOCK_SPANS_DIR")
     spans = [span for span in read(Path(folder)) if span.trace_id == trace_id] if folder else []
     if not spans:

@@ -87,6 +87,7 @@ class AsyncClient(Connection):
     approve = awaited(operations.models.approve)
     rollback = awaited(operations.models.rollback)
     rollout = awaited(operations.models.rollout)
+    converged = awaited(operations.models.converged)
 
     answers = awaited(operations.predictions.answers)
     feedback = awaited(operations.quality.feedback)
@@ -135,7 +136,7 @@ class AsyncClient(Connection):
 
     async def request(self, request: Request) -> httpx.Response:
         """Send one request, again where that is safe, and return its successful answer."""
-        return await self.perform(attempts(request, self.url, self._settings.retries))
+        return await self.perform(attempts(request, self._base(request), self._settings.retries))
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[httpx.Response]:
@@ -147,7 +148,7 @@ class AsyncClient(Connection):
                     raise error_of(response)
                 yield response
         except httpx.TransportError as error:
-            raise UnavailableError(f"the response of {self.url} was interrupted ({error})") from error
+            raise UnavailableError(f"the response of {self._base(request)} was interrupted ({error})") from error
 
     async def perform(self, flow: Flow[T]) -> T:
         """Perform a flow's steps and return its result."""

@@ -95,6 +95,7 @@ class Client(Connection):
     approve = blocking(operations.models.approve)
     rollback = blocking(operations.models.rollback)
     rollout = blocking(operations.models.rollout)
+    converged = blocking(operations.models.converged)
 
     answers = blocking(operations.predictions.answers)
     feedback = blocking(operations.quality.feedback)
@@ -146,7 +147,7 @@ class Client(Connection):
 
     def request(self, request: Request) -> httpx.Response:
         """Send one request, again where that is safe, and return its successful answer."""
-        return self.perform(attempts(request, self.url, self._settings.retries))
+        return self.perform(attempts(request, self._base(request), self._settings.retries))
 
     @contextmanager
     def stream(self, request: Request) -> Iterator[httpx.Response]:
@@ -158,7 +159,7 @@ class Client(Connection):
                     raise error_of(response)
                 yield response
         except httpx.TransportError as error:
-            raise UnavailableError(f"the response of {self.url} was interrupted ({error})") from error
+            raise UnavailableError(f"the response of {self._base(request)} was interrupted ({error})") from error
 
     def perform(self, flow: Flow[T]) -> T:
         """Perform a flow's steps and return its result."""

@@ -24,18 +24,22 @@ class Connection:
         """Return the gateway's address."""
         return self._settings.url
 
-    def _options(self, request: Request) -> dict[str, Any]:
-        """Return the arguments of ``httpx``'s methods, but for the content of a file.
+    def _base(self, request: Request) -> str:
+        """Return the address of who is to answer.
 
         Raises:
-            NotConfiguredError: it is a request for the console, whose address is nowhere.
+            NotConfiguredError: that is the console, whose address is nowhere.
         """
         base = self._settings.console_url if request.console else self.url
         if base is None:
             raise NotConfiguredError("no console is configured: give `console_url`, or set INTERLOCK_CONSOLE_URL")
+        return base
+
+    def _options(self, request: Request) -> dict[str, Any]:
+        """Return the arguments of ``httpx``'s methods, but for the content of a file."""
         return {
             "method": request.method,
-            "url": base + request.path,
+            "url": self._base(request) + request.path,
             "params": request.params,
             "headers": request.headers,
             "json": request.json,

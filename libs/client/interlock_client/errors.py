@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
-from interlock_contracts.http import DatasetView, Problem, RunView
+from interlock_contracts.http import Body, DatasetView, Problem
 from pydantic import ValidationError
 
 OUTAGES = (502, 503, 504)
@@ -74,11 +74,11 @@ class RejectedError(InterlockError):
 
 
 class StillGoingError(InterlockError):
-    """What was waited for has not ended in time; it goes on. ``seen`` is how far it had come."""
+    """What was waited for has not ended in time; it goes on. ``seen`` is the body that tells how far it had come."""
 
-    def __init__(self, message: str, seen: DatasetView | RunView) -> None:
+    def __init__(self, message: str, seen: Body) -> None:
         super().__init__(message)
-        self.seen = seen
+        self.seen: Any = seen
 
 
 _BY_STATUS: dict[int, type[RefusedError]] = {

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import httpx
 from interlock_contracts.http import Body
+from pydantic import ValidationError
 
 from interlock_client.errors import InterlockError, NotFoundError, UnavailableError, error_of
 from interlock_client.views import Views
@@ -109,8 +110,7 @@ def attempts(request: Request, url: str, retries: int) -> Flow[httpx.Response]:
 
 def read(view: type[View], request: Request) -> Flow[View]:
     """Send a request and return its answer as ``view``."""
-    response = yield request
-    return view.model_validate(data(response))
+    return parsed(view, data((yield request)))
 
 
 def data(response: httpx.Response) -> Any:
@@ -123,6 +123,20 @@ def data(response: httpx.Response) -> Any:
         return response.json()
     except ValueError as error:
         raise InterlockError(f"the answer of {response.url} is no JSON: {response.text[:200]!r}") from error
+
+
+def parsed(view: type[View], found: Any) -> View:
+    """Return the data of an answer as ``view``.
+
+    Raises:
+        InterlockError: it is something else, for instance of another release.
+    """
+    try:
+        return view.model_validate(found)
+    except ValidationError as error:
+        raise InterlockError(
+            f"the answer is no {view.__name__} as this release of the client knows it: {error}"
+        ) from error
 
 
 def get(view: type[View], path: str, /, **params: Any) -> Flow[View]:
@@ -140,8 +154,8 @@ def find(view: type[View], path: str, /, **params: Any) -> Flow[View | None]:
 
 def get_list(view: type[View], path: str, /, **params: Any) -> Flow[Views[View]]:
     """Return a list of resources."""
-    response = yield Request("GET", path, without_none(params), repeatable=True)
-    return Views(view.model_validate(each) for each in data(response))
+    found = data((yield Request("GET", path, without_none(params), repeatable=True)))
+    return Views(parsed(view, each) for each in found)
 
 
 def post(path: str, body: Mapping[str, Any], /, *, idempotent: bool = False) -> Flow[Any]:
@@ -150,8 +164,7 @@ def post(path: str, body: Mapping[str, Any], /, *, idempotent: bool = False) -> 
     ``idempotent`` is for routes that know an ``Idempotency-Key``: the request gets one and may be sent again.
     """
     headers = {"Idempotency-Key": uuid4().hex} if idempotent else {}
-    response = yield Request("POST", path, headers=headers, json=without_none(body), repeatable=idempotent)
-    return data(response)
+    return data((yield Request("POST", path, headers=headers, json=without_none(body), repeatable=idempotent)))
 
 
 def without_none(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,10 +4,6 @@ import json
 from urllib.parse import parse_qs
 
 import pytest
-from interlock_cli import events
-from interlock_cli.events import messages, tail
-from interlock_cli.gateway import connect
-from interlock_cli.terminal import Terminal
 
 from tests.unit.cli.conftest import interlock
 from tests.unit.cli.stub_gateway import StubGateway
@@ -31,7 +27,7 @@ REFUSED = {**PROMOTED, "id": "e0", "type": "evaluation.failed", "time": "2026-11
 @pytest.fixture(autouse=True)
 def console(stub: StubGateway, monkeypatch: pytest.MonkeyPatch) -> StubGateway:
     monkeypatch.setenv("INTERLOCK_CONSOLE_URL", stub.url)
-    monkeypatch.setattr(events, "RECONNECT_SECONDS", 0.001)
+    monkeypatch.setattr("interlock_client.client.RECONNECT_SECONDS", 0.001)
     return stub
 
 
@@ -78,16 +74,20 @@ def test_with_json_every_event_is_a_line(console: StubGateway) -> None:
 
 
 def test_the_tail_goes_on_where_it_broke_off(console: StubGateway) -> None:
-    """A stream ends and is asked for again from there, with the same filter; grown traces are no events."""
-    console.respond("GET /view/live", stream(("spans", '{"trace_ids": []}'), ("model.promoted", json.dumps(PROMOTED))))
+    """By the id that it heard last; what was shown as an earlier event is not shown again."""
+    console.respond("GET /view/events", {"events": [PROMOTED]})
+    console.respond("GET /view/live", stream(("model.promoted", json.dumps(PROMOTED))))
     console.respond("GET /view/live", stream(("evaluation.failed", json.dumps(REFUSED))))
-    with connect("console") as connection:
-        tailed = tail(connection, Terminal(), {"type": None, "model": "m", "run": None})
-        heard = [next(tailed).id, next(tailed).id]
+    console.respond_error("GET /view/live", 403, "the key is revoked")  # or it would go on for ever
+    ended = interlock("events", "--model", "m", "--frequent")
 
-    assert heard == ["e1", "e0"]
-    assert [asked.query for asked in console.requests] == ["model=m", "model=m"]
-    assert [asked.headers.get("last-event-id") for asked in console.requests] == [None, "7"]
+    assert [line.split()[1] for line in ended.out.splitlines() if "  m  " in line] == [
+        "model.promoted",
+        "evaluation.failed",
+    ]
+    assert "the key is revoked" in ended.err
+    assert [asked.query for asked in console.requests[1:]] == ["model=m"] * 3
+    assert [asked.headers.get("last-event-id") for asked in console.requests[1:]] == [None, "7", "7"]
 
 
 def test_a_console_that_is_down_is_exit_code_three(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,13 +97,6 @@ def test_a_console_that_is_down_is_exit_code_three(monkeypatch: pytest.MonkeyPat
 
     assert ended.code == 3
     assert "nothing answers at http://127.0.0.1:1" in ended.err
-
-
-def test_a_message_of_several_lines_is_one() -> None:
-    """As the standard writes them: fields by name, one leading space, an empty line at the end."""
-    lines = ["event: a", "data: 1", "data:2", "", "data: 3", "", "event: lost", ""]
-
-    assert list(messages(lines)) == [("a", "1\n2", ""), ("message", "3", "")]
 
 
 def test_an_unknown_event_is_wrong_usage() -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from interlock_cli import feedback
+from interlock_client.operations import quality
 from interlock_contracts.quality import FeedbackAccepted, FeedbackWarning, QualityBucket, QualityView, VersionQuality
 
 from tests.unit.cli.conftest import interlock
@@ -32,7 +32,7 @@ def test_a_file_of_truths_goes_in_several_requests(
     taking: StubGateway, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Other columns stay at home."""
-    monkeypatch.setattr(feedback, "CHUNK_ENTRIES", 2)
+    monkeypatch.setattr(quality, "CHUNK_ENTRIES", 2)
     (tmp_path / "actuals.csv").write_text(f"actual,note,prediction\n1.5,a,{ID}/0\nmany,b,{ID}/1\n-2,c,{ID}/2\n")
     ended = interlock("feedback", "m", "--file", tmp_path / "actuals.csv")
 

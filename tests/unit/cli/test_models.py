@@ -61,8 +61,14 @@ def test_show_a_version_tells_lineage_and_the_gates_numbers(stub: StubGateway) -
 
 def test_approve_promotes_or_asks_the_gate_again(stub: StubGateway) -> None:
     """Where another version serves by now, the old comparison does not count."""
-    stub.respond("POST /models/m/versions/2/approve", {"model": "m", "version": 2, "promoted": True})
-    stub.respond("POST /models/m/versions/2/approve", {"model": "m", "version": 2, "promoted": False}, status=202)
+    stub.respond(
+        "POST /models/m/versions/2/approve", {"model": "m", "version": 2, "promoted": True, "approved_by": "ci"}
+    )
+    stub.respond(
+        "POST /models/m/versions/2/approve",
+        {"model": "m", "version": 2, "promoted": False, "approved_by": "ci"},
+        status=202,
+    )
 
     assert "is promoted" in interlock("approve", "m", 2).out
     assert "evaluates version 2" in interlock("approve", "m", 2).out

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from interlock_cli import predictions
+from interlock_client.operations import predictions
 
 from tests.unit.cli.conftest import interlock
 from tests.unit.cli.stub_gateway import StubGateway

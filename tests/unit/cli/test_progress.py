@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from interlock_cli import datasets, rollouts, watch
-from interlock_cli.gateway import Gateway
-from interlock_cli.progress import Steps, format_duration
 from interlock_cli.terminal import Terminal, command_terminal
+from interlock_client import Client, operations
+from interlock_client.progress import Steps, format_duration
 from interlock_contracts.http import DatasetView
 from rich.console import Console
 from typer import Exit
@@ -48,23 +48,23 @@ def screen() -> Screen:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (watch, rollouts, datasets):
+    for module in (operations.runs, operations.models, operations.datasets):
         monkeypatch.setattr(module, "POLL_SECONDS", 0.001)
 
 
 @pytest.fixture
-def gateway(stub: StubGateway) -> Iterator[Gateway]:
-    with Gateway(stub.url, KEY) as gateway:
+def gateway(stub: StubGateway) -> Iterator[Client]:
+    with Client(stub.url, KEY) as gateway:
         yield gateway
 
 
-def followed(stub: StubGateway, gateway: Gateway, screen: Screen, *views: Any) -> None:
+def followed(stub: StubGateway, gateway: Client, screen: Screen, *views: Any) -> None:
     for view in views:
         stub.respond(f"GET /runs/{RUN}", view)
     watch.follow_run(gateway, screen, RUN, timeout=10)
 
 
-def test_a_run_is_a_row_for_each_step(stub: StubGateway, gateway: Gateway, screen: Screen) -> None:
+def test_a_run_is_a_row_for_each_step(stub: StubGateway, gateway: Client, screen: Screen) -> None:
     """Waiting, training with its trials and best score, the gate: each with its own time, by the service's clock."""
     stub.respond("GET /models/m/versions/1", version("champion"))
     going: dict[str, Any] = {"started_at": STARTED}
@@ -86,7 +86,7 @@ def test_a_run_is_a_row_for_each_step(stub: StubGateway, gateway: Gateway, scree
     assert any("3/4" in row and "search" in row for row in screen.rows)
 
 
-def test_the_step_that_failed_is_marked(stub: StubGateway, gateway: Gateway, screen: Screen) -> None:
+def test_the_step_that_failed_is_marked(stub: StubGateway, gateway: Client, screen: Screen) -> None:
     """What was done before stays done; a refusal is the gate's, a crash the training's."""
     stub.respond("GET /models/m/versions/2", version("refused", 2))
     gone: dict[str, Any] = {"started_at": STARTED, "trained_at": TRAINED, "ended_at": ENDED}
@@ -105,14 +105,14 @@ def test_the_time_left_comes_from_the_pace(screen: Screen, monkeypatch: pytest.M
     """Two trials took four seconds: four more take about eight."""
     clock = iter(range(1000))
     monkeypatch.setattr(screen.out, "get_time", lambda: float(next(clock)))
-    with Steps(screen) as steps:
+    with Steps(screen.out) as steps:
         for done in range(5):
             steps.show("training", done=done, total=10, note="search")
 
     assert any(re.search(r"search about \d+(\.\d)? s left", row) for row in screen.rows)
 
 
-def test_a_roll_out_counts_workers(stub: StubGateway, gateway: Gateway, screen: Screen) -> None:
+def test_a_roll_out_counts_workers(stub: StubGateway, gateway: Client, screen: Screen) -> None:
     """And whoever cannot load the version says why above the bar."""
     stub.respond("GET /models/m/rollout", rollout("serving", "failed", failure="no memory"))
     stub.respond("GET /models/m/rollout", rollout("serving", "serving"))
@@ -122,7 +122,7 @@ def test_a_roll_out_counts_workers(stub: StubGateway, gateway: Gateway, screen: 
     assert any("no memory" in row for row in screen.rows)
 
 
-def test_a_check_is_a_row_that_ends_with_its_verdict(stub: StubGateway, gateway: Gateway, screen: Screen) -> None:
+def test_a_check_is_a_row_that_ends_with_its_verdict(stub: StubGateway, gateway: Client, screen: Screen) -> None:
     """Whoever uploads a large file sees that it is being checked."""
     stub.respond(f"GET /datasets/m/{'ab' * 32}", dataset("rejected"))
     view = DatasetView.model_validate(dataset("checking"))

@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from interlock_cli import rollouts, watch
+from interlock_cli import rollouts
+from interlock_client import operations
 
 from tests.unit.cli.conftest import interlock
 from tests.unit.cli.stub_gateway import StubGateway
@@ -12,8 +13,8 @@ from tests.unit.cli.views import RUN, model, rollout, run, version
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "POLL_SECONDS", 0.001)
-    monkeypatch.setattr(rollouts, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(operations.runs, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(operations.models, "POLL_SECONDS", 0.001)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 import pytest
-from interlock_cli import watch
+from interlock_client import operations
 from interlock_contracts.datasets import Finding
 
 from tests.unit.cli.conftest import interlock
@@ -15,7 +15,7 @@ OTHER = UUID("1b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11")
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(operations.runs, "POLL_SECONDS", 0.001)
 
 
 def test_retrain_says_which_run_to_watch(stub: StubGateway) -> None:
@@ -65,7 +65,7 @@ def test_watch_waits_for_a_run_that_is_still_on_the_bus(stub: StubGateway) -> No
 
 def test_watch_gives_up_on_a_run_that_nobody_knows(stub: StubGateway, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong id is told after a while, not watched for ever."""
-    monkeypatch.setattr(watch, "ACCEPTED_SECONDS", 0.05)
+    monkeypatch.setattr(operations.runs, "ACCEPTED_SECONDS", 0.05)
     stub.respond_error(f"GET /runs/{RUN}", 404, "no run is known")
 
     assert interlock("watch", RUN).code == 1

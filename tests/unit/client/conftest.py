@@ -81,7 +81,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
     """Return the pauses of this test's clients."""
     made = Pauses()
     clock = SimpleNamespace(sleep=made.pause, monotonic=made.passed)
-    for module in ("client", "operations.runs", "operations.datasets"):
+    for module in ("client", "operations.runs", "operations.models", "operations.datasets"):
         monkeypatch.setattr(f"interlock_client.{module}.time", clock)
     monkeypatch.setattr("interlock_client.async_client.asyncio", SimpleNamespace(sleep=made.pause_async))
     return made

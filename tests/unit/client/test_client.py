@@ -167,3 +167,10 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp
 
     with pytest.raises(NotConfiguredError, match="INTERLOCK_CONSOLE_URL"):
         Client().events()
+
+
+def test_an_answer_of_another_release_is_told(service: Service, call: Call) -> None:
+    """With what is not as it should be, and no traceback of pydantic's alone."""
+    service.respond("GET /models/m", {"name": "m"})
+    with pytest.raises(InterlockError, match=r"no ModelView as this release of the client knows it(.|\n)*versions"):
+        call("model", "m")

@@ -6,9 +6,10 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
+from interlock_client import Client
 
 from interlock_cli import completion
-from interlock_cli.gateway import Gateway, connect
+from interlock_cli.gateway import connect
 from interlock_cli.report.facts import Facts, of_run, of_version
 from interlock_cli.report.pages import markdown, page
 from interlock_cli.report.sections import sections
@@ -56,7 +57,7 @@ def report(
         terminal.result({**document, **{kind: str(path) for kind, path in paths.items()}})
 
 
-def _facts(gateway: Gateway, what: str) -> Facts:
+def _facts(gateway: Client, what: str) -> Facts:
     name, slash, number = what.partition("/")
     if slash and number.isdigit():
         return of_version(gateway, name, int(number))

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from interlock_client import Client
 from interlock_contracts.http import DatasetView, RunView, VersionView
 from interlock_contracts.manifest import TrainingManifest
 from interlock_contracts.report import GateReport
 from pydantic import ValidationError
 
 from interlock_cli.datasets import newest_of
-from interlock_cli.gateway import Gateway, environment
+from interlock_cli.gateway import environment
 from interlock_cli.terminal import CommandError
 
 
@@ -37,30 +38,30 @@ class Facts:
         return f"{self.model}-v{self.version.version}"
 
 
-def of_run(gateway: Gateway, run_id: UUID) -> Facts:
+def of_run(gateway: Client, run_id: UUID) -> Facts:
     """Return the data of a run.
 
     Raises:
         CommandError: there is no such run, or it has not ended.
     """
-    run = gateway.get(RunView, f"/runs/{run_id}")
+    run = gateway.run(run_id)
     if run.into is not None:
         return of_run(gateway, run.into)
     if run.ended_at is None:
         raise CommandError(f"run {run_id} is still {run.state}", hint=f"interlock watch {run_id}")
     version = None
     if run.version is not None:
-        version = gateway.get(VersionView, f"/models/{run.model}/versions/{run.version}")
+        version = gateway.version(run.model, run.version)
     return _facts(gateway, run.model, run, version)
 
 
-def of_version(gateway: Gateway, model: str, number: int) -> Facts:
+def of_version(gateway: Client, model: str, number: int) -> Facts:
     """Return the data of a version, also when its run is no longer stored."""
-    version = gateway.get(VersionView, f"/models/{model}/versions/{number}")
+    version = gateway.version(model, number)
     return _facts(gateway, model, gateway.find(RunView, f"/runs/{version.run_id}"), version)
 
 
-def _facts(gateway: Gateway, model: str, run: RunView | None, version: VersionView | None) -> Facts:
+def _facts(gateway: Client, model: str, run: RunView | None, version: VersionView | None) -> Facts:
     details = (version.details if version else None) or {"status": "failed"}
     try:
         manifest = TrainingManifest.model_validate(details)

@@ -1,10 +1,20 @@
 """Models and versions: listed, promoted by a person, rolled back."""
 
+import time
+from collections.abc import Callable
+
 from interlock_contracts.http import ModelView, VersionView
 from interlock_contracts.rollout import ApprovalView, RollbackView, RolloutView
 
-from interlock_client.flows import Flow, get, get_list, post
+from interlock_client.errors import StillGoingError, UnavailableError
+from interlock_client.flows import Flow, Pause, get, get_list, parsed, post
 from interlock_client.views import Views
+
+POLL_SECONDS = 0.3
+"""Polling interval of convergence."""
+
+ROLLOUT_SECONDS = 60.0
+"""Timeout of convergence; a killed worker counts that long."""
 
 
 def models() -> Flow[Views[ModelView]]:
@@ -29,15 +39,46 @@ def version(name: str, number: int) -> Flow[VersionView]:
 
 def approve(name: str, number: int) -> Flow[ApprovalView]:
     """Promote a version that has passed the gate and waits for a person."""
-    return ApprovalView.model_validate((yield from post(f"/models/{name}/versions/{number}/approve", {})))
+    return parsed(ApprovalView, (yield from post(f"/models/{name}/versions/{number}/approve", {})))
 
 
 def rollback(name: str, number: int | None = None, *, reason: str | None = None) -> Flow[RollbackView]:
     """Serve an earlier version again: the one named, else the one that served before."""
     body = {"version": number, "reason": reason}
-    return RollbackView.model_validate((yield from post(f"/models/{name}/rollback", body)))
+    return parsed(RollbackView, (yield from post(f"/models/{name}/rollback", body)))
 
 
 def rollout(name: str) -> Flow[RolloutView]:
     """Return which of the gateway's workers serve the promoted version, and why others do not."""
     return (yield from get(RolloutView, f"/models/{name}/rollout"))
+
+
+def converged(
+    name: str,
+    *,
+    version: int | None = None,
+    timeout: float = ROLLOUT_SECONDS,
+    on_change: Callable[[RolloutView], object] | None = None,
+) -> Flow[RolloutView]:
+    """Return the roll-out of the promoted version once all workers have it; ``on_change`` hears of it at every look.
+
+    With ``version`` it also returns when another version is promoted meanwhile. Outages are waited out.
+
+    Raises:
+        StillGoingError: some do not have it after ``timeout`` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            view = yield from rollout(name)
+        except UnavailableError:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            if on_change is not None:
+                on_change(view)
+            if view.converged or (version is not None and view.version != version):
+                return view
+            if time.monotonic() > deadline:
+                raise StillGoingError(f"{view.serving} of {view.workers} workers after {timeout:g} s", view)
+        yield Pause(POLL_SECONDS)

@@ -6,7 +6,7 @@ from typing import Any
 from interlock_contracts.quality import FeedbackAccepted, FeedbackWarning, QualityView
 
 from interlock_client.errors import RefusedError
-from interlock_client.flows import Flow, get, post
+from interlock_client.flows import Flow, get, parsed, post
 from interlock_client.frames import cells
 
 CHUNK_ENTRIES = 5000
@@ -41,7 +41,7 @@ def feedback(model: str, predictions: str | Iterable[str], actuals: Any) -> Flow
                     f" which begins at row {begin}"
                 )
             raise
-        answer = FeedbackAccepted.model_validate(sent)
+        answer = parsed(FeedbackAccepted, sent)
         accepted, unsampled = accepted + answer.accepted, unsampled + answer.unsampled
         warnings += [each.model_copy(update={"row": each.row + begin}) for each in answer.warnings]
     return FeedbackAccepted(accepted=accepted, unsampled=unsampled, warnings=warnings)

@@ -2,16 +2,16 @@
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, TypeAlias
 from uuid import UUID
 
 from interlock_contracts.http import RunAccepted, RunView, VersionView
-from interlock_contracts.rollout import RolloutView
 from interlock_contracts.training import parse_run_states
 
-from interlock_client.errors import InterlockError, NotFoundError, StillGoingError, UnavailableError
-from interlock_client.flows import Flow, Pause, find, get, get_list, post
+from interlock_client.errors import NotFoundError, StillGoingError, UnavailableError
+from interlock_client.flows import Flow, Pause, get, get_list, parsed, post
+from interlock_client.operations.models import converged
 from interlock_client.views import Views
 
 Run: TypeAlias = UUID | str | RunAccepted | RunView
@@ -29,9 +29,6 @@ ACCEPTED_SECONDS = 60.0
 OUTAGE_SECONDS = 60.0
 """Longest outage of the gateway or a service that is waited out, as in a restart."""
 
-SERVING_SECONDS = 60.0
-"""Timeout for the gateway's workers to load a version that was promoted; a killed worker counts that long."""
-
 ENDED = frozenset({"succeeded", "refused", "failed", "cancelled", "timed_out", "coalesced"})
 
 
@@ -45,7 +42,7 @@ def retrain(
 ) -> Flow[RunAccepted]:
     """Request a training run; ``dataset`` and ``pipeline`` are digests. ``wait`` follows it."""
     body = {"reason": reason, "dataset": dataset, "pipeline": pipeline, "commit": commit}
-    return RunAccepted.model_validate((yield from post(f"/models/{model}/retrain", body, idempotent=True)))
+    return parsed(RunAccepted, (yield from post(f"/models/{model}/retrain", body, idempotent=True)))
 
 
 def runs(model: str | None = None, *, state: str | Sequence[str] = (), limit: int = 20) -> Flow[Views[RunView]]:
@@ -65,22 +62,18 @@ def run(run: Run) -> Flow[RunView]:
 
 def cancel(run: Run) -> Flow[RunView]:
     """Cancel a queued or running run; what serves is not affected."""
-    return RunView.model_validate((yield from post(f"/runs/{_id(run)}/cancel", {})))
+    return parsed(RunView, (yield from post(f"/runs/{_id(run)}/cancel", {})))
 
 
-def newest_run(model: str) -> Flow[RunView]:
-    """Return a model's newest run that was not coalesced; waits a moment for a first one to appear.
-
-    Raises:
-        InterlockError: there is none.
-    """
+def newest_run(model: str) -> Flow[RunView | None]:
+    """Return a model's newest run that was not coalesced; waits a moment for a first one, then there is None."""
     deadline = time.monotonic() + FIRST_RUN_SECONDS
     while time.monotonic() < deadline:
         for each in (yield from runs(model)):
             if each.state != "coalesced":
                 return each
         yield Pause(POLL_SECONDS)
-    raise InterlockError(f"model {model!r} has no run")
+    return None
 
 
 def wait(
@@ -133,13 +126,9 @@ def promoted(run: RunView) -> Flow[bool]:
 
 
 def _served(model: str, version: int) -> Flow[None]:
-    """Wait until every worker serves the version, or another was promoted; not longer than workers that failed take."""
-    deadline = time.monotonic() + SERVING_SECONDS
-    while time.monotonic() < deadline:
-        view = yield from find(RolloutView, f"/models/{model}/rollout")
-        if view is None or view.version != version or view.converged:
-            return
-        yield Pause(POLL_SECONDS)
+    """Wait until every worker serves the version; not for longer than a worker takes that was killed, or cannot."""
+    with suppress(NotFoundError, StillGoingError):
+        yield from converged(model, version=version)
 
 
 def _patiently(run: UUID | str) -> Flow[RunView]:

@@ -11,17 +11,19 @@ View = TypeVar("View", bound=Body)
 
 
 class Gateway(Protocol):
-    """A connection to the gateway; every method raises the command line's own error where the request fails."""
+    """A connection to the gateway; every method raises an error that the command line reports, where it fails."""
 
-    url: str
+    @property
+    def url(self) -> str:
+        """Return its address."""
 
-    def get(self, view: type[View], path: str, **params: Any) -> View:
+    def get(self, view: type[View], path: str, /, **params: Any) -> View:
         """Return one resource."""
 
-    def list(self, view: type[View], path: str, **params: Any) -> list[View]:
+    def list(self, view: type[View], path: str, /, **params: Any) -> Sequence[View]:
         """Return a list of resources."""
 
-    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+    def post(self, path: str, body: Mapping[str, Any], /) -> Any:
         """Post a JSON body and return the answer's data."""
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from interlock_client import AsyncClient, Client, UnavailableError
+from interlock_client.operations.events import messages
 from interlock_contracts.console import EventView
 
 from tests.unit.cli.views import NOW, RUN
@@ -76,3 +77,10 @@ def test_a_console_that_never_answers_is_an_error(service: Service, kind: str) -
     service.refuse("GET /view/live", 503, "Postgres is down")
     with pytest.raises(UnavailableError, match="Postgres is down"):
         first_three(kind, service, [])
+
+
+def test_a_message_of_several_lines_is_one() -> None:
+    """As the standard writes them: fields by name, one leading space, an empty line at the end."""
+    lines = ["event: a", "data: 1", "data:2", "", "data: 3", "", "event: lost", ""]
+
+    assert list(messages(lines)) == [("a", "1\n2", ""), ("message", "3", "")]
