@@ -75,6 +75,16 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/**/*.ipynb")), ids=lambda page: page.name)
+def test_a_notebook_is_committed_as_written(page: Path) -> None:
+    """Without outputs, which nobody reviews and which change with every run; its links lead somewhere, too."""
+    for cell in json.loads(page.read_text())["cells"]:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+        for target in re.findall(r"\]\(([^)#\s]+)", "".join(cell["source"])):
+            assert "://" in target or (page.parent / target).exists(), target
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_make_target_shown_exists(page: Path) -> None:
     """The Makefile is the one list of commands."""

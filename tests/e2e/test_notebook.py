@@ -1,0 +1,43 @@
+"""The notebook tutorial, as a reader runs it: every cell, from the first to the last."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import nbclient
+import nbformat
+import pytest
+from interlock_client import Client
+
+NOTEBOOK = Path(__file__).parents[2] / "docs" / "tutorials" / "notebook.ipynb"
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+
+def shown(cell: Any) -> str:
+    """Return what a cell has printed or returned, as text."""
+    return "\n".join(each.get("text") or each.get("data", {}).get("text/plain", "") for each in cell.outputs)
+
+
+def test_every_cell_of_the_notebook_runs(
+    stack: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cell that fails ends it with its traceback; a better model serves in the end, and its bars were shown."""
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
+    env = {**os.environ, **stack, "IPYTHONDIR": str(tmp_path / "ipython")}
+    nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3").execute(env=env)
+
+    by_source = {cell.source: cell for cell in notebook.cells if cell.cell_type == "code"}
+    (refused,) = [cell for source, cell in by_source.items() if "InvalidError as" in source]
+    assert "row 0, column 'size'" in shown(refused)
+    (joined,) = [cell for source, cell in by_source.items() if ".join(answers)" in source]
+    assert "prediction_id" in shown(joined)
+    (watched,) = [cell for source, cell in by_source.items() if "progress=True" in source]
+    assert "succeeded" in shown(watched)
+    assert "training" in str(notebook.metadata.get("widgets")) + shown(watched)
+
+    with Client(stack["INTERLOCK_GATEWAY_URL"], stack["INTERLOCK_API_KEY"]) as client:
+        assert client.version("houses", 1).metrics["r2"] > 0.9
+        answered = client.quality("houses", window="1h").versions[0].answered
+    assert answered >= 300
