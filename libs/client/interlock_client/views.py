@@ -7,6 +7,8 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from interlock_client.extras import extra
+
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
@@ -22,13 +24,15 @@ class Views(list[Item]):
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return a row for each; the extra ``pandas`` must be installed."""
-        import pandas as pd  # noqa: PLC0415 - an extra
+        with extra("pandas"):
+            import pandas as pd  # noqa: PLC0415 - an extra
 
         return pd.DataFrame(self._columns())
 
     def to_polars(self) -> "pl.DataFrame":
         """Return a row for each; the extra ``polars`` must be installed."""
-        import polars as pl  # noqa: PLC0415 - an extra
+        with extra("polars"):
+            import polars as pl  # noqa: PLC0415 - an extra
 
         return pl.DataFrame(self._columns(), strict=False)
 

@@ -10,6 +10,7 @@ from interlock_contracts.http import RunAccepted, RunView, VersionView
 from interlock_contracts.training import parse_run_states
 
 from interlock_client.errors import NotFoundError, StillGoingError, UnavailableError
+from interlock_client.extras import extra
 from interlock_client.flows import Flow, Pause, get, get_list, parsed, post
 from interlock_client.operations.models import converged
 from interlock_client.views import Views
@@ -147,9 +148,10 @@ def _patiently(run: UUID | str) -> Flow[RunView]:
 
 
 def _bars() -> Any:
-    from rich.console import Console  # noqa: PLC0415 - an extra
+    with extra("progress"):
+        from rich.console import Console  # noqa: PLC0415 - an extra
 
-    from interlock_client.progress import RunSteps  # noqa: PLC0415 - needs it
+        from interlock_client.progress import RunSteps  # noqa: PLC0415 - needs it
 
     return RunSteps(Console())
 
