@@ -113,7 +113,7 @@ def test_every_setting_is_documented_and_every_documented_one_is_read() -> None:
     """One list, with nothing missing and nothing invented."""
     read = {name for service in NAMES for name in variables(service)}
     jobs = ROOT / "libs/jobs/interlock_jobs/environment.py"
-    libs = [path for name in ("cli", "localstack", "trainer") for path in ROOT.glob(f"libs/{name}/**/*.py")]
+    libs = [path for name in ("cli", "client", "localstack", "trainer") for path in ROOT.glob(f"libs/{name}/**/*.py")]
     for path in [*libs, jobs]:
         read |= set(VARIABLE.findall(path.read_text()))
     documented = set(VARIABLE.findall((ROOT / "docs/configuration.md").read_text()))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import Any, Concatenate, ParamSpec, Self, overload
 from uuid import UUID
 
@@ -153,16 +153,17 @@ class AsyncClient(Connection):
     async def perform(self, flow: Flow[T]) -> T:
         """Perform a flow's steps and return its result."""
         outcome: Outcome = None
-        while True:
-            try:
-                step = advance(flow, outcome)
-            except StopIteration as ended:
-                result: T = ended.value
-                return result
-            try:
-                outcome = await self._outcome(step)
-            except EXPECTED as error:
-                outcome = error
+        with closing(flow):  # also when it is interrupted, so that it cleans up at once
+            while True:
+                try:
+                    step = advance(flow, outcome)
+                except StopIteration as ended:
+                    result: T = ended.value
+                    return result
+                try:
+                    outcome = await self._outcome(step)
+                except EXPECTED as error:
+                    outcome = error
 
     async def _outcome(self, step: Step) -> httpx.Response | None:
         match step:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, Concatenate, ParamSpec, Self, overload
 from uuid import UUID
 
@@ -164,16 +164,17 @@ class Client(Connection):
     def perform(self, flow: Flow[T]) -> T:
         """Perform a flow's steps and return its result."""
         outcome: Outcome = None
-        while True:
-            try:
-                step = advance(flow, outcome)
-            except StopIteration as ended:
-                result: T = ended.value
-                return result
-            try:
-                outcome = self._outcome(step)
-            except EXPECTED as error:
-                outcome = error
+        with closing(flow):  # also when it is interrupted, so that it cleans up at once
+            while True:
+                try:
+                    step = advance(flow, outcome)
+                except StopIteration as ended:
+                    result: T = ended.value
+                    return result
+                try:
+                    outcome = self._outcome(step)
+                except EXPECTED as error:
+                    outcome = error
 
     def _outcome(self, step: Step) -> httpx.Response | None:
         match step:

@@ -7,7 +7,6 @@ that takes more than one request is written once; the two clients only perform t
 import random
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 from uuid import uuid4
@@ -86,7 +85,8 @@ def attempts(request: Request, url: str, retries: int) -> Flow[httpx.Response]:
     Whoever did not take the connection has not seen the request, so any may be sent again; else only what is
     repeatable. A ``Retry-After`` is kept to, as far as it is at most ``LONGEST_PAUSE``.
     """
-    for attempt in count():
+    attempt = 0
+    while True:
         pause = FIRST_PAUSE * 2**attempt * random.uniform(0.8, 1.2)  # noqa: S311 - so that clients do not come together
         failure: InterlockError
         try:
@@ -105,7 +105,7 @@ def attempts(request: Request, url: str, retries: int) -> Flow[httpx.Response]:
         if not again or attempt >= retries or pause > LONGEST_PAUSE:
             raise failure
         yield Pause(pause)
-    raise AssertionError("unreachable")
+        attempt += 1
 
 
 def read(view: type[View], request: Request) -> Flow[View]:

@@ -1,8 +1,10 @@
 """Data on its way in: a path as it is, a frame as the pipeline declares its files."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pandas as pd
 import polars as pl
 import pytest
@@ -111,3 +113,26 @@ def test_a_list_without_anything_is_a_table_without_rows(service: Service, call:
     service.respond("GET /datasets/m", [])
     assert call("datasets", "m").to_pandas().empty
     assert call("datasets", "m").to_polars().is_empty()
+
+
+def test_an_interrupted_upload_leaves_no_file(
+    service: Service, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a notebook the traceback lives on, and whatever it holds."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    service.respond("GET /pipelines/m", pipeline())
+    monkeypatch.setattr(service, "answer", _interrupted_at("POST", service.answer))
+    with pytest.raises(KeyboardInterrupt) as kept:
+        call("ingest", "m", pd.DataFrame({"size": [1]}))
+
+    assert kept.value.__traceback__ is not None
+    assert not list(tmp_path.iterdir())
+
+
+def _interrupted_at(method: str, answer: Callable[..., httpx.Response]) -> Callable[..., httpx.Response]:
+    def interrupted(request: httpx.Request, body: bytes) -> httpx.Response:
+        if request.method == method:
+            raise KeyboardInterrupt
+        return answer(request, body)
+
+    return interrupted
