@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from interlock_contracts.pipeline import Csv, Data
+from interlock_contracts.data import Csv, Data
 
 from interlock_client.frames import Frame, Row, is_polars, rows_of
 

@@ -7,7 +7,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from interlock_client.tables import write_frame
-from interlock_contracts.pipeline import Data
+from interlock_contracts.data import Data
 from interlock_tables.findings import Findings
 from interlock_tables.reading import read_rows
 
