@@ -1,4 +1,4 @@
-"""What the console tells over HTTP: sessions of its pages, events, and runs as lanes."""
+"""What the console tells over HTTP: sessions of its pages, events, runs as lanes, and how things are."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -132,3 +132,62 @@ class RunLanes(RunLine):
 
     lanes: list[Lane]
     open: list[OpenStep]
+
+
+Health = Literal["ready", "degraded", "unreachable", "unknown"]
+"""``degraded``: it answers, and something that it needs does not. ``unknown``: not asked, or nobody reports it."""
+
+
+class HealthView(Body):
+    """A service as it answers the console, or a server as the services that use it report it.
+
+    ``since`` is when it was first seen like this, and ``detail`` what is wrong.
+    """
+
+    name: str
+    health: Health
+    since: datetime
+    detail: str | None = None
+
+
+class TrafficView(Body):
+    """Online predictions of one model in all gateway workers; ``versions`` counts the workers that serve each.
+
+    ``refused`` are requests that were answered with 4xx, ``errors`` those with 5xx. Quantiles are estimated from the
+    buckets of a histogram, and None without requests.
+    """
+
+    model: str
+    requests: int = 0
+    refused: int = 0
+    errors: int = 0
+    p50_seconds: float | None = None
+    p99_seconds: float | None = None
+    versions: dict[int, int] = {}
+
+
+class StatusView(Body):
+    """Health and traffic as this console measures them; it needs no other service to tell them.
+
+    Traffic is that of the last ``seconds`` before ``measured_at``; None before the gateway has answered twice.
+    """
+
+    services: list[HealthView]
+    servers: list[HealthView]
+    traffic: list[TrafficView]
+    seconds: float | None = None
+    measured_at: datetime | None = None
+    workers: int = 0
+
+
+class OverviewView(Body):
+    """What happened, as events tell it: each model's last run, runs in progress, what waits, and what failed lately.
+
+    ``waiting`` are runs whose version waits for an approval; ``failures`` are those of the last ``hours``.
+    """
+
+    last_runs: list[RunLine]
+    in_progress: list[RunLine]
+    waiting: list[RunLine]
+    failures: list[EventView]
+    hours: int

@@ -195,7 +195,7 @@ SERVICES = (
         "console",
         image="light",
         uses=(RABBITMQ, POSTGRES),
-        calls=("registry", "gateway"),
+        calls=("registry", "gateway", "ingest", "train_dispatch", "evaluation_gate", "prediction", "monitor"),
         own_settings=("INTERLOCK_CONSOLE_URL",),
         port=8080,
         public=True,

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from interlock_contracts.access import SCOPES
+from interlock_contracts.catalog import OBSERVER
 from interlock_contracts.deployment import LIVE, READY
 from litestar import Litestar, Response, Router, get
 from litestar.connection import ASGIConnection
@@ -210,11 +211,11 @@ def http_app(
 
     @get(READY, opt={PUBLIC: True}, include_in_schema=False)
     async def ready() -> Response[dict[str, str]]:
-        answers = {name: await _answer(ping) for name, ping in pings.items()}
+        answers = await readiness(pings)
         healthy = all(answer == "ok" for answer in answers.values())
         return Response(answers, status_code=200 if healthy else 503)
 
-    @get("/metrics", opt={PUBLIC: ON_THIS_MACHINE, SCOPE: "read"}, include_in_schema=False)
+    @get("/metrics", opt={PUBLIC: ON_THIS_MACHINE, SCOPE: "read", SERVICES: (OBSERVER,)}, include_in_schema=False)
     async def metrics() -> Response[bytes]:
         body = await text(counters, metric_collectors, pings)
         return Response(body, headers={"Content-Type": CONTENT_TYPE_LATEST})
@@ -266,6 +267,11 @@ def http_app(
 
 def _provided(value: Any) -> Provide:
     return Provide(lambda: value, sync_to_thread=False)
+
+
+async def readiness(pings: Mapping[str, Ping]) -> dict[str, str]:
+    """Return ``ok``, or what is wrong, for each dependency."""
+    return {name: await _answer(ping) for name, ping in pings.items()}
 
 
 async def _answer(ping: Ping) -> str:

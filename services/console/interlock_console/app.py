@@ -17,6 +17,8 @@ from litestar import Litestar
 
 from interlock_console import pages, proxy, routes, session, store, trace_routes
 from interlock_console.handlers import BATCH_QUEUES, SERVICE, project, router
+from interlock_console.home.routes import ROUTES as HOME
+from interlock_console.home.status import POLL_SECONDS, StatusMonitor, polling_client
 from interlock_console.jaeger.routes import ROUTES as JAEGER
 from interlock_console.proxy import CONNECTIONS, TIMEOUT, gateway_proxy
 from interlock_console.session import cookie_to_bearer
@@ -43,6 +45,9 @@ def create_app(settings: ConsoleSettings) -> Litestar:
     )
     stream = EventStream(database, bus)
     client = connections(timeout=TIMEOUT, most=CONNECTIONS)
+    pings = {"postgres": database.ping, "rabbitmq": bus.ping}
+    polling = polling_client()
+    status_monitor = StatusMonitor(settings, polling, pings)
     span_writer = SpanWriter(database, days=settings.console_days, on_written=stream.note_new_spans)
 
     async def delete_expired() -> None:
@@ -53,17 +58,17 @@ def create_app(settings: ConsoleSettings) -> Litestar:
 
     @asynccontextmanager
     async def connected() -> AsyncIterator[None]:
-        async with client:
+        async with client, polling:
             yield
 
     return http_app(
         SERVICE,
         Access.of(settings, source=registry_key_source(settings.registry_url, settings.service_key)),
-        routes=[*pages.ROUTES, *session.ROUTES, *proxy.ROUTES, *routes.ROUTES, *trace_routes.ROUTES, *JAEGER],
+        routes=[*pages.ROUTES, *session.ROUTES, *proxy.ROUTES, *routes.ROUTES, *HOME, *trace_routes.ROUTES, *JAEGER],
         middleware=[cookie_to_bearer],
         metric_collectors=bus.metric_collectors,
         is_outage=is_dependency_unavailable,
-        pings={"postgres": database.ping, "rabbitmq": bus.ping},
+        pings=pings,
         lifespan=[
             connected,
             lambda: on_shutdown_signal(stream.close),
@@ -71,6 +76,7 @@ def create_app(settings: ConsoleSettings) -> Litestar:
             bus.running,
             lambda: run_periodically(stream.listen, seconds=LISTEN_BACKOFF_SECONDS),
             lambda: run_periodically(stream.notify_spans, seconds=SPANS_SECONDS),
+            lambda: run_periodically(status_monitor.poll, seconds=POLL_SECONDS),
             lambda: run_periodically(delete_expired, seconds=DELETE_SECONDS),
             lambda: run_periodically(span_writer.drop_expired, seconds=DELETE_SECONDS),
         ],
@@ -79,6 +85,7 @@ def create_app(settings: ConsoleSettings) -> Litestar:
             "database": database,
             "settings": settings,
             "event_stream": stream,
+            "status_monitor": status_monitor,
             "gateway": gateway_proxy(settings.gateway_url, client),
             "span_writer": span_writer,
             "span_limit": ConcurrencyLimit(trace_routes.MAX_CONCURRENT_BATCHES),

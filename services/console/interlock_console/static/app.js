@@ -52,10 +52,10 @@ function Shell() {
 }
 
 function Bar({ caller, leave }) {
-  const here = location.pathname === "/" ? "/runs" : location.pathname;
+  const here = location.pathname;
   const current = (path) => (here === path || here.startsWith(`${path}/`) ? "page" : undefined);
   return html`<header class="bar">
-    <a class="brand" href="/runs" aria-label="Interlock"><img src="/static/icon.svg" alt="" /><span>Interlock</span></a>
+    <a class="brand" href="/" aria-label="Interlock"><img src="/static/icon.svg" alt="" /><span>Interlock</span></a>
     <nav class="places" aria-label="Main">
       ${PLACES.map(({ path, title }) => html`<a href=${path} aria-current=${current(path)}>${title}</a>`)}
     </nav>
@@ -99,7 +99,7 @@ function Place({ place }) {
 }
 
 function Nowhere() {
-  return html`<div class="empty"><h1>Page not found</h1><button onClick=${() => go("/runs")}>Go to runs</button></div>`;
+  return html`<div class="empty"><h1>Page not found</h1><button onClick=${() => go("/")}>Go to the home page</button></div>`;
 }
 
 /** Error boundary: a page that fails to render shows the error instead. */

@@ -1,6 +1,7 @@
 // Routes: addresses and their pages. Each page is a module, loaded on first use.
 
 const PAGES = [
+  ["/", "home", "Home"],
   ["/runs", "runs", "Runs"],
   ["/runs/:id", "run", "Run"],
   ["/models", "models", "Models"],
@@ -17,14 +18,14 @@ const PAGES = [
 ];
 
 /** Entries of the navigation bar, in the order of a model's life cycle. */
-export const PLACES = ["/runs", "/models", "/datasets", "/try", "/events", "/dead-letters"].map((path) => {
+export const PLACES = ["/", "/runs", "/models", "/datasets", "/try", "/events", "/dead-letters"].map((path) => {
   const [, , title] = PAGES.find(([pattern]) => pattern === path);
   return { path, title };
 });
 
 /** The page at an address as {page, title, params, query}, or null. */
 export function match(location) {
-  const path = location.pathname === "/" ? "/runs" : location.pathname.replace(/\/$/, "");
+  const path = location.pathname.replace(/\/$/, "") || "/";
   const query = Object.fromEntries(new URLSearchParams(location.search));
   for (const [pattern, page, title] of PAGES) {
     const params = fits(pattern.split("/"), path.split("/"));

@@ -1,0 +1,1 @@
+"""How things are: health of services and servers, traffic of models, and what the newest runs and failures are."""
