@@ -44,6 +44,7 @@ ROUTES: tuple[Route, ...] = (
     Route(datasets.DatasetRejected, ("ingest",)),
     Route(training.RetrainRequested, (OUTSIDE, "gateway"), ("train_dispatch",)),
     Route(training.TrainingCancelRequested, (OUTSIDE,), ("train_dispatch",)),
+    Route(training.TrainingQueued, ("train_dispatch",), ("registry",)),
     Route(training.TrainingStarted, ("train_dispatch",)),
     Route(training.TrainingProgressed, ("train_dispatch",)),
     Route(training.TrainingCompleted, ("train_dispatch",), ("registry",)),

@@ -71,13 +71,18 @@ class EventsView(Body):
 
 
 class RunLine(Body):
-    """One run as events tell it; ``outcome`` says what became of its model: promoted, waiting, refused or none."""
+    """One run as events tell it; ``outcome`` says what became of its model: promoted, waiting, refused or none.
+
+    ``requested_by`` and ``request_reason`` are as in :class:`RunView`; ``metrics`` are the gate's on the holdout.
+    """
 
     run_id: UUID
     model: str
     state: RunState
     outcome: str | None = None
     cause: str | None = None
+    requested_by: str | None = None
+    request_reason: str | None = None
     reason: str | None = None
     attempt: int = 0
     requested: datetime
@@ -85,15 +90,20 @@ class RunLine(Body):
     ended: datetime | None = None
     trace_id: str | None = None
     version: int | None = None
+    metrics: dict[str, float] = {}
     progress: dict[str, Any] | None = None
     into: UUID | None = None
 
 
 class RunsView(Body):
-    """Runs, those asked for last first; ``before`` as for events, a time. ``total`` counts all pages."""
+    """Runs, those asked for last first, unless another order was asked for. ``total`` counts all pages.
+
+    ``before`` as for events, a time; ``offset`` asks for those that come next in another order.
+    """
 
     runs: list[RunLine]
     before: datetime | None = None
+    offset: int | None = None
     total: int = 0
 
 

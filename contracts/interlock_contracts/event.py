@@ -74,6 +74,11 @@ class Envelope(BaseModel):
             raise ValueError(f"{time} is beyond the calendar") from error
 
     @property
+    def service(self) -> str | None:
+        """Return the service of ours that the source names, None for any other source."""
+        return self.source.removeprefix(_OURS) if self.source.startswith(_OURS) else None
+
+    @property
     def identity(self) -> str:
         """Return what tells this event from every other: inbox key, and cause of what follows from it.
 

@@ -108,7 +108,10 @@ class ProgressView(Body):
 
 
 class RunView(Body):
-    """One training run from its cause to its end."""
+    """One training run from its cause to its end; ``reason`` is why it ended so, ``request_reason`` why it was asked.
+
+    ``requested_by`` is the name of a key or user, or ``event/<source>`` of a request that came over the broker.
+    """
 
     run_id: UUID
     model: str
@@ -117,6 +120,8 @@ class RunView(Body):
     pipeline_digest: Sha256
     datasets: list[Sha256] = []
     cause: str
+    requested_by: str | None = None
+    request_reason: str | None = None
     reason: str | None = None
     into: UUID | None = None
     version: int | None = None

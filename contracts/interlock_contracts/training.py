@@ -6,11 +6,17 @@ from uuid import UUID
 
 from pydantic import Field
 
-from interlock_contracts.event import Event
+from interlock_contracts.event import Envelope, Event
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef, Name, Ref, Sha256
 
 RunState = Literal["queued", "running", "succeeded", "refused", "failed", "cancelled", "timed_out", "coalesced"]
+
+GATEWAY_USER = "interlock_gateway"
+"""The broker's user of the only service that asks in the name of a caller."""
+
+MAX_CALLER = 400
+"""Characters of a caller's name in an event; the subject of a token may be longer."""
 
 RUN_STATES: tuple[RunState, ...] = get_args(RunState)
 
@@ -45,8 +51,15 @@ class TrainingJob(Ref):
         return f"runs/{self.run_id}/{self.attempt}"
 
 
+def _text(words: str | None) -> str | None:
+    return words.replace("\0", "\N{REPLACEMENT CHARACTER}") if words else words
+
+
 class RetrainRequested(Event):
-    """A request to train a model again, whether or not there is new data."""
+    """A request to train a model again, whether or not there is new data.
+
+    ``by`` is the name of the caller's key or user; it counts only where the gateway published the request.
+    """
 
     type: ClassVar[str] = "retrain.requested"
 
@@ -55,10 +68,24 @@ class RetrainRequested(Event):
     dataset: Sha256 | None = None
     pipeline: Sha256 | None = None
     commit: str | None = Field(default=None, max_length=100)
+    by: str | None = Field(default=None, max_length=MAX_CALLER)
 
     @property
     def subject(self) -> str:
         return f"model/{self.model}"
+
+    def requested_by(self, envelope: Envelope, publisher: str | None) -> str | None:
+        """Return who asked: the caller that the gateway names, else the source of the event, marked as such.
+
+        ``publisher`` is the broker's user that published it: an event from outside cannot speak in the name of a key.
+        None is a gateway of the last release, which named nobody.
+        """
+        return _text(self.by) if publisher == GATEWAY_USER else f"event/{envelope.source}"
+
+    @property
+    def why(self) -> str | None:
+        """Return the reason as a database can store it: a NUL is no text."""
+        return _text(self.reason)
 
 
 class _RunEvent(Event):
@@ -81,6 +108,15 @@ class TrainingCancelRequested(Event):
     @property
     def subject(self) -> str:
         return f"run/{self.run_id}"
+
+
+class TrainingQueued(_RunEvent):
+    """True once a request has become a run, which may join a queued one or fail at once; ``by`` says who asked."""
+
+    type: ClassVar[str] = "training.queued"
+
+    by: str
+    reason: str | None = None
 
 
 class TrainingStarted(_RunEvent):

@@ -18,7 +18,7 @@ from tests.support.stack_user import ROW, csv, pipeline
 pytestmark = pytest.mark.integration
 
 FIRST_FILE = ["pipeline.applied", "dataset.ingested"]
-TRAINED = ["training.started", "training.completed", "model.registered"]
+TRAINED = ["training.queued", "training.started", "training.completed", "model.registered"]
 PROMOTED = ["evaluation.passed", "model.promoted", "model.serving"]
 
 
@@ -30,7 +30,7 @@ async def system(servers: dict[str, str], tmp_path: Path) -> AsyncIterator[Syste
 
 async def retrain(system: System, name: str, cause: str) -> None:
     """Publish what anyone outside may publish."""
-    event = RetrainRequested(model=name)
+    event = RetrainRequested(model=name, reason="a look")
     envelope = Envelope.of(event, source="outside", cause=cause, now=datetime.now(UTC))
     await send(dependency(system.gateway, Bus).publisher, envelope, event.body())
 
@@ -78,6 +78,7 @@ async def test_the_journey_of_a_model(system: System) -> None:
     assert system.said[-1] == "evaluation.failed"
     (run, *_) = (await system.ask(system.dispatch, "GET", f"/runs?model={name}")).json()
     assert (run["state"], run["version"]) == ("refused", 3)
+    assert (run["requested_by"], run["request_reason"]) == ("event//interlock/outside", "a look")
     serving = (await system.ask(system.registry, "GET", f"/models/{name}")).json()["serving"]
     assert (serving["ref"]["version"], serving["promotion_seq"]) == (2, 2)
 

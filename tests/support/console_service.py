@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -113,8 +113,15 @@ async def console_on(servers: dict[str, str]) -> AsyncIterator[Console]:
                 yield made
 
 
-async def trained(console: Console, model: str, *, version: int = 1) -> UUID:
-    """Say all that is said about one run, up to the first worker's swap; return its id."""
+async def trained(
+    console: Console,
+    model: str,
+    *,
+    version: int = 1,
+    metrics: Mapping[str, float] | None = None,
+    promoted: bool = True,
+) -> UUID:
+    """Say all that is said about one run, up to the first worker's swap unless it waits; return its id."""
     cause = await console.say(RetrainRequested(model=model, reason="a look"))
     run = run_id(cause.id, model)
     files: dict[str, Any] = {"artifact": FILE, "manifest": FILE}
@@ -124,7 +131,9 @@ async def trained(console: Console, model: str, *, version: int = 1) -> UUID:
     )
     about: dict[str, Any] = {"model": model, "version": version}
     await console.say(ModelRegistered(run_id=run, **about, **files, pipeline_digest=DIGEST, spec=FILE, holdouts=[FILE]))
-    await console.say(EvaluationPassed(run_id=run, **about, report=FILE, reasons=[]))
+    await console.say(EvaluationPassed(run_id=run, **about, report=FILE, reasons=[], metrics=dict(metrics or {})))
+    if not promoted:
+        return run
     await console.say(ModelPromoted(run_id=run, **about, **files, promotion_seq=1, cause="gate"))
     await console.say(ModelServing(**about, worker="w1", promotion_seq=1, load_seconds=0.25))
     return run

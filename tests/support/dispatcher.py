@@ -124,7 +124,8 @@ class Dispatcher:
         event = RetrainRequested(model=model or self.model, **how)
         cause = Envelope.of(event, source="test", cause=str(uuid4()), now=datetime.now(UTC))
         async with self.bus.transaction() as session:
-            return (await runs.request(session, event.model, cause, dataset=event.dataset, trigger="event")).run_id
+            asked = {"dataset": event.dataset, "by": event.by, "why": event.why}
+            return (await runs.request(session, event.model, cause, **asked, trigger="event")).run_id
 
     async def cancel(self, run_id: UUID) -> None:
         async with self.bus.transaction() as session:

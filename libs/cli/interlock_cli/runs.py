@@ -93,7 +93,18 @@ def runs(
         raise typer.BadParameter(str(error), param_hint="--state") from error
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         found = gateway.runs(model, state=states, limit=limit)
-        columns = ("run", "model", "state", "attempt", "version", "created", "seconds", "reason")
+        columns = (
+            "run",
+            "model",
+            "state",
+            "attempt",
+            "version",
+            "created",
+            "seconds",
+            "requested by",
+            "request",
+            "reason",
+        )
         terminal.table(columns, [_row(run) for run in found])
         if not found:
             terminal.echo("no such runs" if model or state else "no runs yet; next: interlock retrain NAME")
@@ -103,7 +114,8 @@ def runs(
 def _row(run: RunView) -> tuple[object, ...]:
     seconds = (run.ended_at - run.created_at).total_seconds() if run.ended_at else None
     taken = None if seconds is None else f"{seconds:.1f}"
-    return (run.run_id, run.model, run.state, run.attempt, run.version, run.created_at, taken, run.reason)
+    asked = (run.requested_by, run.request_reason)
+    return (run.run_id, run.model, run.state, run.attempt, run.version, run.created_at, taken, *asked, run.reason)
 
 
 def cancel(

@@ -52,6 +52,9 @@ FURTHER_KEYS = ("CC", "BCC")
 CausationEnvelope = Annotated[Envelope, Context("envelope")]
 """In a handler: the envelope of the event being handled; its identity is the causation id of what it enqueues."""
 
+Publisher = Annotated[str | None, Context("publisher")]
+"""In a handler: the broker's user that published the event being handled, None where it vouches for nobody."""
+
 Session = Annotated[AsyncSession, Context("session")]
 """In a handler: the message's one transaction; the inbox row is in it, and the middleware commits it."""
 
@@ -122,13 +125,14 @@ class Delivery:
         queue: RabbitQueue = context.get_local("handler_").queue
         try:
             envelope = await _parsed(message, queue)
-            self.check_publisher(message, queue, envelope)
+            publisher = self.check_publisher(message, queue, envelope)
         except ValueError as error:
             return await self.dead_letter(message, queue, reason_of(error, _original(message).content_encoding))
         if tried := attempts(message.headers):
             await asyncio.sleep(_spread(tried))
         spanned, timed = handling(message, envelope, queue, attempt=tried + 1), metrics.timed(queue, envelope, tried)
-        with spanned as span, timed, context.scope("envelope", envelope):
+        given = context.scope("envelope", envelope), context.scope("publisher", publisher)
+        with spanned as span, timed, given[0], given[1]:
             try:
                 return await self.retry_while_unavailable(lambda: self._once(queue, envelope, context, handle))
             except PoisonError as error:
@@ -140,14 +144,17 @@ class Delivery:
                 span.set_status(Status(StatusCode.ERROR, str(error)))
                 return await self.schedule_retry(message, queue, error)
 
-    def check_publisher(self, message: Message, queue: RabbitQueue, envelope: Envelope) -> None:
-        """Refuse a message from a user that may not publish it.
+    def check_publisher(self, message: Message, queue: RabbitQueue, envelope: Envelope) -> str | None:
+        """Return the user that published a message; where all share one user, the one that its source names.
 
         Raises:
-            ValueError: with the user and the event type.
+            ValueError: the user may not publish such an event; with the user and the event type.
         """
-        if self._knows_publishers:
-            check(_published_by(message, queue), envelope.type)
+        if not self._knows_publishers:
+            return user_of(envelope.service) if envelope.service else None
+        publisher = _published_by(message, queue)
+        check(publisher, envelope.type)
+        return publisher
 
     async def _once(
         self, queue: RabbitQueue, envelope: Envelope, context: ContextRepo, handle: Callable[[], Awaitable[Any]]

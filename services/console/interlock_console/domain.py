@@ -9,7 +9,13 @@ from interlock_contracts.datasets import DatasetIngested
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
 from interlock_contracts.event import Envelope, Event, run_id, trace_id_of
 from interlock_contracts.models import ModelPromoted, ModelRegistered
-from interlock_contracts.training import RetrainRequested, TrainingFailed, TrainingProgressed, TrainingStarted
+from interlock_contracts.training import (
+    RetrainRequested,
+    TrainingFailed,
+    TrainingProgressed,
+    TrainingQueued,
+    TrainingStarted,
+)
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 """An event from before, or from the future, would stand at an end of every list for ever."""
@@ -53,7 +59,9 @@ def run_changes(event: Event, at: datetime) -> dict[str, Any] | None:
     changes: dict[str, Any] | None = None
     match event:
         case RetrainRequested():
-            changes = {"state": "queued", "cause": event.type, "reason": event.reason, "requested_at": at}
+            changes = {"state": "queued", "cause": event.type, "requested_at": at, "request_reason": event.why}
+        case TrainingQueued():
+            changes = {"requested_by": event.by}
         case TrainingStarted():
             changes = {"state": "running", "attempt": event.attempt, "started_at": at, "reason": None}
         case TrainingProgressed():
@@ -64,13 +72,17 @@ def run_changes(event: Event, at: datetime) -> dict[str, Any] | None:
             changes = {"version": event.version}
         case EvaluationPassed():
             changes = {"state": "succeeded", "outcome": "waiting", "version": event.version, "ended_at": at}
+            changes["metrics"] = event.metrics
         case EvaluationFailed():
             changes = {"state": "refused", "outcome": "refused", "version": event.version, "ended_at": at}
-            changes["reason"] = "; ".join(event.reasons)
+            changes |= {"reason": "; ".join(event.reasons), "metrics": event.metrics}
         case ModelPromoted():
             changes = {"state": "succeeded", "outcome": "promoted", "version": event.version, "ended_at": at}
     return changes
 
+
+LATE = ("cause", "requested_at", "request_reason", "started_at")
+"""Columns that an event changes however late it comes: they tell of the run's beginning."""
 
 ORDER: Mapping[str, int] = {"queued": 0, "coalesced": 1, "running": 2}
 """States of a run in their order; all others are final."""

@@ -13,6 +13,7 @@ from litestar.params import FromPath
 ADDRESSES = [
     "/",
     "/runs",
+    "/runs/compare",
     "/runs/{run_id:str}",
     "/models",
     "/models/{name:str}",

@@ -22,6 +22,9 @@ from interlock_console.sse import EventStream, Listener
 from interlock_console.timeline import open_steps, run_timeline
 
 EVENTS_OF_RUN = 2_000
+NEWEST = "-requested"
+"""The order of runs where none is asked for."""
+
 LARGEST_SEQ = 2**63 - 1
 
 Limit = Annotated[int, QueryParameter(ge=1, le=500)]
@@ -36,10 +39,14 @@ async def list_runs(
     states: Annotated[str | None, QueryParameter(name="state", max_length=200)] = None,
     cause: Annotated[str | None, QueryParameter(max_length=200)] = None,
     since: FromQuery[datetime | None] = None,
+    sort: Annotated[str, QueryParameter(max_length=100)] = NEWEST,
     before: FromQuery[datetime | None] = None,
+    offset: Annotated[int, QueryParameter(ge=0, le=100_000)] = 0,
     limit: Limit = 50,
 ) -> RunsView:
-    """List the newest runs; ``before`` is the cursor of the next page.
+    """List runs, the newest first; ``before`` is the cursor of the next page, ``offset`` where ``sort`` says otherwise.
+
+    ``sort`` is one of requested, duration, model, state, version, requested_by or metrics.<name>; ``-`` reverses it.
 
     ``text`` is a part of the model's name, or the beginning of the run's or the trace's id; ``state`` may name several,
     separated by commas; ``cause`` is the type of the event that caused the run; ``since`` and ``before`` are times of
@@ -52,11 +59,17 @@ async def list_runs(
         wanted = store.RunFilter(model, text, parse_run_states(states), cause, since)
     except ValueError as error:
         raise problem(400, "Unknown state", f"state: {error}") from error
+    try:
+        order = store.RunOrder.parse(sort)
+    except ValueError as error:
+        raise problem(400, "Unknown order", f"sort: {error}") from error
     async with database.sessions() as session:
-        rows = await store.run_rows(session, wanted, before=before, limit=limit)
+        rows = await store.run_rows(session, wanted, order, before=before, offset=offset, limit=limit)
         total = await store.count_runs(session, wanted)
-    older = rows[-1].requested_at if len(rows) == limit else None
-    return RunsView(runs=[run_line(row) for row in rows], before=older, total=total)
+    more = len(rows) == limit
+    older = rows[-1].requested_at if more and sort == NEWEST else None
+    following = offset + limit if more and sort != NEWEST else None
+    return RunsView(runs=[run_line(row) for row in rows], before=older, offset=following, total=total)
 
 
 @get("/view/runs/{run_id:uuid}", opt={SCOPE: "read"})

@@ -10,7 +10,7 @@ from interlock_contracts.training import TrainingStarted
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_console import store
-from interlock_console.domain import columns, may_follow, run_changes
+from interlock_console.domain import LATE, columns, may_follow, run_changes
 from interlock_console.store import EventRow, RunRow
 
 
@@ -34,7 +34,7 @@ async def _update_run(session: AsyncSession, values: dict[str, Any], changes: di
         row = await store.lock_run(session, values["run_id"])
     assert row is not None, "inserted above, unless it existed"
     if "state" in changes and not may_follow(changes["state"], row.state):
-        changes = {name: value for name, value in changes.items() if name in ("cause", "requested_at", "started_at")}
+        changes = {name: value for name, value in changes.items() if name in LATE}
     if row.started_at is not None:
         changes.pop("started_at", None)
     for name, value in changes.items():
@@ -66,6 +66,8 @@ def run_line(row: RunRow) -> RunLine:
             "state": row.state,
             "outcome": row.outcome,
             "cause": row.cause,
+            "requested_by": row.requested_by,
+            "request_reason": row.request_reason,
             "reason": row.reason,
             "attempt": row.attempt,
             "requested": row.requested_at,
@@ -73,6 +75,7 @@ def run_line(row: RunRow) -> RunLine:
             "ended": row.ended_at,
             "trace_id": row.trace_id,
             "version": row.version,
+            "metrics": row.metrics or {},
             "progress": row.progress,
             "into": row.into,
         }

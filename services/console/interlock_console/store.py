@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 
 class Table(Base):
@@ -65,6 +65,8 @@ class RunRow(Table):
     state: Mapped[str]
     outcome: Mapped[str | None]
     cause: Mapped[str | None]
+    requested_by: Mapped[str | None]
+    request_reason: Mapped[str | None]
     reason: Mapped[str | None]
     attempt: Mapped[int] = mapped_column(default=0)
     requested_at: Mapped[datetime]
@@ -72,6 +74,7 @@ class RunRow(Table):
     ended_at: Mapped[datetime | None]
     trace_id: Mapped[str | None]
     version: Mapped[int | None]
+    metrics: Mapped[dict[str, float] | None] = mapped_column(JSONB)
     progress: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     into: Mapped[UUID | None]
 
@@ -200,14 +203,64 @@ class RunFilter:
             yield RunRow.requested_at >= self.since
 
 
+SORTS: dict[str, ColumnElement[Any] | InstrumentedAttribute[Any]] = {
+    "requested": RunRow.requested_at,
+    "duration": RunRow.ended_at - RunRow.started_at,
+    "model": RunRow.model,
+    "state": RunRow.state,
+    "version": RunRow.version,
+    "requested_by": RunRow.requested_by,
+}
+"""What runs can be sorted by, besides metrics."""
+
+METRIC_SORT = "metrics."
+"""What a sort by one of the gate's metrics begins with; the metric's name follows."""
+
+
+@dataclass(frozen=True)
+class RunOrder:
+    """How runs are sorted; those without a value come last in either direction, and equals by the newest."""
+
+    by: str = "requested"
+    descending: bool = True
+
+    @classmethod
+    def parse(cls, text: str) -> "RunOrder":
+        """Return the order that ``text`` names: ``model`` is ascending, ``-model`` descending.
+
+        Raises:
+            ValueError: runs cannot be sorted so; the text names what they can be sorted by.
+        """
+        by = text.removeprefix("-")
+        if by not in SORTS and not (by.startswith(METRIC_SORT) and by != METRIC_SORT):
+            raise ValueError(f"{by!r} is none of {', '.join(SORTS)}, metrics.<name>; a minus before it reverses")
+        return cls(by, text.startswith("-"))
+
+    @property
+    def columns(self) -> list[ColumnElement[Any]]:
+        """Return what to order by."""
+        if self.by.startswith(METRIC_SORT):
+            key: Any = RunRow.metrics[self.by.removeprefix(METRIC_SORT)].as_float()
+        else:
+            key = SORTS[self.by]
+        first = (key.desc() if self.descending else key.asc()).nulls_last()
+        return [first, RunRow.requested_at.desc(), RunRow.run_id]
+
+
 async def run_rows(
-    session: AsyncSession, wanted: RunFilter, *, before: datetime | None, limit: int
+    session: AsyncSession,
+    wanted: RunFilter,
+    order: RunOrder | None = None,
+    *,
+    before: datetime | None = None,
+    offset: int = 0,
+    limit: int,
 ) -> Sequence[RunRow]:
-    """Return the newest runs that are wanted, by request time."""
-    query = select(RunRow).where(*wanted.conditions()).order_by(RunRow.requested_at.desc(), RunRow.run_id).limit(limit)
+    """Return runs that are wanted, the newest first where no other order is given."""
+    query = select(RunRow).where(*wanted.conditions()).order_by(*(order or RunOrder()).columns)
     if before is not None:
         query = query.where(RunRow.requested_at < before)
-    return (await session.scalars(query)).all()
+    return (await session.scalars(query.offset(offset).limit(limit))).all()
 
 
 async def count_runs(session: AsyncSession, wanted: RunFilter) -> int:

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 from interlock_contracts import telemetry
 from interlock_contracts.event import run_id
 from interlock_contracts.http import RetrainRequest, RunAccepted
-from interlock_contracts.training import RetrainRequested
+from interlock_contracts.training import MAX_CALLER, RetrainRequested
 from interlock_messaging import Bus
+from interlock_runtime.access import Caller
 from interlock_runtime.clients import TrainDispatchClient
 from interlock_runtime.http import SCOPE, problem
 from interlock_runtime.tracing import request_span
@@ -50,7 +51,7 @@ def _slot_view(slot: Slot[BatchedModel]) -> SlotView:
 async def retrain(
     name: FromPath[str],
     *,
-    request: Request[Any, Any, Any],
+    request: Request[Caller, Any, Any],
     upstreams: NamedDependency[Upstreams],
     bus: NamedDependency[Bus],
     data: JSONBody[RetrainRequest | None] = None,
@@ -64,7 +65,7 @@ async def retrain(
     about = {telemetry.PIPELINE: name, telemetry.MODEL: name}
     with request_span(telemetry.SPAN_RETRAIN, request, about, status=202) as span:
         await _refuse_untrainable(upstreams.train_dispatch, name, wanted.pipeline)
-        event = RetrainRequested(model=name, **wanted.model_dump())
+        event = RetrainRequested(model=name, by=request.user.name[:MAX_CALLER], **wanted.model_dump())
         envelope = await bus.publish(event, cause=retrain_cause(name, idempotency_key))
         run = run_id(envelope.identity, name)
         span.set_attribute(telemetry.RUN_ID, str(run))

@@ -9,7 +9,7 @@ from faststream.rabbit import RabbitRouter
 from interlock_artifacts.signing import Signer
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
 from interlock_contracts.models import ModelLoadFailed, ModelServing, RollbackRequested
-from interlock_contracts.training import TrainingCancelled, TrainingCompleted
+from interlock_contracts.training import TrainingCancelled, TrainingCompleted, TrainingQueued
 from interlock_messaging import CausationEnvelope, PoisonError, Session, topology
 from interlock_messaging.crash_points import crash_point
 
@@ -88,6 +88,12 @@ async def roll_back(event: RollbackRequested, cause: CausationEnvelope, session:
         )
     except ValueError as error:
         raise PoisonError(str(error)) from error
+
+
+@router.subscriber(topology.queue(SERVICE, TrainingQueued), topology.EXCHANGE, no_reply=True)
+async def note_request(event: TrainingQueued, session: Session) -> None:
+    """Keep who has asked for a run, and why."""
+    audit.record(session, event.by, "run.requested", f"run/{event.run_id}", model=event.model, reason=event.reason)
 
 
 @router.subscriber(topology.queue(SERVICE, TrainingCancelled), topology.EXCHANGE, no_reply=True)

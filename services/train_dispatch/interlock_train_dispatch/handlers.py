@@ -12,7 +12,7 @@ from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
 from interlock_contracts.models import ModelPromoted
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.training import RetrainRequested, TrainingCancelRequested
-from interlock_messaging import CausationEnvelope, PoisonError, Session, topology
+from interlock_messaging import CausationEnvelope, PoisonError, Publisher, Session, topology
 
 from interlock_train_dispatch import runs, spans, store
 from interlock_train_dispatch.domain import data_digest
@@ -52,7 +52,9 @@ async def train_on_new_data(event: DatasetIngested, cause: CausationEnvelope, se
 
 
 @router.subscriber(topology.queue(SERVICE, RetrainRequested), topology.EXCHANGE, no_reply=True)
-async def train_on_request(event: RetrainRequested, cause: CausationEnvelope, session: Session) -> None:
+async def train_on_request(
+    event: RetrainRequested, cause: CausationEnvelope, publisher: Publisher, session: Session
+) -> None:
     """Train because somebody asked, whether or not there is new data."""
     await runs.request(
         session,
@@ -61,6 +63,8 @@ async def train_on_request(event: RetrainRequested, cause: CausationEnvelope, se
         pipeline=event.pipeline,
         dataset=event.dataset,
         commit=event.commit,
+        by=event.requested_by(cause, publisher),
+        why=event.why,
         trigger="event",
     )
 

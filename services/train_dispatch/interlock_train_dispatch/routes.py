@@ -136,6 +136,8 @@ def run_view(run: RunRow) -> RunView:
         pipeline_digest=run.pipeline_digest or NO_SPEC,
         datasets=[ref["digest"] for ref in run.datasets],
         cause=run.causation_id,
+        requested_by=run.requested_by,
+        request_reason=run.request_reason,
         reason=run.reason,
         into=run.coalesced_into,
         version=run.version,

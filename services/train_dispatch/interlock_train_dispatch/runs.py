@@ -5,7 +5,7 @@ from typing import Literal
 
 from interlock_contracts.event import Envelope, run_id
 from interlock_contracts.pipeline import Pipeline
-from interlock_contracts.training import RunState, TrainingCancelled, TrainingFailed
+from interlock_contracts.training import RunState, TrainingCancelled, TrainingFailed, TrainingQueued
 from interlock_messaging import enqueue
 from interlock_messaging.outbox import current_traceparent
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,9 +24,14 @@ async def request(
     pipeline: str | None = None,
     dataset: str | None = None,
     commit: str | None = None,
+    by: str | None = None,
+    why: str | None = None,
     trigger: Literal["data", "event"] = "data",
 ) -> RunRow:
-    """Make the run that ``cause`` asks for: queued, joined to the one queued already, or failed with the reason."""
+    """Make the run that ``cause`` asks for: queued, joined to the one queued already, or failed with the reason.
+
+    ``by`` and ``why`` tell who asked for it, and for what reason.
+    """
     await store.lock_model(session, model)
     spec = await store.SpecRow.find(session, model, pipeline)
     waiting = await store.queued(session, model)
@@ -38,12 +43,17 @@ async def request(
         pipeline_digest=spec.digest if spec else pipeline or "",
         dataset=dataset,
         commit=commit,
+        requested_by=by,
+        request_reason=why,
         request_traceparent=current_traceparent(),
         attempt=0,
         datasets=[],
     )
     run.traceparent = spans.traceparent_of(run)
     spans.belongs_to(run)
+    if by is not None:
+        queued = TrainingQueued(run_id=run.run_id, model=model, by=by, reason=why)
+        await enqueue(session, queued, source=SERVICE, cause=cause.identity, traceparent=run.traceparent)
     refusal = await _refusal(session, run, spec, trigger)
     if refusal is not None:
         await end(session, run, "failed", refusal, cause.identity)

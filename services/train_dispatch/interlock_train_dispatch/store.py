@@ -63,6 +63,8 @@ class RunRow(Table):
     pipeline_digest: Mapped[str]
     dataset: Mapped[str | None]
     commit: Mapped[str | None]
+    requested_by: Mapped[str | None]
+    request_reason: Mapped[str | None]
     traceparent: Mapped[str | None]
     request_traceparent: Mapped[str | None] = mapped_column("asked")
     attempt: Mapped[int] = mapped_column(server_default=text("0"), default=0)

@@ -1,15 +1,18 @@
 """Runs as the console derives them from events, on a real broker and database."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from interlock_contracts.event import run_id
-from interlock_contracts.training import RetrainRequested, TrainingStarted
+from interlock_contracts.event import event_id, run_id
+from interlock_contracts.training import RetrainRequested, TrainingFailed, TrainingQueued, TrainingStarted
 
 from tests.support.console_service import DIGEST, TRACEPARENT, Console, swapped, trained
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
+
+LISTS = ("last_runs", "in_progress", "waiting", "failures")
 
 
 async def test_a_run_is_followed_from_its_request_to_the_swap(console: Console, model: str) -> None:
@@ -69,3 +72,59 @@ async def test_an_unknown_run_may_be_one_that_is_still_on_its_way(console: Conso
     answer = await console.http.get(f"/view/runs/{uuid4()}")
 
     assert (answer.status_code, answer.headers["retry-after"]) == (404, "1")
+
+
+async def test_a_run_tells_who_asked_and_why_whatever_comes_first(console: Console, model: str) -> None:
+    """What the dispatcher says may come before the request does; and the start leaves both as they are."""
+    cause = str(uuid4())
+    request = RetrainRequested(model=model, reason="a look")
+    run = run_id(str(event_id(cause, request.type, request.subject)), model)
+    await console.say(TrainingQueued(run_id=run, model=model, by="ada", reason="a look"))
+    await console.run_in(run, requested_by="ada")
+    await console.say(request, cause=cause)
+    await console.say(TrainingStarted(run_id=run, model=model, attempt=1, pipeline_digest=DIGEST, datasets=[]))
+
+    await console.run_in(run, state="running", requested_by="ada", request_reason="a look", cause="retrain.requested")
+
+
+async def test_runs_are_sorted_by_a_metric(console: Console, model: str) -> None:
+    """The best first or last, those without it at the end either way, and page by page."""
+    runs = [await trained(console, model, version=place, metrics={"r2": 0.5 + place / 10}) for place in (1, 3, 2)]
+    bare = await trained(console, model, version=4)
+    await until(lambda: swapped(console, bare))
+    best_first = [str(runs[place]) for place in (1, 2, 0)]
+
+    async def listed(**params: Any) -> list[str]:
+        return [each["run_id"] for each in (await console.ask("/view/runs", model=model, **params))["runs"]]
+
+    assert await listed(sort="-metrics.r2") == [*best_first, str(bare)]
+    assert await listed(sort="metrics.r2") == [*reversed(best_first), str(bare)]
+    assert await listed(sort="version") == [str(runs[0]), str(runs[2]), str(runs[1]), str(bare)]
+    page = await console.ask("/view/runs", model=model, sort="-metrics.r2", limit=3)
+    assert (page["offset"], page.get("before")) == (3, None)
+    assert await listed(sort="-metrics.r2", limit=3, offset=3) == [str(bare)]
+    answer = await console.http.get("/view/runs", params={"sort": "colour"})
+    assert (answer.status_code, "sort: 'colour' is none of requested" in answer.json()["detail"]) == (400, True)
+
+
+async def test_the_overview_tells_what_happened(console: Console, model: str) -> None:
+    """The newest run of each model, what is in progress, what waits until something newer is promoted, what failed."""
+    waiting = await trained(console, model, version=1, promoted=False)
+    cause = await console.say(RetrainRequested(model=model))
+    failed = run_id(cause.id, model)
+    about: dict[str, Any] = {"run_id": failed, "model": model, "reason": "no memory"}
+    await console.say(TrainingFailed(**about, outcome="failed"))
+    cancelled = TrainingFailed(**about | {"run_id": uuid4()}, outcome="cancelled")
+    await console.say(cancelled)
+    going = run_id((await console.say(RetrainRequested(model=model))).id, model)
+    await console.run_in(going, state="queued")
+
+    async def of_model() -> dict[str, list[str]]:
+        seen = await console.ask("/view/overview")
+        return {name: [each["run_id"] for each in seen[name] if each["model"] == model] for name in LISTS}
+
+    lasts = {"last_runs": [str(going)], "in_progress": [str(going)], "failures": [str(failed)]}
+    assert await of_model() == lasts | {"waiting": [str(waiting)]}
+    later = await trained(console, model, version=2)
+    await until(lambda: swapped(console, later))
+    assert (await of_model())["waiting"] == []

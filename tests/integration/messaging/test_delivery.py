@@ -13,7 +13,7 @@ from interlock_contracts.catalog import BY_TYPE, Route
 from interlock_contracts.event import Envelope
 from interlock_contracts.permissions import RETRY_SECONDS
 from interlock_contracts.training import RetrainRequested
-from interlock_messaging import Bus, CausationEnvelope, PoisonError, Session, enqueue, relay, topology
+from interlock_messaging import Bus, CausationEnvelope, PoisonError, Publisher, Session, enqueue, relay, topology
 from interlock_messaging.delivery import ATTEMPT, ERROR
 from interlock_messaging.tables import InboxRow, OutboxRow
 from interlock_runtime.database import Database
@@ -35,12 +35,16 @@ class Lab:
         self.database = Database(servers["INTERLOCK_POSTGRES_URL"], self.name)
         self.seen: list[str] = []
         self.attempts: list[int] = []
+        self.publishers: list[str | None] = []
         router = RabbitRouter()
 
         @router.subscriber(topology.queue(self.name, RetrainRequested), topology.EXCHANGE, no_reply=True)
-        async def on_retrain(event: RetrainRequested, cause: CausationEnvelope, session: Session) -> None:
+        async def on_retrain(
+            event: RetrainRequested, cause: CausationEnvelope, publisher: Publisher, session: Session
+        ) -> None:
             if event.model != self.name:
                 return
+            self.publishers.append(publisher)
             assert session.in_transaction()
             self.seen.append(cause.identity)
             if handle is not None:
@@ -111,6 +115,17 @@ async def test_what_a_transaction_says_is_handled_exactly_once(servers: dict[str
             return await lab.count(OutboxRow.published_at.is_not(None)) == 2
 
         await until(both_are_marked)  # after the confirm, which may come after the event was handled
+
+
+async def test_where_all_share_a_user_the_source_says_who_published(servers: dict[str, str]) -> None:
+    """Of services of ours only: what a stranger calls itself is no user."""
+    async with Lab(servers).running() as lab:
+        for source in ("/interlock/gateway", "/my/cron"):
+            headers = {"ce-id": str(uuid4()), "ce-source": source, "ce-type": RetrainRequested.type}
+            await lab.publish(lab.event().body(), headers)
+        await until(lambda: len(lab.publishers) == 2)
+
+        assert sorted(lab.publishers, key=str) == [None, "interlock_gateway"]
 
 
 async def test_a_commit_wakes_the_relay(servers: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import pytest
 from interlock_artifacts import MemoryStore
 from interlock_contracts.access import AuditEntry
 from interlock_contracts.models import RollbackRequested
-from interlock_contracts.training import TrainingCancelled
+from interlock_contracts.training import TrainingCancelled, TrainingQueued
 from interlock_messaging import Bus
 from interlock_registry import audit, handlers
 from interlock_registry.app import create_app
@@ -210,6 +210,19 @@ async def test_who_stopped_a_run_is_noted(office: Office) -> None:
 
     assert (entry.by, entry.action) == ("ci", "run.cancelled")
     assert entry.details == {"model": "m", "reason": "wrong data"}
+
+
+async def test_who_asked_for_a_run_is_noted(office: Office) -> None:
+    """With the reason, in the words of whoever asked."""
+    run, lab = uuid4(), dependency(office.app, Database)
+    event = TrainingQueued(run_id=run, model="m", by="event//my/cron", reason="monthly")
+    async with lab.sessions() as session, session.begin():
+        await handlers.note_request(event, session)
+    (entry,) = await office.entries(subject=f"run/{run}")
+
+    assert (entry.by, entry.action, entry.details) == (
+        "event//my/cron", "run.requested", {"model": "m", "reason": "monthly"}
+    )  # fmt: skip
 
 
 async def test_what_is_rolled_back_was_never_done(office: Office) -> None:

@@ -181,6 +181,20 @@ async def test_a_cancelled_run_is_stopped_on_the_cluster(dispatcher: Dispatcher)
     ]
 
 
+async def test_a_run_keeps_who_asked_for_it_and_says_so(dispatcher: Dispatcher) -> None:
+    """Also one that joins another; nothing is said where nobody is known."""
+    first = await dispatcher.request(by="ada", reason="a look")
+    joined = await dispatcher.request(by="event//my/cron")
+    unknown = await dispatcher.request()
+
+    rows = [await dispatcher.run(each) for each in (first, joined, unknown)]
+    assert [(row.requested_by, row.request_reason) for row in rows] == [
+        ("ada", "a look"), ("event//my/cron", None), (None, None)
+    ]  # fmt: skip
+    said = [await dispatcher.said(each) for each in (first, joined, unknown)]
+    assert ["training.queued" in each for each in said] == [True, True, False]
+
+
 async def test_a_run_ends_at_its_deadline(dispatcher: Dispatcher) -> None:
     """Nothing hangs for ever, whoever forgot to answer."""
     run = await dispatcher.request()

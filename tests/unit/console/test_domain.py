@@ -5,10 +5,11 @@ from uuid import UUID, uuid4
 
 import pytest
 from interlock_console.domain import columns, is_same_origin, may_follow, run_changes, scalar_fields
+from interlock_contracts.evaluation import EvaluationFailed
 from interlock_contracts.event import Envelope, run_id
 from interlock_contracts.models import ModelPromoted
 from interlock_contracts.refs import ArtifactRef
-from interlock_contracts.training import RetrainRequested, TrainingFailed, TrainingStarted
+from interlock_contracts.training import RetrainRequested, TrainingFailed, TrainingQueued, TrainingStarted
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 RUN = UUID("7f000000-0000-4000-8000-000000000001")
@@ -113,3 +114,28 @@ def test_a_start_is_no_reason() -> None:
     started = TrainingStarted(run_id=RUN, model="flights", attempt=2, pipeline_digest="b" * 64, datasets=[])
 
     assert run_changes(started, NOW) == {"state": "running", "attempt": 2, "started_at": NOW, "reason": None}
+
+
+def test_why_and_by_whom_a_run_was_asked_stays_whatever_comes_after() -> None:
+    """The request says why, the dispatcher by whom; a start or an end writes over neither."""
+    asked = run_changes(RetrainRequested(model="flights", reason="a look"), NOW)
+    named = run_changes(TrainingQueued(run_id=RUN, model="flights", by="ada", reason="a look"), NOW)
+    later = [
+        TrainingStarted(run_id=RUN, model="flights", attempt=1, pipeline_digest="b" * 64, datasets=[]),
+        TrainingFailed(run_id=RUN, model="flights", outcome="failed", reason="out of memory"),
+    ]
+
+    assert asked is not None
+    assert asked["request_reason"] == "a look"
+    assert "reason" not in asked
+    assert named == {"requested_by": "ada"}
+    assert not any({"request_reason", "requested_by"} & (run_changes(each, NOW) or {}).keys() for each in later)
+
+
+def test_a_verdict_brings_the_metrics() -> None:
+    """Also a refusal: what was measured is what one wants to compare."""
+    verdict = EvaluationFailed(
+        model="flights", version=2, run_id=RUN, report=FILE, reasons=["too low"], metrics={"r2": 0.4}
+    )
+
+    assert (run_changes(verdict, NOW) or {})["metrics"] == {"r2": 0.4}

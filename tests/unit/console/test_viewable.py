@@ -20,6 +20,7 @@ NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 KEPT = sorted(route.event.type for route in ROUTES if not route.ephemeral)
 OF_RUNS = [
     "retrain.requested",
+    "training.queued",
     "dataset.ingested",
     "training.started",
     "training.completed",

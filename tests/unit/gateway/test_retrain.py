@@ -54,7 +54,7 @@ async def test_the_answer_names_the_run_before_the_dispatcher_has_seen_it(
     answer = await retrain(door, reason="drift", key="k")
     (event,) = wire.said
 
-    assert event == RetrainRequested(model="flights", reason="drift")
+    assert event == RetrainRequested(model="flights", reason="drift", by="admin")
     assert answer.status_code == 202
     run = answer.json()["run_id"]
     assert answer.headers["location"] == answer.json()["run"] == f"/runs/{run}"
@@ -67,7 +67,7 @@ async def test_a_body_is_not_needed(open_door: tuple[Door, BusDouble]) -> None:
     answer = await door.http.post("/models/flights/retrain")
 
     assert answer.status_code == 202
-    assert wire.said == [RetrainRequested(model="flights")]
+    assert wire.said == [RetrainRequested(model="flights", by="admin")]
 
 
 async def test_a_repeat_with_the_same_key_is_the_same_run(open_door: tuple[Door, BusDouble]) -> None:
@@ -109,7 +109,7 @@ async def test_the_spec_that_the_request_names_is_asked_about(open_door: tuple[D
 
     assert (await retrain(door, pipeline=digest)).status_code == 202
     assert {"query": f"pipeline={digest}"} in door.behind.asked
-    assert wire.said == [RetrainRequested(model="flights", pipeline=digest)]
+    assert wire.said == [RetrainRequested(model="flights", pipeline=digest, by="admin")]
 
 
 @pytest.mark.parametrize("body", [{"resaon": "typo"}, {"dataset": "not a digest"}])

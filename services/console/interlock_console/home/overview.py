@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import exists, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -19,7 +20,7 @@ FAILURES = ("training.failed", "evaluation.failed", "dataset.rejected", "model.l
 
 async def last_runs(session: AsyncSession) -> Sequence[RunRow]:
     """Return the newest run of each model, without those that became part of another."""
-    newest = select(RunRow).where(RunRow.state != "coalesced").distinct(RunRow.model)
+    newest = select(RunRow).where(RunRow.state != "coalesced").ext(distinct_on(RunRow.model))
     query = newest.order_by(RunRow.model, RunRow.requested_at.desc(), RunRow.run_id).limit(MOST_MODELS)
     return (await session.scalars(query)).all()
 

@@ -3,6 +3,7 @@
 const PAGES = [
   ["/", "home", "Home"],
   ["/runs", "runs", "Runs"],
+  ["/runs/compare", "runscompare", "Compare runs"],
   ["/runs/:id", "run", "Run"],
   ["/models", "models", "Models"],
   ["/models/:name", "model", "Model"],

@@ -113,13 +113,16 @@ async def test_a_service_that_never_answers_holds_up_nobody(monkeypatch: pytest.
     """A poll takes as long as an answer may, and not as long as the slowest service likes."""
     monkeypatch.setattr(status, "ANSWER_SECONDS", 0.05)
 
+    async def never() -> None:
+        await asyncio.Event().wait()
+
     async def answer(request: httpx.Request) -> httpx.Response:
         if request.url.host == "registry":
-            await asyncio.Event().wait()
+            await never()
         return ready(request)
 
     client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
-    monitor = StatusMonitor(console_settings(), client, {"postgres": well, "rabbitmq": asyncio.Event().wait})
+    monitor = StatusMonitor(console_settings(), client, {"postgres": well, "rabbitmq": never})
     async with asyncio.timeout(20):
         await monitor.poll()
 

@@ -12,6 +12,7 @@ import { Lanes } from "../ui/lanes.js";
 import { progressInWords } from "../ui/progress.js";
 import { Ago, Lasted, nanoseconds, useNow } from "../ui/time.js";
 import { TraceView } from "../ui/traceview.js";
+import { TRIGGERS, requester } from "../ui/trigger.js";
 
 const GOING = new Set(["queued", "running"]);
 
@@ -57,12 +58,14 @@ function Summary({ run }) {
   return html`<div class="card"><${Facts} of=${[
     ["Model", html`<a href="/models/${run.model}">${run.model}</a>`],
     ["Version", run.version && html`<a href="/models/${run.model}/versions/${run.version}">v${run.version}</a>`],
-    ["Trigger", run.cause],
+    ["Trigger", TRIGGERS[run.cause] ?? run.cause],
+    ["Requested by", requester(run.requested_by)],
     ["Requested", html`<${Ago} at=${run.requested} />`],
     ["Duration", html`<${Lasted} start=${run.started || run.requested} end=${run.ended} />`],
     ["Progress", run.ended ? null : progressInWords(run.progress) || null, "wide"],
     ["Attempts", run.attempt > 1 ? run.attempt : null],
     ["Coalesced into", run.into && html`<a class="mono" href="/runs/${run.into}">${run.into.slice(0, 8)}</a>`],
+    ["Reason of the request", run.request_reason || null, "wide"],
     ["Run ID", html`<span class="row"><code>${run.run_id}</code><${Copy} text=${run.run_id} what="the run ID" /></span>`, "wide"],
   ]} /></div>`;
 }

@@ -49,3 +49,12 @@ export function differences(left = {}, right = {}) {
     return { name, left: a, right: b, same: a === b };
   });
 }
+
+/** The metrics that the pipelines of these runs declare, the champion's first; without pipelines those that were measured. */
+export function declaredMetrics(pipelines, runs) {
+  const models = new Set(runs.map((run) => run.model));
+  const specs = (pipelines ?? []).filter(({ name }) => models.has(name)).map(({ spec }) => spec);
+  const declared = specs.flatMap(({ gate }) => [gate.champion?.metric, ...Object.keys(gate.metrics ?? {})]).filter(Boolean);
+  const measured = runs.flatMap((run) => Object.keys(run.metrics));
+  return [...new Set(declared.length ? declared : measured)];
+}

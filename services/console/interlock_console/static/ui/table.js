@@ -4,9 +4,10 @@ import { useKeys } from "./keys.js";
 
 /**
  * Rows under columns: `columns` are {title, cell(row), right?, tight?}, `id(row)` tells rows apart.
+ * With `order` ({by, to(sort)}) columns that name a `sort` are headed by links that sort by it; "-" is descending.
  * With `to(row)` (an address) or `pick(row)` j and k choose a row and o opens it; a cell should lead there, too.
  */
-export function Table({ columns, rows, id, to, pick, caption, note }) {
+export function Table({ columns, rows, id, to, pick, order, caption, note }) {
   const [chosen, setChosen] = useState(-1);
   const body = useRef(null);
   const open = pick ?? (to && ((row) => go(to(row))));
@@ -24,9 +25,21 @@ export function Table({ columns, rows, id, to, pick, caption, note }) {
 
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${caption}><table>
     <caption class="hidden">${caption}</caption>
-    <thead><tr>${columns.map(({ title, right }) => html`<th scope="col" class=${right ? "right" : ""}>${title}</th>`)}</tr></thead>
+    <thead><tr>${columns.map((column) => html`<${Heading} column=${column} order=${order} />`)}</tr></thead>
     <tbody ref=${body}>${rows.map((row, place) => html`<tr key=${id(row)} class=${place === chosen ? "chosen" : ""} aria-current=${place === chosen ? "true" : undefined}>
       ${columns.map(({ cell, right, tight }) => html`<td class="${right ? "right" : ""} ${tight ? "tight" : ""}">${cell(row)}</td>`)}
     </tr>`)}</tbody>
   </table>${note}</div>`;
+}
+
+/** The first click sorts as the column says, the next one the other way round. */
+function Heading({ column: { title, right, sort }, order }) {
+  const side = right ? "right" : "";
+  if (!sort || !order) return html`<th scope="col" class=${side}>${title}</th>`;
+  const bare = (text) => text.replace(/^-/, "");
+  const sorted = bare(order.by) === bare(sort);
+  const descending = order.by.startsWith("-");
+  const next = sorted && order.by === sort ? (descending ? bare(sort) : `-${sort}`) : sort;
+  return html`<th scope="col" class=${side} aria-sort=${sorted ? (descending ? "descending" : "ascending") : undefined}>
+    <a href=${order.to(next)}>${title}${sorted && html`<span aria-hidden="true"> ${descending ? "↓" : "↑"}</span>`}</a></th>`;
 }
