@@ -12,10 +12,14 @@ from pathlib import Path
 from typing import TextIO
 
 import pytest
+from hypothesis import settings
 
 from tests.support.api_keys import as_administrator
 
 pytest_plugins = ["tests.support.clock_ahead", "tests.support.spans"]
+
+settings.load_profile("ci")
+"""Everywhere the same examples and no deadline: a busy machine is no fault of what is tested."""
 
 CHECKOUT = Path(__file__).parents[1]
 

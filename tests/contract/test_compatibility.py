@@ -201,7 +201,7 @@ def test_every_single_widening_of_every_schema_is_found_and_breaks_nothing(name:
 
 
 @pytest.mark.parametrize("name", EVENTS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(data=st.data())
 def test_additions_pass_and_hide_nothing(name: str, data: st.DataObject) -> None:
     """Any number of optional fields and better words may come; a breaking change among them is found all the same."""

@@ -11,7 +11,7 @@ from interlock_contracts.catalog import BY_TYPE
 from interlock_contracts.event import STRUCTURED, Event
 from interlock_messaging.delivery import attempts, decode_event
 
-RUNS = settings(max_examples=300, deadline=None, derandomize=True)
+RUNS = settings(max_examples=300)
 """The same cases in every run: a failure is a bug that can be looked at, not the luck of the day."""
 
 json_values = st.recursive(

@@ -54,7 +54,6 @@ def examples(count: int) -> settings:
     """Return the profile: the same cases in every run of CI, others in a long run."""
     return settings(
         max_examples=count,
-        deadline=None,
         derandomize=count < 1000,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )

@@ -223,14 +223,14 @@ def flipped(at: int, to: int) -> bytes:
     return bytes(body)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(body=st.binary(max_size=400) | st.builds(flipped, st.integers(0, 400), st.integers(0, 255)))
 def test_no_protobuf_breaks_the_receiver(body: bytes) -> None:
     """Any bytes are spans or a ValueError; and what was taken can be written and shown."""
     _taken(body, PROTOBUF)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(document=st.dictionaries(st.just("resourceSpans"), st.lists(json_values, max_size=2), min_size=1))
 def test_no_json_breaks_the_receiver(document: dict[str, Any]) -> None:
     """Any JSON is spans or a ValueError; and what was taken can be written and shown."""

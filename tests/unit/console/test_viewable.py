@@ -32,7 +32,7 @@ OF_RUNS = [
     "model.serving",
     "model.load_failed",
 ]
-RUNS = settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+RUNS = settings(max_examples=100, suppress_health_check=list(HealthCheck))
 
 
 def stored(data: st.DataObject, *types: str) -> tuple[EventRow, dict[str, Any] | None]:

@@ -117,7 +117,7 @@ def test_what_is_no_mapping_in_yaml_is_said_so(text: str) -> None:
         parse_pipeline(text.encode())
 
 
-@settings(deadline=None, derandomize=True, max_examples=300)
+@settings(max_examples=300)
 @given(st.text(alphabet="ab:-[]{}&*!?|>'\"# \n\t01~.<,%@\0é", max_size=40))
 def test_no_text_makes_the_reader_fail_otherwise(text: str) -> None:
     """A service answers 400 or 422, and a command prints words."""

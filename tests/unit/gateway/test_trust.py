@@ -175,7 +175,7 @@ WAYS = ("event", "registry", "restart", "forged event")
 STEPS = st.lists(st.tuples(st.sampled_from(WAYS), st.integers(1, 6)), max_size=40)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_over_any_order_and_repetition_and_every_way_nothing_ever_goes_back(
     steps: list[tuple[str, int]], tmp_path_factory: pytest.TempPathFactory

@@ -119,7 +119,7 @@ def test_what_cannot_be_measured_says_why() -> None:
 numbers = st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1, max_size=30)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(numbers, numbers)
 def test_shares_are_shares_whatever_the_numbers(before: list[float | None], now: list[float | None]) -> None:
     """They add up to one on both sides, and the index is never negative."""

@@ -14,7 +14,7 @@ from interlock_messaging.batch_consumer import BatchSubscription, _Consumer
 from interlock_messaging.delivery import decode_event
 from interlock_messaging.malformed import reason_of
 
-RUNS = settings(max_examples=200, deadline=None, derandomize=True)
+RUNS = settings(max_examples=200)
 HEADERS = {"ce-id": "1", "ce-source": "/x", "ce-type": RetrainRequested.type}
 DATA = json.dumps({"model": "m", "reason": "NaN"}).encode()
 MARK = b"\xef\xbb\xbf"

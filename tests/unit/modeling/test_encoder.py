@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from interlock_modeling.encoder import CategoryColumn, Encoder
 
@@ -25,7 +25,6 @@ rows = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(rows, min_size=1, max_size=8))
 def test_json_rows_and_tables_encode_alike(given_rows: list[dict[str, Any]]) -> None:
     """The gate measures tables and the gateway answers rows: both must see bit-equal numbers."""

@@ -65,7 +65,7 @@ def fast_path(decoder: FastRowDecoder, body: bytes) -> np.ndarray[Any, np.dtype[
 
 
 @given(requests())
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_both_ways_agree(body: bytes) -> None:
     """What the fast path accepts, the general path answers with the same bits and without a warning."""
     matrix = fast_path(DECODER, body)
@@ -92,7 +92,6 @@ def test_both_ways_agree(body: bytes) -> None:
         max_size=5,
     )
 )
-@settings(deadline=None)
 def test_ordinary_rows_take_the_fast_path(rows: list[dict[str, Any]]) -> None:
     """Otherwise the agreement above would be empty, and everything slow."""
     matrix = fast_path(DECODER, json.dumps({"rows": rows}).encode())

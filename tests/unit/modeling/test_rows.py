@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from interlock_modeling.rows import MAX_ERRORS, InvalidRowsError, RowError, read_rows
 
@@ -128,7 +128,6 @@ anything = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(anything | st.dictionaries(st.sampled_from([*ROW, "y"]), anything), max_size=4))
 def test_whatever_is_sent_is_read_or_refused(rows: list[Any]) -> None:
     """No JSON value brings the reader down, and every error can be sent as JSON."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from interlock_modeling.split import in_holdout, in_union, row_hashes
 
@@ -114,7 +114,6 @@ def test_undeclared_type_is_an_error() -> None:
         row_hashes({"a": pa.array([1], pa.int32())})
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.none() | st.text(), st.none() | st.integers(-(2**63), 2**63 - 1))))
 def test_equal_rows_are_equal_and_different_rows_differ(rows: list[tuple[str | None, int | None]]) -> None:
     """Hashes tell rows apart exactly as their values do."""

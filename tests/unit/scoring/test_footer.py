@@ -22,7 +22,7 @@ SCHEMA = pa.schema([(name, kind) for name, (kind, _) in TYPES.items()])
 TABLES = st.lists(st.lists(st.fixed_dictionaries({n: v for n, (_, v) in TYPES.items()}), max_size=30), min_size=1)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(TABLES.filter(lambda tables: len(tables) < 20), st.integers(1, 7))
 def test_joined_files_are_the_rows_one_after_the_other(
     tmp_path_factory: pytest.TempPathFactory, tables: list[list[dict[str, object]]], group: int

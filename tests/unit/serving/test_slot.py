@@ -142,7 +142,7 @@ async def test_of_promotions_that_wait_only_the_newest_is_loaded(shelf: Shelf) -
     assert shelf.loading == [1, 3]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_any_order_with_repeats_and_failures_ends_at_the_newest_and_never_goes_back(
     folder: Path, data: st.DataObject

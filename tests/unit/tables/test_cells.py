@@ -4,7 +4,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from interlock_contracts.data import Column
 from interlock_tables.cells import leading_zeros, parse_texts
@@ -29,7 +29,6 @@ DATES = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.sampled_from(sorted(PARSERS)), st.lists(st.one_of(DIGITS, DATES, st.none(), st.text(max_size=5)), max_size=6))
 def test_a_column_is_read_as_its_cells_are_one_by_one(kind: str, texts: list[str | None]) -> None:
     """The fast way over whole columns takes exactly the documented spellings, to the same values."""

@@ -4,7 +4,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from interlock_tables.csv_records import CARRIAGE_RETURN, FEWER, MORE, QUOTE, RecordCutter
 from interlock_tables.findings import UnreadableError
@@ -36,7 +36,6 @@ def cut(data: str | bytes, width: int = 2, block: int = 1 << 20) -> Cut:
     return Cut(data.encode() if isinstance(data, str) else data, width, block)
 
 
-@settings(deadline=None)
 @given(ROWS, st.integers(1, 40))
 def test_what_a_strict_writer_writes_is_cut_as_it_was_written(rows: list[list[str]], block: int) -> None:
     """Every legal record is good, begins on the line it stands on, and loses no byte, whatever the block size."""
@@ -55,7 +54,6 @@ def test_what_a_strict_writer_writes_is_cut_as_it_was_written(rows: list[list[st
     assert found.lines == expected
 
 
-@settings(deadline=None)
 @given(st.text(st.sampled_from('a,"\n\r'), max_size=40), st.integers(1, 12))
 def test_blocks_leave_no_trace(text: str, block: int) -> None:
     """Whether a file comes in one block or byte by byte changes nothing, not even the error."""
@@ -70,7 +68,6 @@ def test_blocks_leave_no_trace(text: str, block: int) -> None:
     assert outcome(block) == outcome(1 << 20)
 
 
-@settings(deadline=None)
 @given(st.text(st.sampled_from('a,"\n'), max_size=40))
 def test_every_line_is_accounted_for(text: str) -> None:
     """No row is swallowed: each line is part of a good, a bad or a blank record, or reading stops with an error."""

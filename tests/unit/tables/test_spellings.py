@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from interlock_tables.names import near_name
 from interlock_tables.spellings import BadCellError, Kind, read, text_pattern
@@ -66,7 +66,6 @@ def test_other_cells_are_refused_in_words(kind: Kind, cell: Any, why: str) -> No
 TEXTS = st.text(st.sampled_from("0123456789+-.eE truefalsyno\n\0"), max_size=6)
 
 
-@settings(deadline=None)
 @given(st.sampled_from(["number", "integer", "boolean", "category"]), TEXTS)
 def test_the_pattern_of_a_type_says_which_texts_it_takes(kind: Kind, text: str) -> None:
     """It stands in a model's document, for clients to check by."""

@@ -17,7 +17,7 @@ from interlock_train_dispatch.store import RunRow, SpecRow
 from tests.support.event_strategies import envelopes, events
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
-RUNS = settings(max_examples=100, deadline=None, derandomize=True)
+RUNS = settings(max_examples=100)
 SPEC = SpecRow(
     pipeline="m",
     digest="d" * 64,

@@ -98,7 +98,6 @@ def tables(draw: st.DrawFn) -> Table:
 
 @pytest.mark.parametrize("candidate", list(KINDS))
 @settings(
-    deadline=None,
     max_examples=8,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

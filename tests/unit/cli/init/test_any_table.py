@@ -70,7 +70,7 @@ def assert_fits(path: Path, columns: int) -> None:
     assert refusals(path, pipeline) == []
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
+@settings(max_examples=60)
 @given(table=TABLES, delimiter=st.sampled_from(",;\t|"))
 def test_any_csv_fits_its_draft(table: dict[str, Column], delimiter: str) -> None:
     """Quoted as needed, in any of the usual dialects."""
@@ -86,7 +86,7 @@ def test_any_csv_fits_its_draft(table: dict[str, Column], delimiter: str) -> Non
         assert_fits(path, len(columns))
 
 
-@settings(deadline=None, derandomize=True, max_examples=20)
+@settings(max_examples=20)
 @given(table=TABLES)
 def test_any_json_lines_fit_their_draft(table: dict[str, Column]) -> None:
     """Missing cells are null, or their keys are."""
@@ -99,7 +99,7 @@ def test_any_json_lines_fit_their_draft(table: dict[str, Column]) -> None:
         assert_fits(path, len(columns))
 
 
-@settings(deadline=None, derandomize=True, max_examples=20)
+@settings(max_examples=20)
 @given(table=TABLES)
 def test_any_parquet_fits_its_draft(table: dict[str, Column]) -> None:
     """As it is stored."""
@@ -123,7 +123,7 @@ def test_any_parquet_fits_its_draft(table: dict[str, Column]) -> None:
         assert_fits(path, len(columns))
 
 
-@settings(deadline=None, derandomize=True, max_examples=500)
+@settings(max_examples=500)
 @given(text=WORDS)
 def test_every_text_is_read_back_as_it_was(text: str) -> None:
     """As a value and as a column's name."""

@@ -172,7 +172,7 @@ REPORTS = st.dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(REPORTS, st.sampled_from([each.name for each in SERVERS]))
 def test_a_server_is_what_those_who_use_it_report(probes: dict[str, Probe | None], server: str) -> None:
     """Unreachable where nobody reaches it, degraded where some do not, and never well on nobody's word."""

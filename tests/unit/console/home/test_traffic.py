@@ -47,7 +47,7 @@ def test_what_workers_count_is_read_from_their_metrics(tmp_path: Path) -> None:
     assert (window.seconds, window.workers(ALIVE)) == (10.0, 1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(REQUESTS)
 def test_only_requests_within_the_window_count(requests: list[tuple[str, str, int, int]]) -> None:
     """Whenever they came, at whichever worker; a sum over workers misses none that was seen after the first scrape."""

@@ -65,7 +65,7 @@ async def test_front_and_route_give_the_same_answers(serving: Door, behind: http
     bodies: list[bytes] = []
 
     @given(BODIES)
-    @settings(max_examples=120, deadline=None, database=None)
+    @settings(max_examples=120, database=None)
     def collect(body: bytes) -> None:
         bodies.append(body)
 

@@ -189,7 +189,7 @@ def plain(table: pa.Table) -> dict[str, list[Any]]:
     }
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(trained_files())
 def test_the_file_it_was_trained_on_will_do(file: TrainedFile) -> None:
     """Whatever its types, spellings, words for null and format, and with its target and key in it."""
@@ -199,7 +199,7 @@ def test_the_file_it_was_trained_on_will_do(file: TrainedFile) -> None:
         assert cells == trained, way
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(trained_files())
 def test_its_targets_are_ground_truth(file: TrainedFile) -> None:
     """As a client would copy them from the file."""

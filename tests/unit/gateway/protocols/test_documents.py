@@ -122,7 +122,7 @@ ROWS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(row=ROWS)
 def test_a_row_is_valid_by_the_document_exactly_when_the_model_takes_it(row: dict[str, Any]) -> None:
     """Types, nulls, missing and unknown columns; only whether a text is a datetime is beyond JSON Schema."""

@@ -174,7 +174,7 @@ BODIES = st.dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     body=BODIES.map(lambda body: json.dumps(body).encode()) | st.binary(max_size=30),
     kind=st.sampled_from(["", "text/csv"]),

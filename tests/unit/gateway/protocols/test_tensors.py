@@ -102,7 +102,7 @@ def attempted(call: Callable[[], pa.Table]) -> pa.Table | str:
         return error.detail.encode().decode()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(head=REQUESTS, tail=st.binary(max_size=40), cut=st.integers(-5, 5) | st.none())
 def test_whatever_is_sent_is_answered_or_told_what_is_wrong(head: Any, tail: bytes, cut: int | None) -> None:
     """No request makes the reader or the table fail in any other way than with words."""
@@ -113,7 +113,7 @@ def test_whatever_is_sent_is_answered_or_told_what_is_wrong(head: Any, tail: byt
     assert got if isinstance(got, str) else 0 < got.num_rows <= MAX_ROWS and np.isfinite(np.asarray(got["size"])).all()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     shape=st.lists(st.integers(-1, 4), max_size=2),
     kind=st.sampled_from([*NUMERIC, "BYTES"]),

@@ -148,7 +148,6 @@ def test_a_small_file_may_leave_a_side_empty_with_a_warning() -> None:
     assert judged.warnings["holdout"].message.startswith("the ")
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(-(2**61), 2**61), max_size=20), min_size=1), st.data())
 def test_the_nth_largest_is_found_in_passes(blocks: list[list[int]], data: st.DataObject) -> None:
     """As if all values were sorted at once."""
@@ -163,21 +162,21 @@ def test_the_nth_largest_is_found_in_passes(blocks: list[list[int]], data: st.Da
     assert staging.nth_largest(passes, n) == values[-n]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.binary(max_size=300), st.sampled_from(["csv", "jsonl", "parquet"]))
 def test_random_bytes_are_judged_not_crashed_on(content: bytes, form: str) -> None:
     """Whatever comes in, a result comes out."""
     judge(content, format=form)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.text(st.sampled_from('x,y\n\r"1.5-eé\0 '), max_size=60), st.integers(0, 3))
 def test_almost_csv_is_judged_not_crashed_on(content: str, allowed: int) -> None:
     """The grammar's own characters in every order, below a sound header."""
     judge("x,y\n" + content, rules={"max_bad_rows": allowed})
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.integers(0, 255), st.data())
 def test_parquet_with_a_wrong_byte_is_judged_not_crashed_on(at: int, value: int, data: st.DataObject) -> None:
     """Damage anywhere: in the footer, in a page, in a length."""

@@ -14,7 +14,7 @@ from interlock_messaging.dead_letters.table import DeadLetterRow
 from interlock_messaging.delivery import ATTEMPT, DIED, ERROR
 from litestar.serialization import encode_json
 
-RUNS = settings(max_examples=200, deadline=None, derandomize=True)
+RUNS = settings(max_examples=200)
 NAMES = [ATTEMPT, DIED, ERROR, "x-death", "traceparent", "ce-id", "ce-source", "ce-type", "ce-time", "cloudEvents_id"]
 
 scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=20) | st.binary(max_size=20)

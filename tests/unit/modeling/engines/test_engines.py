@@ -217,7 +217,7 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
         load_engine("linear", 1, tmp_path / "engine")
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(data=st.data(), engine=st.sampled_from([stumps(), linear("softmax", 3)]))
 def test_damaged_files_are_refused_or_harmless(
     data: st.DataObject, engine: Engine, tmp_path_factory: pytest.TempPathFactory
