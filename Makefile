@@ -63,8 +63,9 @@ lint: $(STAMP) ## Style, format and the boundaries between packages
 types: $(STAMP) ## mypy, strict, over every package and test
 	$(BIN)/mypy $(MEMBERS) tests
 
-contracts: $(STAMP) ## Write schemas, asyncapi.yaml, docs/map.md and the table of decisions anew
+contracts: $(STAMP) ## Write schemas, OpenAPI and AsyncAPI documents, docs/map.md and the table of decisions anew
 	$(BIN)/python -m interlock_contracts.render
+	$(BIN)/python -m tests.support.openapi
 	$(BIN)/python -m tests.support.immutable_files
 	$(BIN)/python -m tests.support.decisions
 

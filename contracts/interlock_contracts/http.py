@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from interlock_contracts.datasets import Finding
 from interlock_contracts.drift import DriftView
 from interlock_contracts.pipeline import Pipeline
-from interlock_contracts.predictions import MAX_TTL_SECONDS, PredictionState, RowFault, Webhook
+from interlock_contracts.predictions import MAX_ROWS, MAX_TTL_SECONDS, PredictionState, RowFault, Webhook
 from interlock_contracts.refs import ArtifactRef, DatasetRef, ModelRef, Sha256
 from interlock_contracts.scoring import ScoringProgress
 from interlock_contracts.signature import PromotionCause, PromotionSignature
@@ -79,6 +79,11 @@ class DatasetView(Body):
     reasons: list[Finding] = []
     warnings: list[Finding] = []
 
+    @property
+    def file(self) -> ArtifactRef:
+        """Return where the file lies as it came: beside the holdout, for it holds those rows as well."""
+        return ArtifactRef(sha256=self.digest, bytes=self.bytes, holdout=True)
+
 
 class RetrainRequest(Request):
     """Why to train again, and on what; all optional."""
@@ -137,9 +142,8 @@ class RunView(Body):
 class VersionView(Body):
     """One version of a model; ``stage`` is registered, passed, refused, champion or retired.
 
-    ``metrics`` are the gate's on the holdout, those that are defined there, and ``against`` is the champion it was
-    compared with. ``report``, as ``GateReport`` says, and ``details``, its ``TrainingManifest``, stand in the view of
-    one version, not in lists.
+    ``metrics`` are the gate's on the holdout, those defined there; ``against`` is the champion it was compared with.
+    ``report``, as ``GateReport`` says, and ``details``, its ``TrainingManifest``, stand in the view of one version.
     """
 
     model: str
@@ -219,6 +223,14 @@ class WantedWebhook(Webhook):
     model_config = ConfigDict(extra="forbid")
 
 
+class RowsPredictionRequest(Request):
+    """Rows to be answered later, as the model's signature has them; ``ttl_seconds`` is how long to keep the result."""
+
+    rows: list[Any] = Field(min_length=1, max_length=MAX_ROWS, json_schema_extra={"items": {"type": "object"}})
+    webhook: WantedWebhook | None = None
+    ttl_seconds: int = Field(default=24 * 3600, ge=1, le=MAX_TTL_SECONDS)
+
+
 class DatasetPredictionRequest(Request):
     """Batch scoring of a stored dataset; ``ttl_seconds`` is how long to keep the result, else the service's setting."""
 
@@ -270,8 +282,7 @@ class WebhookSecret(Body):
 class PredictionView(Body):
     """One asynchronous prediction; ``answer`` is what ``/predict`` would have answered, and gone once expired.
 
-    Of a file ``progress`` is told while it runs, ``unanswered`` counts the rows that did not fit, ``links.result``
-    leads to the answer, and ``schedule`` names the batch of the pipeline file that asked for it.
+    Of a file ``progress`` is told, ``unanswered`` rows did not fit, and ``schedule`` names the batch that asked for it.
     """
 
     id: UUID

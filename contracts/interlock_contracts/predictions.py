@@ -32,6 +32,9 @@ PredictionState = Literal["queued", "running", "completed", "failed", "cancelled
 INLINE_BYTES = 64 * 1024
 """Rows or answers up to so many bytes of JSON ride in the event; larger ones lie in the object store."""
 
+MAX_ROWS = 10_000
+"""Rows in one request."""
+
 MAX_TTL_SECONDS = 30 * 24 * 3600
 
 Label = StrictBool | StrictInt | StrictStr
@@ -85,7 +88,7 @@ class PredictionRequested(_PredictionEvent):
     type: ClassVar[str] = "prediction.requested"
 
     request_sha256: Sha256
-    rows: list[dict[str, Any]] | None = Field(default=None, min_length=1, max_length=10_000)
+    rows: list[dict[str, Any]] | None = Field(default=None, min_length=1, max_length=MAX_ROWS)
     input: ArtifactRef | None = None
     format: Format = "json"
     ttl_seconds: int = Field(default=24 * 3600, ge=1, le=MAX_TTL_SECONDS)

@@ -5,11 +5,9 @@ from typing import Any
 
 from interlock_client import Client
 from interlock_contracts.http import PredictionAccepted, PredictionView
+from interlock_contracts.predictions import MAX_ROWS
 
 from interlock_cli.terminal import CommandError, Terminal
-
-MAX_ROWS = 10_000
-"""Most rows that the gateway accepts in one request."""
 
 FIRST_SECONDS, LAST_SECONDS = 0.05, 2.0
 

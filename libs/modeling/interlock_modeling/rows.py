@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from interlock_contracts.names import near_name
 from interlock_tables.locales import read
-from interlock_tables.names import near_name
 from interlock_tables.spellings import BadCellError
 
 from interlock_modeling.cells import Cells

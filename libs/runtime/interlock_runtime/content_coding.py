@@ -13,7 +13,7 @@ from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 AS_SENT = "as sent"
-"""Route option: the body is forwarded as it came, for another service to unpack."""
+"""Route option: the request is forwarded as it came; another service unpacks its body and judges its query."""
 
 PIECE_BYTES = 256 * 1024
 """Longest piece that one message is unpacked to."""

@@ -10,14 +10,12 @@ from typing import Any
 from interlock_contracts.access import SCOPES
 from interlock_contracts.catalog import OBSERVER
 from interlock_contracts.deployment import LIVE, READY
-from litestar import Litestar, Response, Router, get
+from litestar import Litestar, Response, get
 from litestar.connection import ASGIConnection
 from litestar.di import Provide
 from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.problem_details import (
     ProblemDetailsConfig,
     ProblemDetailsException,
@@ -30,6 +28,8 @@ from interlock_runtime.access import Access, Caller
 from interlock_runtime.content_coding import unpacking
 from interlock_runtime.limits import reject_unsafe_path
 from interlock_runtime.metrics import Counters, MetricCollector, Ping, counted_here, text
+from interlock_runtime.openapi import document_config
+from interlock_runtime.query_parameters import OPEN_QUERY, refuse_unknown_query
 
 logger = logging.getLogger(__name__)
 
@@ -51,15 +51,6 @@ GUARDED = "guarded"
 """Route option: a guard of the route's own asks for its scope, as it knows more ways to say a key."""
 
 Connection = ASGIConnection[Any, Any, Any, Any]
-
-SECURITY_SCHEMES = Components(
-    security_schemes={
-        "key": SecurityScheme(
-            type="http", scheme="bearer", description="A key that `interlock keys create` made, or a token of OIDC."
-        )
-    }
-)
-"""For OpenAPI documents."""
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 Classify = Callable[[BaseException], bool]
@@ -99,6 +90,13 @@ def require(wanted: Mapping[str, Any], caller: Caller | None) -> Caller:
         f"this needs the scope {scope!r}; {caller.name!r} has {has}",
         headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
     )
+
+
+def security(wanted: Mapping[str, Any]) -> list[dict[str, list[str]]]:
+    """Return what a route's options ask for, as an OpenAPI document says it: the key, and the scope it must have."""
+    if wanted.get(PUBLIC) is True:
+        return []
+    return [{"key": [] if wanted[SCOPE] == ANY else [wanted[SCOPE]]}]
 
 
 def _check_all_declare(app: Litestar) -> None:
@@ -176,7 +174,7 @@ def _log_unexpected(is_outage: Classify) -> Callable[[Exception, Scope], Awaitab
     return log
 
 
-@get(LIVE, opt={PUBLIC: True}, include_in_schema=False)
+@get(LIVE, opt={PUBLIC: True, OPEN_QUERY: True}, include_in_schema=False)
 async def live() -> dict[str, bool]:
     """Answer that the process runs."""
     return {"live": True}
@@ -209,13 +207,15 @@ def http_app(
         ValueError: a route says neither which scope it asks for nor that it is public.
     """
 
-    @get(READY, opt={PUBLIC: True}, include_in_schema=False)
+    @get(READY, opt={PUBLIC: True, OPEN_QUERY: True}, include_in_schema=False)
     async def ready() -> Response[dict[str, str]]:
         answers = await readiness(pings)
         healthy = all(answer == "ok" for answer in answers.values())
         return Response(answers, status_code=200 if healthy else 503)
 
-    @get("/metrics", opt={PUBLIC: ON_THIS_MACHINE, SCOPE: "read", SERVICES: (OBSERVER,)}, include_in_schema=False)
+    open_to = {PUBLIC: ON_THIS_MACHINE, SCOPE: "read", SERVICES: (OBSERVER,), OPEN_QUERY: True}
+
+    @get("/metrics", opt=open_to, include_in_schema=False)
     async def metrics() -> Response[bytes]:
         body = await text(counters, metric_collectors, pings)
         return Response(body, headers={"Content-Type": CONTENT_TYPE_LATEST})
@@ -229,7 +229,7 @@ def http_app(
 
     app = Litestar(
         route_handlers=[live, ready, metrics, *routes],
-        guards=[_guard(access), reject_unsafe_path],
+        guards=[_guard(access), reject_unsafe_path, refuse_unknown_query],
         lifespan=[life],
         middleware=[*middleware, unpacking],
         plugins=[
@@ -248,16 +248,7 @@ def http_app(
         ],
         logging_config=None,
         after_exception=[_log_unexpected(is_outage)],
-        # No page by default: the framework's would have a browser fetch its scripts from elsewhere.
-        openapi_config=openapi
-        or OpenAPIConfig(
-            title=f"Interlock {service}",
-            version="0.1.0",
-            components=SECURITY_SCHEMES,
-            security=[{"key": []}],
-            render_plugins=[JsonRenderPlugin()],
-            openapi_router=Router("/schema", route_handlers=[], opt={SCOPE: "read"}, include_in_schema=False),
-        ),
+        openapi_config=openapi or document_config(service, security, {SCOPE: "read"}),
         dependencies={name: _provided(value) for name, value in {**(dependencies or {}), "access": access}.items()},
         **options,
     )

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from interlock_contracts.data import Csv
 from interlock_contracts.datasets import Finding
+from interlock_contracts.names import near_name
 
 from interlock_tables.findings import Findings, UnreadableError, shorten
-from interlock_tables.names import near_name
 from interlock_tables.typed import MAX_COLUMNS, MAX_RECORD_BYTES, too_many_columns
 
 _PREAMBLE = 20

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from interlock_runtime.http import PUBLIC, problem
+from interlock_runtime.query_parameters import OPEN_QUERY
 from litestar import Request, Response, get
 from litestar.params import FromPath
 
@@ -43,13 +44,13 @@ HEADERS = {
 """Only files of this origin are loaded. Inline styles are allowed: charts set colours and widths with them."""
 
 
-@get(ADDRESSES, opt={PUBLIC: True}, include_in_schema=False)
+@get(ADDRESSES, opt={PUBLIC: True, OPEN_QUERY: True}, include_in_schema=False)
 async def page(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Return the single page; it shows the view that its address names."""
     return _file(request, "index.html")
 
 
-@get("/static/{path:path}", opt={PUBLIC: True}, include_in_schema=False)
+@get("/static/{path:path}", opt={PUBLIC: True, OPEN_QUERY: True}, include_in_schema=False)
 async def asset(path: FromPath[str], request: Request[Any, Any, Any]) -> Response[bytes]:
     """Return a static file; 304 where the browser has it already."""
     return _file(request, path.lstrip("/"))

@@ -9,6 +9,7 @@ from interlock_contracts.console import EventsView, RunLanes, RunsView
 from interlock_contracts.training import parse_run_states
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, problem
+from interlock_runtime.query_parameters import Before, require_zone
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
@@ -40,7 +41,7 @@ async def list_runs(
     cause: Annotated[str | None, QueryParameter(max_length=200)] = None,
     since: FromQuery[datetime | None] = None,
     sort: Annotated[str, QueryParameter(max_length=100)] = NEWEST,
-    before: FromQuery[datetime | None] = None,
+    before: Before = None,
     offset: Annotated[int, QueryParameter(ge=0, le=100_000)] = 0,
     limit: Limit = 50,
 ) -> RunsView:
@@ -52,9 +53,7 @@ async def list_runs(
     separated by commas; ``cause`` is the type of the event that caused the run; ``since`` and ``before`` are times of
     the request.
     """
-    for name, moment in (("since", since), ("before", before)):
-        if moment is not None and moment.tzinfo is None:
-            raise problem(400, "Invalid time", f"{name} must have a time zone, for instance 2026-01-31T12:00:00Z")
+    require_zone(since=since, before=before)
     try:
         wanted = store.RunFilter(model, text, parse_run_states(states), cause, since)
     except ValueError as error:
@@ -103,7 +102,7 @@ async def list_events(
     return EventsView(events=[event_view(row) for row in rows], before=rows[-1].seq if len(rows) == limit else None)
 
 
-@get("/view/live", opt={SCOPE: "read"})
+@get("/view/live", media_type="text/event-stream", opt={SCOPE: "read"})
 async def stream_events(
     event_stream: NamedDependency[EventStream],
     types: Annotated[str | None, QueryParameter(name="type", max_length=1000)] = None,

@@ -9,6 +9,8 @@ from interlock_contracts.deployment import NAMES
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, SERVICES, as_problem, problem
 from interlock_runtime.limits import ConcurrencyLimit
+from interlock_runtime.openapi import BODY
+from interlock_runtime.query_parameters import OPEN_QUERY
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
@@ -58,7 +60,7 @@ _ENCODED: ExceptionHandlersMap = {ProblemDetailsException: encoded_problem, HTTP
     status_code=200,
     request_max_body_size=None,
     exception_handlers=_ENCODED,
-    opt={SCOPE: "ingest", SERVICES: NAMES},
+    opt={SCOPE: "ingest", SERVICES: NAMES, OPEN_QUERY: True, BODY: {PROTOBUF: bytes, JSON: dict}},
 )
 async def receive(
     request: AnyRequest,

@@ -39,7 +39,6 @@ from interlock_gateway.observe.trace_sampling import TraceSampler
 from interlock_gateway.protocols.browsing import browsable
 from interlock_gateway.protocols.grpc_server import serving_grpc
 from interlock_gateway.protocols.inference import Inference
-from interlock_gateway.protocols.refusals import document_refusals
 from interlock_gateway.protocols.rest import no_route
 from interlock_gateway.protocols.wiring import protocol_routes
 from interlock_gateway.proxy.proxied_routes import proxied_routes
@@ -145,42 +144,40 @@ def create_app(
         async with client:
             yield
 
-    app = document_refusals(
-        http_app(
-            SERVICE,
-            access,
-            routes=[
-                *proxied_routes(proxies),
-                *ROUTES,
-                submit_prediction,
-                give_feedback,
-                predict_route(manager, upstreams.registry, log, metrics),
-                *protocol_routes(settings, inference, access),
-            ],
-            is_outage=is_dependency_unavailable,
-            pings=pings,
-            counters=metrics.families,
-            openapi=browsable(),
-            exception_handlers={NotFoundException: no_route, MethodNotAllowedException: no_route},
-            lifespan=[
-                not_orphaned,
-                connected,
-                metrics.copying,
-                models.running,
-                log.running,
-                serving_grpc(inference, access, settings.host, settings.grpc_port, rates),
-            ],
-            dependencies={
-                "bus": bus,
-                "artifacts": artifacts,
-                "sampler": sampler,
-                "manager": manager,
-                "reconciler": reconciler,
-                "log": log,
-                "upstreams": upstreams,
-                "proxies": proxies,
-            },
-        )
+    app = http_app(
+        SERVICE,
+        access,
+        routes=[
+            *proxied_routes(proxies),
+            *ROUTES,
+            submit_prediction,
+            give_feedback,
+            predict_route(manager, upstreams.registry, log, metrics),
+            *protocol_routes(settings, inference, access),
+        ],
+        is_outage=is_dependency_unavailable,
+        pings=pings,
+        counters=metrics.families,
+        openapi=browsable(),
+        exception_handlers={NotFoundException: no_route, MethodNotAllowedException: no_route},
+        lifespan=[
+            not_orphaned,
+            connected,
+            metrics.copying,
+            models.running,
+            log.running,
+            serving_grpc(inference, access, settings.host, settings.grpc_port, rates),
+        ],
+        dependencies={
+            "bus": bus,
+            "artifacts": artifacts,
+            "sampler": sampler,
+            "manager": manager,
+            "reconciler": reconciler,
+            "log": log,
+            "upstreams": upstreams,
+            "proxies": proxies,
+        },
     )
     answering: ASGIApp = HttpMetricsMiddleware(ConcurrencyLimitMiddleware(app, settings.request_room))
     if settings.fast_path and FastPathApp is not None:

@@ -1,16 +1,15 @@
 """What the gateway decides: what a request may hold, how an answer is called, what a worker tells of itself."""
 
 from secrets import token_hex
-from typing import Any
+from typing import Annotated, Any
 from uuid import uuid4, uuid5
 
 import msgspec
 from interlock_contracts.event import NAMESPACE
+from interlock_contracts.predictions import MAX_ROWS
 from interlock_contracts.refs import Name
+from msgspec import Meta
 from pydantic import TypeAdapter, ValidationError
-
-MAX_ROWS = 10_000
-"""Rows in one request."""
 
 BODY_LIMIT = 10 * 1024 * 1024
 """Largest body of a request for predictions, in bytes."""
@@ -28,10 +27,14 @@ def predicted_model(method: str, path: str) -> str | None:
     return None
 
 
+_ROWS = {"items": {"type": "object"}, "minItems": 1, "maxItems": MAX_ROWS}
+"""For documents; what does not fit is refused in words that say more than a decoder's."""
+
+
 class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
     """The body of a prediction; rows are checked against the model's signature, not here."""
 
-    rows: list[Any]
+    rows: Annotated[list[Any], Meta(extra_json_schema=_ROWS)]
 
 
 _AT_ONCE = 64

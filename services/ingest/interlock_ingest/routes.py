@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Annotated, Any
 from uuid import uuid4
 
 from interlock_artifacts import ArtifactStore
@@ -22,17 +22,22 @@ from interlock_messaging.outbox import current_traceparent
 from interlock_runtime.clients import RegistryClient
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, SERVICES, problem
+from interlock_runtime.openapi import BODY, FILE
+from interlock_runtime.query_parameters import Before, require_zone
 from interlock_runtime.tracing import request_span
 from interlock_runtime.uploads import refuse_wrapped, save
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, QueryParameter
 
 from interlock_ingest import store
 from interlock_ingest.change import measured_drift, stored_profile, with_changes
 from interlock_ingest.store import DatasetRow, SpecRow
 from interlock_ingest.validation import CheckFailedError, check
 from interlock_ingest.workers import receive
+
+PipelineDigest = Annotated[str | None, QueryParameter(description="Of a spec; the newest if left out.")]
 
 SPEC_PATIENCE = 3.0
 """Seconds that an upload waits for its pipeline's spec, which may still be on its way from the registry."""
@@ -41,7 +46,13 @@ DRY_RUN_SECONDS = 500.0
 """How long the check of a dry run may take: whoever asked waits for the answer, at most 600 s at the gateway."""
 
 
-@post("/datasets/{name:str}", status_code=202, request_max_body_size=None, opt={SCOPE: "ingest"})
+@post(
+    "/datasets/{name:str}",
+    status_code=202,
+    request_max_body_size=None,
+    opt={SCOPE: "ingest", BODY: FILE},
+    responses={200: ResponseSpec(DatasetView, description="The result of a dry run", generate_examples=False)},
+)
 async def upload(
     name: FromPath[str],
     *,
@@ -53,8 +64,8 @@ async def upload(
     folder: NamedDependency[Path],
     upload_bytes: NamedDependency[int],
     dry_runs: NamedDependency[asyncio.Semaphore],
-    pipeline: FromQuery[str | None] = None,
-    dry_run: FromQuery[bool] = False,
+    pipeline: PipelineDigest = None,
+    dry_run: Annotated[bool, QueryParameter(description="Answer with the result, and store nothing.")] = False,
 ) -> Response[DatasetView]:
     """Take in a file, the body as it is; the validation result comes at the address in ``Location``.
 
@@ -141,13 +152,19 @@ def _sha256(path: Path) -> str:
 
 @get("/datasets/{name:str}", opt={SCOPE: "read", SERVICES: ("prediction",)})
 async def list_datasets(
-    name: FromPath[str], database: NamedDependency[Database], registry: NamedDependency[RegistryClient]
+    name: FromPath[str],
+    *,
+    database: NamedDependency[Database],
+    registry: NamedDependency[RegistryClient],
+    before: Before = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=store.LISTED)] = store.LISTED,
 ) -> list[DatasetView]:
-    """Return a pipeline's files with their validation results, the newest first."""
+    """Return a pipeline's files, the newest first; ``before`` is the ``received_at`` of the last of a page."""
+    require_zone(before=before)
     if await _stored(database, name, None) is None:
         await _spec(database, registry, name, None)
     async with database.sessions() as session:
-        return [_view(row) for row in await store.datasets(session, name)]
+        return [_view(row) for row in await store.datasets(session, name, before=before, limit=limit)]
 
 
 @get("/datasets/{name:str}/{digest:str}", opt={SCOPE: "read", SERVICES: ("prediction",)})
@@ -156,7 +173,7 @@ async def read_dataset(
     digest: FromPath[str],
     database: NamedDependency[Database],
     artifacts: NamedDependency[ArtifactStore],
-    pipeline: FromQuery[str | None] = None,
+    pipeline: PipelineDigest = None,
 ) -> DatasetView:
     """Return the newest validation result of a file, or the one under the pipeline digest ``pipeline``.
 

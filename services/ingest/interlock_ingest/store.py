@@ -100,10 +100,14 @@ async def enqueue_check(session: AsyncSession, row: DatasetRow) -> None:
     wake_after_commit(session, DatasetRow)
 
 
-async def datasets(session: AsyncSession, pipeline: str) -> Sequence[DatasetRow]:
-    """Return a pipeline's files and validation results, the newest first."""
+async def datasets(
+    session: AsyncSession, pipeline: str, *, before: datetime | None = None, limit: int = LISTED
+) -> Sequence[DatasetRow]:
+    """Return a pipeline's files and validation results, the newest first, or those ``before`` a time."""
     query = select(DatasetRow).where(DatasetRow.pipeline == pipeline).order_by(DatasetRow.received_at.desc())
-    return (await session.scalars(query.limit(LISTED))).all()
+    if before is not None:
+        query = query.where(DatasetRow.received_at < before)
+    return (await session.scalars(query.limit(limit))).all()
 
 
 async def dataset(

@@ -2,25 +2,30 @@
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Annotated
 
 from interlock_contracts.quality import QualityView
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, problem
 from litestar import get
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, QueryParameter
 
 from interlock_monitor import store
 from interlock_monitor.domain import parse_window
 from interlock_monitor.quality import MAX_PAIRS, by_version
+
+_LENGTH = "a number of minutes, hours or days, such as `30m`, `12h` or `7d`"
 
 
 @get("/models/{name:str}/quality", opt={SCOPE: "read"})
 async def read_quality(
     name: FromPath[str],
     database: NamedDependency[Database],
-    window: FromQuery[str] = "24h",
-    bucket: FromQuery[str | None] = None,
+    window: Annotated[str, QueryParameter(description=f"How far back: {_LENGTH}.")] = "24h",
+    bucket: Annotated[
+        str | None, QueryParameter(description=f"Length of one bucket: {_LENGTH}; a round one if left out.")
+    ] = None,
 ) -> QualityView:
     """Return live quality over the last ``window``, by version and time bucket."""
     try:

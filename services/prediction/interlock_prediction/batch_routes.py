@@ -18,6 +18,8 @@ from interlock_contracts.scoring import OnError, ScoringJob
 from interlock_messaging import Bus
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, problem
+from interlock_runtime.openapi import BODY
+from interlock_runtime.query_parameters import Before, require_zone
 from interlock_runtime.tracing import request_span
 from interlock_runtime.uploads import refuse_wrapped, save
 from litestar import Request, Response, get, post
@@ -40,9 +42,10 @@ from interlock_prediction.batch.views import with_batch_fields
 from interlock_prediction.routes import view
 from interlock_prediction.store import PredictionRow, WebhookRow
 
+_PARQUET = "application/vnd.apache.parquet"
 FORMATS: dict[str, Literal["csv", "parquet", "jsonl"]] = {
     "text/csv": "csv",
-    "application/vnd.apache.parquet": "parquet",
+    _PARQUET: "parquet",
     "application/x-ndjson": "jsonl",
 }
 LISTED = 100
@@ -52,7 +55,12 @@ _JSON_FORM = '{"dataset": "<digest>"}, with webhook and ttl_seconds if you like;
 _READ_BYTES = 1 << 20
 
 
-@post("/models/{name:str}/predictions", status_code=202, request_max_body_size=None, opt={SCOPE: "predict"})
+@post(
+    "/models/{name:str}/predictions",
+    status_code=202,
+    request_max_body_size=None,
+    opt={SCOPE: "predict", BODY: {_JSON: DatasetPredictionRequest, **dict.fromkeys(FORMATS, bytes)}},
+)
 async def predict_file(
     name: FromPath[str],
     *,
@@ -164,20 +172,25 @@ async def _stored(name: str, digest: str, submitter: BatchSubmitter) -> Artifact
     dataset = await submitter.ingest.dataset(name, digest)
     if dataset is None:
         raise problem(404, "Unknown dataset", f"pipeline {name!r} has no file with digest {digest!r}")
-    return ArtifactRef(sha256=dataset.digest, bytes=dataset.bytes)
+    return dataset.file
 
 
 @get("/predictions", opt={SCOPE: "predict"})
 async def list_predictions(
-    database: NamedDependency[Database], model: FromQuery[str | None] = None
+    database: NamedDependency[Database],
+    *,
+    model: FromQuery[str | None] = None,
+    before: Before = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=1000)] = LISTED,
 ) -> list[PredictionView]:
     """List the newest predictions, of one model or of all, without their answers."""
+    require_zone(before=before)
     async with database.sessions() as session:
-        found = await batch_store.newest(session, model, LISTED)
+        found = await batch_store.newest(session, model, limit, before=before)
         return [with_batch_fields(view(row), row, batch).model_copy(update={"answer": None}) for row, batch in found]
 
 
-@get("/predictions/{prediction_id:uuid}/result", opt={SCOPE: "predict"})
+@get("/predictions/{prediction_id:uuid}/result", media_type=_PARQUET, opt={SCOPE: "predict"})
 async def read_result(
     prediction_id: FromPath[UUID],
     database: NamedDependency[Database],
@@ -206,7 +219,7 @@ async def read_result(
         "Content-Disposition": f'attachment; filename="{prediction_id}.parquet"',
         "ETag": f'"{ref.sha256}"',
     }
-    return Stream(_blocks(file), media_type="application/vnd.apache.parquet", headers=headers)
+    return Stream(_blocks(file), media_type=_PARQUET, headers=headers)
 
 
 async def _blocks(file: BinaryIO) -> AsyncIterator[bytes]:

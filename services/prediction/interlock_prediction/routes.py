@@ -16,7 +16,7 @@ from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, problem
 from litestar import Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, HeaderParameter
+from litestar.params import FromPath, HeaderParameter, QueryParameter
 from litestar.response import ServerSentEvent
 
 from interlock_prediction import store
@@ -58,7 +58,7 @@ async def read_prediction(
     return Response(seen, headers={} if row.state in ENDED else {"Retry-After": "1"})
 
 
-@get("/predictions/{prediction_id:uuid}/events", opt={SCOPE: "predict"})
+@get("/predictions/{prediction_id:uuid}/events", media_type="text/event-stream", opt={SCOPE: "predict"})
 async def stream_prediction(
     prediction_id: FromPath[UUID],
     streams: NamedDependency[Streams],
@@ -89,7 +89,9 @@ async def cancel_prediction(
 
 
 @get("/webhooks/secret", opt={SCOPE: "admin"})
-async def read_webhook_secret(url: FromQuery[str], webhooks: NamedDependency[WebhookSender]) -> WebhookSecret:
+async def read_webhook_secret(
+    url: Annotated[str, QueryParameter(description="A webhook's address.")], webhooks: NamedDependency[WebhookSender]
+) -> WebhookSecret:
     """Return the secret that signs webhooks to the origin of ``url``, for its receiver."""
     try:
         return WebhookSecret(origin=origin(url), secret=webhooks.secret(url))

@@ -1,7 +1,6 @@
 """Dead letters over HTTP: look at them, replay them, discard them; who did is in the audit log."""
 
 from contextlib import suppress
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,6 +9,7 @@ from interlock_contracts.dead_letters import DeadLetterContent, DeadLetterView
 from interlock_messaging import Bus, dead_letters
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, problem
+from interlock_runtime.query_parameters import Before, require_zone
 from litestar import Request, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
@@ -25,10 +25,11 @@ async def list_dead_letters(
     database: NamedDependency[Database],
     *,
     queue: FromQuery[str | None] = None,
-    before: FromQuery[datetime | None] = None,
+    before: Before = None,
     limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
 ) -> list[DeadLetterView]:
     """Return dead letters, the newest first; ``before`` is when the last one of the page before died."""
+    require_zone(before=before)
     async with database.sessions() as session:
         found = await dead_letters.letters(session, queue=queue, before=before, limit=limit)
         return [dead_letters.view_of(each) for each in found]

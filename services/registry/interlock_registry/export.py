@@ -66,7 +66,11 @@ async def export_version(
     )
 
 
-@get("/models/{name:str}/versions/{number:int}/export/{part:str}", opt={SCOPE: "read"})
+@get(
+    "/models/{name:str}/versions/{number:int}/export/{part:str}",
+    media_type="application/octet-stream",
+    opt={SCOPE: "read"},
+)
 async def export_file(
     name: FromPath[str],
     number: FromPath[int],

@@ -13,6 +13,7 @@ from interlock_runtime.http import SCOPE, problem
 from interlock_runtime.tracing import request_span
 from litestar import Request, Response, post
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 
 from interlock_registry import promotion, store
@@ -20,7 +21,12 @@ from interlock_registry.domain import Step
 from interlock_registry.routes import unknown_model
 
 
-@post("/models/{name:str}/versions/{number:int}/approve", status_code=200, opt={SCOPE: "promote"})
+@post(
+    "/models/{name:str}/versions/{number:int}/approve",
+    status_code=200,
+    opt={SCOPE: "promote"},
+    responses={202: ResponseSpec(ApprovalView, description="The gate is asked again", generate_examples=False)},
+)
 async def approve_version(
     name: FromPath[str],
     number: FromPath[int],

@@ -24,20 +24,29 @@ from interlock_messaging.crash_points import crash_point
 from interlock_runtime.access import Caller
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, SERVICES, problem
+from interlock_runtime.limits import INT32_MAX
+from interlock_runtime.openapi import BODY
 from interlock_runtime.tracing import request_span
 from litestar import Request, delete, get, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from interlock_registry import audit, convergence, promotion, store
 from interlock_registry.handlers import SERVICE
 from interlock_registry.store import ModelRow, PromotionRow, SpecRow, VersionRow
 
+Digest = Annotated[str | None, QueryParameter(description="Of a spec; the newest if left out.")]
+
 SPEC_LIMIT = 1024 * 1024
 """Largest pipeline file, in bytes."""
 
 
-@put("/pipelines/{name:str}", status_code=200, request_max_body_size=SPEC_LIMIT, opt={SCOPE: "promote"})
+@put(
+    "/pipelines/{name:str}",
+    status_code=200,
+    request_max_body_size=SPEC_LIMIT,
+    opt={SCOPE: "promote", BODY: {"application/json": Pipeline, "application/yaml": bytes}},
+)
 async def apply_pipeline(
     name: FromPath[str],
     request: Request[Any, Any, Any],
@@ -96,7 +105,7 @@ async def list_pipelines(database: NamedDependency[Database]) -> list[PipelineVi
 
 @get("/pipelines/{name:str}", opt={SCOPE: "read", SERVICES: ("gateway", "ingest", "prediction", "train_dispatch")})
 async def read_pipeline(
-    name: FromPath[str], database: NamedDependency[Database], digest: FromQuery[str | None] = None
+    name: FromPath[str], database: NamedDependency[Database], digest: Digest = None
 ) -> PipelineView:
     """Return a pipeline's newest spec, or the one with ``digest``."""
     async with database.sessions() as session:
@@ -192,13 +201,22 @@ async def read_model(
 async def list_versions(
     name: FromPath[str],
     database: NamedDependency[Database],
-    dataset: Annotated[str | None, QueryParameter(pattern="^[0-9a-f]{64}$")] = None,
+    *,
+    dataset: Annotated[str | None, QueryParameter(pattern="^[0-9a-f]{64}$", description="A file's digest.")] = None,
+    before: Annotated[
+        int | None,
+        QueryParameter(ge=1, le=INT32_MAX, description="The last version of the page before."),
+    ] = None,
+    limit: Annotated[int | None, QueryParameter(ge=1, le=1000, description="All of them if left out.")] = None,
 ) -> list[VersionView]:
     """Return a model's versions, the newest first; with ``dataset`` those that were trained on it."""
     async with database.sessions() as session:
         if not await store.pipelines(session, name):
             raise unknown_model(name)
-        return [_version_view(row) for row in await store.versions(session, name, dataset=dataset)]
+        return [
+            _version_view(row)
+            for row in await store.versions(session, name, dataset=dataset, before=before, limit=limit)
+        ]
 
 
 @get("/models/{name:str}/versions/{number:int}", opt={SCOPE: "read"})

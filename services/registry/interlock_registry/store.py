@@ -157,11 +157,20 @@ async def version_of_run(session: AsyncSession, run_id: UUID) -> VersionRow | No
     return (await session.scalars(select(VersionRow).where(VersionRow.run_id == run_id))).one_or_none()
 
 
-async def versions(session: AsyncSession, model: str, *, dataset: str | None = None) -> Sequence[VersionRow]:
+async def versions(
+    session: AsyncSession,
+    model: str,
+    *,
+    dataset: str | None = None,
+    before: int | None = None,
+    limit: int | None = None,
+) -> Sequence[VersionRow]:
     """Return a model's versions, the newest first; of a dataset's digest, those that were trained on it."""
-    query = select(VersionRow).where(VersionRow.model == model).order_by(VersionRow.version.desc())
+    query = select(VersionRow).where(VersionRow.model == model).order_by(VersionRow.version.desc()).limit(limit)
     if dataset is not None:
         query = query.where(VersionRow.datasets.contains([{"digest": dataset}]))
+    if before is not None:
+        query = query.where(VersionRow.version < before)
     return (await session.scalars(query)).all()
 
 

@@ -14,6 +14,7 @@ from interlock_runtime.access import Caller
 from interlock_runtime.clients import RegistryClient
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, SERVICES, problem
+from interlock_runtime.query_parameters import Before, require_zone
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
@@ -34,17 +35,23 @@ _DERIVED = 5
 @get("/runs", opt={SCOPE: "read"})
 async def list_runs(
     database: NamedDependency[Database],
+    *,
     model: FromQuery[str | None] = None,
-    states: Annotated[str | None, QueryParameter(name="state", max_length=200)] = None,
+    states: Annotated[
+        str | None,
+        QueryParameter(name="state", max_length=200, description="One state, or several separated by commas."),
+    ] = None,
+    before: Before = None,
     limit: Annotated[int, QueryParameter(ge=1, le=500)] = 50,
 ) -> list[RunView]:
-    """Return the newest runs, of one model or of all; ``state`` may name several states, separated by commas."""
+    """Return the newest runs, of one model or of all; ``before`` is the ``created_at`` of the last of a page."""
+    require_zone(before=before)
     try:
         wanted = parse_run_states(states)
     except ValueError as error:
         raise problem(400, "Unknown state", f"state: {error}") from error
     async with database.sessions() as session:
-        return [run_view(run) for run in await store.runs(session, model, wanted, limit)]
+        return [run_view(run) for run in await store.runs(session, model, wanted, limit, before=before)]
 
 
 @get("/runs/{run_id:uuid}", opt={SCOPE: "read"})

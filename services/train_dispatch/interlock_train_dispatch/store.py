@@ -146,11 +146,15 @@ async def locked(session: AsyncSession, run_id: UUID) -> RunRow | None:
     return await session.get(RunRow, run_id, with_for_update={"skip_locked": True}, populate_existing=True)
 
 
-async def runs(session: AsyncSession, model: str | None, states: Sequence[RunState], limit: int) -> Sequence[RunRow]:
-    """Return the newest runs, of all models or of one, in any state or in some."""
+async def runs(
+    session: AsyncSession, model: str | None, states: Sequence[RunState], limit: int, *, before: datetime | None = None
+) -> Sequence[RunRow]:
+    """Return the newest runs, or those ``before`` a time, of all models or of one, in any state or in some."""
     query = select(RunRow).order_by(RunRow.created_at.desc()).limit(limit)
     if model is not None:
         query = query.where(RunRow.model == model)
     if states:
         query = query.where(RunRow.state.in_(states))
+    if before is not None:
+        query = query.where(RunRow.created_at < before)
     return (await session.scalars(query)).all()

@@ -152,7 +152,7 @@ async def test_a_running_file_tells_how_far_it_is_and_can_be_cancelled(lab: Lab)
 
 async def test_a_schedule_is_kept_once_however_many_replicas_look(lab: Lab) -> None:
     """The tick is one prediction, over the newest accepted dataset, named for its batch."""
-    digest = lab.predictions.store.put(CSV).sha256
+    digest = lab.predictions.store.put(CSV, holdout=True).sha256
     lab.peers.datasets = {digest: CSV}
     due = datetime.now(UTC) - timedelta(minutes=2)
     missing = f"incoming/{lab.model}/new.csv"

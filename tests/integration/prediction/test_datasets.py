@@ -22,7 +22,7 @@ JSON = "application/json"
 
 async def test_a_stored_dataset_is_answered_by_its_digest(lab: Lab) -> None:
     """What was uploaded to train on need not be uploaded again."""
-    digest = lab.predictions.store.put(CSV).sha256
+    digest = lab.predictions.store.put(CSV, holdout=True).sha256
     lab.peers.datasets[digest] = CSV
 
     view = await lab.upload(json.dumps({"dataset": digest}).encode(), JSON)
@@ -41,7 +41,7 @@ async def test_a_dataset_is_told_to_a_webhook_at_its_end_and_kept_as_long_as_wan
 
     good, bad = CSV, CSV + b"big,red,Joan\n"
     for content in (good, bad):
-        lab.peers.datasets[lab.predictions.store.put(content).sha256] = content
+        lab.peers.datasets[lab.predictions.store.put(content, holdout=True).sha256] = content
     async with listening(Litestar([hook], openapi_config=None, logging_config=None)) as url:
         wanted = {"webhook": {"url": f"{url}/hook"}, "ttl_seconds": 60}
         bodies = [json.dumps(wanted | {"dataset": sha256(each).hexdigest()}).encode() for each in (good, bad)]

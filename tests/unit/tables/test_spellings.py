@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from interlock_tables.names import near_name
+from interlock_contracts.names import near_name
 from interlock_tables.spellings import BadCellError, Kind, read, text_pattern
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE
+from interlock_runtime.query_parameters import OPEN_QUERY
 from litestar import Request, Response, Router, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
@@ -104,7 +105,7 @@ async def find_traces(request: AnyRequest, database: NamedDependency[Database]) 
 
 
 @get("/api/v3/traces/{trace_id:str}", opt={SCOPE: "read"})
-async def read_trace(trace_id: FromPath[str], database: NamedDependency[Database]) -> Json:
+async def find_trace(trace_id: FromPath[str], database: NamedDependency[Database]) -> Json:
     """Return one trace as OTLP."""
     _, spans = await _load_trace(database, trace_id)
     return {"result": otlp.to_json(spans)}
@@ -162,7 +163,7 @@ HANDLERS = [
     services,
     operations,
     find_traces,
-    read_trace,
+    find_trace,
     find_summaries,
     services_v1,
     names_v1,
@@ -171,4 +172,11 @@ HANDLERS = [
     read_trace_v1,
 ]
 
-ROUTES = [Router("/", route_handlers=HANDLERS, exception_handlers={MalformedError: malformed_parameter})]
+ROUTES = [
+    Router(
+        "/",
+        route_handlers=HANDLERS,
+        exception_handlers={MalformedError: malformed_parameter},
+        opt={OPEN_QUERY: True},
+    )
+]

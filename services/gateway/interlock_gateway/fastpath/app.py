@@ -66,7 +66,8 @@ class FastPathApp:
         """Answer a prediction, or let ``app`` answer."""
         serving: BatchedModel | None = None
         if scope["type"] == ScopeType.HTTP and (name := predicted_model(scope["method"], scope["path"])) is not None:
-            serving = self._chosen(name, scope)
+            # No prediction has query parameters: the route refuses them.
+            serving = self._chosen(name, scope) if not scope["query_string"] else None
         if scope["type"] != ScopeType.HTTP or name is None or serving is None:
             await self._app(scope, receive, send)
             return

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from random import getrandbits
 from typing import Annotated, Any
 from uuid import UUID, uuid4, uuid5
@@ -13,25 +12,30 @@ import msgspec
 from interlock_artifacts import ArtifactStore
 from interlock_contracts import telemetry
 from interlock_contracts.event import NAMESPACE
-from interlock_contracts.http import PredictionAccepted, PredictionLinks, PredictionView
-from interlock_contracts.predictions import INLINE_BYTES, MAX_TTL_SECONDS, PredictionRequested, Webhook
+from interlock_contracts.http import (
+    DatasetPredictionRequest,
+    PredictionAccepted,
+    PredictionLinks,
+    PredictionView,
+    RowsPredictionRequest,
+)
+from interlock_contracts.predictions import INLINE_BYTES, PredictionRequested, Webhook
 from interlock_contracts.scoring import OnError
 from interlock_messaging import Bus
 from interlock_messaging.crash_points import crash_point
 from interlock_modeling import InvalidRowsError
 from interlock_runtime.clients import PredictionClient, RegistryClient
 from interlock_runtime.http import SCOPE, problem
+from interlock_runtime.openapi import BODY
 from interlock_serving.manager import ModelManager
 from litestar import Request, Response, post
 from litestar.di import NamedDependency
-from litestar.openapi import spec
 from litestar.params import FromPath, FromQuery, HeaderParameter
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, use_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from pydantic import ValidationError
 
-from interlock_gateway.domain import MAX_ROWS
 from interlock_gateway.inference.body import checked_rows, decoded
 from interlock_gateway.inference.resolve import invalid_rows_problem, promoted_model
 from interlock_gateway.models.batcher import BatchedModel
@@ -46,56 +50,17 @@ _FILES = ("text/csv", "application/vnd.apache.parquet", "application/x-ndjson")
 _JSON = 'send {"rows": [{column: value, …}, …]} or {"dataset": digest}, with webhook and ttl_seconds if you like'
 
 
-class WantedWebhook(msgspec.Struct, forbid_unknown_fields=True):
-    """Webhook that is called when the prediction has ended."""
-
-    url: str
-
-
-class AsynchronousRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of an asynchronous prediction: that of ``/predict``, a webhook, and how long to keep the result.
-
-    Or the digest of a stored ``dataset`` in place of the rows, which is answered as a whole.
-    """
-
-    rows: list[Any] = []
-    dataset: str | None = None
-    webhook: WantedWebhook | None = None
-    ttl_seconds: Annotated[int, msgspec.Meta(ge=1, le=MAX_TTL_SECONDS)] = 24 * 3600
-
-
-_decoder = msgspec.json.Decoder(AsynchronousRequest)
-
-
-@dataclass
-class _Documented(spec.Operation):
-    """The operation in the OpenAPI document; the body is read past Litestar, so it is described here."""
-
-    def __post_init__(self) -> None:
-        text, many = spec.Schema(type=spec.OpenAPIType.STRING), spec.OpenAPIType.ARRAY
-        to = spec.Schema(type=spec.OpenAPIType.OBJECT, properties={"url": text}, required=["url"])
-        ttl = spec.Schema(type=spec.OpenAPIType.INTEGER, minimum=1, maximum=MAX_TTL_SECONDS)
-        rows = spec.Schema(type=many, items=spec.Schema(type=spec.OpenAPIType.OBJECT), min_items=1, max_items=MAX_ROWS)
-        forms = [
-            spec.Schema(
-                type=spec.OpenAPIType.OBJECT,
-                properties={name: wanted, "webhook": to, "ttl_seconds": ttl},
-                required=[name],
-                additional_properties=False,
-            )
-            for name, wanted in {"rows": rows, "dataset": text}.items()
-        ]
-        content = {"application/json": spec.OpenAPIMediaType(spec.Schema(one_of=forms))}
-        content |= {kind: spec.OpenAPIMediaType(spec.Schema(type=spec.OpenAPIType.STRING)) for kind in _FILES}
-        self.request_body = spec.RequestBody(content, required=True)
+_decoder = msgspec.json.Decoder(dict[str, Any])
 
 
 @post(
     "/models/{name:str}/predictions",
     status_code=202,
     tags=["gateway"],
-    opt={SCOPE: "predict"},
-    operation_class=_Documented,
+    opt={
+        SCOPE: "predict",
+        BODY: {"application/json": (RowsPredictionRequest, DatasetPredictionRequest), **dict.fromkeys(_FILES, bytes)},
+    },
 )
 async def submit_prediction(
     name: FromPath[str],
@@ -122,12 +87,12 @@ async def submit_prediction(
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() in _FILES:
         return ProxyResponse(proxies.prediction)
     body = await request.body()
-    wanted = decoded(_decoder, body, _JSON)
-    del on_error  # declared for the document: `prediction` reads it
-    _refuse_mixed(wanted, on_error="on_error" in request.query_params)
-    if wanted.dataset is not None:
+    wanted = _wanted(body)
+    if isinstance(wanted, DatasetPredictionRequest):
         return ProxyResponse(proxies.prediction, body)
-    checked_rows(wanted.rows)
+    if on_error != "fail":  # which rows do anyway; a generated client says every default
+        detail = "on_error: is for whole files; of rows, each must fit. Leave it out, or send a file or a dataset"
+        raise problem(422, "Not a prediction request", detail)
     digest = hashlib.sha256(body).hexdigest()
     await _check(name, wanted.rows, manager, upstreams.registry)
     prediction_id = uuid5(NAMESPACE, f"prediction|{name}|{idempotency_key}") if idempotency_key else uuid4()
@@ -143,13 +108,29 @@ async def submit_prediction(
     return _accepted(PredictionAccepted(id=prediction_id, links=PredictionLinks.of(prediction_id)))
 
 
-def _refuse_mixed(wanted: AsynchronousRequest, *, on_error: bool) -> None:
-    """Refuse what would be ignored."""
-    if wanted.dataset is not None and wanted.rows:
+def _wanted(body: bytes) -> RowsPredictionRequest | DatasetPredictionRequest:
+    """Return what is asked for; what would be ignored is refused."""
+    given = decoded(_decoder, body, _JSON)
+    if given.get("dataset") is None:
+        given.pop("dataset", None)
+        rows = given.setdefault("rows", [])
+        kind: type[RowsPredictionRequest | DatasetPredictionRequest] = RowsPredictionRequest
+        if isinstance(rows, list):
+            checked_rows(rows)
+    elif given.pop("rows", None):
         raise problem(422, "Not a prediction request", "rows: a dataset is answered as a whole; send one of the two")
-    if wanted.dataset is None and on_error:
-        detail = "on_error: is for whole files; of rows, each must fit. Leave it out, or send a file or a dataset"
-        raise problem(422, "Not a prediction request", detail)
+    else:
+        kind = DatasetPredictionRequest
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        raise _unfit(error) from error
+
+
+def _unfit(error: ValidationError) -> Exception:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return problem(422, "Not a prediction request", f"{where}: {first['msg']}; {_JSON}")
 
 
 @contextmanager
@@ -202,7 +183,7 @@ def _repeated(found: PredictionView, digest: str) -> PredictionAccepted:
 
 
 async def _event(
-    prediction_id: UUID, name: str, digest: str, wanted: AsynchronousRequest, artifacts: ArtifactStore
+    prediction_id: UUID, name: str, digest: str, wanted: RowsPredictionRequest, artifacts: ArtifactStore
 ) -> PredictionRequested:
     about: dict[str, Any] = {"prediction_id": prediction_id, "model": name, "request_sha256": digest}
     encoded = msgspec.json.encode({"rows": wanted.rows})
@@ -215,9 +196,7 @@ async def _event(
             about["webhook"] = Webhook(url=wanted.webhook.url)
         return PredictionRequested(**about, ttl_seconds=wanted.ttl_seconds)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise problem(422, "Not a prediction request", f"{where}: {first['msg']}; {_JSON}") from error
+        raise _unfit(error) from error
 
 
 def _accepted(accepted: PredictionAccepted) -> Response[PredictionAccepted]:

@@ -4,9 +4,8 @@ from codecs import BOM_UTF8
 from typing import Any, TypeVar
 
 import msgspec
+from interlock_contracts.predictions import MAX_ROWS
 from interlock_runtime.http import problem
-
-from interlock_gateway.domain import MAX_ROWS
 
 T = TypeVar("T")
 

@@ -1,6 +1,5 @@
 """The ordinary route of predictions: answers every valid request, and explains why another is refused."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -10,11 +9,11 @@ from interlock_modeling.answer import PredictAnswer, answer, keys_of
 from interlock_modeling.served import Predictions
 from interlock_runtime.clients import RegistryClient
 from interlock_runtime.http import SCOPE, problem
+from interlock_runtime.openapi import BODY
 from interlock_serving.manager import ModelManager
 from litestar import post
 from litestar.enums import ScopeType
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi import spec
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
@@ -30,16 +29,6 @@ _decoder = msgspec.json.Decoder(PredictRequest)
 _encoder = msgspec.json.Encoder()
 _FORM = 'send {"rows": [{column: value, …}, …]}'
 _JSON = [(b"content-type", b"application/json")]
-
-
-@dataclass
-class _Documented(spec.Operation):
-    """The operation in the OpenAPI document; the body is read past Litestar, so it is described here."""
-
-    def __post_init__(self) -> None:
-        rows = spec.Schema(type=spec.OpenAPIType.ARRAY, items=spec.Schema(type=spec.OpenAPIType.OBJECT))
-        body = spec.Schema(type=spec.OpenAPIType.OBJECT, properties={"rows": rows}, required=["rows"])
-        self.request_body = spec.RequestBody({"application/json": spec.OpenAPIMediaType(body)}, required=True)
 
 
 def predict_route(
@@ -71,14 +60,13 @@ def predict_route(
         "/models/{name:str}/predict",
         status_code=200,
         tags=["gateway"],
-        opt={SCOPE: "predict"},
+        opt={SCOPE: "predict", BODY: {"application/json": PredictRequest}},
         summary="Predict: one answer for each row, in order, and the version that gave them",
         responses={
             200: ResponseSpec(PredictAnswer, description="Predictions", generate_examples=False),
             404: ResponseSpec(Problem, description="No version of this model serves", generate_examples=False),
             422: ResponseSpec(Problem, description="Rows that do not fit the model", generate_examples=False),
         },
-        operation_class=_Documented,
     )
     async def predict_rows() -> ASGIApp:
         return predict

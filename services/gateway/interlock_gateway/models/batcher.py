@@ -15,13 +15,12 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from interlock_contracts.predictions import MAX_ROWS
 from interlock_modeling import Model
 from interlock_modeling.answer import Scores
 from interlock_modeling.fast_decoder import FALLBACK_ERRORS, FastRowDecoder
 from interlock_serving.slot import ServedModel
 from numpy.typing import NDArray
-
-from interlock_gateway.domain import MAX_ROWS
 
 BATCH_ROWS = 64
 """Rows in one engine call, at most."""

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import msgspec
 import pyarrow as pa
 from interlock_contracts.event import Event
-from interlock_contracts.predictions import LoggedPrediction, PredictionLogged, sampled
+from interlock_contracts.predictions import MAX_ROWS, LoggedPrediction, PredictionLogged, sampled
 from interlock_modeling.answer import Scores
 from interlock_runtime.process import run_periodically
 from interlock_runtime.token_bucket import TokenBuckets
@@ -23,7 +23,7 @@ from interlock_serving.prediction_log import UNTRACED, LoggedVersion
 from opentelemetry import context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from interlock_gateway.domain import MAX_ROWS, LogView, PredictRequest
+from interlock_gateway.domain import LogView, PredictRequest
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.observe.counts import Counts
 from interlock_gateway.settings import GatewaySettings

@@ -1,15 +1,22 @@
-"""The gateway's OpenAPI document, and a page to browse it at ``/schema`` that asks no other host for anything."""
+"""The OpenAPI document of every route, and a page to browse it at ``/schema`` that asks no other host for anything.
+
+The document is made of those of the services by ``make contracts``, since most routes are theirs.
+"""
 
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from interlock_runtime.http import PUBLIC, problem
+from interlock_runtime.openapi import SECURITY_SCHEMES, operation_id
+from interlock_runtime.query_parameters import OPEN_QUERY
 from litestar import Request, Response, Router, get
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
 from litestar.params import FromPath
+
+DOCUMENT = files("interlock_contracts") / "openapi.json"
 
 _FOLDER = Path(__file__).parent / "swagger_ui"
 _TYPES = {
@@ -44,6 +51,11 @@ class _Page(OpenAPIRenderPlugin):
         return _PAGE.encode()
 
 
+class _Document(JsonRenderPlugin):
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:  # noqa: ARG002
+        return DOCUMENT.read_bytes()
+
+
 @get("/assets/{name:str}")
 async def asset(name: FromPath[str]) -> Response[bytes]:
     """Return one of the page's files."""
@@ -60,13 +72,14 @@ def browsable() -> OpenAPIConfig:
         version=version("interlock-gateway"),
         summary="Event-driven CI/CD for machine-learning models",
         description="Every route asks for the key. `GET /models/{name}/schema` describes one model's rows and answers.",
-        components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
+        components=SECURITY_SCHEMES,
         security=[{"key": []}],
-        render_plugins=[_Page(path="/"), JsonRenderPlugin()],
+        render_plugins=[_Page(path="/"), _Document()],
+        operation_id_creator=operation_id,
         openapi_router=Router(
             "/schema",
             route_handlers=[asset],
-            opt={PUBLIC: True},
+            opt={PUBLIC: True, OPEN_QUERY: True},
             include_in_schema=False,
             response_headers={"Content-Security-Policy": _POLICY},
         ),

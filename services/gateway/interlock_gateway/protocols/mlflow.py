@@ -7,7 +7,6 @@ the only one it has.
 
 from base64 import b64decode
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -15,10 +14,11 @@ import msgspec
 from interlock_modeling import InvalidRowsError
 from interlock_runtime.access import Access
 from interlock_runtime.http import GUARDED, PUBLIC, SCOPE, Connection, is_local, problem, require
+from interlock_runtime.openapi import BODY, REFUSAL
+from interlock_runtime.query_parameters import OPEN_QUERY
 from litestar import Request, Response, Router, get, post
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
-from litestar.openapi import spec
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
 from litestar.plugins.problem_details import ProblemDetailsException
@@ -33,6 +33,7 @@ Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
 
 
 _PREDICT = {SCOPE: "predict", GUARDED: True}
+_PROBE = {PUBLIC: True, OPEN_QUERY: True}
 
 
 class Scored(msgspec.Struct):
@@ -103,18 +104,6 @@ def _given(authorization: str) -> bytes:
         return b""
 
 
-@dataclass
-class _Documented(spec.Operation):
-    """The operation in the OpenAPI document; the body is read past Litestar, so it is described here."""
-
-    def __post_init__(self) -> None:
-        content = {
-            JSON: spec.OpenAPIMediaType(spec.Schema(type=spec.OpenAPIType.OBJECT)),
-            CSV: spec.OpenAPIMediaType(spec.Schema(type=spec.OpenAPIType.STRING)),
-        }
-        self.request_body = spec.RequestBody(content, required=True)
-
-
 def scoring_routes(inferring: Inference, access: Access, *, model: str | None, is_open: bool) -> Router:
     """Return MLflow's routes; those at the root are for ``model``, or for the only one that the gateway has."""
 
@@ -130,7 +119,7 @@ def scoring_routes(inferring: Inference, access: Access, *, model: str | None, i
 
     guard = may_score(access, is_open=is_open)
 
-    @get(["/ping", "/health"], opt={PUBLIC: True}, media_type="text/plain", summary="Whether requests may come")
+    @get(["/ping", "/health"], opt=_PROBE, media_type="text/plain", summary="Whether requests may come")
     async def ping() -> str:
         if not await inferring.ready():
             raise problem(503, "Not ready", "what should serve is not loaded yet")
@@ -149,7 +138,7 @@ def scoring_routes(inferring: Inference, access: Access, *, model: str | None, i
 
     @get(
         ["/version", "/models/{name:str}/version"],
-        opt={PUBLIC: True},
+        opt=_PROBE,
         media_type="text/plain",
         summary="Which Interlock this is",
     )
@@ -158,12 +147,11 @@ def scoring_routes(inferring: Inference, access: Access, *, model: str | None, i
 
     @post(
         ["/invocations", "/models/{name:str}/invocations"],
-        opt=_PREDICT,
+        opt=_PREDICT | {BODY: {JSON: dict, CSV: bytes}},
         guards=[guard],
         status_code=200,
         request_max_body_size=BODY_LIMIT,
         summary="Predict, as MLflow's scoring servers do",
-        operation_class=_Documented,
         responses={200: ResponseSpec(Scored, description="Predictions", generate_examples=False)},
     )
     async def invocations(request: Plain, name: FromPath[str] = "") -> Response[Scored]:
@@ -183,5 +171,9 @@ def scoring_routes(inferring: Inference, access: Access, *, model: str | None, i
     errors = (HTTPException, ProblemDetailsException, ConnectionError, TimeoutError, Exception)
     handlers: Any = dict.fromkeys(errors, failed)
     return Router(
-        "/", route_handlers=[ping, model_ping, version, invocations], exception_handlers=handlers, tags=["mlflow"]
+        "/",
+        route_handlers=[ping, model_ping, version, invocations],
+        exception_handlers=handlers,
+        tags=["mlflow"],
+        opt={REFUSAL: ScoringFailed},
     )

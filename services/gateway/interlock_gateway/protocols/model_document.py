@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from interlock_contracts.predictions import MAX_ROWS
 from interlock_modeling.signature import Feature, ModelSignature, label_names
 from interlock_runtime.http import SCOPE
 from interlock_tables.locales import PLAIN
@@ -10,7 +11,6 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from interlock_gateway.domain import MAX_ROWS
 from interlock_gateway.protocols.inference import PREDICTION, PROBABILITIES, Inference, ModelInfo, described
 from interlock_gateway.protocols.tensors import BYTES, NUMERIC
 

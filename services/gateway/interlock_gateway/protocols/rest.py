@@ -2,28 +2,30 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from interlock_runtime.http import PUBLIC, SCOPE, as_problem
+from interlock_runtime.openapi import BODY, REFUSAL
+from interlock_runtime.query_parameters import OPEN_QUERY
 from litestar import Request, Response, Router, get, post
 from litestar.exceptions import HTTPException
-from litestar.openapi import spec
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath
+from litestar.params import FromPath, HeaderParameter
 from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.types import ControllerRouterHandler
 
 from interlock_gateway.domain import BODY_LIMIT
 from interlock_gateway.protocols import inference
 from interlock_gateway.protocols.inference import IndexEntry, Inference, ModelInfo
-from interlock_gateway.protocols.rest_body import HEADER_LENGTH, only_ready, read, written
+from interlock_gateway.protocols.rest_body import HEADER_LENGTH, IndexRequest, InferRequest, only_ready, read, written
 
 PREFIX = "/v2"
 TAG = "open inference protocol"
 Plain = Request[Any, Any, Any]
 
 _PREDICT = {SCOPE: "predict"}
+_PROBE = {PUBLIC: True, OPEN_QUERY: True}
 
 
 class ServerInfo(msgspec.Struct):
@@ -77,17 +79,6 @@ def no_route(request: Plain, error: HTTPException) -> Response[Any]:
     return as_problem(error).to_response(request)
 
 
-class _Documented(spec.Operation):
-    """The operation in the OpenAPI document; the body is read past Litestar, so it is described here."""
-
-    def __post_init__(self) -> None:
-        content = {
-            "application/json": spec.OpenAPIMediaType(spec.Schema(type=spec.OpenAPIType.OBJECT)),
-            "application/octet-stream": spec.OpenAPIMediaType(spec.Schema()),
-        }
-        self.request_body = spec.RequestBody(content, required=True)
-
-
 def _routes(inferring: Inference) -> list[ControllerRouterHandler]:
     """Return the routes of the protocol's core, below ``/v2``."""
 
@@ -95,11 +86,11 @@ def _routes(inferring: Inference) -> list[ControllerRouterHandler]:
     async def server() -> ServerInfo:
         return ServerInfo(inference.SERVER, inference.server_version(), inference.EXTENSIONS)
 
-    @get("/health/live", opt={PUBLIC: True}, summary="Whether the process runs")
+    @get("/health/live", opt=_PROBE, summary="Whether the process runs")
     async def live() -> Live:
         return Live(live=True)
 
-    @get("/health/ready", opt={PUBLIC: True}, summary="Whether it has loaded what should serve")
+    @get("/health/ready", opt=_PROBE, summary="Whether it has loaded what should serve")
     async def ready() -> Response[Ready]:
         healthy = await inferring.ready()
         return Response(Ready(ready=healthy), status_code=200 if healthy else 503)
@@ -122,14 +113,21 @@ def _routes(inferring: Inference) -> list[ControllerRouterHandler]:
         ["/models/{name:str}/infer", "/models/{name:str}/versions/{number:str}/infer"],
         status_code=200,
         request_max_body_size=BODY_LIMIT,
-        opt=_PREDICT,
+        opt=_PREDICT | {BODY: {"application/json": InferRequest, "application/octet-stream": bytes}},
         summary="Infer: tensors in JSON, or as bytes after it",
-        operation_class=_Documented,
         responses={200: ResponseSpec(dict[str, Any], description="Outputs", generate_examples=False)},
     )
-    async def infer(request: Plain, name: FromPath[str], number: FromPath[str] = "") -> Response[bytes]:
+    async def infer(
+        request: Plain,
+        name: FromPath[str],
+        number: FromPath[str] = "",
+        header_length: Annotated[
+            str | None,
+            HeaderParameter(name=HEADER_LENGTH, description="Where the JSON ends and tensors as bytes begin."),
+        ] = None,
+    ) -> Response[bytes]:
         with inferring.counting(name, "open-inference") as counting:
-            parsed = read(await request.body(), request.headers.get(HEADER_LENGTH))
+            parsed = read(await request.body(), header_length)
             wanted = list(parsed.binary)
             inferred = await inferring.infer(
                 name, number, parsed.tensors, wanted, request_id=parsed.id or "", counting=counting
@@ -145,7 +143,12 @@ def _routes(inferring: Inference) -> list[ControllerRouterHandler]:
 def _repository_routes(inferring: Inference) -> list[ControllerRouterHandler]:
     """Return the routes of the model repository extension, below ``/v2``."""
 
-    @post("/repository/index", status_code=200, opt=_PREDICT, summary="Every model that this worker knows of")
+    @post(
+        "/repository/index",
+        status_code=200,
+        opt=_PREDICT | {BODY: {"application/json": IndexRequest}},
+        summary="Every model that this worker knows of",
+    )
     async def index(request: Plain) -> list[IndexEntry]:
         return inferring.index(ready=only_ready(await request.body()))
 
@@ -180,4 +183,5 @@ def open_inference_routes(inferring: Inference) -> Router:
         route_handlers=[*_routes(inferring), *_repository_routes(inferring)],
         exception_handlers=handlers,
         tags=[TAG],
+        opt={REFUSAL: Failed},
     )

@@ -18,7 +18,9 @@ HEADER_LENGTH = "Inference-Header-Content-Length"
 Parameters = dict[str, Any] | None
 
 
-class _Input(msgspec.Struct):
+class InferInput(msgspec.Struct):
+    """A tensor that goes in; its data follows the JSON where ``parameters`` has its ``binary_data_size``."""
+
     name: str
     datatype: str
     shape: list[int]
@@ -26,23 +28,29 @@ class _Input(msgspec.Struct):
     data: list[Any] | None = None
 
 
-class _Wanted(msgspec.Struct):
+class WantedOutput(msgspec.Struct):
+    """An output that is wanted, and how."""
+
     name: str
     parameters: Parameters = None
 
 
-class _Request(msgspec.Struct):
-    inputs: list[_Input]
+class InferRequest(msgspec.Struct):
+    """The JSON of an inference request."""
+
+    inputs: list[InferInput]
     id: str | None = None
     parameters: Parameters = None
-    outputs: list[_Wanted] | None = None
+    outputs: list[WantedOutput] | None = None
 
 
-class _Index(msgspec.Struct):
+class IndexRequest(msgspec.Struct):
+    """Which models are asked for: all, or those that are loaded."""
+
     ready: bool = False
 
 
-_decoder = msgspec.json.Decoder(_Request)
+_decoder = msgspec.json.Decoder(InferRequest)
 _encoder = msgspec.json.Encoder()
 
 
@@ -93,7 +101,7 @@ def only_ready(body: bytes) -> bool:
         TensorError: the body is something else.
     """
     try:
-        return msgspec.json.decode(body, type=_Index).ready if body else False
+        return msgspec.json.decode(body, type=IndexRequest).ready if body else False
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise TensorError(f"not a request for the index: {error}") from error
 
@@ -108,7 +116,7 @@ def _json_end(header_length: str | None, size: int) -> int:
     return int(header_length)
 
 
-def _decoded(text: memoryview) -> _Request:
+def _decoded(text: memoryview) -> InferRequest:
     try:
         return _decoder.decode(text)
     except msgspec.ValidationError as error:
@@ -117,7 +125,7 @@ def _decoded(text: memoryview) -> _Request:
         raise TensorError(f"the body is not JSON: {json_fault(error, text)}") from error
 
 
-def _size(tensor: _Input) -> int | None:
+def _size(tensor: InferInput) -> int | None:
     """Return how many bytes a tensor takes after the JSON; None where its data stands in the JSON."""
     parameters = tensor.parameters or {}
     if "shared_memory_region" in parameters:
@@ -134,7 +142,7 @@ def _size(tensor: _Input) -> int | None:
     return size
 
 
-def _wants_binary(output: _Wanted, *, default: bool) -> bool:
+def _wants_binary(output: WantedOutput, *, default: bool) -> bool:
     parameters = output.parameters or {}
     for extension in ("classification", "shared_memory_region"):
         if parameters.get(extension):

@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import StringIO
 from typing import Any
 
+from interlock_contracts.names import near_name
+from interlock_contracts.predictions import MAX_ROWS
 from interlock_modeling.signature import Feature, ModelSignature
-from interlock_tables.names import near_name
 from litestar.exceptions import ClientException
 from litestar.status_codes import HTTP_415_UNSUPPORTED_MEDIA_TYPE
-
-from interlock_gateway.domain import MAX_ROWS
 
 JSON = "application/json"
 CSV = "text/csv"

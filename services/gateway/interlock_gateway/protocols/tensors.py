@@ -13,16 +13,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from interlock_contracts.names import near_name
+from interlock_contracts.predictions import MAX_ROWS
 from interlock_modeling.rows import missing, shown
 from interlock_modeling.signature import Feature, ModelSignature
 from interlock_tables.locales import read
-from interlock_tables.names import near_name
 from interlock_tables.spellings import BadCellError
 from interlock_tables.typed import ARROW_TYPES
 from litestar.exceptions import ClientException
 from numpy.typing import NDArray
-
-from interlock_gateway.domain import MAX_ROWS
 
 NUMERIC = {
     "BOOL": np.dtype(np.bool_),

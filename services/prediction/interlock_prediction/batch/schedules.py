@@ -81,7 +81,7 @@ class Schedules:
             dataset = await self.submitter.ingest.newest_dataset(pipeline.name)
             if dataset is None:
                 raise NoInputError(f"{pipeline.name!r} has no accepted dataset")
-            return ArtifactRef(sha256=dataset.digest, bytes=dataset.bytes), data
+            return dataset.file, data
         try:
             file = await asyncio.to_thread(self._snapshot, batch.object)
         except MissingArtifactError as error:

@@ -1,7 +1,7 @@
 """Work queue table of batch scoring: one row per file, beside the row that every prediction has."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -61,10 +61,12 @@ async def mark_running(session: AsyncSession, prediction_id: UUID) -> None:
 
 
 async def newest(
-    session: AsyncSession, model: str | None, limit: int
+    session: AsyncSession, model: str | None, limit: int, *, before: datetime | None = None
 ) -> Sequence[tuple[PredictionRow, BatchRow | None]]:
-    """Return the newest predictions, of one model or of all."""
+    """Return the newest predictions, or those ``before`` a time, of one model or of all."""
     query = select(PredictionRow, BatchRow).outerjoin(BatchRow).order_by(PredictionRow.requested_at.desc()).limit(limit)
     if model is not None:
         query = query.where(PredictionRow.model == model)
+    if before is not None:
+        query = query.where(PredictionRow.requested_at < before)
     return [(row, batch) for row, batch in (await session.execute(query)).all()]

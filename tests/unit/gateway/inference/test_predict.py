@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 from interlock_artifacts import MemoryStore
-from interlock_gateway.domain import BODY_LIMIT, MAX_ROWS
+from interlock_contracts.predictions import MAX_ROWS
+from interlock_gateway.domain import BODY_LIMIT
 
 from tests.support.gateway_app import Door
 from tests.support.stored_models import ROW, put_classifier, put_model
@@ -152,9 +153,9 @@ async def test_the_openapi_document_describes_predictions(serving: Door) -> None
     """The hot route is hand-made, its description is not."""
     document = (await serving.http.get("/schema/openapi.json")).json()
     operation = document["paths"]["/models/{name}/predict"]["post"]
-    body = operation["requestBody"]["content"]["application/json"]["schema"]
+    body = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
 
-    assert body["required"] == ["rows"]
+    assert document["components"]["schemas"][body]["required"] == ["rows"]
     assert {"200", "404", "422"} <= operation["responses"].keys()
 
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from interlock_gateway.domain import MAX_ROWS
+from interlock_contracts.predictions import MAX_ROWS
 from interlock_gateway.protocols.scoring_rows import ScoringError, rows_of
 from interlock_modeling.rows import read_rows
 from interlock_modeling.signature import Feature

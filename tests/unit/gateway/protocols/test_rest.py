@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from interlock_gateway.domain import MAX_ROWS
+from interlock_contracts.predictions import MAX_ROWS
 
 from tests.support.gateway_app import Door, client
 

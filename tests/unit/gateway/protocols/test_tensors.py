@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from interlock_gateway.domain import MAX_ROWS
+from interlock_contracts.predictions import MAX_ROWS
 from interlock_gateway.protocols.rest_body import read
 from interlock_gateway.protocols.tensors import NUMERIC, Tensor, TensorError, table_of
 from interlock_modeling.signature import Feature, FeatureType, ModelSignature
