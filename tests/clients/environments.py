@@ -17,10 +17,10 @@ HERE = Path(__file__).parent
 CLIENTS = sorted(path.parent.name for path in HERE.glob("*/requirements.lock"))
 
 
-def seen_by(client: str, script: str, **given: Any) -> Any:
+def seen_by(client: str, script: str, *, patience: float = 100, **given: Any) -> Any:
     """Run a client's script in its own environment; return what it says that it saw."""
     command = [str(_python(client)), str(HERE / client / script), json.dumps(given)]
-    done = subprocess.run(command, env=_plain(), capture_output=True, text=True, check=False, timeout=100)
+    done = subprocess.run(command, env=_plain(), capture_output=True, text=True, check=False, timeout=patience)
     assert done.returncode == 0, f"{client}/{script}:\n{done.stdout}{done.stderr}"
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -26,7 +26,12 @@ async def seen(client: str, script: str, gateway: Gateway) -> dict[str, Any]:
 
     def look() -> dict[str, Any]:
         make_ready(client)
-        where = {"url": gateway.url, "address": address.netloc, "host": address.hostname, "port": address.port}
+        where: dict[str, Any] = {
+            "url": gateway.url,
+            "address": address.netloc,
+            "host": address.hostname,
+            "port": address.port,
+        }
         found: dict[str, Any] = seen_by(client, script, key=KEY, grpc=gateway.grpc, **where)
         return found
 
