@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import pytest
 from interlock_runtime.content_coding import AS_SENT
 from interlock_runtime.http import SCOPE, http_app
-from interlock_runtime.query_parameters import OPEN_QUERY
+from interlock_runtime.query_parameters import OPEN_QUERY, Before, require_zone
 from litestar import Litestar, Request, get, post
 from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.testing import TestClient
@@ -30,6 +30,12 @@ async def make_thing(name: FromPath[str]) -> str:
     return name
 
 
+@get("/paged", opt={SCOPE: "read"})
+async def paged(before: Before = None) -> str:
+    require_zone(before=before)
+    return str(before)
+
+
 @get("/probed", opt={SCOPE: "read", OPEN_QUERY: True})
 async def probed(request: Request[Any, Any, Any]) -> str:
     return request.url.query
@@ -42,7 +48,7 @@ async def forwarded(request: Request[Any, Any, Any]) -> str:
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
-    routes = [list_things, make_thing, probed, forwarded]
+    routes = [list_things, make_thing, paged, probed, forwarded]
     app = http_app("test", letting_in(), routes=routes, pings={}, lifespan=[])
     with TestClient(app) as client:
         client.headers["Authorization"] = f"Bearer {KEY}"
@@ -105,3 +111,12 @@ def test_probes_and_what_is_forwarded_are_not_judged(client: Client) -> None:
 def test_nobody_learns_parameters_without_a_key(client: Client) -> None:
     """Who asks is looked at first."""
     assert client.get("/things?sinse=x", headers={"Authorization": "Bearer wrong"}).status_code == 401
+
+
+def test_a_time_has_a_zone(client: Client) -> None:
+    """Without one it would be compared with nothing that is stored."""
+    assert client.get("/paged?before=2026-01-31T12:00:00Z").text == "2026-01-31 12:00:00+00:00"
+    naive = client.get("/paged?before=2026-01-31T12:00:00")
+    assert (naive.status_code, naive.json()["title"]) == (400, "Invalid time")
+    assert naive.json()["detail"].startswith("before must have a time zone")
+    assert client.get("/paged?before=yesterday").status_code == 400
