@@ -31,7 +31,7 @@ function rowsOf({ traffic }, models, runs) {
 function columnsFor({ seconds, workers }) {
   const measured = (row, cell) => (seconds && row.traffic?.requests ? cell(row.traffic) : html`<span class="faint">–</span>`);
   return [
-    { title: "Model", cell: (row) => html`<a href="/models/${row.name}"><strong>${row.name}</strong></a>` },
+    { title: "Model", cell: (row) => html`<a href="/models/${row.name}"><strong>${row.name}</strong></a>`, tight: true },
     { title: "Serving", cell: (row) => html`<${Serving} row=${row} workers=${workers} />`, tight: true },
     { title: "Requests/min", cell: (row) => (row.traffic?.requests || !seconds ? measured(row, ({ requests }) => brief((requests / seconds) * 60)) : html`<span class="faint">none</span>`), right: true },
     { title: "Errors", cell: (row) => measured(row, (traffic) => html`<${Errors} of=${traffic} />`), right: true, tight: true },
@@ -60,7 +60,7 @@ function Errors({ of: { requests, errors, refused } }) {
 function inWords({ seconds, measured_at: at, workers }) {
   if (!at) return "Traffic is not measured: the gateway has not told its metrics yet.";
   if (!seconds) return "Traffic is being measured; the first numbers come within 20 seconds.";
-  const over = seconds >= 60 ? `${Math.round(seconds / 60)} ${Math.round(seconds / 60) === 1 ? "minute" : "minutes"}` : `${Math.round(seconds)} seconds`;
+  const over = seconds >= 90 ? `${Math.round(seconds / 60)} minutes` : `${Math.round(seconds)} seconds`;
   return html`Online predictions of the last ${over}, of ${workers} gateway ${workers === 1 ? "worker" : "workers"}, measured <${Ago} at=${at} />. Latency is estimated from a histogram; "refused" are requests at fault themselves (4xx).`;
 }
 
