@@ -84,7 +84,7 @@ OF_SERVICES = {
     },
     "ingest": {SPANS, "registry GET /keys/ring", "registry GET /pipelines/{name}"},
     "monitor": {SPANS, "registry GET /keys/ring"},
-    "console": {SPANS, "registry GET /keys/ring"},
+    "console": {SPANS, "registry GET /keys/ring", "gateway GET /metrics"},
     "evaluation_gate": {SPANS, "registry GET /keys/ring"},
     "train_dispatch": {SPANS, "registry GET /keys/ring", "registry GET /pipelines/{name}"},
 }

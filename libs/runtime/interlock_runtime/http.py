@@ -8,7 +8,6 @@ from ipaddress import ip_address
 from typing import Any
 
 from interlock_contracts.access import SCOPES
-from interlock_contracts.catalog import OBSERVER
 from interlock_contracts.deployment import LIVE, READY
 from litestar import Litestar, Response, get
 from litestar.connection import ASGIConnection
@@ -192,6 +191,7 @@ def http_app(
     openapi: OpenAPIConfig | None = None,
     counters: Counters = counted_here,
     metric_collectors: Sequence[MetricCollector] = (),
+    metric_readers: Sequence[str] = (),
     middleware: Sequence[Middleware] = (),
     **options: Any,
 ) -> Litestar:
@@ -200,8 +200,8 @@ def http_app(
     ``lifespan`` are entered in order and left in reverse; ``pings`` make up readiness; ``dependencies`` are the
     objects that handlers name as typed parameters (``bus: NamedDependency[Bus]``), and ``access`` is always among them.
     Who asks is ``request.user``, a :class:`Caller`. ``counters`` and ``metric_collectors`` make ``GET /metrics``: on
-    this machine without a key. A ConnectionError or TimeoutError that a handler raises is answered 503 with
-    Retry-After, and so is what ``is_outage`` calls an outage.
+    this machine without a key, and for the services in ``metric_readers`` with their own. A ConnectionError or
+    TimeoutError that a handler raises is answered 503 with Retry-After, and so is what ``is_outage`` calls an outage.
 
     Raises:
         ValueError: a route says neither which scope it asks for nor that it is public.
@@ -213,7 +213,7 @@ def http_app(
         healthy = all(answer == "ok" for answer in answers.values())
         return Response(answers, status_code=200 if healthy else 503)
 
-    open_to = {PUBLIC: ON_THIS_MACHINE, SCOPE: "read", SERVICES: (OBSERVER,), OPEN_QUERY: True}
+    open_to = {PUBLIC: ON_THIS_MACHINE, SCOPE: "read", SERVICES: metric_readers, OPEN_QUERY: True}
 
     @get("/metrics", opt=open_to, include_in_schema=False)
     async def metrics() -> Response[bytes]:

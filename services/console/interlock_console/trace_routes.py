@@ -92,7 +92,12 @@ async def receive(
     return _answer(got, media_type)
 
 
-@post(["/v1/metrics", "/v1/logs"], status_code=404, exception_handlers=_ENCODED, opt={SCOPE: "ingest"})
+@post(
+    ["/v1/metrics", "/v1/logs"],
+    status_code=404,
+    exception_handlers=_ENCODED,
+    opt={SCOPE: "ingest", OPEN_QUERY: True, BODY: {PROTOBUF: bytes, JSON: dict}},
+)
 async def refuse_other_signals(request: AnyRequest) -> None:
     """Say that only spans are kept here, and how an exporter is told so."""
     signal = request.url.path.rpartition("/")[2]

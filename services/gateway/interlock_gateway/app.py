@@ -9,6 +9,7 @@ from typing import Any
 
 import uvicorn
 from interlock_artifacts import ArtifactStore, S3Store
+from interlock_contracts.catalog import OBSERVER
 from interlock_messaging import Bus
 from interlock_messaging.transient import is_dependency_unavailable
 from interlock_runtime.access import Access
@@ -158,6 +159,7 @@ def create_app(
         is_outage=is_dependency_unavailable,
         pings=pings,
         counters=metrics.families,
+        metric_readers=(OBSERVER,),
         openapi=browsable(),
         exception_handlers={NotFoundException: no_route, MethodNotAllowedException: no_route},
         lifespan=[
