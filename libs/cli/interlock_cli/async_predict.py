@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from interlock_client import Client
-from interlock_contracts.http import PredictionAccepted, PredictionView
+from interlock_contracts.prediction_bodies import PredictionAccepted, PredictionView
 from interlock_contracts.predictions import MAX_ROWS
 
 from interlock_cli.terminal import CommandError, Terminal

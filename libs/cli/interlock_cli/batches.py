@@ -10,7 +10,7 @@ from typing import Any
 from interlock_client import Client, RefusedError, Request
 from interlock_client.flows import UPLOAD_TIMEOUT
 from interlock_client.operations.datasets import MEDIA_TYPES
-from interlock_contracts.http import PredictionView
+from interlock_contracts.prediction_bodies import PredictionView
 from interlock_contracts.predictions import prediction_id
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -11,7 +11,8 @@ from uuid import UUID
 
 import httpx
 from interlock_contracts.access import KeyRing
-from interlock_contracts.http import DatasetView, ModelView, PipelineView, PredictionView, Problem, ServingView
+from interlock_contracts.http import DatasetView, ModelView, PipelineView, Problem, ServingView
+from interlock_contracts.prediction_bodies import PredictionView
 from interlock_contracts.rollout import WorkerReport
 from litestar.status_codes import HTTP_401_UNAUTHORIZED, HTTP_403_FORBIDDEN, HTTP_404_NOT_FOUND
 from pydantic import SecretStr, TypeAdapter, ValidationError

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from interlock_artifacts import ArtifactStore
 from interlock_contracts import telemetry
 from interlock_contracts.data import Data
-from interlock_contracts.http import DatasetPredictionRequest, PredictionView
+from interlock_contracts.prediction_bodies import DatasetPredictionRequest, PredictionView
 from interlock_contracts.predictions import prediction_id
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.scoring import OnError, ScoringJob

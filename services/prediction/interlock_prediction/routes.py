@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from interlock_artifacts import ArtifactStore
 from interlock_contracts.event import trace_id_of
-from interlock_contracts.http import PredictionLinks, PredictionView, WebhookSecret, WebhookView
+from interlock_contracts.prediction_bodies import PredictionLinks, PredictionView, WebhookSecret, WebhookView
 from interlock_contracts.predictions import RowFault
 from interlock_contracts.refs import ArtifactRef
 from interlock_messaging import Bus

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from interlock_contracts.http import PredictionAccepted, PredictionLinks, PredictionView
+from interlock_contracts.prediction_bodies import PredictionAccepted, PredictionLinks, PredictionView
 from interlock_contracts.predictions import PredictionState
 
 from tests.unit.cli.conftest import interlock

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from interlock_cli import batches
-from interlock_contracts.http import PredictionLinks, PredictionView
+from interlock_contracts.prediction_bodies import PredictionLinks, PredictionView
 from interlock_contracts.predictions import PredictionState
 from interlock_contracts.scoring import ScoringProgress
 

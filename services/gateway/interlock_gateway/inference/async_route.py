@@ -12,7 +12,7 @@ import msgspec
 from interlock_artifacts import ArtifactStore
 from interlock_contracts import telemetry
 from interlock_contracts.event import NAMESPACE
-from interlock_contracts.http import (
+from interlock_contracts.prediction_bodies import (
     DatasetPredictionRequest,
     PredictionAccepted,
     PredictionLinks,

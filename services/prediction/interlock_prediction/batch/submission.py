@@ -8,7 +8,7 @@ from uuid import UUID
 from interlock_artifacts import ArtifactStore
 from interlock_artifacts.signing import SignatureVerifier
 from interlock_contracts.data import Data
-from interlock_contracts.http import DatasetPredictionRequest
+from interlock_contracts.prediction_bodies import DatasetPredictionRequest
 from interlock_contracts.refs import ArtifactRef, ModelRef
 from interlock_contracts.scoring import OnError, ScoringJob
 from interlock_messaging.crash_points import crash_point

@@ -3,7 +3,7 @@
 import asyncio
 
 from interlock_artifacts import ArtifactStore
-from interlock_contracts.http import PredictionView
+from interlock_contracts.prediction_bodies import PredictionView
 from interlock_contracts.scoring import ScoringProgress
 
 from interlock_prediction.batch.store import BatchRow

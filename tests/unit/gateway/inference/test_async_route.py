@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 from interlock_contracts.event import Envelope, Event
-from interlock_contracts.http import PredictionLinks, PredictionView
+from interlock_contracts.prediction_bodies import PredictionLinks, PredictionView
 from interlock_contracts.predictions import PredictionRequested
 from interlock_gateway.proxy.upstreams import Upstreams
 from interlock_messaging import Bus
