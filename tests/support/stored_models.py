@@ -54,12 +54,12 @@ def version_of(prediction: Any) -> int:
 
 
 def put_model(
-    store: ArtifactStore, version: int, *, model: str = "flights", intercept: float | None = None
+    store: ArtifactStore, version: int, *, model: str = "flights", intercept: float | None = None, **signature: Any
 ) -> ModelRef:
-    """Store a regression whose answers are ``1000 * version + size``."""
+    """Store a regression whose answers are ``1000 * version + size``; ``signature`` changes that of its features."""
     start = 1000.0 * version if intercept is None else intercept
     engine = LinearEngine(np.array([[1.0, 0.0, 0.0]]), np.array([start]), "identity")
-    return put(store, REGRESSION, engine, version=version, model=model)
+    return put(store, REGRESSION.model_copy(update=signature), engine, version=version, model=model)
 
 
 def put_classifier(store: ArtifactStore, *, model: str = "flights") -> ModelRef:

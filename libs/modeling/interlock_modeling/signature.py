@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from interlock_contracts.data import Column
 from interlock_contracts.pipeline import Pipeline
-from interlock_tables.locales import Locale
+from interlock_tables.locales import Locale, TextCells
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StrictBool, StrictInt, StrictStr
 
@@ -115,6 +115,11 @@ class ModelSignature(Part):
     def is_null(self, cell: Any) -> bool:
         """Return whether a cell, of JSON or of a tensor, means a missing one."""
         return cell is None or (type(cell) is str and self.null_values is not None and cell in self.null_values)
+
+    @property
+    def text_cells(self) -> TextCells:
+        """What the texts of a file mean whose format has types of its own."""
+        return TextCells(frozenset(self.null_values or ()), self.locale)
 
     @property
     def locale(self) -> Locale:

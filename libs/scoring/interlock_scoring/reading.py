@@ -55,16 +55,15 @@ def rows_in(path: Path, data: Data) -> int:
 
 def _parquet(path: Path, data: Data, signature: ModelSignature, start: int) -> Iterator[Rows]:
     del data
-    columns = features_of(signature)
-    texts = [name for name, column in columns.items() if column.type == "category"]
-    with open_parquet(path, texts) as file:
+    columns, texts = features_of(signature), signature.text_cells
+    with open_parquet(path, [name for name, column in columns.items() if column.type == "category"]) as file:
         findings = Findings()
         names = fitting(file.schema_arrow, columns, findings)
         _refuse(findings, signature)
         group, first = _group_of(file, start)
         every, most = file.schema_arrow.names, most_unpacked(path)
         for batch in light_batches(file, every, most=most, from_group=group, threads=True):
-            cells = {name: typed_cells(name, columns[name], batch.column(name)) for name in names}
+            cells = {name: typed_cells(name, columns[name], batch.column(name), texts) for name in names}
             yield Rows(first, _plain(batch), _features(signature, cells, batch.num_rows), _faults(cells))
             first += batch.num_rows
 
@@ -121,7 +120,7 @@ def _text(path: Path, data: Data, signature: ModelSignature, start: int) -> Iter
         repeated = {label: columns[label].type for label in labels}
     schema = pa.schema([(name, ARROW_TYPES[kind]) for name, kind in repeated.items()])
     first = 0
-    for rows in read_rows(path, data.model_copy(update={"columns": columns}), noted):
+    for rows in read_rows(path, data.model_copy(update={"columns": columns}), noted, signature.text_cells):
         if not first:
             _refuse(noted, signature)
         block = _block(rows, noted.take(), schema, signature, first)

@@ -17,7 +17,7 @@ from interlock_tables.blocks import utf8_blocks
 from interlock_tables.cells import Faults, cut_digits
 from interlock_tables.findings import EXAMPLES_SHOWN, Cause, Findings, UnreadableError
 from interlock_tables.header import note_columns
-from interlock_tables.locales import read
+from interlock_tables.locales import AS_TYPED, TextCells, read
 from interlock_tables.spellings import BadCellError, Value
 from interlock_tables.typed import ARROW_TYPES, MAX_RECORD_BYTES, Cells, TypedRows
 
@@ -29,7 +29,7 @@ class _BadLineError(ValueError):
     """A line is not one JSON object."""
 
 
-def read_jsonl(path: Path, data: Data, findings: Findings) -> Iterator[TypedRows]:
+def read_jsonl(path: Path, data: Data, findings: Findings, texts: TextCells = AS_TYPED) -> Iterator[TypedRows]:
     """Yield the rows of the file; a key that a line lacks is a null, one that all lack a missing column.
 
     Raises:
@@ -56,7 +56,8 @@ def read_jsonl(path: Path, data: Data, findings: Findings) -> Iterator[TypedRows
                 seen.update(dict.fromkeys(row))
         if rows:
             cells = {
-                name: _cells(name, column, [row.get(name) for row in rows]) for name, column in data.columns.items()
+                name: _cells(name, column, [row.get(name) for row in rows], texts)
+                for name, column in data.columns.items()
             }
             yield TypedRows(np.array(numbers, dtype=np.int64), cells)
     if findings.rows > findings.bad_rows:
@@ -108,13 +109,14 @@ def _refuse_constant(name: str) -> NoReturn:
 _DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_refuse_constant)
 
 
-def _cells(name: str, column: Column, values: list[Any]) -> Cells:
+def _cells(name: str, column: Column, values: list[Any], texts: TextCells) -> Cells:
     faults = Faults(name)
+    values = [None if type(value) is str and value in texts.null_values else value for value in values]
     typed: list[Value | None] = []
     bad: dict[str, list[int]] = {}
     for row, value in enumerate(values):
         try:
-            typed.append(None if value is None else read(column.type, value, date_format=column.format))
+            typed.append(None if value is None else read(column.type, value, texts.locale, column.format))
         except BadCellError as error:
             typed.append(None)
             bad.setdefault(str(error), []).append(row)
@@ -126,5 +128,5 @@ def _cells(name: str, column: Column, values: list[Any]) -> Cells:
     kind = ARROW_TYPES[column.type]
     if column.type != "datetime":
         return Cells(pa.array(typed, kind), faults.by_cause)
-    texts = pa.array([value if type(value) is str else None for value in values], pa.string())
-    return Cells(pa.array(typed, pa.int64()).cast(kind), faults.by_cause, cut_digits(name, texts))
+    written = pa.array([value if type(value) is str else None for value in values], pa.string())
+    return Cells(pa.array(typed, pa.int64()).cast(kind), faults.by_cause, cut_digits(name, written))

@@ -30,6 +30,16 @@ class Locale(NamedTuple):
 PLAIN = Locale()
 
 
+class TextCells(NamedTuple):
+    """What texts mean in a format that has types of its own: words for a missing cell, and how numbers are written."""
+
+    null_values: frozenset[str] = frozenset()
+    locale: Locale = PLAIN
+
+
+AS_TYPED = TextCells()
+
+
 def plain(kind: str, text: str, locale: Locale, date_format: str | None) -> str:
     """Return a text of a column of type ``kind`` as the table of spellings has it.
 

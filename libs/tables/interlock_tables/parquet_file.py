@@ -17,6 +17,7 @@ from interlock_contracts.datasets import Finding
 from interlock_tables.blocks import refuse_other_kinds
 from interlock_tables.findings import Findings, UnreadableError
 from interlock_tables.header import note_columns
+from interlock_tables.locales import AS_TYPED, TextCells
 from interlock_tables.stored_types import is_text, misfit, typed_cells
 from interlock_tables.typed import (
     MAX_COLUMNS,
@@ -34,18 +35,17 @@ _BATCH_BYTES = 16 << 20
 _FEWEST_ROWS = 64
 
 
-def read_parquet(path: Path, data: Data, findings: Findings) -> Iterator[TypedRows]:
+def read_parquet(path: Path, data: Data, findings: Findings, texts: TextCells = AS_TYPED) -> Iterator[TypedRows]:
     """Yield the rows of the file, numbered from 1.
 
     Raises:
         UnreadableError: the file is no Parquet file, or is damaged.
     """
-    texts = [name for name, column in data.columns.items() if column.type == "category"]
-    with open_parquet(path, texts) as file:
+    with open_parquet(path, [name for name, column in data.columns.items() if column.type == "category"]) as file:
         names = fitting(file.schema_arrow, data.columns, findings)
         first = 1
         for batch in light_batches(file, names, most=most_unpacked(path)):
-            cells = {name: typed_cells(name, data.columns[name], batch.column(name)) for name in names}
+            cells = {name: typed_cells(name, data.columns[name], batch.column(name), texts) for name in names}
             lines = np.arange(first, first + batch.num_rows, dtype=np.int64)
             first += batch.num_rows
             yield TypedRows(lines, cells)

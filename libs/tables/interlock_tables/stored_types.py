@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from interlock_tables.cells import Faults, Odd, cut, in_calendar, parse_texts
 from interlock_tables.findings import EXAMPLES_SHOWN, Cause
+from interlock_tables.locales import AS_TYPED, TextCells
 from interlock_tables.typed import ARROW_TYPES, Cells, compute
 
 _FLOAT_OF_INT64 = 2.0**63
@@ -39,12 +40,12 @@ def misfit(stored: pa.DataType, declared: str) -> str | None:
     return "store it as numbers, booleans, texts or timestamps"
 
 
-def typed_cells(name: str, column: Column, stored: pa.Array[Any]) -> Cells:
+def typed_cells(name: str, column: Column, stored: pa.Array[Any], texts: TextCells = AS_TYPED) -> Cells:
     """Return a column, whose stored type fits, in its declared type; cells that would lose something are bad."""
     if pa.types.is_dictionary(stored.type):
         stored = stored.dictionary_decode()  # type: ignore[attr-defined]
     if is_text(stored.type):
-        return _of_texts(name, column, stored)
+        return _of_texts(name, column, stored, texts)
     stored, odd = _without_nan(name, stored)
     cells = _READERS[column.type](name, stored)
     return replace(cells, odd={**cells.odd, **odd})
@@ -61,12 +62,15 @@ def _holds_texts(stored: pa.DataType) -> bool:
     return pa.types.is_string(stored) or pa.types.is_large_string(stored) or pa.types.is_string_view(stored)
 
 
-def _of_texts(name: str, column: Column, stored: pa.Array[Any]) -> Cells:
+def _of_texts(name: str, column: Column, stored: pa.Array[Any], meant: TextCells) -> Cells:
     """Read texts, or bytes that are some, by the table of spellings."""
     faults = Faults(name)
     texts = stored.cast(pa.string()) if _holds_texts(stored.type) else _decoded(stored, faults)
     texts.validate(full=True)  # Arrow takes a text's bytes as they are
-    cells = parse_texts(name, column, texts)
+    if meant.null_values:
+        missing = compute.is_in(texts, pa.array(sorted(meant.null_values), pa.string()))
+        texts = compute.if_else(missing, pa.scalar(None, pa.string()), texts)
+    cells = parse_texts(name, column, texts, meant.locale)
     faults.by_cause.update(cells.faults)
     values = cells.values
     if column.type == "category":

@@ -13,7 +13,7 @@ from interlock_contracts.refs import ArtifactRef
 from interlock_scoring import scoring
 from interlock_scoring.parts import OWNER
 
-from tests.support.stored_models import put_classifier
+from tests.support.stored_models import put_classifier, put_model
 from tests.unit.scoring.files import job_for, parquet, result, run
 
 
@@ -75,6 +75,26 @@ def test_a_csv_is_read_as_declared_and_keeps_what_is_not_declared(store: MemoryS
         "model_version": [1, 1],
         "prediction_id": [f"{UUID(int=1)}/{row}" for row in range(2)],
     }
+
+
+@pytest.mark.parametrize("format_", ["csv", "jsonl", "parquet"])
+def test_texts_mean_what_they_meant_in_training_in_every_format(
+    store: MemoryStore, tmp_path: Path, format_: str
+) -> None:
+    """A model that was trained on CSV has words for null, and ways of writing numbers, that other formats lack."""
+    model = put_model(store, 1, null_values=["", "NA"], decimal=",", thousands=".")
+    sizes, colors = ["3,5", "1.004,0"], ["NA", "red"]
+    content: Any = {
+        "csv": "size;color\n3,5;NA\n1.004,0;red\n",
+        "jsonl": "".join(json.dumps({"size": s, "color": c}) + "\n" for s, c in zip(sizes, colors, strict=True)),
+        "parquet": parquet(size=sizes, color=colors),
+    }[format_]
+    job = job_for(store, content, model=model, format=format_, csv={"delimiter": ";"}, log=1)
+    table = result(run(job, store, tmp_path), store)
+
+    assert table.column("prediction").to_pylist() == [1003.5, 2004.0]
+    rows = [json.loads(line)["values"] for line in (store.read(job.logged_key(0)) or b"").splitlines()]
+    assert rows == [[3.5, None], [1004.0, "red"]]
 
 
 def test_json_lines_are_answered(store: MemoryStore, tmp_path: Path) -> None:
