@@ -19,5 +19,11 @@ def near_name(name: str, names: Iterable[str]) -> str | None:
     return plain[close[0]] if close else None
 
 
+def no_pipeline(name: str, known: Iterable[str]) -> str:
+    """Return in words that no pipeline is called ``name``, with the one of ``known`` that was perhaps meant."""
+    near = near_name(name, known)
+    return f"no pipeline is called {name!r}; {'apply one first' if near is None else f'did you mean {near!r}?'}"
+
+
 def _plain(name: str) -> str:
     return name.strip().casefold().replace(" ", "_").replace("-", "_")

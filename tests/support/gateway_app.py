@@ -14,6 +14,7 @@ import uvicorn
 from interlock_artifacts import MemoryStore
 from interlock_contracts.access import KeyRing, RingKey
 from interlock_contracts.http import ModelView, ServingView
+from interlock_contracts.names import no_pipeline
 from interlock_contracts.refs import ModelRef
 from interlock_contracts.rollout import WorkerReport
 from interlock_gateway import app as gateway_app
@@ -129,7 +130,7 @@ class Behind:
 
     def _known(self, name: str) -> None:
         if name not in self.pipelines:
-            raise problem(404, "Unknown pipeline", f"no pipeline is called {name!r}")
+            raise problem(404, "Unknown pipeline", no_pipeline(name, self.pipelines))
 
     def _has_data(self, name: str) -> None:
         self._known(name)

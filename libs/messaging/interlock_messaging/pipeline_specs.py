@@ -1,5 +1,6 @@
 """Projection of ``pipeline.applied``: the pipeline specs that a service keeps, in a table of its own."""
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 from interlock_contracts.datasets import PipelineApplied
@@ -44,3 +45,8 @@ class PipelineSpec:
         if digest is not None:
             query = query.where(cls.digest == digest)
         return (await session.scalars(query.order_by(cls.revision.desc()).limit(1))).one_or_none()
+
+    @classmethod
+    async def names(cls, session: AsyncSession) -> Sequence[str]:
+        """Return the names of all pipelines."""
+        return (await session.scalars(select(cls.pipeline).distinct().order_by(cls.pipeline))).all()

@@ -14,6 +14,7 @@ from interlock_artifacts import ArtifactStore
 from interlock_contracts import telemetry
 from interlock_contracts.datasets import Finding
 from interlock_contracts.http import DatasetView
+from interlock_contracts.names import no_pipeline
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import DatasetRef
 from interlock_messaging import Bus
@@ -222,7 +223,7 @@ async def _spec(database: Database, registry: RegistryClient, name: str, digest:
         elif await _stored(database, name, digest) is None:
             applied = await registry.missing_pipeline(name, digest) is None
         if digest is None:
-            raise _unknown_pipeline(name)
+            raise problem(404, "Unknown pipeline", await registry.missing_pipeline(name) or no_pipeline(name, ()))
     until = time.monotonic() + SPEC_PATIENCE
     found = await _stored(database, name, digest)
     while found is None and time.monotonic() < until:
@@ -244,7 +245,7 @@ async def _stored(database: Database, name: str, digest: str | None) -> SpecRow 
 def _unknown_pipeline(name: str, digest: str | None = None) -> Exception:
     if digest is not None:
         return problem(404, "Unknown pipeline", f"pipeline {name!r} has no spec with digest {digest}; apply it first")
-    return problem(404, "Unknown pipeline", f"no pipeline is called {name!r}; apply one first")
+    return problem(404, "Unknown pipeline", no_pipeline(name, ()))
 
 
 ROUTES = [upload, list_datasets, read_dataset]

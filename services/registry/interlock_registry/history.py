@@ -5,7 +5,7 @@ from typing import Annotated
 from interlock_contracts.event import trace_id_of
 from interlock_contracts.rollout import PromotionView
 from interlock_runtime.database import Database
-from interlock_runtime.http import SCOPE, problem
+from interlock_runtime.http import SCOPE
 from interlock_runtime.limits import INT32_MAX
 from litestar import get
 from litestar.di import NamedDependency
@@ -13,6 +13,7 @@ from litestar.params import FromPath, QueryParameter
 from sqlalchemy import select
 
 from interlock_registry import store
+from interlock_registry.routes import unknown_model
 from interlock_registry.store import PromotionRow
 
 
@@ -33,7 +34,7 @@ async def list_promotions(
     )
     async with database.sessions() as session:
         if not await store.pipelines(session, name):
-            raise problem(404, "Unknown model", f"no pipeline is called {name!r}; apply one first")
+            raise await unknown_model(session, name)
         return [_view(row) for row in await session.scalars(query)]
 
 

@@ -64,7 +64,7 @@ async def roll_back(
         try:
             async with bus.transaction() as session:
                 if not await store.pipelines(session, name):
-                    raise unknown_model(name)
+                    raise await unknown_model(session, name)
                 event = await promotion.roll_back(
                     session,
                     name,

@@ -14,6 +14,7 @@ from interlock_contracts.http import (
     ServingView,
     VersionView,
 )
+from interlock_contracts.names import no_pipeline
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.pipeline_file import InvalidPipelineError, NotYamlError, parse_pipeline
 from interlock_contracts.refs import ArtifactRef
@@ -30,6 +31,7 @@ from interlock_runtime.tracing import request_span
 from litestar import Request, delete, get, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_registry import audit, convergence, promotion, store
 from interlock_registry.handlers import SERVICE
@@ -111,7 +113,7 @@ async def read_pipeline(
     async with database.sessions() as session:
         found = await store.pipelines(session, name)
         if not found:
-            raise problem(404, "Unknown pipeline", f"no pipeline is called {name!r}; apply one first")
+            raise await unknown_pipeline(session, name)
         row, spec = found[0]
         if digest is not None and digest != row.digest:
             older = await store.spec_of(session, name, digest)
@@ -187,7 +189,7 @@ async def read_model(
     """Return one model: what serves, its signature, and how many versions there are."""
     async with database.sessions() as session:
         if not await store.pipelines(session, name):
-            raise unknown_model(name)
+            raise await unknown_model(session, name)
         row = await session.get(ModelRow, name)
         serving = [_serving_view(*found) for found in await store.serving(session, name)]
     view = ModelView(name=name, serving=serving[0] if serving else None, versions=row.versions if row else 0)
@@ -212,7 +214,7 @@ async def list_versions(
     """Return a model's versions, the newest first; with ``dataset`` those that were trained on it."""
     async with database.sessions() as session:
         if not await store.pipelines(session, name):
-            raise unknown_model(name)
+            raise await unknown_model(session, name)
         return [
             _version_view(row)
             for row in await store.versions(session, name, dataset=dataset, before=before, limit=limit)
@@ -229,8 +231,8 @@ async def read_version(
     """Return one version with its gate report and its manifest."""
     async with database.sessions() as session:
         row = await session.get(VersionRow, (name, number))
-    if row is None:
-        raise problem(404, "Unknown version", f"model {name!r} has no version {number}")
+        if row is None:
+            raise await _unknown_version(session, name, number)
     view = _version_view(row)
     if row.report is not None:
         report = await asyncio.to_thread(artifacts.fetch, ArtifactRef.model_validate(row.report))
@@ -256,9 +258,22 @@ def _version_view(row: VersionRow) -> VersionView:
     )
 
 
-def unknown_model(name: str) -> Exception:
+async def _unknown_version(session: AsyncSession, name: str, number: int) -> Exception:
+    if not await store.pipelines(session, name):
+        return await unknown_model(session, name)
+    model = await session.get(ModelRow, name)
+    newest = f"the newest is {model.versions}" if model and model.versions else "it has none yet"
+    return problem(404, "Unknown version", f"model {name!r} has no version {number}; {newest}")
+
+
+async def unknown_model(session: AsyncSession, name: str) -> Exception:
     """Return the 404 for a model whose pipeline nobody has applied."""
-    return problem(404, "Unknown model", f"no pipeline is called {name!r}; apply one first")
+    return await unknown_pipeline(session, name, title="Unknown model")
+
+
+async def unknown_pipeline(session: AsyncSession, name: str, *, title: str = "Unknown pipeline") -> Exception:
+    """Return the 404 for a pipeline that nobody has applied, with the name that was perhaps meant."""
+    return problem(404, title, no_pipeline(name, await store.pipeline_names(session)))
 
 
 ROUTES = [

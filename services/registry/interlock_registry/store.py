@@ -153,6 +153,10 @@ async def pipelines(session: AsyncSession, name: str | None = None) -> Sequence[
     return [(row[0], row[1]) for row in await session.execute(query.order_by(PipelineRow.name))]
 
 
+async def pipeline_names(session: AsyncSession) -> Sequence[str]:
+    return (await session.scalars(select(PipelineRow.name).order_by(PipelineRow.name))).all()
+
+
 async def version_of_run(session: AsyncSession, run_id: UUID) -> VersionRow | None:
     return (await session.scalars(select(VersionRow).where(VersionRow.run_id == run_id))).one_or_none()
 

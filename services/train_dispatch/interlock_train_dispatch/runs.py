@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from interlock_contracts.event import Envelope, run_id
+from interlock_contracts.names import no_pipeline
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.training import RunState, TrainingCancelled, TrainingFailed, TrainingQueued
 from interlock_messaging import enqueue
@@ -68,8 +69,10 @@ async def request(
 
 async def _refusal(session: AsyncSession, run: RunRow, spec: store.SpecRow | None, trigger: str) -> str | None:
     if spec is None:
-        which = f", or it has no spec {run.pipeline_digest}" if run.pipeline_digest else ""
-        return f"no pipeline is called {run.model!r}{which}; apply one first"
+        names = await store.SpecRow.names(session)
+        if run.model in names:
+            return f"pipeline {run.model!r} has no spec with digest {run.pipeline_digest}; apply it first"
+        return no_pipeline(run.model, names)
     if trigger not in Pipeline.model_validate(spec.spec).training.trigger:
         return f"pipeline {run.model!r} does not list {trigger!r} among its training.trigger"
     known = [row.digest for row in await store.datasets(session, run.model, spec.data_digest)]

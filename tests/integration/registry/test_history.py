@@ -85,7 +85,13 @@ async def test_a_dataset_leads_to_the_versions_that_were_trained_on_it(office: O
 @pytest.mark.parametrize(
     ("path", "status", "told"),
     [
-        ("/models/nobody/promotions", 404, "nobody"),
+        ("/models/nobody/promotions", 404, "no pipeline is called 'nobody'; apply one first"),
+        ("/models/{model}s", 404, "did you mean '{model}'?"),
+        ("/pipelines/{model}s", 404, "did you mean '{model}'?"),
+        ("/models/{model}s/promotions", 404, "did you mean '{model}'?"),
+        ("/models/{model}s/versions", 404, "did you mean '{model}'?"),
+        ("/models/{model}s/versions/1", 404, "did you mean '{model}'?"),
+        ("/models/{model}/versions/9", 404, "model '{model}' has no version 9; the newest is 2"),
         ("/models/{model}/promotions?limit=0", 400, "limit"),
         ("/models/{model}/promotions?before=99999999999999999999", 400, "before"),
         ("/models/{model}/versions?dataset=abc", 400, "dataset"),
@@ -98,4 +104,4 @@ async def test_what_cannot_be_told_is_a_problem_that_names_the_field(
     answer = await office.admin.get(path.replace("{model}", model))
 
     assert answer.status_code == status
-    assert told in answer.text
+    assert told.replace("{model}", model) in answer.text

@@ -58,6 +58,7 @@ async def test_every_requested_run_can_be_shown(data: st.DataObject, spec: SpecR
     cause = data.draw(envelopes(event))
     session: Any = Session()
     with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(store.SpecRow, "names", answering(["flights"]))
         patched.setattr(store, "lock_model", answering(None))
         patched.setattr(SpecRow, "find", answering(spec))
         patched.setattr(store, "queued", answering(RunRow(run_id=data.draw(st.uuids())) if waits else None))

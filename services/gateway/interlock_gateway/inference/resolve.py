@@ -119,10 +119,11 @@ async def known_model(name: str, registry: RegistryClient) -> ModelView | None:
     require_name(name)
     try:
         model = await registry.model(name)
+        why = await registry.missing_pipeline(name) if model is None else None
     except ConnectionError:
         return None
-    if model is None:
-        raise problem(404, "Unknown model", f"no pipeline is called {name!r}; apply one first")
+    if why is not None:
+        raise problem(404, "Unknown model", why)
     return model
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from interlock_artifacts import ArtifactStore
 from interlock_artifacts.signing import SignatureVerifier
 from interlock_contracts.data import Data
+from interlock_contracts.names import no_pipeline
 from interlock_contracts.prediction_bodies import DatasetPredictionRequest
 from interlock_contracts.refs import ArtifactRef, ModelRef
 from interlock_contracts.scoring import OnError, ScoringJob
@@ -25,11 +26,9 @@ from interlock_prediction.store import PredictionRow
 class ModelNotAvailableError(LookupError):
     """The model is ``unknown``, or no version of it is promoted."""
 
-    def __init__(self, name: str, *, unknown: bool) -> None:
+    def __init__(self, why: str, *, unknown: bool) -> None:
         self.unknown = unknown
-        super().__init__(
-            f"no pipeline is called {name!r}; apply one first" if unknown else f"no version of {name!r} serves yet"
-        )
+        super().__init__(why)
 
 
 @dataclass(frozen=True)
@@ -85,9 +84,10 @@ class BatchSubmitter:
         """
         pipeline, model = await asyncio.gather(self.registry.pipeline(name), self.registry.model(name))
         if pipeline is None or model is None:
-            raise ModelNotAvailableError(name, unknown=True)
+            why = await self.registry.missing_pipeline(name) or no_pipeline(name, ())
+            raise ModelNotAvailableError(why, unknown=True)
         if model.serving is None:
-            raise ModelNotAvailableError(name, unknown=False)
+            raise ModelNotAvailableError(f"no version of {name!r} serves yet", unknown=False)
         now = model.serving
         self.verifier.check(now.ref, now.promotion_seq, now.signed)
         return ScoringContext(now.ref, now.promotion_seq, pipeline.spec.data)

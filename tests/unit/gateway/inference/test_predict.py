@@ -131,11 +131,13 @@ async def test_a_model_that_does_not_serve_is_told_apart(serving: Door) -> None:
     """Never heard of; applied but not promoted yet; promoted but not loaded here."""
     serving.behind.pipelines.add("students")
     unknown = problem(await serving.predict(ROW, model="nothing"), 404)
+    misspelt = problem(await serving.predict(ROW, model="studnets"), 404)
     waiting = problem(await serving.predict(ROW, model="students"), 404)
     serving.behind.promote(put_model(MemoryStore(), 1, model="students"), seq=1)
     missing = await serving.predict(ROW, model="students")
 
-    assert "apply" in unknown["detail"]
+    assert unknown["detail"] == "no pipeline is called 'nothing'; apply one first"
+    assert misspelt["detail"] == "no pipeline is called 'studnets'; did you mean 'students'?"
     assert "promoted yet" in waiting["detail"]
     assert "not loaded here" in problem(missing, 503)["detail"]
     assert missing.headers["retry-after"] == "1"
