@@ -2,7 +2,6 @@
 
 from functools import partial
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
 from interlock_contracts.catalog import BY_TYPE
@@ -11,6 +10,7 @@ from rich.text import Text
 
 from interlock_cli import completion
 from interlock_cli.gateway import connect
+from interlock_cli.short_ids import run_id
 from interlock_cli.terminal import Json, Terminal, command_terminal
 
 GOOD, BAD, WAITING = "green", "red", "yellow"
@@ -51,7 +51,9 @@ def events(
     model: Annotated[
         str | None, typer.Option(help="Only events of this model.", autocompletion=completion.models)
     ] = None,
-    run: Annotated[UUID | None, typer.Option(help="Only events of this run.", autocompletion=completion.runs)] = None,
+    run: Annotated[
+        str | None, typer.Option(help="Only events of this run, or its id's beginning.", autocompletion=completion.runs)
+    ] = None,
     frequent: Annotated[
         bool,
         typer.Option(
@@ -72,9 +74,10 @@ def events(
         raise typer.BadParameter(f"unknown event type {unknown[0]!r}; event types are {', '.join(BY_TYPE)}")
     wanted = type_ or ([] if frequent else [name for name, route in BY_TYPE.items() if not route.ephemeral])
     with command_terminal(as_json=as_json) as terminal, connect("console") as connection:
+        of_run = run_id(run) if run else None
         seen: set[str] = set()
         if last:
-            for event in connection.events(wanted, model=model, run=run, limit=last):
+            for event in connection.events(wanted, model=model, run=of_run, limit=last):
                 seen.add(event.id)
                 _print_event(terminal, event)
         if not follow:
@@ -82,7 +85,7 @@ def events(
         terminal.echo("waiting for new events; Ctrl-C to stop", style="dim")
         try:
             notice = partial(terminal.echo, style="yellow")
-            for event in connection.live_events(wanted, model=model, run=run, notice=notice):
+            for event in connection.live_events(wanted, model=model, run=of_run, notice=notice):
                 if event.id not in seen:
                     _print_event(terminal, event)
         except KeyboardInterrupt:

@@ -5,7 +5,6 @@ import re
 import sys
 import webbrowser
 from typing import Annotated
-from uuid import UUID
 
 import typer
 from interlock_client import Client
@@ -13,13 +12,16 @@ from interlock_contracts.console import LOCAL_ADDRESS, TicketView
 
 from interlock_cli import completion
 from interlock_cli.gateway import connect
+from interlock_cli.short_ids import run_id
 from interlock_cli.terminal import Json, command_terminal
 
 
 def open_(
     run: Annotated[
-        UUID | None,
-        typer.Argument(help="A run; default: the list of runs.", autocompletion=completion.runs),
+        str | None,
+        typer.Argument(
+            help="A run, or the beginning of its id; default: the home page.", autocompletion=completion.runs
+        ),
     ] = None,
     *,
     page: Annotated[
@@ -41,7 +43,7 @@ def open_(
     if page is not None and not re.fullmatch(LOCAL_ADDRESS, page):
         raise typer.BadParameter(f"{page!r} is not a page of the console; for instance /models")
     with command_terminal(as_json=as_json) as terminal, connect("console") as connection:
-        address = sign_in_address(connection, page or (f"/runs/{run}" if run else "/runs"))
+        address = sign_in_address(connection, page or (f"/runs/{run_id(run)}" if run else "/"))
         terminal.echo(address)
         if browser and not as_json and _has_desktop():
             webbrowser.open(address)

@@ -10,6 +10,7 @@ from interlock_contracts.training import RUN_STATES, parse_run_states
 
 from interlock_cli import completion, rollouts
 from interlock_cli.gateway import connect
+from interlock_cli.short_ids import run_id
 from interlock_cli.terminal import Json, Terminal, command_terminal, plain
 from interlock_cli.watch import follow_run, newest_run
 
@@ -42,7 +43,9 @@ def retrain(
 
 
 def watch(
-    run: Annotated[UUID | None, typer.Argument(help="The run's id.", autocompletion=completion.runs)] = None,
+    run: Annotated[
+        str | None, typer.Argument(help="The run's id, or its beginning.", autocompletion=completion.runs)
+    ] = None,
     *,
     model: Annotated[
         str | None, typer.Option(help="Follow this model's newest run instead.", autocompletion=completion.models)
@@ -60,7 +63,8 @@ def watch(
     if (run is None) == (model is None):
         raise typer.BadParameter("give either a run or --model NAME")
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        _watch_to_end(gateway, terminal, run or newest_run(gateway, str(model)), timeout)
+        followed = run_id(run) if run else newest_run(gateway, str(model))
+        _watch_to_end(gateway, terminal, followed, timeout)
 
 
 def _watch_to_end(gateway: Client, terminal: Terminal, run: UUID, timeout: float) -> None:
@@ -119,13 +123,16 @@ def _row(run: RunView) -> tuple[object, ...]:
 
 
 def cancel(
-    run: Annotated[UUID, typer.Argument(help="The run's id.", autocompletion=completion.runs)], *, as_json: Json = False
+    run: Annotated[str, typer.Argument(help="The run's id, or its beginning.", autocompletion=completion.runs)],
+    *,
+    as_json: Json = False,
 ) -> None:
     """Cancel a queued or running run; the serving version is not affected.
 
     Example: interlock cancel 0b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        view = gateway.cancel(run)
-        terminal.echo(f"cancellation of run {run} is requested; next: interlock watch {run}")
+        wanted = run_id(run)
+        view = gateway.cancel(wanted)
+        terminal.echo(f"cancellation of run {wanted} is requested; next: interlock watch {wanted}")
         terminal.result(view)

@@ -59,7 +59,7 @@ def _print_console_address(state_dir: StateDir, terminal: Terminal) -> None:
     known = state_dir.read("environment")
     address = known["INTERLOCK_CONSOLE_URL"]
     with suppress(InterlockError), Client(address, known["INTERLOCK_API_KEY"]) as console:
-        address = sign_in_address(console, "/runs")
+        address = sign_in_address(console, "/")
     terminal.echo(f"\nconsole: {address}")
     terminal.echo("signs you in, once, within ten minutes; `interlock open` prints another address", style="dim")
 

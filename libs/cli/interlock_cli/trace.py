@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from typing import Annotated
-from uuid import UUID
 
 import typer
 from interlock_client import NotFoundError, UnavailableError
@@ -10,13 +9,14 @@ from interlock_contracts.http import RunView
 
 from interlock_cli import completion, console
 from interlock_cli.gateway import connect, environment
+from interlock_cli.short_ids import run_id
 from interlock_cli.spans import Span, Trace, read
 from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
 from interlock_cli.waterfall import duration, waterfall
 
 
 def trace(
-    run: Annotated[str, typer.Argument(help="Run id or trace id.", autocompletion=completion.runs)],
+    run: Annotated[str, typer.Argument(help="Run id, its beginning, or trace id.", autocompletion=completion.runs)],
     *,
     as_json: Json = False,
 ) -> None:
@@ -43,14 +43,10 @@ def _resolve(run: str) -> tuple[str, RunView | None]:
     """Return the trace's id, and the run where one was named."""
     if len(run) == 32 and "-" not in run:  # noqa: PLR2004 - a W3C trace id has 32 digits, a run id has dashes
         return run, None
-    try:
-        run_id = UUID(run)
-    except ValueError as error:
-        raise typer.BadParameter(f"{run!r} is neither a run id nor a trace id") from error
     with connect() as gateway:
-        view = gateway.run(run_id)
+        view = gateway.run(run_id(run))
     if view.trace_id is None:
-        raise CommandError(f"run {run_id} was not traced")
+        raise CommandError(f"run {view.run_id} was not traced")
     return view.trace_id, view
 
 

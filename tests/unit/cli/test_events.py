@@ -132,7 +132,7 @@ def test_open_starts_a_browser_where_one_can_be_seen(console: StubGateway, monke
     assert interlock("open", "--no-browser").code == 0
 
     assert opened == ["http://there"]
-    assert [asked.json["to"] for asked in console.requests] == ["/events", "/runs"]
+    assert [asked.json["to"] for asked in console.requests] == ["/events", "/"]
 
 
 def test_open_leads_nowhere_else() -> None:

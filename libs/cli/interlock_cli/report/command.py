@@ -3,7 +3,6 @@
 from functools import partial
 from pathlib import Path
 from typing import Annotated
-from uuid import UUID
 
 import typer
 from interlock_client import Client
@@ -13,6 +12,7 @@ from interlock_cli.gateway import connect
 from interlock_cli.report.facts import Facts, of_run, of_version
 from interlock_cli.report.pages import markdown, page
 from interlock_cli.report.sections import sections
+from interlock_cli.short_ids import run_id
 from interlock_cli.terminal import CommandError, Json, command_terminal
 
 
@@ -61,10 +61,9 @@ def _facts(gateway: Client, what: str) -> Facts:
     name, slash, number = what.partition("/")
     if slash and number.isdigit():
         return of_version(gateway, name, int(number))
-    try:
-        return of_run(gateway, UUID(what))
-    except ValueError as error:
-        raise typer.BadParameter(f"{what!r} is neither a run id nor NAME/VERSION, for instance flights-1/2") from error
+    if slash:
+        raise typer.BadParameter(f"{what!r} is no version of a model; write NAME/VERSION, for instance flights-1/2")
+    return of_run(gateway, run_id(what))
 
 
 def _draw(facts: Facts, name: str) -> str:
