@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from interlock_contracts.event import Event
-from interlock_contracts.refs import ArtifactRef, DatasetRef, Name, Ref, Sha256
+from interlock_contracts.refs import MAX_CALLER, ArtifactRef, DatasetRef, Name, Ref, Sha256
 
 
 class Finding(Ref):
@@ -53,7 +53,8 @@ class DatasetIngested(Event):
     """True once a file kept every rule of its pipeline and both sides of its split are stored.
 
     ``batch`` numbers the files of a pipeline in the order in which they were received, so that a window of the last N
-    is the same for everyone, however long each check takes; files that were refused leave gaps.
+    is the same for everyone, however long each check takes; files that were refused leave gaps. ``uploaded_by`` is the
+    name of the key or user, None for an object that was submitted.
     """
 
     type: ClassVar[str] = "dataset.ingested"
@@ -64,6 +65,7 @@ class DatasetIngested(Event):
     batch: int = Field(ge=1)
     profile: ArtifactRef
     warnings: list[Finding] = []
+    uploaded_by: str | None = Field(default=None, max_length=MAX_CALLER)
 
     @property
     def subject(self) -> str:

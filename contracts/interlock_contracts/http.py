@@ -58,6 +58,7 @@ class PipelineView(Body):
 class DatasetView(Body):
     """One file's verdict for one pipeline digest; ``state`` is checking, accepted or rejected.
 
+    ``file_name``, ``note`` and ``uploaded_by``, a key's name, are of the first upload, as far as it told them.
     ``profile`` and ``drift`` stand in the view of one file, not in lists; ``drift`` is None without a file before.
     After a dry run nothing is stored, so ``dataset`` is None; the rows of both sides stand in ``profile``.
     """
@@ -70,6 +71,9 @@ class DatasetView(Body):
     bytes: int
     received_at: datetime
     decided_at: datetime | None = None
+    file_name: str | None = None
+    note: str | None = None
+    uploaded_by: str | None = None
     batch: int | None = None
     dataset: DatasetRef | None = None
     profile: dict[str, Any] | None = None

@@ -10,6 +10,9 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")]
 """A pipeline or model name: lower-case letters, digits and dashes, at most 63, as in a DNS label."""
 
+MAX_CALLER = 400
+"""Characters of a caller's name in an event; the subject of a token may be longer."""
+
 
 class Ref(BaseModel):
     """Base of the references: immutable, tolerant of fields that a newer producer adds."""

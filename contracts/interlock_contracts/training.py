@@ -8,15 +8,12 @@ from pydantic import Field
 
 from interlock_contracts.event import Envelope, Event
 from interlock_contracts.pipeline import Pipeline
-from interlock_contracts.refs import ArtifactRef, DatasetRef, Name, Ref, Sha256
+from interlock_contracts.refs import MAX_CALLER, ArtifactRef, DatasetRef, Name, Ref, Sha256
 
 RunState = Literal["queued", "running", "succeeded", "refused", "failed", "cancelled", "timed_out", "coalesced"]
 
 GATEWAY_USER = "interlock_gateway"
 """The broker's user of the only service that asks in the name of a caller."""
-
-MAX_CALLER = 400
-"""Characters of a caller's name in an event; the subject of a token may be longer."""
 
 RUN_STATES: tuple[RunState, ...] = get_args(RunState)
 

@@ -10,7 +10,8 @@ from uuid import UUID, uuid4
 from faststream.rabbit import RabbitRouter
 from interlock_artifacts import MemoryStore
 from interlock_artifacts.store import READ_LIMIT, StoreUnavailableError
-from interlock_contracts.event import Envelope
+from interlock_contracts.datasets import DatasetIngested
+from interlock_contracts.event import Envelope, run_id
 from interlock_contracts.manifest import TrainingManifest
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
@@ -19,7 +20,7 @@ from interlock_jobs.launcher import Job, JobState
 from interlock_messaging import Bus
 from interlock_messaging.tables import OutboxRow
 from interlock_runtime.database import Database
-from interlock_train_dispatch import runs, store
+from interlock_train_dispatch import handlers, runs, store
 from interlock_train_dispatch.domain import data_digest
 from interlock_train_dispatch.run_reconciler import RunReconciler
 from interlock_train_dispatch.store import DatasetRow, RunRow, SpecRow
@@ -126,6 +127,19 @@ class Dispatcher:
         async with self.bus.transaction() as session:
             asked = {"dataset": event.dataset, "by": event.by, "why": event.why}
             return (await runs.request(session, event.model, cause, **asked, trigger="event")).run_id
+
+    async def ingest(self, **about: Any) -> UUID:
+        """Let ingest have accepted another file, which the pipeline trains on by itself; return the run."""
+        ref = DatasetRef(digest="e" * 64, train=REF, holdout=HOLDOUT, train_rows=8, holdout_rows=2)
+        async with self.bus.transaction() as session:
+            spec = await SpecRow.find(session, self.model)
+            assert spec is not None
+            event = DatasetIngested(
+                pipeline=self.model, pipeline_digest=spec.digest, dataset=ref, batch=2, profile=REF, **about
+            )
+            cause = Envelope.of(event, source="ingest", cause=str(uuid4()), now=datetime.now(UTC))
+            await handlers.train_on_new_data(event, cause, session)
+        return run_id(cause.identity, self.model)
 
     async def cancel(self, run_id: UUID) -> None:
         async with self.bus.transaction() as session:

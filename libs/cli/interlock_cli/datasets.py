@@ -28,6 +28,7 @@ def ingest(
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the validation result.")] = True,
     timeout: Annotated[float, typer.Option(help="Timeout of --wait, in seconds.")] = 900,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file only; nothing is stored.")] = False,
+    note: Annotated[str | None, typer.Option(help="What is to be known of the file; kept with it.")] = None,
     as_json: Json = False,
 ) -> None:
     """Upload a file and show its validation result.
@@ -38,7 +39,7 @@ def ingest(
     Example: interlock ingest flights-1 2013-01.csv
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        view = upload(gateway, name, file, terminal, dry_run=dry_run)
+        view = upload(gateway, name, file, terminal, note=note, dry_run=dry_run)
         if wait and not dry_run:
             view = wait_for_verdict(gateway, terminal, view, timeout=timeout)
         _print_verdict(terminal, view, waited=wait)
@@ -47,12 +48,14 @@ def ingest(
             raise typer.Exit(1)
 
 
-def upload(gateway: Client, name: str, file: Path, terminal: Terminal, *, dry_run: bool = False) -> DatasetView:
+def upload(
+    gateway: Client, name: str, file: Path, terminal: Terminal, *, note: str | None = None, dry_run: bool = False
+) -> DatasetView:
     """Upload a file in chunks, with a progress bar on a terminal; return the new dataset, or how a dry run ended."""
     columns = (TextColumn("  upload   "), BarColumn(24), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=terminal.out, disable=not terminal.live, transient=True) as progress:
         task = progress.add_task("upload", total=file.stat().st_size)
-        return gateway.upload(name, file, dry_run=dry_run, on_sent=partial(progress.advance, task))
+        return gateway.upload(name, file, note=note, dry_run=dry_run, on_sent=partial(progress.advance, task))
 
 
 def wait_for_verdict(gateway: Client, terminal: Terminal, view: DatasetView, *, timeout: float) -> DatasetView:
@@ -86,6 +89,8 @@ def _print_verdict(terminal: Terminal, view: DatasetView, *, waited: bool) -> No
     style = {"accepted": "green", "rejected": "bold red"}.get(view.state)
     state = f"would be {view.state}" if view.dry_run else view.state
     terminal.echo(f"{view.digest[:12]} {state}{rows}", style=style)
+    if view.note:
+        terminal.echo(f"note: {view.note}")
     print_findings(terminal, "reasons", view.reasons)
     print_findings(terminal, "warnings", view.warnings)
     if view.drift is not None:
@@ -150,7 +155,7 @@ def datasets(
             _print_verdict(terminal, view := _one(views, digest), waited=True)
             terminal.result(view)
             return
-        columns = ("digest", "state", "batch", "train rows", "holdout rows", "warnings", "bytes", "received")
+        columns = ("digest", "file", "state", "batch", "train rows", "holdout rows", "warnings", "bytes", "received")
         terminal.table(columns, [_row(view) for view in views])
         if not views:
             terminal.echo(f"pipeline {name} has no files yet; next: interlock ingest {name} <file>")
@@ -172,4 +177,4 @@ def _one(views: list[DatasetView], digest: str) -> DatasetView:
 def _row(view: DatasetView) -> tuple[object, ...]:
     split = (view.dataset.train_rows, view.dataset.holdout_rows) if view.dataset else (None, None)
     warnings = len(view.warnings) or None
-    return (view.digest[:12], view.state, view.batch, *split, warnings, view.bytes, view.received_at)
+    return (view.digest[:12], view.file_name, view.state, view.batch, *split, warnings, view.bytes, view.received_at)

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from interlock_contracts import telemetry
 from interlock_contracts.event import run_id
 from interlock_contracts.http import RetrainRequest, RunAccepted
-from interlock_contracts.training import MAX_CALLER, RetrainRequested
+from interlock_contracts.refs import MAX_CALLER
+from interlock_contracts.training import RetrainRequested
 from interlock_messaging import Bus
 from interlock_runtime.access import Caller
 from interlock_runtime.clients import TrainDispatchClient

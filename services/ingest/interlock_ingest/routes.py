@@ -16,7 +16,7 @@ from interlock_contracts.datasets import Finding
 from interlock_contracts.http import DatasetView
 from interlock_contracts.names import no_pipeline
 from interlock_contracts.pipeline import Pipeline
-from interlock_contracts.refs import DatasetRef
+from interlock_contracts.refs import MAX_CALLER, DatasetRef
 from interlock_messaging import Bus
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import current_traceparent
@@ -43,6 +43,9 @@ PipelineDigest = Annotated[str | None, QueryParameter(description="Of a spec; th
 SPEC_PATIENCE = 3.0
 """Seconds that an upload waits for its pipeline's spec, which may still be on its way from the registry."""
 
+_TEXT = r"^[^\x00]*$"
+"""A NUL is no text: Postgres keeps none."""
+
 DRY_RUN_SECONDS = 500.0
 """How long the check of a dry run may take: whoever asked waits for the answer, at most 600 s at the gateway."""
 
@@ -67,6 +70,12 @@ async def upload(
     dry_runs: NamedDependency[asyncio.Semaphore],
     pipeline: PipelineDigest = None,
     dry_run: Annotated[bool, QueryParameter(description="Answer with the result, and store nothing.")] = False,
+    file_name: Annotated[
+        str | None, QueryParameter(max_length=255, pattern=_TEXT, description="What people call the file.")
+    ] = None,
+    note: Annotated[
+        str | None, QueryParameter(max_length=1000, pattern=_TEXT, description="What is to be known of the file.")
+    ] = None,
 ) -> Response[DatasetView]:
     """Take in a file, the body as it is; the validation result comes at the address in ``Location``.
 
@@ -97,6 +106,9 @@ async def upload(
             file=file.model_dump(mode="json"),
             bytes=file.bytes,
             cause=str(uuid4()),
+            file_name=file_name,
+            note=note,
+            uploaded_by=request.user.name.replace("\0", "\N{REPLACEMENT CHARACTER}")[:MAX_CALLER],
             traceparent=current_traceparent(),
         )
         async with bus.transaction() as session:
@@ -202,6 +214,9 @@ def _view(row: DatasetRow) -> DatasetView:
         bytes=row.bytes,
         received_at=row.received_at,
         decided_at=row.decided_at,
+        file_name=row.file_name,
+        note=row.note,
+        uploaded_by=row.uploaded_by,
         batch=row.number,
         dataset=DatasetRef.model_validate(row.dataset) if row.dataset else None,
         reasons=[Finding.model_validate(reason) for reason in row.reasons],

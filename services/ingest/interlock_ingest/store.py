@@ -43,7 +43,8 @@ class DatasetRow(WorkItem, Table):
 
     ``cause`` is the id of the event or upload that brought it; ``failures`` counts checks that came to no result.
     ``place`` numbers the files of a pipeline as they are received, for files are checked side by side; ``number`` is
-    that of an accepted one. Files that were refused leave gaps.
+    that of an accepted one. Files that were refused leave gaps. ``file_name``, ``note`` and ``uploaded_by`` are of
+    the first upload.
     """
 
     __tablename__ = "dataset"
@@ -56,6 +57,9 @@ class DatasetRow(WorkItem, Table):
     bytes: Mapped[int] = mapped_column(BigInteger)
     cause: Mapped[str]
     object: Mapped[str | None] = mapped_column(String)
+    file_name: Mapped[str | None]
+    note: Mapped[str | None]
+    uploaded_by: Mapped[str | None]
     traceparent: Mapped[str | None]
     received_at: Mapped[datetime] = mapped_column(server_default=func.now())
     decided_at: Mapped[datetime | None]
@@ -84,10 +88,10 @@ class SubmissionRow(WorkItem, Table):
 
 async def add_dataset(session: AsyncSession, row: DatasetRow) -> DatasetRow:
     """Add a file to be checked, and return its row; one that is known under this pipeline digest stays as it is."""
-    names = ("pipeline", "digest", "pipeline_digest", "file", "bytes", "cause", "object", "traceparent")
-    added = await session.execute(
-        insert(DatasetRow).values({n: getattr(row, n) for n in names}).on_conflict_do_nothing()
-    )
+    of_file = ("pipeline", "digest", "pipeline_digest", "file", "bytes")
+    of_upload = ("cause", "object", "file_name", "note", "uploaded_by", "traceparent")
+    values = {name: getattr(row, name) for name in (*of_file, *of_upload)}
+    added = await session.execute(insert(DatasetRow).values(values).on_conflict_do_nothing())
     known = await session.get_one(DatasetRow, (row.pipeline, row.digest, row.pipeline_digest))
     if added.rowcount:  # type: ignore[attr-defined]
         await enqueue_check(session, known)

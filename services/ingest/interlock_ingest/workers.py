@@ -89,6 +89,7 @@ class IngestWorker:
             bytes=file.bytes,
             cause=submission.cause,
             object=submission.object,
+            file_name=submission.object.rpartition("/")[2],
             traceparent=submission.traceparent,
         )
         await receive(session, row)
@@ -191,6 +192,7 @@ async def _accept(
         batch=row.number,
         profile=profile,
         warnings=truncate_findings(warnings),
+        uploaded_by=row.uploaded_by,
     )
     await enqueue(session, event, source=SERVICE, cause=row.cause)
 

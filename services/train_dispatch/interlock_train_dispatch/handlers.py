@@ -48,7 +48,7 @@ async def train_on_new_data(event: DatasetIngested, cause: CausationEnvelope, se
     await store.keep_dataset(session, row)
     wanted = "data" in Pipeline.model_validate(spec.spec).training.trigger
     if wanted and not await store.trained_on(session, event.pipeline, event.dataset.digest, event.pipeline_digest):
-        await runs.request(session, event.pipeline, cause, pipeline=event.pipeline_digest)
+        await runs.request(session, event.pipeline, cause, pipeline=event.pipeline_digest, by=event.uploaded_by)
 
 
 @router.subscriber(topology.queue(SERVICE, RetrainRequested), topology.EXCHANGE, no_reply=True)

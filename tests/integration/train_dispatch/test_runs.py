@@ -195,6 +195,12 @@ async def test_a_run_keeps_who_asked_for_it_and_says_so(dispatcher: Dispatcher) 
     assert ["training.queued" in each for each in said] == [True, True, False]
 
 
+async def test_a_run_for_new_data_is_asked_for_by_whoever_uploaded_it(dispatcher: Dispatcher) -> None:
+    """An object that was submitted has nobody."""
+    assert (await dispatcher.run(await dispatcher.ingest(uploaded_by="ada"))).requested_by == "ada"
+    assert (await dispatcher.run(await dispatcher.ingest())).requested_by is None
+
+
 async def test_a_run_ends_at_its_deadline(dispatcher: Dispatcher) -> None:
     """Nothing hangs for ever, whoever forgot to answer."""
     run = await dispatcher.request()

@@ -61,7 +61,21 @@ def test_ingest_waits_for_the_verdict(stub: StubGateway, tmp_path: Path) -> None
     assert "800 training rows, 200 held-out rows" in ended.out
     assert stub.requests[0].body == b"size;price\n1;2\n"
     assert stub.requests[0].headers["content-type"] == "text/csv"
+    assert stub.requests[0].query == "file_name=data.csv"
     assert f"pipeline={SPEC.digest}" in stub.requests[1].query
+
+
+def test_a_note_goes_with_the_file_and_is_shown(stub: StubGateway, tmp_path: Path) -> None:
+    """In the list a file stands with its name."""
+    (tmp_path / "data.csv").write_text("size;price\n1;2\n")
+    view = dataset("accepted", file_name="data.csv", note="by hand")
+    stub.respond("POST /datasets/m", view, status=202)
+    stub.respond("GET /datasets/m", [view])
+    ended = interlock("ingest", "m", tmp_path / "data.csv", "--note", "by hand")
+
+    assert stub.requests[0].query == "file_name=data.csv&note=by+hand"
+    assert "note: by hand" in ended.out
+    assert "data.csv" in interlock("datasets", "m").out
 
 
 def test_drift_and_examples_of_warnings_are_shown(stub: StubGateway, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from interlock_contracts.http import DatasetView
 
 from interlock_client.errors import InterlockError, RejectedError, StillGoingError
-from interlock_client.flows import UPLOAD_TIMEOUT, Flow, Pause, Request, get, get_list, read
+from interlock_client.flows import UPLOAD_TIMEOUT, Flow, Pause, Request, get, get_list, read, without_none
 from interlock_client.frames import Frame
 from interlock_client.operations.pipelines import pipeline
 from interlock_client.tables import write_frame
@@ -26,8 +26,10 @@ MEDIA_TYPES = {
 }
 
 
-def ingest(name: str, data: str | Path | Frame, *, dry_run: bool = False, timeout: float = 900) -> Flow[DatasetView]:
-    """Bring data into a pipeline and return the dataset once it is accepted.
+def ingest(
+    name: str, data: str | Path | Frame, *, note: str | None = None, dry_run: bool = False, timeout: float = 900
+) -> Flow[DatasetView]:
+    """Bring data into a pipeline and return the dataset once it is accepted; a ``note`` is kept with it.
 
     A path is sent as it is. A pandas or polars frame is written as the pipeline declares its files; the index of
     pandas is left out. With ``dry_run`` the data is checked only, and nothing is stored.
@@ -43,7 +45,7 @@ def ingest(name: str, data: str | Path | Frame, *, dry_run: bool = False, timeou
             declared = yield from pipeline(name)
             folder = cleanup.enter_context(TemporaryDirectory(prefix="interlock-"))
             file = write_frame(data, declared.spec.data, Path(folder))
-        view = yield from upload(name, file, dry_run=dry_run)
+        view = yield from upload(name, file, note=note, dry_run=dry_run)
     view = yield from checked(view, timeout=timeout)
     if view.state == "rejected":
         raise RejectedError(view)
@@ -51,7 +53,12 @@ def ingest(name: str, data: str | Path | Frame, *, dry_run: bool = False, timeou
 
 
 def upload(
-    name: str, file: Path, *, dry_run: bool = False, on_sent: Callable[[int], object] | None = None
+    name: str,
+    file: Path,
+    *,
+    note: str | None = None,
+    dry_run: bool = False,
+    on_sent: Callable[[int], object] | None = None,
 ) -> Flow[DatasetView]:
     """Upload a file and return its dataset, which is still to be checked; ``on_sent`` hears the size of each piece.
 
@@ -65,7 +72,7 @@ def upload(
     request = Request(
         "POST",
         f"/datasets/{name}",
-        params={"dry_run": "true"} if dry_run else {},
+        params=without_none({"file_name": file.name, "note": note, "dry_run": "true" if dry_run else None}),
         headers=headers,
         file=file,
         on_sent=on_sent,

@@ -90,7 +90,7 @@ def test_a_dry_run_stores_nothing(service: Service, call: Call, tmp_path: Path) 
     service.respond("POST /datasets/m", dataset("checking"), status=202)
 
     assert call("ingest", "m", tmp_path / "data.csv", dry_run=True).dry_run
-    assert dict(service.requests[0].url.params) == {"dry_run": "true"}
+    assert dict(service.requests[0].url.params) == {"file_name": "data.csv", "dry_run": "true"}
     with pytest.raises(InterlockError, match="has stored the file as abababababab"):
         call("ingest", "m", tmp_path / "data.csv", dry_run=True)
 

@@ -21,7 +21,7 @@ export default function Dataset({ params: { name, digest }, query }) {
   useFresh(file.reload, ["dataset."], { type: VERDICTS, model: name });
 
   return html`<${Loaded} of=${file}>${(view) => html`
-    <${Head} title=${html`<span class="mono">${digest.slice(0, 12)}</span>`} trail=${[["Datasets", address("/datasets", { pipeline: name })], [name, `/models/${name}`]]}
+    <${Head} title=${view.file_name ?? html`<span class="mono">${digest.slice(0, 12)}</span>`} trail=${[["Datasets", address("/datasets", { pipeline: name })], [name, `/models/${name}`]]}
       badges=${html`<${Verdict} state=${view.state} />`} actions=${html`<${Copy} text=${digest} what="digest" label="Copy digest" />`} />
     <div class="stack">
       <div class="card"><h2>File</h2><${About} view=${view} versions=${trained.data} /></div>
@@ -36,6 +36,10 @@ export default function Dataset({ params: { name, digest }, query }) {
 function About({ view, versions }) {
   const { profile, dataset } = view;
   return html`<${Facts} of=${[
+    ["Digest", html`<span class="mono">${view.digest.slice(0, 12)}</span>`],
+    ["Name", view.file_name],
+    ["Note", view.note],
+    ["Uploaded by", view.uploaded_by],
     ["Batch", view.batch],
     ["Accepted rows", dataset && count(dataset.train_rows + dataset.holdout_rows)],
     ["Training / holdout", dataset && `${count(dataset.train_rows)} / ${count(dataset.holdout_rows)}`],
