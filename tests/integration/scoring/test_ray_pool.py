@@ -43,13 +43,17 @@ def test_ray_gives_the_answer_that_one_process_gives(store: S3Store, tmp_path: P
     sizes = np.arange(ROWS, dtype=np.float64)
     colors = pa.array(["red", None] * (ROWS // 2))
     file = store.put(parquet(size=sizes, color=colors))
-    here, there = (job_over(store, file, number=uuid4().int, format="parquet") for _ in range(2))
+    here, there = (job_over(store, file, number=uuid4().int, log=0.5, format="parquet") for _ in range(2))
     bad = job_over(store, store.put(parquet(size=[*sizes, None])), number=uuid4().int, format="parquet")
 
     spread = score(there, store, _folder(tmp_path, "there"), pool=lambda parts: on_ray(parts.job))
     assert (spread.status, spread.rows, spread.unanswered) == ("succeeded", ROWS, 0)
     alone = score(here, store, _folder(tmp_path, "here"), threads=2)
-    assert _table(store, spread).equals(_table(store, alone))
+    tables = [_table(store, each) for each in (spread, alone)]
+    assert tables[0].drop_columns(["prediction_id"]).equals(tables[1].drop_columns(["prediction_id"]))
+    assert tables[0].column("prediction_id").to_pylist() == [f"{there.prediction_id}/{row}" for row in range(ROWS)]
+    lines = [store.read(there.logged_key(part)) or b"" for part in range(spread.parts)]
+    assert 0.45 * ROWS < b"".join(lines).count(b"\n") < 0.55 * ROWS, "tasks draw the sample, too"
 
     refused = score(bad, store, _folder(tmp_path, "bad"), pool=lambda parts: on_ray(parts.job))
     assert refused.status == "failed"
