@@ -20,7 +20,7 @@ const MEANS = {
 
 export function HealthNotices({ services }) {
   return services.filter(({ health }) => health === "unreachable").map(({ name, since, detail }) => html`<div class="notice refused" role="alert" key=${name}>
-    <strong>${words(name)} does not answer since ${new Date(since).toLocaleTimeString()} (<${Ago} at=${since} />)</strong>
+    <strong>${words(name)} has not answered since ${new Date(since).toLocaleTimeString()} (<${Ago} at=${since} />)</strong>
     <p>${MEANS[name]} <span class="soft">${detail}</span></p>
   </div>`);
 }
