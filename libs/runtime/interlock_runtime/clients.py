@@ -12,6 +12,7 @@ from uuid import UUID
 import httpx
 from interlock_contracts.access import KeyRing
 from interlock_contracts.http import DatasetView, ModelView, PipelineView, Problem, ServingView
+from interlock_contracts.names import no_pipeline
 from interlock_contracts.prediction_bodies import PredictionView
 from interlock_contracts.rollout import WorkerReport
 from litestar.status_codes import HTTP_401_UNAUTHORIZED, HTTP_403_FORBIDDEN, HTTP_404_NOT_FOUND
@@ -111,7 +112,12 @@ class RegistryClient(ServiceClient):
         """Return why there is no such pipeline, or none with this spec; None where there is."""
         path = f"/pipelines/{quoted(name)}" + (f"?digest={quoted(digest)}" if digest else "")
         answer = await self.request("GET", path)
-        return str(answer.json()["detail"]) if answer.status_code == HTTP_404_NOT_FOUND else None
+        if answer.status_code != HTTP_404_NOT_FOUND:
+            return None
+        try:
+            return Problem.model_validate_json(answer.content).detail or no_pipeline(name, ())
+        except ValidationError:
+            return no_pipeline(name, ())
 
     async def model(self, name: str) -> ModelView | None:
         return await self.get(f"/models/{quoted(name)}", _MODEL)

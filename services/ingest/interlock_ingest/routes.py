@@ -43,9 +43,6 @@ PipelineDigest = Annotated[str | None, QueryParameter(description="Of a spec; th
 SPEC_PATIENCE = 3.0
 """Seconds that an upload waits for its pipeline's spec, which may still be on its way from the registry."""
 
-_TEXT = r"^[^\x00]*$"
-"""A NUL is no text: Postgres keeps none."""
-
 DRY_RUN_SECONDS = 500.0
 """How long the check of a dry run may take: whoever asked waits for the answer, at most 600 s at the gateway."""
 
@@ -70,12 +67,8 @@ async def upload(
     dry_runs: NamedDependency[asyncio.Semaphore],
     pipeline: PipelineDigest = None,
     dry_run: Annotated[bool, QueryParameter(description="Answer with the result, and store nothing.")] = False,
-    file_name: Annotated[
-        str | None, QueryParameter(max_length=255, pattern=_TEXT, description="What people call the file.")
-    ] = None,
-    note: Annotated[
-        str | None, QueryParameter(max_length=1000, pattern=_TEXT, description="What is to be known of the file.")
-    ] = None,
+    file_name: Annotated[str | None, QueryParameter(max_length=255, description="What people call the file.")] = None,
+    note: Annotated[str | None, QueryParameter(max_length=1000, description="What is to be known of the file.")] = None,
 ) -> Response[DatasetView]:
     """Take in a file, the body as it is; the validation result comes at the address in ``Location``.
 

@@ -54,34 +54,6 @@ async def test_an_upload_is_kept_before_it_is_acknowledged_and_accepted_by_its_c
     assert ingest.artifacts.fetch(stored.train)[:4] == ingest.artifacts.fetch(stored.holdout)[:4] == b"PAR1"
 
 
-async def test_a_file_keeps_its_name_its_note_and_who_uploaded_it(ingest: Ingest) -> None:
-    """Of its first upload; a submitted object is called as its key ends."""
-    first = await ingest.upload(GOOD, params={"file_name": "january.csv", "note": "from the warehouse\nby hand"})
-    await ingest.upload(GOOD, params={"file_name": "copy of january.csv"})
-    plain = await ingest.upload(GOOD + b"1,1\n")
-    key = f"incoming/{ingest.pipeline}/2026/february.csv"
-    ingest.artifacts.put_latest(key, GOOD + b"2,2\n")
-    await ingest.submit(key)
-    await ingest.worker.check_files()
-
-    listed = (await ingest.http.get(f"/datasets/{ingest.pipeline}")).json()
-    told = {view["digest"]: (view["file_name"], view["note"], view["uploaded_by"]) for view in listed}
-    assert told[first["digest"]] == ("january.csv", "from the warehouse\nby hand", "admin")
-    assert told[plain["digest"]] == (None, None, "admin")
-    assert ("february.csv", None, None) in told.values()
-    assert [said.get("uploaded_by") for _, said in await ingest.said()] == ["admin", "admin", None]
-
-
-@pytest.mark.parametrize("name", ["file_name", "note"])
-@pytest.mark.parametrize("text", ["a\0b", "x" * 2000])
-async def test_a_name_that_cannot_be_kept_is_refused(ingest: Ingest, name: str, text: str) -> None:
-    """Before the file is read."""
-    answer = await ingest.http.post(f"/datasets/{ingest.pipeline}", params={name: text}, content=GOOD)
-
-    assert answer.status_code == 400
-    assert name in answer.text
-
-
 async def test_a_dry_run_answers_with_the_result_and_stores_nothing(ingest: Ingest, tmp_path: Path) -> None:
     """The same check with the same findings; afterwards nobody knows the file."""
     for body, state in [(GOOD, "accepted"), (BAD, "rejected")]:

@@ -102,7 +102,9 @@ def test_a_dry_run_of_ingest_shows_the_findings_at_once(stub: StubGateway, tmp_p
     assert ended.code == 1
     for part in ("would be rejected", "'size' is no number", "nothing was stored"):
         assert part in ended.out
-    assert [(each.route, each.query) for each in stub.requests] == [("POST /datasets/m", "dry_run=true")]
+    assert [(each.route, each.query) for each in stub.requests] == [
+        ("POST /datasets/m", "file_name=data.csv&dry_run=true")
+    ]
 
 
 def test_a_dry_run_of_ingest_tells_the_split(stub: StubGateway, tmp_path: Path) -> None:
