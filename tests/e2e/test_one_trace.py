@@ -42,6 +42,8 @@ STEPS: tuple[str, ...] = (
 
 BESIDE: set[Edge] = {
     *(("train_dispatch RUN {name}", f"train_dispatch {each}") for each in ("queue", "dispatch")),
+    ("train_dispatch RUN {name}", f"train_dispatch {SEND}training.queued"),
+    (f"train_dispatch {SEND}training.queued", "registry process registry.training.queued"),
     ("train_dispatch RUN {name}", f"train_dispatch {SEND}training.started"),
     *(
         ("train_dispatch train", f"train_dispatch {each}")

@@ -38,7 +38,8 @@ class Registry:
             raise httpx.ConnectError("refused")
         name = request.url.path.rpartition("/")[2]
         known = name in self.pipelines
-        return httpx.Response(200 if known else 404, json={"detail": f"no pipeline is called {name!r}"})
+        problem = {"title": "Unknown pipeline", "status": 404, "detail": f"no pipeline is called {name!r}"}
+        return httpx.Response(200 if known else 404, json=problem)
 
 
 class Desk(NamedTuple):
