@@ -16,6 +16,7 @@ from playwright.async_api import (
     expect,
 )
 
+from tests.browser.canned import ORIGIN
 from tests.browser.looks import Looks
 from tests.support.debian_programs import program
 from tests.support.stack_user import User, csv
@@ -80,6 +81,18 @@ async def page(stranger: BrowserContext, stack: dict[str, str]) -> AsyncIterator
     errors = errors_of(made)
     yield made
     assert errors == []
+
+
+@pytest.fixture
+async def canned(browser: Browser) -> AsyncIterator[Page]:
+    """Return a page that gets the console's files, and nothing from a stack."""
+    context = await browser.new_context(base_url=ORIGIN)
+    page = await context.new_page()
+    page.set_default_timeout(10_000)
+    errors = errors_of(page)
+    yield page
+    assert errors == []
+    await context.close()
 
 
 @pytest.fixture

@@ -1,16 +1,14 @@
 """The home page with answers of made content: what is measured, what is not, and what is down."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from interlock_contracts.console import EventView, HealthView, OverviewView, RunLine, StatusView, TrafficView
 from interlock_contracts.deployment import NAMES, SERVERS
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 
-from tests.browser.canned import ORIGIN, answer
-from tests.browser.conftest import errors_of
+from tests.browser.canned import answer
 from tests.browser.looks import Looks
 
 NOW = datetime.now(UTC)
@@ -79,18 +77,6 @@ def everything() -> OverviewView:
         ],
         hours=24,
     )
-
-
-@pytest.fixture
-async def canned(browser: Browser) -> AsyncIterator[Page]:
-    """Return a page that gets the console's files, and nothing from a stack."""
-    context = await browser.new_context(base_url=ORIGIN)
-    page = await context.new_page()
-    page.set_default_timeout(10_000)
-    errors = errors_of(page)
-    yield page
-    assert errors == []
-    await context.close()
 
 
 async def opened(page: Page, seen: StatusView, happened: OverviewView, models: Any = None) -> None:

@@ -1,16 +1,14 @@
 """The list of runs with its metrics, its order and who asked; and several runs side by side, from made answers."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from interlock_contracts.console import RunLanes, RunLine, RunsView
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 
 from tests.browser.canned import ORIGIN, answer
-from tests.browser.conftest import errors_of
 from tests.browser.looks import Looks
 
 NOW = datetime.now(UTC)
@@ -85,16 +83,10 @@ ANSWERS: dict[str, Any] = {
 
 
 @pytest.fixture
-async def canned(browser: Browser) -> AsyncIterator[Page]:
-    """Return a page that gets the console's files, and nothing from a stack."""
-    context = await browser.new_context(base_url=ORIGIN)
-    page = await context.new_page()
-    page.set_default_timeout(10_000)
-    errors = errors_of(page)
-    await answer(page, ANSWERS)
-    yield page
-    assert errors == []
-    await context.close()
+async def canned(canned: Page) -> Page:
+    """Return the page with the answers about all runs."""
+    await answer(canned, ANSWERS)
+    return canned
 
 
 def row_of(page: Page, place: int) -> Any:

@@ -1,13 +1,10 @@
 """The waterfall with traces of made sizes, from the console's own files."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 
-from tests.browser.canned import ORIGIN, answer
-from tests.browser.conftest import errors_of
+from tests.browser.canned import answer
 from tests.browser.looks import Looks
 
 TRACE = "ab" * 16
@@ -50,18 +47,6 @@ def small() -> list[dict[str, Any]]:
         span(4, 3, start_ns=BEGIN + 320_000_000, links=[known], linked_from=[other]),
         span(5, 3, start_ns=BEGIN + 420_000_000),
     ]
-
-
-@pytest.fixture
-async def canned(browser: Browser) -> AsyncIterator[Page]:
-    """Return a page that gets the console's files, and nothing from a stack."""
-    context = await browser.new_context(base_url=ORIGIN)
-    page = await context.new_page()
-    page.set_default_timeout(10_000)
-    errors = errors_of(page)
-    yield page
-    await context.close()
-    assert errors == []
 
 
 async def opened(page: Page, told: dict[str, Any]) -> None:

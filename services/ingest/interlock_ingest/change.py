@@ -23,8 +23,10 @@ async def with_changes(
     session: AsyncSession, artifacts: ArtifactStore, row: DatasetRow, pipeline: Pipeline, result: ValidationResult
 ) -> ValidationResult:
     """Return the result of a check with what has changed more than the rules allow: warned of, or refused."""
+    if result.parts is None:
+        return result
     before = await store.accepted_before(session, row)
-    if before is None or result.parts is None:
+    if before is None:
         return result
     rows = result.parts.train_rows + result.parts.holdout_rows
     found = _row_change(before, rows, pipeline)

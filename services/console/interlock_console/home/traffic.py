@@ -7,7 +7,6 @@ worker: what a worker has answered lately is the difference of two of its own, a
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from interlock_contracts import metrics
 from interlock_contracts.console import TrafficView
@@ -115,9 +114,9 @@ class TrafficWindow:
         """Return the traffic of every model, by name; workers seen ``within`` so many seconds say which version."""
         found: dict[str, Counters] = {}
         for kept in self._samples.values():
-            for (_, before), (_, after) in pairwise((kept[0], kept[-1])):
-                for model, counters in after.items():
-                    found.setdefault(model, Counters()).add(counters, before.get(model, Counters()))
+            (_, before), (_, after) = kept[0], kept[-1]
+            for model, counters in after.items():
+                found.setdefault(model, Counters()).add(counters, before.get(model, Counters()))
         versions: dict[str, dict[int, int]] = {}
         for sample in self._alive(within):
             for model, counters in sample.items():
