@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import urllib3
@@ -24,6 +24,13 @@ _THERE_ALREADY = {"PreconditionFailed", "ConditionalRequestConflict"}
 _BUSY = {"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "NoSuchBucket"}
 _MENDED_BY_A_PERSON = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "RequestTimeTooSkewed"}
 """Keys that are wrong, or a clock that is: everybody's trouble, and no fault of what is stored or fetched."""
+
+
+class OpenedObject(NamedTuple):
+    """An object on its way: what it is read from, and how many bytes it has."""
+
+    content: Any
+    size: int
 
 
 class S3Store:
@@ -128,6 +135,34 @@ class S3Store:
     def delete(self, key: str) -> None:
         with _translated(key):
             self._client.remove_object(self._bucket, key)
+
+    def list_keys(self) -> Iterator[str]:
+        """Yield the keys of all objects; for an administrator, as services may not list."""
+        with _translated(self._bucket):
+            for found in self._client.list_objects(self._bucket, recursive=True):
+                if not found.is_dir and found.object_name is not None:
+                    yield found.object_name
+
+    @contextmanager
+    def opened(self, key: str) -> Iterator[OpenedObject | None]:
+        """Yield an object of any size as it comes from the store; None where nothing is stored under ``key``."""
+        try:
+            with _translated(key):
+                response = self._client.get_object(self._bucket, key)
+        except MissingArtifactError:
+            yield None
+            return
+        try:
+            with _translated(key):
+                yield OpenedObject(response, int(response.headers["Content-Length"]))
+        finally:
+            response.close()
+            response.release_conn()
+
+    def put_stream(self, key: str, content: IO[bytes], size: int) -> None:
+        """Store ``size`` bytes of a stream under ``key``, over what may be there."""
+        with _translated(key):
+            self._client.put_object(self._bucket, key, content, size)  # type: ignore[arg-type]  # it only reads
 
     def ping(self) -> None:
         """Ask for what nobody stores: a list takes fewer rights than a look at the bucket itself, on SeaweedFS."""

@@ -8,21 +8,22 @@ import typer
 from interlock_cli.terminal import CommandError, command_terminal
 
 PANEL = "Local stack"
-NAMES = ("up", "down", "status", "logs", "env", "demo")
+NAMES = ("up", "down", "status", "logs", "env", "backup", "restore", "demo")
 _ANY_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
 def add_local_stack(app: typer.Typer) -> None:
     """Add the commands to ``app``, in the order that `interlock --help` lists them."""
     try:
-        from interlock_cli import demo, stack  # noqa: PLC0415 - the local stack is an extra
+        from interlock_cli import backup, demo, stack  # noqa: PLC0415 - the local stack is an extra
     except ModuleNotFoundError as error:
         if not _is_extra(error):
             raise
         for name in NAMES:
             app.command(name, rich_help_panel=PANEL, context_settings=_ANY_ARGUMENTS)(_not_installed(name))
         return
-    for command in (stack.up, stack.down, stack.status, stack.logs, stack.env, demo.demo):
+    of_stack = (stack.up, stack.down, stack.status, stack.logs, stack.env)
+    for command in (*of_stack, backup.backup, backup.restore, demo.demo):
         app.command(command.__name__, rich_help_panel=PANEL)(command)
 
 

@@ -43,14 +43,22 @@ def given_settings() -> dict[str, str]:
     }
 
 
-def run_as_administrator(module: str, settings: Mapping[str, str], text: str = "") -> None:
-    """Run a setup step with an administrator's credentials, with ``text`` as its input.
+def run_as_administrator(
+    module: str,
+    settings: Mapping[str, str],
+    text: str = "",
+    *,
+    arguments: Sequence[str] = (),
+    seconds: float | None = STEP_SECONDS,
+) -> str:
+    """Run a step with an administrator's credentials, with ``text`` as its input, and return what it printed.
 
     Raises:
         StackError: it fails; the message ends with its output.
     """
     env = base_environment() | dict(settings)
-    run_step([sys.executable, "-m", module], f"python -m {module} failed", env=env, text=text)
+    argv = [sys.executable, "-m", module, *arguments]
+    return run_step(argv, f"python -m {module} failed", env=env, text=text, seconds=seconds)
 
 
 def run_step(
@@ -61,18 +69,21 @@ def run_step(
     text: str = "",
     folder: Path | None = None,
     hint: str | None = None,
+    seconds: float | None = STEP_SECONDS,
 ) -> str:
     """Run a program that prepares a component, with ``text`` as its input, and return what it printed.
+
+    It may take ``seconds``, without a limit where these are None.
 
     Raises:
         StackError: it fails or times out; the message begins with ``otherwise`` and ends with the program's output.
     """
     try:
         done = subprocess.run(
-            argv, env=env, cwd=folder, input=text, capture_output=True, text=True, timeout=STEP_SECONDS, check=False
+            argv, env=env, cwd=folder, input=text, capture_output=True, text=True, timeout=seconds, check=False
         )
     except subprocess.TimeoutExpired:
-        raise StackError(f"{otherwise}: timeout after {STEP_SECONDS} s", hint=hint) from None
+        raise StackError(f"{otherwise}: timeout after {seconds} s", hint=hint) from None
     if done.returncode != 0:
         raise StackError(f"{otherwise}: {(done.stderr or done.stdout).strip()[-500:]}", hint=hint)
     return done.stdout

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from interlock_localstack.component import Process, Report
 from interlock_localstack.environment import base_environment, run_as_administrator, run_step
@@ -63,6 +64,29 @@ def process(state_dir: StateDir, ports: Mapping[str, int], password: str) -> Pro
 def make_roles(url: str, passwords: Mapping[str, str]) -> None:
     """Create a role and a schema for each service that has a password."""
     run_as_administrator("interlock_runtime.roles", {"INTERLOCK_POSTGRES_URL": url}, json.dumps(dict(passwords)))
+
+
+def run_client(program: str, url: str, *options: str) -> None:
+    """Run one of Postgres's client programs on the database at ``url``, whose password no list of processes shows.
+
+    Raises:
+        StackError: it fails; the message ends with its output.
+    """
+    address = urlsplit(url)
+    where = {
+        "PGHOST": str(address.hostname),
+        "PGPORT": str(address.port),
+        "PGUSER": unquote(address.username or ""),
+        "PGPASSWORD": unquote(address.password or ""),
+        "PGDATABASE": address.path.removeprefix("/"),
+    }
+    argv = [str(_programs() / program), *options]
+    run_step(argv, f"{program} failed", env=base_environment() | where, seconds=None)
+
+
+def has_data(state_dir: StateDir) -> bool:
+    """Return whether there is a cluster already."""
+    return (_unprivileged(state_dir)[1] / "postgres").exists()
 
 
 def wipe(state_dir: StateDir) -> None:

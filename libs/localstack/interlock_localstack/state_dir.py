@@ -94,6 +94,11 @@ class StateDir:
             _write_private(path, secrets.token_hex(size))
             return path.read_text()
 
+    def set_secret(self, name: str, value: str) -> None:
+        """Take over a secret from elsewhere."""
+        self.secret_path(name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_private(self.secret_path(name), value)
+
     def secret_path(self, name: str) -> Path:
         """Return the path of a secret."""
         return self.root / "secrets" / name
