@@ -6,7 +6,8 @@ and in the outbox, and during a roll-out old readers get what new writers say. S
 - it ``breaks``: what was right once is not any more, or a reader misses what it counted on;
 - it ``widens``: new writers may say what readers of the release before refuse.
 
-A new optional field is neither. Keywords that are not known here may not change at all.
+A new optional field is neither, nor is a new name in a mapping whose names are listed: that is the same. Keywords that
+are not known here may not change at all.
 """
 
 import json
@@ -22,7 +23,10 @@ _UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties
 _WORDS = ("title", "description", "examples", "$defs", "discriminator", "deprecated")
 """What no reader decides by."""
 
-_FOLLOWED = ("$ref", "anyOf", "oneOf", "type", "enum", "const", "default", "properties", "required", "items")
+_FOLLOWED = (
+    *("$ref", "anyOf", "oneOf", "type", "enum", "const", "default", "properties", "required", "items"),
+    "propertyNames",
+)
 _REFERENCE = re.compile(r'"(#/\$defs/[^"]+)"')
 _ABSENT = object()
 
@@ -80,6 +84,7 @@ class _Comparison:
             yield from self.compared(old["items"], new["items"], f"{where}[]")
         elif "items" in old or "items" in new:
             yield _absence("items", old, where)
+        yield from self._names(old, new, where)
         rest, known = old.get("additionalProperties", True), new.get("additionalProperties", True)
         if isinstance(rest, Mapping) and isinstance(known, Mapping):
             yield from self.compared(rest, known, f"{where}.*")
@@ -104,6 +109,20 @@ class _Comparison:
             if name in must_now:
                 place = f"{where}.{name}".lstrip(".")
                 yield Change(place, "is new and required, and old messages do not have it", "breaks")
+
+
+    def _names(self, old: Schema, new: Schema, where: str) -> Iterator[Change]:
+        """Yield what the names of a mapping may no longer be."""
+        was, now = (each.get("propertyNames") for each in (old, new))
+        if was is None or now is None:
+            if was != now:
+                yield _absence("propertyNames", old, where)
+            return
+        before, after = _enumerated(_alternatives(was, self._old)[0]), _enumerated(_alternatives(now, self._new)[0])
+        if before is None or after is None:
+            yield from self.compared(was, now, where)
+        else:
+            yield from (Change(where, f"has no {name} any more", "breaks") for name in before if name not in after)
 
 
 def _unchanged(old: Schema, new: Schema) -> set[str]:

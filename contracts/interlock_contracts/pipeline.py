@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -10,11 +10,24 @@ from interlock_contracts.cron import Cron
 from interlock_contracts.data import Column, Data, Fraction, Section
 from interlock_contracts.refs import Name, Sha256
 
-MetricName = Literal["r2", "rmse", "mae", "bias", "accuracy", "f1_weighted", "roc_auc", "log_loss"]
+RegressionMetric = Literal["r2", "rmse", "mae", "bias", "mape"]
+ClassificationMetric = Literal[
+    "accuracy",
+    "f1_weighted",
+    "roc_auc",
+    "log_loss",
+    "precision",
+    "recall",
+    "balanced_accuracy",
+    "average_precision",
+    "brier_score",
+    "calibration_error",
+]
+MetricName = Literal[RegressionMetric, ClassificationMetric]
 Candidate = Literal["linear", "random_forest", "gradient_boosting", "xgboost", "neural_network"]
 
-REGRESSION_METRICS: tuple[MetricName, ...] = ("r2", "rmse", "mae", "bias")
-CLASSIFICATION_METRICS: tuple[MetricName, ...] = ("accuracy", "f1_weighted", "roc_auc", "log_loss")
+REGRESSION_METRICS: tuple[MetricName, ...] = get_args(RegressionMetric)
+CLASSIFICATION_METRICS: tuple[MetricName, ...] = get_args(ClassificationMetric)
 
 
 class Training(Section):

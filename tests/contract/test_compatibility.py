@@ -253,6 +253,32 @@ def test_a_wider_schema_waits_for_a_release_that_reads_it() -> None:
     assert gone.startswith("model.retired breaks")
 
 
+def test_what_people_declare_may_be_wider_but_nothing_less() -> None:
+    """Nobody declares what is new before the release that takes it; what was declared once stays right."""
+    current = schemas()
+    champion = current["pipeline"]["$defs"]["Champion"]["properties"]["metric"]["enum"]
+    champion.append("profit")
+    assert released.broken(current, released.releases()[-1:]) == []
+
+    champion.remove("r2")
+    (text,) = released.broken(current, released.releases()[-1:])
+    assert "gate.champion.metric: may no longer be 'r2'" in text
+    assert "profit" not in text
+
+
+def test_names_of_a_mapping_are_like_optional_fields() -> None:
+    """One more passes, one less is missed; names that are listed where any would do are fewer."""
+
+    def mapping(*names: str) -> Schema:
+        numbers = {"type": "object", "additionalProperties": {"type": "number"}}
+        return {**numbers, "propertyNames": {"enum": list(names)}} if names else numbers
+
+    assert changes(mapping("r2"), mapping("r2", "mae")) == []
+    assert [str(each) for each in changes(mapping("r2", "mae"), mapping("mae"))] == ["the whole: has no r2 any more"]
+    assert breaks(mapping(), mapping("r2"))
+    assert [each.kind for each in changes(mapping("r2"), mapping())] == ["widens"]
+
+
 def test_a_release_is_recorded_once_and_only_if_it_breaks_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What one release promised, no later one takes back."""
     monkeypatch.setattr(released, "RELEASED", tmp_path)

@@ -19,6 +19,8 @@ Formula = Callable[[NDArray[Any], Floats, Floats], Floats]
 _EPSILON = float(np.finfo(np.float64).eps)
 _POSITIVE = 1
 """A binary classification's second label counts as the positive one."""
+_BINARY = 2
+_CALIBRATION_BINS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,11 @@ class Metric:
     formula: Formula
 
     def value(self, target: NDArray[Any], scores: Floats) -> float:
-        """Return the metric over all rows; NaN where it is undefined: ``roc_auc`` of one class, ``r2`` of one row."""
+        """Return the metric over all rows; NaN where it is undefined.
+
+        That is ``r2`` of one row, ``mape`` where a truth is 0, and of a classification what compares two labels, or
+        asks how many of the positive rows were found, where the rows are of one label.
+        """
         return float(self.resampled(target, scores, np.ones((1, len(target))))[0])
 
     def resampled(self, target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
@@ -72,6 +78,13 @@ def _mae(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
     return _mean(np.abs(target - scores), weights)
 
 
+def _mape(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
+    """Return the mean absolute error as a share of the truth: 0.1 is 10 %."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = np.where(target == 0.0, 0.0, np.abs((target - scores) / target))
+    return np.where(weights @ (target == 0.0) > 0, np.nan, _mean(shares, weights))
+
+
 def _bias(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
     return _mean(scores - target, weights)
 
@@ -81,16 +94,71 @@ def _accuracy(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
 
 
 def _f1_weighted(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
-    predicted = scores.argmax(axis=1)
-    total = np.zeros(len(weights))
-    for label in np.unique(target):
-        actual, positive = target == label, predicted == label
-        support, claimed, hits = (weights @ rows.astype(np.float64) for rows in (actual, positive, actual & positive))
-        with np.errstate(invalid="ignore"):
-            f1 = np.where(support + claimed > 0, 2.0 * hits / (support + claimed), 0.0)
-        total += support * f1
-    average: Floats = total / weights.sum(axis=1)
+    support, predicted, hits = _confusion(target, scores, weights)
+    f1 = _ratio(2.0 * hits, support + predicted, otherwise=0.0)
+    average: Floats = (support * f1).sum(axis=0) / weights.sum(axis=1)
     return average
+
+
+def _precision(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
+    support, predicted, hits = _confusion(target, scores, weights)
+    return _of_positive_or_mean(_ratio(hits, predicted, otherwise=0.0), support + predicted)
+
+
+def _recall(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
+    support, predicted, hits = _confusion(target, scores, weights)
+    binary = len(support) == _BINARY + 1
+    return _of_positive_or_mean(_ratio(hits, support, otherwise=np.nan if binary else 0.0), support + predicted)
+
+
+def _balanced_accuracy(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
+    support, _, hits = _confusion(target, scores, weights)
+    recalls: Floats = _ratio(hits, support, otherwise=0.0).sum(axis=0) / (support > 0).sum(axis=0)
+    return recalls
+
+
+def _confusion(target: NDArray[Any], scores: Floats, weights: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return, each [k + 1, resamples], how many rows have a label, are predicted to, and both; unknown labels last."""
+    best, labels = scores.argmax(axis=1), [*range(scores.shape[1]), -1]
+    masks = ((target == label, best == label) for label in labels)
+    counts = [[weights @ rows.astype(np.float64) for rows in (actual, said, actual & said)] for actual, said in masks]
+    support, predicted, hits = np.array(counts).transpose(1, 0, 2)
+    return support, predicted, hits
+
+
+def _of_positive_or_mean(by_label: Floats, seen: Floats) -> Floats:
+    """Return the positive label's value where there are two, else the mean over labels that are true or predicted."""
+    if len(by_label) == _BINARY + 1:
+        positive: Floats = by_label[_POSITIVE]
+        return positive
+    mean: Floats = np.where(seen > 0, by_label, 0.0).sum(axis=0) / (seen > 0).sum(axis=0)
+    return mean
+
+
+def _ratio(part: Floats, whole: Floats, *, otherwise: float) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(whole > 0, part / whole, otherwise)
+
+
+def _brier_score(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
+    """Return the mean squared error of the probabilities (Brier 1950), from 0 to 1 for two labels, to 2 for more."""
+    truth = target[:, None] == np.arange(scores.shape[1])
+    squares = ((scores - truth) ** 2).sum(axis=1) + (target < 0)
+    return _mean(squares / 2 if scores.shape[1] == _BINARY else squares, weights)
+
+
+def _calibration_error(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
+    """Return how far the probability of the predicted label is from how often that label is true.
+
+    The expected calibration error over 15 bins of equal width (Guo et al. 2017, On Calibration of Modern Neural
+    Networks, equation 3): the mean distance by bin, weighted by rows; from 0 to 1.
+    """
+    confidence = scores.max(axis=1)
+    hit = (scores.argmax(axis=1) == target).astype(np.float64)
+    bins = np.clip(np.ceil(confidence * _CALIBRATION_BINS).astype(np.int64) - 1, 0, _CALIBRATION_BINS - 1)
+    members = (bins[:, None] == np.arange(_CALIBRATION_BINS)).astype(np.float64)
+    distance: Floats = np.abs(weights @ (members * (hit - confidence)[:, None])).sum(axis=1) / weights.sum(axis=1)
+    return distance
 
 
 def _log_loss(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
@@ -99,24 +167,54 @@ def _log_loss(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
 
 
 def _roc_auc(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
-    if scores.shape[1] == 2:  # noqa: PLR2004
-        return _binary_auc(target == _POSITIVE, scores[:, _POSITIVE], weights)
+    return _one_against_the_rest(_binary_auc, target, scores, weights)
+
+
+def _average_precision(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
+    return _one_against_the_rest(_binary_average_precision, target, scores, weights)
+
+
+def _one_against_the_rest(
+    binary: Callable[[NDArray[np.bool_], Floats, Floats], Floats],
+    target: NDArray[Any],
+    scores: Floats,
+    weights: Floats,
+) -> Floats:
+    """Return the metric of the positive label of two, else the mean over labels, weighted by their rows."""
+    if scores.shape[1] == _BINARY:
+        return binary(target == _POSITIVE, scores[:, _POSITIVE], weights)
     total = np.zeros(len(weights))
     for label in range(scores.shape[1]):
         share = _mean((target == label).astype(np.float64), weights)
-        total += np.where(share > 0, share * _binary_auc(target == label, scores[:, label], weights), 0.0)
-    auc: Floats = total / _mean((target >= 0).astype(np.float64), weights)
-    return auc
+        total += np.where(share > 0, share * binary(target == label, scores[:, label], weights), 0.0)
+    average: Floats = total / _mean((target >= 0).astype(np.float64), weights)
+    return average
 
 
-def _binary_auc(positive: NDArray[np.bool_], score: Floats, weights: Floats) -> Floats:
-    """Return the chance that a positive row scores above a negative one, ties counting half."""
+def _by_score(positive: NDArray[np.bool_], score: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Return how many positive and negative rows have each score, both [resamples, scores], from the lowest on."""
     order = np.argsort(score, kind="stable")
     sorted_score, sorted_positive = score[order], positive[order]
     ties = np.flatnonzero(np.concatenate(([True], sorted_score[1:] != sorted_score[:-1])))
     ordered = weights[:, order]
     positives = np.add.reduceat(ordered * sorted_positive, ties, axis=1)
     negatives = np.add.reduceat(ordered * ~sorted_positive, ties, axis=1)
+    return positives, negatives
+
+
+def _binary_average_precision(positive: NDArray[np.bool_], score: Floats, weights: Floats) -> Floats:
+    """Return the precision at each score, averaged over the positive rows: the area under the curve, in steps."""
+    positives, negatives = (counts[:, ::-1] for counts in _by_score(positive, score, weights))
+    found = np.cumsum(positives, axis=1)
+    precision = _ratio(found, found + np.cumsum(negatives, axis=1), otherwise=0.0)
+    with np.errstate(invalid="ignore"):
+        average: Floats = (positives * precision).sum(axis=1) / positives.sum(axis=1)
+    return average
+
+
+def _binary_auc(positive: NDArray[np.bool_], score: Floats, weights: Floats) -> Floats:
+    """Return the chance that a positive row scores above a negative one, ties counting half."""
+    positives, negatives = _by_score(positive, score, weights)
     below = np.cumsum(negatives, axis=1) - negatives
     wins = (positives * (below + negatives / 2)).sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -131,9 +229,16 @@ METRICS: dict[MetricName, Metric] = {
         Metric("rmse", "lower", _rmse),
         Metric("mae", "lower", _mae),
         Metric("bias", "zero", _bias),
+        Metric("mape", "lower", _mape),
         Metric("accuracy", "higher", _accuracy),
         Metric("f1_weighted", "higher", _f1_weighted),
         Metric("roc_auc", "higher", _roc_auc),
         Metric("log_loss", "lower", _log_loss),
+        Metric("precision", "higher", _precision),
+        Metric("recall", "higher", _recall),
+        Metric("balanced_accuracy", "higher", _balanced_accuracy),
+        Metric("average_precision", "higher", _average_precision),
+        Metric("brier_score", "lower", _brier_score),
+        Metric("calibration_error", "lower", _calibration_error),
     )
 }

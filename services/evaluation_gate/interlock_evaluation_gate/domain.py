@@ -11,7 +11,7 @@ class Gain:
     """How much better the candidate is on the champion's rows; positive is better whatever the metric's direction.
 
     ``lower`` is the lower bound of the one-sided confidence interval, by paired bootstrap; NaN where there is none.
-    ``left_out`` resamples were of one label only; ``rarest`` is how many rows a classification's rarest label has.
+    In ``left_out`` resamples the metric is undefined; ``rarest`` is how many rows a classification's rarest label has.
     """
 
     version: int
@@ -101,5 +101,5 @@ def _better(pipeline: Pipeline, gain: Gain) -> Check:
         f"{'which lies' if passed else 'which must lie'} above {rule.min_improvement:g}"
     )
     if gain.left_out:
-        text += f" ({gain.left_out} resamples of one label only are left out)"
+        text += f" ({gain.left_out} resamples in which {rule.metric} is undefined are left out)"
     return Check(passed, text)

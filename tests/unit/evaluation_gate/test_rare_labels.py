@@ -72,7 +72,7 @@ def test_a_perfect_candidate_passes_on_few_positives(tmp_path: Path, positives: 
     found = report(tmp_path, positives)
 
     assert found.passed, found.reasons
-    assert "resamples of one label only are left out" in found.reasons[0]
+    assert "resamples in which roc_auc is undefined are left out" in found.reasons[0]
     assert "nan" not in found.model_dump_json().lower()
 
 

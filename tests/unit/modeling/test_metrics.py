@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from interlock_contracts.pipeline import MetricName
+from interlock_contracts.pipeline import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName
 from interlock_modeling import METRICS
 from numpy.typing import NDArray
 from sklearn import metrics as reference
@@ -26,31 +26,62 @@ def classification(labels: int, rows: int = 400) -> tuple[NDArray[Any], NDArray[
 
 def expected(name: MetricName, target: Any, scores: Any) -> float:
     """Return scikit-learn's value."""
-    if name in ("r2", "rmse", "mae", "bias"):
+    if name in REGRESSION_METRICS:
         return float(
             {
                 "r2": lambda: reference.r2_score(target, scores),
                 "rmse": lambda: reference.root_mean_squared_error(target, scores),
                 "mae": lambda: reference.mean_absolute_error(target, scores),
                 "bias": lambda: np.mean(scores - target),
+                "mape": lambda: reference.mean_absolute_percentage_error(target, scores),
             }[name]()
         )
     labels = np.arange(scores.shape[1])
     best = scores.argmax(axis=1)
     auc_scores = scores[:, 1] if len(labels) == 2 else scores
+    average = "binary" if len(labels) == 2 else "macro"
+    one_hot = auc_scores if len(labels) == 2 else scores
+    truth = target if len(labels) == 2 else target[:, None] == labels
     return float(
         {
             "accuracy": lambda: reference.accuracy_score(target, best),
             "f1_weighted": lambda: reference.f1_score(target, best, average="weighted"),
             "log_loss": lambda: reference.log_loss(target, scores, labels=labels),
+            "precision": lambda: reference.precision_score(target, best, average=average),
+            "recall": lambda: reference.recall_score(target, best, average=average),
+            "balanced_accuracy": lambda: reference.balanced_accuracy_score(target, best),
+            "average_precision": lambda: reference.average_precision_score(truth, one_hot, average="weighted"),
+            "brier_score": lambda: brier(target, scores),
+            "calibration_error": lambda: calibration_error(target, scores),
             "roc_auc": lambda: reference.roc_auc_score(target, auc_scores, multi_class="ovr", average="weighted"),
         }[name]()
     )
 
 
+def brier(target: Any, scores: Any) -> float:
+    """Return scikit-learn's value for two labels, and for more the definition of 1950, row by row."""
+    if scores.shape[1] == 2:
+        return float(reference.brier_score_loss(target, scores[:, 1]))
+    rows = [
+        sum((p - (label == true)) ** 2 for label, p in enumerate(row)) for true, row in zip(target, scores, strict=True)
+    ]
+    return sum(rows) / len(rows)
+
+
+def calibration_error(target: Any, scores: Any) -> float:
+    """Return the definition, bin by bin: the paper's bins are open below and closed above."""
+    total, confidence, best = 0.0, scores.max(axis=1), scores.argmax(axis=1)
+    for number in range(15):
+        inside = (confidence > number / 15) & (confidence <= (number + 1) / 15)
+        if inside.any():
+            distance = abs((best == target)[inside].mean() - confidence[inside].mean())
+            total += inside.mean() * distance
+    return float(total)
+
+
 CASES = [
-    *[(name, regression()) for name in ("r2", "rmse", "mae", "bias")],
-    *[(name, classification(k)) for name in ("accuracy", "f1_weighted", "log_loss", "roc_auc") for k in (2, 4)],
+    *[(name, regression()) for name in REGRESSION_METRICS],
+    *[(name, classification(k)) for name in CLASSIFICATION_METRICS for k in (2, 4)],
 ]
 
 
@@ -122,3 +153,24 @@ def test_a_thousand_resamples_take_a_moment(name: MetricName) -> None:
     METRICS[name].resampled(*case, weights)
 
     assert time.process_time() - started < 5
+
+
+def test_what_cannot_be_said_of_some_rows_is_not_a_number() -> None:
+    """A share of nothing is neither 0 nor infinite."""
+    zero, one = np.array([0.0, 2.0]), np.array([1.0, 2.0])
+    assert math.isnan(METRICS["mape"].value(zero, one))
+    assert METRICS["mape"].resampled(zero, one, np.array([[0.0, 2.0]])).tolist() == [0.0]
+
+    negatives, scores = np.array([0, 0]), np.array([[0.9, 0.1], [0.2, 0.8]])
+    assert math.isnan(METRICS["recall"].value(negatives, scores))
+    assert math.isnan(METRICS["average_precision"].value(negatives, scores))
+    assert METRICS["precision"].value(negatives, scores) == 0.0
+    assert METRICS["precision"].value(negatives, scores[[0, 0]]) == 0.0, "nothing is predicted positive"
+
+
+def test_a_label_that_the_model_does_not_know_counts_against_it() -> None:
+    """It is a miss of every formula that takes all rows."""
+    known, scores = np.array([0, 1]), np.array([[1.0, 0.0], [0.0, 1.0]])
+    for name, perfect in (("brier_score", 0.0), ("calibration_error", 0.0), ("balanced_accuracy", 1.0)):
+        assert METRICS[name].value(known, scores) == perfect  # type: ignore[index]
+        assert METRICS[name].gain(METRICS[name].value(np.array([0, -1]), scores), perfect) < 0  # type: ignore[index]

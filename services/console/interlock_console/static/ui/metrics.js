@@ -5,13 +5,32 @@ const BETTER = {
   rmse: "lower",
   mae: "lower",
   bias: "zero",
+  mape: "lower",
   accuracy: "higher",
   f1_weighted: "higher",
   roc_auc: "higher",
   log_loss: "lower",
+  precision: "higher",
+  recall: "higher",
+  balanced_accuracy: "higher",
+  average_precision: "higher",
+  brier_score: "lower",
+  calibration_error: "lower",
 };
 
-const WRITTEN = { r2: "R²", rmse: "RMSE", mae: "MAE", f1_weighted: "F1, weighted", roc_auc: "ROC AUC", log_loss: "log loss" };
+const WRITTEN = {
+  r2: "R²",
+  rmse: "RMSE",
+  mae: "MAE",
+  mape: "MAPE",
+  f1_weighted: "F1, weighted",
+  roc_auc: "ROC AUC",
+  log_loss: "log loss",
+  balanced_accuracy: "balanced accuracy",
+  average_precision: "average precision (PR AUC)",
+  brier_score: "Brier score",
+  calibration_error: "calibration error",
+};
 
 const DIRECTION = { higher: "higher is better", lower: "lower is better", zero: "closer to zero is better" };
 
