@@ -110,7 +110,6 @@ class _Comparison:
                 place = f"{where}.{name}".lstrip(".")
                 yield Change(place, "is new and required, and old messages do not have it", "breaks")
 
-
     def _names(self, old: Schema, new: Schema, where: str) -> Iterator[Change]:
         """Yield what the names of a mapping may no longer be."""
         was, now = (each.get("propertyNames") for each in (old, new))

@@ -60,5 +60,10 @@ def answer(  # noqa: PLR0917 - on the hot path, where names cost
         by_label = [dict(zip(names, row, strict=True)) for row in scores]
         body = PredictAnswer(prediction_id, model, version, best, by_label)
     if warnings:
-        body.warnings = [Warned(each.row, each.column, each.message) for each in warnings]
+        body.warnings = warned(warnings)
     return body
+
+
+def warned(warnings: Sequence[RowWarning]) -> list[Warned]:
+    """Return warnings as answers have them."""
+    return [Warned(each.row, each.column, each.message) for each in warnings]

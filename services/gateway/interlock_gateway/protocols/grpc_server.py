@@ -176,6 +176,8 @@ class _Answers:
             model_name=request.model_name, model_version=version, id=request.id or inferred.name
         )
         raw = bool(request.raw_input_contents) or request.parameters["binary_data_output"].bool_param
+        for key, text in inferred.parameters.items():
+            answer.parameters[key].string_param = text
         for output in inferred.outputs:
             _add(answer, output, raw=raw)
         return answer

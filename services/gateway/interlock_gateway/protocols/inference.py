@@ -44,6 +44,8 @@ PREDICTION = "prediction"
 PROBABILITIES = "probabilities"
 LABELS = "labels"
 """A parameter of the probabilities, and a property of the model: its labels as a JSON list, in a text."""
+WARNINGS = "warnings"
+"""A parameter of the answer: what is unusual about the request, as a JSON list of texts, in a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +103,12 @@ class IndexEntry:
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
-    """An answer: what gave it, its outputs, and its name in the prediction log."""
+    """An answer: what gave it, its outputs, its name in the prediction log, and parameters of the whole."""
 
     serving: BatchedModel
     outputs: list[Output]
     name: str
+    parameters: dict[str, str]
 
 
 class Inference:
@@ -187,7 +190,7 @@ class Inference:
         outputs = [_output(signature, predictions, name) for name in wanted or output_names(signature)]
         name = self.logged(model, serving, table, predictions, size=table.nbytes, request_id=request_id)
         counting.rows = table.num_rows
-        return Inferred(serving, outputs, name)
+        return Inferred(serving, outputs, name, _parameters(signature, tensors))
 
     def logged(
         self,
@@ -247,6 +250,13 @@ def _indexed(slot: Slot[BatchedModel]) -> IndexEntry:
     if slot.unloaded:
         return IndexEntry(slot.model, "", UNAVAILABLE, "unloaded by request")
     return IndexEntry(slot.model, "", UNAVAILABLE, slot.failure.reason if slot.failure else "loaded when it is asked")
+
+
+def _parameters(signature: ModelSignature, tensors: Sequence[Tensor]) -> dict[str, str]:
+    given = {tensor.name for tensor in tensors}
+    absent = [feature.name for feature in signature.features if feature.name not in given]
+    texts = [f"tensor {name!r} is missing; it counts as null" for name in absent]
+    return {WARNINGS: json.dumps(texts)} if texts else {}
 
 
 def _is_uuid(text: str) -> bool:

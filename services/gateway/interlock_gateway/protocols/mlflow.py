@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 from interlock_modeling import InvalidRowsError
+from interlock_modeling.answer import Warned, warned
 from interlock_runtime.access import Access
 from interlock_runtime.http import GUARDED, PUBLIC, SCOPE, Connection, is_local, problem, require
 from interlock_runtime.openapi import BODY, REFUSAL
@@ -36,10 +37,11 @@ _PREDICT = {SCOPE: "predict", GUARDED: True}
 _PROBE = {PUBLIC: True, OPEN_QUERY: True}
 
 
-class Scored(msgspec.Struct):
-    """Predictions, in the order of the rows."""
+class Scored(msgspec.Struct, omit_defaults=True):
+    """Predictions, in the order of the rows, and what is unusual about these; MLflow's clients read the first alone."""
 
     predictions: list[Any]
+    warnings: list[Warned] = []
 
 
 class ScoringFailed(msgspec.Struct):
@@ -166,7 +168,8 @@ def scoring_routes(inferring: Inference, access: Access, *, model: str | None, i
                 raise invalid_rows_problem(error) from error
             prediction = inferring.logged(model, serving, rows, answered, size=len(body))
             counting.rows = len(rows)
-        return Response(Scored(answered.values), headers={"Interlock-Prediction": prediction})
+        scored = Scored(answered.values, warned(answered.warnings))
+        return Response(scored, headers={"Interlock-Prediction": prediction})
 
     errors = (HTTPException, ProblemDetailsException, ConnectionError, TimeoutError, Exception)
     handlers: Any = dict.fromkeys(errors, failed)

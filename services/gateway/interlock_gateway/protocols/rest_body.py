@@ -172,5 +172,7 @@ def written(model: str, request: InferBody, inferred: Inferred) -> tuple[bytes, 
     version = str(inferred.serving.version)
     name = inferred.name if request.id is None else request.id
     head: dict[str, Any] = {"id": name, "model_name": model, "model_version": version, "outputs": shown}
+    if inferred.parameters:
+        head["parameters"] = inferred.parameters
     text = _encoder.encode(head)
     return (b"".join([text, *tail]), len(text)) if tail else (text, None)

@@ -68,6 +68,7 @@ async def test_raw_tensors_are_answered_raw(caller: Caller) -> None:
     assert (answer.model_name, answer.model_version, answer.id) == ("flights", "1", "abc")
     assert [(each.name, each.datatype, list(each.shape)) for each in answer.outputs] == [("prediction", "FP64", [2])]
     assert np.frombuffer(answer.raw_output_contents[0]).tolist() == [1003.0, 1005.0]
+    assert "'color' is missing" in answer.parameters["warnings"].string_param
 
 
 async def test_typed_contents_are_answered_typed(caller: Caller) -> None:
@@ -78,6 +79,7 @@ async def test_typed_contents_are_answered_typed(caller: Caller) -> None:
     ]
     answer = await caller.call("ModelInfer", model_name="sales", inputs=inputs)
     prediction, probabilities = answer.outputs
+    assert not answer.parameters
 
     assert list(prediction.contents.bool_contents) == [False, True]
     assert probabilities.parameters["labels"].string_param == "[false, true]"

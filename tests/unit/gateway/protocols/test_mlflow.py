@@ -49,7 +49,18 @@ async def test_every_form_of_a_request_is_read(serving: Door, body: Any) -> None
     """Columns are found by name; others, such as an index, are left aside, as MLflow's own servers do."""
     answer = await score(serving, body)
 
-    assert (answer.status_code, answer.json()) == (200, {"predictions": [1003.0, 1005.5]})
+    assert (answer.status_code, answer.json()["predictions"]) == (200, [1003.0, 1005.5])
+
+
+async def test_what_is_unusual_is_told_beside_the_predictions(serving: Door) -> None:
+    """A column that is left out where it may be, and a category that no training has seen; else nothing is added."""
+    usual = await score(serving, {"dataframe_records": ROWS})
+    unusual = await score(serving, {"dataframe_records": [{"size": 3, "color": "mauve"}, {"size": 5.5}]})
+
+    assert usual.json() == {"predictions": [1003.0, 1005.5]}
+    missing, unknown = unusual.json()["warnings"]
+    assert (unknown["row"], unknown["column"], "mauve" in unknown["message"]) == (0, "color", True)
+    assert (missing["row"], missing["column"], "is missing" in missing["message"]) == (1, "color", True)
 
 
 async def test_csv_is_read_as_the_model_has_it(serving: Door) -> None:
@@ -58,7 +69,7 @@ async def test_csv_is_read_as_the_model_has_it(serving: Door) -> None:
     labels = await score(serving, b"size\r\n1\r\n4\r\n", model="sales", kind="text/csv")
 
     assert answer.json() == {"predictions": [1003.0, 1005.5]}
-    assert labels.json() == {"predictions": [False, True]}
+    assert labels.json()["predictions"] == [False, True]
 
 
 @pytest.mark.parametrize(
