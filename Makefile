@@ -35,7 +35,7 @@ CHAOS_TESTS := tests/chaos/test_chaos.py
 CRASH_TESTS := $(filter-out $(CHAOS_TESTS),$(wildcard tests/chaos/test_*.py))
 
 # Debian packages that tests need besides what `interlock up` fetches by itself; installed when root, else named.
-TEST_PACKAGES := wrk chromium prometheus
+TEST_PACKAGES := wrk chromium prometheus nginx-light
 
 .PHONY: help setup demo down test quick lint types contracts contracts-check unit security real real-stack real-servers real-local real-crashes real-chaos clients test-packages proto lock audit sbom bench bench-serving bench-reliability chaos
 
@@ -141,14 +141,14 @@ test-packages:
 		echo "Some tests are skipped without: sudo apt-get install -y --no-install-recommends" $$missing >&2
 		exit 0
 	fi
-	# Of prometheus only promtool is wanted: no daemon is started, now or at the next boot.
+	# Of prometheus and nginx only programs are wanted: no daemon is started, now or at the next boot.
 	if [ ! -e /usr/sbin/policy-rc.d ]; then
 		trap 'rm -f /usr/sbin/policy-rc.d' EXIT
 		printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d
 	fi
 	apt-get -o Acquire::Retries=3 update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=3 install -y -qq --no-install-recommends $$missing
-	if [[ "$$missing" == *prometheus* ]]; then systemctl disable --quiet prometheus 2>/dev/null || true; fi
+	for daemon in prometheus nginx; do if [[ "$$missing" == *"$$daemon"* ]]; then systemctl disable --quiet "$$daemon" 2>/dev/null || true; fi; done
 
 # uv: the one on PATH, else our own in a small environment.
 $(BOOT)/ready: requirements.boot.lock

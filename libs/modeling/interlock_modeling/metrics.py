@@ -25,18 +25,18 @@ _CALIBRATION_BINS = 15
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric; ``better`` says in which direction, ``zero`` meaning near to zero from either side."""
+    """One metric; ``better`` says in which direction, ``zero`` meaning near to zero from either side.
+
+    ``undefined`` says in words on which rows it has no value; empty where it always has one.
+    """
 
     name: MetricName
     better: Literal["higher", "lower", "zero"]
     formula: Formula
+    undefined: str = ""
 
     def value(self, target: NDArray[Any], scores: Floats) -> float:
-        """Return the metric over all rows; NaN where it is undefined.
-
-        That is ``r2`` of one row, ``mape`` where a truth is 0, and of a classification what compares two labels, or
-        asks how many of the positive rows were found, where the rows are of one label.
-        """
+        """Return the metric over all rows; NaN where it is undefined."""
         return float(self.resampled(target, scores, np.ones((1, len(target))))[0])
 
     def resampled(self, target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
@@ -225,19 +225,19 @@ def _binary_auc(positive: NDArray[np.bool_], score: Floats, weights: Floats) -> 
 METRICS: dict[MetricName, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("r2", "higher", _r2),
+        Metric("r2", "higher", _r2, "there is one row only"),
         Metric("rmse", "lower", _rmse),
         Metric("mae", "lower", _mae),
         Metric("bias", "zero", _bias),
-        Metric("mape", "lower", _mape),
+        Metric("mape", "lower", _mape, "the target is 0 in a row"),
         Metric("accuracy", "higher", _accuracy),
         Metric("f1_weighted", "higher", _f1_weighted),
-        Metric("roc_auc", "higher", _roc_auc),
+        Metric("roc_auc", "higher", _roc_auc, "all rows have the same label"),
         Metric("log_loss", "lower", _log_loss),
         Metric("precision", "higher", _precision),
-        Metric("recall", "higher", _recall),
+        Metric("recall", "higher", _recall, "no row is positive"),
         Metric("balanced_accuracy", "higher", _balanced_accuracy),
-        Metric("average_precision", "higher", _average_precision),
+        Metric("average_precision", "higher", _average_precision, "no row is positive"),
         Metric("brier_score", "lower", _brier_score),
         Metric("calibration_error", "lower", _calibration_error),
     )

@@ -52,12 +52,18 @@ def fit(fold: EncodedFold, request: FitRequest) -> FitResult:
             estimator = KINDS[request.candidate].estimator(request.task, request.params, request.seed)
             estimator.fit(fold.fit_matrix, fold.fit_targets)
             scores = scores_of(estimator, fold.score_matrix, request.task)
-            value = METRICS[request.metric].value(fold.score_targets, scores)
+            metric = METRICS[request.metric]
+            value = metric.value(fold.score_targets, scores)
     except Exception as error:  # noqa: BLE001 - a trial may fail in whatever way its library has
         return FitResult(None, time.perf_counter() - started, f"{type(error).__name__}: {error}"[:500], clock)
     seconds = time.perf_counter() - started
     if not np.isfinite(value):
-        return FitResult(None, seconds, f"{request.metric} is not a finite number on this fold", clock)
+        return FitResult(
+            None,
+            seconds,
+            f"{metric.name} is undefined on a fold: {metric.undefined or 'an answer is not finite'}",
+            clock,
+        )
     return FitResult(value, seconds, None, clock)
 
 

@@ -150,6 +150,14 @@ def other_types() -> tuple[Pipeline, pa.Table]:
     return pipeline(), rows.set_column(0, "score", pa.array(["many"] * rows.num_rows))
 
 
+def zero_among_targets() -> tuple[Pipeline, pa.Table]:
+    rows = table()
+    target = np.array(rows.column("y").to_numpy())
+    target[:10] = 0.0
+    of = pipeline(gate={"champion": {"metric": "mape"}})
+    return of, rows.set_column(rows.schema.get_field_index("y"), "y", pa.array(target))
+
+
 def column_gone() -> tuple[Pipeline, pa.Table]:
     return pipeline(), table().drop_columns(["color"])
 
@@ -162,6 +170,7 @@ def column_gone() -> tuple[Pipeline, pa.Table]:
         (infinite, "column 'score' holds an infinite number"),
         (few, "9 training rows are too few for 5 folds"),
         (other_types, "does not fit the pipeline's columns"),
+        (zero_among_targets, "mape is undefined on a fold: the target is 0 in a row"),
         (column_gone, "does not fit the pipeline's columns"),
     ],
 )

@@ -17,7 +17,8 @@ from litestar.exceptions import HTTPException
 from interlock_gateway.domain import BODY_LIMIT
 from interlock_gateway.protocols import inference
 from interlock_gateway.protocols import open_inference_pb2 as pb
-from interlock_gateway.protocols.inference import Inference, Output
+from interlock_gateway.protocols.inference import Inference
+from interlock_gateway.protocols.outputs import Output
 from interlock_gateway.protocols.tensors import BYTES, NUMERIC, Tensor, TensorError
 
 Context = grpc.aio.ServicerContext[Any, Any]

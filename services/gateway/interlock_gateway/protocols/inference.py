@@ -4,9 +4,8 @@ import asyncio
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import metadata
-from typing import Any
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -17,7 +16,6 @@ from interlock_runtime.http import problem
 from interlock_runtime.metrics import Ping
 from interlock_serving.manager import LoadFailedError, ModelManager
 from interlock_serving.slot import Slot
-from numpy.typing import NDArray
 
 from interlock_gateway.inference.resolve import (
     model_not_available,
@@ -30,7 +28,16 @@ from interlock_gateway.models.unload_requests import UnloadRequests
 from interlock_gateway.observe.counts import Counting
 from interlock_gateway.observe.metrics import UNKNOWN, Metrics
 from interlock_gateway.observe.prediction_log import PredictionLog, Rows
-from interlock_gateway.protocols.tensors import BYTES, DATATYPES, Tensor, TensorError, table_of
+from interlock_gateway.protocols.outputs import (
+    LABELS,
+    PREDICTION,
+    PROBABILITIES,
+    Output,
+    output_names,
+    output_of,
+    prediction_type,
+)
+from interlock_gateway.protocols.tensors import DATATYPES, Tensor, TensorError, table_of
 
 SERVER = "interlock"
 EXTENSIONS = ("binary_tensor_data", "model_repository")
@@ -40,34 +47,8 @@ INLINE_SIZE = 4096
 
 READY = "READY"
 UNAVAILABLE = "UNAVAILABLE"
-PREDICTION = "prediction"
-PROBABILITIES = "probabilities"
-LABELS = "labels"
-"""A parameter of the probabilities, and a property of the model: its labels as a JSON list, in a text."""
 WARNINGS = "warnings"
 """A parameter of the answer: what is unusual about the request, as a JSON list of texts, in a text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """An output tensor; ``values`` is flat, or [n, k] for probabilities, and a list where the type is BYTES."""
-
-    name: str
-    datatype: str
-    shape: list[int]
-    values: NDArray[Any] | list[str]
-    parameters: dict[str, str] = field(default_factory=dict)
-
-    def plain(self) -> list[Any]:
-        """Return the values as JSON has them, in row-major order."""
-        return self.values if isinstance(self.values, list) else self.values.ravel().tolist()
-
-    def raw(self) -> bytes:
-        """Return the values as the binary extension has them: little endian, each text after its length."""
-        if isinstance(self.values, list):
-            texts = [text.encode() for text in self.values]
-            return b"".join(part for text in texts for part in (len(text).to_bytes(4, "little"), text))
-        return self.values.astype(self.values.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +168,7 @@ class Inference:
         predictions = await table_predictions(serving, table)
         if not np.isfinite(predictions.scores).all():
             raise TensorError("numbers are too large for this model: it gives no finite answer")
-        outputs = [_output(signature, predictions, name) for name in wanted or output_names(signature)]
+        outputs = [output_of(signature, predictions, name) for name in wanted or output_names(signature)]
         name = self.logged(model, serving, table, predictions, size=table.nbytes, request_id=request_id)
         counting.rows = table.num_rows
         return Inferred(serving, outputs, name, _parameters(signature, tensors))
@@ -266,13 +247,9 @@ def _is_uuid(text: str) -> bool:
         return False
 
 
-def output_names(signature: ModelSignature) -> list[str]:
-    return [PREDICTION] if signature.labels is None else [PREDICTION, PROBABILITIES]
-
-
 def described(model: str, version: int, signature: ModelSignature) -> ModelInfo:
     inputs = [TensorInfo(each.name, DATATYPES[each.type], [-1]) for each in signature.features]
-    outputs = [TensorInfo(PREDICTION, _prediction_type(signature), [-1])]
+    outputs = [TensorInfo(PREDICTION, prediction_type(signature), [-1])]
     properties = {"task": signature.task, "target": signature.target}
     if signature.labels is not None:
         outputs.append(TensorInfo(PROBABILITIES, "FP64", [-1, len(signature.labels)]))
@@ -283,26 +260,3 @@ def described(model: str, version: int, signature: ModelSignature) -> ModelInfo:
 def server_version() -> str:
     """Return which Interlock this is."""
     return metadata.version("interlock-gateway")
-
-
-def _prediction_type(signature: ModelSignature) -> str:
-    kinds = set(map(type, signature.labels)) if signature.labels is not None else {float}
-    return {float: "FP64", bool: "BOOL", int: "INT64"}.get(kinds.pop(), BYTES) if len(kinds) == 1 else BYTES
-
-
-_TYPES = {"FP64": np.float64, "BOOL": np.bool_, "INT64": np.int64}
-
-
-def _output(signature: ModelSignature, predictions: Predictions, name: str) -> Output:
-    rows = len(predictions.scores)
-    if name == PREDICTION:
-        datatype = _prediction_type(signature)
-        if datatype == BYTES:
-            texts = [each if isinstance(each, str) else json.dumps(each) for each in predictions.values]
-            return Output(name, datatype, [rows], texts)
-        return Output(name, datatype, [rows], np.asarray(predictions.values, _TYPES[datatype]))
-    probabilities = predictions.probabilities if name == PROBABILITIES else None
-    if probabilities is None:
-        raise TensorError(f"there is no output {name[:60]!r}; the model gives {', '.join(output_names(signature))}")
-    labels = {LABELS: json.dumps(signature.labels, ensure_ascii=False)}
-    return Output(name, "FP64", list(probabilities.shape), np.asarray(probabilities, np.float64), labels)

@@ -11,7 +11,8 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from interlock_gateway.protocols.inference import PREDICTION, PROBABILITIES, Inference, ModelInfo, described
+from interlock_gateway.protocols.inference import Inference, ModelInfo, described
+from interlock_gateway.protocols.outputs import PREDICTION, PROBABILITIES
 from interlock_gateway.protocols.tensors import BYTES, NUMERIC
 
 Schema = dict[str, Any]
