@@ -108,9 +108,14 @@ class Pipeline(Section):
 
     @property
     def features(self) -> dict[str, Column]:
-        """Return the feature columns in declared order: all but the target and the key."""
-        not_features = {self.target, *(self.data.key or ())}
+        """Return the feature columns in declared order: all but the target, the key and those with a role."""
+        not_features = {self.target, *(self.data.key or ()), *self.ignored}
         return {name: column for name, column in self.data.columns.items() if name not in not_features}
+
+    @property
+    def ignored(self) -> list[str]:
+        """Return the columns that predictions ignore, in declared order: those with a role other than ``feature``."""
+        return [name for name, column in self.data.columns.items() if column.role != "feature"]
 
     @property
     def champion(self) -> Champion:
@@ -143,22 +148,29 @@ class Pipeline(Section):
         columns = self.data.columns
         named = [("data.key", name) for name in self.data.key or ()]
         named += [("gate.slices", name) for name in self.gate.slices]
-        if self.data.holdout.column is not None:
-            named.append(("data.holdout.column", self.data.holdout.column))
-            if columns.get(self.data.holdout.column, Column(type="datetime")).type != "datetime":
-                raise ValueError(f"data.holdout.column {self.data.holdout.column!r} must be a datetime column")
+        if (newest := self.data.holdout_column) is not None:
+            named.append(("data.holdout.column", newest))
+            if columns.get(newest, Column(type="datetime")).type != "datetime":
+                raise ValueError(f"data.holdout.column {newest!r} must be a datetime column")
         for where, name in named:
             if name not in columns:
                 raise ValueError(f"{where} names {name!r}, which is not among data.columns")
         if self.target in (self.data.key or ()):
             raise ValueError(f"{self.target!r} cannot be both the target and part of the key")
-        for name in (self.target, *(self.data.key or ()), self.data.holdout.column or self.target):
+        for name in (self.target, *(self.data.key or ()), newest or self.target):
             if columns[name].optional:
                 raise ValueError(f"{name!r} cannot be optional: every row of a training file needs it")
-        if not self.features:
-            raise ValueError("no feature is left: columns other than the target and the key are the features")
         if self.data.rules.unique_key and not self.data.key:
             raise ValueError("rules.unique_key needs data.key")
+        return self
+
+    @model_validator(mode="after")
+    def _roles_leave_something_to_learn_from(self) -> Self:
+        for name in (self.target, *(self.data.key or ())):
+            if (role := self.data.columns[name].role) != "feature":
+                raise ValueError(f"{name!r} cannot have the role {role!r}: it is the target, or part of the key")
+        if not self.features:
+            raise ValueError("no feature is left: features are the columns without a role, but for target and key")
         return self
 
     @model_validator(mode="after")

@@ -67,7 +67,7 @@ def decide(pipeline: Pipeline, findings: Findings) -> tuple[list[Finding], list[
 
 def decide_sides(pipeline: Pipeline, findings: Findings) -> tuple[list[Finding], list[Finding]]:
     """Return reasons and warnings about the split of a file that keeps all other rules."""
-    column = pipeline.data.holdout.column
+    column = pipeline.data.holdout_column
     if column is not None and not findings.train_rows:
         why = f"all rows are as new as the newest part by {column!r}, so none is left to train on"
         return [Finding(rule="holdout", column=column, count=findings.holdout_rows, message=why)], []
@@ -206,7 +206,7 @@ def _unusual_columns(pipeline: Pipeline, findings: Findings) -> list[Finding]:
         if name in unread:
             continue
         column = pipeline.data.columns[name]
-        if distinct <= 1 < findings.checked_rows:
+        if distinct <= 1 < findings.checked_rows and column.role == "feature":
             why = f"{name!r} has the same value in every row" if distinct else f"{name!r} has no value in any row"
             warnings.append(Finding(rule="constant", column=name, count=distinct, message=why))
         feature = column.type == "category" and name in pipeline.features

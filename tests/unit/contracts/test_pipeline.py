@@ -59,6 +59,42 @@ def test_a_column_that_is_not_optional_is_declared_as_before_there_were_any() ->
     )
 
 
+def test_columns_with_a_role_are_no_features() -> None:
+    """They are read, checked and kept all the same; slices may be by them, and by features as before."""
+    roles = {"note": ("category", "ignore"), "school": ("category", "slice"), "at": ("datetime", "time")}
+    columns = {name: {"type": kind, "role": role} for name, (kind, role) in roles.items()}
+    spec = declared(gate__slices=["school", "note", "gender"])
+    spec["data"]["columns"] |= columns
+    pipeline = Pipeline.model_validate(spec)
+
+    assert list(pipeline.features) == ["gender"]
+    assert pipeline.ignored == ["note", "school", "at"]
+    assert Pipeline.model_validate_json(pipeline.model_dump_json()) == pipeline
+
+
+def test_a_column_without_a_role_is_declared_as_before_there_were_any() -> None:
+    """Digests of pipelines that are applied already stay."""
+    spelled = declared(data__columns__gender={"type": "category", "values": ["female", "male"], "role": "feature"})
+
+    assert Pipeline.model_validate(spelled).digest == Pipeline.model_validate(declared()).digest
+    assert "role" not in Pipeline.model_validate(declared()).model_dump_json()
+
+
+def test_the_time_of_a_row_decides_who_is_newest() -> None:
+    """Where nothing else is named, and only one column has that role."""
+    spec = declared(data__holdout={"by": "time"})
+    columns = spec["data"]["columns"]
+    columns["at"] = columns["seen"] = {"type": "datetime", "role": "time"}
+    with pytest.raises(ValidationError, match="'at', 'seen' have it"):
+        Pipeline.model_validate(spec)
+    columns["seen"] = {"type": "datetime"}
+
+    assert Pipeline.model_validate(spec).data.holdout_column == "at"
+    spec["data"]["holdout"]["column"] = "seen"
+    assert Pipeline.model_validate(spec).data.holdout_column == "seen"
+    assert Pipeline.model_validate(declared()).data.holdout_column is None
+
+
 @pytest.mark.parametrize("name", ["id", "math_score"])
 def test_neither_key_nor_target_may_be_optional(name: str) -> None:
     """A row without them is of no use."""
@@ -94,7 +130,12 @@ def test_the_champion_rule_has_a_default_for_each_task() -> None:
         ({"gate__metrics": {"r2": {}}}, "give min, max or both"),
         ({"data__columns__gender": {"type": "category", "min": 1}}, "min and max belong to number"),
         ({"data__columns__math_score": {"type": "number", "min": 5, "max": 1}}, "min 5 is above max 1"),
-        ({"data__holdout": {"by": "time"}}, "needs `column`"),
+        ({"data__holdout": {"by": "time"}}, "needs `column`, or one column with `role: time`; none has it"),
+        ({"data__columns__gender": {"type": "category", "role": "time"}}, "role: time belongs to datetime columns"),
+        ({"data__columns__gender": {"type": "category", "role": "ignore"}}, "no feature is left"),
+        ({"data__columns__id": {"type": "integer", "role": "ignore"}}, "'id' cannot have the role 'ignore'"),
+        ({"data__columns__math_score": {"type": "number", "role": "slice"}}, "'math_score' cannot have the role"),
+        ({"data__columns__gender": {"type": "category", "role": "label"}}, "'feature', 'ignore', 'slice' or 'time'"),
         ({"data__csv": {"encoding": "utf-9"}}, "unknown encoding 'utf-9'"),
         ({"data__csv": {"delimiter": "::"}}, "delimiter"),
         ({"data__csv": {"delimiter": "'", "quote": "'"}}, "both"),

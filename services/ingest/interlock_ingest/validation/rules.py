@@ -37,7 +37,7 @@ def check_rules(chunk: Chunk, pipeline: Pipeline, findings: Findings) -> None:
             missing = values.is_null()
             lines = chunk.lines[missing.to_numpy(zero_copy_only=False)]
             findings.nulls[name].add(len(lines), lines[:LINES_SHOWN].tolist())
-            if name == data.holdout.column:
+            if name == data.holdout_column:
                 why = f"{name!r} decides who is newest (data.holdout), and is missing"
                 _note(findings.broken, Cause("holdout", name, why), missing, values, chunk)
             if data.rules.unique_key and name in (data.key or ()):

@@ -186,3 +186,20 @@ def test_parquet_with_a_wrong_byte_is_judged_not_crashed_on(at: int, value: int,
     content[at % len(content)] = value
     columns: dict[str, Any] = {"x": {"type": "number"}, "y": {"type": "number"}}
     judge(bytes(content), columns, format="parquet")
+
+
+def test_columns_with_a_role_are_checked_and_kept() -> None:
+    """Under their own rules; that one says the same in every row is nobody's business, for none learns from it."""
+    columns = DATED | {"at": {"type": "datetime", "role": "time"}}
+    columns |= {"src": {"type": "category", "role": "ignore", "values": ["erp"]}}
+    judged = judge(dated(100).replace("\n", ",erp\n").replace("y,erp", "y,src"), columns, holdout={"by": "time"})
+    assert judged.train is not None
+    assert judged.holdout is not None
+    wrong = judge("at,x,y,src\n2026-01-01,1,1,crm\n2026-01-02,2,2,erp\n", columns)
+
+    times: list[Any] = judged.train["at"].to_pylist()
+    assert max(times) < min(judged.holdout["at"].to_pylist())
+    assert judged.train["src"].to_pylist() == ["erp"] * judged.train.num_rows
+    assert [each for each in judged.result.warnings if each.column == "src"] == []
+    assert judged.result.profile["holdout"]["column"] == "at"
+    assert wrong.reason("values").column == "src"
