@@ -12,7 +12,7 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Role = Literal["feature", "ignore", "slice", "time"]
+Role = Literal["feature", "ignore", "slice", "time", "weight"]
 
 Columns = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
 """One column name or a list of them."""
@@ -43,7 +43,7 @@ class Column(Section):
     """A declared column; ``min`` and ``max`` are inclusive and in the column's own unit.
 
     A ``role`` other than ``feature`` means that it is read, checked and kept as any column, but not learned from: for
-    ``gate.slices``, as the time of the row, or for nothing yet. A request need not have it.
+    ``gate.slices``, as the time or the weight of the row, or for nothing yet. A request need not have it.
     An ``optional`` one may be missing in a file or a request, and then counts as null; any other must be there.
     ``format`` is how a datetime is written as text, as Python's ``strptime`` has it; ISO 8601 is understood anyway.
     """
@@ -64,6 +64,8 @@ class Column(Section):
             raise ValueError(f"min and max belong to number and integer columns, not to {self.type}")
         if self.role == "time" and self.type != "datetime":
             raise ValueError(f"role: time belongs to datetime columns, not to {self.type}")
+        if self.role == "weight" and (self.type not in ("number", "integer") or self.optional):
+            raise ValueError("role: weight belongs to number and integer columns that are not optional")
         if self.format is not None:
             _check_date_format(self.type, self.format)
         if self.type != "category" and (self.values is not None or self.max_cardinality is not None):
@@ -157,6 +159,11 @@ class Data(Section):
             return None
         return self.holdout.column or next(name for name, each in self.columns.items() if each.role == "time")
 
+    @property
+    def weight_column(self) -> str | None:
+        """Return the column with the rows' weights, if there is one."""
+        return next((name for name, each in self.columns.items() if each.role == "weight"), None)
+
     @field_validator("columns")
     @classmethod
     def _names_are_the_users(cls, value: dict[str, Column]) -> dict[str, Column]:
@@ -168,7 +175,10 @@ class Data(Section):
         return value
 
     @model_validator(mode="after")
-    def _time_has_its_column(self) -> Self:
+    def _times_and_weights_are_clear(self) -> Self:
+        weights = [name for name, column in self.columns.items() if column.role == "weight"]
+        if len(weights) > 1:
+            raise ValueError(f"columns: only one can have `role: weight`; {', '.join(map(repr, weights))} have it")
         times = [name for name, column in self.columns.items() if column.role == "time"]
         if self.holdout.by == "time" and self.holdout.column is None and len(times) != 1:
             have = f"{', '.join(map(repr, times))} have it" if times else "none has it"

@@ -17,9 +17,14 @@ REGRESSION_METRICS: tuple[MetricName, ...] = ("r2", "rmse", "mae", "bias")
 CLASSIFICATION_METRICS: tuple[MetricName, ...] = ("accuracy", "f1_weighted", "roc_auc", "log_loss")
 
 
+ClassWeights = Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)]
+"""Weights by label, as names of probabilities are written: ``true``, ``1``; a label that is not named weighs 1."""
+
+
 class Training(Section):
     """When to train, on what, and how hard to search.
 
+    ``class_weight`` is what each row of a label weighs in fitting; ``balanced`` makes all labels weigh the same.
     A label with fewer rows than there are folds fails the training, or is set aside: trained without, and told.
     """
 
@@ -31,6 +36,9 @@ class Training(Section):
     folds: int = Field(default=5, ge=2, le=20)
     trials: int = Field(default=20, ge=0, le=10_000)
     seed: int = 42
+    class_weight: Literal["balanced"] | ClassWeights | None = Field(
+        default=None, exclude_if=lambda value: value is None
+    )
     rare_labels: Literal["refuse", "set_aside"] = Field(default="refuse", exclude_if=lambda value: value == "refuse")
     timeout_minutes: float = Field(default=60, gt=0, le=7 * 24 * 60)
 
@@ -174,6 +182,21 @@ class Pipeline(Section):
         return self
 
     @model_validator(mode="after")
+    def _weighted_labels_can_occur(self) -> Self:
+        weights, target = self.training.class_weight, self.data.columns[self.target]
+        if weights is not None and self.task != "classification":
+            raise ValueError(
+                "training.class_weight is for classification; rows are weighted by a `role: weight` column"
+            )
+        known = ["true", "false"] if target.type == "boolean" else target.values
+        for label in weights if isinstance(weights, dict) else ():
+            if known is not None and label not in known:
+                raise ValueError(f"training.class_weight names {label!r}; labels are {', '.join(known[:20])}")
+            if target.type == "integer" and str(_whole(label)) != label:
+                raise ValueError(f"training.class_weight names {label!r}; labels are whole numbers")
+        return self
+
+    @model_validator(mode="after")
     def _batches_are_told_apart_and_stay_inside(self) -> Self:
         names = [batch.name for batch in self.batch]
         if len(set(names)) != len(names):
@@ -195,3 +218,10 @@ class Pipeline(Section):
             if metric not in allowed:
                 raise ValueError(f"metric {metric!r} is not for {self.task}; use one of {', '.join(allowed)}")
         return self
+
+
+def _whole(text: str) -> int | None:
+    try:
+        return int(text)
+    except ValueError:
+        return None

@@ -50,7 +50,7 @@ def fit(fold: EncodedFold, request: FitRequest) -> FitResult:
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "did not converge" shows in the score
             estimator = KINDS[request.candidate].estimator(request.task, request.params, request.seed)
-            estimator.fit(fold.fit_matrix, fold.fit_targets)
+            estimator.fit(fold.fit_matrix, fold.fit_targets, sample_weight=fold.fit_weights)
             scores = scores_of(estimator, fold.score_matrix, request.task)
             value = METRICS[request.metric].value(fold.score_targets, scores)
     except Exception as error:  # noqa: BLE001 - a trial may fail in whatever way its library has

@@ -124,7 +124,7 @@ def _fit(job: TrainingJob, data: TrainingTable, frame: pd.DataFrame, best: Score
     whole = SklearnPipeline([("preprocess", preprocessor_for(data.signature, frame)), ("estimator", estimator)])
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "did not converge" shows in the score
-        whole.fit(frame, data.targets)
+        whole.fit(frame, data.targets, estimator__sample_weight=data.weights.of(data.targets))
     return whole
 
 

@@ -33,6 +33,7 @@ class Findings(tables.Findings):
     broken: Tallies = field(default_factory=Tallies)
     nulls: defaultdict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
     distinct: dict[str, int] = field(default_factory=dict)
+    weightless: Tally = field(default_factory=Tally)
     repeated_rows: int = 0
     dropped_rows: int = 0
     repeated_keys: Tally = field(default_factory=Tally)
@@ -160,6 +161,10 @@ def _rules(pipeline: Pipeline, findings: Findings) -> list[Finding]:
             reasons.append(
                 Finding(rule="max_cardinality", column=name, count=findings.distinct[name], message=f"{name!r} {why}")
             )
+    weight = pipeline.data.weight_column
+    if weight is not None and 0 < findings.checked_rows == findings.weightless.count:
+        why = f"{weight!r} is 0 in every row, so there is none to learn from"
+        reasons.append(findings.weightless.finding(Cause("weight", weight, why)))
     if findings.repeated_keys.count:
         key = ", ".join(pipeline.data.key or [])
         why = f"rows share the key ({key}) with another row and differ in content; unique_key asks for one row each"

@@ -80,6 +80,39 @@ def test_a_column_without_a_role_is_declared_as_before_there_were_any() -> None:
     assert "role" not in Pipeline.model_validate(declared()).model_dump_json()
 
 
+def test_a_row_has_one_weight() -> None:
+    """Which of two counts could not be told."""
+    spec = declared()
+    spec["data"]["columns"] |= {name: {"type": "number", "role": "weight"} for name in ("w", "v")}
+    with pytest.raises(ValidationError, match="only one can have `role: weight`; 'w', 'v' have it"):
+        Pipeline.model_validate(spec)
+    del spec["data"]["columns"]["v"]
+
+    assert Pipeline.model_validate(spec).data.weight_column == "w"
+
+
+@pytest.mark.parametrize(
+    ("target", "good", "bad", "told"),
+    [
+        ({"type": "boolean"}, "true", "yes", "labels are true, false"),
+        ({"type": "integer"}, "-1", "01", "labels are whole numbers"),
+        ({"type": "category", "values": ["lo", "hi"]}, "hi", "high", "labels are lo, hi"),
+    ],
+)
+def test_weighted_labels_must_be_able_to_occur(target: dict[str, Any], good: str, bad: str, told: str) -> None:
+    """They are written as in answers; where labels are not declared, the training knows them."""
+    spec = declared(task="classification", data__columns__math_score=target, training__class_weight={good: 2})
+    free = declared(
+        task="classification", data__columns__math_score={"type": "category"}, training__class_weight={"x": 2}
+    )
+
+    assert Pipeline.model_validate(spec).training.class_weight == {good: 2.0}
+    assert Pipeline.model_validate(free).training.class_weight == {"x": 2.0}
+    spec["training"]["class_weight"] = {bad: 2}
+    with pytest.raises(ValidationError, match=f"class_weight names '{bad}'; {told}"):
+        Pipeline.model_validate(spec)
+
+
 def test_the_time_of_a_row_decides_who_is_newest() -> None:
     """Where nothing else is named, and only one column has that role."""
     spec = declared(data__holdout={"by": "time"})
@@ -135,7 +168,11 @@ def test_the_champion_rule_has_a_default_for_each_task() -> None:
         ({"data__columns__gender": {"type": "category", "role": "ignore"}}, "no feature is left"),
         ({"data__columns__id": {"type": "integer", "role": "ignore"}}, "'id' cannot have the role 'ignore'"),
         ({"data__columns__math_score": {"type": "number", "role": "slice"}}, "'math_score' cannot have the role"),
-        ({"data__columns__gender": {"type": "category", "role": "label"}}, "'feature', 'ignore', 'slice' or 'time'"),
+        ({"data__columns__gender": {"type": "category", "role": "label"}}, "'slice', 'time' or 'weight'"),
+        ({"data__columns__gender": {"type": "category", "role": "weight"}}, "role: weight belongs to number"),
+        ({"data__columns__gender": {"type": "number", "role": "weight", "optional": True}}, "that are not optional"),
+        ({"training__class_weight": "balanced"}, "training.class_weight is for classification"),
+        ({"training__class_weight": {"a": 0}}, "greater than 0"),
         ({"data__csv": {"encoding": "utf-9"}}, "unknown encoding 'utf-9'"),
         ({"data__csv": {"delimiter": "::"}}, "delimiter"),
         ({"data__csv": {"delimiter": "'", "quote": "'"}}, "both"),

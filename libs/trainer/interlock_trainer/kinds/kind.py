@@ -24,8 +24,9 @@ class Range:
 class Kind:
     """A candidate: ``defaults`` lie inside of ``space``, so that the search can start from them.
 
-    ``estimator`` makes an unfitted scikit-learn estimator that uses one thread, for targets that are numbers, or label
-    indices 0 to k-1. ``engine`` translates a fitted one over a matrix of the given width.
+    ``estimator`` makes an unfitted scikit-learn estimator that uses one thread and whose ``fit`` takes
+    ``sample_weight``, for targets that are numbers, or label indices 0 to k-1. ``engine`` translates a fitted one over
+    a matrix of the given width.
     """
 
     defaults: Params
