@@ -4,10 +4,11 @@ import hashlib
 import json
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StrictFloat, StrictInt, field_validator, model_validator
 
 from interlock_contracts.cron import Cron
 from interlock_contracts.data import Column, Data, Fraction, Section
+from interlock_contracts.parameters import read_parameters
 from interlock_contracts.refs import Name, Sha256
 
 MetricName = Literal["r2", "rmse", "mae", "bias", "accuracy", "f1_weighted", "roc_auc", "log_loss"]
@@ -24,6 +25,7 @@ ClassWeights = Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_len
 class Training(Section):
     """When to train, on what, and how hard to search.
 
+    ``parameters`` of a candidate are fixed: its search leaves them alone.
     ``class_weight`` is what each row of a label weighs in fitting; ``balanced`` makes all labels weigh the same.
     A label with fewer rows than there are folds fails the training, or is set aside: trained without, and told.
     """
@@ -32,6 +34,9 @@ class Training(Section):
     trigger: list[Literal["data", "event"]] = ["data", "event"]
     candidates: list[Candidate] = Field(
         default=["linear", "random_forest", "gradient_boosting", "xgboost"], min_length=1
+    )
+    parameters: dict[Candidate, dict[str, StrictInt | StrictFloat]] = Field(
+        default={}, exclude_if=lambda value: not value
     )
     folds: int = Field(default=5, ge=2, le=20)
     trials: int = Field(default=20, ge=0, le=10_000)
@@ -48,6 +53,20 @@ class Training(Section):
         if len(set(value)) != len(value):
             raise ValueError("each entry may be named once")
         return value
+
+    @field_validator("parameters")
+    @classmethod
+    def _parameters_are_known(cls, value: dict[Candidate, dict[str, float]]) -> dict[Candidate, dict[str, float]]:
+        return {kind: read_parameters(kind, given) for kind, given in value.items() if given}
+
+    @model_validator(mode="after")
+    def _parameters_are_of_candidates(self) -> Self:
+        for kind in self.parameters:
+            if kind not in self.candidates:
+                raise ValueError(
+                    f"parameters are for {kind}, which is not among the candidates {', '.join(self.candidates)}"
+                )
+        return self
 
 
 class Threshold(Section):

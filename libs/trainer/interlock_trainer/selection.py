@@ -37,6 +37,11 @@ def request_for(pipeline: Pipeline, candidate: Candidate, params: dict[str, Any]
     return FitRequest(candidate, pipeline.task, params, pipeline.training.seed, pipeline.champion.metric, fold)
 
 
+def start_params(pipeline: Pipeline, candidate: Candidate) -> dict[str, Any]:
+    """Return what a candidate is fitted with before any search: its defaults, and what the pipeline fixes."""
+    return {**KINDS[candidate].defaults, **pipeline.training.parameters.get(candidate, {})}
+
+
 def select(
     pipeline: Pipeline, pool: FitPool, on_progress: Callable[[int, int], None], phases: Phases | None = None
 ) -> tuple[Scored, list[CandidateScores]]:
@@ -49,7 +54,7 @@ def select(
     """
     training = pipeline.training
     requests = [
-        request_for(pipeline, candidate, KINDS[candidate].defaults, fold)
+        request_for(pipeline, candidate, start_params(pipeline, candidate), fold)
         for candidate in training.candidates
         for fold in range(training.folds)
     ]
@@ -70,7 +75,7 @@ def select(
     utility = METRICS[pipeline.champion.metric].utility
     best = max(sound, key=lambda candidate: float(utility(candidate.mean)))
     name = training.candidates[candidates.index(best)]
-    return Scored(name, KINDS[name].defaults, best.scores, best.fit_seconds), candidates
+    return Scored(name, start_params(pipeline, name), best.scores, best.fit_seconds), candidates
 
 
 def _record(phases: Phases, candidate: CandidateScores, fits: Sequence[FitResult]) -> None:

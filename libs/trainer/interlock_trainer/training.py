@@ -108,6 +108,7 @@ def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Prog
         "trials": trials,
         "winner": best.candidate,
         "params": best.params,
+        "fixed": list(job.pipeline.training.parameters.get(best.candidate, {})),
         "score": best.mean,
         "fit_seconds": sum(
             seconds[each] for each in (telemetry.SPAN_SELECT, telemetry.SPAN_SEARCH, telemetry.SPAN_FIT)

@@ -113,6 +113,21 @@ def test_weighted_labels_must_be_able_to_occur(target: dict[str, Any], good: str
         Pipeline.model_validate(spec)
 
 
+def test_fixed_parameters_mean_the_same_however_they_are_written() -> None:
+    """A share of 1 is not the number 1, and no parameters at all are declared as before there were any."""
+    whole, point = (
+        Pipeline.model_validate(
+            declared(training__parameters={"random_forest": {"max_features": one, "max_depth": 3 * one}, "linear": {}})
+        )
+        for one in (1, 1.0)
+    )
+
+    assert whole.digest == point.digest
+    assert repr(whole.training.parameters) == "{'random_forest': {'max_features': 1.0, 'max_depth': 3}}"
+    assert Pipeline.model_validate_json(whole.model_dump_json()) == whole
+    assert "parameters" not in Pipeline.model_validate(declared()).model_dump_json()
+
+
 def test_the_time_of_a_row_decides_who_is_newest() -> None:
     """Where nothing else is named, and only one column has that role."""
     spec = declared(data__holdout={"by": "time"})
@@ -173,6 +188,15 @@ def test_the_champion_rule_has_a_default_for_each_task() -> None:
         ({"data__columns__gender": {"type": "number", "role": "weight", "optional": True}}, "that are not optional"),
         ({"training__class_weight": "balanced"}, "training.class_weight is for classification"),
         ({"training__class_weight": {"a": 0}}, "greater than 0"),
+        ({"training__parameters": {"random_forest": {"min_sample_leaf": 5}}}, "did you mean 'min_samples_leaf'?"),
+        ({"training__parameters": {"linear": {"x": 5}}}, "linear has no parameter 'x'; it has penalty"),
+        ({"training__parameters": {"xgboost": {"learning_rate": 5}}}, "cannot be 5; it is a number from 0.0001 to 1"),
+        ({"training__parameters": {"xgboost": {"max_depth": 2.5}}}, "cannot be 2.5; it is a whole number from 1 to 32"),
+        ({"training__parameters": {"xgboost": {"max_depth": True}}}, "valid integer"),
+        (
+            {"training__parameters": {"neural_network": {"width": 9}}},
+            "neural_network, which is not among the candidates",
+        ),
         ({"data__csv": {"encoding": "utf-9"}}, "unknown encoding 'utf-9'"),
         ({"data__csv": {"delimiter": "::"}}, "delimiter"),
         ({"data__csv": {"delimiter": "'", "quote": "'"}}, "both"),
