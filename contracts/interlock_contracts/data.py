@@ -44,6 +44,7 @@ class Column(Section):
 
     A ``role`` other than ``feature`` means that it is read, checked and kept as any column, but not learned from: for
     ``gate.slices``, as the time or the weight of the row, or for nothing yet. A request need not have it.
+    A ``monotone`` one moves the answer one way only, other columns being equal.
     An ``optional`` one may be missing in a file or a request, and then counts as null; any other must be there.
     ``format`` is how a datetime is written as text, as Python's ``strptime`` has it; ISO 8601 is understood anyway.
     """
@@ -52,6 +53,7 @@ class Column(Section):
     role: Role = Field(default="feature", exclude_if=lambda value: value == "feature")
     optional: bool = Field(default=False, exclude_if=lambda value: not value)
     format: str | None = Field(default=None, max_length=50, exclude_if=lambda value: value is None)
+    monotone: Literal["increasing", "decreasing"] | None = Field(default=None, exclude_if=lambda value: value is None)
     min: float | None = None
     max: float | None = None
     values: list[str] | None = Field(default=None, min_length=1)
@@ -66,6 +68,8 @@ class Column(Section):
             raise ValueError(f"role: time belongs to datetime columns, not to {self.type}")
         if self.role == "weight" and (self.type not in ("number", "integer") or self.optional):
             raise ValueError("role: weight belongs to number and integer columns that are not optional")
+        if self.monotone is not None and (self.type in ("category", "datetime") or self.role != "feature"):
+            raise ValueError("monotone belongs to features that are numbers, integers or booleans")
         if self.format is not None:
             _check_date_format(self.type, self.format)
         if self.type != "category" and (self.values is not None or self.max_cardinality is not None):

@@ -14,6 +14,9 @@ from interlock_contracts.refs import Name, Sha256
 MetricName = Literal["r2", "rmse", "mae", "bias", "accuracy", "f1_weighted", "roc_auc", "log_loss"]
 Candidate = Literal["linear", "random_forest", "gradient_boosting", "xgboost", "neural_network"]
 
+MONOTONE: tuple[Candidate, ...] = ("random_forest", "gradient_boosting", "xgboost")
+"""The candidates that can be held to a monotone column."""
+
 REGRESSION_METRICS: tuple[MetricName, ...] = ("r2", "rmse", "mae", "bias")
 CLASSIFICATION_METRICS: tuple[MetricName, ...] = ("accuracy", "f1_weighted", "roc_auc", "log_loss")
 
@@ -145,6 +148,12 @@ class Pipeline(Section):
         return [name for name, column in self.data.columns.items() if column.role != "feature"]
 
     @property
+    def monotone(self) -> dict[str, int]:
+        """Return the features by which the answer may move one way only: 1 up, -1 down."""
+        ways = {"increasing": 1, "decreasing": -1}
+        return {name: ways[column.monotone] for name, column in self.features.items() if column.monotone is not None}
+
+    @property
     def champion(self) -> Champion:
         """Return the declared comparison with the champion, or the task's usual one."""
         return self.gate.champion or Champion(metric="r2" if self.task == "regression" else "roc_auc")
@@ -198,6 +207,21 @@ class Pipeline(Section):
                 raise ValueError(f"{name!r} cannot have the role {role!r}: it is the target, or part of the key")
         if not self.features:
             raise ValueError("no feature is left: features are the columns without a role, but for target and key")
+        return self
+
+    @model_validator(mode="after")
+    def _monotone_columns_can_be_honoured(self) -> Self:
+        columns = self.data.columns
+        for name in (self.target, *(self.data.key or ())):
+            if columns[name].monotone is not None:
+                raise ValueError(f"{name!r} cannot be monotone: it is the target, or part of the key")
+        unable = [candidate for candidate in self.training.candidates if candidate not in MONOTONE]
+        if self.monotone and unable:
+            held = f"monotone column {next(iter(self.monotone))!r}"
+            able = ", ".join(MONOTONE)
+            raise ValueError(f"training.candidates: {', '.join(unable)} cannot be held to the {held}; {able} can")
+        if self.monotone and len(columns[self.target].values or ()) > 2:  # noqa: PLR2004
+            raise ValueError(f"monotone columns need a number or two labels; {self.target!r} has more")
         return self
 
     @model_validator(mode="after")

@@ -49,7 +49,8 @@ def fit(fold: EncodedFold, request: FitRequest) -> FitResult:
     try:
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "did not converge" shows in the score
-            estimator = KINDS[request.candidate].estimator(request.task, request.params, request.seed)
+            kind = KINDS[request.candidate]
+            estimator = kind.held_to(fold.directions, request.task, request.params, request.seed)
             estimator.fit(fold.fit_matrix, fold.fit_targets, sample_weight=fold.fit_weights)
             scores = scores_of(estimator, fold.score_matrix, request.task)
             value = METRICS[request.metric].value(fold.score_targets, scores)

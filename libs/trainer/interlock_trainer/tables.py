@@ -37,6 +37,7 @@ class TrainingTable:
     table: pa.Table
     targets: Targets
     weights: Weights
+    monotone: dict[str, int]
     repeats: int
     rare_labels: dict[str, int]
 
@@ -60,7 +61,9 @@ def read_training_table(job: TrainingJob, store: ArtifactStore) -> TrainingTable
     except ValueError as error:
         raise DataError(str(error)) from error
     _check(job.pipeline, signature, table, targets)
-    return TrainingTable(signature, table, targets, weights, rows.num_rows - united.num_rows, rare)
+    return TrainingTable(
+        signature, table, targets, weights, job.pipeline.monotone, rows.num_rows - united.num_rows, rare
+    )
 
 
 def _parts(job: TrainingJob, store: ArtifactStore, folder: Path) -> Iterator[pa.Table]:
@@ -127,6 +130,10 @@ def _check(pipeline: Pipeline, signature: ModelSignature, table: pa.Table, targe
         column = table.column(feature.name)
         if feature.type == "number" and pc.any(pc.is_inf(column)).as_py():
             raise DataError(f"column {feature.name!r} holds an infinite number")
+    if pipeline.monotone and len(signature.labels or ()) > 2:  # noqa: PLR2004
+        raise DataError(
+            f"monotone columns need a number or two labels; {pipeline.target!r} has {len(signature.labels or ())}"
+        )
     if signature.labels is not None:
         rarest = int(np.bincount(targets.astype(np.int64)).argmin())
         rows = int((targets == rarest).sum())

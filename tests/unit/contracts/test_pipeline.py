@@ -188,6 +188,27 @@ def test_the_champion_rule_has_a_default_for_each_task() -> None:
         ({"data__columns__gender": {"type": "number", "role": "weight", "optional": True}}, "that are not optional"),
         ({"training__class_weight": "balanced"}, "training.class_weight is for classification"),
         ({"training__class_weight": {"a": 0}}, "greater than 0"),
+        (
+            {"data__columns__gender": {"type": "category", "monotone": "increasing"}},
+            "monotone belongs to features that",
+        ),
+        (
+            {"data__columns__math_score": {"type": "number", "monotone": "increasing"}},
+            "'math_score' cannot be monotone: it is the target",
+        ),
+        (
+            {"data__columns__gender": {"type": "number", "monotone": "decreasing"}},
+            "linear cannot be held to the monotone column 'gender'; random_forest, gradient_boosting, xgboost can",
+        ),
+        (
+            {
+                "task": "classification",
+                "data__columns__math_score": {"type": "category", "values": ["a", "b", "c"]},
+                "data__columns__gender": {"type": "boolean", "monotone": "increasing"},
+                "training__candidates": ["xgboost"],
+            },
+            "monotone columns need a number or two labels; 'math_score' has more",
+        ),
         ({"training__parameters": {"random_forest": {"min_sample_leaf": 5}}}, "did you mean 'min_samples_leaf'?"),
         ({"training__parameters": {"linear": {"x": 5}}}, "linear has no parameter 'x'; it has penalty"),
         ({"training__parameters": {"xgboost": {"learning_rate": 5}}}, "cannot be 5; it is a number from 0.0001 to 1"),
