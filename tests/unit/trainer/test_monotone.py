@@ -28,7 +28,7 @@ def declared(kind: str, candidate: Candidate, monotone: dict[str, str]) -> Pipel
 def rows_with_a_valley(kind: str) -> pa.Table:
     """Return rows whose target falls with ``score`` up to its middle, and rises from there on."""
     rows = table(kind, rows=300)
-    scores = np.array(rows.column("score").fill_null(20.0))
+    scores = np.nan_to_num(np.array(rows.column("score")).astype(np.float64), nan=20.0)
     signal = np.abs(scores - 20.0) + np.random.default_rng(5).normal(0, 1.0, len(scores))
     made: Any = pa.array(signal if kind == "regression" else signal > 10.0)
     return rows.set_column(rows.column_names.index("y"), "y", made)
