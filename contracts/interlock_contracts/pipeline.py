@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StrictFloat, StrictInt, field_validator, model_validator
+from pydantic import BeforeValidator, Field, StrictFloat, StrictInt, field_validator, model_validator
 
 from interlock_contracts.cron import Cron
 from interlock_contracts.data import Column, Data, Fraction, Section
@@ -16,6 +16,10 @@ Candidate = Literal["linear", "random_forest", "gradient_boosting", "xgboost", "
 
 MONOTONE: tuple[Candidate, ...] = ("random_forest", "gradient_boosting", "xgboost")
 """The candidates that can be held to a monotone column."""
+
+Transform = Literal["log1p", "log"]
+TRANSFORMED_ABOVE: dict[Transform, float] = {"log1p": -1.0, "log": 0.0}
+"""What a target must be greater than to be transformed."""
 
 REGRESSION_METRICS: tuple[MetricName, ...] = ("r2", "rmse", "mae", "bias")
 CLASSIFICATION_METRICS: tuple[MetricName, ...] = ("accuracy", "f1_weighted", "roc_auc", "log_loss")
@@ -124,12 +128,23 @@ class Batch(Section):
         return value
 
 
+def _column_name(value: Any) -> Any:
+    if isinstance(value, dict):
+        raise ValueError("it is a column's name, or {column: price, transform: log1p}; transforms are log1p and log")  # noqa: TRY004
+    return value
+
+
 class Pipeline(Section):
-    """One model's whole declaration, kept in the user's own repository."""
+    """One model's whole declaration, kept in the user's own repository.
+
+    ``target`` may be written as ``{column: price, transform: log1p}``: fits then see the transformed target, all else
+    is in its own unit.
+    """
 
     name: Name
     task: Literal["regression", "classification"]
-    target: str
+    target: Annotated[str, BeforeValidator(_column_name)]
+    target_transform: Transform | None = Field(default=None, exclude_if=lambda value: value is None)
     data: Data
     training: Training = Training()
     gate: Gate = Gate()
@@ -164,6 +179,17 @@ class Pipeline(Section):
         canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _target_may_come_with_its_transform(cls, value: Any) -> Any:
+        target = value.get("target") if isinstance(value, dict) else None
+        if not isinstance(target, dict) or "target_transform" in value:
+            return value
+        known = target.keys() <= {"column", "transform"} and target.get("transform", "log") in TRANSFORMED_ABOVE
+        if not known or "column" not in target:
+            return value  # for the field to refuse
+        return {**value, "target": target["column"], "target_transform": target.get("transform")}
+
     @model_validator(mode="after")
     def _target_is_declared_and_fits(self) -> Self:
         target = self.data.columns.get(self.target)
@@ -173,6 +199,8 @@ class Pipeline(Section):
             raise ValueError(
                 f"a regression's target must be a number or an integer; {self.target!r} is a {target.type}"
             )
+        if self.task == "classification" and self.target_transform is not None:
+            raise ValueError("target: a transform is for a regression, whose target is a number")
         if self.task == "classification" and target.type not in ("category", "boolean", "integer"):
             raise ValueError(
                 f"a classification's target must be a category, boolean or integer; {self.target!r} is a {target.type}"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 import pyarrow as pa
 from interlock_contracts.data import Column
-from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.pipeline import Pipeline, Transform
 from interlock_tables.locales import Locale, TextCells
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StrictBool, StrictInt, StrictStr
@@ -80,7 +80,9 @@ class ModelSignature(Part):
     ``null_values`` are the texts that meant a missing cell in the CSV files of the training; None where there were none
     such, or the version is older than the field. ``key`` names the columns that tell rows apart: a request may have
     them, and gets them back. ``ignored`` are columns of the training files that are no features: a request may have
-    them, and whatever they hold is dropped. ``decimal`` and ``thousands`` are how texts of numbers were written there.
+    them, and whatever they hold is dropped. ``transform`` was applied to the target that the engine was fitted
+    to; answers are in the target's own unit all the same. ``decimal`` and ``thousands`` are how texts of numbers were
+    written there.
     """
 
     task: Literal["regression", "classification"]
@@ -92,6 +94,7 @@ class ModelSignature(Part):
     ignored: list[str] = Field(default=[], exclude_if=lambda value: not value)
     decimal: str = Field(default=".", exclude_if=lambda value: value == ".")
     thousands: str | None = Field(default=None, exclude_if=lambda value: value is None)
+    transform: Transform | None = Field(default=None, exclude_if=lambda value: value is None)
     labels: Annotated[list[Label], Field(min_length=2)] | None = None
 
     @classmethod
@@ -109,6 +112,7 @@ class ModelSignature(Part):
             features=[_feature(name, column, default, table) for name, column in pipeline.features.items()],
             key=pipeline.data.key or [],
             ignored=pipeline.ignored,
+            transform=pipeline.target_transform,
             null_values=pipeline.data.csv.null_values if pipeline.data.format == "csv" else None,
             decimal=pipeline.data.csv.decimal if pipeline.data.format == "csv" else ".",
             thousands=pipeline.data.csv.thousands if pipeline.data.format == "csv" else None,

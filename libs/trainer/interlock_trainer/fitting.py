@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from interlock_contracts.pipeline import Candidate, MetricName
+from interlock_contracts.pipeline import Candidate, MetricName, Transform
 from interlock_modeling import METRICS
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from interlock_trainer.folds import EncodedFold
 from interlock_trainer.kinds import KINDS
+from interlock_trainer.target import on_target
 
 Task = Literal["regression", "classification"]
 
@@ -28,6 +29,7 @@ class FitRequest:
     seed: int
     metric: MetricName
     fold: int
+    transform: Transform | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ def fit(fold: EncodedFold, request: FitRequest) -> FitResult:
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "did not converge" shows in the score
             kind = KINDS[request.candidate]
-            estimator = kind.held_to(fold.directions, request.task, request.params, request.seed)
+            held = kind.held_to(fold.directions, request.task, request.params, request.seed)
+            estimator = on_target(held, request.transform)
             estimator.fit(fold.fit_matrix, fold.fit_targets, sample_weight=fold.fit_weights)
             scores = scores_of(estimator, fold.score_matrix, request.task)
             value = METRICS[request.metric].value(fold.score_targets, scores)

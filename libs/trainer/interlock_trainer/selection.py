@@ -34,7 +34,8 @@ class Scored:
 
 def request_for(pipeline: Pipeline, candidate: Candidate, params: dict[str, Any], fold: int) -> FitRequest:
     """Return the fit of a candidate on a fold."""
-    return FitRequest(candidate, pipeline.task, params, pipeline.training.seed, pipeline.champion.metric, fold)
+    seed, metric = pipeline.training.seed, pipeline.champion.metric
+    return FitRequest(candidate, pipeline.task, params, seed, metric, fold, pipeline.target_transform)
 
 
 def start_params(pipeline: Pipeline, candidate: Candidate) -> dict[str, Any]:

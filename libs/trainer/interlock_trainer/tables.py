@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from interlock_artifacts import ArtifactStore
-from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.pipeline import TRANSFORMED_ABOVE, Pipeline
 from interlock_contracts.refs import DatasetRef
 from interlock_contracts.training import TrainingJob
 from interlock_modeling.signature import ModelSignature, Targets, label_names
@@ -61,6 +61,7 @@ def read_training_table(job: TrainingJob, store: ArtifactStore) -> TrainingTable
     except ValueError as error:
         raise DataError(str(error)) from error
     _check(job.pipeline, signature, table, targets)
+    _check_transform(job.pipeline, targets)
     return TrainingTable(
         signature, table, targets, weights, job.pipeline.monotone, rows.num_rows - united.num_rows, rare
     )
@@ -78,6 +79,13 @@ def _parts(job: TrainingJob, store: ArtifactStore, folder: Path) -> Iterator[pa.
             yield pq.read_table(path, columns=schema.names).select(schema.names).cast(schema)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, KeyError) as error:
             raise DataError(f"{_named(dataset)} does not fit the pipeline's columns: {error}") from error
+
+
+def _check_transform(pipeline: Pipeline, targets: Targets) -> None:
+    """Refuse targets that cannot be transformed; a file that was stored before there was a transform may have some."""
+    transform = pipeline.target_transform
+    if transform is not None and (few := int((targets <= (least := TRANSFORMED_ABOVE[transform])).sum())):
+        raise DataError(f"{few} rows have a {pipeline.target!r} of at most {least:g}, of which there is no {transform}")
 
 
 def _that_weigh(pipeline: Pipeline, table: pa.Table) -> pa.Table:

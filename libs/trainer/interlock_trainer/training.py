@@ -27,6 +27,7 @@ from interlock_trainer.progress import Progress
 from interlock_trainer.search import search
 from interlock_trainer.selection import Scored, select
 from interlock_trainer.tables import DataError, TrainingTable, read_training_table
+from interlock_trainer.target import on_target
 
 PACKAGES = ("scikit-learn", "xgboost-cpu", "optuna", "numpy", "pyarrow", "pandas", "ray", "skl2onnx")
 
@@ -124,7 +125,7 @@ def _fit(job: TrainingJob, data: TrainingTable, frame: pd.DataFrame, best: Score
     preprocess = preprocessor_for(data.signature, frame)
     held = directions(encoder_of(data.signature, preprocess.fit(frame)), data.monotone) if data.monotone else ()
     kind, seed = KINDS[best.candidate], job.pipeline.training.seed
-    estimator = kind.held_to(held, job.pipeline.task, best.params, seed)
+    estimator = on_target(kind.held_to(held, job.pipeline.task, best.params, seed), data.signature.transform)
     whole = SklearnPipeline([("preprocess", preprocess), ("estimator", estimator)])
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "did not converge" shows in the score

@@ -1,6 +1,7 @@
 """`predict`: rows from wherever they are."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from interlock_cli.prediction_files import carrying
@@ -184,7 +185,7 @@ def test_columns_with_a_role_go_along_beside_the_predictions(stub: StubGateway, 
 
 def test_what_goes_along_is_that_of_its_row() -> None:
     """Also where a request has only some of the rows, and beside their keys."""
-    answers = [{"predictions": [1, 2], "keys": [{"id": 1}, {"id": 2}]}, {"predictions": [3]}]
+    answers: list[dict[str, Any]] = [{"predictions": [1, 2], "keys": [{"id": 1}, {"id": 2}]}, {"predictions": [3]}]
     carried = carrying(answers, [{"note": "a"}, {}, {"note": "c"}])
 
     assert [each["keys"] for each in carried] == [[{"id": 1, "note": "a"}, {"id": 2}], [{"note": "c"}]]

@@ -128,6 +128,17 @@ def test_fixed_parameters_mean_the_same_however_they_are_written() -> None:
     assert "parameters" not in Pipeline.model_validate(declared()).model_dump_json()
 
 
+def test_a_target_may_come_with_its_transform() -> None:
+    """Stored it is a field of its own, so that a target is a column's name to whoever reads pipelines."""
+    transformed = Pipeline.model_validate(declared(target={"column": "math_score", "transform": "log1p"}))
+
+    assert (transformed.target, transformed.target_transform) == ("math_score", "log1p")
+    assert Pipeline.model_validate_json(transformed.model_dump_json()) == transformed
+    assert Pipeline.model_validate(declared(target={"column": "math_score"})) == Pipeline.model_validate(declared())
+    assert "transform" not in Pipeline.model_validate(declared()).model_dump_json()
+    assert transformed.digest != Pipeline.model_validate(declared()).digest
+
+
 def test_the_time_of_a_row_decides_who_is_newest() -> None:
     """Where nothing else is named, and only one column has that role."""
     spec = declared(data__holdout={"by": "time"})
@@ -168,6 +179,12 @@ def test_the_champion_rule_has_a_default_for_each_task() -> None:
         ({"batch": [_batch("incoming/student-math/../x")]}, "a plain key below incoming/student-math/"),
         ({"batch": [_batch("http://example.org/a.csv")]}, "a plain key below incoming/student-math/"),
         ({"trainning__folds": 3}, "trainning"),
+        ({"target": {"column": "math_score", "transform": "sqrt"}}, "transforms are log1p and log"),
+        ({"target": {"name": "math_score"}}, "a column's name, or {column: price, transform: log1p}"),
+        (
+            {"task": "classification", "target": {"column": "gender", "transform": "log"}},
+            "a transform is for a regression",
+        ),
         ({"target": "grade"}, "'grade' is not among data.columns"),
         ({"target": "gender"}, "a regression's target must be a number or an integer"),
         ({"task": "classification"}, "a classification's target must be a category, boolean or integer"),

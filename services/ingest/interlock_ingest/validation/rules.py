@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from interlock_contracts.data import Column
-from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.pipeline import TRANSFORMED_ABOVE, Pipeline
 from interlock_tables.findings import EXAMPLES_SHOWN, LINES_SHOWN, Cause, Tallies
 from interlock_tables.typed import compute
 from numpy.typing import NDArray
@@ -58,6 +58,11 @@ def check_rules(chunk: Chunk, pipeline: Pipeline, findings: Findings) -> None:
         if data.columns[name].role == "weight":
             zero = compute.equal(values, 0).fill_null(False).to_numpy(zero_copy_only=False)
             findings.weightless.add(int(zero.sum()), chunk.lines[zero][:LINES_SHOWN].tolist())
+        if name == pipeline.target and (transform := pipeline.target_transform) is not None:
+            least = TRANSFORMED_ABOVE[transform]
+            why = f"{name!r} is at most {least:g}, of which there is no {transform} (target.transform)"
+            impossible = compute.less_equal(values, pa.scalar(least, pa.float64()))
+            _note(findings.broken, Cause("target_transform", name, why), impossible, values, chunk)
         for cause, broken in _broken(name, data.columns[name], values):
             _note(findings.broken, cause, broken, values, chunk)
 

@@ -224,3 +224,14 @@ def test_rows_must_weigh_something(kind: str, weights: str, told: str, lines: li
     assert told in reason.message
     assert (reason.column, reason.lines[:3]) == ("w", lines)
     assert judge("w,x,y\n0,1,1\n2,2,2\n", columns).result.accepted
+
+
+@pytest.mark.parametrize(("transform", "lines"), [("log1p", [3]), ("log", [3, 4])])
+def test_targets_that_cannot_be_transformed_are_refused_by_their_rows(transform: str, lines: list[int]) -> None:
+    """Nobody can learn their logarithm."""
+    columns = {"x": {"type": "number"}, "y": {"type": "integer"}}
+    target = {"column": "y", "transform": transform}
+    reason = judge("x,y\n1,1\n2,-1\n3,0\n4,2\n", columns, target).reason("target_transform")
+
+    assert (reason.column, reason.lines) == ("y", lines)
+    assert f"there is no {transform}" in reason.message
