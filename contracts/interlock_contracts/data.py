@@ -12,6 +12,8 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+Role = Literal["feature", "ignore", "slice", "time", "weight"]
+
 Columns = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
 """One column name or a list of them."""
 
@@ -40,13 +42,18 @@ def _check_date_format(kind: str, date_format: str) -> None:
 class Column(Section):
     """A declared column; ``min`` and ``max`` are inclusive and in the column's own unit.
 
+    A ``role`` other than ``feature`` means that it is read, checked and kept as any column, but not learned from: for
+    ``gate.slices``, as the time or the weight of the row, or for nothing yet. A request need not have it.
+    A ``monotone`` one moves the answer one way only, other columns being equal.
     An ``optional`` one may be missing in a file or a request, and then counts as null; any other must be there.
     ``format`` is how a datetime is written as text, as Python's ``strptime`` has it; ISO 8601 is understood anyway.
     """
 
     type: Literal["number", "integer", "boolean", "category", "datetime"]
+    role: Role = Field(default="feature", exclude_if=lambda value: value == "feature")
     optional: bool = Field(default=False, exclude_if=lambda value: not value)
     format: str | None = Field(default=None, max_length=50, exclude_if=lambda value: value is None)
+    monotone: Literal["increasing", "decreasing"] | None = Field(default=None, exclude_if=lambda value: value is None)
     min: float | None = None
     max: float | None = None
     values: list[str] | None = Field(default=None, min_length=1)
@@ -57,6 +64,12 @@ class Column(Section):
     def _rules_fit_the_type(self) -> Self:
         if self.type not in ("number", "integer") and (self.min is not None or self.max is not None):
             raise ValueError(f"min and max belong to number and integer columns, not to {self.type}")
+        if self.role == "time" and self.type != "datetime":
+            raise ValueError(f"role: time belongs to datetime columns, not to {self.type}")
+        if self.role == "weight" and (self.type not in ("number", "integer") or self.optional):
+            raise ValueError("role: weight belongs to number and integer columns that are not optional")
+        if self.monotone is not None and (self.type in ("category", "datetime") or self.role != "feature"):
+            raise ValueError("monotone belongs to features that are numbers, integers or booleans")
         if self.format is not None:
             _check_date_format(self.type, self.format)
         if self.type != "category" and (self.values is not None or self.max_cardinality is not None):
@@ -116,16 +129,19 @@ class Rules(Section):
 
 
 class Holdout(Section):
-    """Which rows the trainer never sees: by a hash of the row, or the newest part by a datetime column."""
+    """Which rows the trainer never sees: by a hash of the row, or the newest part by a datetime column.
+
+    Without ``column``, that is the one with the role ``time``.
+    """
 
     fraction: float = Field(default=0.2, gt=0, lt=1)
     by: Literal["hash", "time"] = "hash"
     column: str | None = None
 
     @model_validator(mode="after")
-    def _time_names_its_column(self) -> Self:
-        if (self.by == "time") != (self.column is not None):
-            raise ValueError("`by: time` needs `column`, and `by: hash` takes none")
+    def _hash_takes_no_column(self) -> Self:
+        if self.by == "hash" and self.column is not None:
+            raise ValueError("`by: hash` takes no `column`")
         return self
 
 
@@ -140,6 +156,18 @@ class Data(Section):
     rules: Rules = Rules()
     holdout: Holdout = Holdout()
 
+    @property
+    def holdout_column(self) -> str | None:
+        """Return the column whose newest part is held out; None where a hash decides."""
+        if self.holdout.by == "hash":
+            return None
+        return self.holdout.column or next(name for name, each in self.columns.items() if each.role == "time")
+
+    @property
+    def weight_column(self) -> str | None:
+        """Return the column with the rows' weights, if there is one."""
+        return next((name for name, each in self.columns.items() if each.role == "weight"), None)
+
     @field_validator("columns")
     @classmethod
     def _names_are_the_users(cls, value: dict[str, Column]) -> dict[str, Column]:
@@ -149,3 +177,14 @@ class Data(Section):
             if "\0" in name:
                 raise ValueError(f"a column cannot be called {name!r}: no file of text can hold a NUL character")
         return value
+
+    @model_validator(mode="after")
+    def _times_and_weights_are_clear(self) -> Self:
+        weights = [name for name, column in self.columns.items() if column.role == "weight"]
+        if len(weights) > 1:
+            raise ValueError(f"columns: only one can have `role: weight`; {', '.join(map(repr, weights))} have it")
+        times = [name for name, column in self.columns.items() if column.role == "time"]
+        if self.holdout.by == "time" and self.holdout.column is None and len(times) != 1:
+            have = f"{', '.join(map(repr, times))} have it" if times else "none has it"
+            raise ValueError(f"holdout `by: time` needs `column`, or one column with `role: time`; {have}")
+        return self

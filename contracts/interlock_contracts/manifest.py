@@ -66,6 +66,8 @@ class TrainingManifest(Ref):
     """What computes the answers where the model is served, for instance ``forest 2``."""
     winner: str | None = None
     params: dict[str, Any] = {}
+    fixed: list[str] = []
+    """Names of those ``params`` that the pipeline fixes, which no search has chosen."""
     metric: str | None = None
     score: float | None = None
     candidates: list[CandidateScores] = []

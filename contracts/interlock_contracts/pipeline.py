@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, StrictFloat, StrictInt, field_validator, model_validator
 
 from interlock_contracts.cron import Cron
 from interlock_contracts.data import Column, Data, Fraction, Section
+from interlock_contracts.parameters import read_parameters
 from interlock_contracts.refs import Name, Sha256
 
 RegressionMetric = Literal["r2", "rmse", "mae", "bias", "mape"]
@@ -29,10 +30,23 @@ Candidate = Literal["linear", "random_forest", "gradient_boosting", "xgboost", "
 REGRESSION_METRICS: tuple[MetricName, ...] = get_args(RegressionMetric)
 CLASSIFICATION_METRICS: tuple[MetricName, ...] = get_args(ClassificationMetric)
 
+MONOTONE: tuple[Candidate, ...] = ("random_forest", "gradient_boosting", "xgboost")
+"""The candidates that can be held to a monotone column."""
+
+Transform = Literal["log1p", "log"]
+TRANSFORMED_ABOVE: dict[Transform, float] = {"log1p": -1.0, "log": 0.0}
+"""What a target must be greater than to be transformed."""
+
+
+ClassWeights = Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)]
+"""Weights by label, as names of probabilities are written: ``true``, ``1``; a label that is not named weighs 1."""
+
 
 class Training(Section):
     """When to train, on what, and how hard to search.
 
+    ``parameters`` of a candidate are fixed: its search leaves them alone.
+    ``class_weight`` is what each row of a label weighs in fitting; ``balanced`` makes all labels weigh the same.
     A label with fewer rows than there are folds fails the training, or is set aside: trained without, and told.
     """
 
@@ -41,9 +55,15 @@ class Training(Section):
     candidates: list[Candidate] = Field(
         default=["linear", "random_forest", "gradient_boosting", "xgboost"], min_length=1
     )
+    parameters: dict[Candidate, dict[str, StrictInt | StrictFloat]] = Field(
+        default={}, exclude_if=lambda value: not value
+    )
     folds: int = Field(default=5, ge=2, le=20)
     trials: int = Field(default=20, ge=0, le=10_000)
     seed: int = 42
+    class_weight: Literal["balanced"] | ClassWeights | None = Field(
+        default=None, exclude_if=lambda value: value is None
+    )
     rare_labels: Literal["refuse", "set_aside"] = Field(default="refuse", exclude_if=lambda value: value == "refuse")
     timeout_minutes: float = Field(default=60, gt=0, le=7 * 24 * 60)
 
@@ -53,6 +73,20 @@ class Training(Section):
         if len(set(value)) != len(value):
             raise ValueError("each entry may be named once")
         return value
+
+    @field_validator("parameters")
+    @classmethod
+    def _parameters_are_known(cls, value: dict[Candidate, dict[str, float]]) -> dict[Candidate, dict[str, float]]:
+        return {kind: read_parameters(kind, given) for kind, given in value.items() if given}
+
+    @model_validator(mode="after")
+    def _parameters_are_of_candidates(self) -> Self:
+        for kind in self.parameters:
+            if kind not in self.candidates:
+                raise ValueError(
+                    f"parameters are for {kind}, which is not among the candidates {', '.join(self.candidates)}"
+                )
+        return self
 
 
 class Threshold(Section):
@@ -107,12 +141,23 @@ class Batch(Section):
         return value
 
 
+def _column_name(value: Any) -> Any:
+    if isinstance(value, dict):
+        raise ValueError("it is a column's name, or {column: price, transform: log1p}; transforms are log1p and log")  # noqa: TRY004
+    return value
+
+
 class Pipeline(Section):
-    """One model's whole declaration, kept in the user's own repository."""
+    """One model's whole declaration, kept in the user's own repository.
+
+    ``target`` may be written as ``{column: price, transform: log1p}``: fits then see the transformed target, all else
+    is in its own unit.
+    """
 
     name: Name
     task: Literal["regression", "classification"]
-    target: str
+    target: Annotated[str, BeforeValidator(_column_name)]
+    target_transform: Transform | None = Field(default=None, exclude_if=lambda value: value is None)
     data: Data
     training: Training = Training()
     gate: Gate = Gate()
@@ -121,9 +166,20 @@ class Pipeline(Section):
 
     @property
     def features(self) -> dict[str, Column]:
-        """Return the feature columns in declared order: all but the target and the key."""
-        not_features = {self.target, *(self.data.key or ())}
+        """Return the feature columns in declared order: all but the target, the key and those with a role."""
+        not_features = {self.target, *(self.data.key or ()), *self.ignored}
         return {name: column for name, column in self.data.columns.items() if name not in not_features}
+
+    @property
+    def ignored(self) -> list[str]:
+        """Return the columns that predictions ignore, in declared order: those with a role other than ``feature``."""
+        return [name for name, column in self.data.columns.items() if column.role != "feature"]
+
+    @property
+    def monotone(self) -> dict[str, int]:
+        """Return the features by which the answer may move one way only: 1 up, -1 down."""
+        ways = {"increasing": 1, "decreasing": -1}
+        return {name: ways[column.monotone] for name, column in self.features.items() if column.monotone is not None}
 
     @property
     def champion(self) -> Champion:
@@ -136,6 +192,17 @@ class Pipeline(Section):
         canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _target_may_come_with_its_transform(cls, value: Any) -> Any:
+        target = value.get("target") if isinstance(value, dict) else None
+        if not isinstance(target, dict) or "target_transform" in value:
+            return value
+        known = target.keys() <= {"column", "transform"} and target.get("transform", "log") in TRANSFORMED_ABOVE
+        if not known or "column" not in target:
+            return value  # for the field to refuse
+        return {**value, "target": target["column"], "target_transform": target.get("transform")}
+
     @model_validator(mode="after")
     def _target_is_declared_and_fits(self) -> Self:
         target = self.data.columns.get(self.target)
@@ -145,6 +212,8 @@ class Pipeline(Section):
             raise ValueError(
                 f"a regression's target must be a number or an integer; {self.target!r} is a {target.type}"
             )
+        if self.task == "classification" and self.target_transform is not None:
+            raise ValueError("target: a transform is for a regression, whose target is a number")
         if self.task == "classification" and target.type not in ("category", "boolean", "integer"):
             raise ValueError(
                 f"a classification's target must be a category, boolean or integer; {self.target!r} is a {target.type}"
@@ -156,22 +225,59 @@ class Pipeline(Section):
         columns = self.data.columns
         named = [("data.key", name) for name in self.data.key or ()]
         named += [("gate.slices", name) for name in self.gate.slices]
-        if self.data.holdout.column is not None:
-            named.append(("data.holdout.column", self.data.holdout.column))
-            if columns.get(self.data.holdout.column, Column(type="datetime")).type != "datetime":
-                raise ValueError(f"data.holdout.column {self.data.holdout.column!r} must be a datetime column")
+        if (newest := self.data.holdout_column) is not None:
+            named.append(("data.holdout.column", newest))
+            if columns.get(newest, Column(type="datetime")).type != "datetime":
+                raise ValueError(f"data.holdout.column {newest!r} must be a datetime column")
         for where, name in named:
             if name not in columns:
                 raise ValueError(f"{where} names {name!r}, which is not among data.columns")
         if self.target in (self.data.key or ()):
             raise ValueError(f"{self.target!r} cannot be both the target and part of the key")
-        for name in (self.target, *(self.data.key or ()), self.data.holdout.column or self.target):
+        for name in (self.target, *(self.data.key or ()), newest or self.target):
             if columns[name].optional:
                 raise ValueError(f"{name!r} cannot be optional: every row of a training file needs it")
-        if not self.features:
-            raise ValueError("no feature is left: columns other than the target and the key are the features")
         if self.data.rules.unique_key and not self.data.key:
             raise ValueError("rules.unique_key needs data.key")
+        return self
+
+    @model_validator(mode="after")
+    def _roles_leave_something_to_learn_from(self) -> Self:
+        for name in (self.target, *(self.data.key or ())):
+            if (role := self.data.columns[name].role) != "feature":
+                raise ValueError(f"{name!r} cannot have the role {role!r}: it is the target, or part of the key")
+        if not self.features:
+            raise ValueError("no feature is left: features are the columns without a role, but for target and key")
+        return self
+
+    @model_validator(mode="after")
+    def _monotone_columns_can_be_honoured(self) -> Self:
+        columns = self.data.columns
+        for name in (self.target, *(self.data.key or ())):
+            if columns[name].monotone is not None:
+                raise ValueError(f"{name!r} cannot be monotone: it is the target, or part of the key")
+        unable = [candidate for candidate in self.training.candidates if candidate not in MONOTONE]
+        if self.monotone and unable:
+            held = f"monotone column {next(iter(self.monotone))!r}"
+            able = ", ".join(MONOTONE)
+            raise ValueError(f"training.candidates: {', '.join(unable)} cannot be held to the {held}; {able} can")
+        if self.monotone and len(columns[self.target].values or ()) > 2:  # noqa: PLR2004
+            raise ValueError(f"monotone columns need a number or two labels; {self.target!r} has more")
+        return self
+
+    @model_validator(mode="after")
+    def _weighted_labels_can_occur(self) -> Self:
+        weights, target = self.training.class_weight, self.data.columns[self.target]
+        if weights is not None and self.task != "classification":
+            raise ValueError(
+                "training.class_weight is for classification; rows are weighted by a `role: weight` column"
+            )
+        known = ["true", "false"] if target.type == "boolean" else target.values
+        for label in weights if isinstance(weights, dict) else ():
+            if known is not None and label not in known:
+                raise ValueError(f"training.class_weight names {label!r}; labels are {', '.join(known[:20])}")
+            if target.type == "integer" and str(_whole(label)) != label:
+                raise ValueError(f"training.class_weight names {label!r}; labels are whole numbers")
         return self
 
     @model_validator(mode="after")
@@ -196,3 +302,10 @@ class Pipeline(Section):
             if metric not in allowed:
                 raise ValueError(f"metric {metric!r} is not for {self.task}; use one of {', '.join(allowed)}")
         return self
+
+
+def _whole(text: str) -> int | None:
+    try:
+        return int(text)
+    except ValueError:
+        return None

@@ -30,7 +30,12 @@ def validate(
     """
     with command_terminal(as_json=as_json) as terminal:
         pipeline = read(file)
-        about = f"{pipeline.task} of {pipeline.target!r} from {len(pipeline.features)} features"
+        target = repr(pipeline.target)
+        if pipeline.target_transform is not None:
+            target = f"{pipeline.target_transform} of {target}"
+        about = f"{pipeline.task} of {target} from {len(pipeline.features)} features"
+        if pipeline.ignored:
+            about += f" (not from {', '.join(pipeline.ignored)})"
         terminal.echo(f"{file} is valid: pipeline {pipeline.name}, {about}, digest {pipeline.digest[:12]}")
         terminal.result({"pipeline": pipeline.name, "digest": pipeline.digest, "spec": pipeline})
 

@@ -81,3 +81,19 @@ def features_of(rows: list[Row], spec: Pipeline, key: Sequence[str] = ()) -> lis
         {name: cell for name, cell in row.items() if name in sent or (name not in kept and needed - row.keys())}
         for row in rows
     ]
+
+
+def carried_of(rows: list[Row], spec: Pipeline) -> list[Row]:
+    """Return of each row the columns with a role, which predictions ignore: nothing where the pipeline has none."""
+    return [{name: row[name] for name in spec.ignored if name in row} for row in rows] if spec.ignored else []
+
+
+def carrying(answers: list[dict[str, Any]], carried: list[Row]) -> list[dict[str, Any]]:
+    """Return the answers, in the order of the rows, with what is carried beside the keys of their rows."""
+    start = 0
+    for answer in answers if any(carried) else ():
+        count = len(answer["predictions"])
+        keys = answer.get("keys") or [{}] * count
+        answer["keys"] = [key | row for key, row in zip(keys, carried[start : start + count], strict=True)]
+        start += count
+    return answers

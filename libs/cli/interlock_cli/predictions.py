@@ -12,7 +12,7 @@ from interlock_cli import completion
 from interlock_cli.async_predict import submit, wait_for_answer
 from interlock_cli.batches import ScoringRequest, score_file
 from interlock_cli.gateway import connect
-from interlock_cli.prediction_files import csv_rows, features_of, serving_spec
+from interlock_cli.prediction_files import carried_of, carrying, csv_rows, features_of, serving_spec
 from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
 
 Row = dict[str, Any]
@@ -64,7 +64,7 @@ def predict(
                 raise CommandError(f"file {file} does not exist")
             terminal.result(score_file(gateway, terminal, ScoringRequest(name, file, on_error, log), out))
             return
-        rows = _rows(gateway, name, row, file)
+        rows, carried = _rows(gateway, name, row, file)
         if not rows:
             raise CommandError("there are no rows to predict", hint="see interlock predict --help")
         if asynchronous:
@@ -75,7 +75,7 @@ def predict(
             answers = [wait_for_answer(gateway, accepted)]
         else:
             answers = [each.model_dump(mode="json", exclude_unset=True) for each in gateway.answers(name, rows)]
-        for answer in answers:
+        for answer in carrying(answers, carried):
             _print_answer(terminal, answer)
         terminal.result(answers[0] if len(answers) == 1 else answers)
 
@@ -92,23 +92,26 @@ def _print_answer(terminal: Terminal, answer: dict[str, Any]) -> None:
         terminal.echo(f"warning: {text}", style="yellow")
 
 
-def _rows(gateway: Client, name: str, given: list[str] | None, file: Path | None) -> list[Row]:
+def _rows(gateway: Client, name: str, given: list[str] | None, file: Path | None) -> tuple[list[Row], list[Row]]:
+    """Return the rows to send, and of each row of a file the columns that only go along."""
     if given and file:
         raise typer.BadParameter("give rows by --row or by --file, not both")
     if given:
-        return [_row(text, f"--row {number}") for number, text in enumerate(given, 1)]
+        return [_row(text, f"--row {number}") for number, text in enumerate(given, 1)], []
     if file is None or str(file) == "-":
         if file is None and sys.stdin.isatty():
             raise typer.BadParameter("give rows by --row, by --file, or on standard input")
-        return _json_rows(sys.stdin.read(), "standard input")
+        return _json_rows(sys.stdin.read(), "standard input"), []
     if not file.is_file():
         raise CommandError(f"file {file} does not exist")
     if file.suffix.lower() == ".parquet":
         raise CommandError("a Parquet file is only scored as a whole", hint="add --out predictions.parquet")
     spec, key = serving_spec(gateway, name)
     if file.suffix.lower() == ".csv":
-        return features_of(csv_rows(file, spec), spec, key)
-    return features_of(_json_rows(file.read_text(encoding="utf-8-sig"), str(file)), spec, key)
+        rows = csv_rows(file, spec)
+    else:
+        rows = _json_rows(file.read_text(encoding="utf-8-sig"), str(file))
+    return features_of(rows, spec, key), carried_of(rows, spec)
 
 
 def _json_rows(text: str, where: str) -> list[Row]:

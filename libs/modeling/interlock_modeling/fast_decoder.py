@@ -48,6 +48,9 @@ class FastRowDecoder:
             raise ValueError("signature and encoder do not agree")
         names = {f"f{position}": feature.name for position, feature in enumerate(signature.features)}
         fields = [_field(field, feature) for field, feature in zip(names, signature.features, strict=True)]
+        for position, name in enumerate(signature.ignored):
+            names[f"i{position}"] = name
+            fields.append((f"i{position}", Any, None))
         row = msgspec.defstruct(
             "Row", fields, rename=names, forbid_unknown_fields=True, kw_only=True, frozen=True, gc=False
         )

@@ -52,7 +52,7 @@ class InvalidRowsError(ValueError):
 def read_rows(signature: ModelSignature, rows: Sequence[Any]) -> tuple[Cells, list[RowWarning]]:
     """Return the cells by column, with warnings about numbers outside their declared range and columns left out.
 
-    A nullable column may be null, and missing where it is optional; columns of the key are left aside.
+    A nullable column may be null, and missing where it is optional; columns of the key and ignored ones are left aside.
 
     Raises:
         InvalidRowsError: a row is not an object, or has an unknown, missing or ill-typed column.
@@ -61,7 +61,7 @@ def read_rows(signature: ModelSignature, rows: Sequence[Any]) -> tuple[Cells, li
     warnings: list[RowWarning] = []
     absent: dict[str, list[int]] = {}
     cells: dict[str, list[Any]] = {feature.name: [] for feature in signature.features}
-    known = {*cells, *signature.key}
+    known = {*cells, *signature.key, *signature.ignored}
     for number, row in enumerate(rows):
         if len(errors) >= MAX_ERRORS:
             break

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from interlock_modeling.encoder import Encoder
-from interlock_modeling.engines import Engine, ModelFormatError, load_engine
+from interlock_modeling.engines import INVERSES, InverseEngine, ModelFormatError, Predictor, load_engine
 from interlock_modeling.rows import MAX_ERRORS, InvalidRowsError, RowError, RowWarning
 from interlock_modeling.signature import Label, ModelSignature, Part
 
@@ -72,7 +72,7 @@ class Model:
 
     signature: ModelSignature
     encoder: Encoder
-    engine: Engine
+    engine: Predictor
 
     @classmethod
     def load(cls, description: ModelDescription, engine_file: Path) -> Self:
@@ -81,7 +81,9 @@ class Model:
         Raises:
             ModelFormatError: the engine is unknown or damaged, or does not fit signature and encoder.
         """
-        engine = load_engine(description.engine.kind, description.engine.version, engine_file)
+        engine: Predictor = load_engine(description.engine.kind, description.engine.version, engine_file)
+        if (transform := description.signature.transform) is not None:
+            engine = InverseEngine(engine, INVERSES[transform])
         model = cls(description.signature, description.encoder, engine)
         model.check()
         return model
@@ -99,6 +101,8 @@ class Model:
         if width != self.engine.features:
             raise ModelFormatError(f"the encoder makes {width} columns, the engine takes {self.engine.features}")
         shape = self.engine.predict(np.zeros((1, width))).shape
+        if self.signature.transform is not None and self.signature.labels is not None:
+            raise ModelFormatError("a classification's target is not transformed")
         if shape != ((1,) if self.signature.labels is None else (1, len(self.signature.labels))):
             raise ModelFormatError("the engine's outputs do not fit the signature's task and labels")
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 import pyarrow as pa
 from interlock_contracts.data import Column
-from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.pipeline import Pipeline, Transform
 from interlock_tables.locales import Locale, TextCells
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StrictBool, StrictInt, StrictStr
@@ -79,7 +79,10 @@ class ModelSignature(Part):
 
     ``null_values`` are the texts that meant a missing cell in the CSV files of the training; None where there were none
     such, or the version is older than the field. ``key`` names the columns that tell rows apart: a request may have
-    them, and gets them back. ``decimal`` and ``thousands`` are how texts of numbers were written there.
+    them, and gets them back. ``ignored`` are columns of the training files that are no features: a request may have
+    them, and whatever they hold is dropped. ``transform`` was applied to the target that the engine was fitted
+    to; answers are in the target's own unit all the same. ``decimal`` and ``thousands`` are how texts of numbers were
+    written there.
     """
 
     task: Literal["regression", "classification"]
@@ -88,8 +91,10 @@ class ModelSignature(Part):
     features: Annotated[list[Feature], Field(min_length=1)]
     null_values: list[str] | None = None
     key: list[str] = []
+    ignored: list[str] = Field(default=[], exclude_if=lambda value: not value)
     decimal: str = Field(default=".", exclude_if=lambda value: value == ".")
     thousands: str | None = Field(default=None, exclude_if=lambda value: value is None)
+    transform: Transform | None = Field(default=None, exclude_if=lambda value: value is None)
     labels: Annotated[list[Label], Field(min_length=2)] | None = None
 
     @classmethod
@@ -106,6 +111,8 @@ class ModelSignature(Part):
             target_type=pipeline.data.columns[pipeline.target].type,
             features=[_feature(name, column, default, table) for name, column in pipeline.features.items()],
             key=pipeline.data.key or [],
+            ignored=pipeline.ignored,
+            transform=pipeline.target_transform,
             null_values=pipeline.data.csv.null_values if pipeline.data.format == "csv" else None,
             decimal=pipeline.data.csv.decimal if pipeline.data.format == "csv" else ".",
             thousands=pipeline.data.csv.thousands if pipeline.data.format == "csv" else None,

@@ -142,7 +142,9 @@ def _block(
     place[order] = np.arange(len(order))
     faults = {
         int(place[at]): Fault(fault.column, f"line {lines[at]}: {fault.message}")
-        for at, fault in _faults(rows.cells).items()
+        for at, fault in _faults(
+            {name: each for name, each in rows.cells.items() if name not in signature.ignored}
+        ).items()
     }
     for at, (line, why) in enumerate(lost, len(rows.lines)):
         faults[int(place[at])] = Fault(None, f"line {line}: {why}")

@@ -22,6 +22,7 @@ from interlock_trainer.kinds import KINDS
 from interlock_trainer.preprocessing import encoder_of, frame_of
 from interlock_trainer.probes import probe_rows
 from interlock_trainer.tables import DataError
+from interlock_trainer.target import without_transform
 
 TOLERANCE = 1e-5
 """Greatest relative difference between what is served and what was trained; beyond it nothing is exported."""
@@ -54,7 +55,8 @@ def export(
         DataError: the exported model's answers differ by more than ``TOLERANCE``.
     """
     encoder = encoder_of(signature, fitted["preprocess"])
-    engine = KINDS[candidate].engine(fitted["estimator"], len(encoder.names))
+    estimator = without_transform(fitted["estimator"], signature.transform)
+    engine = KINDS[candidate].engine(estimator, len(encoder.names))
     if isinstance(engine, LinearEngine):
         encoder, engine = _folded(encoder, engine, table)
     file = folder / "engine"

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from interlock_contracts.pipeline import Candidate, MetricName
+from interlock_contracts.pipeline import Candidate, MetricName, Transform
 from interlock_modeling import METRICS
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from interlock_trainer.folds import EncodedFold
 from interlock_trainer.kinds import KINDS
+from interlock_trainer.target import on_target
 
 Task = Literal["regression", "classification"]
 
@@ -28,6 +29,7 @@ class FitRequest:
     seed: int
     metric: MetricName
     fold: int
+    transform: Transform | None = None
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,10 @@ def fit(fold: EncodedFold, request: FitRequest) -> FitResult:
     try:
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "did not converge" shows in the score
-            estimator = KINDS[request.candidate].estimator(request.task, request.params, request.seed)
-            estimator.fit(fold.fit_matrix, fold.fit_targets)
+            kind = KINDS[request.candidate]
+            held = kind.held_to(fold.directions, request.task, request.params, request.seed)
+            estimator = on_target(held, request.transform)
+            estimator.fit(fold.fit_matrix, fold.fit_targets, sample_weight=fold.fit_weights)
             scores = scores_of(estimator, fold.score_matrix, request.task)
             metric = METRICS[request.metric]
             value = metric.value(fold.score_targets, scores)

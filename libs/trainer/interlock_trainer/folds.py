@@ -11,8 +11,9 @@ from interlock_modeling.signature import Targets
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from interlock_trainer.preprocessing import encoder_of, preprocessor_for
+from interlock_trainer.preprocessing import directions, encoder_of, preprocessor_for
 from interlock_trainer.tables import TrainingTable
+from interlock_trainer.weights import Weights
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class EncodedFold:
 
     fit_matrix: NDArray[np.float64]
     fit_targets: Targets
+    fit_weights: NDArray[np.float64] | None
+    directions: list[int]
     score_matrix: NDArray[np.float64]
     score_targets: Targets
 
@@ -40,6 +43,8 @@ class Folds:
 
     table: pa.Table
     targets: Targets
+    weights: Weights
+    monotone: dict[str, int]
     folds: list[Fold]
 
     def encoded(self, fold: int) -> EncodedFold:
@@ -48,6 +53,8 @@ class Folds:
         return EncodedFold(
             part.encoder.encode_table(self.table.take(part.fit)),
             self.targets[part.fit],
+            self.weights.of(self.targets[part.fit], part.fit),
+            directions(part.encoder, self.monotone),
             part.encoder.encode_table(self.table.take(part.score)),
             self.targets[part.score],
         )
@@ -61,4 +68,4 @@ def make_folds(data: TrainingTable, frame: pd.DataFrame, folds: int, seed: int) 
     for fit, score in cut.split(np.zeros(len(frame)), data.targets):
         part = frame.iloc[fit]
         made.append(Fold(encoder_of(data.signature, preprocessor_for(data.signature, part).fit(part)), fit, score))
-    return Folds(data.table, data.targets, made)
+    return Folds(data.table, data.targets, data.weights, data.monotone, made)

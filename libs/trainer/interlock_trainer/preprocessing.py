@@ -1,6 +1,7 @@
 """The first half of each candidate's scikit-learn pipeline, and its translation into the encoder that serves."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,11 @@ def encoder_of(signature: ModelSignature, fitted: ColumnTransformer) -> Encoder:
     """Return the encoder that does what a fitted preprocessor does."""
     parts = zip(signature.features, fitted.transformers_, strict=True)
     return Encoder(columns=[_encoder_column(feature, part[1]) for feature, part in parts])
+
+
+def directions(encoder: Encoder, monotone: Mapping[str, int]) -> list[int]:
+    """Return for each column of the matrix its direction; scaling turns none round."""
+    return [monotone.get(column.name, 0) for column in encoder.columns for _ in column.names]
 
 
 def _encoder_column(feature: Feature, fitted: Any) -> EncoderColumn:

@@ -38,7 +38,7 @@ def search(
     on_progress: Callable[[int, int, float], None],
     phases: Phases | None = None,
 ) -> tuple[Scored, list[Trial]]:
-    """Return the best of ``start`` and all trials, and the trials.
+    """Return the best of ``start`` and all trials, and the trials; none where every parameter is fixed.
 
     ``on_progress`` gets (trials done, fits done, best mean score) after every fit; each trial becomes a part of the
     phase that is open in ``phases``.
@@ -69,7 +69,9 @@ class _Search:
         self._fits = 0
         self._utility = METRICS[pipeline.champion.metric].utility
         self._expected_seconds = start.fit_seconds / len(start.scores)
-        self._space = {name: _distribution(span) for name, span in KINDS[start.candidate].space.items()}
+        self._fixed = pipeline.training.parameters.get(start.candidate, {})
+        space = KINDS[start.candidate].space
+        self._space = {name: _distribution(span) for name, span in space.items() if name not in self._fixed}
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._study = optuna.create_study(
             direction="maximize",
@@ -77,7 +79,7 @@ class _Search:
         )
         self._study.add_trial(
             optuna.create_trial(
-                params=start.params,
+                params={name: start.params[name] for name in self._space},
                 distributions=self._space,
                 value=self._utility(start.mean),
             )
@@ -85,7 +87,7 @@ class _Search:
 
     @property
     def left(self) -> int:
-        return self.pipeline.training.trials - len(self.trials)
+        return self.pipeline.training.trials - len(self.trials) if self._space else 0
 
     def round(self) -> None:
         trials = [self._study.ask(self._space) for _ in range(min(ROUND, self.left))]
@@ -97,7 +99,7 @@ class _Search:
 
     def _fit(self, trials: Trials, folds: Sequence[int]) -> dict[int, list[FitResult]]:
         """Fit each trial on each of the folds; return the results in the folds' order by trial number."""
-        wanted = [(trial.number, trial.params, fold) for trial in trials for fold in folds]
+        wanted = [(trial.number, self._params(trial), fold) for trial in trials for fold in folds]
         requests = [request_for(self.pipeline, self.best.candidate, params, fold) for _, params, fold in wanted]
         results: dict[int, FitResult] = {}
         for position, result in self.pool.run(requests, self._expected_seconds):
@@ -126,15 +128,23 @@ class _Search:
             self._study.tell(trial, state=TrialState.PRUNED)
         else:
             self._study.tell(trial, self._utility(mean))
-            self._keep_best(Scored(self.best.candidate, trial.params, scores, seconds))
+            self._keep_best(Scored(self.best.candidate, self._params(trial), scores, seconds))
         state: Any = "failed" if error is not None else "pruned" if pruned else "complete"
         self.trials.append(
             Trial(
-                number=len(self.trials), params=trial.params, score=mean, fit_seconds=seconds, state=state, error=error
+                number=len(self.trials),
+                params=self._params(trial),
+                score=mean,
+                fit_seconds=seconds,
+                state=state,
+                error=error,
             )
         )
         self._record(self.trials[-1], results)
         self._on_progress(len(self.trials), self._fits, self.best.mean)
+
+    def _params(self, trial: optuna.Trial) -> dict[str, Any]:
+        return {**trial.params, **self._fixed}
 
     def _record(self, trial: Trial, fits: list[FitResult]) -> None:
         if trial.number >= MOST_RECORDED:

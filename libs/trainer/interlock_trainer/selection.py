@@ -34,7 +34,13 @@ class Scored:
 
 def request_for(pipeline: Pipeline, candidate: Candidate, params: dict[str, Any], fold: int) -> FitRequest:
     """Return the fit of a candidate on a fold."""
-    return FitRequest(candidate, pipeline.task, params, pipeline.training.seed, pipeline.champion.metric, fold)
+    seed, metric = pipeline.training.seed, pipeline.champion.metric
+    return FitRequest(candidate, pipeline.task, params, seed, metric, fold, pipeline.target_transform)
+
+
+def start_params(pipeline: Pipeline, candidate: Candidate) -> dict[str, Any]:
+    """Return what a candidate is fitted with before any search: its defaults, and what the pipeline fixes."""
+    return {**KINDS[candidate].defaults, **pipeline.training.parameters.get(candidate, {})}
 
 
 def select(
@@ -49,7 +55,7 @@ def select(
     """
     training = pipeline.training
     requests = [
-        request_for(pipeline, candidate, KINDS[candidate].defaults, fold)
+        request_for(pipeline, candidate, start_params(pipeline, candidate), fold)
         for candidate in training.candidates
         for fold in range(training.folds)
     ]
@@ -70,7 +76,7 @@ def select(
     utility = METRICS[pipeline.champion.metric].utility
     best = max(sound, key=lambda candidate: float(utility(candidate.mean)))
     name = training.candidates[candidates.index(best)]
-    return Scored(name, KINDS[name].defaults, best.scores, best.fit_seconds), candidates
+    return Scored(name, start_params(pipeline, name), best.scores, best.fit_seconds), candidates
 
 
 def _record(phases: Phases, candidate: CandidateScores, fits: Sequence[FitResult]) -> None:

@@ -11,12 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from interlock_artifacts import ArtifactStore
-from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.pipeline import TRANSFORMED_ABOVE, Pipeline
 from interlock_contracts.refs import DatasetRef
 from interlock_contracts.training import TrainingJob
-from interlock_modeling.signature import ModelSignature, Targets
+from interlock_modeling.signature import ModelSignature, Targets, label_names
 from interlock_modeling.split import ROW_COLUMN, in_union
 from interlock_tables.typed import ARROW_TYPES, compute
+
+from interlock_trainer.weights import Weights
 
 
 class DataError(Exception):
@@ -27,12 +29,15 @@ class DataError(Exception):
 class TrainingTable:
     """Features and target of every training row.
 
-    Left out are ``repeats`` rows that an earlier dataset has, too, and those of ``rare_labels``, counted by label.
+    Left out are ``repeats`` rows that an earlier dataset has, too, those of ``rare_labels``, counted by label, and
+    those of weight 0.
     """
 
     signature: ModelSignature
     table: pa.Table
     targets: Targets
+    weights: Weights
+    monotone: dict[str, int]
     repeats: int
     rare_labels: dict[str, int]
 
@@ -48,19 +53,24 @@ def read_training_table(job: TrainingJob, store: ArtifactStore) -> TrainingTable
     rows = pa.concat_tables(parts)
     union = in_union([np.asarray(part.column(ROW_COLUMN)) for part in parts])
     united = rows.filter(pa.array(union)).drop_columns([ROW_COLUMN])
-    table, rare = _without_rare_labels(job.pipeline, united)
+    table, rare = _without_rare_labels(job.pipeline, _that_weigh(job.pipeline, united))
     try:
         signature = ModelSignature.of(job.pipeline, table)
         targets = signature.targets(table)
+        weights = _weights(job.pipeline, signature, table, rare)
     except ValueError as error:
         raise DataError(str(error)) from error
     _check(job.pipeline, signature, table, targets)
-    return TrainingTable(signature, table, targets, rows.num_rows - united.num_rows, rare)
+    _check_transform(job.pipeline, targets)
+    return TrainingTable(
+        signature, table, targets, weights, job.pipeline.monotone, rows.num_rows - united.num_rows, rare
+    )
 
 
 def _parts(job: TrainingJob, store: ArtifactStore, folder: Path) -> Iterator[pa.Table]:
     types = {name: ARROW_TYPES[column.type] for name, column in job.pipeline.data.columns.items()}
-    wanted = [*job.pipeline.features, job.pipeline.target]
+    weight = job.pipeline.data.weight_column
+    wanted = [*job.pipeline.features, job.pipeline.target, *([weight] if weight is not None else [])]
     schema = pa.schema([*((name, types[name]) for name in wanted), (ROW_COLUMN, pa.uint64())])
     for dataset in job.datasets:
         path = folder / dataset.train.sha256
@@ -69,6 +79,38 @@ def _parts(job: TrainingJob, store: ArtifactStore, folder: Path) -> Iterator[pa.
             yield pq.read_table(path, columns=schema.names).select(schema.names).cast(schema)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, KeyError) as error:
             raise DataError(f"{_named(dataset)} does not fit the pipeline's columns: {error}") from error
+
+
+def _check_transform(pipeline: Pipeline, targets: Targets) -> None:
+    """Refuse targets that cannot be transformed; a file that was stored before there was a transform may have some."""
+    transform = pipeline.target_transform
+    if transform is not None and (few := int((targets <= (least := TRANSFORMED_ABOVE[transform])).sum())):
+        raise DataError(f"{few} rows have a {pipeline.target!r} of at most {least:g}, of which there is no {transform}")
+
+
+def _that_weigh(pipeline: Pipeline, table: pa.Table) -> pa.Table:
+    """Return the rows without those of weight 0, if rows are weighted."""
+    weight = pipeline.data.weight_column
+    return table if weight is None else table.filter(compute.greater(table.column(weight), 0))
+
+
+def _weights(pipeline: Pipeline, signature: ModelSignature, table: pa.Table, rare: dict[str, int]) -> Weights:
+    """Return the weights of rows and labels.
+
+    Raises:
+        ValueError: a label is weighted that no row has.
+    """
+    weight, by_label = pipeline.data.weight_column, pipeline.training.class_weight
+    rows = None if weight is None else np.asarray(table.column(weight)).astype(np.float64)
+    if not isinstance(by_label, dict):
+        return Weights(rows, by_label)
+    names = label_names(signature.labels or [])
+    unknown = sorted(by_label.keys() - {*names, *rare})
+    if unknown:
+        raise ValueError(
+            f"training.class_weight names {unknown[0]!r}, which no row has; labels are {', '.join(names[:20])}"
+        )
+    return Weights(rows, np.array([by_label.get(name, 1.0) for name in names]))
 
 
 def _without_rare_labels(pipeline: Pipeline, table: pa.Table) -> tuple[pa.Table, dict[str, int]]:
@@ -96,6 +138,10 @@ def _check(pipeline: Pipeline, signature: ModelSignature, table: pa.Table, targe
         column = table.column(feature.name)
         if feature.type == "number" and pc.any(pc.is_inf(column)).as_py():
             raise DataError(f"column {feature.name!r} holds an infinite number")
+    if pipeline.monotone and len(signature.labels or ()) > 2:  # noqa: PLR2004
+        raise DataError(
+            f"monotone columns need a number or two labels; {pipeline.target!r} has {len(signature.labels or ())}"
+        )
     if signature.labels is not None:
         rarest = int(np.bincount(targets.astype(np.int64)).argmin())
         rows = int((targets == rarest).sum())

@@ -22,11 +22,12 @@ from interlock_trainer.folds import make_folds
 from interlock_trainer.kinds import KINDS
 from interlock_trainer.phases import Phases
 from interlock_trainer.pools import FitPool
-from interlock_trainer.preprocessing import frame_of, preprocessor_for
+from interlock_trainer.preprocessing import directions, encoder_of, frame_of, preprocessor_for
 from interlock_trainer.progress import Progress
 from interlock_trainer.search import search
 from interlock_trainer.selection import Scored, select
 from interlock_trainer.tables import DataError, TrainingTable, read_training_table
+from interlock_trainer.target import on_target
 
 PACKAGES = ("scikit-learn", "xgboost-cpu", "optuna", "numpy", "pyarrow", "pandas", "ray", "skl2onnx")
 
@@ -108,6 +109,7 @@ def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Prog
         "trials": trials,
         "winner": best.candidate,
         "params": best.params,
+        "fixed": list(job.pipeline.training.parameters.get(best.candidate, {})),
         "score": best.mean,
         "fit_seconds": sum(
             seconds[each] for each in (telemetry.SPAN_SELECT, telemetry.SPAN_SEARCH, telemetry.SPAN_FIT)
@@ -120,11 +122,14 @@ def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Prog
 
 def _fit(job: TrainingJob, data: TrainingTable, frame: pd.DataFrame, best: Scored) -> SklearnPipeline:
     """Fit the winner on all rows, as the one scikit-learn pipeline that the export is measured against."""
-    estimator = KINDS[best.candidate].estimator(job.pipeline.task, best.params, job.pipeline.training.seed)
-    whole = SklearnPipeline([("preprocess", preprocessor_for(data.signature, frame)), ("estimator", estimator)])
+    preprocess = preprocessor_for(data.signature, frame)
+    held = directions(encoder_of(data.signature, preprocess.fit(frame)), data.monotone) if data.monotone else ()
+    kind, seed = KINDS[best.candidate], job.pipeline.training.seed
+    estimator = on_target(kind.held_to(held, job.pipeline.task, best.params, seed), data.signature.transform)
+    whole = SklearnPipeline([("preprocess", preprocess), ("estimator", estimator)])
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "did not converge" shows in the score
-        whole.fit(frame, data.targets)
+        whole.fit(frame, data.targets, estimator__sample_weight=data.weights.of(data.targets))
     return whole
 
 

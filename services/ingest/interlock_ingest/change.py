@@ -45,7 +45,8 @@ async def measured_drift(
     known = await stored_profile(artifacts, before)
     if known is None:
         return None
-    columns = await asyncio.to_thread(drift, known, profile, key=pipeline.data.key or ())
+    ignored = [name for name, column in pipeline.data.columns.items() if column.role == "ignore"]
+    columns = await asyncio.to_thread(drift, known, profile, key=pipeline.data.key or (), ignored=ignored)
     return DriftView(against=before.digest, batch=before.number or 0, verdict=worst(columns), columns=columns)
 
 

@@ -33,6 +33,7 @@ class Findings(tables.Findings):
     broken: Tallies = field(default_factory=Tallies)
     nulls: defaultdict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
     distinct: dict[str, int] = field(default_factory=dict)
+    weightless: Tally = field(default_factory=Tally)
     repeated_rows: int = 0
     dropped_rows: int = 0
     repeated_keys: Tally = field(default_factory=Tally)
@@ -67,7 +68,7 @@ def decide(pipeline: Pipeline, findings: Findings) -> tuple[list[Finding], list[
 
 def decide_sides(pipeline: Pipeline, findings: Findings) -> tuple[list[Finding], list[Finding]]:
     """Return reasons and warnings about the split of a file that keeps all other rules."""
-    column = pipeline.data.holdout.column
+    column = pipeline.data.holdout_column
     if column is not None and not findings.train_rows:
         why = f"all rows are as new as the newest part by {column!r}, so none is left to train on"
         return [Finding(rule="holdout", column=column, count=findings.holdout_rows, message=why)], []
@@ -160,6 +161,10 @@ def _rules(pipeline: Pipeline, findings: Findings) -> list[Finding]:
             reasons.append(
                 Finding(rule="max_cardinality", column=name, count=findings.distinct[name], message=f"{name!r} {why}")
             )
+    weight = pipeline.data.weight_column
+    if weight is not None and 0 < findings.checked_rows == findings.weightless.count:
+        why = f"{weight!r} is 0 in every row, so there is none to learn from"
+        reasons.append(findings.weightless.finding(Cause("weight", weight, why)))
     if findings.repeated_keys.count:
         key = ", ".join(pipeline.data.key or [])
         why = f"rows share the key ({key}) with another row and differ in content; unique_key asks for one row each"
@@ -206,7 +211,7 @@ def _unusual_columns(pipeline: Pipeline, findings: Findings) -> list[Finding]:
         if name in unread:
             continue
         column = pipeline.data.columns[name]
-        if distinct <= 1 < findings.checked_rows:
+        if distinct <= 1 < findings.checked_rows and column.role == "feature":
             why = f"{name!r} has the same value in every row" if distinct else f"{name!r} has no value in any row"
             warnings.append(Finding(rule="constant", column=name, count=distinct, message=why))
         feature = column.type == "category" and name in pipeline.features

@@ -34,15 +34,18 @@ class _Bin(NamedTuple):
     now: float
 
 
-def drift(before: dict[str, Any], now: dict[str, Any], *, key: Collection[str] = ()) -> list[ColumnDrift]:
+def drift(
+    before: dict[str, Any], now: dict[str, Any], *, key: Collection[str] = (), ignored: Collection[str] = ()
+) -> list[ColumnDrift]:
     """Return how far each column of the profile ``now`` has moved from the profile ``before``.
 
-    The columns of ``key`` are not measured, nor are times: both are new in every file by their nature.
+    The columns of ``key`` are not measured, nor are times: both are new in every file by their nature. Those that are
+    ``ignored`` have no bearing on any model.
     """
     known, columns = before["columns"], now["columns"]
     return [
         _not_measured(name, reason)
-        if (reason := _why_not(known.get(name), column, keyed=name in key))
+        if (reason := _why_not(known.get(name), column, keyed=name in key, ignored=name in ignored))
         else _measured(name, known[name], column, alpha=FALSE_ALARM / len(columns))
         for name, column in columns.items()
     ]
@@ -53,13 +56,14 @@ def worst(columns: list[ColumnDrift]) -> DriftVerdict:
     return max((column.verdict for column in columns), key=_SEVERITY.__getitem__, default="not_measured")
 
 
-def _why_not(before: dict[str, Any] | None, now: dict[str, Any], *, keyed: bool) -> str | None:
+def _why_not(before: dict[str, Any] | None, now: dict[str, Any], *, keyed: bool, ignored: bool) -> str | None:
     if before is None:
         return "the file before has no such column"
     both = (before, now)
     of_numbers = now["type"] in ("number", "integer")
     reasons = [
         (keyed, "part of the key, which differs in every row"),
+        (ignored, "declared with the role ignore"),
         (now["type"] == "datetime", "times move on by themselves"),
         (before["type"] != now["type"], f"it was {before['type']} in the file before, and is {now['type']} now"),
         (any(not each["distinct"] + each["nulls"] for each in both), "one of both files has no rows that count"),

@@ -1,8 +1,10 @@
 """`predict`: rows from wherever they are."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from interlock_cli.prediction_files import carrying
 from interlock_client.operations import predictions
 
 from tests.unit.cli.conftest import interlock
@@ -162,3 +164,28 @@ def test_what_is_no_row_is_refused_here(stub: StubGateway, text: str) -> None:
 def test_no_rows_at_all() -> None:
     """An empty list is not an answer of nothing, but a question forgotten."""
     assert "no rows to predict" in interlock("predict", "m", stdin="[]").err
+
+
+def test_columns_with_a_role_go_along_beside_the_predictions(stub: StubGateway, tmp_path: Path) -> None:
+    """As a key does, but they are not sent: the model has no use for them."""
+    columns = SPEC.data.columns | {"color": SPEC.data.columns["color"].model_copy(update={"role": "slice"})}
+    roles = SPEC.model_copy(update={"data": SPEC.data.model_copy(update={"columns": columns})})
+    stub.respond("GET /models/m", model(2))
+    stub.respond("GET /models/m/versions/2", version("champion", 2))
+    stub.respond("GET /pipelines/m", {**pipeline(), "spec": roles.model_dump(mode="json")})
+    stub.respond("POST /models/m/predict", ANSWER)
+    (tmp_path / "rows.csv").write_text("size;rooms;new;color;price\n1.5;2;yes;red;9\n")
+    shown = interlock("predict", "m", "--file", tmp_path / "rows.csv").out
+    ended = interlock("predict", "m", "--file", tmp_path / "rows.csv", "--json")
+
+    assert stub.requests[-1].json["rows"] == [{"size": "1.5", "rooms": "2", "new": "yes"}]
+    assert "1.5  color=red" in shown
+    assert ended.json == {**ANSWER, "keys": [{"color": "red"}]}
+
+
+def test_what_goes_along_is_that_of_its_row() -> None:
+    """Also where a request has only some of the rows, and beside their keys."""
+    answers: list[dict[str, Any]] = [{"predictions": [1, 2], "keys": [{"id": 1}, {"id": 2}]}, {"predictions": [3]}]
+    carried = carrying(answers, [{"note": "a"}, {}, {"note": "c"}])
+
+    assert [each["keys"] for each in carried] == [[{"id": 1, "note": "a"}, {"id": 2}], [{"note": "c"}]]

@@ -59,6 +59,101 @@ def test_a_column_that_is_not_optional_is_declared_as_before_there_were_any() ->
     )
 
 
+def test_columns_with_a_role_are_no_features() -> None:
+    """They are read, checked and kept all the same; slices may be by them, and by features as before."""
+    roles = {"note": ("category", "ignore"), "school": ("category", "slice"), "at": ("datetime", "time")}
+    columns = {name: {"type": kind, "role": role} for name, (kind, role) in roles.items()}
+    spec = declared(gate__slices=["school", "note", "gender"])
+    spec["data"]["columns"] |= columns
+    pipeline = Pipeline.model_validate(spec)
+
+    assert list(pipeline.features) == ["gender"]
+    assert pipeline.ignored == ["note", "school", "at"]
+    assert Pipeline.model_validate_json(pipeline.model_dump_json()) == pipeline
+
+
+def test_a_column_without_a_role_is_declared_as_before_there_were_any() -> None:
+    """Digests of pipelines that are applied already stay."""
+    spelled = declared(data__columns__gender={"type": "category", "values": ["female", "male"], "role": "feature"})
+
+    assert Pipeline.model_validate(spelled).digest == Pipeline.model_validate(declared()).digest
+    assert "role" not in Pipeline.model_validate(declared()).model_dump_json()
+
+
+def test_a_row_has_one_weight() -> None:
+    """Which of two counts could not be told."""
+    spec = declared()
+    spec["data"]["columns"] |= {name: {"type": "number", "role": "weight"} for name in ("w", "v")}
+    with pytest.raises(ValidationError, match="only one can have `role: weight`; 'w', 'v' have it"):
+        Pipeline.model_validate(spec)
+    del spec["data"]["columns"]["v"]
+
+    assert Pipeline.model_validate(spec).data.weight_column == "w"
+
+
+@pytest.mark.parametrize(
+    ("target", "good", "bad", "told"),
+    [
+        ({"type": "boolean"}, "true", "yes", "labels are true, false"),
+        ({"type": "integer"}, "-1", "01", "labels are whole numbers"),
+        ({"type": "category", "values": ["lo", "hi"]}, "hi", "high", "labels are lo, hi"),
+    ],
+)
+def test_weighted_labels_must_be_able_to_occur(target: dict[str, Any], good: str, bad: str, told: str) -> None:
+    """They are written as in answers; where labels are not declared, the training knows them."""
+    spec = declared(task="classification", data__columns__math_score=target, training__class_weight={good: 2})
+    free = declared(
+        task="classification", data__columns__math_score={"type": "category"}, training__class_weight={"x": 2}
+    )
+
+    assert Pipeline.model_validate(spec).training.class_weight == {good: 2.0}
+    assert Pipeline.model_validate(free).training.class_weight == {"x": 2.0}
+    spec["training"]["class_weight"] = {bad: 2}
+    with pytest.raises(ValidationError, match=f"class_weight names '{bad}'; {told}"):
+        Pipeline.model_validate(spec)
+
+
+def test_fixed_parameters_mean_the_same_however_they_are_written() -> None:
+    """A share of 1 is not the number 1, and no parameters at all are declared as before there were any."""
+    whole, point = (
+        Pipeline.model_validate(
+            declared(training__parameters={"random_forest": {"max_features": one, "max_depth": 3 * one}, "linear": {}})
+        )
+        for one in (1, 1.0)
+    )
+
+    assert whole.digest == point.digest
+    assert repr(whole.training.parameters) == "{'random_forest': {'max_features': 1.0, 'max_depth': 3}}"
+    assert Pipeline.model_validate_json(whole.model_dump_json()) == whole
+    assert "parameters" not in Pipeline.model_validate(declared()).model_dump_json()
+
+
+def test_a_target_may_come_with_its_transform() -> None:
+    """Stored it is a field of its own, so that a target is a column's name to whoever reads pipelines."""
+    transformed = Pipeline.model_validate(declared(target={"column": "math_score", "transform": "log1p"}))
+
+    assert (transformed.target, transformed.target_transform) == ("math_score", "log1p")
+    assert Pipeline.model_validate_json(transformed.model_dump_json()) == transformed
+    assert Pipeline.model_validate(declared(target={"column": "math_score"})) == Pipeline.model_validate(declared())
+    assert "transform" not in Pipeline.model_validate(declared()).model_dump_json()
+    assert transformed.digest != Pipeline.model_validate(declared()).digest
+
+
+def test_the_time_of_a_row_decides_who_is_newest() -> None:
+    """Where nothing else is named, and only one column has that role."""
+    spec = declared(data__holdout={"by": "time"})
+    columns = spec["data"]["columns"]
+    columns["at"] = columns["seen"] = {"type": "datetime", "role": "time"}
+    with pytest.raises(ValidationError, match="'at', 'seen' have it"):
+        Pipeline.model_validate(spec)
+    columns["seen"] = {"type": "datetime"}
+
+    assert Pipeline.model_validate(spec).data.holdout_column == "at"
+    spec["data"]["holdout"]["column"] = "seen"
+    assert Pipeline.model_validate(spec).data.holdout_column == "seen"
+    assert Pipeline.model_validate(declared()).data.holdout_column is None
+
+
 @pytest.mark.parametrize("name", ["id", "math_score"])
 def test_neither_key_nor_target_may_be_optional(name: str) -> None:
     """A row without them is of no use."""
@@ -84,6 +179,12 @@ def test_the_champion_rule_has_a_default_for_each_task() -> None:
         ({"batch": [_batch("incoming/student-math/../x")]}, "a plain key below incoming/student-math/"),
         ({"batch": [_batch("http://example.org/a.csv")]}, "a plain key below incoming/student-math/"),
         ({"trainning__folds": 3}, "trainning"),
+        ({"target": {"column": "math_score", "transform": "sqrt"}}, "transforms are log1p and log"),
+        ({"target": {"name": "math_score"}}, "a column's name, or {column: price, transform: log1p}"),
+        (
+            {"task": "classification", "target": {"column": "gender", "transform": "log"}},
+            "a transform is for a regression",
+        ),
         ({"target": "grade"}, "'grade' is not among data.columns"),
         ({"target": "gender"}, "a regression's target must be a number or an integer"),
         ({"task": "classification"}, "a classification's target must be a category, boolean or integer"),
@@ -94,7 +195,46 @@ def test_the_champion_rule_has_a_default_for_each_task() -> None:
         ({"gate__metrics": {"r2": {}}}, "give min, max or both"),
         ({"data__columns__gender": {"type": "category", "min": 1}}, "min and max belong to number"),
         ({"data__columns__math_score": {"type": "number", "min": 5, "max": 1}}, "min 5 is above max 1"),
-        ({"data__holdout": {"by": "time"}}, "needs `column`"),
+        ({"data__holdout": {"by": "time"}}, "needs `column`, or one column with `role: time`; none has it"),
+        ({"data__columns__gender": {"type": "category", "role": "time"}}, "role: time belongs to datetime columns"),
+        ({"data__columns__gender": {"type": "category", "role": "ignore"}}, "no feature is left"),
+        ({"data__columns__id": {"type": "integer", "role": "ignore"}}, "'id' cannot have the role 'ignore'"),
+        ({"data__columns__math_score": {"type": "number", "role": "slice"}}, "'math_score' cannot have the role"),
+        ({"data__columns__gender": {"type": "category", "role": "label"}}, "'slice', 'time' or 'weight'"),
+        ({"data__columns__gender": {"type": "category", "role": "weight"}}, "role: weight belongs to number"),
+        ({"data__columns__gender": {"type": "number", "role": "weight", "optional": True}}, "that are not optional"),
+        ({"training__class_weight": "balanced"}, "training.class_weight is for classification"),
+        ({"training__class_weight": {"a": 0}}, "greater than 0"),
+        (
+            {"data__columns__gender": {"type": "category", "monotone": "increasing"}},
+            "monotone belongs to features that",
+        ),
+        (
+            {"data__columns__math_score": {"type": "number", "monotone": "increasing"}},
+            "'math_score' cannot be monotone: it is the target",
+        ),
+        (
+            {"data__columns__gender": {"type": "number", "monotone": "decreasing"}},
+            "linear cannot be held to the monotone column 'gender'; random_forest, gradient_boosting, xgboost can",
+        ),
+        (
+            {
+                "task": "classification",
+                "data__columns__math_score": {"type": "category", "values": ["a", "b", "c"]},
+                "data__columns__gender": {"type": "boolean", "monotone": "increasing"},
+                "training__candidates": ["xgboost"],
+            },
+            "monotone columns need a number or two labels; 'math_score' has more",
+        ),
+        ({"training__parameters": {"random_forest": {"min_sample_leaf": 5}}}, "did you mean 'min_samples_leaf'?"),
+        ({"training__parameters": {"linear": {"x": 5}}}, "linear has no parameter 'x'; it has penalty"),
+        ({"training__parameters": {"xgboost": {"learning_rate": 5}}}, "cannot be 5; it is a number from 0.0001 to 1"),
+        ({"training__parameters": {"xgboost": {"max_depth": 2.5}}}, "cannot be 2.5; it is a whole number from 1 to 32"),
+        ({"training__parameters": {"xgboost": {"max_depth": True}}}, "valid integer"),
+        (
+            {"training__parameters": {"neural_network": {"width": 9}}},
+            "neural_network, which is not among the candidates",
+        ),
         ({"data__csv": {"encoding": "utf-9"}}, "unknown encoding 'utf-9'"),
         ({"data__csv": {"delimiter": "::"}}, "delimiter"),
         ({"data__csv": {"delimiter": "'", "quote": "'"}}, "both"),

@@ -74,13 +74,12 @@ class Bench:
     def judge(
         self,
         slope: float,
-        champion: float | None = None,
+        champion: float | ArtifactRef | None = None,
         holdouts: list[ArtifactRef] | None = None,
         champion_column: str = "x",
     ) -> dict[str, Any]:
-        serving = (
-            ChampionRef(version=1, artifact=self.model(champion, champion_column)) if champion is not None else None
-        )
+        served = self.model(champion, champion_column) if isinstance(champion, float) else champion
+        serving = ChampionRef(version=1, artifact=served) if served is not None else None
         event = ModelRegistered(
             model="m",
             version=2,
@@ -123,6 +122,18 @@ def test_a_better_model_passes_and_the_report_has_the_numbers(tmp_path: Path) ->
         f"weakest by group: {worst['value']} (200 rows) with r2 {worst['metrics']['r2']:.6g}, bias "
     )
     assert weakest.endswith(f"the champion's r2 there is {worst['champion']['r2']:.6g}")
+
+
+def test_a_transformed_target_is_measured_in_its_own_unit(tmp_path: Path) -> None:
+    """By the bias and every limit, and against a champion that was fitted without a transform."""
+    bench = Bench(tmp_path, metrics={"rmse": {"max": 1e-9}, "bias": {"min": -1e-9, "max": 1e-9}})
+    untransformed = bench.model(1.0)
+    bench.pipeline = bench.pipeline.model_copy(update={"target_transform": "log1p"})
+    bench.table = bench.table.set_column(2, "y", pa.array(np.expm1(2 * np.asarray(bench.table.column("x")))))
+    report = bench.judge(2.0, champion=untransformed)
+
+    assert report["passed"], report["reasons"]
+    assert report["champion"]["gain"] > 0
 
 
 @pytest.mark.parametrize("slope", [1.0, 2.0, -2.0])

@@ -110,6 +110,7 @@ def test_what_cannot_be_measured_says_why() -> None:
     old: Profile = {"columns": {"n": {k: v for k, v in now["columns"]["n"].items() if k != "cumulative"}}}
 
     assert drift(now, now, key=["n"])[0].reason == "part of the key, which differs in every row"
+    assert drift(now, now, ignored=["n"])[0].reason == "declared with the role ignore"
     assert "it was category" in (moved(typed, now, "n").reason or "")
     assert moved(typed, now, "c").reason == "the file before has no such column"
     assert "tells no distribution" in (moved(old, now, "n").reason or "")

@@ -145,3 +145,15 @@ def test_a_range_on_what_is_no_number_means_no_fast_path() -> None:
     features = [each.model_copy(update={"min": 0.0}) for each in signature().features]
 
     assert FastRowDecoder.of(signature().model_copy(update={"features": features}), ENCODER) is None
+
+
+def test_ignored_columns_take_the_fast_path() -> None:
+    """With them or without, and whatever they hold."""
+    decoder = FastRowDecoder(signature().model_copy(update={"ignored": ["note", "at\u00e4"]}), ENCODER)
+    plain = fast_path(DECODER, json.dumps({"rows": [ROW] * 3}).encode())
+    rows = [ROW, ROW | {"note": {"a": [1.5, None]}}, ROW | {"at\u00e4": "x", "note": None}]
+    matrix = fast_path(decoder, json.dumps({"rows": rows}, ensure_ascii=False).encode())
+
+    assert matrix is not None
+    assert plain is not None
+    assert matrix.tobytes() == plain.tobytes()

@@ -135,3 +135,10 @@ def test_whatever_is_sent_is_read_or_refused(rows: list[Any]) -> None:
         read_rows(signature(), rows)
     except InvalidRowsError as refused:
         json.dumps([error.message for error in refused.errors]).encode()
+
+
+def test_ignored_columns_may_hold_anything() -> None:
+    """No feature is read from them, so nobody minds what they hold or whether they are there."""
+    aside = signature().model_copy(update={"ignored": ["note"]})
+
+    assert read_rows(aside, [ROW | {"note": {"a": [1]}}, ROW]) == read_rows(aside, [ROW, ROW])

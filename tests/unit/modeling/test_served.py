@@ -92,3 +92,24 @@ def test_parts_that_do_not_fit_are_refused_at_load(
     """A mismatch is found before the first request, not by it."""
     with pytest.raises(ModelFormatError, match=reason):
         load(of, engine, tmp_path)
+
+
+@pytest.mark.parametrize(("transform", "inverse"), [("log1p", np.expm1), ("log", np.exp)])
+def test_a_transformed_target_is_answered_in_its_own_unit(transform: Any, inverse: Any, tmp_path: Path) -> None:
+    """By rows, tables and the engine that batches ask; what is too large for a number has no answer."""
+    small = LinearEngine(REGRESSION.coefficients / 1e4, np.array([0.5]), "identity")
+    plain = load(signature(), small, tmp_path)
+    model = load(signature().model_copy(update={"transform": transform}), small, tmp_path)
+    matrix = np.random.default_rng(1).normal(size=(9, WIDTH))
+
+    assert np.array_equal(model.engine.predict(matrix), inverse(plain.engine.predict(matrix)))
+    assert model.predict_rows([ROW]).values == [inverse(plain.predict_rows([ROW]).values[0])]
+    assert model.predict_table(table([ROW] * 2)).values == model.predict_rows([ROW] * 2).values
+    with pytest.raises(InvalidRowsError, match=r"row 1.*too large"):
+        model.predict_rows([ROW, ROW | {"size": 1e9}])
+
+
+def test_a_classification_has_no_transformed_target(tmp_path: Path) -> None:
+    """A probability is in no unit."""
+    with pytest.raises(ModelFormatError, match="target is not transformed"):
+        load(LABELED.model_copy(update={"transform": "log"}), BINARY, tmp_path)

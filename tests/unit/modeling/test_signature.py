@@ -66,3 +66,12 @@ def test_a_null_target_is_refused() -> None:
     """Ingest drops rows without target, so one that comes through is a fault."""
     with pytest.raises(ValueError, match="null in 1 of 2"):
         signature().targets(pa.table({"y": [1.0, None]}))
+
+
+def test_the_transform_of_the_target_is_told_where_there_is_one() -> None:
+    """Versions without one are described as before, so older gateways still take them."""
+    transformed = signature(target={"column": "y", "transform": "log1p"})
+
+    assert transformed.transform == "log1p"
+    assert "transform" not in signature().model_dump_json()
+    assert "ignored" not in signature().model_dump_json()

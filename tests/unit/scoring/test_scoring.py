@@ -177,6 +177,23 @@ def test_a_file_that_cannot_be_read_says_why(
     assert why in (report.reason or "")
 
 
+@pytest.mark.parametrize(
+    ("content", "format_"),
+    [
+        ("size,color,price\n3,red,9\n4,red,none\n5,red,\n", "csv"),
+        ('{"size": 3, "price": 9}\n{"size": 4, "price": "x"}\n{"size": 5}\n', "jsonl"),
+    ],
+)
+def test_ignored_columns_go_along(store: MemoryStore, tmp_path: Path, content: str, format_: str) -> None:
+    """As those of a key; what cannot be read there keeps no row from its answer."""
+    ignoring = put_model(store, 1, ignored=["price"])
+    report = run(job_for(store, content, model=ignoring, format=format_), store, tmp_path)
+
+    table = result(report, store)
+    assert table.column("prediction").to_pylist() == [1003.0, 1004.0, 1005.0]
+    assert table.column("price").to_pylist() == [9.0, None, None]
+
+
 class Dying(MemoryStore):
     """A store that goes away after so many writes."""
 

@@ -6,6 +6,7 @@ from interlock_artifacts import MemoryStore
 from interlock_contracts.pipeline import Pipeline
 from interlock_trainer.fitting import FitRequest, FitResult
 from interlock_trainer.folds import make_folds
+from interlock_trainer.kinds import KINDS
 from interlock_trainer.pools import FitPool, InProcessPool
 from interlock_trainer.preprocessing import frame_of
 from interlock_trainer.search import search
@@ -162,3 +163,27 @@ def test_a_training_without_any_sound_candidate_fails_with_every_reason() -> Non
 
     with pytest.raises(DataError, match="random_forest: ValueError: out of luck; linear: ValueError"):
         select(of, Scripted({}), lambda *_: None)
+
+
+def test_fixed_parameters_are_not_searched() -> None:
+    """They are fitted with from the first fold on, and stand in every trial; the others are searched."""
+    fixed = {"max_depth": 2, "reg_alpha": 0.5}
+    of = pipeline(candidates=["xgboost"], trials=3, folds=2, parameters={"xgboost": fixed})
+    pool = Scripted({"xgboost": 0.5})
+    first = start(of, pool)
+    _, trials = search(of, pool, first, lambda *_: None)
+
+    assert all(fixed.items() <= request.params.items() for request in pool.asked)
+    assert all(fixed.items() <= trial.params.items() for trial in trials)
+    assert len({trial.params["learning_rate"] for trial in trials}) == 3
+    assert first.params == KINDS["xgboost"].defaults | fixed
+
+
+def test_there_is_no_search_where_all_is_fixed() -> None:
+    """Every trial would be the same."""
+    of = pipeline(trials=5, parameters={"linear": {"penalty": 3}})
+    pool = Scripted({"linear": 0.5})
+    first = start(of, pool)
+
+    assert search(of, pool, first, lambda *_: None) == (first, [])
+    assert first.params == {"penalty": 3.0}

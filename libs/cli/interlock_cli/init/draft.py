@@ -84,7 +84,9 @@ class Draft:
         if self.key is not None:
             why = "it identifies the row: a row of a later file replaces the one with the same key"
             yield _Line(f"  key: {listed([self.key])}", why)
-        yield _Line("  columns:", "the features, and the target for its rules")
+        yield _Line(
+            "  columns:", "the features, and the target for its rules; `role: ignore` keeps a column that is none"
+        )
         width = min(_WIDEST, max(len(scalar(name)) for name in self.facts) + 1)
         for each in self.facts.values():
             yield self._column(each, width)
@@ -94,7 +96,7 @@ class Draft:
         for name in times[:1]:
             yield _Line(
                 f"  # holdout: {{fraction: 0.2, by: time, column: {comment(scalar(name))}}}",
-                "the newest rows instead, if the future is to be predicted",
+                "the newest rows instead, if the future is to be predicted; with `role: time` it is no feature",
             )
 
     def _column(self, facts: Facts, width: int) -> _Line:

@@ -3,29 +3,31 @@
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from interlock_modeling.engines.flat_file import ModelFormatError, read_arrays
 from interlock_modeling.engines.forest import ForestEngine
+from interlock_modeling.engines.inverse import INVERSES, InverseEngine, Predictor
 from interlock_modeling.engines.linear import LinearEngine
 from interlock_modeling.engines.onnx import OnnxEngine
 
-__all__ = ["Engine", "ForestEngine", "LinearEngine", "ModelFormatError", "OnnxEngine", "load_engine", "prepare"]
+__all__ = [
+    "INVERSES",
+    "Engine",
+    "ForestEngine",
+    "InverseEngine",
+    "LinearEngine",
+    "ModelFormatError",
+    "OnnxEngine",
+    "Predictor",
+    "load_engine",
+    "prepare",
+]
 
 
-class Engine(Protocol):
+class Engine(Predictor, Protocol):
     """A loaded engine; ``kind`` and ``version`` name the format of its file."""
 
     kind: ClassVar[str]
     version: ClassVar[int]
-
-    @property
-    def features(self) -> int:
-        """Return how many matrix columns it takes."""
-
-    def predict(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return predictions [n], or class probabilities [n, k], for a matrix [n, features]."""
 
     def save(self, path: Path) -> None: ...
 

@@ -60,4 +60,5 @@ GRADIENT_BOOSTING = Kind(
     },
     estimator=_estimator,
     engine=_engine,
+    monotone=lambda directions: {"monotonic_cst": list(directions)},
 )

@@ -1,6 +1,6 @@
 """What the trainer needs to know about one kind of model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,11 +24,22 @@ class Range:
 class Kind:
     """A candidate: ``defaults`` lie inside of ``space``, so that the search can start from them.
 
-    ``estimator`` makes an unfitted scikit-learn estimator that uses one thread, for targets that are numbers, or label
-    indices 0 to k-1. ``engine`` translates a fitted one over a matrix of the given width.
+    ``estimator`` makes an unfitted scikit-learn estimator that uses one thread and whose ``fit`` takes
+    ``sample_weight``, for targets that are numbers, or label indices 0 to k-1. ``engine`` translates a fitted one over
+    a matrix of the given width. ``monotone`` gives the parameters that hold an estimator to a direction for each column
+    of the matrix (1 up, -1 down, 0 either way); None where none do.
     """
 
     defaults: Params
     space: dict[str, Range]
     estimator: Callable[[Task, Params, int], Any]
     engine: Callable[[Any, int], Engine]
+    monotone: Callable[[Sequence[int]], Params] | None = None
+
+    def held_to(self, directions: Sequence[int], task: Task, params: Params, seed: int) -> Any:
+        """Return an unfitted estimator that is held to ``directions``, one for each column of the matrix."""
+        estimator = self.estimator(task, params, seed)
+        if any(directions):
+            assert self.monotone is not None, "the contract lets no such candidate pass"
+            estimator.set_params(**self.monotone(directions))
+        return estimator

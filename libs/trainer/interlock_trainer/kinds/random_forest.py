@@ -43,4 +43,5 @@ RANDOM_FOREST = Kind(
     },
     estimator=_estimator,
     engine=_engine,
+    monotone=lambda directions: {"monotonic_cst": list(directions)},
 )

@@ -74,4 +74,5 @@ XGBOOST = Kind(
     },
     estimator=_estimator,
     engine=_engine,
+    monotone=lambda directions: {"monotone_constraints": f"({','.join(map(str, directions))})"},
 )

@@ -101,7 +101,8 @@ def _row(signature: ModelSignature) -> Schema:
     optional = tuple(feature.name for feature in signature.features if feature.nullable and feature.optional)
     cells = {each.name: _cell(each, signature) for each in signature.features}
     key: dict[str, Schema] = {name: {"description": "Given back with the answer."} for name in signature.key}
-    return _object(key | cells, optional=(*optional, *key), closed=True)
+    ignored: dict[str, Schema] = {name: {"description": "Ignored: no feature."} for name in signature.ignored}
+    return _object(key | ignored | cells, optional=(*optional, *key, *ignored), closed=True)
 
 
 def _cell(feature: Feature, signature: ModelSignature) -> Schema:

@@ -65,7 +65,7 @@ def _with_known_columns(signature: ModelSignature, rows: Sequence[Row]) -> list[
         ScoringError: a column that the model takes is missing, and another one is called much like it.
     """
     features = {feature.name: feature for feature in signature.features}
-    known = {*features, signature.target, *signature.key}
+    known = {*features, signature.target, *signature.key, *signature.ignored}
     for number, row in _unlike(rows):
         strange = [name for name in row if name not in known][:COMPARED]
         missing = [name for name in features if name not in row][:COMPARED] if strange else []

@@ -73,7 +73,7 @@ def table_of(signature: ModelSignature, tensors: Sequence[Tensor]) -> pa.Table:
     given: dict[str, Tensor] = {}
     features = {feature.name: feature for feature in signature.features}
     for tensor in tensors:
-        if tensor.name in signature.key:
+        if tensor.name in signature.key or tensor.name in signature.ignored:
             continue
         if tensor.name not in features:
             raise TensorError(_unknown(signature, tensor.name))

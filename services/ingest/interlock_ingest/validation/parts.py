@@ -95,9 +95,9 @@ def write_parts(staging: Staging, pipeline: Pipeline, dropped: Dropped, folder: 
 
 def _held(batch: pa.RecordBatch, pipeline: Pipeline, cut: int | None) -> NDArray[np.bool_]:
     """Return which rows are held out."""
-    rule = pipeline.data.holdout
-    if cut is not None and rule.column is not None:
-        times: NDArray[np.int64] = batch.column(rule.column).cast(pa.int64()).to_numpy()
+    data = pipeline.data
+    if cut is not None and data.holdout_column is not None:
+        times: NDArray[np.int64] = batch.column(data.holdout_column).cast(pa.int64()).to_numpy()
         return times >= cut
-    column = KEY_COLUMN if pipeline.data.key else ROW_COLUMN
-    return in_holdout(batch.column(column).to_numpy(), rule.fraction)
+    column = KEY_COLUMN if data.key else ROW_COLUMN
+    return in_holdout(batch.column(column).to_numpy(), data.holdout.fraction)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from interlock_contracts.data import Column
-from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.pipeline import TRANSFORMED_ABOVE, Pipeline
 from interlock_tables.findings import EXAMPLES_SHOWN, LINES_SHOWN, Cause, Tallies
 from interlock_tables.typed import compute
 from numpy.typing import NDArray
@@ -37,9 +37,12 @@ def check_rules(chunk: Chunk, pipeline: Pipeline, findings: Findings) -> None:
             missing = values.is_null()
             lines = chunk.lines[missing.to_numpy(zero_copy_only=False)]
             findings.nulls[name].add(len(lines), lines[:LINES_SHOWN].tolist())
-            if name == data.holdout.column:
+            if name == data.holdout_column:
                 why = f"{name!r} decides who is newest (data.holdout), and is missing"
                 _note(findings.broken, Cause("holdout", name, why), missing, values, chunk)
+            if data.columns[name].role == "weight":
+                why = f"{name!r} is the weight of the row, and is missing"
+                _note(findings.broken, Cause("weight", name, why), missing, values, chunk)
             if data.rules.unique_key and name in (data.key or ()):
                 _note(
                     findings.broken,
@@ -52,6 +55,14 @@ def check_rules(chunk: Chunk, pipeline: Pipeline, findings: Findings) -> None:
             why = f"{name!r} has values with spaces around them, which count as part of the value"
             spaced = compute.match_substring_regex(values, r"^\s|\s$")
             _note(findings.odd, Cause("spaces", name, why), spaced, values, chunk)
+        if data.columns[name].role == "weight":
+            zero = compute.equal(values, 0).fill_null(False).to_numpy(zero_copy_only=False)
+            findings.weightless.add(int(zero.sum()), chunk.lines[zero][:LINES_SHOWN].tolist())
+        if name == pipeline.target and (transform := pipeline.target_transform) is not None:
+            least = TRANSFORMED_ABOVE[transform]
+            why = f"{name!r} is at most {least:g}, of which there is no {transform} (target.transform)"
+            impossible = compute.less_equal(values, pa.scalar(least, pa.float64()))
+            _note(findings.broken, Cause("target_transform", name, why), impossible, values, chunk)
         for cause, broken in _broken(name, data.columns[name], values):
             _note(findings.broken, cause, broken, values, chunk)
 
@@ -59,6 +70,10 @@ def check_rules(chunk: Chunk, pipeline: Pipeline, findings: Findings) -> None:
 def _broken(name: str, column: Column, values: pa.Array[Any]) -> list[tuple[Cause, Any]]:
     """Return a mask (null where the cell is) for each rule of the column."""
     broken = []
+    if column.role == "weight":
+        why = f"{name!r} is the weight of the row, which is a number of at least 0"
+        sound = compute.and_(compute.is_finite(values), compute.greater_equal(values, 0))
+        broken.append((Cause("weight", name, why), compute.invert(sound)))
     if column.min is not None:
         why = f"{name!r} is below {column.min:g}, the declared min"
         broken.append((Cause("min", name, why), compute.less(values, pa.scalar(column.min, pa.float64()))))

@@ -29,7 +29,7 @@ class Staging:
         data = pipeline.data
         self._columns = list(data.columns)
         self._key = data.key
-        self._time = data.holdout.column
+        self._time = data.holdout_column
         self._path = folder / "rows.arrow"
         self._times = folder / "times"
         fields = [(name, ARROW_TYPES[column.type]) for name, column in data.columns.items()]

@@ -78,7 +78,7 @@ def _rows(path: Path, data: Data, findings: Findings) -> Iterator[Chunk]:
 
 def _described(pipeline: Pipeline, findings: Findings, profile: Profile, parts: Parts | None) -> dict[str, Any]:
     """Return the profile as JSON; columns are described over all rows that count, repeats included."""
-    holdout = pipeline.data.holdout.model_dump(mode="json")
+    holdout = pipeline.data.holdout.model_dump(mode="json") | {"column": pipeline.data.holdout_column}
     if parts is not None and parts.cut is not None:
         holdout["cut"] = parts.cut.isoformat()
     bad = sorted(findings.bad_list, key=lambda row: (row["line"], row["column"] or ""))

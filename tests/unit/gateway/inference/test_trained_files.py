@@ -116,13 +116,15 @@ class _OnDisk:
 
 @st.composite
 def trained_files(draw: st.DrawFn) -> TrainedFile:
-    """Return a file of CSV or JSON Lines with features of some types, a target and perhaps a key."""
+    """Return a file of CSV or JSON Lines with features of some types, a target, perhaps a key and an ignored column."""
     kinds = draw(st.lists(st.sampled_from(sorted(TEXTS)), min_size=1, max_size=4))
     columns = {f"f{place}": {"type": kind} for place, kind in enumerate(kinds)} | {"y": {"type": "number"}}
     data: dict[str, Any] = {"columns": columns, "format": draw(st.sampled_from(["csv", "jsonl"]))}
     if draw(st.booleans()):
         columns["id"] = {"type": "category"}
         data["key"] = "id"
+    if draw(st.booleans()):
+        columns["aside"] = {"type": draw(st.sampled_from(sorted(TEXTS))), "role": "ignore"}
     for column in columns.values():
         if column["type"] == "datetime" and (date_format := draw(FORMATS)):
             column["format"] = date_format
@@ -154,7 +156,7 @@ def ways_in(file: TrainedFile) -> Iterator[tuple[str, dict[str, list[Any]]]]:
         yield way, {name: list(cells) for name, cells in cells_of(signature, rows)[0].items()}
     if pipeline.data.format == "csv":
         shape = [len(file.rows)]
-        sent = [*pipeline.features, *signature.key]
+        sent = [*pipeline.features, *signature.key, *signature.ignored]
         tensors = [Tensor(name, "BYTES", shape, [row[name] for row in file.rows]) for name in sent]
         yield "tensors of texts", plain(table_of(signature, tensors))
     with file.on_disk() as path:

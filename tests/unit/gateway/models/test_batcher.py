@@ -60,7 +60,7 @@ def engine() -> Engine:
 @pytest.fixture
 async def batcher(engine: Engine) -> DynamicBatcher:
     """Return a batcher that has found out how quick its engine is."""
-    opened: Any = Model(REGRESSION, ENCODER, engine)  # type: ignore[arg-type]
+    opened: Any = Model(REGRESSION, ENCODER, engine)
     batcher = DynamicBatcher(opened)
     assert await batcher.scores(body(1)) == [10.0]
     engine.calls.clear()
@@ -93,7 +93,7 @@ async def test_an_engine_call_never_holds_up_the_loop_for_long(batcher: DynamicB
 async def test_a_slow_engine_is_asked_in_a_thread_and_one_call_at_a_time(engine: Engine) -> None:
     """Who comes during a call joins the next one."""
     engine.seconds = 2 * QUICK_SECONDS
-    model: Any = Model(REGRESSION, ENCODER, engine)  # type: ignore[arg-type]
+    model: Any = Model(REGRESSION, ENCODER, engine)
     batcher = DynamicBatcher(model)
     await batcher.scores(body(1))
     engine.calls.clear()
@@ -123,7 +123,7 @@ async def test_an_odd_request_does_not_spoil_its_neighbours(batcher: DynamicBatc
 async def test_only_the_request_without_a_finite_answer_is_left_out() -> None:
     """Numbers that are too large for a model are told by the way that explains."""
     features = [each.model_copy(update={"min": None, "max": None}) for each in REGRESSION.features]
-    model: Any = Model(REGRESSION.model_copy(update={"features": features}), ENCODER, Engine())  # type: ignore[arg-type]
+    model: Any = Model(REGRESSION.model_copy(update={"features": features}), ENCODER, Engine())
     batcher = DynamicBatcher(model)
 
     assert await asyncio.gather(*(batcher.scores(body(size)) for size in (1, 1e308, 2))) == [[10.0], None, [20.0]]
@@ -156,7 +156,7 @@ async def test_large_requests_are_computed_in_a_thread(batcher: DynamicBatcher, 
 
 async def test_there_is_room_for_so_many_and_no_more(engine: Engine) -> None:
     """A client that is told to come again is better off than one that waits behind a thousand."""
-    model: Any = Model(REGRESSION, ENCODER, engine)  # type: ignore[arg-type]
+    model: Any = Model(REGRESSION, ENCODER, engine)
     batcher = DynamicBatcher(model, 2)
     with engine.shut():
         waiting = [asyncio.create_task(batcher.scores(body(*range(70)))) for _ in range(2)]
@@ -188,6 +188,6 @@ async def test_a_classification_gives_a_list_of_probabilities_for_each_row() -> 
             share = super().predict(matrix) / 1000
             return np.column_stack((1 - share, share))
 
-    model: Any = Model(CLASSIFICATION, ENCODER, Two())  # type: ignore[arg-type]
+    model: Any = Model(CLASSIFICATION, ENCODER, Two())
 
     assert await DynamicBatcher(model).scores(body(10, 50)) == [[0.9, 0.1], [0.5, 0.5]]

@@ -258,3 +258,10 @@ def test_cells_are_read_as_in_the_files_of_the_training(mark: bytes, body: bytes
 
     assert cells == {"size": [None, 3.0], "zip": ["4040", None], "garden": [False, True]}
     assert not warnings
+
+
+def test_an_ignored_column_is_no_misspelt_one() -> None:
+    """It is called much like one that is missing, and is known all the same."""
+    ignoring = HOUSES.model_copy(update={"ignored": ["sizes"]})
+
+    assert rows_of(ignoring, b"sizes,zip,garden\n9,4040,no\n", "text/csv") == [{"zip": "4040", "garden": "no"}]

@@ -193,3 +193,11 @@ def test_a_tensor_that_was_always_there_may_not_be_missing() -> None:
         table_of(signature, [given["may"]])
     with pytest.raises(TensorError, match="did you mean 'must'"):
         table_of(signature, [given["may"], Tensor("MUST", "FP64", [1], [1.0])])
+
+
+def test_tensors_of_ignored_columns_are_left_aside() -> None:
+    """Whatever their datatype and shape; they may be missing."""
+    ignoring = signature_of("number").model_copy(update={"ignored": ["note"]})
+    number = Tensor("number", "FP64", [1], [1.5])
+
+    assert table_of(ignoring, [number, Tensor("note", "BYTES", [3], ["a", "b", "c"])]) == table_of(ignoring, [number])

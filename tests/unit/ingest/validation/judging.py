@@ -40,19 +40,22 @@ class Judged:
         return self.reasons[rule]
 
 
-def declared_pipeline(columns: dict[str, Any], target: str = "y", **data: Any) -> Pipeline:
+def declared_pipeline(columns: dict[str, Any], target: str | dict[str, str] = "y", **data: Any) -> Pipeline:
     """Return a pipeline with these columns and settings of ``data``."""
+    predicted = columns[target if isinstance(target, str) else target["column"]]
     return Pipeline.model_validate(
         {
             "name": "made-up",
-            "task": "regression" if columns[target]["type"] in ("number", "integer") else "classification",
+            "task": "regression" if predicted["type"] in ("number", "integer") else "classification",
             "target": target,
             "data": {"columns": columns, **data},
         }
     )
 
 
-def judge(content: bytes | str, columns: dict[str, Any] | None = None, target: str = "y", **data: Any) -> Judged:
+def judge(
+    content: bytes | str, columns: dict[str, Any] | None = None, target: str | dict[str, str] = "y", **data: Any
+) -> Judged:
     """Return what becomes of the content under a pipeline with these columns and settings of ``data``."""
     pipeline = declared_pipeline(columns or NUMBERS, target, **data)
     with TemporaryDirectory() as name:

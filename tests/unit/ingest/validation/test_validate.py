@@ -186,3 +186,52 @@ def test_parquet_with_a_wrong_byte_is_judged_not_crashed_on(at: int, value: int,
     content[at % len(content)] = value
     columns: dict[str, Any] = {"x": {"type": "number"}, "y": {"type": "number"}}
     judge(bytes(content), columns, format="parquet")
+
+
+def test_columns_with_a_role_are_checked_and_kept() -> None:
+    """Under their own rules; that one says the same in every row is nobody's business, for none learns from it."""
+    columns: dict[str, Any] = DATED | {"at": {"type": "datetime", "role": "time"}}
+    columns |= {"src": {"type": "category", "role": "ignore", "values": ["erp"]}}
+    judged = judge(dated(100).replace("\n", ",erp\n").replace("y,erp", "y,src"), columns, holdout={"by": "time"})
+    assert judged.train is not None
+    assert judged.holdout is not None
+    wrong = judge("at,x,y,src\n2026-01-01,1,1,crm\n2026-01-02,2,2,erp\n", columns)
+
+    times: list[Any] = judged.train["at"].to_pylist()
+    held: list[Any] = judged.holdout["at"].to_pylist()
+    assert max(times) < min(held)
+    assert judged.train["src"].to_pylist() == ["erp"] * judged.train.num_rows
+    assert [each for each in judged.result.warnings if each.column == "src"] == []
+    assert judged.result.profile["holdout"]["column"] == "at"
+    assert wrong.reason("values").column == "src"
+
+
+@pytest.mark.parametrize("kind", ["number", "integer"])
+@pytest.mark.parametrize(
+    ("weights", "told", "lines"),
+    [
+        ("1,-2,0,-3", "a number of at least 0", [3, 5]),
+        ("1,,2,3", "missing", [3]),
+        ("0,0,0,0", "0 in every row", [2, 3, 4]),
+    ],
+)
+def test_rows_must_weigh_something(kind: str, weights: str, told: str, lines: list[int]) -> None:
+    """A weight that is none is a fault of the file, and the rows are named."""
+    columns = {"w": {"type": kind, "role": "weight"}, "x": {"type": "number"}, "y": {"type": "number"}}
+    rows = [f"{weight},{n},{n}" for n, weight in enumerate(weights.split(","))]
+    reason = judge("w,x,y\n" + "\n".join(rows) + "\n", columns).reason("weight")
+
+    assert told in reason.message
+    assert (reason.column, reason.lines[:3]) == ("w", lines)
+    assert judge("w,x,y\n0,1,1\n2,2,2\n", columns).result.accepted
+
+
+@pytest.mark.parametrize(("transform", "lines"), [("log1p", [3]), ("log", [3, 4])])
+def test_targets_that_cannot_be_transformed_are_refused_by_their_rows(transform: str, lines: list[int]) -> None:
+    """Nobody can learn their logarithm."""
+    columns = {"x": {"type": "number"}, "y": {"type": "integer"}}
+    target = {"column": "y", "transform": transform}
+    reason = judge("x,y\n1,1\n2,-1\n3,0\n4,2\n", columns, target).reason("target_transform")
+
+    assert (reason.column, reason.lines) == ("y", lines)
+    assert f"there is no {transform}" in reason.message

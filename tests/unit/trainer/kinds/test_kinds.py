@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from interlock_contracts.parameters import PARAMETERS
 from interlock_contracts.pipeline import Candidate
 from interlock_trainer.kinds import KINDS
 from interlock_trainer.kinds.trees import Tree, flatten
@@ -12,6 +13,26 @@ def test_defaults_lie_inside_of_the_search_space(candidate: Candidate) -> None:
 
     assert kind.defaults.keys() == kind.space.keys()
     assert all(kind.space[name].low <= value <= kind.space[name].high for name, value in kind.defaults.items())
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:Using the fractional value")
+@pytest.mark.parametrize("candidate", list(KINDS))
+def test_what_is_searched_may_be_fixed(candidate: Candidate) -> None:
+    """Its whole range, and every end of a span is taken by the estimator."""
+    spans, kind = PARAMETERS[candidate], KINDS[candidate]
+    matrix, targets = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
+    small = {"n_estimators": 2, "max_iter": 2, "width": 2, "layers": 1}
+
+    assert list(spans)[: len(kind.space)] == list(kind.space)
+    for name, searched in kind.space.items():
+        assert spans[name].read(searched.low) == searched.low
+        assert spans[name].read(searched.high) == searched.high
+        assert spans[name].whole == searched.whole
+    for name in spans.keys() - small.keys():
+        for end in (spans[name].low, spans[name].high):
+            params = kind.defaults | {each: low for each, low in small.items() if each in spans}
+            kind.estimator("classification", params | {name: spans[name].read(end)}, 0).fit(matrix, targets)
 
 
 def test_trees_are_laid_out_with_siblings_together() -> None:

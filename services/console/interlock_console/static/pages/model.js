@@ -67,7 +67,7 @@ function Serving({ model, promotions, rollout, spec }) {
         ["Since", html`<${Ago} at=${now.promoted_at} />`],
         ["Promoted by", last?.by ? `${last.by} (${CAUSES[now.cause]})` : CAUSES[now.cause]],
         ["Promotion number", now.promotion_seq],
-        ["Predicts", `${spec.target} (${spec.task})`],
+        ["Predicts", `${spec.target} (${spec.task}${spec.target_transform ? `, fitted as ${spec.target_transform}` : ""})`],
         ["Promotion", spec.promotion === "approval" ? "manual approval" : "automatic"],
         ["Signed by", now.signed && html`<span class="mono">${now.signed.key_id}</span>`],
       ]} />
