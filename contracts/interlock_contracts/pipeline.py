@@ -2,33 +2,17 @@
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, StrictFloat, StrictInt, field_validator, model_validator
 
 from interlock_contracts.cron import Cron
 from interlock_contracts.data import Column, Data, Fraction, Section
+from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS, Champion, Gate
 from interlock_contracts.parameters import read_parameters
 from interlock_contracts.refs import Name, Sha256
 
-RegressionMetric = Literal["r2", "rmse", "mae", "bias", "mape"]
-ClassificationMetric = Literal[
-    "accuracy",
-    "f1_weighted",
-    "roc_auc",
-    "log_loss",
-    "precision",
-    "recall",
-    "balanced_accuracy",
-    "average_precision",
-    "brier_score",
-    "calibration_error",
-]
-MetricName = Literal[RegressionMetric, ClassificationMetric]
 Candidate = Literal["linear", "random_forest", "gradient_boosting", "xgboost", "neural_network"]
-
-REGRESSION_METRICS: tuple[MetricName, ...] = get_args(RegressionMetric)
-CLASSIFICATION_METRICS: tuple[MetricName, ...] = get_args(ClassificationMetric)
 
 MONOTONE: tuple[Candidate, ...] = ("random_forest", "gradient_boosting", "xgboost")
 """The candidates that can be held to a monotone column."""
@@ -87,36 +71,6 @@ class Training(Section):
                     f"parameters are for {kind}, which is not among the candidates {', '.join(self.candidates)}"
                 )
         return self
-
-
-class Threshold(Section):
-    """Bounds that a metric must keep on the holdout; ``bias`` is compared as it is, sign included."""
-
-    min: float | None = None
-    max: float | None = None
-
-    @model_validator(mode="after")
-    def _bounds_something(self) -> Self:
-        if self.min is None and self.max is None:
-            raise ValueError("give min, max or both")
-        return self
-
-
-class Champion(Section):
-    """How much better than what serves now a candidate must be, and how sure we must be of it."""
-
-    metric: MetricName
-    min_improvement: float = 0.0
-    confidence: float = Field(default=0.95, gt=0.5, lt=1)
-
-
-class Gate(Section):
-    """What a candidate must show on the holdout before it may serve."""
-
-    metrics: dict[MetricName, Threshold] = {}
-    champion: Champion | None = None
-    slices: list[str] = []
-    latency_p99_ms: float | None = Field(default=None, gt=0)
 
 
 class Batch(Section):
@@ -198,10 +152,11 @@ class Pipeline(Section):
         target = value.get("target") if isinstance(value, dict) else None
         if not isinstance(target, dict) or "target_transform" in value:
             return value
-        known = target.keys() <= {"column", "transform"} and target.get("transform", "log") in TRANSFORMED_ABOVE
-        if not known or "column" not in target:
+        transform = target.get("transform")
+        known = transform is None or (isinstance(transform, str) and transform in TRANSFORMED_ABOVE)
+        if not known or "column" not in target or not target.keys() <= {"column", "transform"}:
             return value  # for the field to refuse
-        return {**value, "target": target["column"], "target_transform": target.get("transform")}
+        return {**value, "target": target["column"], "target_transform": transform}
 
     @model_validator(mode="after")
     def _target_is_declared_and_fits(self) -> Self:

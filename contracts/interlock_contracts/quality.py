@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import Field
 
+from interlock_contracts.gate import MetricName
 from interlock_contracts.http import Body, Request
-from interlock_contracts.pipeline import MetricName
 
 
 class FeedbackRequest(Request):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from interlock_contracts.pipeline import MetricName
+from interlock_contracts.gate import MetricName
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]

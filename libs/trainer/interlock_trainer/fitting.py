@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from interlock_contracts.pipeline import Candidate, MetricName, Transform
+from interlock_contracts.gate import MetricName
+from interlock_contracts.pipeline import Candidate, Transform
 from interlock_modeling import METRICS
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from interlock_contracts.pipeline import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName, Pipeline
+from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName
+from interlock_contracts.pipeline import Pipeline
 from interlock_modeling import METRICS, Model
 from numpy.typing import NDArray
 

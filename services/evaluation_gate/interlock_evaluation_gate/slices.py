@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from interlock_contracts.pipeline import MetricName, Pipeline
+from interlock_contracts.gate import MetricName
+from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.report import SliceReport
 from interlock_modeling import METRICS
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from interlock_contracts.pipeline import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName
+from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName
 from interlock_contracts.predictions import Actual
 from interlock_contracts.quality import Measured, QualityBucket, VersionQuality
 from interlock_modeling import METRICS

@@ -180,6 +180,7 @@ def test_the_champion_rule_has_a_default_for_each_task() -> None:
         ({"batch": [_batch("http://example.org/a.csv")]}, "a plain key below incoming/student-math/"),
         ({"trainning__folds": 3}, "trainning"),
         ({"target": {"column": "math_score", "transform": "sqrt"}}, "transforms are log1p and log"),
+        ({"target": {"column": "math_score", "transform": ["log"]}}, "transforms are log1p and log"),
         ({"target": {"name": "math_score"}}, "a column's name, or {column: price, transform: log1p}"),
         (
             {"task": "classification", "target": {"column": "gender", "transform": "log"}},

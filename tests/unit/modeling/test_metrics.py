@@ -1,10 +1,11 @@
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from interlock_contracts.pipeline import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName
+from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName
 from interlock_modeling import METRICS
 from numpy.typing import NDArray
 from sklearn import metrics as reference
@@ -38,24 +39,22 @@ def expected(name: MetricName, target: Any, scores: Any) -> float:
         )
     labels = np.arange(scores.shape[1])
     best = scores.argmax(axis=1)
-    auc_scores = scores[:, 1] if len(labels) == 2 else scores
+    of_labels = scores[:, 1] if len(labels) == 2 else scores
     average = "binary" if len(labels) == 2 else "macro"
-    one_hot = auc_scores if len(labels) == 2 else scores
     truth = target if len(labels) == 2 else target[:, None] == labels
-    return float(
-        {
-            "accuracy": lambda: reference.accuracy_score(target, best),
-            "f1_weighted": lambda: reference.f1_score(target, best, average="weighted"),
-            "log_loss": lambda: reference.log_loss(target, scores, labels=labels),
-            "precision": lambda: reference.precision_score(target, best, average=average),
-            "recall": lambda: reference.recall_score(target, best, average=average),
-            "balanced_accuracy": lambda: reference.balanced_accuracy_score(target, best),
-            "average_precision": lambda: reference.average_precision_score(truth, one_hot, average="weighted"),
-            "brier_score": lambda: brier(target, scores),
-            "calibration_error": lambda: calibration_error(target, scores),
-            "roc_auc": lambda: reference.roc_auc_score(target, auc_scores, multi_class="ovr", average="weighted"),
-        }[name]()
-    )
+    formulas: dict[str, Callable[[], Any]] = {
+        "accuracy": lambda: reference.accuracy_score(target, best),
+        "f1_weighted": lambda: reference.f1_score(target, best, average="weighted"),
+        "log_loss": lambda: reference.log_loss(target, scores, labels=labels),
+        "precision": lambda: reference.precision_score(target, best, average=average),
+        "recall": lambda: reference.recall_score(target, best, average=average),
+        "balanced_accuracy": lambda: reference.balanced_accuracy_score(target, best),
+        "average_precision": lambda: reference.average_precision_score(truth, of_labels, average="weighted"),
+        "brier_score": lambda: brier(target, scores),
+        "calibration_error": lambda: calibration_error(target, scores),
+        "roc_auc": lambda: reference.roc_auc_score(target, of_labels, multi_class="ovr", average="weighted"),
+    }
+    return float(formulas[name]())
 
 
 def brier(target: Any, scores: Any) -> float:
@@ -65,7 +64,7 @@ def brier(target: Any, scores: Any) -> float:
     rows = [
         sum((p - (label == true)) ** 2 for label, p in enumerate(row)) for true, row in zip(target, scores, strict=True)
     ]
-    return sum(rows) / len(rows)
+    return float(np.mean(rows))
 
 
 def calibration_error(target: Any, scores: Any) -> float:
