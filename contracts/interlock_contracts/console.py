@@ -144,6 +144,38 @@ class RunLanes(RunLine):
     open: list[OpenStep]
 
 
+class TraceService(Body):
+    """A service's part in a trace: how many spans, and how many of them failed."""
+
+    name: str
+    spans: int
+    errors: int
+
+
+class TraceLine(Body):
+    """One trace in short; ``root`` is its first span without a parent, or the earliest while that has not ended.
+
+    ``orphans`` counts spans whose parent has not ended, or was lost. Nanoseconds, ``start_ns`` since 1970.
+    """
+
+    trace_id: str
+    root_service: str
+    root_name: str
+    start_ns: int
+    duration_ns: int
+    spans: int
+    errors: int
+    orphans: int
+    services: list[TraceService]
+
+
+class TracesView(Body):
+    """Traces, those with the newest matching span first; ``before`` asks for those that come next."""
+
+    traces: list[TraceLine]
+    before: str | None = None
+
+
 Health = Literal["ready", "degraded", "unreachable", "unknown"]
 """``degraded``: it answers, and something that it needs does not. ``unknown``: not asked, or nobody reports it."""
 

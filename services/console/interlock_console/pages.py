@@ -26,6 +26,7 @@ ADDRESSES = [
     "/try/{name:str}",
     "/events",
     "/dead-letters",
+    "/traces",
     "/traces/{trace_id:str}",
     "/enter",
 ]

@@ -53,10 +53,13 @@ function Shell() {
 
 function Bar({ caller, leave }) {
   const here = location.pathname;
+  const places = useRef(null);
+  // On a telephone the places are a row to be scrolled.
+  useEffect(() => places.current.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" }), [here]);
   const current = (path) => (here === path || here.startsWith(`${path}/`) ? "page" : undefined);
   return html`<header class="bar">
     <a class="brand" href="/" aria-label="Interlock"><img src="/static/icon.svg" alt="" /><span>Interlock</span></a>
-    <nav class="places" aria-label="Main">
+    <nav class="places" aria-label="Main" ref=${places}>
       ${PLACES.map(({ path, title }) => html`<a href=${path} aria-current=${current(path)}>${title}</a>`)}
     </nav>
     <div class="caller">

@@ -15,11 +15,12 @@ const PAGES = [
   ["/try/:name", "try", "Predict"],
   ["/events", "events", "Events"],
   ["/dead-letters", "deadletters", "Dead letters"],
+  ["/traces", "traces", "Traces"],
   ["/traces/:id", "trace", "Trace"],
 ];
 
 /** Entries of the navigation bar, in the order of a model's life cycle. */
-export const PLACES = ["/", "/runs", "/models", "/datasets", "/try", "/events", "/dead-letters"].map((path) => {
+export const PLACES = ["/", "/runs", "/models", "/datasets", "/try", "/events", "/traces", "/dead-letters"].map((path) => {
   const [, , title] = PAGES.find(([pattern]) => pattern === path);
   return { path, title };
 });
