@@ -80,7 +80,7 @@ async def test_a_span_is_opened_by_keys_and_tells_all_that_is_known(canned: Page
     )
     await looks.over(canned, "trace-drawer")
     await drawer.get_by_role("link", name="step 1").click()
-    await expect(drawer.get_by_role("heading", name="step 1")).to_be_visible()
+    await expect(drawer.get_by_role("heading", name="step one")).to_be_visible()
     await canned.keyboard.press("Escape")
     await expect(drawer).to_have_count(0)
     await looks.over(canned, "trace")

@@ -26,6 +26,8 @@ ADDRESSES = [
     "/try/{name:str}",
     "/events",
     "/dead-letters",
+    "/audit",
+    "/keys",
     "/traces",
     "/traces/{trace_id:str}",
     "/enter",

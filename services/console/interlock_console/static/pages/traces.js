@@ -9,11 +9,11 @@ import { soonOnce, useLive } from "../ui/follow.js";
 import { Head } from "../ui/head.js";
 import { useKeys } from "../ui/keys.js";
 import { count } from "../ui/numbers.js";
+import { Since, since } from "../ui/since.js";
 import { Table } from "../ui/table.js";
 import { Ago, nanoseconds } from "../ui/time.js";
 
 const LIMIT = 25;
-const TIMES = { "": "Any time", 1: "Last hour", 24: "Last day", 168: "Last week" };
 const short = (service) => service.replace(/^interlock[-_.]/, "");
 
 export default function Traces({ query }) {
@@ -21,7 +21,7 @@ export default function Traces({ query }) {
   const filter = { service, name, attributes, min, max, hours, errors };
   const found = useData(() => get(address("/view/traces", {
     service, name, attribute: pairsOf(attributes), min_duration: min, max_duration: max,
-    since: hours && new Date(Date.now() - hours * 3_600_000).toISOString(), errors, before, limit: LIMIT,
+    since: since(hours), errors, before, limit: LIMIT,
   })), [...Object.values(filter), before]);
   const soon = useMemo(() => soonOnce(found.reload, 2000), [found.reload]);
   // An older page stays as it is: what is new belongs to the first one.
@@ -67,9 +67,7 @@ function Filter({ filter }) {
     ${text("attributes", "Attributes, as key=value", "key=value")}
     ${text("min", "Shortest duration, such as 100ms", "Min, 100ms")}
     ${text("max", "Longest duration, such as 1.5s", "Max, 1.5s")}
-    <select name="hours" aria-label="Time" onChange=${send}>
-      ${Object.entries(TIMES).map(([value, title]) => html`<option value=${value} selected=${value === filter.hours}>${title}</option>`)}
-    </select>
+    <${Since} hours=${filter.hours} />
     <label class="check"><input type="checkbox" name="errors" value="true" checked=${filter.errors === "true"} onChange=${send} /> Errors only</label>
     <button>Search</button>
     ${Object.values(filter).some(Boolean) && html`<button type="button" class="plain" onClick=${() => go("/traces")}>All</button>`}
