@@ -70,6 +70,20 @@ class EventsView(Body):
     before: int | None = None
 
 
+class EventType(Body):
+    """A type of events, and when it is true. ``frequent`` ones would hide the others in a list of all."""
+
+    type: str
+    description: str
+    frequent: bool
+
+
+class EventTypesView(Body):
+    """Every type of the catalog, in the order of a model's life."""
+
+    types: list[EventType]
+
+
 class RunLine(Body):
     """One run as events tell it; ``outcome`` says what became of its model: promoted, waiting, refused or none.
 
