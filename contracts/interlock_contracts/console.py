@@ -197,13 +197,14 @@ Health = Literal["ready", "degraded", "unreachable", "unknown"]
 class HealthView(Body):
     """A service as it answers the console, or a server as the services that use it report it.
 
-    ``since`` is when it was first seen like this, and ``detail`` what is wrong.
+    ``since`` is when it was first seen like this, ``detail`` what is wrong, and ``means`` what that means for users.
     """
 
     name: str
     health: Health
     since: datetime
     detail: str | None = None
+    means: str | None = None
 
 
 class TrafficView(Body):

@@ -32,7 +32,8 @@ function Choice({ models, chosen }) {
 }
 
 function Nothing() {
-  return html`<${Empty} title="No model is serving yet" command="interlock demo">A model answers predictions once a version has passed the gate and is promoted. The demo trains and serves one.<//>`;
+  const { scopes } = useContext(Caller);
+  return html`<${Empty} title="No model is serving yet" training=${scopes.includes("read") ? "" : undefined} command="interlock demo">A model answers predictions once a version has passed the gate and is promoted. The demo trains and serves one.<//>`;
 }
 
 function Model({ name }) {
@@ -41,7 +42,7 @@ function Model({ name }) {
   return html`<${Loaded} of=${model}>${({ signature, profile, version, problem }) =>
     signature
       ? html`<${Form} name=${name} signature=${signature} profile=${profile} version=${version} />`
-      : html`<div class="card"><${Empty} title="No version of ${name} is serving yet" command="interlock retrain ${name}">It answers predictions once a version has passed the gate and is promoted: ${problem}.<//></div>`}<//>`;
+      : html`<div class="card"><${Empty} title="No version of ${name} is serving yet" training=${scopes.includes("read") ? name : undefined} command="interlock retrain ${name}">It answers predictions once a version has passed the gate and is promoted: ${problem}.<//></div>`}<//>`;
 }
 
 /** The champion's signature; for a key that may read, the profile of its newest training file, too: typical cells. */
