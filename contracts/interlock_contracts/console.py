@@ -70,6 +70,20 @@ class EventsView(Body):
     before: int | None = None
 
 
+class EventType(Body):
+    """A type of events, and when it is true. ``frequent`` ones would hide the others in a list of all."""
+
+    type: str
+    description: str
+    frequent: bool
+
+
+class EventTypesView(Body):
+    """Every type of the catalog, in the order of a model's life."""
+
+    types: list[EventType]
+
+
 class RunLine(Body):
     """One run as events tell it; ``outcome`` says what became of its model: promoted, waiting, refused or none.
 
@@ -144,6 +158,38 @@ class RunLanes(RunLine):
     open: list[OpenStep]
 
 
+class TraceService(Body):
+    """A service's part in a trace: how many spans, and how many of them failed."""
+
+    name: str
+    spans: int
+    errors: int
+
+
+class TraceLine(Body):
+    """One trace in short; ``root`` is its first span without a parent, or the earliest while that has not ended.
+
+    ``orphans`` counts spans whose parent has not ended, or was lost. Nanoseconds, ``start_ns`` since 1970.
+    """
+
+    trace_id: str
+    root_service: str
+    root_name: str
+    start_ns: int
+    duration_ns: int
+    spans: int
+    errors: int
+    orphans: int
+    services: list[TraceService]
+
+
+class TracesView(Body):
+    """Traces, those with the newest matching span first; ``before`` asks for those that come next."""
+
+    traces: list[TraceLine]
+    before: str | None = None
+
+
 Health = Literal["ready", "degraded", "unreachable", "unknown"]
 """``degraded``: it answers, and something that it needs does not. ``unknown``: not asked, or nobody reports it."""
 
@@ -151,13 +197,14 @@ Health = Literal["ready", "degraded", "unreachable", "unknown"]
 class HealthView(Body):
     """A service as it answers the console, or a server as the services that use it report it.
 
-    ``since`` is when it was first seen like this, and ``detail`` what is wrong.
+    ``since`` is when it was first seen like this, ``detail`` what is wrong, and ``means`` what that means for users.
     """
 
     name: str
     health: Health
     since: datetime
     detail: str | None = None
+    means: str | None = None
 
 
 class TrafficView(Body):

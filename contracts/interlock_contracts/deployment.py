@@ -214,3 +214,16 @@ def services_using(server: Server) -> tuple[str, ...]:
 def callers_of(service: str) -> tuple[str, ...]:
     """Return the services that call a service over HTTP, each with its own key."""
     return tuple(each.name for each in SERVICES if service in each.calls)
+
+
+OUTAGES: dict[str, str] = {
+    "gateway": "predictions fail",
+    "registry": "predictions go on with the loaded versions; promotions, approvals and new pipelines wait for it",
+    "ingest": "files cannot be ingested; predictions go on",
+    "train_dispatch": "no run starts or ends; predictions go on",
+    "evaluation_gate": "trained versions wait for their evaluation; predictions go on",
+    "prediction": "asynchronous predictions and batch scoring wait; online predictions go on",
+    "monitor": "live quality is not updated; predictions go on",
+    "console": "pages and traces wait; everything else goes on",
+}
+"""What it means for users while a service does not answer, in the same words on pages, in problems and commands."""

@@ -17,6 +17,9 @@ NAMESPACE = UUID("6c3f2a52-4f0a-5a35-9d3e-1f6f3a0c7b11")
 _PREFIX = "cloudEvents_"
 _SPELLINGS = (_PREFIX, "cloudEvents:", "ce-")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+UNTRACED = f"00-{1:032x}-{1:016x}-00"
+"""A ``traceparent`` under which no span is recorded: a trace for each event of a log would hide the rest."""
+
 _OURS = "/interlock/"
 """What the source of our own services begins with."""
 
@@ -194,9 +197,9 @@ def check_body(body: bytes, content_type: str | None) -> None:
 
 
 def trace_id_of(traceparent: object) -> str | None:
-    """Return the trace id in a W3C ``traceparent``; None where it is none, whatever a stranger may have sent."""
+    """Return the trace id in a W3C ``traceparent``; None where it is none, or where no span is recorded under it."""
     found = _TRACEPARENT.fullmatch(traceparent) if isinstance(traceparent, str) else None
-    return found.group(1) if found else None
+    return found.group(1) if found and traceparent != UNTRACED and found.group(1).strip("0") else None
 
 
 def event_id(cause: str, event_type: str, subject: str, n: int = 0) -> UUID:

@@ -13,7 +13,7 @@ OURS = sorted(
     path for path in STATIC.rglob("*") if path.suffix in {".js", ".css", ".html"} and "vendor" not in path.parts
 )
 IMPORT = re.compile(r'(?:from|import) "(\.[^"]+)"')
-PAGE = re.compile(r'\["(/[^"]*)", "(\w+)", "[^"]+"\]')
+PAGE = re.compile(r'\["(/[^"]*)", "(\w+)", "[^"]+"(?:, "\w+")?\]')
 
 
 def named(path: Path) -> str:

@@ -8,11 +8,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from interlock_console.pages import HEADERS
+from interlock_contracts.access import SCOPES
 from playwright.async_api import Page, Route
 
 STATIC = Path(str(files("interlock_console") / "static"))
 ORIGIN = "https://console.invalid"
-SESSION = {"name": "somebody", "scopes": ["read"]}
+SESSION = {"name": "somebody", "scopes": SCOPES}
 
 
 async def answer(page: Page, answers: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
@@ -38,23 +39,26 @@ ANSWER = {
 }
 
 
+def page_answers() -> dict[str, Any]:
+    """Return what the gateway answers about the model."""
+    profile = judge(FILE, COLUMNS, "price").result.profile
+    signature = {"task": "classification", "target": "price", "features": FEATURES, "labels": ["cheap", "dear"]}
+    return {
+        "/gateway/v2/repository/index": [{"name": "fares", "version": "3", "state": "READY", "reason": ""}],
+        "/gateway/models/fares/schema": {"info": {"title": "fares", "version": "3", "x-signature": signature}},
+        "/gateway/models/fares/versions/3": {"datasets": ["d" * 64]},
+        f"/gateway/datasets/fares/{'d' * 64}": {"profile": profile},
+        "/gateway/models/fares/predict": ANSWER,
+    }
+
+
 @pytest.fixture
 async def page(browser: Browser) -> AsyncIterator[Page]:
     context = await browser.new_context(base_url=ORIGIN)
     context.set_default_timeout(15_000)
     made = await context.new_page()
     errors = errors_of(made)
-    profile = judge(FILE, COLUMNS, "price").result.profile
-    serving = {"name": "fares", "versions": 3, "serving": {"ref": {"version": 3}}}
-    signature = {"task": "classification", "target": "price", "features": FEATURES, "labels": ["cheap", "dear"]}
-    known = {
-        "/gateway/models": [serving],
-        "/gateway/models/fares": {**serving, "signature": signature},
-        "/gateway/models/fares/versions/3": {"datasets": ["d" * 64]},
-        f"/gateway/datasets/fares/{'d' * 64}": {"profile": profile},
-        "/gateway/models/fares/predict": ANSWER,
-    }
-    await answer(made, known)
+    await answer(made, page_answers())
     await made.goto("/try")
     yield made
     assert errors == []
@@ -80,6 +84,29 @@ async def test_an_ordinary_row_of_every_type_is_filled_in_and_sent(page: Page, l
     await expect(told).to_contain_text("was not in the training data")
     await expect(told.get_by_role("img", name="Probabilities")).to_be_visible()
     await looks.over(page, "form")
+
+
+async def test_a_key_that_may_only_predict_needs_no_more(page: Page) -> None:
+    """Nothing is asked that it would be refused; the form knows the declared values, not the file's."""
+    await answer(page, {**page_answers(), "/session": {"name": "app", "scopes": ["predict"]}})
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    await page.goto("/try/fares")
+    await page.get_by_label("carrier").fill("UA")
+    await page.get_by_role("button", name="Predict price").click()
+    await expect(page.get_by_role("region", name="Prediction", exact=True).locator(".answer")).to_have_text("cheap")
+    assert [path for path in asked if path.startswith(("/gateway", "/view"))] == [
+        "/gateway/v2/repository/index",
+        "/gateway/models/fares/schema",
+        "/gateway/models/fares/predict",
+    ]
+
+
+async def test_a_model_without_a_version_says_what_to_do(page: Page) -> None:
+    """Its name stands in the choice, and the gateway's reason below."""
+    await page.goto("/try/others")
+    await expect(page.get_by_role("heading", name="No version of others is serving yet")).to_be_visible()
+    assert await page.get_by_label("Model").locator("option").all_inner_texts() == ["others", "fares"]
 
 
 async def test_a_fault_stands_at_its_field(page: Page) -> None:

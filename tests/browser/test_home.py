@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from interlock_contracts.console import EventView, HealthView, OverviewView, RunLine, StatusView, TrafficView
-from interlock_contracts.deployment import NAMES, SERVERS
+from interlock_contracts.deployment import NAMES, OUTAGES, SERVERS
 from playwright.async_api import Page, expect
 
 from tests.browser.canned import answer
@@ -31,7 +31,8 @@ def status(*traffic: TrafficView, **unwell: str) -> StatusView:
     def health(name: str) -> HealthView:
         wrong = unwell.get(name)
         since = ago(minutes=2 if wrong else 300)
-        return HealthView(name=name, health="unreachable" if wrong else "ready", since=since, detail=wrong)
+        means = OUTAGES.get(name) if wrong else None
+        return HealthView(name=name, health="unreachable" if wrong else "ready", since=since, detail=wrong, means=means)
 
     return StatusView(
         services=[health(name) for name in NAMES],

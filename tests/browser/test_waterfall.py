@@ -41,7 +41,12 @@ def small() -> list[dict[str, Any]]:
     other = {"trace_id": "cd" * 16, "span_id": f"{9:016x}", "name": "POST /models/{name}/predict", "service": "gateway"}
     return [
         span(0, duration_ns=900_000_000),
-        span(1, 0, events=[{"name": "comes again", "time_ns": BEGIN + 5_000_000, "attributes": {"after_seconds": 1}}]),
+        span(
+            1,
+            0,
+            label="step one",
+            events=[{"name": "comes again", "time_ns": BEGIN + 5_000_000, "attributes": {"after_seconds": 1}}],
+        ),
         span(2, 1, status="ERROR", status_message="the store does not answer"),
         span(3, 0, start_ns=BEGIN + 300_000_000, duration_ns=500_000_000),
         span(4, 3, start_ns=BEGIN + 320_000_000, links=[known], linked_from=[other]),
@@ -64,7 +69,7 @@ async def test_a_span_is_opened_by_keys_and_tells_all_that_is_known(canned: Page
     drawer = canned.get_by_role("complementary")
     await canned.keyboard.press("j")
     await canned.keyboard.press("j")
-    await expect(drawer.get_by_role("heading", name="step 1")).to_be_visible()
+    await expect(drawer.get_by_role("heading", name="step one")).to_be_visible()
     await expect(drawer.get_by_text("comes again")).to_be_visible()
     await canned.keyboard.press("j")
     await expect(drawer.get_by_text("the store does not answer")).to_be_visible()
@@ -75,7 +80,7 @@ async def test_a_span_is_opened_by_keys_and_tells_all_that_is_known(canned: Page
     )
     await looks.over(canned, "trace-drawer")
     await drawer.get_by_role("link", name="step 1").click()
-    await expect(drawer.get_by_role("heading", name="step 1")).to_be_visible()
+    await expect(drawer.get_by_role("heading", name="step one")).to_be_visible()
     await canned.keyboard.press("Escape")
     await expect(drawer).to_have_count(0)
     await looks.over(canned, "trace")

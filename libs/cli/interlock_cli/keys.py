@@ -87,6 +87,9 @@ def audit(
     subject: Annotated[
         str | None, typer.Option(help="Only actions on this subject, for instance model/flights-1.")
     ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Only what was done to this model: versions, pipeline, runs.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of entries.")] = 50,
     as_json: Json = False,
 ) -> None:
@@ -95,7 +98,7 @@ def audit(
     Example: interlock audit --subject model/flights-1
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        found = gateway.list(AuditEntry, "/audit", by=by, action=action, subject=subject, limit=limit)
+        found = gateway.list(AuditEntry, "/audit", by=by, action=action, subject=subject, model=model, limit=limit)
         rows = [(each.at, each.by, each.action, each.subject, _details(each.details)) for each in found]
         terminal.table(("time", "caller", "action", "subject", "details"), rows)
         terminal.result(found)

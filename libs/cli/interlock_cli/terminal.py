@@ -16,6 +16,8 @@ from rich.table import Table
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")]
 
+BEHIND_DOWN = "what you asked answers, a service behind it does not: `interlock status` shows which component is down"
+
 NOT_RUNNING = (
     "start the local stack with `interlock up`, or set INTERLOCK_GATEWAY_URL (for the console INTERLOCK_CONSOLE_URL)"
     " and INTERLOCK_API_KEY"
@@ -53,7 +55,7 @@ def explained(error: InterlockError) -> CommandError:
     details = {"problem": error.problem.model_dump(exclude_none=True)} if error.problem else {}
     hint = notes or (NEXT_STEPS.get(error.status) if error.status else None)
     if isinstance(error, UnavailableError):
-        hint = "`interlock status` shows which component is down" if error.problem else NOT_RUNNING
+        hint = BEHIND_DOWN if error.problem else NOT_RUNNING
     failure = CommandError(str(error), hint=hint, details=details)
     failure.code = 3 if isinstance(error, UnavailableError) else 1
     return failure

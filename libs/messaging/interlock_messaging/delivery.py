@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from interlock_messaging import metrics
 from interlock_messaging.crash_points import crash_point
-from interlock_messaging.malformed import check_headers, reason_of, sendable
+from interlock_messaging.malformed import check_headers, in_words, reason_of, sendable
 from interlock_messaging.publisher_identity import PUBLISHED_BY, check, published_by, user_of_connection
 from interlock_messaging.publishing import publish
 from interlock_messaging.spans import handling, happened
@@ -199,7 +199,7 @@ class Delivery:
         queue does not: the process may be gone by then, and it catches up by reconciling.
         """
         tried, outage = attempts(message.headers), is_dependency_unavailable(error)
-        reason = f"{type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {in_words(error)}"
         if not queue.durable or is_unstorable(error) or (tried >= LEVELS and not outage):
             await self.dead_letter(message, queue, reason)
             return

@@ -5,6 +5,7 @@ end. RabbitMQ passes them on, and pamqp raises where aiormq reads its socket: th
 comes again, and no other message of that service ever arrives.
 """
 
+import re
 import struct
 from collections.abc import Mapping
 from typing import Any
@@ -14,9 +15,18 @@ import pamqp.frame
 from pamqp.commands import Basic
 from pamqp.exceptions import UnmarshalingException
 from pamqp.header import ContentHeader
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from sqlalchemy.exc import StatementError
 
 UNREADABLE = "x-unreadable"
 """Stands alone in place of headers that could not be read, with the reason."""
+
+MAX_FAULT = 500
+"""Characters that one fault of a body is told in."""
+
+_CLASS = re.compile(r"^<class '[^']*'>: ")
+"""What SQLAlchemy puts before the driver's own words."""
 
 _FIXED = struct.Struct(">HHQ")
 """What a content header begins with: class, weight, and how many bytes the body has."""
@@ -46,9 +56,26 @@ def check_headers(headers: Mapping[str, Any]) -> None:
 
 def reason_of(error: ValueError, content_encoding: Any) -> str:
     """Return why a message is no event; names the encoding of a body that may be compressed."""
+    told = in_words(error)
     if content_encoding in (None, ""):
-        return f"not a valid event: {error}"
-    return f"not a valid event: {error}; its content encoding is {content_encoding!r}, and bodies are read as they are"
+        return f"not a valid event: {told}"
+    return f"not a valid event: {told}; its content encoding is {content_encoding!r}, and bodies are read as they are"
+
+
+def in_words(error: Exception) -> str:
+    """Return an error in one line, without what its library adds for programmers: types, addresses, statements."""
+    if isinstance(error, ValidationError):
+        return "; ".join(_fault(each) for each in error.errors(include_url=False))
+    if isinstance(error, StatementError) and error.orig is not None:
+        return _CLASS.sub("", str(error.orig)).partition("\n")[0]
+    return " ".join(str(error).split())
+
+
+def _fault(fault: ErrorDetails) -> str:
+    where = ".".join(map(str, fault["loc"]))
+    told = f"{where}: {fault['msg']}" if where else fault["msg"]
+    given = fault["input"]
+    return f"{told}, not {given!r}"[:MAX_FAULT] if given is None or isinstance(given, str | int | float) else told
 
 
 def sendable(value: Any) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 import httpx
+from interlock_contracts.deployment import OUTAGES
 from litestar.enums import ScopeType
 from litestar.types import HTTPScope, Receive, Scope, Send
 
@@ -97,7 +98,8 @@ class ReverseProxy:
         )
 
     def _unavailable(self, status: int, title: str, error: Exception) -> Exception:
-        detail = f"{self.name}: {type(error).__name__}; try again, predictions go on meanwhile"
+        means = OUTAGES.get(self.name, "predictions go on")
+        detail = f"{self.name} does not answer ({type(error).__name__}): {means}; try again"
         return problem(status, title, detail, headers={"Retry-After": "2"})
 
 

@@ -15,9 +15,6 @@ EVENT_ROWS = 100
 EVENT_BYTES = 256 * 1024
 """Feature values of one event as JSON; a row that is larger by itself is dropped, and counted."""
 
-UNTRACED = f"00-{1:032x}-{1:016x}-00"
-"""A ``traceparent`` under which no span is recorded: a trace for each event of the log would only hide the others."""
-
 
 @dataclass(frozen=True, slots=True)
 class LoggedVersion:

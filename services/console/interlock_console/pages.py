@@ -26,6 +26,9 @@ ADDRESSES = [
     "/try/{name:str}",
     "/events",
     "/dead-letters",
+    "/audit",
+    "/keys",
+    "/traces",
     "/traces/{trace_id:str}",
     "/enter",
 ]

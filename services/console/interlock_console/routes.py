@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from interlock_contracts.catalog import BY_TYPE
-from interlock_contracts.console import EventsView, RunLanes, RunsView
-from interlock_contracts.training import parse_run_states
+from interlock_contracts.catalog import BY_TYPE, Route
+from interlock_contracts.console import EventsView, EventType, EventTypesView, RunLanes, RunsView
+from interlock_contracts.training import TrainingProgressed, parse_run_states
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, problem
 from interlock_runtime.query_parameters import Before, require_zone
@@ -102,6 +102,21 @@ async def list_events(
     return EventsView(events=[event_view(row) for row in rows], before=rows[-1].seq if len(rows) == limit else None)
 
 
+@get("/view/event-types", opt={SCOPE: "read"}, sync_to_thread=False)
+def list_event_types() -> EventTypesView:
+    """List the types of events, and when each is true."""
+    return EVENT_TYPES
+
+
+def _event_type(route: Route) -> EventType:
+    description = (route.event.__doc__ or "").partition("\n\n")[0]
+    frequent = route.ephemeral or route.event is TrainingProgressed
+    return EventType(type=route.event.type, description=" ".join(description.split()), frequent=frequent)
+
+
+EVENT_TYPES = EventTypesView(types=[_event_type(route) for route in BY_TYPE.values()])
+
+
 @get("/view/live", media_type="text/event-stream", opt={SCOPE: "read"})
 async def stream_events(
     event_stream: NamedDependency[EventStream],
@@ -129,4 +144,4 @@ def _types(words: str | None) -> frozenset[str]:
     return wanted
 
 
-ROUTES: list[HTTPRouteHandler | Any] = [list_runs, read_run, list_events, stream_events]
+ROUTES: list[HTTPRouteHandler | Any] = [list_runs, read_run, list_events, list_event_types, stream_events]

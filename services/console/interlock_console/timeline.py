@@ -7,6 +7,7 @@ from interlock_contracts import telemetry
 from interlock_contracts.console import Lane, OpenStep, Step, StepState
 
 from interlock_console.spans import STATUSES, Span
+from interlock_console.spans.views import label
 from interlock_console.store import EventRow
 
 LANES = ("ingest", "queue wait", "dispatch", "training", "gate", "promotion", "swap")
@@ -107,11 +108,7 @@ def _steps_of_spans(run_id: str, spans: list[Span]) -> dict[str, list[Step]]:
 def _name(span: Span) -> str:
     if span.name == telemetry.SPAN_SWAP:
         return f"{WORKER_PREFIX}{span.attributes.get(telemetry.WORKER, '?')}"
-    if span.name == telemetry.SPAN_TRIAL:
-        return f"trial {span.attributes.get(telemetry.TRIAL, '?')}"
-    if span.name in (telemetry.SPAN_CANDIDATE, telemetry.SPAN_SEARCH) and telemetry.CANDIDATE in span.attributes:
-        return f"{span.name} {span.attributes[telemetry.CANDIDATE]}"
-    return "upload" if span.name == telemetry.SPAN_UPLOAD else span.name
+    return "upload" if span.name == telemetry.SPAN_UPLOAD else label(span)
 
 
 def _detail(span: Span) -> str | None:

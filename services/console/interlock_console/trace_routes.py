@@ -2,19 +2,21 @@
 
 import asyncio
 import re
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from interlock_contracts.console import TracesView
 from interlock_contracts.deployment import NAMES
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, SERVICES, as_problem, problem
 from interlock_runtime.limits import ConcurrencyLimit
 from interlock_runtime.openapi import BODY
-from interlock_runtime.query_parameters import OPEN_QUERY
+from interlock_runtime.query_parameters import OPEN_QUERY, require_zone
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.types import ExceptionHandlersMap
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -23,9 +25,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from interlock_console import otlp
+from interlock_console.jaeger.params import MalformedError, parse_duration
 from interlock_console.otlp import JSON, MAX_BODY_BYTES, PROTOBUF
 from interlock_console.spans import Span, queries
-from interlock_console.spans.views import trace_view
+from interlock_console.spans.views import trace_line, trace_view
 from interlock_console.spans.writer import DATABASE_ERRORS, SpanWriter
 
 MAX_CONCURRENT_BATCHES = 8
@@ -36,6 +39,10 @@ BODY_SECONDS = 30
 AnyRequest = Request[Any, Any, Any]
 
 TRACE_ID = re.compile(r"[0-9a-f]{32}")
+CURSOR = r"^\d{1,18}$|^[1-8]\d{18}$"
+"""Nanoseconds since 1970 as text: a number of JSON would lose digits in a browser."""
+
+MAX_NS = 2**63 - 1
 
 
 def encoded_problem(request: AnyRequest, error: ProblemDetailsException | HTTPException) -> Response[Any]:
@@ -135,6 +142,66 @@ def _media_type(request: AnyRequest) -> str:
     return str(request.headers.get("content-type", "")).partition(";")[0].strip().lower()
 
 
+@get("/view/traces", opt={SCOPE: "read"})
+async def list_traces(
+    database: NamedDependency[Database],
+    *,
+    service: Annotated[str | None, QueryParameter(max_length=200)] = None,
+    name: Annotated[str | None, QueryParameter(max_length=500)] = None,
+    attributes: Annotated[list[str] | None, QueryParameter(name="attribute", max_length=20)] = None,
+    longer: Annotated[str | None, QueryParameter(name="min_duration", max_length=40)] = None,
+    shorter: Annotated[str | None, QueryParameter(name="max_duration", max_length=40)] = None,
+    since: FromQuery[datetime | None] = None,
+    until: FromQuery[datetime | None] = None,
+    errors: FromQuery[bool] = False,
+    before: Annotated[str | None, QueryParameter(pattern=CURSOR)] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=100)] = 20,
+) -> TracesView:
+    """Find traces that have a span which is all that is asked for; those with the newest such span first.
+
+    ``attribute`` is ``key=value``, of the span or its process, and may come several times; durations are such as
+    ``1.5s`` or ``100ms``; ``errors`` finds failed spans alone. ``before`` is the cursor of the next page.
+    """
+    require_zone(since=since, until=until)
+    try:
+        durations = parse_duration("min_duration", longer), parse_duration("max_duration", shorter)
+    except MalformedError as error:
+        raise problem(400, "Invalid duration", str(error)) from error
+    query = queries.TraceQuery(
+        since_ns=0 if since is None else _ns(since),
+        until_ns=MAX_NS if until is None else _ns(until),
+        service=service or None,
+        name=name or None,
+        shortest_ns=durations[0],
+        longest_ns=durations[1],
+        attributes=_pairs(attributes or []) | ({"error": "true"} if errors else {}),
+        before_ns=None if before is None else int(before),
+        limit=limit,
+    )
+    async with database.sessions() as session:
+        try:
+            found = await queries.search(session, query)
+        except queries.SearchTimeoutError as error:
+            raise problem(400, "The search takes too long", str(error)) from error
+        spans = await queries.spans_of_traces(session, list(found))
+    return TracesView(
+        traces=[trace_line(trace_id, spans[trace_id]) for trace_id in found if trace_id in spans],
+        before=str(min(found.values())) if len(found) == limit else None,
+    )
+
+
+def _pairs(texts: list[str]) -> dict[str, str]:
+    """Return attributes by their keys, without NUL characters, which Postgres takes in no text."""
+    pairs = [text.replace("\0", "").partition("=") for text in texts]
+    if wrong := [key for key, equals, _ in pairs if not (key and equals)]:
+        raise problem(400, "Invalid attribute", f"attribute is to be key=value, not {wrong[0][:80]!r}")
+    return {key: value for key, _, value in pairs}
+
+
+def _ns(time: datetime) -> int:
+    return max(0, int(time.timestamp() * 1_000_000) * 1000)
+
+
 @get("/view/traces/{trace_id:str}", opt={SCOPE: "read"})
 async def read_trace(trace_id: FromPath[str], database: NamedDependency[Database]) -> dict[str, Any]:
     """Return a trace with links both ways; 404 with Retry-After while none of its spans has ended."""
@@ -163,4 +230,4 @@ async def _load_trace(session: Any, trace_id: str) -> list[Span]:
     return spans
 
 
-ROUTES = [receive, refuse_other_signals, read_trace, download_trace]
+ROUTES = [receive, refuse_other_signals, list_traces, read_trace, download_trace]

@@ -8,10 +8,11 @@ from itertools import count
 from typing import Any
 
 import numpy as np
+from interlock_contracts.event import UNTRACED
 from interlock_contracts.predictions import PredictionLogged, sampled
 from interlock_messaging.outbox import OutboxEntry, enqueue_all
 from interlock_runtime.token_bucket import TokenBuckets
-from interlock_serving.prediction_log import UNTRACED, LoggedVersion
+from interlock_serving.prediction_log import LoggedVersion
 from interlock_serving.slot import ServedModel
 from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncSession

@@ -82,6 +82,38 @@ async def test_traces_are_found_by_what_their_spans_are(console: Console) -> Non
     assert await searched.ids_of(startTimeMax=_moment(90)) == [b, a]
 
 
+async def test_the_page_of_traces_searches_alike_and_pages(console: Console) -> None:
+    """A trace is on the page of its newest match alone, though older spans of it match, too."""
+    searched = Searched(console)
+    await searched.fill()
+    a, b, c = searched.ids
+
+    async def listed(**query: object) -> list[str]:
+        return [each["trace_id"] for each in (await console.get("/view/traces", **query))["traces"]]
+
+    assert await listed() == [c, b, a]
+    assert await listed(service="interlock-trainer", attribute=["trial=0", "model=flights"]) == [a]
+    assert await listed(name="retrain", min_duration="2s", max_duration="2500ms") == [b]
+    assert await listed(errors=True) == [b]
+    assert await listed(until=_moment(90), since=_moment(150)) == [b]
+    first = await console.get("/view/traces", limit=2)
+    assert [each["trace_id"] for each in first["traces"]] == [c, b]
+    assert await listed(limit=2, before=first["before"]) == [a]
+    line = first["traces"][1]
+    assert {name: line[name] for name in ("root_service", "root_name", "spans", "errors", "orphans", "start_ns")} == {
+        "root_service": "interlock-gateway",
+        "root_name": "retrain",
+        "spans": 2,
+        "errors": 1,
+        "orphans": 0,
+        "start_ns": NOW_NS - 120 * 10**9,
+    }
+    for wrong in ({"attribute": "model"}, {"min_duration": "soon"}, {"before": "now"}, {"since": "2026-01-01T00:00"}):
+        answer = await console.http.get("/view/traces", params=wrong)
+        assert answer.status_code == 400, answer.text
+        assert next(iter(wrong)) in answer.text
+
+
 async def test_jaegers_clients_find_their_way(console: Console) -> None:
     """From services to their operations to traces, in version 3 and in version 1."""
     searched = Searched(console)

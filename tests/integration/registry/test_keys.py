@@ -223,6 +223,9 @@ async def test_who_asked_for_a_run_is_noted(office: Office) -> None:
     assert (entry.by, entry.action, entry.details) == (
         "event//my/cron", "run.requested", {"model": "m", "reason": "monthly"}
     )  # fmt: skip
+    assert entry in await office.entries(model="m", since=entry.at.isoformat())
+    assert not await office.entries(model="m", until=entry.at.isoformat(), subject=f"run/{run}")
+    assert not await office.entries(model="another", subject=f"run/{run}")
 
 
 async def test_what_is_rolled_back_was_never_done(office: Office) -> None:

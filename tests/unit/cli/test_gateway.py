@@ -3,6 +3,9 @@
 from pathlib import Path
 
 import pytest
+from interlock_cli.terminal import NOT_RUNNING, explained
+from interlock_client import UnavailableError
+from interlock_contracts.http import Problem
 
 from tests.unit.cli.conftest import interlock
 from tests.unit.cli.stub_gateway import KEY, StubGateway
@@ -94,3 +97,12 @@ def test_models_lists_what_serves(stub: StubGateway) -> None:
 
     assert "version 2" in interlock("models").out
     assert interlock("models", "--json").json == [model(2)]
+
+
+def test_a_service_behind_the_gateway_that_is_away_is_told_as_that() -> None:
+    """What was asked has answered, so it is not `interlock up` that is missing."""
+    away = UnavailableError("registry does not answer", Problem(title="A service is down", status=503))
+    told = explained(away)
+    assert told.hint is not None
+    assert "a service behind it does not" in told.hint
+    assert (told.code, explained(UnavailableError("no answer")).hint) == (3, NOT_RUNNING)

@@ -48,11 +48,11 @@ def test_the_audit_log_is_asked_with_filters(stub: StubGateway) -> None:
     """Who did what to a model."""
     entry = {"id": 7, "at": "2026-11-21T12:00:00Z", "by": "ada", "action": "version.approved", "subject": "model/m/2"}
     stub.respond("GET /audit", [entry | {"details": {"promotion_seq": 3}}])
-    ended = interlock("audit", "--subject", "model/m", "--by", "ada")
+    ended = interlock("audit", "--subject", "model/m", "--by", "ada", "--model", "m")
 
     assert "version.approved" in ended.out
     assert "promotion_seq 3" in ended.out
-    assert stub.requests[0].query == "by=ada&subject=model%2Fm&limit=50"
+    assert stub.requests[0].query == "by=ada&subject=model%2Fm&model=m&limit=50"
 
 
 def test_a_missing_scope_is_told_with_the_way_out(stub: StubGateway) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from interlock_contracts.event import Envelope, event_id, run_id, trace_id_of
+from interlock_contracts.event import UNTRACED, Envelope, event_id, run_id, trace_id_of
 from interlock_contracts.training import RetrainRequested
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -37,6 +37,8 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
     ("traceparent", "trace_id"),
     [
         (f"00-{TRACE}-b7ad6b7169203331-01", TRACE),
+        (UNTRACED, None),
+        (f"00-{0:032x}-b7ad6b7169203331-01", None),
         (None, None),
         ("", None),
         ("no traceparent", None),

@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
+from interlock_contracts.deployment import OUTAGES
 from interlock_runtime.reverse_proxy import HOP_BY_HOP_HEADERS, ReverseProxy
 from litestar.plugins.problem_details import ProblemDetailsException
 
@@ -136,4 +137,5 @@ async def test_a_service_that_is_away_is_a_problem_with_its_name(error: Exceptio
 
     assert absent.value.status_code == status
     assert absent.value.headers == {"Retry-After": "2"}
-    assert "ingest" in str(absent.value.detail)
+    assert "ingest does not answer" in str(absent.value.detail)
+    assert OUTAGES["ingest"] in str(absent.value.detail)

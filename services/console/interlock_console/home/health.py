@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from interlock_contracts.console import Health, HealthView
+from interlock_contracts.deployment import OUTAGES
 
 OK = "ok"
 MAX_DETAIL = 300
@@ -58,7 +59,8 @@ class HealthHistory:
         before = self._views.get(name)
         since = before.since if before is not None and before.health == health else now
         detail = detail[:MAX_DETAIL] if detail else None
-        self._views[name] = HealthView(name=name, health=health, since=since, detail=detail)
+        means = OUTAGES.get(name) if health == "unreachable" else None
+        self._views[name] = HealthView(name=name, health=health, since=since, detail=detail, means=means)
 
     def views(self, names: Iterable[str]) -> list[HealthView]:
         """Return what is known of each, in this order."""

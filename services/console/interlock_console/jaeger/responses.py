@@ -1,15 +1,14 @@
 """Responses of Jaeger's query API: summaries of version 3, and version 1's own model, in microseconds."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from interlock_contracts import telemetry
 
 from interlock_console.spans import KINDS, STATUSES, Origin, Span
-from interlock_console.spans.views import orphans
+from interlock_console.spans.views import ERROR, orphans, trace_line
 
-ERROR = STATUSES.index("ERROR")
 SAFE_INTEGER = 2**53 - 1
 """JavaScript's Number.MAX_SAFE_INTEGER."""
 
@@ -21,27 +20,20 @@ def kind_name(kind: int) -> str:
 
 def trace_summary(trace_id: str, spans: Sequence[Span]) -> dict[str, Any]:
     """Return a trace summary; times are strings of nanoseconds since 1970."""
-    root = next((span for span in spans if span.parent_id is None), spans[0])
-    services: dict[str, list[Span]] = {}
-    for span in spans:
-        services.setdefault(span.origin.service, []).append(span)
+    line = trace_line(trace_id, spans)
     return {
         "traceId": trace_id,
-        "rootServiceName": root.origin.service,
-        "rootOperationName": root.name,
-        "minStartTimeUnixNano": str(min(span.start_ns for span in spans)),
-        "maxEndTimeUnixNano": str(max(span.end_ns for span in spans)),
-        "spanCount": len(spans),
-        "errorSpanCount": _error_count(spans),
-        "orphanSpanCount": len(orphans(spans)),
+        "rootServiceName": line.root_service,
+        "rootOperationName": line.root_name,
+        "minStartTimeUnixNano": str(line.start_ns),
+        "maxEndTimeUnixNano": str(line.start_ns + line.duration_ns),
+        "spanCount": line.spans,
+        "errorSpanCount": line.errors,
+        "orphanSpanCount": line.orphans,
         "services": [
-            {"name": name, "spanCount": len(of), "errorSpanCount": _error_count(of)} for name, of in services.items()
+            {"name": each.name, "spanCount": each.spans, "errorSpanCount": each.errors} for each in line.services
         ],
     }
-
-
-def _error_count(spans: Iterable[Span]) -> int:
-    return sum(span.status == ERROR for span in spans)
 
 
 def envelope_v1(data: Any, *, total: int = 0, errors: list[dict[str, Any]] | None = None) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from litestar import Request, Response, Router, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.plugins.problem_details import ProblemDetailsException
-from sqlalchemy.exc import DBAPIError
 
 from interlock_console import otlp
 from interlock_console.jaeger.params import (
@@ -47,13 +46,10 @@ def malformed_parameter(request: AnyRequest, error: MalformedError) -> Response[
 async def _search(database: Database, query: TraceQuery) -> dict[str, list[Span]]:
     async with database.sessions() as session:
         try:
-            trace_ids = await queries.search(session, query)
-        except DBAPIError as error:
-            if "statement timeout" not in str(error):
-                raise
-            detail = "the search takes too long; name a service and an operation, or a shorter time"
-            raise jaeger_problem(400, detail) from error
-    return await _load_traces(database, trace_ids)
+            found = await queries.search(session, query)
+        except queries.SearchTimeoutError as error:
+            raise jaeger_problem(400, str(error)) from error
+    return await _load_traces(database, list(found))
 
 
 async def _load_traces(database: Database, trace_ids: Sequence[str]) -> dict[str, list[Span]]:

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ARRAY, ColumnElement, LargeBinary, Row, and_, cast, func, or_, select, text, true
+from sqlalchemy import ARRAY, ColumnElement, LargeBinary, Row, and_, cast, exists, func, or_, select, text, true
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from interlock_console.spans import STATUSES, Origin, Span, SpanEvent, SpanLink
 from interlock_console.spans.tables import LinkRow, OriginRow, SpanRow
@@ -54,7 +56,8 @@ class TraceQuery(NamedTuple):
     """A trace search: traces with at least one span that matches every criterion; None matches all.
 
     Times in nanoseconds, since 1970 where they are points; ``attributes`` are compared as text, with those of the
-    span's process as well. The attribute ``error`` matches the span's status.
+    span's process as well. The attribute ``error`` matches the span's status. ``before_ns`` is the cursor of the next
+    page: only traces whose newest match is older.
     """
 
     since_ns: int
@@ -65,6 +68,11 @@ class TraceQuery(NamedTuple):
     longest_ns: int | None = None
     attributes: dict[str, str] = {}
     limit: int = 20
+    before_ns: int | None = None
+
+
+class SearchTimeoutError(Exception):
+    """A search took longer than ``SEARCH_TIMEOUT``; the message says how to narrow it."""
 
 
 async def spans_of_traces(session: AsyncSession, trace_ids: Sequence[str]) -> dict[str, list[Span]]:
@@ -146,11 +154,11 @@ async def operations(session: AsyncSession, service: str) -> list[tuple[str, int
     return [(name, kind) for name, kind in rows]
 
 
-async def search(session: AsyncSession, query: TraceQuery) -> list[str]:
-    """Return the ids of the newest matching traces, in hex.
+async def search(session: AsyncSession, query: TraceQuery) -> dict[str, int]:
+    """Return the newest matching traces: the start of the newest matching span by trace id in hex, the newest first.
 
     Raises:
-        DBAPIError: it took longer than ``SEARCH_TIMEOUT``.
+        SearchTimeoutError: it took too long.
     """
     await session.execute(text(f"SET LOCAL statement_timeout = '{SEARCH_TIMEOUT}'"))
     # One index lookup per service, whether one or all are searched.
@@ -158,37 +166,56 @@ async def search(session: AsyncSession, query: TraceQuery) -> list[str]:
     if query.service is not None:
         chosen = chosen.where(OriginRow.service == query.service)
     among = chosen.subquery()
+    older = true() if query.before_ns is None else SpanRow.start_ns < query.before_ns
     newest = (
         select(SpanRow.trace_id, SpanRow.start_ns)
-        .where(SpanRow.service == among.c.service, *_conditions(query))
+        .where(SpanRow.service == among.c.service, older, *_conditions(SpanRow, query))
         .order_by(SpanRow.start_ns.desc())
         .limit(MAX_SEARCHED_SPANS)
         .lateral()
     )
-    statement = (
-        select(newest.c.trace_id)
+    matching = (
+        select(newest.c.trace_id, func.max(newest.c.start_ns).label("start_ns"))
         .select_from(among)
         .join(newest, true())
         .group_by(newest.c.trace_id)
-        .order_by(func.max(newest.c.start_ns).desc())
-        .limit(query.limit)
+        .subquery()
     )
-    return [trace_id.hex() for trace_id in await session.scalars(statement)]
+    statement = select(matching).order_by(matching.c.start_ns.desc()).limit(query.limit)
+    if query.before_ns is not None:
+        statement = statement.where(~_on_earlier_page(matching.c.trace_id, query, query.before_ns))
+    try:
+        return {row.trace_id.hex(): row.start_ns for row in await session.execute(statement)}
+    except DBAPIError as error:
+        if "statement timeout" not in str(error):
+            raise
+        raise SearchTimeoutError(
+            "the search takes too long; name a service and an operation, or a shorter time"
+        ) from error
 
 
-def _conditions(query: TraceQuery) -> list[ColumnElement[bool]]:
-    fits: list[ColumnElement[bool]] = [SpanRow.start_ns.between(query.since_ns, query.until_ns)]
+def _on_earlier_page(trace_id: ColumnElement[Any], query: TraceQuery, before_ns: int) -> ColumnElement[bool]:
+    """Match a trace that has a newer match, too: it is on the page that this one belongs to."""
+    newer = aliased(SpanRow)
+    of_service = true() if query.service is None else newer.service == query.service
+    return exists().where(
+        newer.trace_id == trace_id, newer.start_ns >= before_ns, of_service, *_conditions(newer, query)
+    )
+
+
+def _conditions(span: type[SpanRow], query: TraceQuery) -> list[ColumnElement[bool]]:
+    fits: list[ColumnElement[bool]] = [span.start_ns.between(query.since_ns, query.until_ns)]
     if query.name is not None:
-        fits.append(SpanRow.name == query.name)
+        fits.append(span.name == query.name)
     if query.shortest_ns is not None:
-        fits.append(SpanRow.duration_ns >= query.shortest_ns)
+        fits.append(span.duration_ns >= query.shortest_ns)
     if query.longest_ns is not None:
-        fits.append(SpanRow.duration_ns <= query.longest_ns)
+        fits.append(span.duration_ns <= query.longest_ns)
     for key, value in query.attributes.items():
         if key == "error":
-            failed = SpanRow.status == STATUSES.index("ERROR")
+            failed = span.status == STATUSES.index("ERROR")
             fits.append(failed if value.lower() == "true" else ~failed)
         else:
             of_process = select(OriginRow.origin_id).where(OriginRow.resource.op("->>")(key) == value)
-            fits.append(or_(SpanRow.attributes.op("->>")(key) == value, SpanRow.origin_id.in_(of_process)))
+            fits.append(or_(span.attributes.op("->>")(key) == value, span.origin_id.in_(of_process)))
     return fits

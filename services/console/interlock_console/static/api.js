@@ -45,8 +45,10 @@ export const post = (path, body = {}, headers = {}) => send("POST", path, body, 
 export const put = (path, body) => send("PUT", path, body);
 export const remove = (path) => send("DELETE", path);
 
-/** `/path?a=1` from a path and an object; empty and undefined values are left out. */
+/** `/path?a=1` from a path and an object; empty and undefined values are left out, a list is its values one by one. */
 export function address(path, query = {}) {
-  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  const given = Object.entries(query)
+    .flatMap(([name, value]) => (Array.isArray(value) ? value.map((each) => [name, each]) : [[name, value]]))
+    .filter(([, value]) => value !== undefined && value !== null && value !== "");
   return given.length ? `${path}?${new URLSearchParams(given)}` : path;
 }

@@ -45,7 +45,7 @@ function Shell() {
     <a class="skip" href="#page">Skip to content</a>
     <div class="shell">
       <${Bar} caller=${caller} leave=${leave} />
-      <${Place} place=${place} />
+      <${Place} place=${place} caller=${caller} />
     </div>
     <${KeyHelp} />
   <//>`;
@@ -53,11 +53,14 @@ function Shell() {
 
 function Bar({ caller, leave }) {
   const here = location.pathname;
+  const places = useRef(null);
+  // On a telephone the places are a row to be scrolled.
+  useEffect(() => places.current.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" }), [here]);
   const current = (path) => (here === path || here.startsWith(`${path}/`) ? "page" : undefined);
   return html`<header class="bar">
     <a class="brand" href="/" aria-label="Interlock"><img src="/static/icon.svg" alt="" /><span>Interlock</span></a>
-    <nav class="places" aria-label="Main">
-      ${PLACES.map(({ path, title }) => html`<a href=${path} aria-current=${current(path)}>${title}</a>`)}
+    <nav class="places" aria-label="Main" ref=${places}>
+      ${PLACES.filter(({ scope }) => caller.scopes.includes(scope)).map(({ path, title }) => html`<a href=${path} aria-current=${current(path)}>${title}</a>`)}
     </nav>
     <div class="caller">
       <span class="who" title=${(caller.scopes || []).join(", ")}>${caller.name}</span>
@@ -67,13 +70,14 @@ function Bar({ caller, leave }) {
   </header>`;
 }
 
-function Place({ place }) {
+function Place({ place, caller }) {
   const main = useRef(null);
   const [loaded, setLoaded] = useState(null);
   const name = place?.page;
+  const may = place && caller.scopes.includes(place.scope);
 
   useEffect(() => {
-    if (!place) return undefined;
+    if (!may) return undefined;
     let wanted = true;
     document.title = `${Object.values(place.params).at(-1) || place.title} · Interlock`;
     import(`./pages/${name}.js`).then(
@@ -93,13 +97,23 @@ function Place({ place }) {
   const ready = loaded && loaded.name === name;
   return html`<main class="page" id="page" tabindex="-1" ref=${main}>
     ${!place && html`<${Nowhere} />`}
-    ${place && !ready && html`<${Loading} />`}
-    ${place && ready && html`<${Guard} key=${location.pathname}><${loaded.Page} params=${place.params} query=${place.query} /><//>`}
+    ${place && !may && html`<${Closed} place=${place} caller=${caller} />`}
+    ${may && !ready && html`<${Loading} />`}
+    ${may && ready && html`<${Guard} key=${location.pathname}><${loaded.Page} params=${place.params} query=${place.query} /><//>`}
   </main>`;
 }
 
 function Nowhere() {
   return html`<div class="empty"><h1>Page not found</h1><button onClick=${() => go("/")}>Go to the home page</button></div>`;
+}
+
+/** A page whose requests would be refused: what is missing, and where else to go. */
+function Closed({ place: { title, scope }, caller: { name, scopes } }) {
+  const open = PLACES.filter((each) => scopes.includes(each.scope));
+  return html`<div class="empty"><h1>${title}</h1>
+    <p>This page needs a key with the scope <strong>${scope}</strong>; <strong>${name}</strong> has ${scopes.join(", ") || "none"}.</p>
+    ${open.length > 0 && html`<p>Open to it: ${open.map(({ path, title }, at) => html`${at > 0 && ", "}<a href=${path}>${title}</a>`)}.</p>`}
+  </div>`;
 }
 
 /** Error boundary: a page that fails to render shows the error instead. */

@@ -1,4 +1,4 @@
-// Routes: addresses and their pages. Each page is a module, loaded on first use.
+// Routes: addresses, their pages, and the scope that a page's requests need. Each page is a module, loaded on first use.
 
 const PAGES = [
   ["/", "home", "Home"],
@@ -11,26 +11,29 @@ const PAGES = [
   ["/models/:name/versions/:version", "version", "Version"],
   ["/datasets", "datasets", "Datasets"],
   ["/datasets/:name/:digest", "dataset", "Dataset"],
-  ["/try", "try", "Predict"],
-  ["/try/:name", "try", "Predict"],
+  ["/try", "try", "Predict", "predict"],
+  ["/try/:name", "try", "Predict", "predict"],
   ["/events", "events", "Events"],
-  ["/dead-letters", "deadletters", "Dead letters"],
+  ["/dead-letters", "deadletters", "Dead letters", "admin"],
+  ["/audit", "audit", "Audit log", "admin"],
+  ["/keys", "keys", "API keys", "admin"],
+  ["/traces", "traces", "Traces"],
   ["/traces/:id", "trace", "Trace"],
 ];
 
 /** Entries of the navigation bar, in the order of a model's life cycle. */
-export const PLACES = ["/", "/runs", "/models", "/datasets", "/try", "/events", "/dead-letters"].map((path) => {
-  const [, , title] = PAGES.find(([pattern]) => pattern === path);
-  return { path, title };
+export const PLACES = ["/", "/runs", "/models", "/datasets", "/try", "/events", "/traces", "/dead-letters", "/audit", "/keys"].map((path) => {
+  const [, , title, scope = "read"] = PAGES.find(([pattern]) => pattern === path);
+  return { path, title, scope };
 });
 
-/** The page at an address as {page, title, params, query}, or null. */
+/** The page at an address as {page, title, scope, params, query}, or null. */
 export function match(location) {
   const path = location.pathname.replace(/\/$/, "") || "/";
   const query = Object.fromEntries(new URLSearchParams(location.search));
-  for (const [pattern, page, title] of PAGES) {
+  for (const [pattern, page, title, scope = "read"] of PAGES) {
     const params = fits(pattern.split("/"), path.split("/"));
-    if (params) return { page, title, params, query };
+    if (params) return { page, title, scope, params, query };
   }
   return null;
 }

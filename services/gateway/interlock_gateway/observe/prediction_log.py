@@ -14,12 +14,12 @@ from typing import Any, Protocol
 
 import msgspec
 import pyarrow as pa
-from interlock_contracts.event import Event
+from interlock_contracts.event import UNTRACED, Event
 from interlock_contracts.predictions import MAX_ROWS, LoggedPrediction, PredictionLogged, sampled
 from interlock_modeling.answer import Scores
 from interlock_runtime.process import run_periodically
 from interlock_runtime.token_bucket import TokenBuckets
-from interlock_serving.prediction_log import UNTRACED, LoggedVersion
+from interlock_serving.prediction_log import LoggedVersion
 from opentelemetry import context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 

@@ -43,7 +43,13 @@ def model_document_route(inferring: Inference) -> HTTPRouteHandler:
 def model_document(name: str, version: int, signature: ModelSignature) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
-        "info": {"title": name, "version": str(version), "summary": f"Predicts {signature.target}"},
+        "info": {
+            "title": name,
+            "version": str(version),
+            "summary": f"Predicts {signature.target}",
+            # What JSON Schema cannot say of a column: its type, its declared range and values. For forms.
+            "x-signature": signature.model_dump(mode="json"),
+        },
         "security": [{"key": []}],
         "paths": {
             f"/models/{name}/predict": _post("Predict", "PredictRequest", "PredictAnswer", 422, "Problem"),

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from interlock_artifacts import ArtifactStore
+from interlock_contracts.event import UNTRACED
 from interlock_contracts.predictions import LoggedPrediction
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.scoring import ScoredRow, ScoringJob, ScoringReport
 from interlock_messaging.outbox import OutboxEntry, enqueue_all
 from interlock_modeling import ModelDescription
-from interlock_serving.prediction_log import UNTRACED, LoggedVersion
+from interlock_serving.prediction_log import LoggedVersion
 from sqlalchemy.ext.asyncio import AsyncSession
 
 

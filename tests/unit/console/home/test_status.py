@@ -12,7 +12,7 @@ from interlock_console.home import status
 from interlock_console.home.health import Probe, server_health, service_health
 from interlock_console.home.status import StatusMonitor
 from interlock_console.settings import ConsoleSettings
-from interlock_contracts.deployment import NAMES, SERVERS
+from interlock_contracts.deployment import NAMES, OUTAGES, SERVERS
 
 from tests.support.api_keys import SERVICE_KEYS, SETTINGS
 
@@ -87,6 +87,7 @@ async def test_a_registry_that_is_not_well_is_told_as_that(answer: Answer, healt
     monitor = monitored({"registry": answer})
     await monitor.poll()
     first = {each.name: each for each in monitor.view().services}
+    assert first["registry"].means == (OUTAGES["registry"] if health == "unreachable" else None)
     await monitor.poll()
     then = {each.name: each for each in monitor.view().services}
 

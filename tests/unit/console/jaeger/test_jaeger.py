@@ -152,6 +152,22 @@ def test_what_has_not_ended_is_named() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "attributes", "label"),
+    [
+        ("trial", {"interlock.trial.number": 0}, "trial 0"),
+        ("trial", {}, "trial"),
+        ("candidate", {"interlock.candidate": "xgboost"}, "candidate xgboost"),
+        ("search", {"interlock.candidate": "linear"}, "search linear"),
+        ("fit", {"interlock.candidate": "linear"}, "fit"),
+    ],
+)
+def test_which_trial_or_candidate_a_span_is_stands_in_its_label(name: str, attributes: Any, label: str) -> None:
+    """Pages show it instead of forty equal names; the name that a search takes stays."""
+    (span,) = trace_view(TRACE, kept(made(name, "00000000000000aa", attributes=attributes)))["spans"]
+    assert (span["name"], span["label"]) == (name, label)
+
+
 def test_a_search_of_version_three_is_read_in_both_spellings() -> None:
     """Camel case, as Jaeger's page asks, and snake case, as Grafana does, with a plus that it does not encode."""
     camel = {
@@ -186,6 +202,7 @@ def test_a_search_of_version_three_is_read_in_both_spellings() -> None:
         62 * 10**9,
         {"error": "true"},
         7,
+        None,
     )
 
 

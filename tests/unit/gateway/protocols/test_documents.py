@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from interlock_gateway.protocols.model_document import model_document
 from interlock_modeling import InvalidRowsError
 from interlock_modeling.rows import read_rows
-from interlock_modeling.signature import Feature, FeatureType
+from interlock_modeling.signature import Feature, FeatureType, ModelSignature
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
@@ -80,6 +80,8 @@ async def document_of(door: Door, model: str) -> dict[str, Any]:
 async def test_real_answers_are_what_a_models_document_says(serving: Door, model: str) -> None:
     """By each protocol, answers and refusals."""
     document = await document_of(serving, model)
+    signature = ModelSignature.model_validate(document["info"]["x-signature"])
+    assert {each.name for each in signature.features} <= set(document["components"]["schemas"]["Row"]["properties"])
     tensors = {"inputs": [{"name": "size", "shape": [1], "datatype": "FP64", "data": [3.0]}]}
     asked: list[tuple[str, str, str, Any]] = [
         (f"/models/{model}/predict", "PredictRequest", "PredictAnswer", {"rows": [ROW, {"size": 300, "color": "new"}]}),

@@ -26,7 +26,7 @@ export default function Compare({ params: { name }, query: { a, b } }) {
     <${Head} title="Compare versions" trail=${[["Models", "/models"], [name, `/models/${name}`]]} />
     <${Loaded} of=${loaded}>${({ versions, pair, specs }) => (pair
       ? html`<div class="stack"><${Choice} name=${name} versions=${versions} pair=${pair} /><${Compared} pair=${pair} specs=${specs} /></div>`
-      : html`<div class="card"><${Empty} title="Fewer than two versions" command="interlock retrain ${name}">Each successful training registers a version.<//></div>`)}<//>`;
+      : html`<div class="card"><${Empty} title="Fewer than two versions" training=${name} command="interlock retrain ${name}">Each successful training registers a version.<//></div>`)}<//>`;
 }
 
 function Choice({ name, versions, pair: [left, right] }) {

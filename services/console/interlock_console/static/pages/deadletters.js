@@ -28,23 +28,33 @@ export default function DeadLetters({ query: { queue = "", before = "" } }) {
   }
 
   const columns = [
-    { title: "Failed", cell: (letter) => html`<${Ago} at=${letter.died_at} />`, tight: true },
-    { title: "Event", cell: (letter) => html`<button type="button" class="plain link mono" onClick=${() => setChosen(letter)}>${letter.event_type ?? "malformed"}</button>`, tight: true },
-    { title: "Queue", cell: (letter) => html`<span class="mono">${letter.queue}</span>` },
-    { title: "Error", cell: (letter) => html`<span class="reason">${letter.reason}</span>` },
-    { title: "Attempts", cell: (letter) => count(letter.attempts), right: true, tight: true },
-    { title: "Trace", cell: (letter) => letter.trace_id && html`<a class="mono" href="/traces/${letter.trace_id}">${letter.trace_id.slice(0, 8)}</a>`, tight: true },
+    { title: "Failed", cell: ([letter]) => html`<${Ago} at=${letter.died_at} />`, tight: true },
+    { title: "Event", cell: (letters) => html`<button type="button" class="plain link mono" onClick=${() => setChosen(letters)}>${letters[0].event_type ?? "malformed"}</button>`, tight: true },
+    { title: "Queue", cell: (letters) => letters.map(({ queue }) => html`<div class="mono">${queue}</div>`) },
+    { title: "Error", cell: (letters) => [...new Set(letters.map(({ reason }) => reason))].map((reason) => html`<span class="reason">${reason}</span>`) },
+    { title: "Attempts", cell: (letters) => count(Math.max(...letters.map(({ attempts }) => attempts))), right: true, tight: true },
+    { title: "Trace", cell: ([letter]) => letter.trace_id && html`<a class="mono" href="/traces/${letter.trace_id}">${letter.trace_id.slice(0, 8)}</a>`, tight: true },
   ];
   return html`
     <${Head} title="Dead letters" actions=${html`<${Filter} key=${queue} queue=${queue} />`} />
     <div class="stack">
       <p class="notice proven" role="status" hidden=${!notice}>${notice}</p>
       <${Loaded} of=${letters}>${(rows) => (rows.length
-        ? html`<div class="card flush"><${Table} caption="Dead letters, newest first" columns=${columns} rows=${rows} id=${(letter) => letter.id} pick=${setChosen} /></div>
+        ? html`<div class="card flush"><${Table} caption="Dead letters, newest first" columns=${columns} rows=${byMessage(rows)} id=${([letter]) => letter.id} pick=${setChosen} /></div>
             ${rows.length === LIMIT && html`<a href=${address("/dead-letters", { queue, before: rows.at(-1).died_at })}>Older messages</a>`}`
         : html`<div class="card">${nothing(queue, before)}</div>`)}<//>
     </div>
-    ${chosen && html`<${Letter} key=${chosen.id} id=${chosen.id} close=${() => setChosen(null)} done=${done} />`}`;
+    ${chosen && html`<${Message} key=${chosen[0].id} letters=${chosen} close=${() => setChosen(null)} done=${done} />`}`;
+}
+
+/** Letters of one event, one for each queue that it died in, are one row. */
+function byMessage(letters) {
+  const groups = new Map();
+  for (const letter of letters) {
+    const message = letter.event_id ? `${letter.event_type} ${letter.event_id}` : letter.id;
+    groups.set(message, [...(groups.get(message) ?? []), letter]);
+  }
+  return [...groups.values()];
 }
 
 function Filter({ queue }) {
@@ -65,11 +75,21 @@ function nothing(queue, before) {
   return html`<${Empty} title="No dead letters" command="interlock dead-letters list">Messages that cannot be retried, or have failed six times, appear here with their error.<//>`;
 }
 
-function Letter({ id, close, done }) {
+/** Where it died in several queues, one of them is chosen: each is replayed or discarded on its own. */
+function Message({ letters, close, done }) {
+  const [id, setId] = useState(letters[0].id);
+  return html`<${Drawer} title=${letters[0].event_type ?? "Dead letter"} close=${close}>
+    ${letters.length > 1 && html`<div class="row" role="group" aria-label="Queues">
+      ${letters.map((letter) => html`<button type="button" class="mono" aria-pressed=${String(letter.id === id)} onClick=${() => setId(letter.id)}>${letter.queue}</button>`)}
+    </div>`}
+    <${Letter} key=${id} id=${id} done=${done} />
+  <//>`;
+}
+
+function Letter({ id, done }) {
   const letter = useData(() => get(`/gateway/dead-letters/${id}`), [id]);
   const [asked, setAsked] = useState(null);
-  return html`<${Drawer} title=${letter.data?.event_type ?? "Dead letter"} close=${close}>
-    <${Loaded} of=${letter}>${(found) => {
+  return html`<${Loaded} of=${letter}>${(found) => {
       const content = found.text ?? JSON.stringify(found.data, null, 2);
       return html`
         <p class="notice refused reason">${found.reason}</p>
@@ -94,8 +114,7 @@ function Letter({ id, close, done }) {
           setAsked(null);
           if (acted) done(asked === "replay" ? "The message is back in its queue; if it fails again, it returns here." : "The message was discarded.");
         }} />`}`;
-    }}<//>
-  <//>`;
+    }}<//>`;
 }
 
 function Decision({ kind, letter, close }) {

@@ -1,12 +1,12 @@
 // Live tail of events.
 import { html, useState } from "../vendor/preact.js";
-import { address } from "../api.js";
-import { go } from "../router.js";
+import { address, get } from "../api.js";
 import { Badge } from "../ui/badge.js";
 import { Copy } from "../ui/copy.js";
-import { Failure } from "../ui/data.js";
+import { Failure, Loaded, useData } from "../ui/data.js";
 import { Drawer } from "../ui/drawer.js";
 import { Empty } from "../ui/empty.js";
+import { EventFilter } from "../ui/eventfilter.js";
 import { Facts, Head } from "../ui/head.js";
 import { useKeys } from "../ui/keys.js";
 import { count } from "../ui/numbers.js";
@@ -14,29 +14,37 @@ import { Table } from "../ui/table.js";
 import { useTail } from "../ui/tail.js";
 import { Ago } from "../ui/time.js";
 
-export default function Events({ query: { type = "", model = "", run = "" } }) {
-  const filter = { type, model, run };
-  const tail = useTail(filter);
+export default function Events({ query }) {
+  const kinds = useData(() => get("/view/event-types"));
+  return html`<${Loaded} of=${kinds}>${({ types }) => html`<${Tail} types=${types} query=${query} />`}<//>`;
+}
+
+/** Without a choice of types all are shown but the frequent ones, which would hide the others. */
+function Tail({ types, query: { type = "", frequent = "", model = "", run = "" } }) {
+  const rare = types.filter((each) => !each.frequent).map((each) => each.type).join(",");
+  const tail = useTail({ type: type || (frequent ? "" : rare), model, run });
+  const filter = { type, frequent, model, run };
   const [chosen, setChosen] = useState(null);
   useKeys({
-    "/": [() => document.getElementById("type").focus(), "Focus the filter"],
+    "/": [() => document.getElementById("types").focus(), "Choose types"],
     p: [tail.turn, tail.paused ? "Resume" : "Pause"],
   });
 
-  const types = [...new Set(tail.events?.map((event) => event.type))].sort();
   const columns = [
     { title: "Time", cell: (event) => html`<${Ago} at=${event.time} />`, tight: true },
     { title: "Event", cell: (event) => html`<button type="button" class="plain link mono" onClick=${() => setChosen(event)}>${event.type}</button>`, tight: true },
-    { title: "Model", cell: (event) => event.model && html`<a href="/models/${event.model}">${event.model}</a>` },
-    { title: "Subject", cell: (event) => html`<span class="soft mono clipped">${event.subject}</span>` },
+    { title: "Model", cell: (event) => event.model && html`<a href="/models/${event.model}">${event.model}</a>`, tight: true },
     { title: "Source", cell: (event) => html`<span class="soft">${event.source.replace("/interlock/", "")}</span>`, tight: true },
     { title: "Trace", cell: (event) => event.trace_id && html`<a class="mono" href="/traces/${event.trace_id}">${event.trace_id.slice(0, 8)}</a>`, tight: true },
+    { title: "Subject", cell: (event) => html`<span class="soft mono clipped">${event.subject}</span>` },
   ];
   return html`
     <${Head} title="Events" badges=${html`<${State} tail=${tail} />`}
       actions=${html`<button type="button" aria-pressed=${String(tail.paused)} onClick=${tail.turn}>${tail.paused ? `Resume (${count(tail.waiting)} new)` : "Pause"}</button>`} />
     <div class="stack">
-      <${Filter} key=${JSON.stringify(filter)} filter=${filter} types=${types} />
+      <${EventFilter} key=${JSON.stringify(filter)} filter=${filter} types=${types} />
+      ${!type && html`<p class="faint">${frequent ? "All types are shown." : "Predictions, feedback and progress are frequent, and not shown."}${" "}
+        <a href=${address("/events", { ...filter, frequent: frequent ? "" : "true" })}>${frequent ? "Hide frequent types" : "Show them, too"}</a></p>`}
       ${tail.problem && html`<${Failure} problem=${tail.problem} />`}
       ${tail.events?.length > 0 && html`<div class="card flush"><${Table} caption="Events, newest first" columns=${columns} rows=${tail.events} id=${(event) => event.id} pick=${setChosen} /></div>`}
       ${tail.left > 0 && html`<p class="faint">${count(tail.left)} high-frequency events were not shown.</p>`}
@@ -49,23 +57,6 @@ export default function Events({ query: { type = "", model = "", run = "" } }) {
 function State({ tail: { open, paused } }) {
   if (paused) return html`<${Badge} lamp="waiting">paused<//>`;
   return html`<${Badge} lamp=${open ? "proven" : "waiting"}>${open ? "live" : "connecting"}<//>`;
-}
-
-function Filter({ filter, types }) {
-  function submit(event) {
-    event.preventDefault();
-    const wanted = Object.fromEntries([...new FormData(event.target)].map(([name, value]) => [name, value.trim()]));
-    go(address("/events", wanted));
-  }
-  // Not "value": each new event draws the page anew, and would undo what is being typed.
-  return html`<form class="filters" role="search" onSubmit=${submit}>
-    <input id="type" name="type" list="types" defaultValue=${filter.type} placeholder="Type" aria-label="Filter by type" />
-    <datalist id="types">${types.map((type) => html`<option value=${type} />`)}</datalist>
-    <input name="model" defaultValue=${filter.model} placeholder="Model" aria-label="Filter by model" />
-    <input name="run" defaultValue=${filter.run} placeholder="Run" aria-label="Filter by run" />
-    <button>Filter</button>
-    ${Object.values(filter).some(Boolean) && html`<button type="button" class="plain" onClick=${() => go("/events")}>All</button>`}
-  </form>`;
 }
 
 function Whole({ event, close }) {

@@ -54,7 +54,7 @@ function Actions({ model, promotions, done }) {
 function Serving({ model, promotions, rollout, spec }) {
   const now = model.serving;
   if (!now) {
-    return html`<div class="card"><${Empty} title="No version is serving yet" command="interlock ingest ${model.name} data.csv">${model.versions
+    return html`<div class="card"><${Empty} title="No version is serving yet" training=${model.name} command="interlock ingest ${model.name} data.csv">${model.versions
       ? "No version has passed the gate; see the gate result of each version."
       : "Ingest a file to train the first version."}<//></div>`;
   }
@@ -80,7 +80,7 @@ function Versions({ model, versions, spec }) {
   const [chosen, setChosen] = useState([]);
   const metric = spec.gate.champion?.metric ?? (spec.task === "regression" ? "r2" : "roc_auc");
   const metrics = [metric, ...Object.keys(versions.find((each) => metric in each.metrics)?.metrics ?? {}).filter((each) => each !== metric)].slice(0, 3);
-  if (versions.length === 0) return html`<section class="card"><${Empty} title="No versions yet" command="interlock retrain ${model.name}">Each successful training registers a version.<//></section>`;
+  if (versions.length === 0) return html`<section class="card"><${Empty} title="No versions yet" training=${model.name} command="interlock retrain ${model.name}">Each successful training registers a version.<//></section>`;
   const choose = (version) => setChosen((before) => (before.includes(version) ? before.filter((each) => each !== version) : [...before, version].slice(-2)));
   const columns = [
     { title: "Compare", cell: (each) => html`<input type="checkbox" aria-label="Compare version ${each.version}" checked=${chosen.includes(each.version)} onChange=${() => choose(each.version)} />`, tight: true },

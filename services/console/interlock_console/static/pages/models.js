@@ -53,5 +53,5 @@ export default function Models() {
     <${Head} title="Models" badges=${html`<${Badge} state="live" lamp=${open ? "proven" : "waiting"}>${open ? "live" : "connecting"}<//>`} />
     <${Loaded} of=${models}>${(rows) => (rows.length
       ? html`<div class="card flush"><${Table} caption="Models" columns=${COLUMNS} rows=${rows} id=${(row) => row.name} to=${(row) => `/models/${row.name}`} /></div>`
-      : html`<div class="card"><${Empty} title="No models yet" command="interlock apply pipeline.yaml">A model starts with a pipeline file: its columns, its target, and the gate it must pass before it serves.<//></div>`)}<//>`;
+      : html`<div class="card"><${Empty} title="No models yet" training="" command="interlock apply pipeline.yaml">A model starts with a pipeline file: its columns, its target, and the gate it must pass before it serves.<//></div>`)}<//>`;
 }

@@ -10,6 +10,7 @@ import { Head } from "../ui/head.js";
 import { useKeys } from "../ui/keys.js";
 import { called, declaredMetrics, direction, shown } from "../ui/metrics.js";
 import { count } from "../ui/numbers.js";
+import { Since, since } from "../ui/since.js";
 import { Table } from "../ui/table.js";
 import { Ago, Lasted } from "../ui/time.js";
 import { progressInWords } from "../ui/progress.js";
@@ -20,7 +21,6 @@ const METRICS_SHOWN = 4;
 const MOST_COMPARED = 6;
 
 const STATES = { "": "Any state", "queued,running": "In progress", succeeded: "Succeeded", refused: "Refused", "failed,timed_out": "Failed", cancelled: "Cancelled", coalesced: "Coalesced" };
-const TIMES = { "": "Any time", 1: "Last hour", 24: "Last day", 168: "Last week" };
 
 const none = html`<span class="faint">–</span>`;
 
@@ -46,9 +46,8 @@ function progress({ state, outcome, ended, progress: made }) {
 export default function Runs({ query }) {
   const { model = "", text = "", state = "", cause = "", hours = "", sort = "", before, offset } = query;
   const filter = { model, text, state, cause, hours, sort };
-  const since = () => hours && new Date(Date.now() - hours * 3_600_000).toISOString();
   const runs = useData(
-    () => get(address("/view/runs", { model, text, state, cause, sort, since: since(), before, offset, limit: LIMIT })),
+    () => get(address("/view/runs", { model, text, state, cause, sort, since: since(hours), before, offset, limit: LIMIT })),
     [...Object.values(filter), before, offset],
   );
   const pipelines = useData(() => get("/gateway/pipelines"));
@@ -80,7 +79,7 @@ function Filter({ filter }) {
     <input id="text" name="text" defaultValue=${filter.text} placeholder="Model or id" aria-label="Search" />
     <input name="model" defaultValue=${filter.model} type="hidden" />
     <input name="sort" defaultValue=${filter.sort} type="hidden" />
-    ${choice("state", "State", STATES)} ${choice("cause", "Trigger", { "": "Any trigger", ...TRIGGERS })} ${choice("hours", "Time", TIMES)}
+    ${choice("state", "State", STATES)} ${choice("cause", "Trigger", { "": "Any trigger", ...TRIGGERS })} <${Since} hours=${filter.hours} />
     <button>Filter</button>
     ${Object.values(filter).some(Boolean) && html`<button type="button" class="plain" onClick=${() => go("/runs")}>All</button>`}
   </form>`;

@@ -18,7 +18,7 @@ export default function Trace({ params: { id }, query }) {
   const select = (span) => go(address(`/traces/${id}`, { span }), { replace: true });
 
   return html`
-    <${Head} title="Trace" badges=${html`<code>${id}</code><${Copy} text=${id} what="the trace ID" />`}
+    <${Head} title="Trace" trail=${[["Traces", "/traces"]]} badges=${html`<code>${id}</code><${Copy} text=${id} what="the trace ID" />`}
       actions=${html`<a class="button" href="/view/traces/${id}/otlp" download="trace-${id}.json">OTLP JSON</a>`} />
     <${Loaded} of=${trace}>${(known) => html`<${Known} trace=${known} selected=${query.span ?? null} select=${select} />`}<//>`;
 }

@@ -1,6 +1,8 @@
-// Prediction form, generated from the model's signature and filled with a typical row of its training data.
-import { html, useEffect, useState } from "../vendor/preact.js";
-import { get } from "../api.js";
+// Prediction form, generated from the model's signature and filled with a typical row of its training data. It asks the
+// gateway alone, so it works for a key that may only predict, and while the registry is down.
+import { html, useContext, useEffect, useState } from "../vendor/preact.js";
+import { get, post } from "../api.js";
+import { Caller } from "../app.js";
 import { go } from "../router.js";
 import { Answer, Earlier } from "../ui/answer.js";
 import { Command } from "../ui/copy.js";
@@ -13,46 +15,53 @@ import { ask, curl } from "../ui/predicting.js";
 const EARLIER = 8;
 
 export default function Try({ params: { name } }) {
-  const models = useData(() => get("/gateway/models"));
-  return html`<${Loaded} of=${models}>${(all) => {
-    const serving = all.filter((model) => model.serving);
-    const here = name ?? serving[0]?.name;
+  const models = useData(async () => (await post("/gateway/v2/repository/index")).map((each) => each.name).sort());
+  return html`<${Loaded} of=${models}>${(served) => {
+    const here = name ?? served[0];
+    const all = here && !served.includes(here) ? [here, ...served] : served;
     return html`
       <${Head} title="Predict" actions=${all.length > 0 && html`<${Choice} models=${all} chosen=${here} />`} />
-      ${here ? html`<${Model} key=${here} name=${here} />` : html`<div class="card">${nothing(all)}</div>`}`;
+      ${here ? html`<${Model} key=${here} name=${here} />` : html`<div class="card"><${Nothing} /></div>`}`;
   }}<//>`;
 }
 
 function Choice({ models, chosen }) {
   return html`<select aria-label="Model" value=${chosen} onChange=${(event) => go(`/try/${event.target.value}`)}>
-    ${models.map(({ name, serving }) => html`<option value=${name} selected=${name === chosen}>${name}${serving ? "" : " (not serving)"}</option>`)}
+    ${models.map((name) => html`<option value=${name} selected=${name === chosen}>${name}</option>`)}
   </select>`;
 }
 
-function nothing(models) {
-  if (!models.length) return html`<${Empty} title="No models yet" command="interlock demo">The demo trains and serves a model that you can use here.<//>`;
-  return html`<${Empty} title="No model is serving yet" command="interlock retrain ${models[0].name}">A model answers predictions once a version has passed the gate and is promoted.<//>`;
+function Nothing() {
+  const { scopes } = useContext(Caller);
+  return html`<${Empty} title="No model is serving yet" training=${scopes.includes("read") ? "" : undefined} command="interlock demo">A model answers predictions once a version has passed the gate and is promoted. The demo trains and serves one.<//>`;
 }
 
 function Model({ name }) {
-  const model = useData(() => load(name), [name]);
-  return html`<${Loaded} of=${model}>${({ signature, profile, version }) =>
+  const { scopes } = useContext(Caller);
+  const model = useData(() => load(name, scopes.includes("read")), [name]);
+  return html`<${Loaded} of=${model}>${({ signature, profile, version, problem }) =>
     signature
       ? html`<${Form} name=${name} signature=${signature} profile=${profile} version=${version} />`
-      : html`<div class="card"><${Empty} title="No version of ${name} is serving yet" command="interlock retrain ${name}">It answers predictions once a version has passed the gate and is promoted.<//></div>`}<//>`;
+      : html`<div class="card"><${Empty} title="No version of ${name} is serving yet" training=${scopes.includes("read") ? name : undefined} command="interlock retrain ${name}">It answers predictions once a version has passed the gate and is promoted: ${problem}.<//></div>`}<//>`;
 }
 
-/** The champion's signature, and the profile of its newest training file: ranges, values, typical cells. */
-async function load(name) {
-  const { signature, serving } = await get(`/gateway/models/${name}`);
-  if (!serving) return {};
-  const { version } = serving.ref;
+/** The champion's signature; for a key that may read, the profile of its newest training file, too: typical cells. */
+async function load(name, mayRead) {
+  let info;
   try {
-    const { datasets } = await get(`/gateway/models/${name}/versions/${version}`);
+    ({ info } = await get(`/gateway/models/${name}/schema`));
+  } catch (error) {
+    if (error.status === 404) return { problem: error.message };
+    throw error;
+  }
+  const found = { signature: info["x-signature"], version: Number(info.version), profile: {} };
+  if (!mayRead) return found;
+  try {
+    const { datasets } = await get(`/gateway/models/${name}/versions/${found.version}`);
     const { profile } = await get(`/gateway/datasets/${name}/${datasets.at(-1)}`);
-    return { signature, version, profile: profile.columns };
+    return { ...found, profile: profile.columns };
   } catch {
-    return { signature, version, profile: {} }; // the form is only less helpful without it
+    return found; // the form is only less helpful without it
   }
 }
 

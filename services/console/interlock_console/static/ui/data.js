@@ -1,5 +1,7 @@
 // Data loading of pages: loading state, errors, reload.
 import { html, useCallback, useEffect, useRef, useState } from "../vendor/preact.js";
+import { get } from "../api.js";
+import { HealthNotices } from "./health.js";
 
 /**
  * Ask by `load()` at first and whenever `inputs` change: {data, problem, reload}.
@@ -34,8 +36,17 @@ export function Loaded({ of: { data, problem, reload }, children }) {
   return html`${problem && html`<${Failure} problem=${problem} retry=${reload} />`}${children(data)}`;
 }
 
+/** What takes longer than that may wait for a service that hangs; the console knows which, and what goes on. */
+const PATIENCE = 3000;
+
 export function Loading() {
-  return html`<p class="loading" role="status">Loading…</p>`;
+  const [services, setServices] = useState([]);
+  useEffect(() => {
+    const look = () => get("/view/status").then((status) => setServices(status.services), () => {});
+    const timer = setTimeout(look, PATIENCE);
+    return () => clearTimeout(timer);
+  }, []);
+  return html`<p class="loading" role="status">Loading…</p><${HealthNotices} services=${services} />`;
 }
 
 /** A problem in words; `retry` offers another try. */

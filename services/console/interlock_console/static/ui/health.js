@@ -7,25 +7,15 @@ import { Ago } from "./time.js";
 /** Lamp and word of each health. */
 const HEALTH = { ready: ["proven", "ready"], degraded: ["waiting", "degraded"], unreachable: ["refused", "does not answer"], unknown: ["", "unknown"] };
 
-/** What it means for users that a service does not answer. */
-const MEANS = {
-  gateway: "Predictions fail; the numbers below are the last ones measured.",
-  registry: "Predictions go on with the loaded versions; promotions, approvals and new pipelines wait for it.",
-  ingest: "Files cannot be ingested; predictions go on.",
-  train_dispatch: "No run starts or ends; predictions go on.",
-  evaluation_gate: "Trained versions wait for their evaluation; predictions go on.",
-  prediction: "Asynchronous predictions and batch scoring wait; online predictions go on.",
-  monitor: "Live quality is not updated; predictions go on.",
-};
-
 export function HealthNotices({ services }) {
-  return services.filter(({ health }) => health === "unreachable").map(({ name, since, detail }) => html`<div class="notice refused" role="alert" key=${name}>
+  return services.filter(({ health }) => health === "unreachable").map(({ name, since, detail, means }) => html`<div class="notice refused" role="alert" key=${name}>
     <strong>${words(name)} has not answered since ${new Date(since).toLocaleTimeString()} (<${Ago} at=${since} />)</strong>
-    <p>${MEANS[name]} <span class="soft">${detail}</span></p>
+    <p>${means && `${sentence(means)}. `}<span class="soft">${detail}</span></p>
   </div>`);
 }
 
-const words = (name) => (name === "rabbitmq" ? "RabbitMQ" : name.replaceAll("_", " ").replace(/^./, (first) => first.toUpperCase()));
+const sentence = (text) => text.replace(/^./, (first) => first.toUpperCase());
+const words = (name) => (name === "rabbitmq" ? "RabbitMQ" : sentence(name.replaceAll("_", " ")));
 
 export function HealthTable({ title, of: parts }) {
   const columns = [

@@ -16,14 +16,14 @@ export function SpanDrawer({ span, trace, select, close }) {
       <${Id} name="Span" id=${span.span_id} />
     <//>`;
   }
-  return html`<${Drawer} title=${span.name} close=${close}>
+  return html`<${Drawer} title=${span.label ?? span.name} close=${close}>
     <${Facts} of=${[
       ["Service", span.service],
       ["Start", `+${nanoseconds(span.start_ns - begin)}`],
       ["Duration", nanoseconds(span.duration_ns)],
       ["Kind", span.kind],
       ["Status", html`<${Badge} state=${span.status.toLowerCase()} />`],
-      ["Parent", parent && html`<a href="/traces/${trace.trace_id}?span=${parent.span_id}">${parent.name}</a>`],
+      ["Parent", parent && html`<a href="/traces/${trace.trace_id}?span=${parent.span_id}">${parent.label ?? parent.name}</a>`],
     ]} />
     ${span.status_message && html`<p class="notice refused">${span.status_message}</p>`}
     <${Pairs} title="Attributes" of=${span.attributes} />

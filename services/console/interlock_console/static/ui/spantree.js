@@ -36,7 +36,7 @@ function fitting(spans, filter) {
   const by = new Map(spans.map((span) => [span.span_id, span]));
   const wanted = new Set();
   for (const span of spans) {
-    const text = `${span.service} ${span.name} ${JSON.stringify(span.attributes)} ${span.status}`.toLowerCase();
+    const text = `${span.service} ${span.label ?? span.name} ${JSON.stringify(span.attributes)} ${span.status}`.toLowerCase();
     if (!words.every((word) => text.includes(word))) continue;
     for (let at = span; at && !wanted.has(at.span_id); at = by.get(at.parent_id)) wanted.add(at.span_id);
   }

@@ -65,9 +65,9 @@ function Row({ row: { span, depth, children }, top, height, on, end, series, cho
   const words = `, at ${nanoseconds(span.start_ns - on.from)}, ${span.open ? "for" : "took"} ${took}${failed ? `, failed: ${span.status_message}` : ""}`;
   return html`<li class="span-row ${chosen ? "chosen" : ""}" style=${{ top: `${top}px`, height: `${height}px` }}>
     <div class="name" style=${{ paddingLeft: `${Math.min(depth, 14) * 13 + 4}px` }}>
-      ${children > 0 ? html`<button type="button" class="fold" aria-expanded=${!closed} aria-label="Children of ${span.name}" onClick=${() => fold(span.span_id, !closed)}>${closed ? "▸" : "▾"}</button>` : html`<i></i>`}
+      ${children > 0 ? html`<button type="button" class="fold" aria-expanded=${!closed} aria-label="Children of ${span.label ?? span.name}" onClick=${() => fold(span.span_id, !closed)}>${closed ? "▸" : "▾"}</button>` : html`<i></i>`}
       <button type="button" class="open" aria-current=${chosen ? "true" : undefined} onClick=${() => select(span.span_id)}>
-        ${failed && html`<b aria-hidden="true">✕</b>`}${span.name}<span class="faint">${closed ? `+${children}` : short(span.service)}</span><span class="hidden">${words}</span>
+        ${failed && html`<b aria-hidden="true">✕</b>`}${span.label ?? span.name}<span class="faint">${closed ? `+${children}` : short(span.service)}</span><span class="hidden">${words}</span>
       </button>
     </div>
     <div class="track" onClick=${() => select(span.span_id)} aria-hidden="true">
