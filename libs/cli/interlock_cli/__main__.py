@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from interlock_cli.comparison import compare
 from interlock_cli.completion import completion
 from interlock_cli.datasets import datasets, ingest
 from interlock_cli.dead_letters import dead_letters
@@ -28,7 +29,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Pipelines and data": (init, validate, apply, pipelines, ingest, datasets),
     "Runs": (retrain, watch, runs, cancel),
     "Observe": (open_, trace, events, report),
-    "Models": (models, versions, show, rollout, approve, rollback, export),
+    "Models": (models, versions, show, compare, rollout, approve, rollback, export),
     "Predictions": (predict, feedback, quality),
     "Administration": (audit, completion),
 }

@@ -84,6 +84,7 @@ class AsyncClient(Connection):
     model = awaited(operations.models.model)
     versions = awaited(operations.models.versions)
     version = awaited(operations.models.version)
+    compare = awaited(operations.models.compare)
     approve = awaited(operations.models.approve)
     rollback = awaited(operations.models.rollback)
     rollout = awaited(operations.models.rollout)

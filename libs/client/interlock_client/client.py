@@ -92,6 +92,7 @@ class Client(Connection):
     model = blocking(operations.models.model)
     versions = blocking(operations.models.versions)
     version = blocking(operations.models.version)
+    compare = blocking(operations.models.compare)
     approve = blocking(operations.models.approve)
     rollback = blocking(operations.models.rollback)
     rollout = blocking(operations.models.rollout)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from interlock_contracts.comparison import ComparisonView
 from interlock_contracts.http import ModelView, VersionView
 from interlock_contracts.rollout import ApprovalView, RollbackView, RolloutView
 
@@ -35,6 +36,11 @@ def versions(name: str) -> Flow[Views[VersionView]]:
 def version(name: str, number: int) -> Flow[VersionView]:
     """Return one version with the gate's report and the details of its training."""
     return (yield from get(VersionView, f"/models/{name}/versions/{number}"))
+
+
+def compare(name: str, a: int, b: int) -> Flow[ComparisonView]:
+    """Return two versions side by side; their metrics say something only where ``comparable`` is true."""
+    return (yield from get(ComparisonView, f"/models/{name}/compare", a=a, b=b))
 
 
 def approve(name: str, number: int) -> Flow[ApprovalView]:

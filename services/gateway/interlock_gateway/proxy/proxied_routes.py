@@ -46,6 +46,7 @@ def _registry_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
         proxied("read", "GET", _MODEL, to),
         proxied("read", "GET", f"{_MODEL}/rollout", to),
         proxied("read", "GET", f"{_MODEL}/promotions", to),
+        proxied("read", "GET", f"{_MODEL}/compare", to),
         proxied("read", "GET", f"{_MODEL}/versions", to),
         proxied("read", "GET", _VERSION, to),
         proxied("read", "GET", f"{_VERSION}/export", to),

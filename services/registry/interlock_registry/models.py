@@ -1,0 +1,120 @@
+"""The registry's models and versions over HTTP: listed, and looked at."""
+
+import asyncio
+import json
+from typing import Annotated
+
+from interlock_artifacts import ArtifactStore
+from interlock_contracts.http import ModelView, VersionView
+from interlock_contracts.refs import ArtifactRef
+from interlock_runtime.database import Database
+from interlock_runtime.http import SCOPE, SERVICES, problem
+from interlock_runtime.limits import INT32_MAX
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from interlock_registry import store
+from interlock_registry.routes import serving_view, unknown_model
+from interlock_registry.store import ModelRow, VersionRow
+
+
+@get("/models", opt={SCOPE: "read"})
+async def list_models(database: NamedDependency[Database]) -> list[ModelView]:
+    """Return every applied pipeline as a model, with what serves."""
+    async with database.sessions() as session:
+        serving = {version.model: serving_view(row, version) for row, version in await store.serving(session)}
+        names = [row.name for row, _ in await store.pipelines(session)]
+        counts = {name: await session.get(ModelRow, name) for name in names}
+    return [
+        ModelView(name=name, serving=serving.get(name), versions=row.versions if (row := counts[name]) else 0)
+        for name in names
+    ]
+
+
+@get("/models/{name:str}", opt={SCOPE: "read", SERVICES: ("gateway", "prediction")})
+async def read_model(
+    name: FromPath[str], database: NamedDependency[Database], artifacts: NamedDependency[ArtifactStore]
+) -> ModelView:
+    """Return one model: what serves, its signature, and how many versions there are."""
+    async with database.sessions() as session:
+        if not await store.pipelines(session, name):
+            raise await unknown_model(session, name)
+        row = await session.get(ModelRow, name)
+        serving = [serving_view(*found) for found in await store.serving(session, name)]
+    view = ModelView(name=name, serving=serving[0] if serving else None, versions=row.versions if row else 0)
+    if view.serving is not None:
+        description = await asyncio.to_thread(artifacts.fetch, view.serving.ref.artifact)
+        view.signature = json.loads(description).get("signature")
+    return view
+
+
+@get("/models/{name:str}/versions", opt={SCOPE: "read"})
+async def list_versions(
+    name: FromPath[str],
+    database: NamedDependency[Database],
+    *,
+    dataset: Annotated[str | None, QueryParameter(pattern="^[0-9a-f]{64}$", description="A file's digest.")] = None,
+    before: Annotated[
+        int | None,
+        QueryParameter(ge=1, le=INT32_MAX, description="The last version of the page before."),
+    ] = None,
+    limit: Annotated[int | None, QueryParameter(ge=1, le=1000, description="All of them if left out.")] = None,
+) -> list[VersionView]:
+    """Return a model's versions, the newest first; with ``dataset`` those that were trained on it."""
+    async with database.sessions() as session:
+        if not await store.pipelines(session, name):
+            raise await unknown_model(session, name)
+        return [
+            version_view(row)
+            for row in await store.versions(session, name, dataset=dataset, before=before, limit=limit)
+        ]
+
+
+@get("/models/{name:str}/versions/{number:int}", opt={SCOPE: "read"})
+async def read_version(
+    name: FromPath[str],
+    number: FromPath[int],
+    database: NamedDependency[Database],
+    artifacts: NamedDependency[ArtifactStore],
+) -> VersionView:
+    """Return one version with its gate report and its manifest."""
+    async with database.sessions() as session:
+        row = await session.get(VersionRow, (name, number))
+        if row is None:
+            raise await unknown_version(session, name, number)
+    view = version_view(row)
+    if row.report is not None:
+        report = await asyncio.to_thread(artifacts.fetch, ArtifactRef.model_validate(row.report))
+        view.report = json.loads(report)
+    view.details = json.loads(await asyncio.to_thread(artifacts.fetch, view.manifest))
+    return view
+
+
+def version_view(row: VersionRow) -> VersionView:
+    return VersionView(
+        model=row.model,
+        version=row.version,
+        stage=row.stage,
+        run_id=row.run_id,
+        pipeline_digest=row.pipeline_digest,
+        artifact=ArtifactRef.model_validate(row.artifact),
+        manifest=ArtifactRef.model_validate(row.manifest),
+        datasets=[dataset["digest"] for dataset in row.datasets],
+        registered_at=row.registered_at,
+        against=row.against,
+        metrics=row.metrics,
+        reasons=row.reasons,
+    )
+
+
+async def unknown_version(session: AsyncSession, name: str, number: int) -> Exception:
+    if not await store.pipelines(session, name):
+        return await unknown_model(session, name)
+    model = await session.get(ModelRow, name)
+    newest = f"the newest is {model.versions}" if model and model.versions else "it has none yet"
+    return problem(404, "Unknown version", f"model {name!r} has no version {number}; {newest}")
+
+
+ROUTES = [list_models, read_model, list_versions, read_version]
