@@ -5,10 +5,12 @@ from typing import Annotated, Any
 
 import typer
 from interlock_client import Client, RefusedError, UnavailableError
+from interlock_contracts.filters import VERSION_STAGES, bounds, chosen
 from interlock_contracts.http import ModelView, VersionView
 
 from interlock_cli import completion, rollouts
 from interlock_cli.gateway import connect
+from interlock_cli.options import Since, parsed_option
 from interlock_cli.terminal import Json, Terminal, command_terminal
 
 Name = Annotated[
@@ -16,16 +18,24 @@ Name = Annotated[
 ]
 
 
-def models(*, as_json: Json = False) -> None:
-    """List all models with their serving version.
+def models(
+    *,
+    text: Annotated[str | None, typer.Option(help="Only models with this part in the name.")] = None,
+    serving: Annotated[
+        bool | None, typer.Option("--serving/--not-serving", help="Only models of which a version serves, or none.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List models with their serving version.
 
-    Example: interlock models
+    Example: interlock models --not-serving
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        found = gateway.models()
+        found = gateway.models(text=text, serving=serving)
         terminal.table(("model", "serving", "versions", "promoted", "cause"), [_model_row(model) for model in found])
         if not found:
-            terminal.echo("no models yet; next: interlock apply pipeline.yaml")
+            wanted = text is not None or serving is not None
+            terminal.echo("no such models" if wanted else "no models yet; next: interlock apply pipeline.yaml")
         terminal.result(found)
 
 
@@ -36,13 +46,36 @@ def _model_row(model: ModelView) -> tuple[object, ...]:
     return (model.name, f"version {now.ref.version}", model.versions, now.promoted_at, now.cause)
 
 
-def versions(name: Name, *, as_json: Json = False) -> None:
+def versions(
+    name: Name,
+    *,
+    stage: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Only versions in this stage, {', '.join(VERSION_STAGES)}; may be given several times."),
+    ] = None,
+    since: Since = None,
+    at_least: Annotated[
+        list[str] | None, typer.Option("--min", metavar="METRIC:VALUE", help="Only with at least so much, r2:0.8.")
+    ] = None,
+    at_most: Annotated[
+        list[str] | None, typer.Option("--max", metavar="METRIC:VALUE", help="Only with at most so much, rmse:2.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, max=1000, help="Maximum number of results.")] = None,
+    as_json: Json = False,
+) -> None:
     """List a model's versions with their gate result, newest first.
 
-    Example: interlock versions flights-1
+    Example: interlock versions flights-1 --stage refused --min r2:0.8
     """
+    wanted: dict[str, Any] = {
+        "stage": parsed_option("--stage", stage, lambda text: chosen(text, VERSION_STAGES)),
+        "at_least": parsed_option("--min", at_least, bounds),
+        "at_most": parsed_option("--max", at_most, bounds),
+        "since": since,
+        "limit": limit,
+    }
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        found = gateway.versions(name)
+        found = gateway.versions(name, **wanted)
         columns = ("version", "stage", "registered", "run", "gate result")
         rows = [
             (each.version, each.stage, each.registered_at, each.run_id, "; ".join(each.reasons) or None)
@@ -50,7 +83,8 @@ def versions(name: Name, *, as_json: Json = False) -> None:
         ]
         terminal.table(columns, rows)
         if not found:
-            terminal.echo(f"model {name} has no version yet; next: interlock retrain {name}")
+            none_yet = f"model {name} has no version yet; next: interlock retrain {name}"
+            terminal.echo("no such versions" if any(wanted.values()) else none_yet)
         terminal.result(found)
 
 

@@ -2,14 +2,17 @@
 
 import asyncio
 import json
+from datetime import datetime
 from typing import Annotated
 
 from interlock_artifacts import ArtifactStore
+from interlock_contracts.filters import VERSION_STAGES, bounds, chosen
 from interlock_contracts.http import ModelView, VersionView
 from interlock_contracts.refs import ArtifactRef
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, SERVICES, problem
 from interlock_runtime.limits import INT32_MAX
+from interlock_runtime.query_parameters import parsed_query, require_zone
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
@@ -19,17 +22,27 @@ from interlock_registry import store
 from interlock_registry.routes import serving_view, unknown_model
 from interlock_registry.store import ModelRow, VersionRow
 
+_BOUNDS = "Bounds of metrics, for instance r2:0.8, separated by commas; a version without the metric is left out."
+
 
 @get("/models", opt={SCOPE: "read"})
-async def list_models(database: NamedDependency[Database]) -> list[ModelView]:
-    """Return every applied pipeline as a model, with what serves."""
+async def list_models(
+    database: NamedDependency[Database],
+    *,
+    text: Annotated[str | None, QueryParameter(max_length=100, description="A part of the name, in any case.")] = None,
+    serving: Annotated[bool | None, QueryParameter(description="Whether a version serves.")] = None,
+    after: Annotated[
+        str | None, QueryParameter(max_length=100, description="The name of the last of the page before.")
+    ] = None,
+    limit: Annotated[int | None, QueryParameter(ge=1, le=1000, description="All of them if left out.")] = None,
+) -> list[ModelView]:
+    """Return every applied pipeline as a model, with what serves; by name."""
+    wanted = store.ModelFilter(text=text, serving=serving, after=after)
     async with database.sessions() as session:
-        serving = {version.model: serving_view(row, version) for row, version in await store.serving(session)}
-        names = [row.name for row, _ in await store.pipelines(session)]
-        counts = {name: await session.get(ModelRow, name) for name in names}
+        champions = {version.model: serving_view(row, version) for row, version in await store.serving(session)}
+        found = await store.models(session, wanted, limit=limit)
     return [
-        ModelView(name=name, serving=serving.get(name), versions=row.versions if (row := counts[name]) else 0)
-        for name in names
+        ModelView(name=name, serving=champions.get(name), versions=row.versions if row else 0) for name, row in found
     ]
 
 
@@ -55,6 +68,12 @@ async def list_versions(
     name: FromPath[str],
     database: NamedDependency[Database],
     *,
+    stage: Annotated[
+        str | None, QueryParameter(max_length=200, description="One stage, or several separated by commas.")
+    ] = None,
+    since: Annotated[datetime | None, QueryParameter(description="Only those registered then or later.")] = None,
+    at_least: Annotated[str | None, QueryParameter(name="min", description=_BOUNDS, max_length=400)] = None,
+    at_most: Annotated[str | None, QueryParameter(name="max", description=_BOUNDS, max_length=400)] = None,
     dataset: Annotated[str | None, QueryParameter(pattern="^[0-9a-f]{64}$", description="A file's digest.")] = None,
     before: Annotated[
         int | None,
@@ -63,13 +82,19 @@ async def list_versions(
     limit: Annotated[int | None, QueryParameter(ge=1, le=1000, description="All of them if left out.")] = None,
 ) -> list[VersionView]:
     """Return a model's versions, the newest first; with ``dataset`` those that were trained on it."""
+    require_zone(since=since)
+    wanted = store.VersionFilter(
+        stages=parsed_query("stage", stage, lambda text: chosen(text, VERSION_STAGES)),
+        since=since,
+        at_least=parsed_query("min", at_least, bounds),
+        at_most=parsed_query("max", at_most, bounds),
+        dataset=dataset,
+        before=before,
+    )
     async with database.sessions() as session:
         if not await store.pipelines(session, name):
             raise await unknown_model(session, name)
-        return [
-            version_view(row)
-            for row in await store.versions(session, name, dataset=dataset, before=before, limit=limit)
-        ]
+        return [version_view(row) for row in await store.versions(session, name, wanted, limit=limit)]
 
 
 @get("/models/{name:str}/versions/{number:int}", opt={SCOPE: "read"})

@@ -1,14 +1,16 @@
 """Models and versions: listed, promoted by a person, rolled back."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 from interlock_contracts.comparison import ComparisonView
 from interlock_contracts.http import ModelView, VersionView
 from interlock_contracts.rollout import ApprovalView, RollbackView, RolloutView
 
 from interlock_client.errors import StillGoingError, UnavailableError
-from interlock_client.flows import Flow, Pause, get, get_list, parsed, post
+from interlock_client.flows import Flow, Pause, get, get_list, moment, named, parsed, post
 from interlock_client.views import Views
 
 POLL_SECONDS = 0.3
@@ -18,9 +20,14 @@ ROLLOUT_SECONDS = 60.0
 """Timeout of convergence; a killed worker counts that long."""
 
 
-def models() -> Flow[Views[ModelView]]:
-    """Return all models with what serves."""
-    return (yield from get_list(ModelView, "/models"))
+def models(
+    *, text: str | None = None, serving: bool | None = None, after: str | None = None, limit: int | None = None
+) -> Flow[Views[ModelView]]:
+    """Return models with what serves, by name.
+
+    ``text`` is a part of the name, ``serving`` whether a version serves, ``after`` the last name of the page before.
+    """
+    return (yield from get_list(ModelView, "/models", text=text, serving=serving, after=after, limit=limit))
 
 
 def model(name: str) -> Flow[ModelView]:
@@ -28,9 +35,36 @@ def model(name: str) -> Flow[ModelView]:
     return (yield from get(ModelView, f"/models/{name}"))
 
 
-def versions(name: str) -> Flow[Views[VersionView]]:
-    """Return a model's versions with their metrics."""
-    return (yield from get_list(VersionView, f"/models/{name}/versions"))
+def versions(
+    name: str,
+    *,
+    stage: str | Sequence[str] = (),
+    since: datetime | None = None,
+    at_least: Mapping[str, float] | None = None,
+    at_most: Mapping[str, float] | None = None,
+    dataset: str | None = None,
+    before: int | None = None,
+    limit: int | None = None,
+) -> Flow[Views[VersionView]]:
+    """Return a model's versions with their metrics, the newest first.
+
+    ``stage`` names one stage or several; ``at_least`` and ``at_most`` bound metrics, ``{"r2": 0.8}``; ``dataset`` is
+    the digest of a file they were trained on; ``before`` the last version of the page before.
+    """
+    params: dict[str, Any] = {
+        "stage": named(stage),
+        "since": moment(since),
+        "min": _bounds(at_least),
+        "max": _bounds(at_most),
+        "dataset": dataset,
+        "before": before,
+        "limit": limit,
+    }
+    return (yield from get_list(VersionView, f"/models/{name}/versions", **params))
+
+
+def _bounds(bounds: Mapping[str, float] | None) -> str | None:
+    return ",".join(f"{name}:{bound!r}" for name, bound in (bounds or {}).items()) or None
 
 
 def version(name: str, number: int) -> Flow[VersionView]:

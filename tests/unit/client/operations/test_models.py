@@ -1,5 +1,7 @@
 """Models and versions: asked for in the service's words."""
 
+from datetime import UTC, datetime
+
 from tests.unit.cli.views import version
 from tests.unit.client.conftest import Call, Service
 
@@ -21,3 +23,21 @@ def test_two_versions_are_compared_by_their_numbers(service: Service, call: Call
 
     assert (found.comparable, found.note, found.b.version) == (False, "other rows", 2)
     assert dict(service.requests[-1].url.params) == {"a": "1", "b": "2"}
+
+
+def test_lists_are_asked_for_in_pages_and_by_filters(service: Service, call: Call) -> None:
+    """One name or several; what is not given is not sent."""
+    for route in ("GET /models", "GET /models/m/versions", "GET /datasets/m", "GET /runs"):
+        service.respond(route, [])
+    since = datetime(2026, 11, 1, tzinfo=UTC)
+    call("models", after="l", serving=True, limit=2)
+    call("versions", "m", stage=["passed", "refused"], at_least={"r2": 0.8}, since=since, before=7)
+    call("datasets", "m", state="rejected", before=since)
+    call("runs", "m", since=since, limit=3)
+
+    assert [dict(each.url.params) for each in service.requests] == [
+        {"serving": "true", "after": "l", "limit": "2"},
+        {"stage": "passed,refused", "since": "2026-11-01T00:00:00+00:00", "min": "r2:0.8", "before": "7"},
+        {"state": "rejected", "before": "2026-11-01T00:00:00+00:00"},
+        {"model": "m", "since": "2026-11-01T00:00:00+00:00", "limit": "3"},
+    ]
