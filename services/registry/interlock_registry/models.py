@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from interlock_artifacts import ArtifactStore
+from interlock_contracts.descriptions import tag_filter
 from interlock_contracts.filters import VERSION_STAGES, bounds, chosen
 from interlock_contracts.http import ModelView, VersionView
 from interlock_contracts.refs import ArtifactRef
@@ -20,9 +21,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_registry import store
 from interlock_registry.routes import serving_view, unknown_model
-from interlock_registry.store import ModelRow, VersionRow
+from interlock_registry.store import ModelRow, PromotionRow, VersionRow
 
 _BOUNDS = "Bounds of metrics, for instance r2:0.8, separated by commas; a version without the metric is left out."
+
+_TAGS = "Tags, each as name:value or, for any value, as name; separated by commas, all must be there."
 
 
 @get("/models", opt={SCOPE: "read"})
@@ -31,19 +34,34 @@ async def list_models(
     *,
     text: Annotated[str | None, QueryParameter(max_length=100, description="A part of the name, in any case.")] = None,
     serving: Annotated[bool | None, QueryParameter(description="Whether a version serves.")] = None,
+    owner: Annotated[str | None, QueryParameter(max_length=200)] = None,
+    tag: Annotated[str | None, QueryParameter(max_length=1000, description=_TAGS)] = None,
     after: Annotated[
         str | None, QueryParameter(max_length=100, description="The name of the last of the page before.")
     ] = None,
     limit: Annotated[int | None, QueryParameter(ge=1, le=1000, description="All of them if left out.")] = None,
 ) -> list[ModelView]:
     """Return every applied pipeline as a model, with what serves; by name."""
-    wanted = store.ModelFilter(text=text, serving=serving, after=after)
+    wanted = store.ModelFilter(text=text, serving=serving, owner=owner, tags=tag_filter(tag), after=after)
     async with database.sessions() as session:
-        champions = {version.model: serving_view(row, version) for row, version in await store.serving(session)}
+        champions = {version.model: (row, version) for row, version in await store.serving(session)}
         found = await store.models(session, wanted, limit=limit)
-    return [
-        ModelView(name=name, serving=champions.get(name), versions=row.versions if row else 0) for name, row in found
-    ]
+    return [model_view(name, row, champions.get(name)) for name, row in found]
+
+
+def model_view(name: str, row: ModelRow | None, champion: tuple[PromotionRow, VersionRow] | None) -> ModelView:
+    """Return an applied pipeline as a model; it has no row of its own before there is something to keep."""
+    serving = serving_view(*champion) if champion else None
+    if row is None:
+        return ModelView(name=name, serving=serving, versions=0)
+    return ModelView(
+        name=name,
+        description=row.description,
+        owner=row.owner,
+        tags=row.tags,
+        serving=serving,
+        versions=row.versions,
+    )
 
 
 @get("/models/{name:str}", opt={SCOPE: "read", SERVICES: ("gateway", "prediction")})
@@ -55,8 +73,8 @@ async def read_model(
         if not await store.pipelines(session, name):
             raise await unknown_model(session, name)
         row = await session.get(ModelRow, name)
-        serving = [serving_view(*found) for found in await store.serving(session, name)]
-    view = ModelView(name=name, serving=serving[0] if serving else None, versions=row.versions if row else 0)
+        serving = await store.serving(session, name)
+    view = model_view(name, row, serving[0] if serving else None)
     if view.serving is not None:
         description = await asyncio.to_thread(artifacts.fetch, view.serving.ref.artifact)
         view.signature = json.loads(description).get("signature")
@@ -74,6 +92,7 @@ async def list_versions(
     since: Annotated[datetime | None, QueryParameter(description="Only those registered then or later.")] = None,
     at_least: Annotated[str | None, QueryParameter(name="min", description=_BOUNDS, max_length=400)] = None,
     at_most: Annotated[str | None, QueryParameter(name="max", description=_BOUNDS, max_length=400)] = None,
+    tag: Annotated[str | None, QueryParameter(max_length=1000, description=_TAGS)] = None,
     dataset: Annotated[str | None, QueryParameter(pattern="^[0-9a-f]{64}$", description="A file's digest.")] = None,
     before: Annotated[
         int | None,
@@ -88,6 +107,7 @@ async def list_versions(
         since=since,
         at_least=parsed_query("min", at_least, bounds),
         at_most=parsed_query("max", at_most, bounds),
+        tags=tag_filter(tag),
         dataset=dataset,
         before=before,
     )
@@ -131,6 +151,8 @@ def version_view(row: VersionRow) -> VersionView:
         against=row.against,
         metrics=row.metrics,
         reasons=row.reasons,
+        description=row.description,
+        tags=row.tags,
     )
 
 

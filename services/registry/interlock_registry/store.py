@@ -11,7 +11,7 @@ from interlock_messaging.tables import Base
 from sqlalchemy import JSON, BigInteger, ColumnElement, ForeignKey, Identity, MetaData, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 
 class Table(Base):
@@ -52,6 +52,9 @@ class ModelRow(Table):
     versions: Mapped[int] = mapped_column(server_default=text("0"))
     champion: Mapped[int | None]
     promotion_seq: Mapped[int] = mapped_column(server_default=text("0"))
+    description: Mapped[str | None]
+    owner: Mapped[str | None]
+    tags: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=text("'{}'"))
 
 
 class VersionRow(Table):
@@ -72,6 +75,8 @@ class VersionRow(Table):
     report: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     reasons: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"))
     metrics: Mapped[dict[str, float]] = mapped_column(JSONB, server_default=text("'{}'"))
+    description: Mapped[str | None]
+    tags: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=text("'{}'"))
     registered_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -163,6 +168,14 @@ async def version_of_run(session: AsyncSession, run_id: UUID) -> VersionRow | No
     return (await session.scalars(select(VersionRow).where(VersionRow.run_id == run_id))).one_or_none()
 
 
+def _tagged(
+    column: InstrumentedAttribute[dict[str, str]], tags: Mapping[str, str | None]
+) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions on tags: one of that name and value, or of that name and any value."""
+    for name, value in tags.items():
+        yield column.has_key(name) if value is None else column.contains({name: value})
+
+
 @dataclass(frozen=True, kw_only=True)
 class VersionFilter:
     """Which versions of a model are listed; without values all are.
@@ -174,6 +187,7 @@ class VersionFilter:
     since: datetime | None = None
     at_least: Mapping[MetricName, float] = field(default_factory=dict)
     at_most: Mapping[MetricName, float] = field(default_factory=dict)
+    tags: Mapping[str, str | None] = field(default_factory=dict)
     dataset: str | None = None
     before: int | None = None
 
@@ -187,6 +201,7 @@ class VersionFilter:
             yield VersionRow.metrics[name].as_float() >= bound
         for name, bound in self.at_most.items():
             yield VersionRow.metrics[name].as_float() <= bound
+        yield from _tagged(VersionRow.tags, self.tags)
         if self.dataset is not None:
             yield VersionRow.datasets.contains([{"digest": self.dataset}])
         if self.before is not None:
@@ -203,10 +218,12 @@ async def versions(
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFilter:
-    """Which models are listed: by a part of the name in any case, and by whether a version serves."""
+    """Which models are listed: by a part of the name in any case, by whether a version serves, by owner and tags."""
 
     text: str | None = None
     serving: bool | None = None
+    owner: str | None = None
+    tags: Mapping[str, str | None] = field(default_factory=dict)
     after: str | None = None
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
@@ -215,6 +232,9 @@ class ModelFilter:
             yield PipelineRow.name.icontains(self.text, autoescape=True)
         if self.serving is not None:
             yield ModelRow.champion.isnot(None) if self.serving else ModelRow.champion.is_(None)
+        if self.owner is not None:
+            yield ModelRow.owner == self.owner
+        yield from _tagged(ModelRow.tags, self.tags)
         if self.after is not None:
             yield PipelineRow.name > self.after
 

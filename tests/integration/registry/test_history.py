@@ -142,6 +142,42 @@ async def test_models_are_listed_by_name_and_by_whether_they_serve(office: Offic
     assert await names(text="%") == []
 
 
+async def test_what_is_said_of_a_model_and_a_version_is_kept_listed_and_audited(office: Office, model: str) -> None:
+    """By whoever may promote; a merge patch is taken under either media type."""
+    path, version = f"/models/{model}", f"/models/{model}/versions/2"
+    name, decider = await office.make("promote")
+    _, reader = await office.make("read", "train")
+    async with decider, reader:
+        said = {"description": "Delays", "owner": "ada", "tags": {"team": "x", "audited": ""}}
+        assert (await reader.patch(path, json=said)).status_code == 403
+        changed = await decider.patch(path, json=said)
+        merge = {"Content-Type": "application/merge-patch+json"}
+        await decider.patch(path, content=b'{"owner": null, "tags": {"audited": null}}', headers=merge)
+        await decider.patch(version, json={"tags": {"stage": "pilot"}})
+        refused = await decider.patch(version, json={"owner": "ada"})
+        unknown = await decider.patch(f"/models/{model}/versions/9", json={})
+        listed = [
+            [each["name"] for each in (await reader.get("/models", params=params)).json()]
+            for params in ({"tag": "team:x"}, {"tag": "team"}, {"tag": "team:y"}, {"owner": "ada"})
+        ]
+        versions = [
+            [each["version"] for each in (await reader.get(f"{path}/versions", params={"tag": tag})).json()]
+            for tag in ("stage:pilot", "stage,more")
+        ]
+        view = (await reader.get(path)).json()
+
+    assert (changed.status_code, changed.json()["owner"]) == (200, "ada")
+    assert (view["description"], view["owner"], view["tags"]) == ("Delays", None, {"team": "x"})
+    assert (refused.status_code, "owner" in refused.text, unknown.status_code) == (400, True, 404)
+    assert (listed, versions) == ([[model], [model], [], []], [[2], []])
+    entries = await office.entries(subject=f"model/{model}", by=name)
+    assert [(each.action, each.subject, each.details) for each in reversed(entries)] == [
+        ("model.described", f"model/{model}", said),
+        ("model.described", f"model/{model}", {"owner": "", "tags": {"audited": None}}),
+        ("version.described", f"model/{model}/2", {"tags": {"stage": "pilot"}}),
+    ]
+
+
 @pytest.mark.parametrize(
     ("path", "status", "told"),
     [

@@ -31,6 +31,7 @@ def side(version: int, metrics: Mapping[str, float | None], *, holdout: str = "c
         datasets=more.get("datasets", [{**dataset, "holdout": {**REF, "sha256": holdout * 64, "holdout": True}}]),
         metrics={},
         reasons=[],
+        tags={},
         registered_at=NOW,
     )
     report = GateReport(rows=more.get("rows", 2), metrics=dict(metrics), metric="rmse", champion=more.get("champion"))

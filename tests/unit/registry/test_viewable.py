@@ -26,7 +26,7 @@ class Session:
         self.row: Any = None
 
     def add(self, row: VersionRow) -> None:
-        row.metrics, row.reasons, row.registered_at = {}, [], NOW
+        row.metrics, row.reasons, row.tags, row.registered_at = {}, [], {}, NOW
         self.row = row
 
     async def get(self, *_: Any) -> Any:

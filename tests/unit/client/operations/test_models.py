@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from tests.unit.cli.views import version
+from tests.unit.cli.views import model, version
 from tests.unit.client.conftest import Call, Service
 
 
@@ -41,3 +41,13 @@ def test_lists_are_asked_for_in_pages_and_by_filters(service: Service, call: Cal
         {"state": "rejected", "before": "2026-11-01T00:00:00+00:00"},
         {"model": "m", "since": "2026-11-01T00:00:00+00:00", "limit": "3"},
     ]
+
+
+def test_a_description_is_a_merge_patch(service: Service, call: Call) -> None:
+    """What is left out is not sent; an empty text and None of a tag remove."""
+    service.respond("PATCH /models/m", model(None))
+    service.respond("PATCH /models/m/versions/3", version("passed", 3))
+    assert call("describe", "m", description="", owner="ada").name == "m"
+    assert service.json() == {"description": None, "owner": "ada"}
+    assert call("describe", "m", 3, tags={"a": "b", "c": None}).version == 3
+    assert service.json() == {"tags": {"a": "b", "c": None}}
