@@ -160,6 +160,8 @@ class VersionView(Body):
     against: int | None = None
     metrics: dict[str, float] = {}
     reasons: list[str] = []
+    description: str | None = None
+    tags: dict[str, str] = {}
     report: dict[str, Any] | None = None
     details: dict[str, Any] | None = None
 
@@ -198,9 +200,12 @@ class ExportView(Body):
 
 
 class ModelView(Body):
-    """One model: what serves, and how many versions there are."""
+    """One model: what serves, how many versions there are, and what people say of it."""
 
     name: str
+    description: str | None = None
+    owner: str | None = None
+    tags: dict[str, str] = {}
     serving: ServingView | None = None
     versions: int
     signature: dict[str, Any] | None = None

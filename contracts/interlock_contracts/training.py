@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from interlock_contracts.event import Envelope, Event
+from interlock_contracts.filters import chosen
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import MAX_CALLER, ArtifactRef, DatasetRef, Name, Ref, Sha256
 
@@ -24,10 +25,7 @@ def parse_run_states(text: str | None) -> list[RunState]:
     Raises:
         ValueError: there is no such state; the text names it, and all that are.
     """
-    named = [each for each in (text or "").split(",") if each]
-    if unknown := [each for each in named if each not in RUN_STATES]:
-        raise ValueError(f"{unknown[0]!r} is none of {', '.join(RUN_STATES)}")
-    return [state for state in RUN_STATES if state in named]
+    return chosen(text, RUN_STATES)
 
 
 class TrainingJob(Ref):

@@ -82,6 +82,13 @@ async def test_the_journey_of_a_model(system: System) -> None:
     serving = (await system.ask(system.registry, "GET", f"/models/{name}")).json()["serving"]
     assert (serving["ref"]["version"], serving["promotion_seq"]) == (2, 2)
 
+    # Versions 2 and 3 were measured on the same rows; 1 and 2 were not, but the gate has compared them on those of 2.
+    same = (await system.ask(system.registry, "GET", f"/models/{name}/compare?a=2&b=3")).json()
+    other = (await system.ask(system.registry, "GET", f"/models/{name}/compare?a=1&b=2")).json()
+    assert (same["comparable"], same["parameters"], len(same["datasets"]["both"])) == (True, [], 2)
+    assert (other["comparable"], {each["better"] for each in other["metrics"]}) == (False, {None})
+    assert (other["measured_together"]["better"], other["measured_together"]["holdout_of"]) == ("b", 2)
+
 
 async def test_a_refused_file_trains_nothing_and_says_every_reason(system: System) -> None:
     """Bad data stops at the door."""

@@ -48,6 +48,8 @@ DECIDES = {
         "PUT /pipelines/{name}",
         "POST /models/{name}/versions/{number}/approve",
         "POST /models/{name}/rollback",
+        "PATCH /models/{name}",
+        "PATCH /models/{name}/versions/{number}",
     )
 }
 """All that the scope ``promote`` opens, and what nothing less than it opens."""

@@ -3,18 +3,20 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from interlock_client import Client, StillGoingError
 from interlock_client.progress import State, Steps
 from interlock_contracts.datasets import Finding
 from interlock_contracts.drift import DriftView
+from interlock_contracts.filters import DATASET_STATES, chosen
 from interlock_contracts.http import DatasetView
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from interlock_cli import completion
 from interlock_cli.gateway import connect
+from interlock_cli.options import Since, parsed_option
 from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
 
 EXAMPLES = 3
@@ -143,14 +145,27 @@ def datasets(
     name: Annotated[str, typer.Argument(help="The pipeline.", autocompletion=completion.pipelines)],
     digest: Annotated[str | None, typer.Argument(help="Show one file only, by its digest or a prefix of it.")] = None,
     *,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Only files in this state, {', '.join(DATASET_STATES)}; may be given several times."),
+    ] = None,
+    since: Since = None,
+    text: Annotated[str | None, typer.Option(help="Only files with this part in their name or note.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, max=1000, help="Maximum number of results.")] = None,
     as_json: Json = False,
 ) -> None:
     """List a pipeline's files with their validation results, or show one of them in detail.
 
-    Example: interlock datasets flights-1
+    Example: interlock datasets flights-1 --state rejected
     """
+    wanted: dict[str, Any] = {
+        "state": parsed_option("--state", state, lambda named: chosen(named, DATASET_STATES)),
+        "since": since,
+        "text": text,
+        "limit": limit,
+    }
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        views = gateway.datasets(name)
+        views = gateway.datasets(name, **wanted)
         if digest is not None:
             _print_verdict(terminal, view := _one(views, digest), waited=True)
             terminal.result(view)
@@ -158,7 +173,8 @@ def datasets(
         columns = ("digest", "file", "state", "batch", "train rows", "holdout rows", "warnings", "bytes", "received")
         terminal.table(columns, [_row(view) for view in views])
         if not views:
-            terminal.echo(f"pipeline {name} has no files yet; next: interlock ingest {name} <file>")
+            none_yet = f"pipeline {name} has no files yet; next: interlock ingest {name} <file>"
+            terminal.echo("no such files" if any(wanted.values()) else none_yet)
         terminal.result(views)
 
 

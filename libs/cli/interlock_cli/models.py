@@ -5,10 +5,13 @@ from typing import Annotated, Any
 
 import typer
 from interlock_client import Client, RefusedError, UnavailableError
+from interlock_contracts.filters import VERSION_STAGES, bounds, chosen
 from interlock_contracts.http import ModelView, VersionView
 
 from interlock_cli import completion, rollouts
+from interlock_cli.descriptions import show_description
 from interlock_cli.gateway import connect
+from interlock_cli.options import Since, Tag, VersionOrModel, parsed_option, parsed_tags, parsed_version, shown_tags
 from interlock_cli.terminal import Json, Terminal, command_terminal
 
 Name = Annotated[
@@ -16,53 +19,91 @@ Name = Annotated[
 ]
 
 
-def models(*, as_json: Json = False) -> None:
-    """List all models with their serving version.
+def models(
+    *,
+    text: Annotated[str | None, typer.Option(help="Only models with this part in the name.")] = None,
+    serving: Annotated[
+        bool | None, typer.Option("--serving/--not-serving", help="Only models of which a version serves, or none.")
+    ] = None,
+    owner: Annotated[str | None, typer.Option(help="Only models of this owner.")] = None,
+    tag: Tag = None,
+    as_json: Json = False,
+) -> None:
+    """List models with their serving version.
 
-    Example: interlock models
+    Example: interlock models --not-serving
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        found = gateway.models()
-        terminal.table(("model", "serving", "versions", "promoted", "cause"), [_model_row(model) for model in found])
+        found = gateway.models(text=text, serving=serving, owner=owner, tags=parsed_tags(tag))
+        columns = ("model", "serving", "versions", "promoted", "cause", "owner", "tags")
+        terminal.table(columns, [_model_row(model) for model in found])
         if not found:
-            terminal.echo("no models yet; next: interlock apply pipeline.yaml")
+            wanted = text is not None or serving is not None or owner is not None or tag
+            terminal.echo("no such models" if wanted else "no models yet; next: interlock apply pipeline.yaml")
         terminal.result(found)
 
 
 def _model_row(model: ModelView) -> tuple[object, ...]:
+    said = (model.owner, shown_tags(model.tags))
     if model.serving is None:
-        return (model.name, None, model.versions, None, None)
+        return (model.name, None, model.versions, None, None, *said)
     now = model.serving
-    return (model.name, f"version {now.ref.version}", model.versions, now.promoted_at, now.cause)
+    return (model.name, f"version {now.ref.version}", model.versions, now.promoted_at, now.cause, *said)
 
 
-def versions(name: Name, *, as_json: Json = False) -> None:
+def versions(
+    name: Name,
+    *,
+    stage: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Only versions in this stage, {', '.join(VERSION_STAGES)}; may be given several times."),
+    ] = None,
+    since: Since = None,
+    at_least: Annotated[
+        list[str] | None, typer.Option("--min", metavar="METRIC:VALUE", help="Only with at least so much, r2:0.8.")
+    ] = None,
+    at_most: Annotated[
+        list[str] | None, typer.Option("--max", metavar="METRIC:VALUE", help="Only with at most so much, rmse:2.")
+    ] = None,
+    tag: Tag = None,
+    limit: Annotated[int | None, typer.Option(min=1, max=1000, help="Maximum number of results.")] = None,
+    as_json: Json = False,
+) -> None:
     """List a model's versions with their gate result, newest first.
 
-    Example: interlock versions flights-1
+    Example: interlock versions flights-1 --stage refused --min r2:0.8
     """
+    wanted: dict[str, Any] = {
+        "stage": parsed_option("--stage", stage, lambda text: chosen(text, VERSION_STAGES)),
+        "at_least": parsed_option("--min", at_least, bounds),
+        "at_most": parsed_option("--max", at_most, bounds),
+        "tags": parsed_tags(tag),
+        "since": since,
+        "limit": limit,
+    }
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        found = gateway.versions(name)
-        columns = ("version", "stage", "registered", "run", "gate result")
+        found = gateway.versions(name, **wanted)
+        columns = ("version", "stage", "registered", "run", "tags", "gate result")
         rows = [
-            (each.version, each.stage, each.registered_at, each.run_id, "; ".join(each.reasons) or None)
+            (
+                each.version,
+                each.stage,
+                each.registered_at,
+                each.run_id,
+                shown_tags(each.tags),
+                "; ".join(each.reasons) or None,
+            )
             for each in found
         ]
         terminal.table(columns, rows)
         if not found:
-            terminal.echo(f"model {name} has no version yet; next: interlock retrain {name}")
+            none_yet = f"model {name} has no version yet; next: interlock retrain {name}"
+            terminal.echo("no such versions" if any(wanted.values()) else none_yet)
         terminal.result(found)
 
 
 def show(
-    what: Annotated[
-        str,
-        typer.Argument(
-            help="A model, or one version of it as NAME/VERSION.",
-            metavar="NAME[/VERSION]",
-            autocompletion=completion.versions,
-        ),
-    ],
+    what: VersionOrModel,
     *,
     as_json: Json = False,
 ) -> None:
@@ -70,12 +111,10 @@ def show(
 
     Example: interlock show flights-1/2
     """
-    name, slash, number = what.partition("/")
-    if slash and not number.isdigit():
-        raise typer.BadParameter(f"{number!r} is not a version number; for instance flights-1/2")
+    name, number = parsed_version(what)
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        if number:
-            version = gateway.version(name, int(number))
+        if number is not None:
+            version = gateway.version(name, number)
             _show_version(terminal, version)
             terminal.result(version)
         else:
@@ -85,6 +124,7 @@ def show(
 
 
 def _show_model(gateway: Client, terminal: Terminal, model: ModelView) -> None:
+    show_description(terminal, model)
     if model.serving is None:
         terminal.echo(f"{model.name}: {model.versions} versions, none serving")
         return
@@ -113,6 +153,7 @@ def _show_model(gateway: Client, terminal: Terminal, model: ModelView) -> None:
 def _show_version(terminal: Terminal, version: VersionView) -> None:
     manifest: dict[str, Any] = version.details or {}
     terminal.echo(f"{version.model} version {version.version}: {version.stage}")
+    show_description(terminal, version)
     facts = {
         "run": version.run_id,
         "pipeline": version.pipeline_digest[:12],

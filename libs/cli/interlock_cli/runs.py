@@ -10,6 +10,7 @@ from interlock_contracts.training import RUN_STATES, parse_run_states
 
 from interlock_cli import completion, rollouts
 from interlock_cli.gateway import connect
+from interlock_cli.options import Since, parsed_option
 from interlock_cli.short_ids import run_id
 from interlock_cli.terminal import Json, Terminal, command_terminal, plain
 from interlock_cli.watch import follow_run, newest_run
@@ -84,6 +85,7 @@ def runs(
         list[str] | None,
         typer.Option(help=f"Only runs in this state, {', '.join(RUN_STATES)}; may be given several times."),
     ] = None,
+    since: Since = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="Maximum number of results.")] = 20,
     as_json: Json = False,
 ) -> None:
@@ -91,12 +93,9 @@ def runs(
 
     Example: interlock runs --model flights-1 --state failed --state refused
     """
-    try:
-        states = parse_run_states(",".join(state or []))
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--state") from error
+    states = parsed_option("--state", state, parse_run_states)
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        found = gateway.runs(model, state=states, limit=limit)
+        found = gateway.runs(model, state=states, since=since, limit=limit)
         columns = (
             "run",
             "model",
@@ -111,7 +110,7 @@ def runs(
         )
         terminal.table(columns, [_row(run) for run in found])
         if not found:
-            terminal.echo("no such runs" if model or state else "no runs yet; next: interlock retrain NAME")
+            terminal.echo("no such runs" if model or state or since else "no runs yet; next: interlock retrain NAME")
         terminal.result(found)
 
 

@@ -84,6 +84,8 @@ class AsyncClient(Connection):
     model = awaited(operations.models.model)
     versions = awaited(operations.models.versions)
     version = awaited(operations.models.version)
+    describe = awaited(operations.models.describe)
+    compare = awaited(operations.models.compare)
     approve = awaited(operations.models.approve)
     rollback = awaited(operations.models.rollback)
     rollout = awaited(operations.models.rollout)

@@ -92,6 +92,8 @@ class Client(Connection):
     model = blocking(operations.models.model)
     versions = blocking(operations.models.versions)
     version = blocking(operations.models.version)
+    describe = blocking(operations.models.describe)
+    compare = blocking(operations.models.compare)
     approve = blocking(operations.models.approve)
     rollback = blocking(operations.models.rollback)
     rollout = blocking(operations.models.rollout)

@@ -5,8 +5,9 @@ that takes more than one request is written once; the two clients only perform t
 """
 
 import random
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 from uuid import uuid4
@@ -165,6 +166,18 @@ def post(path: str, body: Mapping[str, Any], /, *, idempotent: bool = False) -> 
     """
     headers = {"Idempotency-Key": uuid4().hex} if idempotent else {}
     return data((yield Request("POST", path, headers=headers, json=without_none(body), repeatable=idempotent)))
+
+
+def named(values: str | Sequence[str]) -> str | None:
+    """Return one name or several as a query parameter has them; None where there are none."""
+    return (values if isinstance(values, str) else ",".join(values)) or None
+
+
+def moment(time: datetime | None) -> str | None:
+    """Return a time as a query parameter has it; one without a zone is of this machine's."""
+    if time is None:
+        return None
+    return (time if time.tzinfo else time.astimezone()).isoformat()
 
 
 def without_none(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Query parameters: one that a route does not know is refused, where it would be ignored, as every route's guard."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl
 
 from interlock_contracts.names import near_name
@@ -25,6 +25,8 @@ Before = Annotated[
     QueryParameter(description="The cursor of the next page: the time of the last entry of the page before."),
 ]
 """Where a page of a list begins that is sorted by time, the newest first; see :func:`require_zone`."""
+
+Value = TypeVar("Value")
 
 _SHOWN = 100
 """Characters of an unknown name that are told."""
@@ -63,6 +65,18 @@ def require_zone(**moments: datetime | None) -> None:
         if moment is not None and moment.tzinfo is None:
             detail = f"{name} must have a time zone, for instance 2026-01-31T12:00:00Z"
             raise ProblemDetailsException(status_code=400, title="Invalid time", detail=detail)
+
+
+def parsed_query(name: str, text: str | None, parse: Callable[[str | None], Value]) -> Value:
+    """Return the value of a query parameter that is more than one plain value.
+
+    Raises:
+        ProblemDetailsException: 400 with its name, and what ``parse`` says against it.
+    """
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ProblemDetailsException(status_code=400, title=f"Invalid {name}", detail=f"{name}: {error}") from error
 
 
 def declared(handler: BaseRouteHandler) -> list[str]:

@@ -13,6 +13,7 @@ from uuid import uuid4
 from interlock_artifacts import ArtifactStore
 from interlock_contracts import telemetry
 from interlock_contracts.datasets import Finding
+from interlock_contracts.filters import DATASET_STATES, chosen
 from interlock_contracts.http import DatasetView
 from interlock_contracts.names import no_pipeline
 from interlock_contracts.pipeline import Pipeline
@@ -24,7 +25,7 @@ from interlock_runtime.clients import RegistryClient
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, SERVICES, problem
 from interlock_runtime.openapi import BODY, FILE
-from interlock_runtime.query_parameters import Before, require_zone
+from interlock_runtime.query_parameters import Before, parsed_query, require_zone
 from interlock_runtime.tracing import request_span
 from interlock_runtime.uploads import refuse_wrapped, save
 from litestar import Request, Response, get, post
@@ -162,15 +163,33 @@ async def list_datasets(
     *,
     database: NamedDependency[Database],
     registry: NamedDependency[RegistryClient],
+    states: Annotated[
+        str | None,
+        QueryParameter(name="state", max_length=200, description="One state, or several separated by commas."),
+    ] = None,
+    since: Annotated[datetime | None, QueryParameter(description="Only those received then or later.")] = None,
+    text: Annotated[
+        str | None,
+        QueryParameter(max_length=200, description="A part of the file's name or note, or how its digest begins."),
+    ] = None,
     before: Before = None,
     limit: Annotated[int, QueryParameter(ge=1, le=store.LISTED)] = store.LISTED,
 ) -> list[DatasetView]:
-    """Return a pipeline's files, the newest first; ``before`` is the ``received_at`` of the last of a page."""
-    require_zone(before=before)
+    """Return a pipeline's files, the newest first; ``before`` is the ``received_at`` of the last of a page.
+
+    Files that were received in one moment are never on two pages, so a page may be longer than ``limit``.
+    """
+    require_zone(before=before, since=since)
+    wanted = store.DatasetFilter(
+        states=parsed_query("state", states, lambda named: chosen(named, DATASET_STATES)),
+        since=since,
+        before=before,
+        text=text,
+    )
     if await _stored(database, name, None) is None:
         await _spec(database, registry, name, None)
     async with database.sessions() as session:
-        return [_view(row) for row in await store.datasets(session, name, before=before, limit=limit)]
+        return [_view(row) for row in await store.datasets(session, name, wanted, limit=limit)]
 
 
 @get("/datasets/{name:str}/{digest:str}", opt={SCOPE: "read", SERVICES: ("prediction",)})

@@ -1,6 +1,7 @@
 """What ingest remembers: specs, datasets with their validation results, and submissions not yet taken."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ from interlock_messaging.pipeline_specs import PipelineSpec
 from interlock_messaging.tables import Base
 from interlock_messaging.wakeups import wake_after_commit
 from interlock_messaging.work_queue import WorkItem
-from sqlalchemy import BigInteger, MetaData, String, func, select, text
+from sqlalchemy import BigInteger, ColumnElement, MetaData, String, func, or_, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -104,14 +105,38 @@ async def enqueue_check(session: AsyncSession, row: DatasetRow) -> None:
     wake_after_commit(session, DatasetRow)
 
 
+@dataclass(frozen=True, kw_only=True)
+class DatasetFilter:
+    """Which files of a pipeline are listed; ``text`` is a part of the file's name or note, or a digest's beginning."""
+
+    states: Sequence[str] = ()
+    since: datetime | None = None
+    before: datetime | None = None
+    text: str | None = None
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        """Yield the conditions on :class:`DatasetRow`, all of which must hold."""
+        if self.states:
+            yield DatasetRow.state.in_(self.states)
+        if self.since is not None:
+            yield DatasetRow.received_at >= self.since
+        if self.before is not None:
+            yield DatasetRow.received_at < self.before
+        if self.text:
+            said = [each.icontains(self.text, autoescape=True) for each in (DatasetRow.file_name, DatasetRow.note)]
+            yield or_(*said, DatasetRow.digest.startswith(self.text.lower(), autoescape=True))
+
+
 async def datasets(
-    session: AsyncSession, pipeline: str, *, before: datetime | None = None, limit: int = LISTED
+    session: AsyncSession, pipeline: str, wanted: DatasetFilter, *, limit: int = LISTED
 ) -> Sequence[DatasetRow]:
-    """Return a pipeline's files and validation results, the newest first, or those ``before`` a time."""
-    query = select(DatasetRow).where(DatasetRow.pipeline == pipeline).order_by(DatasetRow.received_at.desc())
-    if before is not None:
-        query = query.where(DatasetRow.received_at < before)
-    return (await session.scalars(query.limit(limit))).all()
+    """Return a pipeline's files that are wanted and their validation results, the newest first.
+
+    What was received in the same moment as the last of them is there, too: the next page begins before that moment.
+    """
+    query = select(DatasetRow).where(DatasetRow.pipeline == pipeline, *wanted.conditions())
+    newest = query.order_by(DatasetRow.received_at.desc()).fetch(limit, with_ties=True)
+    return (await session.scalars(newest)).all()
 
 
 async def dataset(

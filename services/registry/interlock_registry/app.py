@@ -15,7 +15,20 @@ from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
 from litestar import Litestar
 
-from interlock_registry import audit, dead_letters, export, gauges, history, keys, promotion, promotion_routes, routes
+from interlock_registry import (
+    audit,
+    comparison,
+    dead_letters,
+    descriptions,
+    export,
+    gauges,
+    history,
+    keys,
+    models,
+    promotion,
+    promotion_routes,
+    routes,
+)
 from interlock_registry.handlers import SERVICE, router
 from interlock_registry.settings import RegistrySettings
 
@@ -47,6 +60,9 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
         access,
         routes=[
             *routes.ROUTES,
+            *models.ROUTES,
+            *comparison.ROUTES,
+            *descriptions.ROUTES,
             *promotion_routes.ROUTES,
             *export.ROUTES,
             *history.ROUTES,

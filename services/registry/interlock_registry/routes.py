@@ -1,23 +1,16 @@
-"""The registry over HTTP: pipelines, models, versions, and what gateway workers report."""
+"""The registry over HTTP: pipelines, what serves, and what gateway workers report."""
 
 import asyncio
-import json
 from typing import Annotated, Any
 from uuid import uuid4
 
 from interlock_artifacts import ArtifactStore
 from interlock_contracts import telemetry
 from interlock_contracts.datasets import PipelineApplied
-from interlock_contracts.http import (
-    ModelView,
-    PipelineView,
-    ServingView,
-    VersionView,
-)
+from interlock_contracts.http import PipelineView, ServingView
 from interlock_contracts.names import no_pipeline
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.pipeline_file import InvalidPipelineError, NotYamlError, parse_pipeline
-from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.rollout import RolloutView, WorkerReport
 from interlock_contracts.signature import PromotionSignature
 from interlock_messaging import Bus, enqueue
@@ -25,7 +18,6 @@ from interlock_messaging.crash_points import crash_point
 from interlock_runtime.access import Caller
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, SERVICES, problem
-from interlock_runtime.limits import INT32_MAX
 from interlock_runtime.openapi import BODY
 from interlock_runtime.tracing import request_span
 from litestar import Request, delete, get, put
@@ -35,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_registry import audit, convergence, promotion, store
 from interlock_registry.handlers import SERVICE
-from interlock_registry.store import ModelRow, PromotionRow, SpecRow, VersionRow
+from interlock_registry.store import PromotionRow, SpecRow, VersionRow
 
 Digest = Annotated[str | None, QueryParameter(description="Of a spec; the newest if left out.")]
 
@@ -128,7 +120,7 @@ async def read_pipeline(
 async def what_serves(database: NamedDependency[Database]) -> list[ServingView]:
     """Return what should serve now, for every model; gateways reconcile against it."""
     async with database.sessions() as session:
-        return [_serving_view(*found) for found in await store.serving(session)]
+        return [serving_view(*found) for found in await store.serving(session)]
 
 
 @put("/workers/{worker:str}", status_code=200, opt={SCOPE: "admin", SERVICES: ("gateway",)})
@@ -138,7 +130,7 @@ async def report_worker(
     """Keep what a gateway worker says of itself, and return what should serve now."""
     async with database.sessions() as session, session.begin():
         await convergence.record(session, worker, data)
-        return [_serving_view(*found) for found in await store.serving(session)]
+        return [serving_view(*found) for found in await store.serving(session)]
 
 
 @delete("/workers/{worker:str}", opt={SCOPE: "admin", SERVICES: ("gateway",)})
@@ -158,7 +150,7 @@ async def read_rollout(name: FromPath[str], database: NamedDependency[Database])
         return await convergence.convergence(session, promoted)
 
 
-def _serving_view(promoted: PromotionRow, version: VersionRow) -> ServingView:
+def serving_view(promoted: PromotionRow, version: VersionRow) -> ServingView:
     return ServingView(
         ref=promotion.ref_of(version),
         promotion_seq=promoted.seq,
@@ -167,103 +159,6 @@ def _serving_view(promoted: PromotionRow, version: VersionRow) -> ServingView:
         promotion=promoted.traceparent,
         signed=PromotionSignature.model_validate(promoted.signed) if promoted.signed else None,
     )
-
-
-@get("/models", opt={SCOPE: "read"})
-async def list_models(database: NamedDependency[Database]) -> list[ModelView]:
-    """Return every applied pipeline as a model, with what serves."""
-    async with database.sessions() as session:
-        serving = {version.model: _serving_view(row, version) for row, version in await store.serving(session)}
-        names = [row.name for row, _ in await store.pipelines(session)]
-        counts = {name: await session.get(ModelRow, name) for name in names}
-    return [
-        ModelView(name=name, serving=serving.get(name), versions=row.versions if (row := counts[name]) else 0)
-        for name in names
-    ]
-
-
-@get("/models/{name:str}", opt={SCOPE: "read", SERVICES: ("gateway", "prediction")})
-async def read_model(
-    name: FromPath[str], database: NamedDependency[Database], artifacts: NamedDependency[ArtifactStore]
-) -> ModelView:
-    """Return one model: what serves, its signature, and how many versions there are."""
-    async with database.sessions() as session:
-        if not await store.pipelines(session, name):
-            raise await unknown_model(session, name)
-        row = await session.get(ModelRow, name)
-        serving = [_serving_view(*found) for found in await store.serving(session, name)]
-    view = ModelView(name=name, serving=serving[0] if serving else None, versions=row.versions if row else 0)
-    if view.serving is not None:
-        description = await asyncio.to_thread(artifacts.fetch, view.serving.ref.artifact)
-        view.signature = json.loads(description).get("signature")
-    return view
-
-
-@get("/models/{name:str}/versions", opt={SCOPE: "read"})
-async def list_versions(
-    name: FromPath[str],
-    database: NamedDependency[Database],
-    *,
-    dataset: Annotated[str | None, QueryParameter(pattern="^[0-9a-f]{64}$", description="A file's digest.")] = None,
-    before: Annotated[
-        int | None,
-        QueryParameter(ge=1, le=INT32_MAX, description="The last version of the page before."),
-    ] = None,
-    limit: Annotated[int | None, QueryParameter(ge=1, le=1000, description="All of them if left out.")] = None,
-) -> list[VersionView]:
-    """Return a model's versions, the newest first; with ``dataset`` those that were trained on it."""
-    async with database.sessions() as session:
-        if not await store.pipelines(session, name):
-            raise await unknown_model(session, name)
-        return [
-            _version_view(row)
-            for row in await store.versions(session, name, dataset=dataset, before=before, limit=limit)
-        ]
-
-
-@get("/models/{name:str}/versions/{number:int}", opt={SCOPE: "read"})
-async def read_version(
-    name: FromPath[str],
-    number: FromPath[int],
-    database: NamedDependency[Database],
-    artifacts: NamedDependency[ArtifactStore],
-) -> VersionView:
-    """Return one version with its gate report and its manifest."""
-    async with database.sessions() as session:
-        row = await session.get(VersionRow, (name, number))
-        if row is None:
-            raise await _unknown_version(session, name, number)
-    view = _version_view(row)
-    if row.report is not None:
-        report = await asyncio.to_thread(artifacts.fetch, ArtifactRef.model_validate(row.report))
-        view.report = json.loads(report)
-    view.details = json.loads(await asyncio.to_thread(artifacts.fetch, view.manifest))
-    return view
-
-
-def _version_view(row: VersionRow) -> VersionView:
-    return VersionView(
-        model=row.model,
-        version=row.version,
-        stage=row.stage,
-        run_id=row.run_id,
-        pipeline_digest=row.pipeline_digest,
-        artifact=ArtifactRef.model_validate(row.artifact),
-        manifest=ArtifactRef.model_validate(row.manifest),
-        datasets=[dataset["digest"] for dataset in row.datasets],
-        registered_at=row.registered_at,
-        against=row.against,
-        metrics=row.metrics,
-        reasons=row.reasons,
-    )
-
-
-async def _unknown_version(session: AsyncSession, name: str, number: int) -> Exception:
-    if not await store.pipelines(session, name):
-        return await unknown_model(session, name)
-    model = await session.get(ModelRow, name)
-    newest = f"the newest is {model.versions}" if model and model.versions else "it has none yet"
-    return problem(404, "Unknown version", f"model {name!r} has no version {number}; {newest}")
 
 
 async def unknown_model(session: AsyncSession, name: str) -> Exception:
@@ -284,8 +179,4 @@ ROUTES = [
     report_worker,
     leave_worker,
     read_rollout,
-    list_models,
-    read_model,
-    list_versions,
-    read_version,
 ]

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from contextlib import suppress
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
@@ -14,7 +15,7 @@ from interlock_runtime.access import Caller
 from interlock_runtime.clients import RegistryClient
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, SERVICES, problem
-from interlock_runtime.query_parameters import Before, require_zone
+from interlock_runtime.query_parameters import Before, parsed_query, require_zone
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
@@ -41,17 +42,18 @@ async def list_runs(
         str | None,
         QueryParameter(name="state", max_length=200, description="One state, or several separated by commas."),
     ] = None,
+    since: Annotated[datetime | None, QueryParameter(description="Only those created then or later.")] = None,
     before: Before = None,
     limit: Annotated[int, QueryParameter(ge=1, le=500)] = 50,
 ) -> list[RunView]:
-    """Return the newest runs, of one model or of all; ``before`` is the ``created_at`` of the last of a page."""
-    require_zone(before=before)
-    try:
-        wanted = parse_run_states(states)
-    except ValueError as error:
-        raise problem(400, "Unknown state", f"state: {error}") from error
+    """Return the newest runs, of one model or of all; ``before`` is the ``created_at`` of the last of a page.
+
+    Runs that were created in one moment are never on two pages, so a page may be longer than ``limit``.
+    """
+    require_zone(since=since, before=before)
+    wanted = parsed_query("state", states, parse_run_states)
     async with database.sessions() as session:
-        return [run_view(run) for run in await store.runs(session, model, wanted, limit, before=before)]
+        return [run_view(run) for run in await store.runs(session, model, wanted, limit, since=since, before=before)]
 
 
 @get("/runs/{run_id:uuid}", opt={SCOPE: "read"})

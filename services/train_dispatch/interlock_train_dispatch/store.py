@@ -147,14 +147,25 @@ async def locked(session: AsyncSession, run_id: UUID) -> RunRow | None:
 
 
 async def runs(
-    session: AsyncSession, model: str | None, states: Sequence[RunState], limit: int, *, before: datetime | None = None
+    session: AsyncSession,
+    model: str | None,
+    states: Sequence[RunState],
+    limit: int,
+    *,
+    since: datetime | None = None,
+    before: datetime | None = None,
 ) -> Sequence[RunRow]:
-    """Return the newest runs, or those ``before`` a time, of all models or of one, in any state or in some."""
-    query = select(RunRow).order_by(RunRow.created_at.desc()).limit(limit)
+    """Return the newest runs, or those between two times, of all models or of one, in any state or in some.
+
+    What was created in the same moment as the last of them is there, too: the next page begins before that moment.
+    """
+    query = select(RunRow).order_by(RunRow.created_at.desc()).fetch(limit, with_ties=True)
     if model is not None:
         query = query.where(RunRow.model == model)
     if states:
         query = query.where(RunRow.state.in_(states))
+    if since is not None:
+        query = query.where(RunRow.created_at >= since)
     if before is not None:
         query = query.where(RunRow.created_at < before)
     return (await session.scalars(query)).all()

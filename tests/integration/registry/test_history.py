@@ -1,6 +1,8 @@
 """What has served, and what came of a dataset: the registry as it runs, on a real database."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -82,6 +84,100 @@ async def test_a_dataset_leads_to_the_versions_that_were_trained_on_it(office: O
     assert [each["version"] for each in of_dataset.json()] == [2]
 
 
+async def test_every_version_is_on_one_page_whatever_the_filter(office: Office, model: str) -> None:
+    """With each filter, and pages of any size: exactly those that a reader of the whole list would pick."""
+    start, ref = datetime(2026, 11, 1, tzinfo=UTC), REF.model_dump(mode="json")
+    values: list[dict[str, Any]] = [
+        {
+            "stage": ("registered", "passed", "refused", "retired")[number % 4],
+            "metrics": {"r2": number % 4 / 4} if number % 3 else {"rmse": float(number)},
+            "registered_at": start + timedelta(hours=number // 2),
+        }
+        for number in range(3, 21)
+    ]
+    async with dependency(office.app, Database).sessions() as session, session.begin():
+        for number, value in enumerate(values, start=3):
+            made = {"artifact": ref, "manifest": ref, "datasets": [], "run_id": uuid4(), "pipeline_digest": "d" * 64}
+            session.add(VersionRow(model=model, version=number, **made, **value))
+    filters: list[tuple[dict[str, Any], Callable[[VersionView], bool]]] = [
+        ({}, lambda _: True),
+        ({"stage": "refused,passed"}, lambda each: each.stage in ("refused", "passed")),
+        ({"min": "r2:0.5"}, lambda each: each.metrics.get("r2", -1) >= 0.5),
+        ({"max": "r2:1,rmse:9"}, lambda _: False),
+        ({"max": "rmse:9"}, lambda each: each.metrics.get("rmse", 99) <= 9),
+        ({"since": "2026-11-01T05:00:00Z"}, lambda each: each.registered_at >= start + timedelta(hours=5)),
+        (
+            {"stage": "retired", "min": "r2:0.5"},
+            lambda each: each.stage == "retired" and each.metrics.get("r2", -1) >= 0.5,
+        ),
+    ]
+    path = f"/models/{model}/versions"
+    everything = [VersionView.model_validate(each) for each in (await office.admin.get(path)).json()]
+    assert len(everything) == 20
+    for params, wanted in filters:
+        expected = [each.version for each in everything if wanted(each)]
+        for limit in (1, 3, 20):
+            found: list[int] = []
+            page: list[int] | None = None
+            while page is None or page:
+                cursor = {"before": found[-1]} if found else {}
+                answer = await office.admin.get(path, params={**params, **cursor, "limit": limit})
+                page = [each["version"] for each in answer.json()]
+                found += page
+            assert found == expected, (params, limit)
+
+
+async def test_models_are_listed_by_name_and_by_whether_they_serve(office: Office, model: str) -> None:
+    """A part of the name, in any case; page by page."""
+
+    async def names(**params: Any) -> list[str]:
+        return [each["name"] for each in (await office.admin.get("/models", params=params)).json()]
+
+    everything = await names()
+    paged = [name for after in ["", *everything] for name in await names(after=after, limit=1)]
+
+    assert (paged, model in everything) == (everything, True)
+    assert await names(text=model[2:].upper(), serving=False) == [model]
+    assert await names(text=model, serving=True) == []
+    assert await names(text="%") == []
+
+
+async def test_what_is_said_of_a_model_and_a_version_is_kept_listed_and_audited(office: Office, model: str) -> None:
+    """By whoever may promote; a merge patch is taken under either media type."""
+    path, version = f"/models/{model}", f"/models/{model}/versions/2"
+    name, decider = await office.make("promote")
+    _, reader = await office.make("read", "train")
+    async with decider, reader:
+        said = {"description": "Delays", "owner": "ada", "tags": {"team": "x", "audited": ""}}
+        assert (await reader.patch(path, json=said)).status_code == 403
+        changed = await decider.patch(path, json=said)
+        merge = {"Content-Type": "application/merge-patch+json"}
+        await decider.patch(path, content=b'{"owner": null, "tags": {"audited": null}}', headers=merge)
+        await decider.patch(version, json={"tags": {"stage": "pilot"}})
+        refused = await decider.patch(version, json={"owner": "ada"})
+        unknown = await decider.patch(f"/models/{model}/versions/9", json={})
+        listed = [
+            [each["name"] for each in (await reader.get("/models", params=params)).json()]
+            for params in ({"tag": "team:x"}, {"tag": "team"}, {"tag": "team:y"}, {"owner": "ada"})
+        ]
+        versions = [
+            [each["version"] for each in (await reader.get(f"{path}/versions", params={"tag": tag})).json()]
+            for tag in ("stage:pilot", "stage,more")
+        ]
+        view = (await reader.get(path)).json()
+
+    assert (changed.status_code, changed.json()["owner"]) == (200, "ada")
+    assert (view["description"], view["owner"], view["tags"]) == ("Delays", None, {"team": "x"})
+    assert (refused.status_code, "owner" in refused.text, unknown.status_code) == (400, True, 404)
+    assert (listed, versions) == ([[model], [model], [], []], [[2], []])
+    entries = await office.entries(subject=f"model/{model}", by=name)
+    assert [(each.action, each.subject, each.details) for each in reversed(entries)] == [
+        ("model.described", f"model/{model}", said),
+        ("model.described", f"model/{model}", {"owner": "", "tags": {"audited": None}}),
+        ("version.described", f"model/{model}/2", {"tags": {"stage": "pilot"}}),
+    ]
+
+
 @pytest.mark.parametrize(
     ("path", "status", "told"),
     [
@@ -92,6 +188,12 @@ async def test_a_dataset_leads_to_the_versions_that_were_trained_on_it(office: O
         ("/models/{model}s/versions", 404, "did you mean '{model}'?"),
         ("/models/{model}s/versions/1", 404, "did you mean '{model}'?"),
         ("/models/{model}/versions/9", 404, "model '{model}' has no version 9; the newest is 2"),
+        ("/models/{model}/compare?a=1&b=9", 404, "has no version 9"),
+        ("/models/{model}/compare?a=1&b=0", 400, "b"),
+        ("/models/{model}/compare?a=1", 400, "b"),
+        ("/models/{model}/versions?stage=retierd", 400, "'retierd' is none of registered, passed"),
+        ("/models/{model}/versions?min=r2", 400, "min: 'r2' is no bound of a metric; write for instance r2:0.8"),
+        ("/models/{model}/versions?since=2026-11-01T00:00:00", 400, "since must have a time zone"),
         ("/models/{model}/promotions?limit=0", 400, "limit"),
         ("/models/{model}/promotions?before=99999999999999999999", 400, "before"),
         ("/models/{model}/versions?dataset=abc", 400, "dataset"),

@@ -89,7 +89,7 @@ class Registry:
 
     async def stages(self) -> dict[int, str]:
         async with self.database.sessions() as session:
-            return {row.version: row.stage for row in await store.versions(session, self.model)}
+            return {row.version: row.stage for row in await store.versions(session, self.model, store.VersionFilter())}
 
     async def champion(self) -> tuple[int | None, int]:
         async with self.database.sessions() as session:

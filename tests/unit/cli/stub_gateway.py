@@ -74,7 +74,7 @@ def running_stub() -> Iterator[StubGateway]:
         def _body(self) -> bytes:
             return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
-        do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815 - the names are http.server's
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 - the names are http.server's
 
         def log_message(self, *_: Any) -> None:
             pass

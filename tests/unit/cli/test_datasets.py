@@ -153,3 +153,13 @@ def test_datasets_shows_one_file_by_the_beginning_of_its_digest(stub: StubGatewa
     assert DIGEST[:12] in interlock("datasets", "m").out
     assert interlock("datasets", "m", DIGEST[:6], "--json").json == dataset("accepted")
     assert interlock("datasets", "m", "ff").code == 1
+
+
+def test_datasets_are_listed_by_state_and_text(stub: StubGateway) -> None:
+    """As they are asked for, and told where there are none such."""
+    stub.respond("GET /datasets/m", [])
+    ended = interlock("datasets", "m", "--state", "rejected", "--text", "2013-02", "--limit", 3)
+
+    assert ended.out.endswith("no such files\n")
+    assert stub.requests[-1].query == "state=rejected&text=2013-02&limit=3"
+    assert interlock("datasets", "m", "--state", "refused").code == 2

@@ -1,5 +1,7 @@
 """`versions`, `show`, `approve` and `rollback`."""
 
+from urllib.parse import parse_qsl
+
 from tests.unit.cli.conftest import interlock
 from tests.unit.cli.stub_gateway import StubGateway
 from tests.unit.cli.views import model, version
@@ -31,6 +33,33 @@ def test_versions_tells_why_each_is_where_it_is(stub: StubGateway) -> None:
 
     assert "refused" in ended.out
     assert "too slow" in ended.out
+
+
+def test_versions_are_listed_by_stage_time_and_metrics(stub: StubGateway) -> None:
+    """What is no stage or bound is refused before anybody is asked."""
+    stub.respond("GET /models/m/versions", [])
+    filters = ("--stage", "refused", "--stage", "passed", "--min", "r2:0.8", "--max", "rmse:2", "--limit", 5)
+    ended = interlock("versions", "m", *filters, "--since", "2026-11-01T00:00:00+0100")
+    misspelt = interlock("versions", "m", "--min", "r3:1")
+
+    assert ended.out.endswith("no such versions\n")
+    assert dict(parse_qsl(stub.requests[-1].query)) == {
+        "stage": "passed,refused",
+        "min": "r2:0.8",
+        "max": "rmse:2.0",
+        "limit": "5",
+        "since": "2026-11-01T00:00:00+01:00",
+    }
+    assert (misspelt.code, "--min" in misspelt.err, "r2, rmse" in misspelt.err) == (2, True, True)
+    assert len(stub.requests) == 1
+
+
+def test_models_are_listed_by_name_and_by_whether_they_serve(stub: StubGateway) -> None:
+    """Without a filter the list is as it was."""
+    stub.respond("GET /models", [])
+    assert "no such models" in interlock("models", "--not-serving", "--text", "fl").out
+    assert "interlock apply" in interlock("models").out
+    assert [each.query for each in stub.requests] == ["text=fl&serving=false", ""]
 
 
 def test_show_a_model_tells_what_it_takes(stub: StubGateway) -> None:

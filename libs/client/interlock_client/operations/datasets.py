@@ -1,15 +1,28 @@
 """Files and frames: uploaded, and followed until they are accepted or rejected."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from interlock_contracts.http import DatasetView
 
 from interlock_client.errors import InterlockError, RejectedError, StillGoingError
-from interlock_client.flows import UPLOAD_TIMEOUT, Flow, Pause, Request, get, get_list, read, without_none
+from interlock_client.flows import (
+    UPLOAD_TIMEOUT,
+    Flow,
+    Pause,
+    Request,
+    get,
+    get_list,
+    moment,
+    named,
+    read,
+    without_none,
+)
 from interlock_client.frames import Frame
 from interlock_client.operations.pipelines import pipeline
 from interlock_client.tables import write_frame
@@ -106,9 +119,28 @@ def checked(
     return view
 
 
-def datasets(name: str) -> Flow[Views[DatasetView]]:
-    """Return a pipeline's files with their validation results, the newest first."""
-    return (yield from get_list(DatasetView, f"/datasets/{name}"))
+def datasets(
+    name: str,
+    *,
+    state: str | Sequence[str] = (),
+    since: datetime | None = None,
+    text: str | None = None,
+    before: datetime | None = None,
+    limit: int | None = None,
+) -> Flow[Views[DatasetView]]:
+    """Return a pipeline's files with their validation results, the newest first.
+
+    ``state`` names one state or several; ``text`` is a part of the file's name or note, or how its digest begins;
+    ``before`` is the ``received_at`` of the last of the page before.
+    """
+    wanted: dict[str, Any] = {
+        "state": named(state),
+        "since": moment(since),
+        "text": text,
+        "before": moment(before),
+        "limit": limit,
+    }
+    return (yield from get_list(DatasetView, f"/datasets/{name}", **wanted))
 
 
 def dataset(name: str, digest: str, *, pipeline_digest: str | None = None) -> Flow[DatasetView]:

@@ -1,13 +1,16 @@
 """Models and versions: listed, promoted by a person, rolled back."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
+from interlock_contracts.comparison import ComparisonView
 from interlock_contracts.http import ModelView, VersionView
 from interlock_contracts.rollout import ApprovalView, RollbackView, RolloutView
 
 from interlock_client.errors import StillGoingError, UnavailableError
-from interlock_client.flows import Flow, Pause, get, get_list, parsed, post
+from interlock_client.flows import Flow, Pause, Request, get, get_list, moment, named, parsed, post, read, without_none
 from interlock_client.views import Views
 
 POLL_SECONDS = 0.3
@@ -17,9 +20,22 @@ ROLLOUT_SECONDS = 60.0
 """Timeout of convergence; a killed worker counts that long."""
 
 
-def models() -> Flow[Views[ModelView]]:
-    """Return all models with what serves."""
-    return (yield from get_list(ModelView, "/models"))
+def models(
+    *,
+    text: str | None = None,
+    serving: bool | None = None,
+    owner: str | None = None,
+    tags: Mapping[str, str | None] | None = None,
+    after: str | None = None,
+    limit: int | None = None,
+) -> Flow[Views[ModelView]]:
+    """Return models with what serves, by name.
+
+    ``text`` is a part of the name, ``serving`` whether a version serves, ``after`` the last name of the page before; of
+    ``tags`` one without a value may have any.
+    """
+    wanted = {"text": text, "serving": serving, "owner": owner, "tag": _tags(tags), "after": after, "limit": limit}
+    return (yield from get_list(ModelView, "/models", **wanted))
 
 
 def model(name: str) -> Flow[ModelView]:
@@ -27,14 +43,73 @@ def model(name: str) -> Flow[ModelView]:
     return (yield from get(ModelView, f"/models/{name}"))
 
 
-def versions(name: str) -> Flow[Views[VersionView]]:
-    """Return a model's versions with their metrics."""
-    return (yield from get_list(VersionView, f"/models/{name}/versions"))
+def versions(
+    name: str,
+    *,
+    stage: str | Sequence[str] = (),
+    since: datetime | None = None,
+    at_least: Mapping[str, float] | None = None,
+    at_most: Mapping[str, float] | None = None,
+    tags: Mapping[str, str | None] | None = None,
+    dataset: str | None = None,
+    before: int | None = None,
+    limit: int | None = None,
+) -> Flow[Views[VersionView]]:
+    """Return a model's versions with their metrics, the newest first.
+
+    ``stage`` names one stage or several; ``at_least`` and ``at_most`` bound metrics, ``{"r2": 0.8}``; of ``tags`` one
+    without a value may have any; ``dataset`` is the digest of a file they were trained on; ``before`` the last version
+    of the page before.
+    """
+    params: dict[str, Any] = {
+        "stage": named(stage),
+        "since": moment(since),
+        "min": _bounds(at_least),
+        "max": _bounds(at_most),
+        "tag": _tags(tags),
+        "dataset": dataset,
+        "before": before,
+        "limit": limit,
+    }
+    return (yield from get_list(VersionView, f"/models/{name}/versions", **params))
+
+
+def _bounds(bounds: Mapping[str, float] | None) -> str | None:
+    return ",".join(f"{name}:{bound!r}" for name, bound in (bounds or {}).items()) or None
+
+
+def _tags(tags: Mapping[str, str | None] | None) -> str | None:
+    return named([name if value is None else f"{name}:{value}" for name, value in (tags or {}).items()])
+
+
+def describe(
+    name: str,
+    version: int | None = None,
+    *,
+    description: str | None = None,
+    owner: str | None = None,
+    tags: Mapping[str, str | None] | None = None,
+) -> Flow[ModelView | VersionView]:
+    """Change what is said of a model, or of one version of it, which has no owner; return it as it is then.
+
+    What is left out stays as it is; an empty text removes, and so does None as the value of a tag.
+    """
+    said = {name: text or None for name, text in without_none({"description": description, "owner": owner}).items()}
+    body = {**said, **({} if tags is None else {"tags": dict(tags)})}
+    if version is None:
+        return (yield from read(ModelView, Request("PATCH", f"/models/{name}", json=body, repeatable=True)))
+    path = f"/models/{name}/versions/{version}"
+    return (yield from read(VersionView, Request("PATCH", path, json=body, repeatable=True)))
 
 
 def version(name: str, number: int) -> Flow[VersionView]:
     """Return one version with the gate's report and the details of its training."""
     return (yield from get(VersionView, f"/models/{name}/versions/{number}"))
+
+
+def compare(name: str, a: int, b: int) -> Flow[ComparisonView]:
+    """Return two versions side by side; their metrics say something only where ``comparable`` is true."""
+    return (yield from get(ComparisonView, f"/models/{name}/compare", a=a, b=b))
 
 
 def approve(name: str, number: int) -> Flow[ApprovalView]:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from interlock_contracts.training import parse_run_states
 
 from interlock_client.errors import NotFoundError, StillGoingError, UnavailableError
 from interlock_client.extras import extra
-from interlock_client.flows import Flow, Pause, get, get_list, parsed, post
+from interlock_client.flows import Flow, Pause, get, get_list, moment, named, parsed, post
 from interlock_client.operations.models import converged
 from interlock_client.views import Views
 
@@ -46,14 +47,24 @@ def retrain(
     return parsed(RunAccepted, (yield from post(f"/models/{model}/retrain", body, idempotent=True)))
 
 
-def runs(model: str | None = None, *, state: str | Sequence[str] = (), limit: int = 20) -> Flow[Views[RunView]]:
+def runs(
+    model: str | None = None,
+    *,
+    state: str | Sequence[str] = (),
+    since: datetime | None = None,
+    before: datetime | None = None,
+    limit: int = 20,
+) -> Flow[Views[RunView]]:
     """Return runs, the newest first; ``state`` names one state or several.
+
+    ``before`` is the ``created_at`` of the last of the page before.
 
     Raises:
         ValueError: there is no such state.
     """
-    wanted = parse_run_states(state if isinstance(state, str) else ",".join(state))
-    return (yield from get_list(RunView, "/runs", model=model, state=",".join(wanted) or None, limit=limit))
+    states = named(parse_run_states(named(state)))
+    times = {"since": moment(since), "before": moment(before)}
+    return (yield from get_list(RunView, "/runs", model=model, state=states, **times, limit=limit))
 
 
 def run(run: Run) -> Flow[RunView]:

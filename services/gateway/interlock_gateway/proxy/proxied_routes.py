@@ -44,8 +44,12 @@ def _registry_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
         proxied("promote", "PUT", _PIPELINE, to),
         proxied("read", "GET", "/models", to),
         proxied("read", "GET", _MODEL, to),
+        # Others decide by what is said of a model.
+        proxied("promote", "PATCH", _MODEL, to),
+        proxied("promote", "PATCH", _VERSION, to),
         proxied("read", "GET", f"{_MODEL}/rollout", to),
         proxied("read", "GET", f"{_MODEL}/promotions", to),
+        proxied("read", "GET", f"{_MODEL}/compare", to),
         proxied("read", "GET", f"{_MODEL}/versions", to),
         proxied("read", "GET", _VERSION, to),
         proxied("read", "GET", f"{_VERSION}/export", to),

@@ -1,0 +1,86 @@
+"""Two versions of one model side by side, as the registry compares them over REST."""
+
+from typing import Any, Literal
+
+from interlock_contracts.http import Body, VersionView
+from interlock_contracts.pipeline import MetricName
+from interlock_contracts.refs import Sha256
+
+Better = Literal["higher", "lower", "zero"]
+"""In which direction a metric is better; ``zero`` means near to zero from either side."""
+
+DIRECTIONS: dict[MetricName, Better] = {
+    "r2": "higher",
+    "rmse": "lower",
+    "mae": "lower",
+    "bias": "zero",
+    "accuracy": "higher",
+    "f1_weighted": "higher",
+    "roc_auc": "higher",
+    "log_loss": "lower",
+}
+"""In which direction each metric is better, for readers without arrays; the metrics themselves say the same."""
+
+
+class ComparedMetric(Body):
+    """One metric of both; ``difference`` is b minus a, ``better`` the side that is.
+
+    Both are None where the two numbers say nothing about each other, or one of them is not defined.
+    """
+
+    metric: str
+    a: float | None = None
+    b: float | None = None
+    direction: Better | None = None
+    difference: float | None = None
+    better: Literal["a", "b", "equal"] | None = None
+
+
+class MeasuredTogether(ComparedMetric):
+    """The one metric that the gate measured of both on the rows of ``holdout_of``, as it judged that version.
+
+    ``gain`` is how much better that version is, whatever the metric's direction, and ``lower`` the lower bound of its
+    one-sided confidence interval.
+    """
+
+    holdout_of: int
+    rows: int
+    gain: float | None = None
+    lower: float | None = None
+
+
+class Difference(Body):
+    """One thing that is not the same; a side that has none is None."""
+
+    name: str
+    a: Any = None
+    b: Any = None
+
+
+class ComparedDatasets(Body):
+    """The files that only one was trained on, and those that both were."""
+
+    only_a: list[Sha256] = []
+    only_b: list[Sha256] = []
+    both: list[Sha256] = []
+
+
+class ComparisonView(Body):
+    """Two versions of a model: what was measured, and in what they differ.
+
+    Metrics are ``comparable`` where both versions were measured on the same held-out rows for the same target; ``note``
+    says why they are, or are not. ``measured_together`` is the gate's own comparison, where it made one of these two;
+    it holds also where the metrics are not comparable.
+    """
+
+    model: str
+    a: VersionView
+    b: VersionView
+    comparable: bool
+    note: str
+    metrics: list[ComparedMetric] = []
+    measured_together: MeasuredTogether | None = None
+    datasets: ComparedDatasets
+    parameters: list[Difference] = []
+    pipeline: list[Difference] = []
+    environment: list[Difference] = []

@@ -1,0 +1,45 @@
+"""What people say of models and versions, and how it is changed: merge patches (RFC 7396)."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from interlock_contracts.http import Request
+
+TagName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$")]
+TagValue = Annotated[str, StringConstraints(pattern=r"^[^,\x00-\x1f\x7f]*$", max_length=200)]
+"""Without commas and line ends, so that a list can be filtered by it."""
+
+MAX_TAGS = 50
+MAX_DESCRIPTION = 4000
+
+Description = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=MAX_DESCRIPTION)]
+
+
+class VersionPatch(Request):
+    """Changes of a version's description and tags: what is left out stays, null removes; of ``tags`` each its own."""
+
+    description: Description | None = None
+    tags: dict[TagName, TagValue | None] | None = Field(default=None, max_length=MAX_TAGS)
+
+
+class ModelPatch(VersionPatch):
+    """Changes of a model's description, owner and tags: what is left out stays, null removes; of ``tags`` each its own.
+
+    ``owner`` is free text: a person, a team, an address.
+    """
+
+    owner: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=200)] | None = None
+
+
+def tag_filter(text: str | None) -> dict[str, str | None]:
+    """Return tags that a list is filtered by, written as ``name:value`` or ``name`` and separated by commas.
+
+    A name without a value stands for any value.
+    """
+    found: dict[str, str | None] = {}
+    for each in (text or "").split(","):
+        name, colon, value = each.partition(":")
+        if name:
+            found[name] = value if colon else None
+    return found

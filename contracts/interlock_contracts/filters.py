@@ -1,0 +1,54 @@
+"""What lists are filtered by, as query parameters and the command line write it."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal, TypeVar, get_args
+
+from interlock_contracts.pipeline import MetricName
+
+VersionStage = Literal["registered", "passed", "refused", "champion", "retired"]
+DatasetState = Literal["checking", "accepted", "rejected"]
+
+VERSION_STAGES: tuple[VersionStage, ...] = get_args(VersionStage)
+DATASET_STATES: tuple[DatasetState, ...] = get_args(DatasetState)
+METRIC_NAMES: tuple[MetricName, ...] = get_args(MetricName)
+
+Choice = TypeVar("Choice", bound=str)
+
+
+def chosen(text: str | None, choices: Sequence[Choice]) -> list[Choice]:
+    """Return the choices that are named, separated by commas; none of them where ``text`` is missing or empty.
+
+    Raises:
+        ValueError: there is no such choice; the text names it, and all that are.
+    """
+    named = [each for each in (text or "").split(",") if each]
+    if unknown := [each for each in named if each not in choices]:
+        raise ValueError(f"{unknown[0]!r} is none of {', '.join(choices)}")
+    return [choice for choice in choices if choice in named]
+
+
+def bounds(text: str | None) -> dict[MetricName, float]:
+    """Return bounds of metrics, written as ``r2:0.8`` and separated by commas.
+
+    Raises:
+        ValueError: one is written otherwise, or of no metric; the text says what would be right.
+    """
+    found: dict[MetricName, float] = {}
+    for each in (text or "").split(","):
+        if not each:
+            continue
+        name, colon, number = each.partition(":")
+        metrics, bound = chosen(name, METRIC_NAMES), _number(number)
+        if not colon or not metrics or bound is None:
+            raise ValueError(f"{each!r} is no bound of a metric; write for instance r2:0.8")
+        found[metrics[0]] = bound
+    return found
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,82 @@
+"""What people say of models and versions: a description, an owner, tags; changed by merge patches (RFC 7396)."""
+
+from typing import Any
+
+from interlock_contracts.descriptions import MAX_TAGS, ModelPatch, VersionPatch
+from interlock_contracts.http import ModelView, VersionView
+from interlock_messaging import Bus
+from interlock_runtime.access import Caller
+from interlock_runtime.http import SCOPE, problem
+from litestar import Request, patch
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from interlock_registry import audit, store
+from interlock_registry.models import model_view, unknown_version, version_view
+from interlock_registry.routes import unknown_model
+from interlock_registry.store import ModelRow, VersionRow
+
+
+@patch("/models/{name:str}", opt={SCOPE: "promote"})
+async def describe_model(
+    name: FromPath[str], request: Request[Any, Any, Any], bus: NamedDependency[Bus], data: JSONBody[ModelPatch]
+) -> ModelView:
+    """Change a model's description, owner or tags: what is left out stays, null removes."""
+    async with bus.transaction() as session:
+        if not await store.pipelines(session, name):
+            raise await unknown_model(session, name)
+        row = await store.lock_model(session, name)
+        _change(session, row, data, by=request.user, action="model.described", subject=f"model/{name}")
+        serving = await store.serving(session, name)
+    return model_view(name, row, serving[0] if serving else None)
+
+
+@patch("/models/{name:str}/versions/{number:int}", opt={SCOPE: "promote"})
+async def describe_version(
+    name: FromPath[str],
+    number: FromPath[int],
+    request: Request[Any, Any, Any],
+    bus: NamedDependency[Bus],
+    data: JSONBody[VersionPatch],
+) -> VersionView:
+    """Change a version's description or tags: what is left out stays, null removes."""
+    async with bus.transaction() as session:
+        row = await session.get(VersionRow, (name, number), with_for_update=True)
+        if row is None:
+            raise await unknown_version(session, name, number)
+        _change(session, row, data, by=request.user, action="version.described", subject=f"model/{name}/{number}")
+    return version_view(row)
+
+
+def _change(
+    session: AsyncSession,
+    row: ModelRow | VersionRow,
+    wanted: ModelPatch | VersionPatch,
+    *,
+    by: Caller,
+    action: str,
+    subject: str,
+) -> None:
+    """Apply a patch, and note what it has changed; a patch that changes nothing is none."""
+    given = wanted.model_dump(exclude_unset=True)
+    wanted_tags = given.pop("tags", {})
+    if wanted_tags is None:  # all of them are removed
+        wanted_tags = dict.fromkeys(row.tags)
+    texts = {name: value or None for name, value in given.items() if (value or None) != getattr(row, name)}
+    tags = {name: value for name, value in wanted_tags.items() if value != row.tags.get(name)}
+    if not texts and not tags:
+        return
+    kept = {name: value for name, value in {**row.tags, **tags}.items() if value is not None}
+    if len(kept) > MAX_TAGS:
+        detail = f"tags: these would be {len(kept)}, and {MAX_TAGS} are the most; remove some by null"
+        raise problem(422, "Too many tags", detail)
+    for name, value in texts.items():
+        setattr(row, name, value)
+    row.tags = kept
+    # The log leaves out what has no value, and what was removed is to be told.
+    told: dict[str, Any] = {name: value or "" for name, value in texts.items()}
+    audit.record(session, by.name, action, subject, **told, tags=tags or None)
+
+
+ROUTES = [describe_model, describe_version]

@@ -1,0 +1,33 @@
+"""Filters of lists: read as they are written, and refused in words."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from interlock_contracts.filters import METRIC_NAMES, VERSION_STAGES, bounds, chosen
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.dictionaries(st.sampled_from(METRIC_NAMES), NUMBERS))
+def test_bounds_are_read_as_they_are_written(wanted: dict[str, float]) -> None:
+    """To the last digit."""
+    assert bounds(",".join(f"{name}:{bound!r}" for name, bound in wanted.items())) == wanted
+
+
+@pytest.mark.parametrize("text", ["r2", "r2:", "r2:high", "r2:nan", "r2:inf", ":0.8", "r3:0.8", "r2:0.8;rmse:2"])
+def test_what_is_no_bound_is_refused_with_what_would_be_right(text: str) -> None:
+    """An unknown metric with all that there are."""
+    with pytest.raises(ValueError, match=r"write for instance r2:0.8|is none of r2, "):
+        bounds(text)
+
+
+@given(st.lists(st.sampled_from(VERSION_STAGES)))
+def test_choices_are_told_once_and_in_their_order(named: list[str]) -> None:
+    """However often one is named."""
+    assert chosen(",".join(named), VERSION_STAGES) == [each for each in VERSION_STAGES if each in named]
+
+
+def test_an_unknown_choice_is_refused_with_all_that_there_are() -> None:
+    """As a misspelt one would be ignored in silence."""
+    with pytest.raises(ValueError, match="'retierd' is none of registered, passed, refused, champion, retired"):
+        chosen("passed,retierd", VERSION_STAGES)
