@@ -2,8 +2,8 @@
 
 from typing import Any, Literal
 
+from interlock_contracts.gate import MetricName
 from interlock_contracts.http import Body, VersionView
-from interlock_contracts.pipeline import MetricName
 from interlock_contracts.refs import Sha256
 
 Better = Literal["higher", "lower", "zero"]

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal, TypeVar, get_args
 
-from interlock_contracts.pipeline import MetricName
+from interlock_contracts.gate import MetricName
 
 VersionStage = Literal["registered", "passed", "refused", "champion", "retired"]
 DatasetState = Literal["checking", "accepted", "rejected"]

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from interlock_contracts.pipeline import MetricName
+from interlock_contracts.gate import MetricName
 from interlock_messaging.tables import Base
 from sqlalchemy import JSON, BigInteger, ColumnElement, ForeignKey, Identity, MetaData, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
