@@ -29,10 +29,11 @@ def test_a_verdict_counts_only_against_the_champion_that_serves(
 
 def test_a_version_of_an_archived_model_waits_for_a_person() -> None:
     """Whatever the pipeline says of promotions; a verdict out of date is asked for again all the same."""
-    automatic = {"measured_against": 1, "promotion": "automatic", "archived": True}
 
-    assert after_passing("registered", champion=1, **automatic) is Step.WAIT_FOR_APPROVAL
-    assert after_passing("registered", champion=2, **automatic) is Step.REQUEST_AGAIN
+    def after(champion: int) -> Step:
+        return after_passing("registered", measured_against=1, champion=champion, promotion="automatic", archived=True)
+
+    assert (after(1), after(2)) == (Step.WAIT_FOR_APPROVAL, Step.REQUEST_AGAIN)
 
 
 def test_a_rollback_goes_to_the_version_named_or_the_one_before() -> None:
