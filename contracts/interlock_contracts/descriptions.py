@@ -26,8 +26,11 @@ class VersionPatch(Request):
 class ModelPatch(VersionPatch):
     """Changes of a model's description, owner and tags: what is left out stays, null removes; of ``tags`` each its own.
 
-    ``owner`` is free text: a person, a team, an address.
+    ``owner`` is free text: a person, a team, an address. An ``archived`` model serves nothing, takes no new training
+    and is left out of lists, until it is brought back by false.
     """
+
+    archived: bool | None = None
 
     owner: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=200)] | None = None
 

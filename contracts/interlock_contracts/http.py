@@ -167,7 +167,10 @@ class VersionView(Body):
 
 
 class ServingView(Body):
-    """What should serve for a model now; the gateway reconciles against it."""
+    """What should serve for a model now; the gateway reconciles against it.
+
+    An ``archived`` model serves nothing, and this is what would serve were it brought back.
+    """
 
     ref: ModelRef
     promotion_seq: int
@@ -175,6 +178,7 @@ class ServingView(Body):
     promoted_at: datetime
     promotion: str | None = None
     signed: PromotionSignature | None = None
+    archived: bool = False
 
 
 class ExportedFile(Body):
@@ -206,6 +210,7 @@ class ModelView(Body):
     description: str | None = None
     owner: str | None = None
     tags: dict[str, str] = {}
+    archived_at: datetime | None = None
     serving: ServingView | None = None
     versions: int
     signature: dict[str, Any] | None = None

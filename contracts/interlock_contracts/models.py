@@ -93,6 +93,24 @@ class ModelRetired(_ModelEvent):
     replaced_by: int = Field(ge=1)
 
 
+class ModelArchived(Event):
+    """True once ``registry`` has archived a model, or brought it back; ``seq`` counts both up per model.
+
+    An archived model serves nothing and takes no new training; ``by`` says who decided.
+    """
+
+    type: ClassVar[str] = "model.archived"
+
+    model: Name
+    archived: bool
+    seq: int = Field(ge=1)
+    by: str
+
+    @property
+    def subject(self) -> str:
+        return f"model/{self.model}"
+
+
 class _WorkerEvent(_ModelEvent):
     worker: str
     promotion_seq: int = Field(ge=1)

@@ -89,6 +89,18 @@ async def test_the_journey_of_a_model(system: System) -> None:
     assert (other["comparable"], {each["better"] for each in other["metrics"]}) == (False, {None})
     assert (other["measured_together"]["better"], other["measured_together"]["holdout_of"]) == ("b", 2)
 
+    # Archived, the model takes no new training, until it is brought back.
+    for archived, reason in ((True, f"model {name!r} is archived; bring it back first"), (False, None)):
+        await system.ask(system.registry, "PATCH", f"/models/{name}", json={"archived": archived})
+        await system.settle()
+        system.said.clear()
+        await retrain(system, name, cause=f"archived: {archived}")
+        await system.settle()
+        (run, *_) = (await system.ask(system.dispatch, "GET", f"/runs?model={name}")).json()
+        trainable = await system.ask(system.dispatch, "GET", f"/models/{name}/trainable")
+        assert (run["state"] == "failed", trainable.status_code) == ((True, 409) if archived else (False, 200))
+        assert run["reason"] == reason or not archived
+
 
 async def test_a_refused_file_trains_nothing_and_says_every_reason(system: System) -> None:
     """Bad data stops at the door."""

@@ -60,14 +60,27 @@ class Behind:
         self.pipelines.add(ref.model)
         self.serving[ref.model] = serving(ref, seq).model_copy(update={"promotion": trace})
 
+    def archive(self, model: str, *, archived: bool = True) -> None:
+        self.serving[model] = self.serving[model].model_copy(update={"archived": archived})
+
+    async def reported(self) -> None:
+        """Wait until every worker has reported once more."""
+        last = dict(self.reports)
+        await until(lambda: all(self.reports[worker] is not report for worker, report in last.items()))
+
+    def _view(self, name: str) -> ModelView:
+        now = self.serving.get(name)
+        if now is not None and now.archived:
+            return ModelView(name=name, archived_at=now.promoted_at, versions=0)
+        return ModelView(name=name, serving=now, versions=0, signature=self.signatures.get(name))
+
     def app(self) -> Litestar:
         """Return the program."""
 
         @get("/models/{name:str}")
         async def model(name: FromPath[str]) -> ModelView:
             self._known(name)
-            signature = self.signatures.get(name)
-            return ModelView(name=name, serving=self.serving.get(name), versions=0, signature=signature)
+            return self._view(name)
 
         @get("/pipelines/{name:str}")
         async def pipeline(name: FromPath[str]) -> dict[str, str]:

@@ -1,10 +1,11 @@
-"""`interlock tag`: what people say of a model or a version."""
+"""`interlock tag` and `archive`: what people say of a model or a version."""
 
 from typing import Annotated
 
 import typer
 from interlock_contracts.http import ModelView, VersionView
 
+from interlock_cli import completion
 from interlock_cli.gateway import connect
 from interlock_cli.options import VersionOrModel, parsed_tags, parsed_version, shown_tags
 from interlock_cli.terminal import Json, Terminal, command_terminal
@@ -31,6 +32,24 @@ def tag(
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         found = gateway.describe(name, version, description=description, owner=owner, tags=changes or None)
         show_description(terminal, found)
+        terminal.result(found)
+
+
+def archive(
+    name: Annotated[str, typer.Argument(help="The model.", autocompletion=completion.models)],
+    *,
+    undo: Annotated[bool, typer.Option("--undo", help="Bring it back.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Archive a model: it serves nothing, takes no new training and is left out of lists, until it is brought back.
+
+    The gateway's workers hear of it within ten seconds. Nothing is deleted.
+
+    Example: interlock archive flights-1
+    """
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
+        found = gateway.archive(name, archived=not undo)
+        terminal.echo(f"model {name} is {'archived' if found.archived_at else 'back'}", style="green")
         terminal.result(found)
 
 

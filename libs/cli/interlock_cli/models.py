@@ -27,6 +27,7 @@ def models(
     ] = None,
     owner: Annotated[str | None, typer.Option(help="Only models of this owner.")] = None,
     tag: Tag = None,
+    archived: Annotated[bool, typer.Option("--archived", help="List the archived models instead.")] = False,
     as_json: Json = False,
 ) -> None:
     """List models with their serving version.
@@ -34,11 +35,11 @@ def models(
     Example: interlock models --not-serving
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        found = gateway.models(text=text, serving=serving, owner=owner, tags=parsed_tags(tag))
+        found = gateway.models(text=text, serving=serving, owner=owner, tags=parsed_tags(tag), archived=archived)
         columns = ("model", "serving", "versions", "promoted", "cause", "owner", "tags")
         terminal.table(columns, [_model_row(model) for model in found])
         if not found:
-            wanted = text is not None or serving is not None or owner is not None or tag
+            wanted = text is not None or serving is not None or owner is not None or tag or archived
             terminal.echo("no such models" if wanted else "no models yet; next: interlock apply pipeline.yaml")
         terminal.result(found)
 
@@ -125,6 +126,8 @@ def show(
 
 def _show_model(gateway: Client, terminal: Terminal, model: ModelView) -> None:
     show_description(terminal, model)
+    if model.archived_at is not None:
+        terminal.echo(f"archived; `interlock archive {model.name} --undo` brings it back", style="yellow")
     if model.serving is None:
         terminal.echo(f"{model.name}: {model.versions} versions, none serving")
         return

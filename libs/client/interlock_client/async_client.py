@@ -85,6 +85,7 @@ class AsyncClient(Connection):
     versions = awaited(operations.models.versions)
     version = awaited(operations.models.version)
     describe = awaited(operations.models.describe)
+    archive = awaited(operations.models.archive)
     compare = awaited(operations.models.compare)
     approve = awaited(operations.models.approve)
     rollback = awaited(operations.models.rollback)

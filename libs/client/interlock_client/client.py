@@ -93,6 +93,7 @@ class Client(Connection):
     versions = blocking(operations.models.versions)
     version = blocking(operations.models.version)
     describe = blocking(operations.models.describe)
+    archive = blocking(operations.models.archive)
     compare = blocking(operations.models.compare)
     approve = blocking(operations.models.approve)
     rollback = blocking(operations.models.rollback)

@@ -14,12 +14,15 @@ class PromotionReconciler:
         self._manager = manager
 
     async def reconcile(self) -> None:
-        """Note every promotion of the registry.
+        """Note every promotion of the registry, and forget those of archived models.
 
         Raises:
             ConnectionError: the registry does not answer.
         """
         for view in await self._registry.serving():
+            if view.archived:
+                self._manager.withdraw(view.ref.model)
+                continue
             promotion = Promotion.of(view)
             await self._manager.note_promotion(promotion, cause=promotion.cause)
 

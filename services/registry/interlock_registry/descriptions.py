@@ -1,10 +1,13 @@
-"""What people say of models and versions: a description, an owner, tags; changed by merge patches (RFC 7396)."""
+"""What people say of models and versions: description, owner, tags, archived; changed by merge patches (RFC 7396)."""
 
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 from interlock_contracts.descriptions import MAX_TAGS, ModelPatch, VersionPatch
 from interlock_contracts.http import ModelView, VersionView
-from interlock_messaging import Bus
+from interlock_contracts.models import ModelArchived
+from interlock_messaging import Bus, enqueue
 from interlock_runtime.access import Caller
 from interlock_runtime.http import SCOPE, problem
 from litestar import Request, patch
@@ -13,6 +16,7 @@ from litestar.params import FromPath, JSONBody
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_registry import audit, store
+from interlock_registry.handlers import SERVICE
 from interlock_registry.models import model_view, unknown_version, version_view
 from interlock_registry.routes import unknown_model
 from interlock_registry.store import ModelRow, VersionRow
@@ -22,12 +26,14 @@ from interlock_registry.store import ModelRow, VersionRow
 async def describe_model(
     name: FromPath[str], request: Request[Any, Any, Any], bus: NamedDependency[Bus], data: JSONBody[ModelPatch]
 ) -> ModelView:
-    """Change a model's description, owner or tags: what is left out stays, null removes."""
+    """Change a model's description, owner or tags, or archive it: what is left out stays, null removes."""
     async with bus.transaction() as session:
         if not await store.pipelines(session, name):
             raise await unknown_model(session, name)
         row = await store.lock_model(session, name)
         _change(session, row, data, by=request.user, action="model.described", subject=f"model/{name}")
+        if data.archived is not None and data.archived != (row.archived_at is not None):
+            await _archive(session, row, archived=data.archived, by=request.user)
         serving = await store.serving(session, name)
     return model_view(name, row, serving[0] if serving else None)
 
@@ -49,6 +55,15 @@ async def describe_version(
     return version_view(row)
 
 
+async def _archive(session: AsyncSession, row: ModelRow, *, archived: bool, by: Caller) -> None:
+    """Archive a model or bring it back, and say so; what it has served stays known, so nothing is promoted anew."""
+    row.archived_at = datetime.now(UTC) if archived else None
+    row.archive_seq += 1
+    event = ModelArchived(model=row.name, archived=archived, seq=row.archive_seq, by=by.name)
+    await enqueue(session, event, source=SERVICE, cause=str(uuid4()))
+    audit.record(session, by.name, "model.archived" if archived else "model.restored", f"model/{row.name}")
+
+
 def _change(
     session: AsyncSession,
     row: ModelRow | VersionRow,
@@ -59,7 +74,7 @@ def _change(
     subject: str,
 ) -> None:
     """Apply a patch, and note what it has changed; a patch that changes nothing is none."""
-    given = wanted.model_dump(exclude_unset=True)
+    given = wanted.model_dump(exclude_unset=True, exclude={"archived"})
     wanted_tags = given.pop("tags", {})
     if wanted_tags is None:  # all of them are removed
         wanted_tags = dict.fromkeys(row.tags)

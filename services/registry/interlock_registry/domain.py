@@ -14,17 +14,24 @@ class Step(Enum):
 
 
 def after_passing(
-    stage: str, *, measured_against: int | None, champion: int | None, promotion: str, approved: bool = False
+    stage: str,
+    *,
+    measured_against: int | None,
+    champion: int | None,
+    promotion: str,
+    approved: bool = False,
+    archived: bool = False,
 ) -> Step:
     """Return what follows when the gate has let a version through.
 
     Promotion is compare-and-set: a verdict against another champion than the one that serves now proves nothing.
+    A version of an archived model waits for a person, who brings it back first.
     """
     if stage not in ("registered", "passed"):
         return Step.NOTHING
     if measured_against != champion:
         return Step.REQUEST_AGAIN
-    if promotion == "approval" and not approved:
+    if archived or (promotion == "approval" and not approved):
         return Step.WAIT_FOR_APPROVAL
     return Step.PROMOTE
 

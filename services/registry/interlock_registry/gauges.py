@@ -13,7 +13,9 @@ from interlock_registry.store import ModelRow, VersionRow
 async def models(sessions: async_sessionmaker[AsyncSession]) -> list[Metric]:
     """Return how many versions are how far, which ones should serve, and how many dead letters lie where."""
     stages = select(VersionRow.model, VersionRow.stage, func.count()).group_by(VersionRow.model, VersionRow.stage)
-    champions = select(ModelRow.name, ModelRow.champion, ModelRow.promotion_seq).where(ModelRow.champion.is_not(None))
+    champions = select(ModelRow.name, ModelRow.champion, ModelRow.promotion_seq).where(
+        ModelRow.champion.is_not(None), ModelRow.archived_at.is_(None)
+    )
     async with sessions() as session:
         versions = (await session.execute(stages)).all()
         serving = (await session.execute(champions)).all()

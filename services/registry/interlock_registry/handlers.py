@@ -54,7 +54,13 @@ async def promote_passed(event: EvaluationPassed, cause: CausationEnvelope, sess
     version = await _version(session, event.model, event.version)
     spec = await promotion.spec_of(session, version)
     promoted_by = "approval" if event.needs_approval else spec.promotion
-    step = after_passing(version.stage, measured_against=event.against, champion=model.champion, promotion=promoted_by)
+    step = after_passing(
+        version.stage,
+        measured_against=event.against,
+        champion=model.champion,
+        promotion=promoted_by,
+        archived=model.archived_at is not None,
+    )
     if step is Step.NOTHING:
         return
     version.report = event.report.model_dump(mode="json")

@@ -19,7 +19,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from interlock_registry import store
+from interlock_registry import lists, store
 from interlock_registry.routes import serving_view, unknown_model
 from interlock_registry.store import ModelRow, PromotionRow, VersionRow
 
@@ -36,22 +36,25 @@ async def list_models(
     serving: Annotated[bool | None, QueryParameter(description="Whether a version serves.")] = None,
     owner: Annotated[str | None, QueryParameter(max_length=200)] = None,
     tag: Annotated[str | None, QueryParameter(max_length=1000, description=_TAGS)] = None,
+    archived: Annotated[bool, QueryParameter(description="The archived models, in place of the others.")] = False,
     after: Annotated[
         str | None, QueryParameter(max_length=100, description="The name of the last of the page before.")
     ] = None,
     limit: Annotated[int | None, QueryParameter(ge=1, le=1000, description="All of them if left out.")] = None,
 ) -> list[ModelView]:
     """Return every applied pipeline as a model, with what serves; by name."""
-    wanted = store.ModelFilter(text=text, serving=serving, owner=owner, tags=tag_filter(tag), after=after)
+    wanted = lists.ModelFilter(
+        text=text, serving=serving, owner=owner, tags=tag_filter(tag), archived=archived, after=after
+    )
     async with database.sessions() as session:
         champions = {version.model: (row, version) for row, version in await store.serving(session)}
-        found = await store.models(session, wanted, limit=limit)
+        found = await lists.models(session, wanted, limit=limit)
     return [model_view(name, row, champions.get(name)) for name, row in found]
 
 
 def model_view(name: str, row: ModelRow | None, champion: tuple[PromotionRow, VersionRow] | None) -> ModelView:
     """Return an applied pipeline as a model; it has no row of its own before there is something to keep."""
-    serving = serving_view(*champion) if champion else None
+    serving = serving_view(*champion) if champion and not (row and row.archived_at) else None
     if row is None:
         return ModelView(name=name, serving=serving, versions=0)
     return ModelView(
@@ -59,6 +62,7 @@ def model_view(name: str, row: ModelRow | None, champion: tuple[PromotionRow, Ve
         description=row.description,
         owner=row.owner,
         tags=row.tags,
+        archived_at=row.archived_at,
         serving=serving,
         versions=row.versions,
     )
@@ -102,7 +106,7 @@ async def list_versions(
 ) -> list[VersionView]:
     """Return a model's versions, the newest first; with ``dataset`` those that were trained on it."""
     require_zone(since=since)
-    wanted = store.VersionFilter(
+    wanted = lists.VersionFilter(
         stages=parsed_query("stage", stage, lambda text: chosen(text, VERSION_STAGES)),
         since=since,
         at_least=parsed_query("min", at_least, bounds),
@@ -114,7 +118,7 @@ async def list_versions(
     async with database.sessions() as session:
         if not await store.pipelines(session, name):
             raise await unknown_model(session, name)
-        return [version_view(row) for row in await store.versions(session, name, wanted, limit=limit)]
+        return [version_view(row) for row in await lists.versions(session, name, wanted, limit=limit)]
 
 
 @get("/models/{name:str}/versions/{number:int}", opt={SCOPE: "read"})

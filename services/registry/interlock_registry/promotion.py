@@ -192,6 +192,8 @@ async def approve(session: AsyncSession, name: str, number: int, *, by: str, cau
     version = await session.get(VersionRow, (name, number))
     if version is None:
         raise LookupError(f"model {name!r} has no version {number}")
+    if model.archived_at is not None:
+        raise ValueError(f"model {name!r} is archived; bring it back first")
     if version.stage != "passed":
         raise ValueError(f"version {number} is {version.stage}; only a version that passed the gate can be approved")
     spec = await spec_of(session, version)
@@ -226,9 +228,11 @@ async def roll_back(
     """Promote the version that served before, or the one named.
 
     Raises:
-        ValueError: there is nothing to go back to, or the version has never served.
+        ValueError: there is nothing to go back to, the version has never served, or the model is archived.
     """
     model = await store.lock_model(session, name)
+    if model.archived_at is not None:
+        raise ValueError(f"model {name!r} is archived; bring it back first")
     previous = await store.previous_champion(session, model)
     target = rollback_target(number, champion=model.champion, previous=previous)
     if target > INT32_MAX or not await store.has_served(session, name, target):

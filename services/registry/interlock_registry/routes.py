@@ -120,7 +120,7 @@ async def read_pipeline(
 async def what_serves(database: NamedDependency[Database]) -> list[ServingView]:
     """Return what should serve now, for every model; gateways reconcile against it."""
     async with database.sessions() as session:
-        return [serving_view(*found) for found in await store.serving(session)]
+        return await _all_serving(session)
 
 
 @put("/workers/{worker:str}", status_code=200, opt={SCOPE: "admin", SERVICES: ("gateway",)})
@@ -130,7 +130,15 @@ async def report_worker(
     """Keep what a gateway worker says of itself, and return what should serve now."""
     async with database.sessions() as session, session.begin():
         await convergence.record(session, worker, data)
-        return [serving_view(*found) for found in await store.serving(session)]
+        return await _all_serving(session)
+
+
+async def _all_serving(session: AsyncSession) -> list[ServingView]:
+    archived = await store.archived(session)
+    return [
+        serving_view(row, version).model_copy(update={"archived": version.model in archived})
+        for row, version in await store.serving(session)
+    ]
 
 
 @delete("/workers/{worker:str}", opt={SCOPE: "admin", SERVICES: ("gateway",)})
@@ -144,7 +152,7 @@ async def leave_worker(worker: FromPath[str], database: NamedDependency[Database
 async def read_rollout(name: FromPath[str], database: NamedDependency[Database]) -> RolloutView:
     """Return which gateway workers serve the version promoted last, and why others do not."""
     async with database.sessions() as session:
-        if not (found := await store.serving(session, name)):
+        if not (found := await store.serving(session, name)) or name in await store.archived(session):
             raise problem(404, "Nothing is promoted", f"no version of {name!r} is promoted, so none is rolled out")
         ((promoted, _),) = found
         return await convergence.convergence(session, promoted)

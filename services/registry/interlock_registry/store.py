@@ -1,17 +1,19 @@
 """What the registry remembers: pipelines and their specs, models, versions, promotions."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+<<<<<<< HEAD
 from interlock_contracts.gate import MetricName
+=======
+>>>>>>> d89bcf7b47818766999a9aba1699c81438f90aa2
 from interlock_messaging.tables import Base
-from sqlalchemy import JSON, BigInteger, ColumnElement, ForeignKey, Identity, MetaData, func, select, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Identity, MetaData, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 
 class Table(Base):
@@ -55,6 +57,8 @@ class ModelRow(Table):
     description: Mapped[str | None]
     owner: Mapped[str | None]
     tags: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=text("'{}'"))
+    archived_at: Mapped[datetime | None]
+    archive_seq: Mapped[int] = mapped_column(server_default=text("0"))
 
 
 class VersionRow(Table):
@@ -168,86 +172,6 @@ async def version_of_run(session: AsyncSession, run_id: UUID) -> VersionRow | No
     return (await session.scalars(select(VersionRow).where(VersionRow.run_id == run_id))).one_or_none()
 
 
-def _tagged(
-    column: InstrumentedAttribute[dict[str, str]], tags: Mapping[str, str | None]
-) -> Iterator[ColumnElement[bool]]:
-    """Yield the conditions on tags: one of that name and value, or of that name and any value."""
-    for name, value in tags.items():
-        yield column.has_key(name) if value is None else column.contains({name: value})
-
-
-@dataclass(frozen=True, kw_only=True)
-class VersionFilter:
-    """Which versions of a model are listed; without values all are.
-
-    A version without a metric is neither at least nor at most anything in it.
-    """
-
-    stages: Sequence[str] = ()
-    since: datetime | None = None
-    at_least: Mapping[MetricName, float] = field(default_factory=dict)
-    at_most: Mapping[MetricName, float] = field(default_factory=dict)
-    tags: Mapping[str, str | None] = field(default_factory=dict)
-    dataset: str | None = None
-    before: int | None = None
-
-    def conditions(self) -> Iterator[ColumnElement[bool]]:
-        """Yield the conditions on :class:`VersionRow`, all of which must hold."""
-        if self.stages:
-            yield VersionRow.stage.in_(self.stages)
-        if self.since is not None:
-            yield VersionRow.registered_at >= self.since
-        for name, bound in self.at_least.items():
-            yield VersionRow.metrics[name].as_float() >= bound
-        for name, bound in self.at_most.items():
-            yield VersionRow.metrics[name].as_float() <= bound
-        yield from _tagged(VersionRow.tags, self.tags)
-        if self.dataset is not None:
-            yield VersionRow.datasets.contains([{"digest": self.dataset}])
-        if self.before is not None:
-            yield VersionRow.version < self.before
-
-
-async def versions(
-    session: AsyncSession, model: str, wanted: VersionFilter, *, limit: int | None = None
-) -> Sequence[VersionRow]:
-    """Return a model's versions that are wanted, the newest first."""
-    query = select(VersionRow).where(VersionRow.model == model, *wanted.conditions())
-    return (await session.scalars(query.order_by(VersionRow.version.desc()).limit(limit))).all()
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelFilter:
-    """Which models are listed: by a part of the name in any case, by whether a version serves, by owner and tags."""
-
-    text: str | None = None
-    serving: bool | None = None
-    owner: str | None = None
-    tags: Mapping[str, str | None] = field(default_factory=dict)
-    after: str | None = None
-
-    def conditions(self) -> Iterator[ColumnElement[bool]]:
-        """Yield the conditions on :class:`PipelineRow` and :class:`ModelRow`, all of which must hold."""
-        if self.text:
-            yield PipelineRow.name.icontains(self.text, autoescape=True)
-        if self.serving is not None:
-            yield ModelRow.champion.isnot(None) if self.serving else ModelRow.champion.is_(None)
-        if self.owner is not None:
-            yield ModelRow.owner == self.owner
-        yield from _tagged(ModelRow.tags, self.tags)
-        if self.after is not None:
-            yield PipelineRow.name > self.after
-
-
-async def models(
-    session: AsyncSession, wanted: ModelFilter, *, limit: int | None = None
-) -> Sequence[tuple[str, ModelRow | None]]:
-    """Return the names of all applied pipelines that are wanted, in order; with what is known of each as a model."""
-    query = select(PipelineRow.name, ModelRow).outerjoin(ModelRow, ModelRow.name == PipelineRow.name)
-    query = query.where(*wanted.conditions()).order_by(PipelineRow.name).limit(limit)
-    return [(row[0], row[1]) for row in await session.execute(query)]
-
-
 async def previous_champion(session: AsyncSession, model: ModelRow) -> int | None:
     """Return the version that served last before the present champion."""
     query = (
@@ -280,8 +204,13 @@ async def any_is_signed(session: AsyncSession) -> bool:
     return (await session.scalars(query)).one_or_none() is not None
 
 
+async def archived(session: AsyncSession) -> set[str]:
+    """Return the names of the archived models."""
+    return set(await session.scalars(select(ModelRow.name).where(ModelRow.archived_at.isnot(None))))
+
+
 async def serving(session: AsyncSession, model: str | None = None) -> Sequence[tuple[PromotionRow, VersionRow]]:
-    """Return what should serve now: the newest promotion of each model, with its version."""
+    """Return what should serve now, or would if its model was not archived: the newest promotion, with its version."""
     query = (
         select(PromotionRow, VersionRow)
         .join(ModelRow, (ModelRow.name == PromotionRow.model) & (ModelRow.promotion_seq == PromotionRow.seq))

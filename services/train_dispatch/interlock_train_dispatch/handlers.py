@@ -9,7 +9,7 @@ from faststream.rabbit import RabbitRouter
 from interlock_artifacts import ArtifactStore
 from interlock_contracts.datasets import DatasetIngested, PipelineApplied
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
-from interlock_contracts.models import ModelPromoted
+from interlock_contracts.models import ModelArchived, ModelPromoted
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.training import RetrainRequested, TrainingCancelRequested
 from interlock_messaging import CausationEnvelope, PoisonError, Publisher, Session, topology
@@ -17,7 +17,7 @@ from interlock_messaging import CausationEnvelope, PoisonError, Publisher, Sessi
 from interlock_train_dispatch import runs, spans, store
 from interlock_train_dispatch.domain import data_digest
 from interlock_train_dispatch.runs import SERVICE
-from interlock_train_dispatch.store import DatasetRow, RunRow, SpecRow
+from interlock_train_dispatch.store import ArchiveRow, DatasetRow, RunRow, SpecRow
 
 router = RabbitRouter()
 
@@ -49,6 +49,12 @@ async def train_on_new_data(event: DatasetIngested, cause: CausationEnvelope, se
     wanted = "data" in Pipeline.model_validate(spec.spec).training.trigger
     if wanted and not await store.trained_on(session, event.pipeline, event.dataset.digest, event.pipeline_digest):
         await runs.request(session, event.pipeline, cause, pipeline=event.pipeline_digest, by=event.uploaded_by)
+
+
+@router.subscriber(topology.queue(SERVICE, ModelArchived), topology.EXCHANGE, no_reply=True)
+async def note_archive(event: ModelArchived, session: Session) -> None:
+    """Keep whether a model is archived: then no new run of it begins, whatever asks for one."""
+    await store.keep_archive(session, ArchiveRow(model=event.model, archived=event.archived, seq=event.seq))
 
 
 @router.subscriber(topology.queue(SERVICE, RetrainRequested), topology.EXCHANGE, no_reply=True)
@@ -89,6 +95,8 @@ async def end_run_awaiting_approval(event: EvaluationPassed, session: Session) -
     by_approval = spec is not None and Pipeline.model_validate(spec.spec).promotion == "approval"
     if by_approval or event.needs_approval:
         runs.finish(run, "succeeded", "the gate let it through; it waits for an approval")
+    elif await store.is_archived(session, run.model):
+        runs.finish(run, "succeeded", "the gate let it through; its model is archived")
 
 
 @router.subscriber(topology.queue(SERVICE, EvaluationFailed), topology.EXCHANGE, no_reply=True)

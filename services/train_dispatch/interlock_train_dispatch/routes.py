@@ -94,10 +94,13 @@ async def trainable(
 ) -> dict[str, int]:
     """Return how many accepted datasets the newest spec, or the one with the digest ``pipeline``, can train on.
 
-    404 for an unknown pipeline, 409 without any dataset. A spec that the registry has, or a dataset that ingest has
-    accepted, may still be on its way here: it is waited for.
+    404 for an unknown pipeline, 409 without any dataset, or for an archived model. A spec that the registry has, or a
+    dataset that ingest has accepted, may still be on its way here: it is waited for.
     """
     until = time.monotonic() + ARRIVAL_SECONDS
+    async with database.sessions() as session:
+        if await store.is_archived(session, name):
+            raise problem(409, "The model is archived", runs.ARCHIVED.format(name))
     found = await _trainable(database, name, pipeline)
     if found is None:
         with suppress(ConnectionError):

@@ -16,6 +16,9 @@ from interlock_train_dispatch.store import RunRow
 
 SERVICE = "train_dispatch"
 
+ARCHIVED = "model {!r} is archived; bring it back first"
+"""Why nothing is trained of such a model."""
+
 
 async def request(
     session: AsyncSession,
@@ -55,7 +58,8 @@ async def request(
     if by is not None:
         queued = TrainingQueued(run_id=run.run_id, model=model, by=by, reason=why)
         await enqueue(session, queued, source=SERVICE, cause=cause.identity, traceparent=run.traceparent)
-    refusal = await _refusal(session, run, spec, trigger)
+    archived = await store.is_archived(session, model)
+    refusal = ARCHIVED.format(model) if archived else await _refusal(session, run, spec, trigger)
     if refusal is not None:
         await end(session, run, "failed", refusal, cause.identity)
     elif waiting is not None:

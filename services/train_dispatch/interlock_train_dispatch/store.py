@@ -31,6 +31,16 @@ class SpecRow(PipelineSpec, Table):
     data_digest: Mapped[str]
 
 
+class ArchiveRow(Table):
+    """Whether a model is archived, by the newest that was heard of it."""
+
+    __tablename__ = "archive"
+
+    model: Mapped[str] = mapped_column(primary_key=True)
+    archived: Mapped[bool]
+    seq: Mapped[int]
+
+
 class DatasetRow(Table):
     """Every accepted file, under the data section that it was checked by; ``number`` is its place in their order."""
 
@@ -99,6 +109,22 @@ async def datasets(session: AsyncSession, pipeline: str, data_digest: str) -> Se
     """Return the files that a spec with this data section can train on, oldest first."""
     query = select(DatasetRow).where(DatasetRow.pipeline == pipeline, DatasetRow.data_digest == data_digest)
     return (await session.scalars(query.order_by(DatasetRow.number))).all()
+
+
+async def keep_archive(session: AsyncSession, row: ArchiveRow) -> None:
+    """Keep whether a model is archived, unless something newer is known."""
+    new = insert(ArchiveRow).values(model=row.model, archived=row.archived, seq=row.seq)
+    newer = {"archived": new.excluded.archived, "seq": new.excluded.seq}
+    await session.execute(
+        new.on_conflict_do_update(
+            index_elements=[ArchiveRow.model], set_=newer, where=ArchiveRow.seq < new.excluded.seq
+        )
+    )
+
+
+async def is_archived(session: AsyncSession, model: str) -> bool:
+    row = await session.get(ArchiveRow, model)
+    return row is not None and row.archived
 
 
 async def trainable(session: AsyncSession, pipeline: str, digest: str | None = None) -> int | None:

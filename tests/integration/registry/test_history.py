@@ -1,5 +1,6 @@
 """What has served, and what came of a dataset: the registry as it runs, on a real database."""
 
+import json
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,9 +9,11 @@ from uuid import uuid4
 import pytest
 from interlock_contracts.http import VersionView
 from interlock_contracts.rollout import PromotionView
+from interlock_messaging.tables import OutboxRow
 from interlock_registry import store
 from interlock_registry.store import PromotionRow, SpecRow, VersionRow
 from interlock_runtime.database import Database
+from sqlalchemy import select
 
 from tests.integration.registry.test_keys import SPEC, Office, opened
 from tests.integration.registry.test_promotion import DATASET, REF
@@ -175,6 +178,32 @@ async def test_what_is_said_of_a_model_and_a_version_is_kept_listed_and_audited(
         ("model.described", f"model/{model}", said),
         ("model.described", f"model/{model}", {"owner": "", "tags": {"audited": None}}),
         ("version.described", f"model/{model}/2", {"tags": {"stage": "pilot"}}),
+    ]
+
+
+async def test_an_archived_model_is_out_of_lists_until_it_is_back(office: Office, model: str) -> None:
+    """Said once for each change, in an order that can be told, and audited; what was said of it stays."""
+    path, reader = f"/models/{model}", office.admin
+
+    async def listed(**params: Any) -> bool:
+        return model in [each["name"] for each in (await reader.get("/models", params=params)).json()]
+
+    for archived in (True, True, False, True):
+        answer = await office.admin.patch(path, json={"archived": archived, "owner": "ada"})
+        assert (answer.status_code, bool(answer.json()["archived_at"])) == (200, archived)
+        assert (await listed(), await listed(archived=True)) == (not archived, archived)
+    assert (await reader.get(path)).json()["owner"] == "ada"
+    async with dependency(office.app, Database).sessions() as session:
+        query = select(OutboxRow).where(OutboxRow.type == "model.archived").order_by(OutboxRow.seq)
+        bodies = [json.loads(row.payload) for row in await session.scalars(query)]
+    said = [(each["seq"], each["archived"]) for each in bodies if each["model"] == model]
+    assert said == [(1, True), (2, False), (3, True)]
+    entries = await office.entries(subject=f"model/{model}")
+    assert [each.action for each in reversed(entries)] == [
+        "model.described",
+        "model.archived",
+        "model.restored",
+        "model.archived",
     ]
 
 

@@ -14,7 +14,7 @@ from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_contracts.training import TrainingCompleted
 from interlock_messaging import PoisonError
 from interlock_messaging.tables import OutboxRow
-from interlock_registry import handlers, promotion, store
+from interlock_registry import handlers, lists, promotion, store
 from interlock_registry.store import ModelRow, SpecRow, VersionRow
 from interlock_runtime.database import Database
 from sqlalchemy import select
@@ -89,12 +89,17 @@ class Registry:
 
     async def stages(self) -> dict[int, str]:
         async with self.database.sessions() as session:
-            return {row.version: row.stage for row in await store.versions(session, self.model, store.VersionFilter())}
+            return {row.version: row.stage for row in await lists.versions(session, self.model, lists.VersionFilter())}
 
     async def champion(self) -> tuple[int | None, int]:
         async with self.database.sessions() as session:
             row = await session.get_one(ModelRow, self.model)
             return row.champion, row.promotion_seq
+
+    async def archive(self, *, archived: bool = True) -> None:
+        async with self.database.sessions() as session, session.begin():
+            row = await store.lock_model(session, self.model)
+            row.archived_at = datetime.now(UTC) if archived else None
 
     async def said(self) -> list[str]:
         async with self.database.sessions() as session:
@@ -130,6 +135,25 @@ async def test_a_passed_version_becomes_the_champion_and_the_old_one_retires(reg
         "model.promoted",
         "model.retired",
     ]
+
+
+async def test_a_version_of_an_archived_model_is_not_promoted(registry: Registry) -> None:
+    """It is kept with its verdict, and a person decides once the model is back; what serves cannot change either."""
+    await registry.serve(2)
+    await registry.archive()
+    await registry.train()
+    await registry.hear(registry.passed(3, 2))
+    assert await registry.stages() == {1: "retired", 2: "champion", 3: "passed"}
+    with pytest.raises(PoisonError, match="is archived; bring it back first"):
+        await registry.hear(RollbackRequested(model=registry.model))
+    async with registry.database.sessions() as session:
+        with pytest.raises(ValueError, match="is archived; bring it back first"):
+            await promotion.approve(session, registry.model, 3, by="ada", cause="c", signer=SIGNER)
+
+    await registry.archive(archived=False)
+    async with registry.database.sessions() as session, session.begin():
+        await promotion.approve(session, registry.model, 3, by="ada", cause="c", signer=SIGNER)
+    assert await registry.champion() == (3, 3)
 
 
 async def test_a_run_is_registered_once(registry: Registry) -> None:

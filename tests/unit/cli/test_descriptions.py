@@ -33,3 +33,19 @@ def test_lists_show_and_filter_by_tags(stub: StubGateway) -> None:
 
     assert ("ada" in models.out, "team=x" in models.out, "audited" in versions.out) == (True, True, True)
     assert [each.query for each in stub.requests] == ["owner=ada&tag=team%3Ax%2Caudited", "tag=audited"]
+
+
+def test_archive_and_back(stub: StubGateway) -> None:
+    """Archived models are listed when they are asked for, and show how they come back."""
+    archived = {**model(None), "archived_at": "2026-11-30T00:00:00Z"}
+    stub.respond("PATCH /models/m", archived)
+    stub.respond("PATCH /models/m", model(None))
+    stub.respond("GET /models", [archived])
+    stub.respond("GET /models/m", archived)
+
+    assert "model m is archived" in interlock("archive", "m").out
+    assert "model m is back" in interlock("archive", "m", "--undo").out
+    assert [each.json for each in stub.requests] == [{"archived": True}, {"archived": False}]
+    assert interlock("models", "--archived").code == 0
+    assert stub.requests[-1].query == "archived=true"
+    assert "interlock archive m --undo" in interlock("show", "m").out

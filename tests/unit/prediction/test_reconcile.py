@@ -69,6 +69,22 @@ async def test_a_promotion_whose_event_was_missed_is_noted_and_not_loaded(lab: L
     assert lab.manager.choose_version("flights") is None
 
 
+async def test_an_archived_model_is_forgotten_until_it_is_back(lab: Lab) -> None:
+    """What the registry merely leaves out stays known: an older backup of it would take models away."""
+    lab.promote(2)
+    promoted = list(lab.views or [])
+    await lab.reconciler.reconcile()
+    lab.views = [promoted[0].model_copy(update={"archived": True})]
+    await lab.reconciler.reconcile()
+    assert lab.manager.promotion("flights") is None
+
+    lab.views = promoted
+    await lab.reconciler.reconcile()
+    lab.views = []
+    await lab.reconciler.reconcile()
+    assert lab.manager.promotion("flights") is not None
+
+
 async def test_the_registry_is_asked_only_for_a_model_of_which_nothing_is_known(lab: Lab) -> None:
     """So an outage of the registry touches no model that serves; where it is needed, the caller hears of it."""
     lab.promote(1)

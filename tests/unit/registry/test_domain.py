@@ -27,6 +27,15 @@ def test_a_verdict_counts_only_against_the_champion_that_serves(
     assert decided is step
 
 
+def test_a_version_of_an_archived_model_waits_for_a_person() -> None:
+    """Whatever the pipeline says of promotions; a verdict out of date is asked for again all the same."""
+
+    def after(champion: int) -> Step:
+        return after_passing("registered", measured_against=1, champion=champion, promotion="automatic", archived=True)
+
+    assert (after(1), after(2)) == (Step.WAIT_FOR_APPROVAL, Step.REQUEST_AGAIN)
+
+
 def test_a_rollback_goes_to_the_version_named_or_the_one_before() -> None:
     """Without a name, the version that served before is meant."""
     assert rollback_target(None, champion=3, previous=2) == 2

@@ -50,9 +50,11 @@ def answering(value: Any) -> Any:
 
 
 @RUNS
-@given(st.data(), st.sampled_from([None, SPEC]), st.booleans())
-async def test_every_requested_run_can_be_shown(data: st.DataObject, spec: SpecRow | None, waits: bool) -> None:
-    """For a model or a spec that nobody has applied, from any publisher, beside a run that is queued or alone."""
+@given(st.data(), st.sampled_from([None, SPEC]), st.booleans(), st.booleans())
+async def test_every_requested_run_can_be_shown(
+    data: st.DataObject, spec: SpecRow | None, waits: bool, archived: bool
+) -> None:
+    """For a model or a spec that nobody has applied, or an archived one, beside a run that is queued or alone."""
     event = data.draw(events(RetrainRequested.type))
     assert isinstance(event, RetrainRequested)
     cause = data.draw(envelopes(event))
@@ -61,6 +63,7 @@ async def test_every_requested_run_can_be_shown(data: st.DataObject, spec: SpecR
         patched.setattr(store.SpecRow, "names", answering(["flights"]))
         patched.setattr(store, "lock_model", answering(None))
         patched.setattr(SpecRow, "find", answering(spec))
+        patched.setattr(store, "is_archived", answering(archived))
         patched.setattr(store, "queued", answering(RunRow(run_id=data.draw(st.uuids())) if waits else None))
         patched.setattr(store, "datasets", answering([]))
         patched.setattr(runs, "enqueue", answering(None))

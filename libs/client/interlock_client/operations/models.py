@@ -26,16 +26,17 @@ def models(
     serving: bool | None = None,
     owner: str | None = None,
     tags: Mapping[str, str | None] | None = None,
+    archived: bool = False,
     after: str | None = None,
     limit: int | None = None,
 ) -> Flow[Views[ModelView]]:
     """Return models with what serves, by name.
 
     ``text`` is a part of the name, ``serving`` whether a version serves, ``after`` the last name of the page before; of
-    ``tags`` one without a value may have any.
+    ``tags`` one without a value may have any. With ``archived`` the archived models, in place of the others.
     """
-    wanted = {"text": text, "serving": serving, "owner": owner, "tag": _tags(tags), "after": after, "limit": limit}
-    return (yield from get_list(ModelView, "/models", **wanted))
+    wanted = {"text": text, "serving": serving, "owner": owner, "tag": _tags(tags), "archived": archived or None}
+    return (yield from get_list(ModelView, "/models", **wanted, after=after, limit=limit))
 
 
 def model(name: str) -> Flow[ModelView]:
@@ -100,6 +101,12 @@ def describe(
         return (yield from read(ModelView, Request("PATCH", f"/models/{name}", json=body, repeatable=True)))
     path = f"/models/{name}/versions/{version}"
     return (yield from read(VersionView, Request("PATCH", path, json=body, repeatable=True)))
+
+
+def archive(name: str, *, archived: bool = True) -> Flow[ModelView]:
+    """Archive a model, so that it serves nothing and takes no new training, or bring it back by false."""
+    request = Request("PATCH", f"/models/{name}", json={"archived": archived}, repeatable=True)
+    return (yield from read(ModelView, request))
 
 
 def version(name: str, number: int) -> Flow[VersionView]:

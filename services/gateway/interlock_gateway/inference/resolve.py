@@ -134,6 +134,8 @@ async def promoted_model(name: str, registry: RegistryClient) -> ModelView | Non
         ProblemDetailsException: 404, also where no version of the model is promoted.
     """
     model = await known_model(name, registry)
+    if model is not None and model.archived_at is not None:
+        raise problem(404, "The model is archived", f"model {name!r} is archived, so none of its versions serves")
     if model is not None and model.serving is None:
         detail = f"no version of {name!r} is promoted yet; GET /models/{name}/versions tells how far they are"
         raise problem(404, "No version serves", detail)

@@ -84,6 +84,24 @@ class PromotionCache:
                 contents.promotions[promotion.ref.model] = entry
                 write_whole(self._file, msgspec.json.encode(contents))
 
+    async def forget(self, models: frozenset[str]) -> None:
+        """:meth:`drop` these models, so that no later start serves them; a full disk is only logged."""
+        try:
+            await asyncio.to_thread(self.drop, models)
+        except OSError as error:
+            logger.warning("what is archived is not forgotten: %s", error)
+
+    def drop(self, models: frozenset[str]) -> None:
+        """Forget what is known of these models; blocks for a moment where something is."""
+        if models.isdisjoint(self._read().promotions):
+            return
+        with self._lock.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            contents = self._read()
+            for model in models:
+                contents.promotions.pop(model, None)
+            write_whole(self._file, msgspec.json.encode(contents))
+
     def _read(self) -> _Contents:
         try:
             contents = msgspec.json.decode(self._file.read_bytes(), type=_Contents)

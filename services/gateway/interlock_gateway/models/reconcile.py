@@ -87,7 +87,11 @@ class Reconciler:
     async def _promoted(self) -> list[Promotion]:
         report = WorkerReport(seconds=self._seconds, models=self._manager.held())
         views = await self._registry.report(self._manager.process, report)
-        return [Promotion.of(view) for view in views]
+        archived = frozenset(view.ref.model for view in views if view.archived)
+        for model in archived:
+            self._manager.withdraw(model)
+        await self._last_known.forget(archived)
+        return [Promotion.of(view) for view in views if not view.archived]
 
     async def _apply(self, promotion: Promotion) -> None:
         """Apply it as part of the promotion's own trace."""

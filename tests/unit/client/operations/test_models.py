@@ -51,3 +51,17 @@ def test_a_description_is_a_merge_patch(service: Service, call: Call) -> None:
     assert service.json() == {"description": None, "owner": "ada"}
     assert call("describe", "m", 3, tags={"a": "b", "c": None}).version == 3
     assert service.json() == {"tags": {"a": "b", "c": None}}
+
+
+def test_a_model_is_archived_and_brought_back(service: Service, call: Call) -> None:
+    """One request each, which may be repeated."""
+    service.refuse("PATCH /models/m", 503)
+    service.respond("PATCH /models/m", model(None))
+    call("archive", "m")
+    call("archive", "m", archived=False)
+
+    assert [service.json(number) for number in range(3)] == [
+        {"archived": True},
+        {"archived": True},
+        {"archived": False},
+    ]

@@ -3,6 +3,7 @@
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import pytest
 from interlock_artifacts import MemoryStore
 from interlock_gateway.models.last_known import PromotionCache
@@ -86,3 +87,31 @@ async def test_without_a_ledger_a_start_without_the_registry_is_not_ready(tmp_pa
     """Nobody knows what should serve, so it must not get requests."""
     async with listening(gateway(MemoryStore(), tmp_path / uuid4().hex, NOWHERE)) as url, client(url) as http:
         assert "not known yet" in (await http.get("/health/ready")).json()["registry"]
+
+
+async def test_an_archived_model_serves_no_longer_until_it_is_back(tmp_path: Path) -> None:
+    """Nor is it served by a start without the registry; the registry must say so, and not merely be silent."""
+
+    async def status(http: httpx.AsyncClient) -> int:
+        return (await http.post("/models/flights/predict", json={"rows": [ROW]})).status_code
+
+    async def refuses() -> bool:
+        return await status(http) == 404
+
+    behind, store = Behind(), MemoryStore()
+    async with listening(behind.app()) as address:
+        behind.promote(put_model(store, 1), seq=1)
+        async with listening(gateway(store, tmp_path, address)) as url, client(url) as http:
+            assert await status(http) == 200
+            behind.archive("flights")
+            await until(refuses)
+            told = (await http.post("/models/flights/predict", json={"rows": [ROW]})).json()
+            assert "'flights' is archived" in told["detail"]
+            assert not PromotionCache(tmp_path, address, TRUST).promotions()
+            behind.archive("flights", archived=False)
+            await until(lambda: PromotionCache(tmp_path, address, TRUST).promotions())
+            assert await status(http) == 200
+            behind.serving.clear()
+            await behind.reported()
+            await behind.reported()  # the answer to the first may be of before
+            assert await status(http) == 200

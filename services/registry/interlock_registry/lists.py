@@ -1,0 +1,97 @@
+"""Which models and versions a list has: filters as conditions, and the queries that take them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from interlock_contracts.pipeline import MetricName
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from interlock_registry.store import ModelRow, PipelineRow, VersionRow
+
+
+def _tagged(
+    column: InstrumentedAttribute[dict[str, str]], tags: Mapping[str, str | None]
+) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions on tags: one of that name and value, or of that name and any value."""
+    for name, value in tags.items():
+        yield column.has_key(name) if value is None else column.contains({name: value})
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionFilter:
+    """Which versions of a model are listed; without values all are.
+
+    A version without a metric is neither at least nor at most anything in it.
+    """
+
+    stages: Sequence[str] = ()
+    since: datetime | None = None
+    at_least: Mapping[MetricName, float] = field(default_factory=dict)
+    at_most: Mapping[MetricName, float] = field(default_factory=dict)
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    dataset: str | None = None
+    before: int | None = None
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        """Yield the conditions on :class:`VersionRow`, all of which must hold."""
+        if self.stages:
+            yield VersionRow.stage.in_(self.stages)
+        if self.since is not None:
+            yield VersionRow.registered_at >= self.since
+        for name, bound in self.at_least.items():
+            yield VersionRow.metrics[name].as_float() >= bound
+        for name, bound in self.at_most.items():
+            yield VersionRow.metrics[name].as_float() <= bound
+        yield from _tagged(VersionRow.tags, self.tags)
+        if self.dataset is not None:
+            yield VersionRow.datasets.contains([{"digest": self.dataset}])
+        if self.before is not None:
+            yield VersionRow.version < self.before
+
+
+async def versions(
+    session: AsyncSession, model: str, wanted: VersionFilter, *, limit: int | None = None
+) -> Sequence[VersionRow]:
+    """Return a model's versions that are wanted, the newest first."""
+    query = select(VersionRow).where(VersionRow.model == model, *wanted.conditions())
+    return (await session.scalars(query.order_by(VersionRow.version.desc()).limit(limit))).all()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFilter:
+    """Which models are listed: by a part of the name in any case, by whether a version serves, by owner and tags.
+
+    Either those that are archived, or those that are not.
+    """
+
+    text: str | None = None
+    serving: bool | None = None
+    owner: str | None = None
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    archived: bool = False
+    after: str | None = None
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        """Yield the conditions on :class:`PipelineRow` and :class:`ModelRow`, all of which must hold."""
+        yield ModelRow.archived_at.isnot(None) if self.archived else ModelRow.archived_at.is_(None)
+        if self.text:
+            yield PipelineRow.name.icontains(self.text, autoescape=True)
+        if self.serving is not None:
+            yield ModelRow.champion.isnot(None) if self.serving else ModelRow.champion.is_(None)
+        if self.owner is not None:
+            yield ModelRow.owner == self.owner
+        yield from _tagged(ModelRow.tags, self.tags)
+        if self.after is not None:
+            yield PipelineRow.name > self.after
+
+
+async def models(
+    session: AsyncSession, wanted: ModelFilter, *, limit: int | None = None
+) -> Sequence[tuple[str, ModelRow | None]]:
+    """Return the names of all applied pipelines that are wanted, in order; with what is known of each as a model."""
+    query = select(PipelineRow.name, ModelRow).outerjoin(ModelRow, ModelRow.name == PipelineRow.name)
+    query = query.where(*wanted.conditions()).order_by(PipelineRow.name).limit(limit)
+    return [(row[0], row[1]) for row in await session.execute(query)]
