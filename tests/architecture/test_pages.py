@@ -5,7 +5,8 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from interlock_console.pages import ADDRESSES, STATIC
+from interlock_console.assets import STATIC
+from interlock_console.pages import ADDRESSES
 
 from tests.support.vendored import added, entries
 

@@ -2,32 +2,32 @@
 
 import json
 import mimetypes
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from interlock_console.assets import current
 from interlock_console.pages import HEADERS
 from interlock_contracts.access import SCOPES
 from playwright.async_api import Page, Route
 
-STATIC = Path(str(files("interlock_console") / "static"))
 ORIGIN = "https://console.invalid"
 SESSION = {"name": "somebody", "scopes": SCOPES}
 
 
 async def answer(page: Page, answers: dict[str, Any]) -> None:
     """Answer what the page asks at ``ORIGIN`` from files and from ``answers`` (JSON by path); all else is not found."""
-    known = {"/session": SESSION, **answers}
+    known, assets = {"/session": SESSION, **answers}, current()
 
     async def to(route: Route) -> None:
         path = urlsplit(route.request.url).path
         if path in known:
             await route.fulfill(body=json.dumps(known[path]), content_type="application/json")
         elif path.startswith("/static/"):
-            await route.fulfill(path=STATIC / path.removeprefix("/static/"), content_type=mimetypes.guess_type(path)[0])
+            name = path.removeprefix("/static/").removeprefix(f"{assets.version}/")
+            await route.fulfill(body=assets.contents[name], content_type=mimetypes.guess_type(path)[0])
         elif route.request.resource_type == "document":
-            await route.fulfill(path=STATIC / "index.html", headers={**HEADERS, "Content-Type": "text/html"})
+            headers = {**HEADERS, "Content-Type": "text/html"}
+            await route.fulfill(body=assets.contents["index.html"], headers=headers)
         else:
             await route.fulfill(status=404, json={"status": 404, "title": "Not Found", "detail": path})
 

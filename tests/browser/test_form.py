@@ -109,6 +109,16 @@ async def test_a_model_without_a_version_says_what_to_do(page: Page) -> None:
     assert await page.get_by_label("Model").locator("option").all_inner_texts() == ["others", "fares"]
 
 
+async def test_a_page_with_charts_is_at_most_fifteen_requests(page: Page) -> None:
+    """Their libraries come with the first page that draws, from an empty cache."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    await page.reload()
+    await expect(page.get_by_role("button", name="Predict price")).to_be_visible()
+    assert any(each.endswith("/vendor/plot.js") for each in asked)
+    assert len(set(asked)) <= 15, asked
+
+
 async def test_a_fault_stands_at_its_field(page: Page) -> None:
     """The refusal's words are told as a whole and beside what they are about, until it is changed."""
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from interlock_contracts.console import EventView, HealthView, OverviewView, RunLine, StatusView, TrafficView
@@ -115,6 +116,16 @@ async def test_home_says_how_things_are(canned: Page, looks: Looks) -> None:
         "aria-current", "page"
     )
     await looks.over(canned, "home")
+
+
+async def test_home_is_at_most_fifteen_requests(canned: Page) -> None:
+    """Files and answers together, from an empty cache; live events come over one more, which stays open."""
+    asked: list[str] = []
+    canned.on("request", lambda request: asked.append(request.url))
+    await opened(canned, status(BUSY, QUIET), everything(), [model("flights", 3), model("stars", 2)])
+    await expect(canned.get_by_role("region", name="Services")).to_be_visible()
+    found = {urlsplit(each).path for each in asked} - {"/view/live"}
+    assert len(found) <= 15, sorted(found)
 
 
 async def test_without_a_model_home_says_how_to_begin(canned: Page, looks: Looks) -> None:

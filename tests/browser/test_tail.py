@@ -17,6 +17,7 @@ from tests.browser.looks import Looks
 
 NOW = datetime.now(UTC)
 NAME = "a-model-with-a-rather-long-name-of-its-own"
+EVENTS = "**/view/events?*"
 RARE = [route.event.type for route in ROUTES if not route.ephemeral and route.event.type != "training.progressed"]
 
 
@@ -61,25 +62,23 @@ def types_of(url: str) -> list[str]:
 
 async def test_frequent_types_are_folded_away_until_they_are_asked_for(canned: Page, looks: Looks) -> None:
     """The console is asked for the others alone, so that the broker need not send every prediction either."""
-    asked: list[str] = []
-    canned.on("request", lambda request: asked.append(request.url) if "/view/events" in request.url else None)
-    await canned.goto("/events")
+    async with canned.expect_request(EVENTS) as asked:
+        await canned.goto("/events")
     await expect(canned.get_by_role("row").filter(has_text="model.promoted")).to_be_visible()
-    assert types_of(asked[-1]) == RARE
+    assert types_of((await asked.value).url) == RARE
     link = canned.get_by_role("row").filter(has_text="model.promoted").get_by_role("link").first
     assert await link.evaluate("(link) => link.getClientRects().length") == 1, "the model's name is in one line"
     await looks.over(canned, "events-canned")
 
-    await canned.get_by_role("link", name="Show them, too").click()
+    async with canned.expect_request(EVENTS) as more:
+        await canned.get_by_role("link", name="Show them, too").click()
     await expect(canned).to_have_url(f"{ORIGIN}/events?frequent=true")
     await expect(canned.get_by_role("link", name="Hide frequent types")).to_be_visible()
-    assert types_of(asked[-1]) == [""]
+    assert types_of((await more.value).url) == [""]
 
 
 async def test_several_types_are_chosen_by_keys(canned: Page, looks: Looks) -> None:
     """Each says when it is true; the choice stands in the address."""
-    asked: list[str] = []
-    canned.on("request", lambda request: asked.append(request.url) if "/view/events" in request.url else None)
     await canned.goto("/events")
     await expect(canned.get_by_role("row").filter(has_text="model.promoted")).to_be_visible()
     await canned.keyboard.press("/")
@@ -92,10 +91,11 @@ async def test_several_types_are_chosen_by_keys(canned: Page, looks: Looks) -> N
     for chosen in ("model.promoted", "prediction.failed"):
         await canned.get_by_role("checkbox", name=chosen).focus()
         await canned.keyboard.press(" ")
-    await canned.get_by_role("button", name="Show these").click()
+    async with canned.expect_request(EVENTS) as asked:
+        await canned.get_by_role("button", name="Show these").click()
     await expect(canned).to_have_url(f"{ORIGIN}/events?type=model.promoted%2Cprediction.failed")
     await expect(canned.get_by_text("2 types", exact=True)).to_be_visible()
-    assert types_of(asked[-1]) == ["model.promoted", "prediction.failed"]
+    assert types_of((await asked.value).url) == ["model.promoted", "prediction.failed"]
 
 
 async def test_a_message_that_died_in_two_queues_is_one_row(canned: Page, looks: Looks) -> None:

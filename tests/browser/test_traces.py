@@ -53,7 +53,7 @@ async def test_traces_are_listed_and_opened(canned: Page, looks: Looks) -> None:
     """By what began them, with services, spans, errors and duration; keys choose one and open it."""
     await canned.goto("/traces")
     row = canned.get_by_role("row").filter(has=canned.get_by_role("link", name="POST /models/{name}/retrain"))
-    for words in ("gateway, train_dispatch, trainer", "1,212", "30.0 s so far", "1 min ago"):
+    for words in ("gateway, train_dispatch, trainer", "1,212", "30.0 s so far", " min ago"):
         await expect(row).to_contain_text(words)
     failed = canned.get_by_role("row").filter(has=canned.get_by_role("link", name="POST /datasets/{name}"))
     await expect(failed.get_by_role("cell").nth(3)).to_have_text("1")
@@ -69,14 +69,13 @@ async def test_traces_are_listed_and_opened(canned: Page, looks: Looks) -> None:
 
 async def test_a_search_stands_in_the_address_and_is_asked_of_the_console(canned: Page) -> None:
     """Each attribute on its own, quotes around words; the next page keeps the search."""
-    asked: list[str] = []
-    canned.on("request", lambda request: asked.append(request.url) if "/view/traces?" in request.url else None)
     await canned.goto("/traces?service=interlock-gateway")
     await canned.get_by_label("Span name").fill("check")
     await canned.get_by_label("Attributes, as key=value").fill('model=flights reason="too many rows"')
     await canned.get_by_label("Shortest duration").fill("100ms")
     await canned.get_by_label("Longest duration").fill("1.5s")
-    await canned.get_by_label("Errors only").check()
+    async with canned.expect_request("**/view/traces?*errors=true*") as searched:
+        await canned.get_by_label("Errors only").check()
     await expect(canned).to_have_url(f"{ORIGIN}/traces?service=interlock-gateway&name=check"
         "&attributes=model%3Dflights+reason%3D%22too+many+rows%22&min=100ms&max=1.5s&errors=true")  # fmt: skip
     await expect(canned.get_by_label("Errors only")).to_be_checked()
@@ -89,11 +88,12 @@ async def test_a_search_stands_in_the_address_and_is_asked_of_the_console(canned
         "errors": ["true"],
         "limit": ["25"],
     }
-    assert parse_qs(urlsplit(asked[-1]).query) == wanted
+    assert parse_qs(urlsplit((await searched.value).url).query) == wanted
 
-    await canned.get_by_role("link", name="Older traces").click()
+    async with canned.expect_request("**/view/traces?*before=*") as older:
+        await canned.get_by_role("link", name="Older traces").click()
     await expect(canned.get_by_role("link", name="Newest traces")).to_be_visible()
-    assert parse_qs(urlsplit(asked[-1]).query) == wanted | {"before": ["1790000000000000001"]}
+    assert parse_qs(urlsplit((await older.value).url).query) == wanted | {"before": ["1790000000000000001"]}
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,16 @@
 """Static files of the single-page app: one page for every address, and its scripts and styles; none holds data."""
 
 import mimetypes
+from contextlib import suppress
 from hashlib import sha256
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from interlock_runtime.http import PUBLIC, problem
 from interlock_runtime.query_parameters import OPEN_QUERY
 from litestar import Request, Response, get
 from litestar.params import FromPath
+
+from interlock_console.assets import current
 
 ADDRESSES = [
     "/",
@@ -32,7 +33,6 @@ ADDRESSES = [
     "/traces/{trace_id:str}",
     "/enter",
 ]
-STATIC = Path(str(files("interlock_console") / "static"))
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -46,6 +46,8 @@ HEADERS = {
 }
 """Only files of this origin are loaded. Inline styles are allowed: charts set colours and widths with them."""
 
+FOR_EVER = "public, max-age=31536000, immutable"
+
 
 @get(ADDRESSES, opt={PUBLIC: True, OPEN_QUERY: True}, include_in_schema=False)
 async def page(request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -55,24 +57,41 @@ async def page(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 @get("/static/{path:path}", opt={PUBLIC: True, OPEN_QUERY: True}, include_in_schema=False)
 async def asset(path: FromPath[str], request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Return a static file; 304 where the browser has it already."""
+    """Return a static file: one whose address has the version may be kept for ever, any other is asked for again."""
     return _file(request, path.lstrip("/"))
 
 
-def _file(request: Request[Any, Any, Any], name: str) -> Response[bytes]:
-    """Return a file, uncached: files are small, and an edit shows at the next reload."""
-    found = STATIC / name
-    if not found.is_file() or not found.resolve().is_relative_to(STATIC.resolve()):
+def _file(request: Request[Any, Any, Any], address: str) -> Response[bytes]:
+    assets = current()
+    version, _, name = address.partition("/")
+    lasting = version == assets.version
+    name = name if lasting else address
+    content = assets.contents.get(name)
+    if content is None:
         raise problem(404, "No such file", f"the console has no file {name!r}")
-    content = found.read_bytes()
+    headers = {**HEADERS, "Vary": "Accept-Encoding"} | ({"Cache-Control": FOR_EVER} if lasting else {})
+    packed = assets.compressed.get(name)
+    if packed is not None and accepts_gzip(request.headers.get("accept-encoding", "")):
+        content = packed
+        headers["Content-Encoding"] = "gzip"
     tag = f'"{sha256(content).hexdigest()[:32]}"'
-    headers = {**HEADERS, "ETag": tag}
+    headers["ETag"] = tag
     if request.headers.get("if-none-match") == tag:
         return Response(b"", status_code=304, headers=headers)
     media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
     if media_type.startswith("text/"):
         media_type += "; charset=utf-8"
     return Response(content, media_type=media_type, headers=headers)
+
+
+def accepts_gzip(header: str) -> bool:
+    """Return whether an ``Accept-Encoding`` takes gzip (RFC 9110, 12.5.3); a quality of zero forbids it."""
+    qualities = dict.fromkeys(("gzip", "*"), 0.0)
+    for each in header.lower().split(","):
+        coding, _, weight = each.replace(" ", "").partition(";q=")
+        with suppress(ValueError):
+            qualities[coding] = float(weight or 1)
+    return (qualities["gzip"] if "gzip" in header.lower() else qualities["*"]) > 0
 
 
 ROUTES = [page, asset]

@@ -3,7 +3,7 @@ import { html, useEffect, useRef, useState } from "./vendor/preact.js";
 import "./vendor/d3.js";
 import "./vendor/plot.js";
 
-export const { Plot } = globalThis;
+export const Plot = globalThis.Plot;
 const BLUE = "var(--series-1)";
 const ORANGE = "var(--series-2)";
 const HEIGHT = 220;

@@ -12,7 +12,7 @@ import { useKeys } from "../ui/keys.js";
 import { count } from "../ui/numbers.js";
 import { Table } from "../ui/table.js";
 import { useTail } from "../ui/tail.js";
-import { Ago } from "../ui/time.js";
+import { Ago, At } from "../ui/time.js";
 
 export default function Events({ query }) {
   const kinds = useData(() => get("/view/event-types"));
@@ -63,7 +63,7 @@ function Whole({ event, close }) {
   const json = JSON.stringify(event.data, null, 2);
   return html`<${Drawer} title=${event.type} close=${close}>
     <${Facts} of=${[
-      ["Time", new Date(event.time).toLocaleString()],
+      ["Time", html`<${At} at=${event.time} />`],
       ["Source", event.source],
       ["Subject", html`<span class="mono">${event.subject}</span>`],
       ["Run", event.run_id && html`<a class="mono" href="/runs/${event.run_id}">${event.run_id.slice(0, 8)}</a>`],

@@ -9,7 +9,7 @@ import { Empty } from "../ui/empty.js";
 import { Head } from "../ui/head.js";
 import { useKeys } from "../ui/keys.js";
 import { Table } from "../ui/table.js";
-import { Ago } from "../ui/time.js";
+import { Ago, At } from "../ui/time.js";
 
 const SCOPES = {
   predict: "ask models, send ground truth",
@@ -71,7 +71,7 @@ function columns(ask) {
 function State({ of: { expires_at: until, revoked_at: revoked } }) {
   if (revoked) return html`<${Badge} lamp="">revoked<//> <span class="soft"><${Ago} at=${revoked} /></span>`;
   if (!until) return html`<${Badge} lamp="proven">active<//>`;
-  const date = html`<time class="soft" datetime=${until}>${new Date(until).toLocaleString()}</time>`;
+  const date = html`<span class="soft"><${At} at=${until} /></span>`;
   return new Date(until) <= new Date() ? html`<${Badge} lamp="refused">expired<//> ${date}` : html`<${Badge} lamp="proven">active<//> <span class="soft">until</span> ${date}`;
 }
 

@@ -7,7 +7,7 @@ import { Copy } from "../ui/copy.js";
 import { Loaded, useData } from "../ui/data.js";
 import { Facts, Head } from "../ui/head.js";
 import { soonOnce, useLive } from "../ui/follow.js";
-import { nanoseconds, useNow } from "../ui/time.js";
+import { At, nanoseconds, useNow } from "../ui/time.js";
 import { TraceView } from "../ui/traceview.js";
 
 export default function Trace({ params: { id }, query }) {
@@ -31,7 +31,7 @@ function Known({ trace, selected, select }) {
   const runs = [...new Set(trace.spans.map((span) => span.attributes["cicd.pipeline.run.id"]).filter(Boolean))];
   return html`<div class="stack">
     <div class="card"><${Facts} of=${[
-      ["Started", new Date(begin / 1e6).toLocaleString()],
+      ["Started", html`<${At} at=${begin / 1e6} />`],
       ["Duration", nanoseconds(end - begin)],
       ["Spans", trace.spans.length],
       ["Services", new Set(trace.spans.map((span) => span.service)).size],

@@ -2,14 +2,14 @@
 import { html } from "../vendor/preact.js";
 import { Badge } from "./badge.js";
 import { Table } from "./table.js";
-import { Ago } from "./time.js";
+import { Ago, At } from "./time.js";
 
 /** Lamp and word of each health. */
 const HEALTH = { ready: ["proven", "ready"], degraded: ["waiting", "degraded"], unreachable: ["refused", "does not answer"], unknown: ["", "unknown"] };
 
 export function HealthNotices({ services }) {
   return services.filter(({ health }) => health === "unreachable").map(({ name, since, detail, means }) => html`<div class="notice refused" role="alert" key=${name}>
-    <strong>${words(name)} has not answered since ${new Date(since).toLocaleTimeString()} (<${Ago} at=${since} />)</strong>
+    <strong>${words(name)} has not answered since <${At} at=${since} /> (<${Ago} at=${since} />)</strong>
     <p>${means && `${sentence(means)}. `}<span class="soft">${detail}</span></p>
   </div>`);
 }

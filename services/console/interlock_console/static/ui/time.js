@@ -20,6 +20,12 @@ export const nanoseconds = (ns) => duration(ns / 1e9);
 
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
+/** An exact time, in the browser's language. */
+export function At({ at }) {
+  const date = new Date(at);
+  return html`<time datetime=${date.toISOString()}>${clock.format(date)}</time>`;
+}
+
 /** A relative time ("3 min ago"); the exact time is its title. */
 export function Ago({ at }) {
   const now = useNow(10_000);
