@@ -2,24 +2,9 @@
 
 from typing import Any, Literal
 
-from interlock_contracts.gate import MetricName
+from interlock_contracts.gate import Better
 from interlock_contracts.http import Body, VersionView
 from interlock_contracts.refs import Sha256
-
-Better = Literal["higher", "lower", "zero"]
-"""In which direction a metric is better; ``zero`` means near to zero from either side."""
-
-DIRECTIONS: dict[MetricName, Better] = {
-    "r2": "higher",
-    "rmse": "lower",
-    "mae": "lower",
-    "bias": "zero",
-    "accuracy": "higher",
-    "f1_weighted": "higher",
-    "roc_auc": "higher",
-    "log_loss": "lower",
-}
-"""In which direction each metric is better, for readers without arrays; the metrics themselves say the same."""
 
 
 class ComparedMetric(Body):

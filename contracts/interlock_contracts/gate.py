@@ -24,6 +24,27 @@ MetricName = Literal[RegressionMetric, ClassificationMetric]
 REGRESSION_METRICS: tuple[MetricName, ...] = get_args(RegressionMetric)
 CLASSIFICATION_METRICS: tuple[MetricName, ...] = get_args(ClassificationMetric)
 
+Better = Literal["higher", "lower", "zero"]
+"""In which direction a metric is better; ``zero`` means near to zero from either side."""
+
+DIRECTIONS: dict[MetricName, Better] = {
+    "r2": "higher",
+    "rmse": "lower",
+    "mae": "lower",
+    "bias": "zero",
+    "mape": "lower",
+    "accuracy": "higher",
+    "f1_weighted": "higher",
+    "roc_auc": "higher",
+    "log_loss": "lower",
+    "precision": "higher",
+    "recall": "higher",
+    "balanced_accuracy": "higher",
+    "average_precision": "higher",
+    "brier_score": "lower",
+    "calibration_error": "lower",
+}
+
 
 class Threshold(Section):
     """Bounds that a metric must keep on the holdout; ``bias`` is compared as it is, sign included."""

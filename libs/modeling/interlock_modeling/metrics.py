@@ -7,10 +7,10 @@ label indices [n] (-1 for a label that the model does not know) and probabilitie
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from interlock_contracts.gate import MetricName
+from interlock_contracts.gate import DIRECTIONS, Better, MetricName
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -25,15 +25,16 @@ _CALIBRATION_BINS = 15
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric; ``better`` says in which direction, ``zero`` meaning near to zero from either side.
-
-    ``undefined`` says in words on which rows it has no value; empty where it always has one.
-    """
+    """One metric; ``undefined`` says in words on which rows it has no value, and is empty where it always has one."""
 
     name: MetricName
-    better: Literal["higher", "lower", "zero"]
     formula: Formula
     undefined: str = ""
+
+    @property
+    def better(self) -> Better:
+        """Return in which direction it is better."""
+        return DIRECTIONS[self.name]
 
     def value(self, target: NDArray[Any], scores: Floats) -> float:
         """Return the metric over all rows; NaN where it is undefined."""
@@ -225,20 +226,20 @@ def _binary_auc(positive: NDArray[np.bool_], score: Floats, weights: Floats) -> 
 METRICS: dict[MetricName, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("r2", "higher", _r2, "there is one row only"),
-        Metric("rmse", "lower", _rmse),
-        Metric("mae", "lower", _mae),
-        Metric("bias", "zero", _bias),
-        Metric("mape", "lower", _mape, "the target is 0 in a row"),
-        Metric("accuracy", "higher", _accuracy),
-        Metric("f1_weighted", "higher", _f1_weighted),
-        Metric("roc_auc", "higher", _roc_auc, "all rows have the same label"),
-        Metric("log_loss", "lower", _log_loss),
-        Metric("precision", "higher", _precision),
-        Metric("recall", "higher", _recall, "no row is positive"),
-        Metric("balanced_accuracy", "higher", _balanced_accuracy),
-        Metric("average_precision", "higher", _average_precision, "no row is positive"),
-        Metric("brier_score", "lower", _brier_score),
-        Metric("calibration_error", "lower", _calibration_error),
+        Metric("r2", _r2, "there is one row only"),
+        Metric("rmse", _rmse),
+        Metric("mae", _mae),
+        Metric("bias", _bias),
+        Metric("mape", _mape, "the target is 0 in a row"),
+        Metric("accuracy", _accuracy),
+        Metric("f1_weighted", _f1_weighted),
+        Metric("roc_auc", _roc_auc, "all rows have the same label"),
+        Metric("log_loss", _log_loss),
+        Metric("precision", _precision),
+        Metric("recall", _recall, "no row is positive"),
+        Metric("balanced_accuracy", _balanced_accuracy),
+        Metric("average_precision", _average_precision, "no row is positive"),
+        Metric("brier_score", _brier_score),
+        Metric("calibration_error", _calibration_error),
     )
 }

@@ -7,14 +7,13 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from interlock_artifacts import ArtifactStore
 from interlock_contracts.comparison import (
-    DIRECTIONS,
-    Better,
     ComparedDatasets,
     ComparedMetric,
     ComparisonView,
     Difference,
     MeasuredTogether,
 )
+from interlock_contracts.gate import DIRECTIONS, Better
 from interlock_contracts.manifest import TrainingManifest
 from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_contracts.report import GateReport

@@ -5,10 +5,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-<<<<<<< HEAD
-from interlock_contracts.gate import MetricName
-=======
->>>>>>> d89bcf7b47818766999a9aba1699c81438f90aa2
 from interlock_messaging.tables import Base
 from sqlalchemy import JSON, BigInteger, ForeignKey, Identity, MetaData, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert

@@ -5,10 +5,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from interlock_contracts.comparison import DIRECTIONS
 from interlock_contracts.manifest import TrainingManifest
 from interlock_contracts.report import GainReport, GateReport
-from interlock_modeling import METRICS
 from interlock_registry.comparison import Side, compared
 from interlock_registry.store import VersionRow
 
@@ -111,8 +109,3 @@ def test_only_what_differs_is_listed_by_its_path() -> None:
     ]
     assert found.environment == []
     assert found.datasets.both == ["d" * 64]
-
-
-def test_every_metric_has_the_direction_that_the_gate_judges_it_by() -> None:
-    """Readers without arrays have it from the contracts."""
-    assert {name: metric.better for name, metric in METRICS.items()} == DIRECTIONS
