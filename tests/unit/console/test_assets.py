@@ -15,7 +15,7 @@ IMPORTS = re.compile(r'(?:href|src)="/static/([^"]+)"')
 
 @pytest.fixture
 def http() -> httpx.AsyncClient:
-    app = Litestar(pages.ROUTES, plugins=[ProblemDetailsPlugin()])
+    app = Litestar(pages.ROUTES, plugins=[ProblemDetailsPlugin()], logging_config=None)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://console")  # type: ignore[arg-type]
 
 
