@@ -4,6 +4,7 @@ from interlock_client.async_client import AsyncClient
 from interlock_client.client import Client
 from interlock_client.errors import (
     ConflictError,
+    EndedError,
     InterlockError,
     InvalidError,
     NotAllowedError,
@@ -23,6 +24,7 @@ __all__ = [
     "AsyncClient",
     "Client",
     "ConflictError",
+    "EndedError",
     "InterlockError",
     "InvalidError",
     "NotAllowedError",

@@ -93,6 +93,9 @@ class AsyncClient(Connection):
     converged = awaited(operations.models.converged)
 
     answers = awaited(operations.predictions.answers)
+    predict_later = awaited(operations.later.predict_later)
+    answered = awaited(operations.later.answered)
+    cancel_prediction = awaited(operations.later.cancel_prediction)
     feedback = awaited(operations.quality.feedback)
     quality = awaited(operations.quality.quality)
     events = awaited(operations.events.events)

@@ -101,6 +101,9 @@ class Client(Connection):
     converged = blocking(operations.models.converged)
 
     answers = blocking(operations.predictions.answers)
+    predict_later = blocking(operations.later.predict_later)
+    answered = blocking(operations.later.answered)
+    cancel_prediction = blocking(operations.later.cancel_prediction)
     feedback = blocking(operations.quality.feedback)
     quality = blocking(operations.quality.quality)
     events = blocking(operations.events.events)

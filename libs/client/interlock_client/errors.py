@@ -73,6 +73,14 @@ class RejectedError(InterlockError):
         self.dataset = dataset
 
 
+class EndedError(InterlockError):
+    """What was waited for has ended otherwise: failed, cancelled, expired. ``seen`` is the body that says why."""
+
+    def __init__(self, message: str, seen: Body) -> None:
+        super().__init__(message)
+        self.seen: Any = seen
+
+
 class StillGoingError(InterlockError):
     """What was waited for has not ended in time; it goes on. ``seen`` is the body that tells how far it had come."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from interlock_contracts.http import Body
+from typing_extensions import TypeIs
 
 from interlock_client.errors import RefusedError
 from interlock_client.flows import Flow, Request, read
@@ -116,7 +117,7 @@ def predict_frame(model: str, frame: F) -> Flow[F]:
     return like(frame, columns)
 
 
-def is_frame(rows: Iterable[Row] | Frame) -> bool:
+def is_frame(rows: Iterable[Row] | Frame) -> TypeIs[Frame]:
     """Return whether rows are given as a frame."""
     return isinstance(rows, Frame) and not isinstance(rows, Mapping)
 
