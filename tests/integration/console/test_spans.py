@@ -64,6 +64,7 @@ async def test_a_span_is_shown_as_it_was_sent(console: Console) -> None:
             "parent_id": "909541b92cf05311",
             "service": "interlock-gateway",
             "name": "predict",
+            "label": "predict",
             "kind": "SERVER",
             "start_ns": START,
             "duration_ns": 1_500_000,
