@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("interlock_trainer")
 
+FEW_FITS, FEW_ROWS = 12, 5_000
+"""What is done here before workers would have started: they import for seconds."""
+
 
 def main() -> None:
     """Run the training that the job names."""
@@ -39,9 +42,9 @@ def main() -> None:
 
 
 def _pool(job: TrainingJob) -> "FitPool":
-    """Return a pool on the cluster that runs this job, if any does."""
+    """Return a pool on the cluster that runs this job, if any does and the training is not small."""
     cluster = cluster_address()
-    if cluster is not None:
+    if cluster is not None and not is_small(job):
         from interlock_trainer.ray_pool import RayPool  # noqa: PLC0415 - takes half a second
 
         training = job.pipeline.training
@@ -49,6 +52,13 @@ def _pool(job: TrainingJob) -> "FitPool":
     from interlock_trainer.pools import InProcessPool  # noqa: PLC0415 - takes seconds
 
     return InProcessPool()
+
+
+def is_small(job: TrainingJob) -> bool:
+    """Return whether a training has so few fits, on so few rows, that workers would not make it end sooner."""
+    training = job.pipeline.training
+    fits = training.folds * (len(training.candidates) + training.trials)
+    return fits <= FEW_FITS and sum(dataset.train_rows for dataset in job.datasets) <= FEW_ROWS
 
 
 if __name__ == "__main__":
