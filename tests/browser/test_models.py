@@ -12,6 +12,7 @@ from tests.browser.looks import Looks
 from tests.browser.reports import answers, report, version
 
 MODEL = "flights"
+READER = {"/session": {"name": "bob", "scopes": ["read"]}}
 PROMOTER = {"/session": {"name": "ada", "scopes": ["read", "promote"]}}
 DRAWN = "figure.chart svg"
 
@@ -99,7 +100,7 @@ async def test_an_approval_is_asked_for_before_it_is_done(page: Page, looks: Loo
 
 async def test_whoever_may_only_read_decides_nothing(page: Page) -> None:
     """The buttons are there, and say which scope they need."""
-    await answer(page, answers(MODEL, THREE, champion=2))
+    await answer(page, answers(MODEL, THREE, champion=2) | READER)
     await page.goto(f"/models/{MODEL}/versions/3")
     approve = page.get_by_role("button", name="Approve…")
 
