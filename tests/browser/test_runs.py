@@ -124,7 +124,7 @@ async def test_addresses_that_lead_nowhere_say_so(page: Page) -> None:
     """A run that nobody asked for and an address without a page are told in words, and the bar stays."""
     await page.goto("/runs/00000000-0000-4000-8000-000000000000")
     await expect(page.get_by_role("alert")).to_be_visible()
-    await expect(page.get_by_role("navigation", name="Main").get_by_role("link")).to_have_count(7)
+    await expect(page.get_by_role("navigation", name="Main").get_by_role("link")).to_have_count(10)
 
 
 async def test_the_theme_is_chosen_and_kept(page: Page) -> None:

@@ -120,6 +120,8 @@ async def test_mlflow(gateway: Gateway) -> None:
     saw = await seen("mlflow", "over_http.py", gateway)
 
     assert saw["version"]
+    (warning,) = saw["records"].pop("warnings")  # the client gives on what it does not know
+    assert (warning["column"], "is missing" in warning["message"]) == ("color", True)
     assert saw["frame"] == saw["records"] == {"predictions": SIZES}
     assert saw["labels"] == {"predictions": SOLD}
     assert saw["table"] == {"0": SIZES}
