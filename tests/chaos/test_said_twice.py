@@ -7,6 +7,7 @@ event that this whole flow does not say fails it.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -86,6 +87,7 @@ async def test_every_event_has_its_effect_once_per_consumer(world: World) -> Non
         await _rolls_back_by_event(world)
         await _tells_what_was_true(world)
         await _cannot_load(world)
+        await _is_archived(world)
         await eventually(lambda: {str(each.routing_key) for each in echo.heard} >= HEARD)
         await _settled(world)
         once = await _rows(world)
@@ -158,6 +160,15 @@ async def _tells_what_was_true(world: World) -> None:
     feedback = {"feedback": [{"prediction": row, "actual": 3.5}]}
     await world.user.json("POST", f"/models/{world.model}/feedback", json=feedback)
     await eventually(lambda: world.count("monitor.logged where prediction = :row", row=row))  # it is in no hurry
+
+
+async def _is_archived(world: World) -> None:
+    """Take a model out of use, and bring it back."""
+    name = await world.user.apply()
+    for archived in (True, False):
+        await world.user.json("PATCH", f"/models/{name}", json={"archived": archived})
+        kept = "train_dispatch.archive where model = :name and archived = :archived"
+        await eventually(partial(world.count, kept, name=name, archived=archived))
 
 
 async def _cannot_load(world: World) -> None:

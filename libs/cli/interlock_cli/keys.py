@@ -105,6 +105,12 @@ def audit(
 
 
 def _details(details: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{name} {'+'.join(value) if isinstance(value, list) else value}" for name, value in details.items()
-    )
+    return ", ".join(f"{name} {_shown(value)}" for name, value in details.items())
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):  # tags: null for one that was removed
+        return " ".join(
+            f"-{name}" if each is None else f"{name}={each}" if each else name for name, each in value.items()
+        )
+    return "+".join(value) if isinstance(value, list) else str(value)

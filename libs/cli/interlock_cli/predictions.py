@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from interlock_client import Client
+from interlock_client.operations.datasets import MEDIA_TYPES
 
 from interlock_cli import completion
 from interlock_cli.async_predict import submit, wait_for_answer
@@ -60,6 +61,8 @@ def predict(
         if out is not None:
             if file is None or row or on_error not in ("fail", "null"):
                 raise typer.BadParameter("--out needs --file, no --row, and --on-error fail or null")
+            if out.suffix.lower() in {*MEDIA_TYPES} - {".parquet"}:
+                raise typer.BadParameter(f"--out is written as Parquet; call it {out.with_suffix('.parquet').name}")
             if not file.is_file():
                 raise CommandError(f"file {file} does not exist")
             terminal.result(score_file(gateway, terminal, ScoringRequest(name, file, on_error, log), out))

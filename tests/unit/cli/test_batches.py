@@ -106,6 +106,7 @@ def test_what_ended_badly_says_why_and_is_tried_anew(stub: StubGateway, file: Pa
         (["--out", "o.parquet"], 2),
         (["--file", "missing.csv", "--out", "o.parquet"], 1),
         (["--file", "{file}", "--out", "o.parquet", "--on-error", "ignore"], 2),
+        (["--file", "{file}", "--out", "o.csv"], 2),
         (["--file", "{file}"], 1),
     ],
 )

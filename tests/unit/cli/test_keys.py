@@ -55,6 +55,13 @@ def test_the_audit_log_is_asked_with_filters(stub: StubGateway) -> None:
     assert stub.requests[0].query == "by=ada&subject=model%2Fm&model=m&limit=50"
 
 
+def test_tags_in_the_audit_log_are_shown_as_they_are_set(stub: StubGateway) -> None:
+    """One that was removed has a minus before it."""
+    entry = {"id": 7, "at": "2026-11-21T12:00:00Z", "by": "ada", "action": "model.described", "subject": "model/m"}
+    stub.respond("GET /audit", [entry | {"details": {"tags": {"team": "pricing", "audited": "", "old": None}}}])
+    assert "tags team=pricing audited -old" in interlock("audit").out
+
+
 def test_a_missing_scope_is_told_with_the_way_out(stub: StubGateway) -> None:
     """A 403 names the scope, and who can help."""
     stub.respond_error("POST /models/m/rollback", 403, "this needs the scope 'promote'; 'ci' has train")
