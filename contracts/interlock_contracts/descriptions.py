@@ -33,16 +33,3 @@ class ModelPatch(VersionPatch):
     archived: bool | None = None
 
     owner: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=200)] | None = None
-
-
-def tag_filter(text: str | None) -> dict[str, str | None]:
-    """Return tags that a list is filtered by, written as ``name:value`` or ``name`` and separated by commas.
-
-    A name without a value stands for any value.
-    """
-    found: dict[str, str | None] = {}
-    for each in (text or "").split(","):
-        name, colon, value = each.partition(":")
-        if name:
-            found[name] = value if colon else None
-    return found

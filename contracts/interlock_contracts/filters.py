@@ -46,6 +46,19 @@ def bounds(text: str | None) -> dict[MetricName, float]:
     return found
 
 
+def tag_filter(text: str | None) -> dict[str, str | None]:
+    """Return tags that a list is filtered by, written as ``name:value`` or ``name`` and separated by commas.
+
+    A name without a value stands for any value.
+    """
+    found: dict[str, str | None] = {}
+    for each in (text or "").split(","):
+        name, colon, value = each.partition(":")
+        if name:
+            found[name] = value if colon else None
+    return found
+
+
 def _number(text: str) -> float | None:
     try:
         number = float(text)

@@ -7,9 +7,11 @@ archive, ``load`` stores what it finds below ``objects/``; each prints how many 
 import json
 import sys
 import tarfile
+from contextlib import suppress
 from pathlib import Path
 
 from interlock_artifacts.s3 import S3Store
+from interlock_artifacts.store import MissingArtifactError
 
 PREFIX = "objects/"
 
@@ -22,13 +24,11 @@ def save(store: S3Store, file: Path) -> tuple[int, int]:
     count = size = 0
     with tarfile.open(file, "a", format=tarfile.PAX_FORMAT) as archive:
         for key in store.list_keys():
-            with store.opened(key) as found:
-                if found is None:
-                    continue
+            with suppress(MissingArtifactError), store.opened(key) as found:
                 member = tarfile.TarInfo(PREFIX + key)
                 member.size = found.size
                 archive.addfile(member, found.content)
-            count, size = count + 1, size + member.size
+                count, size = count + 1, size + member.size
     return count, size
 
 

@@ -116,8 +116,7 @@ class S3Store:
         return True
 
     def put_latest(self, key: str, data: bytes) -> None:
-        with _translated(key):
-            self._client.put_object(self._bucket, key, io.BytesIO(data), len(data))
+        self.put_stream(key, io.BytesIO(data), len(data))
 
     def read(self, key: str, *, limit: int = READ_LIMIT) -> bytes | None:
         buffer = io.BytesIO()
@@ -144,20 +143,14 @@ class S3Store:
                     yield found.object_name
 
     @contextmanager
-    def opened(self, key: str) -> Iterator[OpenedObject | None]:
-        """Yield an object of any size as it comes from the store; None where nothing is stored under ``key``."""
-        try:
-            with _translated(key):
-                response = self._client.get_object(self._bucket, key)
-        except MissingArtifactError:
-            yield None
-            return
-        try:
-            with _translated(key):
-                yield OpenedObject(response, int(response.headers["Content-Length"]))
-        finally:
-            response.close()
-            response.release_conn()
+    def opened(self, key: str) -> Iterator[OpenedObject]:
+        """Yield an object of any size as it comes from the store.
+
+        Raises:
+            MissingArtifactError: nothing is stored under ``key``.
+        """
+        with self._response(key) as response:
+            yield OpenedObject(response, int(response.headers["Content-Length"]))
 
     def put_stream(self, key: str, content: IO[bytes], size: int) -> None:
         """Store ``size`` bytes of a stream under ``key``, over what may be there."""
@@ -176,21 +169,27 @@ class S3Store:
         except MissingArtifactError:
             return False
 
-    def _copy(self, key: str, file: Any, *, expected: ArtifactRef | None = None, limit: int | None = None) -> None:
-        digest, size = hashlib.sha256(), 0
-        most = expected.bytes if expected is not None else limit
+    @contextmanager
+    def _response(self, key: str) -> Iterator[Any]:
+        """Yield the store's answer, whose body is still to be read; its connection is given back in the end."""
         with _translated(key):
             response = self._client.get_object(self._bucket, key)
             try:
-                for chunk in response.stream(CHUNK):
-                    size += len(chunk)
-                    if most is not None and size > most:
-                        raise CorruptArtifactError(f"{key} is larger than {most} bytes")
-                    digest.update(chunk)
-                    file.write(chunk)
+                yield response
             finally:
                 response.close()
                 response.release_conn()
+
+    def _copy(self, key: str, file: Any, *, expected: ArtifactRef | None = None, limit: int | None = None) -> None:
+        digest, size = hashlib.sha256(), 0
+        most = expected.bytes if expected is not None else limit
+        with self._response(key) as response:
+            for chunk in response.stream(CHUNK):
+                size += len(chunk)
+                if most is not None and size > most:
+                    raise CorruptArtifactError(f"{key} is larger than {most} bytes")
+                digest.update(chunk)
+                file.write(chunk)
         if expected is not None and (size != expected.bytes or digest.hexdigest() != expected.sha256):
             raise CorruptArtifactError(f"{key} does not hold the bytes that its name says")
 

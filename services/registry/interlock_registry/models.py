@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from interlock_artifacts import ArtifactStore
-from interlock_contracts.descriptions import tag_filter
-from interlock_contracts.filters import VERSION_STAGES, bounds, chosen
+from interlock_contracts.filters import VERSION_STAGES, bounds, chosen, tag_filter
 from interlock_contracts.http import ModelView, VersionView
 from interlock_contracts.refs import ArtifactRef
 from interlock_runtime.database import Database

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from interlock_contracts.descriptions import MAX_TAGS, ModelPatch, tag_filter
+from interlock_contracts.descriptions import MAX_TAGS, ModelPatch
+from interlock_contracts.filters import tag_filter
 from interlock_registry.descriptions import _change
 from interlock_registry.store import ModelRow
 from interlock_runtime.access import Caller

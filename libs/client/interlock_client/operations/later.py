@@ -33,8 +33,7 @@ def answered(prediction: PredictionAccepted | UUID | str, *, timeout: float = 90
         EndedError: it failed, was cancelled or has expired.
         StillGoingError: it has not ended after ``timeout`` seconds.
     """
-    prediction_id = prediction.id if isinstance(prediction, PredictionAccepted) else prediction
-    path, deadline, pause = f"/predictions/{prediction_id}", time.monotonic() + timeout, FIRST_SECONDS
+    path, deadline, pause = _path(prediction), time.monotonic() + timeout, FIRST_SECONDS
     while True:
         seen = yield from find(PredictionView, path)  # unknown until its request has been read
         if seen is not None and seen.answer is not None:
@@ -44,13 +43,15 @@ def answered(prediction: PredictionAccepted | UUID | str, *, timeout: float = 90
         if time.monotonic() > deadline:
             if seen is None:
                 seen = yield from get(PredictionView, path)
-            raise StillGoingError(f"prediction {prediction_id} has no answer after {timeout:g} s", seen)
+            raise StillGoingError(f"prediction {seen.id} has no answer after {timeout:g} s", seen)
         yield Pause(pause)
         pause = min(pause * 1.5, LAST_SECONDS)
 
 
 def cancel_prediction(prediction: PredictionAccepted | UUID | str) -> Flow[PredictionView]:
     """Cancel an asynchronous prediction that has not ended; also one whose request has not been read yet."""
-    prediction_id = prediction.id if isinstance(prediction, PredictionAccepted) else prediction
-    request = Request("POST", f"/predictions/{prediction_id}/cancel", repeatable=True)
-    return (yield from read(PredictionView, request))
+    return (yield from read(PredictionView, Request("POST", f"{_path(prediction)}/cancel", repeatable=True)))
+
+
+def _path(prediction: PredictionAccepted | UUID | str) -> str:
+    return f"/predictions/{prediction.id if isinstance(prediction, PredictionAccepted) else prediction}"

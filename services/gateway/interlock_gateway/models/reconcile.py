@@ -88,9 +88,10 @@ class Reconciler:
         report = WorkerReport(seconds=self._seconds, models=self._manager.held())
         views = await self._registry.report(self._manager.process, report)
         archived = frozenset(view.ref.model for view in views if view.archived)
-        for model in archived:
-            self._manager.withdraw(model)
-        await self._last_known.forget(archived)
+        if archived:
+            for model in archived:
+                self._manager.withdraw(model)
+            await self._last_known.forget(archived)
         return [Promotion.of(view) for view in views if not view.archived]
 
     async def _apply(self, promotion: Promotion) -> None:
