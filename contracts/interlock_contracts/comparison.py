@@ -22,16 +22,17 @@ class ComparedMetric(Body):
 
 
 class MeasuredTogether(ComparedMetric):
-    """The one metric that the gate measured of both on the rows of ``holdout_of``, as it judged that version.
+    """The metric by which the gate compared both on the rows of ``holdout_of``, as it judged that version.
 
     ``gain`` is how much better that version is, whatever the metric's direction, and ``lower`` the lower bound of its
-    one-sided confidence interval.
+    one-sided confidence interval. ``metrics`` are all metrics of both on these rows; an older gate kept only the one.
     """
 
     holdout_of: int
     rows: int
     gain: float | None = None
     lower: float | None = None
+    metrics: list[ComparedMetric] = []
 
 
 class Difference(Body):

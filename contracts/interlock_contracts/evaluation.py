@@ -10,6 +10,8 @@ from interlock_contracts.refs import ArtifactRef, Name
 
 
 class _Verdict(Event):
+    """``champion_metrics`` are those of the version it was measured ``against``, on the same rows as ``metrics``."""
+
     model: Name
     version: int = Field(ge=1)
     run_id: UUID
@@ -17,6 +19,7 @@ class _Verdict(Event):
     report: ArtifactRef
     reasons: list[str]
     metrics: dict[str, FiniteFloat] = {}
+    champion_metrics: dict[str, FiniteFloat] = {}
 
     @property
     def subject(self) -> str:

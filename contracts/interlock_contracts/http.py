@@ -144,7 +144,8 @@ class RunView(Body):
 class VersionView(Body):
     """One version of a model; ``stage`` is registered, passed, refused, champion or retired.
 
-    ``metrics`` are the gate's on the holdout, those defined there; ``against`` is the champion it was compared with.
+    ``metrics`` are the gate's on the holdout, those defined there; ``against`` is the champion it was compared with,
+    and ``champion_metrics`` are that champion's on the same rows: versions measured by an older gate have none.
     ``report``, as ``GateReport`` says, and ``details``, its ``TrainingManifest``, stand in the view of one version.
     """
 
@@ -159,6 +160,7 @@ class VersionView(Body):
     registered_at: datetime
     against: int | None = None
     metrics: dict[str, float] = {}
+    champion_metrics: dict[str, float] = {}
     reasons: list[str] = []
     description: str | None = None
     tags: dict[str, str] = {}

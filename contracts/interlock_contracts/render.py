@@ -1,4 +1,5 @@
-"""Writes what follows from catalog and deployment: JSON Schemas, AsyncAPI, the map of the system, metrics, dashboard.
+"""Writes what follows from catalog and deployment: JSON Schemas, AsyncAPI, the map of the system, metrics, dashboard,
+and the console's copy of what metrics mean.
 
 Run as ``python -m interlock_contracts.render``; with ``--check`` it writes nothing and says what is out of date.
 """
@@ -19,6 +20,7 @@ import interlock_contracts
 from interlock_contracts.catalog import OBSERVER, OUTSIDE, ROUTES, Route
 from interlock_contracts.dashboard import dashboard
 from interlock_contracts.deployment import SERVICES, Service
+from interlock_contracts.gate import DIRECTIONS
 from interlock_contracts.http import Body, Problem, Request
 from interlock_contracts.manifest import TrainingManifest
 from interlock_contracts.metrics import METRICS
@@ -162,6 +164,13 @@ def metrics_page() -> str:
     return "\n".join([METRICS_PAGE, head, "|---|---|---|---|---|", *rows, ""])
 
 
+def directions() -> str:
+    """Return the console's module with the direction of each metric."""
+    lines = [f'  {name}: "{better}",' for name, better in DIRECTIONS.items()]
+    head = "// In which direction each metric is better. Made from gate.py of the contracts by `make contracts`; do not edit."
+    return "\n".join([head, "export const DIRECTIONS = {", *lines, "};", ""])
+
+
 def _names(names: Sequence[str]) -> str:
     return ", ".join(names) or "—"
 
@@ -179,6 +188,7 @@ def files() -> dict[Path, str]:
     made[ROOT / "contracts" / "asyncapi.yaml"] = yaml.safe_dump(asyncapi(), sort_keys=False, width=120)
     made[ROOT / "docs" / "map.md"] = system_map()
     made[ROOT / "docs" / "metrics.md"] = metrics_page()
+    made[ROOT / "services/console/interlock_console/static/ui/directions.js"] = directions()
     made[ROOT / "compose/observability/prometheus.yml"] = prometheus()
     made[ROOT / "compose/observability/grafana/interlock.json"] = json.dumps(dashboard(), indent=2) + "\n"
     return made

@@ -42,15 +42,16 @@ class Histogram(Body):
 
 
 class GainReport(Body):
-    """How much better than the champion on the champion's rows; positive is better whatever the metric's direction.
+    """How much better than the champion on the same rows; positive is better whatever the metric's direction.
 
-    ``lower`` is the lower bound of the one-sided confidence interval; ``resampled`` the gains of the resamples that it
+    ``metrics`` are all of the champion's on these rows, None where they are not defined. ``lower`` is the lower bound of the one-sided confidence interval; ``resampled`` the gains of the resamples that it
     comes from, without the ``left_out`` ones in which the metric is not defined.
     """
 
     version: int
     candidate: float | None = None
     champion: float | None = None
+    metrics: dict[str, float | None] = {}
     gain: float | None = None
     lower: float | None = None
     left_out: int = 0

@@ -47,7 +47,7 @@ def _show_metrics(terminal: Terminal, found: ComparisonView) -> None:
     together = found.measured_together
     if together is not None and not found.comparable:
         title = f"compared by the gate on the same {together.rows:,} held-out rows"
-        terminal.table(columns, [_row(found, together)], title=title)
+        terminal.table(columns, [_row(found, each) for each in together.metrics or [together]], title=title)
 
 
 def _row(found: ComparisonView, metric: ComparedMetric) -> tuple[object, ...]:

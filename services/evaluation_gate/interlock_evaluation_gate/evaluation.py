@@ -61,7 +61,7 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
             rows=holdout.num_rows,
             metrics=finite(scores),
             metric=pipeline.champion.metric,
-            champion=_reported(gain, resampled) if isinstance(gain, Gain) else None,
+            champion=_reported(pipeline, gain, champion, resampled) if isinstance(gain, Gain) and champion else None,
             confidence=pipeline.champion.confidence,
             min_improvement=pipeline.champion.min_improvement,
             latency_p99_ms=latency,
@@ -136,9 +136,12 @@ def _gain(pipeline: Pipeline, version: int, candidate: Measured, champion: Measu
     return gain, histogram(resampled)
 
 
-def _reported(gain: Gain, resampled: Histogram | None) -> GainReport:
+def _reported(pipeline: Pipeline, gain: Gain, champion: Measured, resampled: Histogram | None) -> GainReport:
     numbers = {name: getattr(gain, name) for name in ("candidate", "champion", "gain", "lower")}
-    return GainReport(version=gain.version, **finite(numbers), left_out=gain.left_out, resampled=resampled)
+    theirs = finite({name: champion.metric(name) for name in metrics_of(pipeline)})
+    return GainReport(
+        version=gain.version, **finite(numbers), metrics=theirs, left_out=gain.left_out, resampled=resampled
+    )
 
 
 def _latency_p99_ms(model: Model, holdout: pa.Table) -> float:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Annotated
 
 from faststream import Context
@@ -58,7 +59,8 @@ async def judge_candidate(
             against=event.champion.version if event.champion else None,
             report=stored,
             reasons=report.reasons,
-            metrics={name: value for name, value in report.metrics.items() if value is not None},
+            metrics=_defined(report.metrics),
+            champion_metrics=_defined(report.champion.metrics) if report.champion else {},
         )
         if report.passed and report.needs_approval:
             evaluated = evaluated.model_copy(update={"needs_approval": True})
@@ -78,6 +80,10 @@ async def _report(event: ModelRegistered, artifacts: ArtifactStore, loader: Load
     except Exception as error:  # a fault of ours must not leave the run waiting for a verdict
         logger.exception("version %d of %s cannot be evaluated", event.version, event.model)
         return GateReport(passed=False, reasons=[f"the candidate cannot be evaluated: {error!r}"])
+
+
+def _defined(metrics: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if value is not None}
 
 
 def _about(event: ModelRegistered, cause: Envelope) -> dict[str, str | int]:

@@ -131,9 +131,12 @@ def _measured_together(a: Side, b: Side) -> MeasuredTogether | None:
         champion, metric = judged.report.champion, judged.report.metric
         if champion is None or metric is None or champion.version != other.row.version:
             continue
-        values = (champion.champion, champion.candidate) if judged is b else (champion.candidate, champion.champion)
+        mine, theirs = judged.report.metrics | {metric: champion.candidate}, champion.metrics | {metric: champion.champion}
+        of_a, of_b = (theirs, mine) if judged is b else (mine, theirs)
+        every = [_side_by_side(name, of_a[name], of_b[name], comparable=True) for name in mine if name in theirs]
         return MeasuredTogether(
-            **_side_by_side(metric, *values, comparable=True),
+            **_side_by_side(metric, of_a[metric], of_b[metric], comparable=True),
+            metrics=[ComparedMetric(**each) for each in every],
             holdout_of=judged.row.version,
             rows=judged.report.rows,
             gain=champion.gain,

@@ -65,7 +65,7 @@ async def promote_passed(event: EvaluationPassed, cause: CausationEnvelope, sess
         return
     version.report = event.report.model_dump(mode="json")
     version.reasons, version.against, version.stage = event.reasons, event.against, "passed"
-    version.metrics = event.metrics
+    version.metrics, version.champion_metrics = event.metrics, event.champion_metrics
     if step is Step.REQUEST_AGAIN:
         version.evaluation_requests += 1
         await promotion.request_evaluation(session, model, version, cause.identity)
@@ -79,7 +79,7 @@ async def record_refusal(event: EvaluationFailed, session: Session) -> None:
     version = await _version(session, event.model, event.version)
     if version.stage in ("registered", "passed"):
         version.stage, version.reasons, version.against = "refused", event.reasons, event.against
-        version.metrics = event.metrics
+        version.metrics, version.champion_metrics = event.metrics, event.champion_metrics
         version.report = event.report.model_dump(mode="json")
 
 

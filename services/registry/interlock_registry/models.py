@@ -153,6 +153,7 @@ def version_view(row: VersionRow) -> VersionView:
         registered_at=row.registered_at,
         against=row.against,
         metrics=row.metrics,
+        champion_metrics=row.champion_metrics,
         reasons=row.reasons,
         description=row.description,
         tags=row.tags,

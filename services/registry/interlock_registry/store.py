@@ -75,6 +75,7 @@ class VersionRow(Table):
     report: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     reasons: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"))
     metrics: Mapped[dict[str, float]] = mapped_column(JSONB, server_default=text("'{}'"))
+    champion_metrics: Mapped[dict[str, float]] = mapped_column(JSONB, server_default=text("'{}'"))
     description: Mapped[str | None]
     tags: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=text("'{}'"))
     registered_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -210,16 +210,18 @@ async def test_a_refused_version_keeps_its_reasons_and_metrics(registry: Registr
         model=registry.model,
         version=1,
         run_id=uuid4(),
-        against=None,
+        against=7,
         report=REF,
         reasons=["r2 is too low"],
         metrics={"r2": 0.1},
+        champion_metrics={"r2": 0.3},
     )
     await registry.hear(refusal)
 
     async with registry.database.sessions() as session:
         row = await session.get_one(VersionRow, (registry.model, 1))
     assert (row.stage, row.reasons, row.metrics) == ("refused", ["r2 is too low"], {"r2": 0.1})
+    assert row.champion_metrics == {"r2": 0.3}
 
 
 async def test_a_rollback_is_a_promotion_with_a_higher_number(registry: Registry) -> None:

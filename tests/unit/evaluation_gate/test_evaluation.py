@@ -113,6 +113,10 @@ def test_a_better_model_passes_and_the_report_has_the_numbers(tmp_path: Path) ->
     assert report["passed"]
     assert report["rows"] == ROWS
     assert 0 < report["champion"]["lower"] < report["champion"]["gain"]
+    theirs = report["champion"]["metrics"]
+    assert theirs.keys() == report["metrics"].keys()
+    assert theirs[report["metric"]] == report["champion"]["champion"]
+    assert theirs["mae"] > report["metrics"]["mae"]
     assert {each["value"]: each["rows"] for each in report["slices"]["group"]} == {"a": 200, "b": 200}
     assert report["latency_p99_ms"] > 0
     bias, weakest = report["notes"]

@@ -28,6 +28,7 @@ def side(version: int, metrics: Mapping[str, float | None], *, holdout: str = "c
         manifest=REF,
         datasets=more.get("datasets", [{**dataset, "holdout": {**REF, "sha256": holdout * 64, "holdout": True}}]),
         metrics={},
+        champion_metrics={},
         reasons=[],
         tags={},
         registered_at=NOW,
@@ -81,6 +82,23 @@ def test_what_the_gate_measured_of_both_is_told_whatever_the_holdouts(*, turned:
     assert (found.a, found.b) == ((1.0, 3.0) if turned else (3.0, 1.0))
     assert found.better == ("a" if turned else "b")
     assert (found.holdout_of, found.rows, found.gain, found.lower) == (2, 2, 2.0, 1.5)
+    assert [each.metric for each in found.metrics] == ["rmse"], "an older gate kept the champion's one metric"
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_every_metric_of_both_on_one_holdout_is_told(*, turned: bool) -> None:
+    """The champion's other metrics as the gate measured them there, not those of its own holdout."""
+    theirs: dict[str, float | None] = {"rmse": 3.0, "r2": 0.5, "bias": None}
+    gain = GainReport(version=1, candidate=1.0, champion=3.0, metrics=theirs, gain=2.0, lower=1.5)
+    judged = side(2, {"r2": 0.4, "rmse": 1.0, "bias": 0.1}, holdout="f", champion=gain)
+    pair = [side(1, {"rmse": 0.1, "r2": 0.9}), judged]
+    found = compared(*(reversed(pair) if turned else pair)).measured_together
+
+    assert found is not None
+    told = [(each.metric, each.b, each.a) if turned else (each.metric, each.a, each.b) for each in found.metrics]
+    assert told == [("r2", 0.5, 0.4), ("rmse", 3.0, 1.0), ("bias", None, 0.1)]
+    worse, better = ("b", "a") if turned else ("a", "b")
+    assert [each.better for each in found.metrics] == [worse, better, None]
 
 
 def test_a_gate_that_compared_with_another_version_says_nothing_of_these_two() -> None:

@@ -25,6 +25,9 @@ SAMPLE_ROWS = 10_000
 DISTINCT_CAP = 10_000
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 BINS = 20
+_HALVES_END = 2.0**51
+"""Doubles from here on, or their sums with a bin's width, may lack the half between two whole numbers."""
+
 TOP = 100
 POINTS = 100
 _MAX_SHOWN = 50_000
@@ -93,7 +96,7 @@ class NumberProfile:
         }
         low, high = float(self.min), float(self.max)
         if len(sample) and math.isfinite(high - low):
-            counts, edges = _histogram(sample, low, high)
+            counts, edges = _histogram(sample, low, high, whole=isinstance(self.min, int))
             described["quantiles"] = dict(
                 zip(map(str, QUANTILES), np.quantile(sample, QUANTILES).tolist(), strict=True)
             )
@@ -219,9 +222,18 @@ def _key(text: str) -> str:
     return f"{text[:40]}… {hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def _histogram(sample: NDArray[np.float64], low: float, high: float) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """Return counts and edges of equal bins; of a single one where doubles lie too far apart for more."""
+def _histogram(
+    sample: NDArray[np.float64], low: float, high: float, *, whole: bool = False
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Return counts and edges of equal bins; of a single one where doubles lie too far apart for more.
+
+    Bins of ``whole`` numbers have equally many of them, and edges half-way between two.
+    """
     edges = np.linspace(low, high, BINS + 1)
+    if whole and max(abs(low), abs(high)) < _HALVES_END:
+        values = high - low + 1
+        width = math.ceil(values / BINS)
+        edges = low - 0.5 + width * np.arange(math.ceil(values / width) + 1)
     if not (np.diff(edges) > 0).all():
         edges = np.array([low, high], dtype=np.float64)
     return np.histogram(sample, bins=edges)

@@ -109,6 +109,30 @@ def test_a_few_values_are_told_one_by_one() -> None:
     assert judged.result.profile["columns"]["n"]["cumulative"] == {"rows": 3, "values": [1, 3], "at_most": [2, 3]}
 
 
+@pytest.mark.parametrize(
+    ("values", "edges", "counts"),
+    [
+        ([3, 1, 1, 2, 4], [0.5, 1.5, 2.5, 3.5, 4.5], [2, 1, 1, 1]),
+        ([-7, -7], [-7.5, -6.5], [2]),
+        ([0, 40, 41], [-0.5 + 3 * bin_ for bin_ in range(15)], [1, *12 * [0], 2]),
+    ],
+)
+def test_whole_numbers_have_bins_of_whole_numbers(values: list[int], edges: list[float], counts: list[int]) -> None:
+    """Each bin has equally many, so that no bar is taller only for what it spans."""
+    rows = "".join(f"{value},1\n" for value in values)
+    judged = judge(f"n,y\n{rows}", {"n": {"type": "integer"}, "y": {"type": "number"}})
+
+    assert judged.result.profile["columns"]["n"]["histogram"] == {"edges": edges, "counts": counts}
+
+
+@pytest.mark.parametrize("low", [2**51 - 1, -(2**52), 2**53, -(2**63)])
+def test_whole_numbers_that_leave_no_room_for_halves_are_counted_too(low: int) -> None:
+    """In the bins that there can be."""
+    judged = judge(f"n,y\n{low},1\n{low + 1},2\n", {"n": {"type": "integer"}, "y": {"type": "number"}})
+
+    assert sum(judged.result.profile["columns"]["n"]["histogram"]["counts"]) == 2
+
+
 @pytest.mark.parametrize(("low", "high"), [("0", "5e-324"), ("10000000000000000", "10000000000000002"), ("7", "7")])
 def test_numbers_closer_than_bins_can_be_have_one_bin(low: str, high: str) -> None:
     """A file is not refused for them."""

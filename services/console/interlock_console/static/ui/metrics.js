@@ -1,22 +1,5 @@
 // Metrics: their direction, names and number format.
-
-const BETTER = {
-  r2: "higher",
-  rmse: "lower",
-  mae: "lower",
-  bias: "zero",
-  mape: "lower",
-  accuracy: "higher",
-  f1_weighted: "higher",
-  roc_auc: "higher",
-  log_loss: "lower",
-  precision: "higher",
-  recall: "higher",
-  balanced_accuracy: "higher",
-  average_precision: "higher",
-  brier_score: "lower",
-  calibration_error: "lower",
-};
+import { DIRECTIONS } from "./directions.js";
 
 const WRITTEN = {
   r2: "R²",
@@ -32,11 +15,11 @@ const WRITTEN = {
   calibration_error: "calibration error",
 };
 
-const DIRECTION = { higher: "higher is better", lower: "lower is better", zero: "closer to zero is better" };
+const IN_WORDS = { higher: "higher is better", lower: "lower is better", zero: "closer to zero is better" };
 
 export const called = (metric) => WRITTEN[metric] ?? metric;
 
-export const direction = (metric) => DIRECTION[BETTER[metric]] ?? "";
+export const direction = (metric) => IN_WORDS[DIRECTIONS[metric]] ?? "";
 
 // At most five digits that matter, and no exponent where people don't expect one.
 export function shown(number) {
@@ -55,8 +38,8 @@ export function signed(number) {
 // How much better `ours` is than `theirs`; positive is better whatever the metric's direction.
 export function gain(metric, ours, theirs) {
   if (![ours, theirs].every(Number.isFinite)) return null;
-  if (BETTER[metric] === "lower") return theirs - ours;
-  return BETTER[metric] === "zero" ? Math.abs(theirs) - Math.abs(ours) : ours - theirs;
+  if (DIRECTIONS[metric] === "lower") return theirs - ours;
+  return DIRECTIONS[metric] === "zero" ? Math.abs(theirs) - Math.abs(ours) : ours - theirs;
 }
 
 // What differs between two flat objects: [{name, left, right, same}], by name.
