@@ -1,5 +1,4 @@
-"""Writes what follows from catalog and deployment: JSON Schemas, AsyncAPI, the map of the system, metrics, dashboard,
-and the console's copy of what metrics mean.
+"""Writes what follows from catalog and deployment: JSON Schemas, AsyncAPI, the map of the system, metrics, dashboard.
 
 Run as ``python -m interlock_contracts.render``; with ``--check`` it writes nothing and says what is out of date.
 """
@@ -167,7 +166,7 @@ def metrics_page() -> str:
 def directions() -> str:
     """Return the console's module with the direction of each metric."""
     lines = [f'  {name}: "{better}",' for name, better in DIRECTIONS.items()]
-    head = "// In which direction each metric is better. Made from gate.py of the contracts by `make contracts`; do not edit."
+    head = "// In which direction each metric is better. Made from the contracts by `make contracts`; do not edit."
     return "\n".join([head, "export const DIRECTIONS = {", *lines, "};", ""])
 
 

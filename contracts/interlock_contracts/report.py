@@ -44,8 +44,9 @@ class Histogram(Body):
 class GainReport(Body):
     """How much better than the champion on the same rows; positive is better whatever the metric's direction.
 
-    ``metrics`` are all of the champion's on these rows, None where they are not defined. ``lower`` is the lower bound of the one-sided confidence interval; ``resampled`` the gains of the resamples that it
-    comes from, without the ``left_out`` ones in which the metric is not defined.
+    ``metrics`` are all of the champion's on these rows, None where they are not defined. ``lower`` is the lower bound
+    of the one-sided confidence interval; ``resampled`` the gains of the resamples that it comes from, without the
+    ``left_out`` ones in which the metric is not defined.
     """
 
     version: int
@@ -102,8 +103,18 @@ class RocCurve(Body):
     true_positive_rate: list[float]
 
 
+class CalibrationBin(Body):
+    """Rows whose predicted label had a similar probability: their mean ``confidence``, and the share that was right."""
+
+    rows: int
+    confidence: float
+    accuracy: float
+
+
 class Plots(Body):
     """What is drawn of the holdout: the first two of a regression, the others of a classification.
+
+    ``calibration`` has the bins of the metric ``calibration_error`` that have rows, the least confident first.
 
     A residual is predicted minus actual, so that their mean is the metric ``bias``.
     """
@@ -112,6 +123,7 @@ class Plots(Body):
     residuals: Histogram | None = None
     confusion: ConfusionMatrix | None = None
     roc: list[RocCurve] = []
+    calibration: list[CalibrationBin] = []
 
 
 class GateReport(Body):

@@ -15,13 +15,17 @@ SESSION = {"name": "somebody", "scopes": SCOPES}
 
 
 async def answer(page: Page, answers: dict[str, Any]) -> None:
-    """Answer what the page asks at ``ORIGIN`` from files and from ``answers`` (JSON by path); all else is not found."""
+    """Answer what the page asks at ``ORIGIN`` from files and from ``answers`` (JSON); all else is not found.
+
+    An answer stands under its path, with a query where it is that query's alone.
+    """
     known, assets = {"/session": SESSION, **answers}, current()
 
     async def to(route: Route) -> None:
-        path = urlsplit(route.request.url).path
-        if path in known:
-            await route.fulfill(body=json.dumps(known[path]), content_type="application/json")
+        path, query = urlsplit(route.request.url)[2:4]
+        found = next((each for each in (f"{path}?{query}", path) if each in known), None)
+        if found is not None:
+            await route.fulfill(body=json.dumps(known[found]), content_type="application/json")
         elif path.startswith("/static/"):
             name = path.removeprefix("/static/").removeprefix(f"{assets.version}/")
             await route.fulfill(body=assets.contents[name], content_type=mimetypes.guess_type(path)[0])

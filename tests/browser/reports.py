@@ -1,18 +1,25 @@
 """Models with versions and reports as the registry tells them, made by the gate's own code over made-up answers."""
 
 import hashlib
+from itertools import permutations
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
+from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS
 from interlock_contracts.http import ModelView, ServingView, VersionView
-from interlock_contracts.manifest import CandidateScores, TrainingManifest
+from interlock_contracts.manifest import CandidateScores, TrainingManifest, Trial
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, ModelRef
 from interlock_contracts.report import GainReport, GateCheck, GateReport, SliceReport
 from interlock_contracts.rollout import PromotionView, RolloutView, WorkerServing
+from interlock_evaluation_gate.measured import finite
 from interlock_evaluation_gate.plots import histogram, plots
+from interlock_modeling import METRICS
 from interlock_modeling.signature import Label
+from interlock_registry.comparison import Side, compared
+from interlock_registry.store import VersionRow
+from numpy.typing import NDArray
 
 from tests.support.stored_models import CLASSIFICATION, REGRESSION
 
@@ -27,32 +34,51 @@ def sha(text: str) -> str:
 def report(labels: list[Label] | None, *, against: int | None = None, seed: int = 0) -> GateReport:
     """Return the report on a version that passed; a classification's where there are labels."""
     random = np.random.default_rng(seed)
-    metric, value = "r2" if labels is None else "roc_auc", 0.9
+    signature = REGRESSION if labels is None else CLASSIFICATION.model_copy(update={"labels": labels})
+    ours: NDArray[np.float64]
     if labels is None:
-        truth = random.normal(60, 15, ROWS)
-        drawn = plots(REGRESSION, truth, truth + random.normal(0, 4, ROWS))
+        truth, metric, names = random.normal(60, 15, ROWS), "r2", REGRESSION_METRICS
+        ours, theirs = (truth + random.normal(0, noise, ROWS) for noise in (4, 6))
     else:
-        signature = CLASSIFICATION.model_copy(update={"labels": labels})
-        answers = random.dirichlet(np.ones(len(labels)), ROWS)
-        drawn = plots(signature, random.integers(0, len(labels), ROWS), answers)
-    resampled = random.normal(0.02, 0.006, 2000)
+        truth, metric, names = random.integers(0, len(labels), ROWS), "roc_auc", CLASSIFICATION_METRICS
+        right = np.eye(len(labels))[truth]
+        ours, theirs = (random.dirichlet(np.ones(len(labels)), ROWS) * (1 - sure) + right * sure for sure in (0.3, 0.2))
+    mine, others = (finite({name: METRICS[name].value(truth, scores) for name in names}) for scores in (ours, theirs))
+    better = METRICS[metric].gain(mine[metric], others[metric])
     gain = GainReport(
-        version=against or 1, candidate=value, champion=0.88, gain=0.02, lower=0.01, resampled=histogram(resampled)
+        version=against or 1,
+        candidate=mine[metric],
+        champion=others[metric],
+        metrics=others,
+        gain=better,
+        lower=better - 0.01,
+        resampled=histogram(random.normal(better, 0.006, 2000)),
     )
-    theirs: dict[str, float | None] | None = {metric: 0.85} if against else None
+    colors = [
+        SliceReport(
+            value=f"{color} {'as a long label' * (place % 3)}",
+            rows=ROWS - place,
+            metrics={metric: mine[metric] - place / 50},
+            champion={metric: others[metric] - place / 40} if against else None,
+        )
+        for place, color in enumerate(["red", *(f"shade {each}" for each in range(17))])
+    ]
     return GateReport(
         passed=True,
         reasons=["good"],
-        checks=[GateCheck(passed=True, text=f"{metric} on the holdout is {value}, as required at least 0.6")],
+        checks=[
+            GateCheck(passed=True, text=f"{metric} on the holdout is {mine[metric]:.6g}, as required at least 0.6")
+        ],
+        notes=["weakest by color: shade 16 (383 rows) with r2 0.6"],
         rows=ROWS,
-        metrics={metric: value},
+        metrics=mine,
         metric=metric,
         champion=gain if against else None,
         confidence=0.95,
         min_improvement=0.0,
         latency_p99_ms=0.02,
-        slices={"color": [SliceReport(value="red", rows=ROWS, metrics={metric: value}, champion=theirs)]},
-        plots=drawn,
+        slices={"color": colors},
+        plots=plots(signature, truth, ours),
     )
 
 
@@ -68,7 +94,21 @@ def version(model: str, number: int, stage: str, told: GateReport | dict[str, An
         params={"max_depth": 4 + number},
         metric="r2",
         score=0.8,
-        candidates=[CandidateScores(candidate="xgboost", scores=[0.8], mean=0.8, fit_seconds=1.0)],
+        candidates=[
+            CandidateScores(candidate=name, scores=[mean - 0.02, mean, mean + 0.02], mean=mean, fit_seconds=1.0)
+            for name, mean in (("linear", 0.6), ("gradient_boosting", 0.77), ("xgboost", 0.8))
+        ],
+        folds=3,
+        trials=[
+            Trial(
+                number=place,
+                params={"max_depth": place},
+                score=0.75 + place % 5 / 100,
+                fit_seconds=1.0,
+                state="pruned" if place % 4 == 3 else "complete",
+            )
+            for place in range(12)
+        ],
         rows=300 * number,
         features=2,
         commit=sha("commit")[:40],
@@ -85,11 +125,36 @@ def version(model: str, number: int, stage: str, told: GateReport | dict[str, An
         datasets=[sha(f"file {file}") for file in range(number)],
         registered_at=WHEN,  # type: ignore[arg-type]
         against=number - 1 or None,
-        metrics={name: value for name, value in shown.get("metrics", {}).items() if value is not None},
+        metrics=_defined(shown.get("metrics", {})),
+        champion_metrics=_defined((shown.get("champion") or {}).get("metrics", {})),
         reasons=shown["reasons"],
         report=shown,
         details=made.model_dump(mode="json"),
     )
+
+
+def _defined(metrics: dict[str, float | None]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if value is not None}
+
+
+def _side(view: VersionView, spec: Pipeline) -> Side:
+    """Return what the registry keeps of a version."""
+    names = ("model", "version", "stage", "run_id", "pipeline_digest", "registered_at", "against", "metrics", "reasons")
+    ref = view.artifact.model_dump()
+    datasets = [
+        {
+            "digest": each,
+            "train": ref,
+            "holdout": {**ref, "sha256": each, "holdout": True},
+            "train_rows": 8,
+            "holdout_rows": 2,
+        }
+        for each in view.datasets
+    ]
+    row = VersionRow(**{name: getattr(view, name) for name in names}, champion_metrics={}, tags={}, datasets=datasets)
+    row.artifact, row.manifest = ref, view.manifest.model_dump()
+    made = TrainingManifest.model_validate(view.details)
+    return Side(row, spec.model_dump(mode="json"), GateReport.model_validate(view.report), made)
 
 
 def answers(model: str, versions: list[VersionView], *, champion: int | None = None) -> dict[str, Any]:
@@ -103,7 +168,15 @@ def answers(model: str, versions: list[VersionView], *, champion: int | None = N
     if champion is not None:
         ref = ModelRef(model=model, version=champion, artifact=versions[0].artifact, manifest=versions[0].manifest)
         serving = ServingView(ref=ref, promotion_seq=champion, cause="gate", promoted_at=WHEN)  # type: ignore[arg-type]
-    view = ModelView(name=model, serving=serving, versions=len(versions), signature=REGRESSION.model_dump(mode="json"))
+    view = ModelView(
+        name=model,
+        description="Arrival delay of a flight, from what is known at departure.",
+        owner="pricing@example.org",
+        tags={"team": "pricing", "audited": ""},
+        serving=serving,
+        versions=len(versions),
+        signature=REGRESSION.model_dump(mode="json"),
+    )
     promotions = [
         PromotionView(promotion_seq=each, version=each, cause="gate", promoted_at=WHEN, trace_id="ab" * 16)  # type: ignore[arg-type]
         for each in range(champion or 0, 0, -1)
@@ -131,5 +204,11 @@ def answers(model: str, versions: list[VersionView], *, champion: int | None = N
         ],
         f"/gateway/pipelines/{model}": {"name": model, "spec": spec.model_dump(mode="json")},
         **{f"{path}/versions/{each.version}": each.model_dump(mode="json") for each in versions},
+        **{
+            f"{path}/compare?a={a.version}&b={b.version}": compared(_side(a, spec), _side(b, spec)).model_dump(
+                mode="json"
+            )
+            for a, b in permutations(versions, 2)
+        },
     }
     return told | ({f"{path}/rollout": rollout.model_dump(mode="json")} if champion else {})

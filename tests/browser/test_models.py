@@ -53,9 +53,12 @@ async def test_models_tell_what_serves_where_and_what_waits(page: Page, looks: L
 @pytest.mark.parametrize(
     ("labels", "drawn"),
     [
-        (None, ["Predicted against actual", "Residuals", "confidence the gain", "by color"]),
-        ([False, True], ["ROC: true", "Confusion matrix", "confidence the gain", "by color"]),
-        ([f"label {place}" for place in range(30)], ["10 most frequent", "11 rarest labels", "the gain", "by color"]),
+        (None, ["Predicted against actual", "Residuals"]),
+        ([False, True], ["ROC: true", "Precision and recall: true", "Calibration", "Confusion matrix"]),
+        (
+            [f"label {place}" for place in range(30)],
+            ["ROC: the 10 most frequent", "Precision and recall: the 10", "Calibration", "11 rarest labels"],
+        ),
     ],
 )
 async def test_a_verdict_is_drawn(page: Page, looks: Looks, labels: Any, drawn: list[str]) -> None:
@@ -64,16 +67,23 @@ async def test_a_verdict_is_drawn(page: Page, looks: Looks, labels: Any, drawn: 
     await answer(page, answers(MODEL, [*THREE[:2], told], champion=2))
     await page.goto(f"/models/{MODEL}/versions/3")
 
+    drawn = [
+        *drawn,
+        "confidence the gain",
+        "by color (rows), the weakest first; 3 more",
+        "Cross-validation",
+        "by trial",
+    ]
     for words in drawn:
         await expect(page.locator("figcaption").filter(has_text=words)).to_be_visible()
     await expect(page.locator(DRAWN).first).to_be_visible()
     assert await page.locator("figure.chart").count() == len(drawn)
+    assert await page.get_by_role("region", name="Precision and recall by label").count() == (labels is not None)
     assert await page.get_by_text("Show as table").count() == len(drawn)
     await page.get_by_text("Show as table").nth(1).click()
     await expect(page.locator("figure.chart details td").first).to_be_visible()
     await expect(page.get_by_role("list", name="From data to workers")).to_contain_text("900 rows, 2 features")
-    if labels != [False, True]:
-        await looks.over(page, f"version-{len(labels or [])}-labels")
+    await looks.over(page, f"version-{len(labels or [])}-labels")
 
 
 async def test_an_approval_is_asked_for_before_it_is_done(page: Page, looks: Looks) -> None:
@@ -109,17 +119,17 @@ async def test_whoever_may_only_read_decides_nothing(page: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "told", "better"),
-    [(2, 3, "The gate compared these two versions", 1), (1, 3, "may come from the data, not from the model", 0)],
+    ("a", "b", "told", "judged"),
+    [(2, 3, "The gate compared these two versions", 5), (1, 3, "may come from the data, not the model", 0)],
 )
-async def test_better_is_said_only_of_the_same_rows(page: Page, a: int, b: int, told: str, better: int) -> None:
+async def test_better_is_said_only_of_the_same_rows(page: Page, a: int, b: int, told: str, judged: int) -> None:
     """What differs in data and parameters is listed; numbers of different holdouts are shown, and not judged."""
     await answer(page, answers(MODEL, THREE, champion=2))
     await page.goto(f"/models/{MODEL}/compare?a={a}&b={b}")
 
     await expect(page.get_by_text(told)).to_be_visible()
     await expect(page.get_by_role("region", name="Parameters: differences")).to_contain_text("max_depth")
-    assert await page.locator(".better").count() == better
+    assert await page.locator(".better, .worse").count() == judged
 
 
 async def test_two_versions_are_chosen_in_the_list(page: Page, looks: Looks) -> None:

@@ -20,7 +20,7 @@ _EPSILON = float(np.finfo(np.float64).eps)
 _POSITIVE = 1
 """A binary classification's second label counts as the positive one."""
 _BINARY = 2
-_CALIBRATION_BINS = 15
+CALIBRATION_BINS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +148,11 @@ def _brier_score(target: NDArray[Any], scores: Floats, weights: Floats) -> Float
     return _mean(squares / 2 if scores.shape[1] == _BINARY else squares, weights)
 
 
+def calibration_bins(confidence: Floats) -> NDArray[np.int64]:
+    """Return the bin of each probability [n]: bin ``i`` of ``CALIBRATION_BINS`` ends with its ``i + 1``-th part."""
+    return np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(np.int64) - 1, 0, CALIBRATION_BINS - 1)
+
+
 def _calibration_error(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
     """Return how far the probability of the predicted label is from how often that label is true.
 
@@ -156,8 +161,7 @@ def _calibration_error(target: NDArray[Any], scores: Floats, weights: Floats) ->
     """
     confidence = scores.max(axis=1)
     hit = (scores.argmax(axis=1) == target).astype(np.float64)
-    bins = np.clip(np.ceil(confidence * _CALIBRATION_BINS).astype(np.int64) - 1, 0, _CALIBRATION_BINS - 1)
-    members = (bins[:, None] == np.arange(_CALIBRATION_BINS)).astype(np.float64)
+    members = (calibration_bins(confidence)[:, None] == np.arange(CALIBRATION_BINS)).astype(np.float64)
     distance: Floats = np.abs(weights @ (members * (hit - confidence)[:, None])).sum(axis=1) / weights.sum(axis=1)
     return distance
 

@@ -44,7 +44,7 @@ def gateway_proxy(url: str, client: httpx.AsyncClient) -> ReverseProxy:
 
 @route(
     "/gateway/{path:path}",
-    http_method=["GET", "POST", "PUT", "DELETE"],
+    http_method=["GET", "POST", "PUT", "PATCH", "DELETE"],
     opt={SCOPE: ANY, AS_SENT: True},
     include_in_schema=False,
     status_code=200,

@@ -13,12 +13,14 @@ from interlock_contracts.report import (
     MOST_CURVES,
     MOST_LABELS,
     MOST_POINTS,
+    CalibrationBin,
     ConfusionMatrix,
     Histogram,
     Plots,
     PredictedActual,
     RocCurve,
 )
+from interlock_modeling.metrics import calibration_bins
 from interlock_modeling.signature import ModelSignature, label_names
 from numpy.typing import NDArray
 
@@ -38,7 +40,12 @@ def plots(signature: ModelSignature, target: NDArray[Any], scores: Floats) -> Pl
             residuals = scores - target
         return Plots(predicted=predicted_actual(target, scores), residuals=histogram(residuals))
     labels = label_names(signature.labels)
-    return Plots(confusion=confusion(labels, target, scores.argmax(axis=1)), roc=roc(labels, target, scores))
+    predicted = scores.argmax(axis=1)
+    return Plots(
+        confusion=confusion(labels, target, predicted),
+        roc=roc(labels, target, scores),
+        calibration=calibration(scores.max(axis=1), predicted == target),
+    )
 
 
 def predicted_actual(actual: Floats, predicted: Floats) -> PredictedActual:
@@ -110,6 +117,18 @@ def _curve(label: str, positive: NDArray[np.bool_], score: Floats) -> RocCurve:
         false_positive_rate=short(false_rate[shown]),
         true_positive_rate=short(true_rate[shown]),
     )
+
+
+def calibration(confidence: Floats, hit: NDArray[np.bool_]) -> list[CalibrationBin]:
+    """Return how often predictions were right, by how sure they were: the bins of ``calibration_error`` with rows."""
+    found = calibration_bins(confidence)
+    members = [found == each for each in np.unique(found)]
+    return [
+        CalibrationBin(
+            rows=int(rows.sum()), confidence=float(confidence[rows].mean()), accuracy=float(hit[rows].mean())
+        )
+        for rows in members
+    ]
 
 
 def _evenly(count: int, most: int) -> NDArray[np.int64]:

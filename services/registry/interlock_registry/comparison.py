@@ -131,7 +131,10 @@ def _measured_together(a: Side, b: Side) -> MeasuredTogether | None:
         champion, metric = judged.report.champion, judged.report.metric
         if champion is None or metric is None or champion.version != other.row.version:
             continue
-        mine, theirs = judged.report.metrics | {metric: champion.candidate}, champion.metrics | {metric: champion.champion}
+        mine, theirs = (
+            judged.report.metrics | {metric: champion.candidate},
+            champion.metrics | {metric: champion.champion},
+        )
         of_a, of_b = (theirs, mine) if judged is b else (mine, theirs)
         every = [_side_by_side(name, of_a[name], of_b[name], comparable=True) for name in mine if name in theirs]
         return MeasuredTogether(

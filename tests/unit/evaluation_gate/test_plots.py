@@ -113,6 +113,19 @@ def test_of_many_labels_the_most_frequent_have_curves() -> None:
     assert not roc(["no", "yes"], np.ones(5, dtype=int), scores[:5, :2])
 
 
+def test_the_bins_of_the_calibration_are_those_of_the_metric() -> None:
+    """Their mean distance, weighted by rows, is the calibration error; empty ones are left out."""
+    target = RANDOM.integers(0, 3, 2_000)
+    scores = RANDOM.dirichlet(np.ones(3) * 4, 2_000)
+    bins = plots(CLASSIFICATION.model_copy(update={"labels": ["a", "b", "c"]}), target, scores).calibration
+
+    assert sum(each.rows for each in bins) == 2_000
+    assert all(each.rows for each in bins)
+    assert [each.confidence for each in bins] == sorted(each.confidence for each in bins)
+    distance = sum(each.rows * abs(each.accuracy - each.confidence) for each in bins) / 2_000
+    assert distance == pytest.approx(METRICS["calibration_error"].value(target, scores))
+
+
 def test_a_report_is_small_whatever_the_model() -> None:
     """Two hundred labels and a hundred thousand rows are less than 40 kB of JSON."""
     labels = CLASSIFICATION.model_copy(update={"labels": [f"label {place}" for place in range(200)]})

@@ -9,10 +9,14 @@ const ORANGE = "var(--series-2)";
 const HEIGHT = 220;
 
 const number = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 });
-const shown = (value) => (typeof value === "number" ? number.format(value) : value instanceof Date ? value.toISOString() : String(value));
+const whole = new Intl.NumberFormat(undefined);
+const shown = (value) => (typeof value === "number" ? (Number.isInteger(value) ? whole : number).format(value) : value instanceof Date ? value.toISOString() : String(value));
 
-/** `draw(width)` returns Plot's options; `table` is {head: [..], rows: [[..]]}: the same numbers for screen readers. */
-export function Chart({ caption, draw, table }) {
+/**
+ * `draw(width)` returns Plot's options; `table` is {head: [..], rows: [[..]]}: the same numbers for screen readers.
+ * `legend` is [{name, colour, mark}], a mark being "dot", "ring", "diamond" or "line". What `scrolls` may be wider than its place.
+ */
+export function Chart({ caption, draw, table, legend = [], scrolls = false }) {
   const place = useRef(null);
   const [open, setOpen] = useState(false);
   useEffect(() => {
@@ -31,7 +35,8 @@ export function Chart({ caption, draw, table }) {
   }, [draw]);
   return html`<figure class="chart">
     <figcaption>${caption}</figcaption>
-    <div ref=${place}></div>
+    ${legend.length > 0 && html`<ul class="series">${legend.map(({ name, colour, mark = "" }) => html`<li><i class=${mark} style=${{ color: colour }}></i>${name}</li>`)}</ul>`}
+    <div ref=${place} ...${scrolls ? { class: "scroll", tabindex: 0, role: "region", "aria-label": caption } : {}}></div>
     <details onToggle=${(event) => setOpen(event.target.open)}>
       <summary>Show as table</summary>
       ${open && html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}, as a table"><table>
@@ -42,40 +47,63 @@ export function Chart({ caption, draw, table }) {
   </figure>`;
 }
 
-/** `bins` are [{from, to, count}]; `before` the same of something to compare with, drawn as a line over them. */
-export function Histogram({ caption, bins, before, x = "", y = "count" }) {
-  const table = { head: ["from", "to", y, ...(before ? ["before"] : [])], rows: bins.map((bin, at) => [bin.from, bin.to, bin.count, ...(before ? [before[at]?.count ?? ""] : [])]) };
+/** Ticks of an axis from `low` to `high` at whole numbers, so that none is written twice. */
+export function wholeTicks(low, high, width) {
+  return globalThis.d3.ticks(low, high, Math.max(2, Math.floor(width / 60))).filter(Number.isInteger);
+}
+
+/** `bins` are [{from, to, count}]; the edges of bins of `whole` numbers lie half-way between two of them. */
+export function Histogram({ caption, bins, x = "", y = "count", whole = false }) {
+  const ends = ({ from, to }) => (whole ? [Math.ceil(from), Math.floor(to)] : [from, to]);
+  const named = (bin) => [...new Set(ends(bin).map(shown))].join(" to ");
   const draw = (width) => ({
     width,
-    x: { label: x },
+    x: { label: x, ...(whole ? { ticks: wholeTicks(bins[0].from, bins.at(-1).to, width) } : {}) },
     y: { label: y, grid: true },
     marks: [
-      Plot.rectY(bins, { x1: "from", x2: "to", y: "count", fill: BLUE, insetLeft: 0.5, insetRight: 0.5, tip: true }),
-      // Plot leaves out null, and takes false for a broken mark.
-      !before ? null : Plot.rectY(before, { x1: "from", x2: "to", y: "count", fill: "none", stroke: ORANGE, strokeWidth: 1.5 }),
+      Plot.rectY(bins, { x1: "from", x2: "to", y: "count", fill: BLUE, insetLeft: 0.5, insetRight: 0.5, title: (bin) => `${named(bin)}: ${shown(bin.count)} ${y}`, tip: true }),
       Plot.ruleY([0]),
     ],
   });
+  const table = { head: ["from", "to", y], rows: bins.map((bin) => [...ends(bin), bin.count]) };
   return html`<${Chart} caption=${caption} draw=${draw} table=${table} />`;
 }
 
-/** `bars` are [{label, value, before?}], drawn sideways so that long labels can be read; `before` is a tick. */
-export function Bars({ caption, bars, x = "" }) {
-  const compared = bars.some((bar) => bar.before !== undefined);
-  const table = { head: ["", x || "value", ...(compared ? ["before"] : [])], rows: bars.map((bar) => [bar.label, bar.value, ...(compared ? [bar.before ?? ""] : [])]) };
-  const draw = (width) => ({
-    width,
-    height: 40 + bars.length * 24,
-    marginLeft: Math.min(width * 0.4, 16 + 6.5 * Math.max(4, ...bars.map((bar) => String(bar.label).length))),
-    x: { label: x, grid: true },
-    y: { label: null, domain: bars.map((bar) => bar.label) },
-    marks: [
-      Plot.barX(bars, { x: "value", y: "label", fill: BLUE, insetTop: 2, insetBottom: 2, tip: true }),
-      !compared ? null : Plot.tickX(bars.filter((bar) => bar.before !== undefined), { x: "before", y: "label", stroke: ORANGE, strokeWidth: 2.5 }),
-      Plot.ruleX([0]),
-    ],
-  });
-  return html`<${Chart} caption=${caption} draw=${draw} table=${table} />`;
+/** So many bars are drawn; the table has all. */
+const MOST_BARS = 15;
+
+/**
+ * `bars` are [{label, value, before?}] in their order, the first of which are drawn sideways with their value; `before` is a tick,
+ * which `compared` names. Labels stand beside the bars, or above them where one would be cut.
+ */
+export function Bars({ caption, bars, x = "", compared = "before" }) {
+  const withTicks = bars.some((bar) => bar.before !== undefined);
+  const table = { head: ["", x || "value", ...(withTicks ? [compared] : [])], rows: bars.map((bar) => [bar.label, bar.value, ...(withTicks ? [bar.before ?? ""] : [])]) };
+  const drawn = bars.slice(0, MOST_BARS);
+  const labels = 16 + 6.5 * Math.max(4, ...drawn.map((bar) => String(bar.label).length));
+  const end = (bar) => Math.max(0, bar.value, bar.before ?? 0);
+  const start = Math.min(0, ...drawn.map((bar) => Math.min(bar.value, bar.before ?? 0)));
+  const draw = (width) => {
+    const above = labels > width * 0.4;
+    return {
+      width,
+      height: 44 + drawn.length * (above ? 42 : 24),
+      marginLeft: above ? 12 : labels,
+      marginRight: 56,
+      x: { label: x, grid: true, ticks: Math.max(2, Math.floor(width / 90)) },
+      y: { label: null, domain: drawn.map((bar) => bar.label), ...(above ? { axis: null } : {}) },
+      marks: [
+        Plot.barX(drawn, { x: "value", y: "label", fill: BLUE, insetTop: above ? 20 : 2, insetBottom: 2, tip: true }),
+        !withTicks ? null : Plot.tickX(drawn.filter((bar) => bar.before !== undefined), { x: "before", y: "label", stroke: ORANGE, strokeWidth: 2.5, insetTop: above ? 18 : 0 }),
+        Plot.text(drawn, { x: end, y: "label", text: (bar) => shown(bar.value), textAnchor: "start", dx: 5, dy: above ? 9 : 0, fill: "var(--ink)" }),
+        !above ? null : Plot.text(drawn, { x: start, y: "label", text: (bar) => String(bar.label), textAnchor: "start", dy: -10, fill: "var(--ink)", lineWidth: (width - 70) / 11, textOverflow: "ellipsis-middle", title: "label" }),
+        Plot.ruleX([0]),
+      ],
+    };
+  };
+  const more = bars.length - drawn.length;
+  const legend = withTicks ? [{ name: compared, colour: ORANGE, mark: "line" }] : [];
+  return html`<${Chart} caption="${caption}${more > 0 ? `; ${more} more in the table` : ""}" draw=${draw} table=${table} legend=${legend} />`;
 }
 
 /** `points` are [{x, y}]; `diagonal` draws the line where both are equal. */
@@ -94,40 +122,25 @@ export function Scatter({ caption, points, x, y, diagonal = false }) {
   return html`<${Chart} caption=${caption} draw=${draw} table=${{ head: [x, y], rows: points.map((p) => [p.x, p.y]) }} />`;
 }
 
-/** An estimate with its interval beside the threshold that it has to pass: green where `low` lies above, else red. */
-export function Interval({ caption, estimate, low, high, threshold = 0, x = "" }) {
-  const colour = low > threshold ? "var(--proven)" : "var(--refused)";
-  const draw = (width) => ({
-    width,
-    height: 84,
-    marginLeft: 12,
-    marginRight: 12,
-    x: { label: x, grid: true, nice: true, domain: [Math.min(low, threshold), Math.max(high ?? estimate, threshold)] },
-    y: { axis: null },
-    marks: [
-      Plot.ruleX([threshold], { stroke: "var(--ink-soft)", strokeDasharray: "4,3" }),
-      Plot.ruleY([{ low, high: high ?? estimate }], { x1: "low", x2: "high", y: () => 0, stroke: colour, strokeWidth: 4 }),
-      Plot.dot([estimate], { x: (d) => d, y: () => 0, r: 6, fill: colour, stroke: "var(--surface)", strokeWidth: 2 }),
-    ],
-  });
-  return html`<${Chart} caption=${caption} draw=${draw} table=${{ head: ["low", "estimate", "high", "threshold"], rows: [[low, estimate, high ?? "–", threshold]] }} />`;
-}
-
-/** `curves` are [{name, points: [{fpr, tpr}]}]: the more a curve keeps to the upper left, the better. */
-export function Roc({ caption, curves }) {
+/** `curves` are [{name, points: [{x, y}]}] between 0 and 1; `diagonal` draws the line where both are equal. */
+export function Curves({ caption, curves, x, y, diagonal = false, dots = false }) {
   const all = curves.flatMap(({ name, points }) => points.map((point) => ({ name, ...point })));
+  const colours = curves.map((_, place) => `var(--series-${(place % 8) + 1})`);
   const draw = (width) => ({
     width: Math.min(width, 380),
     height: 300,
-    x: { label: "false positive rate", domain: [0, 1] },
-    y: { label: "true positive rate", domain: [0, 1], grid: true },
-    color: { domain: curves.map(({ name }) => name), range: [1, 2, 3, 4, 5, 6, 7, 8].map((n) => `var(--series-${n})`), legend: curves.length > 1 },
+    x: { label: x, domain: [0, 1] },
+    y: { label: y, domain: [0, 1], grid: true },
+    color: { domain: curves.map(({ name }) => name), range: colours },
     marks: [
-      Plot.line([[0, 0], [1, 1]], { stroke: "var(--line-strong)", strokeDasharray: "4,3" }),
-      Plot.line(all, { x: "fpr", y: "tpr", stroke: "name", strokeWidth: 2 }),
+      !diagonal ? null : Plot.line([[0, 0], [1, 1]], { stroke: "var(--line-strong)", strokeDasharray: "4,3" }),
+      Plot.line(all, { x: "x", y: "y", stroke: "name", strokeWidth: 2 }),
+      !dots ? null : Plot.dot(all, { x: "x", y: "y", fill: "name", r: 4, title: "title", tip: true }),
     ],
   });
-  return html`<${Chart} caption=${caption} draw=${draw} table=${{ head: ["curve", "false positive rate", "true positive rate"], rows: all.map((p) => [p.name, p.fpr, p.tpr]) }} />`;
+  const legend = curves.length > 1 ? curves.map(({ name }, place) => ({ name, colour: colours[place], mark: "line" })) : [];
+  const table = { head: ["curve", x, y], rows: all.map((point) => [point.name, point.x, point.y]) };
+  return html`<${Chart} caption=${caption} draw=${draw} table=${table} legend=${legend} />`;
 }
 
 /** `counts[i][j]`: rows with label `labels[i]` predicted as `labels[j]`; the shade is the share of the row. */
@@ -140,7 +153,7 @@ export function Matrix({ caption, labels, counts }) {
   const slanted = longest > 5 && labels.length > 2;
   const top = slanted ? 40 + 4.5 * Math.min(longest, 16) : 40;
   const draw = (width) => ({
-    width: Math.min(width, 180 + labels.length * 80),
+    width: Math.max(Math.min(width, 180 + labels.length * 80), 64 + 6.5 * Math.min(longest, 16) + labels.length * 26),
     height: 40 + top + labels.length * (labels.length > 8 ? 30 : 48),
     marginTop: top,
     marginRight: slanted ? 44 : 20,
@@ -150,8 +163,8 @@ export function Matrix({ caption, labels, counts }) {
     y: { label: "actual", domain: labels.map(String) },
     marks: [
       Plot.cell(cells, { x: "predicted", y: "actual", fill: BLUE, fillOpacity: (d) => 0.05 + 0.4 * d.share }),
-      Plot.text(cells, { x: "predicted", y: "actual", text: (d) => number.format(d.count), fill: "var(--ink)", fontSize: 13 }),
+      Plot.text(cells, { x: "predicted", y: "actual", text: (d) => shown(d.count), fill: "var(--ink)", fontSize: 13 }),
     ],
   });
-  return html`<${Chart} caption=${caption} draw=${draw} table=${{ head: ["actual", "predicted", "rows"], rows: cells.map((c) => [c.actual, c.predicted, c.count]) }} />`;
+  return html`<${Chart} caption=${caption} draw=${draw} table=${{ head: ["actual", "predicted", "rows"], rows: cells.map((c) => [c.actual, c.predicted, c.count]) }} scrolls />`;
 }

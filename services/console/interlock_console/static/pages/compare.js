@@ -1,31 +1,31 @@
-// Two versions side by side. "Better" is claimed only where the gate evaluated both on the same rows.
+// Two versions side by side, as the registry compares them.
 import { html } from "../vendor/preact.js";
 import { address, get } from "../api.js";
 import { go } from "../router.js";
 import { Loaded, useData } from "../ui/data.js";
 import { Empty } from "../ui/empty.js";
 import { Gains, HoldoutPlots } from "../ui/gatecharts.js";
+import { Change, MetricName } from "../ui/gatemetrics.js";
 import { Head } from "../ui/head.js";
-import { called, differences, direction, gain, shown, signed } from "../ui/metrics.js";
+import { called, shown } from "../ui/metrics.js";
 import { Stage, VersionLink } from "../ui/stage.js";
 import { Table } from "../ui/table.js";
 
 async function load(name, a, b) {
-  const path = `/gateway/models/${name}/versions`;
-  const versions = await get(path);
+  const path = `/gateway/models/${name}`;
+  const versions = await get(`${path}/versions`);
   if (versions.length < 2) return { versions };
   const [right, left] = [Number(b) || versions[0].version, Number(a) || versions[1].version];
-  const [before, after] = await Promise.all([get(`${path}/${left}`), get(`${path}/${right}`)]);
-  const specs = await Promise.all([before, after].map((each) => get(address(`/gateway/pipelines/${name}`, { digest: each.pipeline_digest }))));
-  return { versions, pair: [before, after], specs: specs.map((each) => each.spec) };
+  const [found, before, after] = await Promise.all([get(address(`${path}/compare`, { a: left, b: right })), get(`${path}/versions/${left}`), get(`${path}/versions/${right}`)]);
+  return { versions, found, pair: [before, after] };
 }
 
 export default function Compare({ params: { name }, query: { a, b } }) {
   const loaded = useData(() => load(name, a, b), [name, a, b]);
   return html`
     <${Head} title="Compare versions" trail=${[["Models", "/models"], [name, `/models/${name}`]]} />
-    <${Loaded} of=${loaded}>${({ versions, pair, specs }) => (pair
-      ? html`<div class="stack"><${Choice} name=${name} versions=${versions} pair=${pair} /><${Compared} pair=${pair} specs=${specs} /></div>`
+    <${Loaded} of=${loaded}>${({ versions, found, pair }) => (pair
+      ? html`<div class="stack"><${Choice} name=${name} versions=${versions} pair=${pair} /><${Compared} found=${found} pair=${pair} /></div>`
       : html`<div class="card"><${Empty} title="Fewer than two versions" training=${name} command="interlock retrain ${name}">Each successful training registers a version.<//></div>`)}<//>`;
 }
 
@@ -37,68 +37,49 @@ function Choice({ name, versions, pair: [left, right] }) {
     <button type="button" onClick=${() => choose({ a: right.version, b: left.version })}>Swap</button></div>`;
 }
 
-/** The report that measured one of the two against the other on the same rows, if there is one. */
-function direct([left, right]) {
-  const of = (one, other) => one.report?.champion?.version === other.version && one.report;
-  return of(right, left) || of(left, right) || null;
-}
-
-function Compared({ pair, specs }) {
-  const [left, right] = pair;
-  const report = direct(pair);
-  const same = Boolean(left.report?.rows && left.report.rows === right.report?.rows && left.datasets.join() === right.datasets.join());
-  const [made, remade] = pair.map((each) => each.details ?? {});
+function Compared({ found, pair }) {
+  const { comparable, note, measured_together: together } = found;
+  const judged = together && pair.find((each) => each.version === together.holdout_of)?.report;
   return html`
-    ${report
-      ? html`<div class="notice proven">The gate compared these two versions on the same ${report.rows.toLocaleString("en")} held-out rows.</div>`
-      : html`<div class="notice waiting">The gate has not compared these two versions directly${same ? ", but evaluated both on the same rows" : "; their holdouts differ, so a change below may come from the data, not from the model"}.</div>`}
-    <${Metrics} pair=${pair} same=${same} report=${report} />
-    ${report?.champion.resampled && html`<div class="card"><${Gains} report=${report} /></div>`}
-    <div class="columns">${pair.map((each) => html`<div class="stack" key=${each.version}>${each.report?.metrics && html`<${HoldoutPlots} report=${each.report} of="v${each.version}" target=${specs[0].target} />`}</div>`)}</div>
-    <${Differences} title="Data" pair=${pair} of=${[of(left.datasets), of(right.datasets)]} />
-    <${Differences} title="Parameters" pair=${pair} of=${[{ candidate: made.winner, ...made.params }, { candidate: remade.winner, ...remade.params }]} />
-    <${Differences} title="Pipeline" pair=${pair} of=${specs.map((spec) => flat(spec))} />
-    <${Differences} title="Code and environment" pair=${pair} of=${[environment(made), environment(remade)]} />`;
+    <div class="notice ${comparable || together ? "proven" : "waiting"}">${together
+      ? `The gate compared these two versions on the same ${together.rows.toLocaleString("en")} held-out rows.`
+      : `The gate has not compared these two versions directly: ${note}.`}</div>
+    ${together && html`<${Metrics} title="Metrics on the held-out rows of version ${together.holdout_of}" found=${found} rows=${together.metrics.length ? together.metrics : [together]} />
+      ${Number.isFinite(together.lower) && html`<p class="soft">Version ${together.holdout_of} is better by ${shown(together.gain)} in ${called(together.metric)}; with ${Math.round((judged?.confidence ?? 0.95) * 100)} % confidence by more than ${shown(together.lower)}.</p>`}`}
+    ${!(together && comparable) && html`<${Metrics} title=${comparable ? "Metrics on the same rows" : "Metrics on each version's own holdout"} found=${found} rows=${found.metrics} />`}
+    ${judged?.champion.resampled && html`<div class="card"><${Gains} report=${judged} /></div>`}
+    <div class="columns">${pair.map((each) => html`<div class="stack" key=${each.version}>${each.report?.metrics && html`<${HoldoutPlots} report=${each.report} of="v${each.version}" />`}</div>`)}</div>
+    <${Differences} title="Data" found=${found} rows=${datasets(found.datasets)} />
+    <${Differences} title="Parameters" found=${found} rows=${found.parameters} />
+    <${Differences} title="Pipeline" found=${found} rows=${found.pipeline} />
+    <${Differences} title="Code and environment" found=${found} rows=${found.environment} />`;
 }
 
-const of = (datasets) => Object.fromEntries(datasets.map((digest) => [digest.slice(0, 12), "used"]));
-const environment = (made) => ({ commit: made.commit, trainer: made.code_version, rows: made.rows, seed: made.seed, ...made.packages });
+const datasets = ({ only_a: before, only_b: after }) => [
+  ...before.map((digest) => ({ name: digest.slice(0, 12), a: "used", b: null })),
+  ...after.map((digest) => ({ name: digest.slice(0, 12), a: null, b: "used" })),
+];
 
-/** A nested declaration by its paths: {"gate.metrics.r2.min": 0.6}. */
-function flat(value, path = "") {
-  if (value === null || typeof value !== "object" || Array.isArray(value)) return { [path]: value };
-  return Object.assign({}, ...Object.entries(value).map(([name, inner]) => flat(inner, path ? `${path}.${name}` : name)));
-}
-
-/** "Better" and "worse" only for the same rows: all metrics if `same`, else the gate's own comparison. */
-function Metrics({ pair: [left, right], same, report }) {
-  const values = (version) => ({ ...version.metrics, ...(version.report?.metrics ?? {}) });
-  const [before, after] = [values(left), values(right)];
-  const rows = Object.keys({ ...before, ...after }).map((metric) => ({ metric, before: before[metric], after: after[metric], gain: same ? gain(metric, after[metric], before[metric]) : 0 }));
-  if (report && !same) rows.unshift(measuredTogether(report, right.version));
+/** Rows as the registry compares them: it names the better side only where both were measured on the same rows. */
+function Metrics({ title, found: { a, b }, rows }) {
+  const side = (version) => html`<${VersionLink} model=${version.model} version=${version.version} /> <${Stage} stage=${version.stage} />`;
+  const gain = { a: -1, b: 1, equal: 0 };
   const columns = [
-    { title: "Metric", cell: (row) => html`${called(row.metric)} <span class="faint">${row.on ?? direction(row.metric)}</span>` },
-    { title: html`<${VersionLink} model=${left.model} version=${left.version} /> <${Stage} stage=${left.stage} />`, cell: (row) => shown(row.before), right: true },
-    { title: html`<${VersionLink} model=${right.model} version=${right.version} /> <${Stage} stage=${right.stage} />`, cell: (row) => shown(row.after), right: true },
-    { title: "Change", cell: (row) => html`<span class=${row.gain > 0 ? "better" : row.gain < 0 ? "worse" : ""}>${signed(row.after - row.before)} ${row.gain > 0 ? "better" : row.gain < 0 ? "worse" : ""}</span>`, right: true, tight: true },
+    { title: "Metric", cell: (row) => html`<${MetricName} metric=${row.metric} />` },
+    { title: side(a), cell: (row) => shown(row.a), right: true },
+    { title: side(b), cell: (row) => shown(row.b), right: true },
+    { title: "Change", cell: (row) => html`<${Change} difference=${row.difference} gain=${gain[row.better] ?? null} />`, right: true, tight: true },
   ];
-  return html`<section class="card flush"><h2>${same ? "Metrics on the same rows" : "Metrics on each version's own holdout"}</h2><${Table} caption="Metrics of both versions" columns=${columns} rows=${rows} id=${(row) => row.metric + (row.on ?? "")} /></section>`;
+  return html`<section class="card flush"><h2>${title}</h2><${Table} caption=${title} columns=${columns} rows=${rows} id=${(row) => row.metric} /></section>`;
 }
 
-/** The one metric that the gate measured of both on the newer one's holdout; `after` is the version on the right. */
-function measuredTogether({ metric, rows, champion }, after) {
-  const [theirs, ours] = champion.version === after ? [champion.candidate, champion.champion] : [champion.champion, champion.candidate];
-  return { metric, before: theirs, after: ours, gain: gain(metric, ours, theirs), on: `on the same ${rows.toLocaleString("en")} rows` };
-}
-
-function Differences({ title, pair: [left, right], of: [before, after] }) {
-  const rows = differences(before, after).filter((row) => !row.same);
+function Differences({ title, found: { a, b }, rows }) {
   if (rows.length === 0) return html`<section class="card"><h2>${title}</h2><p class="soft">No differences.</p></section>`;
-  const cell = (value) => (value === undefined ? html`<span class="faint">–</span>` : html`<span class="mono">${value}</span>`);
+  const cell = (value) => (value === null || value === undefined ? html`<span class="faint">–</span>` : html`<span class="mono">${typeof value === "string" ? value : JSON.stringify(value)}</span>`);
   const columns = [
     { title: "Field", cell: (row) => row.name },
-    { title: `v${left.version}`, cell: (row) => cell(row.left) },
-    { title: `v${right.version}`, cell: (row) => cell(row.right) },
+    { title: `v${a.version}`, cell: (row) => cell(row.a) },
+    { title: `v${b.version}`, cell: (row) => cell(row.b) },
   ];
   return html`<section class="card flush"><h2>${title}</h2><${Table} caption="${title}: differences" columns=${columns} rows=${rows} id=${(row) => row.name} /></section>`;
 }

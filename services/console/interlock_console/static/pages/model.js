@@ -2,6 +2,7 @@
 import { html, useState } from "../vendor/preact.js";
 import { address, get } from "../api.js";
 import { go } from "../router.js";
+import { About } from "../ui/about.js";
 import { Loaded, useData } from "../ui/data.js";
 import { RollBack } from "../ui/decision.js";
 import { Empty } from "../ui/empty.js";
@@ -34,6 +35,7 @@ export default function Model({ params: { name } }) {
     <${Head} title=${name} trail=${[["Models", "/models"]]} badges=${html`<${RolloutBadge} rollout=${all.rollout} />`} actions=${html`<${Actions} ...${all} done=${done} />`} />
     <div class="stack">
       ${notice && html`<div class="notice proven" role="status">${notice}</div>`}
+      <${About} model=${all.model} done=${done} />
       <${Serving} ...${all} />
       <${Versions} ...${all} />
       <div class="columns">
@@ -53,6 +55,7 @@ function Actions({ model, promotions, done }) {
 
 function Serving({ model, promotions, rollout, spec }) {
   const now = model.serving;
+  if (!now && model.archived_at) return null;
   if (!now) {
     return html`<div class="card"><${Empty} title="No version is serving yet" training=${model.name} command="interlock ingest ${model.name} data.csv">${model.versions
       ? "No version has passed the gate; see the gate result of each version."

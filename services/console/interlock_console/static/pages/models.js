@@ -1,11 +1,14 @@
-// All models: champion, convergence, and versions that await approval.
+// All models: champion, convergence, and versions that await approval; filtered by name, tag and owner; archived ones apart.
 import { html } from "../vendor/preact.js";
-import { get } from "../api.js";
+import { address, get } from "../api.js";
+import { go } from "../router.js";
+import { Tags } from "../ui/about.js";
 import { Badge } from "../ui/badge.js";
 import { Loaded, useData } from "../ui/data.js";
 import { Empty } from "../ui/empty.js";
 import { useFresh } from "../ui/fresh.js";
 import { Head } from "../ui/head.js";
+import { useKeys } from "../ui/keys.js";
 import { RolloutBadge } from "../ui/rollout.js";
 import { Stage, VersionLink } from "../ui/stage.js";
 import { Table } from "../ui/table.js";
@@ -16,42 +19,79 @@ const DETAILED = 25;
 
 const CAUSES = { gate: "gate", approval: "approval", rollback: "rollback" };
 
+const none = html`<span class="faint">–</span>`;
+
+const NAME = { title: "Model", cell: (row) => html`<a href="/models/${row.name}"><strong>${row.name}</strong></a>${row.description && html`<div class="soft clipped short" title=${row.description}>${row.description}</div>`}<${Tags} tags=${row.tags} />` };
+
+const OWNER = { title: "Owner", cell: (row) => row.owner ?? none };
+
+const VERSIONS = { title: "Versions", cell: (row) => row.versions, right: true };
+
 const COLUMNS = [
-  { title: "Model", cell: (row) => html`<a href="/models/${row.name}"><strong>${row.name}</strong></a>` },
+  NAME,
+  OWNER,
   { title: "Serving", cell: (row) => html`<${VersionLink} model=${row.name} version=${row.serving?.ref.version} />`, tight: true },
   { title: "Workers", cell: (row) => html`<${RolloutBadge} rollout=${row.rollout} />`, tight: true },
-  { title: "Since", cell: (row) => html`<${Ago} at=${row.serving?.promoted_at} />`, tight: true },
-  { title: "Promoted by", cell: (row) => html`<span class="soft">${CAUSES[row.serving?.cause] ?? "–"}</span>`, tight: true },
+  { title: "Promoted", cell: (row) => row.serving && html`<${Ago} at=${row.serving.promoted_at} /><div class="soft">by ${CAUSES[row.serving.cause]}</div>`, tight: true },
   { title: "Latest", cell: (row) => newest(row), tight: true },
-  { title: "Versions", cell: (row) => row.versions, right: true },
+  VERSIONS,
   { title: "Predict", cell: (row) => row.serving && html`<a href="/try/${row.name}">Predict</a>`, right: true, tight: true },
 ];
 
+const ARCHIVED = [NAME, OWNER, VERSIONS, { title: "Archived", cell: (row) => html`<${Ago} at=${row.archived_at} />`, right: true, tight: true }];
+
 function newest({ name, latest, serving }) {
-  if (!latest || latest.version === serving?.ref.version) return html`<span class="faint">–</span>`;
+  if (!latest || latest.version === serving?.ref.version) return none;
   return html`<span class="row"><${VersionLink} model=${name} version=${latest.version} /><${Stage} stage=${latest.stage} /></span>`;
 }
 
-async function load() {
-  const models = await get("/gateway/models");
-  return Promise.all(models.map((model, place) => (place < DETAILED ? withDetails(model) : model)));
+async function load(filter) {
+  const models = await get(address("/gateway/models", filter));
+  return Promise.all(models.map((model, place) => (place < DETAILED && !filter.archived ? withDetails(model) : model)));
 }
 
 async function withDetails(model) {
   const path = `/gateway/models/${model.name}`;
   const [rollout, versions] = await Promise.allSettled([
     model.serving ? get(`${path}/rollout`) : null,
-    model.versions ? get(`${path}/versions`) : [],
+    model.versions ? get(address(`${path}/versions`, { limit: 1 })) : [],
   ]);
   return { ...model, rollout: rollout.value, latest: versions.value?.[0] };
 }
 
-export default function Models() {
-  const models = useData(load);
+export default function Models({ query: { text = "", tag = "", owner = "", archived = "" } }) {
+  const filter = { text, tag, owner, archived };
+  const models = useData(() => load(filter), Object.values(filter));
   const open = useFresh(models.reload, ["model.", "evaluation.", "pipeline.", "promotion."]);
+  useKeys({ "/": [() => document.getElementById("text").focus(), "Focus the filter"] });
   return html`
-    <${Head} title="Models" badges=${html`<${Badge} state="live" lamp=${open ? "proven" : "waiting"}>${open ? "live" : "connecting"}<//>`} />
-    <${Loaded} of=${models}>${(rows) => (rows.length
-      ? html`<div class="card flush"><${Table} caption="Models" columns=${COLUMNS} rows=${rows} id=${(row) => row.name} to=${(row) => `/models/${row.name}`} /></div>`
-      : html`<div class="card"><${Empty} title="No models yet" training="" command="interlock apply pipeline.yaml">A model starts with a pipeline file: its columns, its target, and the gate it must pass before it serves.<//></div>`)}<//>`;
+    <${Head} title=${archived ? "Archived models" : "Models"} badges=${html`<${Badge} state="live" lamp=${open ? "proven" : "waiting"}>${open ? "live" : "connecting"}<//>`} />
+    <div class="stack">
+      <${Filter} key=${JSON.stringify(filter)} filter=${filter} />
+      <${Loaded} of=${models}>${(rows) => (rows.length
+        ? html`<div class="card flush"><${Table} caption=${archived ? "Archived models" : "Models"} columns=${archived ? ARCHIVED : COLUMNS} rows=${rows} id=${(row) => row.name} to=${(row) => `/models/${row.name}`} /></div>`
+        : html`<div class="card">${nothing(filter)}</div>`)}<//>
+    </div>`;
+}
+
+function Filter({ filter }) {
+  const any = filter.text || filter.tag || filter.owner;
+  function submit(event) {
+    event.preventDefault();
+    go(address("/models", Object.fromEntries([...new FormData(event.currentTarget)].map(([name, value]) => [name, value.trim()]))));
+  }
+  return html`<form class="filters" role="search" onSubmit=${submit}>
+    <input id="text" name="text" defaultValue=${filter.text} placeholder="Part of the name" aria-label="Search" />
+    <input name="tag" defaultValue=${filter.tag} placeholder="Tag, as team:pricing" aria-label="Tag" />
+    <input name="owner" defaultValue=${filter.owner} placeholder="Owner" aria-label="Owner" />
+    <label class="check"><input type="checkbox" name="archived" value="true" checked=${Boolean(filter.archived)} onChange=${(event) => event.currentTarget.form.requestSubmit()} /> Archived</label>
+    <button>Filter</button>
+    ${any && html`<button type="button" class="plain" onClick=${() => go(address("/models", { archived: filter.archived }))}>All</button>`}
+  </form>`;
+}
+
+function nothing({ text, tag, owner, archived }) {
+  if (text || tag || owner) return html`<${Empty} title="No model matches the filter" />`;
+  if (archived) return html`<${Empty} title="No model is archived" />`;
+  return html`<${Empty} title="No models yet" training="" command="interlock apply pipeline.yaml">A model starts with a pipeline file: its columns, its target, and the gate it must pass before it serves.<//>`;
 }

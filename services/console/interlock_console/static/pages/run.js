@@ -11,6 +11,7 @@ import { Facts, Head } from "../ui/head.js";
 import { Lanes } from "../ui/lanes.js";
 import { progressInWords } from "../ui/progress.js";
 import { Ago, Lasted, nanoseconds, useNow } from "../ui/time.js";
+import { TrainingCharts } from "../ui/trainingcharts.js";
 import { TraceView } from "../ui/traceview.js";
 import { TRIGGERS, requester } from "../ui/trigger.js";
 
@@ -21,11 +22,12 @@ export default function Run({ params: { id } }) {
   const run = useData(() => get(`/view/runs/${id}`), [id]);
   const traceId = run.data?.trace_id;
   const trace = useData(async () => (traceId ? await traceOf(traceId) : null), [traceId]);
+  const version = useData(() => (run.data?.version ? get(`/gateway/models/${run.data.model}/versions/${run.data.version}`) : null), [run.data?.model, run.data?.version]);
   const soon = useMemo(() => soonOnce(() => Promise.all([run.reload(), trace.reload()])), [run.reload, trace.reload]);
   const onEvent = (type, data) => (type !== "spans" || data.trace_ids.includes(traceId)) && soon();
   const open = useLive({ run: id }, onEvent, [soon]);
 
-  return html`<${Loaded} of=${run}>${(known) => html`<${Known} run=${known} trace=${trace} live=${open} selected=${selected} select=${select} reload=${soon} />`}<//>`;
+  return html`<${Loaded} of=${run}>${(known) => html`<${Known} run=${known} trace=${trace} made=${version.data?.details} live=${open} selected=${selected} select=${select} reload=${soon} />`}<//>`;
 }
 
 /** The trace, or null while none of its spans has arrived. */
@@ -38,7 +40,7 @@ async function traceOf(traceId) {
   }
 }
 
-function Known({ run, trace, live, selected, select, reload }) {
+function Known({ run, trace, made, live, selected, select, reload }) {
   const going = GOING.has(run.state) || run.open.length > 0;
   const now = useNow(going ? 1000 : 0).getTime() * 1e6;
   const badges = html`<${Badge} state=${run.state} />${run.outcome && run.outcome !== "none" && run.outcome !== run.state && html`<${Badge} state=${run.outcome} />`}
@@ -50,6 +52,7 @@ function Known({ run, trace, live, selected, select, reload }) {
       ${run.reason && html`<p class="notice refused">${run.reason}</p>`}
       ${run.open.length > 0 && html`<${StillOpen} open=${run.open} now=${now} />`}
       <section class="card" aria-label="Stages"><h2>Stages</h2><${Lanes} lanes=${run.lanes} ended=${!going} now=${now} select=${select} /></section>
+      ${made && html`<div class="columns"><${TrainingCharts} made=${made} /></div>`}
       <section class="card" aria-label="Trace"><h2>Trace</h2><${Trace} trace=${trace} run=${run} selected=${selected} select=${select} now=${now} /></section>
     </div>`;
 }

@@ -6,9 +6,10 @@ import { Loaded, useData } from "../ui/data.js";
 import { Approve, RollBack } from "../ui/decision.js";
 import { useFresh } from "../ui/fresh.js";
 import { Gains, HoldoutPlots, Slices } from "../ui/gatecharts.js";
+import { GateMetrics, PerLabel } from "../ui/gatemetrics.js";
 import { Head } from "../ui/head.js";
 import { Lineage, Making } from "../ui/lineage.js";
-import { called, direction, gain, shown, signed } from "../ui/metrics.js";
+import { shown } from "../ui/metrics.js";
 import { Stage } from "../ui/stage.js";
 
 async function load(name, number) {
@@ -34,8 +35,10 @@ export default function Version({ params: { name, version: number } }) {
     <div class="stack">
       ${notice && html`<div class="notice proven" role="status">${notice}</div>`}
       <${Verdict} report=${all.version.report} />
+      ${Object.keys(all.version.report?.metrics ?? {}).length > 0 && html`<${GateMetrics} report=${all.version.report} version=${all.version} />`}
       <section class="card"><h2>Lineage</h2><${Lineage} ...${all} /></section>
       <${Plots} report=${all.version.report} target=${all.target} />
+      ${all.version.report?.plots?.confusion && html`<${PerLabel} confusion=${all.version.report.plots.confusion} />`}
       <${Making} version=${all.version} />
     </div>`}<//>`;
 }
@@ -54,16 +57,12 @@ function Actions({ version, champion, promotions, done }) {
 function Verdict({ report }) {
   if (!report) return html`<section class="card"><h2>Gate result</h2><p class="soft">This version has not been evaluated yet.</p></section>`;
   const checks = report.checks?.length ? report.checks : report.reasons.map((text) => ({ passed: report.passed, text }));
-  const theirs = report.champion;
   return html`<section class="card">
     <h2>${report.passed ? "Passed the gate" : "Rejected by the gate"}${report.rows ? html` <span class="soft">on ${report.rows.toLocaleString("en")} held-out rows</span>` : ""}</h2>
     <div class="stack">
       <ul class="checks">${checks.map((check) => html`<li><${Badge} state=${check.passed ? "passed" : "failed"} /><span>${check.text}</span></li>`)}</ul>
-      ${report.notes?.length > 0 && html`<ul class="soft">${report.notes.map((text) => html`<li>${text}</li>`)}</ul>`}
-      <dl class="numbers">${Object.entries(report.metrics ?? {}).map(([metric, value]) => html`<div><dt>${called(metric)}</dt><dd>${shown(value)}
-          <small>${metric === report.metric && theirs ? `${signed(gain(metric, theirs.candidate, theirs.champion))} over v${theirs.version}` : direction(metric)}</small></dd></div>`)}
-        ${report.latency_p99_ms && html`<div><dt>single-row latency, p99</dt><dd>${shown(report.latency_p99_ms)} ms<small>measured at the gate</small></dd></div>`}
-      </dl>
+      ${report.notes?.length > 0 && html`<ul class="plain soft">${report.notes.map((text) => html`<li>${text}</li>`)}</ul>`}
+      ${report.latency_p99_ms && html`<p class="soft">Single-row latency at the gate: ${shown(report.latency_p99_ms)} ms (p99).</p>`}
     </div>
   </section>`;
 }

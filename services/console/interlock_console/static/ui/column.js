@@ -14,7 +14,7 @@ export function Column({ name, column, moved }) {
     <${Distribution} name=${name} column=${column} />
     ${moved?.bins.length > 0 && html`<details open=${drifted}>
       <summary>Compared with the previous file</summary>
-      <${Bars} caption="${name}: share of rows; the line is the previous file" x="share of rows" bars=${compared(moved.bins)} />
+      <${Bars} caption="${name}: share of rows" x="share of rows" compared="previous file" bars=${compared(moved.bins)} />
     </details>`}
   </article>`;
 }
@@ -42,7 +42,7 @@ function Distribution({ name, column }) {
   const edges = column.type === "datetime" ? histogram.edges.map((edge) => new Date(edge)) : histogram.edges;
   const bins = histogram.counts.map((rows, at) => ({ from: edges[at], to: edges[at + 1], count: rows }));
   const sampled = histogram.counts.reduce((sum, rows) => sum + rows, 0);
-  return html`<${Histogram} caption="${name}: ${count(sampled)} rows${sampled >= 10_000 ? ", a sample," : ""} by value" bins=${bins} y="rows" />`;
+  return html`<${Histogram} caption="${name}: ${count(sampled)} rows${sampled >= 10_000 ? ", a sample," : ""} by value" bins=${bins} y="rows" whole=${column.type === "integer" && !Number.isInteger(edges[0])} />`;
 }
 
 function compared(bins) {

@@ -1,4 +1,4 @@
-// Approval and rollback. The registry checks the caller's scope again, and records both in the audit log.
+// Decisions: approval, rollback, and others that a confirmation asks for. The registry checks the caller's scope again, and records both in the audit log.
 import { html, useContext, useRef, useState } from "../vendor/preact.js";
 import { post } from "../api.js";
 import { Caller } from "../app.js";
@@ -7,7 +7,7 @@ import { Confirm } from "./dialog.js";
 export const mayPromote = (caller) => ["promote", "admin"].some((scope) => (caller?.scopes ?? []).includes(scope));
 
 /** A button with a confirmation; without the scope it is disabled and says which one is missing. */
-function Decision({ label, verb, title, danger, act, done, disabled, children }) {
+export function Decision({ label, verb, title, danger, plain, act, done, disabled, children }) {
   const caller = useContext(Caller);
   const [asked, setAsked] = useState(false);
   const may = mayPromote(caller);
@@ -15,7 +15,7 @@ function Decision({ label, verb, title, danger, act, done, disabled, children })
     setAsked(false);
     if (acted) done();
   };
-  return html`<button type="button" class=${danger ? "danger" : "primary"} disabled=${!may || disabled}
+  return html`<button type="button" class=${danger ? "danger" : plain ? "" : "primary"} disabled=${!may || disabled}
       title=${may ? undefined : "Requires a key with the scope promote"} onClick=${() => setAsked(true)}>${label}</button>
     ${asked && html`<${Confirm} title=${title} verb=${verb} danger=${danger} act=${act} close=${close}>
       ${children}

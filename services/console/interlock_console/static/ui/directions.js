@@ -1,4 +1,4 @@
-// In which direction each metric is better. Made from gate.py of the contracts by `make contracts`; do not edit.
+// In which direction each metric is better. Made from the contracts by `make contracts`; do not edit.
 export const DIRECTIONS = {
   r2: "higher",
   rmse: "lower",

@@ -1,7 +1,7 @@
 // Charts of the gate report, and a metric's trend over versions.
 import { html } from "../vendor/preact.js";
-import { Bars, Chart, Histogram, Matrix, Plot, Roc, Scatter } from "../charts.js";
-import { called, direction, shown } from "./metrics.js";
+import { Bars, Chart, Curves, Histogram, Matrix, Plot, Scatter, wholeTicks } from "../charts.js";
+import { called, direction, gain, shown, signed } from "./metrics.js";
 
 const binned = ({ edges, counts }) => counts.map((count, place) => ({ from: edges[place], to: edges[place + 1], count }));
 
@@ -15,55 +15,68 @@ export function Gains({ report }) {
   const { champion, confidence, metric, min_improvement: asked = 0 } = report;
   const sure = champion.lower > asked;
   const bins = binned(champion.resampled);
-  const colour = sure ? "var(--proven)" : "var(--refused)";
   const lines = [
-    { at: asked ?? 0, is: "required", stroke: "var(--ink-soft)" },
-    { at: champion.lower, is: "lower bound", stroke: colour },
-    { at: champion.gain, is: "gain", stroke: "var(--series-1)" },
-  ];
+    { at: asked ?? 0, is: "required", colour: "var(--ink-soft)" },
+    { at: champion.lower, is: "lower bound", colour: sure ? "var(--proven)" : "var(--refused)" },
+    { at: champion.gain, is: "gain", colour: "var(--series-2)" },
+  ].filter(({ at }) => Number.isFinite(at));
+  const legend = lines.map(({ at, is, colour }) => ({ name: `${is} ${signed(at)}`, colour, mark: "line" }));
   const draw = (width) => ({
     width,
     x: { label: `gain in ${called(metric)} over version ${champion.version}`, domain: ends([...lines.map((line) => line.at), ...champion.resampled.edges]) },
     y: { label: "resamples", grid: true },
     marks: [
       Plot.rectY(bins, { x1: "from", x2: "to", y: "count", fill: "var(--series-1)", fillOpacity: 0.35, insetLeft: 0.5, insetRight: 0.5 }),
-      Plot.ruleX(lines, { x: "at", stroke: "stroke", strokeWidth: 2 }),
-      Plot.text(lines, { x: "at", text: "is", frameAnchor: "top", rotate: -90, textAnchor: "end", dx: -7, fill: "var(--ink)" }),
+      Plot.ruleX(lines, { x: "at", stroke: ({ colour }) => colour, strokeWidth: 2 }),
       Plot.ruleY([0]),
     ],
   });
   const words = `With ${Math.round(confidence * 100)} % confidence the gain is above ${shown(champion.lower)}, which ${sure ? "exceeds" : "does not exceed"} the required ${shown(asked)}`;
-  return html`<${Chart} caption=${words} draw=${draw} table=${{ head: ["from", "to", "resamples"], rows: bins.map((bin) => [bin.from, bin.to, bin.count]) }} />`;
+  return html`<${Chart} caption=${words} draw=${draw} table=${{ head: ["from", "to", "resamples"], rows: bins.map((bin) => [bin.from, bin.to, bin.count]) }} legend=${legend} />`;
 }
 
 function ends(values) {
   return [Math.min(...values), Math.max(...values)];
 }
 
-/** One metric in each value of a column; the tick is the champion's on the same rows. */
+/** One metric in each value of a column, the weakest first; the tick is the champion's on the same rows. */
 export function Slices({ column, slices, metric }) {
   const bars = slices
-    .filter((slice) => slice.metrics[metric] !== null)
-    .map((slice) => ({ label: `${slice.value} (${slice.rows})`, value: slice.metrics[metric], before: slice.champion?.[metric] ?? undefined }));
-  const compared = bars.some((bar) => bar.before !== undefined);
-  return html`<${Bars} caption="${called(metric)} by ${column}${compared ? "; the tick marks the champion on the same rows" : ""}" bars=${bars} x=${`${called(metric)}, ${direction(metric)}`} />`;
+    .filter((slice) => Number.isFinite(slice.metrics[metric]))
+    .sort((a, b) => gain(metric, a.metrics[metric], b.metrics[metric]))
+    .map((slice) => ({ label: `${slice.value} (${slice.rows.toLocaleString("en")})`, value: slice.metrics[metric], before: slice.champion?.[metric] ?? undefined }));
+  return html`<${Bars} caption="${called(metric)} by ${column} (rows), the weakest first" bars=${bars} x=${`${called(metric)}, ${direction(metric)}`} compared="champion on the same rows" />`;
 }
 
 /** Whatever the report holds of the holdout's rows; `of` names the version where two stand side by side. */
 export function HoldoutPlots({ report, target = "target", of = "" }) {
-  const { predicted, residuals, confusion, roc = [] } = report.plots ?? {};
+  const { predicted, residuals, confusion, roc = [], calibration = [] } = report.plots ?? {};
   const ours = of && ` of ${of}`;
   const curves = roc.map((curve) => ({
     name: `${curve.label} (area ${curve.auc.toFixed(3)})`,
-    points: curve.false_positive_rate.map((fpr, place) => ({ fpr, tpr: curve.true_positive_rate[place] })),
+    points: curve.false_positive_rate.map((x, place) => ({ x, y: curve.true_positive_rate[place] })),
   }));
+  const precision = roc.map((curve) => ({ name: `${curve.label} (${curve.rows.toLocaleString("en")} rows)`, points: precisionRecall(curve, report.rows) }));
+  const whose = (drawn) => (drawn.length === 1 ? drawn[0].name : `the ${drawn.length} most frequent labels`);
   return html`
     ${predicted && html`<div class="card"><${Scatter} caption="Predicted against actual ${target}${ours}: ${predicted.actual.length} of ${predicted.rows.toLocaleString("en")} held-out rows"
       points=${predicted.actual.map((x, place) => ({ x, y: predicted.predicted[place] }))} x="actual" y="predicted" diagonal /></div>`}
     ${residuals && html`<div class="card"><${Histogram} caption="Residuals${ours}, predicted minus actual${outside(residuals)}" bins=${binned(residuals)} x=${target} y="rows" /></div>`}
-    ${curves.length > 0 && html`<div class="card"><${Roc} caption="ROC${ours}: ${curves.length === 1 ? curves[0].name : `the ${curves.length} most frequent labels`}" curves=${curves} /></div>`}
+    ${curves.length > 0 && html`<div class="card"><${Curves} caption="ROC${ours}: ${whose(curves)}" curves=${curves} x="false positive rate" y="true positive rate" diagonal /></div>
+      <div class="card"><${Curves} caption="Precision and recall${ours}: ${whose(precision)}" curves=${precision} x="recall" y="precision" /></div>`}
+    ${calibration.length > 0 && html`<div class="card"><${Curves} caption="Calibration${ours}: how often predictions were right, by their probability" curves=${[{ name: "predictions", points: reliability(calibration) }]} x="probability of the predicted label" y="share that was right" diagonal dots /></div>`}
     ${confusion && html`<div class=${confusion.labels.length > 6 ? "card whole" : "card"}><${Matrix} caption="Confusion matrix${ours}: held-out rows by label and prediction${pooled(confusion)}" labels=${confusion.labels} counts=${confusion.counts} /></div>`}`;
 }
+
+/** Points of the precision-recall curve from those of the ROC curve: both follow from the same counts at each threshold. */
+function precisionRecall({ rows: positive, false_positive_rate: alarms, true_positive_rate: hits }, rows) {
+  return hits.flatMap((recall, place) => {
+    const [right, wrong] = [recall * positive, alarms[place] * (rows - positive)];
+    return right + wrong ? [{ x: recall, y: right / (right + wrong) }] : [];
+  });
+}
+
+const reliability = (bins) => bins.map(({ rows, confidence, accuracy }) => ({ x: confidence, y: accuracy, title: `${rows.toLocaleString("en")} rows: ${shown(confidence)} expected, ${shown(accuracy)} right` }));
 
 function pooled({ pooled: many, unknown = [] }) {
   const strange = unknown.reduce((a, b) => a + b, 0);
@@ -71,19 +84,34 @@ function pooled({ pooled: many, unknown = [] }) {
   return words.length ? `; ${words.join("; ")}` : "";
 }
 
-/** A metric from version to version: what served is filled. */
+/**
+ * A metric of each version beside that of the champion which it was measured against, on the same rows.
+ * Two versions have different rows, so nothing is drawn between them.
+ */
 export function Trend({ versions, metric }) {
-  const points = versions.filter((each) => Number.isFinite(each.metrics[metric])).map((each) => ({ version: each.version, value: each.metrics[metric], served: ["champion", "retired"].includes(each.stage), stage: each.stage })).reverse();
+  const points = versions
+    .filter((each) => Number.isFinite(each.metrics[metric]))
+    .map((each) => ({ version: each.version, value: each.metrics[metric], champion: each.champion_metrics?.[metric], against: each.against, stage: each.stage }))
+    .reverse();
+  const paired = points.filter((each) => Number.isFinite(each.champion));
+  const served = ({ stage }) => ["champion", "retired"].includes(stage);
+  const title = (each) => `v${each.version}: ${shown(each.value)}${Number.isFinite(each.champion) ? `; v${each.against} on the same rows: ${shown(each.champion)}` : ""}`;
   const draw = (width) => ({
     width,
     height: 200,
-    x: { label: "version", tickFormat: "d", ticks: Math.min(points.length, Math.floor(width / 50)), inset: 10 },
-    y: { label: called(metric), grid: true, nice: true, inset: 6 },
+    x: { label: "version", ticks: wholeTicks(points[0].version, points.at(-1).version, width), tickFormat: "d", inset: 12 },
+    y: { label: called(metric), grid: true, nice: true, inset: 8 },
     marks: [
-      Plot.line(points, { x: "version", y: "value", stroke: "var(--line-strong)" }),
-      Plot.dot(points, { x: "version", y: "value", r: 5, stroke: "var(--series-1)", strokeWidth: 1.5, fill: (each) => (each.served ? "var(--series-1)" : "var(--surface)"), tip: true }),
+      Plot.ruleX(paired, { x: "version", y1: "champion", y2: "value", stroke: "var(--line-strong)", strokeWidth: 1.5 }),
+      Plot.dot(paired, { x: "version", y: "champion", symbol: "diamond", r: 5, fill: "var(--series-2)" }),
+      Plot.dot(points, { x: "version", y: "value", r: 5, stroke: "var(--series-1)", strokeWidth: 1.5, fill: (each) => (served(each) ? "var(--series-1)" : "var(--surface)"), title, tip: true }),
     ],
   });
-  return html`<${Chart} caption="${called(metric)} of each version on its holdout, ${direction(metric)}; filled if it has served" draw=${draw}
-    table=${{ head: ["version", called(metric), "stage"], rows: points.map((each) => [each.version, each.value, each.stage]) }} />`;
+  const legend = [
+    { name: "version that has served", colour: "var(--series-1)", mark: "dot" },
+    { name: "version that has not", colour: "var(--series-1)", mark: "ring" },
+    ...(paired.length ? [{ name: "champion at that time, on the same rows", colour: "var(--series-2)", mark: "diamond" }] : []),
+  ];
+  return html`<${Chart} caption="${called(metric)} of each version on its own held-out rows, ${direction(metric)}; two versions may have different rows" draw=${draw} legend=${legend}
+    table=${{ head: ["version", called(metric), "champion", "champion on the same rows", "stage"], rows: points.map((each) => [each.version, each.value, each.against ? `v${each.against}` : "–", each.champion ?? "–", each.stage]) }} />`;
 }

@@ -7,6 +7,7 @@ import { RolloutBadge } from "./rollout.js";
 import { Short } from "./stage.js";
 import { Table } from "./table.js";
 import { Ago, duration } from "./time.js";
+import { TrainingCharts } from "./trainingcharts.js";
 
 /** So many datasets are named, the newest; a window of all may hold hundreds. */
 const SHOWN = 5;
@@ -45,6 +46,7 @@ export function Making({ version }) {
       <div class="row"><${Copy} text=${version.artifact.sha256} what="artifact digest" label="Copy artifact digest" /></div>
     </section>
     <${Selection} made=${made} />
+    <${TrainingCharts} made=${made} />
   </div>`;
 }
 

@@ -42,16 +42,6 @@ export function gain(metric, ours, theirs) {
   return DIRECTIONS[metric] === "zero" ? Math.abs(theirs) - Math.abs(ours) : ours - theirs;
 }
 
-// What differs between two flat objects: [{name, left, right, same}], by name.
-export function differences(left = {}, right = {}) {
-  const names = [...new Set([...Object.keys(left ?? {}), ...Object.keys(right ?? {})])].sort();
-  const text = (value) => (value === undefined ? undefined : typeof value === "string" ? value : JSON.stringify(value));
-  return names.map((name) => {
-    const [a, b] = [text(left?.[name]), text(right?.[name])];
-    return { name, left: a, right: b, same: a === b };
-  });
-}
-
 /** The metrics that the pipelines of these runs declare, the champion's first; without pipelines those that were measured. */
 export function declaredMetrics(pipelines, runs) {
   const models = new Set(runs.map((run) => run.model));

@@ -1,0 +1,61 @@
+// Charts of a training: score of each candidate in each fold, and of each trial of the search.
+import { html } from "../vendor/preact.js";
+import { Chart, Plot, wholeTicks } from "../charts.js";
+import { called, direction, gain, shown } from "./metrics.js";
+
+/** `made` is a version's training manifest. */
+export function TrainingCharts({ made }) {
+  const folds = (made.candidates ?? []).flatMap(({ candidate, scores = [] }) => scores.map((score, fold) => ({ candidate, fold: fold + 1, score })));
+  const trials = (made.trials ?? []).filter(({ score }) => Number.isFinite(score));
+  return html`
+    ${folds.length > 0 && html`<div class="card"><${Folds} made=${made} folds=${folds} /></div>`}
+    ${trials.length > 1 && html`<div class="card"><${History} made=${made} trials=${trials} /></div>`}`;
+}
+
+function Folds({ made, folds }) {
+  const means = made.candidates.filter(({ mean }) => Number.isFinite(mean)).sort((a, b) => gain(made.metric, b.mean, a.mean));
+  const names = [...new Set([...means.map(({ candidate }) => candidate), ...folds.map(({ candidate }) => candidate)])];
+  const draw = (width) => ({
+    width,
+    height: 60 + names.length * 30,
+    marginLeft: Math.min(width * 0.45, 16 + 6.5 * Math.max(...names.map((name) => name.length))),
+    marginRight: 16,
+    x: { label: `${called(made.metric)}, ${direction(made.metric)}`, grid: true, nice: true, ticks: Math.max(2, Math.floor(width / 90)) },
+    y: { label: null, domain: names },
+    marks: [
+      Plot.dot(folds, { x: "score", y: "candidate", r: 4, fill: "var(--series-1)", fillOpacity: 0.55, title: (each) => `fold ${each.fold}: ${shown(each.score)}`, tip: true }),
+      Plot.tickX(means, { x: "mean", y: "candidate", stroke: "var(--series-2)", strokeWidth: 2.5, insetTop: 3, insetBottom: 3 }),
+    ],
+  });
+  const legend = [{ name: "one fold", colour: "var(--series-1)", mark: "dot" }, { name: "mean", colour: "var(--series-2)", mark: "line" }];
+  return html`<${Chart} caption="Cross-validation: ${called(made.metric)} of each candidate in ${made.folds ?? "its"} folds, the best first" draw=${draw} legend=${legend}
+    table=${{ head: ["candidate", "fold", called(made.metric)], rows: folds.map((each) => [each.candidate, each.fold, each.score]) }} />`;
+}
+
+/** Scores in the order of the trials, with the best so far as a line; a pruned trial was scored in its first fold alone. */
+function History({ made, trials }) {
+  const complete = ({ state }) => state === "complete";
+  let best = null;
+  const line = trials.filter(complete).map(({ number, score }) => {
+    if (best === null || gain(made.metric, score, best) > 0) best = score;
+    return { number, best };
+  });
+  const draw = (width) => ({
+    width,
+    x: { label: "trial", ticks: wholeTicks(trials[0].number, trials.at(-1).number, width), tickFormat: "d", inset: 8 },
+    y: { label: called(made.metric), grid: true, nice: true, inset: 6 },
+    marks: [
+      Plot.line(line, { x: "number", y: "best", stroke: "var(--series-2)", strokeWidth: 1.5, curve: "step-after" }),
+      Plot.dot(trials, { x: "number", y: "score", r: 3.5, stroke: "var(--series-1)", fill: (each) => (complete(each) ? "var(--series-1)" : "var(--surface)"), title: inWords, tip: true }),
+    ],
+  });
+  const legend = [
+    { name: "completed trial", colour: "var(--series-1)", mark: "dot" },
+    { name: "pruned, one fold", colour: "var(--series-1)", mark: "ring" },
+    { name: "best so far", colour: "var(--series-2)", mark: "line" },
+  ];
+  return html`<${Chart} caption="Hyperparameter search: ${called(made.metric)} by trial, ${direction(made.metric)}" draw=${draw} legend=${legend}
+    table=${{ head: ["trial", called(made.metric), "state", "parameters"], rows: trials.map((each) => [each.number, each.score, each.state, JSON.stringify(each.params)]) }} />`;
+}
+
+const inWords = ({ number, score, state, params }) => [`trial ${number}, ${state}: ${shown(score)}`, ...Object.entries(params).map(([name, value]) => `${name}: ${typeof value === "number" ? shown(value) : JSON.stringify(value)}`)].join("\n");

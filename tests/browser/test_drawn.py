@@ -1,0 +1,145 @@
+"""What charts show of made-up numbers: same rows, whole numbers, few bars; and their tables, number by number."""
+
+from uuid import uuid4
+
+import pytest
+from interlock_contracts.http import DatasetView
+from playwright.async_api import Locator, Page, expect
+
+from tests.browser.canned import answer
+from tests.browser.looks import Looks
+from tests.browser.reports import ROWS, WHEN, answers, report, version
+from tests.unit.ingest.validation.judging import judge
+
+MODEL = "flights"
+NONE = "\N{EN DASH}"
+
+
+async def table_of(page: Page, caption: str) -> list[list[str]]:
+    """Open the table below the chart with these words in its caption, and return its cells."""
+    chart: Locator = page.locator("figure.chart").filter(has=page.locator("figcaption", has_text=caption))
+    await chart.get_by_text("Show as table").click()
+    rows = chart.locator("tbody tr")
+    await expect(rows.first).to_be_visible()
+    return [(await row.locator("td").all_inner_texts()) for row in await rows.all()]
+
+
+async def test_versions_are_drawn_beside_the_champion_on_the_same_rows(canned: Page) -> None:
+    """A first version has none, nor has one that an older gate evaluated; each version number stands there once."""
+    old = report(None, against=2, seed=2).model_dump(mode="json")
+    old["champion"].pop("metrics")
+    versions = [
+        version(MODEL, 1, "retired", report(None)),
+        version(MODEL, 2, "champion", report(None, against=1, seed=1)),
+        version(MODEL, 3, "refused", old),
+    ]
+    await answer(canned, answers(MODEL, versions, champion=2))
+    await canned.goto(f"/models/{MODEL}")
+
+    rows = await table_of(canned, "of each version on its own held-out rows")
+    theirs = versions[1].champion_metrics["r2"]
+    assert [(row[0], row[2], row[4]) for row in rows] == [
+        ("1", NONE, "retired"),
+        ("2", "v1", "champion"),
+        ("3", "v2", "refused"),
+    ]
+    assert float(rows[1][3]) == pytest.approx(theirs, abs=1e-4)
+    assert [rows[0][3], rows[2][3]] == [NONE, NONE]
+    ticks = canned.locator("figure.chart svg [aria-label='x-axis tick label'] text, figure.chart svg g text")
+    whole = [each for each in await ticks.all_inner_texts() if each in ("1", "2", "3")]
+    assert whole == ["1", "2", "3"]
+
+
+async def test_every_metric_stands_beside_the_champions(canned: Page) -> None:
+    """In its own direction, and with the interval of the one that decides."""
+    told = version(MODEL, 2, "passed", report(None, against=1))
+    await answer(canned, answers(MODEL, [version(MODEL, 1, "champion", report(None)), told], champion=1))
+    await canned.goto(f"/models/{MODEL}/versions/2")
+
+    table = canned.get_by_role("region", name="Metrics of candidate and champion on the same held-out rows")
+    await expect(table.get_by_role("row")).to_have_count(6)
+    await expect(table.get_by_role("row").nth(1)).to_contain_text("with 95 % confidence")
+    for metric in ("R²", "RMSE", "MAE"):
+        await expect(table.get_by_role("row").filter(has_text=metric)).to_contain_text("better")
+    rmse = told.champion_metrics["rmse"]
+    await expect(table.get_by_role("row").filter(has_text="RMSE")).to_contain_text(f"{rmse:.4f}"[:5])
+
+
+async def test_precision_and_recall_follow_from_the_counts(canned: Page) -> None:
+    """At the lowest threshold every row is taken, so precision is the label's share; each label has its row."""
+    told = report([False, True], against=1)
+    versions = [version(MODEL, 1, "champion", report([False, True])), version(MODEL, 2, "passed", told)]
+    await answer(canned, answers(MODEL, versions, champion=1))
+    await canned.goto(f"/models/{MODEL}/versions/2")
+
+    rows = await table_of(canned, "Precision and recall")
+    (curve,) = told.plots.roc
+    assert rows[-1][1] == "1"
+    assert float(rows[-1][2]) == pytest.approx(curve.rows / ROWS, abs=1e-3)
+    matrix = told.plots.confusion
+    assert matrix is not None
+    right, support = matrix.counts[1][1], sum(matrix.counts[1])
+    taken = matrix.counts[0][1] + right
+    cells = (
+        canned.get_by_role("region", name="Precision and recall by label").get_by_role("row").nth(2).get_by_role("cell")
+    )
+    found = await cells.all_inner_texts()
+    assert found[:3] == ["true", str(support), str(taken)]
+    assert [float(each) for each in found[3:5]] == pytest.approx([right / taken, right / support], abs=1e-4)
+
+
+async def test_a_run_shows_its_candidates_and_trials(canned: Page, looks: Looks) -> None:
+    """From the version that it has made."""
+    made = version(MODEL, 1, "champion", report(None))
+    run = {
+        "run_id": str(made.run_id),
+        "model": MODEL,
+        "state": "succeeded",
+        "version": 1,
+        "requested": WHEN,
+        "started": WHEN,
+        "ended": WHEN,
+        "lanes": [],
+        "open": [],
+        "metrics": {},
+    }
+    await answer(canned, answers(MODEL, [made], champion=1) | {f"/view/runs/{made.run_id}": run})
+    await canned.goto(f"/runs/{made.run_id}")
+
+    folds = await table_of(canned, "Cross-validation: R² of each candidate in 3 folds")
+    trials = await table_of(canned, "Hyperparameter search: R² by trial")
+    assert (len(folds), len(trials)) == (9, 12)
+    assert trials[3] == ["3", "0.78", "pruned", '{"max_depth":3}']
+    await looks.over(canned, "run-trained")
+
+
+async def test_a_run_without_a_version_has_no_charts(canned: Page) -> None:
+    """Nothing was trained that could be drawn."""
+    run = {"run_id": str(uuid4()), "model": MODEL, "state": "failed", "requested": WHEN, "lanes": [], "open": []}
+    await answer(canned, {f"/view/runs/{run['run_id']}": run})
+    await canned.goto(f"/runs/{run['run_id']}")
+
+    await expect(canned.get_by_role("heading", name="Trace", exact=True)).to_be_visible()
+    assert await canned.locator("figure.chart").count() == 0
+
+
+async def test_whole_numbers_are_drawn_in_bins_of_whole_numbers(canned: Page, looks: Looks) -> None:
+    """A bar for each of a few values, under its own number."""
+    digest = "d" * 64
+    rows = "".join(f"{place % 4},{place / 7}\n" for place in range(40))
+    columns = {"stops": {"type": "integer"}, "price": {"type": "number"}}
+    view = DatasetView(
+        pipeline=MODEL,
+        digest=digest,
+        pipeline_digest=digest,
+        state="accepted",
+        bytes=12_345,
+        received_at=WHEN,  # type: ignore[arg-type]
+        profile=judge(f"stops,price\n{rows}", columns, "price").result.profile,
+    )
+    path = f"/gateway/datasets/{MODEL}/{digest}"
+    await answer(canned, {path: view.model_dump(mode="json"), f"/gateway/models/{MODEL}/versions": []})
+    await canned.goto(f"/datasets/{MODEL}/{digest}")
+
+    assert await table_of(canned, "stops: 40 rows") == [[str(value), str(value), "10"] for value in range(4)]
+    await looks.over(canned, "whole-numbers")
