@@ -54,7 +54,8 @@ export function wholeTicks(low, high, width) {
 
 /** `bins` are [{from, to, count}]; the edges of bins of `whole` numbers lie half-way between two of them. */
 export function Histogram({ caption, bins, x = "", y = "count", whole = false }) {
-  const ends = ({ from, to }) => (whole ? [Math.ceil(from), Math.floor(to)] : [from, to]);
+  // Plus zero, as what is rounded up from -0.5 is -0.
+  const ends = ({ from, to }) => (whole ? [Math.ceil(from) + 0, Math.floor(to) + 0] : [from, to]);
   const named = (bin) => [...new Set(ends(bin).map(shown))].join(" to ");
   const draw = (width) => ({
     width,

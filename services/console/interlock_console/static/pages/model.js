@@ -32,7 +32,7 @@ export default function Model({ params: { name } }) {
     loaded.reload();
   };
   return html`<${Loaded} of=${loaded}>${(all) => html`
-    <${Head} title=${name} trail=${[["Models", "/models"]]} badges=${html`<${RolloutBadge} rollout=${all.rollout} />`} actions=${html`<${Actions} ...${all} done=${done} />`} />
+    <${Head} title=${name} trail=${[["Models", "/models"]]} badges=${all.rollout && html`<${RolloutBadge} rollout=${all.rollout} />`} actions=${html`<${Actions} ...${all} done=${done} />`} />
     <div class="stack">
       ${notice && html`<div class="notice proven" role="status">${notice}</div>`}
       <${About} model=${all.model} done=${done} />
@@ -46,6 +46,7 @@ export default function Model({ params: { name } }) {
 }
 
 function Actions({ model, promotions, done }) {
+  if (model.archived_at) return null;
   const champion = model.serving?.ref.version;
   const earlier = [...new Set(promotions.map((each) => each.version))].filter((version) => version !== champion);
   return html`
@@ -88,7 +89,7 @@ function Versions({ model, versions, spec }) {
   const columns = [
     { title: "Compare", cell: (each) => html`<input type="checkbox" aria-label="Compare version ${each.version}" checked=${chosen.includes(each.version)} onChange=${() => choose(each.version)} />`, tight: true },
     { title: "Version", cell: (each) => html`<${VersionLink} model=${model.name} version=${each.version} />` },
-    { title: "Stage", cell: (each) => html`<${Stage} stage=${each.stage} />`, tight: true },
+    { title: "Stage", cell: (each) => html`<${Stage} stage=${model.archived_at && each.stage === "champion" ? "archived" : each.stage} />`, tight: true },
     ...metrics.map((each) => ({ title: called(each), cell: (version) => shown(version.metrics[each]), right: true })),
     { title: "Gate result", cell: (each) => html`<span class="soft">${each.reasons[0] ?? ""}${each.reasons.length > 1 ? `, and ${each.reasons.length - 1} more` : ""}</span>` },
     { title: "Run", cell: (each) => html`<${Short} of=${each.run_id} href="/runs/${each.run_id}" />`, tight: true },

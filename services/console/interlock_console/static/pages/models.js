@@ -21,7 +21,7 @@ const CAUSES = { gate: "gate", approval: "approval", rollback: "rollback" };
 
 const none = html`<span class="faint">–</span>`;
 
-const NAME = { title: "Model", cell: (row) => html`<a href="/models/${row.name}"><strong>${row.name}</strong></a>${row.description && html`<div class="soft clipped short" title=${row.description}>${row.description}</div>`}<${Tags} tags=${row.tags} />` };
+const NAME = { title: "Model", cell: (row) => html`<a class="target" href="/models/${row.name}"><strong>${row.name}</strong></a>${row.description && html`<div class="soft clipped short" title=${row.description}>${row.description}</div>`}<${Tags} tags=${row.tags} />` };
 
 const OWNER = { title: "Owner", cell: (row) => row.owner ?? none };
 

@@ -8,6 +8,7 @@ const STAGES = {
   registered: ["waiting busy", "in evaluation"],
   refused: ["refused", "rejected"],
   retired: ["", "retired"],
+  archived: ["", "archived"],
 };
 
 export function Stage({ stage }) {
