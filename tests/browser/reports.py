@@ -6,7 +6,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
-from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS
+from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName
 from interlock_contracts.http import ModelView, ServingView, VersionView
 from interlock_contracts.manifest import CandidateScores, TrainingManifest, Trial
 from interlock_contracts.pipeline import Pipeline
@@ -35,7 +35,9 @@ def report(labels: list[Label] | None, *, against: int | None = None, seed: int 
     """Return the report on a version that passed; a classification's where there are labels."""
     random = np.random.default_rng(seed)
     signature = REGRESSION if labels is None else CLASSIFICATION.model_copy(update={"labels": labels})
-    ours: NDArray[np.float64]
+    metric: MetricName
+    names: tuple[MetricName, ...]
+    truth: NDArray[Any]
     if labels is None:
         truth, metric, names = random.normal(60, 15, ROWS), "r2", REGRESSION_METRICS
         ours, theirs = (truth + random.normal(0, noise, ROWS) for noise in (4, 6))

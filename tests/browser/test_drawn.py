@@ -113,6 +113,22 @@ async def test_a_run_shows_its_candidates_and_trials(canned: Page, looks: Looks)
     await looks.over(canned, "run-trained")
 
 
+async def test_a_search_is_drawn_while_it_goes_on(canned: Page, looks: Looks) -> None:
+    """The best score so far by the trials that are done, of the attempt that runs now."""
+    run = {"run_id": str(uuid4()), "model": MODEL, "state": "running", "requested": WHEN, "lanes": [], "open": []}
+    steps = [(1, 9, 0.9), (2, 0, None), (2, 0, 0.5), (2, 0, 0.6), (2, 3, 0.7), (2, 5, 0.8)]
+    events = [
+        {"data": {"attempt": attempt, "trials_done": done, "trials_total": 9, "best_score": best, "metric": "r2"}}
+        for attempt, done, best in reversed(steps)
+    ]
+    await answer(canned, {f"/view/runs/{run['run_id']}": run, "/view/events": {"events": events, "before": None}})
+    await canned.goto(f"/runs/{run['run_id']}")
+
+    rows = await table_of(canned, "best R² so far, higher is better")
+    assert rows == [["0", "0.6"], ["3", "0.7"], ["5", "0.8"]]
+    await looks.over(canned, "run-searching")
+
+
 async def test_a_run_without_a_version_has_no_charts(canned: Page) -> None:
     """Nothing was trained that could be drawn."""
     run = {"run_id": str(uuid4()), "model": MODEL, "state": "failed", "requested": WHEN, "lanes": [], "open": []}
@@ -141,5 +157,9 @@ async def test_whole_numbers_are_drawn_in_bins_of_whole_numbers(canned: Page, lo
     await answer(canned, {path: view.model_dump(mode="json"), f"/gateway/models/{MODEL}/versions": []})
     await canned.goto(f"/datasets/{MODEL}/{digest}")
 
+    ticks = (
+        await canned.get_by_role("article", name="Column stops").locator("figure.chart svg text").all_text_contents()
+    )
+    assert [each for each in ticks if "." in each] == []
     assert await table_of(canned, "stops: 40 rows") == [[str(value), str(value), "10"] for value in range(4)]
     await looks.over(canned, "whole-numbers")

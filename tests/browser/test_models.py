@@ -157,7 +157,7 @@ async def test_a_report_of_an_older_gate_and_one_of_a_broken_candidate_are_read(
     await page.goto(f"/models/{MODEL}/versions/2")
     await expect(page.get_by_text("cannot be evaluated")).to_be_visible()
     await page.goto(f"/models/{MODEL}/compare?a=1&b=2")
-    await expect(page.get_by_text("may come from the data")).to_be_visible()
+    await expect(page.get_by_text("version 2 has not been measured")).to_be_visible()
 
 
 async def test_where_there_is_nothing_the_next_command_is_named(page: Page, looks: Looks) -> None:

@@ -22,6 +22,7 @@ export function Chart({ caption, draw, table, legend = [], scrolls = false }) {
   useEffect(() => {
     const redraw = () => {
       const chart = Plot.plot({ className: "plot", height: HEIGHT, marginLeft: 52, ...draw(place.current.clientWidth) });
+      if (scrolls) chart.style.maxWidth = "none";
       chart.setAttribute("role", "img");
       chart.setAttribute("aria-label", caption);
       // Plot names its groups, which have no role to bear a name; the caption and the table say what is drawn.
@@ -59,7 +60,7 @@ export function Histogram({ caption, bins, x = "", y = "count", whole = false })
   const named = (bin) => [...new Set(ends(bin).map(shown))].join(" to ");
   const draw = (width) => ({
     width,
-    x: { label: x, ...(whole ? { ticks: wholeTicks(bins[0].from, bins.at(-1).to, width) } : {}) },
+    x: { label: x || null, ...(whole ? { ticks: wholeTicks(bins[0].from, bins.at(-1).to, width), tickFormat: shown } : {}) },
     y: { label: y, grid: true },
     marks: [
       Plot.rectY(bins, { x1: "from", x2: "to", y: "count", fill: BLUE, insetLeft: 0.5, insetRight: 0.5, title: (bin) => `${named(bin)}: ${shown(bin.count)} ${y}`, tip: true }),

@@ -233,7 +233,7 @@ def _histogram(
     if whole and max(abs(low), abs(high)) < _HALVES_END:
         values = high - low + 1
         width = math.ceil(values / BINS)
-        edges = low - 0.5 + width * np.arange(math.ceil(values / width) + 1)
+        edges = low - 0.5 + width * np.arange(math.ceil(values / width) + 1, dtype=np.float64)
     if not (np.diff(edges) > 0).all():
         edges = np.array([low, high], dtype=np.float64)
     return np.histogram(sample, bins=edges)

@@ -21,15 +21,12 @@ const CAUSES = { gate: "gate", approval: "approval", rollback: "rollback" };
 
 const none = html`<span class="faint">–</span>`;
 
-const NAME = { title: "Model", cell: (row) => html`<a class="target" href="/models/${row.name}"><strong>${row.name}</strong></a>${row.description && html`<div class="soft clipped short" title=${row.description}>${row.description}</div>`}<${Tags} tags=${row.tags} />` };
-
-const OWNER = { title: "Owner", cell: (row) => row.owner ?? none };
+const NAME = { title: "Model", cell: (row) => html`<a class="target" href="/models/${row.name}"><strong>${row.name}</strong></a>${row.description && html`<div class="soft clipped short" title=${row.description}>${row.description}</div>`}${row.owner && html`<div class="faint">${row.owner}</div>`}<${Tags} tags=${row.tags} />` };
 
 const VERSIONS = { title: "Versions", cell: (row) => row.versions, right: true };
 
 const COLUMNS = [
   NAME,
-  OWNER,
   { title: "Serving", cell: (row) => html`<${VersionLink} model=${row.name} version=${row.serving?.ref.version} />`, tight: true },
   { title: "Workers", cell: (row) => html`<${RolloutBadge} rollout=${row.rollout} />`, tight: true },
   { title: "Promoted", cell: (row) => row.serving && html`<${Ago} at=${row.serving.promoted_at} /><div class="soft">by ${CAUSES[row.serving.cause]}</div>`, tight: true },
@@ -38,7 +35,7 @@ const COLUMNS = [
   { title: "Predict", cell: (row) => row.serving && html`<a href="/try/${row.name}">Predict</a>`, right: true, tight: true },
 ];
 
-const ARCHIVED = [NAME, OWNER, VERSIONS, { title: "Archived", cell: (row) => html`<${Ago} at=${row.archived_at} />`, right: true, tight: true }];
+const ARCHIVED = [NAME, VERSIONS, { title: "Archived", cell: (row) => html`<${Ago} at=${row.archived_at} />`, right: true, tight: true }];
 
 function newest({ name, latest, serving }) {
   if (!latest || latest.version === serving?.ref.version) return none;

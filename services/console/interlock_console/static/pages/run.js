@@ -1,6 +1,6 @@
 // One run, from its cause to the swap in every worker, live while it lasts.
 import { html, useMemo, useState } from "../vendor/preact.js";
-import { get, post } from "../api.js";
+import { address, get, post } from "../api.js";
 import { Badge } from "../ui/badge.js";
 import { Copy } from "../ui/copy.js";
 import { Failure, Loaded, useData } from "../ui/data.js";
@@ -11,9 +11,12 @@ import { Facts, Head } from "../ui/head.js";
 import { Lanes } from "../ui/lanes.js";
 import { progressInWords } from "../ui/progress.js";
 import { Ago, Lasted, nanoseconds, useNow } from "../ui/time.js";
-import { TrainingCharts } from "../ui/trainingcharts.js";
+import { SearchProgress, TrainingCharts } from "../ui/trainingcharts.js";
 import { TraceView } from "../ui/traceview.js";
 import { TRIGGERS, requester } from "../ui/trigger.js";
+
+/** So many steps of a search are drawn, the newest; a run publishes at most one a second. */
+const PROGRESS_SHOWN = 500;
 
 const GOING = new Set(["queued", "running"]);
 
@@ -23,11 +26,12 @@ export default function Run({ params: { id } }) {
   const traceId = run.data?.trace_id;
   const trace = useData(async () => (traceId ? await traceOf(traceId) : null), [traceId]);
   const version = useData(() => (run.data?.version ? get(`/gateway/models/${run.data.model}/versions/${run.data.version}`) : null), [run.data?.model, run.data?.version]);
-  const soon = useMemo(() => soonOnce(() => Promise.all([run.reload(), trace.reload()])), [run.reload, trace.reload]);
+  const progressed = useData(() => get(address("/view/events", { type: "training.progressed", run: id, limit: PROGRESS_SHOWN })), [id]);
+  const soon = useMemo(() => soonOnce(() => Promise.all([run.reload(), trace.reload(), progressed.reload()])), [run.reload, trace.reload, progressed.reload]);
   const onEvent = (type, data) => (type !== "spans" || data.trace_ids.includes(traceId)) && soon();
   const open = useLive({ run: id }, onEvent, [soon]);
 
-  return html`<${Loaded} of=${run}>${(known) => html`<${Known} run=${known} trace=${trace} made=${version.data?.details} live=${open} selected=${selected} select=${select} reload=${soon} />`}<//>`;
+  return html`<${Loaded} of=${run}>${(known) => html`<${Known} run=${known} trace=${trace} made=${version.data?.details} progressed=${progressed.data?.events ?? []} live=${open} selected=${selected} select=${select} reload=${soon} />`}<//>`;
 }
 
 /** The trace, or null while none of its spans has arrived. */
@@ -40,7 +44,7 @@ async function traceOf(traceId) {
   }
 }
 
-function Known({ run, trace, made, live, selected, select, reload }) {
+function Known({ run, trace, made, progressed, live, selected, select, reload }) {
   const going = GOING.has(run.state) || run.open.length > 0;
   const now = useNow(going ? 1000 : 0).getTime() * 1e6;
   const badges = html`<${Badge} state=${run.state} />${run.outcome && run.outcome !== "none" && run.outcome !== run.state && html`<${Badge} state=${run.outcome} />`}
@@ -52,7 +56,7 @@ function Known({ run, trace, made, live, selected, select, reload }) {
       ${run.reason && html`<p class="notice refused">${run.reason}</p>`}
       ${run.open.length > 0 && html`<${StillOpen} open=${run.open} now=${now} />`}
       <section class="card" aria-label="Stages"><h2>Stages</h2><${Lanes} lanes=${run.lanes} ended=${!going} now=${now} select=${select} /></section>
-      ${made && html`<div class="columns"><${TrainingCharts} made=${made} /></div>`}
+      ${made ? html`<div class="columns"><${TrainingCharts} made=${made} /></div>` : html`<${SearchProgress} progressed=${progressed} />`}
       <section class="card" aria-label="Trace"><h2>Trace</h2><${Trace} trace=${trace} run=${run} selected=${selected} select=${select} now=${now} /></section>
     </div>`;
 }

@@ -49,7 +49,7 @@ export function Slices({ column, slices, metric }) {
 }
 
 /** Whatever the report holds of the holdout's rows; `of` names the version where two stand side by side. */
-export function HoldoutPlots({ report, target = "target", of = "" }) {
+export function HoldoutPlots({ report, target = "", of = "" }) {
   const { predicted, residuals, confusion, roc = [], calibration = [] } = report.plots ?? {};
   const ours = of && ` of ${of}`;
   const curves = roc.map((curve) => ({
@@ -59,9 +59,9 @@ export function HoldoutPlots({ report, target = "target", of = "" }) {
   const precision = roc.map((curve) => ({ name: `${curve.label} (${curve.rows.toLocaleString("en")} rows)`, points: precisionRecall(curve, report.rows) }));
   const whose = (drawn) => (drawn.length === 1 ? drawn[0].name : `the ${drawn.length} most frequent labels`);
   return html`
-    ${predicted && html`<div class="card"><${Scatter} caption="Predicted against actual ${target}${ours}: ${predicted.actual.length} of ${predicted.rows.toLocaleString("en")} held-out rows"
+    ${predicted && html`<div class="card"><${Scatter} caption="Predicted against actual${target && ` ${target}`}${ours}: ${predicted.actual.length} of ${predicted.rows.toLocaleString("en")} held-out rows"
       points=${predicted.actual.map((x, place) => ({ x, y: predicted.predicted[place] }))} x="actual" y="predicted" diagonal /></div>`}
-    ${residuals && html`<div class="card"><${Histogram} caption="Residuals${ours}, predicted minus actual${outside(residuals)}" bins=${binned(residuals)} x=${target} y="rows" /></div>`}
+    ${residuals && html`<div class="card"><${Histogram} caption="Residuals${ours}, predicted minus actual${outside(residuals)}" bins=${binned(residuals)} x=${["residual", target].filter(Boolean).join(" in ")} y="rows" /></div>`}
     ${curves.length > 0 && html`<div class="card"><${Curves} caption="ROC${ours}: ${whose(curves)}" curves=${curves} x="false positive rate" y="true positive rate" diagonal /></div>
       <div class="card"><${Curves} caption="Precision and recall${ours}: ${whose(precision)}" curves=${precision} x="recall" y="precision" /></div>`}
     ${calibration.length > 0 && html`<div class="card"><${Curves} caption="Calibration${ours}: how often predictions were right, by their probability" curves=${[{ name: "predictions", points: reliability(calibration) }]} x="probability of the predicted label" y="share that was right" diagonal dots /></div>`}

@@ -58,4 +58,23 @@ function History({ made, trials }) {
     table=${{ head: ["trial", called(made.metric), "state", "parameters"], rows: trials.map((each) => [each.number, each.score, each.state, JSON.stringify(each.params)]) }} />`;
 }
 
+/** The best score so far of a search that goes on, or has ended without a version: `progressed` are its events, newest first. */
+export function SearchProgress({ progressed }) {
+  const steps = progressed.map(({ data }) => data).filter(({ attempt, best_score: best }) => attempt === progressed[0].data.attempt && Number.isFinite(best)).reverse();
+  const points = [...new Map(steps.map((step) => [step.trials_done, step])).values()];
+  if (points.length < 2) return null;
+  const { metric } = points[0];
+  const draw = (width) => ({
+    width,
+    x: { label: "trials done", ticks: wholeTicks(points[0].trials_done, points.at(-1).trials_done, width), tickFormat: "d", inset: 8 },
+    y: { label: called(metric), grid: true, nice: true, inset: 6 },
+    marks: [
+      Plot.line(points, { x: "trials_done", y: "best_score", stroke: "var(--series-2)", strokeWidth: 1.5, curve: "step-after" }),
+      Plot.dot(points, { x: "trials_done", y: "best_score", r: 3, fill: "var(--series-2)", title: (each) => `${each.trials_done} trials: ${shown(each.best_score)}`, tip: true }),
+    ],
+  });
+  return html`<div class="card"><${Chart} caption="Hyperparameter search: best ${called(metric)} so far, ${direction(metric)}" draw=${draw}
+    table=${{ head: ["trials done", `best ${called(metric)}`], rows: points.map((each) => [each.trials_done, each.best_score]) }} /></div>`;
+}
+
 const inWords = ({ number, score, state, params }) => [`trial ${number}, ${state}: ${shown(score)}`, ...Object.entries(params).map(([name, value]) => `${name}: ${typeof value === "number" ? shown(value) : JSON.stringify(value)}`)].join("\n");
