@@ -128,6 +128,7 @@ async def test_better_is_said_only_of_the_same_rows(page: Page, a: int, b: int, 
     await page.goto(f"/models/{MODEL}/compare?a={a}&b={b}")
 
     await expect(page.get_by_text(told)).to_be_visible()
+    assert await page.get_by_text("with 95 % confidence above").count() == (judged > 0)
     await expect(page.get_by_role("region", name="Parameters: differences")).to_contain_text("max_depth")
     assert await page.locator(".better, .worse").count() == judged
 

@@ -7,7 +7,7 @@ import { Empty } from "../ui/empty.js";
 import { Gains, HoldoutPlots } from "../ui/gatecharts.js";
 import { Change, MetricName } from "../ui/gatemetrics.js";
 import { Head } from "../ui/head.js";
-import { called, shown } from "../ui/metrics.js";
+import { called, shown, signed } from "../ui/metrics.js";
 import { Stage, VersionLink } from "../ui/stage.js";
 import { Table } from "../ui/table.js";
 
@@ -39,14 +39,15 @@ function Choice({ name, versions, pair: [left, right] }) {
 
 function Compared({ found, pair }) {
   const { comparable, note, measured_together: together } = found;
+  const whole = together?.metrics.length > 1;
   const judged = together && pair.find((each) => each.version === together.holdout_of)?.report;
   return html`
     <div class="notice ${comparable || together ? "proven" : "waiting"}">${together
       ? `The gate compared these two versions on the same ${together.rows.toLocaleString("en")} held-out rows.`
       : `The gate has not compared these two versions directly: ${note}.`}</div>
-    ${together && html`<${Metrics} title="Metrics on the held-out rows of version ${together.holdout_of}" found=${found} rows=${together.metrics.length ? together.metrics : [together]} />
-      ${Number.isFinite(together.lower) && html`<p class="soft">Version ${together.holdout_of} is better by ${shown(together.gain)} in ${called(together.metric)}; with ${Math.round((judged?.confidence ?? 0.95) * 100)} % confidence by more than ${shown(together.lower)}.</p>`}`}
-    ${!(together && comparable) && html`<${Metrics} title=${comparable ? "Metrics on the same rows" : "Metrics on each version's own holdout"} found=${found} rows=${found.metrics} />`}
+    ${together && html`<${Metrics} title="Metrics on the held-out rows of version ${together.holdout_of}" found=${found} rows=${whole ? together.metrics : [together]} />
+      ${Number.isFinite(together.lower) && html`<p class="soft">Gain of version ${together.holdout_of} in ${called(together.metric)}: ${signed(together.gain)}${judged?.confidence && `, with ${Math.round(judged.confidence * 100)} % confidence above ${shown(together.lower)}`}.</p>`}`}
+    ${!(whole && comparable) && html`<${Metrics} title=${comparable ? "Metrics on the same rows" : "Metrics on each version's own holdout"} found=${found} rows=${found.metrics} />`}
     ${judged?.champion.resampled && html`<div class="card"><${Gains} report=${judged} /></div>`}
     <div class="columns">${pair.map((each) => html`<div class="stack" key=${each.version}>${each.report?.metrics && html`<${HoldoutPlots} report=${each.report} of="v${each.version}" />`}</div>`)}</div>
     <${Differences} title="Data" found=${found} rows=${datasets(found.datasets)} />
