@@ -104,7 +104,11 @@ def version(model: str, number: int, stage: str, told: GateReport | dict[str, An
         trials=[
             Trial(
                 number=place,
-                params={"max_depth": place},
+                params={
+                    "max_depth": place % 4 + 2,
+                    "learning_rate": 0.3 / (place + 1),
+                    "booster": ("gbtree", "dart")[place % 2],
+                },
                 score=0.75 + place % 5 / 100,
                 fit_seconds=1.0,
                 state="pruned" if place % 4 == 3 else "complete",

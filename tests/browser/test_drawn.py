@@ -109,7 +109,11 @@ async def test_a_run_shows_its_candidates_and_trials(canned: Page, looks: Looks)
     folds = await table_of(canned, "Cross-validation: R² of each candidate in 3 folds")
     trials = await table_of(canned, "Hyperparameter search: R² by trial")
     assert (len(folds), len(trials)) == (9, 12)
-    assert trials[3] == ["3", "0.78", "pruned", '{"max_depth":3}']
+    assert trials[3][:3] == ["3", "0.78", "pruned"]
+    parameters = await table_of(canned, "Parameters of the trials and their R²")
+    assert parameters[3] == ["3", "5", "0.075", "dart", "0.78"]
+    lines = canned.locator("figure.chart").filter(has_text="Parameters of the trials").locator("svg path[stroke-width]")
+    assert await lines.count() >= 12
     await looks.over(canned, "run-trained")
 
 

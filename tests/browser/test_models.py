@@ -73,6 +73,7 @@ async def test_a_verdict_is_drawn(page: Page, looks: Looks, labels: Any, drawn: 
         "by color (rows), the weakest first; 3 more",
         "Cross-validation",
         "by trial",
+        "Parameters of the trials",
     ]
     for words in drawn:
         await expect(page.locator("figcaption").filter(has_text=words)).to_be_visible()

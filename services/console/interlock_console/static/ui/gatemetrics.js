@@ -27,7 +27,7 @@ export function GateMetrics({ report, version }) {
     ...(champion
       ? [
           { title: html`Champion <${VersionLink} model=${version.model} version=${champion.version} />`, cell: (name) => shown(theirs[name]), right: true },
-          { title: "Change", cell: (name) => html`<${Change} difference=${theirs[name] == null || metrics[name] == null ? null : metrics[name] - theirs[name]} gain=${gain(name, metrics[name], theirs[name])} />`, right: true, tight: true },
+          { title: "Change", cell: (name) => html`<${Change} difference=${[metrics[name], theirs[name]].every(Number.isFinite) ? metrics[name] - theirs[name] : null} gain=${gain(name, metrics[name], theirs[name])} />`, right: true, tight: true },
           { title: "Interval", cell: bound },
         ]
       : []),

@@ -7,10 +7,53 @@ import { called, direction, gain, shown } from "./metrics.js";
 export function TrainingCharts({ made }) {
   const folds = (made.candidates ?? []).flatMap(({ candidate, scores = [] }) => scores.map((score, fold) => ({ candidate, fold: fold + 1, score })));
   const trials = (made.trials ?? []).filter(({ score }) => Number.isFinite(score));
+  const axes = searched(trials);
   return html`
     ${folds.length > 0 && html`<div class="card"><${Folds} made=${made} folds=${folds} /></div>`}
-    ${trials.length > 1 && html`<div class="card"><${History} made=${made} trials=${trials} /></div>`}`;
+    ${trials.length > 1 && html`<div class="card"><${History} made=${made} trials=${trials} /></div>`}
+    ${trials.length > 1 && axes.length > 1 && html`<div class="card"><${Parallel} made=${made} trials=${trials} axes=${axes} /></div>`}`;
 }
+
+/** The parameters in which trials differ: [{name, values}], numbers in order. */
+function searched(trials) {
+  const names = [...new Set(trials.flatMap(({ params }) => Object.keys(params)))];
+  const valuesOf = (name) => [...new Set(trials.map(({ params }) => params[name]).filter((value) => value !== undefined && value !== null))].sort((a, b) => (a > b) - (a < b));
+  return names.map((name) => ({ name, values: valuesOf(name) })).filter(({ values }) => values.length > 1);
+}
+
+/** A line for each trial through its parameters and its score, each from least to greatest; the better, the stronger. */
+function Parallel({ made, trials, axes }) {
+  const place = (values, value) => (values.every(Number.isFinite) ? (value - values[0]) / (values.at(-1) - values[0]) : values.indexOf(value) / (values.length - 1));
+  const sorted = [...trials].sort((a, b) => gain(made.metric, a.score, b.score));
+  const score = { name: called(made.metric), values: [...new Set(sorted.map((trial) => trial.score))].sort((a, b) => a - b) };
+  const steps = sorted.flatMap((trial, rank) => [
+    ...axes.map(({ name, values }) => ({ trial, rank, axis: name, at: place(values, trial.params[name]) })),
+    { trial, rank, axis: score.name, at: score.values.length > 1 ? place(score.values, trial.score) : 1 },
+  ].filter(({ at }) => Number.isFinite(at) && at >= 0));
+  const ends = [...axes, score].flatMap(({ name, values }) => [{ axis: name, at: 0, text: written(values[0]) }, { axis: name, at: 1, text: written(values.at(-1)) }]);
+  const best = ({ rank }) => rank === sorted.length - 1;
+  const width = 60 + 110 * (axes.length + 1);
+  const draw = (room) => ({
+    width: Math.max(room, width),
+    height: 250,
+    marginLeft: 40,
+    marginRight: 40,
+    marginTop: 30,
+    marginBottom: 30,
+    x: { label: null, domain: [...axes.map(({ name }) => name), score.name], axis: "top", tickSize: 0 },
+    y: { axis: null, domain: [0, 1], inset: 12 },
+    marks: [
+      Plot.ruleX([...axes.map(({ name }) => name), score.name], { stroke: "var(--line-strong)" }),
+      Plot.line(steps, { x: "axis", y: "at", z: "rank", stroke: (step) => (best(step) ? "var(--series-2)" : "var(--series-1)"), strokeWidth: (step) => (best(step) ? 2.5 : 1.2), strokeOpacity: ({ rank }) => 0.15 + (0.85 * (rank + 1)) / sorted.length, title: ({ trial }) => inWords(trial) }),
+      ...[0, 1].map((end) => Plot.text(ends.filter(({ at }) => at === end), { x: "axis", y: "at", text: "text", dy: end ? -10 : 11, fill: "var(--ink)" })),
+    ],
+  });
+  const legend = [{ name: "a trial, stronger if better", colour: "var(--series-1)", mark: "line" }, { name: "the best", colour: "var(--series-2)", mark: "line" }];
+  return html`<${Chart} caption="Parameters of the trials and their ${called(made.metric)}, each axis from its least to its greatest value" draw=${draw} legend=${legend} scrolls
+    table=${{ head: ["trial", ...axes.map(({ name }) => name), score.name], rows: trials.map((trial) => [trial.number, ...axes.map(({ name }) => written(trial.params[name])), trial.score]) }} />`;
+}
+
+const written = (value) => (value === undefined ? "–" : typeof value === "number" ? shown(value) : String(value));
 
 function Folds({ made, folds }) {
   const means = made.candidates.filter(({ mean }) => Number.isFinite(mean)).sort((a, b) => gain(made.metric, b.mean, a.mean));
@@ -77,4 +120,4 @@ export function SearchProgress({ progressed }) {
     table=${{ head: ["trials done", `best ${called(metric)}`], rows: points.map((each) => [each.trials_done, each.best_score]) }} /></div>`;
 }
 
-const inWords = ({ number, score, state, params }) => [`trial ${number}, ${state}: ${shown(score)}`, ...Object.entries(params).map(([name, value]) => `${name}: ${typeof value === "number" ? shown(value) : JSON.stringify(value)}`)].join("\n");
+const inWords = ({ number, score, state, params }) => [`trial ${number}, ${state}: ${shown(score)}`, ...Object.entries(params).map(([name, value]) => `${name}: ${written(value)}`)].join("\n");
