@@ -78,10 +78,15 @@ def _gain(facts: Facts) -> Iterator[Section]:
 
 def _metrics(facts: Facts) -> Iterator[Section]:
     if facts.gate.metrics:
-        rows = [(name, number(value)) for name, value in facts.gate.metrics.items()]
+        theirs = facts.gate.champion.metrics if facts.gate.champion else {}
+        beside = (f"champion, version {facts.gate.champion.version}",) if facts.gate.champion and theirs else ()
+        rows = [
+            (name, number(value), *((number(theirs.get(name)),) if beside else ()))
+            for name, value in facts.gate.metrics.items()
+        ]
         if facts.gate.latency_p99_ms is not None:
-            rows.append(("p99 latency, one row", f"{facts.gate.latency_p99_ms:.2f} ms"))
-        yield Section(f"On {facts.gate.rows:,} held-out rows", table(("metric", "value"), rows))
+            rows.append(("p99 latency, one row", f"{facts.gate.latency_p99_ms:.2f} ms", *(("",) if beside else ())))
+        yield Section(f"On {facts.gate.rows:,} held-out rows", table(("metric", "value", *beside), rows))
 
 
 def _answers(facts: Facts) -> Iterator[Section]:

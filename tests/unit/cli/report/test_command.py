@@ -44,7 +44,9 @@ def report(plots: Plots) -> Any:
             metric="r2",
             confidence=0.95,
             min_improvement=0.0,
-            champion=GainReport(version=1, candidate=0.9, champion=0.8, gain=0.1, lower=0.08, resampled=BELL),
+            champion=GainReport(
+                version=1, candidate=0.9, champion=0.8, metrics={"r2": 0.8}, gain=0.1, lower=0.08, resampled=BELL
+            ),
             slices={"color": [SliceReport(value=EVIL, rows=10, metrics={"r2": 0.7}, champion={"r2": 0.6})]},
             plots=plots,
         )
@@ -97,7 +99,9 @@ def test_the_markdown_says_the_verdict_and_how_it_came(monkeypatch: pytest.Monke
     assert "- weakest by color: red (40 rows) with r2 0.7" in text
     assert "**+0.1** r2 over version 1 (0.9 against 0.8); with 95% confidence above **+0.08**" in text
     assert "`-2 ▁██▁ 2` (3 above)" in text
-    assert "| bias | — |" in text
+    assert "| metric | value | champion, version 1 |" in text
+    assert "| r2 | 0.9 | 0.8 |" in text
+    assert "| bias | — | — |" in text
     assert "| 10 | 0.7 | 0.6 |" in text
     assert [int(number) for number in re.findall(r"^\| (\d) \| [\d.]+ \| complete", text, re.MULTILINE)] == [1, 2, 0]
     assert "| commit | abc123 |" in text
