@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.unit.cli.conftest import interlock
 from tests.unit.cli.stub_gateway import StubGateway
 from tests.unit.cli.views import version
@@ -34,10 +36,12 @@ def test_compare_tells_which_is_better_and_what_differs(stub: StubGateway) -> No
     assert stub.requests[-1].query == "a=1&b=2"
 
 
-def test_compare_says_first_that_two_are_not_comparable(stub: StubGateway) -> None:
-    """And shows what the gate measured of both on the same rows, if it did."""
+@pytest.mark.parametrize("others", [[], ["mae"]])
+def test_compare_says_first_that_two_are_not_comparable(stub: StubGateway, others: list[str]) -> None:
+    """And shows what the gate measured of both on the same rows, if it did: one metric, or since then all."""
     metric = {"metric": "rmse", "a": 2.5, "b": 1.25, "direction": "lower", "difference": -1.25, "better": "b"}
-    together = {**metric, "holdout_of": 2, "rows": 300, "gain": 1.25}
+    every = [metric, *({**metric, "metric": name, "difference": -3.75} for name in others)] if others else []
+    together = {**metric, "holdout_of": 2, "rows": 300, "gain": 1.25, "metrics": every}
     numbers = [{"metric": "rmse", "a": 2.0, "b": 1.5, "direction": "lower"}]
     stub.respond(
         "GET /models/m/compare",
@@ -48,6 +52,7 @@ def test_compare_says_first_that_two_are_not_comparable(stub: StubGateway) -> No
     assert ended.out.startswith("not comparable: other rows")
     assert "on the same 300 held-out rows" in ended.out
     assert "-1.25" in ended.out
+    assert ended.out.count("-3.75") == len(others)
 
 
 def test_compare_as_json_is_the_answer(stub: StubGateway) -> None:
