@@ -72,6 +72,7 @@ ROUTES: tuple[Route, ...] = (
         former_consumers=("prediction",),
     ),
     Route(predictions.FeedbackReceived, ("gateway",), ("monitor",), ephemeral=True, former_consumers=("prediction",)),
+    Route(predictions.PredictionsErased, ("monitor",), ("registry",)),
 )
 
 BY_TYPE: dict[str, Route] = {route.event.type: route for route in ROUTES}

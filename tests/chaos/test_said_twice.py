@@ -86,6 +86,7 @@ async def test_every_event_has_its_effect_once_per_consumer(world: World) -> Non
         await matrix.deletes(world)
         await _rolls_back_by_event(world)
         await _tells_what_was_true(world)
+        await _is_erased(world)
         await _cannot_load(world)
         await _is_archived(world)
         await eventually(lambda: {str(each.routing_key) for each in echo.heard} >= HEARD)
@@ -150,6 +151,14 @@ async def _tells_what_was_true(world: World) -> None:
     feedback = {"feedback": [{"prediction": row, "actual": 3.5}]}
     await world.user.json("POST", f"/models/{world.model}/feedback", json=feedback)
     await eventually(lambda: world.count("monitor.logged where prediction = :row", row=row))  # it is in no hurry
+
+
+async def _is_erased(world: World) -> None:
+    """Erase what was logged of a subject; the audit log hears of it."""
+    asked = {"column": "size", "value": ROW["size"]}
+    await world.user.json("POST", f"/models/{world.model}/predictions/erase", json=asked)
+    noted = "registry.audit where action = 'predictions.erased' and subject = :subject"
+    await eventually(lambda: world.count(noted, subject=f"model/{world.model}/predictions"))
 
 
 async def _is_archived(world: World) -> None:

@@ -99,6 +99,7 @@ class AsyncClient(Connection):
     cancel_prediction = awaited(operations.later.cancel_prediction)
     feedback = awaited(operations.quality.feedback)
     quality = awaited(operations.quality.quality)
+    erase = awaited(operations.quality.erase)
     events = awaited(operations.events.events)
 
     get = awaited(flows.get)

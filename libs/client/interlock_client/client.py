@@ -107,6 +107,7 @@ class Client(Connection):
     cancel_prediction = blocking(operations.later.cancel_prediction)
     feedback = blocking(operations.quality.feedback)
     quality = blocking(operations.quality.quality)
+    erase = blocking(operations.quality.erase)
     events = blocking(operations.events.events)
 
     get = blocking(flows.get)

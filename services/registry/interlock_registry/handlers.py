@@ -9,6 +9,7 @@ from faststream.rabbit import RabbitRouter
 from interlock_artifacts.signing import Signer
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
 from interlock_contracts.models import ModelLoadFailed, ModelServing, RollbackRequested
+from interlock_contracts.predictions import PredictionsErased
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.training import TrainingCancelled, TrainingCompleted, TrainingQueued
 from interlock_messaging import CausationEnvelope, PoisonError, Session, topology
@@ -109,6 +110,13 @@ async def note_request(event: TrainingQueued, session: Session) -> None:
 async def note_cancellation(event: TrainingCancelled, session: Session) -> None:
     """Keep who has stopped a run."""
     audit.record(session, event.by, "run.cancelled", f"run/{event.run_id}", model=event.model, reason=event.reason)
+
+
+@router.subscriber(topology.queue(SERVICE, PredictionsErased), topology.EXCHANGE, no_reply=True)
+async def note_erasure(event: PredictionsErased, session: Session) -> None:
+    """Keep who has erased rows of the prediction log, and how many."""
+    about = {"column": event.column, "rows": event.rows, "truths": event.truths}
+    audit.record(session, event.by, "predictions.erased", f"model/{event.model}/predictions", **about)
 
 
 @router.subscriber(topology.queue(SERVICE, ModelServing), topology.EXCHANGE, no_reply=True)

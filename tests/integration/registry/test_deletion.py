@@ -1,47 +1,32 @@
 """A version is deleted: its row stays, its objects go, and nobody else's. On a real database, and a real bucket."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from interlock_artifacts import MemoryStore, S3Store
+from interlock_artifacts import S3Store
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.training import TrainingCompleted
-from interlock_messaging import Bus
 from interlock_messaging.tables import OutboxRow
-from interlock_registry import handlers
-from interlock_registry.collector import Collector, lock_references
 from interlock_registry.store import VersionRow
 from interlock_runtime.database import Database
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from tests.integration.registry.test_keys import Office, opened
 from tests.integration.registry.test_promotion import DATASET, Registry
 from tests.support.dependencies import dependency
+from tests.support.gateway_process import store_of
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
 
-HOUR = timedelta(hours=1)
-
-
-def bucket(servers: dict[str, str]) -> S3Store:
-    return S3Store(
-        servers["INTERLOCK_S3_ENDPOINT"],
-        servers["INTERLOCK_S3_ACCESS_KEY"],
-        servers["INTERLOCK_S3_SECRET_KEY"],
-        servers["INTERLOCK_S3_BUCKET"],
-    )
-
 
 @pytest.fixture(scope="module")
 def store(servers: dict[str, str]) -> S3Store:
-    return bucket(servers)
+    return store_of(servers)
 
 
 @pytest.fixture(scope="module")
@@ -218,89 +203,3 @@ async def test_what_serves_or_waits_is_not_deleted(trained: Trained, office: Off
     assert (await office.admin.delete(f"{trained.path}/9")).status_code == 404
     assert (await office.admin.delete("/models/nobody/versions/1")).status_code == 404
     assert await trained.registry.stages() == {1: "champion", 2: "passed"}
-
-
-@pytest.fixture
-async def beside(servers: dict[str, str]) -> AsyncIterator[tuple[Trained, Collector]]:
-    """A model in memory, with a collector that leaves young objects an hour; nobody else looks at this database."""
-    registry = Registry(servers)
-    memory: Any = MemoryStore()
-    bus = Bus(
-        servers["INTERLOCK_AMQP_URL"], service="registry", router=handlers.router, sessions=registry.database.sessions
-    )
-    async with registry.database.ready("interlock_messaging", "interlock_registry"):
-        await registry.keep_spec()
-        office: Any = None
-        yield Trained(office, memory, registry), Collector(bus, memory, grace=HOUR)
-
-
-async def delete(trained: Trained, number: int, *, ago: timedelta) -> None:
-    """Make a version one that was deleted long ago, as no statement could that comes later."""
-    async with trained.registry.database.sessions() as session, session.begin():
-        row = await session.get_one(VersionRow, (trained.registry.model, number))
-        row.deleted_at, row.deleted_by = datetime.now(UTC) - ago, "ada"
-
-
-async def test_young_objects_wait_and_so_does_a_young_deletion(beside: tuple[Trained, Collector]) -> None:
-    """A job stores a model some time before its version is registered, and finds there what it would have stored."""
-    trained, collector = beside
-    store: MemoryStore = trained.store
-    keys = await trained.train("a", "first")
-    await trained.train("b", "second")
-    for key in store.objects:
-        store.times[key] -= 2 * HOUR
-    await delete(trained, 1, ago=2 * HOUR)
-    await delete(trained, 2, ago=HOUR / 2)
-    everything = set(store.objects)
-    trained.stored("a", "first")  # by a job that is not registered yet
-
-    await collector.run_once()
-    assert everything - set(store.objects) == set(keys[2:])
-    await collector.run_once()
-    assert set(keys[:2]) <= set(store.objects)
-
-    for key in keys[:2]:
-        store.times[key] -= 2 * HOUR
-    await collector.run_once()
-    assert everything - set(store.objects) == set(keys)
-
-
-async def test_a_registration_on_its_way_keeps_what_it_refers_to(beside: tuple[Trained, Collector]) -> None:
-    """The collector waits for its end, and then sees it; without the lock it would not see what is not committed."""
-    trained, collector = beside
-    store: MemoryStore = trained.store
-    keys = await trained.train("a", "first")
-    await delete(trained, 1, ago=2 * HOUR)
-    artifact, manifest, _ = trained.stored("a", "first")
-    for key in store.objects:
-        store.times[key] -= 2 * HOUR
-    registry = trained.registry
-
-    async def waits() -> bool:
-        async with registry.database.sessions() as looking:
-            query = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
-            return bool(await looking.scalar(text(query)))
-
-    async with registry.database.sessions() as session, session.begin():
-        await lock_references(session)
-        row = VersionRow(
-            model=registry.model,
-            version=2,
-            stage="registered",
-            run_id=uuid4(),
-            pipeline_digest=registry.digest,
-            artifact=artifact.model_dump(mode="json"),
-            manifest=manifest.model_dump(mode="json"),
-            datasets=[],
-        )
-        session.add(row)
-        await session.flush()
-        collecting = asyncio.create_task(collector.run_once())
-        await until(waits)
-        assert set(keys) <= set(store.objects)
-    await collecting
-    assert set(keys) <= set(store.objects), "its engine is not known yet, so nothing is deleted"
-
-    await collector.run_once()
-    assert set(keys) - set(store.objects) == set(keys[2:])
-    assert artifact.key in store.objects

@@ -31,3 +31,15 @@ def test_a_refusal_is_told_and_a_version_must_be_named(stub: StubGateway) -> Non
 
     assert (refused.code, "version 3 of 'm' serves" in refused.err) == (1, True)
     assert "name a version, for instance m/2" in interlock("delete", "m", "--yes").err
+
+
+def test_a_value_to_erase_is_no_argument(stub: StubGateway) -> None:
+    """It is read from standard input, sent in the body, and not shown again."""
+    stub.respond("POST /models/m/predictions/erase", {"model": "m", "column": "mail", "rows": 1200, "truths": 3})
+    ended = interlock("erase", "m", "mail", stdin="ada@example.org\n")
+
+    assert ended.out == "erased 1,200 logged rows and 3 ground truths of m by mail\n"
+    assert "ada" not in ended.out + ended.err
+    assert stub.requests[-1].json == {"column": "mail", "value": "ada@example.org"}
+    assert interlock("erase", "m", "mail", stdin="").code == 2
+    assert len(stub.requests) == 1

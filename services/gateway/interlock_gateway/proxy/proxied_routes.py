@@ -97,7 +97,10 @@ def _prediction_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
 
 
 def _monitor_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
-    return [proxied("read", "GET", f"{_MODEL}/quality", to)]
+    return [
+        proxied("read", "GET", f"{_MODEL}/quality", to),
+        proxied("admin", "POST", f"{_MODEL}/predictions/erase", to),
+    ]
 
 
 def proxied_routes(proxies: Proxies) -> list[HTTPRouteHandler]:
