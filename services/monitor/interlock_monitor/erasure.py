@@ -1,6 +1,7 @@
 """Erasing a subject's rows from the prediction log: those whose column has a value, and the ground truth of them."""
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_monitor.handlers import SERVICE
 from interlock_monitor.store import GroundTruthRow, LoggedRow, LoggedVersionRow
+
+MAX_EXPONENT = 400
+"""Beyond it there is no double, and PostgreSQL takes no much larger number."""
+
+_NUMBER = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,9})?")
 
 
 @post("/models/{name:str}/predictions/erase", status_code=200, opt={SCOPE: "admin"})
@@ -65,11 +71,11 @@ def _is(logged: Any, text: str) -> ColumnElement[bool]:
 
 
 def _number(text: str) -> Decimal | None:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
+    """Return the number that ``text`` is, as JSON writes it; None where it is none or too large."""
+    if not _NUMBER.fullmatch(text):
         return None
-    return number if number.is_finite() else None
+    number = Decimal(text)
+    return number if abs(number.adjusted()) <= MAX_EXPONENT else None
 
 
 async def _erase(session: AsyncSession, model: str, condition: ColumnElement[bool]) -> dict[str, int]:

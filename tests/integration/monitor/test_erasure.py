@@ -136,6 +136,11 @@ async def test_other_models_keep_their_rows(log: Log) -> None:
         ("", []),
         ("' or true --", []),
         (10**30, ["large"]),
+        ("1e30", ["large"]),
+        ("3_0", []),
+        (" 3", []),
+        ("1e999999999", []),
+        ("9" * 10_000, []),
     ],
 )
 async def test_a_value_is_found_however_it_is_written(log: Log, value: Any, gone: list[str]) -> None:
