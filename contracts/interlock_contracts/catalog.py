@@ -58,6 +58,7 @@ ROUTES: tuple[Route, ...] = (
     Route(models.ModelPromoted, ("registry",), ("train_dispatch",), per_worker=("gateway", "prediction")),
     Route(models.ModelRetired, ("registry",)),
     Route(models.ModelArchived, ("registry",), ("train_dispatch",)),
+    Route(models.ModelVersionDeleted, ("registry",), per_worker=("gateway", "prediction", "evaluation_gate")),
     Route(models.ModelServing, ("gateway",), ("registry",)),
     Route(models.ModelLoadFailed, ("gateway", "prediction"), ("registry",)),
     Route(predictions.PredictionRequested, ("gateway",), ("prediction",), max_queue_length=100_000, ephemeral=True),
@@ -71,6 +72,7 @@ ROUTES: tuple[Route, ...] = (
         former_consumers=("prediction",),
     ),
     Route(predictions.FeedbackReceived, ("gateway",), ("monitor",), ephemeral=True, former_consumers=("prediction",)),
+    Route(predictions.PredictionsErased, ("monitor",), ("registry",)),
 )
 
 BY_TYPE: dict[str, Route] = {route.event.type: route for route in ROUTES}

@@ -168,6 +168,19 @@ class VersionView(Body):
     details: dict[str, Any] | None = None
 
 
+class DeletedVersionView(Body):
+    """A version that was deleted: by whom, and when; its objects are gone from the store by ``objects_gone_after``.
+
+    What other versions have in common with it stays for them.
+    """
+
+    model: str
+    version: int
+    deleted_at: datetime
+    deleted_by: str
+    objects_gone_after: datetime
+
+
 class ServingView(Body):
     """What should serve for a model now; the gateway reconciles against it.
 

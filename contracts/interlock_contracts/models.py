@@ -111,6 +111,18 @@ class ModelArchived(Event):
         return f"model/{self.model}"
 
 
+class ModelVersionDeleted(_ModelEvent):
+    """True once a person has deleted a version that does not serve; ``by`` says who.
+
+    Whoever keeps copies of its bytes drops them; in the object store they are gone after the registry's grace time.
+    """
+
+    type: ClassVar[str] = "model.version_deleted"
+
+    artifact: ArtifactRef
+    by: str
+
+
 class _WorkerEvent(_ModelEvent):
     worker: str
     promotion_seq: int = Field(ge=1)

@@ -101,6 +101,13 @@ def _column_name(value: Any) -> Any:
     return value
 
 
+class Monitoring(Section):
+    """What is kept of a model's predictions; the deployment decides what is left out."""
+
+    prediction_log_days: float | None = Field(default=None, gt=0, le=36_500)
+    """How long logged predictions and their ground truth are kept."""
+
+
 class Pipeline(Section):
     """One model's whole declaration, kept in the user's own repository.
 
@@ -117,6 +124,7 @@ class Pipeline(Section):
     gate: Gate = Gate()
     promotion: Literal["automatic", "approval"] = "automatic"
     batch: list[Batch] = Field(default=[], max_length=20)
+    monitoring: Monitoring = Field(default=Monitoring(), exclude_if=lambda value: value == Monitoring())
 
     @property
     def features(self) -> dict[str, Column]:

@@ -193,6 +193,25 @@ class FeedbackReceived(Event):
         return f"model/{self.model}"
 
 
+class PredictionsErased(Event):
+    """True once ``monitor`` has erased the logged rows of which ``column`` had a value, and their ground truth.
+
+    The value is not told, as it tells who the subject is; ``by`` says who asked.
+    """
+
+    type: ClassVar[str] = "predictions.erased"
+
+    model: Name
+    column: str
+    rows: int = Field(ge=0)
+    truths: int = Field(ge=0)
+    by: str
+
+    @property
+    def subject(self) -> str:
+        return f"model/{self.model}"
+
+
 def prediction_id(model: str, key: str) -> UUID:
     """Return the id of the prediction that was asked with an ``Idempotency-Key``."""
     return uuid5(NAMESPACE, f"prediction|{model}|{key}")

@@ -1,9 +1,9 @@
 """Bodies of the REST API about how predictions turn out: feedback in, live quality out."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat, StringConstraints
 
 from interlock_contracts.gate import MetricName
 from interlock_contracts.http import Body, Request
@@ -13,6 +13,22 @@ class FeedbackRequest(Request):
     """What turned out to be true: each entry is ``{"prediction": "<id>/<i>", "actual": value}``."""
 
     feedback: list[dict[str, Any]] = Field(min_length=1, max_length=10_000)
+
+
+class EraseRequest(Request):
+    """Which rows of the prediction log are erased: those whose ``column`` has ``value``, however it is written."""
+
+    column: str = Field(min_length=1, max_length=200)
+    value: bool | int | FiniteFloat | Annotated[str, StringConstraints(max_length=10_000)]
+
+
+class ErasedView(Body):
+    """How many ``rows`` of the prediction log were erased, and ground ``truths`` of them."""
+
+    model: str
+    column: str
+    rows: int
+    truths: int
 
 
 class FeedbackWarning(Body):

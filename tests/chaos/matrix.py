@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from interlock_contracts.datasets import DatasetIngested, DatasetSubmitted
 from interlock_contracts.pipeline import Pipeline
-from interlock_contracts.refs import DatasetRef
+from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_contracts.training import TrainingCancelRequested
 
 from tests.chaos.user import eventually
@@ -105,6 +105,24 @@ async def rolls_back(world: World) -> None:
     earlier = await world.first(served, model=world.model, seq=before - 1)
     await world.user.json("POST", f"/models/{world.model}/rollback", json={"version": earlier})
     assert await world.count("registry.promotion where model = :model", model=world.model) == before + 1
+
+
+async def deletes(world: World) -> None:
+    """Delete a version that the gate has refused: said once, and its objects are gone."""
+    name = await world.user.apply(gate={"metrics": {"r2": {"min": 0.9999}}})
+    file = csv(200, seed=uuid4().int % 2**32)  # rows of its own, so that no other version has the same bytes
+    await world.user.insist("POST", f"/datasets/{name}", content=file, headers=CSV)
+    ready = "train_dispatch.dataset where pipeline = :name"
+    await eventually(lambda: world.count(ready, name=name))
+    run: str = (await world.user.json("POST", f"/models/{name}/retrain", json={}))["run_id"]
+    assert (await world.user.ended(run))["state"] == "refused"
+    found = await world.first("select artifact from registry.version where model = :name", name=name)
+    answer = await world.user.insist("DELETE", f"/models/{name}/versions/1")
+    assert answer.is_success, answer.text
+    gone = "registry.version where model = :name and objects_deleted_at is not null"
+    await eventually(lambda: world.count(gone, name=name))
+    assert world.system.store.stored_at(ArtifactRef.model_validate(found).key) is None
+    assert await world.said("registry", "model.version_deleted", f'"{name}"') == 1
 
 
 async def cancels(world: World) -> None:
@@ -219,6 +237,8 @@ MATRIX = (
     Death("registry.promote.before_commit", "registry", trains),
     Death("registry.approve.before_commit", "registry", approves),
     Death("registry.rollback.before_commit", "registry", rolls_back),
+    Death("registry.delete.before_commit", "registry", deletes),
+    Death("registry.collect.deleted", "registry", deletes),
     Death("ingest.upload.stored", "ingest", uploads),
     Death("ingest.upload.committed", "ingest", uploads),
     Death("ingest.submission.stored", "ingest", submits),

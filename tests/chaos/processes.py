@@ -32,6 +32,7 @@ SETTINGS = {
     "INTERLOCK_GATEWAY_WORKERS": "1",
     "INTERLOCK_GATEWAY_RECONCILE_SECONDS": "2",
     "INTERLOCK_WEBHOOK_PRIVATE": "true",
+    "INTERLOCK_DELETION_GRACE_SECONDS": "0",
 }
 """Only what makes waiting shorter, and one process of everything: so a test knows which one dies."""
 

@@ -23,7 +23,7 @@ from tests.chaos import matrix
 from tests.chaos.processes import SERVICES
 from tests.chaos.user import eventually
 from tests.chaos.world import WITH_OUTBOX, World
-from tests.support.stack_user import ROW, csv
+from tests.support.stack_user import ROW
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
@@ -74,7 +74,7 @@ async def echoing(world: World) -> AsyncIterator[Echo]:
 
 
 async def test_every_event_has_its_effect_once_per_consumer(world: World) -> None:
-    """A file goes in, models are trained, refused, promoted, rolled back and asked: all of it is heard twice."""
+    """A file goes in, versions are refused, deleted, promoted, rolled back and asked: all of it is heard twice."""
     async with echoing(world) as echo:
         await matrix.applies(world)
         await matrix.submits(world)
@@ -83,9 +83,10 @@ async def test_every_event_has_its_effect_once_per_consumer(world: World) -> Non
         await matrix.trains(world)
         await _is_cancelled(world)
         await matrix.asks_later(world)
-        await _is_refused(world)
+        await matrix.deletes(world)
         await _rolls_back_by_event(world)
         await _tells_what_was_true(world)
+        await _is_erased(world)
         await _cannot_load(world)
         await _is_archived(world)
         await eventually(lambda: {str(each.routing_key) for each in echo.heard} >= HEARD)
@@ -125,16 +126,6 @@ async def _rows(world: World) -> dict[str, list[str]]:
     return found
 
 
-async def _is_refused(world: World) -> None:
-    """Train what the gate does not let through."""
-    name = await world.user.apply(gate={"metrics": {"r2": {"min": 0.9999}}})
-    await world.user.insist("POST", f"/datasets/{name}", content=csv(200, seed=1), headers=matrix.CSV)
-    ready = "train_dispatch.dataset where pipeline = :name"
-    await eventually(lambda: world.count(ready, name=name))
-    run: str = (await world.user.json("POST", f"/models/{name}/retrain", json={}))["run_id"]
-    assert (await world.user.ended(run))["state"] == "refused"
-
-
 async def _is_cancelled(world: World) -> None:
     """Cancel a run that trains, over the bus."""
     run: str = (await world.user.json("POST", f"/models/{world.slow}/retrain", json={}))["run_id"]
@@ -160,6 +151,14 @@ async def _tells_what_was_true(world: World) -> None:
     feedback = {"feedback": [{"prediction": row, "actual": 3.5}]}
     await world.user.json("POST", f"/models/{world.model}/feedback", json=feedback)
     await eventually(lambda: world.count("monitor.logged where prediction = :row", row=row))  # it is in no hurry
+
+
+async def _is_erased(world: World) -> None:
+    """Erase what was logged of a subject; the audit log hears of it."""
+    asked = {"column": "size", "value": ROW["size"]}
+    await world.user.json("POST", f"/models/{world.model}/predictions/erase", json=asked)
+    noted = "registry.audit where action = 'predictions.erased' and subject = :subject"
+    await eventually(lambda: world.count(noted, subject=f"model/{world.model}/predictions"))
 
 
 async def _is_archived(world: World) -> None:

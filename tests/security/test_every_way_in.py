@@ -85,7 +85,7 @@ OF_SERVICES = {
         "ingest GET /datasets/{name}/{digest}",
     },
     "ingest": {SPANS, "registry GET /keys/ring", "registry GET /pipelines/{name}"},
-    "monitor": {SPANS, "registry GET /keys/ring"},
+    "monitor": {SPANS, "registry GET /keys/ring", "registry GET /pipelines"},
     "console": {SPANS, "registry GET /keys/ring", "gateway GET /metrics"},
     "evaluation_gate": {SPANS, "registry GET /keys/ring"},
     "train_dispatch": {SPANS, "registry GET /keys/ring", "registry GET /pipelines/{name}"},

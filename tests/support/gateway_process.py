@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import aio_pika
 import httpx
-from interlock_artifacts import ArtifactStore, S3Store
+from interlock_artifacts import S3Store
 from interlock_artifacts.signing import Signer
 from interlock_contracts.catalog import BY_TYPE
 from interlock_contracts.event import Envelope, Event
@@ -114,7 +114,7 @@ async def running(servers: dict[str, str], folder: Path, **settings: str) -> Asy
                 processes.kill_session(process.pid)
 
 
-def store_of(servers: dict[str, str]) -> ArtifactStore:
+def store_of(servers: dict[str, str]) -> S3Store:
     """Return the object store that the gateway reads."""
     return S3Store(
         servers["INTERLOCK_S3_ENDPOINT"],

@@ -19,7 +19,7 @@ PREFIX = "objects/"
 def save(store: S3Store, file: Path) -> tuple[int, int]:
     """Append every object to a tar archive; return how many objects and bytes.
 
-    What is deleted meanwhile is left out: only what has expired is deleted.
+    What is deleted meanwhile is left out: it has expired, or its version was deleted before that.
     """
     count = size = 0
     with tarfile.open(file, "a", format=tarfile.PAX_FORMAT) as archive:

@@ -1,6 +1,7 @@
 """The store in memory: for tests, held to the same contract suite as S3."""
 
 import hashlib
+from datetime import UTC, datetime
 from pathlib import Path
 
 from interlock_contracts.refs import ArtifactRef
@@ -9,14 +10,15 @@ from interlock_artifacts.store import READ_LIMIT, CorruptArtifactError, MissingA
 
 
 class MemoryStore:
-    """Objects in a dictionary, by key."""
+    """Objects in a dictionary, by key, with the times when they were stored."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        self.times: dict[str, datetime] = {}
 
     def put(self, data: bytes, *, holdout: bool = False) -> ArtifactRef:
         ref = ArtifactRef(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data), holdout=holdout)
-        self.objects[ref.key] = data
+        self.put_latest(ref.key, data)
         return ref
 
     def put_file(self, path: Path, *, holdout: bool = False) -> ArtifactRef:
@@ -33,10 +35,14 @@ class MemoryStore:
         path.write_bytes(self.fetch(ref))
 
     def put_once(self, key: str, data: bytes) -> bool:
-        return self.objects.setdefault(key, data) is data
+        if key in self.objects:
+            return False
+        self.put_latest(key, data)
+        return True
 
     def put_latest(self, key: str, data: bytes) -> None:
         self.objects[key] = data
+        self.times[key] = datetime.now(UTC)
 
     def read(self, key: str, *, limit: int = READ_LIMIT) -> bytes | None:
         data = self.objects.get(key)
@@ -50,6 +56,10 @@ class MemoryStore:
 
     def delete(self, key: str) -> None:
         self.objects.pop(key, None)
+        self.times.pop(key, None)
+
+    def stored_at(self, key: str) -> datetime | None:
+        return self.times.get(key)
 
     def ping(self) -> None:
         """Memory is always within reach."""

@@ -5,6 +5,7 @@ import io
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -12,9 +13,16 @@ from urllib.parse import urlsplit
 import urllib3
 from interlock_contracts.refs import ArtifactRef
 from minio import Minio
+from minio.datatypes import Object
 from minio.error import InvalidResponseError, S3Error, ServerError
 
-from interlock_artifacts.store import READ_LIMIT, CorruptArtifactError, MissingArtifactError, StoreUnavailableError
+from interlock_artifacts.store import (
+    READ_LIMIT,
+    YOUNG,
+    CorruptArtifactError,
+    MissingArtifactError,
+    StoreUnavailableError,
+)
 
 CHUNK = 1024 * 1024
 TIMEOUT_SECONDS = 30.0
@@ -162,12 +170,23 @@ class S3Store:
         with _translated(self._bucket):
             next(iter(self._client.list_objects(self._bucket, prefix="ping/")), None)
 
+    def stored_at(self, key: str) -> datetime | None:
+        found = self._stat(key)
+        return found.last_modified if found is not None else None
+
     def _holds(self, ref: ArtifactRef) -> bool:
-        try:
-            with _translated(ref.key):
-                return bool(self._client.stat_object(self._bucket, ref.key).size == ref.bytes)
-        except MissingArtifactError:
+        """Return whether the object is there, and so young that whoever deletes lets it be."""
+        found = self._stat(ref.key)
+        if found is None or found.last_modified is None or found.size != ref.bytes:
             return False
+        return found.last_modified > datetime.now(UTC) - YOUNG
+
+    def _stat(self, key: str) -> Object | None:
+        try:
+            with _translated(key):
+                return self._client.stat_object(self._bucket, key)
+        except MissingArtifactError:
+            return None
 
     @contextmanager
     def _response(self, key: str) -> Iterator[Any]:

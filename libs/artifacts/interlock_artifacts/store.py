@@ -1,5 +1,6 @@
 """The object store as the services see it: bytes by content, and two kinds of named objects."""
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -7,6 +8,10 @@ from interlock_contracts.refs import ArtifactRef
 
 READ_LIMIT = 64 * 1024 * 1024
 """Largest named object that is read into memory, in bytes."""
+
+
+YOUNG = timedelta(minutes=5)
+"""Objects by content that are there and younger are not stored again."""
 
 
 class CorruptArtifactError(Exception):
@@ -29,7 +34,7 @@ class ArtifactStore(Protocol):
     """
 
     def put(self, data: bytes, *, holdout: bool = False) -> ArtifactRef:
-        """Store ``data`` under its digest and return the reference; storing it again changes nothing."""
+        """Store ``data`` under its digest and return the reference; storing it again makes it young, and no more."""
         ...
 
     def put_file(self, path: Path, *, holdout: bool = False) -> ArtifactRef:
@@ -79,8 +84,15 @@ class ArtifactStore(Protocol):
     def delete(self, key: str) -> None:
         """Delete what is under ``key``, if anything is.
 
-        Objects by content may have several owners who know nothing of each other: delete only what cannot be
-        another's, because it names its owner.
+        Objects by content may have several owners: delete only what cannot be another's, because it names its owner,
+        or because nobody else refers to it and nobody has stored it of late (:meth:`stored_at`).
+        """
+        ...
+
+    def stored_at(self, key: str) -> datetime | None:
+        """Return when something was last stored under ``key``, None when nothing is there.
+
+        Of an object by content it may be up to ``YOUNG`` too early: younger ones are not stored again.
         """
         ...
 

@@ -10,6 +10,7 @@ from interlock_cli.comparison import compare
 from interlock_cli.completion import completion
 from interlock_cli.datasets import datasets, ingest
 from interlock_cli.dead_letters import dead_letters
+from interlock_cli.deletion import delete, erase
 from interlock_cli.descriptions import archive, tag
 from interlock_cli.events import events
 from interlock_cli.export import export
@@ -30,8 +31,8 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Pipelines and data": (init, validate, apply, pipelines, ingest, datasets),
     "Runs": (retrain, watch, runs, cancel),
     "Observe": (open_, trace, events, report),
-    "Models": (models, versions, show, compare, tag, rollout, approve, rollback, archive, export),
-    "Predictions": (predict, feedback, quality),
+    "Models": (models, versions, show, compare, tag, rollout, approve, rollback, archive, delete, export),
+    "Predictions": (predict, feedback, quality, erase),
     "Administration": (audit, completion),
 }
 """By panel, in the order that `interlock --help` lists them after those of the local stack.

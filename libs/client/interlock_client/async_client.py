@@ -86,6 +86,7 @@ class AsyncClient(Connection):
     version = awaited(operations.models.version)
     describe = awaited(operations.models.describe)
     archive = awaited(operations.models.archive)
+    delete_version = awaited(operations.models.delete_version)
     compare = awaited(operations.models.compare)
     approve = awaited(operations.models.approve)
     rollback = awaited(operations.models.rollback)
@@ -98,6 +99,7 @@ class AsyncClient(Connection):
     cancel_prediction = awaited(operations.later.cancel_prediction)
     feedback = awaited(operations.quality.feedback)
     quality = awaited(operations.quality.quality)
+    erase = awaited(operations.quality.erase)
     events = awaited(operations.events.events)
 
     get = awaited(flows.get)

@@ -94,6 +94,7 @@ class Client(Connection):
     version = blocking(operations.models.version)
     describe = blocking(operations.models.describe)
     archive = blocking(operations.models.archive)
+    delete_version = blocking(operations.models.delete_version)
     compare = blocking(operations.models.compare)
     approve = blocking(operations.models.approve)
     rollback = blocking(operations.models.rollback)
@@ -106,6 +107,7 @@ class Client(Connection):
     cancel_prediction = blocking(operations.later.cancel_prediction)
     feedback = blocking(operations.quality.feedback)
     quality = blocking(operations.quality.quality)
+    erase = blocking(operations.quality.erase)
     events = blocking(operations.events.events)
 
     get = blocking(flows.get)

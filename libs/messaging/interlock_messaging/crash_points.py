@@ -29,6 +29,8 @@ CRASH_POINTS = (
     "registry.promote.before_commit",
     "registry.approve.before_commit",
     "registry.rollback.before_commit",
+    "registry.delete.before_commit",
+    "registry.collect.deleted",
     "ingest.upload.stored",
     "ingest.upload.committed",
     "ingest.submission.stored",

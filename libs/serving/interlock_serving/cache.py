@@ -130,6 +130,13 @@ class Cache:
             return None
         return found.st_ino, found.st_size, found.st_mtime_ns
 
+    def forget(self, model: str, engine: str) -> None:
+        """Remove a model and what is known of it, and its engine unless another model here has it, too."""
+        mine = set(self._folder.glob(f"{model}.*.verdict"))
+        others = {name for path in set(self._folder.glob("*.verdict")) - mine for name in _files_of(path)}
+        for path in (*mine, *([] if engine in others else [self.path(engine)]), self.path(model)):
+            path.unlink(missing_ok=True)
+
     def forget_oldest(self) -> None:
         """Keep the folder small: what was used longest ago goes first; smoke-test results tell when."""
         used: dict[Path, float] = {}
@@ -138,10 +145,9 @@ class Cache:
                 if path.is_file() and not path.name.startswith(".turn-"):
                     used[path] = max(used.get(path, 0.0), path.stat().st_mtime)
                 if path.suffix == ".verdict":
-                    with suppress(msgspec.DecodeError):
-                        for name in msgspec.json.decode(path.read_bytes(), type=SmokeTestResult).files:
-                            named = self._folder / name
-                            used[named] = max(used.get(named, 0.0), used[path])
+                    for name in _files_of(path):
+                        named = self._folder / name
+                        used[named] = max(used.get(named, 0.0), used[path])
             total = 0
             for path in sorted(used, key=lambda each: used[each], reverse=True):
                 total += path.stat().st_size if path.exists() else 0
@@ -157,6 +163,14 @@ def write_whole(path: Path, data: bytes) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _files_of(result: Path) -> list[str]:
+    """Return the digests that a smoke-test result names; none where it is gone, or not understood."""
+    try:
+        return list(msgspec.json.decode(result.read_bytes(), type=SmokeTestResult).files)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return []
 
 
 def _holds(path: Path, ref: ArtifactRef) -> bool:

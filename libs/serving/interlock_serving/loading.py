@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from interlock_contracts.refs import ArtifactRef, ModelRef
-from interlock_modeling import Model, ModelDescription
+from interlock_modeling import Model, ModelDescription, ModelFormatError
 
 from interlock_serving.cache import Cache
 from interlock_serving.smoke_test.check import check
@@ -73,6 +73,16 @@ class Loader:
             _, parts = self._mapped_untested.popitem()
             with suppress(RefusedModelError, ConnectionError, FileNotFoundError):
                 self._validate(*parts)
+
+    def forget(self, ref: Stored) -> None:
+        """Remove the host's copy of a model that was deleted, as far as no other model here shares it; blocks.
+
+        Who has mapped it answers on; whoever loads it again fetches it again.
+        """
+        digest = ref.artifact.sha256
+        with self._cache.turn(digest), suppress(FileNotFoundError, ModelFormatError):
+            description = ModelDescription.parse(self._cache.path(digest).read_bytes())
+            self._cache.forget(digest, description.engine.ref.sha256)
 
     def _validated(self, ref: Stored) -> tuple[ModelDescription, Path] | None:
         """Return the parts of a model that this host has verified and found sound, without reading them through."""

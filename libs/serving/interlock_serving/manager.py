@@ -8,6 +8,7 @@ from typing import Generic
 
 from interlock_artifacts.signing import SignatureVerifier, UntrustedPromotionError
 from interlock_contracts import telemetry
+from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.rollout import HeldModel
 from interlock_modeling import Model
 from opentelemetry import context, trace
@@ -153,6 +154,11 @@ class ModelManager(Generic[S]):
         if (slot := await self._verified_slot(promotion, cause)) is not None:
             slot.refresh_signature(promotion)
             slot.note(promotion)
+
+    def knows(self, artifact: ArtifactRef) -> bool:
+        """Return whether a version that should serve here consists of these bytes."""
+        promotions = (slot.promotion for slot in self._slots.values())
+        return any(each is not None and each.ref.artifact.sha256 == artifact.sha256 for each in promotions)
 
     def restore(self, promotions: list[Promotion]) -> None:
         """Note promotions that were verified before; nothing older will be applied from now on."""

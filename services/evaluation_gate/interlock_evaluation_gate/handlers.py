@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+import os
+import secrets
+import socket
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -11,7 +14,7 @@ from interlock_artifacts import ArtifactStore, CorruptArtifactError, MissingArti
 from interlock_contracts import metrics, telemetry
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
 from interlock_contracts.event import Envelope
-from interlock_contracts.models import ModelRegistered
+from interlock_contracts.models import ModelRegistered, ModelVersionDeleted
 from interlock_contracts.report import GateReport
 from interlock_messaging import Bus, CausationEnvelope, topology
 from interlock_messaging.crash_points import crash_point
@@ -23,6 +26,8 @@ from prometheus_client import Counter, Histogram
 from interlock_evaluation_gate.evaluation import evaluate
 
 SERVICE = "evaluation_gate"
+REPLICA = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+"""Name of this process: each replica hears of deletions from a queue of its own."""
 
 logger = logging.getLogger(__name__)
 _tracer = trace.get_tracer("interlock.evaluation_gate")
@@ -67,6 +72,12 @@ async def judge_candidate(
         await bus.publish(evaluated, cause=cause.identity)
         _verdicts.labels(event.model, "passed" if report.passed else "failed").inc()
     crash_point("evaluation_gate.published")
+
+
+@router.subscriber(topology.worker_queue(SERVICE, ModelVersionDeleted, REPLICA), topology.EXCHANGE, no_reply=True)
+async def drop_copy(event: ModelVersionDeleted, loader: Annotated[Loader, Context("loader")]) -> None:
+    """Remove this host's copy of a deleted version; what is measured against it meanwhile is fetched once more."""
+    await asyncio.to_thread(loader.forget, event)
 
 
 async def _report(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -> GateReport:

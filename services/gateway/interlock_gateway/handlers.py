@@ -1,5 +1,6 @@
 """The gateway's part in the flow: serve what was promoted, in every worker."""
 
+import asyncio
 import os
 import secrets
 import socket
@@ -8,8 +9,9 @@ from typing import Annotated
 from faststream import Context
 from faststream.rabbit import RabbitRouter
 from interlock_contracts import telemetry
-from interlock_contracts.models import ModelPromoted
+from interlock_contracts.models import ModelPromoted, ModelVersionDeleted
 from interlock_messaging import CausationEnvelope, topology
+from interlock_serving.loading import Loader
 from interlock_serving.manager import ModelManager
 from interlock_serving.promotion import Promotion
 from opentelemetry import trace
@@ -31,3 +33,14 @@ async def load_promoted(
     if event.run_id is not None:
         trace.get_current_span().set_attribute(telemetry.RUN_ID, str(event.run_id))
     await manager.apply_promotion(Promotion.of(event), cause=cause.identity)
+
+
+@router.subscriber(topology.worker_queue(SERVICE, ModelVersionDeleted, WORKER), topology.EXCHANGE, no_reply=True)
+async def drop_copy(
+    event: ModelVersionDeleted,
+    manager: Annotated[ModelManager[BatchedModel], Context("manager")],
+    loader: Annotated[Loader, Context("loader")],
+) -> None:
+    """Remove this host's copy of a deleted version, unless another one with the same bytes should serve."""
+    if not manager.knows(event.artifact):
+        await asyncio.to_thread(loader.forget, event)

@@ -5,6 +5,9 @@ from pydantic import Field
 
 
 class MonitorSettings(PeerSettings, BusSettings, DatabaseSettings, TelemetrySettings):
-    """All of the monitor's settings; prediction log and ground truth are kept ``prediction_log_days``."""
+    """All of the monitor's settings; ``prediction_log_days`` is how long prediction log and ground truth are kept.
+
+    A pipeline may say otherwise of its model, ``monitoring: {prediction_log_days: 90}``.
+    """
 
     prediction_log_days: float = Field(default=30, gt=0)

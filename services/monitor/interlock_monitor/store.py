@@ -3,6 +3,7 @@
 Predictions and ground truth are joined when they are read, by model and prediction id, so either may arrive first.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -206,17 +207,19 @@ async def unmatched(session: AsyncSession, model: str, since: datetime) -> int:
     return int(await session.scalar(query) or 0)
 
 
-async def prune(session: AsyncSession, before: datetime) -> int:
-    """Delete what is older than ``before``, at most ``PRUNE_CHUNK`` rows of each table.
+async def prune(session: AsyncSession, before: datetime, by_model: Mapping[str, datetime]) -> int:
+    """Delete what is older than ``before``, or than ``by_model`` says of its model, in chunks of ``PRUNE_CHUNK`` rows.
 
     Returns the number of deleted rows; call it again until that is 0.
     """
-    models = (await session.scalars(select(LoggedVersionRow.model).distinct())).all()
-    limit = PRUNE_CHUNK
-    logged = [
-        await delete_chunk(session, LoggedRow, LoggedRow.model == name, LoggedRow.at < before, limit=limit)
-        for name in models
-    ]
-    truths = await delete_chunk(session, GroundTruthRow, GroundTruthRow.at < before, limit=limit)
-    await session.execute(delete(LoggedCountRow).where(LoggedCountRow.minute < before))
-    return sum(logged) + truths
+    limit, gone = PRUNE_CHUNK, 0
+    for name in await session.scalars(select(LoggedVersionRow.model).distinct()):
+        end = by_model.get(name, before)
+        gone += await delete_chunk(session, LoggedRow, LoggedRow.model == name, LoggedRow.at < end, limit=limit)
+        counted = LoggedCountRow.model == name, LoggedCountRow.minute < end
+        await session.execute(delete(LoggedCountRow).where(*counted))
+    for name, end in by_model.items():
+        old = GroundTruthRow.model == name, GroundTruthRow.at < end
+        gone += await delete_chunk(session, GroundTruthRow, *old, limit=limit)
+    others = GroundTruthRow.model.not_in(by_model.keys()), GroundTruthRow.at < before
+    return gone + await delete_chunk(session, GroundTruthRow, *others, limit=limit)

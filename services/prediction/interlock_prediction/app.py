@@ -60,6 +60,7 @@ def create_app(
     client = httpx.AsyncClient(trust_env=False)
     cache = Cache(artifacts, settings.cache_dir)
     validator = Validator(settings.cache_dir, seconds=settings.prediction_validation_seconds)
+    loader = Loader(cache, validate or validator.validate)
     registry = RegistryClient("registry", settings.registry_url, settings.service_key, client)
     ingest = IngestClient("ingest", settings.ingest_url, settings.service_key, client)
     verifier = SignatureVerifier(settings.signing_public_key)
@@ -69,7 +70,7 @@ def create_app(
 
     manager = ModelManager(
         REPLICA,
-        Loader(cache, validate or validator.validate),
+        loader,
         verifier,
         ModelMemory(settings.prediction_model_memory, "INTERLOCK_PREDICTION_MODEL_MEMORY"),
         serve=ServedModel.of,
@@ -90,6 +91,7 @@ def create_app(
     )
     bus.consumer.context.set_global("artifacts", artifacts)
     bus.consumer.context.set_global("manager", manager)
+    bus.consumer.context.set_global("loader", loader)
     load_failures = LoadFailurePublisher(REPLICA, bus)
     master = (settings.webhook_secret or settings.service_key).get_secret_value().encode()
     webhook_added = bus.delivery.wakeups.of(WebhookRow)

@@ -1,5 +1,6 @@
 """Event handlers: asynchronous predictions, in batches, and promotions."""
 
+import asyncio
 import os
 import secrets
 import socket
@@ -7,9 +8,10 @@ from typing import Annotated
 
 from faststream import Context
 from faststream.rabbit import RabbitRouter
-from interlock_contracts.models import ModelPromoted
+from interlock_contracts.models import ModelPromoted, ModelVersionDeleted
 from interlock_contracts.predictions import PredictionRequested
 from interlock_messaging import CausationEnvelope, topology
+from interlock_serving.loading import Loader
 from interlock_serving.manager import ModelManager
 from interlock_serving.promotion import Promotion
 from interlock_serving.slot import ServedModel
@@ -30,3 +32,14 @@ async def note_promotion(
 ) -> None:
     """Serve this version from the next batch on."""
     await manager.note_promotion(Promotion.of(event), cause=cause.identity)
+
+
+@router.subscriber(topology.worker_queue(SERVICE, ModelVersionDeleted, REPLICA), topology.EXCHANGE, no_reply=True)
+async def drop_copy(
+    event: ModelVersionDeleted,
+    manager: Annotated[ModelManager[ServedModel], Context("manager")],
+    loader: Annotated[Loader, Context("loader")],
+) -> None:
+    """Remove this host's copy of a deleted version, unless another one with the same bytes should serve."""
+    if not manager.knows(event.artifact):
+        await asyncio.to_thread(loader.forget, event)

@@ -8,17 +8,19 @@ from functools import partial
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_artifacts.signing import SignatureVerifier, Signer
 from interlock_messaging import Bus
-from interlock_messaging.dead_letters import Collector
+from interlock_messaging.dead_letters import Collector as DeadLetterCollector
 from interlock_messaging.transient import is_dependency_unavailable
 from interlock_runtime.access import Access
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
+from interlock_runtime.process import run_periodically
 from litestar import Litestar
 
 from interlock_registry import (
     audit,
     comparison,
     dead_letters,
+    deletion,
     descriptions,
     export,
     gauges,
@@ -29,10 +31,14 @@ from interlock_registry import (
     promotion_routes,
     routes,
 )
+from interlock_registry.collector import Collector
 from interlock_registry.handlers import SERVICE, router
 from interlock_registry.settings import RegistrySettings
 
 __all__ = ["SERVICE", "create_app"]
+
+COLLECT_SECONDS = 30.0
+"""Interval at which the objects of deleted versions are looked for."""
 
 
 def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = None) -> Litestar:
@@ -48,6 +54,7 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
     signer, trust = Signer(settings.signing_key.get_secret_value()), SignatureVerifier(settings.signing_public_key)
     trust.require_key_of(signer)
     bus.consumer.context.set_global("signer", signer)
+    collector = Collector(bus, artifacts, grace=settings.deletion_grace)
 
     @asynccontextmanager
     async def signed() -> AsyncIterator[None]:
@@ -63,6 +70,7 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
             *models.ROUTES,
             *comparison.ROUTES,
             *descriptions.ROUTES,
+            *deletion.ROUTES,
             *promotion_routes.ROUTES,
             *export.ROUTES,
             *history.ROUTES,
@@ -81,7 +89,8 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
             lambda: database.ready("interlock_messaging", dead_letters.DATABASE, "interlock_registry"),
             signed,
             bus.running,
-            Collector(bus).running,
+            DeadLetterCollector(bus).running,
+            lambda: run_periodically(collector.run_once, seconds=COLLECT_SECONDS, woken=collector.woken),
         ],
         dependencies={
             "bus": bus,
@@ -89,5 +98,6 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
             "artifacts": artifacts,
             "pepper": settings.key_pepper,
             "signer": signer,
+            "collector": collector,
         },
     )

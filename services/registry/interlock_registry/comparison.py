@@ -25,7 +25,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
 from interlock_registry import store
-from interlock_registry.models import unknown_version, version_view
+from interlock_registry.models import existing_version, version_view
 from interlock_registry.store import VersionRow
 
 _Number = Annotated[int, QueryParameter(ge=1, le=INT32_MAX, description="A version's number.")]
@@ -56,9 +56,7 @@ async def compare_versions(
     found = []
     async with database.sessions() as session:
         for number in (a, b):
-            row = await session.get(VersionRow, (name, number))
-            if row is None:
-                raise await unknown_version(session, name, number)
+            row = await existing_version(session, name, number)
             spec = await store.spec_of(session, name, row.pipeline_digest)
             found.append((row, spec.spec if spec else {}))
     one, other = [Side(row, spec, *await asyncio.to_thread(_stored, artifacts, row)) for row, spec in found]

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_registry import audit, store
 from interlock_registry.handlers import SERVICE
-from interlock_registry.models import model_view, unknown_version, version_view
+from interlock_registry.models import existing_version, model_view, version_view
 from interlock_registry.routes import unknown_model
 from interlock_registry.store import ModelRow, VersionRow
 
@@ -48,9 +48,7 @@ async def describe_version(
 ) -> VersionView:
     """Change a version's description or tags: what is left out stays, null removes."""
     async with bus.transaction() as session:
-        row = await session.get(VersionRow, (name, number), with_for_update=True)
-        if row is None:
-            raise await unknown_version(session, name, number)
+        row = await existing_version(session, name, number, lock=True)
         _change(session, row, data, by=request.user, action="version.described", subject=f"model/{name}/{number}")
     return version_view(row)
 

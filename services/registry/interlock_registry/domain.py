@@ -36,6 +36,15 @@ def after_passing(
     return Step.PROMOTE
 
 
+def obstacle_to_deletion(stage: str) -> str | None:
+    """Return why a version in this stage cannot be deleted, as the end of a sentence; None where it can."""
+    return {
+        "champion": "serves; roll back or promote another version first",
+        "registered": "is being measured by the gate; delete it once there is a verdict",
+        "passed": "has passed the gate and waits for an approval",
+    }.get(stage)
+
+
 def rollback_target(requested: int | None, *, champion: int | None, previous: int | None) -> int:
     """Return the version to go back to.
 

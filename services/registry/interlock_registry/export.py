@@ -30,6 +30,7 @@ from litestar.params import FromPath
 from litestar.response import Stream
 
 from interlock_registry import store
+from interlock_registry.models import existing_version
 from interlock_registry.promotion import ref_of
 from interlock_registry.store import VersionRow
 
@@ -88,9 +89,7 @@ async def export_file(
 
 async def _promoted(name: str, number: int, database: Database) -> tuple[VersionRow, PromotionSignature]:
     async with database.sessions() as session:
-        version = await session.get(VersionRow, (name, number))
-        if version is None:
-            raise problem(404, "Unknown version", f"model {name!r} has no version {number}")
+        version = await existing_version(session, name, number)
         promoted = await store.last_promotion_of(session, name, number)
     if promoted is None or promoted.signed is None:
         raise problem(409, "Nothing is signed", f"version {number} was never promoted, so it has no signature")

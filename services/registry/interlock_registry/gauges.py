@@ -12,7 +12,8 @@ from interlock_registry.store import ModelRow, VersionRow
 
 async def models(sessions: async_sessionmaker[AsyncSession]) -> list[Metric]:
     """Return how many versions are how far, which ones should serve, and how many dead letters lie where."""
-    stages = select(VersionRow.model, VersionRow.stage, func.count()).group_by(VersionRow.model, VersionRow.stage)
+    counted = select(VersionRow.model, VersionRow.stage, func.count()).where(VersionRow.deleted_at.is_(None))
+    stages = counted.group_by(VersionRow.model, VersionRow.stage)
     champions = select(ModelRow.name, ModelRow.champion, ModelRow.promotion_seq).where(
         ModelRow.champion.is_not(None), ModelRow.archived_at.is_(None)
     )

@@ -9,11 +9,14 @@ from faststream.rabbit import RabbitRouter
 from interlock_artifacts.signing import Signer
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
 from interlock_contracts.models import ModelLoadFailed, ModelServing, RollbackRequested
+from interlock_contracts.predictions import PredictionsErased
+from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.training import TrainingCancelled, TrainingCompleted, TrainingQueued
 from interlock_messaging import CausationEnvelope, PoisonError, Session, topology
 from interlock_messaging.crash_points import crash_point
 
 from interlock_registry import audit, convergence, promotion, store
+from interlock_registry.collector import lock_references
 from interlock_registry.domain import Step, after_passing
 from interlock_registry.store import PromotionRow, VersionRow
 
@@ -27,6 +30,7 @@ Signing = Annotated[Signer, Context("signer")]
 @router.subscriber(topology.queue(SERVICE, TrainingCompleted), topology.EXCHANGE, no_reply=True)
 async def register_version(event: TrainingCompleted, cause: CausationEnvelope, session: Session) -> None:
     """Give a trained model its version number, and ask the gate to measure it."""
+    await lock_references(session)
     if await store.version_of_run(session, event.run_id) is not None:
         return
     model = await store.lock_model(session, event.model)
@@ -63,7 +67,7 @@ async def promote_passed(event: EvaluationPassed, cause: CausationEnvelope, sess
     )
     if step is Step.NOTHING:
         return
-    version.report = event.report.model_dump(mode="json")
+    _keep_report(version, event.report)
     version.reasons, version.against, version.stage = event.reasons, event.against, "passed"
     version.metrics, version.champion_metrics = event.metrics, event.champion_metrics
     if step is Step.REQUEST_AGAIN:
@@ -80,7 +84,7 @@ async def record_refusal(event: EvaluationFailed, session: Session) -> None:
     if version.stage in ("registered", "passed"):
         version.stage, version.reasons, version.against = "refused", event.reasons, event.against
         version.metrics, version.champion_metrics = event.metrics, event.champion_metrics
-        version.report = event.report.model_dump(mode="json")
+        _keep_report(version, event.report)
 
 
 @router.subscriber(topology.queue(SERVICE, RollbackRequested), topology.EXCHANGE, no_reply=True)
@@ -108,6 +112,13 @@ async def note_cancellation(event: TrainingCancelled, session: Session) -> None:
     audit.record(session, event.by, "run.cancelled", f"run/{event.run_id}", model=event.model, reason=event.reason)
 
 
+@router.subscriber(topology.queue(SERVICE, PredictionsErased), topology.EXCHANGE, no_reply=True)
+async def note_erasure(event: PredictionsErased, session: Session) -> None:
+    """Keep who has erased rows of the prediction log, and how many."""
+    about = {"column": event.column, "rows": event.rows, "truths": event.truths}
+    audit.record(session, event.by, "predictions.erased", f"model/{event.model}/predictions", **about)
+
+
 @router.subscriber(topology.queue(SERVICE, ModelServing), topology.EXCHANGE, no_reply=True)
 async def record_serving(event: ModelServing, cause: CausationEnvelope, session: Session) -> None:
     """Record which gateway worker serves which version."""
@@ -123,6 +134,14 @@ async def record_load_failure(event: ModelLoadFailed, cause: CausationEnvelope, 
         logger.warning("%s refused promotion %d of %s, which never was", event.worker, event.promotion_seq, event.model)
         return
     await convergence.record_event(session, event, said_at=cause.time or datetime.now(UTC))
+
+
+def _keep_report(version: VersionRow, ref: ArtifactRef) -> None:
+    """Keep the gate's newest report, and of the one before where it is, so that both go with the version."""
+    report = ref.model_dump(mode="json")
+    if version.report is not None and version.report != report:
+        version.earlier_reports = [*version.earlier_reports, version.report]
+    version.report = report
 
 
 async def _version(session: Session, model: str, version: int) -> VersionRow:

@@ -36,7 +36,8 @@ class VersionFilter:
     before: int | None = None
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
-        """Yield the conditions on :class:`VersionRow`, all of which must hold."""
+        """Yield the conditions on :class:`VersionRow`, all of which must hold; none that was deleted is listed."""
+        yield VersionRow.deleted_at.is_(None)
         if self.stages:
             yield VersionRow.stage.in_(self.stages)
         if self.since is not None:

@@ -129,9 +129,7 @@ async def read_version(
 ) -> VersionView:
     """Return one version with its gate report and its manifest."""
     async with database.sessions() as session:
-        row = await session.get(VersionRow, (name, number))
-        if row is None:
-            raise await unknown_version(session, name, number)
+        row = await existing_version(session, name, number)
     view = version_view(row)
     if row.report is not None:
         report = await asyncio.to_thread(artifacts.fetch, ArtifactRef.model_validate(row.report))
@@ -158,6 +156,20 @@ def version_view(row: VersionRow) -> VersionView:
         description=row.description,
         tags=row.tags,
     )
+
+
+async def existing_version(session: AsyncSession, name: str, number: int, *, lock: bool = False) -> VersionRow:
+    """Return a version's row, locked until the transaction ends where ``lock`` says so.
+
+    Raises:
+        HTTPException: 404, there is none; 410, it was deleted.
+    """
+    row = await session.get(VersionRow, (name, number), with_for_update=lock)
+    if row is None:
+        raise await unknown_version(session, name, number)
+    if (deleted := store.deletion_of(row)) is not None:
+        raise problem(410, "Deleted version", deleted)
+    return row
 
 
 async def unknown_version(session: AsyncSession, name: str, number: int) -> Exception:

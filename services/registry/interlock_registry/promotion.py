@@ -192,6 +192,8 @@ async def approve(session: AsyncSession, name: str, number: int, *, by: str, cau
     version = await session.get(VersionRow, (name, number))
     if version is None:
         raise LookupError(f"model {name!r} has no version {number}")
+    if (deleted := store.deletion_of(version)) is not None:
+        raise ValueError(deleted)
     if model.archived_at is not None:
         raise ValueError(f"model {name!r} is archived; bring it back first")
     if version.stage != "passed":
@@ -238,6 +240,8 @@ async def roll_back(
     if target > INT32_MAX or not await store.has_served(session, name, target):
         raise ValueError(f"version {target} has never served; only the gate lets a version in")
     version = await session.get_one(VersionRow, (name, target))
+    if (deleted := store.deletion_of(version)) is not None:
+        raise ValueError(deleted)
     event = await promote(session, model, version, how="rollback", cause=cause, signer=signer, by=by, reason=reason)
     crash_point("registry.rollback.before_commit")
     return event

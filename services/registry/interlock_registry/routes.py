@@ -89,7 +89,7 @@ def _pipeline_view(row: store.PipelineRow, spec: Pipeline, *, changed: bool = Fa
     )
 
 
-@get("/pipelines", opt={SCOPE: "read", SERVICES: ("prediction",)})
+@get("/pipelines", opt={SCOPE: "read", SERVICES: ("prediction", "monitor")})
 async def list_pipelines(database: NamedDependency[Database]) -> list[PipelineView]:
     """Return every pipeline with its newest spec."""
     async with database.sessions() as session:

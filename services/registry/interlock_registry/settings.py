@@ -1,11 +1,21 @@
 """What the registry needs to know."""
 
+from datetime import timedelta
+
 from interlock_runtime.settings import BusSettings, DatabaseSettings, HttpSettings, StoreSettings, TelemetrySettings
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 
 class RegistrySettings(HttpSettings, BusSettings, DatabaseSettings, StoreSettings, TelemetrySettings):
-    """All of the registry's settings; ``signing_key`` signs promotions and belongs to this service alone."""
+    """All of the registry's settings; ``signing_key`` signs promotions and belongs to this service alone.
+
+    ``deletion_grace_seconds`` is how long the objects of a deleted version are kept for whoever still reads them.
+    """
 
     signing_key: SecretStr
     signing_public_key: str
+    deletion_grace_seconds: float = Field(default=3600, ge=0)
+
+    @property
+    def deletion_grace(self) -> timedelta:
+        return timedelta(seconds=self.deletion_grace_seconds)

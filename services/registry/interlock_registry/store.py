@@ -1,7 +1,7 @@
 """What the registry remembers: pipelines and their specs, models, versions, promotions."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -58,7 +58,12 @@ class ModelRow(Table):
 
 
 class VersionRow(Table):
-    """One version; ``evaluation_requests`` counts how often the gate was asked about it."""
+    """One version; ``evaluation_requests`` counts how often the gate was asked about it.
+
+    A deleted one keeps its row, for promotions name it. ``engine`` is the reference that its description holds,
+    ``{}`` where it holds none; it is None until a deletion asks who shares what. ``earlier_reports`` are those that a
+    later evaluation has replaced.
+    """
 
     __tablename__ = "version"
 
@@ -73,12 +78,17 @@ class VersionRow(Table):
     evaluation_requests: Mapped[int] = mapped_column("questions", server_default=text("1"))
     against: Mapped[int | None]
     report: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    earlier_reports: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    engine: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     reasons: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"))
     metrics: Mapped[dict[str, float]] = mapped_column(JSONB, server_default=text("'{}'"))
     champion_metrics: Mapped[dict[str, float]] = mapped_column(JSONB, server_default=text("'{}'"))
     description: Mapped[str | None]
     tags: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=text("'{}'"))
     registered_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    deleted_at: Mapped[datetime | None]
+    deleted_by: Mapped[str | None]
+    objects_deleted_at: Mapped[datetime | None]
 
 
 class PromotionRow(Table):
@@ -169,11 +179,21 @@ async def version_of_run(session: AsyncSession, run_id: UUID) -> VersionRow | No
     return (await session.scalars(select(VersionRow).where(VersionRow.run_id == run_id))).one_or_none()
 
 
+def deletion_of(row: VersionRow) -> str | None:
+    """Return by whom a version was deleted, and when, in words; None where it was not."""
+    if row.deleted_at is None:
+        return None
+    moment = row.deleted_at.astimezone(UTC).isoformat(timespec="seconds")
+    return f"version {row.version} of {row.model!r} was deleted by {row.deleted_by} at {moment}"
+
+
 async def previous_champion(session: AsyncSession, model: ModelRow) -> int | None:
-    """Return the version that served last before the present champion."""
+    """Return the version that served last before the present champion, of those that are still there."""
     query = (
         select(PromotionRow.version)
+        .join(VersionRow, (VersionRow.model == PromotionRow.model) & (VersionRow.version == PromotionRow.version))
         .where(PromotionRow.model == model.name, PromotionRow.version != model.champion)
+        .where(VersionRow.deleted_at.is_(None))
         .order_by(PromotionRow.seq.desc())
         .limit(1)
     )

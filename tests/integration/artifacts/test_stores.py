@@ -1,11 +1,14 @@
 """One contract for every object store: the fake in memory, and whatever S3 is configured."""
 
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from interlock_artifacts import ArtifactStore, CorruptArtifactError, MemoryStore, MissingArtifactError, S3Store
+from interlock_artifacts import ArtifactStore, CorruptArtifactError, MemoryStore, MissingArtifactError, S3Store, s3
 from interlock_contracts.refs import ArtifactRef
+
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -59,6 +62,22 @@ def test_what_is_deleted_is_gone_and_may_be_deleted_again(store: ArtifactStore, 
     assert store.fetch(other) == data[::-1]
     assert store.put(data) == ref
     assert store.fetch(ref) == data
+
+
+async def test_what_is_stored_again_is_young_again(
+    store: ArtifactStore, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever deletes what nobody refers to sees that somebody is about to; just stored, it is not stored again."""
+    ref = store.put(data)
+    before = store.stored_at(ref.key)
+    assert before is not None
+    assert store.stored_at(ref.key + "0") is None
+
+    monkeypatch.setattr(s3, "YOUNG", timedelta(0))
+    await until(lambda: store.put(data) == ref and store.stored_at(ref.key) != before)
+
+    store.delete(ref.key)
+    assert store.stored_at(ref.key) is None
 
 
 def test_a_file_of_many_megabytes_comes_back_whole(store: ArtifactStore, tmp_path: Path, data: bytes) -> None:

@@ -11,7 +11,7 @@ import pytest
 from interlock_contracts.predictions import Feedback, FeedbackReceived, LoggedPrediction, PredictionLogged
 from interlock_contracts.quality import QualityView
 from interlock_monitor import routes, store
-from interlock_monitor.store import GroundTruthRow, LoggedRow
+from interlock_monitor.store import GroundTruthRow, LoggedCountRow, LoggedRow
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
 from sqlalchemy import select
@@ -169,8 +169,33 @@ async def test_what_is_old_is_forgotten_bit_by_bit(log: Log, monkeypatch: pytest
     gone: list[int] = []
     while not gone or gone[-1]:
         async with log.database.sessions() as session, session.begin():
-            gone.append(await store.prune(session, NOW - timedelta(days=30)))
+            gone.append(await store.prune(session, NOW - timedelta(days=30), {}))
 
     assert gone == [4, 2, 1, 0]
     (version,) = (await log.quality(window="90d")).versions
     assert (version.logged, version.joined) == (1, 1)
+
+
+@pytest.mark.parametrize(("days", "left"), [(None, [1, 10]), (90, [1, 10, 50]), (5, [1])])
+async def test_each_model_is_kept_as_long_as_its_pipeline_says(log: Log, days: int | None, left: list[int]) -> None:
+    """Longer or shorter than the others; rows, counts and ground truth, also truth of what was never logged."""
+    by_model = {} if days is None else {MODEL: NOW - timedelta(days=days)}
+    for age in (1, 10, 50, 100):
+        at = NOW - timedelta(days=age)
+        for model in (MODEL, "other"):
+            await log.logged(row(f"d{age}", 1.0, at=at), model=model)
+        await log.told(at=at, **{f"d{age}": 1.0, f"early{age}": 1.0})
+    gone = 1
+    while gone:
+        async with log.database.sessions() as session, session.begin():
+            gone = await store.prune(session, NOW - timedelta(days=30), by_model)
+
+    async def ages(column: Any, model: str = MODEL) -> list[int]:
+        async with log.database.sessions() as session:
+            table = column.class_
+            found = await session.scalars(select(column).where(table.model == model).distinct())
+            return sorted(round((NOW - each).total_seconds() / 86_400) for each in found)
+
+    for column in (LoggedRow.at, LoggedCountRow.minute, GroundTruthRow.at):
+        assert await ages(column) == left
+    assert await ages(LoggedRow.at, "other") == [1, 10]

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from interlock_artifacts import MemoryStore
+from interlock_artifacts import ArtifactStore, MemoryStore
 from interlock_contracts.access import AuditEntry
 from interlock_contracts.models import RollbackRequested
 from interlock_contracts.training import TrainingCancelled, TrainingQueued
@@ -57,13 +57,17 @@ class Office(NamedTuple):
 
 
 @asynccontextmanager
-async def opened(servers: dict[str, str]) -> AsyncIterator[Office]:
+async def opened(
+    servers: dict[str, str], *, artifacts: ArtifactStore | None = None, **settings: Any
+) -> AsyncIterator[Office]:
     """Run a registry."""
     given: dict[str, Any] = {
         name: servers[f"INTERLOCK_{name.upper()}"]
         for name in ("amqp_url", "postgres_url", "s3_endpoint", "s3_access_key", "s3_secret_key")
     }
-    app = create_app(RegistrySettings(**(given | SETTINGS | signing.SETTINGS)), artifacts=MemoryStore())
+    app = create_app(
+        RegistrySettings(**(given | SETTINGS | signing.SETTINGS | settings)), artifacts=artifacts or MemoryStore()
+    )
     async with listening(app) as url, client(url) as admin:
         yield Office(app, url, admin)
 

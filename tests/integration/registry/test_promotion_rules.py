@@ -81,6 +81,8 @@ BY_HAND = {
     "a number that is taken": "INSERT INTO promotion (model, seq, version, cause) VALUES (:model, 2, 1, 'gate')",
     "a version that does not exist": "INSERT INTO promotion (model, seq, version, cause) VALUES (:model, 3, 9, 'gate')",
     "a cause that there is not": "INSERT INTO promotion (model, seq, version, cause) VALUES (:model, 3, 1, 'me')",
+    "a deletion of what serves": "UPDATE version SET deleted_at = now() WHERE version = 2",
+    "a deletion of what is measured": "UPDATE version SET deleted_at = now() WHERE version = 3",
     "another history": "UPDATE promotion SET version = 2 WHERE seq = 1",
     "no history": "DELETE FROM promotion",
 }
@@ -95,6 +97,14 @@ async def test_the_database_refuses_what_the_registry_would_never_do(registry: R
 
     assert str(getattr(refused.value.orig, "sqlstate", "")).startswith("23"), "by a constraint, not by a slip of ours"
     assert (await registry.champion(), await registry.stages()) == before
+
+
+@pytest.mark.parametrize("change", ["deleted_at = NULL", "stage = 'retired'", "deleted_by = 'nobody'"])
+async def test_the_database_keeps_what_is_deleted_as_it_was(registry: Registry, change: str) -> None:
+    """Neither brought back nor on its way to serve, and who deleted it stays known."""
+    await sql(registry, "UPDATE version SET deleted_at = now(), deleted_by = 'ada' WHERE version = 4")
+    with pytest.raises(DBAPIError, match="is deleted, or cannot be"):
+        await sql(registry, f"UPDATE version SET {change} WHERE version = 4")
 
 
 async def test_a_promotion_made_by_hand_has_no_signature_and_gets_none(registry: Registry) -> None:

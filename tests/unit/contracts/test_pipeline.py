@@ -59,6 +59,20 @@ def test_a_column_that_is_not_optional_is_declared_as_before_there_were_any() ->
     )
 
 
+def test_a_log_without_declared_days_is_declared_as_before_there_were_any() -> None:
+    """Digests of pipelines that are applied already stay; days are a positive number."""
+    plain = Pipeline.model_validate(declared())
+    declares = declared()
+    assert Pipeline.model_validate({**declares, "monitoring": {}}).digest == plain.digest
+    assert "monitoring" not in plain.model_dump_json()
+
+    kept = Pipeline.model_validate({**declares, "monitoring": {"prediction_log_days": 90}})
+    assert kept.digest != plain.digest
+    assert Pipeline.model_validate_json(kept.model_dump_json()) == kept
+    with pytest.raises(ValidationError, match="prediction_log_days"):
+        Pipeline.model_validate({**declares, "monitoring": {"prediction_log_days": 0}})
+
+
 def test_columns_with_a_role_are_no_features() -> None:
     """They are read, checked and kept all the same; slices may be by them, and by features as before."""
     roles = {"note": ("category", "ignore"), "school": ("category", "slice"), "at": ("datetime", "time")}

@@ -1,7 +1,8 @@
 """What follows from a verdict, an approval or a rollback."""
 
 import pytest
-from interlock_registry.domain import Step, after_passing, rollback_target
+from interlock_contracts.filters import VERSION_STAGES
+from interlock_registry.domain import Step, after_passing, obstacle_to_deletion, rollback_target
 
 
 @pytest.mark.parametrize(
@@ -52,3 +53,8 @@ def test_a_rollback_to_nowhere_is_refused(
     """The refusal says why."""
     with pytest.raises(ValueError, match=told):
         rollback_target(asked, champion=champion, previous=previous)
+
+
+def test_a_version_may_go_once_nobody_waits_for_it() -> None:
+    """Of all stages there are."""
+    assert [stage for stage in VERSION_STAGES if obstacle_to_deletion(stage) is None] == ["refused", "retired"]

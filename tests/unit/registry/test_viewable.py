@@ -56,6 +56,7 @@ async def test_every_version_can_be_listed(data: st.DataObject, by_person: bool)
         patched.setattr(store, "lock_model", answering(model))
         for name, answer in (("request_evaluation", None), ("spec_of", spec), ("promote", None)):
             patched.setattr(promotion, name, answering(answer))
+        patched.setattr(handlers, "lock_references", answering(None))
         await handlers.register_version(trained, cause, session)
         if isinstance(verdict, EvaluationPassed):
             await handlers.promote_passed(verdict, cause, session, None)  # type: ignore[arg-type]

@@ -163,3 +163,30 @@ def test_a_folder_that_is_cleaned_away_is_made_again_and_never_taken_from_others
     folder.chmod(0o777)
     with pytest.raises(PermissionError, match="others may write"):
         loader.load(ref)
+
+
+def test_a_deleted_model_leaves_nothing_on_the_host_but_what_others_share(store: MemoryStore, tmp_path: Path) -> None:
+    """Whoever has mapped it answers on; one with the same engine is loaded without the store as before."""
+    loader = loader_in(store, tmp_path)
+    alone, shared = put_model(store, 1), put_model(store, 2)
+    kept = put_model(store, 2, target="cost")
+    mapped = {ref.artifact.sha256: loader.load(ref) for ref in (alone, shared, kept)}
+    assert engine_key(store, shared) == engine_key(store, kept) != engine_key(store, alone)
+    everything = {path.name for path in stored(tmp_path)}
+
+    for ref in (alone, shared, alone):
+        loader.forget(ref)
+
+    gone = everything - {path.name for path in stored(tmp_path)}
+    engine = engine_key(store, alone).rpartition("/")[2]
+    assert {name for name in gone if not name.endswith(".verdict")} == {
+        alone.artifact.sha256,
+        shared.artifact.sha256,
+        engine,
+    }
+    assert len(gone) == 5, "and the results of both smoke tests"
+    assert version_of(mapped[alone.artifact.sha256].predict_rows([ROW]).values[0]) == 1
+    store.objects.clear()
+    assert version_of(loader.load(kept).predict_rows([ROW]).values[0]) == 2
+    with pytest.raises(MissingArtifactError):
+        loader.load(shared)

@@ -150,3 +150,14 @@ async def test_room_is_made_by_unloading_what_was_used_least_recently(lab: Lab) 
     with pytest.raises(LoadFailedError, match="it takes 1000 bytes, and MEMORY allows 200 for all models"):
         await lab.version("d")
     assert {each.model for each in lab.manager.slots() if each.serving} == {"a", "c"}
+
+
+async def test_bytes_are_known_as_long_as_a_version_with_them_should_serve(lab: Lab) -> None:
+    """Whatever its number; so what is deleted elsewhere under another one is kept here."""
+    await lab.note(1)
+    first = put_model(lab.store, 1).artifact
+    assert lab.manager.knows(first)
+
+    await lab.note(2)
+    assert not lab.manager.knows(first)
+    assert lab.manager.knows(put_model(lab.store, 2, model="other").artifact)

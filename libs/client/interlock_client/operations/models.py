@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from interlock_contracts.comparison import ComparisonView
-from interlock_contracts.http import ModelView, VersionView
+from interlock_contracts.http import DeletedVersionView, ModelView, VersionView
 from interlock_contracts.rollout import ApprovalView, RollbackView, RolloutView
 
 from interlock_client.errors import StillGoingError, UnavailableError
@@ -107,6 +107,12 @@ def archive(name: str, *, archived: bool = True) -> Flow[ModelView]:
     """Archive a model, so that it serves nothing and takes no new training, or bring it back by false."""
     request = Request("PATCH", f"/models/{name}", json={"archived": archived}, repeatable=True)
     return (yield from read(ModelView, request))
+
+
+def delete_version(name: str, number: int) -> Flow[DeletedVersionView]:
+    """Delete a version that does not serve, for good; one that is deleted already stays so."""
+    request = Request("DELETE", f"/models/{name}/versions/{number}", repeatable=True)
+    return (yield from read(DeletedVersionView, request))
 
 
 def version(name: str, number: int) -> Flow[VersionView]:

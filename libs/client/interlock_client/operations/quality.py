@@ -3,11 +3,14 @@
 from collections.abc import Iterable
 from typing import Any
 
-from interlock_contracts.quality import FeedbackAccepted, FeedbackWarning, QualityView
+from interlock_contracts.quality import ErasedView, FeedbackAccepted, FeedbackWarning, QualityView
 
 from interlock_client.errors import RefusedError
-from interlock_client.flows import Flow, get, parsed, post
+from interlock_client.flows import Flow, Request, get, parsed, post, read
 from interlock_client.frames import cells
+
+ERASE_TIMEOUT = 600.0
+"""Seconds; a whole model's log is read through."""
 
 CHUNK_ENTRIES = 5000
 """Entries in one request; the gateway takes twice as many."""
@@ -45,6 +48,13 @@ def feedback(model: str, predictions: str | Iterable[str], actuals: Any) -> Flow
         accepted, unsampled = accepted + answer.accepted, unsampled + answer.unsampled
         warnings += [each.model_copy(update={"row": each.row + begin}) for each in answer.warnings]
     return FeedbackAccepted(accepted=accepted, unsampled=unsampled, warnings=warnings)
+
+
+def erase(model: str, column: str, value: str | float) -> Flow[ErasedView]:
+    """Erase every logged row of a model whose ``column`` has ``value``, with its ground truth, and tell how many."""
+    body = {"column": column, "value": value}
+    request = Request("POST", f"/models/{model}/predictions/erase", json=body, timeout=ERASE_TIMEOUT)
+    return (yield from read(ErasedView, request))
 
 
 def quality(model: str, *, window: str = "24h", bucket: str | None = None) -> Flow[QualityView]:

@@ -43,7 +43,7 @@ class WorkerModels:
     ) -> None:
         self._validator = Validator(settings.cache_dir, seconds=settings.gateway_validation_seconds)
         self._validates = validate is None
-        self._loader = Loader(Cache(artifacts, settings.cache_dir), validate or self._validator.validate)
+        self.loader = Loader(Cache(artifacts, settings.cache_dir), validate or self._validator.validate)
         verifier = SignatureVerifier(settings.signing_public_key)
         last_known = PromotionCache(settings.cache_dir, settings.registry_url, verifier)
         status = StatusPublisher(worker, bus)
@@ -56,7 +56,7 @@ class WorkerModels:
 
         self.manager = ModelManager(
             worker,
-            self._loader,
+            self.loader,
             verifier,
             ModelMemory(settings.gateway_model_memory, "INTERLOCK_GATEWAY_MODEL_MEMORY"),
             serve=serve,
@@ -97,4 +97,4 @@ class WorkerModels:
 
     def _warm(self) -> None:
         if self._validates and self._validator.warm():
-            self._loader.warm_validator()
+            self.loader.warm_validator()

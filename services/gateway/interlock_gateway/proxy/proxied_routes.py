@@ -54,6 +54,8 @@ def _registry_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
         proxied("read", "GET", _VERSION, to),
         proxied("read", "GET", f"{_VERSION}/export", to),
         proxied("read", "GET", f"{_VERSION}/export/{{part:str}}", to),
+        # It cannot be taken back.
+        proxied("admin", "DELETE", _VERSION, to),
         proxied("promote", "POST", f"{_VERSION}/approve", to),
         proxied("promote", "POST", f"{_MODEL}/rollback", to),
         proxied("admin", "GET", "/keys", to),
@@ -95,7 +97,10 @@ def _prediction_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
 
 
 def _monitor_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
-    return [proxied("read", "GET", f"{_MODEL}/quality", to)]
+    return [
+        proxied("read", "GET", f"{_MODEL}/quality", to),
+        proxied("admin", "POST", f"{_MODEL}/predictions/erase", to),
+    ]
 
 
 def proxied_routes(proxies: Proxies) -> list[HTTPRouteHandler]:

@@ -65,3 +65,19 @@ def test_a_model_is_archived_and_brought_back(service: Service, call: Call) -> N
         {"archived": True},
         {"archived": False},
     ]
+
+
+def test_a_version_is_deleted_even_if_the_first_answer_is_lost(service: Service, call: Call) -> None:
+    """A repeated request says the same."""
+    deleted = {
+        "model": "m",
+        "version": 3,
+        "deleted_at": "2026-11-30T08:00:00Z",
+        "deleted_by": "ada",
+        "objects_gone_after": "2026-11-30T09:00:00Z",
+    }
+    service.refuse("DELETE /models/m/versions/3", 503)
+    service.respond("DELETE /models/m/versions/3", deleted)
+
+    assert call("delete_version", "m", 3).objects_gone_after == datetime(2026, 11, 30, 9, tzinfo=UTC)
+    assert len(service.requests) == 2

@@ -64,3 +64,13 @@ def test_quality_is_asked_for_a_window(service: Service, call: Call) -> None:
 
     assert call("quality", "m", window="7d", bucket="1h").versions[0].metrics == {"r2": None, "rmse": 2.5}
     assert dict(service.requests[0].url.params) == {"window": "7d", "bucket": "1h"}
+
+
+def test_a_subject_is_erased_once(service: Service, call: Call) -> None:
+    """Column and value go in the body, not in the address."""
+    service.respond("POST /models/m/predictions/erase", {"model": "m", "column": "mail", "rows": 2, "truths": 1})
+    erased = call("erase", "m", "mail", "ada@example.org")
+
+    assert (erased.rows, erased.truths) == (2, 1)
+    assert service.json() == {"column": "mail", "value": "ada@example.org"}
+    assert "ada" not in str(service.requests[-1].url)

@@ -45,10 +45,11 @@ export default function Model({ params: { name } }) {
     </div>`}<//>`;
 }
 
-function Actions({ model, promotions, done }) {
+function Actions({ model, versions, promotions, done }) {
   if (model.archived_at) return null;
   const champion = model.serving?.ref.version;
-  const earlier = [...new Set(promotions.map((each) => each.version))].filter((version) => version !== champion);
+  const there = new Set(versions.map((each) => each.version)); // one that was deleted serves no more
+  const earlier = [...new Set(promotions.map((each) => each.version))].filter((version) => version !== champion && there.has(version));
   return html`
     ${champion && html`<a class="button" href="/try/${model.name}">Predict</a>`}
     ${earlier.length > 0 && html`<${RollBack} model=${model.name} champion=${champion} choices=${earlier} done=${done} />`}`;
