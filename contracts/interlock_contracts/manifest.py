@@ -79,6 +79,8 @@ class TrainingManifest(Ref):
     """Rows that an earlier dataset has, too, left out of ``rows``."""
     rare_labels: dict[str, int] = {}
     """Labels that were set aside, with their rows, which are left out of ``rows``."""
+    threshold: float | None = None
+    """The least probability at which the positive label is predicted; None where the more probable one is."""
     features: int | None = None
     commit: str | None = None
     code_version: str | None = None

@@ -31,6 +31,8 @@ class Training(Section):
 
     ``parameters`` of a candidate are fixed: its search leaves them alone.
     ``class_weight`` is what each row of a label weighs in fitting; ``balanced`` makes all labels weigh the same.
+    ``threshold`` is the least probability at which the positive one of two labels, the second, is predicted; without
+    it the more probable label is.
     A label with fewer rows than there are folds fails the training, or is set aside: trained without, and told.
     """
 
@@ -48,6 +50,7 @@ class Training(Section):
     class_weight: Literal["balanced"] | ClassWeights | None = Field(
         default=None, exclude_if=lambda value: value is None
     )
+    threshold: float | None = Field(default=None, gt=0, lt=1, exclude_if=lambda value: value is None)
     rare_labels: Literal["refuse", "set_aside"] = Field(default="refuse", exclude_if=lambda value: value == "refuse")
     timeout_minutes: float = Field(default=60, gt=0, le=7 * 24 * 60)
 
@@ -233,6 +236,15 @@ class Pipeline(Section):
                 raise ValueError(f"training.class_weight names {label!r}; labels are {', '.join(known[:20])}")
             if target.type == "integer" and str(_whole(label)) != label:
                 raise ValueError(f"training.class_weight names {label!r}; labels are whole numbers")
+        return self
+
+    @model_validator(mode="after")
+    def _threshold_chooses_between_two_labels(self) -> Self:
+        if self.training.threshold is not None:
+            if self.task != "classification":
+                raise ValueError("training.threshold is for classification: it is a probability of the positive label")
+            if len(labels := self.data.columns[self.target].values or ()) > 2:  # noqa: PLR2004
+                raise ValueError(f"training.threshold is for two labels; {self.target!r} has {len(labels)}")
         return self
 
     @model_validator(mode="after")

@@ -3,6 +3,7 @@
 A resample is one row of ``weights`` [resamples, n]: how often each of the n rows counts in it. ``target`` and
 ``scores`` are what ``ModelSignature.targets`` and ``Predictions.scores`` give: numbers [n] and [n] for a regression,
 label indices [n] (-1 for a label that the model does not know) and probabilities [n, k] for a classification.
+``decided`` [n] is which label the model predicted, where that is not simply the most probable one.
 """
 
 from collections.abc import Callable
@@ -25,23 +26,31 @@ _CALIBRATION_BINS = 15
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric; ``undefined`` says in words on which rows it has no value, and is empty where it always has one."""
+    """One metric; ``undefined`` says in words on which rows it has no value, and is empty where it always has one.
+
+    ``by_label`` says that it counts predicted labels, however probable they are.
+    """
 
     name: MetricName
     formula: Formula
     undefined: str = ""
+    by_label: bool = False
 
     @property
     def better(self) -> Better:
         """Return in which direction it is better."""
         return DIRECTIONS[self.name]
 
-    def value(self, target: NDArray[Any], scores: Floats) -> float:
+    def value(self, target: NDArray[Any], scores: Floats, decided: NDArray[np.int64] | None = None) -> float:
         """Return the metric over all rows; NaN where it is undefined."""
-        return float(self.resampled(target, scores, np.ones((1, len(target))))[0])
+        return float(self.resampled(target, scores, np.ones((1, len(target))), decided)[0])
 
-    def resampled(self, target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
+    def resampled(
+        self, target: NDArray[Any], scores: Floats, weights: Floats, decided: NDArray[np.int64] | None = None
+    ) -> Floats:
         """Return the metric [resamples] of each resample in ``weights`` [resamples, n]."""
+        if self.by_label and decided is not None:
+            scores = (decided[:, None] == np.arange(scores.shape[1])).astype(np.float64)
         return self.formula(target, scores, weights)
 
     def utility(self, value: Any) -> Any:
@@ -231,13 +240,13 @@ METRICS: dict[MetricName, Metric] = {
         Metric("mae", _mae),
         Metric("bias", _bias),
         Metric("mape", _mape, "the target is 0 in a row"),
-        Metric("accuracy", _accuracy),
-        Metric("f1_weighted", _f1_weighted),
+        Metric("accuracy", _accuracy, by_label=True),
+        Metric("f1_weighted", _f1_weighted, by_label=True),
         Metric("roc_auc", _roc_auc, "all rows have the same label"),
         Metric("log_loss", _log_loss),
-        Metric("precision", _precision),
-        Metric("recall", _recall, "no row is positive"),
-        Metric("balanced_accuracy", _balanced_accuracy),
+        Metric("precision", _precision, by_label=True),
+        Metric("recall", _recall, "no row is positive", by_label=True),
+        Metric("balanced_accuracy", _balanced_accuracy, by_label=True),
         Metric("average_precision", _average_precision, "no row is positive"),
         Metric("brier_score", _brier_score),
         Metric("calibration_error", _calibration_error),

@@ -145,6 +145,7 @@ def _about(job: TrainingJob) -> dict[str, Any]:
         "metric": pipeline.champion.metric,
         "seed": pipeline.training.seed,
         "folds": pipeline.training.folds,
+        "threshold": pipeline.training.threshold,
         "commit": job.commit,
         "code_version": importlib.metadata.version("interlock-trainer"),
         "packages": {

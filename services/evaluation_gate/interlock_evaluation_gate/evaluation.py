@@ -116,8 +116,8 @@ def _gain(pipeline: Pipeline, version: int, candidate: Measured, champion: Measu
         weights = np.stack([np.bincount(draw, minlength=rows) for draw in draws]).astype(np.float64)
         gains.append(
             metric.gain(
-                metric.resampled(candidate.target, candidate.scores, weights),
-                metric.resampled(champion.target, champion.scores, weights),
+                metric.resampled(candidate.target, candidate.scores, weights, candidate.decided),
+                metric.resampled(champion.target, champion.scores, weights, champion.decided),
             )
         )
     ours, theirs = candidate.metric(metric.name), champion.metric(metric.name)

@@ -7,6 +7,7 @@ import pyarrow as pa
 from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName
 from interlock_contracts.pipeline import Pipeline
 from interlock_modeling import METRICS, Model
+from interlock_modeling.signature import decide
 from numpy.typing import NDArray
 
 
@@ -19,6 +20,8 @@ class Measured:
         self.scores = model.predict_table(holdout).scores
         if not np.isfinite(self.scores).all():
             raise ValueError("the model answers some held-out rows with numbers that are not finite")
+        labels, threshold = model.signature.labels, model.signature.threshold
+        self.decided = None if labels is None else decide(self.scores, threshold)
 
     @property
     def rarest(self) -> int | None:
@@ -27,7 +30,8 @@ class Measured:
         return int(np.bincount(self.target[self.target >= 0], minlength=len(labels)).min()) if labels else None
 
     def metric(self, name: Any, rows: NDArray[np.bool_] | slice = slice(None)) -> float:
-        return METRICS[name].value(self.target[rows], self.scores[rows])
+        decided = None if self.decided is None else self.decided[rows]
+        return METRICS[name].value(self.target[rows], self.scores[rows], decided)
 
 
 def metrics_of(pipeline: Pipeline) -> tuple[MetricName, ...]:

@@ -19,7 +19,7 @@ from interlock_contracts.report import (
     PredictedActual,
     RocCurve,
 )
-from interlock_modeling.signature import ModelSignature, label_names
+from interlock_modeling.signature import ModelSignature, decide, label_names
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -38,7 +38,8 @@ def plots(signature: ModelSignature, target: NDArray[Any], scores: Floats) -> Pl
             residuals = scores - target
         return Plots(predicted=predicted_actual(target, scores), residuals=histogram(residuals))
     labels = label_names(signature.labels)
-    return Plots(confusion=confusion(labels, target, scores.argmax(axis=1)), roc=roc(labels, target, scores))
+    decided = decide(scores, signature.threshold)
+    return Plots(confusion=confusion(labels, target, decided), roc=roc(labels, target, scores))
 
 
 def predicted_actual(actual: Floats, predicted: Floats) -> PredictedActual:

@@ -87,6 +87,7 @@ def metrics(labels: Labels, pairs: Sequence[Pair]) -> dict[MetricName, float | N
     if not pairs:
         return {}
     names = REGRESSION_METRICS if labels is None else CLASSIFICATION_METRICS
+    decided = None
     if labels is None:
         target = np.array([pair.actual for pair in pairs], dtype=np.float64)
         scores = np.array([pair.answer for pair in pairs], dtype=np.float64)
@@ -94,7 +95,8 @@ def metrics(labels: Labels, pairs: Sequence[Pair]) -> dict[MetricName, float | N
         places = {(type(label), label): place for place, label in enumerate(labels)}
         target = np.array([places.get(_label(pair.actual), -1) for pair in pairs], dtype=np.int64)
         scores = np.array([pair.probabilities for pair in pairs], dtype=np.float64)
-    values = {name: METRICS[name].value(target, scores) for name in names}
+        decided = np.array([places.get(_label(pair.answer), -1) for pair in pairs], dtype=np.int64)
+    values = {name: METRICS[name].value(target, scores, decided) for name in names}
     return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 

@@ -41,11 +41,19 @@ def add_answers(graph: Graph, signature: ModelSignature, answers: str) -> dict[s
         return {"prediction": graph.add("Identity", numbers, output=graph.name("prediction"))}
     texts = isinstance(signature.labels[0], str)
     labels = graph.constant(np.array(signature.labels, dtype=object if texts else None))
-    best = graph.add("ArgMax", answers, axis=1, keepdims=0)
     return {
-        "label": graph.add("Gather", labels, best, output=graph.name("label")),
+        "label": graph.add("Gather", labels, _decided(graph, signature, answers), output=graph.name("label")),
         "probabilities": graph.add("Identity", answers, output=graph.name("probabilities")),
     }
+
+
+def _decided(graph: Graph, signature: ModelSignature, answers: str) -> str:
+    """Add what ``decide`` does to probabilities [rows, k]: the place [rows] of the predicted label."""
+    if signature.threshold is None:
+        return graph.add("ArgMax", answers, axis=1, keepdims=0)
+    positive = graph.add("Gather", answers, graph.integers(1), axis=1)
+    reached = graph.add("GreaterOrEqual", positive, graph.numbers(signature.threshold))
+    return graph.cast(reached, TensorProto.INT64)
 
 
 _INVERSES: dict[str, Callable[[Graph, str], str]] = {

@@ -97,8 +97,11 @@ def _outputs(stated: dict[str, Any]) -> str:
         undone = f"; the transform `{stated['transform']}` of the training is undone" if stated["transform"] else ""
         return f"Output `{outputs['prediction']}`, double [rows]: in the target's own unit{undone}.\n"
     labels = ", ".join(json.dumps(label, ensure_ascii=False) for label in stated["labels"])
+    chosen = "the most probable label"
+    if stated["threshold"] is not None:
+        chosen = f"the second label from a probability of {stated['threshold']:g} on, else the first"
     return (
-        f"Output `{outputs['label']}` [rows]: the most probable label, as it stands in the data.\n"
+        f"Output `{outputs['label']}` [rows]: {chosen}, as it stands in the data.\n"
         f"Output `{outputs['probabilities']}`, double [rows, {len(stated['labels'])}]: of the labels {labels}, "
         "in this order.\n"
     )

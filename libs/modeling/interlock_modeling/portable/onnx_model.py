@@ -64,6 +64,7 @@ def _stated(description: ModelDescription, outputs: dict[str, str], *, model: st
         "inputs": [_input(signature, feature, column) for feature, column in columns],
         "outputs": outputs,
         "labels": signature.labels,
+        "threshold": signature.threshold,
         "transform": signature.transform,
         "null_values": signature.null_values,
         "decimal": signature.decimal,

@@ -115,9 +115,7 @@ def rows_of(path: Path, delimiter: str = ",") -> list[Any]:
         return [dict(zip(header, line, strict=True)) for line in lines if line]
     text = path.read_text(encoding="utf-8-sig")
     rows = (
-        [json.loads(line) for line in text.split("\n") if line.strip()]
-        if path.suffix == ".jsonl"
-        else json.loads(text)
+        [json.loads(line) for line in text.split("\n") if line.strip()] if path.suffix == ".jsonl" else json.loads(text)
     )
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InvalidRowsError(f"{path} does not hold rows: expected a list of objects of column: value")
