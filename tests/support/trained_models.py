@@ -23,5 +23,6 @@ def trained(
     manifest = run(training, store, InProcessPool(), Progress(store, training.prefix))
     assert manifest.artifact is not None, manifest.reason
     description = ModelDescription.parse(store.fetch(manifest.artifact))
+    (folder / "engine").unlink(missing_ok=True)  # another model may have it mapped: it would change under that one
     store.fetch_file(description.engine.ref, folder / "engine")
     return manifest, Model.load(description, folder / "engine")

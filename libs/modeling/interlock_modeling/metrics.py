@@ -7,7 +7,8 @@ label indices [n] (-1 for a label that the model does not know) and probabilitie
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,12 @@ class Metric:
     formula: Formula
     undefined: str = ""
     by_label: bool = False
+
+    def at(self, quantile: float | None) -> "Metric":
+        """Return the metric at a quantile, where it is one that has quantiles; without one that is the median."""
+        if self.name != "pinball_loss" or quantile is None:
+            return self
+        return replace(self, formula=partial(_pinball_loss, quantile=quantile))
 
     @property
     def better(self) -> Better:
@@ -93,6 +100,15 @@ def _mape(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = np.where(target == 0.0, 0.0, np.abs((target - scores) / target))
     return np.where(weights @ (target == 0.0) > 0, np.nan, _mean(shares, weights))
+
+
+def _pinball_loss(target: NDArray[Any], scores: Floats, weights: Floats, *, quantile: float = 0.5) -> Floats:
+    """Return the mean quantile loss, in the target's unit (Koenker and Bassett 1978, Regression Quantiles).
+
+    A row that is answered too low costs ``quantile`` of its error, one that is answered too high the rest of it.
+    """
+    error = target - scores
+    return _mean(np.maximum(quantile * error, (quantile - 1.0) * error), weights)
 
 
 def _bias(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
@@ -240,6 +256,7 @@ METRICS: dict[MetricName, Metric] = {
         Metric("mae", _mae),
         Metric("bias", _bias),
         Metric("mape", _mape, "the target is 0 in a row"),
+        Metric("pinball_loss", _pinball_loss),
         Metric("accuracy", _accuracy, by_label=True),
         Metric("f1_weighted", _f1_weighted, by_label=True),
         Metric("roc_auc", _roc_auc, "all rows have the same label"),

@@ -33,6 +33,7 @@ class FitRequest:
     fold: int
     transform: Transform | None = None
     threshold: float | None = None
+    quantile: float | None = None
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,11 @@ def fit(fold: EncodedFold, request: FitRequest) -> FitResult:
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "did not converge" shows in the score
             kind = KINDS[request.candidate]
-            held = kind.held_to(fold.directions, request.task, request.params, request.seed)
+            held = kind.held_to(fold.directions, request.task, request.params, request.seed, request.quantile)
             estimator = on_target(held, request.transform)
             estimator.fit(fold.fit_matrix, fold.fit_targets, sample_weight=fold.fit_weights)
             scores = scores_of(estimator, fold.score_matrix, request.task)
-            metric = METRICS[request.metric]
+            metric = METRICS[request.metric].at(request.quantile)
             decided = None if request.threshold is None else decide(scores, request.threshold)
             value = metric.value(fold.score_targets, scores, decided)
     except Exception as error:  # noqa: BLE001 - a trial may fail in whatever way its library has

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 class Measured:
     """A model's answers to the holdout, beside the truth in the model's own labels."""
 
-    def __init__(self, model: Model, holdout: pa.Table) -> None:
+    def __init__(self, model: Model, holdout: pa.Table, quantile: float | None = None) -> None:
+        self.quantile = quantile
         self.signature = model.signature
         self.target = model.signature.targets(holdout)
         self.scores = model.predict_table(holdout).scores
@@ -31,12 +32,16 @@ class Measured:
 
     def metric(self, name: Any, rows: NDArray[np.bool_] | slice = slice(None)) -> float:
         decided = None if self.decided is None else self.decided[rows]
-        return METRICS[name].value(self.target[rows], self.scores[rows], decided)
+        return METRICS[name].at(self.quantile).value(self.target[rows], self.scores[rows], decided)
 
 
 def metrics_of(pipeline: Pipeline) -> tuple[MetricName, ...]:
     """Return the metrics that the pipeline's task has."""
-    return REGRESSION_METRICS if pipeline.task == "regression" else CLASSIFICATION_METRICS
+    if pipeline.task == "classification":
+        return CLASSIFICATION_METRICS
+    return tuple(
+        each for each in REGRESSION_METRICS if each != "pinball_loss" or pipeline.training.quantile is not None
+    )
 
 
 def finite(numbers: dict[str, Any]) -> dict[str, Any]:

@@ -252,28 +252,3 @@ def test_a_fault_is_named(changes: dict[str, Any], told: str) -> None:
         Pipeline.model_validate(declared(**changes))
 
     assert told in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("target", "threshold", "told"),
-    [
-        ({"type": "number"}, 0.3, "training.threshold is for classification"),
-        (
-            {"type": "category", "values": ["a", "b", "c"]},
-            0.3,
-            "training.threshold is for two labels; 'math_score' has 3",
-        ),
-        ({"type": "boolean"}, 1.0, "less than 1"),
-        ({"type": "boolean"}, 0.0, "greater than 0"),
-    ],
-)
-def test_a_threshold_chooses_between_two_labels(target: dict[str, Any], threshold: float, told: str) -> None:
-    """Without one, a declaration has the digest that it had before there were any."""
-    task = "regression" if target["type"] == "number" else "classification"
-    spec = declared(task=task, data__columns__math_score=target, training__threshold=threshold)
-    with pytest.raises(ValidationError, match=told):
-        Pipeline.model_validate(spec)
-    fine = declared(task="classification", data__columns__math_score={"type": "boolean"}, training__threshold=0.3)
-
-    assert Pipeline.model_validate(fine).training.threshold == 0.3
-    assert "threshold" not in Pipeline.model_validate(declared()).training.model_dump_json()

@@ -249,3 +249,22 @@ def test_the_gate_counts_the_labels_that_the_threshold_chooses(tmp_path: Path) -
 def _groups(report: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
     """Return the slices with the first of their rows: every second one is of the same group."""
     return [("ab".index(each["value"]), each) for each in report["slices"]["group"]]
+
+
+def test_the_loss_at_the_quantile_is_measured_where_one_is_declared(tmp_path: Path) -> None:
+    """Of candidate and champion at the quantile that the candidate's pipeline names, and of nothing else."""
+    bench = Bench(tmp_path)
+    plain = bench.judge(2.0)
+    champion = bench.model(1.0)
+    spec = bench.pipeline.model_dump(mode="json")
+    spec["training"] = {"quantile": 0.9, "candidates": ["xgboost"]}
+    spec["gate"] = {"metrics": {"pinball_loss": {"max": 0.4}}}
+    bench.pipeline = Pipeline.model_validate(spec)
+    report = bench.judge(2.0, champion)
+    x, y = (np.asarray(bench.table.column(name)) for name in "xy")
+    losses = [np.maximum(0.9 * (y - slope * x), -0.1 * (y - slope * x)).mean() for slope in (2.0, 1.0)]
+
+    assert "pinball_loss" not in plain["metrics"]
+    assert report["metrics"]["pinball_loss"] == pytest.approx(losses[0])
+    assert [report["champion"][each] for each in ("candidate", "champion")] == pytest.approx(losses)
+    assert report["passed"], report["reasons"]

@@ -35,6 +35,7 @@ def expected(name: MetricName, target: Any, scores: Any) -> float:
                 "rmse": lambda: reference.root_mean_squared_error(target, scores),
                 "mae": lambda: reference.mean_absolute_error(target, scores),
                 "bias": lambda: np.mean(scores - target),
+                "pinball_loss": lambda: reference.mean_pinball_loss(target, scores, alpha=0.5),
                 "mape": lambda: reference.mean_absolute_percentage_error(target, scores),
             }[name]()
         )
@@ -194,3 +195,15 @@ def test_predicted_labels_count_where_a_metric_counts_labels() -> None:
             assert found != plain
         else:
             assert found == plain
+
+
+@pytest.mark.parametrize("quantile", [0.05, 0.5, 0.9])
+def test_the_pinball_loss_is_at_its_quantile(quantile: float) -> None:
+    """As scikit-learn has it; any other metric knows no quantiles."""
+    target, scores = regression()
+    loss = METRICS["pinball_loss"].at(quantile)
+
+    assert loss.value(target, scores) == pytest.approx(reference.mean_pinball_loss(target, scores, alpha=quantile))
+    assert loss.gain(1.0, 3.0) == 2.0
+    assert METRICS["rmse"].at(quantile) is METRICS["rmse"]
+    assert METRICS["pinball_loss"].at(None) is METRICS["pinball_loss"]
