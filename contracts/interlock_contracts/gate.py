@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from interlock_contracts.data import Section
 
-RegressionMetric = Literal["r2", "rmse", "mae", "bias", "mape"]
+RegressionMetric = Literal["r2", "rmse", "mae", "bias", "mape", "pinball_loss"]
 ClassificationMetric = Literal[
     "accuracy",
     "f1_weighted",
@@ -33,6 +33,7 @@ DIRECTIONS: dict[MetricName, Better] = {
     "mae": "lower",
     "bias": "zero",
     "mape": "lower",
+    "pinball_loss": "lower",
     "accuracy": "higher",
     "f1_weighted": "higher",
     "roc_auc": "higher",

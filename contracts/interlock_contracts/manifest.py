@@ -79,6 +79,10 @@ class TrainingManifest(Ref):
     """Rows that an earlier dataset has, too, left out of ``rows``."""
     rare_labels: dict[str, int] = {}
     """Labels that were set aside, with their rows, which are left out of ``rows``."""
+    threshold: float | None = None
+    """The least probability at which the positive label is predicted; None where the more probable one is."""
+    quantile: float | None = None
+    """The quantile of the target that a regression answers; None where it is the mean."""
     features: int | None = None
     commit: str | None = None
     code_version: str | None = None

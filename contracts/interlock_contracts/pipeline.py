@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, StrictFloat, StrictInt, field_valid
 
 from interlock_contracts.cron import Cron
 from interlock_contracts.data import Column, Data, Fraction, Section
-from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS, Champion, Gate
+from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS, Champion, Gate, MetricName
 from interlock_contracts.parameters import read_parameters
 from interlock_contracts.refs import Name, Sha256
 
@@ -16,6 +16,9 @@ Candidate = Literal["linear", "random_forest", "gradient_boosting", "xgboost", "
 
 MONOTONE: tuple[Candidate, ...] = ("random_forest", "gradient_boosting", "xgboost")
 """The candidates that can be held to a monotone column."""
+
+QUANTILE: tuple[Candidate, ...] = ("gradient_boosting", "xgboost")
+"""The candidates that can be fitted to a quantile of the target."""
 
 Transform = Literal["log1p", "log"]
 TRANSFORMED_ABOVE: dict[Transform, float] = {"log1p": -1.0, "log": 0.0}
@@ -31,6 +34,9 @@ class Training(Section):
 
     ``parameters`` of a candidate are fixed: its search leaves them alone.
     ``class_weight`` is what each row of a label weighs in fitting; ``balanced`` makes all labels weigh the same.
+    ``threshold`` is the least probability at which the positive one of two labels, the second, is predicted; without
+    it the more probable label is.
+    ``quantile`` is the one of the target that a regression answers, in place of the mean.
     A label with fewer rows than there are folds fails the training, or is set aside: trained without, and told.
     """
 
@@ -48,6 +54,8 @@ class Training(Section):
     class_weight: Literal["balanced"] | ClassWeights | None = Field(
         default=None, exclude_if=lambda value: value is None
     )
+    quantile: float | None = Field(default=None, gt=0, lt=1, exclude_if=lambda value: value is None)
+    threshold: float | None = Field(default=None, gt=0, lt=1, exclude_if=lambda value: value is None)
     rare_labels: Literal["refuse", "set_aside"] = Field(default="refuse", exclude_if=lambda value: value == "refuse")
     timeout_minutes: float = Field(default=60, gt=0, le=7 * 24 * 60)
 
@@ -146,7 +154,8 @@ class Pipeline(Section):
     @property
     def champion(self) -> Champion:
         """Return the declared comparison with the champion, or the task's usual one."""
-        return self.gate.champion or Champion(metric="r2" if self.task == "regression" else "roc_auc")
+        of_number: MetricName = "r2" if self.training.quantile is None else "pinball_loss"
+        return self.gate.champion or Champion(metric=of_number if self.task == "regression" else "roc_auc")
 
     @property
     def digest(self) -> Sha256:
@@ -244,6 +253,29 @@ class Pipeline(Section):
         return self
 
     @model_validator(mode="after")
+    def _threshold_chooses_between_two_labels(self) -> Self:
+        if self.training.threshold is not None:
+            if self.task != "classification":
+                raise ValueError("training.threshold is for classification: it is a probability of the positive label")
+            if len(labels := self.data.columns[self.target].values or ()) > 2:  # noqa: PLR2004
+                raise ValueError(f"training.threshold is for two labels; {self.target!r} has {len(labels)}")
+        return self
+
+    @model_validator(mode="after")
+    def _quantile_can_be_fitted(self) -> Self:
+        if self.training.quantile is None:
+            return self
+        if self.task != "regression":
+            raise ValueError("training.quantile is for regression: it is a quantile of a number")
+        unable = [candidate for candidate in self.training.candidates if candidate not in QUANTILE]
+        if unable:
+            told = f"{', '.join(unable)} cannot be fitted to a quantile; {', '.join(QUANTILE)} can"
+            raise ValueError(f"training.candidates: {told}")
+        if self.monotone:
+            raise ValueError("training.quantile cannot be combined with monotone columns: leaves are set once more")
+        return self
+
+    @model_validator(mode="after")
     def _batches_are_told_apart_and_stay_inside(self) -> Self:
         names = [batch.name for batch in self.batch]
         if len(set(names)) != len(names):
@@ -264,6 +296,8 @@ class Pipeline(Section):
         for metric in used:
             if metric not in allowed:
                 raise ValueError(f"metric {metric!r} is not for {self.task}; use one of {', '.join(allowed)}")
+        if "pinball_loss" in used and self.training.quantile is None:
+            raise ValueError("metric 'pinball_loss' needs training.quantile: it is the loss at one quantile")
         return self
 
 

@@ -2,77 +2,30 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from interlock_artifacts import MemoryStore
 from interlock_contracts.signature import PromotionSignature
-from interlock_messaging import Bus
-from interlock_registry import promotion, store
-from interlock_registry.app import create_app
-from interlock_registry.settings import RegistrySettings
-from interlock_registry.store import VersionRow
 
 from tests.clients.environments import make_ready, ran_by
-from tests.support.api_keys import KEY, SETTINGS
-from tests.support.dependencies import dependency
-from tests.support.gateway_app import listening
-from tests.support.signing import SETTINGS as SIGNING
-from tests.support.signing import SIGNER, TRUST
+from tests.clients.registries import Exports, exporting
+from tests.support.signing import TRUST
 from tests.support.stored_models import put_model
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(300)]
 
 
-class Exports:
-    """A registry that listens, with version 1 promoted and version 2 not."""
-
-    def __init__(self, url: str, model: str) -> None:
-        self.url = url
-        self.model = model
-
-    def export(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run the command as a user does; the registry is asked as the gateway would ask it."""
-        own = {"INTERLOCK_GATEWAY_URL": self.url, "INTERLOCK_API_KEY": KEY}
-        command = [sys.executable, "-m", "interlock_cli", "export", self.model, *words]
-        return subprocess.run(command, env=os.environ | own, capture_output=True, text=True, check=False, timeout=60)
-
-
 @pytest.fixture(scope="module")
 async def exports(servers: dict[str, str]) -> AsyncIterator[Exports]:
-    artifacts, model = MemoryStore(), f"m-{uuid4().hex[:8]}"
-    given: dict[str, Any] = {name.removeprefix("INTERLOCK_").lower(): value for name, value in servers.items()}
-    app = create_app(RegistrySettings(**given | SETTINGS | SIGNING), artifacts=artifacts)
-    async with listening(app) as url:
-        async with dependency(app, Bus).transaction() as session:
-            row = await store.lock_model(session, model)
-            for number in (1, 2):
-                ref = put_model(artifacts, number, model=model)
-                manifest = artifacts.put(b'{"status": "succeeded"}').model_dump(mode="json")
-                version = VersionRow(
-                    model=model,
-                    version=number,
-                    stage="registered",
-                    run_id=uuid4(),
-                    pipeline_digest="b" * 64,
-                    artifact=ref.artifact.model_dump(mode="json"),
-                    manifest=manifest,
-                    datasets=[],
-                    report=manifest,
-                )
-                session.add(version)
-                await session.flush()
-                if number == 1:
-                    await promotion.promote(session, row, version, how="gate", cause=str(uuid4()), signer=SIGNER)
-        yield Exports(url, model)
+    """Return a model with version 1 promoted and version 2 not."""
+    artifacts = MemoryStore()
+    versions = [put_model(artifacts, number).artifact for number in (1, 2)]
+    async with exporting(servers, artifacts, versions, promoted=1) as exports:
+        yield exports
 
 
 def verified(folder: Path, key: Path | None = None) -> tuple[bool, str]:

@@ -62,11 +62,10 @@ def put_model(
     return put(store, REGRESSION.model_copy(update=signature), engine, version=version, model=model)
 
 
-def put_classifier(store: ArtifactStore, *, model: str = "flights") -> ModelRef:
-    """Store a classification that says true for large sizes."""
-    return put(
-        store, CLASSIFICATION, LinearEngine(np.array([[1.0, 0.0, 0.0]]), np.array([-2.0]), "logistic"), model=model
-    )
+def put_classifier(store: ArtifactStore, *, model: str = "flights", threshold: float | None = None) -> ModelRef:
+    """Store a classification that says true for large sizes: from 2 on, unless there is a ``threshold``."""
+    engine = LinearEngine(np.array([[1.0, 0.0, 0.0]]), np.array([-2.0]), "logistic")
+    return put(store, CLASSIFICATION.model_copy(update={"threshold": threshold}), engine, model=model)
 
 
 def put(store: ArtifactStore, signature: ModelSignature, engine: Engine, *, version: int = 1, model: str) -> ModelRef:

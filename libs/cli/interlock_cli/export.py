@@ -1,62 +1,50 @@
-"""`interlock export`: a promoted version as signed files."""
+"""`interlock export`: a promoted version as signed files, or as what runs without Interlock."""
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from interlock_client import Client, Request
-from interlock_client.flows import UPLOAD_TIMEOUT
-from interlock_contracts.http import ExportedFile, ExportView
+from interlock_client.operations.exports import ExportFormat
 
 from interlock_cli.gateway import connect
 from interlock_cli.models import Name
 from interlock_cli.terminal import CommandError, Json, command_terminal
-
-CHUNK = 1 << 20
 
 
 def export(
     name: Name,
     version: Annotated[int | None, typer.Argument(min=1, help="Default: the serving version.")] = None,
     *,
-    to: Annotated[Path, typer.Option(help="The folder to create; it must not exist.")],
+    to: Annotated[Path, typer.Option("--to", "--out", help="The folder to create; it must not exist.")],
+    output_format: Annotated[
+        ExportFormat,
+        typer.Option("--format", help="Signed files, an ONNX graph, or the graph with a Python program that asks it."),
+    ] = "signed",
     as_json: Json = False,
 ) -> None:
-    """Export a promoted version to a folder, with a signature that OpenSSF's `model_signing` verifies.
+    """Export a promoted version to a folder.
 
-    Example: interlock export flights-1 3 --to flights-1-3
+    By default its stored files, with a signature that OpenSSF's `model_signing` verifies. `onnx` and `python` run
+    where nothing of Interlock is installed, and give the same answers.
+
+    Example: interlock export flights-1 3 --format python --to flights-1-3
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        number = version or _serving(gateway, name)
-        if to.exists():
-            raise CommandError(f"{to} already exists", hint="choose a folder that does not exist")
-        found = gateway.get(ExportView, f"/models/{name}/versions/{number}/export")
-        model, signature, key = to / "model", to / "model.sig", to / "export-key.pem"
-        model.mkdir(parents=True)
-        for file in found.files:
-            _fetch(gateway, f"/models/{name}/versions/{number}/export/{file.name}", file, model / Path(file.name).name)
-        (model / "promotion.json").write_text(found.promotion)
-        signature.write_text(json.dumps(found.bundle))
-        key.write_text(found.public_key)
-        terminal.echo(f"version {number} of {name} is exported to {to}; verify it with:", style="green")
-        terminal.echo(f"model_signing verify key {model} --signature {signature} --public_key {key}")
-        terminal.result({"model": name, "version": number, "folder": str(to)})
+        try:
+            number = gateway.export(name, version, to=to, format=output_format)
+        except FileExistsError as error:
+            raise CommandError(str(error), hint="choose a folder that does not exist") from error
+        except ModuleNotFoundError as error:
+            raise CommandError(f"{error.name} is not installed: install interlock-cli[export]") from error
+        terminal.echo(f"version {number} of {name} is exported to {to}; {_NEXT[output_format]}", style="green")
+        if output_format == "signed":
+            signed = f"{to / 'model'} --signature {to / 'model.sig'} --public_key {to / 'export-key.pem'}"
+            terminal.echo(f"model_signing verify key {signed}")
+        terminal.result({"model": name, "version": number, "folder": str(to), "format": output_format})
 
 
-def _serving(gateway: Client, name: str) -> int:
-    model = gateway.model(name)
-    if model.serving is None:
-        raise CommandError(f"no version of {name} is serving", hint=f"`interlock versions {name}` lists its versions")
-    return model.serving.ref.version
-
-
-def _fetch(gateway: Client, path: str, file: ExportedFile, target: Path) -> None:
-    digest = hashlib.sha256()
-    with gateway.stream(Request("GET", path, timeout=UPLOAD_TIMEOUT)) as answer, target.open("wb") as written:
-        for piece in answer.iter_bytes(CHUNK):
-            digest.update(piece)
-            written.write(piece)
-    if digest.hexdigest() != file.sha256:
-        raise CommandError(f"{file.name} does not have the promoted digest", hint="remove the folder and try again")
+_NEXT: dict[ExportFormat, str] = {
+    "signed": "verify it with:",
+    "onnx": "README.md says how to ask the graph",
+    "python": "README.md says how to run it",
+}

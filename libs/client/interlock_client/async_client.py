@@ -92,6 +92,7 @@ class AsyncClient(Connection):
     rollback = awaited(operations.models.rollback)
     rollout = awaited(operations.models.rollout)
     converged = awaited(operations.models.converged)
+    export = awaited(operations.exports.export)
 
     answers = awaited(operations.predictions.answers)
     predict_later = awaited(operations.later.predict_later)

@@ -100,6 +100,7 @@ class Client(Connection):
     rollback = blocking(operations.models.rollback)
     rollout = blocking(operations.models.rollout)
     converged = blocking(operations.models.converged)
+    export = blocking(operations.exports.export)
 
     answers = blocking(operations.predictions.answers)
     predict_later = blocking(operations.later.predict_later)

@@ -50,13 +50,17 @@ def answer(  # noqa: PLR0917 - on the hot path, where names cost
     labels: Sequence[Label] | None,
     scores: Scores,
     warnings: Sequence[RowWarning] = (),
+    threshold: float | None = None,
 ) -> PredictAnswer:
-    """Return the answer to one request; for a classification, the label of each row's highest probability."""
+    """Return the answer to one request; a classification's labels are chosen as ``signature.place_of`` does."""
     if labels is None:
         body = PredictAnswer(prediction_id, model, version, scores)
     else:
         names = label_names(labels)
-        best = [labels[row.index(max(row))] for row in scores]
+        if threshold is None:
+            best = [labels[row.index(max(row))] for row in scores]
+        else:
+            best = [labels[row[1] >= threshold] for row in scores]
         by_label = [dict(zip(names, row, strict=True)) for row in scores]
         body = PredictAnswer(prediction_id, model, version, best, by_label)
     if warnings:

@@ -3,10 +3,12 @@
 A resample is one row of ``weights`` [resamples, n]: how often each of the n rows counts in it. ``target`` and
 ``scores`` are what ``ModelSignature.targets`` and ``Predictions.scores`` give: numbers [n] and [n] for a regression,
 label indices [n] (-1 for a label that the model does not know) and probabilities [n, k] for a classification.
+``decided`` [n] is which label the model predicted, where that is not simply the most probable one.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,23 +27,37 @@ CALIBRATION_BINS = 15
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric; ``undefined`` says in words on which rows it has no value, and is empty where it always has one."""
+    """One metric; ``undefined`` says in words on which rows it has no value, and is empty where it always has one.
+
+    ``by_label`` says that it counts predicted labels, however probable they are.
+    """
 
     name: MetricName
     formula: Formula
     undefined: str = ""
+    by_label: bool = False
+
+    def at(self, quantile: float | None) -> "Metric":
+        """Return the metric at a quantile, where it is one that has quantiles; without one that is the median."""
+        if self.name != "pinball_loss" or quantile is None:
+            return self
+        return replace(self, formula=partial(_pinball_loss, quantile=quantile))
 
     @property
     def better(self) -> Better:
         """Return in which direction it is better."""
         return DIRECTIONS[self.name]
 
-    def value(self, target: NDArray[Any], scores: Floats) -> float:
+    def value(self, target: NDArray[Any], scores: Floats, decided: NDArray[np.int64] | None = None) -> float:
         """Return the metric over all rows; NaN where it is undefined."""
-        return float(self.resampled(target, scores, np.ones((1, len(target))))[0])
+        return float(self.resampled(target, scores, np.ones((1, len(target))), decided)[0])
 
-    def resampled(self, target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
+    def resampled(
+        self, target: NDArray[Any], scores: Floats, weights: Floats, decided: NDArray[np.int64] | None = None
+    ) -> Floats:
         """Return the metric [resamples] of each resample in ``weights`` [resamples, n]."""
+        if self.by_label and decided is not None:
+            scores = (decided[:, None] == np.arange(scores.shape[1])).astype(np.float64)
         return self.formula(target, scores, weights)
 
     def utility(self, value: Any) -> Any:
@@ -84,6 +100,15 @@ def _mape(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = np.where(target == 0.0, 0.0, np.abs((target - scores) / target))
     return np.where(weights @ (target == 0.0) > 0, np.nan, _mean(shares, weights))
+
+
+def _pinball_loss(target: NDArray[Any], scores: Floats, weights: Floats, *, quantile: float = 0.5) -> Floats:
+    """Return the mean quantile loss, in the target's unit (Koenker and Bassett 1978, Regression Quantiles).
+
+    A row that is answered too low costs ``quantile`` of its error, one that is answered too high the rest of it.
+    """
+    error = target - scores
+    return _mean(np.maximum(quantile * error, (quantile - 1.0) * error), weights)
 
 
 def _bias(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
@@ -235,13 +260,14 @@ METRICS: dict[MetricName, Metric] = {
         Metric("mae", _mae),
         Metric("bias", _bias),
         Metric("mape", _mape, "the target is 0 in a row"),
-        Metric("accuracy", _accuracy),
-        Metric("f1_weighted", _f1_weighted),
+        Metric("pinball_loss", _pinball_loss),
+        Metric("accuracy", _accuracy, by_label=True),
+        Metric("f1_weighted", _f1_weighted, by_label=True),
         Metric("roc_auc", _roc_auc, "all rows have the same label"),
         Metric("log_loss", _log_loss),
-        Metric("precision", _precision),
-        Metric("recall", _recall, "no row is positive"),
-        Metric("balanced_accuracy", _balanced_accuracy),
+        Metric("precision", _precision, by_label=True),
+        Metric("recall", _recall, "no row is positive", by_label=True),
+        Metric("balanced_accuracy", _balanced_accuracy, by_label=True),
         Metric("average_precision", _average_precision, "no row is positive"),
         Metric("brier_score", _brier_score),
         Metric("calibration_error", _calibration_error),

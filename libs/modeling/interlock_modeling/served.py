@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from interlock_modeling.encoder import Encoder
 from interlock_modeling.engines import INVERSES, InverseEngine, ModelFormatError, Predictor, load_engine
 from interlock_modeling.rows import MAX_ERRORS, InvalidRowsError, RowError, RowWarning
-from interlock_modeling.signature import Label, ModelSignature, Part
+from interlock_modeling.signature import Label, ModelSignature, Part, decide
 
 
 class EngineRef(Part):
@@ -103,6 +103,8 @@ class Model:
         shape = self.engine.predict(np.zeros((1, width))).shape
         if self.signature.transform is not None and self.signature.labels is not None:
             raise ModelFormatError("a classification's target is not transformed")
+        if self.signature.threshold is not None and len(self.signature.labels or ()) != 2:  # noqa: PLR2004
+            raise ModelFormatError("a threshold is for two labels")
         if shape != ((1,) if self.signature.labels is None else (1, len(self.signature.labels))):
             raise ModelFormatError("the engine's outputs do not fit the signature's task and labels")
 
@@ -127,5 +129,7 @@ class Model:
     def _predict(self, matrix: NDArray[np.float64], warnings: list[RowWarning]) -> Predictions:
         scores = self.engine.predict(matrix)
         labels = self.signature.labels
-        values = scores.tolist() if labels is None else [labels[best] for best in scores.argmax(axis=1)]
+        values = (
+            scores.tolist() if labels is None else [labels[place] for place in decide(scores, self.signature.threshold)]
+        )
         return Predictions(values, scores, warnings)

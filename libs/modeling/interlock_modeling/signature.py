@@ -22,6 +22,20 @@ def label_names(labels: Sequence[Label]) -> list[str]:
     return [label if isinstance(label, str) else json.dumps(label) for label in labels]
 
 
+def decide(scores: NDArray[np.float64], threshold: float | None) -> NDArray[np.int64]:
+    """Return the place [n] of each row's predicted label, for probabilities [n, k].
+
+    That is the most probable one, of equals the first; with a threshold, which is for two labels, the second from that
+    probability on.
+    """
+    return scores.argmax(axis=1) if threshold is None else (scores[:, 1] >= threshold).astype(np.int64)
+
+
+def place_of(row: Sequence[float], threshold: float | None) -> int:
+    """Return the same for one row of Python's numbers."""
+    return row.index(max(row)) if threshold is None else int(row[1] >= threshold)
+
+
 Targets = NDArray[np.float64] | NDArray[np.int64]
 """Target values of a regression; for classification each row's place in ``ModelSignature.labels``, -1 if not there."""
 
@@ -81,8 +95,9 @@ class ModelSignature(Part):
     such, or the version is older than the field. ``key`` names the columns that tell rows apart: a request may have
     them, and gets them back. ``ignored`` are columns of the training files that are no features: a request may have
     them, and whatever they hold is dropped. ``transform`` was applied to the target that the engine was fitted
-    to; answers are in the target's own unit all the same. ``decimal`` and ``thousands`` are how texts of numbers were
-    written there.
+    to; answers are in the target's own unit all the same. ``threshold`` is the least probability
+    at which the second of two labels is predicted; without it the most probable label is. ``decimal`` and
+    ``thousands`` are how texts of numbers were written there.
     """
 
     task: Literal["regression", "classification"]
@@ -95,6 +110,7 @@ class ModelSignature(Part):
     decimal: str = Field(default=".", exclude_if=lambda value: value == ".")
     thousands: str | None = Field(default=None, exclude_if=lambda value: value is None)
     transform: Transform | None = Field(default=None, exclude_if=lambda value: value is None)
+    threshold: float | None = Field(default=None, gt=0, lt=1, exclude_if=lambda value: value is None)
     labels: Annotated[list[Label], Field(min_length=2)] | None = None
 
     @classmethod
@@ -113,6 +129,7 @@ class ModelSignature(Part):
             key=pipeline.data.key or [],
             ignored=pipeline.ignored,
             transform=pipeline.target_transform,
+            threshold=pipeline.training.threshold,
             null_values=pipeline.data.csv.null_values if pipeline.data.format == "csv" else None,
             decimal=pipeline.data.csv.decimal if pipeline.data.format == "csv" else ".",
             thousands=pipeline.data.csv.thousands if pipeline.data.format == "csv" else None,

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from interlock_contracts.scoring import ScoringJob
 from interlock_modeling import Model
-from interlock_modeling.signature import ModelSignature, label_names
+from interlock_modeling.signature import ModelSignature, decide, label_names
 from interlock_tables.typed import compute
 from numpy.typing import NDArray
 
@@ -58,7 +58,7 @@ def _answers(signature: ModelSignature, scores: NDArray[np.float64], missing: ND
     nulls = missing if missing.any() else None
     if signature.labels is None:
         return {PREDICTION: pa.array(scores, mask=nulls)}
-    best: Any = pa.array(scores.argmax(axis=1), mask=nulls)
+    best: Any = pa.array(decide(scores, signature.threshold), mask=nulls)
     labels: Any = signature.labels
     columns: dict[str, Any] = {PREDICTION: pa.array(labels).take(best)}
     for place, name in enumerate(probability_columns(labels)):

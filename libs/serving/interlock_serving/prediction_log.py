@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 from interlock_contracts.predictions import LoggedPrediction, PredictionLogged
-from interlock_modeling.signature import ModelSignature
+from interlock_modeling.signature import ModelSignature, place_of
 
 EVENT_ROWS = 100
 """Making an event of so many rows takes the event loop less than a millisecond."""
@@ -35,12 +35,13 @@ class LoggedVersion:
     ) -> Iterator[LoggedPrediction]:
         """Yield the logged rows of one request: as many as ``scores``, each a number or one for each label."""
         names, labels = [feature.name for feature in self.signature.features], self.signature.labels
+        threshold = self.signature.threshold
         for index, score in enumerate(scores):
             yield LoggedPrediction.model_construct(  # of values that need no check
                 prediction=f"{request_id}/{index}",
                 at=at,
                 values=[_plain(rows[index].get(name)) for name in names],
-                answer=score if labels is None else labels[score.index(max(score))],
+                answer=score if labels is None else labels[place_of(score, threshold)],
                 probabilities=None if labels is None else score,
             )
 

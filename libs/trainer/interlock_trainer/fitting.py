@@ -10,6 +10,7 @@ import numpy as np
 from interlock_contracts.gate import MetricName
 from interlock_contracts.pipeline import Candidate, Transform
 from interlock_modeling import METRICS
+from interlock_modeling.signature import decide
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -31,6 +32,8 @@ class FitRequest:
     metric: MetricName
     fold: int
     transform: Transform | None = None
+    threshold: float | None = None
+    quantile: float | None = None
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,13 @@ def fit(fold: EncodedFold, request: FitRequest) -> FitResult:
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "did not converge" shows in the score
             kind = KINDS[request.candidate]
-            held = kind.held_to(fold.directions, request.task, request.params, request.seed)
+            held = kind.held_to(fold.directions, request.task, request.params, request.seed, request.quantile)
             estimator = on_target(held, request.transform)
             estimator.fit(fold.fit_matrix, fold.fit_targets, sample_weight=fold.fit_weights)
             scores = scores_of(estimator, fold.score_matrix, request.task)
-            metric = METRICS[request.metric]
-            value = metric.value(fold.score_targets, scores)
+            metric = METRICS[request.metric].at(request.quantile)
+            decided = None if request.threshold is None else decide(scores, request.threshold)
+            value = metric.value(fold.score_targets, scores, decided)
     except Exception as error:  # noqa: BLE001 - a trial may fail in whatever way its library has
         return FitResult(None, time.perf_counter() - started, f"{type(error).__name__}: {error}"[:500], clock)
     seconds = time.perf_counter() - started

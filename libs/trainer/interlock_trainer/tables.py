@@ -142,6 +142,8 @@ def _check(pipeline: Pipeline, signature: ModelSignature, table: pa.Table, targe
         raise DataError(
             f"monotone columns need a number or two labels; {pipeline.target!r} has {len(signature.labels or ())}"
         )
+    if signature.threshold is not None and len(signature.labels or ()) > 2:  # noqa: PLR2004
+        raise DataError(f"training.threshold is for two labels; {pipeline.target!r} has {len(signature.labels or ())}")
     if signature.labels is not None:
         rarest = int(np.bincount(targets.astype(np.int64)).argmin())
         rows = int((targets == rarest).sum())

@@ -125,7 +125,8 @@ def _fit(job: TrainingJob, data: TrainingTable, frame: pd.DataFrame, best: Score
     preprocess = preprocessor_for(data.signature, frame)
     held = directions(encoder_of(data.signature, preprocess.fit(frame)), data.monotone) if data.monotone else ()
     kind, seed = KINDS[best.candidate], job.pipeline.training.seed
-    estimator = on_target(kind.held_to(held, job.pipeline.task, best.params, seed), data.signature.transform)
+    unfitted = kind.held_to(held, job.pipeline.task, best.params, seed, job.pipeline.training.quantile)
+    estimator = on_target(unfitted, data.signature.transform)
     whole = SklearnPipeline([("preprocess", preprocess), ("estimator", estimator)])
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "did not converge" shows in the score
@@ -145,6 +146,8 @@ def _about(job: TrainingJob) -> dict[str, Any]:
         "metric": pipeline.champion.metric,
         "seed": pipeline.training.seed,
         "folds": pipeline.training.folds,
+        "threshold": pipeline.training.threshold,
+        "quantile": pipeline.training.quantile,
         "commit": job.commit,
         "code_version": importlib.metadata.version("interlock-trainer"),
         "packages": {

@@ -47,7 +47,7 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
     with tempfile.TemporaryDirectory(prefix="interlock-gate-") as folder:
         holdout = _holdout(event.holdouts, artifacts, Path(folder))
         candidate = loader.load(event)
-        measured = Measured(candidate, holdout)
+        measured = Measured(candidate, holdout, pipeline.training.quantile)
         scores: dict[str, float] = {name: measured.metric(name) for name in metrics_of(pipeline)}
         champion, gain, resampled = _compared(event, pipeline, measured, holdout, loader)
         latency = _latency_p99_ms(candidate, holdout)
@@ -94,7 +94,7 @@ def _compared(
     version = event.champion.version
     try:
         model = loader.load(event.champion)
-        champion = Measured(model, as_champion_reads(holdout, model, candidate.signature))
+        champion = Measured(model, as_champion_reads(holdout, model, candidate.signature), candidate.quantile)
     except (NotComparableError, CorruptArtifactError, MissingArtifactError, RefusedModelError, ValueError) as error:
         return None, NotCompared(version, str(error)), None
     return champion, *_gain(pipeline, version, candidate, champion)
@@ -107,7 +107,7 @@ def _gain(pipeline: Pipeline, version: int, candidate: Measured, champion: Measu
     answer the same resampled rows, so what is easy or hard about the rows cancels out. A resample in which the metric
     is not defined, for it has rows of one label only, is left out; where that is every second one, there is no bound.
     """
-    metric = METRICS[pipeline.champion.metric]
+    metric = METRICS[pipeline.champion.metric].at(candidate.quantile)
     rows = len(candidate.target)
     random = np.random.default_rng(pipeline.training.seed)
     gains: list[NDArray[np.float64]] = []
@@ -116,8 +116,8 @@ def _gain(pipeline: Pipeline, version: int, candidate: Measured, champion: Measu
         weights = np.stack([np.bincount(draw, minlength=rows) for draw in draws]).astype(np.float64)
         gains.append(
             metric.gain(
-                metric.resampled(candidate.target, candidate.scores, weights),
-                metric.resampled(champion.target, champion.scores, weights),
+                metric.resampled(candidate.target, candidate.scores, weights, candidate.decided),
+                metric.resampled(champion.target, champion.scores, weights, champion.decided),
             )
         )
     ours, theirs = candidate.metric(metric.name), champion.metric(metric.name)

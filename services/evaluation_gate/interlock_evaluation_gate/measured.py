@@ -7,18 +7,22 @@ import pyarrow as pa
 from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName
 from interlock_contracts.pipeline import Pipeline
 from interlock_modeling import METRICS, Model
+from interlock_modeling.signature import decide
 from numpy.typing import NDArray
 
 
 class Measured:
     """A model's answers to the holdout, beside the truth in the model's own labels."""
 
-    def __init__(self, model: Model, holdout: pa.Table) -> None:
+    def __init__(self, model: Model, holdout: pa.Table, quantile: float | None = None) -> None:
+        self.quantile = quantile
         self.signature = model.signature
         self.target = model.signature.targets(holdout)
         self.scores = model.predict_table(holdout).scores
         if not np.isfinite(self.scores).all():
             raise ValueError("the model answers some held-out rows with numbers that are not finite")
+        labels, threshold = model.signature.labels, model.signature.threshold
+        self.decided = None if labels is None else decide(self.scores, threshold)
 
     @property
     def rarest(self) -> int | None:
@@ -27,12 +31,17 @@ class Measured:
         return int(np.bincount(self.target[self.target >= 0], minlength=len(labels)).min()) if labels else None
 
     def metric(self, name: Any, rows: NDArray[np.bool_] | slice = slice(None)) -> float:
-        return METRICS[name].value(self.target[rows], self.scores[rows])
+        decided = None if self.decided is None else self.decided[rows]
+        return METRICS[name].at(self.quantile).value(self.target[rows], self.scores[rows], decided)
 
 
 def metrics_of(pipeline: Pipeline) -> tuple[MetricName, ...]:
     """Return the metrics that the pipeline's task has."""
-    return REGRESSION_METRICS if pipeline.task == "regression" else CLASSIFICATION_METRICS
+    if pipeline.task == "classification":
+        return CLASSIFICATION_METRICS
+    return tuple(
+        each for each in REGRESSION_METRICS if each != "pinball_loss" or pipeline.training.quantile is not None
+    )
 
 
 def finite(numbers: dict[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from interlock_contracts.report import (
     RocCurve,
 )
 from interlock_modeling.metrics import calibration_bins
-from interlock_modeling.signature import ModelSignature, label_names
+from interlock_modeling.signature import ModelSignature, decide, label_names
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -40,11 +40,11 @@ def plots(signature: ModelSignature, target: NDArray[Any], scores: Floats) -> Pl
             residuals = scores - target
         return Plots(predicted=predicted_actual(target, scores), residuals=histogram(residuals))
     labels = label_names(signature.labels)
-    predicted = scores.argmax(axis=1)
+    likeliest = scores.argmax(axis=1)
     return Plots(
-        confusion=confusion(labels, target, predicted),
+        confusion=confusion(labels, target, decide(scores, signature.threshold)),
         roc=roc(labels, target, scores),
-        calibration=calibration(scores.max(axis=1), predicted == target),
+        calibration=calibration(scores.max(axis=1), likeliest == target),
     )
 
 

@@ -82,11 +82,15 @@ def _measure(labels: Labels, counts: Sequence[Count], joined: int, pairs: Sequen
 def metrics(labels: Labels, pairs: Sequence[Pair]) -> dict[MetricName, float | None]:
     """Return every metric of the task over ``pairs``, None where one is not defined for them, nothing without pairs.
 
-    Ground truth that is none of the model's labels counts as a miss, as on the gate's holdout.
+    Ground truth that is none of the model's labels counts as a miss, as on the gate's holdout. The quantile of a
+    regression is not in the log, so ``pinball_loss`` is not among them.
     """
     if not pairs:
         return {}
-    names = REGRESSION_METRICS if labels is None else CLASSIFICATION_METRICS
+    names = CLASSIFICATION_METRICS
+    if labels is None:
+        names = tuple(each for each in REGRESSION_METRICS if each != "pinball_loss")
+    decided = None
     if labels is None:
         target = np.array([pair.actual for pair in pairs], dtype=np.float64)
         scores = np.array([pair.answer for pair in pairs], dtype=np.float64)
@@ -94,7 +98,8 @@ def metrics(labels: Labels, pairs: Sequence[Pair]) -> dict[MetricName, float | N
         places = {(type(label), label): place for place, label in enumerate(labels)}
         target = np.array([places.get(_label(pair.actual), -1) for pair in pairs], dtype=np.int64)
         scores = np.array([pair.probabilities for pair in pairs], dtype=np.float64)
-    values = {name: METRICS[name].value(target, scores) for name in names}
+        decided = np.array([places.get(_label(pair.answer), -1) for pair in pairs], dtype=np.int64)
+    values = {name: METRICS[name].value(target, scores, decided) for name in names}
     return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 

@@ -151,13 +151,21 @@ class AsyncPredictor:
             alone = [await self._predict(model, serving, [each]) for each in group]
             return {key: value for each in alone for key, value in each.items()}
         outcomes: dict[UUID, Outcome] = {}
-        start, labels = 0, serving.model.signature.labels
+        start, signature = 0, serving.model.signature
         for message, wanted in group:
             part = slice_predictions(predictions, start, start + len(wanted))
             start += len(wanted)
             prediction_id = message.event.prediction_id
-            body = answer(str(prediction_id), model, serving.version, labels, part.scores.tolist(), part.warnings)
-            body.keys = keys_of(serving.model.signature, wanted)
+            body = answer(
+                str(prediction_id),
+                model,
+                serving.version,
+                signature.labels,
+                part.scores.tolist(),
+                part.warnings,
+                signature.threshold,
+            )
+            body.keys = keys_of(signature, wanted)
             encoded = msgspec.json.encode(body)
             try:
                 answered = AnsweredRequest(str(prediction_id), model, serving, wanted, part.scores)

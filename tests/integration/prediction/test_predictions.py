@@ -20,7 +20,7 @@ from litestar import Litestar, Request, Response, post
 from tests.support.bad_models import missing
 from tests.support.gateway_app import client, listening
 from tests.support.prediction_process import Predictions, running
-from tests.support.stored_models import ROW
+from tests.support.stored_models import ROW, put_classifier
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -50,6 +50,17 @@ async def test_an_answer_is_kept_and_said(predictions: Predictions, model: str) 
     (event,) = await until(lambda: predictions.events(asked))
     assert isinstance(event, PredictionCompleted)
     assert event.answer == seen["answer"]
+
+
+async def test_a_threshold_chooses_the_label(predictions: Predictions) -> None:
+    """As it does at the gateway, and in the prediction log."""
+    name = f"m-{uuid4().hex[:8]}"
+    predictions.served[name] = put_classifier(predictions.store, model=name, threshold=0.3)
+    asked = await predictions.ask(name, [{**ROW, "size": 1.0}, {**ROW, "size": 1.5}])
+
+    assert (await predictions.ended(asked))["answer"]["predictions"] == [False, True]
+    (event,) = await until(lambda: [each for each in predictions.logged if each.model == name])
+    assert [row.answer for row in event.rows] == [False, True]
 
 
 async def test_an_answer_is_in_the_prediction_log(predictions: Predictions, model: str) -> None:

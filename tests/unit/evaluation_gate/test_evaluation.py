@@ -20,6 +20,7 @@ from interlock_evaluation_gate.evaluation import evaluate
 from interlock_modeling import ModelDescription
 from interlock_modeling.encoder import Encoder, NumericColumn, Scaled
 from interlock_modeling.engines import LinearEngine
+from interlock_modeling.engines.links import Link
 from interlock_modeling.served import EngineRef
 from interlock_modeling.signature import ModelSignature
 from interlock_modeling.split import ROW_COLUMN
@@ -58,12 +59,12 @@ class Bench:
         pq.write_table(self.table if table is None else table, buffer)
         return self.store.put(buffer.getvalue(), holdout=True)
 
-    def model(self, slope: float, column: str = "x") -> ArtifactRef:
+    def model(self, slope: float, column: str = "x", link: Link = "identity") -> ArtifactRef:
         signature = ModelSignature.of(self.pipeline, self.table)
         feature = signature.features[0].model_copy(update={"name": column})
         signature = signature.model_copy(update={"features": [feature]})
         path = self.folder / f"engine-{slope}"
-        LinearEngine(np.array([[slope]]), np.array([0.0]), "identity").save(path)
+        LinearEngine(np.array([[slope]]), np.array([0.0]), link).save(path)
         description = ModelDescription(
             signature=signature,
             encoder=Encoder(columns=[NumericColumn(kind="number", name=column, numbers=[Scaled(fill=0.0)])]),
@@ -77,6 +78,7 @@ class Bench:
         champion: float | ArtifactRef | None = None,
         holdouts: list[ArtifactRef] | None = None,
         champion_column: str = "x",
+        link: Link = "identity",
     ) -> dict[str, Any]:
         served = self.model(champion, champion_column) if isinstance(champion, float) else champion
         serving = ChampionRef(version=1, artifact=served) if served is not None else None
@@ -84,7 +86,7 @@ class Bench:
             model="m",
             version=2,
             run_id=uuid4(),
-            artifact=self.model(slope),
+            artifact=self.model(slope, link=link),
             manifest=self.store.put(b"{}"),
             pipeline_digest=self.pipeline.digest,
             spec=self.store.put(self.pipeline.model_dump_json().encode()),
@@ -223,3 +225,50 @@ def test_a_candidate_that_does_not_stand_its_trial_is_never_loaded_here(tmp_path
     bench.loader = Loader(Cache(bench.store, tmp_path / "untried"), crash)
     with pytest.raises(RefusedModelError, match="SIGSEGV"):
         bench.judge(2.0)
+
+
+def test_the_gate_counts_the_labels_that_the_threshold_chooses(tmp_path: Path) -> None:
+    """In its metrics, its slices and the table of what was taken for what; the champion is measured by its own."""
+    bench = Bench(tmp_path, slices=["group"])
+    spec = bench.pipeline.model_dump(mode="json")
+    spec["gate"]["champion"] = {"metric": "recall"}
+    spec["data"]["columns"]["y"] = {"type": "boolean"}
+    bench.table = bench.table.set_column(2, "y", pa.array(np.asarray(bench.table.column("y")) > 0))
+    bench.pipeline = Pipeline.model_validate(spec | {"task": "classification"})
+    champion = bench.model(2.0, link="logistic")
+    bench.pipeline = Pipeline.model_validate(spec | {"task": "classification", "training": {"threshold": 0.1}})
+    report = bench.judge(2.0, champion, link="logistic")
+    positive = np.asarray(bench.table.column("y"))
+    for threshold, recall in ((0.1, report["metrics"]["recall"]), (0.5, report["champion"]["champion"])):
+        said = 1 / (1 + np.exp(-2 * np.asarray(bench.table.column("x")))) >= threshold
+        assert recall == pytest.approx((said & positive).sum() / positive.sum())
+
+    assert report["champion"]["gain"] > 0
+    hits = report["plots"]["confusion"]["counts"][1][1]
+    assert hits / positive.sum() == pytest.approx(report["metrics"]["recall"])
+    found = sum(round(each["metrics"]["recall"] * int(positive[at::2].sum())) for at, each in _groups(report))
+    assert found == hits
+
+
+def _groups(report: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+    """Return the slices with the first of their rows: every second one is of the same group."""
+    return [("ab".index(each["value"]), each) for each in report["slices"]["group"]]
+
+
+def test_the_loss_at_the_quantile_is_measured_where_one_is_declared(tmp_path: Path) -> None:
+    """Of candidate and champion at the quantile that the candidate's pipeline names, and of nothing else."""
+    bench = Bench(tmp_path)
+    plain = bench.judge(2.0)
+    champion = bench.model(1.0)
+    spec = bench.pipeline.model_dump(mode="json")
+    spec["training"] = {"quantile": 0.9, "candidates": ["xgboost"]}
+    spec["gate"] = {"metrics": {"pinball_loss": {"max": 0.4}}}
+    bench.pipeline = Pipeline.model_validate(spec)
+    report = bench.judge(2.0, champion)
+    x, y = (np.asarray(bench.table.column(name)) for name in "xy")
+    losses = [np.maximum(0.9 * (y - slope * x), -0.1 * (y - slope * x)).mean() for slope in (2.0, 1.0)]
+
+    assert "pinball_loss" not in plain["metrics"]
+    assert report["metrics"]["pinball_loss"] == pytest.approx(losses[0])
+    assert [report["champion"][each] for each in ("candidate", "champion")] == pytest.approx(losses)
+    assert report["passed"], report["reasons"]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName
 from interlock_modeling import METRICS
+from interlock_modeling.signature import decide
 from numpy.typing import NDArray
 from sklearn import metrics as reference
 
@@ -34,6 +35,7 @@ def expected(name: MetricName, target: Any, scores: Any) -> float:
                 "rmse": lambda: reference.root_mean_squared_error(target, scores),
                 "mae": lambda: reference.mean_absolute_error(target, scores),
                 "bias": lambda: np.mean(scores - target),
+                "pinball_loss": lambda: reference.mean_pinball_loss(target, scores, alpha=0.5),
                 "mape": lambda: reference.mean_absolute_percentage_error(target, scores),
             }[name]()
         )
@@ -173,3 +175,35 @@ def test_a_label_that_the_model_does_not_know_counts_against_it() -> None:
     for name, perfect in (("brier_score", 0.0), ("calibration_error", 0.0), ("balanced_accuracy", 1.0)):
         assert METRICS[name].value(known, scores) == perfect  # type: ignore[index]
         assert METRICS[name].gain(METRICS[name].value(np.array([0, -1]), scores), perfect) < 0  # type: ignore[index]
+
+
+def test_predicted_labels_count_where_a_metric_counts_labels() -> None:
+    """By a threshold, for instance, as scikit-learn counts them; metrics of probabilities stay what they are."""
+    target, scores = classification(2)
+    decided = decide(scores, 0.2)
+    formulas = {
+        "accuracy": reference.accuracy_score,
+        "precision": reference.precision_score,
+        "recall": reference.recall_score,
+        "balanced_accuracy": reference.balanced_accuracy_score,
+        "f1_weighted": lambda truth, said: reference.f1_score(truth, said, average="weighted"),
+    }
+    for name in CLASSIFICATION_METRICS:
+        found, plain = METRICS[name].value(target, scores, decided), METRICS[name].value(target, scores)
+        if name in formulas:
+            assert found == pytest.approx(formulas[name](target, decided))
+            assert found != plain
+        else:
+            assert found == plain
+
+
+@pytest.mark.parametrize("quantile", [0.05, 0.5, 0.9])
+def test_the_pinball_loss_is_at_its_quantile(quantile: float) -> None:
+    """As scikit-learn has it; any other metric knows no quantiles."""
+    target, scores = regression()
+    loss = METRICS["pinball_loss"].at(quantile)
+
+    assert loss.value(target, scores) == pytest.approx(reference.mean_pinball_loss(target, scores, alpha=quantile))
+    assert loss.gain(1.0, 3.0) == 2.0
+    assert METRICS["rmse"].at(quantile) is METRICS["rmse"]
+    assert METRICS["pinball_loss"].at(None) is METRICS["pinball_loss"]

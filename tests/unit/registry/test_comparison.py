@@ -59,6 +59,7 @@ def test_on_the_same_rows_each_metric_tells_which_is_better() -> None:
         (side(2, {"r2": 0.6}, rows=3), "different held-out rows"),
         (side(2, {"r2": 0.6}, rows=0), "version 2 has not been measured"),
         (side(2, {"r2": 0.6}, spec={**SPEC, "target": "x"}), "different targets"),
+        (side(2, {"r2": 0.6}, spec={**SPEC, "training": {"quantile": 0.9}}), "different quantiles"),
     ],
 )
 def test_where_the_rows_or_targets_differ_nothing_is_called_better(other: Side, why: str) -> None:

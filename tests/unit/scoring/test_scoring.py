@@ -61,6 +61,16 @@ def test_a_classification_gives_label_and_probabilities(store: MemoryStore, tmp_
     assert np.allclose(ones, 1.0)
 
 
+def test_a_threshold_chooses_the_label(store: MemoryStore, tmp_path: Path) -> None:
+    """From that probability of the second label on it is the answer, however probable the first one is."""
+    model = put_classifier(store, threshold=0.3)
+    job = job_for(store, parquet(size=[1.0, 1.5], color=["red", "red"]), model=model, format="parquet")
+    table = result(run(job, store, tmp_path), store)
+
+    assert table.column("prediction").to_pylist() == [False, True]
+    assert np.asarray(table.column("probability_true")).max() < 0.5
+
+
 def test_a_csv_is_read_as_declared_and_keeps_what_is_not_declared(store: MemoryStore, tmp_path: Path) -> None:
     """The dialect is the pipeline's; columns that it does not name come back as texts."""
     content = "note;size;color\n'a;b';3;red\n;4.5;none\n".encode("latin-1")

@@ -7,15 +7,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from interlock_artifacts import MemoryStore
-from interlock_contracts.manifest import TrainingManifest
 from interlock_contracts.pipeline import Candidate, Pipeline
-from interlock_modeling import Model, ModelDescription
 from interlock_trainer.export import TOLERANCE
 from interlock_trainer.kinds import KINDS
 from interlock_trainer.pools import InProcessPool
 from interlock_trainer.progress import Progress
 from interlock_trainer.training import run
 
+from tests.support.trained_models import trained
 from tests.support.training_jobs import job, pipeline, table
 
 
@@ -26,17 +25,6 @@ def declared(candidate: Candidate, transform: str | None) -> Pipeline:
 
 def with_target(rows: pa.Table, targets: Any) -> pa.Table:
     return rows.set_column(rows.column_names.index("y"), "y", pa.array(targets))
-
-
-def trained(of: Pipeline, rows: pa.Table, folder: Path) -> tuple[TrainingManifest, Model]:
-    """Train; return the manifest, and the model as a gateway loads it."""
-    store = MemoryStore()
-    training = job(store, of, rows)
-    manifest = run(training, store, InProcessPool(), Progress(store, training.prefix))
-    assert manifest.artifact is not None, manifest.reason
-    description = ModelDescription.parse(store.fetch(manifest.artifact))
-    store.fetch_file(description.engine.ref, folder / "engine")
-    return manifest, Model.load(description, folder / "engine")
 
 
 @pytest.mark.parametrize(

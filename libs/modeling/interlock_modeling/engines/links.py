@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 Link = Literal["identity", "logistic", "softmax"]
 
-_LEAST = -709.0
+LEAST = -709.0
 """Below it the positive class has no probability; ``exp`` of its opposite is the largest that is finite."""
 
 
@@ -21,7 +21,7 @@ def apply_link(link: Link, raw: NDArray[np.float64]) -> NDArray[np.float64]:
     if len(raw) == 1:
         return _of_one_row(link, raw[0].tolist())
     if link == "logistic":
-        positive = 1.0 / (1.0 + np.exp(-np.maximum(raw[:, 0], _LEAST)))
+        positive = 1.0 / (1.0 + np.exp(-np.maximum(raw[:, 0], LEAST)))
         return np.column_stack((1.0 - positive, positive))
     if link == "softmax":
         shares: NDArray[np.float64] = np.exp(raw - raw.max(axis=1, keepdims=True))
@@ -33,7 +33,7 @@ def apply_link(link: Link, raw: NDArray[np.float64]) -> NDArray[np.float64]:
 def _of_one_row(link: Link, raw: list[float]) -> NDArray[np.float64]:
     """Do the same with Python's numbers: so few are done before NumPy has begun."""
     if link == "logistic":
-        positive = 1.0 / (1.0 + math.exp(-max(raw[0], _LEAST)))
+        positive = 1.0 / (1.0 + math.exp(-max(raw[0], LEAST)))
         return np.array([[1.0 - positive, positive]])
     if link == "softmax":
         greatest = max(raw)

@@ -60,5 +60,6 @@ GRADIENT_BOOSTING = Kind(
     },
     estimator=_estimator,
     engine=_engine,
+    quantile=lambda quantile: {"loss": "quantile", "quantile": quantile},
     monotone=lambda directions: {"monotonic_cst": list(directions)},
 )

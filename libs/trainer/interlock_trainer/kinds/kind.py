@@ -27,7 +27,8 @@ class Kind:
     ``estimator`` makes an unfitted scikit-learn estimator that uses one thread and whose ``fit`` takes
     ``sample_weight``, for targets that are numbers, or label indices 0 to k-1. ``engine`` translates a fitted one over
     a matrix of the given width. ``monotone`` gives the parameters that hold an estimator to a direction for each column
-    of the matrix (1 up, -1 down, 0 either way); None where none do.
+    of the matrix (1 up, -1 down, 0 either way), ``quantile`` those that fit a regression to a quantile of the target;
+    None where none do.
     """
 
     defaults: Params
@@ -35,11 +36,20 @@ class Kind:
     estimator: Callable[[Task, Params, int], Any]
     engine: Callable[[Any, int], Engine]
     monotone: Callable[[Sequence[int]], Params] | None = None
+    quantile: Callable[[float], Params] | None = None
 
-    def held_to(self, directions: Sequence[int], task: Task, params: Params, seed: int) -> Any:
-        """Return an unfitted estimator that is held to ``directions``, one for each column of the matrix."""
+    def held_to(
+        self, directions: Sequence[int], task: Task, params: Params, seed: int, quantile: float | None = None
+    ) -> Any:
+        """Return an unfitted estimator that is held to ``directions``, one for each column of the matrix.
+
+        Of a regression it answers the ``quantile``, where there is one, else the mean.
+        """
         estimator = self.estimator(task, params, seed)
         if any(directions):
             assert self.monotone is not None, "the contract lets no such candidate pass"
             estimator.set_params(**self.monotone(directions))
+        if quantile is not None:
+            assert self.quantile is not None, "the contract lets no such candidate pass"
+            estimator.set_params(**self.quantile(quantile))
         return estimator

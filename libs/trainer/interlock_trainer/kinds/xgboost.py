@@ -14,6 +14,7 @@ from interlock_trainer.kinds.trees import Tree, flatten
 
 _LINKS: dict[str, Link] = {
     "reg:squarederror": "identity",
+    "reg:quantileerror": "identity",
     "binary:logistic": "logistic",
     "multi:softprob": "softmax",
 }
@@ -74,5 +75,6 @@ XGBOOST = Kind(
     },
     estimator=_estimator,
     engine=_engine,
+    quantile=lambda quantile: {"objective": "reg:quantileerror", "quantile_alpha": quantile},
     monotone=lambda directions: {"monotone_constraints": f"({','.join(map(str, directions))})"},
 )

@@ -138,7 +138,7 @@ class FastPathApp:
     def _body(self, name: str, serving: BatchedModel, body: bytes, scores: Scores) -> bytes:
         """Encode an answer, after recording it in output statistics and prediction log."""
         signature = serving.model.signature
-        answered = answer(prediction_id(), name, serving.version, signature.labels, scores)
+        answered = answer(prediction_id(), name, serving.version, signature.labels, scores, (), signature.threshold)
         self._metrics.note(name, serving.version, signature, scores)
         self._log.record(name, serving, answered.id, body, scores, len(body))
         return _encode(answered)

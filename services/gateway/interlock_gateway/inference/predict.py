@@ -45,14 +45,22 @@ def predict_route(
         report_version(scope, serving)
         predicted = await _predicted(serving, rows)
         scores = predicted.scores.tolist()
-        labels = serving.model.signature.labels
-        response = answer(prediction_id(), name, serving.version, labels, scores, predicted.warnings)
-        response.keys = keys_of(serving.model.signature, rows)
+        signature = serving.model.signature
+        response = answer(
+            prediction_id(),
+            name,
+            serving.version,
+            signature.labels,
+            scores,
+            predicted.warnings,
+            signature.threshold,
+        )
+        response.keys = keys_of(signature, rows)
         encoded = _encoder.encode(response)
         await send({"type": "http.response.start", "status": 200, "headers": [*_JSON, _length(encoded)]})
         await send({"type": "http.response.body", "body": encoded, "more_body": False})
         report_rows(scope, len(rows))
-        metrics.note(name, serving.version, serving.model.signature, scores)
+        metrics.note(name, serving.version, signature, scores)
         log.record(name, serving, response.id, body, scores, len(body))
 
     # Litestar's own @asgi would be shorter, but its router knows no path parameters for it (2.25: a KeyError).

@@ -106,7 +106,7 @@ class Metrics:
         """Record the outputs of an answer, by any protocol."""
         stats = self._outputs.get((model, version))
         if stats is None:
-            stats = self._outputs[model, version] = RollingOutputStats(version, signature.labels)
+            stats = self._outputs[model, version] = RollingOutputStats(version, signature.labels, signature.threshold)
         stats.note(scores)
 
     @asynccontextmanager

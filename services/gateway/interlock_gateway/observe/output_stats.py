@@ -33,9 +33,10 @@ class RollingOutputStats:
     The window holds the newest ``WINDOW`` values: numbers of a regression, or how sure a classification was.
     """
 
-    def __init__(self, version: int, labels: Sequence[Label] | None) -> None:
+    def __init__(self, version: int, labels: Sequence[Label] | None, threshold: float | None = None) -> None:
         self.version = version
         self._names = label_names(labels) if labels is not None else None
+        self._threshold = threshold
         self._counts = [0] * len(labels or ())
         self._last: deque[float] = deque(maxlen=WINDOW)
         self._distribution: OutputDistribution | None = None
@@ -49,10 +50,10 @@ class RollingOutputStats:
         if self._names is None:
             self._last.extend(scores)
             return
-        counts, last = self._counts, self._last
+        counts, last, threshold = self._counts, self._last, self._threshold
         for row in scores:
             best = max(row)
-            counts[row.index(best)] += 1
+            counts[row.index(best) if threshold is None else row[1] >= threshold] += 1
             last.append(best)
 
     def seen(self, now: float) -> float:

@@ -144,3 +144,13 @@ def test_the_messages_are_what_their_definition_says(tmp_path: Path) -> None:
     for written in ("open_inference_pb2.py", "open_inference_pb2.pyi"):
         anew = tmp_path / PROTO.parent / written
         assert anew.read_text() == (GATEWAY / PROTO.parent / written).read_text(), "run `make proto`"
+
+
+async def test_a_threshold_chooses_the_label(caller: Caller) -> None:
+    """As over HTTP: 0.27 and 0.38 are below one half, and the second is not below 0.3."""
+    caller.door.behind.promote(put_classifier(caller.door.store, model="eager", threshold=0.3), seq=1)
+    await caller.door.serves(1, model="eager")
+    raw = [np.array([1, 1.5], "<f8").tobytes()]
+    answer = await caller.call("ModelInfer", model_name="eager", inputs=[sizes(1, 1.5)], raw_input_contents=raw)
+
+    assert np.frombuffer(answer.raw_output_contents[0], np.bool_).tolist() == [False, True]

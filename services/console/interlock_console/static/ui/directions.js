@@ -5,6 +5,7 @@ export const DIRECTIONS = {
   mae: "lower",
   bias: "zero",
   mape: "lower",
+  pinball_loss: "lower",
   accuracy: "higher",
   f1_weighted: "higher",
   roc_auc: "higher",

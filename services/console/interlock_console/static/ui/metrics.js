@@ -6,6 +6,7 @@ const WRITTEN = {
   rmse: "RMSE",
   mae: "MAE",
   mape: "MAPE",
+  pinball_loss: "pinball loss",
   f1_weighted: "F1, weighted",
   roc_auc: "ROC AUC",
   log_loss: "log loss",
