@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, StrictFloat, StrictInt, field_validator, model_validator
 
-from interlock_contracts.cron import Cron
-from interlock_contracts.data import Column, Data, Fraction, Section
+from interlock_contracts.batch import Batch
+from interlock_contracts.data import Column, Data, Section
 from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS, Champion, Gate, MetricName
 from interlock_contracts.parameters import read_parameters
 from interlock_contracts.refs import Name, Sha256
@@ -79,28 +79,6 @@ class Training(Section):
                     f"parameters are for {kind}, which is not among the candidates {', '.join(self.candidates)}"
                 )
         return self
-
-
-class Batch(Section):
-    """A file that is answered again and again: ``schedule`` is a cron line of five fields, in UTC.
-
-    The input is the dataset that was accepted last or, where ``object`` names one, that object of our own bucket,
-    read as ``format`` (else as ``data.format``); its key is below ``incoming/<pipeline>/``. The share ``log`` of its
-    rows is in the prediction log, so that ground truth about them counts.
-    """
-
-    name: Name
-    schedule: str = Field(max_length=100)
-    object: str | None = Field(default=None, min_length=1, max_length=500)
-    format: Literal["csv", "jsonl", "parquet"] | None = None
-    on_error: Literal["fail", "null"] = "fail"
-    log: Fraction = Field(default=0.0, exclude_if=lambda value: value == 0)
-
-    @field_validator("schedule")
-    @classmethod
-    def _schedule_is_cron(cls, value: str) -> str:
-        Cron(value)
-        return value
 
 
 def _column_name(value: Any) -> Any:

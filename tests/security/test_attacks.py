@@ -8,8 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 from interlock_contracts import http as bodies
+from interlock_contracts.batch import Batch
 from interlock_contracts.catalog import ROUTES
-from interlock_contracts.pipeline import Batch, Pipeline
+from interlock_contracts.pipeline import Pipeline
 from interlock_ingest.domain import invalid_object_key
 from interlock_modeling.engines import ModelFormatError
 from onnx import TensorProto

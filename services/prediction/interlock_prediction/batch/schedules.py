@@ -9,11 +9,11 @@ from tempfile import TemporaryDirectory
 from uuid import UUID, uuid5
 
 from interlock_artifacts import ArtifactStore, MissingArtifactError
+from interlock_contracts.batch import Batch
 from interlock_contracts.cron import Cron
 from interlock_contracts.data import Data
 from interlock_contracts.event import NAMESPACE
 from interlock_contracts.http import PipelineView
-from interlock_contracts.pipeline import Batch
 from interlock_contracts.refs import ArtifactRef
 from interlock_messaging import Bus
 
