@@ -15,7 +15,8 @@ NAMESPACE = UUID("6c3f2a52-4f0a-5a35-9d3e-1f6f3a0c7b11")
 """Root of all deterministic ids; changing it would make every repeat look new."""
 
 _PREFIX = "cloudEvents_"
-_SPELLINGS = (_PREFIX, "cloudEvents:", "ce-")
+_SHORT = "ce-"
+_SPELLINGS = (_PREFIX, "cloudEvents:", _SHORT)
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 UNTRACED = f"00-{1:032x}-{1:016x}-00"
 """A ``traceparent`` under which no span is recorded: a trace for each event of a log would hide the rest."""
@@ -139,10 +140,9 @@ class Envelope(BaseModel):
             ValueError: a required attribute is missing or malformed; the text names it.
         """
         attributes = {
-            name.removeprefix(spelling): value
+            name[len(_SHORT) if name.startswith(_SHORT) else len(_PREFIX) :]: value
             for name, value in headers.items()
-            for spelling in _SPELLINGS
-            if name.startswith(spelling)
+            if name.startswith(_SPELLINGS)
         }
         return cls.model_validate(attributes)
 

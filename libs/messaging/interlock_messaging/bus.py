@@ -22,7 +22,7 @@ from interlock_messaging.connecting import connected, to_its_end
 from interlock_messaging.delivery import Delivery, decode_event
 from interlock_messaging.outbox import current_traceparent, publish_batch
 from interlock_messaging.publisher_identity import IdentifiedPublisher
-from interlock_messaging.publishing import CONFIRM_SECONDS, is_recorded, send, send_plain
+from interlock_messaging.publishing import CONFIRM_SECONDS, Outcome, is_recorded, send, send_together
 from interlock_messaging.relay import Relay
 from interlock_messaging.tables import OutboxRow
 from interlock_messaging.watchdog import WATCH_SECONDS, Watchdog, end_process
@@ -109,8 +109,13 @@ class Bus:
         envelope = Envelope.of(
             event, source=self.service, cause=cause, n=n, now=datetime.now(UTC), traceparent=current_traceparent()
         )
-        publish = send if is_recorded(envelope) else send_plain
-        if (reason := await publish(self.publisher, envelope, event.body())) is not None:
+        if is_recorded(envelope):
+            reason: Outcome = await send(self.publisher, envelope, event.body())
+        else:
+            (reason,) = await send_together(self.publisher, [(envelope, event.body())])
+        if isinstance(reason, OSError):
+            raise reason
+        if reason is not None:
             raise ConnectionError(f"RabbitMQ refused {event.type}: {reason}")
         return envelope
 

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from interlock_messaging.crash_points import crash_point
-from interlock_messaging.publishing import is_recorded, send, send_plain
+from interlock_messaging.publishing import Outcome, is_recorded, send, send_together
 from interlock_messaging.retention import delete_chunk
 from interlock_messaging.tables import InboxRow, OutboxRow
 from interlock_messaging.wakeups import wake_after_commit
@@ -90,7 +90,7 @@ def _row(envelope: Envelope, event: Event) -> dict[str, Any]:
     }
 
 
-class Outcome(NamedTuple):
+class Published(NamedTuple):
     """How many rows were published, and of which types the broker refused some, with its reason."""
 
     published: int
@@ -103,7 +103,7 @@ async def publish_batch(
     *,
     limit: int = BATCH,
     without: Collection[str] = (),
-) -> Outcome:
+) -> Published:
     """Publish the oldest ``limit`` unpublished rows but those of the types ``without``, each confirmed.
 
     A row that the broker refuses (no queue bound, queue full) keeps its place with the reason. Rows locked by
@@ -122,8 +122,7 @@ async def publish_batch(
                 .with_for_update(skip_locked=True)
             )
         ).all()
-        # All at once: the channel takes them in this order, and their confirms come together.
-        outcomes = await asyncio.gather(*(_sent(broker, row.headers, row.payload) for row in rows))
+        outcomes = await publish_all(broker, [(Envelope.of_headers(row.headers), row.payload) for row in rows])
         published = [row.id for row, outcome in zip(rows, outcomes, strict=True) if outcome is None]
         if published:
             crash_point("relay.after_confirm")
@@ -138,7 +137,7 @@ async def publish_batch(
     for outcome in outcomes:
         if isinstance(outcome, OSError):
             raise outcome
-    return Outcome(len(published), refused)
+    return Published(len(published), refused)
 
 
 class Waiting(NamedTuple):
@@ -157,11 +156,21 @@ async def waiting(sessions: async_sessionmaker[AsyncSession]) -> list[Waiting]:
         return [Waiting(*row) for row in await session.execute(query.group_by(OutboxRow.type))]
 
 
-async def _sent(broker: RabbitBroker, headers: dict[str, Any], payload: bytes) -> str | OSError | None:
-    envelope = Envelope.of_headers(headers)
-    crash_point("relay.before_send")
+async def publish_all(broker: RabbitBroker, messages: Sequence[tuple[Envelope, bytes]]) -> list[Outcome]:
+    """Publish all at once: the channel takes them in this order, and their confirms come together."""
+    for _ in messages:
+        crash_point("relay.before_send")
+    recorded = [is_recorded(envelope) for envelope, _ in messages]
+    plain = [each for each, traced in zip(messages, recorded, strict=True) if not traced]
+    alone = [_sent_alone(broker, *each) for each, traced in zip(messages, recorded, strict=True) if traced]
+    together, others = await asyncio.gather(send_together(broker, plain), asyncio.gather(*alone))
+    outcomes = {True: iter(others), False: iter(together)}
+    return [next(outcomes[traced]) for traced in recorded]
+
+
+async def _sent_alone(broker: RabbitBroker, envelope: Envelope, payload: bytes) -> Outcome:
     try:
-        return await (send if is_recorded(envelope) else send_plain)(broker, envelope, payload)
+        return await send(broker, envelope, payload)
     except (ConnectionError, TimeoutError) as error:
         return error
 

@@ -1,6 +1,7 @@
-"""Publish one event: persistent, confirmed, with a span for the hop."""
+"""Publish events: persistent, confirmed, with a span for the hop where the trace is recorded."""
 
 import asyncio
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import aio_pika.exceptions
@@ -21,6 +22,9 @@ from interlock_messaging.topology import EXCHANGE
 
 CONFIRM_SECONDS = 5.0
 """How long a confirm may take; a broker under a memory or disk alarm never answers."""
+
+_LOST = (aiormq.exceptions.AMQPError, aio_pika.exceptions.AMQPError, IncorrectState, RuntimeError)
+"""What is raised where the connection or its channel is gone."""
 
 _tracer = trace.get_tracer("interlock.messaging")
 _propagator = TraceContextTextMapPropagator()
@@ -85,42 +89,60 @@ def about(envelope: Envelope) -> dict[str, str]:
     return attributes
 
 
-async def send_plain(broker: RabbitBroker, envelope: Envelope, body: bytes) -> str | None:
-    """Publish as :func:`send` does, without a span and past the framework: for events of a trace nobody records.
+Outcome = str | OSError | None
+"""Of a message: why the broker refused it, why it is not known to have arrived, or None once it is confirmed."""
 
-    Raises:
-        ConnectionError, TimeoutError: the broker cannot be reached or does not answer.
+
+async def send_together(broker: RabbitBroker, messages: Sequence[tuple[Envelope, bytes]]) -> list[Outcome]:
+    """Publish as :func:`send` does, without spans and past the framework: for events of traces nobody records.
+
+    The channel takes the messages in their order, and their confirms share one time limit.
     """
-    headers: Any = envelope.headers() | {"traceparent": envelope.traceparent}
-    properties = Basic.Properties(
-        content_type="application/json",
-        headers=headers,
-        delivery_mode=2,
-        message_id=envelope.id,
-        user_id=user_of_connection(broker),
-    )
+    sent: list[asyncio.Task[Any]] = []
+    lost: OSError = ConnectionError("RabbitMQ: the connection was lost")
     try:
         async with asyncio.timeout(CONFIRM_SECONDS):
             await unblocked(broker)
             exchange = await broker.declare_exchange(EXCHANGE)
             channel: Any = await exchange.channel.get_underlay_channel()  # its base class does not know `wait`
-            await channel.basic_publish(
-                body,
-                exchange=EXCHANGE.name,
-                routing_key=envelope.type,
-                properties=properties,
-                mandatory=bool(BY_TYPE[envelope.type].consumers),
-                wait=False,  # for the socket, that is: the confirm is waited for
-            )
-    except aiormq.exceptions.DeliveryError as refusal:
-        return str(refusal)
-    except (aiormq.exceptions.AMQPError, aio_pika.exceptions.AMQPError, IncorrectState, RuntimeError) as error:
-        raise ConnectionError(f"RabbitMQ: {error}") from error
-    except asyncio.CancelledError as error:
+            user = user_of_connection(broker)
+            sent = [asyncio.create_task(_basic_publish(channel, user, *each)) for each in messages]
+            await asyncio.gather(*sent, return_exceptions=True)
+    except TimeoutError:
+        lost = TimeoutError(f"RabbitMQ did not confirm within {CONFIRM_SECONDS:g} s")
+    except (OSError, *_LOST) as error:
+        lost = ConnectionError(f"RabbitMQ: {error}")
+    except asyncio.CancelledError:
         if is_ended():
             raise
-        raise ConnectionError("RabbitMQ: the connection was lost") from error
-    return None
+    return [_outcome(each, lost) for each in sent] or [lost] * len(messages)
+
+
+def _basic_publish(channel: Any, user: str | None, envelope: Envelope, body: bytes) -> Coroutine[Any, Any, Any]:
+    headers: Any = envelope.headers() | {"traceparent": envelope.traceparent}
+    properties = Basic.Properties(
+        content_type="application/json", headers=headers, delivery_mode=2, message_id=envelope.id, user_id=user
+    )
+    confirmed: Coroutine[Any, Any, Any] = channel.basic_publish(
+        body,
+        exchange=EXCHANGE.name,
+        routing_key=envelope.type,
+        properties=properties,
+        mandatory=bool(BY_TYPE[envelope.type].consumers),
+        wait=False,  # for the socket, that is: the confirm is waited for
+    )
+    return confirmed
+
+
+def _outcome(sent: asyncio.Task[Any], lost: OSError) -> Outcome:
+    error = lost if sent.cancelled() else sent.exception()
+    if isinstance(error, aiormq.exceptions.DeliveryError):
+        return str(error)
+    if isinstance(error, _LOST):
+        return ConnectionError(f"RabbitMQ: {error}")
+    if error is None or isinstance(error, OSError):
+        return error
+    raise error
 
 
 def is_recorded(envelope: Envelope) -> bool:
@@ -158,7 +180,7 @@ async def publish(broker: RabbitBroker, body: bytes, **options: Any) -> None:
             await broker.publish(body, persist=True, **defaults | options)
     except aio_pika.exceptions.DeliveryError:
         raise
-    except (aio_pika.exceptions.AMQPError, IncorrectState, RuntimeError) as error:
+    except _LOST as error:
         raise ConnectionError(f"RabbitMQ: {error}") from error
     except asyncio.CancelledError as error:
         if is_ended():

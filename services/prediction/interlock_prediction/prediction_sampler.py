@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import count
+from itertools import chain, count, islice
 from typing import Any
 
 import numpy as np
@@ -66,13 +66,10 @@ class PredictionSampler:
             self._replica,
             self._ratio,
         )
-        rows = [
-            row
-            for each in answered
-            if sampled(each.id, self._ratio)
-            for row in version.rows(each.id, now, each.rows, each.scores.tolist())
-        ]
-        taken = self._buckets.take(first.model, len(rows))
+        chosen = [each for each in answered if sampled(each.id, self._ratio)]
+        wanted = sum(len(each.rows) for each in chosen)
+        taken = self._buckets.take(first.model, wanted)
+        rows = chain.from_iterable(version.rows(each.id, now, each.rows, each.scores.tolist()) for each in chosen)
         return version.events(
-            rows[:taken], answered=sum(len(each.rows) for each in answered), dropped=len(rows) - taken
+            islice(rows, taken), answered=sum(len(each.rows) for each in answered), dropped=wanted - taken
         )

@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -72,8 +72,8 @@ class Answerer:
         return self.work / "prediction.log"
 
     async def _fill(self, exchange: aio_pika.abc.AbstractExchange, ids: set[UUID]) -> None:
-        asked = zip(list(ids), itertools.cycle(self.known.rows), strict=False)
-        while together := [_asked(each, row) for each, row in itertools.islice(asked, _AT_ONCE)]:
+        asked = zip(list(ids), itertools.cycle(self.known.rows), _traceparents(), strict=False)
+        while together := [_asked(*each) for each in itertools.islice(asked, _AT_ONCE)]:
             await asyncio.gather(*(exchange.publish(each, PredictionRequested.type) for each in together))
 
     @asynccontextmanager
@@ -108,9 +108,16 @@ def _registry(ref: ModelRef) -> Litestar:
     return Litestar([serving, ring], openapi_config=None)
 
 
-def _asked(prediction_id: UUID, row: Row) -> aio_pika.Message:
+def _traceparents() -> Iterator[str]:
+    """Yield what the gateway writes: each request begins a trace, and one in a hundred of them is recorded."""
+    for number in itertools.count(1):
+        yield f"00-{uuid4().hex}-{uuid4().hex[:16]}-{'01' if number % 100 == 0 else '00'}"
+
+
+def _asked(prediction_id: UUID, row: Row, traceparent: str) -> aio_pika.Message:
     event = PredictionRequested(prediction_id=prediction_id, model="forest", request_sha256="0" * 64, rows=[row])
-    envelope = Envelope.of(event, source="gateway", cause=str(uuid4()), now=datetime.now(UTC))
+    cause = str(uuid4())
+    envelope = Envelope.of(event, source="gateway", cause=cause, now=datetime.now(UTC), traceparent=traceparent)
     headers: Any = envelope.headers()
     return aio_pika.Message(
         event.body(), headers=headers, content_type="application/json", message_id=envelope.id, delivery_mode=2
