@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import os
+import statistics
 import sys
 import tempfile
 import time
@@ -22,7 +23,11 @@ from interlock_contracts.http import ServingView
 from interlock_contracts.predictions import PredictionCompleted, PredictionRequested
 from interlock_contracts.refs import ModelRef
 from interlock_messaging import topology
+from interlock_messaging.tables import Base, OutboxRow
+from interlock_prediction.store import PredictionRow
+from interlock_runtime.database import Database
 from litestar import Litestar, get
+from sqlalchemy import ColumnElement, func, insert, select, text
 
 from tests.benchmarks.serving import processes
 from tests.benchmarks.serving.environments import CHECKOUT
@@ -38,6 +43,8 @@ from tests.support.waiting import until
 
 _AT_ONCE = 500
 _SECONDS = 300
+_HOPS = 100
+"""Requests that are sent one after the other, when nothing else is to be done."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,11 @@ class Answerer:
     count: int
 
     async def measure(self) -> dict[str, float]:
-        """Return predictions per second, and per second of processor time, from the tenth part to the last."""
+        """Return predictions per second, and per second of processor time, from the tenth part to the last.
+
+        ``hop_ms`` is the median time of a request that finds the service idle: from its being sent to the event of
+        its completion, through inbox and engine, one transaction and the outbox.
+        """
         with tempfile.TemporaryDirectory() as folder:
             registry_app = _registry(exported(self.known, "forest", store_of(self.servers), Path(folder)))
             async with (
@@ -65,7 +76,31 @@ class Answerer:
                 await self._fill(exchange, done.open)
                 async with self._service(registry, Path(folder)) as pid:
                     (begun, used), (end, used_then) = await done.marked(pid, self._log)
-                    return processes.rate(self.count - self.count // 10, end - begun, used_then - used)
+                    hop = await self._hop(exchange, done)
+                    rate = processes.rate(self.count - self.count // 10, end - begun, used_then - used)
+                    return rate | {"hop_ms": 1000 * hop}
+
+    async def keep(self, count: int) -> None:
+        """Fill the tables as after ``count`` predictions more: copies of one that was completed and published."""
+        database = Database(self.servers["INTERLOCK_POSTGRES_URL"], "prediction")
+        async with database.sessions() as session, session.begin():
+            for table, key, chosen in (
+                (PredictionRow, "prediction_id", PredictionRow.state == "completed"),
+                (OutboxRow, "id", OutboxRow.type == PredictionCompleted.type),
+            ):
+                await session.execute(_copies(table, key, chosen, count))
+            await session.execute(text("ANALYZE"))
+        await database.engine.dispose()
+
+    async def _hop(self, exchange: aio_pika.abc.AbstractExchange, done: "_Counted") -> float:
+        seconds = []
+        asked = zip(itertools.cycle(self.known.rows), _traceparents(), strict=False)
+        for row, traceparent in itertools.islice(asked, min(_HOPS, self.count // 10)):
+            prediction_id, sent = uuid4(), time.perf_counter()
+            arrived = done.expect(prediction_id)
+            await exchange.publish(_asked(prediction_id, row, traceparent), PredictionRequested.type)
+            seconds.append(await asyncio.wait_for(arrived, _SECONDS) - sent)
+        return statistics.median(seconds)
 
     @property
     def _log(self) -> Path:
@@ -108,6 +143,17 @@ def _registry(ref: ModelRef) -> Litestar:
     return Litestar([serving, ring], openapi_config=None)
 
 
+def _copies(table: type[Base], key: str, chosen: ColumnElement[bool], count: int) -> Any:
+    """Return a statement that adds ``count`` copies of a row, each under a key of its own."""
+    names = [each.name for each in table.__table__.columns if each.name not in (key, "seq")]
+    one = select(table).where(chosen).limit(1).subquery()
+    numbers = func.generate_series(1, count).table_valued("number")
+    copies = select(func.gen_random_uuid(), *(one.c[name] for name in names)).select_from(
+        one.join(numbers, text("true"))
+    )
+    return insert(table).from_select([key, *names], copies)
+
+
 def _traceparents() -> Iterator[str]:
     """Yield what the gateway writes: each request begins a trace, and one in a hundred of them is recorded."""
     for number in itertools.count(1):
@@ -133,6 +179,7 @@ class _Counted:
     def __init__(self, ids: set[UUID], *, marks: tuple[int, ...]) -> None:
         self.open = ids
         self._left = [len(ids) - mark for mark in marks]
+        self._expected: dict[UUID, asyncio.Future[float]] = {}
         self._pid = 0
         self._seen: list[tuple[float, float]] = []
 
@@ -142,9 +189,16 @@ class _Counted:
         await queue.bind(exchange, PredictionCompleted.type)
         await queue.consume(self._one, no_ack=True)
 
+    def expect(self, prediction_id: UUID) -> asyncio.Future[float]:
+        """Return when a prediction that is not in ``open`` is said to be completed, by ``perf_counter``."""
+        return self._expected.setdefault(prediction_id, asyncio.get_running_loop().create_future())
+
     async def _one(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
+        prediction_id = UUID(json.loads(message.body)["prediction_id"])
+        if (expected := self._expected.pop(prediction_id, None)) is not None:
+            expected.set_result(time.perf_counter())
         before = len(self.open)
-        self.open.discard(UUID(json.loads(message.body)["prediction_id"]))
+        self.open.discard(prediction_id)
         if len(self.open) < before and len(self.open) in self._left:
             self._seen.append((time.perf_counter(), processes.cpu_seconds(self._pid)))
 

@@ -43,7 +43,12 @@ async def measure(
         for peer in peers:
             seen.setdefault(peer.name, []).append(await peer.measure(rows, work / "models", amqp, log))
     titles = {"interlock": "**Interlock**, 1 replica", **{peer.name: peer.title for peer in peers}}
-    return {"about": ABOUT, "ways": {name: {"title": titles[name], **_median(each)} for name, each in seen.items()}}
+    await answerer.keep(plan.kept)
+    return {
+        "about": ABOUT,
+        "ways": {name: {"title": titles[name], **_median(each)} for name, each in seen.items()},
+        "grown": {"kept": plan.kept, **await answerer.measure()},
+    }
 
 
 def _median(rounds: list[dict[str, float]]) -> dict[str, float]:

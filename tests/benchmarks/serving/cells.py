@@ -27,7 +27,8 @@ _TOLERANCE = 1e-4
 class Plan:
     """How much is measured: which models at which connections, and for how long.
 
-    ``predictions`` are asked for asynchronously, ``rows`` are scored from a file, ``loop_rows`` of them in a loop.
+    ``predictions`` are asked for asynchronously, in the end of a service that has kept ``kept`` before; ``rows`` are
+    scored from a file, ``loop_rows`` of them in a loop.
     """
 
     rounds: int
@@ -35,6 +36,7 @@ class Plan:
     slow_seconds: dict[int, int]
     connections: tuple[int, ...] = (1, 16, 64)
     predictions: int = 6_000
+    kept: int = 200_000
     rows: int = 400_000
     loop_rows: int = 100_000
     profile_seconds: int = 5
@@ -59,6 +61,7 @@ TINY = Plan(
     slow_seconds={2: 1},
     connections=(2,),
     predictions=200,
+    kept=1_000,
     rows=4_000,
     loop_rows=1_000,
     profile_seconds=1,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.serving import plots
-from tests.benchmarks.serving.bars import bars
+from tests.benchmarks.serving.bars import OURS, bars
 from tests.benchmarks.serving.store import Cell, Results
 
 _ENGINES = {"own": "own", "sklearn": "scikit-learn", "onnx": "ONNX Runtime", "hello": "none"}
@@ -130,6 +130,8 @@ def _sections(data: dict[str, Any]) -> Iterable[str]:
         ways = data["asynchronous"]["ways"].values()
         rows = [(way["title"], _number(way["per_second"]), _number(way["per_cpu_second"])) for way in ways]
         yield _table(("who", "finished/s", "finished per second of processor time"), rows)
+        if "grown" in data["asynchronous"]:
+            yield from _events(data["asynchronous"]["ways"][OURS], data["asynchronous"]["grown"])
     if "batch" in data:
         batch = data["batch"]
         yield "## Files"
@@ -142,6 +144,22 @@ def _sections(data: dict[str, Any]) -> Iterable[str]:
         head = ("rows/s", *kinds)
         names = {"interlock": "**Interlock**", "limit": "one vectorised call", "scikit-learn": "scikit-learn in a loop"}
         yield _table(head, [(names[way], *(_number(kinds[kind][way]) for kind in kinds)) for way in names])
+
+
+def _events(empty: dict[str, float], grown: dict[str, float]) -> Iterable[str]:
+    """Show asynchronous predictions as what they are to the bus: an event that comes in, and one that goes out."""
+    yield "## Events"
+    yield (
+        "The same predictions as events of one service: each comes from the broker into the inbox, and goes through "
+        "the outbox to the broker. A hop is from one request's being sent, when nothing else is to be done, to the "
+        "event of its completion: inbox, engine, one transaction, outbox and broker; the median."
+    )
+    named = {"tables as they are after the runs above": empty, f"{grown['kept']:,} predictions more in them": grown}
+    rows = [
+        (name, _number(2 * each["per_second"]), _number(2 * each["per_cpu_second"]), f"{each['hop_ms']:.1f}")
+        for name, each in named.items()
+    ]
+    yield _table(("tables", "events/s", "events per second of processor time", "a hop, ms"), rows)
 
 
 def _tree(numbers: dict[str, Any], name: str = "") -> str:
