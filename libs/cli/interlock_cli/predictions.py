@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import typer
 from interlock_client import Client
 from interlock_client.operations.datasets import MEDIA_TYPES
+from interlock_client.operations.files import OnError
 
 from interlock_cli import completion
 from interlock_cli.async_predict import submit, wait_for_answer
-from interlock_cli.batches import ScoringRequest, score_file
+from interlock_cli.batches import score_file
 from interlock_cli.gateway import connect
 from interlock_cli.prediction_files import carried_of, carrying, csv_rows, features_of, serving_spec
 from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
@@ -36,7 +37,7 @@ def predict(
         ),
     ] = None,
     on_error: Annotated[
-        str,
+        OnError,
         typer.Option(help="With --out, for invalid rows: fail, or null for an empty prediction and an error message."),
     ] = "fail",
     log: Annotated[
@@ -59,13 +60,13 @@ def predict(
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         if out is not None:
-            if file is None or row or on_error not in ("fail", "null"):
-                raise typer.BadParameter("--out needs --file, no --row, and --on-error fail or null")
+            if file is None or row:
+                raise typer.BadParameter("--out needs --file, and no --row")
             if out.suffix.lower() in {*MEDIA_TYPES} - {".parquet"}:
                 raise typer.BadParameter(f"--out is written as Parquet; call it {out.with_suffix('.parquet').name}")
             if not file.is_file():
                 raise CommandError(f"file {file} does not exist")
-            terminal.result(score_file(gateway, terminal, ScoringRequest(name, file, on_error, log), out))
+            terminal.result(score_file(gateway, terminal, name, file, out, on_error=on_error, log=log))
             return
         rows, carried = _rows(gateway, name, row, file)
         if not rows:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, closing
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, overload
 from uuid import UUID
 
@@ -98,6 +99,10 @@ class AsyncClient(Connection):
     predict_later = awaited(operations.later.predict_later)
     answered = awaited(operations.later.answered)
     cancel_prediction = awaited(operations.later.cancel_prediction)
+    predict_file = awaited(operations.files.predict_file)
+    submit_file = awaited(operations.files.submit_file)
+    file_predicted = awaited(operations.files.file_predicted)
+    fetch_answers = awaited(operations.files.fetch_answers)
     feedback = awaited(operations.quality.feedback)
     quality = awaited(operations.quality.quality)
     erase = awaited(operations.quality.erase)
@@ -181,9 +186,22 @@ class AsyncClient(Connection):
                 return None
             case Request():
                 return await self.request(step)
+            case Attempt(request) if request.into is not None:
+                return await self._received(request, request.into)
             case Attempt(request):
                 options = self._options(request)
                 return await self._http.request(**options | ({"content": _pieces(request)} if request.file else {}))
+
+    async def _received(self, request: Request, into: Path) -> httpx.Response:
+        async with self._http.stream(**self._options(request)) as response:
+            if not response.is_success:
+                await response.aread()
+                return response
+            with into.open("wb") as target:
+                async for piece in response.aiter_bytes(flows.FILE_CHUNK):
+                    target.write(piece)
+                    request.received(piece, response)
+        return response
 
 
 async def _pieces(request: Request) -> AsyncIterator[bytes]:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, overload
 from uuid import UUID
 
@@ -106,6 +107,10 @@ class Client(Connection):
     predict_later = blocking(operations.later.predict_later)
     answered = blocking(operations.later.answered)
     cancel_prediction = blocking(operations.later.cancel_prediction)
+    predict_file = blocking(operations.files.predict_file)
+    submit_file = blocking(operations.files.submit_file)
+    file_predicted = blocking(operations.files.file_predicted)
+    fetch_answers = blocking(operations.files.fetch_answers)
     feedback = blocking(operations.quality.feedback)
     quality = blocking(operations.quality.quality)
     erase = blocking(operations.quality.erase)
@@ -192,6 +197,19 @@ class Client(Connection):
                 return None
             case Request():
                 return self.request(step)
+            case Attempt(request) if request.into is not None:
+                return self._received(request, request.into)
             case Attempt(request):
                 options = self._options(request)
                 return self._http.request(**options | ({"content": request.pieces()} if request.file else {}))
+
+    def _received(self, request: Request, into: Path) -> httpx.Response:
+        with self._http.stream(**self._options(request)) as response:
+            if not response.is_success:
+                response.read()
+                return response
+            with into.open("wb") as target:
+                for piece in response.iter_bytes(flows.FILE_CHUNK):
+                    target.write(piece)
+                    request.received(piece, response)
+        return response

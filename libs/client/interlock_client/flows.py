@@ -29,6 +29,8 @@ UPLOAD_TIMEOUT = httpx.Timeout(600, connect=5)
 RETRIED = (429, 502, 503, 504)
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0
 FILE_CHUNK = 1024 * 1024
+PAGE = 100
+"""Resources in one request of a list that takes several."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Request:
     """One request; the body is ``json``, or ``content``, or a ``file`` that is sent in pieces.
 
     ``repeatable`` says that the service may get it twice without harm. ``on_sent`` hears the size of each piece.
+    A successful answer's body goes ``into`` a file, where one is named, in pieces; ``on_received`` hears the size of
+    each, and of the whole where the service tells it.
     """
 
     method: str
@@ -46,6 +50,8 @@ class Request:
     content: bytes | None = None
     file: Path | None = None
     on_sent: Callable[[int], object] | None = None
+    into: Path | None = None
+    on_received: Callable[[int, int | None], object] | None = None
     timeout: httpx.Timeout | float = field(default_factory=lambda: TIMEOUT)
     repeatable: bool = False
     console: bool = False
@@ -59,6 +65,12 @@ class Request:
                 yield piece
                 if self.on_sent is not None:
                     self.on_sent(len(piece))
+
+    def received(self, piece: bytes, response: httpx.Response) -> None:
+        """Tell of a piece of the answer's body that was written."""
+        if self.on_received is not None:
+            length = response.headers.get("content-length", "")
+            self.on_received(len(piece), int(length) if length.isdigit() else None)
 
 
 @dataclass(frozen=True)
@@ -157,6 +169,27 @@ def get_list(view: type[View], path: str, /, **params: Any) -> Flow[Views[View]]
     """Return a list of resources."""
     found = data((yield Request("GET", path, without_none(params), repeatable=True)))
     return Views(parsed(view, each) for each in found)
+
+
+def get_pages(
+    view: type[View], path: str, /, *, limit: int | None, cursor: str, value: Callable[[View], Any], **params: Any
+) -> Flow[Views[View]]:
+    """Return a list of ``limit`` resources in as many requests as that takes; without, as many as the service gives.
+
+    ``value`` of a page's last resource is the query parameter ``cursor`` of the next. A page may be longer than asked
+    where resources cannot be told apart by it, so there may be a few more than ``limit``.
+    """
+    if limit is None:
+        return (yield from get_list(view, path, **params))
+    found = Views[View]()
+    while len(found) < limit:
+        asked = min(limit - len(found), PAGE)
+        page = yield from get_list(view, path, **params, limit=asked)
+        found.extend(page)
+        if len(page) < asked:
+            break
+        params[cursor] = value(page[-1])
+    return found
 
 
 def post(path: str, body: Mapping[str, Any], /, *, idempotent: bool = False) -> Flow[Any]:

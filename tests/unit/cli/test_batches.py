@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from interlock_cli import batches
+from interlock_client.operations import files
 from interlock_contracts.prediction_bodies import PredictionLinks, PredictionView
 from interlock_contracts.predictions import PredictionState
 from interlock_contracts.scoring import ScoringProgress
@@ -29,7 +29,7 @@ def view(state: PredictionState, **more: Any) -> Any:
 
 @pytest.fixture
 def file(stub: StubGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(batches, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(files, "POLL_SECONDS", 0.01)
     stub.respond("GET /models/m", model(2))
     stub.respond("GET /pipelines/m", pipeline())
     stub.respond("POST /models/m/predictions", view("queued"), status=202)

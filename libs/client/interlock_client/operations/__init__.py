@@ -1,5 +1,16 @@
 """What can be done, as flows; the two clients make methods of them."""
 
-from interlock_client.operations import datasets, events, exports, later, models, pipelines, predictions, quality, runs
+from interlock_client.operations import (
+    datasets,
+    events,
+    exports,
+    files,
+    later,
+    models,
+    pipelines,
+    predictions,
+    quality,
+    runs,
+)
 
-__all__ = ["datasets", "events", "exports", "later", "models", "pipelines", "predictions", "quality", "runs"]
+__all__ = ["datasets", "events", "exports", "files", "later", "models", "pipelines", "predictions", "quality", "runs"]

@@ -17,7 +17,7 @@ from interlock_client.flows import (
     Pause,
     Request,
     get,
-    get_list,
+    get_pages,
     moment,
     named,
     read,
@@ -138,9 +138,14 @@ def datasets(
         "since": moment(since),
         "text": text,
         "before": moment(before),
-        "limit": limit,
     }
-    return (yield from get_list(DatasetView, f"/datasets/{name}", **wanted))
+
+    def received(dataset: DatasetView) -> str | None:
+        return moment(dataset.received_at)
+
+    return (
+        yield from get_pages(DatasetView, f"/datasets/{name}", limit=limit, cursor="before", value=received, **wanted)
+    )
 
 
 def dataset(name: str, digest: str, *, pipeline_digest: str | None = None) -> Flow[DatasetView]:

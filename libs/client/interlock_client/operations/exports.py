@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, TypeAlias
 
-import httpx
 from interlock_contracts.http import ExportView
 
 from interlock_client.errors import InterlockError
@@ -47,11 +46,11 @@ def export(
         files = made / "model" if format == "signed" else stored
         files.mkdir()
         for file in found.files:
-            part = f"{path}/{file.name}"
-            answer: httpx.Response = yield Request("GET", part, timeout=UPLOAD_TIMEOUT, repeatable=True)
-            if hashlib.sha256(answer.content).hexdigest() != file.sha256:
-                raise InterlockError(f"{file.name} does not have the promoted digest")
-            (files / Path(file.name).name).write_bytes(answer.content)
+            written = files / Path(file.name).name
+            yield Request("GET", f"{path}/{file.name}", into=written, timeout=UPLOAD_TIMEOUT, repeatable=True)
+            with written.open("rb") as source:
+                if hashlib.file_digest(source, "sha256").hexdigest() != file.sha256:
+                    raise InterlockError(f"{file.name} does not have the promoted digest")
         if format == "signed":
             _sign(found, made)
         else:

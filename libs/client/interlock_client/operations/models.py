@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from interlock_contracts.comparison import ComparisonView
@@ -10,7 +11,7 @@ from interlock_contracts.http import DeletedVersionView, ModelView, VersionView
 from interlock_contracts.rollout import ApprovalView, RollbackView, RolloutView
 
 from interlock_client.errors import StillGoingError, UnavailableError
-from interlock_client.flows import Flow, Pause, Request, get, get_list, moment, named, parsed, post, read, without_none
+from interlock_client.flows import Flow, Pause, Request, get, get_pages, moment, named, parsed, post, read, without_none
 from interlock_client.views import Views
 
 POLL_SECONDS = 0.3
@@ -35,8 +36,15 @@ def models(
     ``text`` is a part of the name, ``serving`` whether a version serves, ``after`` the last name of the page before; of
     ``tags`` one without a value may have any. With ``archived`` the archived models, in place of the others.
     """
-    wanted = {"text": text, "serving": serving, "owner": owner, "tag": _tags(tags), "archived": archived or None}
-    return (yield from get_list(ModelView, "/models", **wanted, after=after, limit=limit))
+    wanted: dict[str, Any] = {
+        "text": text,
+        "serving": serving,
+        "owner": owner,
+        "tag": _tags(tags),
+        "archived": archived or None,
+        "after": after,
+    }
+    return (yield from get_pages(ModelView, "/models", limit=limit, cursor="after", value=attrgetter("name"), **wanted))
 
 
 def model(name: str) -> Flow[ModelView]:
@@ -70,9 +78,9 @@ def versions(
         "tag": _tags(tags),
         "dataset": dataset,
         "before": before,
-        "limit": limit,
     }
-    return (yield from get_list(VersionView, f"/models/{name}/versions", **params))
+    path, number = f"/models/{name}/versions", attrgetter("version")
+    return (yield from get_pages(VersionView, path, limit=limit, cursor="before", value=number, **params))
 
 
 def _bounds(bounds: Mapping[str, float] | None) -> str | None:

@@ -12,7 +12,7 @@ from interlock_contracts.training import parse_run_states
 
 from interlock_client.errors import NotFoundError, StillGoingError, UnavailableError
 from interlock_client.extras import extra
-from interlock_client.flows import Flow, Pause, get, get_list, moment, named, parsed, post
+from interlock_client.flows import Flow, Pause, get, get_pages, moment, named, parsed, post
 from interlock_client.operations.models import converged
 from interlock_client.views import Views
 
@@ -55,7 +55,7 @@ def runs(
     before: datetime | None = None,
     limit: int = 20,
 ) -> Flow[Views[RunView]]:
-    """Return runs, the newest first; ``state`` names one state or several.
+    """Return up to ``limit`` runs, the newest first; ``state`` names one state or several.
 
     ``before`` is the ``created_at`` of the last of the page before.
 
@@ -63,8 +63,12 @@ def runs(
         ValueError: there is no such state.
     """
     states = named(parse_run_states(named(state)))
-    times = {"since": moment(since), "before": moment(before)}
-    return (yield from get_list(RunView, "/runs", model=model, state=states, **times, limit=limit))
+    wanted = {"model": model, "state": states, "since": moment(since), "before": moment(before)}
+
+    def created(run: RunView) -> str | None:
+        return moment(run.created_at)
+
+    return (yield from get_pages(RunView, "/runs", limit=limit, cursor="before", value=created, **wanted))
 
 
 def run(run: Run) -> Flow[RunView]:
