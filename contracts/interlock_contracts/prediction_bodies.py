@@ -77,7 +77,8 @@ class WebhookSecret(Body):
 class PredictionView(Body):
     """One asynchronous prediction; ``answer`` is what ``/predict`` would have answered, and gone once expired.
 
-    Of a file ``progress`` is told, ``unanswered`` rows did not fit, and ``schedule`` names the batch that asked for it.
+    Of a file ``progress`` is told, ``unanswered`` rows did not fit, ``warnings`` say which optional columns it does not
+    have, and ``schedule`` names the batch that asked for it.
     """
 
     id: UUID
@@ -94,6 +95,7 @@ class PredictionView(Body):
     expires_at: datetime | None = None
     progress: ScoringProgress | None = None
     unanswered: int | None = None
+    warnings: list[str] = []
     schedule: str | None = None
     webhook: WebhookView | None = None
     trace_id: str | None = None

@@ -74,7 +74,8 @@ class ScoringReport(Ref):
     """Written once, as a job's very last step; ``failed`` is the file's own fault, so another try would not help.
 
     ``result`` is a Parquet file: the rows of the input in their order, with what the model says of each. It is joined
-    of ``parts``, and ``log`` is the share of the answered rows that these hold for the prediction log.
+    of ``parts``, and ``log`` is the share of the answered rows that these hold for the prediction log. ``warnings``
+    tell of optional columns that the file does not have.
     """
 
     status: Literal["succeeded", "failed"]
@@ -85,3 +86,4 @@ class ScoringReport(Ref):
     result: ArtifactRef | None = None
     parts: int = Field(default=0, ge=0)
     log: float = Field(default=0, ge=0, le=1)
+    warnings: list[str] = Field(default=[], max_length=100)

@@ -43,6 +43,8 @@ def score_file(
             bar.update(task, advance=size, total=whole)
 
         gateway.fetch_answers(view, out, on_received=received)
+    for each in view.warnings:
+        terminal.echo(f"warning: {each}", style="yellow")
     skipped = f", {view.unanswered:,} of them without a prediction (see column error)" if view.unanswered else ""
     terminal.echo(f"{out}: {view.rows:,} rows{skipped}, {view.model} version {view.version}", style="green")
     return view

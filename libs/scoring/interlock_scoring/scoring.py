@@ -10,6 +10,7 @@ from interlock_artifacts import ArtifactStore
 from interlock_contracts.scoring import ScoringJob, ScoringReport
 from interlock_tables.findings import UnreadableError
 
+from interlock_scoring.absent import absent_columns
 from interlock_scoring.footer import join
 from interlock_scoring.logged import share
 from interlock_scoring.parts import Parts, RowsRefusedError
@@ -21,6 +22,8 @@ from interlock_scoring.rows import Rows, in_parts
 PART_ROWS = 131_072
 PART_BYTES = 32 << 20
 """A part has at most so many rows, fewer where they are wide: parts are what is held in memory."""
+
+MAX_WARNINGS = 100
 
 _FEWEST_ROWS = 1024
 _logger = logging.getLogger(__name__)
@@ -80,6 +83,7 @@ def _scored(parts: Parts, folder: Path, total: int, pool: Pool) -> ScoringReport
     join((parts.fetched(part, folder) for part in ordered), answer)
     return ScoringReport(
         status="succeeded",
+        warnings=absent_columns(answer, job.data, parts.model.signature)[:MAX_WARNINGS],
         rows=sum(part.rows for part in ordered),
         unanswered=sum(part.unanswered for part in ordered),
         result=store.put_file(answer),

@@ -52,7 +52,7 @@ def first_look(stub: StubGateway) -> str:
 def test_a_file_is_sent_watched_and_fetched(stub: StubGateway, file: Path) -> None:
     """Lines say how far it is, and the answer appears under its name."""
     progress = ScoringProgress(rows=1, rows_total=3, parts=1)
-    for answer in (view("running", progress=progress), view("completed")):
+    for answer in (view("running", progress=progress), view("completed", warnings=["column 'color' is in no row"])):
         stub.respond(f"GET /predictions/{ID}", answer)
     out = file.with_name("out.parquet")
     ended = interlock("predict", "m", "--file", file, "--out", out)
@@ -60,6 +60,7 @@ def test_a_file_is_sent_watched_and_fetched(stub: StubGateway, file: Path) -> No
     assert (ended.code, out.read_bytes()) == (0, ANSWER)
     assert "running: 1 of 3 rows" in ended.out
     assert "3 rows, m version 2" in ended.out
+    assert "warning: column 'color' is in no row" in ended.out
     (post,) = [each for each in stub.requests if each.route.startswith("POST")]
     assert (post.body, post.headers["content-type"], post.query) == (
         CONTENT,

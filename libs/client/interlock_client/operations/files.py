@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -14,6 +15,7 @@ from interlock_client.flows import UPLOAD_TIMEOUT, Flow, Pause, Request, find, g
 from interlock_client.operations.datasets import MEDIA_TYPES
 from interlock_client.operations.models import model
 from interlock_client.operations.pipelines import pipeline
+from interlock_client.operations.predictions import PredictionWarning
 
 OnError: TypeAlias = Literal["fail", "null"]
 
@@ -37,12 +39,16 @@ def predict_file(
     does not fit fails the file, or with ``on_error="null"`` has no prediction. The share ``log`` of the rows is in the
     prediction log, so that ground truth about them counts. The same call again finds the same prediction.
 
+    What was unusual about the file is a ``PredictionWarning``.
+
     Raises:
         EndedError: the file does not fit the model, or the prediction was cancelled; it says why.
         StillGoingError: it has not ended after ``timeout`` seconds; it goes on, and the same call again waits for it.
     """
     view = yield from submit_file(name, file, on_error=on_error, log=log)
     view = yield from file_predicted(view, timeout=timeout)
+    for each in view.warnings:
+        warnings.warn(each, PredictionWarning, stacklevel=2)
     yield from fetch_answers(view, out)
     return view
 

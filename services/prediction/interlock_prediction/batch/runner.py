@@ -92,7 +92,7 @@ class BatchRunner:
         assert row.version is not None, "files are submitted for a version"
         now = datetime.now(UTC)
         row.state, row.ended_at = "completed", now
-        row.rows, batch.unanswered = report.rows, report.unanswered
+        row.rows, batch.unanswered, batch.warnings = report.rows, report.unanswered, report.warnings
         row.result, row.result_format = report.result.model_dump(mode="json"), "parquet"
         row.expires_at = now + batch.retention(self.retention)
         event = PredictionCompleted(

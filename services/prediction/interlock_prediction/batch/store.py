@@ -7,7 +7,7 @@ from uuid import UUID
 
 from interlock_messaging.wakeups import wake_after_commit
 from interlock_messaging.work_queue import WorkItem
-from sqlalchemy import ForeignKey, String, select, update
+from sqlalchemy import ForeignKey, String, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -31,6 +31,7 @@ class BatchRow(WorkItem, Table):
     runner: Mapped[Runner] = mapped_column(String)
     schedule: Mapped[str | None]
     unanswered: Mapped[int | None]
+    warnings: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"))
     waiting: Mapped[bool] = mapped_column(default=True)
     ttl_seconds: Mapped[int | None]
 

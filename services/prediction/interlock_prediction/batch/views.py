@@ -15,7 +15,12 @@ def with_batch_fields(seen: PredictionView, row: PredictionRow, batch: BatchRow 
     if batch is None:
         return seen
     links = seen.links.model_copy(update={"result": f"{seen.links.self}/result" if row.result is not None else None})
-    fields = {"schedule": batch.schedule, "unanswered": batch.unanswered, "links": links}
+    fields = {
+        "schedule": batch.schedule,
+        "unanswered": batch.unanswered,
+        "warnings": batch.warnings,
+        "links": links,
+    }
     return seen.model_copy(update=fields)
 
 

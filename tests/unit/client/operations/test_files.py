@@ -6,7 +6,7 @@ from uuid import UUID
 
 import httpx
 import pytest
-from interlock_client import EndedError, InterlockError, StillGoingError, UnavailableError
+from interlock_client import EndedError, InterlockError, PredictionWarning, StillGoingError, UnavailableError
 from interlock_contracts.prediction_bodies import PredictionLinks, PredictionView
 
 from tests.unit.cli.views import NOW, model, pipeline, plain
@@ -41,12 +41,13 @@ def left_in(folder: Path) -> list[str]:
 def test_a_file_is_sent_followed_and_its_answers_are_written(service: Service, call: Call, file: Path) -> None:
     """The whole of it is sent as it is; a break while it is downloaded begins the download anew."""
     service.respond(LOOK, view("running"))
-    service.respond(LOOK, view("completed", rows=2, version=2))
+    service.respond(LOOK, view("completed", rows=2, version=2, warnings=["column 'color' is in no row of the file"]))
     service.break_off(RESULT, httpx.ReadError("reset"))
     service.respond(RESULT, ANSWERS)
     out = file.with_name("out.parquet")
 
-    seen = call("predict_file", "m", file, out, on_error="null", log=0.5)
+    with pytest.warns(PredictionWarning, match="'color' is in no row"):
+        seen = call("predict_file", "m", file, out, on_error="null", log=0.5)
 
     assert (seen.state, seen.version) == ("completed", 2)
     assert out.read_bytes() == ANSWERS
