@@ -148,6 +148,7 @@ def version_view(row: VersionRow) -> VersionView:
         artifact=ArtifactRef.model_validate(row.artifact),
         manifest=ArtifactRef.model_validate(row.manifest),
         datasets=[dataset["digest"] for dataset in row.datasets],
+        evaluation=row.evaluation["digest"] if row.evaluation else None,
         registered_at=row.registered_at,
         against=row.against,
         metrics=row.metrics,
