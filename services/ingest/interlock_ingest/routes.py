@@ -35,6 +35,7 @@ from litestar.params import FromPath, QueryParameter
 
 from interlock_ingest import store
 from interlock_ingest.change import measured_drift, stored_profile, with_changes
+from interlock_ingest.leakage import with_leakage
 from interlock_ingest.store import DatasetRow, SpecRow
 from interlock_ingest.validation import CheckFailedError, check
 from interlock_ingest.workers import OtherRoleError, receive
@@ -148,6 +149,7 @@ async def _checked(
             if await store.known_in_other_role(session, row):
                 raise _other_role(row)
             result = await with_changes(session, artifacts, row, pipeline, result)
+            result = await with_leakage(session, artifacts, row, result, parts)
         return DatasetView(
             pipeline=spec.pipeline,
             digest=digest,
@@ -184,9 +186,7 @@ async def list_datasets(
         QueryParameter(name="state", max_length=200, description="One state, or several separated by commas."),
     ] = None,
     since: Annotated[datetime | None, QueryParameter(description="Only those received then or later.")] = None,
-    roles: Annotated[
-        str | None, QueryParameter(name="role", max_length=200, description="One role, or several.")
-    ] = None,
+    roles: Annotated[str | None, QueryParameter(name="role", max_length=200, description="One, or both.")] = None,
     text: Annotated[
         str | None,
         QueryParameter(max_length=200, description="A part of the file's name or note, or how its digest begins."),

@@ -184,6 +184,16 @@ async def accepted_before(session: AsyncSession, row: DatasetRow) -> DatasetRow 
     return (await session.scalars(query)).one_or_none()
 
 
+async def accepted_files(
+    session: AsyncSession, pipeline: str, role: DatasetRole, *, limit: int
+) -> Sequence[DatasetRow]:
+    """Return a pipeline's accepted files in a role, under whatever spec, the one received last first."""
+    of_role = (DatasetRow.pipeline == pipeline, DatasetRow.role == role, DatasetRow.state == "accepted")
+    return (
+        await session.scalars(select(DatasetRow).where(*of_role).order_by(DatasetRow.number.desc()).limit(limit))
+    ).all()
+
+
 async def next_place(session: AsyncSession, row: DatasetRow) -> int:
     """Return the place of a file that is received now: its own where another spec has accepted or checks it."""
     await session.execute(insert(ReceivedRow).values(pipeline=row.pipeline).on_conflict_do_nothing())

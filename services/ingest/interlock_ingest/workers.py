@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from interlock_ingest import store
 from interlock_ingest.change import with_changes
 from interlock_ingest.domain import CHECK_FAILED, truncate_findings
+from interlock_ingest.leakage import with_leakage
 from interlock_ingest.store import DatasetRow, SubmissionRow
 from interlock_ingest.validation import CheckFailedError, ValidationResult, check
 
@@ -122,6 +123,7 @@ class IngestWorker:
             crash_point("ingest.check.done")
             profile = await asyncio.to_thread(self._store_profile, result)
             result = await with_changes(session, self.artifacts, row, pipeline, result)
+            result = await with_leakage(session, self.artifacts, row, result, folder)
             if result.parts is None:
                 await reject(session, row, result.reasons, result.warnings, profile)
                 return

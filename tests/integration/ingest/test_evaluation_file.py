@@ -78,6 +78,26 @@ async def test_a_dry_run_tells_the_same_and_stores_nothing(ingest: Ingest) -> No
     assert (await ingest.http.get(f"/datasets/{ingest.pipeline}")).json() == []
 
 
+async def test_rows_that_are_judged_on_and_trained_on_are_warned_of(ingest: Ingest) -> None:
+    """Whichever file comes first, and in a dry run; how many rows of the evaluation file, and where they stand."""
+    first = await checked(ingest, GOOD)
+    learned = first["dataset"]["train_rows"]
+    judged_on = await checked(ingest, GOOD + FEW[4:], **EVALUATION)
+    again = GOOD + b"-1,1\n"
+    dry_run = await ingest.http.post(f"/datasets/{ingest.pipeline}", params={"dry_run": "true"}, content=again)
+    later = await checked(ingest, again)
+    apart = await checked(ingest, GOOD.replace(b",", b",-"))
+
+    told = [
+        [(each["count"], each["examples"]) for each in view["warnings"] if each["rule"] == "evaluation_rows"]
+        for view in (first, judged_on, dry_run.json(), later, apart)
+    ]
+    of_later = [(learned, [later["digest"][:12]])]
+    assert 0 < learned < 50
+    assert told == [[], [(learned, [first["digest"][:12]])], of_later, of_later, []]
+    assert f"of evaluation file {judged_on['digest'][:12]}" in later["warnings"][-1]["message"]
+
+
 @pytest.mark.parametrize(("role", "other"), [("training", "evaluation"), ("evaluation", "training")])
 async def test_a_file_keeps_its_role(ingest: Ingest, role: str, other: str) -> None:
     """What was trained on proves nothing: whether it is checked yet or not, and under another spec as well."""
