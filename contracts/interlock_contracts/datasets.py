@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from interlock_contracts.event import Event
-from interlock_contracts.refs import MAX_CALLER, ArtifactRef, DatasetRef, Name, Ref, Sha256
+from interlock_contracts.refs import MAX_CALLER, ArtifactRef, DatasetRef, DatasetRole, Name, Ref, Sha256
 
 
 class Finding(Ref):
@@ -42,6 +42,7 @@ class DatasetSubmitted(Event):
 
     pipeline: Name
     object: str = Field(min_length=1, max_length=1024)
+    role: DatasetRole = "training"
 
     @property
     def subject(self) -> str:
@@ -53,8 +54,9 @@ class DatasetIngested(Event):
     """True once a file kept every rule of its pipeline and both sides of its split are stored.
 
     ``batch`` numbers the files of a pipeline in the order in which they were received, so that a window of the last N
-    is the same for everyone, however long each check takes; files that were refused leave gaps. ``uploaded_by`` is the
-    name of the key or user, None for an object that was submitted.
+    is the same for everyone, however long each check takes; files that were refused leave gaps, and so do evaluation
+    files in the order of those that are trained on. ``uploaded_by`` is the name of the key or user, None for an object
+    that was submitted.
     """
 
     type: ClassVar[str] = "dataset.ingested"
@@ -66,6 +68,7 @@ class DatasetIngested(Event):
     profile: ArtifactRef
     warnings: list[Finding] = []
     uploaded_by: str | None = Field(default=None, max_length=MAX_CALLER)
+    role: DatasetRole = "training"
 
     @property
     def subject(self) -> str:

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from typing import Literal, TypeVar, get_args
 
 from interlock_contracts.gate import MetricName
+from interlock_contracts.refs import DatasetRole
 
 VersionStage = Literal["registered", "passed", "refused", "champion", "retired"]
 DatasetState = Literal["checking", "accepted", "rejected"]
 
 VERSION_STAGES: tuple[VersionStage, ...] = get_args(VersionStage)
 DATASET_STATES: tuple[DatasetState, ...] = get_args(DatasetState)
+DATASET_ROLES: tuple[DatasetRole, ...] = get_args(DatasetRole)
 METRIC_NAMES: tuple[MetricName, ...] = get_args(MetricName)
 
 Choice = TypeVar("Choice", bound=str)

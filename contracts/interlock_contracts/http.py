@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from interlock_contracts.datasets import Finding
 from interlock_contracts.drift import DriftView
 from interlock_contracts.pipeline import Pipeline
-from interlock_contracts.refs import ArtifactRef, DatasetRef, ModelRef, Sha256
+from interlock_contracts.refs import ArtifactRef, DatasetRef, DatasetRole, ModelRef, Sha256
 from interlock_contracts.signature import PromotionCause, PromotionSignature
 from interlock_contracts.training import RunState
 
@@ -58,6 +58,7 @@ class PipelineView(Body):
 class DatasetView(Body):
     """One file's verdict for one pipeline digest; ``state`` is checking, accepted or rejected.
 
+    An evaluation file, by its ``role``, is never trained on: all of its rows are for the gate.
     ``file_name``, ``note`` and ``uploaded_by``, a key's name, are of the first upload, as far as it told them.
     ``profile`` and ``drift`` stand in the view of one file, not in lists; ``drift`` is None without a file before.
     After a dry run nothing is stored, so ``dataset`` is None; the rows of both sides stand in ``profile``.
@@ -74,6 +75,7 @@ class DatasetView(Body):
     file_name: str | None = None
     note: str | None = None
     uploaded_by: str | None = None
+    role: DatasetRole = "training"
     batch: int | None = None
     dataset: DatasetRef | None = None
     profile: dict[str, Any] | None = None
@@ -118,6 +120,7 @@ class RunView(Body):
     """One training run from its cause to its end; ``reason`` is why it ended so, ``request_reason`` why it was asked.
 
     ``requested_by`` is the name of a key or user, or ``event/<source>`` of a request that came over the broker.
+    ``evaluation`` is the evaluation file that its model is judged on; None: on what is held out of ``datasets``.
     """
 
     run_id: UUID
@@ -126,6 +129,7 @@ class RunView(Body):
     attempt: int
     pipeline_digest: Sha256
     datasets: list[Sha256] = []
+    evaluation: Sha256 | None = None
     cause: str
     requested_by: str | None = None
     request_reason: str | None = None
@@ -144,6 +148,7 @@ class RunView(Body):
 class VersionView(Body):
     """One version of a model; ``stage`` is registered, passed, refused, champion or retired.
 
+    ``evaluation`` is the evaluation file that is its holdout; None: what was held out of ``datasets``.
     ``metrics`` are the gate's on the holdout, those defined there; ``against`` is the champion it was compared with,
     and ``champion_metrics`` are that champion's on the same rows: versions measured by an older gate have none.
     ``report``, as ``GateReport`` says, and ``details``, its ``TrainingManifest``, stand in the view of one version.
@@ -157,6 +162,7 @@ class VersionView(Body):
     artifact: ArtifactRef
     manifest: ArtifactRef
     datasets: list[Sha256] = []
+    evaluation: Sha256 | None = None
     registered_at: datetime
     against: int | None = None
     metrics: dict[str, float] = {}

@@ -27,7 +27,11 @@ class _ModelEvent(Event):
 
 
 class ModelRegistered(_ModelEvent):
-    """True once a trained model has its version number; asks the gate to measure it against ``champion``."""
+    """True once a trained model has its version number; asks the gate to measure it against ``champion``.
+
+    ``evaluation`` is the digest of the evaluation file whose rows ``holdouts`` are; None where they were held out of
+    the files that it was trained on.
+    """
 
     type: ClassVar[str] = "model.registered"
 
@@ -37,6 +41,7 @@ class ModelRegistered(_ModelEvent):
     pipeline_digest: Sha256
     spec: ArtifactRef
     holdouts: list[ArtifactRef] = Field(min_length=1)
+    evaluation: Sha256 | None = None
     champion: ChampionRef | None = None
 
 

@@ -1,6 +1,6 @@
 """Small values that events carry instead of bytes."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -9,6 +9,9 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")]
 """A pipeline or model name: lower-case letters, digits and dashes, at most 63, as in a DNS label."""
+
+DatasetRole = Literal["training", "evaluation"]
+"""What a file is for: to be trained on, with a share of it held out, or all of it for the gate to judge on."""
 
 MAX_CALLER = 400
 """Characters of a caller's name in an event; the subject of a token may be longer."""
@@ -38,7 +41,10 @@ class ArtifactRef(Ref):
 
 
 class DatasetRef(Ref):
-    """One accepted dataset: a file's digest and the two sides of its split."""
+    """One accepted dataset: a file's digest and the two sides of its split.
+
+    All rows of an evaluation file are on the side of the holdout; its training part has none.
+    """
 
     digest: Sha256
     train: ArtifactRef

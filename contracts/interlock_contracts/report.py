@@ -5,6 +5,7 @@ ones add, so nothing but the verdict is required. Everything is bounded: a repor
 """
 
 from interlock_contracts.http import Body
+from interlock_contracts.refs import Sha256
 
 MOST_POINTS = 500
 """Rows in a plot of predicted against actual."""
@@ -131,7 +132,8 @@ class GateReport(Body):
 
     ``metrics`` are None where they are not defined on these rows; ``champion`` is None for a first version, and with
     ``needs_approval``, where the champion could not be compared. ``slices`` are by column, the most frequent value
-    first. ``notes`` decide nothing: the bias, and the weakest slices, in words.
+    first. ``notes`` decide nothing: the bias, and the weakest slices, in words. ``evaluation`` is the digest of the
+    evaluation file that the rows are of; None where they were held out of the files that were trained on.
     """
 
     passed: bool = False
@@ -140,6 +142,7 @@ class GateReport(Body):
     checks: list[GateCheck] = []
     notes: list[str] = []
     rows: int = 0
+    evaluation: Sha256 | None = None
     metrics: dict[str, float | None] = {}
     metric: str | None = None
     champion: GainReport | None = None

@@ -139,7 +139,10 @@ class TrainingProgressed(_RunEvent):
 
 
 class TrainingCompleted(_RunEvent):
-    """True once the run's manifest is there: the model is trained, exported and checked against its original."""
+    """True once the run's manifest is there: the model is trained, exported and checked against its original.
+
+    ``evaluation`` is the file on which it is judged, None where that is what was held out of ``datasets``.
+    """
 
     type: ClassVar[str] = "training.completed"
 
@@ -148,6 +151,7 @@ class TrainingCompleted(_RunEvent):
     manifest: ArtifactRef
     artifact: ArtifactRef
     datasets: list[DatasetRef]
+    evaluation: DatasetRef | None = None
 
 
 class TrainingCancelled(_RunEvent):

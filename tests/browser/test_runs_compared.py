@@ -154,6 +154,20 @@ async def test_of_different_rows_none_is_best(canned: Page) -> None:
     await expect(canned.get_by_text("best", exact=True)).to_have_count(0)
 
 
+async def test_on_one_evaluation_file_the_best_is_marked_whatever_was_trained_on(canned: Page) -> None:
+    """On two, it is not."""
+    paths = [f"/gateway/models/flights/versions/{number}" for number in (1, 2)]
+    files = [{"datasets": [digit * 64], "evaluation": "e" * 64} for digit in "ab"]
+    both = [version(1, winner="lightgbm") | files[0], version(2, winner="linear") | files[1]]
+    await answer(canned, ANSWERS | dict(zip(paths, both, strict=True)))
+    await canned.goto(f"/runs/compare?runs={IDS[0]},{IDS[1]}")
+    await expect(canned.get_by_text("All were measured on the same held-out rows.")).to_be_visible()
+
+    await answer(canned, ANSWERS | {paths[0]: both[0], paths[1]: both[1] | {"evaluation": "f" * 64}})
+    await canned.reload()
+    await expect(canned.get_by_text("They were not measured on the same held-out rows")).to_be_visible()
+
+
 async def test_one_run_is_no_comparison(canned: Page) -> None:
     """An address that was cut short says what to do."""
     await canned.goto(f"/runs/compare?runs={IDS[0]}")

@@ -102,6 +102,45 @@ async def test_the_journey_of_a_model(system: System) -> None:
         assert run["reason"] == reason or not archived
 
 
+async def test_the_gate_judges_on_a_file_of_its_own(system: System) -> None:
+    """An evaluation file starts nothing; from the next run on candidate and champion are judged on all of its rows."""
+    name = f"journey-{uuid4().hex[:8]}"
+    await system.ask(system.registry, "PUT", f"/pipelines/{name}", json=pipeline(name, trigger=["data"]))
+    await system.settle()
+    await system.ask(system.ingest, "POST", f"/datasets/{name}", content=csv(200, seed=1, noise=3.0))
+    await system.settle()
+
+    system.said.clear()
+    own = csv(300, seed=9, noise=0.3)
+    kept = await system.ask(system.ingest, "POST", f"/datasets/{name}?role=evaluation", content=own)
+    await system.settle()
+    assert system.said == ["dataset.ingested"]
+
+    for seed in (2, 3):
+        await system.ask(system.ingest, "POST", f"/datasets/{name}", content=csv(4000, seed=seed, noise=0.3))
+        await system.settle()
+    first, second, third = [
+        (await system.ask(system.registry, "GET", f"/models/{name}/versions/{number}")).json() for number in (1, 2, 3)
+    ]
+    digest = kept.json()["digest"]
+    assert (first["evaluation"], first["report"]["evaluation"]) == (None, None)
+    for version in (second, third):
+        assert version["evaluation"] == version["report"]["evaluation"] == digest
+        assert version["report"]["rows"] == 300
+        assert digest not in version["datasets"]
+    assert second["against"] == 1
+    assert len(third["datasets"]) == 3
+
+    # Versions 2 and 3 learned from different files, but were measured on the same rows; 1 was measured on others.
+    same = (await system.ask(system.registry, "GET", f"/models/{name}/compare?a=2&b=3")).json()
+    other = (await system.ask(system.registry, "GET", f"/models/{name}/compare?a=1&b=2")).json()
+    used = (await system.ask(system.registry, "GET", f"/models/{name}/versions?dataset={digest}")).json()
+    assert (same["comparable"], len(same["datasets"]["only_b"])) == (True, 1)
+    assert (other["comparable"], "different held-out rows" in other["note"]) == (False, True)
+    assert other["measured_together"]["holdout_of"] == 2
+    assert sorted(each["version"] for each in used) == [2, 3]
+
+
 async def test_a_refused_file_trains_nothing_and_says_every_reason(system: System) -> None:
     """Bad data stops at the door."""
     name = f"journey-{uuid4().hex[:8]}"

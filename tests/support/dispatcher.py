@@ -115,7 +115,12 @@ class Dispatcher:
         row = SpecRow(pipeline=self.model, digest=pipeline.digest, revision=1, data_digest=digest, spec=spec)
         ref = DatasetRef(digest="c" * 64, train=REF, holdout=HOLDOUT, train_rows=8, holdout_rows=2)
         file = DatasetRow(
-            pipeline=self.model, digest=ref.digest, data_digest=digest, number=1, ref=ref.model_dump(mode="json")
+            pipeline=self.model,
+            digest=ref.digest,
+            data_digest=digest,
+            number=1,
+            ref=ref.model_dump(mode="json"),
+            role="training",
         )
         async with self.bus.transaction() as session:
             session.add(row)

@@ -10,8 +10,9 @@ from interlock_client import Client, StillGoingError
 from interlock_client.progress import State, Steps
 from interlock_contracts.datasets import Finding
 from interlock_contracts.drift import DriftView
-from interlock_contracts.filters import DATASET_STATES, chosen
+from interlock_contracts.filters import DATASET_ROLES, DATASET_STATES, chosen
 from interlock_contracts.http import DatasetView
+from interlock_contracts.refs import DatasetRole
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from interlock_cli import completion
@@ -31,17 +32,21 @@ def ingest(
     timeout: Annotated[float, typer.Option(help="Timeout of --wait, in seconds.")] = 900,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file only; nothing is stored.")] = False,
     note: Annotated[str | None, typer.Option(help="What is to be known of the file; kept with it.")] = None,
+    role: Annotated[
+        DatasetRole, typer.Option(help="Whether the file is trained on, or the next versions are judged on it.")
+    ] = "training",
     as_json: Json = False,
 ) -> None:
     """Upload a file and show its validation result.
 
     For a rejected file every reason is shown, with column, rule, count and the first lines. Exit code 1 if rejected.
     With --dry-run the file is checked in the same way, but neither stored nor trained on.
+    A file with --role evaluation is never trained on: the gate judges on all of its rows, from the next run on.
 
     Example: interlock ingest flights-1 2013-01.csv
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        view = upload(gateway, name, file, terminal, note=note, dry_run=dry_run)
+        view = upload(gateway, name, file, terminal, note=note, role=role, dry_run=dry_run)
         if wait and not dry_run:
             view = wait_for_verdict(gateway, terminal, view, timeout=timeout)
         _print_verdict(terminal, view, waited=wait)
@@ -51,13 +56,22 @@ def ingest(
 
 
 def upload(
-    gateway: Client, name: str, file: Path, terminal: Terminal, *, note: str | None = None, dry_run: bool = False
+    gateway: Client,
+    name: str,
+    file: Path,
+    terminal: Terminal,
+    *,
+    note: str | None = None,
+    role: DatasetRole = "training",
+    dry_run: bool = False,
 ) -> DatasetView:
     """Upload a file in chunks, with a progress bar on a terminal; return the new dataset, or how a dry run ended."""
     columns = (TextColumn("  upload   "), BarColumn(24), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=terminal.out, disable=not terminal.live, transient=True) as progress:
         task = progress.add_task("upload", total=file.stat().st_size)
-        return gateway.upload(name, file, note=note, dry_run=dry_run, on_sent=partial(progress.advance, task))
+        return gateway.upload(
+            name, file, note=note, role=role, dry_run=dry_run, on_sent=partial(progress.advance, task)
+        )
 
 
 def wait_for_verdict(gateway: Client, terminal: Terminal, view: DatasetView, *, timeout: float) -> DatasetView:
@@ -88,6 +102,8 @@ def _print_verdict(terminal: Terminal, view: DatasetView, *, waited: bool) -> No
     if view.state == "accepted":
         sides = view.dataset.model_dump() if view.dataset else view.profile or {}
         rows = f": {sides['train_rows']:,} training rows, {sides['holdout_rows']:,} held-out rows"
+        if view.role == "evaluation":
+            rows = f": {sides['holdout_rows']:,} rows to be judged on"
     style = {"accepted": "green", "rejected": "bold red"}.get(view.state)
     state = f"would be {view.state}" if view.dry_run else view.state
     terminal.echo(f"{view.digest[:12]} {state}{rows}", style=style)
@@ -149,6 +165,9 @@ def datasets(
         list[str] | None,
         typer.Option(help=f"Only files in this state, {', '.join(DATASET_STATES)}; may be given several times."),
     ] = None,
+    role: Annotated[
+        list[str] | None, typer.Option(help=f"Only files with this role, {' or '.join(DATASET_ROLES)}.")
+    ] = None,
     since: Since = None,
     text: Annotated[str | None, typer.Option(help="Only files with this part in their name or note.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, max=1000, help="Maximum number of results.")] = None,
@@ -160,6 +179,7 @@ def datasets(
     """
     wanted: dict[str, Any] = {
         "state": parsed_option("--state", state, lambda named: chosen(named, DATASET_STATES)),
+        "role": parsed_option("--role", role, lambda named: chosen(named, DATASET_ROLES)),
         "since": since,
         "text": text,
         "limit": limit,
@@ -170,7 +190,18 @@ def datasets(
             _print_verdict(terminal, view := _one(views, digest), waited=True)
             terminal.result(view)
             return
-        columns = ("digest", "file", "state", "batch", "train rows", "holdout rows", "warnings", "bytes", "received")
+        columns = (
+            "digest",
+            "file",
+            "role",
+            "state",
+            "batch",
+            "train rows",
+            "holdout rows",
+            "warnings",
+            "bytes",
+            "received",
+        )
         terminal.table(columns, [_row(view) for view in views])
         if not views:
             none_yet = f"pipeline {name} has no files yet; next: interlock ingest {name} <file>"
@@ -193,4 +224,14 @@ def _one(views: list[DatasetView], digest: str) -> DatasetView:
 def _row(view: DatasetView) -> tuple[object, ...]:
     split = (view.dataset.train_rows, view.dataset.holdout_rows) if view.dataset else (None, None)
     warnings = len(view.warnings) or None
-    return (view.digest[:12], view.file_name, view.state, view.batch, *split, warnings, view.bytes, view.received_at)
+    return (
+        view.digest[:12],
+        view.file_name,
+        view.role,
+        view.state,
+        view.batch,
+        *split,
+        warnings,
+        view.bytes,
+        view.received_at,
+    )

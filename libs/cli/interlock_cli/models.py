@@ -161,6 +161,7 @@ def _show_version(terminal: Terminal, version: VersionView) -> None:
         "run": version.run_id,
         "pipeline": version.pipeline_digest[:12],
         "datasets": ", ".join(digest[:12] for digest in version.datasets),
+        "evaluation file": version.evaluation[:12] if version.evaluation else None,
         "winner": manifest.get("winner"),
         "parameters": ", ".join(f"{key}={value}" for key, value in (manifest.get("params") or {}).items()) or None,
         "rows": manifest.get("rows"),

@@ -59,6 +59,7 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
             reasons=verdict.reasons,
             checks=[GateCheck(passed=check.passed, text=check.text) for check in verdict.checks],
             rows=holdout.num_rows,
+            evaluation=event.evaluation,
             metrics=finite(scores),
             metric=pipeline.champion.metric,
             champion=_reported(pipeline, gain, champion, resampled) if isinstance(gain, Gain) and champion else None,

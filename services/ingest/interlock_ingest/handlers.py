@@ -38,7 +38,11 @@ async def note_submission(event: DatasetSubmitted, cause: CausationEnvelope, ses
         await enqueue(session, refusal, source=SERVICE, cause=cause.identity)
         return
     row = SubmissionRow(
-        cause=cause.identity, pipeline=event.pipeline, object=event.object, traceparent=current_traceparent()
+        cause=cause.identity,
+        pipeline=event.pipeline,
+        object=event.object,
+        role=event.role,
+        traceparent=current_traceparent(),
     )
     session.add(row)
     wake_after_commit(session, SubmissionRow)

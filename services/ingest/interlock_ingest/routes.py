@@ -13,11 +13,11 @@ from uuid import uuid4
 from interlock_artifacts import ArtifactStore
 from interlock_contracts import telemetry
 from interlock_contracts.datasets import Finding
-from interlock_contracts.filters import DATASET_STATES, chosen
+from interlock_contracts.filters import DATASET_ROLES, DATASET_STATES, chosen
 from interlock_contracts.http import DatasetView
 from interlock_contracts.names import no_pipeline
 from interlock_contracts.pipeline import Pipeline
-from interlock_contracts.refs import MAX_CALLER, DatasetRef
+from interlock_contracts.refs import MAX_CALLER, DatasetRef, DatasetRole
 from interlock_messaging import Bus
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import current_traceparent
@@ -35,9 +35,10 @@ from litestar.params import FromPath, QueryParameter
 
 from interlock_ingest import store
 from interlock_ingest.change import measured_drift, stored_profile, with_changes
+from interlock_ingest.leakage import with_leakage
 from interlock_ingest.store import DatasetRow, SpecRow
 from interlock_ingest.validation import CheckFailedError, check
-from interlock_ingest.workers import receive
+from interlock_ingest.workers import OtherRoleError, receive
 
 PipelineDigest = Annotated[str | None, QueryParameter(description="Of a spec; the newest if left out.")]
 
@@ -70,11 +71,15 @@ async def upload(
     dry_run: Annotated[bool, QueryParameter(description="Answer with the result, and store nothing.")] = False,
     file_name: Annotated[str | None, QueryParameter(max_length=255, description="What people call the file.")] = None,
     note: Annotated[str | None, QueryParameter(max_length=1000, description="What is to be known of the file.")] = None,
+    role: Annotated[
+        DatasetRole, QueryParameter(description="Trained on with a share held out, or all of it for the gate.")
+    ] = "training",
 ) -> Response[DatasetView]:
     """Take in a file, the body as it is; the validation result comes at the address in ``Location``.
 
     It is checked against the pipeline's newest spec, or the one whose digest ``pipeline`` names. With ``dry_run`` the
-    answer is the result itself, and nothing is stored.
+    answer is the result itself, and nothing is stored. All rows of an evaluation file are held out; the next runs are
+    judged on them, in place of what is held out of the files that they train on.
     """
     refuse_wrapped(request)
     spec = await _spec(database, registry, name, pipeline)
@@ -82,7 +87,7 @@ async def upload(
         if dry_runs.locked():
             raise problem(503, "Too many dry runs", "as many as may go on at once do", headers={"Retry-After": "5"})
         async with dry_runs:
-            view = await _checked(request, spec, database, artifacts, folder=folder, limit=upload_bytes)
+            view = await _checked(request, spec, database, artifacts, role=role, folder=folder, limit=upload_bytes)
             return Response(view, status_code=200)
     with (
         request_span(telemetry.SPAN_UPLOAD, request, {telemetry.PIPELINE: name}, status=202) as span,
@@ -100,13 +105,17 @@ async def upload(
             file=file.model_dump(mode="json"),
             bytes=file.bytes,
             cause=str(uuid4()),
+            role=role,
             file_name=file_name,
             note=note,
             uploaded_by=request.user.name.replace("\0", "\N{REPLACEMENT CHARACTER}")[:MAX_CALLER],
             traceparent=current_traceparent(),
         )
-        async with bus.transaction() as session:
-            known = await receive(session, row)
+        try:
+            async with bus.transaction() as session:
+                known = await receive(session, row)
+        except OtherRoleError:
+            raise _other_role(row) from None
         crash_point("ingest.upload.committed")
     return Response(_view(known), status_code=202, headers={"Location": f"/datasets/{name}/{file.sha256}"})
 
@@ -117,6 +126,7 @@ async def _checked(
     database: Database,
     artifacts: ArtifactStore,
     *,
+    role: DatasetRole,
     folder: Path,
     limit: int,
 ) -> DatasetView:
@@ -130,18 +140,22 @@ async def _checked(
         parts.mkdir()
         await save(request.stream(), path, limit)
         try:
-            result = await check(path, pipeline, parts, timeout_s=DRY_RUN_SECONDS)
+            result = await check(path, pipeline, parts, role=role, timeout_s=DRY_RUN_SECONDS)
         except CheckFailedError as error:
             raise problem(503, "The check did not finish", str(error)) from error
         digest = await asyncio.to_thread(_sha256, path)
         async with database.sessions() as session:
-            row = DatasetRow(pipeline=spec.pipeline, digest=digest, received_at=received_at)
+            row = DatasetRow(pipeline=spec.pipeline, digest=digest, role=role, received_at=received_at)
+            if await store.known_in_other_role(session, row):
+                raise _other_role(row)
             result = await with_changes(session, artifacts, row, pipeline, result)
+            result = await with_leakage(session, artifacts, row, result, parts)
         return DatasetView(
             pipeline=spec.pipeline,
             digest=digest,
             pipeline_digest=spec.digest,
             state="accepted" if result.accepted else "rejected",
+            role=role,
             dry_run=True,
             bytes=path.stat().st_size,
             received_at=received_at,
@@ -150,6 +164,10 @@ async def _checked(
             reasons=result.reasons,
             warnings=result.warnings,
         )
+
+
+def _other_role(row: DatasetRow) -> Exception:
+    return problem(409, "The file has another role", str(OtherRoleError(row)))
 
 
 def _sha256(path: Path) -> str:
@@ -168,6 +186,7 @@ async def list_datasets(
         QueryParameter(name="state", max_length=200, description="One state, or several separated by commas."),
     ] = None,
     since: Annotated[datetime | None, QueryParameter(description="Only those received then or later.")] = None,
+    roles: Annotated[str | None, QueryParameter(name="role", max_length=200, description="One, or both.")] = None,
     text: Annotated[
         str | None,
         QueryParameter(max_length=200, description="A part of the file's name or note, or how its digest begins."),
@@ -182,6 +201,7 @@ async def list_datasets(
     require_zone(before=before, since=since)
     wanted = store.DatasetFilter(
         states=parsed_query("state", states, lambda named: chosen(named, DATASET_STATES)),
+        roles=parsed_query("role", roles, lambda named: chosen(named, DATASET_ROLES)),
         since=since,
         before=before,
         text=text,
@@ -229,6 +249,7 @@ def _view(row: DatasetRow) -> DatasetView:
         file_name=row.file_name,
         note=row.note,
         uploaded_by=row.uploaded_by,
+        role=row.role,
         batch=row.number,
         dataset=DatasetRef.model_validate(row.dataset) if row.dataset else None,
         reasons=[Finding.model_validate(reason) for reason in row.reasons],

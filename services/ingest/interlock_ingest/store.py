@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from interlock_contracts.refs import DatasetRole
 from interlock_messaging.pipeline_specs import PipelineSpec
 from interlock_messaging.tables import Base
 from interlock_messaging.wakeups import wake_after_commit
@@ -45,7 +46,7 @@ class DatasetRow(WorkItem, Table):
     ``cause`` is the id of the event or upload that brought it; ``failures`` counts checks that came to no result.
     ``place`` numbers the files of a pipeline as they are received, for files are checked side by side; ``number`` is
     that of an accepted one. Files that were refused leave gaps. ``file_name``, ``note`` and ``uploaded_by`` are of
-    the first upload.
+    the first upload. An evaluation file, by its ``role``, is never trained on.
     """
 
     __tablename__ = "dataset"
@@ -57,6 +58,7 @@ class DatasetRow(WorkItem, Table):
     file: Mapped[dict[str, Any]] = mapped_column(JSONB)
     bytes: Mapped[int] = mapped_column(BigInteger)
     cause: Mapped[str]
+    role: Mapped[DatasetRole] = mapped_column(String, server_default=text("'training'"))
     object: Mapped[str | None] = mapped_column(String)
     file_name: Mapped[str | None]
     note: Mapped[str | None]
@@ -83,6 +85,7 @@ class SubmissionRow(WorkItem, Table):
     cause: Mapped[str] = mapped_column(primary_key=True)
     pipeline: Mapped[str]
     object: Mapped[str]
+    role: Mapped[DatasetRole] = mapped_column(String, server_default=text("'training'"))
     traceparent: Mapped[str | None]
     received_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -90,13 +93,20 @@ class SubmissionRow(WorkItem, Table):
 async def add_dataset(session: AsyncSession, row: DatasetRow) -> DatasetRow:
     """Add a file to be checked, and return its row; one that is known under this pipeline digest stays as it is."""
     of_file = ("pipeline", "digest", "pipeline_digest", "file", "bytes")
-    of_upload = ("cause", "object", "file_name", "note", "uploaded_by", "traceparent")
+    of_upload = ("cause", "role", "object", "file_name", "note", "uploaded_by", "traceparent")
     values = {name: getattr(row, name) for name in (*of_file, *of_upload)}
     added = await session.execute(insert(DatasetRow).values(values).on_conflict_do_nothing())
     known = await session.get_one(DatasetRow, (row.pipeline, row.digest, row.pipeline_digest))
     if added.rowcount:  # type: ignore[attr-defined]
         await enqueue_check(session, known)
     return known
+
+
+async def known_in_other_role(session: AsyncSession, row: DatasetRow) -> bool:
+    """Return whether the file has the other role, under any spec; one that was refused may still take it."""
+    of_file = (DatasetRow.pipeline == row.pipeline, DatasetRow.digest == row.digest)
+    other = (DatasetRow.role != row.role, DatasetRow.state != "rejected")
+    return (await session.scalars(select(DatasetRow.digest).where(*of_file, *other).limit(1))).one_or_none() is not None
 
 
 async def enqueue_check(session: AsyncSession, row: DatasetRow) -> None:
@@ -110,6 +120,7 @@ class DatasetFilter:
     """Which files of a pipeline are listed; ``text`` is a part of the file's name or note, or a digest's beginning."""
 
     states: Sequence[str] = ()
+    roles: Sequence[str] = ()
     since: datetime | None = None
     before: datetime | None = None
     text: str | None = None
@@ -118,6 +129,8 @@ class DatasetFilter:
         """Yield the conditions on :class:`DatasetRow`, all of which must hold."""
         if self.states:
             yield DatasetRow.state.in_(self.states)
+        if self.roles:
+            yield DatasetRow.role.in_(self.roles)
         if self.since is not None:
             yield DatasetRow.received_at >= self.since
         if self.before is not None:
@@ -150,7 +163,7 @@ async def dataset(
 
 
 async def accepted_before(session: AsyncSession, row: DatasetRow) -> DatasetRow | None:
-    """Return the last other accepted file of those received before this one.
+    """Return the last other accepted file of those received before this one, evaluation files aside.
 
     A file without a place was accepted or refused by an earlier release, or is a dry run: then times tell.
     """
@@ -162,12 +175,23 @@ async def accepted_before(session: AsyncSession, row: DatasetRow) -> DatasetRow 
             DatasetRow.pipeline == row.pipeline,
             DatasetRow.digest != row.digest,
             DatasetRow.state == "accepted",
+            DatasetRow.role == "training",
             earlier,
         )
         .order_by(DatasetRow.number.desc(), DatasetRow.decided_at.desc())
         .limit(1)
     )
     return (await session.scalars(query)).one_or_none()
+
+
+async def accepted_files(
+    session: AsyncSession, pipeline: str, role: DatasetRole, *, limit: int
+) -> Sequence[DatasetRow]:
+    """Return a pipeline's accepted files in a role, under whatever spec, the one received last first."""
+    of_role = (DatasetRow.pipeline == pipeline, DatasetRow.role == role, DatasetRow.state == "accepted")
+    return (
+        await session.scalars(select(DatasetRow).where(*of_role).order_by(DatasetRow.number.desc()).limit(limit))
+    ).all()
 
 
 async def next_place(session: AsyncSession, row: DatasetRow) -> int:

@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from interlock_ingest import store
 from interlock_ingest.change import with_changes
 from interlock_ingest.domain import CHECK_FAILED, truncate_findings
+from interlock_ingest.leakage import with_leakage
 from interlock_ingest.store import DatasetRow, SubmissionRow
 from interlock_ingest.validation import CheckFailedError, ValidationResult, check
 
@@ -88,11 +89,15 @@ class IngestWorker:
             file=file.model_dump(mode="json"),
             bytes=file.bytes,
             cause=submission.cause,
+            role=submission.role,
             object=submission.object,
             file_name=submission.object.rpartition("/")[2],
             traceparent=submission.traceparent,
         )
-        await receive(session, row)
+        try:
+            await receive(session, row)
+        except OtherRoleError as error:
+            await _reject_object(session, submission, Finding(rule="role", message=str(error)), pipeline_digest)
 
     def _store_object(self, key: str) -> ArtifactRef:
         with TemporaryDirectory(dir=self.folder) as folder:
@@ -114,10 +119,11 @@ class IngestWorker:
                 await asyncio.to_thread(self.artifacts.fetch_file, ArtifactRef.model_validate(row.file), file)
             except (CorruptArtifactError, MissingArtifactError) as error:
                 raise CheckFailedError(f"the stored file: {error}") from error
-            result = await check(file, pipeline, folder, timeout_s=self.check_seconds)
+            result = await check(file, pipeline, folder, role=row.role, timeout_s=self.check_seconds)
             crash_point("ingest.check.done")
             profile = await asyncio.to_thread(self._store_profile, result)
             result = await with_changes(session, self.artifacts, row, pipeline, result)
+            result = await with_leakage(session, self.artifacts, row, result, folder)
             if result.parts is None:
                 await reject(session, row, result.reasons, result.warnings, profile)
                 return
@@ -137,20 +143,38 @@ class IngestWorker:
         return self.artifacts.put(json.dumps(result.profile, allow_nan=False).encode())
 
 
+class OtherRoleError(Exception):
+    """The file is known in the other role; what was trained on proves nothing, and what proves is not trained on."""
+
+    def __init__(self, row: DatasetRow) -> None:
+        now, then = ("an evaluation file", "a training file")[:: 1 if row.role == "evaluation" else -1]
+        super().__init__(
+            f"file {row.digest[:12]} is known as {then} of pipeline {row.pipeline!r}, so it cannot be {now}; "
+            "only a file that was refused may change its role"
+        )
+
+
 async def receive(session: AsyncSession, row: DatasetRow) -> DatasetRow:
     """Take note of a stored file that is to be checked; return what is known of it.
 
     A file that has its validation result under this pipeline digest, or waits for it, starts nothing; one whose check
-    failed for our own fault is checked again.
+    failed for our own fault is checked again, and so is one that was refused in its other role.
+
+    Raises:
+        OtherRoleError: the file is accepted or checked in its other role; nothing has been changed.
     """
+    if await store.known_in_other_role(session, row):
+        raise OtherRoleError(row)
     known = await store.add_dataset(session, row)
-    if known.state == "checking":
-        return known  # its row may be locked as long as the check lasts
-    await session.refresh(known, with_for_update=True)
-    if known.state == "rejected" and any(reason["rule"] == CHECK_FAILED for reason in known.reasons):
+    if known.state != "checking":  # else its row may be locked as long as the check lasts
+        await session.refresh(known, with_for_update=True)
+    changed = known.role != row.role
+    if known.state == "rejected" and (changed or any(reason["rule"] == CHECK_FAILED for reason in known.reasons)):
         known.state, known.reasons, known.failures, known.decided_at = "checking", [], 0, None
-        known.cause, known.traceparent = row.cause, row.traceparent
+        known.cause, known.role, known.traceparent = row.cause, row.role, row.traceparent
         await store.enqueue_check(session, known)
+    elif changed:  # both came in the same moment
+        raise OtherRoleError(row)
     return known
 
 
@@ -193,6 +217,7 @@ async def _accept(
         profile=profile,
         warnings=truncate_findings(warnings),
         uploaded_by=row.uploaded_by,
+        role=row.role,
     )
     await enqueue(session, event, source=SERVICE, cause=row.cause)
 

@@ -100,7 +100,7 @@ def not_comparable(a: Side, b: Side) -> str | None:
         return "the two predict different targets, so their metrics say nothing about each other"
     if _quantile(a) != _quantile(b):
         return "the two answer different quantiles, so their metrics say nothing about each other"
-    holdouts = [{each.holdout.sha256 for each in side.datasets} for side in (a, b)]
+    holdouts = [{each.holdout.sha256 for each in side.row.judged_on} for side in (a, b)]
     if holdouts[0] != holdouts[1] or a.report.rows != b.report.rows:
         return "they were measured on different held-out rows, so a difference may come from the data, not the model"
     return None

@@ -44,6 +44,7 @@ async def register_version(event: TrainingCompleted, cause: CausationEnvelope, s
         artifact=event.artifact.model_dump(mode="json"),
         manifest=event.manifest.model_dump(mode="json"),
         datasets=[dataset.model_dump(mode="json") for dataset in event.datasets],
+        evaluation=event.evaluation.model_dump(mode="json") if event.evaluation else None,
         evaluation_requests=1,
     )
     session.add(version)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from interlock_contracts.gate import MetricName
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -48,7 +48,8 @@ class VersionFilter:
             yield VersionRow.metrics[name].as_float() <= bound
         yield from _tagged(VersionRow.tags, self.tags)
         if self.dataset is not None:
-            yield VersionRow.datasets.contains([{"digest": self.dataset}])
+            of_file = {"digest": self.dataset}
+            yield or_(VersionRow.datasets.contains([of_file]), VersionRow.evaluation.contains(of_file))
         if self.before is not None:
             yield VersionRow.version < self.before
 

@@ -103,7 +103,7 @@ async def list_versions(
     ] = None,
     limit: Annotated[int | None, QueryParameter(ge=1, le=1000, description="All of them if left out.")] = None,
 ) -> list[VersionView]:
-    """Return a model's versions, the newest first; with ``dataset`` those that were trained on it."""
+    """Return a model's versions, the newest first; with ``dataset`` those that were trained or judged on it."""
     require_zone(since=since)
     wanted = lists.VersionFilter(
         stages=parsed_query("stage", stage, lambda text: chosen(text, VERSION_STAGES)),
@@ -148,6 +148,7 @@ def version_view(row: VersionRow) -> VersionView:
         artifact=ArtifactRef.model_validate(row.artifact),
         manifest=ArtifactRef.model_validate(row.manifest),
         datasets=[dataset["digest"] for dataset in row.datasets],
+        evaluation=row.evaluation["digest"] if row.evaluation else None,
         registered_at=row.registered_at,
         against=row.against,
         metrics=row.metrics,

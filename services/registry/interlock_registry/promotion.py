@@ -6,7 +6,7 @@ from interlock_artifacts.signing import SignatureVerifier, Signer, UntrustedProm
 from interlock_contracts import telemetry
 from interlock_contracts.models import ChampionRef, ModelPromoted, ModelRegistered, ModelRetired, PromotionApproved
 from interlock_contracts.pipeline import Pipeline
-from interlock_contracts.refs import ArtifactRef, DatasetRef, ModelRef
+from interlock_contracts.refs import ArtifactRef, ModelRef
 from interlock_contracts.signature import PromotionCause, PromotionSignature, PromotionStatement
 from interlock_messaging import enqueue
 from interlock_messaging.crash_points import crash_point
@@ -58,7 +58,8 @@ async def request_evaluation(session: AsyncSession, model: ModelRow, version: Ve
         manifest=ArtifactRef.model_validate(version.manifest),
         pipeline_digest=version.pipeline_digest,
         spec=ArtifactRef.model_validate(spec.ref),
-        holdouts=[DatasetRef.model_validate(dataset).holdout for dataset in version.datasets],
+        holdouts=[dataset.holdout for dataset in version.judged_on],
+        evaluation=version.evaluation["digest"] if version.evaluation else None,
         champion=ChampionRef(version=champion.version, artifact=ArtifactRef.model_validate(champion.artifact))
         if champion
         else None,

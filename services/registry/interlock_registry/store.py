@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from interlock_contracts.refs import DatasetRef
 from interlock_messaging.tables import Base
 from sqlalchemy import JSON, BigInteger, ForeignKey, Identity, MetaData, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
@@ -62,7 +63,7 @@ class VersionRow(Table):
 
     A deleted one keeps its row, for promotions name it. ``engine`` is the reference that its description holds,
     ``{}`` where it holds none; it is None until a deletion asks who shares what. ``earlier_reports`` are those that a
-    later evaluation has replaced.
+    later evaluation has replaced. ``evaluation`` refers to the evaluation file, where there was one.
     """
 
     __tablename__ = "version"
@@ -75,6 +76,7 @@ class VersionRow(Table):
     artifact: Mapped[dict[str, Any]] = mapped_column(JSONB)
     manifest: Mapped[dict[str, Any]] = mapped_column(JSONB)
     datasets: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    evaluation: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     evaluation_requests: Mapped[int] = mapped_column("questions", server_default=text("1"))
     against: Mapped[int | None]
     report: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
@@ -89,6 +91,11 @@ class VersionRow(Table):
     deleted_at: Mapped[datetime | None]
     deleted_by: Mapped[str | None]
     objects_deleted_at: Mapped[datetime | None]
+
+    @property
+    def judged_on(self) -> list[DatasetRef]:
+        """Return the files whose held-out rows the gate measures it on: the evaluation file, else those of training."""
+        return [DatasetRef.model_validate(each) for each in ([self.evaluation] if self.evaluation else self.datasets)]
 
 
 class PromotionRow(Table):

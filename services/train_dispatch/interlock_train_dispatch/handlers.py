@@ -33,7 +33,10 @@ async def keep_spec(event: PipelineApplied, session: Session, artifacts: Artifac
 
 @router.subscriber(topology.queue(SERVICE, DatasetIngested), topology.EXCHANGE, no_reply=True)
 async def train_on_new_data(event: DatasetIngested, cause: CausationEnvelope, session: Session) -> None:
-    """Keep the accepted file, and train on it where the pipeline says that data is a cause."""
+    """Keep the accepted file, and train on it where the pipeline says that data is a cause.
+
+    A new evaluation file is nothing to learn from, so it starts no run; the next one is judged on it.
+    """
     spec = await SpecRow.find(session, event.pipeline, event.pipeline_digest)
     if spec is None:
         # `pipeline.applied` comes through another queue and may be late.
@@ -44,8 +47,11 @@ async def train_on_new_data(event: DatasetIngested, cause: CausationEnvelope, se
         data_digest=spec.data_digest,
         number=event.batch,
         ref=event.dataset.model_dump(mode="json"),
+        role=event.role,
     )
     await store.keep_dataset(session, row)
+    if event.role == "evaluation":
+        return
     wanted = "data" in Pipeline.model_validate(spec.spec).training.trigger
     if wanted and not await store.trained_on(session, event.pipeline, event.dataset.digest, event.pipeline_digest):
         await runs.request(session, event.pipeline, cause, pipeline=event.pipeline_digest, by=event.uploaded_by)

@@ -147,6 +147,7 @@ def run_view(run: RunRow) -> RunView:
         attempt=run.attempt,
         pipeline_digest=run.pipeline_digest or NO_SPEC,
         datasets=[ref["digest"] for ref in run.datasets],
+        evaluation=run.evaluation["digest"] if run.evaluation else None,
         cause=run.causation_id,
         requested_by=run.requested_by,
         request_reason=run.request_reason,

@@ -91,6 +91,8 @@ class RunReconciler:
             if not chosen:
                 raise LookupError("none of its datasets is stored")
             run.datasets = [batch.ref for batch in chosen]
+            evaluation = await store.evaluation_file(session, run.model, spec.data_digest)
+            run.evaluation = evaluation.ref if evaluation is not None else None
             run.state, run.started_at = "running", datetime.now(UTC)
             run.deadline = run.started_at + timedelta(minutes=pipeline.training.timeout_minutes)
             spans.emit_queue(run)
@@ -229,6 +231,7 @@ class RunReconciler:
             manifest=stored,
             artifact=manifest.artifact,
             datasets=[DatasetRef.model_validate(ref) for ref in run.datasets],
+            evaluation=DatasetRef.model_validate(run.evaluation) if run.evaluation else None,
         )
         trained = spans.emit_training(run, manifest)
         await enqueue(session, event, source=SERVICE, cause=run.causation_id, n=run.attempt, traceparent=trained)

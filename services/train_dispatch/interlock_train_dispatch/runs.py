@@ -83,7 +83,9 @@ async def _refusal(session: AsyncSession, run: RunRow, spec: store.SpecRow | Non
     if not known:
         return f"pipeline {run.model!r} has no accepted dataset for its newest data section; upload one first"
     if run.dataset is not None and run.dataset not in known:
-        return f"pipeline {run.model!r} has no accepted dataset {run.dataset}"
+        judged_on = await store.is_evaluation_file(session, run.model, spec.data_digest, run.dataset)
+        why = f"has dataset {run.dataset} as an evaluation file, which is never trained on"
+        return f"pipeline {run.model!r} {why if judged_on else f'has no accepted dataset {run.dataset}'}"
     return None
 
 

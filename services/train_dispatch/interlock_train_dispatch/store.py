@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from interlock_contracts.refs import DatasetRole
 from interlock_contracts.training import RunState
 from interlock_messaging.pipeline_specs import PipelineSpec
 from interlock_messaging.tables import Base
-from sqlalchemy import MetaData, String, func, select, text
+from sqlalchemy import MetaData, Select, String, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -51,6 +52,7 @@ class DatasetRow(Table):
     data_digest: Mapped[str] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column("batch")
     ref: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    role: Mapped[DatasetRole] = mapped_column(String, server_default=text("'training'"))
 
 
 class RunRow(Table):
@@ -61,7 +63,8 @@ class RunRow(Table):
 
     ``traceparent`` is the context of the run's own span, ``request_traceparent`` that of the request.
 
-    ``dataset`` is set where the request named one file to train on, instead of the pipeline's window.
+    ``dataset`` is set where the request named one file to train on, instead of the pipeline's window. ``evaluation``
+    refers to the file that the run is judged on, None where that is what is held out of ``datasets``.
     """
 
     __tablename__ = "run"
@@ -79,6 +82,7 @@ class RunRow(Table):
     request_traceparent: Mapped[str | None] = mapped_column("asked")
     attempt: Mapped[int] = mapped_column(server_default=text("0"), default=0)
     datasets: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)
+    evaluation: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     job: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     submitted: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
     cancelled: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
@@ -101,14 +105,29 @@ async def lock_model(session: AsyncSession, model: str) -> None:
 
 async def keep_dataset(session: AsyncSession, row: DatasetRow) -> None:
     """Keep an accepted file; the first one under one data section stays."""
-    values = {name: getattr(row, name) for name in ("pipeline", "digest", "data_digest", "number", "ref")}
+    values = {name: getattr(row, name) for name in ("pipeline", "digest", "data_digest", "number", "ref", "role")}
     await session.execute(insert(DatasetRow).values(values).on_conflict_do_nothing())
 
 
 async def datasets(session: AsyncSession, pipeline: str, data_digest: str) -> Sequence[DatasetRow]:
     """Return the files that a spec with this data section can train on, oldest first."""
-    query = select(DatasetRow).where(DatasetRow.pipeline == pipeline, DatasetRow.data_digest == data_digest)
-    return (await session.scalars(query.order_by(DatasetRow.number))).all()
+    return (await session.scalars(_files(pipeline, data_digest, "training").order_by(DatasetRow.number))).all()
+
+
+async def evaluation_file(session: AsyncSession, pipeline: str, data_digest: str) -> DatasetRow | None:
+    """Return the newest evaluation file under this data section; None where what is held out is judged on."""
+    newest = _files(pipeline, data_digest, "evaluation").order_by(DatasetRow.number.desc()).limit(1)
+    return (await session.scalars(newest)).one_or_none()
+
+
+async def is_evaluation_file(session: AsyncSession, pipeline: str, data_digest: str, digest: str) -> bool:
+    row = await session.get(DatasetRow, (pipeline, digest, data_digest))
+    return row is not None and row.role == "evaluation"
+
+
+def _files(pipeline: str, data_digest: str, role: DatasetRole) -> Select[DatasetRow]:
+    of_spec = (DatasetRow.pipeline == pipeline, DatasetRow.data_digest == data_digest)
+    return select(DatasetRow).where(*of_spec, DatasetRow.role == role)
 
 
 async def keep_archive(session: AsyncSession, row: ArchiveRow) -> None:

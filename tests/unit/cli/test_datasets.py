@@ -78,6 +78,22 @@ def test_a_note_goes_with_the_file_and_is_shown(stub: StubGateway, tmp_path: Pat
     assert "data.csv" in interlock("datasets", "m").out
 
 
+def test_a_file_to_be_judged_on_goes_with_its_role(stub: StubGateway, tmp_path: Path) -> None:
+    """And is shown as that; another word is no role."""
+    (tmp_path / "data.csv").write_text("size;price\n1;2\n")
+    view = dataset("accepted", role="evaluation")
+    stub.respond("POST /datasets/m", view, status=202)
+    stub.respond("GET /datasets/m", [view])
+    ended = interlock("ingest", "m", tmp_path / "data.csv", "--role", "evaluation")
+
+    assert stub.requests[0].query == "file_name=data.csv&role=evaluation"
+    assert "200 rows to be judged on" in ended.out
+    assert "evaluation" in interlock("datasets", "m", "--role", "evaluation").out
+    assert stub.requests[-1].query == "role=evaluation"
+    assert interlock("ingest", "m", tmp_path / "data.csv", "--role", "test").code == 2
+    assert interlock("datasets", "m", "--role", "test").code == 2
+
+
 def test_drift_and_examples_of_warnings_are_shown(stub: StubGateway, tmp_path: Path) -> None:
     """The columns that have moved, the furthest first; the others are not named."""
     (tmp_path / "data.csv").write_text("size;price\n")

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from interlock_contracts.datasets import DatasetIngested, DatasetRejected
+from interlock_contracts.filters import DATASET_ROLES
 from interlock_contracts.http import DatasetView
 from interlock_contracts.refs import ArtifactRef
 from interlock_ingest import workers
@@ -39,6 +40,7 @@ async def test_every_file_can_be_listed(
         state="checking",
         bytes=data.draw(st.integers(0, 2**63 - 1)),
         cause="c",
+        role=data.draw(st.sampled_from(DATASET_ROLES)),
         file_name=file_name,
         note=note,
         uploaded_by=uploaded_by,

@@ -26,7 +26,8 @@ def side(version: int, metrics: Mapping[str, float | None], *, holdout: str = "c
         pipeline_digest="e" * 64,
         artifact=REF,
         manifest=REF,
-        datasets=more.get("datasets", [{**dataset, "holdout": {**REF, "sha256": holdout * 64, "holdout": True}}]),
+        datasets=more.get("datasets", [{**dataset, "holdout": _held_out(holdout)}]),
+        evaluation={**dataset, "holdout": _held_out(judged_on)} if (judged_on := more.get("evaluation")) else None,
         metrics={},
         champion_metrics={},
         reasons=[],
@@ -36,6 +37,10 @@ def side(version: int, metrics: Mapping[str, float | None], *, holdout: str = "c
     report = GateReport(rows=more.get("rows", 2), metrics=dict(metrics), metric="rmse", champion=more.get("champion"))
     made = {"status": "failed", "reason": "none", "winner": more.get("winner", "linear"), "params": {"depth": version}}
     return Side(row, more.get("spec", SPEC), report, TrainingManifest.model_validate(made))
+
+
+def _held_out(digit: str) -> dict[str, Any]:
+    return {**REF, "sha256": digit * 64, "holdout": True}
 
 
 def test_on_the_same_rows_each_metric_tells_which_is_better() -> None:
@@ -56,6 +61,7 @@ def test_on_the_same_rows_each_metric_tells_which_is_better() -> None:
     [
         (side(2, {"r2": 0.6}, holdout="f"), "different held-out rows"),
         (side(2, {"r2": 0.6}, datasets=[]), "different held-out rows"),
+        (side(2, {"r2": 0.6}, evaluation="f"), "different held-out rows"),
         (side(2, {"r2": 0.6}, rows=3), "different held-out rows"),
         (side(2, {"r2": 0.6}, rows=0), "version 2 has not been measured"),
         (side(2, {"r2": 0.6}, spec={**SPEC, "target": "x"}), "different targets"),
@@ -70,6 +76,15 @@ def test_where_the_rows_or_targets_differ_nothing_is_called_better(other: Side, 
     assert not found.comparable
     assert why in found.note
     assert (r2.a, r2.b, r2.difference, r2.better) == (0.5, 0.6, None, None)
+
+
+def test_versions_of_different_files_are_comparable_on_one_evaluation_file() -> None:
+    """What was held out of the files that they were trained on plays no part."""
+    one = side(1, {"r2": 0.5}, holdout="1", evaluation="f")
+    other = side(2, {"r2": 0.6}, holdout="2", evaluation="f")
+
+    assert compared(one, other).comparable
+    assert not compared(one, side(2, {"r2": 0.6}, holdout="2", evaluation="e")).comparable
 
 
 @pytest.mark.parametrize("turned", [False, True])

@@ -169,6 +169,7 @@ def _origin(facts: Facts) -> Section:
         "requested, duration": f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC, {_taken(facts)}" if run else None,
         "pipeline": version.pipeline_digest[:12] if version else None,
         "datasets": ", ".join(digest[:12] for digest in version.datasets) if version else None,
+        "evaluation file": version.evaluation[:12] if version and version.evaluation else None,
         "commit": manifest.commit,
         "winner": manifest.winner,
         "parameters": _parameters(manifest.params) or None,

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from interlock_contracts.http import DatasetView
+from interlock_contracts.refs import DatasetRole
 
 from interlock_client.errors import InterlockError, RejectedError, StillGoingError
 from interlock_client.flows import (
@@ -40,12 +41,19 @@ MEDIA_TYPES = {
 
 
 def ingest(
-    name: str, data: str | Path | Frame, *, note: str | None = None, dry_run: bool = False, timeout: float = 900
+    name: str,
+    data: str | Path | Frame,
+    *,
+    note: str | None = None,
+    role: DatasetRole = "training",
+    dry_run: bool = False,
+    timeout: float = 900,
 ) -> Flow[DatasetView]:
     """Bring data into a pipeline and return the dataset once it is accepted; a ``note`` is kept with it.
 
     A path is sent as it is. A pandas or polars frame is written as the pipeline declares its files; the index of
-    pandas is left out. With ``dry_run`` the data is checked only, and nothing is stored.
+    pandas is left out. With ``dry_run`` the data is checked only, and nothing is stored. With the role ``evaluation``
+    nothing is trained on it: the gate judges the next versions on all of its rows.
 
     Raises:
         RejectedError: the data does not keep the pipeline's rules; it names every reason.
@@ -58,7 +66,7 @@ def ingest(
             declared = yield from pipeline(name)
             folder = cleanup.enter_context(TemporaryDirectory(prefix="interlock-"))
             file = write_frame(data, declared.spec.data, Path(folder))
-        view = yield from upload(name, file, note=note, dry_run=dry_run)
+        view = yield from upload(name, file, note=note, role=role, dry_run=dry_run)
     view = yield from checked(view, timeout=timeout)
     if view.state == "rejected":
         raise RejectedError(view)
@@ -70,14 +78,21 @@ def upload(
     file: Path,
     *,
     note: str | None = None,
+    role: DatasetRole = "training",
     dry_run: bool = False,
     on_sent: Callable[[int], object] | None = None,
 ) -> Flow[DatasetView]:
     """Upload a file and return its dataset, which is still to be checked; ``on_sent`` hears the size of each piece.
 
     Raises:
-        InterlockError: ingest is of a release without dry runs, so the file is stored now.
+        InterlockError: ingest is of a release without dry runs or roles, so the file is stored now.
     """
+    asked = {
+        "file_name": file.name,
+        "note": note,
+        "role": role if role != "training" else None,
+        "dry_run": "true" if dry_run else None,
+    }
     headers = {
         "Content-Type": MEDIA_TYPES.get(file.suffix.lower(), "application/octet-stream"),
         "Content-Length": str(file.stat().st_size),
@@ -85,7 +100,7 @@ def upload(
     request = Request(
         "POST",
         f"/datasets/{name}",
-        params=without_none({"file_name": file.name, "note": note, "dry_run": "true" if dry_run else None}),
+        params=without_none(asked),
         headers=headers,
         file=file,
         on_sent=on_sent,
@@ -95,6 +110,8 @@ def upload(
     view = yield from read(DatasetView, request)
     if dry_run and not view.dry_run:
         raise InterlockError(f"ingest is older than --dry-run: it has stored the file as {view.digest[:12]}")
+    if role != view.role:
+        raise InterlockError(f"ingest is older than --role: it has stored {view.digest[:12]} as a training file")
     return view
 
 
@@ -123,6 +140,7 @@ def datasets(
     name: str,
     *,
     state: str | Sequence[str] = (),
+    role: str | Sequence[str] = (),
     since: datetime | None = None,
     text: str | None = None,
     before: datetime | None = None,
@@ -130,11 +148,12 @@ def datasets(
 ) -> Flow[Views[DatasetView]]:
     """Return a pipeline's files with their validation results, the newest first.
 
-    ``state`` names one state or several; ``text`` is a part of the file's name or note, or how its digest begins;
-    ``before`` is the ``received_at`` of the last of the page before.
+    ``state`` names one state or several, ``role`` one role or both; ``text`` is a part of the file's name or note,
+    or how its digest begins; ``before`` is the ``received_at`` of the last of the page before.
     """
     wanted: dict[str, Any] = {
         "state": named(state),
+        "role": named(role),
         "since": moment(since),
         "text": text,
         "before": moment(before),

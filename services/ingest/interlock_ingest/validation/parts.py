@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.refs import DatasetRole
 from interlock_modeling.split import ROW_COLUMN, in_holdout
 from numpy.typing import NDArray
 
@@ -68,21 +69,21 @@ def _text_bytes(batch: pa.RecordBatch) -> NDArray[np.int64]:
     return total
 
 
-def write_parts(staging: Staging, pipeline: Pipeline, dropped: Dropped, folder: Path) -> Parts:
-    """Write the kept rows, in the order of the file, to the side each belongs to."""
+def write_parts(staging: Staging, pipeline: Pipeline, dropped: Dropped, folder: Path, role: DatasetRole) -> Parts:
+    """Write the kept rows, in the order of the file, to the side each belongs to: all held out for evaluation."""
     names = [*pipeline.data.columns, ROW_COLUMN]
     schema = pa.schema([staging.schema.field(name) for name in names])
     train, holdout = _Part(folder / "train.parquet", schema), _Part(folder / "holdout.parquet", schema)
     rule = pipeline.data.holdout
     cut: int | None = None
-    if rule.by == "time":
+    if rule.by == "time" and role == "training":
         rows = staging.rows - dropped.count
         cut = staging.newest(max(1, round(rule.fraction * rows)), dropped.kept)
     start = 0
     for batch in staging.batches():
         kept = dropped.kept(start, batch.num_rows)
         start += batch.num_rows
-        held = _held(batch, pipeline, cut)
+        held = _held(batch, pipeline, cut) if role == "training" else np.ones(batch.num_rows, dtype=np.bool_)
         rows_ = batch.select(names)
         for part, mask in ((train, kept & ~held), (holdout, kept & held)):
             if mask.any():

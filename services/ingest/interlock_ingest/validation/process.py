@@ -8,6 +8,7 @@ from pathlib import Path
 
 from interlock_contracts.datasets import Finding
 from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.refs import DatasetRole
 
 from interlock_ingest.validation.result import ValidationResult
 
@@ -19,7 +20,9 @@ class CheckFailedError(Exception):
     """The check did not come to a result, for a reason that is not the file's; it may be tried again."""
 
 
-async def check(file: Path, pipeline: Pipeline, folder: Path, *, timeout_s: float) -> ValidationResult:
+async def check(
+    file: Path, pipeline: Pipeline, folder: Path, *, role: DatasetRole = "training", timeout_s: float
+) -> ValidationResult:
     """Return the validation result of the file; an accepted one's parts lie in ``folder``, which must be there, empty.
 
     A file that takes longer than ``timeout_s``, or on which a parser crashes, is refused.
@@ -30,7 +33,7 @@ async def check(file: Path, pipeline: Pipeline, folder: Path, *, timeout_s: floa
     spec = folder / "spec.json"
     spec.write_text(pipeline.model_dump_json())
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "interlock_ingest.validation", str(file), str(spec), str(folder)),
+        *(sys.executable, "-m", "interlock_ingest.validation", str(file), str(spec), str(folder), role),
         stdin=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

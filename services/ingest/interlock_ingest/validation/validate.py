@@ -9,6 +9,7 @@ from typing import Any
 
 from interlock_contracts.data import Data
 from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.refs import DatasetRole
 from interlock_tables.findings import BAD_ROWS_LISTED, UnreadableError, shorten
 from interlock_tables.reading import read_rows
 
@@ -24,9 +25,10 @@ from interlock_ingest.validation.staging import Staging
 MAX_ROWS = 200_000_000
 
 
-def validate(path: Path, pipeline: Pipeline, folder: Path) -> ValidationResult:
+def validate(path: Path, pipeline: Pipeline, folder: Path, role: DatasetRole = "training") -> ValidationResult:
     """Read the file at ``path`` and decide; parts and what is needed on the way go to ``folder``, which must exist.
 
+    Of an evaluation file all rows are held out, whatever the pipeline's split.
     Memory stays flat (below 400 MB) whatever the file's size; ``folder`` needs about twice the file's size on disk.
     """
     findings = Findings()
@@ -53,17 +55,18 @@ def validate(path: Path, pipeline: Pipeline, folder: Path) -> ValidationResult:
             findings.dropped_rows = dropped.count
             findings.distinct = profile.distinct()
             reasons, warnings = decide(pipeline, findings)
-            parts = None if reasons else write_parts(staging, pipeline, dropped, folder)
+            parts = None if reasons else write_parts(staging, pipeline, dropped, folder, role)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
     if parts is not None:
         findings.train_rows, findings.holdout_rows = parts.train_rows, parts.holdout_rows
-        reasons, warned = decide_sides(pipeline, findings)
-        warnings += warned
+        if role == "training":
+            reasons, warned = decide_sides(pipeline, findings)
+            warnings += warned
     return ValidationResult(
         reasons=reasons,
         warnings=warnings,
-        profile=_described(pipeline, findings, profile, parts),
+        profile=_described(pipeline, findings, profile, parts, role),
         parts=None if reasons else parts,
     )
 
@@ -76,9 +79,13 @@ def _rows(path: Path, data: Data, findings: Findings) -> Iterator[Chunk]:
         yield chunk
 
 
-def _described(pipeline: Pipeline, findings: Findings, profile: Profile, parts: Parts | None) -> dict[str, Any]:
+def _described(
+    pipeline: Pipeline, findings: Findings, profile: Profile, parts: Parts | None, role: DatasetRole
+) -> dict[str, Any]:
     """Return the profile as JSON; columns are described over all rows that count, repeats included."""
     holdout = pipeline.data.holdout.model_dump(mode="json") | {"column": pipeline.data.holdout_column}
+    if role == "evaluation":
+        holdout = {"fraction": 1.0, "by": "role", "column": None}
     if parts is not None and parts.cut is not None:
         holdout["cut"] = parts.cut.isoformat()
     bad = sorted(findings.bad_list, key=lambda row: (row["line"], row["column"] or ""))

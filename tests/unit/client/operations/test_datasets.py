@@ -52,6 +52,19 @@ def test_a_file_is_sent_as_it_is_and_its_verdict_waited_for(service: Service, ca
     assert dict(service.requests[-1].url.params) == {"pipeline": SPEC.digest}
 
 
+def test_an_ingest_without_roles_is_no_place_for_an_evaluation_file(
+    service: Service, call: Call, tmp_path: Path
+) -> None:
+    """It has stored a training file, which whoever sent it should hear."""
+    (tmp_path / "data.csv").write_text("size,price\n1,2\n")
+    service.respond("POST /datasets/m", dataset("accepted", role="evaluation"), status=202)
+    service.respond("POST /datasets/m", dataset("accepted"), status=202)
+    assert call("ingest", "m", tmp_path / "data.csv", role="evaluation").role == "evaluation"
+    assert service.requests[0].url.params["role"] == "evaluation"
+    with pytest.raises(InterlockError, match="as a training file"):
+        call("ingest", "m", tmp_path / "data.csv", role="evaluation")
+
+
 @pytest.mark.parametrize("library", [pd, pl])
 def test_a_frame_is_written_as_the_pipeline_declares(service: Service, call: Call, library: Any) -> None:
     """Here with a semicolon and an empty cell for null; the index is nobody's column."""

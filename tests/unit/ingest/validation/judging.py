@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from interlock_contracts.datasets import Finding
 from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.refs import DatasetRole
 from interlock_ingest.validation import ValidationResult
 from interlock_ingest.validation.validate import validate
 
@@ -54,7 +55,11 @@ def declared_pipeline(columns: dict[str, Any], target: str | dict[str, str] = "y
 
 
 def judge(
-    content: bytes | str, columns: dict[str, Any] | None = None, target: str | dict[str, str] = "y", **data: Any
+    content: bytes | str,
+    columns: dict[str, Any] | None = None,
+    target: str | dict[str, str] = "y",
+    role: DatasetRole = "training",
+    **data: Any,
 ) -> Judged:
     """Return what becomes of the content under a pipeline with these columns and settings of ``data``."""
     pipeline = declared_pipeline(columns or NUMBERS, target, **data)
@@ -62,7 +67,7 @@ def judge(
         file, folder = Path(name) / "file", Path(name) / "check"
         folder.mkdir()
         file.write_bytes(content.encode() if isinstance(content, str) else content)
-        result = validate(file, pipeline, folder)
+        result = validate(file, pipeline, folder, role)
         assert result.accepted == (not result.reasons)
         ValidationResult.model_validate_json(result.model_dump_json())
         return Judged(result)

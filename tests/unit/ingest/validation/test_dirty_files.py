@@ -55,7 +55,7 @@ def stray_quote(line: str) -> str:
     return line.replace(',"size', ',"size "', 1)
 
 
-ONE_BAD_ROW = {"rules": {"max_bad_rows": 1}}
+ONE_BAD_ROW: dict[str, Any] = {"rules": {"max_bad_rows": 1}}
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 21872\n"
 
 REFUSED = [

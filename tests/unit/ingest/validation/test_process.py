@@ -68,6 +68,15 @@ async def test_a_result_comes_back_from_the_process(tmp_path: Path, folder: Path
     assert [reason.rule for reason in refused.reasons] == ["type"]
 
 
+async def test_the_process_hears_of_the_role(tmp_path: Path, folder: Path) -> None:
+    """And holds all rows of an evaluation file out."""
+    (tmp_path / "good").write_text("x,y\n1,2\n3,4\n5,6\n")
+    result = await check(tmp_path / "good", PIPELINE, folder, role="evaluation", timeout_s=60)
+
+    assert result.parts is not None
+    assert (result.parts.train_rows, result.parts.holdout_rows) == (0, 3)
+
+
 async def test_a_check_that_takes_too_long_is_a_refusal(endless: Path, folder: Path) -> None:
     """No file holds the others up for ever."""
     result = await check(endless, PIPELINE, folder, timeout_s=0.5)
@@ -113,7 +122,15 @@ async def test_a_cancelled_check_leaves_no_process(endless: Path, folder: Path) 
 async def test_the_process_ends_with_the_service(endless: Path, folder: Path) -> None:
     """When its standard input closes, as it does when the service is killed."""
     (folder / "spec").write_text(PIPELINE.model_dump_json())
-    words = [sys.executable, "-m", "interlock_ingest.validation", str(endless), str(folder / "spec"), str(folder)]
+    words = [
+        sys.executable,
+        "-m",
+        "interlock_ingest.validation",
+        str(endless),
+        str(folder / "spec"),
+        str(folder),
+        "training",
+    ]
     process = await asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.PIPE)
     end = await until(lambda: writer(endless))
     assert is_read(end)

@@ -109,6 +109,21 @@ def test_a_split_by_time_holds_out_the_newest_part() -> None:
     assert judged.result.profile["holdout"]["cut"] == min(held).isoformat()
 
 
+@pytest.mark.parametrize("holdout", [{"by": "hash"}, {"by": "time", "column": "at"}])
+def test_all_rows_of_an_evaluation_file_are_held_out(holdout: dict[str, Any]) -> None:
+    """Whatever the pipeline splits by: equal rows, times that are all the same, and a file of one row as well."""
+    header, row = "at,x,y\n", "2026-01-01,1,1\n"
+    for rows in (header + row, header + row + row + "2026-01-01,2,1\n"):
+        judged = judge(rows, DATED, role="evaluation", holdout=holdout)
+
+        assert judged.train is not None
+        assert judged.holdout is not None
+        assert (judged.train.num_rows, judged.holdout.num_rows) == (0, rows.count("\n") - 1)
+        assert judged.train.schema == judged.holdout.schema
+        assert "holdout" not in judged.warnings
+        assert judged.result.profile["holdout"] == {"fraction": 1.0, "by": "role", "column": None}
+
+
 def test_a_split_by_time_needs_times_that_differ_and_are_there() -> None:
     """Else nobody can say who is newest."""
     by_time = {"by": "time", "column": "at"}

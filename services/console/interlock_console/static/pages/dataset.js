@@ -38,6 +38,7 @@ function About({ view, versions }) {
   return html`<${Facts} of=${[
     ["Digest", html`<span class="mono">${view.digest.slice(0, 12)}</span>`],
     ["Name", view.file_name],
+    ["Role", view.role === "evaluation" ? "evaluation: never trained on, all rows held out" : undefined],
     ["Note", view.note],
     ["Uploaded by", view.uploaded_by],
     ["Batch", view.batch],

@@ -58,7 +58,7 @@ function Compared({ all }) {
     ]} />
     <${Metrics} all=${all} />
     <${Differences} title="Winner and parameters" all=${all} of=${details.map((made) => ({ winner: made.winner, ...made.params }))} />
-    <${Differences} title="Data" all=${all} of=${all.map(({ version }, place) => ({ rows: details[place].rows, ...digests(version?.datasets) }))} />
+    <${Differences} title="Data" all=${all} of=${all.map(({ version }, place) => ({ rows: details[place].rows, "evaluation file": version?.evaluation?.slice(0, 12), ...digests(version?.datasets) }))} />
     <${Differences} title="Code and environment" all=${all} of=${details.map((made) => ({ commit: made.commit, trainer: made.code_version, seed: made.seed, ...made.packages }))} />
   </div>`;
 }
@@ -87,7 +87,7 @@ function Metrics({ all }) {
   const names = [...new Set(all.flatMap(({ run }) => Object.keys(run.metrics)))];
   if (names.length === 0) return html`<section class="card"><h2>Metrics</h2><p class="soft">None of these runs has been evaluated.</p></section>`;
   const measured = all.filter(({ run }) => Object.keys(run.metrics).length > 0);
-  const rows = ({ version }) => version && `${version.report?.rows} ${version.datasets}`;
+  const rows = ({ version }) => version && `${version.report?.rows} ${version.evaluation ?? version.datasets}`;
   const same = measured.length > 1 && measured.every((each) => rows(each) && rows(each) === rows(measured[0]));
   const fields = names.map((metric) => {
     const values = measured.map(({ run }) => run.metrics[metric]);

@@ -26,6 +26,7 @@ export function Lineage({ version, run, promotions, rollout }) {
       <div class="faint">${run ? `${run.cause}${run.reason ? `: ${run.reason}` : ""}` : ""}</div></li>
     <li><h3>Model</h3><${Short} of=${version.artifact.sha256} /><div class="faint">${made.winner} in ${made.engine ?? "an engine"}</div></li>
     <li><h3>Gate</h3>${version.report ? `${version.report.passed ? "passed" : "rejected"} on ${(version.report.rows ?? 0).toLocaleString("en")} rows` : "in evaluation"}
+      ${version.evaluation && html`<div>of evaluation file <${Short} of=${version.evaluation} href="/datasets/${version.model}/${version.evaluation}" /></div>`}
       <div class="faint">${version.against ? html`against <a href="/models/${version.model}/versions/${version.against}">v${version.against}</a>` : "no champion to compare with"}</div></li>
     <li><h3>Promotions</h3>${served.length ? served.map((each) => html`<div>#${each.promotion_seq} <span class="faint"><${Ago} at=${each.promoted_at} /></span> ${each.trace_id && html`<a href="/traces/${each.trace_id}">trace</a>`}</div>`) : "never promoted"}</li>
     <li><h3>Workers</h3>${rollout ? html`<${RolloutBadge} rollout=${rollout} />` : "not serving"}</li>
