@@ -7,7 +7,7 @@ from typing import Literal, TypeVar, get_args
 from interlock_contracts.gate import MetricName
 
 VersionStage = Literal["registered", "passed", "refused", "champion", "retired"]
-DatasetState = Literal["checking", "accepted", "rejected"]
+DatasetState = Literal["checking", "accepted", "rejected", "deleted"]
 
 VERSION_STAGES: tuple[VersionStage, ...] = get_args(VersionStage)
 DATASET_STATES: tuple[DatasetState, ...] = get_args(DatasetState)

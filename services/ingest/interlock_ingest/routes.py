@@ -208,6 +208,8 @@ async def read_dataset(
         row = await store.dataset(session, name, digest, pipeline)
         if row is None:
             raise problem(404, "Unknown dataset", f"pipeline {name!r} has no file with digest {digest}")
+        if (deleted := store.deletion_of(row)) is not None:
+            raise problem(410, "Deleted dataset", deleted)
         before = await store.accepted_before(session, row)
         spec = await session.get_one(SpecRow, (name, row.pipeline_digest))
     view = _view(row)
@@ -230,9 +232,11 @@ def _view(row: DatasetRow) -> DatasetView:
         note=row.note,
         uploaded_by=row.uploaded_by,
         batch=row.number,
-        dataset=DatasetRef.model_validate(row.dataset) if row.dataset else None,
+        dataset=DatasetRef.model_validate(row.dataset) if row.dataset and row.state != "deleted" else None,
         reasons=[Finding.model_validate(reason) for reason in row.reasons],
         warnings=[Finding.model_validate(warning) for warning in row.warnings],
+        deleted_at=row.deleted_at,
+        deleted_by=row.deleted_by,
     )
 
 
