@@ -31,8 +31,8 @@ __all__ = ["SERVICE", "create_app"]
 POLL_SECONDS = 1.0
 """For what another replica has left, and for what is due again: a commit of this one wakes its workers at once."""
 
-COLLECT_SECONDS = 30.0
-"""Interval at which the objects of deleted files are looked for."""
+COLLECT_SECONDS = 10.0
+"""Interval at which the objects of deleted files are looked for: a look is left out while parts are stored."""
 
 _PREFIX = "interlock-ingest-"
 
