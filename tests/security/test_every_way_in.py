@@ -57,7 +57,7 @@ DECIDES = {
 FOR_ANY_KEY = {
     "console GET /session",
     "console POST /session/tickets",
-    *(f"console {method} /gateway/{{path}}" for method in ("GET", "POST", "PUT", "DELETE")),
+    *(f"console {method} /gateway/{{path}}" for method in ("GET", "POST", "PUT", "PATCH", "DELETE")),
 }
 """What a key asks about itself, and what the gateway behind the console asks the same key's scopes for."""
 
