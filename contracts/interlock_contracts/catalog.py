@@ -42,6 +42,7 @@ ROUTES: tuple[Route, ...] = (
     Route(datasets.DatasetSubmitted, (OUTSIDE,), ("ingest",)),
     Route(datasets.DatasetIngested, ("ingest",), ("train_dispatch",)),
     Route(datasets.DatasetRejected, ("ingest",)),
+    Route(datasets.DatasetDeleted, ("ingest",), ("registry", "train_dispatch")),
     Route(training.RetrainRequested, (OUTSIDE, "gateway"), ("train_dispatch",)),
     Route(training.TrainingCancelRequested, (OUTSIDE,), ("train_dispatch",)),
     Route(training.TrainingQueued, ("train_dispatch",), ("registry",)),

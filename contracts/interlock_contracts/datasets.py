@@ -90,3 +90,22 @@ class DatasetRejected(Event):
     def subject(self) -> str:
         """Return the dataset's subject, by digest where one is known, else by the submitted object."""
         return f"dataset/{self.pipeline}/{self.digest or self.object}"
+
+
+class DatasetDeleted(Event):
+    """True once a person has deleted a file; ``by`` says who.
+
+    ``batch`` is the number it had, None for a file that was never accepted. The same bytes may come again: they are
+    another file then, with a higher number. The stored objects are gone after the grace time of ``ingest``.
+    """
+
+    type: ClassVar[str] = "dataset.deleted"
+
+    pipeline: Name
+    digest: Sha256
+    batch: int | None = Field(default=None, ge=1)
+    by: str
+
+    @property
+    def subject(self) -> str:
+        return f"dataset/{self.pipeline}/{self.digest}"

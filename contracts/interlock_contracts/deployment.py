@@ -146,6 +146,7 @@ SERVICES = (
         "ingest",
         image="model",
         uses=(RABBITMQ, POSTGRES, S3),
+        calls=("registry", "train_dispatch"),
         prefixes=Prefixes(read=("sha256", "holdout", "incoming"), write=("sha256", "holdout")),
     ),
     Service(

@@ -8,7 +8,7 @@ from interlock_contracts.gate import MetricName
 from interlock_contracts.refs import DatasetRole
 
 VersionStage = Literal["registered", "passed", "refused", "champion", "retired"]
-DatasetState = Literal["checking", "accepted", "rejected"]
+DatasetState = Literal["checking", "accepted", "rejected", "deleted"]
 
 VERSION_STAGES: tuple[VersionStage, ...] = get_args(VersionStage)
 DATASET_STATES: tuple[DatasetState, ...] = get_args(DatasetState)

@@ -56,12 +56,13 @@ class PipelineView(Body):
 
 
 class DatasetView(Body):
-    """One file's verdict for one pipeline digest; ``state`` is checking, accepted or rejected.
+    """One file's verdict for one pipeline digest; ``state`` is checking, accepted, rejected or deleted.
 
     An evaluation file, by its ``role``, is never trained on: all of its rows are for the gate.
     ``file_name``, ``note`` and ``uploaded_by``, a key's name, are of the first upload, as far as it told them.
     ``profile`` and ``drift`` stand in the view of one file, not in lists; ``drift`` is None without a file before.
     After a dry run nothing is stored, so ``dataset`` is None; the rows of both sides stand in ``profile``.
+    Of a file that was deleted lists tell digest, number and times, and by whom; only those that ask for such files.
     """
 
     pipeline: str
@@ -82,11 +83,26 @@ class DatasetView(Body):
     drift: DriftView | None = None
     reasons: list[Finding] = []
     warnings: list[Finding] = []
+    deleted_at: datetime | None = None
+    deleted_by: str | None = None
 
     @property
     def file(self) -> ArtifactRef:
         """Return where the file lies as it came: beside the holdout, for it holds those rows as well."""
         return ArtifactRef(sha256=self.digest, bytes=self.bytes, holdout=True)
+
+
+class DeletedDatasetView(Body):
+    """A file that was deleted: by whom, and when; its objects are gone from the store by ``objects_gone_after``.
+
+    What other files have in common with it stays for them.
+    """
+
+    pipeline: str
+    digest: Sha256
+    deleted_at: datetime
+    deleted_by: str
+    objects_gone_after: datetime
 
 
 class RetrainRequest(Request):

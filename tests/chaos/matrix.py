@@ -125,6 +125,28 @@ async def deletes(world: World) -> None:
     assert await world.said("registry", "model.version_deleted", f'"{name}"') == 1
 
 
+async def deletes_file(world: World) -> None:
+    """Delete a file: said once, nobody trains on it, and its objects are gone."""
+    file = csv(60, seed=uuid4().int % 2**32)
+    digest = hashlib.sha256(file).hexdigest()
+    await world.user.insist("POST", f"/datasets/{world.approved}", content=file, headers=CSV)
+    await _has_verdict(world, digest)
+    stored = await world.first("select dataset from ingest.dataset where digest = :digest", digest=digest)
+
+    async def accepted() -> bool:
+        return (await world.user.insist("DELETE", f"/datasets/{world.approved}/{digest}")).is_success
+
+    await eventually(accepted)  # refused as long as a run that the file has brought uses it
+    await eventually(lambda: world.count("train_dispatch.deleted where digest = :digest", digest=digest))
+    for kept in (ArtifactRef(sha256=digest, bytes=len(file), holdout=True), DatasetRef.model_validate(stored).train):
+        gone = "ingest.dataset where not exists (select from ingest.unwanted where key = :key) limit 1"
+        await eventually(partial(world.count, gone, key=kept.key))
+        assert world.system.store.stored_at(kept.key) is None
+    assert await world.said("ingest", "dataset.deleted", digest) == 1
+    noted = "registry.audit where action = 'dataset.deleted' and subject = :subject"
+    await eventually(lambda: world.count(noted, subject=f"dataset/{world.approved}/{digest}"))
+
+
 async def cancels(world: World) -> None:
     """Cancel a run that trains: it ends once, and its job is stopped."""
     run: str = (await world.user.json("POST", f"/models/{world.slow}/retrain", json={}))["run_id"]
@@ -244,6 +266,8 @@ MATRIX = (
     Death("ingest.submission.stored", "ingest", submits),
     Death("ingest.check.done", "ingest", uploads),
     Death("ingest.check.parts_stored", "ingest", uploads),
+    Death("ingest.delete.before_commit", "ingest", deletes_file),
+    Death("ingest.collect.deleted", "ingest", deletes_file),
     Death("train_dispatch.prepare.job_stored", "train_dispatch", trains),
     Death("train_dispatch.submit.before", "train_dispatch", trains),
     Death("train_dispatch.submit.after", "train_dispatch", trains),

@@ -84,6 +84,7 @@ async def test_every_event_has_its_effect_once_per_consumer(world: World) -> Non
         await _is_cancelled(world)
         await matrix.asks_later(world)
         await matrix.deletes(world)
+        await matrix.deletes_file(world)
         await _rolls_back_by_event(world)
         await _tells_what_was_true(world)
         await _is_erased(world)

@@ -84,7 +84,7 @@ OF_SERVICES = {
         "ingest GET /datasets/{name}",
         "ingest GET /datasets/{name}/{digest}",
     },
-    "ingest": {SPANS, "registry GET /keys/ring", "registry GET /pipelines/{name}"},
+    "ingest": {SPANS, "registry GET /keys/ring", "registry GET /pipelines/{name}", "train_dispatch GET /runs"},
     "monitor": {SPANS, "registry GET /keys/ring", "registry GET /pipelines"},
     "console": {SPANS, "registry GET /keys/ring", "gateway GET /metrics"},
     "evaluation_gate": {SPANS, "registry GET /keys/ring"},

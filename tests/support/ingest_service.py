@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,17 +14,20 @@ from interlock_artifacts import MemoryStore
 from interlock_contracts.datasets import DatasetSubmitted, PipelineApplied
 from interlock_contracts.event import Envelope, Event
 from interlock_contracts.pipeline import Pipeline
-from interlock_ingest import handlers, routes
+from interlock_ingest import deletion, handlers, routes
+from interlock_ingest.collector import Collector
 from interlock_ingest.workers import IngestWorker
 from interlock_messaging import Bus
 from interlock_messaging.tables import OutboxRow
-from interlock_runtime.clients import RegistryClient
+from interlock_runtime.clients import RegistryClient, TrainDispatchClient
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
 from pydantic import SecretStr
 from sqlalchemy import select
 
 from tests.support.api_keys import KEY, letting_in
+
+HOUR = timedelta(hours=1)
 
 
 class Registry:
@@ -49,23 +52,44 @@ class Registry:
         return httpx.Response(200 if known else 404, json={"digest": wanted} if known else {"detail": "unknown"})
 
 
-class Ingest:
-    """Ingest with one pipeline, an object store in memory, and the means to look at what it said."""
+class Dispatcher:
+    """What the dispatcher says of runs, as it shows them; None while it is away."""
 
-    def __init__(self, servers: dict[str, str], folder: Path) -> None:
+    def __init__(self) -> None:
+        self.runs: list[dict[str, Any]] | None = []
+        self.client = TrainDispatchClient(
+            "train_dispatch",
+            "http://train-dispatch",
+            SecretStr(KEY),
+            httpx.AsyncClient(transport=httpx.MockTransport(self._answer)),
+        )
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        if self.runs is None:
+            raise httpx.ConnectError("refused")
+        assert request.url.params["state"] == "queued,running"
+        return httpx.Response(200, json=self.runs)
+
+
+class Ingest:
+    """Ingest with one pipeline, an object store of its own or one that is brought, and a look at what it said."""
+
+    def __init__(self, servers: dict[str, str], folder: Path, artifacts: Any = None, grace: timedelta = HOUR) -> None:
         self.pipeline = f"m-{uuid4().hex[:8]}"
-        self.artifacts = MemoryStore()
+        self.artifacts: MemoryStore = artifacts or MemoryStore()
         self.database = Database(servers["INTERLOCK_POSTGRES_URL"], f"ingest-{self.pipeline}")
         self.bus = Bus(
             servers["INTERLOCK_AMQP_URL"], service="lab", router=RabbitRouter(), sessions=self.database.sessions
         )
         self.dry_runs = asyncio.Semaphore(1)
         self.registry = Registry()
+        self.dispatcher = Dispatcher()
+        self.collector = Collector(self.bus, self.artifacts, grace=grace)
         self.worker = IngestWorker(self.bus, self.artifacts, self.registry.client, folder, 60)
         app = http_app(
             "ingest",
             letting_in(),
-            routes=routes.ROUTES,
+            routes=[*routes.ROUTES, *deletion.ROUTES],
             pings={},
             lifespan=[],
             dependencies={
@@ -73,6 +97,8 @@ class Ingest:
                 "database": self.database,
                 "artifacts": self.artifacts,
                 "registry": self.registry.client,
+                "collector": self.collector,
+                "dispatcher": self.dispatcher.client,
                 "folder": folder,
                 "upload_bytes": 1 << 20,
                 "dry_runs": self.dry_runs,
@@ -134,9 +160,11 @@ class Ingest:
 
 
 @asynccontextmanager
-async def ingesting(servers: dict[str, str], folder: Path) -> AsyncIterator[Ingest]:
+async def ingesting(
+    servers: dict[str, str], folder: Path, artifacts: Any = None, grace: timedelta = HOUR
+) -> AsyncIterator[Ingest]:
     """Run an ingest of its own that knows one pipeline with the numbers x and y, which it predicts."""
-    made = Ingest(servers, folder)
+    made = Ingest(servers, folder, artifacts, grace)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(made.database.ready("interlock_messaging", "interlock_ingest"))
         await stack.enter_async_context(made.http)

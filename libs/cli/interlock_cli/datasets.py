@@ -187,7 +187,7 @@ def datasets(
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         views = gateway.datasets(name, **wanted)
         if digest is not None:
-            _print_verdict(terminal, view := _one(views, digest), waited=True)
+            _print_verdict(terminal, view := one_dataset(views, digest), waited=True)
             terminal.result(view)
             return
         columns = (
@@ -209,8 +209,12 @@ def datasets(
         terminal.result(views)
 
 
-def _one(views: list[DatasetView], digest: str) -> DatasetView:
-    """Return the newest result of the one matching file; it may have been validated under several specs."""
+def one_dataset(views: Sequence[DatasetView], digest: str) -> DatasetView:
+    """Return the newest result of the one matching file; it may have been validated under several specs.
+
+    Raises:
+        CommandError: no file's digest begins so, or several do.
+    """
     found = [view for view in views if view.digest.startswith(digest)]
     files = len({view.digest for view in found})
     if files != 1:

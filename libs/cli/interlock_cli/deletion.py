@@ -3,39 +3,73 @@
 from typing import Annotated
 
 import typer
+from interlock_contracts.http import DeletedDatasetView, DeletedVersionView
 
 from interlock_cli import completion
+from interlock_cli.datasets import one_dataset
 from interlock_cli.gateway import connect
 from interlock_cli.options import parsed_version
-from interlock_cli.terminal import Json, command_terminal
+from interlock_cli.terminal import Json, Terminal, command_terminal
 
 
 def delete(
     what: Annotated[
         str,
-        typer.Argument(help="The version.", metavar="NAME/VERSION", autocompletion=completion.versions),
+        typer.Argument(
+            help="The version; with --dataset the pipeline.",
+            metavar="NAME/VERSION",
+            autocompletion=completion.versions,
+        ),
     ],
     *,
+    dataset: Annotated[
+        str | None, typer.Option(help="Delete this file of the pipeline, by its digest or a prefix of it.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
     """Delete a version that does not serve, for good: it cannot be brought back, nor rolled back to.
 
-    Its files are gone from the object store after a time of grace, apart from those that another version shares.
-    The key must have the scope admin.
+    With --dataset a file that was ingested is deleted: nothing is trained on it any more, and a run that trains on it
+    now ends as failed. What is stored is gone from the object store after a time of grace, apart from what another
+    version or file shares. The key must have the scope admin.
 
     Example: interlock delete flights-1/3
+
+    Example: interlock delete flights-1 --dataset 4f2a91c0
     """
     name, number = parsed_version(what)
+    if dataset is not None:
+        if number is not None:
+            raise typer.BadParameter(f"with --dataset name the pipeline alone, {name}", param_hint="NAME/VERSION")
+        _delete_dataset(name, dataset, yes=yes, as_json=as_json)
+        return
     if number is None:
-        raise typer.BadParameter(f"name a version, for instance {name}/2", param_hint="NAME/VERSION")
-    if not yes:
-        typer.confirm(f"Delete version {number} of {name} for good?", abort=True, err=True)
+        example = f"name a version, for instance {name}/2, or a file with --dataset"
+        raise typer.BadParameter(example, param_hint="NAME/VERSION")
+    _confirm(f"version {number} of {name}", yes=yes)
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         found = gateway.delete_version(name, number)
-        gone = found.objects_gone_after.astimezone().strftime("%Y-%m-%d %H:%M")
-        terminal.echo(f"version {number} of {name} is deleted; its files are gone soon after {gone}", style="green")
-        terminal.result(found)
+        _tell(terminal, f"version {number} of {name}", found)
+
+
+def _delete_dataset(name: str, digest: str, *, yes: bool, as_json: bool) -> None:
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
+        view = one_dataset(gateway.datasets(name), digest)
+        what = f"file {view.digest[:12]} of {name}"
+        _confirm(f"{what} ({view.file_name})" if view.file_name else what, yes=yes)
+        _tell(terminal, what, gateway.delete_dataset(name, view.digest))
+
+
+def _confirm(what: str, *, yes: bool) -> None:
+    if not yes:
+        typer.confirm(f"Delete {what} for good?", abort=True, err=True)
+
+
+def _tell(terminal: Terminal, what: str, found: DeletedVersionView | DeletedDatasetView) -> None:
+    gone = found.objects_gone_after.astimezone().strftime("%Y-%m-%d %H:%M")
+    terminal.echo(f"{what} is deleted; what is stored of it is gone soon after {gone}", style="green")
+    terminal.result(found)
 
 
 def erase(

@@ -72,6 +72,7 @@ class AsyncClient(Connection):
     checked = awaited(operations.datasets.checked)
     datasets = awaited(operations.datasets.datasets)
     dataset = awaited(operations.datasets.dataset)
+    delete_dataset = awaited(operations.datasets.delete_dataset)
 
     retrain = awaited(operations.runs.retrain)
     wait = awaited(operations.runs.wait)

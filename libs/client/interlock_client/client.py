@@ -80,6 +80,7 @@ class Client(Connection):
     checked = blocking(operations.datasets.checked)
     datasets = blocking(operations.datasets.datasets)
     dataset = blocking(operations.datasets.dataset)
+    delete_dataset = blocking(operations.datasets.delete_dataset)
 
     retrain = blocking(operations.runs.retrain)
     wait = blocking(operations.runs.wait)

@@ -36,6 +36,8 @@ CRASH_POINTS = (
     "ingest.submission.stored",
     "ingest.check.done",
     "ingest.check.parts_stored",
+    "ingest.delete.before_commit",
+    "ingest.collect.deleted",
     "train_dispatch.prepare.job_stored",
     "train_dispatch.submit.before",
     "train_dispatch.submit.after",

@@ -11,11 +11,11 @@ from uuid import UUID
 
 import httpx
 from interlock_contracts.access import KeyRing
-from interlock_contracts.http import DatasetView, ModelView, PipelineView, Problem, ServingView
+from interlock_contracts.http import DatasetView, ModelView, PipelineView, Problem, RunView, ServingView
 from interlock_contracts.names import no_pipeline
 from interlock_contracts.prediction_bodies import PredictionView
 from interlock_contracts.rollout import WorkerReport
-from litestar.status_codes import HTTP_401_UNAUTHORIZED, HTTP_403_FORBIDDEN, HTTP_404_NOT_FOUND
+from litestar.status_codes import HTTP_401_UNAUTHORIZED, HTTP_403_FORBIDDEN, HTTP_404_NOT_FOUND, HTTP_410_GONE
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
 REQUEST_SECONDS = 5.0
@@ -30,9 +30,11 @@ class _Digest:
 
 
 _NOT_LET_IN = (HTTP_401_UNAUTHORIZED, HTTP_403_FORBIDDEN)
+_ABSENT = (HTTP_404_NOT_FOUND, HTTP_410_GONE)
 _SERVING = TypeAdapter(list[ServingView])
 _PIPELINES = TypeAdapter(list[PipelineView])
 _DATASETS = TypeAdapter(list[DatasetView])
+_RUNS = TypeAdapter(list[RunView])
 _DATASET, _MODEL, _PIPELINE = TypeAdapter(DatasetView), TypeAdapter(ModelView), TypeAdapter(PipelineView)
 _DIGEST = TypeAdapter(_Digest)
 _PREDICTION, _KEY_RING = TypeAdapter(PredictionView), TypeAdapter(KeyRing)
@@ -62,9 +64,9 @@ class ServiceClient:
         return answer
 
     async def get(self, path: str, views: TypeAdapter[View], *, authorization: str | None = None) -> View | None:
-        """Return what is at ``path``, None for a 404."""
+        """Return what is at ``path``, None where nothing is there, or not any more."""
         answer = await self.request("GET", path, authorization=authorization)
-        return None if answer.status_code == HTTP_404_NOT_FOUND else self.parsed(answer, views)
+        return None if answer.status_code in _ABSENT else self.parsed(answer, views)
 
     def parsed(self, answer: httpx.Response, views: TypeAdapter[View]) -> View:
         if not answer.is_success:
@@ -127,6 +129,7 @@ class IngestClient(ServiceClient):
     """Ingest: the datasets of a pipeline."""
 
     async def dataset(self, name: str, digest: str) -> DatasetView | None:
+        """Return a dataset; None where there is none, or it was deleted."""
         return await self.get(f"/datasets/{quoted(name)}/{quoted(digest)}", _DATASET)
 
     async def newest_dataset(self, name: str) -> DatasetView | None:
@@ -136,7 +139,13 @@ class IngestClient(ServiceClient):
 
 
 class TrainDispatchClient(ServiceClient):
-    """The dispatcher: whether a model can be trained."""
+    """The dispatcher: whether a model can be trained, and what trains now."""
+
+    async def runs_with(self, model: str, dataset: str) -> list[UUID]:
+        """Return the runs of ``model``, queued or running, that are to train on a file or are judged on it."""
+        path = f"/runs?model={quoted(model)}&state=queued,running&limit=500"
+        found = self.parsed(await self.request("GET", path), _RUNS)
+        return [run.run_id for run in found if dataset in (*run.datasets, run.evaluation)]
 
     async def refusal(self, model: str, digest: str | None = None) -> Problem | None:
         """Return why ``model`` cannot be trained, by its newest spec or the one with ``digest``; None where it can."""

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from interlock_artifacts import ArtifactStore
+from interlock_artifacts import ArtifactStore, MissingArtifactError
 from interlock_contracts.scoring import ScoringJob, ScoringReport
 from interlock_tables.findings import UnreadableError
 
@@ -48,7 +48,7 @@ def score(
     if done is not None:
         return ScoringReport.model_validate_json(done)
     try:
-        store.fetch_file(job.input, folder / "input")
+        _fetch_input(store, job, folder / "input")
         total = rows_in(folder / "input", job.data)
         parts = Parts(store, job.model_copy(update={"log": share(job, total)}), None if pool else folder)
         report = _scored(parts, folder, total, pool(parts) if pool else ThreadPool(parts, threads))
@@ -62,6 +62,13 @@ def score(
         report = ScoringReport(status="failed", reason=f"{where}{error}"[:2000])
     store.put_once(f"{job.prefix}/report.json", report.model_dump_json().encode())
     return report
+
+
+def _fetch_input(store: ArtifactStore, job: ScoringJob, path: Path) -> None:
+    try:
+        store.fetch_file(job.input, path)
+    except MissingArtifactError as error:
+        raise UnreadableError("file", "the file is not stored any more, as when its dataset was deleted") from error
 
 
 def _scored(parts: Parts, folder: Path, total: int, pool: Pool) -> ScoringReport:

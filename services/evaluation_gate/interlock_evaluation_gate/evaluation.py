@@ -77,7 +77,11 @@ def _holdout(refs: list[ArtifactRef], artifacts: ArtifactStore, folder: Path) ->
     tables = []
     for number, ref in enumerate(refs):
         path = folder / f"holdout-{number}.parquet"
-        artifacts.fetch_file(ref, path)
+        try:
+            artifacts.fetch_file(ref, path)
+        except MissingArtifactError as error:
+            gone = "rows of its holdout are not stored any more, as when their dataset was deleted"
+            raise MissingArtifactError(f"{gone}: {error}") from error
         tables.append(pq.read_table(path))
     kept = in_union([table.column(ROW_COLUMN).to_numpy() for table in tables])
     union = pa.concat_tables(tables).filter(pa.array(kept))

@@ -10,7 +10,7 @@ from interlock_artifacts import ArtifactStore, S3Store
 from interlock_messaging import Bus
 from interlock_messaging.transient import is_dependency_unavailable
 from interlock_runtime.access import Access
-from interlock_runtime.clients import RegistryClient
+from interlock_runtime.clients import RegistryClient, TrainDispatchClient
 from interlock_runtime.database import Database
 from interlock_runtime.folders import locked_work_folder, work_folder
 from interlock_runtime.http import http_app
@@ -18,7 +18,8 @@ from interlock_runtime.key_ring import registry_key_source
 from interlock_runtime.process import run_periodically
 from litestar import Litestar
 
-from interlock_ingest import gauges
+from interlock_ingest import deletion, gauges
+from interlock_ingest.collector import Collector
 from interlock_ingest.handlers import router
 from interlock_ingest.routes import ROUTES
 from interlock_ingest.settings import IngestSettings
@@ -29,6 +30,9 @@ __all__ = ["SERVICE", "create_app"]
 
 POLL_SECONDS = 1.0
 """For what another replica has left, and for what is due again: a commit of this one wakes its workers at once."""
+
+COLLECT_SECONDS = 10.0
+"""Interval at which the objects of deleted files are looked for: a look is left out while parts are stored."""
 
 _PREFIX = "interlock-ingest-"
 
@@ -43,6 +47,12 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
     folder = work_folder(_PREFIX, settings.ingest_work_dir)
     client = httpx.AsyncClient(trust_env=False)
     registry = RegistryClient("registry", settings.registry_url, settings.service_key, client)
+    dispatcher = (
+        TrainDispatchClient("train_dispatch", settings.train_dispatch_url, settings.service_key, client)
+        if settings.train_dispatch_url
+        else None
+    )
+    collector = Collector(bus, artifacts, grace=settings.deletion_grace)
     worker = IngestWorker(bus, artifacts, registry, folder, settings.ingest_check_minutes * 60)
 
     @asynccontextmanager
@@ -65,7 +75,7 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
     return http_app(
         SERVICE,
         Access.of(settings, source=registry_key_source(settings.registry_url, settings.service_key)),
-        routes=ROUTES,
+        routes=[*ROUTES, *deletion.ROUTES],
         metric_collectors=[*bus.metric_collectors, partial(gauges.datasets, database.sessions)],
         is_outage=is_dependency_unavailable,
         pings={
@@ -79,12 +89,15 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
             lambda: database.ready("interlock_messaging", "interlock_ingest"),
             bus.running,
             taking_in,
+            lambda: run_periodically(collector.run_once, seconds=COLLECT_SECONDS, woken=collector.woken),
         ],
         dependencies={
             "bus": bus,
             "database": database,
             "artifacts": artifacts,
             "registry": registry,
+            "collector": collector,
+            "dispatcher": dispatcher,
             "folder": folder,
             "upload_bytes": settings.ingest_upload_bytes,
             "dry_runs": asyncio.Semaphore(settings.ingest_checks),

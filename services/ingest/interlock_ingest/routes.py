@@ -12,12 +12,11 @@ from uuid import uuid4
 
 from interlock_artifacts import ArtifactStore
 from interlock_contracts import telemetry
-from interlock_contracts.datasets import Finding
 from interlock_contracts.filters import DATASET_ROLES, DATASET_STATES, chosen
 from interlock_contracts.http import DatasetView
 from interlock_contracts.names import no_pipeline
 from interlock_contracts.pipeline import Pipeline
-from interlock_contracts.refs import MAX_CALLER, DatasetRef, DatasetRole
+from interlock_contracts.refs import MAX_CALLER, DatasetRole
 from interlock_messaging import Bus
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import current_traceparent
@@ -38,6 +37,7 @@ from interlock_ingest.change import measured_drift, stored_profile, with_changes
 from interlock_ingest.leakage import with_leakage
 from interlock_ingest.store import DatasetRow, SpecRow
 from interlock_ingest.validation import CheckFailedError, check
+from interlock_ingest.views import dataset_view
 from interlock_ingest.workers import OtherRoleError, receive
 
 PipelineDigest = Annotated[str | None, QueryParameter(description="Of a spec; the newest if left out.")]
@@ -117,7 +117,7 @@ async def upload(
         except OtherRoleError:
             raise _other_role(row) from None
         crash_point("ingest.upload.committed")
-    return Response(_view(known), status_code=202, headers={"Location": f"/datasets/{name}/{file.sha256}"})
+    return Response(dataset_view(known), status_code=202, headers={"Location": f"/datasets/{name}/{file.sha256}"})
 
 
 async def _checked(
@@ -209,7 +209,7 @@ async def list_datasets(
     if await _stored(database, name, None) is None:
         await _spec(database, registry, name, None)
     async with database.sessions() as session:
-        return [_view(row) for row in await store.datasets(session, name, wanted, limit=limit)]
+        return [dataset_view(row) for row in await store.datasets(session, name, wanted, limit=limit)]
 
 
 @get("/datasets/{name:str}/{digest:str}", opt={SCOPE: "read", SERVICES: ("prediction",)})
@@ -228,33 +228,15 @@ async def read_dataset(
         row = await store.dataset(session, name, digest, pipeline)
         if row is None:
             raise problem(404, "Unknown dataset", f"pipeline {name!r} has no file with digest {digest}")
+        if (deleted := store.deletion_of(row)) is not None:
+            raise problem(410, "Deleted dataset", deleted)
         before = await store.accepted_before(session, row)
         spec = await session.get_one(SpecRow, (name, row.pipeline_digest))
-    view = _view(row)
+    view = dataset_view(row)
     view.profile = await stored_profile(artifacts, row)
     if view.profile is not None and before is not None:
         view.drift = await measured_drift(artifacts, before, view.profile, Pipeline.model_validate(spec.spec))
     return view
-
-
-def _view(row: DatasetRow) -> DatasetView:
-    return DatasetView(
-        pipeline=row.pipeline,
-        digest=row.digest,
-        pipeline_digest=row.pipeline_digest,
-        state=row.state,
-        bytes=row.bytes,
-        received_at=row.received_at,
-        decided_at=row.decided_at,
-        file_name=row.file_name,
-        note=row.note,
-        uploaded_by=row.uploaded_by,
-        role=row.role,
-        batch=row.number,
-        dataset=DatasetRef.model_validate(row.dataset) if row.dataset else None,
-        reasons=[Finding.model_validate(reason) for reason in row.reasons],
-        warnings=[Finding.model_validate(warning) for warning in row.warnings],
-    )
 
 
 async def _spec(database: Database, registry: RegistryClient, name: str, digest: str | None) -> SpecRow:

@@ -2,20 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from interlock_contracts.refs import DatasetRole
+from interlock_contracts.refs import ArtifactRef, DatasetRef, DatasetRole
 from interlock_messaging.pipeline_specs import PipelineSpec
 from interlock_messaging.tables import Base
 from interlock_messaging.wakeups import wake_after_commit
 from interlock_messaging.work_queue import WorkItem
-from sqlalchemy import BigInteger, ColumnElement, MetaData, String, func, or_, select, text
+from sqlalchemy import BigInteger, ColumnElement, MetaData, String, exists, func, or_, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 LISTED = 1000
+_REFERENCES = func.hashtext("references of datasets to objects")
 
 
 class Table(Base):
@@ -41,12 +42,14 @@ class ReceivedRow(Table):
 
 
 class DatasetRow(WorkItem, Table):
-    """One file under one pipeline digest; ``state`` is checking, accepted or rejected.
+    """One file under one pipeline digest; ``state`` is checking, accepted, rejected or deleted.
 
     ``cause`` is the id of the event or upload that brought it; ``failures`` counts checks that came to no result.
     ``place`` numbers the files of a pipeline as they are received, for files are checked side by side; ``number`` is
     that of an accepted one. Files that were refused leave gaps. ``file_name``, ``note`` and ``uploaded_by`` are of
     the first upload. An evaluation file, by its ``role``, is never trained on.
+
+    The row of a deleted file stays, with its number and what its objects were, but nothing that the file said.
     """
 
     __tablename__ = "dataset"
@@ -72,9 +75,22 @@ class DatasetRow(WorkItem, Table):
     profile: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     warnings: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    deleted_at: Mapped[datetime | None]
+    deleted_by: Mapped[str | None]
 
 
 UNCHECKED = DatasetRow.state == "checking"
+NOT_DELETED = DatasetRow.state != "deleted"
+
+
+class UnwantedRow(Table):
+    """An object of a file that was deleted; gone with the object, or once another file is known to have it."""
+
+    __tablename__ = "unwanted"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str]
+    since: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class SubmissionRow(WorkItem, Table):
@@ -103,9 +119,9 @@ async def add_dataset(session: AsyncSession, row: DatasetRow) -> DatasetRow:
 
 
 async def known_in_other_role(session: AsyncSession, row: DatasetRow) -> bool:
-    """Return whether the file has the other role, under any spec; one that was refused may still take it."""
+    """Return whether the file has the other role, under any spec; one that was refused or deleted may take it."""
     of_file = (DatasetRow.pipeline == row.pipeline, DatasetRow.digest == row.digest)
-    other = (DatasetRow.role != row.role, DatasetRow.state != "rejected")
+    other = (DatasetRow.role != row.role, DatasetRow.state.not_in(("rejected", "deleted")))
     return (await session.scalars(select(DatasetRow.digest).where(*of_file, *other).limit(1))).one_or_none() is not None
 
 
@@ -117,7 +133,10 @@ async def enqueue_check(session: AsyncSession, row: DatasetRow) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetFilter:
-    """Which files of a pipeline are listed; ``text`` is a part of the file's name or note, or a digest's beginning."""
+    """Which files of a pipeline are listed; ``text`` is a part of the file's name or note, or a digest's beginning.
+
+    Deleted ones are listed where ``states`` name them, and not else.
+    """
 
     states: Sequence[str] = ()
     roles: Sequence[str] = ()
@@ -127,8 +146,7 @@ class DatasetFilter:
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
         """Yield the conditions on :class:`DatasetRow`, all of which must hold."""
-        if self.states:
-            yield DatasetRow.state.in_(self.states)
+        yield DatasetRow.state.in_(self.states) if self.states else NOT_DELETED
         if self.roles:
             yield DatasetRow.role.in_(self.roles)
         if self.since is not None:
@@ -196,14 +214,13 @@ async def accepted_files(
 
 async def next_place(session: AsyncSession, row: DatasetRow) -> int:
     """Return the place of a file that is received now: its own where another spec has accepted or checks it."""
-    await session.execute(insert(ReceivedRow).values(pipeline=row.pipeline).on_conflict_do_nothing())
-    received = await session.get_one(ReceivedRow, row.pipeline, with_for_update=True, populate_existing=True)
+    received = await lock_order(session, row.pipeline)
     place = func.coalesce(DatasetRow.number, DatasetRow.place)
     others = (
         DatasetRow.pipeline == row.pipeline,
         DatasetRow.digest == row.digest,
         DatasetRow.pipeline_digest != row.pipeline_digest,
-        DatasetRow.state != "rejected",
+        DatasetRow.state.not_in(("rejected", "deleted")),
         place.is_not(None),
     )
     known: int | None = (await session.scalars(select(place).where(*others).limit(1))).one_or_none()
@@ -211,3 +228,58 @@ async def next_place(session: AsyncSession, row: DatasetRow) -> int:
         return known
     received.count += 1
     return received.count
+
+
+async def lock_order(session: AsyncSession, pipeline: str) -> ReceivedRow:
+    """Return a pipeline's count of files, locked until the transaction ends: no other is received or deleted."""
+    await session.execute(insert(ReceivedRow).values(pipeline=pipeline).on_conflict_do_nothing())
+    return await session.get_one(ReceivedRow, pipeline, with_for_update=True, populate_existing=True)
+
+
+async def lock_references(session: AsyncSession) -> None:
+    """Keep objects from being deleted until the transaction ends, which will refer to some."""
+    await session.execute(select(func.pg_advisory_xact_lock_shared(_REFERENCES)))
+
+
+async def lock_references_alone(session: AsyncSession) -> bool:
+    """Return whether nobody is about to refer to objects, nor will be until the transaction ends.
+
+    It does not wait: whoever stores a large file meanwhile would hold up every other one behind it.
+    """
+    return bool(await session.scalar(select(func.pg_try_advisory_xact_lock(_REFERENCES))))
+
+
+def deletion_of(row: DatasetRow) -> str | None:
+    """Return by whom a file was deleted, and when, in words; None where it was not."""
+    if row.deleted_at is None:
+        return None
+    moment = row.deleted_at.astimezone(UTC).isoformat(timespec="seconds")
+    return f"file {row.digest} of pipeline {row.pipeline!r} was deleted by {row.deleted_by} at {moment}"
+
+
+def objects_of(row: DatasetRow) -> list[ArtifactRef]:
+    """Return all that is stored of a file: as it came, both parts, and the profile."""
+    found = [ArtifactRef.model_validate(each) for each in (row.file, row.profile) if each]
+    if row.dataset is not None:
+        parts = DatasetRef.model_validate(row.dataset)
+        found += [parts.train, parts.holdout]
+    return found
+
+
+async def discard_objects(session: AsyncSession, row: DatasetRow) -> None:
+    """Note that a file needs its objects no more."""
+    values = [{"key": ref.key, "sha256": ref.sha256} for ref in objects_of(row)]
+    new = insert(UnwantedRow).values(values)
+    await session.execute(new.on_conflict_do_update(index_elements=[UnwantedRow.key], set_={"since": func.now()}))
+
+
+async def is_wanted(session: AsyncSession, sha256: str) -> bool:
+    """Return whether a file that is not deleted has the object, in whatever place."""
+    places = (
+        DatasetRow.file["sha256"],
+        DatasetRow.profile["sha256"],
+        DatasetRow.dataset["train"]["sha256"],
+        DatasetRow.dataset["holdout"]["sha256"],
+    )
+    has = or_(*(place.astext == sha256 for place in places))
+    return bool(await session.scalar(select(exists().where(NOT_DELETED, has))))

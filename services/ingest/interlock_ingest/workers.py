@@ -121,6 +121,7 @@ class IngestWorker:
                 raise CheckFailedError(f"the stored file: {error}") from error
             result = await check(file, pipeline, folder, role=row.role, timeout_s=self.check_seconds)
             crash_point("ingest.check.done")
+            await store.lock_references(session)
             profile = await asyncio.to_thread(self._store_profile, result)
             result = await with_changes(session, self.artifacts, row, pipeline, result)
             result = await with_leakage(session, self.artifacts, row, result, folder)
@@ -158,16 +159,22 @@ async def receive(session: AsyncSession, row: DatasetRow) -> DatasetRow:
     """Take note of a stored file that is to be checked; return what is known of it.
 
     A file that has its validation result under this pipeline digest, or waits for it, starts nothing; one whose check
-    failed for our own fault is checked again, and so is one that was refused in its other role.
+    failed for our own fault is checked again, and so is one that was refused in its other role. One that was deleted is
+    a new file.
 
     Raises:
         OtherRoleError: the file is accepted or checked in its other role; nothing has been changed.
     """
     if await store.known_in_other_role(session, row):
         raise OtherRoleError(row)
+    await store.lock_references(session)
     known = await store.add_dataset(session, row)
     if known.state != "checking":  # else its row may be locked as long as the check lasts
         await session.refresh(known, with_for_update=True)
+    if known.state == "deleted":
+        await session.delete(known)
+        await session.flush()
+        return await store.add_dataset(session, row)
     changed = known.role != row.role
     if known.state == "rejected" and (changed or any(reason["rule"] == CHECK_FAILED for reason in known.reasons)):
         known.state, known.reasons, known.failures, known.decided_at = "checking", [], 0, None

@@ -171,7 +171,8 @@ def _dataset_request(body: bytes) -> DatasetPredictionRequest:
 async def _stored(name: str, digest: str, submitter: BatchSubmitter) -> ArtifactRef:
     dataset = await submitter.ingest.dataset(name, digest)
     if dataset is None:
-        raise problem(404, "Unknown dataset", f"pipeline {name!r} has no file with digest {digest!r}")
+        detail = f"pipeline {name!r} has no file with digest {digest!r}, or it was deleted"
+        raise problem(404, "Unknown dataset", detail)
     return dataset.file
 
 

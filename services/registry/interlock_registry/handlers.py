@@ -7,6 +7,7 @@ from typing import Annotated
 from faststream import Context
 from faststream.rabbit import RabbitRouter
 from interlock_artifacts.signing import Signer
+from interlock_contracts.datasets import DatasetDeleted
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
 from interlock_contracts.models import ModelLoadFailed, ModelServing, RollbackRequested
 from interlock_contracts.predictions import PredictionsErased
@@ -111,6 +112,12 @@ async def note_request(event: TrainingQueued, session: Session) -> None:
 async def note_cancellation(event: TrainingCancelled, session: Session) -> None:
     """Keep who has stopped a run."""
     audit.record(session, event.by, "run.cancelled", f"run/{event.run_id}", model=event.model, reason=event.reason)
+
+
+@router.subscriber(topology.queue(SERVICE, DatasetDeleted), topology.EXCHANGE, no_reply=True)
+async def note_dataset_deletion(event: DatasetDeleted, session: Session) -> None:
+    """Keep who has deleted a file."""
+    audit.record(session, event.by, "dataset.deleted", event.subject, batch=event.batch)
 
 
 @router.subscriber(topology.queue(SERVICE, PredictionsErased), topology.EXCHANGE, no_reply=True)

@@ -7,7 +7,7 @@ from uuid import UUID
 from faststream import Context
 from faststream.rabbit import RabbitRouter
 from interlock_artifacts import ArtifactStore
-from interlock_contracts.datasets import DatasetIngested, PipelineApplied
+from interlock_contracts.datasets import DatasetDeleted, DatasetIngested, PipelineApplied
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
 from interlock_contracts.models import ModelArchived, ModelPromoted
 from interlock_contracts.pipeline import Pipeline
@@ -17,7 +17,7 @@ from interlock_messaging import CausationEnvelope, PoisonError, Publisher, Sessi
 from interlock_train_dispatch import runs, spans, store
 from interlock_train_dispatch.domain import data_digest
 from interlock_train_dispatch.runs import SERVICE
-from interlock_train_dispatch.store import ArchiveRow, DatasetRow, RunRow, SpecRow
+from interlock_train_dispatch.store import ArchiveRow, DatasetRow, DeletedRow, RunRow, SpecRow
 
 router = RabbitRouter()
 
@@ -55,6 +55,18 @@ async def train_on_new_data(event: DatasetIngested, cause: CausationEnvelope, se
     wanted = "data" in Pipeline.model_validate(spec.spec).training.trigger
     if wanted and not await store.trained_on(session, event.pipeline, event.dataset.digest, event.pipeline_digest):
         await runs.request(session, event.pipeline, cause, pipeline=event.pipeline_digest, by=event.uploaded_by)
+
+
+@router.subscriber(topology.queue(SERVICE, DatasetDeleted), topology.EXCHANGE, no_reply=True)
+async def forget_dataset(event: DatasetDeleted, cause: CausationEnvelope, session: Session) -> None:
+    """Train on a deleted file no more; a run that does ends as failed."""
+    if event.batch is None:
+        return
+    await store.lock_model(session, event.pipeline)
+    row = DeletedRow(pipeline=event.pipeline, digest=event.digest, number=event.batch, by=event.by)
+    await store.keep_deletion(session, row)
+    if not await store.is_there(session, event.pipeline, event.digest):
+        await runs.end_without(session, event.pipeline, event.digest, cause.identity, by=event.by)
 
 
 @router.subscriber(topology.queue(SERVICE, ModelArchived), topology.EXCHANGE, no_reply=True)

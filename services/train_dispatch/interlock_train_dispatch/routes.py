@@ -33,7 +33,7 @@ _DERIVED = 5
 """Version of the UUIDs that are derived."""
 
 
-@get("/runs", opt={SCOPE: "read"})
+@get("/runs", opt={SCOPE: "read", SERVICES: ("ingest",)})
 async def list_runs(
     database: NamedDependency[Database],
     *,
@@ -140,13 +140,14 @@ async def _arrived(database: Database, run_id: UUID) -> RunRow:
 def run_view(run: RunRow) -> RunView:
     """Return a run as it is shown; every stored row can be."""
     progress: dict[str, Any] | None = run.progress
+    asked_for = [run.dataset] if run.state == "queued" and run.dataset is not None else []
     return RunView(
         run_id=run.run_id,
         model=run.model,
         state=run.state,
         attempt=run.attempt,
         pipeline_digest=run.pipeline_digest or NO_SPEC,
-        datasets=[ref["digest"] for ref in run.datasets],
+        datasets=[ref["digest"] for ref in run.datasets] or asked_for,
         evaluation=run.evaluation["digest"] if run.evaluation else None,
         cause=run.causation_id,
         requested_by=run.requested_by,

@@ -89,7 +89,7 @@ class RunReconciler:
             pinned = [batch for batch in batches if batch.digest == run.dataset]
             chosen = pinned if run.dataset is not None else in_window(batches, pipeline.training.window)
             if not chosen:
-                raise LookupError("none of its datasets is stored")
+                raise LookupError(f"{run.dataset or 'every dataset of its pipeline'} is not there any more")
             run.datasets = [batch.ref for batch in chosen]
             evaluation = await store.evaluation_file(session, run.model, spec.data_digest)
             run.evaluation = evaluation.ref if evaluation is not None else None

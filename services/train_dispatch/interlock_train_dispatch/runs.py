@@ -110,6 +110,17 @@ async def cancel(session: AsyncSession, run: RunRow, reason: str | None, cause: 
         run.cancelled, run.reason = True, reason
 
 
+async def end_without(session: AsyncSession, model: str, dataset: str, cause: str, *, by: str) -> None:
+    """End the runs that train on a file which was deleted: their jobs, which may still read it, are stopped.
+
+    A model that is trained already goes on to the gate, and so does its run.
+    """
+    for run in await store.training_on(session, model, dataset):
+        spans.belongs_to(run)
+        run.submitted = True  # Ray may hold its job, though nobody has noted that
+        await end(session, run, "failed", f"file {dataset}, on which it trained, was deleted by {by}", cause)
+
+
 async def end(
     session: AsyncSession, run: RunRow, outcome: Literal["failed", "cancelled", "timed_out"], reason: str, cause: str
 ) -> None:

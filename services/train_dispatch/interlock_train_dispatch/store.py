@@ -9,7 +9,7 @@ from interlock_contracts.refs import DatasetRole
 from interlock_contracts.training import RunState
 from interlock_messaging.pipeline_specs import PipelineSpec
 from interlock_messaging.tables import Base
-from sqlalchemy import MetaData, Select, String, func, select, text
+from sqlalchemy import ColumnElement, MetaData, Select, String, exists, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -53,6 +53,18 @@ class DatasetRow(Table):
     number: Mapped[int] = mapped_column("batch")
     ref: Mapped[dict[str, Any]] = mapped_column(JSONB)
     role: Mapped[DatasetRole] = mapped_column(String, server_default=text("'training'"))
+
+
+class DeletedRow(Table):
+    """A deleted file; the number that it had tells it from the same bytes that come again, whatever is heard first."""
+
+    __tablename__ = "deleted"
+
+    pipeline: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column("batch")
+    by: Mapped[str]
+    heard_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class RunRow(Table):
@@ -104,9 +116,23 @@ async def lock_model(session: AsyncSession, model: str) -> None:
 
 
 async def keep_dataset(session: AsyncSession, row: DatasetRow) -> None:
-    """Keep an accepted file; the first one under one data section stays."""
+    """Keep an accepted file; of one under one data section the first stays, unless that may have been deleted."""
     values = {name: getattr(row, name) for name in ("pipeline", "digest", "data_digest", "number", "ref", "role")}
-    await session.execute(insert(DatasetRow).values(values).on_conflict_do_nothing())
+    new = insert(DatasetRow).values(values)
+    later = {"batch": new.excluded.batch, "ref": new.excluded.ref, "role": new.excluded.role}
+    key = [DatasetRow.pipeline, DatasetRow.digest, DatasetRow.data_digest]
+    kept = new.on_conflict_do_update(index_elements=key, set_=later, where=DatasetRow.number < new.excluded.batch)
+    await session.execute(kept)
+
+
+async def keep_deletion(session: AsyncSession, row: DeletedRow) -> None:
+    """Keep that a file was deleted, unless a later deletion of the same bytes is known."""
+    values = {name: getattr(row, name) for name in ("pipeline", "digest", "number", "by")}
+    new = insert(DeletedRow).values(values)
+    later = {"batch": new.excluded.batch, "by": new.excluded.by, "heard_at": func.now()}
+    key = [DeletedRow.pipeline, DeletedRow.digest]
+    kept = new.on_conflict_do_update(index_elements=key, set_=later, where=DeletedRow.number < new.excluded.batch)
+    await session.execute(kept)
 
 
 async def datasets(session: AsyncSession, pipeline: str, data_digest: str) -> Sequence[DatasetRow]:
@@ -125,9 +151,20 @@ async def is_evaluation_file(session: AsyncSession, pipeline: str, data_digest: 
     return row is not None and row.role == "evaluation"
 
 
+async def is_there(session: AsyncSession, pipeline: str, digest: str) -> bool:
+    """Return whether a file is known, under whichever data section, and not deleted."""
+    here = DatasetRow.pipeline == pipeline, DatasetRow.digest == digest
+    return bool(await session.scalar(select(exists().where(*here, ~_deleted()))))
+
+
 def _files(pipeline: str, data_digest: str, role: DatasetRole) -> Select[DatasetRow]:
     of_spec = (DatasetRow.pipeline == pipeline, DatasetRow.data_digest == data_digest)
-    return select(DatasetRow).where(*of_spec, DatasetRow.role == role)
+    return select(DatasetRow).where(*of_spec, DatasetRow.role == role, ~_deleted())
+
+
+def _deleted() -> ColumnElement[bool]:
+    same = DeletedRow.pipeline == DatasetRow.pipeline, DeletedRow.digest == DatasetRow.digest
+    return exists().where(*same, DatasetRow.number <= DeletedRow.number)
 
 
 async def keep_archive(session: AsyncSession, row: ArchiveRow) -> None:
@@ -153,11 +190,13 @@ async def trainable(session: AsyncSession, pipeline: str, digest: str | None = N
 
 
 async def trained_on(session: AsyncSession, model: str, dataset: str, pipeline_digest: str) -> bool:
-    """Return whether a run of the model has trained on this file under this spec."""
+    """Return whether a run of the model has trained on this file under this spec, since it was deleted last."""
+    same = DeletedRow.pipeline == model, DeletedRow.digest == dataset
     query = select(RunRow.run_id).where(
         RunRow.model == model,
         RunRow.pipeline_digest == pipeline_digest,
         RunRow.datasets.contains([{"digest": dataset}]),
+        ~exists().where(*same, DeletedRow.heard_at >= RunRow.created_at),
     )
     return (await session.scalars(query.limit(1))).one_or_none() is not None
 
@@ -172,6 +211,13 @@ async def startable(session: AsyncSession) -> Sequence[RunRow]:
     busy = select(RunRow.model).where(RunRow.state == "running")
     query = select(RunRow).where(RunRow.state == "queued", RunRow.model.not_in(busy)).order_by(RunRow.created_at)
     return (await session.scalars(query)).all()
+
+
+async def training_on(session: AsyncSession, model: str, dataset: str) -> Sequence[RunRow]:
+    """Return, for changing, the runs of a model that train on a file now."""
+    query = select(RunRow).where(RunRow.model == model, RunRow.state == "running", RunRow.trained_at.is_(None))
+    mine = query.where(RunRow.datasets.contains([{"digest": dataset}]))
+    return (await session.scalars(mine.with_for_update())).all()
 
 
 async def running(session: AsyncSession) -> Sequence[UUID]:

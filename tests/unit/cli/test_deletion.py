@@ -2,6 +2,7 @@
 
 from tests.unit.cli.conftest import interlock
 from tests.unit.cli.stub_gateway import StubGateway
+from tests.unit.cli.views import DIGEST, dataset
 
 DELETED = {
     "model": "m",
@@ -31,6 +32,23 @@ def test_a_refusal_is_told_and_a_version_must_be_named(stub: StubGateway) -> Non
 
     assert (refused.code, "version 3 of 'm' serves" in refused.err) == (1, True)
     assert "name a version, for instance m/2" in interlock("delete", "m", "--yes").err
+
+
+def test_a_dataset_is_deleted_by_the_beginning_of_its_digest(stub: StubGateway) -> None:
+    """It is asked with the name that people know it by; a version is none."""
+    gone = {name: DELETED[name] for name in ("deleted_at", "deleted_by", "objects_gone_after")}
+    path = f"/datasets/m/{DIGEST}"
+    stub.respond("GET /datasets/m", [dataset("accepted", file_name="may.csv")])
+    stub.respond(f"DELETE {path}", {"pipeline": "m", "digest": DIGEST, **gone})
+    refused = interlock("delete", "m", "--dataset", DIGEST[:8], stdin="n\n")
+    assert refused.code == 1
+    assert f"Delete file {DIGEST[:12]} of m (may.csv) for good?" in refused.err
+
+    ended = interlock("delete", "m", "--dataset", DIGEST[:8], "--yes")
+    assert f"file {DIGEST[:12]} of m is deleted; what is stored of it is gone soon after 2026-11-30" in ended.out
+    assert [each.route for each in stub.requests] == ["GET /datasets/m"] * 2 + [f"DELETE {path}"]
+    assert "name the pipeline alone, m" in interlock("delete", "m/3", "--dataset", DIGEST, "--yes").err
+    assert "no files have a digest" in interlock("delete", "m", "--dataset", "0123", "--yes").err
 
 
 def test_a_value_to_erase_is_no_argument(stub: StubGateway) -> None:

@@ -15,7 +15,7 @@ from interlock_artifacts import CorruptArtifactError, MemoryStore
 from interlock_contracts.models import ChampionRef, ModelRegistered
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef
-from interlock_evaluation_gate import evaluation
+from interlock_evaluation_gate import evaluation, handlers
 from interlock_evaluation_gate.evaluation import evaluate
 from interlock_modeling import ModelDescription
 from interlock_modeling.encoder import Encoder, NumericColumn, Scaled
@@ -272,3 +272,25 @@ def test_the_loss_at_the_quantile_is_measured_where_one_is_declared(tmp_path: Pa
     assert report["metrics"]["pinball_loss"] == pytest.approx(losses[0])
     assert [report["champion"][each] for each in ("candidate", "champion")] == pytest.approx(losses)
     assert report["passed"], report["reasons"]
+
+
+async def test_a_candidate_whose_holdout_was_deleted_is_refused_and_the_verdict_says_why(tmp_path: Path) -> None:
+    """Nothing waits for rows that never come back."""
+    bench = Bench(tmp_path)
+    holdout = bench.holdout()
+    bench.store.delete(holdout.key)
+    event = ModelRegistered(
+        model="m",
+        version=2,
+        run_id=uuid4(),
+        pipeline_digest=bench.pipeline.digest,
+        spec=bench.store.put(bench.pipeline.model_dump_json().encode()),
+        artifact=bench.model(2.0),
+        manifest=holdout,
+        holdouts=[holdout],
+    )
+    report = await handlers._report(event, bench.store, bench.loader)
+
+    assert not report.passed
+    [reason] = report.reasons
+    assert "rows of its holdout are not stored any more, as when their dataset was deleted" in reason

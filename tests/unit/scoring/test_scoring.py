@@ -273,6 +273,16 @@ def test_a_job_of_the_last_release_goes_on_without_row_ids(store: MemoryStore, t
     assert result(run(job, store, tmp_path), store).column_names == ["size", "color", "prediction", "model_version"]
 
 
+def test_a_file_that_was_deleted_meanwhile_ends_the_job_and_says_so(store: MemoryStore, tmp_path: Path) -> None:
+    """No attempt would find it."""
+    job = job_for(store, parquet(size=[3.0], color=["red"]), format="parquet")
+    store.delete(job.input.key)
+    report = run(job, store, tmp_path)
+
+    assert (report.status, report.result) == ("failed", None)
+    assert report.reason == "the file is not stored any more, as when its dataset was deleted"
+
+
 def test_a_finished_job_is_only_looked_up(store: MemoryStore, tmp_path: Path) -> None:
     """Whoever starts it again gets the report that was written, without reading the file."""
     job = job_for(store, "size,color\n3,red\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from interlock_contracts.http import DatasetView
+from interlock_contracts.http import DatasetView, DeletedDatasetView
 from interlock_contracts.refs import DatasetRole
 
 from interlock_client.errors import InterlockError, RejectedError, StillGoingError
@@ -170,3 +170,9 @@ def datasets(
 def dataset(name: str, digest: str, *, pipeline_digest: str | None = None) -> Flow[DatasetView]:
     """Return a file's validation result, with its profile and drift."""
     return (yield from get(DatasetView, f"/datasets/{name}/{digest}", pipeline=pipeline_digest))
+
+
+def delete_dataset(name: str, digest: str) -> Flow[DeletedDatasetView]:
+    """Delete a file for good, with what is stored of it; one that is deleted already stays so."""
+    request = Request("DELETE", f"/datasets/{name}/{digest}", repeatable=True)
+    return (yield from read(DeletedDatasetView, request))

@@ -74,6 +74,8 @@ def _ingest_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
         proxied("ingest", "POST", _DATASETS, to),
         proxied("read", "GET", _DATASETS, to),
         proxied("read", "GET", f"{_DATASETS}/{{digest:str}}", to),
+        # It cannot be taken back.
+        proxied("admin", "DELETE", f"{_DATASETS}/{{digest:str}}", to),
     ]
 
 

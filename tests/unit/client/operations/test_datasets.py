@@ -149,3 +149,14 @@ def _interrupted_at(method: str, answer: Callable[..., httpx.Response]) -> Calla
         return answer(request, body)
 
     return interrupted
+
+
+def test_a_dataset_is_deleted_even_if_the_first_answer_is_lost(service: Service, call: Call) -> None:
+    """A repeated request says the same."""
+    told = {"deleted_at": "2026-11-30T08:00:00Z", "deleted_by": "ada", "objects_gone_after": "2026-11-30T09:00:00Z"}
+    service.refuse(f"DELETE /datasets/m/{DIGEST}", 503)
+    service.respond(f"DELETE /datasets/m/{DIGEST}", {"pipeline": "m", "digest": DIGEST, **told})
+
+    found = call("delete_dataset", "m", DIGEST)
+    assert (found.digest, found.deleted_by) == (DIGEST, "ada")
+    assert len(service.requests) == 2

@@ -1,0 +1,68 @@
+"""Deletes the objects of deleted files from the store, as far as no other file has them.
+
+Objects are named by content, so files share them: the same file under two pipelines, and parts or profiles that are
+equal. Two things keep an object for a file that is about to refer to it. A check holds
+:func:`~interlock_ingest.store.lock_references` from before it stores the parts until they are in its row. And an upload
+stores the file before its row is there, where storing what is there makes it young again: what was stored within the
+time of grace is left for the next look.
+"""
+
+import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+
+from interlock_artifacts import ArtifactStore
+from interlock_messaging import Bus
+from interlock_messaging.crash_points import crash_point
+from sqlalchemy import func, select
+
+from interlock_ingest import store
+from interlock_ingest.store import UnwantedRow
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 100
+"""Objects that are looked at in one transaction: whoever stores parts of a file waits for its end."""
+
+
+class Collector:
+    """Deletes what is due; idempotent, so that any replica may run it at any time, also after another crashed.
+
+    ``grace`` is for whoever still reads a file that was just deleted: a whole-file prediction, or the gate.
+    """
+
+    def __init__(self, bus: Bus, artifacts: ArtifactStore, *, grace: timedelta) -> None:
+        self.grace = grace
+        self.woken = asyncio.Event()
+        self._bus = bus
+        self._artifacts = artifacts
+
+    async def run_once(self) -> None:
+        """Delete every object that has been unwanted for long enough; one that is wanted again is forgotten."""
+        last = ""
+        while (found := await self._collect(after=last)) is not None:
+            last = found
+
+    async def _collect(self, *, after: str) -> str | None:
+        """Look at the next objects by key; return the last key, None where there are no more, or others go first."""
+        async with self._bus.transaction() as session:
+            if not await store.lock_references_alone(session):
+                return None
+            due = UnwantedRow.since <= func.now() - self.grace, UnwantedRow.key > after
+            query = select(UnwantedRow).where(*due).order_by(UnwantedRow.key).limit(CHUNK)
+            rows = (await session.scalars(query.with_for_update())).all()
+            for row in rows:
+                if await store.is_wanted(session, row.sha256) or await asyncio.to_thread(self._delete, row.key):
+                    await session.delete(row)
+            return rows[-1].key if rows else None
+
+    def _delete(self, key: str) -> bool:
+        """Delete an object unless it was stored within the time of grace; return whether it is gone."""
+        stored_at = self._artifacts.stored_at(key)
+        if stored_at is not None and stored_at > datetime.now(UTC) - self.grace:
+            logger.info("%s was stored just now, and waits", key)
+            return False
+        self._artifacts.delete(key)
+        crash_point("ingest.collect.deleted")
+        logger.info("%s is deleted", key)
+        return True
