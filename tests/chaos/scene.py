@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import numpy as np
@@ -111,9 +111,12 @@ class Scene:
         view = await until(accepted, seconds=60)
         return DatasetRef.model_validate(view["dataset"])
 
-    async def trained(self, model: str, version: int) -> tuple[str, bool]:
-        """Say that a run has made ``version``; return the run and whether the broker has confirmed it."""
-        run = uuid4()
+    async def trained(self, model: str, version: int, run: UUID | None = None) -> tuple[str, bool]:
+        """Say that a run has made ``version``; return the run and whether the broker has confirmed it.
+
+        What is not confirmed may have arrived: whoever says it again has to name the same ``run``.
+        """
+        run = run or uuid4()
         event = await asyncio.to_thread(self._completed, model, version, run)
         envelope = Envelope.of(event, source="train_dispatch", cause=str(run), now=datetime.now(UTC))
         return str(run), await self.mouth.publish(event.type, event.body(), dict(envelope.headers()))

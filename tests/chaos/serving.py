@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from typing import Any
+from uuid import uuid4
 
 from interlock_contracts.event import Envelope
 
@@ -140,10 +141,11 @@ async def _promote(scene: Scene, model: str, count: int, rollouts: Rollouts) -> 
 
 async def _promoted(scene: Scene, model: str, version: int, rollouts: Rollouts) -> None:
     """Have one more version registered, measured and promoted; wait for whatever is away meanwhile."""
+    run = uuid4()  # one for all tries: another would be another version
 
     async def said() -> bool:
         try:
-            return (await scene.trained(model, version))[1]
+            return (await scene.trained(model, version, run))[1]
         except (OSError, TimeoutError):
             return False
 
