@@ -11,8 +11,8 @@ from interlock_contracts.filters import DATASET_ROLES
 from interlock_contracts.http import DatasetView
 from interlock_contracts.refs import ArtifactRef
 from interlock_ingest import workers
-from interlock_ingest.routes import _view
 from interlock_ingest.store import DatasetRow
+from interlock_ingest.views import dataset_view
 from interlock_ingest.workers import _accept, reject
 
 from tests.support.event_strategies import events
@@ -59,7 +59,7 @@ async def test_every_file_can_be_listed(
     for kept in (row.dataset, row.profile, row.reasons, row.warnings):
         json.dumps(kept, allow_nan=False)  # as a database would have it
 
-    view = _view(row)
+    view = dataset_view(row)
 
     assert DatasetView.model_validate_json(view.model_dump_json()) == view
     assert (view.state, view.batch) in {("accepted", row.place), ("rejected", None)}

@@ -88,28 +88,6 @@ def test_a_csv_is_read_as_declared_and_keeps_what_is_not_declared(store: MemoryS
 
 
 @pytest.mark.parametrize("format_", ["csv", "jsonl", "parquet"])
-@pytest.mark.parametrize("part_rows", [1, 1024])
-def test_an_optional_column_that_is_not_in_the_file_is_told(
-    store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format_: str, part_rows: int
-) -> None:
-    """Nobody would notice that the model took it as null in every row; one that is there and empty is no such case."""
-    monkeypatch.setattr(scoring, "_FEWEST_ROWS", part_rows)
-    monkeypatch.setattr(scoring, "PART_ROWS", part_rows)
-    whole: dict[str, Any] = {"size": [3.0, 4.0], "color": pa.nulls(2, pa.string())}
-    without: Any = {
-        "csv": "size\n3\n4\n",
-        "jsonl": '{"size": 3}\n{"size": 4}\n',
-        "parquet": parquet(size=whole["size"]),
-    }
-    empty: Any = {"csv": "size,color\n3,\n4,\n", "jsonl": '{"size": 3}\n{"size": 4, "color": "red"}\n'}
-    empty["parquet"] = parquet(**whole)
-
-    told = run(job_for(store, without[format_], format=format_), store, tmp_path / "1").warnings
-    assert told == ["column 'color' is in no row of the file: the model took it as null"]
-    assert run(job_for(store, empty[format_], number=2, format=format_), store, tmp_path / "2").warnings == []
-
-
-@pytest.mark.parametrize("format_", ["csv", "jsonl", "parquet"])
 def test_texts_mean_what_they_meant_in_training_in_every_format(
     store: MemoryStore, tmp_path: Path, format_: str
 ) -> None:
