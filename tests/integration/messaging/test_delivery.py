@@ -138,9 +138,7 @@ async def test_a_commit_wakes_the_relay(servers: dict[str, str], monkeypatch: py
             await until(lambda: lab.seen[-1:] == [said.id])  # noqa: B023 - awaited in this turn of the loop
 
 
-async def test_events_of_two_sources_with_the_same_id_are_two(
-    servers: dict[str, str], caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_events_of_two_sources_with_the_same_id_are_two(servers: dict[str, str], caplog: Any) -> None:
     """CloudEvents are identified by source and id: a night's event of one team is not that of another."""
     caplog.set_level("INFO", logger="interlock_messaging.delivery")
     async with Lab(servers).running() as lab:
