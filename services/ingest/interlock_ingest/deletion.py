@@ -53,7 +53,7 @@ async def delete_dataset(
             event = DatasetDeleted(pipeline=name, digest=digest, batch=_number(left), by=caller.name)
             for row in left:
                 await store.discard_objects(session, row)
-                _bury(row, caller.name)
+                _make_tombstone(row, caller.name)
             await enqueue(session, event, source=SERVICE, cause=str(uuid4()))
             crash_point("ingest.delete.before_commit")
         view = _view(rows, collector.grace)
@@ -80,7 +80,7 @@ def _number(rows: Sequence[DatasetRow]) -> int | None:
     return max((row.number for row in rows if row.number is not None), default=None)
 
 
-def _bury(row: DatasetRow, by: str) -> None:
+def _make_tombstone(row: DatasetRow, by: str) -> None:
     """Make a row a tombstone: what people or the file itself have said is gone, examples of its values too."""
     row.state, row.deleted_at, row.deleted_by = "deleted", datetime.now(UTC), by
     row.file_name = row.note = row.object = row.uploaded_by = None
