@@ -1,14 +1,16 @@
 """Files to be judged on: no run trains on one, and the newest goes with every run; on a real broker and database."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from interlock_contracts.datasets import DatasetDeleted
 from interlock_contracts.event import Envelope
 from interlock_contracts.refs import ArtifactRef, DatasetRef, DatasetRole
 from interlock_contracts.training import TrainingCompleted, TrainingJob
 from interlock_messaging.tables import OutboxRow
-from interlock_train_dispatch import store
+from interlock_train_dispatch import handlers, store
 from interlock_train_dispatch.routes import run_view
 from interlock_train_dispatch.store import DatasetRow, SpecRow
 from sqlalchemy import select
@@ -111,3 +113,24 @@ async def test_nobody_trains_on_an_evaluation_file_by_asking(dispatcher: Dispatc
         f"pipeline {dispatcher.model!r} has dataset {'1' * 64} as an evaluation file, which is never trained on",
     )
     assert (without.state, "no accepted dataset" in (without.reason or "")) == ("failed", True)
+
+
+async def test_when_evaluation_files_are_deleted_the_one_before_judges_and_then_what_is_held_out(
+    dispatcher: Dispatcher,
+) -> None:
+    """So there is a way back to the share of the training files."""
+    await keep(dispatcher, "1", 2, "evaluation")
+    await keep(dispatcher, "2", 3, "evaluation")
+    judged = []
+    for digest, number in (("2", 3), ("1", 2)):
+        event = DatasetDeleted(pipeline=dispatcher.model, digest=digest * 64, batch=number, by="ada")
+        cause = Envelope.of(event, source="ingest", cause=digest, now=datetime.now(UTC))
+        async with dispatcher.bus.transaction() as session:
+            await handlers.forget_dataset(event, cause, session)
+        run = await dispatcher.request()
+        await dispatcher.steps()
+        judged.append(run_view(await dispatcher.run(run)).evaluation)
+        await dispatcher.cancel(run)
+        await dispatcher.steps()
+
+    assert judged == ["1" * 64, None]
