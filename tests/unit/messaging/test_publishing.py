@@ -134,4 +134,14 @@ async def test_recorded_and_unrecorded_events_keep_their_places(monkeypatch: pyt
     outcomes = await publish_all(broker(Channel(c=channel_gone)), asked)
 
     assert words(outcomes) == [None, "span of b", "ConnectionError", "ConnectionError", "span of d"]
-    assert words(await publish_all(broker(Channel()), [])) == []
+
+
+async def test_without_messages_the_broker_is_not_asked() -> None:
+    """A relay with nothing to do holds a transaction meanwhile, and the broker may be away."""
+    asked: list[str] = []
+
+    async def connects() -> None:
+        asked.append("connect")
+
+    assert await publish_all(broker(Channel(), connects=connects), []) == []
+    assert asked == []
