@@ -1,6 +1,6 @@
 """The object store as the services see it: bytes by content, and two kinds of named objects."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -99,3 +99,15 @@ class ArtifactStore(Protocol):
     def ping(self) -> None:
         """Raise where the store does not answer or the bucket is not there."""
         ...
+
+
+def delete_unless_young(store: ArtifactStore, key: str, grace: timedelta) -> bool:
+    """Delete an object by content that nobody refers to; return False where it stays, for it was stored within ``grace``.
+
+    Whoever has stored it of late may be about to refer to it.
+    """
+    stored_at = store.stored_at(key)
+    if stored_at is not None and stored_at > datetime.now(UTC) - grace:
+        return False
+    store.delete(key)
+    return True

@@ -9,9 +9,9 @@ time of grace is left for the next look.
 
 import asyncio
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from interlock_artifacts import ArtifactStore
+from interlock_artifacts import ArtifactStore, delete_unless_young
 from interlock_messaging import Bus
 from interlock_messaging.crash_points import crash_point
 from sqlalchemy import func, select
@@ -58,11 +58,9 @@ class Collector:
 
     def _delete(self, key: str) -> bool:
         """Delete an object unless it was stored within the time of grace; return whether it is gone."""
-        stored_at = self._artifacts.stored_at(key)
-        if stored_at is not None and stored_at > datetime.now(UTC) - self.grace:
+        if not delete_unless_young(self._artifacts, key, self.grace):
             logger.info("%s was stored just now, and waits", key)
             return False
-        self._artifacts.delete(key)
         crash_point("ingest.collect.deleted")
         logger.info("%s is deleted", key)
         return True

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from interlock_artifacts import ArtifactStore, CorruptArtifactError, MissingArtifactError
+from interlock_artifacts import ArtifactStore, CorruptArtifactError, MissingArtifactError, delete_unless_young
 from interlock_contracts.refs import ArtifactRef
 from interlock_messaging import Bus
 from interlock_messaging.crash_points import crash_point
@@ -109,14 +109,7 @@ class Collector:
 
     def _delete(self, refs: list[ArtifactRef]) -> int:
         """Delete objects that were stored before the time of grace; return how many were not."""
-        young = 0
-        for ref in refs:
-            stored_at = self._artifacts.stored_at(ref.key)
-            if stored_at is not None and stored_at > datetime.now(UTC) - self.grace:
-                young += 1
-            else:
-                self._artifacts.delete(ref.key)
-        return young
+        return sum(not delete_unless_young(self._artifacts, ref.key, self.grace) for ref in refs)
 
 
 def _unknown_engine() -> Iterator[ColumnElement[bool]]:
