@@ -6,6 +6,9 @@ share is marked ``declare=False``, for which FastStream asks passively.
 
 import asyncio
 import logging
+import os
+import secrets
+import socket
 from collections.abc import Iterable, Sequence
 
 import aio_pika
@@ -89,6 +92,11 @@ def _durable(name: str, routing_key: str, max_queue_length: int | None = None) -
             **({"x-max-length": max_queue_length} if max_queue_length is not None else {}),
         },
     )
+
+
+def process_name() -> str:
+    """Return a name for this process that no other has, also not one that had its process id before."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
 
 
 def worker_queue(service: str, event: type[Event], worker: str) -> RabbitQueue:

@@ -2,9 +2,6 @@
 
 import asyncio
 import logging
-import os
-import secrets
-import socket
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -26,7 +23,7 @@ from prometheus_client import Counter, Histogram
 from interlock_evaluation_gate.evaluation import evaluate
 
 SERVICE = "evaluation_gate"
-REPLICA = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+REPLICA = topology.process_name()
 """Name of this process: each replica hears of deletions from a queue of its own."""
 
 logger = logging.getLogger(__name__)

@@ -1,9 +1,6 @@
 """The gateway's part in the flow: serve what was promoted, in every worker."""
 
 import asyncio
-import os
-import secrets
-import socket
 from typing import Annotated
 
 from faststream import Context
@@ -19,7 +16,7 @@ from opentelemetry import trace
 from interlock_gateway.models.batcher import BatchedModel
 
 SERVICE = "gateway"
-WORKER = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+WORKER = topology.process_name()
 """This process: each imports this module for itself, so each has its own queue."""
 
 router = RabbitRouter()

@@ -1,9 +1,6 @@
 """Event handlers: asynchronous predictions, in batches, and promotions."""
 
 import asyncio
-import os
-import secrets
-import socket
 from typing import Annotated
 
 from faststream import Context
@@ -17,7 +14,7 @@ from interlock_serving.promotion import Promotion
 from interlock_serving.slot import ServedModel
 
 SERVICE = "prediction"
-REPLICA = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+REPLICA = topology.process_name()
 """Name of this process: each replica consumes promotions from a queue of its own."""
 
 router = RabbitRouter()
