@@ -102,7 +102,7 @@ class ArtifactStore(Protocol):
 
 
 def delete_unless_young(store: ArtifactStore, key: str, grace: timedelta) -> bool:
-    """Delete an object by content that nobody refers to; return False where it stays, for it was stored within ``grace``.
+    """Delete an object by content that nobody refers to; False where it stays, for it was stored within ``grace``.
 
     Whoever has stored it of late may be about to refer to it.
     """
