@@ -13,6 +13,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, 
 from interlock_contracts.catalog import BY_TYPE, OUTSIDE
 from interlock_contracts.event import Envelope
 from interlock_messaging import topology
+from interlock_messaging.publishing import is_ended
 from yarl import URL
 
 from tests.chaos.stack import Stack
@@ -45,7 +46,9 @@ class Mouth:
             async with asyncio.timeout(SECONDS):
                 exchange = await self._exchange(speaker)
                 await exchange.publish(message, routing_key=event_type)
-        except _LOST:
+        except (*_LOST, asyncio.CancelledError):
+            if is_ended():
+                raise
             await self._hang_up(speaker)
             return False
         return True
@@ -112,7 +115,9 @@ class Ear:
             try:
                 async with await aio_pika.connect(self._stack.admin("AMQP_URL"), timeout=SECONDS) as connection:
                     await self._consume(await connection.channel())
-            except _LOST:
+            except (*_LOST, asyncio.CancelledError):
+                if is_ended():
+                    raise
                 await asyncio.sleep(0.3)
 
     async def _consume(self, channel: AbstractChannel) -> None:

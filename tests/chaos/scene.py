@@ -87,7 +87,7 @@ class Scene:
             scene.dataset = await scene._brought_in(http)
             for each in scene.rolled:
                 for version in (1, 2):
-                    await scene.trained(each, version)
+                    await scene.trained(each, version, uuid4())
                     await scene.serves(http, each, version)
         return scene
 
@@ -111,17 +111,16 @@ class Scene:
         view = await until(accepted, seconds=60)
         return DatasetRef.model_validate(view["dataset"])
 
-    async def trained(self, model: str, version: int, run: UUID | None = None) -> tuple[str, bool]:
-        """Say that a run has made ``version``; return the run and whether the broker has confirmed it.
+    async def trained(self, model: str, version: int, run: UUID) -> bool:
+        """Say that a ``run`` has made ``version``; return whether the broker has confirmed it.
 
         What is not confirmed may have arrived: whoever says it again has to name the same ``run``.
         """
-        run = run or uuid4()
         event = await asyncio.to_thread(self._completed, model, version, run)
         envelope = Envelope.of(event, source="train_dispatch", cause=str(run), now=datetime.now(UTC))
-        return str(run), await self.mouth.publish(event.type, event.body(), dict(envelope.headers()))
+        return await self.mouth.publish(event.type, event.body(), dict(envelope.headers()))
 
-    def _completed(self, model: str, version: int, run: Any) -> TrainingCompleted:
+    def _completed(self, model: str, version: int, run: UUID) -> TrainingCompleted:
         assert self.dataset is not None, "one file was brought in first"
         store = self.stack.store("train_dispatch")
         artifact = put_model(store, version, model=model).artifact

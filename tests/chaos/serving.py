@@ -145,7 +145,7 @@ async def _promoted(scene: Scene, model: str, version: int, rollouts: Rollouts) 
 
     async def said() -> bool:
         try:
-            return (await scene.trained(model, version, run))[1]
+            return await scene.trained(model, version, run)
         except (OSError, TimeoutError):
             return False
 

@@ -51,17 +51,17 @@ class Workload:
         begin, busy = time.monotonic(), set[asyncio.Task[None]]()
         weights, ways = zip(*self._ways, strict=True)
         try:
-            while (past := time.monotonic() - begin) < seconds * LONGEST:
-                left = events - self._ledger.acknowledged
-                if past > seconds and left <= 0:
-                    break
-                (way,) = self._random.choices(ways, weights)
-                busy.add(task := asyncio.create_task(_guarded(way)))
-                task.add_done_callback(busy.discard)
-                while len(busy) >= AT_ONCE:
-                    await asyncio.wait(busy, return_when=asyncio.FIRST_COMPLETED)
-                await asyncio.sleep(min(0.5, max(seconds - past, 1) / max(left, 1)))
-            await asyncio.gather(*busy)
+            async with asyncio.TaskGroup() as asking:
+                while (past := time.monotonic() - begin) < seconds * LONGEST:
+                    left = events - self._ledger.acknowledged
+                    if past > seconds and left <= 0:
+                        break
+                    (way,) = self._random.choices(ways, weights)
+                    busy.add(task := asking.create_task(_guarded(way)))
+                    task.add_done_callback(busy.discard)
+                    while len(busy) >= AT_ONCE:
+                        await asyncio.wait(busy, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.sleep(min(0.5, max(seconds - past, 1) / max(left, 1)))
         finally:
             await self.close()
 
@@ -104,11 +104,12 @@ class Workload:
         """Say that a model is trained: it is registered, measured, and promoted, by three services in turn."""
         model = self._random.choice(self._scene.grown)
         self._growing[model] += 1
+        run = uuid4()
+        asked = self._ledger.ask("version", model, str(run))
         try:
-            run, confirmed = await self._scene.trained(model, self._growing[model])
-        except (OSError, TimeoutError):  # the object store is down: nothing was said
-            return
-        self._ledger.ask("version", model, run).acknowledged = confirmed
+            asked.acknowledged, asked.why = await self._scene.trained(model, self._growing[model], run), "no confirm"
+        except (OSError, TimeoutError) as error:  # the object store is down: nothing was said
+            asked.why = type(error).__name__
 
     async def _post(self, asked: Asked, path: str, **content: Any) -> httpx.Response | None:
         try:
