@@ -9,6 +9,7 @@ import typer
 from interlock_client import Client
 from interlock_client.operations.datasets import MEDIA_TYPES
 from interlock_client.operations.files import OnError
+from interlock_contracts.json_keys import RepeatedKeyError, unique_keys
 
 from interlock_cli import completion
 from interlock_cli.async_predict import submit, wait_for_answer
@@ -121,7 +122,9 @@ def _rows(gateway: Client, name: str, given: list[str] | None, file: Path | None
 def _json_rows(text: str, where: str) -> list[Row]:
     """Return the rows of a JSON list, of one object, of a predict body, or of one object a line."""
     try:
-        whole = json.loads(text)
+        whole = json.loads(text, object_pairs_hook=unique_keys)
+    except RepeatedKeyError as error:
+        raise CommandError(f"{where}: {error}") from error
     except json.JSONDecodeError:
         lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
         return [_row(line, f"line {number} of {where}") for number, line in lines]
@@ -134,7 +137,9 @@ def _json_rows(text: str, where: str) -> list[Row]:
 
 def _row(text: str, where: str) -> Row:
     try:
-        row = json.loads(text)
+        row = json.loads(text, object_pairs_hook=unique_keys)
+    except RepeatedKeyError as error:
+        raise CommandError(f"{where}: {error}") from error
     except json.JSONDecodeError as error:
         raise CommandError(f"{where} is not JSON: {error}") from error
     if not isinstance(row, dict):

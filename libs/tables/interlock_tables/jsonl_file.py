@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 import pyarrow as pa
 from interlock_contracts.data import Column, Data
+from interlock_contracts.json_keys import RepeatedKeyError, unique_keys
 from numpy.typing import NDArray
 
 from interlock_tables.blocks import utf8_blocks
@@ -88,6 +89,8 @@ def _object(text: bytes) -> dict[str, Any]:
         raise _BadLineError("the line is nested too deeply") from None
     except _BadLineError:
         raise
+    except RepeatedKeyError as error:
+        raise _BadLineError(str(error)) from None
     except ValueError as error:
         raise _BadLineError(f"the line is not JSON: {str(error).partition(':')[0]}") from None
     if not isinstance(value, dict):
@@ -95,18 +98,11 @@ def _object(text: bytes) -> dict[str, Any]:
     return value
 
 
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    whole = dict(pairs)
-    if len(whole) != len(pairs):
-        raise _BadLineError("a key stands twice in one object")
-    return whole
-
-
 def _refuse_constant(name: str) -> NoReturn:
     raise _BadLineError(f"{name} is not JSON; write null for a missing number")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_refuse_constant)
+_DECODER = json.JSONDecoder(object_pairs_hook=unique_keys, parse_constant=_refuse_constant)
 
 
 def _cells(name: str, column: Column, values: list[Any], texts: TextCells) -> Cells:

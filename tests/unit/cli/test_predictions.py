@@ -78,6 +78,17 @@ def test_a_file_of_json_lines_may_hold_the_target(answering: StubGateway, tmp_pa
     assert answering.requests[-1].json == {"rows": [{"size": 1, "rooms": 2, "new": True, "color": 7}]}
 
 
+@pytest.mark.usefixtures("answering")
+@pytest.mark.parametrize("text", ['{"size": 1, "size": 2}\n{"size": 3}\n', '[{"size": 1, "size": 2}]'])
+def test_a_key_that_is_twice_in_a_row_is_refused(tmp_path: Path, text: str) -> None:
+    """The last would win in silence."""
+    (tmp_path / "rows.jsonl").write_text(text)
+    ended = interlock("predict", "m", "--file", tmp_path / "rows.jsonl")
+
+    assert ended.code == 1
+    assert "'size' is there twice" in ended.err
+
+
 def test_the_key_of_each_row_stands_beside_its_prediction(stub: StubGateway, tmp_path: Path) -> None:
     """Where the serving version gives it back; an older one would refuse the column, so it stays at home."""
     keyed = SPEC.model_copy(update={"data": SPEC.data.model_copy(update={"key": ["color"]})})

@@ -157,3 +157,14 @@ def test_ignored_columns_take_the_fast_path() -> None:
     assert matrix is not None
     assert plain is not None
     assert matrix.tobytes() == plain.tobytes()
+
+
+@pytest.mark.parametrize("before", [0, 1, 100])
+def test_a_column_twice_is_not_read(before: int) -> None:
+    """Short bodies and long ones are counted in two ways; both see one key too many, and none where there is none."""
+    rows = [json.dumps(ROW)] * before
+    name, value = next(iter(ROW.items()))
+    repeated = f"{json.dumps(ROW)[:-1]}, {json.dumps(name)}: {json.dumps(value)}}}"
+
+    assert fast_path(DECODER, f'{{"rows": [{", ".join([*rows, repeated])}]}}'.encode()) is None
+    assert fast_path(DECODER, f'{{"rows": [{", ".join([*rows, json.dumps(ROW)])}]}}'.encode()) is not None

@@ -116,7 +116,7 @@ def _wanted(body: bytes) -> RowsPredictionRequest | DatasetPredictionRequest:
         rows = given.setdefault("rows", [])
         kind: type[RowsPredictionRequest | DatasetPredictionRequest] = RowsPredictionRequest
         if isinstance(rows, list):
-            checked_rows(rows)
+            checked_rows(rows, body)
     elif given.pop("rows", None):
         raise problem(422, "Not a prediction request", "rows: a dataset is answered as a whole; send one of the two")
     else:

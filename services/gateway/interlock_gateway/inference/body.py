@@ -4,6 +4,7 @@ from codecs import BOM_UTF8
 from typing import Any, TypeVar
 
 import msgspec
+from interlock_contracts.json_keys import RepeatedKeyError, refuse_repeated_keys
 from interlock_contracts.predictions import MAX_ROWS
 from interlock_runtime.http import problem
 
@@ -32,14 +33,18 @@ def json_fault(error: Exception, body: bytes | memoryview) -> str:
     return f"{error}; JSON has no {written.decode()}: write null for a value that is missing"
 
 
-def checked_rows(rows: list[Any]) -> list[Any]:
-    """Return ``rows``.
+def checked_rows(rows: list[Any], body: bytes) -> list[Any]:
+    """Return the ``rows`` of a ``body``.
 
     Raises:
-        ProblemDetailsException: 422 where there are none, or too many.
+        ProblemDetailsException: 422 where there are none, too many, or a column is twice in one of them.
     """
     if not rows:
         raise problem(422, "Nothing to predict", "rows is empty; send at least one")
     if len(rows) > MAX_ROWS:
         raise problem(422, "Too many rows", f"{len(rows)} rows are too many; send at most {MAX_ROWS} in one request")
+    try:
+        refuse_repeated_keys(body, 1 + sum(len(row) for row in rows if isinstance(row, dict)))
+    except RepeatedKeyError as error:
+        raise problem(422, "A column is there twice", str(error)) from error
     return rows

@@ -40,7 +40,7 @@ def predict_route(
         assert scope["type"] == ScopeType.HTTP, "the route lets nothing else in"
         name: str = scope["path_params"]["name"]
         body = await _body(scope, receive)
-        rows = checked_rows(decoded(_decoder, body, _FORM).rows)
+        rows = checked_rows(decoded(_decoder, body, _FORM).rows, body)
         serving = scope["state"].get(CHOSEN) or await resolve_model(manager, registry, name)
         report_version(scope, serving)
         predicted = await _predicted(serving, rows)

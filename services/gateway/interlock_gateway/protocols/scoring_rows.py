@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import StringIO
 from typing import Any
 
+from interlock_contracts.json_keys import RepeatedKeyError, unique_keys
 from interlock_contracts.names import near_name
 from interlock_contracts.predictions import MAX_ROWS
 from interlock_modeling.signature import Feature, ModelSignature
@@ -94,7 +95,11 @@ def _cell(feature: Feature, cell: Any) -> Any:
 def _of_json(text: str) -> list[Row]:
     try:
         # Python's own reader, for pandas' clients write a missing number as NaN, which is no JSON.
-        document = json.loads(text, parse_constant=lambda name: None if name == "NaN" else math.inf)
+        document = json.loads(
+            text, object_pairs_hook=unique_keys, parse_constant=lambda name: None if name == "NaN" else math.inf
+        )
+    except RepeatedKeyError as error:
+        raise ScoringError(str(error)) from error
     except (ValueError, RecursionError) as error:
         raise ScoringError(f"the body is not JSON: {error}") from error
     forms = [form for form in FORMS if isinstance(document, dict) and form in document]

@@ -9,9 +9,13 @@ import pytest
 from interlock_artifacts import MemoryStore
 from interlock_contracts.predictions import MAX_ROWS
 from interlock_gateway.domain import BODY_LIMIT
+from interlock_gateway.inference.resolve import model_not_available
+from interlock_gateway.proxy.upstreams import Upstreams
 
+from tests.support.dependencies import dependency
 from tests.support.gateway_app import Door
 from tests.support.stored_models import ROW, put_classifier, put_model
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -38,6 +42,29 @@ async def test_an_answer_names_its_version_and_keeps_the_order_of_rows(serving: 
     assert (body["model"], body["version"], body["predictions"]) == ("flights", 1, [1003.0, 1005.0])
     assert body.keys() == {"id", "model", "version", "predictions"}
     assert (await serving.predict(ROW)).json()["id"] != body["id"]
+
+
+@pytest.mark.parametrize("route", ["predict", "predictions"])
+@pytest.mark.parametrize("rest", ["", ', "unknown": 1', ', "color": "red"', ', "at": {"day": 1}'])
+async def test_a_column_that_is_twice_in_a_row_is_refused_by_name(serving: Door, route: str, rest: str) -> None:
+    """Readers of JSON keep the last of two; whoever sent them meant one, and nobody can tell which."""
+    row = f'{{"size": 3.0, "color": "red", "size": 4.0{rest}}}'
+    told = problem(await serving.http.post(f"/models/flights/{route}", content=f'{{"rows": [{row}]}}'), 422)
+
+    assert told["title"] == "A column is there twice"
+    assert told["detail"].startswith("'size' is there twice in one object")
+
+
+async def test_spaces_and_quotes_do_not_make_a_column_twice(serving: Door) -> None:
+    """Keys are counted to see that none is twice: what only looks like another one is read with care."""
+    for body in (
+        '{"rows" : [{"size" : 3.0, "color" : "red"}]}',
+        json.dumps({"rows": [{"size": 3.0, "color": 'a":b'}]}),
+        json.dumps({"rows": [ROW | {"size": 3.0}] * 2000}, separators=(",", ":")),
+    ):
+        answer = await serving.http.post("/models/flights/predict", content=body)
+
+        assert answer.json()["predictions"][0] == 1003.0
 
 
 async def test_a_classification_answers_labels_and_probabilities(serving: Door) -> None:
@@ -128,19 +155,33 @@ async def test_a_body_that_is_too_large_is_refused(serving: Door, announced: boo
 
 
 async def test_a_model_that_does_not_serve_is_told_apart(serving: Door) -> None:
-    """Never heard of; applied but not promoted yet; promoted but not loaded here."""
+    """Never heard of; applied but not promoted yet; promoted, but its files are gone."""
     serving.behind.pipelines.add("students")
     unknown = problem(await serving.predict(ROW, model="nothing"), 404)
     misspelt = problem(await serving.predict(ROW, model="studnets"), 404)
     waiting = problem(await serving.predict(ROW, model="students"), 404)
-    serving.behind.promote(put_model(MemoryStore(), 1, model="students"), seq=1)
-    missing = await serving.predict(ROW, model="students")
+    serving.behind.promote(put_model(MemoryStore(), 2, model="students"), seq=1)
+
+    async def refused() -> httpx.Response | None:  # once the worker has heard of it, and tried
+        answer = await serving.predict(ROW, model="students")
+        return answer if "not loaded here: " in answer.text else None
+
+    missing = await until(refused)
 
     assert unknown["detail"] == "no pipeline is called 'nothing'; apply one first"
     assert misspelt["detail"] == "no pipeline is called 'studnets'; did you mean 'students'?"
     assert "promoted yet" in waiting["detail"]
-    assert "not loaded here" in problem(missing, 503)["detail"]
-    assert missing.headers["retry-after"] == "1"
+    assert "MissingArtifactError" in problem(missing, 503)["detail"]
+    assert missing.headers["retry-after"] == "2"
+
+
+async def test_a_version_that_was_promoted_this_moment_is_not_loaded_yet(serving: Door) -> None:
+    """The registry knows of it, the worker hears of it with its next report."""
+    serving.behind.promote(put_model(MemoryStore(), 1, model="students"), seq=1)
+    missing = await model_not_available("students", dependency(serving.app, Upstreams).registry)
+
+    assert (missing.status_code, missing.detail.partition(", ")[2]) == (503, "which is not loaded here yet")
+    assert missing.headers == {"Retry-After": "1"}
 
 
 async def test_only_post_predicts(serving: Door) -> None:

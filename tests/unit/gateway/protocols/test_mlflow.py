@@ -234,6 +234,8 @@ HOUSES = REGRESSION.model_copy(
         (b'{"inputs": {"size": [1], "Garden": [1]}}', "", "did you mean 'garden'?"),
         (b'{"instances": [{"size": 1, "garden": 0, "zip": 1}, {"Zip": 1}]}', "", "row 1: unknown column"),
         (b'{"dataframe_split": {"columns": ["size", "size"], "data": [[1, 2]]}}', "", "'size' is there twice"),
+        (b'{"dataframe_records": [{"size": 1, "garden": false, "size": 2}]}', "", "'size' is there twice"),
+        (b'{"inputs": {"size": [1], "garden": [false], "size": [2]}}', "", "'size' is there twice"),
     ],
 )
 def test_a_misspelt_or_repeated_column_is_refused(body: bytes, kind: str, words: str) -> None:

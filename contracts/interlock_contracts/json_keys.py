@@ -1,0 +1,38 @@
+"""Keys that stand twice in one JSON object: readers keep the last value in silence, so input is checked for them."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+
+class RepeatedKeyError(ValueError):
+    """An object has a key twice."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key[:60]!r} is there twice in one object; which one counts cannot be told")
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of its pairs: the ``object_pairs_hook`` of Python's reader.
+
+    Raises:
+        RepeatedKeyError: two pairs have the same key.
+    """
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise RepeatedKeyError(next(key for key in keys if keys.count(key) > 1))
+    return found
+
+
+def refuse_repeated_keys(body: bytes, count: int) -> None:
+    """Check a ``body`` of JSON whose objects were read to have ``count`` keys in all.
+
+    As many keys as were read stand in a body without repeats: only where that is not plain to see, it is read again.
+
+    Raises:
+        RepeatedKeyError: a key stands twice in one object.
+    """
+    if body.count(b'":') != count:
+        with suppress(RecursionError):  # nested too deeply to be rows, which whoever reads them says
+            json.loads(body, object_pairs_hook=unique_keys)
