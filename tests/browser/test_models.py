@@ -50,6 +50,19 @@ async def test_models_tell_what_serves_where_and_what_waits(page: Page, looks: L
     await looks.over(page, "model")
 
 
+async def test_the_list_of_models_is_one_request_however_many_there_are(page: Page) -> None:
+    """What serves in how many workers, and what waits, stands in the list itself."""
+    (listed,) = answers(MODEL, THREE, champion=2)["/gateway/models"]
+    await answer(page, {"/gateway/models": [{**listed, "name": f"flights-{place}"} for place in range(60)]})
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/gateway/" in request.url else None)
+    await page.goto("/models")
+
+    await expect(page.get_by_role("row")).to_have_count(61)
+    await expect(page.get_by_role("row", name="flights-59")).to_contain_text("1 of 2 workers")
+    assert asked == [f"{ORIGIN}/gateway/models"]
+
+
 @pytest.mark.parametrize(
     ("labels", "drawn"),
     [
