@@ -139,7 +139,7 @@ async def test_several_runs_are_compared_side_by_side(canned: Page, looks: Looks
     await expect(metrics).to_contain_text("0.9912 best")
     await expect(metrics.get_by_role("row").filter(has_text="MAE")).not_to_contain_text("best")
     await expect(canned.get_by_text("All were measured on the same held-out rows.")).to_be_visible()
-    parameters = canned.get_by_role("region", name="Winner and parameters: differences")
+    parameters = canned.get_by_role("region", name="Selected candidate and parameters: differences")
     for words in ("lightgbm", "linear", "num_leaves", "alpha"):
         await expect(parameters).to_contain_text(words)
     await expect(canned.get_by_text("No differences: 2 fields are the same in all that were trained.")).to_be_visible()
@@ -177,5 +177,5 @@ async def test_one_run_is_no_comparison(canned: Page) -> None:
 async def test_a_run_says_why_and_by_whom_it_was_asked(canned: Page) -> None:
     """On its own page, beside what became of it."""
     await canned.goto(f"/runs/{IDS[0]}")
-    for words in ("Requested by", "ada", "Reason of the request", "the first month"):
+    for words in ("Requested by", "ada", "Request reason", "the first month"):
         await expect(canned.get_by_text(words, exact=True)).to_be_visible()
