@@ -13,15 +13,14 @@ from tests.browser.looks import Looks
 from tests.browser.reports import WHEN, sha
 
 RUN = UUID(int=7)
-EMPTY = {"/view/events": {"events": [], "before": None}}
+EMPTY: dict[str, Any] = {"/view/events": {"events": [], "before": None}}
 
 
 def known(state: str, **more: Any) -> dict[str, Any]:
     """Return what the dispatcher says of the run."""
-    view = RunView(
-        run_id=RUN, model="flights", state=state, attempt=1, pipeline_digest=sha("flights"), cause="retrain.requested",
-        requested_by="ada", request_reason="a new month", created_at=WHEN, **more,
-    )  # type: ignore[arg-type] # fmt: skip
+    asked = {"cause": str(UUID(int=3)), "requested_by": "ada", "request_reason": "a new month", "created_at": WHEN}
+    run = {"run_id": RUN, "model": "flights", "state": state, "attempt": 1, "pipeline_digest": sha("flights")}
+    view = RunView.model_validate(run | asked | more)
     return {f"/gateway/runs/{RUN}": view.model_dump(mode="json")}
 
 
@@ -33,6 +32,7 @@ async def test_a_run_is_queued_from_the_moment_of_its_request(canned: Page, look
     await expect(canned.get_by_text("a new month")).to_be_visible()
     await expect(canned.get_by_text("The first steps appear here in a moment")).to_be_visible()
     await expect(canned.get_by_role("alert")).to_have_count(0)
+    await expect(canned.get_by_text(str(UUID(int=3)))).to_have_count(0)
     await looks.over(canned, "run-queued")
 
     run = {"run_id": RUN, "model": "flights", "state": "running", "requested": WHEN, "started": WHEN}

@@ -101,7 +101,7 @@ async def test_the_gateway_is_asked_with_the_callers_own_key_and_never_with_the_
     """It decides what the caller may; a change is passed on only from our own page."""
     asked: list[tuple[str, str, dict[str, str], bytes]] = []
 
-    @route("/models/{name:str}/rollback", http_method=["GET", method], status_code=200)
+    @route("/models/{name:str}/rollback", http_method=["GET", "POST", "DELETE"], status_code=200)
     async def behind(name: FromPath[str], request: Request[Any, Any, Any]) -> dict[str, str]:
         asked.append((request.method, str(request.url.query), dict(request.headers), await request.body()))
         return {"name": name}

@@ -70,7 +70,7 @@ function Findings({ title, findings, lamp }) {
         <span>${finding.message}</span>
         <span class="soft">
           ${finding.lines.length > 0 && html` Line ${finding.lines.slice(0, 10).join(", ")}${finding.count > 10 ? ", …" : ""}.`}
-          ${finding.examples.length > 0 && html` For example ${finding.examples.slice(0, 5).map((example) => html`<code>${example}</code> `)}`}
+          ${finding.examples.length > 0 && html` For example ${finding.examples.slice(0, 5).map((example, at) => html`${at > 0 && "; "}<code>${example}</code>`)}`}
         </span>
       </li>`,
     )}</ul>

@@ -51,7 +51,7 @@ async function runOf(id) {
   } catch (problem) {
     if (problem.status !== 404) throw problem;
     const run = await get(`/gateway/runs/${id}`);
-    return { ...run, requested: run.created_at, started: run.started_at, ended: run.ended_at, lanes: [], open: [], early: true };
+    return { ...run, cause: null, requested: run.created_at, started: run.started_at, ended: run.ended_at, lanes: [], open: [], early: true };
   }
 }
 

@@ -106,7 +106,7 @@ function Differences({ title, all, of: values }) {
   const names = [...new Set(known.flatMap(Object.keys))].filter((name) => known.some((each) => text(each[name]) !== undefined));
   const rows = names.filter((name) => new Set(known.map((each) => text(each[name]))).size > 1).map((name) => ({ name }));
   const equal = names.length - rows.length;
-  const note = `${equal} ${equal === 1 ? "field is" : "fields are"} the same in all that were trained.`;
+  const note = `${equal} ${equal === 1 ? "field is" : "fields are"} the same in all runs with a version.`;
   if (rows.length === 0) return html`<section class="card"><h2>${title}</h2><p class="soft">${names.length ? `No differences: ${note}` : "None of these runs has a version."}</p></section>`;
   return html`<section class="card flush"><h2>${title}</h2>
     <${Table} caption="${title}: differences" columns=${columnsOf(all, ({ name }, place) => html`<span class="mono">${text(values[place][name]) ?? "–"}</span>`)} rows=${rows} id=${(row) => row.name} />

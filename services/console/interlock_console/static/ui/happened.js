@@ -22,8 +22,8 @@ export function Waiting({ runs }) {
     { title: "Passed the gate", cell: (run) => html`<${Ago} at=${run.ended} />`, right: true, tight: true },
     { title: "Review", cell: (run) => html`<a class="button" href=${versionPath(run.model, run.version)}>Review</a>`, right: true, tight: true },
   ];
-  return html`<section class="card flush"><h2>Waiting for approval</h2>
-    <${Table} caption="Versions that wait for an approval" columns=${columns} rows=${runs} id=${(run) => run.run_id} />
+  return html`<section class="card flush"><h2>Awaiting approval</h2>
+    <${Table} caption="Versions that await approval" columns=${columns} rows=${runs} id=${(run) => run.run_id} />
   </section>`;
 }
 

@@ -45,7 +45,7 @@ function columnsFor({ seconds, workers }) {
 function Serving({ row: { name, serving, known, traffic }, workers }) {
   const versions = traffic?.versions ?? {};
   const version = serving?.ref.version ?? (known ? null : Object.keys(versions).map(Number).sort((a, b) => b - a)[0]);
-  if (!version) return html`<span class="faint">no version yet</span>`;
+  if (!version) return html`<span class="faint">no version serves</span>`;
   const loaded = versions[version] ?? 0;
   const others = Object.keys(versions).some((each) => Number(each) !== version);
   const lamp = others ? "waiting" : "proven";
@@ -61,7 +61,7 @@ function inWords({ seconds, measured_at: at, workers }) {
   if (!at) return "Traffic is not measured: the metrics of the gateway have not been read yet.";
   if (!seconds) return "Traffic is being measured; the first numbers come within 20 seconds.";
   const over = seconds >= 90 ? `${Math.round(seconds / 60)} minutes` : `${Math.round(seconds)} seconds`;
-  return html`Online predictions of the last ${over}, of ${workers} gateway ${workers === 1 ? "worker" : "workers"}, measured <${Ago} at=${at} />. Latency is estimated from a histogram; "refused" counts requests with an error of their own (status 4xx).`;
+  return html`Online predictions of the last ${over}, of ${workers} gateway ${workers === 1 ? "worker" : "workers"}, measured <${Ago} at=${at} />. Latency is estimated from a histogram; "refused" counts requests answered with status 4xx.`;
 }
 
 function NoModel({ runs }) {
