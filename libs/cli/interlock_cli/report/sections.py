@@ -164,8 +164,9 @@ def _origin(facts: Facts) -> Section:
     fitted = manifest.rows and f"{manifest.rows:,} rows, {manifest.features} features, {manifest.folds} folds"
     rows: dict[str, Any] = {
         "run": run.run_id if run else version.run_id if version else None,
-        "cause": run.cause if run else None,
-        "reason": run.reason if run else None,
+        "requested by": run.requested_by if run else None,
+        "request reason": run.request_reason if run else None,
+        "outcome reason": run.reason if run else None,
         "attempt": run.attempt if run else None,
         "requested": f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC" if run else None,
         "queue wait": elapsed(run.created_at, run.started_at) if run else None,
