@@ -159,6 +159,14 @@ async def test_two_versions_are_chosen_in_the_list(page: Page, looks: Looks) -> 
     await expect(page.get_by_role("heading", name="Compare versions")).to_be_visible()
     await looks.over(page, "compare")
 
+    await page.set_viewport_size({"width": 375, "height": 800})
+    table = page.get_by_role("region", name="Metrics on each version's own holdout")
+    assert await table.evaluate("table => (table.scrollLeft = 200, table.scrollLeft)") > 0
+    name, whole = await table.get_by_role("cell", name="RMSE").bounding_box(), await table.bounding_box()
+    assert name is not None
+    assert whole is not None
+    assert name["x"] == pytest.approx(whole["x"], abs=2), "the names of metrics stay in sight"
+
 
 async def test_a_report_of_an_older_gate_and_one_of_a_broken_candidate_are_read(page: Page) -> None:
     """What they do not have is left out, and said where it would be missed."""

@@ -65,8 +65,8 @@ function Filter({ filter }) {
     ${text("name", "Span name", "Span name", { list: "names" })}
     <datalist id="names">${names.map((name) => html`<option value=${name} />`)}</datalist>
     ${text("attributes", "Attributes, as key=value", "key=value")}
-    ${text("min", "Shortest duration, such as 100ms", "Min. duration: 100ms")}
-    ${text("max", "Longest duration, such as 1.5s", "Max. duration: 1.5s")}
+    ${text("min", "Shortest duration, such as 100ms", "≥ 100ms")}
+    ${text("max", "Longest duration, such as 1.5s", "≤ 1.5s")}
     <${Since} hours=${filter.hours} />
     <label class="check"><input type="checkbox" name="errors" value="true" checked=${filter.errors === "true"} onChange=${send} /> Errors only</label>
     <button>Search</button>
