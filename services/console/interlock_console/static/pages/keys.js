@@ -78,7 +78,7 @@ function State({ of: { expires_at: until, revoked_at: revoked } }) {
 function Made({ made, close }) {
   return html`<section class="card stack" aria-label="New key">
     <h2>The key of ${made.name}</h2>
-    <p>Copy it now: it is not shown again, and only its hash is kept.</p>
+    <p>Copy it now: it is not shown again, and only its hash is stored.</p>
     <div class="command"><code tabindex="0">${made.key}</code><${Copy} text=${made.key} what="the key" /></div>
     <div class="row"><button type="button" onClick=${close}>I have copied it</button></div>
   </section>`;

@@ -17,7 +17,7 @@ export function ModelTraffic({ status, models, problem, hangs, runs }) {
   if (rows.length === 0 && !hangs) return html`<section class="card"><${NoModel} runs=${runs} /></section>`;
   return html`<section class="card flush"><h2>Models</h2>
     ${rows.length > 0 && html`<${Table} caption="Models" columns=${columnsFor(status)} rows=${rows} id=${(row) => row.name} to=${(row) => `/models/${row.name}`} />`}
-    <p class="foot soft">${inWords(status)} ${hangs && "Models and versions are those that the gateway's workers serve, as the registry cannot be asked."}</p>
+    <p class="foot soft">${inWords(status)} ${hangs && "Models and versions are those that the gateway's workers serve, as the registry is not available."}</p>
   </section>`;
 }
 
