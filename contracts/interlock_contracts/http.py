@@ -240,8 +240,30 @@ class ExportView(Body):
     public_key: str
 
 
+class NewestVersion(Body):
+    """The newest version of a model that was not deleted; ``stage`` as in ``VersionView``."""
+
+    version: int
+    stage: str
+
+
+class RolloutCounts(Body):
+    """How far a model's newest promotion has come, in gateway workers; ``RolloutView`` names them.
+
+    ``converged`` once every worker that lives serves it, or will with its first request for it.
+    """
+
+    serving: int
+    failed: int
+    workers: int
+    converged: bool
+
+
 class ModelView(Body):
-    """One model: what serves, how many versions there are, and what people say of it."""
+    """One model: what serves, how many versions there are, and what people say of it.
+
+    ``newest`` and, where a version serves, ``rollout`` stand in the list of models, ``signature`` in the view of one.
+    """
 
     name: str
     description: str | None = None
@@ -250,6 +272,8 @@ class ModelView(Body):
     archived_at: datetime | None = None
     serving: ServingView | None = None
     versions: int
+    newest: NewestVersion | None = None
+    rollout: RolloutCounts | None = None
     signature: dict[str, Any] | None = None
 
 

@@ -17,13 +17,14 @@ SESSION = {"name": "somebody", "scopes": SCOPES}
 async def answer(page: Page, answers: dict[str, Any]) -> None:
     """Answer what the page asks at ``ORIGIN`` from files and from ``answers`` (JSON); all else is not found.
 
-    An answer stands under its path, with a query where it is that query's alone.
+    An answer stands under its path, with a query where it is that query's alone, behind a method if it is not GET's.
     """
     known, assets = {"/session": SESSION, **answers}, current()
 
     async def to(route: Route) -> None:
         path, query = urlsplit(route.request.url)[2:4]
-        found = next((each for each in (f"{path}?{query}", path) if each in known), None)
+        names = (f"{route.request.method} {path}", f"{path}?{query}", path)
+        found = next((each for each in names if each in known), None)
         if found is not None:
             await route.fulfill(body=json.dumps(known[found]), content_type="application/json")
         elif path.startswith("/static/"):

@@ -7,7 +7,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
 from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName
-from interlock_contracts.http import ModelView, ServingView, VersionView
+from interlock_contracts.http import ModelView, NewestVersion, RolloutCounts, ServingView, VersionView
 from interlock_contracts.manifest import CandidateScores, TrainingManifest, Trial
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, ModelRef
@@ -164,6 +164,11 @@ def _side(view: VersionView, spec: Pipeline) -> Side:
     return Side(row, spec.model_dump(mode="json"), GateReport.model_validate(view.report), made)
 
 
+def _newest(versions: list[VersionView]) -> NewestVersion | None:
+    last = versions[-1] if versions else None
+    return NewestVersion(version=last.version, stage=last.stage) if last else None
+
+
 def answers(model: str, versions: list[VersionView], *, champion: int | None = None) -> dict[str, Any]:
     """Return what the gateway answers about a model, by path; every version up to the champion has been promoted."""
     path = f"/gateway/models/{model}"
@@ -192,6 +197,8 @@ def answers(model: str, versions: list[VersionView], *, champion: int | None = N
         WorkerServing(worker="gateway-1", state="serving", version=champion, since=WHEN),  # type: ignore[arg-type]
         WorkerServing(worker="gateway-2", state="failed", failure="the engine is forest 9"),
     ]
+    counts = RolloutCounts(serving=1, failed=1, workers=2, converged=False)
+    listed = view.model_copy(update={"newest": _newest(versions), "rollout": counts if serving else None})
     rollout = RolloutView(
         model=model,
         version=champion or 1,
@@ -203,7 +210,7 @@ def answers(model: str, versions: list[VersionView], *, champion: int | None = N
         by_worker=workers,
     )
     told: dict[str, Any] = {
-        "/gateway/models": [view.model_dump(mode="json")],
+        "/gateway/models": [listed.model_dump(mode="json")],
         path: view.model_dump(mode="json"),
         f"{path}/promotions": [each.model_dump(mode="json") for each in promotions],
         f"{path}/versions": [

@@ -79,7 +79,7 @@ async def test_the_audit_log_is_filtered_by_the_registry(canned: Page) -> None:
     async with canned.expect_request("**/gateway/audit?*since=*") as filtered:
         await canned.get_by_label("Time").select_option("24")
     await expect(canned).to_have_url(f"{ORIGIN}/audit?by=ada&model=flights&hours=24")
-    await expect(canned.get_by_role("button", name="All")).to_be_visible()
+    await expect(canned.get_by_role("button", name="Clear filter")).to_be_visible()
     query = {name: value for name, [value] in parse_qs(urlsplit((await filtered.value).url).query).items()}
     since = datetime.fromisoformat(query.pop("since"))
     assert query == {"by": "ada", "model": "flights", "limit": "100"}

@@ -47,7 +47,7 @@ async def test_a_file_appears_with_its_verdict_and_tells_how_it_has_moved(page: 
     await expect(drift).to_have_count(0)
 
 
-async def test_a_refused_file_says_every_reason(page: Page, user: User, looks: Looks) -> None:
+async def test_a_refused_file_says_every_reason_and_is_deleted(page: Page, user: User, looks: Looks) -> None:
     """In the list the first, on its page all of them, with lines and examples."""
     model = await user.apply()
     refused = await user.ingest(model, csv(60, seed=1) + b"99,red,1\n1,purple,2\n")
@@ -62,3 +62,10 @@ async def test_a_refused_file_says_every_reason(page: Page, user: User, looks: L
     await expect(reasons).to_contain_text("'size' is above 10")
     await expect(reasons).to_contain_text("Line 63")
     await expect(reasons).to_contain_text("purple")
+
+    short = refused["digest"][:12]
+    await page.get_by_role("button", name="Delete…").click()
+    await page.get_by_role("dialog").get_by_label(f"Type {short} to confirm").fill(short)
+    await page.get_by_role("dialog").get_by_role("button", name="Delete for good").click()
+    await page.get_by_role("link", name="Go to Datasets").click()
+    await expect(page.get_by_text(f"interlock ingest {model} data.csv")).to_be_visible()

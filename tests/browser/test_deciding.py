@@ -28,8 +28,8 @@ async def approve(page: Page, model: str, version: int) -> None:
     await expect(page.locator(".head").get_by_text("serving")).to_be_visible(timeout=SOON)
 
 
-async def test_a_version_is_approved_compared_and_rolled_back(page: Page, user: User) -> None:
-    """Every step by the pages: what waits is approved, two are compared, and the first serves again."""
+async def test_a_version_is_approved_compared_rolled_back_and_deleted(page: Page, user: User) -> None:
+    """Every step by the pages: what waits is approved, two are compared, the first serves again, the other goes."""
     model = await user.apply(promotion="approval", gate=ALWAYS)
     await user.ingest(model, csv(300, seed=7, noise=0.5))
     await trained(user, model, 1)
@@ -55,3 +55,12 @@ async def test_a_version_is_approved_compared_and_rolled_back(page: Page, user: 
     audited = await user.json("GET", "/audit", params={"subject": f"model/{model}"})
     assert [each["action"] for each in audited] == ["version.rolled_back", "version.approved", "version.approved"]
     assert audited[0]["details"]["reason"] == "wrong prices"
+
+    await page.goto(f"/models/{model}/versions/2")
+    await page.get_by_role("button", name="Delete…").click()
+    await dialog.get_by_label(f"Type {model}/2 to confirm").fill(f"{model}/2")
+    await dialog.get_by_role("button", name="Delete for good").click()
+    await expect(page.get_by_role("status").filter(has_text="version 2 is deleted")).to_be_visible()
+    assert [each["version"] for each in await user.versions(model)] == [1]
+    await page.reload()
+    await expect(page.get_by_role("alert")).to_contain_text("was deleted")

@@ -40,7 +40,7 @@ async def test_versions_are_drawn_beside_the_champion_on_the_same_rows(canned: P
     theirs = versions[1].champion_metrics["r2"]
     assert [(row[0], row[2], row[4]) for row in rows] == [
         ("1", NONE, "retired"),
-        ("2", "v1", "champion"),
+        ("2", "v1", "serving"),
         ("3", "v2", "refused"),
     ]
     assert float(rows[1][3]) == pytest.approx(theirs, abs=1e-4)

@@ -24,7 +24,7 @@ async def test_a_run_that_is_training_is_named_where_its_model_is_missing(canned
     await answer(canned, known)
     await canned.goto("/try/flights")
     await expect(canned.get_by_text("flights is being trained:")).to_be_visible()
-    await expect(canned.get_by_text("is running, search · 3 of 8 trials · best r2 0.9")).to_be_visible()
+    await expect(canned.get_by_text("is running, search · 3 of 8 trials · best R² 0.9")).to_be_visible()
     await expect(canned.get_by_role("link", name=RUN[:8])).to_have_attribute("href", f"/runs/{RUN}")
     await looks.over(canned, "empty-training")
     await canned.goto("/try/stars")

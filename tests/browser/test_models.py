@@ -50,6 +50,19 @@ async def test_models_tell_what_serves_where_and_what_waits(page: Page, looks: L
     await looks.over(page, "model")
 
 
+async def test_the_list_of_models_is_one_request_however_many_there_are(page: Page) -> None:
+    """What serves in how many workers, and what waits, stands in the list itself."""
+    (listed,) = answers(MODEL, THREE, champion=2)["/gateway/models"]
+    await answer(page, {"/gateway/models": [{**listed, "name": f"flights-{place}"} for place in range(60)]})
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/gateway/" in request.url else None)
+    await page.goto("/models")
+
+    await expect(page.get_by_role("row")).to_have_count(61)
+    await expect(page.get_by_role("row", name="flights-59")).to_contain_text("1 of 2 workers")
+    assert asked == [f"{ORIGIN}/gateway/models"]
+
+
 @pytest.mark.parametrize(
     ("labels", "drawn"),
     [
@@ -145,6 +158,14 @@ async def test_two_versions_are_chosen_in_the_list(page: Page, looks: Looks) -> 
     await page.wait_for_url(f"{ORIGIN}/models/{MODEL}/compare?a=1&b=3")
     await expect(page.get_by_role("heading", name="Compare versions")).to_be_visible()
     await looks.over(page, "compare")
+
+    await page.set_viewport_size({"width": 375, "height": 800})
+    table = page.get_by_role("region", name="Metrics on each version's own holdout")
+    assert await table.evaluate("table => (table.scrollLeft = 200, table.scrollLeft)") > 0
+    name, whole = await table.get_by_role("cell", name="RMSE").bounding_box(), await table.bounding_box()
+    assert name is not None
+    assert whole is not None
+    assert name["x"] == pytest.approx(whole["x"], abs=2), "the names of metrics stay in sight"
 
 
 async def test_a_report_of_an_older_gate_and_one_of_a_broken_candidate_are_read(page: Page) -> None:

@@ -85,7 +85,7 @@ async def test_runs_are_found_by_text_state_and_trigger(page: Page, trained: Tra
     await page.get_by_label("State").select_option("Failed")
     await expect(page.get_by_role("heading", name="No run matches the filter")).to_be_visible()
     await expect(page.get_by_label("Search")).to_have_value(trained.run_id[:8])
-    await page.get_by_role("button", name="All").click()
+    await page.get_by_role("button", name="Clear filter").click()
     await expect(page.get_by_label("Search")).to_have_value("")
     await expect(link).to_be_visible()
 

@@ -139,10 +139,10 @@ async def test_several_runs_are_compared_side_by_side(canned: Page, looks: Looks
     await expect(metrics).to_contain_text("0.9912 best")
     await expect(metrics.get_by_role("row").filter(has_text="MAE")).not_to_contain_text("best")
     await expect(canned.get_by_text("All were measured on the same held-out rows.")).to_be_visible()
-    parameters = canned.get_by_role("region", name="Winner and parameters: differences")
+    parameters = canned.get_by_role("region", name="Selected candidate and parameters: differences")
     for words in ("lightgbm", "linear", "num_leaves", "alpha"):
         await expect(parameters).to_contain_text(words)
-    await expect(canned.get_by_text("No differences: 2 fields are the same in all that were trained.")).to_be_visible()
+    await expect(canned.get_by_text("No differences: 2 fields are the same in all runs with")).to_be_visible()
     await looks.over(canned, "runs-compare")
 
 
@@ -150,7 +150,7 @@ async def test_of_different_rows_none_is_best(canned: Page) -> None:
     """The difference may come from the data, and the page says so."""
     await answer(canned, ANSWERS | {"/gateway/models/flights/versions/2": version(2, rows=99, winner="linear")})
     await canned.goto(f"/runs/compare?runs={IDS[0]},{IDS[1]}")
-    await expect(canned.get_by_text("They were not measured on the same held-out rows")).to_be_visible()
+    await expect(canned.get_by_text("Not all were measured on the same held-out rows")).to_be_visible()
     await expect(canned.get_by_text("best", exact=True)).to_have_count(0)
 
 
@@ -165,7 +165,7 @@ async def test_on_one_evaluation_file_the_best_is_marked_whatever_was_trained_on
 
     await answer(canned, ANSWERS | {paths[0]: both[0], paths[1]: both[1] | {"evaluation": "f" * 64}})
     await canned.reload()
-    await expect(canned.get_by_text("They were not measured on the same held-out rows")).to_be_visible()
+    await expect(canned.get_by_text("Not all were measured on the same held-out rows")).to_be_visible()
 
 
 async def test_one_run_is_no_comparison(canned: Page) -> None:
@@ -177,5 +177,5 @@ async def test_one_run_is_no_comparison(canned: Page) -> None:
 async def test_a_run_says_why_and_by_whom_it_was_asked(canned: Page) -> None:
     """On its own page, beside what became of it."""
     await canned.goto(f"/runs/{IDS[0]}")
-    for words in ("Requested by", "ada", "Reason of the request", "the first month"):
+    for words in ("Requested by", "ada", "Request reason", "the first month"):
         await expect(canned.get_by_text(words, exact=True)).to_be_visible()

@@ -71,7 +71,7 @@ async def test_frequent_types_are_folded_away_until_they_are_asked_for(canned: P
     await looks.over(canned, "events-canned")
 
     async with canned.expect_request(EVENTS) as more:
-        await canned.get_by_role("link", name="Show them, too").click()
+        await canned.get_by_role("link", name="Show frequent types").click()
     await expect(canned).to_have_url(f"{ORIGIN}/events?frequent=true")
     await expect(canned.get_by_role("link", name="Hide frequent types")).to_be_visible()
     assert types_of((await more.value).url) == [""]
@@ -92,7 +92,7 @@ async def test_several_types_are_chosen_by_keys(canned: Page, looks: Looks) -> N
         await canned.get_by_role("checkbox", name=chosen).focus()
         await canned.keyboard.press(" ")
     async with canned.expect_request(EVENTS) as asked:
-        await canned.get_by_role("button", name="Show these").click()
+        await canned.get_by_role("button", name="Show the chosen types").click()
     await expect(canned).to_have_url(f"{ORIGIN}/events?type=model.promoted%2Cprediction.failed")
     await expect(canned.get_by_text("2 types", exact=True)).to_be_visible()
     assert types_of((await asked.value).url) == ["model.promoted", "prediction.failed"]

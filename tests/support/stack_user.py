@@ -38,9 +38,10 @@ class User:
     async def reapply(self, name: str, **changes: Any) -> None:
         await self.json("PUT", f"/pipelines/{name}", json=pipeline(name, **changes))
 
-    async def ingest(self, name: str, csv: bytes) -> dict[str, Any]:
+    async def ingest(self, name: str, csv: bytes, **params: str) -> dict[str, Any]:
         async def taken() -> httpx.Response | None:
-            said = await self.http.post(f"/datasets/{name}", content=csv, headers={"Content-Type": "text/csv"})
+            headers = {"Content-Type": "text/csv"}
+            said = await self.http.post(f"/datasets/{name}", content=csv, params=params, headers=headers)
             return said if said.status_code != 404 else None  # ingest hears of a pipeline after the registry
 
         answer: httpx.Response = await until(taken, seconds=60)

@@ -14,6 +14,7 @@ from interlock_cli.options import Since, parsed_option
 from interlock_cli.short_ids import run_id
 from interlock_cli.terminal import Json, Terminal, command_terminal, plain
 from interlock_cli.watch import follow_run, newest_run
+from interlock_cli.waterfall import elapsed
 
 Timeout = Annotated[float, typer.Option(help="Timeout of waiting for the end, in seconds.")]
 
@@ -102,8 +103,9 @@ def runs(
             "state",
             "attempt",
             "version",
-            "created",
-            "seconds",
+            "requested",
+            "queue wait",
+            "duration",
             "requested by",
             "request",
             "reason",
@@ -115,10 +117,9 @@ def runs(
 
 
 def _row(run: RunView) -> tuple[object, ...]:
-    seconds = (run.ended_at - run.created_at).total_seconds() if run.ended_at else None
-    taken = None if seconds is None else f"{seconds:.1f}"
+    times = (run.created_at, elapsed(run.created_at, run.started_at), elapsed(run.started_at, run.ended_at))
     asked = (run.requested_by, run.request_reason)
-    return (run.run_id, run.model, run.state, run.attempt, run.version, run.created_at, taken, *asked, run.reason)
+    return (run.run_id, run.model, run.state, run.attempt, run.version, *times, *asked, run.reason)
 
 
 def cancel(

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import cycle
 
 from interlock_contracts import telemetry
@@ -90,6 +91,11 @@ def duration(nanoseconds: float) -> str:
         return f"{ms:.0f} ms"
     seconds = ms / 1e3
     return f"{seconds:.1f} s" if seconds < 120 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"  # noqa: PLR2004
+
+
+def elapsed(start: datetime | None, end: datetime | None) -> str | None:
+    """Return the time between two moments as :func:`duration` writes it; None where one of them has not come."""
+    return duration((end - start).total_seconds() * 1e9) if start and end else None
 
 
 def _lines(trace: Trace) -> Iterator[_Line]:

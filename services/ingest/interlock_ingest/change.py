@@ -82,7 +82,7 @@ def _moved(view: DriftView, pipeline: Pipeline) -> list[Finding]:
             rule="max_psi",
             column=each.column,
             examples=_most_moved(each),
-            message=f"{each.column!r} has moved from batch {view.batch}: its population stability index is "
+            message=f"{each.column!r} has drifted from batch {view.batch}: its population stability index is "
             f"{each.psi:.2f}, and rules.max_psi allows {limit:g}{_way_on(pipeline)}",
         )
         for each in view.columns

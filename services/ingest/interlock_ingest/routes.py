@@ -85,7 +85,8 @@ async def upload(
     spec = await _spec(database, registry, name, pipeline)
     if dry_run:
         if dry_runs.locked():
-            raise problem(503, "Too many dry runs", "as many as may go on at once do", headers={"Retry-After": "5"})
+            detail = "the limit of concurrent dry runs is reached; try again in a few seconds"
+            raise problem(503, "Too many dry runs", detail, headers={"Retry-After": "5"})
         async with dry_runs:
             view = await _checked(request, spec, database, artifacts, role=role, folder=folder, limit=upload_bytes)
             return Response(view, status_code=200)

@@ -202,7 +202,7 @@ async def read_result(
     async with database.sessions() as session:
         row = await session.get(PredictionRow, prediction_id)
     if row is None:
-        raise problem(404, "Unknown prediction", f"no prediction is called {prediction_id}")
+        raise problem(404, "Unknown prediction", f"there is no prediction {prediction_id}")
     if row.state == "expired":
         raise problem(410, "Result expired", "results are kept for a limited time; submit the file again")
     if row.result is None or row.result_format != "parquet":

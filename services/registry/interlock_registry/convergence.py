@@ -1,8 +1,10 @@
 """How far a promotion has come: what gateway workers report and say, and which of them still live."""
 
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
+from interlock_contracts.http import RolloutCounts
 from interlock_contracts.models import ModelLoadFailed, ModelServing
 from interlock_contracts.rollout import MOST_WORKERS, HeldModel, RolloutView, WorkerReport, WorkerServing
 from sqlalchemy import Float, ForeignKey, cast, delete, func, literal, select
@@ -11,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from interlock_registry.domain import rollout_state
-from interlock_registry.store import PromotionRow, Table
+from interlock_registry.store import ModelRow, PromotionRow, Table
 
 MISSED = 3
 """So many reports a worker may miss before it counts as gone."""
@@ -99,6 +101,29 @@ async def convergence(session: AsyncSession, promoted: PromotionRow) -> RolloutV
         converged=bool(parts) and all(part.state in ("serving", "unloaded") for part in parts),
         by_worker=parts[:MOST_WORKERS],
     )
+
+
+async def counts(session: AsyncSession) -> dict[str, RolloutCounts]:
+    """Return how far the newest promotion of each model has come: what :func:`convergence` counts, of all at once."""
+    alive = select(WorkerRow.name).where(_alive())
+    workers = await session.scalar(select(func.count()).select_from(alive.subquery())) or 0
+    of_model = (WorkerModelRow.model == ModelRow.name) & WorkerModelRow.worker.in_(alive)
+    known, serving, failed = WorkerModelRow.known_seq, WorkerModelRow.promotion_seq, WorkerModelRow.failed_seq
+    query = select(ModelRow.name, ModelRow.promotion_seq, known, serving, failed).outerjoin(WorkerModelRow, of_model)
+    states: dict[str, Counter[str]] = {}
+    for name, seq, known_seq, serving_seq, failed_seq in await session.execute(query.where(ModelRow.promotion_seq > 0)):
+        counted = states.setdefault(name, Counter())
+        if known_seq is not None:
+            counted[rollout_state(seq, known=known_seq, serving=serving_seq, failed=failed_seq)] += 1
+    return {
+        name: RolloutCounts(
+            serving=counted["serving"],
+            failed=counted["failed"],
+            workers=workers,
+            converged=0 < workers == counted["serving"] + counted["unloaded"],
+        )
+        for name, counted in states.items()
+    }
 
 
 def _part(worker: str, row: WorkerModelRow | None, seq: int) -> WorkerServing:

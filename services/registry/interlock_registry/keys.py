@@ -57,7 +57,7 @@ async def make_key(
     if data.name == OPERATOR:
         raise problem(409, "The name is taken", f"{OPERATOR!r} is the key that came with the deployment")
     if data.expires_at is not None and data.expires_at <= datetime.now(UTC):
-        raise problem(422, "Over before it begins", f"expires_at is {data.expires_at}, which is past")
+        raise problem(422, "Expires in the past", f"expires_at is {data.expires_at}; it must lie in the future")
     caller: Caller = request.user
     key = new_key()
     row = KeyRow(

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from interlock_contracts.gate import MetricName
+from interlock_contracts.http import NewestVersion
 from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -60,6 +62,13 @@ async def versions(
     """Return a model's versions that are wanted, the newest first."""
     query = select(VersionRow).where(VersionRow.model == model, *wanted.conditions())
     return (await session.scalars(query.order_by(VersionRow.version.desc()).limit(limit))).all()
+
+
+async def newest_versions(session: AsyncSession) -> dict[str, NewestVersion]:
+    """Return the newest version of each model that has one which was not deleted."""
+    query = select(VersionRow.model, VersionRow.version, VersionRow.stage).where(VersionRow.deleted_at.is_(None))
+    query = query.ext(distinct_on(VersionRow.model)).order_by(VersionRow.model, VersionRow.version.desc())
+    return {row.model: NewestVersion(version=row.version, stage=row.stage) for row in await session.execute(query)}
 
 
 @dataclass(frozen=True, kw_only=True)

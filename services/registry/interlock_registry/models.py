@@ -18,7 +18,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from interlock_registry import lists, store
+from interlock_registry import convergence, lists, store
 from interlock_registry.routes import serving_view, unknown_model
 from interlock_registry.store import ModelRow, PromotionRow, VersionRow
 
@@ -41,14 +41,20 @@ async def list_models(
     ] = None,
     limit: Annotated[int | None, QueryParameter(ge=1, le=1000, description="All of them if left out.")] = None,
 ) -> list[ModelView]:
-    """Return every applied pipeline as a model, with what serves; by name."""
+    """Return every applied pipeline as a model, with what serves and in how many workers, and its newest version."""
     wanted = lists.ModelFilter(
         text=text, serving=serving, owner=owner, tags=tag_filter(tag), archived=archived, after=after
     )
     async with database.sessions() as session:
         champions = {version.model: (row, version) for row, version in await store.serving(session)}
+        newest = await lists.newest_versions(session)
+        rollouts = await convergence.counts(session)
         found = await lists.models(session, wanted, limit=limit)
-    return [model_view(name, row, champions.get(name)) for name, row in found]
+    views = [model_view(name, row, champions.get(name)) for name, row in found]
+    for view in views:
+        view.newest = newest.get(view.name)
+        view.rollout = rollouts.get(view.name) if view.serving else None
+    return views
 
 
 def model_view(name: str, row: ModelRow | None, champion: tuple[PromotionRow, VersionRow] | None) -> ModelView:

@@ -132,7 +132,7 @@ async def _arrived(database: Database, run_id: UUID) -> RunRow:
         if run is not None:
             return run
         if time.monotonic() >= until:
-            detail = f"no run {run_id} is known yet; a request just accepted takes a moment to come through the bus"
+            detail = f"no run {run_id} is known yet; a request just accepted takes a moment to arrive"
             raise problem(404, "Unknown run", detail, headers={"Retry-After": "1"})
         await asyncio.sleep(ARRIVAL_POLL_SECONDS)
 

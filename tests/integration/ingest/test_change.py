@@ -60,7 +60,7 @@ async def test_a_column_that_has_moved_is_named_with_where_its_values_went(inges
 
     assert rules(moved["warnings"]) == [("max_psi", "x")]
     [told] = [each for each in moved["warnings"] if each["rule"] == "max_psi"]
-    assert "'x' has moved from batch 1" in told["message"]
+    assert "'x' has drifted from batch 1" in told["message"]
     assert "rules.max_psi allows 0.25" in told["message"]
     assert any("100.0% now" in example for example in told["examples"])
 

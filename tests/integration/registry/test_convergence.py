@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from interlock_contracts.event import Envelope
+from interlock_contracts.http import RolloutCounts
 from interlock_contracts.models import ModelLoadFailed, ModelServing
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.rollout import HeldModel, RolloutView, WorkerReport
@@ -61,8 +62,13 @@ class Registry:
             await convergence.record(session, worker, WorkerReport(seconds=seconds, models=list(held)))
 
     async def rollout(self) -> RolloutView:
+        """Return how far the promotion has come; the counts of the list of models are the same."""
         async with self.database.sessions() as session:
-            return await convergence.convergence(session, await session.get_one(PromotionRow, (MODEL, 9)))
+            found = await convergence.convergence(session, await session.get_one(PromotionRow, (MODEL, 9)))
+            failed = sum(each.state == "failed" for each in found.by_worker)
+            counted = {"serving": found.serving, "failed": failed, "workers": found.workers}
+            assert await convergence.counts(session) == {MODEL: RolloutCounts(**counted, converged=found.converged)}
+        return found
 
     async def states(self) -> dict[str, str]:
         return {each.worker: each.state for each in (await self.rollout()).by_worker}

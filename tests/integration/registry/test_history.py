@@ -145,6 +145,18 @@ async def test_models_are_listed_by_name_and_by_whether_they_serve(office: Offic
     assert await names(text="%") == []
 
 
+async def test_the_list_names_the_newest_version_that_was_not_deleted(office: Office, model: str) -> None:
+    """And counts no workers for a model of which none serves."""
+
+    async def listed() -> tuple[Any, Any]:
+        (found,) = (await office.admin.get("/models", params={"text": model})).json()
+        return found["newest"], found["rollout"]
+
+    assert await listed() == ({"version": 2, "stage": "retired"}, None)
+    assert (await office.admin.delete(f"/models/{model}/versions/2")).is_success
+    assert await listed() == ({"version": 1, "stage": "retired"}, None)
+
+
 async def test_what_is_said_of_a_model_and_a_version_is_kept_listed_and_audited(office: Office, model: str) -> None:
     """By whoever may promote; a merge patch is taken under either media type."""
     path, version = f"/models/{model}", f"/models/{model}/versions/2"

@@ -96,11 +96,12 @@ async def test_another_sites_page_opens_no_session_and_closes_none(http: httpx.A
     assert (await http.get("/session")).status_code == 401
 
 
-async def test_the_gateway_is_asked_with_the_callers_own_key_and_never_with_the_cookie() -> None:
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+async def test_the_gateway_is_asked_with_the_callers_own_key_and_never_with_the_cookie(method: str) -> None:
     """It decides what the caller may; a change is passed on only from our own page."""
     asked: list[tuple[str, str, dict[str, str], bytes]] = []
 
-    @route("/models/{name:str}/rollback", http_method=["GET", "POST"], status_code=200)
+    @route("/models/{name:str}/rollback", http_method=["GET", "POST", "DELETE"], status_code=200)
     async def behind(name: FromPath[str], request: Request[Any, Any, Any]) -> dict[str, str]:
         asked.append((request.method, str(request.url.query), dict(request.headers), await request.body()))
         return {"name": name}
@@ -110,13 +111,14 @@ async def test_the_gateway_is_asked_with_the_callers_own_key_and_never_with_the_
         browser(console(gateway_url=url)) as http,
     ):
         await http.post("/session", json={"key": "only-read-key"}, headers=OURS)
-        answer = await http.post("/gateway/models/flights/rollback?to=3", content=b'{"a":1}', headers=OURS)
-        foreign = await http.post("/gateway/models/flights/rollback", headers=OTHERS)
-        unmarked = await http.post("/gateway/models/flights/rollback")
+        path = "/gateway/models/flights/rollback"
+        answer = await http.request(method, f"{path}?to=3", content=b'{"a":1}', headers=OURS)
+        foreign = await http.request(method, path, headers=OTHERS)
+        unmarked = await http.request(method, path)
         unknown = await http.get("/gateway/nothing")
 
-    [(method, query, headers, body)] = asked
-    assert (method, query, body) == ("POST", "to=3", b'{"a":1}')
+    [(by, query, headers, body)] = asked
+    assert (by, query, body) == (method, "to=3", b'{"a":1}')
     assert headers["authorization"] == "Bearer only-read-key"
     assert "cookie" not in headers
     assert answer.json() == {"name": "flights"}

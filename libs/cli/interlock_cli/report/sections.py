@@ -7,6 +7,7 @@ from typing import Any
 from interlock_contracts.report import ConfusionMatrix, Histogram
 
 from interlock_cli.report.facts import Facts
+from interlock_cli.waterfall import elapsed
 
 SLICES = 10
 TRIALS = 10
@@ -163,10 +164,13 @@ def _origin(facts: Facts) -> Section:
     fitted = manifest.rows and f"{manifest.rows:,} rows, {manifest.features} features, {manifest.folds} folds"
     rows: dict[str, Any] = {
         "run": run.run_id if run else version.run_id if version else None,
-        "cause": run.cause if run else None,
-        "reason": run.reason if run else None,
+        "requested by": run.requested_by if run else None,
+        "request reason": run.request_reason if run else None,
+        "outcome reason": run.reason if run else None,
         "attempt": run.attempt if run else None,
-        "requested, duration": f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC, {_taken(facts)}" if run else None,
+        "requested": f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC" if run else None,
+        "queue wait": elapsed(run.created_at, run.started_at) if run else None,
+        "duration": elapsed(run.started_at, run.ended_at) if run else None,
         "pipeline": version.pipeline_digest[:12] if version else None,
         "datasets": ", ".join(digest[:12] for digest in version.datasets) if version else None,
         "evaluation file": version.evaluation[:12] if version and version.evaluation else None,
@@ -183,11 +187,6 @@ def _origin(facts: Facts) -> Section:
     }
     kept = [(name, value) for name, value in rows.items() if value not in (None, "")]
     return Section("Lineage", table(("", ""), kept), folded=True)
-
-
-def _taken(facts: Facts) -> str:
-    run = facts.run
-    return f"{(run.ended_at - run.created_at).total_seconds():.1f} s" if run and run.ended_at else "?"
 
 
 def _range(scores: Sequence[float]) -> str:

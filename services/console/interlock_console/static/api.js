@@ -44,7 +44,7 @@ export const get = (path) => send("GET", path);
 export const post = (path, body = {}, headers = {}) => send("POST", path, body, headers);
 export const put = (path, body) => send("PUT", path, body);
 export const patch = (path, body) => send("PATCH", path, body);
-export const remove = (path) => send("DELETE", path);
+export const remove = (path, body) => send("DELETE", path, body);
 
 /** `/path?a=1` from a path and an object; empty and undefined values are left out, a list is its values one by one. */
 export function address(path, query = {}) {

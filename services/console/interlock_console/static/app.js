@@ -112,7 +112,7 @@ function Closed({ place: { title, scope }, caller: { name, scopes } }) {
   const open = PLACES.filter((each) => scopes.includes(each.scope));
   return html`<div class="empty"><h1>${title}</h1>
     <p>This page needs a key with the scope <strong>${scope}</strong>; <strong>${name}</strong> has ${scopes.join(", ") || "none"}.</p>
-    ${open.length > 0 && html`<p>Open to it: ${open.map(({ path, title }, at) => html`${at > 0 && ", "}<a href=${path}>${title}</a>`)}.</p>`}
+    ${open.length > 0 && html`<p>It may open: ${open.map(({ path, title }, at) => html`${at > 0 && ", "}<a href=${path}>${title}</a>`)}.</p>`}
   </div>`;
 }
 

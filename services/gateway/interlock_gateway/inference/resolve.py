@@ -88,7 +88,7 @@ def _room(serving: BatchedModel) -> Iterator[None]:
         with serving.batcher.acquire():
             yield
     except OverloadedError as error:
-        detail = "as many requests as this model may have in flight wait already"
+        detail = "this model has as many requests in flight as it may have; try again in a second"
         raise problem(503, "Too many requests wait", detail, headers={"Retry-After": "1"}) from error
 
 

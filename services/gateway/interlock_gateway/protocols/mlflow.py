@@ -117,7 +117,7 @@ def scoring_routes(inferring: Inference, access: Access, *, model: str | None, i
             f"{', '.join(sorted(known)[:20]) or 'no model'} could answer; call /models/<name>/invocations, or name the "
             "model for /invocations in the gateway's setting INTERLOCK_MLFLOW_MODEL"
         )
-        raise problem(404, "Which model?", detail)
+        raise problem(404, "No model is named", detail)
 
     guard = may_score(access, is_open=is_open)
 

@@ -26,7 +26,7 @@ class RateLimitMiddleware:
             caller = self._access.admit(dict(scope["headers"]).get(b"authorization", b""))
             if caller is not None:
                 if wait := self._rates.wait(caller.name):
-                    detail = f"{caller.name} sends more than may be"
+                    detail = f"{caller.name} sends more requests than its rate limit allows"
                     await refuse(send, 429, "Too many requests", detail, after=ceil(wait))
                     return
                 self._rates.take(caller.name)

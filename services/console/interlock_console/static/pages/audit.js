@@ -59,7 +59,7 @@ function Filter({ filter, actions }) {
     <datalist id="actions">${actions.map((action) => html`<option value=${action} />`)}</datalist>
     <${Since} hours=${filter.hours} />
     <button>Filter</button>
-    ${Object.values(filter).some(Boolean) && html`<button type="button" class="plain" onClick=${() => go("/audit")}>All</button>`}
+    ${Object.values(filter).some(Boolean) && html`<button type="button" class="plain" onClick=${() => go("/audit")}>Clear filter</button>`}
   </form>`;
 }
 
@@ -79,5 +79,5 @@ function inWords(details) {
 function nothing(filter, before) {
   if (before) return html`<${Empty} title="No older entries" />`;
   if (Object.values(filter).some(Boolean)) return html`<${Empty} title="No entry matches the filter" command="interlock audit">A subject is model/flights, run/… or key/…; a model finds its versions, its pipeline and its runs, too.<//>`;
-  return html`<${Empty} title="Nothing was done yet" command="interlock audit">Approvals, promotions, rollbacks, pipelines, requested runs, keys and dead letters are noted here.<//>`;
+  return html`<${Empty} title="No entries yet" command="interlock audit">Approvals, promotions, rollbacks, pipelines, requested runs, keys and dead letters are recorded here.<//>`;
 }

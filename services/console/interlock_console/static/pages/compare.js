@@ -8,7 +8,7 @@ import { Gains, HoldoutPlots } from "../ui/gatecharts.js";
 import { Change, MetricName } from "../ui/gatemetrics.js";
 import { Head } from "../ui/head.js";
 import { called, shown, signed } from "../ui/metrics.js";
-import { Stage, VersionLink } from "../ui/stage.js";
+import { Stage, VersionLink, stageInWords } from "../ui/stage.js";
 import { Table } from "../ui/table.js";
 
 async function load(name, a, b) {
@@ -32,7 +32,7 @@ export default function Compare({ params: { name }, query: { a, b } }) {
 function Choice({ name, versions, pair: [left, right] }) {
   const choose = (query) => go(address(`/models/${name}/compare`, { a: left.version, b: right.version, ...query }), { replace: true });
   const select = (label, key, chosen) => html`<label>${label}<select value=${chosen} onChange=${(event) => choose({ [key]: event.target.value })}>
-    ${versions.map((each) => html`<option value=${each.version} selected=${each.version === chosen}>version ${each.version} (${each.stage})</option>`)}</select></label>`;
+    ${versions.map((each) => html`<option value=${each.version} selected=${each.version === chosen}>version ${each.version} (${stageInWords(each.stage)})</option>`)}</select></label>`;
   return html`<div class="card row">${select("Baseline", "a", left.version)}${select("Compared with", "b", right.version)}
     <button type="button" onClick=${() => choose({ a: right.version, b: left.version })}>Swap</button></div>`;
 }
@@ -66,7 +66,7 @@ function Metrics({ title, found: { a, b }, rows }) {
   const side = (version) => html`<${VersionLink} model=${version.model} version=${version.version} /> <${Stage} stage=${version.stage} />`;
   const gain = { a: -1, b: 1, equal: 0 };
   const columns = [
-    { title: "Metric", cell: (row) => html`<${MetricName} metric=${row.metric} />` },
+    { title: "Metric", cell: (row) => html`<${MetricName} metric=${row.metric} />`, pin: true },
     { title: side(a), cell: (row) => shown(row.a), right: true },
     { title: side(b), cell: (row) => shown(row.b), right: true },
     { title: "Change", cell: (row) => html`<${Change} difference=${row.difference} gain=${gain[row.better] ?? null} />`, right: true, tight: true },
@@ -78,7 +78,7 @@ function Differences({ title, found: { a, b }, rows }) {
   if (rows.length === 0) return html`<section class="card"><h2>${title}</h2><p class="soft">No differences.</p></section>`;
   const cell = (value) => (value === null || value === undefined ? html`<span class="faint">–</span>` : html`<span class="mono">${typeof value === "string" ? value : JSON.stringify(value)}</span>`);
   const columns = [
-    { title: "Field", cell: (row) => row.name },
+    { title: "Field", cell: (row) => row.name, pin: true },
     { title: `v${a.version}`, cell: (row) => cell(row.a) },
     { title: `v${b.version}`, cell: (row) => cell(row.b) },
   ];

@@ -4,12 +4,13 @@ import { address, get } from "../api.js";
 import { Column } from "../ui/column.js";
 import { Copy } from "../ui/copy.js";
 import { Loaded, useData } from "../ui/data.js";
+import { DeleteDataset, Deleted, nameOf } from "../ui/deletion.js";
 import { useFresh } from "../ui/fresh.js";
 import { Facts, Head } from "../ui/head.js";
 import { Moved } from "../ui/moved.js";
 import { bytes, count } from "../ui/numbers.js";
 import { Ago } from "../ui/time.js";
-import { VERDICTS, Verdict } from "./datasets.js";
+import { CHANGES, Verdict } from "./datasets.js";
 
 const COLUMNS_SHOWN = 24;
 
@@ -18,11 +19,14 @@ export default function Dataset({ params: { name, digest }, query }) {
   const file = useData(() => get(address(`/gateway${path}`, { pipeline: query.pipeline })), [path, query.pipeline]);
   const trained = useData(() => get(address(`/gateway/models/${name}/versions`, { dataset: digest })), [path]);
 
-  useFresh(file.reload, ["dataset."], { type: VERDICTS, model: name });
+  const [deleted, setDeleted] = useState(null);
+  const files = ["Datasets", address("/datasets", { pipeline: name })];
+  useFresh(file.reload, ["dataset."], { type: CHANGES, model: name });
 
+  if (deleted) return html`<${Deleted} what="File ${nameOf(file.data)}" answer=${deleted} trail=${[files]} />`;
   return html`<${Loaded} of=${file}>${(view) => html`
-    <${Head} title=${view.file_name ?? html`<span class="mono">${digest.slice(0, 12)}</span>`} trail=${[["Datasets", address("/datasets", { pipeline: name })], [name, `/models/${name}`]]}
-      badges=${html`<${Verdict} state=${view.state} />`} actions=${html`<${Copy} text=${digest} what="digest" label="Copy digest" />`} />
+    <${Head} title=${view.file_name ?? html`<span class="mono">${digest.slice(0, 12)}</span>`} trail=${[files, [name, `/models/${name}`]]}
+      badges=${html`<${Verdict} state=${view.state} />`} actions=${html`<${Copy} text=${digest} what="digest" label="Copy digest" /><${DeleteDataset} file=${view} versions=${trained.data} done=${setDeleted} />`} />
     <div class="stack">
       <div class="card"><h2>File</h2><${About} view=${view} versions=${trained.data} /></div>
       <${Findings} title="Reasons for rejection" findings=${view.reasons} lamp="refused" />
@@ -37,13 +41,13 @@ function About({ view, versions }) {
   const { profile, dataset } = view;
   return html`<${Facts} of=${[
     ["Digest", html`<span class="mono">${view.digest.slice(0, 12)}</span>`],
-    ["Name", view.file_name],
+    ["File name", view.file_name],
     ["Role", view.role === "evaluation" ? "evaluation: never trained on, all rows held out" : undefined],
     ["Note", view.note],
     ["Uploaded by", view.uploaded_by],
     ["Batch", view.batch],
     ["Accepted rows", dataset && count(dataset.train_rows + dataset.holdout_rows)],
-    ["Training / holdout", dataset && `${count(dataset.train_rows)} / ${count(dataset.holdout_rows)}`],
+    ["Training / held-out rows", dataset && `${count(dataset.train_rows)} / ${count(dataset.holdout_rows)}`],
     ["Rows in the file", profile && count(profile.rows)],
     ["Invalid rows", profile?.bad_rows ? count(profile.bad_rows) : undefined],
     ["Rows without target", profile?.rows_without_target ? count(profile.rows_without_target) : undefined],
@@ -66,7 +70,7 @@ function Findings({ title, findings, lamp }) {
         <span>${finding.message}</span>
         <span class="soft">
           ${finding.lines.length > 0 && html` Line ${finding.lines.slice(0, 10).join(", ")}${finding.count > 10 ? ", …" : ""}.`}
-          ${finding.examples.length > 0 && html` For example ${finding.examples.slice(0, 5).map((example) => html`<code>${example}</code> `)}`}
+          ${finding.examples.length > 0 && html` For example ${finding.examples.slice(0, 5).map((example, at) => html`${at > 0 && "; "}<code>${example}</code>`)}`}
         </span>
       </li>`,
     )}</ul>

@@ -13,7 +13,7 @@ import { Ago } from "../ui/time.js";
 
 const PIPELINES_ASKED = 20;
 const SHOWN = 200;
-export const VERDICTS = "dataset.ingested,dataset.rejected";
+export const CHANGES = "dataset.ingested,dataset.rejected,dataset.deleted";
 const LAMPS = { checking: "waiting busy", accepted: "proven", rejected: "refused" };
 
 export function Verdict({ state }) {
@@ -21,9 +21,9 @@ export function Verdict({ state }) {
 }
 
 const COLUMNS = [
-  { title: "File", cell: (file) => html`<a class=${file.file_name ? "" : "mono"} href=${place(file)}>${file.file_name ?? file.digest.slice(0, 12)}</a>${file.role === "evaluation" && html` <span class="soft">evaluation</span>`}` },
+  { title: "File", cell: (file) => html`<a class=${file.file_name ? "" : "mono"} href=${place(file)}>${file.file_name ?? file.digest.slice(0, 12)}</a>${file.role === "evaluation" && html` <span class="soft">evaluation file</span>`}` },
   { title: "Pipeline", cell: (file) => html`<a href="/models/${file.pipeline}">${file.pipeline}</a>` },
-  { title: "Status", cell: (file) => html`<${Verdict} state=${file.state} />`, tight: true },
+  { title: "State", cell: (file) => html`<${Verdict} state=${file.state} />`, tight: true },
   { title: "Findings", cell: (file) => html`<span class="soft">${findings(file)}</span>` },
   { title: "Batch", cell: (file) => file.batch ?? html`<span class="faint">–</span>`, right: true, tight: true },
   { title: "Rows", cell: (file) => (file.dataset ? count(file.dataset.train_rows + file.dataset.holdout_rows) : html`<span class="faint">–</span>`), right: true, tight: true },
@@ -45,7 +45,7 @@ export default function Datasets({ query }) {
   const { pipeline = "" } = query;
   const found = useData(() => load(pipeline), [pipeline]);
 
-  useFresh(found.reload, ["dataset."], { type: VERDICTS, model: pipeline });
+  useFresh(found.reload, ["dataset."], { type: CHANGES, model: pipeline });
 
   return html`<${Loaded} of=${found}>${({ pipelines, files, left }) => html`
     <${Head} title="Datasets" actions=${pipelines.length > 0 && html`<${Choice} pipelines=${pipelines} chosen=${pipeline} />`} />

@@ -65,7 +65,7 @@ function Filter({ queue }) {
   return html`<form class="filters" role="search" onSubmit=${submit}>
     <input id="queue" name="queue" defaultValue=${queue} placeholder="Queue" aria-label="Filter by queue" />
     <button>Filter</button>
-    ${queue && html`<button type="button" class="plain" onClick=${() => go("/dead-letters")}>All</button>`}
+    ${queue && html`<button type="button" class="plain" onClick=${() => go("/dead-letters")}>Clear filter</button>`}
   </form>`;
 }
 

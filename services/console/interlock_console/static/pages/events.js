@@ -43,8 +43,8 @@ function Tail({ types, query: { type = "", frequent = "", model = "", run = "" }
       actions=${html`<button type="button" aria-pressed=${String(tail.paused)} onClick=${tail.turn}>${tail.paused ? `Resume (${count(tail.waiting)} new)` : "Pause"}</button>`} />
     <div class="stack">
       <${EventFilter} key=${JSON.stringify(filter)} filter=${filter} types=${types} />
-      ${!type && html`<p class="faint">${frequent ? "All types are shown." : "Predictions, feedback and progress are frequent, and not shown."}${" "}
-        <a href=${address("/events", { ...filter, frequent: frequent ? "" : "true" })}>${frequent ? "Hide frequent types" : "Show them, too"}</a></p>`}
+      ${!type && html`<p class="faint">${frequent ? "All types are shown." : "Frequent types (predictions, feedback, progress) are hidden."}${" "}
+        <a href=${address("/events", { ...filter, frequent: frequent ? "" : "true" })}>${frequent ? "Hide frequent types" : "Show frequent types"}</a></p>`}
       ${tail.problem && html`<${Failure} problem=${tail.problem} />`}
       ${tail.events?.length > 0 && html`<div class="card flush"><${Table} caption="Events, newest first" columns=${columns} rows=${tail.events} id=${(event) => event.id} pick=${setChosen} /></div>`}
       ${tail.left > 0 && html`<p class="faint">${count(tail.left)} high-frequency events were not shown.</p>`}
@@ -68,7 +68,7 @@ function Whole({ event, close }) {
       ["Subject", html`<span class="mono">${event.subject}</span>`],
       ["Run", event.run_id && html`<a class="mono" href="/runs/${event.run_id}">${event.run_id.slice(0, 8)}</a>`],
       ["Trace", event.trace_id && html`<a class="mono" href="/traces/${event.trace_id}">${event.trace_id.slice(0, 12)}</a>`],
-      ["Id", html`<span class="mono">${event.id}</span>`],
+      ["Event ID", html`<span class="mono">${event.id}</span>`],
     ]} />
     <div class="row"><h3>Content</h3><${Copy} text=${json} what="the content" /></div>
     <pre class="json" tabindex="0">${json}</pre>

@@ -12,12 +12,12 @@ import { Table } from "../ui/table.js";
 import { Ago, At } from "../ui/time.js";
 
 const SCOPES = {
-  predict: "ask models, send ground truth",
-  read: "see everything but keys and the audit log",
-  ingest: "send files and spans",
+  predict: "predict, send ground truth",
+  read: "view everything except keys, audit log and dead letters",
+  ingest: "upload files, send spans",
   train: "start and cancel runs",
-  promote: "apply pipelines, approve, roll back",
-  admin: "everything, keys included",
+  promote: "apply pipelines, approve, roll back, describe, archive",
+  admin: "everything, including keys and deletion",
 };
 const LIVES = [["", "Never"], ["1", "In a day"], ["7", "In 7 days"], ["30", "In 30 days"], ["90", "In 90 days"], ["365", "In a year"]];
 const DAY = 86_400_000;
@@ -55,7 +55,7 @@ export default function Keys() {
         : html`<div class="card"><${Empty} title="No keys besides the deployment's" command="interlock keys create NAME --scope predict">Give every user and program a key of its own: the audit log then says who did what, and one can be revoked alone.<//></div>`)}<//>
     </div>
     ${asked && html`<${Confirm} title="Revoke ${asked.name}?" verb="Revoke" danger close=${close} act=${() => remove(`/gateway/keys/${asked.name}`)}>
-      <p>Whoever uses it is refused, within 30 seconds everywhere. It cannot be taken back: create another key of that name.</p><//>`}`;
+      <p>Whoever uses it is refused, within 30 seconds everywhere. This cannot be undone; a new key may have the same name.</p><//>`}`;
 }
 
 function columns(ask) {
@@ -78,7 +78,7 @@ function State({ of: { expires_at: until, revoked_at: revoked } }) {
 function Made({ made, close }) {
   return html`<section class="card stack" aria-label="New key">
     <h2>The key of ${made.name}</h2>
-    <p>Copy it now: it is not shown again, and only its hash is kept.</p>
+    <p>Copy it now: it is not shown again, and only its hash is stored.</p>
     <div class="command"><code tabindex="0">${made.key}</code><${Copy} text=${made.key} what="the key" /></div>
     <div class="row"><button type="button" onClick=${close}>I have copied it</button></div>
   </section>`;

@@ -5,6 +5,7 @@ import { go } from "../router.js";
 import { About } from "../ui/about.js";
 import { Loaded, useData } from "../ui/data.js";
 import { RollBack } from "../ui/decision.js";
+import { Deleted } from "../ui/deletion.js";
 import { Empty } from "../ui/empty.js";
 import { useFresh } from "../ui/fresh.js";
 import { Trend } from "../ui/gatecharts.js";
@@ -26,16 +27,18 @@ async function load(name) {
 export default function Model({ params: { name } }) {
   const loaded = useData(() => load(name), [name]);
   const [notice, setNotice] = useState("");
+  const [deleted, setDeleted] = useState(null);
   useFresh(loaded.reload, ["model.", "evaluation.", "promotion."], { model: name });
   const done = (words) => {
     setNotice(words);
     loaded.reload();
   };
+  if (deleted) return html`<${Deleted} what="The model ${name}" answer=${deleted} trail=${[["Models", "/models"]]} />`;
   return html`<${Loaded} of=${loaded}>${(all) => html`
     <${Head} title=${name} trail=${[["Models", "/models"]]} badges=${all.rollout && html`<${RolloutBadge} rollout=${all.rollout} />`} actions=${html`<${Actions} ...${all} done=${done} />`} />
     <div class="stack">
       ${notice && html`<div class="notice proven" role="status">${notice}</div>`}
-      <${About} model=${all.model} done=${done} />
+      <${About} model=${all.model} done=${done} gone=${setDeleted} />
       <${Serving} ...${all} />
       <${Versions} ...${all} />
       <div class="columns">
@@ -60,7 +63,7 @@ function Serving({ model, promotions, rollout, spec }) {
   if (!now && model.archived_at) return null;
   if (!now) {
     return html`<div class="card"><${Empty} title="No version is serving yet" training=${model.name} command="interlock ingest ${model.name} data.csv">${model.versions
-      ? "No version has passed the gate; see the gate result of each version."
+      ? "No version has been promoted; see the gate result of each version."
       : "Ingest a file to train the first version."}<//></div>`;
   }
   const last = promotions[0];
@@ -72,7 +75,7 @@ function Serving({ model, promotions, rollout, spec }) {
         ["Since", html`<${Ago} at=${now.promoted_at} />`],
         ["Promoted by", last?.by ? `${last.by} (${CAUSES[now.cause]})` : CAUSES[now.cause]],
         ["Promotion number", now.promotion_seq],
-        ["Predicts", `${spec.target} (${spec.task}${spec.target_transform ? `, fitted as ${spec.target_transform}` : ""})`],
+        ["Predicts", `${spec.target} (${spec.task}${spec.target_transform ? `, trained on its ${spec.target_transform}` : ""})`],
         ["Promotion", spec.promotion === "approval" ? "manual approval" : "automatic"],
         ["Signed by", now.signed && html`<span class="mono">${now.signed.key_id}</span>`],
       ]} />
@@ -125,7 +128,7 @@ function InputSchema({ signature }) {
   const columns = [
     { title: "Column", cell: (each) => html`<span class="mono">${each.name}</span>` },
     { title: "Type", cell: (each) => each.type, tight: true },
-    { title: "Allowed values", cell: (each) => html`<span class="soft">${[range(each), each.nullable && "missing"].filter(Boolean).join("; ") || "any"}</span>` },
+    { title: "Allowed values", cell: (each) => html`<span class="soft">${[range(each), each.nullable && "may be missing"].filter(Boolean).join("; ") || "any"}</span>` },
   ];
   return html`<section class="card flush"><h2>Input schema</h2>
     <${Table} caption="Input columns" columns=${columns} rows=${signature.features} id=${(each) => each.name} />

@@ -14,9 +14,6 @@ import { Stage, VersionLink } from "../ui/stage.js";
 import { Table } from "../ui/table.js";
 import { Ago } from "../ui/time.js";
 
-/** Models whose convergence and versions are loaded; for others see their own page. */
-const DETAILED = 25;
-
 const CAUSES = { gate: "gate", approval: "approval", rollback: "rollback" };
 
 const none = html`<span class="faint">–</span>`;
@@ -30,35 +27,22 @@ const COLUMNS = [
   { title: "Serving", cell: (row) => html`<${VersionLink} model=${row.name} version=${row.serving?.ref.version} />`, tight: true },
   { title: "Workers", cell: (row) => html`<${RolloutBadge} rollout=${row.rollout} />`, tight: true },
   { title: "Promoted", cell: (row) => row.serving && html`<${Ago} at=${row.serving.promoted_at} /><div class="soft">by ${CAUSES[row.serving.cause]}</div>`, tight: true },
-  { title: "Latest", cell: (row) => newest(row), tight: true },
+  { title: "Newest", cell: (row) => newest(row), tight: true },
   VERSIONS,
   { title: "Predict", cell: (row) => row.serving && html`<a href="/try/${row.name}">Predict</a>`, right: true, tight: true },
 ];
 
 const ARCHIVED = [NAME, VERSIONS, { title: "Archived", cell: (row) => html`<${Ago} at=${row.archived_at} />`, right: true, tight: true }];
 
-function newest({ name, latest, serving }) {
-  if (!latest || latest.version === serving?.ref.version) return none;
-  return html`<span class="row"><${VersionLink} model=${name} version=${latest.version} /><${Stage} stage=${latest.stage} /></span>`;
-}
-
-async function load(filter) {
-  const models = await get(address("/gateway/models", filter));
-  return Promise.all(models.map((model, place) => (place < DETAILED && !filter.archived ? withDetails(model) : model)));
-}
-
-async function withDetails(model) {
-  const path = `/gateway/models/${model.name}`;
-  const [rollout, versions] = await Promise.allSettled([
-    model.serving ? get(`${path}/rollout`) : null,
-    model.versions ? get(address(`${path}/versions`, { limit: 1 })) : [],
-  ]);
-  return { ...model, rollout: rollout.value, latest: versions.value?.[0] };
+/** The newest version, where it is not the one that serves. */
+function newest({ name, newest: version, serving }) {
+  if (!version || version.version === serving?.ref.version) return none;
+  return html`<span class="row"><${VersionLink} model=${name} version=${version.version} /><${Stage} stage=${version.stage} /></span>`;
 }
 
 export default function Models({ query: { text = "", tag = "", owner = "", archived = "" } }) {
   const filter = { text, tag, owner, archived };
-  const models = useData(() => load(filter), Object.values(filter));
+  const models = useData(() => get(address("/gateway/models", filter)), Object.values(filter));
   const open = useFresh(models.reload, ["model.", "evaluation.", "pipeline.", "promotion."]);
   useKeys({ "/": [() => document.getElementById("text").focus(), "Focus the filter"] });
   return html`
@@ -83,7 +67,7 @@ function Filter({ filter }) {
     <input name="owner" defaultValue=${filter.owner} placeholder="Owner" aria-label="Owner" />
     <label class="check"><input type="checkbox" name="archived" value="true" checked=${Boolean(filter.archived)} onChange=${(event) => event.currentTarget.form.requestSubmit()} /> Archived</label>
     <button>Filter</button>
-    ${any && html`<button type="button" class="plain" onClick=${() => go(address("/models", { archived: filter.archived }))}>All</button>`}
+    ${any && html`<button type="button" class="plain" onClick=${() => go(address("/models", { archived: filter.archived }))}>Clear filter</button>`}
   </form>`;
 }
 

@@ -1,5 +1,5 @@
 // One run, from its cause to the swap in every worker, live while it lasts.
-import { html, useMemo, useState } from "../vendor/preact.js";
+import { html, useEffect, useMemo, useState } from "../vendor/preact.js";
 import { address, get, post } from "../api.js";
 import { Badge } from "../ui/badge.js";
 import { Copy } from "../ui/copy.js";
@@ -18,11 +18,14 @@ import { TRIGGERS, requester } from "../ui/trigger.js";
 /** So many steps of a search are drawn, the newest; a run publishes at most one a second. */
 const PROGRESS_SHOWN = 500;
 
+/** How often a run is asked for again whose events have not arrived. */
+const EARLY_EVERY = 1000;
+
 const GOING = new Set(["queued", "running"]);
 
 export default function Run({ params: { id } }) {
   const [selected, select] = useState(null);
-  const run = useData(() => get(`/view/runs/${id}`), [id]);
+  const run = useData(() => runOf(id), [id]);
   const traceId = run.data?.trace_id;
   const trace = useData(async () => (traceId ? await traceOf(traceId) : null), [traceId]);
   const version = useData(() => (run.data?.version ? get(`/gateway/models/${run.data.model}/versions/${run.data.version}`) : null), [run.data?.model, run.data?.version]);
@@ -31,7 +34,25 @@ export default function Run({ params: { id } }) {
   const onEvent = (type, data) => (type !== "spans" || data.trace_ids.includes(traceId)) && soon();
   const open = useLive({ run: id }, onEvent, [soon]);
 
+  const early = run.data?.early && GOING.has(run.data.state);
+  useEffect(() => {
+    if (!early) return undefined;
+    const timer = setInterval(run.reload, EARLY_EVERY);
+    return () => clearInterval(timer);
+  }, [early, run.reload]);
+
   return html`<${Loaded} of=${run}>${(known) => html`<${Known} run=${known} trace=${trace} made=${version.data?.details} progressed=${progressed.data?.events ?? []} live=${open} selected=${selected} select=${select} reload=${soon} />`}<//>`;
+}
+
+/** A run; the dispatcher's record of it where the console has none: it has just been requested, or is older than what is kept here. */
+async function runOf(id) {
+  try {
+    return await get(`/view/runs/${id}`);
+  } catch (problem) {
+    if (problem.status !== 404) throw problem;
+    const run = await get(`/gateway/runs/${id}`);
+    return { ...run, cause: null, requested: run.created_at, started: run.started_at, ended: run.ended_at, lanes: [], open: [], early: true };
+  }
 }
 
 /** The trace, or null while none of its spans has arrived. */
@@ -55,7 +76,9 @@ function Known({ run, trace, made, progressed, live, selected, select, reload })
       <${Summary} run=${run} />
       ${run.reason && html`<p class="notice refused">${run.reason}</p>`}
       ${run.open.length > 0 && html`<${StillOpen} open=${run.open} now=${now} />`}
-      <section class="card" aria-label="Stages"><h2>Stages</h2><${Lanes} lanes=${run.lanes} ended=${!going} now=${now} select=${select} /></section>
+      <section class="card" aria-label="Stages"><h2>Stages</h2>
+        ${run.early && html`<p class="soft">${going ? "The first steps appear here in a moment." : "The events of this run are no longer stored, so its steps are not known."}</p>`}
+        <${Lanes} lanes=${run.lanes} ended=${!going} now=${now} select=${select} /></section>
       ${made ? html`<div class="columns"><${TrainingCharts} made=${made} /></div>` : html`<${SearchProgress} progressed=${progressed} />`}
       <section class="card" aria-label="Trace"><h2>Trace</h2><${Trace} trace=${trace} run=${run} selected=${selected} select=${select} now=${now} /></section>
     </div>`;
@@ -68,11 +91,12 @@ function Summary({ run }) {
     ["Trigger", TRIGGERS[run.cause] ?? run.cause],
     ["Requested by", requester(run.requested_by)],
     ["Requested", html`<${Ago} at=${run.requested} />`],
-    ["Duration", html`<${Lasted} start=${run.started || run.requested} end=${run.ended} />`],
+    ["Queue wait", run.started || !run.ended ? html`<${Lasted} start=${run.requested} end=${run.started} />` : null],
+    ["Duration", html`<${Lasted} start=${run.started} end=${run.ended} />`],
     ["Progress", run.ended ? null : progressInWords(run.progress) || null, "wide"],
     ["Attempts", run.attempt > 1 ? run.attempt : null],
     ["Coalesced into", run.into && html`<a class="mono" href="/runs/${run.into}">${run.into.slice(0, 8)}</a>`],
-    ["Reason of the request", run.request_reason || null, "wide"],
+    ["Request reason", run.request_reason || null, "wide"],
     ["Run ID", html`<span class="row"><code>${run.run_id}</code><${Copy} text=${run.run_id} what="the run ID" /></span>`, "wide"],
   ]} /></div>`;
 }

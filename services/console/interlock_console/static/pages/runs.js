@@ -81,7 +81,7 @@ function Filter({ filter }) {
     <input name="sort" defaultValue=${filter.sort} type="hidden" />
     ${choice("state", "State", STATES)} ${choice("cause", "Trigger", { "": "Any trigger", ...TRIGGERS })} <${Since} hours=${filter.hours} />
     <button>Filter</button>
-    ${Object.values(filter).some(Boolean) && html`<button type="button" class="plain" onClick=${() => go("/runs")}>All</button>`}
+    ${Object.values(filter).some(Boolean) && html`<button type="button" class="plain" onClick=${() => go("/runs")}>Clear filter</button>`}
   </form>`;
 }
 

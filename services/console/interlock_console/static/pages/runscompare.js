@@ -5,8 +5,9 @@ import { Badge } from "../ui/badge.js";
 import { Loaded, useData } from "../ui/data.js";
 import { Empty } from "../ui/empty.js";
 import { Head } from "../ui/head.js";
+import { MetricName } from "../ui/gatemetrics.js";
 import { Outcome, RunLink } from "../ui/happened.js";
-import { called, direction, gain, shown } from "../ui/metrics.js";
+import { gain, shown } from "../ui/metrics.js";
 import { VersionLink } from "../ui/stage.js";
 import { Table } from "../ui/table.js";
 import { Ago, Lasted } from "../ui/time.js";
@@ -49,15 +50,15 @@ function Compared({ all }) {
       ["State", ({ run }) => html`<${Badge} state=${run.state} />`],
       ["Outcome", ({ run }) => run.outcome && run.outcome !== "none" && html`<${Outcome} run=${run} />`],
       ["Version", ({ run }) => html`<${VersionLink} model=${run.model} version=${run.version} />`],
-      ["Reason of the outcome", ({ run }) => run.reason],
+      ["Outcome reason", ({ run }) => run.reason],
       ["Trigger", ({ run }) => TRIGGERS[run.cause] ?? run.cause],
       ["Requested by", ({ run }) => requester(run.requested_by)],
-      ["Reason of the request", ({ run }) => run.request_reason],
+      ["Request reason", ({ run }) => run.request_reason],
       ["Requested", ({ run }) => html`<${Ago} at=${run.requested} />`],
       ["Duration", ({ run }) => html`<${Lasted} start=${run.started} end=${run.ended} />`],
     ]} />
     <${Metrics} all=${all} />
-    <${Differences} title="Winner and parameters" all=${all} of=${details.map((made) => ({ winner: made.winner, ...made.params }))} />
+    <${Differences} title="Selected candidate and parameters" all=${all} of=${details.map((made) => ({ candidate: made.winner, ...made.params }))} />
     <${Differences} title="Data" all=${all} of=${all.map(({ version }, place) => ({ rows: details[place].rows, "evaluation file": version?.evaluation?.slice(0, 12), ...digests(version?.datasets) }))} />
     <${Differences} title="Code and environment" all=${all} of=${details.map((made) => ({ commit: made.commit, trainer: made.code_version, seed: made.seed, ...made.packages }))} />
   </div>`;
@@ -69,7 +70,7 @@ const missing = html`<span class="faint">–</span>`;
 
 function columnsOf(all, cell) {
   return [
-    { title: "Field", cell: (row) => row.name },
+    { title: "Field", cell: (row) => row.name, pin: true },
     ...all.map((each, place) => ({ title: html`<${RunLink} run=${each.run} />`, cell: (row) => cell(row, place) || missing })),
   ];
 }
@@ -93,9 +94,9 @@ function Metrics({ all }) {
     const values = measured.map(({ run }) => run.metrics[metric]);
     const best = same && values.every(Number.isFinite) && values.find((value) => values.every((other) => gain(metric, value, other) >= 0));
     const mark = (value) => (value === best && values.some((other) => other !== best) ? html`<span class="better">${shown(value)} best</span>` : shown(value));
-    return [html`${called(metric)} <span class="faint">${direction(metric)}</span>`, ({ run }) => metric in run.metrics && mark(run.metrics[metric])];
+    return [html`<${MetricName} metric=${metric} />`, ({ run }) => metric in run.metrics && mark(run.metrics[metric])];
   });
-  return html`<${Section} title="Metrics" all=${all} fields=${fields} note=${same ? "All were measured on the same held-out rows." : "They were not measured on the same held-out rows, so a difference may come from the data and not from the model."} />`;
+  return html`<${Section} title="Metrics" all=${all} fields=${fields} note=${same ? "All were measured on the same held-out rows." : "Not all were measured on the same held-out rows, so a difference may come from the data and not from the model."} />`;
 }
 
 function Differences({ title, all, of: values }) {
@@ -105,8 +106,8 @@ function Differences({ title, all, of: values }) {
   const names = [...new Set(known.flatMap(Object.keys))].filter((name) => known.some((each) => text(each[name]) !== undefined));
   const rows = names.filter((name) => new Set(known.map((each) => text(each[name]))).size > 1).map((name) => ({ name }));
   const equal = names.length - rows.length;
-  const note = `${equal} ${equal === 1 ? "field is" : "fields are"} the same in all that were trained.`;
-  if (rows.length === 0) return html`<section class="card"><h2>${title}</h2><p class="soft">${names.length ? `No differences: ${note}` : "Nothing is known of these runs."}</p></section>`;
+  const note = `${equal} ${equal === 1 ? "field is" : "fields are"} the same in all runs with a version.`;
+  if (rows.length === 0) return html`<section class="card"><h2>${title}</h2><p class="soft">${names.length ? `No differences: ${note}` : "None of these runs has a version."}</p></section>`;
   return html`<section class="card flush"><h2>${title}</h2>
     <${Table} caption="${title}: differences" columns=${columnsOf(all, ({ name }, place) => html`<span class="mono">${text(values[place][name]) ?? "–"}</span>`)} rows=${rows} id=${(row) => row.name} />
     ${equal > 0 && html`<p class="foot soft">${note}</p>`}

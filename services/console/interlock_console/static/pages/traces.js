@@ -65,12 +65,12 @@ function Filter({ filter }) {
     ${text("name", "Span name", "Span name", { list: "names" })}
     <datalist id="names">${names.map((name) => html`<option value=${name} />`)}</datalist>
     ${text("attributes", "Attributes, as key=value", "key=value")}
-    ${text("min", "Shortest duration, such as 100ms", "Min, 100ms")}
-    ${text("max", "Longest duration, such as 1.5s", "Max, 1.5s")}
+    ${text("min", "Shortest duration, such as 100ms", "≥ 100ms")}
+    ${text("max", "Longest duration, such as 1.5s", "≤ 1.5s")}
     <${Since} hours=${filter.hours} />
     <label class="check"><input type="checkbox" name="errors" value="true" checked=${filter.errors === "true"} onChange=${send} /> Errors only</label>
     <button>Search</button>
-    ${Object.values(filter).some(Boolean) && html`<button type="button" class="plain" onClick=${() => go("/traces")}>All</button>`}
+    ${Object.values(filter).some(Boolean) && html`<button type="button" class="plain" onClick=${() => go("/traces")}>Clear filter</button>`}
   </form>`;
 }
 
@@ -91,6 +91,6 @@ function Listed({ traces }) {
 
 function nothing(filter, before) {
   if (before) return html`<${Empty} title="No older traces" />`;
-  if (Object.values(filter).some(Boolean)) return html`<${Empty} title="No trace matches">One span has to be all that is asked for: this service, name, attributes and duration.<//>`;
+  if (Object.values(filter).some(Boolean)) return html`<${Empty} title="No trace matches">One span must meet all conditions: service, name, attributes and duration.<//>`;
   return html`<${Empty} title="No traces yet" command="interlock demo">Every step of a pipeline is traced, and one in a hundred predictions. A span arrives within seconds of its end.<//>`;
 }

@@ -106,7 +106,7 @@ function Form({ name, signature, profile, version }) {
     </div>
     <section class="card stack terminal" aria-label="Command line"><h2>Command line</h2>
       <${Command} text=${curl(name, row)} />
-      <p class="faint">Run <code>eval "$(interlock env)"</code> first; it sets the address and your API key.</p>
+      <p class="faint">Run <code>eval "$(interlock env --export)"</code> first: it sets the address and your API key.</p>
     </section>
   </div>`;
 }

@@ -1,16 +1,17 @@
-// One version: gate result with metrics and plots, lineage, parameters; approval and rollback.
+// One version: gate result with metrics and plots, lineage, parameters; approval, rollback and deletion.
 import { html, useState } from "../vendor/preact.js";
 import { address, get } from "../api.js";
 import { Badge } from "../ui/badge.js";
 import { Loaded, useData } from "../ui/data.js";
 import { Approve, RollBack } from "../ui/decision.js";
+import { DeleteVersion, Deleted } from "../ui/deletion.js";
 import { useFresh } from "../ui/fresh.js";
 import { Gains, HoldoutPlots, Slices } from "../ui/gatecharts.js";
 import { GateMetrics, PerLabel } from "../ui/gatemetrics.js";
 import { Head } from "../ui/head.js";
 import { Lineage, Making } from "../ui/lineage.js";
 import { shown } from "../ui/metrics.js";
-import { Stage } from "../ui/stage.js";
+import { Short, Stage } from "../ui/stage.js";
 
 async function load(name, number) {
   const path = `/gateway/models/${name}`;
@@ -24,17 +25,20 @@ async function load(name, number) {
 export default function Version({ params: { name, version: number } }) {
   const loaded = useData(() => load(name, number), [name, number]);
   const [notice, setNotice] = useState("");
+  const [deleted, setDeleted] = useState(null);
+  const trail = [["Models", "/models"], [name, `/models/${name}`]];
   useFresh(loaded.reload, ["model.", "evaluation.", "promotion."], { model: name });
   const done = (words) => {
     setNotice(words);
     loaded.reload();
   };
+  if (deleted) return html`<${Deleted} what="${name} version ${number}" answer=${deleted} trail=${trail} />`;
   return html`<${Loaded} of=${loaded}>${(all) => html`
-    <${Head} title="${name} version ${number}" trail=${[["Models", "/models"], [name, `/models/${name}`]]}
-      badges=${html`<${Stage} stage=${all.version.stage} />`} actions=${html`<${Actions} ...${all} done=${done} />`} />
+    <${Head} title="${name} version ${number}" trail=${trail}
+      badges=${html`<${Stage} stage=${all.version.stage} />`} actions=${html`<${Actions} ...${all} done=${done} gone=${setDeleted} />`} />
     <div class="stack">
       ${notice && html`<div class="notice proven" role="status">${notice}</div>`}
-      <${Verdict} report=${all.version.report} />
+      <${Verdict} report=${all.version.report} version=${all.version} />
       ${Object.keys(all.version.report?.metrics ?? {}).length > 0 && html`<${GateMetrics} report=${all.version.report} version=${all.version} />`}
       <section class="card"><h2>Lineage</h2><${Lineage} ...${all} /></section>
       <${Plots} report=${all.version.report} target=${all.target} />
@@ -43,7 +47,7 @@ export default function Version({ params: { name, version: number } }) {
     </div>`}<//>`;
 }
 
-function Actions({ version, champion, promotions, done }) {
+function Actions({ version, champion, promotions, done, gone }) {
   const { model, version: number, stage } = version;
   const other = version.against ?? (champion !== number ? champion : null) ?? (number > 1 ? number - 1 : null);
   const served = promotions.some((each) => each.version === number);
@@ -51,14 +55,15 @@ function Actions({ version, champion, promotions, done }) {
     ${other && html`<a class="button" href=${address(`/models/${model}/compare`, { a: other, b: number })}>Compare with v${other}</a>`}
     <a class="button" href="/gateway/models/${model}/versions/${number}" download="${model}-v${number}.json">Download JSON</a>
     ${stage === "passed" && html`<${Approve} model=${model} version=${number} champion=${champion} done=${done} />`}
-    ${served && number !== champion && html`<${RollBack} model=${model} champion=${champion} version=${number} done=${done} />`}`;
+    ${served && number !== champion && html`<${RollBack} model=${model} champion=${champion} version=${number} done=${done} />`}
+    <${DeleteVersion} version=${version} done=${gone} />`;
 }
 
-function Verdict({ report }) {
+function Verdict({ report, version: { model, evaluation } }) {
   if (!report) return html`<section class="card"><h2>Gate result</h2><p class="soft">This version has not been evaluated yet.</p></section>`;
   const checks = report.checks?.length ? report.checks : report.reasons.map((text) => ({ passed: report.passed, text }));
   return html`<section class="card">
-    <h2>${report.passed ? "Passed the gate" : "Rejected by the gate"}${report.rows ? html` <span class="soft">on ${report.rows.toLocaleString("en")} held-out rows</span>` : ""}</h2>
+    <h2>${report.passed ? "Passed the gate" : "Refused by the gate"}${report.rows ? html` <span class="soft">on ${report.rows.toLocaleString("en")} ${evaluation ? html`rows of evaluation file <${Short} of=${evaluation} href="/datasets/${model}/${evaluation}" />` : "held-out rows"}</span>` : ""}</h2>
     <div class="stack">
       <ul class="checks">${checks.map((check) => html`<li><${Badge} state=${check.passed ? "passed" : "failed"} /><span>${check.text}</span></li>`)}</ul>
       ${report.notes?.length > 0 && html`<ul class="plain soft">${report.notes.map((text) => html`<li>${text}</li>`)}</ul>`}

@@ -1,7 +1,8 @@
-// What people say of a model: description, owner, tags; changed, archived and brought back by who may promote.
+// What people say of a model: description, owner, tags; changed, archived and brought back by who may promote, deleted once it is archived.
 import { html, useRef } from "../vendor/preact.js";
 import { address, patch } from "../api.js";
 import { Decision } from "./decision.js";
+import { DeleteModel } from "./deletion.js";
 import { Facts } from "./head.js";
 import { Ago } from "./time.js";
 
@@ -14,13 +15,13 @@ export function Tags({ tags }) {
   return html`<span class="tags">${all.map((tag) => html`<a key=${tag[0]} href=${address("/models", { tag: written(tag) })}>${written(tag)}</a>`)}</span>`;
 }
 
-export function About({ model, done }) {
+export function About({ model, done, gone }) {
   const { description, owner, tags } = model;
   const any = description || owner || Object.keys(tags).length > 0;
   return html`
     ${model.archived_at && html`<div class="notice waiting">Archived <${Ago} at=${model.archived_at} />: it serves nothing, takes no new training, and is left out of lists.</div>`}
     <section class="card" aria-label="About">
-      <div class="row spread"><h2>About</h2><span class="row"><${Edit} model=${model} done=${done} /><${Archive} model=${model} done=${done} /></span></div>
+      <div class="row spread"><h2>About</h2><span class="row"><${Edit} model=${model} done=${done} /><${Archive} model=${model} done=${done} />${model.archived_at && html`<${DeleteModel} model=${model} done=${gone} />`}</span></div>
       ${any
         ? html`<${Facts} of=${[
             ["Description", description && html`<span class="said">${description}</span>`, "wide"],

@@ -49,12 +49,12 @@ export function Loading() {
   return html`<p class="loading" role="status">Loading…</p><${HealthNotices} services=${services} />`;
 }
 
-/** A problem in words; `retry` offers another try. */
+/** A problem in words; `retry` offers another try, unless what was asked for is gone for good. */
 export function Failure({ problem, retry }) {
   return html`<div class="notice refused" role="alert">
     <strong>${problem.title || "Something went wrong"}</strong>
     <p>${problem.message}</p>
     ${(problem.errors || []).map((error) => html`<p class="soft">${[error.pointer || error.field, error.detail].filter(Boolean).join(": ")}</p>`)}
-    ${retry && html`<button type="button" onClick=${retry}>Try again</button>`}
+    ${retry && problem.status !== 410 && html`<button type="button" onClick=${retry}>Try again</button>`}
   </div>`;
 }

@@ -4,20 +4,18 @@ import { post } from "../api.js";
 import { Caller } from "../app.js";
 import { Confirm } from "./dialog.js";
 
-export const mayPromote = (caller) => ["promote", "admin"].some((scope) => (caller?.scopes ?? []).includes(scope));
-
-/** A button with a confirmation; without the scope it is disabled and says which one is missing. */
-export function Decision({ label, verb, title, danger, plain, act, done, disabled, children }) {
+/** A button with a confirmation; without the scope promote it is disabled and says so. `expects` is a name to be typed. */
+export function Decision({ label, verb, title, danger, plain, act, done, disabled, expects, children }) {
   const caller = useContext(Caller);
   const [asked, setAsked] = useState(false);
-  const may = mayPromote(caller);
+  const may = ["promote", "admin"].some((scope) => caller.scopes.includes(scope));
   const close = (acted) => {
     setAsked(false);
     if (acted) done();
   };
   return html`<button type="button" class=${danger ? "danger" : plain ? "" : "primary"} disabled=${!may || disabled}
       title=${may ? undefined : "Requires a key with the scope promote"} onClick=${() => setAsked(true)}>${label}</button>
-    ${asked && html`<${Confirm} title=${title} verb=${verb} danger=${danger} act=${act} close=${close}>
+    ${asked && html`<${Confirm} title=${title} verb=${verb} danger=${danger} expects=${expects} act=${act} close=${close}>
       ${children}
       <p class="soft">This is recorded in the audit log under your name, <strong>${caller.name}</strong>.</p>
     <//>`}`;

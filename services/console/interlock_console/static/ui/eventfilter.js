@@ -19,13 +19,13 @@ export function EventFilter({ filter, types }) {
       <div class="card">
         <${Choice} title="Types" types=${types.filter((each) => !each.frequent)} chosen=${chosen} />
         <${Choice} title="Frequent types" types=${types.filter((each) => each.frequent)} chosen=${chosen} />
-        <button class="primary">Show these</button>
+        <button class="primary">Show the chosen types</button>
       </div>
     </details>
     <input name="model" defaultValue=${filter.model} placeholder="Model" aria-label="Filter by model" />
     <input name="run" defaultValue=${filter.run} placeholder="Run" aria-label="Filter by run" />
     <button>Filter</button>
-    ${Object.values(filter).some(Boolean) && html`<button type="button" class="plain" onClick=${() => go("/events")}>All</button>`}
+    ${Object.values(filter).some(Boolean) && html`<button type="button" class="plain" onClick=${() => go("/events")}>Clear filter</button>`}
   </form>`;
 }
 

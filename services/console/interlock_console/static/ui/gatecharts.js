@@ -2,6 +2,7 @@
 import { html } from "../vendor/preact.js";
 import { Bars, Chart, Curves, Histogram, Matrix, Plot, Scatter, wholeTicks } from "../charts.js";
 import { called, direction, gain, shown, signed } from "./metrics.js";
+import { stageInWords } from "./stage.js";
 
 const binned = ({ edges, counts }) => counts.map((count, place) => ({ from: edges[place], to: edges[place + 1], count }));
 
@@ -20,13 +21,13 @@ export function Gains({ report }) {
     { at: champion.lower, is: "lower bound", colour: sure ? "var(--proven)" : "var(--refused)" },
     { at: champion.gain, is: "gain", colour: "var(--series-2)" },
   ].filter(({ at }) => Number.isFinite(at));
-  const legend = lines.map(({ at, is, colour }) => ({ name: `${is} ${signed(at)}`, colour, mark: "line" }));
+  const legend = lines.map(({ at, is, colour }) => ({ name: `${is} ${at ? signed(at) : 0}`, colour, mark: "line" }));
   const draw = (width) => ({
     width,
     x: { label: `gain in ${called(metric)} over version ${champion.version}`, domain: ends([...lines.map((line) => line.at), ...champion.resampled.edges]) },
-    y: { label: "resamples", grid: true },
+    y: { label: "bootstrap resamples", grid: true },
     marks: [
-      Plot.rectY(bins, { x1: "from", x2: "to", y: "count", fill: "var(--series-1)", fillOpacity: 0.35, insetLeft: 0.5, insetRight: 0.5 }),
+      Plot.rectY(bins, { x1: "from", x2: "to", y: "count", fill: "var(--series-1)", fillOpacity: 0.45, inset: width > 500 ? 0.5 : 0 }),
       Plot.ruleX(lines, { x: "at", stroke: ({ colour }) => colour, strokeWidth: 2 }),
       Plot.ruleY([0]),
     ],
@@ -113,5 +114,5 @@ export function Trend({ versions, metric }) {
     ...(paired.length ? [{ name: "champion at that time, on the same rows", colour: "var(--series-2)", mark: "diamond" }] : []),
   ];
   return html`<${Chart} caption="${called(metric)} of each version on its own held-out rows, ${direction(metric)}; two versions may have different rows" draw=${draw} legend=${legend}
-    table=${{ head: ["version", called(metric), "champion", "champion on the same rows", "stage"], rows: points.map((each) => [each.version, each.value, each.against ? `v${each.against}` : "–", each.champion ?? "–", each.stage]) }} />`;
+    table=${{ head: ["version", called(metric), "champion", "champion on the same rows", "stage"], rows: points.map((each) => [each.version, each.value, each.against ? `v${each.against}` : "–", each.champion ?? "–", stageInWords(each.stage)]) }} />`;
 }

@@ -12,7 +12,7 @@ export function Change({ difference, gain: by }) {
 }
 
 export function MetricName({ metric }) {
-  return html`${called(metric)} <span class="faint">${direction(metric)}</span>`;
+  return html`${called(metric)} <span class="faint direction">${direction(metric)}</span>`;
 }
 
 /** Every metric of the report; beside the champion's, where there was one, and the interval of the one that decides. */
@@ -22,7 +22,7 @@ export function GateMetrics({ report, version }) {
   const names = Object.keys(metrics).sort((a, b) => (b === deciding) - (a === deciding));
   const bound = (name) => (name === deciding && Number.isFinite(champion.lower) ? html`gain above ${shown(champion.lower)} <span class="faint">with ${Math.round(confidence * 100)} % confidence</span>` : html`<span class="faint">–</span>`);
   const columns = [
-    { title: "Metric", cell: (name) => html`<${MetricName} metric=${name} />` },
+    { title: "Metric", cell: (name) => html`<${MetricName} metric=${name} />`, pin: true },
     { title: `Candidate v${version.version}`, cell: (name) => shown(metrics[name]), right: true },
     ...(champion
       ? [

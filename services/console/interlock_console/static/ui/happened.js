@@ -20,10 +20,10 @@ export function Waiting({ runs }) {
     { title: "Version", cell: (run) => html`<${VersionLink} model=${run.model} version=${run.version} />`, tight: true },
     { title: "Run", cell: (run) => html`<${RunLink} run=${run} />`, tight: true },
     { title: "Passed the gate", cell: (run) => html`<${Ago} at=${run.ended} />`, right: true, tight: true },
-    { title: "Decide", cell: (run) => html`<a class="button" href=${versionPath(run.model, run.version)}>Review</a>`, right: true, tight: true },
+    { title: "Review", cell: (run) => html`<a class="button" href=${versionPath(run.model, run.version)}>Review</a>`, right: true, tight: true },
   ];
-  return html`<section class="card flush"><h2>Waiting for approval</h2>
-    <${Table} caption="Versions that wait for an approval" columns=${columns} rows=${runs} id=${(run) => run.run_id} />
+  return html`<section class="card flush"><h2>Awaiting approval</h2>
+    <${Table} caption="Versions that await approval" columns=${columns} rows=${runs} id=${(run) => run.run_id} />
   </section>`;
 }
 
@@ -47,20 +47,20 @@ const KINDS = {
   "training.failed": [({ data }) => (data.outcome === "timed_out" ? "training timed out" : "training failed"), (event) => `/runs/${event.run_id}`],
   "evaluation.failed": [({ data }) => `version ${data.version} refused`, (event) => versionPath(event.model, event.data.version)],
   "dataset.rejected": [() => "file rejected", (event) => (event.data.digest ? `/datasets/${event.model}/${event.data.digest}` : "/datasets")],
-  "model.load_failed": [({ data }) => `version ${data.version} not loaded`, (event) => versionPath(event.model, event.data.version)],
+  "model.load_failed": [({ data }) => `version ${data.version} failed to load`, (event) => versionPath(event.model, event.data.version)],
 };
 
 export function Failures({ events, hours, more }) {
   const columns = [
-    { title: "What", cell: (event) => html`<a href=${KINDS[event.type][1](event)}>${KINDS[event.type][0](event)}</a>`, tight: true },
+    { title: "Failure", cell: (event) => html`<a href=${KINDS[event.type][1](event)}>${KINDS[event.type][0](event)}</a>`, tight: true },
     { title: "Model", cell: (event) => html`<a href="/models/${event.model}">${event.model}</a>`, tight: true },
     { title: "Reason", cell: (event) => html`<span class="soft reason">${reasonOf(event.data)}</span>` },
-    { title: "When", cell: (event) => html`<${Ago} at=${event.time} />`, right: true, tight: true },
+    { title: "Time", cell: (event) => html`<${Ago} at=${event.time} />`, right: true, tight: true },
   ];
   return html`<section class="card flush"><h2>Failed in the last ${hours} hours</h2>
     ${events.length
       ? html`<${Table} caption="Failures, newest first" columns=${columns} rows=${events.filter((event) => event.type in KINDS)} id=${(event) => event.id} />`
-      : html`<p class="foot soft">Nothing. Earlier failures are among <a href=${more}>the runs</a>.</p>`}
+      : html`<p class="foot soft">None. For earlier failures see <a href=${more}>the list of runs</a>.</p>`}
   </section>`;
 }
 

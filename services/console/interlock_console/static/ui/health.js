@@ -26,6 +26,6 @@ export function HealthTable({ title, of: parts }) {
   return html`<section class="card flush"><h2>${title}</h2>
     ${parts.length
       ? html`<${Table} caption=${title} columns=${columns} rows=${parts} id=${(each) => each.name} />`
-      : html`<p class="foot soft">Not asked yet; the console has just started.</p>`}
+      : html`<p class="foot soft">Not checked yet: the console has just started.</p>`}
   </section>`;
 }

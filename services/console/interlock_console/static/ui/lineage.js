@@ -2,12 +2,13 @@
 import { html } from "../vendor/preact.js";
 import { Copy } from "./copy.js";
 import { Facts } from "./head.js";
-import { shown } from "./metrics.js";
+import { called, shown } from "./metrics.js";
 import { RolloutBadge } from "./rollout.js";
 import { Short } from "./stage.js";
 import { Table } from "./table.js";
 import { Ago, duration } from "./time.js";
 import { TrainingCharts } from "./trainingcharts.js";
+import { requester } from "./trigger.js";
 
 /** So many datasets are named, the newest; a window of all may hold hundreds. */
 const SHOWN = 5;
@@ -23,9 +24,9 @@ export function Lineage({ version, run, promotions, rollout }) {
     <li><h3>Code</h3>${made.commit ? html`<span class="mono">${made.commit.slice(0, 12)}</span>` : "commit not recorded"}
       <div class="faint">pipeline <${Short} of=${version.pipeline_digest} /></div></li>
     <li><h3>Run</h3><${Short} of=${version.run_id} href="/runs/${version.run_id}" />
-      <div class="faint">${run ? `${run.cause}${run.reason ? `: ${run.reason}` : ""}` : ""}</div></li>
-    <li><h3>Model</h3><${Short} of=${version.artifact.sha256} /><div class="faint">${made.winner} in ${made.engine ?? "an engine"}</div></li>
-    <li><h3>Gate</h3>${version.report ? `${version.report.passed ? "passed" : "rejected"} on ${(version.report.rows ?? 0).toLocaleString("en")} rows` : "in evaluation"}
+      <div class="faint">${run ? [requester(run.requested_by), run.request_reason].filter(Boolean).join(": ") : ""}</div></li>
+    <li><h3>Model</h3><${Short} of=${version.artifact.sha256} /><div class="faint">${made.winner}, engine ${made.engine ?? "not recorded"}</div></li>
+    <li><h3>Gate</h3>${version.report ? `${version.report.passed ? "passed" : "refused"} on ${(version.report.rows ?? 0).toLocaleString("en")} rows` : "in evaluation"}
       ${version.evaluation && html`<div>of evaluation file <${Short} of=${version.evaluation} href="/datasets/${version.model}/${version.evaluation}" /></div>`}
       <div class="faint">${version.against ? html`against <a href="/models/${version.model}/versions/${version.against}">v${version.against}</a>` : "no champion to compare with"}</div></li>
     <li><h3>Promotions</h3>${served.length ? served.map((each) => html`<div>#${each.promotion_seq} <span class="faint"><${Ago} at=${each.promoted_at} /></span> ${each.trace_id && html`<a href="/traces/${each.trace_id}">trace</a>`}</div>`) : "never promoted"}</li>
@@ -43,7 +44,7 @@ export function Making({ version }) {
       <${Facts} of=${[["Candidate", made.winner], ["Seed", made.seed], ["Folds", made.folds], ...parameters.map(([name, value]) => [name, html`<span class="mono" title=${JSON.stringify(value)}>${written(value)}</span>`])]} />
     </section>
     <section class="card"><h2>Environment</h2>
-      <${Facts} of=${[["Trainer", made.code_version], ["Training time", made.fit_seconds && duration(made.fit_seconds)], ["Max. export deviation", made.export_check && shown(made.export_check.max_abs)], ...packages]} />
+      <${Facts} of=${[["Trainer version", made.code_version], ["Training time", made.fit_seconds && duration(made.fit_seconds)], ["Largest deviation of the export", made.export_check && shown(made.export_check.max_abs)], ...packages]} />
       <div class="row"><${Copy} text=${version.artifact.sha256} what="artifact digest" label="Copy artifact digest" /></div>
     </section>
     <${Selection} made=${made} />
@@ -57,7 +58,7 @@ function Selection({ made }) {
   if (!(made.candidates ?? []).length) return null;
   const columns = [
     { title: "Candidate", cell: (each) => html`<span class=${each.candidate === made.winner ? "better" : ""}>${each.candidate}${each.candidate === made.winner ? " (selected)" : ""}</span>` },
-    { title: `Mean ${made.metric ?? "score"}`, cell: (each) => (each.error ? html`<span class="worse">${each.error}</span>` : shown(each.mean)), right: true },
+    { title: `Mean ${made.metric ? called(made.metric) : "score"}`, cell: (each) => (each.error ? html`<span class="worse">${each.error}</span>` : shown(each.mean)), right: true },
     { title: "Duration", cell: (each) => duration(each.fit_seconds), right: true, tight: true },
   ];
   const done = (made.trials ?? []).filter((each) => each.state === "complete").length;

@@ -39,6 +39,6 @@ function most({ reason, bins, new_values: fresh, gone_values: gone }) {
   const bin = [...bins].sort((a, b) => Math.abs(b.now - b.before) - Math.abs(a.now - a.before))[0];
   if (bin && share(bin.before) !== share(bin.now)) parts.push(`${bin.label}: ${share(bin.before)} → ${share(bin.now)}`);
   if (fresh.length) parts.push(`new: ${fresh.slice(0, 5).join(", ")}${fresh.length > 5 ? ", …" : ""}`);
-  if (gone.length) parts.push(`missing: ${gone.slice(0, 5).join(", ")}${gone.length > 5 ? ", …" : ""}`);
+  if (gone.length) parts.push(`no longer there: ${gone.slice(0, 5).join(", ")}${gone.length > 5 ? ", …" : ""}`);
   return parts.join("; ");
 }

@@ -8,10 +8,10 @@ import { Ago } from "./time.js";
 const LAMPS = { serving: "proven", failed: "refused", waiting: "waiting", unloaded: "" };
 const WORDS = { serving: "serving", failed: "load failed", waiting: "loading", unloaded: "loads on demand" };
 
-/** "4 of 4 workers", as a lamp. */
+/** "4 of 4 workers", as a lamp; `rollout` is a list's counts, or the whole. */
 export function RolloutBadge({ rollout }) {
   if (!rollout) return html`<span class="faint">–</span>`;
-  const failed = rollout.by_worker.some((each) => each.state === "failed");
+  const failed = rollout.failed > 0 || rollout.by_worker?.some((each) => each.state === "failed");
   const lamp = rollout.converged ? "proven" : failed ? "refused" : "waiting";
   return html`<${Badge} state="serving" lamp=${lamp}>${rollout.serving} of ${rollout.workers} ${rollout.workers === 1 ? "worker" : "workers"}<//>`;
 }

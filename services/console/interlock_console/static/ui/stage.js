@@ -6,14 +6,15 @@ const STAGES = {
   champion: ["proven", "serving"],
   passed: ["waiting", "awaiting approval"],
   registered: ["waiting busy", "in evaluation"],
-  refused: ["refused", "rejected"],
+  refused: ["refused", "refused"],
   retired: ["", "retired"],
   archived: ["", "archived"],
 };
 
+export const stageInWords = (stage) => STAGES[stage]?.[1] ?? stage;
+
 export function Stage({ stage }) {
-  const [lamp, words] = STAGES[stage] ?? ["", stage];
-  return html`<${Badge} state=${stage} lamp=${lamp}>${words}<//>`;
+  return html`<${Badge} state=${stage} lamp=${STAGES[stage]?.[0]}>${stageInWords(stage)}<//>`;
 }
 
 export const versionPath = (model, version) => `/models/${model}/versions/${version}`;

@@ -3,7 +3,8 @@ import { go } from "../router.js";
 import { useKeys } from "./keys.js";
 
 /**
- * Rows under columns: `columns` are {title, cell(row), right?, tight?}, `id(row)` tells rows apart.
+ * Rows under columns: `columns` are {title, cell(row), right?, tight?, pin?}, `id(row)` tells rows apart.
+ * What is wider than its place scrolls in it; a column that is pinned stays in sight.
  * With `order` ({by, to(sort)}) columns that name a `sort` are headed by links that sort by it; "-" is descending.
  * With `to(row)` (an address) or `pick(row)` j and k choose a row and o opens it; a cell should lead there, too.
  */
@@ -27,14 +28,16 @@ export function Table({ columns, rows, id, to, pick, order, caption, note }) {
     <caption class="hidden">${caption}</caption>
     <thead><tr>${columns.map((column) => html`<${Heading} column=${column} order=${order} />`)}</tr></thead>
     <tbody ref=${body}>${rows.map((row, place) => html`<tr key=${id(row)} class=${place === chosen ? "chosen" : ""} aria-current=${place === chosen ? "true" : undefined}>
-      ${columns.map(({ cell, right, tight }) => html`<td class="${right ? "right" : ""} ${tight ? "tight" : ""}">${cell(row)}</td>`)}
+      ${columns.map(({ cell, ...column }) => html`<td class=${styles(column)}>${cell(row)}</td>`)}
     </tr>`)}</tbody>
   </table>${note}</div>`;
 }
 
+const styles = ({ right, tight, pin }) => Object.entries({ right, tight, pin }).flatMap(([name, is]) => (is ? [name] : [])).join(" ");
+
 /** The first click sorts as the column says, the next one the other way round. */
-function Heading({ column: { title, right, sort }, order }) {
-  const side = right ? "right" : "";
+function Heading({ column: { title, sort, ...column }, order }) {
+  const side = styles({ ...column, tight: false });
   if (!sort || !order) return html`<th scope="col" class=${side}>${title}</th>`;
   const bare = (text) => text.replace(/^-/, "");
   const sorted = bare(order.by) === bare(sort);

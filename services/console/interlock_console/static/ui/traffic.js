@@ -17,7 +17,7 @@ export function ModelTraffic({ status, models, problem, hangs, runs }) {
   if (rows.length === 0 && !hangs) return html`<section class="card"><${NoModel} runs=${runs} /></section>`;
   return html`<section class="card flush"><h2>Models</h2>
     ${rows.length > 0 && html`<${Table} caption="Models" columns=${columnsFor(status)} rows=${rows} id=${(row) => row.name} to=${(row) => `/models/${row.name}`} />`}
-    <p class="foot soft">${inWords(status)} ${hangs && "Models and versions are those that the gateway's workers serve, as the registry cannot be asked."}</p>
+    <p class="foot soft">${inWords(status)} ${hangs && "Models and versions are those that the gateway's workers serve, as the registry is not available."}</p>
   </section>`;
 }
 
@@ -35,7 +35,7 @@ function columnsFor({ seconds, workers }) {
     { title: "Serving", cell: (row) => html`<${Serving} row=${row} workers=${workers} />`, tight: true },
     { title: "Requests/min", cell: (row) => (row.traffic?.requests || !seconds ? measured(row, ({ requests }) => brief((requests / seconds) * 60)) : html`<span class="faint">none</span>`), right: true },
     { title: "Errors", cell: (row) => measured(row, (traffic) => html`<${Errors} of=${traffic} />`), right: true, tight: true },
-    { title: "p50", cell: (row) => measured(row, ({ p50_seconds: p50 }) => duration(p50)), right: true, tight: true },
+    { title: "Latency p50", cell: (row) => measured(row, ({ p50_seconds: p50 }) => duration(p50)), right: true, tight: true },
     { title: "p99", cell: (row) => measured(row, ({ p99_seconds: p99 }) => duration(p99)), right: true, tight: true },
     { title: "Last run", cell: ({ run }) => (run ? html`<span class="row"><${RunLink} run=${run} /><${Outcome} run=${run} /><span class="faint"><${Ago} at=${run.ended ?? run.started ?? run.requested} /></span></span>` : html`<span class="faint">none</span>`), tight: true },
   ];
@@ -45,7 +45,7 @@ function columnsFor({ seconds, workers }) {
 function Serving({ row: { name, serving, known, traffic }, workers }) {
   const versions = traffic?.versions ?? {};
   const version = serving?.ref.version ?? (known ? null : Object.keys(versions).map(Number).sort((a, b) => b - a)[0]);
-  if (!version) return html`<span class="faint">no version yet</span>`;
+  if (!version) return html`<span class="faint">no version serves</span>`;
   const loaded = versions[version] ?? 0;
   const others = Object.keys(versions).some((each) => Number(each) !== version);
   const lamp = others ? "waiting" : "proven";
@@ -58,14 +58,14 @@ function Errors({ of: { requests, errors, refused } }) {
 }
 
 function inWords({ seconds, measured_at: at, workers }) {
-  if (!at) return "Traffic is not measured: the gateway has not told its metrics yet.";
+  if (!at) return "Traffic is not measured: the metrics of the gateway have not been read yet.";
   if (!seconds) return "Traffic is being measured; the first numbers come within 20 seconds.";
   const over = seconds >= 90 ? `${Math.round(seconds / 60)} minutes` : `${Math.round(seconds)} seconds`;
-  return html`Online predictions of the last ${over}, of ${workers} gateway ${workers === 1 ? "worker" : "workers"}, measured <${Ago} at=${at} />. Latency is estimated from a histogram; "refused" are requests at fault themselves (4xx).`;
+  return html`Online predictions of the last ${over}, of ${workers} gateway ${workers === 1 ? "worker" : "workers"}, measured <${Ago} at=${at} />. Latency is estimated from a histogram; "refused" counts requests answered with status 4xx.`;
 }
 
 function NoModel({ runs }) {
   return html`<${Empty} title="No models yet" command="interlock init data.csv">
-    ${runs.length > 0 ? html`A run is known: <${RunLink} run=${runs[0]} />. ` : ""}A model starts with a table: this command drafts its pipeline file; apply it, ingest the table, and the
+    ${runs.length > 0 ? html`There is a run: <${RunLink} run=${runs[0]} />. ` : ""}A model starts with a table: this command drafts its pipeline file; apply it, ingest the table, and the
     first training appears under <a href="/runs">Runs</a>. To see all of it first, run <code>interlock demo</code>.<//>`;
 }
