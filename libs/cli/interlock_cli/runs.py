@@ -5,13 +5,14 @@ from uuid import UUID
 
 import typer
 from interlock_client import Client
+from interlock_client.progress import run_duration
 from interlock_contracts.http import RunView
 from interlock_contracts.training import RUN_STATES, parse_run_states
 
 from interlock_cli import completion, rollouts
 from interlock_cli.gateway import connect
 from interlock_cli.options import Since, parsed_option
-from interlock_cli.short_ids import run_id
+from interlock_cli.short_ids import dataset_digest, run_id, spec_digest
 from interlock_cli.terminal import Json, Terminal, command_terminal, plain
 from interlock_cli.watch import follow_run, newest_run
 
@@ -22,8 +23,12 @@ def retrain(
     name: Annotated[str, typer.Argument(help="The model to retrain.", autocompletion=completion.models)],
     *,
     reason: Annotated[str | None, typer.Option(help="Reason, stored with the run.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="Digest of a dataset that must be in the training data.")] = None,
-    pipeline: Annotated[str | None, typer.Option(help="Digest of the pipeline spec; default: the newest.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="A dataset that must be in the training data, by its digest or a prefix of it.")
+    ] = None,
+    pipeline: Annotated[
+        str | None, typer.Option(help="The pipeline spec, by its digest or a prefix of it; default: the newest.")
+    ] = None,
     commit: Annotated[str | None, typer.Option(help="Commit that requests the run, stored with it.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the run until it ends.")] = False,
     timeout: Timeout = 3600,
@@ -34,6 +39,8 @@ def retrain(
     Example: interlock retrain flights-1 --reason "new month" --wait
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
+        dataset = dataset and dataset_digest(gateway, name, dataset)
+        pipeline = pipeline and spec_digest(gateway, name, pipeline)
         accepted = gateway.retrain(name, reason=reason, dataset=dataset, pipeline=pipeline, commit=commit)
         terminal.echo(f"run {accepted.run_id}")
         if wait:
@@ -103,7 +110,7 @@ def runs(
             "attempt",
             "version",
             "created",
-            "seconds",
+            "duration",
             "requested by",
             "request",
             "reason",
@@ -115,9 +122,8 @@ def runs(
 
 
 def _row(run: RunView) -> tuple[object, ...]:
-    seconds = (run.ended_at - run.created_at).total_seconds() if run.ended_at else None
-    taken = None if seconds is None else f"{seconds:.1f}"
     asked = (run.requested_by, run.request_reason)
+    taken = run_duration(run)
     return (run.run_id, run.model, run.state, run.attempt, run.version, run.created_at, taken, *asked, run.reason)
 
 

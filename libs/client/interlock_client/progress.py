@@ -175,6 +175,13 @@ class _Note(ProgressColumn):
         return note
 
 
+def run_duration(run: RunView) -> str | None:
+    """Return how long a run took, from its start to its end; its wait in the queue is none of it."""
+    if run.started_at is None or run.ended_at is None:
+        return None
+    return format_duration((run.ended_at - run.started_at).total_seconds())
+
+
 def format_duration(seconds: float) -> str:
     """Return a duration as text: ``4.2 s``, ``38 s``, ``12 min``."""
     if seconds < 10:  # noqa: PLR2004 - digits that tell something

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from interlock_client.progress import run_duration
 from interlock_contracts.report import ConfusionMatrix, Histogram
 
 from interlock_cli.report.facts import Facts
@@ -166,7 +167,7 @@ def _origin(facts: Facts) -> Section:
         "cause": run.cause if run else None,
         "reason": run.reason if run else None,
         "attempt": run.attempt if run else None,
-        "requested, duration": f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC, {_taken(facts)}" if run else None,
+        "requested, duration": f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC, {run_duration(run) or '?'}" if run else None,
         "pipeline": version.pipeline_digest[:12] if version else None,
         "datasets": ", ".join(digest[:12] for digest in version.datasets) if version else None,
         "evaluation file": version.evaluation[:12] if version and version.evaluation else None,
@@ -183,11 +184,6 @@ def _origin(facts: Facts) -> Section:
     }
     kept = [(name, value) for name, value in rows.items() if value not in (None, "")]
     return Section("Lineage", table(("", ""), kept), folded=True)
-
-
-def _taken(facts: Facts) -> str:
-    run = facts.run
-    return f"{(run.ended_at - run.created_at).total_seconds():.1f} s" if run and run.ended_at else "?"
 
 
 def _range(scores: Sequence[float]) -> str:

@@ -68,7 +68,7 @@ function Summary({ run }) {
     ["Trigger", TRIGGERS[run.cause] ?? run.cause],
     ["Requested by", requester(run.requested_by)],
     ["Requested", html`<${Ago} at=${run.requested} />`],
-    ["Duration", html`<${Lasted} start=${run.started || run.requested} end=${run.ended} />`],
+    ["Duration", html`<${Lasted} start=${run.started} end=${run.ended} />`],
     ["Progress", run.ended ? null : progressInWords(run.progress) || null, "wide"],
     ["Attempts", run.attempt > 1 ? run.attempt : null],
     ["Coalesced into", run.into && html`<a class="mono" href="/runs/${run.into}">${run.into.slice(0, 8)}</a>`],
