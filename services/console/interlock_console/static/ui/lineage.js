@@ -8,6 +8,7 @@ import { Short } from "./stage.js";
 import { Table } from "./table.js";
 import { Ago, duration } from "./time.js";
 import { TrainingCharts } from "./trainingcharts.js";
+import { requester } from "./trigger.js";
 
 /** So many datasets are named, the newest; a window of all may hold hundreds. */
 const SHOWN = 5;
@@ -23,7 +24,7 @@ export function Lineage({ version, run, promotions, rollout }) {
     <li><h3>Code</h3>${made.commit ? html`<span class="mono">${made.commit.slice(0, 12)}</span>` : "commit not recorded"}
       <div class="faint">pipeline <${Short} of=${version.pipeline_digest} /></div></li>
     <li><h3>Run</h3><${Short} of=${version.run_id} href="/runs/${version.run_id}" />
-      <div class="faint">${run ? `${run.cause}${run.reason ? `: ${run.reason}` : ""}` : ""}</div></li>
+      <div class="faint">${run ? [requester(run.requested_by), run.request_reason, run.reason].filter(Boolean).join(": ") : ""}</div></li>
     <li><h3>Model</h3><${Short} of=${version.artifact.sha256} /><div class="faint">${made.winner} in ${made.engine ?? "an engine"}</div></li>
     <li><h3>Gate</h3>${version.report ? `${version.report.passed ? "passed" : "rejected"} on ${(version.report.rows ?? 0).toLocaleString("en")} rows` : "in evaluation"}
       ${version.evaluation && html`<div>of evaluation file <${Short} of=${version.evaluation} href="/datasets/${version.model}/${version.evaluation}" /></div>`}
