@@ -47,6 +47,7 @@ class Column(Section):
     A ``monotone`` one moves the answer one way only, other columns being equal.
     An ``optional`` one may be missing in a file or a request, and then counts as null; any other must be there.
     ``format`` is how a datetime is written as text, as Python's ``strptime`` has it; ISO 8601 is understood anyway.
+    Where ``drift`` is expected, as of the month in a monthly file, it is measured and shown, but nothing follows of it.
     """
 
     type: Literal["number", "integer", "boolean", "category", "datetime"]
@@ -54,6 +55,7 @@ class Column(Section):
     optional: bool = Field(default=False, exclude_if=lambda value: not value)
     format: str | None = Field(default=None, max_length=50, exclude_if=lambda value: value is None)
     monotone: Literal["increasing", "decreasing"] | None = Field(default=None, exclude_if=lambda value: value is None)
+    drift: Literal["expected"] | None = Field(default=None, exclude_if=lambda value: value is None)
     min: float | None = None
     max: float | None = None
     values: list[str] | None = Field(default=None, min_length=1)
@@ -70,6 +72,8 @@ class Column(Section):
             raise ValueError("role: weight belongs to number and integer columns that are not optional")
         if self.monotone is not None and (self.type in ("category", "datetime") or self.role != "feature"):
             raise ValueError("monotone belongs to features that are numbers, integers or booleans")
+        if self.drift is not None and (self.type == "datetime" or self.role == "ignore"):
+            raise ValueError("drift belongs to columns that it is measured of: no datetimes, none with `role: ignore`")
         if self.format is not None:
             _check_date_format(self.type, self.format)
         if self.type != "category" and (self.values is not None or self.max_cardinality is not None):

@@ -20,7 +20,7 @@ class ColumnDrift(Ref):
 
     ``psi`` is the population stability index (no unit, 0 where nothing moved), ``chance`` what files of these sizes
     reach by chance alone. ``not_measured`` says why in ``reason``. ``new_values`` and ``gone_values`` are those of a
-    category that only one of both files has.
+    category that only one of both files has. ``expected`` is what the pipeline declares of the column.
     """
 
     column: str
@@ -31,10 +31,14 @@ class ColumnDrift(Ref):
     bins: list[DriftBin] = []
     new_values: list[str] = []
     gone_values: list[str] = []
+    expected: bool = False
 
 
 class DriftView(Ref):
-    """A file beside the one accepted before it, ``against``; ``verdict`` is the worst of its columns."""
+    """A file beside the one accepted before it, ``against``.
+
+    ``verdict`` is the worst of its columns, without those whose drift is expected.
+    """
 
     against: Sha256
     batch: int

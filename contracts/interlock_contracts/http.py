@@ -206,7 +206,8 @@ class DeletedVersionView(Body):
 class ServingView(Body):
     """What should serve for a model now; the gateway reconciles against it.
 
-    An ``archived`` model serves nothing, and this is what would serve were it brought back.
+    An ``archived`` model serves nothing, and this is what would serve were it brought back. ``pipeline_digest`` is that
+    of the spec that the version was trained by, which may not be the newest.
     """
 
     ref: ModelRef
@@ -216,6 +217,7 @@ class ServingView(Body):
     promotion: str | None = None
     signed: PromotionSignature | None = None
     archived: bool = False
+    pipeline_digest: Sha256 | None = None
 
 
 class ExportedFile(Body):

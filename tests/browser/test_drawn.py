@@ -167,3 +167,27 @@ async def test_whole_numbers_are_drawn_in_bins_of_whole_numbers(canned: Page, lo
     assert [each for each in ticks if "." in each] == []
     assert await table_of(canned, "stops: 40 rows") == [[str(value), str(value), "10"] for value in range(4)]
     await looks.over(canned, "whole-numbers")
+
+
+async def test_lineage_says_who_asked_and_keeps_within_its_boxes(canned: Page) -> None:
+    """In words, not by the identity of an event; also where the boxes are as narrow as they get beside each other."""
+    made = version(MODEL, 1, "champion", report(None))
+    run = {
+        "run_id": str(made.run_id),
+        "cause": "/cron#1fa005db",
+        "requested_by": "event//cron",
+        "request_reason": "May",
+    }
+    rollout = {"serving": 2, "workers": 2, "converged": True, "by_worker": []}
+    more = {f"/gateway/runs/{made.run_id}": run, f"/gateway/models/{MODEL}/rollout": rollout}
+    await answer(canned, answers(MODEL, [made], champion=1) | more)
+    await canned.set_viewport_size({"width": 1280, "height": 900})
+    await canned.goto(f"/models/{MODEL}/versions/1")
+
+    lineage = canned.get_by_role("list", name="From data to workers")
+    await expect(lineage).to_contain_text("by event from /cron: May")
+    await expect(lineage).not_to_contain_text("1fa005db")
+    await expect(lineage).to_contain_text("2 of 2 workers")
+    badge = lineage.locator(".badge")
+    room = "badge => badge.closest('li').getBoundingClientRect().right - badge.getBoundingClientRect().right"
+    assert await badge.evaluate(room) > 0

@@ -179,3 +179,15 @@ async def test_a_run_says_why_and_by_whom_it_was_asked(canned: Page) -> None:
     await canned.goto(f"/runs/{IDS[0]}")
     for words in ("Requested by", "ada", "Request reason", "the first month"):
         await expect(canned.get_by_text(words, exact=True)).to_be_visible()
+
+
+async def test_the_beginning_of_an_id_leads_to_its_run(canned: Page) -> None:
+    """As lists show it; where several runs begin so, or none, the page says it."""
+    await answer(canned, ANSWERS | {"/view/events": {"events": []}})
+    await canned.goto(f"/runs/{IDS[0][:8].upper()}")
+    await expect(canned).to_have_url(f"{ORIGIN}/runs/{IDS[0]}")
+    await expect(canned.get_by_role("heading", name=f"flights: run {IDS[0][:8]}")).to_be_visible()
+
+    for beginning, told in (("7f0", "3 runs have an id"), ("8", "no runs have an id")):
+        await canned.goto(f"/runs/{beginning}")
+        await expect(canned.get_by_role("alert")).to_contain_text(told)

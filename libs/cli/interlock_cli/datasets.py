@@ -9,7 +9,7 @@ import typer
 from interlock_client import Client, StillGoingError
 from interlock_client.progress import State, Steps
 from interlock_contracts.datasets import Finding
-from interlock_contracts.drift import DriftView
+from interlock_contracts.drift import ColumnDrift, DriftView
 from interlock_contracts.filters import DATASET_ROLES, DATASET_STATES, chosen
 from interlock_contracts.http import DatasetView
 from interlock_contracts.refs import DatasetRole
@@ -122,10 +122,16 @@ def _print_verdict(terminal: Terminal, view: DatasetView, *, waited: bool) -> No
 def _drift_line(drift: DriftView) -> str:
     """Return how far a file has moved from the one before: the columns that have, the furthest first."""
     moved = [each for each in drift.columns if each.verdict in ("moderate", "large")]
-    moved.sort(key=lambda each: each.psi or 0, reverse=True)
-    shown = ", ".join(f"{each.column} {each.verdict} (PSI {each.psi:.2f})" for each in moved[:MOVED_SHOWN])
-    more = f" and {len(moved) - MOVED_SHOWN} more" if len(moved) > MOVED_SHOWN else ""
-    return f"drift against batch {drift.batch}: {shown or 'none'}{more}"
+    expected = _moved([each for each in moved if each.expected])
+    none = "not measured" if all(each.verdict == "not_measured" for each in drift.columns) else "none"
+    told = _moved([each for each in moved if not each.expected]) or none
+    return f"drift against batch {drift.batch}: {told}" + (f"; expected: {expected}" if expected else "")
+
+
+def _moved(columns: list[ColumnDrift]) -> str:
+    columns.sort(key=lambda each: each.psi or 0, reverse=True)
+    shown = ", ".join(f"{each.column} {each.verdict} (PSI {each.psi:.2f})" for each in columns[:MOVED_SHOWN])
+    return shown + (f" and {len(columns) - MOVED_SHOWN} more" if len(columns) > MOVED_SHOWN else "")
 
 
 def newest_of(gateway: Client, pipeline: str, digests: Sequence[str]) -> DatasetView | None:

@@ -11,7 +11,7 @@ from interlock_contracts.training import RUN_STATES, parse_run_states
 from interlock_cli import completion, rollouts
 from interlock_cli.gateway import connect
 from interlock_cli.options import Since, parsed_option
-from interlock_cli.short_ids import run_id
+from interlock_cli.short_ids import dataset_digest, run_id, spec_digest
 from interlock_cli.terminal import Json, Terminal, command_terminal, plain
 from interlock_cli.watch import follow_run, newest_run
 from interlock_cli.waterfall import elapsed
@@ -23,8 +23,12 @@ def retrain(
     name: Annotated[str, typer.Argument(help="The model to retrain.", autocompletion=completion.models)],
     *,
     reason: Annotated[str | None, typer.Option(help="Reason, stored with the run.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="Digest of a dataset that must be in the training data.")] = None,
-    pipeline: Annotated[str | None, typer.Option(help="Digest of the pipeline spec; default: the newest.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="A dataset that must be in the training data, by its digest or a prefix of it.")
+    ] = None,
+    pipeline: Annotated[
+        str | None, typer.Option(help="The pipeline spec, by its digest or a prefix of it; default: the newest.")
+    ] = None,
     commit: Annotated[str | None, typer.Option(help="Commit that requests the run, stored with it.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the run until it ends.")] = False,
     timeout: Timeout = 3600,
@@ -35,6 +39,8 @@ def retrain(
     Example: interlock retrain flights-1 --reason "new month" --wait
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
+        dataset = dataset and dataset_digest(gateway, name, dataset)
+        pipeline = pipeline and spec_digest(gateway, name, pipeline)
         accepted = gateway.retrain(name, reason=reason, dataset=dataset, pipeline=pipeline, commit=commit)
         terminal.echo(f"run {accepted.run_id}")
         if wait:

@@ -1,15 +1,19 @@
-"""Short ids of runs: the beginning of an id stands for it where only one of the newest runs has it."""
+"""Short ids: the beginning of a run's id or of a digest stands for the whole, where only one begins so."""
 
 import re
+from collections.abc import Iterable
 from uuid import UUID
 
 import typer
+from interlock_client import Client
 
 from interlock_cli.gateway import connect
 from interlock_cli.terminal import CommandError
 
 SEARCHED = 500
 """Runs among which a short id is looked up, the newest ones."""
+
+DIGEST_DIGITS = 64
 
 _SHORTEST = 4
 _BEGINNING = re.compile(r"[0-9a-f]{4,8}(-[0-9a-f-]{0,27})?", re.IGNORECASE)
@@ -39,3 +43,34 @@ def run_id(text: str) -> UUID:
         )
     shown = ", ".join(f"{run.run_id} ({run.model})" for run in found[:5])
     raise CommandError(f"{len(found)} runs have an id that begins with {text}: {shown}", hint="give more digits")
+
+
+def dataset_digest(gateway: Client, pipeline: str, text: str) -> str:
+    """Return the digest of the one file of a pipeline that begins with ``text``; a whole digest as it is.
+
+    Raises:
+        CommandError: no file's digest begins so, or several do.
+    """
+    if len(text) == DIGEST_DIGITS:
+        return text
+    known = (view.digest for view in gateway.datasets(pipeline))
+    return _digest(text, known, "files", f"interlock datasets {pipeline}")
+
+
+def spec_digest(gateway: Client, pipeline: str, text: str) -> str:
+    """Return the digest of the one spec that begins with ``text``: the newest, or one that a version was trained by.
+
+    Raises:
+        CommandError: no such spec's digest begins so, or several do.
+    """
+    if len(text) == DIGEST_DIGITS:
+        return text
+    known = (gateway.pipeline(pipeline).digest, *(each.pipeline_digest for each in gateway.versions(pipeline)))
+    return _digest(text, known, "specs", f"interlock pipelines, or interlock show {pipeline}/VERSION")
+
+
+def _digest(text: str, known: Iterable[str], what: str, shown_by: str) -> str:
+    found = {digest for digest in known if digest.startswith(text.lower())}
+    if len(found) != 1:
+        raise CommandError(f"{len(found) or 'no'} {what} have a digest that begins with {text!r}", hint=shown_by)
+    return found.pop()

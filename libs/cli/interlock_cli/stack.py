@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from interlock_client import Client, InterlockError
+from interlock_contracts.names import near_name
 from interlock_localstack.environment import stack_settings
 from interlock_localstack.errors import StackError
 from interlock_localstack.log_lines import readable
@@ -110,8 +111,10 @@ def logs(
         folder = StateDir.find().logs
         files = [folder / f"{component}.log"] if component else sorted(folder.glob("*.log"))
         if not files or not all(file.exists() for file in files):
+            near = near_name(component or "", NAMES)
+            meant = f"; did you mean {near!r}?" if near is not None and near != component else ""
             raise CommandError(
-                f"there is no log of {component or 'any component'}", hint=f"components: {', '.join(NAMES)}"
+                f"there is no log of {component or 'any component'}{meant}", hint=f"components: {', '.join(NAMES)}"
             )
         if as_json:
             terminal.result({file.stem: _last(file, lines) for file in files})

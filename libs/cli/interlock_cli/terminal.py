@@ -30,6 +30,9 @@ NEXT_STEPS = {
 }
 """What helps against a refusal, by its HTTP status."""
 
+OTHER_STEPS = {"Unknown version": "`interlock versions MODEL` lists a model's versions"}
+"""What helps against a refusal with this title instead."""
+
 PIPE_WIDTH = 200
 """Width where output is not a terminal, so that a table in a file or pipe is not cut at 80 columns."""
 
@@ -53,7 +56,7 @@ def explained(error: InterlockError) -> CommandError:
     """Return an error of the client as a command tells it: with what to do next, and the problem for programs."""
     notes = "; ".join(getattr(error, "__notes__", ()))
     details = {"problem": error.problem.model_dump(exclude_none=True)} if error.problem else {}
-    hint = notes or (NEXT_STEPS.get(error.status) if error.status else None)
+    hint = notes or OTHER_STEPS.get(error.title or "") or (NEXT_STEPS.get(error.status) if error.status else None)
     if isinstance(error, UnavailableError):
         hint = BEHIND_DOWN if error.problem else NOT_RUNNING
     failure = CommandError(str(error), hint=hint, details=details)

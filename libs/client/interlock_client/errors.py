@@ -105,7 +105,8 @@ def error_of(answer: httpx.Response) -> InterlockError:
     message = problem.detail or problem.title
     if answer.status_code in OUTAGES:
         return UnavailableError(message, problem)
-    faults = [fault for fault in map(_line, problem.errors or []) if fault not in message]
+    told = [fault for fault in problem.errors or [] if not _is_told(fault, message)]
+    faults = [line for line in map(_line, told) if line not in message]
     return _BY_STATUS.get(answer.status_code, RefusedError)("\n  ".join([message, *faults]), problem)
 
 
@@ -116,7 +117,14 @@ def _problem(answer: httpx.Response) -> Problem:
         return Problem(title=answer.reason_phrase, status=answer.status_code, detail=answer.text[:500] or None)
 
 
+def _is_told(fault: Mapping[str, Any], message: str) -> bool:
+    """Return whether a fault of a request's part, which has a ``key``, stands in the message already."""
+    return fault.get("key") is not None and str(fault.get("message")) in message
+
+
 def _line(fault: Mapping[str, Any]) -> str:
     where = [f"{name} {fault[name]}" for name in ("row", "column", "field") if fault.get(name) is not None]
+    if fault.get("key") is not None:
+        where = [str(fault["key"])]
     text = str(fault.get("message") or fault.get("detail") or "")
     return ": ".join(part for part in (", ".join(where), text) if part)

@@ -101,9 +101,9 @@ class RegistryClient(ServiceClient):
         """Return every pipeline's newest spec."""
         return await self.get("/pipelines", _PIPELINES) or []
 
-    async def pipeline(self, name: str) -> PipelineView | None:
-        """Return a pipeline's newest spec."""
-        return await self.get(f"/pipelines/{quoted(name)}", _PIPELINE)
+    async def pipeline(self, name: str, digest: str | None = None) -> PipelineView | None:
+        """Return a pipeline's newest spec, or the one with ``digest``."""
+        return await self.get(_pipeline_path(name, digest), _PIPELINE)
 
     async def newest_digest(self, name: str) -> str | None:
         """Return the digest of a pipeline's newest spec, None for an unknown pipeline."""
@@ -112,8 +112,7 @@ class RegistryClient(ServiceClient):
 
     async def missing_pipeline(self, name: str, digest: str | None = None) -> str | None:
         """Return why there is no such pipeline, or none with this spec; None where there is."""
-        path = f"/pipelines/{quoted(name)}" + (f"?digest={quoted(digest)}" if digest else "")
-        answer = await self.request("GET", path)
+        answer = await self.request("GET", _pipeline_path(name, digest))
         if answer.status_code != HTTP_404_NOT_FOUND:
             return None
         try:
@@ -165,6 +164,10 @@ class PredictionClient(ServiceClient):
     async def prediction(self, prediction_id: UUID, authorization: str) -> PredictionView | None:
         """Return a prediction as the caller with this ``authorization`` may see it."""
         return await self.get(f"/predictions/{prediction_id}", _PREDICTION, authorization=authorization)
+
+
+def _pipeline_path(name: str, digest: str | None) -> str:
+    return f"/pipelines/{quoted(name)}" + (f"?digest={quoted(digest)}" if digest else "")
 
 
 def quoted(part: str) -> str:

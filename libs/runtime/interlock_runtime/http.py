@@ -130,13 +130,17 @@ def problem(
     )
 
 
+NO_ROUTE = "there is nothing at this address; the gateway's /schema lists all routes, and ids in them are whole"
+"""What is said where no route is: it may be an id that was cut short, as lists show it."""
+
+
 def as_problem(error: HTTPException) -> ProblemDetailsException:
     """Return an error of the framework's as problem details."""
     extra = error.extra
     errors = extra if isinstance(extra, list) else [extra] if extra else []
-    return problem(
-        error.status_code, HTTPStatus(error.status_code).phrase, error.detail, errors=errors, headers=error.headers
-    )
+    title = HTTPStatus(error.status_code).phrase
+    detail = NO_ROUTE if error.status_code == HTTPStatus.NOT_FOUND and error.detail == title else error.detail
+    return problem(error.status_code, title, detail, errors=errors, headers=error.headers)
 
 
 def _outage(error: object) -> ProblemDetailsException:

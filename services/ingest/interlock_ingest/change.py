@@ -48,8 +48,15 @@ async def measured_drift(
     known = await stored_profile(artifacts, before)
     if known is None:
         return None
-    ignored = [name for name, column in pipeline.data.columns.items() if column.role == "ignore"]
-    columns = await asyncio.to_thread(drift, known, profile, key=pipeline.data.key or (), ignored=ignored)
+    declared = pipeline.data.columns.items()
+    columns = await asyncio.to_thread(
+        drift,
+        known,
+        profile,
+        key=pipeline.data.key or (),
+        ignored=[name for name, column in declared if column.role == "ignore"],
+        expected=[name for name, column in declared if column.drift == "expected"],
+    )
     return DriftView(against=before.digest, batch=before.number or 0, verdict=worst(columns), columns=columns)
 
 
@@ -75,7 +82,7 @@ def _row_change(before: DatasetRow, rows: int, pipeline: Pipeline) -> list[Findi
 
 
 def _moved(view: DriftView, pipeline: Pipeline) -> list[Finding]:
-    """Return a finding for each column whose index lies above the limit and above what chance reaches."""
+    """Return a finding for each column whose index is above the limit and above chance, and not expected to be."""
     limit = pipeline.data.rules.max_psi
     return [
         Finding(
@@ -86,7 +93,7 @@ def _moved(view: DriftView, pipeline: Pipeline) -> list[Finding]:
             f"{each.psi:.2f}, and rules.max_psi allows {limit:g}{_way_on(pipeline)}",
         )
         for each in view.columns
-        if each.psi is not None and each.psi > max(limit or 0, each.chance or 0)
+        if each.psi is not None and not each.expected and each.psi > max(limit or 0, each.chance or 0)
     ]
 
 

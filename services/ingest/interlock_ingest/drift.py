@@ -35,25 +35,32 @@ class _Bin(NamedTuple):
 
 
 def drift(
-    before: dict[str, Any], now: dict[str, Any], *, key: Collection[str] = (), ignored: Collection[str] = ()
+    before: dict[str, Any],
+    now: dict[str, Any],
+    *,
+    key: Collection[str] = (),
+    ignored: Collection[str] = (),
+    expected: Collection[str] = (),
 ) -> list[ColumnDrift]:
     """Return how far each column of the profile ``now`` has moved from the profile ``before``.
 
     The columns of ``key`` are not measured, nor are times: both are new in every file by their nature. Those that are
-    ``ignored`` have no bearing on any model.
+    ``ignored`` have no bearing on any model. Those that are ``expected`` to move are marked so.
     """
     known, columns = before["columns"], now["columns"]
     return [
         _not_measured(name, reason)
         if (reason := _why_not(known.get(name), column, keyed=name in key, ignored=name in ignored))
-        else _measured(name, known[name], column, alpha=FALSE_ALARM / len(columns))
+        else _measured(name, known[name], column, alpha=FALSE_ALARM / len(columns), expected=name in expected)
         for name, column in columns.items()
     ]
 
 
 def worst(columns: list[ColumnDrift]) -> DriftVerdict:
-    """Return the verdict of the column that has moved most."""
-    return max((column.verdict for column in columns), key=_SEVERITY.__getitem__, default="not_measured")
+    """Return the verdict of the column that has moved most, of those that are not expected to."""
+    return max(
+        (column.verdict for column in columns if not column.expected), key=_SEVERITY.__getitem__, default="not_measured"
+    )
 
 
 def _why_not(before: dict[str, Any] | None, now: dict[str, Any], *, keyed: bool, ignored: bool) -> str | None:
@@ -79,7 +86,7 @@ def _not_measured(name: str, reason: str) -> ColumnDrift:
     return ColumnDrift(column=name, verdict="not_measured", reason=reason)
 
 
-def _measured(name: str, before: dict[str, Any], now: dict[str, Any], *, alpha: float) -> ColumnDrift:
+def _measured(name: str, before: dict[str, Any], now: dict[str, Any], *, alpha: float, expected: bool) -> ColumnDrift:
     of_numbers = now["type"] in ("number", "integer")
     bins = _of_numbers(before, now) if of_numbers else _of_values(before, now)
     index, chance, shares = _index(bins, alpha)
@@ -94,6 +101,7 @@ def _measured(name: str, before: dict[str, Any], now: dict[str, Any], *, alpha: 
         bins=shares,
         new_values=[] if of_numbers else _only_in(now, before),
         gone_values=[] if of_numbers else _only_in(before, now),
+        expected=expected,
     )
 
 

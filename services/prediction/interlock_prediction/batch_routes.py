@@ -74,9 +74,9 @@ async def predict_file(
 ) -> Response[PredictionView]:
     """Submit a file for batch scoring: the request body itself, or a dataset named by ``{"dataset": digest}``.
 
-    It is scored with the version promoted now, and parsed as the pipeline's newest spec declares. The share ``log`` of
-    its rows is in the prediction log. A repeat with the same ``Idempotency-Key`` is the same prediction; 409 where it
-    wants something else.
+    It is scored with the version promoted now, and parsed as that version's spec declares; a dataset as the spec under
+    which it was checked. The share ``log`` of its rows is in the prediction log. A repeat with the same
+    ``Idempotency-Key`` is the same prediction; 409 where it wants something else.
     """
     refuse_wrapped(request)
     submitter = subsystem.submitter
@@ -86,7 +86,7 @@ async def predict_file(
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == _JSON:
             wanted = _dataset_request(await _json_body(request))
-            file, data, delivery = await _stored(name, wanted.dataset, submitter), context.data, Delivery.of(wanted)
+            (file, data), delivery = await _stored(name, wanted.dataset, submitter), Delivery.of(wanted)
         else:
             file, data = await _upload(request, kind, artifacts, subsystem, context)
         async with bus.transaction() as session:
@@ -117,8 +117,12 @@ async def _context(name: str, submitter: BatchSubmitter) -> ScoringContext:
     try:
         return await submitter.scoring_context(name)
     except ModelNotAvailableError as error:
-        title = "Unknown model" if error.unknown else "No version serves"
-        raise problem(404 if error.unknown else 409, title, str(error)) from error
+        raise _not_available(error) from error
+
+
+def _not_available(error: ModelNotAvailableError) -> Exception:
+    title = "Unknown model" if error.unknown else "No version serves"
+    return problem(404 if error.unknown else 409, title, str(error))
 
 
 async def _upload(
@@ -168,12 +172,15 @@ def _dataset_request(body: bytes) -> DatasetPredictionRequest:
         raise problem(422, "Not a prediction request", told, errors=faults) from error
 
 
-async def _stored(name: str, digest: str, submitter: BatchSubmitter) -> ArtifactRef:
+async def _stored(name: str, digest: str, submitter: BatchSubmitter) -> tuple[ArtifactRef, Data]:
     dataset = await submitter.ingest.dataset(name, digest)
     if dataset is None:
         detail = f"pipeline {name!r} has no file with digest {digest!r}, or it was deleted"
         raise problem(404, "Unknown dataset", detail)
-    return dataset.file
+    try:
+        return dataset.file, await submitter.declared(dataset)
+    except ModelNotAvailableError as error:
+        raise _not_available(error) from error
 
 
 @get("/predictions", opt={SCOPE: "predict"})

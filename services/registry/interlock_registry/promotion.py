@@ -186,13 +186,11 @@ async def approve(session: AsyncSession, name: str, number: int, *, by: str, cau
     """Promote a version that waits for a person, or ask the gate again where its verdict is out of date.
 
     Raises:
-        LookupError: there is no such version.
+        NoResultFound: there is no such version.
         ValueError: the version does not wait for an approval; the text says what it is.
     """
     model = await store.lock_model(session, name)
-    version = await session.get(VersionRow, (name, number))
-    if version is None:
-        raise LookupError(f"model {name!r} has no version {number}")
+    version = await session.get_one(VersionRow, (name, number))
     if (deleted := store.deletion_of(version)) is not None:
         raise ValueError(deleted)
     if model.archived_at is not None:

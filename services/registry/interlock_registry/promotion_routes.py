@@ -18,7 +18,9 @@ from litestar.params import FromPath, JSONBody
 
 from interlock_registry import promotion, store
 from interlock_registry.domain import Step
+from interlock_registry.models import unknown_version
 from interlock_registry.routes import unknown_model
+from interlock_registry.store import VersionRow
 
 
 @post(
@@ -39,9 +41,9 @@ async def approve_version(
     with request_span(telemetry.SPAN_APPROVE, request, {telemetry.PIPELINE: name, telemetry.VERSION: number}):
         try:
             async with bus.transaction() as session:
+                if await session.get(VersionRow, (name, number)) is None:
+                    raise await unknown_version(session, name, number)
                 step = await promotion.approve(session, name, number, by=caller.name, cause=str(uuid4()), signer=signer)
-        except LookupError as error:
-            raise problem(404, "Unknown version", str(error)) from error
         except ValueError as error:
             raise problem(409, "Nothing to approve", str(error)) from error
     promoted = step is Step.PROMOTE

@@ -153,6 +153,8 @@ async def read_rollout(name: FromPath[str], database: NamedDependency[Database])
     """Return which gateway workers serve the version promoted last, and why others do not."""
     async with database.sessions() as session:
         if not (found := await store.serving(session, name)) or name in await store.archived(session):
+            if not await store.pipelines(session, name):
+                raise await unknown_model(session, name)
             raise problem(404, "Nothing is promoted", f"no version of {name!r} is promoted, so none is rolled out")
         ((promoted, _),) = found
         return await convergence.convergence(session, promoted)
@@ -166,6 +168,7 @@ def serving_view(promoted: PromotionRow, version: VersionRow) -> ServingView:
         promoted_at=promoted.promoted_at,
         promotion=promoted.traceparent,
         signed=PromotionSignature.model_validate(promoted.signed) if promoted.signed else None,
+        pipeline_digest=version.pipeline_digest,
     )
 
 

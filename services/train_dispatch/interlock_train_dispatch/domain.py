@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
+from interlock_contracts.http import ProgressView
+from interlock_contracts.manifest import TrainingManifest
 from interlock_contracts.pipeline import Pipeline
 
 MAX_ATTEMPTS = 3
@@ -100,3 +102,21 @@ def in_window(datasets: Sequence[N], window: Literal["all", "latest"] | int) -> 
     if window == "all":
         return ordered
     return ordered[-(1 if window == "latest" else window) :]
+
+
+def progress_at_end(manifest: TrainingManifest, counter: int) -> dict[str, Any]:
+    """Return the progress of a training that is over, as JSON: nobody may have looked at its last reports.
+
+    A search that had nothing to do, or stopped early, had no more trials than those that there are.
+    """
+    trials = len(manifest.trials)
+    view = ProgressView(
+        counter=counter,
+        stage="export",
+        trials_done=trials,
+        trials_total=trials,
+        best_score=manifest.score,
+        metric=manifest.metric,
+    )
+    progress: dict[str, Any] = json.loads(view.model_dump_json())
+    return progress

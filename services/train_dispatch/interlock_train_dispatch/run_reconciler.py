@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_train_dispatch import spans, store
-from interlock_train_dispatch.domain import GRACE, Action, Decision, Observation, decide, in_window
+from interlock_train_dispatch.domain import GRACE, Action, Decision, Observation, decide, in_window, progress_at_end
 from interlock_train_dispatch.runs import SERVICE, end
 from interlock_train_dispatch.store import RunRow
 
@@ -223,6 +223,7 @@ class RunReconciler:
         crash_point("train_dispatch.complete.manifest_seen")
         stored = await asyncio.to_thread(self.artifacts.put, raw)
         run.trained_at = datetime.now(UTC)
+        run.progress = progress_at_end(manifest, (run.progress or {}).get("counter", 0))
         event = TrainingCompleted(
             run_id=run.run_id,
             model=run.model,

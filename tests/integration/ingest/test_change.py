@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from interlock_contracts.pipeline import Pipeline
 
 from tests.support.ingest_service import Ingest, ingesting
 
@@ -63,6 +64,19 @@ async def test_a_column_that_has_moved_is_named_with_where_its_values_went(inges
     assert "'x' has drifted from batch 1" in told["message"]
     assert "rules.max_psi allows 0.25" in told["message"]
     assert any("100.0% now" in example for example in told["examples"])
+
+
+async def test_a_column_that_is_expected_to_move_is_shown_and_refuses_nothing(ingest: Ingest) -> None:
+    """Declared of it in the pipeline: the month of monthly files."""
+    spec = ingest.spec(on_change="refuse").model_dump(mode="json")
+    spec["data"]["columns"]["x"]["drift"] = "expected"
+    await ingest.apply(Pipeline.model_validate(spec), revision=2)
+    await checked(ingest, file(400))
+    moved = await checked(ingest, file(400, offset=1000))
+
+    assert (moved["state"], rules(moved["warnings"])) == ("accepted", [])
+    shown = {each["column"]: each for each in moved["drift"]["columns"]}
+    assert (shown["x"]["verdict"], shown["x"]["expected"], moved["drift"]["verdict"]) == ("large", True, "stable")
 
 
 async def test_where_changes_are_refused_the_file_stays_out_until_the_pipeline_lets_it_in(ingest: Ingest) -> None:

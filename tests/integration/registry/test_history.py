@@ -227,6 +227,7 @@ async def test_an_archived_model_is_out_of_lists_until_it_is_back(office: Office
         ("/pipelines/{model}s", 404, "did you mean '{model}'?"),
         ("/models/{model}s/promotions", 404, "did you mean '{model}'?"),
         ("/models/{model}s/versions", 404, "did you mean '{model}'?"),
+        ("/models/{model}s/rollout", 404, "did you mean '{model}'?"),
         ("/models/{model}s/versions/1", 404, "did you mean '{model}'?"),
         ("/models/{model}/versions/9", 404, "model '{model}' has no version 9; the newest is 2"),
         ("/models/{model}/compare?a=1&b=9", 404, "has no version 9"),
@@ -248,3 +249,14 @@ async def test_what_cannot_be_told_is_a_problem_that_names_the_field(
 
     assert answer.status_code == status
     assert told.replace("{model}", model) in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "told"), [("{model}/versions/9", "no version 9; the newest is 2"), ("{model}s/versions/1", "did you mean")]
+)
+async def test_an_approval_of_what_is_not_there_says_what_is(office: Office, model: str, path: str, told: str) -> None:
+    """As a look at it does."""
+    answer = await office.admin.post(f"/models/{path.replace('{model}', model)}/approve")
+
+    assert answer.status_code == 404
+    assert told in answer.text

@@ -40,6 +40,8 @@ async def test_a_run_is_started_followed_and_completed(dispatcher: Dispatcher) -
     assert await dispatcher.said(run) == ["training.started", "training.progressed", "training.completed"]
     row = await dispatcher.run(run)
     assert (row.state, row.trained_at is not None) == ("running", True)
+    assert row.progress is not None, "its last report"
+    assert (row.progress["counter"], row.progress["trials_done"], row.progress["trials_total"]) == (1, 0, 0)
 
 
 async def test_a_run_whose_model_a_person_must_judge_ends(dispatcher: Dispatcher) -> None:

@@ -105,14 +105,25 @@ def test_drift_and_examples_of_warnings_are_shown(stub: StubGateway, tmp_path: P
             ColumnDrift(column="rooms", verdict="moderate", psi=0.12),
             ColumnDrift(column="color", verdict="stable", psi=0.01),
             ColumnDrift(column="size", verdict="large", psi=0.4),
+            ColumnDrift(column="month", verdict="large", psi=9, expected=True),
         ],
     )
     warnings = [Finding(rule="max_psi", column="size", examples=["up to 9: 1% before, 80% now"], message="moved")]
     stub.respond("POST /datasets/m", dataset("accepted", drift=drift, warnings=warnings), status=202)
     ended = interlock("ingest", "m", tmp_path / "data.csv")
 
-    assert "drift against batch 3: size large (PSI 0.40), rooms moderate (PSI 0.12)\n" in ended.out
+    assert "drift against batch 3: size large (PSI 0.40), rooms moderate (PSI 0.12); expected: month" in ended.out
     assert "up to 9: 1% before, 80% now" in ended.out
+
+
+def test_a_file_that_could_not_be_compared_is_not_said_to_be_alike(stub: StubGateway, tmp_path: Path) -> None:
+    """Nothing was measured of a file without a readable column."""
+    (tmp_path / "data.csv").write_text("other\n")
+    drift = DriftView(against=DIGEST, batch=3, verdict="not_measured", columns=[])
+    reasons = [Finding(rule="header", message="no header")]
+    stub.respond("POST /datasets/m", dataset("rejected", reasons, drift=drift), status=202)
+
+    assert "drift against batch 3: not measured" in interlock("ingest", "m", tmp_path / "data.csv").out
 
 
 def test_a_refused_file_says_every_reason(stub: StubGateway, tmp_path: Path) -> None:

@@ -106,3 +106,13 @@ def test_a_service_behind_the_gateway_that_is_away_is_told_as_that() -> None:
     assert told.hint is not None
     assert "a service behind it does not" in told.hint
     assert (told.code, explained(UnavailableError("no answer")).hint) == (3, NOT_RUNNING)
+
+
+def test_what_helps_fits_what_is_missing(stub: StubGateway) -> None:
+    """A version is looked for among versions, a model among models."""
+    about = {"title": "Unknown version", "status": 404, "detail": "model 'm' has no version 9; the newest is 1"}
+    stub.respond("GET /models/m/versions/9", about, status=404)
+    stub.respond_error("GET /models/n/versions/1", 404, "no pipeline is called 'n'")
+
+    assert "interlock versions" in interlock("show", "m/9").err
+    assert "interlock models" in interlock("show", "n/1").err

@@ -1,5 +1,6 @@
 """`retrain`, `watch`, `runs` and `cancel`."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -8,7 +9,7 @@ from interlock_contracts.datasets import Finding
 
 from tests.unit.cli.conftest import interlock
 from tests.unit.cli.stub_gateway import StubGateway
-from tests.unit.cli.views import DIGEST, RUN, dataset, run, version
+from tests.unit.cli.views import DIGEST, NOW, RUN, dataset, run, version
 
 OTHER = UUID("1b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11")
 
@@ -174,3 +175,14 @@ def test_runs_are_listed_by_state(stub: StubGateway) -> None:
     assert "state=refused%2Cfailed" in stub.requests[0].query
     assert "no such runs" in ended.out
     assert interlock("runs", "--state", "done").code == 2
+
+
+def test_a_run_took_as_long_as_it_ran(stub: StubGateway) -> None:
+    """Without the time that it waited for its turn, as everywhere."""
+    began, over = NOW + timedelta(seconds=30), NOW + timedelta(seconds=38)
+    ran = run("succeeded", version=1, started_at=began, ended_at=over)
+    stub.respond("GET /runs", [ran, run("cancelled", ended_at=NOW)])
+    ended, cancelled = interlock("runs").out.splitlines()[1:]
+
+    assert "8.0 s" in ended
+    assert " s " not in cancelled

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.cli.conftest import interlock
 from tests.unit.cli.stub_gateway import StubGateway
-from tests.unit.cli.views import RUN, run
+from tests.unit.cli.views import DIGEST, RUN, dataset, pipeline, run, version
 
 LIKE = UUID("0b7c0a52-0000-5b0c-a3c1-6e6f0a4b8f11")
 OTHER = UUID("1b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11")
@@ -54,3 +54,18 @@ def test_what_means_no_run_or_several_is_told(text: str, code: int, told: str) -
 
     assert ended.code == code
     assert told in " ".join(ended.err.replace("│", " ").split())
+
+
+def test_a_training_takes_the_digests_that_lists_show(stub: StubGateway) -> None:
+    """Of a file and of a spec, of which a version may know one that is not the newest."""
+    stub.respond("POST /models/m/retrain", {"run_id": str(RUN), "run": f"/runs/{RUN}"}, status=202)
+    stub.respond("GET /datasets/m", [dataset("accepted")])
+    stub.respond("GET /pipelines/m", pipeline())
+    stub.respond("GET /models/m/versions", [version("champion", pipeline_digest="cd" * 32)])
+    interlock("retrain", "m", "--dataset", DIGEST[:12], "--pipeline", "CDCD")
+
+    assert stub.requests[-1].json == {"dataset": DIGEST, "pipeline": "cd" * 32}
+    assert "no files have a digest that begins with 'ff'" in interlock("retrain", "m", "--dataset", "ff").err
+    assert stub.requests[-1].route == "GET /datasets/m"
+    interlock("retrain", "m", "--dataset", "ef" * 32)
+    assert stub.requests[-1].json == {"dataset": "ef" * 32}

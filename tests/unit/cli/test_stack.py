@@ -22,3 +22,13 @@ def test_programs_read_addresses_and_logs(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert interlock("logs", "--follow", "--json").code == 2
     assert interlock("logs", "gateway", "--lines", 1).out == "three\n"
     assert "components: rabbitmq" in interlock("logs", "nobody").err
+
+
+def test_a_component_is_told_by_the_name_that_was_perhaps_meant(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One that is there, and has written nothing yet, is not."""
+    monkeypatch.setenv("INTERLOCK_HOME", str(tmp_path))
+
+    assert "there is no log of gatewy; did you mean 'gateway'?" in interlock("logs", "gatewy").err
+    assert "did you mean" not in interlock("logs", "gateway").err

@@ -83,6 +83,19 @@ def test_an_error_is_of_its_kind(service: Service, call: Call, status: int, kind
     assert ("row 1: not an object" in str(error)) == isinstance(error, RefusedError)
 
 
+def test_a_fault_of_a_field_or_parameter_is_told_with_its_name_once(service: Service, call: Call) -> None:
+    """As the services' framework names them: by a key."""
+    faults = [{"key": "dataset", "source": "body", "message": "String should match pattern"}]
+    service.refuse("POST /runs/7/cancel", 400, "Validation failed", errors=faults)
+    with pytest.raises(InvalidError, match=r"^Validation failed\n  dataset: String should match pattern$"):
+        call("cancel", "7")
+
+    unknown = "unknown query parameter 'log', known are on_error"
+    service.refuse("POST /runs/8/cancel", 422, unknown, errors=[{"key": "log", "source": "query", "message": unknown}])
+    with pytest.raises(InvalidError, match=f"^{unknown}$"):
+        call("cancel", "8")
+
+
 def test_an_answer_that_is_no_json_is_an_error_with_its_text(service: Service, call: Call) -> None:
     """A proxy's page ends in no traceback of the parser's."""
     service.respond("GET /models", b"<html>Welcome</html>")

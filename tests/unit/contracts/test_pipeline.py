@@ -94,6 +94,19 @@ def test_a_column_without_a_role_is_declared_as_before_there_were_any() -> None:
     assert "role" not in Pipeline.model_validate(declared()).model_dump_json()
 
 
+def test_drift_is_expected_of_what_it_is_measured_of() -> None:
+    """Elsewhere the declaration would be ignored; without it a pipeline has the digest that it had."""
+    spec = declared(data__columns__gender={"type": "category", "drift": "expected"})
+    pipeline = Pipeline.model_validate(spec)
+
+    assert Pipeline.model_validate_json(pipeline.model_dump_json()) == pipeline
+    assert "drift" not in Pipeline.model_validate(declared()).model_dump_json()
+    for column in ({"type": "datetime"}, {"type": "category", "role": "ignore"}):
+        spec["data"]["columns"]["gender"] = column | {"drift": "expected"}
+        with pytest.raises(ValidationError, match="drift belongs to columns that it is measured of"):
+            Pipeline.model_validate(spec)
+
+
 def test_a_row_has_one_weight() -> None:
     """Which of two counts could not be told."""
     spec = declared()

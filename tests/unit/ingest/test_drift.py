@@ -45,6 +45,16 @@ def test_the_index_is_that_of_the_formula() -> None:
     assert found.verdict == "large"
 
 
+def test_what_is_expected_to_move_is_measured_and_has_no_part_in_the_verdict() -> None:
+    """As the month of a file for each month."""
+    before, now = profile([1] * 500), profile([2] * 500)
+    found = {each.column: each for each in drift(before, now, expected=["n"])}
+
+    assert (found["n"].verdict, found["n"].expected, found["c"].expected) == ("large", True, False)
+    assert worst(list(found.values())) == "stable"
+    assert worst(drift(before, now)) == "large"
+
+
 def test_equal_files_have_not_moved() -> None:
     """However their values are spread."""
     one = profile(np.exp(normal(3000, 1) * 3))

@@ -65,6 +65,14 @@ def test_an_error_is_a_problem_detail(client: Client) -> None:
     assert answer.headers["retry-after"] == "1"
 
 
+def test_where_nothing_is_the_answer_says_where_to_look(client: Client) -> None:
+    """An id that was cut short is no route, and a bare "Not Found" would not tell."""
+    answer = client.get("/thing", headers={"Authorization": f"Bearer {KEY}"})
+
+    assert (answer.status_code, answer.json()["title"]) == (404, "Not Found")
+    assert "/schema lists all routes, and ids in them are whole" in answer.json()["detail"]
+
+
 def test_a_body_that_does_not_fit_names_the_field(client: Client) -> None:
     """Bad input gets an error that can be acted on, not a stack trace."""
     answer = client.post("/things", json={"a": "b"}, headers={"Authorization": f"Bearer {KEY}"})

@@ -6,7 +6,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from interlock_train_dispatch.domain import GRACE, MAX_ATTEMPTS, Action, Observation, decide, in_window
+from interlock_contracts.http import ProgressView
+from interlock_contracts.manifest import TrainingManifest, Trial
+from interlock_contracts.refs import ArtifactRef
+from interlock_train_dispatch.domain import (
+    GRACE,
+    MAX_ATTEMPTS,
+    Action,
+    Observation,
+    decide,
+    in_window,
+    progress_at_end,
+)
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 FRESH = Observation(
@@ -105,3 +116,15 @@ def test_the_window_counts_from_the_newest(window: "int | str", numbers: list[in
     """A window longer than the history takes all of it."""
     found = in_window([File(2), File(3), File(1)], window)  # type: ignore[arg-type]
     assert [file.number for file in found] == numbers
+
+
+@pytest.mark.parametrize("trials", [0, 3])
+def test_a_training_that_is_over_ends_full(trials: int) -> None:
+    """Whatever was reported last, and whether or not there was anything to search."""
+    made = [Trial(number=n, params={}, score=0.5, fit_seconds=1, state="complete") for n in range(trials)]
+    artifact = ArtifactRef(sha256="0" * 64, bytes=1)
+    manifest = TrainingManifest(status="succeeded", artifact=artifact, trials=made, metric="r2", score=float("nan"))
+    progress = ProgressView.model_validate(progress_at_end(manifest, 7))
+
+    assert (progress.counter, progress.trials_done, progress.trials_total) == (7, trials, trials)
+    assert (progress.metric, progress.best_score) == ("r2", None)

@@ -30,7 +30,7 @@ from interlock_runtime.openapi import BODY
 from interlock_serving.manager import ModelManager
 from litestar import Request, Response, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, HeaderParameter
+from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, use_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -73,6 +73,7 @@ async def submit_prediction(
     artifacts: NamedDependency[ArtifactStore],
     sampler: NamedDependency[TraceSampler],
     on_error: FromQuery[OnError] = "fail",
+    log_share: Annotated[float, QueryParameter(name="log", ge=0, le=1)] = 0,
     idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=200)] = None,
 ) -> Response[PredictionAccepted]:
     """Accept a prediction; its result is at ``Location``, sent to a webhook, and published in ``prediction.completed``.
@@ -81,8 +82,9 @@ async def submit_prediction(
     422 for rows that do not fit it or a key used for another body, 503 when the bus is down or too many wait.
 
     A CSV, Parquet or JSON Lines file as the body, or ``{"dataset": digest}``, is answered as a whole and kept as
-    Parquet at ``/predictions/{id}/result``; ``?on_error=null`` leaves rows that do not fit without an answer. A dataset
-    may have ``webhook`` and ``ttl_seconds`` as rows do.
+    Parquet at ``/predictions/{id}/result``; ``?on_error=null`` leaves rows that do not fit without an answer, and
+    ``?log=0.1`` has that share of the rows in the prediction log. A dataset may have ``webhook`` and ``ttl_seconds`` as
+    rows do.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() in _FILES:
         return ProxyResponse(proxies.prediction)
@@ -90,9 +92,7 @@ async def submit_prediction(
     wanted = _wanted(body)
     if isinstance(wanted, DatasetPredictionRequest):
         return ProxyResponse(proxies.prediction, body)
-    if on_error != "fail":  # which rows do anyway; a generated client says every default
-        detail = "on_error: is for whole files; of rows, each must fit. Leave it out, or send a file or a dataset"
-        raise problem(422, "Not a prediction request", detail)
+    _refuse_options_of_files(on_error, log_share)
     digest = hashlib.sha256(body).hexdigest()
     await _check(name, wanted.rows, manager, upstreams.registry)
     prediction_id = uuid5(NAMESPACE, f"prediction|{name}|{idempotency_key}") if idempotency_key else uuid4()
@@ -125,6 +125,16 @@ def _wanted(body: bytes) -> RowsPredictionRequest | DatasetPredictionRequest:
         return kind.model_validate(given)
     except ValidationError as error:
         raise _unfit(error) from error
+
+
+def _refuse_options_of_files(on_error: OnError, log_share: float) -> None:
+    """Refuse with rows what would be ignored, but for the defaults, which a generated client says."""
+    if on_error != "fail":
+        detail = "on_error: is for whole files; of rows, each must fit. Leave it out, or send a file or a dataset"
+        raise problem(422, "Not a prediction request", detail)
+    if log_share:
+        detail = "log: is for whole files; rows are logged as the gateway samples. Leave it out, or send a file"
+        raise problem(422, "Not a prediction request", detail)
 
 
 def _unfit(error: ValidationError) -> Exception:

@@ -76,16 +76,16 @@ class Schedules:
             logger.info("batch %s of %s, due at %s, is prediction %s", batch.name, pipeline.name, tick, prediction_id)
 
     async def _input(self, pipeline: PipelineView, batch: Batch) -> tuple[ArtifactRef, Data]:
-        data = pipeline.spec.data
         if batch.object is None:
             dataset = await self.submitter.ingest.newest_dataset(pipeline.name)
             if dataset is None:
                 raise NoInputError(f"{pipeline.name!r} has no accepted dataset")
-            return dataset.file, data
+            return dataset.file, await self.submitter.declared(dataset)
         try:
             file = await asyncio.to_thread(self._snapshot, batch.object)
         except MissingArtifactError as error:
             raise NoInputError(str(error)) from error
+        data = pipeline.spec.data  # an object is declared there, beside how it is written
         return file, data.model_copy(update={"format": batch.format or data.format})
 
     def _snapshot(self, key: str) -> ArtifactRef:

@@ -8,6 +8,7 @@ from uuid import UUID
 from interlock_artifacts import ArtifactStore
 from interlock_artifacts.signing import SignatureVerifier
 from interlock_contracts.data import Data
+from interlock_contracts.http import DatasetView
 from interlock_contracts.names import no_pipeline
 from interlock_contracts.prediction_bodies import DatasetPredictionRequest
 from interlock_contracts.refs import ArtifactRef, ModelRef
@@ -33,7 +34,9 @@ class ModelNotAvailableError(LookupError):
 
 @dataclass(frozen=True)
 class ScoringContext:
-    """What a model's files are scored with: the champion at their submission, and the file format of the newest spec.
+    """What a model's files are scored with: the champion at their submission, and ``data``, how files are written.
+
+    That is as the champion's own spec declares it, which may not be the newest: what it was trained on will do.
 
     ``promotion_seq`` is that of the champion. That one version answers all of a file; ``choose_version``, which chooses
     for each request, has no part in it.
@@ -82,15 +85,33 @@ class BatchSubmitter:
             UntrustedPromotionError: the promotion has no valid signature of the registry.
             ConnectionError: the registry does not answer.
         """
-        pipeline, model = await asyncio.gather(self.registry.pipeline(name), self.registry.model(name))
-        if pipeline is None or model is None:
-            why = await self.registry.missing_pipeline(name) or no_pipeline(name, ())
-            raise ModelNotAvailableError(why, unknown=True)
+        model = await self.registry.model(name)
+        if model is None:
+            raise await self._unknown(name)
         if model.serving is None:
             raise ModelNotAvailableError(f"no version of {name!r} serves yet", unknown=False)
         now = model.serving
         self.verifier.check(now.ref, now.promotion_seq, now.signed)
+        pipeline = await self.registry.pipeline(name, now.pipeline_digest)
+        if pipeline is None:
+            raise await self._unknown(name)
         return ScoringContext(now.ref, now.promotion_seq, pipeline.spec.data)
+
+    async def _unknown(self, name: str) -> ModelNotAvailableError:
+        why = await self.registry.missing_pipeline(name) or no_pipeline(name, ())
+        return ModelNotAvailableError(why, unknown=True)
+
+    async def declared(self, dataset: DatasetView) -> Data:
+        """Return how a stored dataset is written, by the spec under which it was checked.
+
+        Raises:
+            ModelNotAvailableError: the registry has no such spec.
+            ConnectionError: the registry does not answer.
+        """
+        pipeline = await self.registry.pipeline(dataset.pipeline, dataset.pipeline_digest)
+        if pipeline is None:
+            raise await self._unknown(dataset.pipeline)
+        return pipeline.spec.data
 
     async def submit(
         self,

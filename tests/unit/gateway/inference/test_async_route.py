@@ -11,9 +11,12 @@ import pytest
 from interlock_contracts.event import Envelope, Event
 from interlock_contracts.prediction_bodies import PredictionLinks, PredictionView
 from interlock_contracts.predictions import PredictionRequested
+from interlock_gateway.inference.async_route import submit_prediction
 from interlock_gateway.proxy.upstreams import Upstreams
 from interlock_messaging import Bus
+from interlock_prediction.batch_routes import predict_file
 from interlock_runtime.http import problem
+from interlock_runtime.query_parameters import declared
 from litestar import Litestar, get
 from litestar.params import FromPath
 from litestar.plugins.problem_details import ProblemDetailsPlugin
@@ -110,25 +113,31 @@ async def test_what_can_be_seen_to_be_wrong_is_refused_at_once(later: Later, bod
     assert not later.wire.said
 
 
-async def test_a_wish_about_whole_files_is_refused_with_rows(later: Later) -> None:
+@pytest.mark.parametrize(("default", "wish"), [("on_error=fail", "on_error=null"), ("log=0", "log=0.1")])
+async def test_a_wish_about_whole_files_is_refused_with_rows(later: Later, default: str, wish: str) -> None:
     """It would be ignored, and whoever sent it would wait for answers that never come."""
-    path = "/models/flights/predictions?on_error="
-    assert (await later.door.http.post(f"{path}fail", json={"rows": [ROW]})).status_code == 202
+    path = "/models/flights/predictions"
+    assert (await later.door.http.post(f"{path}?{default}", json={"rows": [ROW]})).status_code == 202
     later.wire.said.clear()
-    answer = await later.door.http.post(f"{path}null", json={"rows": [ROW]})
+    answer = await later.door.http.post(f"{path}?{wish}", json={"rows": [ROW]})
 
     assert answer.status_code == 422
-    assert answer.json()["detail"].startswith("on_error: ")
+    assert answer.json()["detail"].startswith(f"{wish.partition('=')[0]}: ")
     assert not later.wire.said
+
+
+def test_every_wish_about_whole_files_comes_through() -> None:
+    """The gateway answers the route itself and forwards files: it must not refuse what the service behind takes."""
+    assert set(declared(predict_file)) <= set(declared(submit_prediction))
 
 
 async def test_a_dataset_is_forwarded_with_all_that_is_wanted(later: Later) -> None:
     """By whom its file is answered: webhook and time to live are that service's to keep."""
     wanted = {"dataset": DIGEST, "webhook": {"url": "https://example.org/hook"}, "ttl_seconds": 60}
-    answer = await later.door.http.post("/models/flights/predictions?on_error=null", json=wanted)
+    answer = await later.door.http.post("/models/flights/predictions?on_error=null&log=0.5", json=wanted)
 
     assert answer.status_code == 202
-    assert answer.json()["query"] == "on_error=null"
+    assert answer.json()["query"] == "on_error=null&log=0.5"
     assert answer.json()["bytes"] == len(answer.request.content)
     assert not later.wire.said
 

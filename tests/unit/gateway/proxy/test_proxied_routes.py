@@ -143,12 +143,12 @@ async def test_a_file_to_be_answered_goes_to_the_service_that_takes_files(door: 
     """Only rows in JSON are the gateway's own; a file of any size goes through, with its query."""
     content = b"size\n" * 4_000_000
     answer = await door.http.post(
-        "/models/flights/predictions?on_error=null", content=content, headers={"Content-Type": kind}
+        "/models/flights/predictions?on_error=null&log=0.1", content=content, headers={"Content-Type": kind}
     )
 
     assert answer.status_code == 202
     told = answer.json()
-    assert (told["kind"], told["query"], told["bytes"]) == (kind, "on_error=null", len(content))
+    assert (told["kind"], told["query"], told["bytes"]) == (kind, "on_error=null&log=0.1", len(content))
 
 
 async def test_a_stored_dataset_to_be_answered_goes_there_too(door: Door) -> None:

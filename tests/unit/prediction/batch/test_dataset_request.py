@@ -36,6 +36,9 @@ class Submitter:
         data = Data.model_validate({"columns": {each: {"type": "number"} for each in ("size", "price")}})
         return ScoringContext(put_model(MemoryStore(), 1, model=name), 1, data)
 
+    async def declared(self, dataset: DatasetView) -> Data:
+        return (await self.scoring_context(dataset.pipeline)).data
+
     async def dataset(self, name: str, digest: str) -> DatasetView:
         now = datetime.now(UTC)
         about = {"pipeline": name, "digest": digest, "pipeline_digest": DIGEST, "state": "accepted", "bytes": 1}

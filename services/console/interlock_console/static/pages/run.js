@@ -1,6 +1,7 @@
 // One run, from its cause to the swap in every worker, live while it lasts.
 import { html, useEffect, useMemo, useState } from "../vendor/preact.js";
 import { address, get, post } from "../api.js";
+import { go } from "../router.js";
 import { Badge } from "../ui/badge.js";
 import { Copy } from "../ui/copy.js";
 import { Failure, Loaded, useData } from "../ui/data.js";
@@ -23,7 +24,26 @@ const EARLY_EVERY = 1000;
 
 const GOING = new Set(["queued", "running"]);
 
+/** Characters of a whole id; lists show the first of them. */
+const ID_LENGTH = 36;
+
 export default function Run({ params: { id } }) {
+  return id.length < ID_LENGTH ? html`<${Beginning} id=${id} />` : html`<${Whole} id=${id} />`;
+}
+
+/** Goes on to the one run whose id begins so. */
+function Beginning({ id }) {
+  const found = useData(async () => {
+    const { runs } = await get(address("/view/runs", { text: id }));
+    const begun = runs.filter((run) => run.run_id.startsWith(id.toLowerCase()));
+    if (begun.length !== 1) throw { title: "Unknown run", message: `${begun.length || "no"} runs have an id that begins with ${id}` };
+    go(`/runs/${begun[0].run_id}`, { replace: true });
+    return begun[0];
+  }, [id]);
+  return html`<${Loaded} of=${found}>${() => null}<//>`;
+}
+
+function Whole({ id }) {
   const [selected, select] = useState(null);
   const run = useData(() => runOf(id), [id]);
   const traceId = run.data?.trace_id;

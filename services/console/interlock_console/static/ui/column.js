@@ -9,7 +9,7 @@ const VALUES_SHOWN = 12;
 export function Column({ name, column, moved }) {
   const drifted = moved && ["moderate", "large"].includes(moved.verdict);
   return html`<article class="card stack" aria-label="Column ${name}">
-    <header class="row"><h3 class="mono">${name}</h3><span class="faint">${column.type}</span>${drifted && html`<${Drift} verdict=${moved.verdict} />`}</header>
+    <header class="row"><h3 class="mono">${name}</h3><span class="faint">${column.type}</span>${drifted && html`<${Drift} verdict=${moved.verdict} expected=${moved.expected} />`}</header>
     <p class="soft">${inWords(column)}</p>
     <${Distribution} name=${name} column=${column} />
     ${moved?.bins.length > 0 && html`<details open=${drifted}>

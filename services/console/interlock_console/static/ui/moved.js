@@ -8,15 +8,16 @@ const LAMPS = { stable: "proven", moderate: "waiting", large: "refused" };
 const WORDS = { stable: "stable", moderate: "moderate drift", large: "large drift", not_measured: "not measured" };
 const SHOWN = 12;
 
-export function Drift({ verdict }) {
-  return html`<${Badge} lamp=${LAMPS[verdict]}>${WORDS[verdict]}<//>`;
+export function Drift({ verdict, expected = false }) {
+  const moved = verdict === "moderate" || verdict === "large";
+  return expected && moved ? html`<${Badge}>${WORDS[verdict]}, expected<//>` : html`<${Badge} lamp=${LAMPS[verdict]}>${WORDS[verdict]}<//>`;
 }
 
 const index = (psi) => psi?.toFixed(3) ?? "–";
 
 const COLUMNS = [
   { title: "Column", cell: (each) => html`<span class="mono">${each.column}</span>` },
-  { title: "Drift", cell: (each) => html`<${Drift} verdict=${each.verdict} />`, tight: true },
+  { title: "Drift", cell: (each) => html`<${Drift} verdict=${each.verdict} expected=${each.expected} />`, tight: true },
   { title: "PSI", cell: (each) => index(each.psi), right: true, tight: true },
   { title: "Expected by chance", cell: (each) => index(each.chance), right: true, tight: true },
   { title: "Largest change", cell: (each) => html`<span class="soft">${most(each)}</span>` },
