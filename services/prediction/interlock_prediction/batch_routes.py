@@ -117,8 +117,9 @@ async def _context(name: str, submitter: BatchSubmitter) -> ScoringContext:
     try:
         return await submitter.scoring_context(name)
     except ModelNotAvailableError as error:
-        title = "Unknown model" if error.unknown else "No version serves"
-        raise problem(404 if error.unknown else 409, title, str(error)) from error
+        if error.missing is not None:
+            raise problem(error.missing.status, error.missing.title, str(error)) from error
+        raise problem(409, "No version serves", str(error)) from error
 
 
 async def _upload(

@@ -39,6 +39,8 @@ async def approve_version(
     with request_span(telemetry.SPAN_APPROVE, request, {telemetry.PIPELINE: name, telemetry.VERSION: number}):
         try:
             async with bus.transaction() as session:
+                if not await store.pipelines(session, name):
+                    raise await unknown_model(session, name)
                 step = await promotion.approve(session, name, number, by=caller.name, cause=str(uuid4()), signer=signer)
         except LookupError as error:
             raise problem(404, "Unknown version", str(error)) from error

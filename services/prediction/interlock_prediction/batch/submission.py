@@ -14,7 +14,7 @@ from interlock_contracts.refs import ArtifactRef, ModelRef
 from interlock_contracts.scoring import OnError, ScoringJob
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import current_traceparent
-from interlock_runtime.clients import IngestClient, RegistryClient
+from interlock_runtime.clients import IngestClient, Missing, RegistryClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_prediction import store
@@ -24,10 +24,10 @@ from interlock_prediction.store import PredictionRow
 
 
 class ModelNotAvailableError(LookupError):
-    """The model is ``unknown``, or no version of it is promoted."""
+    """The model is ``missing``, unknown or deleted, or no version of it is promoted."""
 
-    def __init__(self, why: str, *, unknown: bool) -> None:
-        self.unknown = unknown
+    def __init__(self, why: str, *, missing: Missing | None = None) -> None:
+        self.missing = missing
         super().__init__(why)
 
 
@@ -84,10 +84,10 @@ class BatchSubmitter:
         """
         pipeline, model = await asyncio.gather(self.registry.pipeline(name), self.registry.model(name))
         if pipeline is None or model is None:
-            why = await self.registry.missing_pipeline(name) or no_pipeline(name, ())
-            raise ModelNotAvailableError(why, unknown=True)
+            missing = await self.registry.missing_pipeline(name) or Missing(no_pipeline(name, ()))
+            raise ModelNotAvailableError(missing.why, missing=missing)
         if model.serving is None:
-            raise ModelNotAvailableError(f"no version of {name!r} serves yet", unknown=False)
+            raise ModelNotAvailableError(f"no version of {name!r} serves yet")
         now = model.serving
         self.verifier.check(now.ref, now.promotion_seq, now.signed)
         return ScoringContext(now.ref, now.promotion_seq, pipeline.spec.data)
