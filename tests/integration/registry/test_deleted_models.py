@@ -11,6 +11,7 @@ from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
 from interlock_contracts.models import ModelDeleted, RollbackRequested
 from interlock_messaging import PoisonError
 from interlock_messaging.tables import OutboxRow
+from interlock_registry.collector import Collector
 from interlock_registry.store import ModelRow, VersionRow
 from interlock_runtime.database import Database
 from litestar import Litestar, get
@@ -203,7 +204,7 @@ async def test_what_is_in_use_is_not_deleted_and_the_refusal_says_what_to_do(tra
     await delete(trained)
 
 
-async def test_what_comes_late_is_deleted_too(trained: Trained, store: S3Store) -> None:
+async def test_what_comes_late_is_deleted_too(trained: Trained, office: Office, store: S3Store) -> None:
     """A training that ends, and verdicts, that were on their way: nothing is served, and their objects go."""
     registry = trained.registry
     await trained.serve("a", "a")
@@ -217,14 +218,15 @@ async def test_what_comes_late_is_deleted_too(trained: Trained, store: S3Store) 
 
     artifact, manifest, binary = trained.stored("d", "d")
     completed = trained.completed(artifact, manifest)
+    collector = dependency(office.app, Collector)
     for _ in range(2):
         await registry.hear(completed)
-    await trained.collected(4)
+    await collector.run_once()
     assert not {artifact.key, manifest.key, binary.key} & set(store.list_keys())
     for number, verdict in ((2, EvaluationPassed), (3, EvaluationFailed)):
         report = store.put(f'{{"report": "{uuid4()}"}}'.encode())
         await registry.hear(trained.verdict(verdict, number, report, 1))
-        await trained.collected(number)
+        await collector.run_once()
         assert report.key not in store.list_keys()
     with pytest.raises(PoisonError, match="is archived"):
         await registry.hear(RollbackRequested(model=registry.model, version=1))
