@@ -60,6 +60,12 @@ ROUTES: tuple[Route, ...] = (
     Route(models.ModelRetired, ("registry",)),
     Route(models.ModelArchived, ("registry",), ("train_dispatch",)),
     Route(models.ModelVersionDeleted, ("registry",), per_worker=("gateway", "prediction", "evaluation_gate")),
+    Route(
+        models.ModelDeleted,
+        ("registry",),
+        ("ingest", "train_dispatch", "prediction", "monitor"),
+        per_worker=("gateway", "prediction", "evaluation_gate"),
+    ),
     Route(models.ModelServing, ("gateway",), ("registry",)),
     Route(models.ModelLoadFailed, ("gateway", "prediction"), ("registry",)),
     Route(predictions.PredictionRequested, ("gateway",), ("prediction",), max_queue_length=100_000, ephemeral=True),

@@ -159,7 +159,7 @@ SERVICES = (
         "registry",
         image="light",
         uses=(RABBITMQ, POSTGRES, S3),
-        calls=(),
+        calls=("train_dispatch",),
         prefixes=Prefixes(read=("sha256",), write=("sha256",)),
         own_settings=("INTERLOCK_SIGNING_KEY", PUBLIC_KEY),
     ),

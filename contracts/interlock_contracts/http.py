@@ -203,6 +203,27 @@ class DeletedVersionView(Body):
     objects_gone_after: datetime
 
 
+class ModelDeletion(Request):
+    """What deletes a model: its ``name`` once more, so that nobody does it by a slip, and why."""
+
+    name: str
+    reason: str | None = Field(default=None, max_length=1000)
+
+
+class DeletedModelView(Body):
+    """A model that was deleted: by whom, when and why; its versions are gone from the store by ``objects_gone_after``.
+
+    What other models have in common with it stays for them.
+    """
+
+    model: str
+    versions: int
+    deleted_at: datetime
+    deleted_by: str
+    reason: str | None = None
+    objects_gone_after: datetime
+
+
 class ServingView(Body):
     """What should serve for a model now; the gateway reconciles against it.
 

@@ -128,6 +128,33 @@ class ModelVersionDeleted(_ModelEvent):
     by: str
 
 
+class DeletedVersion(Ref):
+    """A version that went with its model, and where its description was."""
+
+    version: int = Field(ge=1)
+    artifact: ArtifactRef
+
+
+class ModelDeleted(Event):
+    """True once a person has deleted a model with all its versions, whose name is nobody's from then on.
+
+    ``versions`` are those that were there until then. Whoever keeps anything of the model deletes it: copies of its
+    versions, files, predictions, ground truth. ``seq`` goes on from that of ``model.archived``; ``by`` says who did it.
+    """
+
+    type: ClassVar[str] = "model.deleted"
+
+    model: Name
+    versions: list[DeletedVersion]
+    seq: int = Field(ge=1)
+    by: str
+    reason: str | None = Field(default=None, max_length=1000)
+
+    @property
+    def subject(self) -> str:
+        return f"model/{self.model}"
+
+
 class _WorkerEvent(_ModelEvent):
     worker: str
     promotion_seq: int = Field(ge=1)

@@ -106,7 +106,8 @@ def _service(name: str) -> User:
     published = [route.event.type for route in ROUTES if name in route.producers]
     shared = work_queues(name)
     consumed = [route.event.type for route in ROUTES if name in route.per_worker]
-    own = [rf"{re.escape(f'{name}.{each}')}\..+" for each in consumed]
+    # An event may be for one of the replicas and for each: the dead letters of the shared queue are none of its own.
+    own = [rf"{re.escape(f'{name}.{each}')}\.(?!dead$).+" for each in consumed]
     if name == OBSERVER:
         consumed = [route.event.type for route in ROUTES if route.ephemeral]
         own = [rf"{re.escape(TAIL)}\..+"]

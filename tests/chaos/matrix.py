@@ -11,12 +11,12 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_contracts.training import TrainingCancelRequested
 
+from tests.chaos.deletions import CSV, deletes, deletes_model
 from tests.chaos.user import eventually
 from tests.chaos.world import World
 from tests.support.stack_user import ROW, csv, pipeline
 
 TRAINER = "trainer"
-CSV = {"Content-Type": "text/csv"}
 
 
 class Death(NamedTuple):
@@ -105,24 +105,6 @@ async def rolls_back(world: World) -> None:
     earlier = await world.first(served, model=world.model, seq=before - 1)
     await world.user.json("POST", f"/models/{world.model}/rollback", json={"version": earlier})
     assert await world.count("registry.promotion where model = :model", model=world.model) == before + 1
-
-
-async def deletes(world: World) -> None:
-    """Delete a version that the gate has refused: said once, and its objects are gone."""
-    name = await world.user.apply(gate={"metrics": {"r2": {"min": 0.9999}}})
-    file = csv(200, seed=uuid4().int % 2**32)  # rows of its own, so that no other version has the same bytes
-    await world.user.insist("POST", f"/datasets/{name}", content=file, headers=CSV)
-    ready = "train_dispatch.dataset where pipeline = :name"
-    await eventually(lambda: world.count(ready, name=name))
-    run: str = (await world.user.json("POST", f"/models/{name}/retrain", json={}))["run_id"]
-    assert (await world.user.ended(run))["state"] == "refused"
-    found = await world.first("select artifact from registry.version where model = :name", name=name)
-    answer = await world.user.insist("DELETE", f"/models/{name}/versions/1")
-    assert answer.is_success, answer.text
-    gone = "registry.version where model = :name and objects_deleted_at is not null"
-    await eventually(lambda: world.count(gone, name=name))
-    assert world.system.store.stored_at(ArtifactRef.model_validate(found).key) is None
-    assert await world.said("registry", "model.version_deleted", f'"{name}"') == 1
 
 
 async def deletes_file(world: World) -> None:
@@ -261,6 +243,7 @@ MATRIX = (
     Death("registry.rollback.before_commit", "registry", rolls_back),
     Death("registry.delete.before_commit", "registry", deletes),
     Death("registry.collect.deleted", "registry", deletes),
+    Death("registry.delete_model.before_commit", "registry", deletes_model),
     Death("ingest.upload.stored", "ingest", uploads),
     Death("ingest.upload.committed", "ingest", uploads),
     Death("ingest.submission.stored", "ingest", submits),
@@ -268,6 +251,7 @@ MATRIX = (
     Death("ingest.check.parts_stored", "ingest", uploads),
     Death("ingest.delete.before_commit", "ingest", deletes_file),
     Death("ingest.collect.deleted", "ingest", deletes_file),
+    Death("ingest.collect.files", "ingest", deletes_model),
     Death("train_dispatch.prepare.job_stored", "train_dispatch", trains),
     Death("train_dispatch.submit.before", "train_dispatch", trains),
     Death("train_dispatch.submit.after", "train_dispatch", trains),

@@ -19,7 +19,7 @@ from interlock_contracts.training import TrainingCancelRequested
 from interlock_messaging.topology import EXCHANGE
 from sqlalchemy import text
 
-from tests.chaos import matrix
+from tests.chaos import deletions, matrix
 from tests.chaos.processes import SERVICES
 from tests.chaos.user import eventually
 from tests.chaos.world import WITH_OUTBOX, World
@@ -74,7 +74,7 @@ async def echoing(world: World) -> AsyncIterator[Echo]:
 
 
 async def test_every_event_has_its_effect_once_per_consumer(world: World) -> None:
-    """A file goes in, versions are refused, deleted, promoted, rolled back and asked: all of it is heard twice."""
+    """A file goes in, versions are refused, promoted, rolled back, asked, much is deleted: all is heard twice."""
     async with echoing(world) as echo:
         await matrix.applies(world)
         await matrix.submits(world)
@@ -83,8 +83,9 @@ async def test_every_event_has_its_effect_once_per_consumer(world: World) -> Non
         await matrix.trains(world)
         await _is_cancelled(world)
         await matrix.asks_later(world)
-        await matrix.deletes(world)
+        await deletions.deletes(world)
         await matrix.deletes_file(world)
+        await deletions.deletes_model(world)
         await _rolls_back_by_event(world)
         await _tells_what_was_true(world)
         await _is_erased(world)

@@ -105,7 +105,8 @@ class World:
         waiting = await self.waiting(*QUEUES, *(f"{queue}.dead" for queue in QUEUES))
         found += [f"{count} messages wait in {queue}" for queue, count in waiting.items()]
         async with self.database.connect() as connection:
-            champions = await connection.execute(text("select name, champion from registry.model where champion > 0"))
+            serving = "select name, champion from registry.model where champion > 0 and archived_at is null"
+            champions = await connection.execute(text(serving))
         for name, version in champions if asking else ():
             answer = await self.user.insist("POST", f"/models/{name}/predict", json={"rows": [ROW]})
             if not answer.is_success or answer.json()["version"] != version:

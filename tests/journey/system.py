@@ -96,7 +96,9 @@ class System:
         given |= {f"{name}_url": "http://127.0.0.1:1" for name in NAMES}
         given |= {"ingest_work_dir": folder, **signing.SETTINGS}
         self.ingest = interlock_ingest.app.create_app(IngestSettings(**given), artifacts=self.store)
-        self.registry = interlock_registry.app.create_app(RegistrySettings(**given), artifacts=self.store)
+        # The services have no addresses here, so the registry does not ask which runs a model has.
+        alone = given | {"train_dispatch_url": None}
+        self.registry = interlock_registry.app.create_app(RegistrySettings(**alone), artifacts=self.store)
         self._validator = Validator(folder / "cache", seconds=60)
         self.gate = interlock_evaluation_gate.app.create_app(
             GateSettings(**given), artifacts=self.store, validate=self._validator.validate

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from interlock_contracts.event import Envelope
 from interlock_contracts.training import RetrainRequested
+from interlock_ingest.collector import Collector
 from interlock_messaging import Bus
 from interlock_messaging.publishing import send
 
@@ -153,3 +154,44 @@ async def test_a_refused_file_trains_nothing_and_says_every_reason(system: Syste
     assert system.said == ["pipeline.applied", "dataset.rejected"]
     view = (await system.ask(system.ingest, "GET", answer.headers["location"])).json()
     assert {reason["rule"] for reason in view["reasons"]} >= {"missing_column", "values"}
+
+
+async def test_a_deleted_model_leaves_nothing_that_serves_trains_or_is_taken_in(system: System) -> None:
+    """One word of the registry, said twice, reaches every service; the files are tombstones, and the name is gone."""
+    name = f"journey-{uuid4().hex[:8]}"
+    await system.ask(system.registry, "PUT", f"/pipelines/{name}", json=pipeline(name))
+    await system.settle()
+    uploaded = await system.ask(system.ingest, "POST", f"/datasets/{name}", content=csv(200, seed=1, noise=3.0))
+    file = f"/datasets/{name}/{uploaded.json()['digest']}"
+    await system.settle()
+    await retrain(system, name, cause=f"{name}: first")
+    await system.settle()
+    predict = ("POST", f"/models/{name}/predict")
+    assert (await system.ask(system.gateway, *predict, json={"rows": [ROW]})).status_code == 200
+
+    await system.ask(system.registry, "PATCH", f"/models/{name}", json={"archived": True})
+    await system.settle()
+    system.said.clear()
+    for _ in range(2):
+        deleted = await system.ask(system.registry, "DELETE", f"/models/{name}", json={"name": name})
+        assert (deleted.status_code, deleted.json()["versions"]) == (200, 1)
+        await system.settle()
+    assert system.said == ["model.deleted"]
+    await dependency(system.ingest, Collector).run_once()
+
+    # The registry, which would tell why, has no address here.
+    assert (await system.ask(system.gateway, *predict, json={"rows": [ROW]})).status_code == 503
+    for app, method, path in (
+        (system.registry, "GET", f"/models/{name}/versions/1"),
+        (system.registry, "PUT", f"/pipelines/{name}"),
+        (system.dispatch, "GET", f"/models/{name}/trainable"),
+        (system.ingest, "POST", f"/datasets/{name}"),
+        (system.ingest, "GET", f"/datasets/{name}"),
+        (system.ingest, "GET", file),
+    ):
+        answer = await system.ask(app, method, path, json=pipeline(name) if method == "PUT" else None)
+        assert (answer.status_code, "was deleted by" in answer.json()["detail"]) == (410, True), (path, answer.text)
+    await retrain(system, name, cause=f"{name}: second")
+    await system.settle()
+    (run, *_) = (await system.ask(system.dispatch, "GET", f"/runs?model={name}")).json()
+    assert (run["state"], "was deleted by" in run["reason"]) == ("failed", True)

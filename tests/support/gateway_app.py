@@ -55,6 +55,7 @@ class Behind:
         self.asked: list[dict[str, str]] = []
         self.largest_chunk = 0
         self.keys: list[RingKey] = []
+        self.deleted: set[str] = set()
 
     def promote(self, ref: ModelRef, seq: int, *, trace: str | None = None) -> None:
         self.pipelines.add(ref.model)
@@ -62,6 +63,10 @@ class Behind:
 
     def archive(self, model: str, *, archived: bool = True) -> None:
         self.serving[model] = self.serving[model].model_copy(update={"archived": archived})
+
+    def delete(self, model: str) -> None:
+        self.archive(model)
+        self.deleted.add(model)
 
     async def reported(self) -> None:
         """Wait until every worker has reported once more."""
@@ -142,6 +147,8 @@ class Behind:
         return [report, leave, ring]
 
     def _known(self, name: str) -> None:
+        if name in self.deleted:
+            raise problem(410, "Deleted model", f"model {name!r} was deleted by ada at 2026-11-30T12:00:00+00:00")
         if name not in self.pipelines:
             raise problem(404, "Unknown pipeline", no_pipeline(name, self.pipelines))
 

@@ -13,6 +13,7 @@ from faststream.rabbit import RabbitRouter
 from interlock_artifacts import MemoryStore
 from interlock_contracts.datasets import DatasetSubmitted, PipelineApplied
 from interlock_contracts.event import Envelope, Event
+from interlock_contracts.models import ModelDeleted
 from interlock_contracts.pipeline import Pipeline
 from interlock_ingest import deletion, handlers, routes
 from interlock_ingest.collector import Collector
@@ -134,6 +135,8 @@ class Ingest:
                 await handlers.keep_spec(event, session, self.artifacts)
             elif isinstance(event, DatasetSubmitted):
                 await handlers.note_submission(event, cause, session)
+            elif isinstance(event, ModelDeleted):
+                await handlers.forget_pipeline(event, session)
         return cause.id
 
     async def submit(self, key: str) -> None:

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import typer
-from interlock_contracts.http import DeletedDatasetView, DeletedVersionView
+from interlock_contracts.http import DeletedDatasetView, DeletedModelView, DeletedVersionView
 
 from interlock_cli import completion
 from interlock_cli.datasets import one_dataset
@@ -11,13 +11,15 @@ from interlock_cli.gateway import connect
 from interlock_cli.options import parsed_version
 from interlock_cli.terminal import Json, Terminal, command_terminal
 
+_WHAT = "NAME[/VERSION]"
+
 
 def delete(
     what: Annotated[
         str,
         typer.Argument(
-            help="The version; with --dataset the pipeline.",
-            metavar="NAME/VERSION",
+            help="The version, or the whole model; with --dataset the pipeline.",
+            metavar=_WHAT,
             autocompletion=completion.versions,
         ),
     ],
@@ -25,10 +27,17 @@ def delete(
     dataset: Annotated[
         str | None, typer.Option(help="Delete this file of the pipeline, by its digest or a prefix of it.")
     ] = None,
+    model: Annotated[
+        bool, typer.Option("--model", help="Delete the whole model, which must be archived, with all that hangs on it.")
+    ] = False,
+    reason: Annotated[str | None, typer.Option(help="Reason, kept in the audit log; with --model.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
     """Delete a version that does not serve, for good: it cannot be brought back, nor rolled back to.
+
+    With --model an archived model is deleted, with its versions, files, predictions, ground truth and schedules; its
+    name is not given again. It asks for the name once more.
 
     With --dataset a file that was ingested is deleted: nothing is trained on it any more, and a run that trains on it
     now ends as failed. What is stored is gone from the object store after a time of grace, apart from what another
@@ -37,20 +46,36 @@ def delete(
     Example: interlock delete flights-1/3
 
     Example: interlock delete flights-1 --dataset 4f2a91c0
+
+    Example: interlock delete flights-1 --model --reason "replaced by flights-2"
     """
     name, number = parsed_version(what)
-    if dataset is not None:
+    if dataset is not None or model:
         if number is not None:
-            raise typer.BadParameter(f"with --dataset name the pipeline alone, {name}", param_hint="NAME/VERSION")
-        _delete_dataset(name, dataset, yes=yes, as_json=as_json)
+            alone = f"with {'--model name the model' if model else '--dataset name the pipeline'} alone, {name}"
+            raise typer.BadParameter(alone, param_hint=_WHAT)
+        if dataset is not None and model:
+            raise typer.BadParameter("give --model or --dataset, not both", param_hint="--model")
+        if dataset is not None:
+            _delete_dataset(name, dataset, yes=yes, as_json=as_json)
+        else:
+            _delete_model(name, reason=reason, yes=yes, as_json=as_json)
         return
     if number is None:
-        example = f"name a version, for instance {name}/2, or a file with --dataset"
-        raise typer.BadParameter(example, param_hint="NAME/VERSION")
+        example = f"name a version, for instance {name}/2, a file with --dataset, or say --model for all of it"
+        raise typer.BadParameter(example, param_hint=_WHAT)
     _confirm(f"version {number} of {name}", yes=yes)
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         found = gateway.delete_version(name, number)
         _tell(terminal, f"version {number} of {name}", found)
+
+
+def _delete_model(name: str, *, reason: str | None, yes: bool, as_json: bool) -> None:
+    what = f"model {name}, with its versions, files and predictions"
+    if not yes and typer.prompt(f"Delete {what}, for good? Type its name", err=True) != name:
+        raise typer.Abort
+    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
+        _tell(terminal, f"model {name}", gateway.delete_model(name, reason=reason))
 
 
 def _delete_dataset(name: str, digest: str, *, yes: bool, as_json: bool) -> None:
@@ -66,7 +91,7 @@ def _confirm(what: str, *, yes: bool) -> None:
         typer.confirm(f"Delete {what} for good?", abort=True, err=True)
 
 
-def _tell(terminal: Terminal, what: str, found: DeletedVersionView | DeletedDatasetView) -> None:
+def _tell(terminal: Terminal, what: str, found: DeletedVersionView | DeletedDatasetView | DeletedModelView) -> None:
     gone = found.objects_gone_after.astimezone().strftime("%Y-%m-%d %H:%M")
     terminal.echo(f"{what} is deleted; what is stored of it is gone soon after {gone}", style="green")
     terminal.result(found)

@@ -88,6 +88,7 @@ class AsyncClient(Connection):
     version = awaited(operations.models.version)
     describe = awaited(operations.models.describe)
     archive = awaited(operations.models.archive)
+    delete_model = awaited(operations.models.delete_model)
     delete_version = awaited(operations.models.delete_version)
     compare = awaited(operations.models.compare)
     approve = awaited(operations.models.approve)

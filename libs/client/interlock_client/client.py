@@ -96,6 +96,7 @@ class Client(Connection):
     version = blocking(operations.models.version)
     describe = blocking(operations.models.describe)
     archive = blocking(operations.models.archive)
+    delete_model = blocking(operations.models.delete_model)
     delete_version = blocking(operations.models.delete_version)
     compare = blocking(operations.models.compare)
     approve = blocking(operations.models.approve)

@@ -5,7 +5,7 @@ or gives no usable answer.
 """
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
@@ -38,6 +38,21 @@ _RUNS = TypeAdapter(list[RunView])
 _DATASET, _MODEL, _PIPELINE = TypeAdapter(DatasetView), TypeAdapter(ModelView), TypeAdapter(PipelineView)
 _DIGEST = TypeAdapter(_Digest)
 _PREDICTION, _KEY_RING = TypeAdapter(PredictionView), TypeAdapter(KeyRing)
+
+
+class Missing(NamedTuple):
+    """Why there is no such pipeline or model; one that was ``deleted`` is 410 over HTTP, any other 404."""
+
+    why: str
+    deleted: bool = False
+
+    @property
+    def status(self) -> int:
+        return HTTP_410_GONE if self.deleted else HTTP_404_NOT_FOUND
+
+    @property
+    def title(self) -> str:
+        return "Deleted model" if self.deleted else "Unknown model"
 
 
 class ServiceClient:
@@ -110,15 +125,16 @@ class RegistryClient(ServiceClient):
         view = await self.get(f"/pipelines/{quoted(name)}", _DIGEST)
         return None if view is None else view.digest
 
-    async def missing_pipeline(self, name: str, digest: str | None = None) -> str | None:
-        """Return why there is no such pipeline, or none with this spec; None where there is."""
+    async def missing_pipeline(self, name: str, digest: str | None = None) -> Missing | None:
+        """Return why there is no such pipeline, or none with this spec, or none any more; None where there is."""
         answer = await self.request("GET", _pipeline_path(name, digest))
-        if answer.status_code != HTTP_404_NOT_FOUND:
+        if answer.status_code not in _ABSENT:
             return None
         try:
-            return Problem.model_validate_json(answer.content).detail or no_pipeline(name, ())
+            why = Problem.model_validate_json(answer.content).detail or no_pipeline(name, ())
         except ValidationError:
-            return no_pipeline(name, ())
+            why = no_pipeline(name, ())
+        return Missing(why, deleted=answer.status_code == HTTP_410_GONE)
 
     async def model(self, name: str) -> ModelView | None:
         return await self.get(f"/models/{quoted(name)}", _MODEL)
@@ -142,9 +158,13 @@ class TrainDispatchClient(ServiceClient):
 
     async def runs_with(self, model: str, dataset: str) -> list[UUID]:
         """Return the runs of ``model``, queued or running, that are to train on a file or are judged on it."""
-        path = f"/runs?model={quoted(model)}&state=queued,running&limit=500"
-        found = self.parsed(await self.request("GET", path), _RUNS)
+        found = await self.unfinished_runs(model)
         return [run.run_id for run in found if dataset in (*run.datasets, run.evaluation)]
+
+    async def unfinished_runs(self, model: str) -> list[RunView]:
+        """Return the runs of ``model`` that are queued or running."""
+        path = f"/runs?model={quoted(model)}&state=queued,running&limit=500"
+        return self.parsed(await self.request("GET", path), _RUNS)
 
     async def refusal(self, model: str, digest: str | None = None) -> Problem | None:
         """Return why ``model`` cannot be trained, by its newest spec or the one with ``digest``; None where it can."""

@@ -169,7 +169,7 @@ class ModelManager(Generic[S]):
         """Serve ``model`` no longer, and know of no promotion of it; requests that have it finish with it."""
         if (slot := self._slots.pop(model, None)) is not None:
             slot.drop()
-            logger.info("%s is archived, and serves no longer", model)
+            logger.info("%s is archived or deleted, and serves no longer", model)
 
     def set_unloaded(self, models: frozenset[str]) -> None:
         """Unload these models, and none of them is loaded until it is left out here."""

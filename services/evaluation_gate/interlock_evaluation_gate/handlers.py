@@ -11,7 +11,7 @@ from interlock_artifacts import ArtifactStore, CorruptArtifactError, MissingArti
 from interlock_contracts import metrics, telemetry
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
 from interlock_contracts.event import Envelope
-from interlock_contracts.models import ModelRegistered, ModelVersionDeleted
+from interlock_contracts.models import ModelDeleted, ModelRegistered, ModelVersionDeleted
 from interlock_contracts.report import GateReport
 from interlock_messaging import Bus, CausationEnvelope, topology
 from interlock_messaging.crash_points import crash_point
@@ -75,6 +75,13 @@ async def judge_candidate(
 async def drop_copy(event: ModelVersionDeleted, loader: Annotated[Loader, Context("loader")]) -> None:
     """Remove this host's copy of a deleted version; what is measured against it meanwhile is fetched once more."""
     await asyncio.to_thread(loader.forget, event)
+
+
+@router.subscriber(topology.worker_queue(SERVICE, ModelDeleted, REPLICA), topology.EXCHANGE, no_reply=True)
+async def drop_model(event: ModelDeleted, loader: Annotated[Loader, Context("loader")]) -> None:
+    """Remove this host's copies of a deleted model's versions."""
+    for version in event.versions:
+        await asyncio.to_thread(loader.forget, version)
 
 
 async def _report(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -> GateReport:

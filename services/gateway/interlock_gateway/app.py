@@ -127,6 +127,7 @@ def create_app(
     manager, reconciler = models.manager, models.reconciler
     bus.consumer.context.set_global("manager", manager)
     bus.consumer.context.set_global("loader", models.loader)
+    bus.consumer.context.set_global("last_known", models.last_known)
     metrics = Metrics(WORKER, settings.cache_dir, gauges=lambda: gauges.serving(manager.slots()))
     log = PredictionLog.of(settings, WORKER, bus, metrics.of)
     sampler = TraceSampler(settings.predict_sample_ratio)

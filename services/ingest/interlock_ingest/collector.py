@@ -16,8 +16,8 @@ from interlock_messaging import Bus
 from interlock_messaging.crash_points import crash_point
 from sqlalchemy import func, select
 
-from interlock_ingest import store
-from interlock_ingest.store import UnwantedRow
+from interlock_ingest import store, tombstones
+from interlock_ingest.tombstones import UnwantedRow
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +27,9 @@ CHUNK = 100
 
 class Collector:
     """Deletes what is due; idempotent, so that any replica may run it at any time, also after another crashed.
+
+    The files of a pipeline that was deleted with its model are deleted here, too: there may be many, and one that was
+    checked or on its way at that moment is found by a later look.
 
     ``grace`` is for whoever still reads a file that was just deleted: a whole-file prediction, or the gate.
     """
@@ -39,9 +42,20 @@ class Collector:
 
     async def run_once(self) -> None:
         """Delete every object that has been unwanted for long enough; one that is wanted again is forgotten."""
+        while await self._delete_files():
+            pass
         last = ""
         while (found := await self._collect(after=last)) is not None:
             last = found
+
+    async def _delete_files(self) -> int:
+        """Make tombstones of the next files of deleted pipelines; return how many there were."""
+        async with self._bus.transaction() as session:
+            left = await tombstones.left_of_deleted(session, limit=CHUNK)
+            for row, by in left:
+                await tombstones.delete(session, row, by=by)
+                crash_point("ingest.collect.files")
+            return len(left)
 
     async def _collect(self, *, after: str) -> str | None:
         """Look at the next objects by key; return the last key, None where there are no more, or others go first."""
@@ -52,7 +66,7 @@ class Collector:
             query = select(UnwantedRow).where(*due).order_by(UnwantedRow.key).limit(CHUNK)
             rows = (await session.scalars(query.with_for_update())).all()
             for row in rows:
-                if await store.is_wanted(session, row.sha256) or await asyncio.to_thread(self._delete, row.key):
+                if await tombstones.is_wanted(session, row.sha256) or await asyncio.to_thread(self._delete, row.key):
                     await session.delete(row)
             return rows[-1].key if rows else None
 

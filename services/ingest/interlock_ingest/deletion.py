@@ -1,7 +1,7 @@
 """Deleting a file: its row stays as a tombstone, its objects go after a time of grace."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -18,7 +18,7 @@ from litestar.params import FromPath
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from interlock_ingest import store
+from interlock_ingest import store, tombstones
 from interlock_ingest.collector import Collector
 from interlock_ingest.store import DatasetRow
 from interlock_ingest.workers import SERVICE
@@ -52,8 +52,7 @@ async def delete_dataset(
                 raise problem(409, "Cannot be deleted", detail)
             event = DatasetDeleted(pipeline=name, digest=digest, batch=_number(left), by=caller.name)
             for row in left:
-                await store.discard_objects(session, row)
-                _make_tombstone(row, caller.name)
+                await tombstones.delete(session, row, by=caller.name)
             await enqueue(session, event, source=SERVICE, cause=str(uuid4()))
             crash_point("ingest.delete.before_commit")
         view = _view(rows, collector.grace)
@@ -78,13 +77,6 @@ async def _of_file(session: AsyncSession, name: str, digest: str) -> Sequence[Da
 
 def _number(rows: Sequence[DatasetRow]) -> int | None:
     return max((row.number for row in rows if row.number is not None), default=None)
-
-
-def _make_tombstone(row: DatasetRow, by: str) -> None:
-    """Make a row a tombstone: what people or the file itself have said is gone, examples of its values too."""
-    row.state, row.deleted_at, row.deleted_by = "deleted", datetime.now(UTC), by
-    row.file_name = row.note = row.object = row.uploaded_by = None
-    row.reasons, row.warnings = [], []
 
 
 def _view(rows: Sequence[DatasetRow], grace: timedelta) -> DeletedDatasetView:

@@ -7,11 +7,13 @@ from faststream import Context
 from faststream.rabbit import RabbitRouter
 from interlock_artifacts import ArtifactStore
 from interlock_contracts.datasets import DatasetRejected, DatasetSubmitted, Finding, PipelineApplied
+from interlock_contracts.models import ModelDeleted
 from interlock_contracts.pipeline import Pipeline
 from interlock_messaging import CausationEnvelope, Session, enqueue, topology
 from interlock_messaging.outbox import current_traceparent
 from interlock_messaging.wakeups import wake_after_commit
 
+from interlock_ingest import tombstones
 from interlock_ingest.domain import invalid_object_key
 from interlock_ingest.store import SpecRow, SubmissionRow
 from interlock_ingest.workers import SERVICE
@@ -26,6 +28,12 @@ async def keep_spec(event: PipelineApplied, session: Session, artifacts: Artifac
     """Keep the pipeline's spec: files that come from now on are checked against it."""
     spec = Pipeline.model_validate_json(await asyncio.to_thread(artifacts.fetch, event.spec))
     await SpecRow.keep(session, event, spec)
+
+
+@router.subscriber(topology.queue(SERVICE, ModelDeleted), topology.EXCHANGE, no_reply=True)
+async def forget_pipeline(event: ModelDeleted, session: Session) -> None:
+    """Take in no file for a deleted model; those that are there are deleted by the collector."""
+    await tombstones.keep_deletion(session, event.model, by=event.by)
 
 
 @router.subscriber(topology.queue(SERVICE, DatasetSubmitted), topology.EXCHANGE, no_reply=True)

@@ -20,7 +20,7 @@ from interlock_contracts.refs import MAX_CALLER, DatasetRole
 from interlock_messaging import Bus
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import current_traceparent
-from interlock_runtime.clients import RegistryClient
+from interlock_runtime.clients import Missing, RegistryClient
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, SERVICES, problem
 from interlock_runtime.openapi import BODY, FILE
@@ -32,7 +32,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 
-from interlock_ingest import store
+from interlock_ingest import store, tombstones
 from interlock_ingest.change import measured_drift, stored_profile, with_changes
 from interlock_ingest.leakage import with_leakage
 from interlock_ingest.store import DatasetRow, SpecRow
@@ -207,6 +207,7 @@ async def list_datasets(
         before=before,
         text=text,
     )
+    await _refuse_deleted(database, name)
     if await _stored(database, name, None) is None:
         await _spec(database, registry, name, None)
     async with database.sessions() as session:
@@ -225,11 +226,12 @@ async def read_dataset(
 
     It comes with the file's profile, and with how far its columns have moved from the file accepted before.
     """
+    await _refuse_deleted(database, name)
     async with database.sessions() as session:
         row = await store.dataset(session, name, digest, pipeline)
         if row is None:
             raise problem(404, "Unknown dataset", f"pipeline {name!r} has no file with digest {digest}")
-        if (deleted := store.deletion_of(row)) is not None:
+        if (deleted := tombstones.deletion_of(row)) is not None:
             raise problem(410, "Deleted dataset", deleted)
         before = await store.accepted_before(session, row)
         spec = await session.get_one(SpecRow, (name, row.pipeline_digest))
@@ -246,6 +248,7 @@ async def _spec(database: Database, registry: RegistryClient, name: str, digest:
     Which one is the newest the registry says: it has stored the spec before anything is published. While it is down,
     the newest one here counts.
     """
+    await _refuse_deleted(database, name)
     applied = False
     with suppress(ConnectionError):
         if digest is None:
@@ -254,7 +257,8 @@ async def _spec(database: Database, registry: RegistryClient, name: str, digest:
         elif await _stored(database, name, digest) is None:
             applied = await registry.missing_pipeline(name, digest) is None
         if digest is None:
-            raise problem(404, "Unknown pipeline", await registry.missing_pipeline(name) or no_pipeline(name, ()))
+            missing = await registry.missing_pipeline(name) or Missing(no_pipeline(name, ()))
+            raise problem(missing.status, missing.title if missing.deleted else "Unknown pipeline", missing.why)
     until = time.monotonic() + SPEC_PATIENCE
     found = await _stored(database, name, digest)
     while found is None and time.monotonic() < until:
@@ -266,6 +270,12 @@ async def _spec(database: Database, registry: RegistryClient, name: str, digest:
         detail = f"spec {digest} of pipeline {name!r} is applied, but has not arrived here yet; send the file again"
         raise problem(503, "The pipeline is on its way", detail, headers={"Retry-After": "2"})
     raise _unknown_pipeline(name, digest)
+
+
+async def _refuse_deleted(database: Database, name: str) -> None:
+    async with database.sessions() as session:
+        if (deleted := await tombstones.deletion_of_pipeline(session, name)) is not None:
+            raise problem(410, "Deleted model", deleted)
 
 
 async def _stored(database: Database, name: str, digest: str | None) -> SpecRow | None:

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from interlock_contracts.refs import ArtifactRef, DatasetRef, DatasetRole
+from interlock_contracts.refs import DatasetRole
 from interlock_messaging.pipeline_specs import PipelineSpec
 from interlock_messaging.tables import Base
 from interlock_messaging.wakeups import wake_after_commit
 from interlock_messaging.work_queue import WorkItem
-from sqlalchemy import BigInteger, ColumnElement, MetaData, String, exists, func, or_, select, text
+from sqlalchemy import BigInteger, ColumnElement, MetaData, String, func, or_, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -81,16 +81,6 @@ class DatasetRow(WorkItem, Table):
 
 UNCHECKED = DatasetRow.state == "checking"
 NOT_DELETED = DatasetRow.state != "deleted"
-
-
-class UnwantedRow(Table):
-    """An object of a file that was deleted; gone with the object, or once another file is known to have it."""
-
-    __tablename__ = "unwanted"
-
-    key: Mapped[str] = mapped_column(primary_key=True)
-    sha256: Mapped[str]
-    since: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class SubmissionRow(WorkItem, Table):
@@ -247,39 +237,3 @@ async def lock_references_alone(session: AsyncSession) -> bool:
     It does not wait: whoever stores a large file meanwhile would hold up every other one behind it.
     """
     return bool(await session.scalar(select(func.pg_try_advisory_xact_lock(_REFERENCES))))
-
-
-def deletion_of(row: DatasetRow) -> str | None:
-    """Return by whom a file was deleted, and when, in words; None where it was not."""
-    if row.deleted_at is None:
-        return None
-    moment = row.deleted_at.astimezone(UTC).isoformat(timespec="seconds")
-    return f"file {row.digest} of pipeline {row.pipeline!r} was deleted by {row.deleted_by} at {moment}"
-
-
-def objects_of(row: DatasetRow) -> list[ArtifactRef]:
-    """Return all that is stored of a file: as it came, both parts, and the profile."""
-    found = [ArtifactRef.model_validate(each) for each in (row.file, row.profile) if each]
-    if row.dataset is not None:
-        parts = DatasetRef.model_validate(row.dataset)
-        found += [parts.train, parts.holdout]
-    return found
-
-
-async def discard_objects(session: AsyncSession, row: DatasetRow) -> None:
-    """Note that a file needs its objects no more."""
-    values = [{"key": ref.key, "sha256": ref.sha256} for ref in objects_of(row)]
-    new = insert(UnwantedRow).values(values)
-    await session.execute(new.on_conflict_do_update(index_elements=[UnwantedRow.key], set_={"since": func.now()}))
-
-
-async def is_wanted(session: AsyncSession, sha256: str) -> bool:
-    """Return whether a file that is not deleted has the object, in whatever place."""
-    places = (
-        DatasetRow.file["sha256"],
-        DatasetRow.profile["sha256"],
-        DatasetRow.dataset["train"]["sha256"],
-        DatasetRow.dataset["holdout"]["sha256"],
-    )
-    has = or_(*(place.astext == sha256 for place in places))
-    return bool(await session.scalar(select(exists().where(NOT_DELETED, has))))

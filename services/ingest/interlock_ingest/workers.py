@@ -23,7 +23,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from interlock_ingest import store
+from interlock_ingest import store, tombstones
 from interlock_ingest.change import with_changes
 from interlock_ingest.domain import CHECK_FAILED, truncate_findings
 from interlock_ingest.leakage import with_leakage
@@ -58,6 +58,10 @@ class IngestWorker:
         await process_due(self.bus, DatasetRow, store.UNCHECKED, work=self._check_file, give_up=_give_up_check)
 
     async def _take_submission(self, session: AsyncSession, row: SubmissionRow) -> None:
+        if (deleted := await tombstones.deletion_of_pipeline(session, row.pipeline)) is not None:
+            await _reject_object(session, row, Finding(rule="object", message=deleted))
+            await session.delete(row)
+            return
         newest = None
         with suppress(ConnectionError):  # while the registry is down, the newest spec here counts
             newest = await self.registry.newest_digest(row.pipeline)

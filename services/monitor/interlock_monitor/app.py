@@ -25,6 +25,8 @@ __all__ = ["SERVICE", "create_app"]
 
 PRUNE_SECONDS = 600.0
 TAKEOVER_SECONDS = 10.0
+DELETE_SECONDS = 5.0
+"""Interval at which rows of deleted models are looked for."""
 
 
 async def declared_days(registry: RegistryClient) -> dict[str, float]:
@@ -55,6 +57,12 @@ def create_app(settings: MonitorSettings) -> Litestar:
             async with bus.transaction() as session:
                 gone = await store.prune(session, before, by_model)
 
+    async def delete_models() -> None:
+        gone = 1
+        while gone:
+            async with bus.transaction() as session:
+                gone = await store.delete_models(session)
+
     @asynccontextmanager
     async def connected() -> AsyncIterator[None]:
         try:
@@ -81,6 +89,7 @@ def create_app(settings: MonitorSettings) -> Litestar:
             bus.running,
             lambda: run_periodically(takeover.move_rows, seconds=TAKEOVER_SECONDS),
             lambda: run_periodically(prune, seconds=PRUNE_SECONDS),
+            lambda: run_periodically(delete_models, seconds=DELETE_SECONDS),
         ],
         dependencies={"bus": bus, "database": database},
     )

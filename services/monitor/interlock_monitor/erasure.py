@@ -16,6 +16,7 @@ from litestar.params import FromPath, JSONBody
 from sqlalchemy import ColumnElement, Numeric, and_, case, cast, delete, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from interlock_monitor import store
 from interlock_monitor.handlers import SERVICE
 from interlock_monitor.store import GroundTruthRow, LoggedRow, LoggedVersionRow
 
@@ -35,6 +36,8 @@ async def erase_predictions(
     """
     caller: Caller = request.user
     async with bus.transaction() as session:
+        if (deleted := await store.deletion_of(session, name)) is not None:
+            raise problem(410, "Deleted model", deleted)
         schemas = (await session.scalars(select(LoggedVersionRow).where(LoggedVersionRow.model == name))).all()
         if not any(data.column in each.features for each in schemas):
             raise problem(404, "Unknown column", _unknown_column(name, data.column, schemas))

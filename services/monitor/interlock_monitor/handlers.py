@@ -1,6 +1,7 @@
 """Event handlers: the prediction log and ground truth."""
 
 from faststream.rabbit import RabbitRouter
+from interlock_contracts.models import ModelDeleted
 from interlock_contracts.predictions import FeedbackReceived, PredictionLogged
 from interlock_messaging import Session, topology
 
@@ -19,6 +20,12 @@ async def record_logged(event: PredictionLogged, session: Session) -> None:
 async def record_feedback(event: FeedbackReceived, session: Session) -> None:
     """Record ground truth, whether or not its predictions are logged yet."""
     await store.record_feedback(session, event)
+
+
+@router.subscriber(topology.queue(SERVICE, ModelDeleted), topology.EXCHANGE, no_reply=True)
+async def forget_model(event: ModelDeleted, session: Session) -> None:
+    """Keep that a model was deleted: what is logged of it goes, in chunks, and so does what is said later."""
+    await store.keep_deletion(session, event.model, by=event.by)
 
 
 for _queue in topology.queues(SERVICE, PredictionLogged):

@@ -33,6 +33,8 @@ async def read_quality(
     except ValueError as error:
         raise problem(400, "Invalid window", str(error)) from error
     async with database.sessions() as session:
+        if (deleted := await store.deletion_of(session, name)) is not None:
+            raise problem(410, "Deleted model", deleted)
         labels = await store.versions(session, name)
         counts = await store.counts(session, name, since, step)
         joined = await store.joined(session, name, since, step)

@@ -93,6 +93,16 @@ class GroundTruthRow(Table):
     corrections: Mapped[int] = mapped_column(server_default=text("0"))
 
 
+class DeletedModelRow(Table):
+    """A deleted model: nothing is kept of it, also of what is said later."""
+
+    __tablename__ = "deleted_model"
+
+    model: Mapped[str] = mapped_column(primary_key=True)
+    by: Mapped[str]
+    heard_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 _SAME = and_(LoggedRow.model == GroundTruthRow.model, LoggedRow.prediction == GroundTruthRow.prediction)
 
 
@@ -223,3 +233,22 @@ async def prune(session: AsyncSession, before: datetime, by_model: Mapping[str, 
         gone += await delete_chunk(session, GroundTruthRow, *old, limit=limit)
     others = GroundTruthRow.model.not_in(by_model.keys()), GroundTruthRow.at < before
     return gone + await delete_chunk(session, GroundTruthRow, *others, limit=limit)
+
+
+async def keep_deletion(session: AsyncSession, model: str, *, by: str) -> None:
+    await session.execute(insert(DeletedModelRow).values(model=model, by=by).on_conflict_do_nothing())
+
+
+async def deletion_of(session: AsyncSession, model: str) -> str | None:
+    """Return by whom a model was deleted, in words; None where it was not."""
+    row = await session.get(DeletedModelRow, model)
+    return f"model {model!r} was deleted by {row.by}, with what was logged of it" if row is not None else None
+
+
+async def delete_models(session: AsyncSession) -> int:
+    """Delete what there is of deleted models, in chunks of ``PRUNE_CHUNK`` rows; call it again until that is 0."""
+    gone = 0
+    for name in await session.scalars(select(DeletedModelRow.model)):
+        for table in (LoggedRow, GroundTruthRow, LoggedCountRow, LoggedVersionRow):
+            gone += await delete_chunk(session, table, table.model == name, limit=PRUNE_CHUNK)
+    return gone

@@ -121,8 +121,9 @@ async def _context(name: str, submitter: BatchSubmitter) -> ScoringContext:
 
 
 def _not_available(error: ModelNotAvailableError) -> Exception:
-    title = "Unknown model" if error.unknown else "No version serves"
-    return problem(404 if error.unknown else 409, title, str(error))
+    if error.missing is not None:
+        return problem(error.missing.status, error.missing.title, str(error))
+    return problem(409, "No version serves", str(error))
 
 
 async def _upload(

@@ -66,6 +66,15 @@ class PredictionRow(Table):
     expires_at: Mapped[datetime | None]
 
 
+class DeletedModelRow(Table):
+    """A deleted model: none of its results is kept, also of those that are recorded later."""
+
+    __tablename__ = "deleted_model"
+
+    model: Mapped[str] = mapped_column(primary_key=True)
+    heard_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class WebhookRow(Due, Table):
     """One webhook in the work queue: pending, delivered or failed, with the outcome of its last attempt."""
 
@@ -176,6 +185,23 @@ async def expire(session: AsyncSession) -> int:
     await session.execute(delete(WebhookRow).where(WebhookRow.prediction_id.in_(gone)))
     await session.execute(delete(PredictionRow).where(PredictionRow.prediction_id.in_(gone)))
     return len(old) + len(gone)
+
+
+async def keep_deletion(session: AsyncSession, model: str) -> None:
+    await session.execute(insert(DeletedModelRow).values(model=model).on_conflict_do_nothing())
+
+
+async def deleted_models(session: AsyncSession) -> Sequence[str]:
+    return (await session.scalars(select(DeletedModelRow.model))).all()
+
+
+async def end_retention(session: AsyncSession, models: Sequence[str]) -> int:
+    """Let ended predictions of these models expire now; return how many were to be kept longer, not all at once."""
+    kept = PredictionRow.model.in_(models), PredictionRow.state.in_(ENDED), PredictionRow.expires_at > func.now()
+    due = (await session.scalars(lock_chunk(PredictionRow, *kept, limit=EXPIRE_CHUNK))).all()
+    mine = PredictionRow.prediction_id.in_(due)
+    await session.execute(update(PredictionRow).where(mine).values(expires_at=func.now()))
+    return len(due)
 
 
 async def clear_result(session: AsyncSession, prediction_id: UUID) -> None:

@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
+import httpx
 from interlock_artifacts import ArtifactStore, S3Store
 from interlock_artifacts.signing import SignatureVerifier, Signer
 from interlock_messaging import Bus
 from interlock_messaging.dead_letters import Collector as DeadLetterCollector
 from interlock_messaging.transient import is_dependency_unavailable
 from interlock_runtime.access import Access
+from interlock_runtime.clients import TrainDispatchClient
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
 from interlock_runtime.process import run_periodically
@@ -55,6 +57,17 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
     trust.require_key_of(signer)
     bus.consumer.context.set_global("signer", signer)
     collector = Collector(bus, artifacts, grace=settings.deletion_grace)
+    client = httpx.AsyncClient(trust_env=False)
+    dispatcher = (
+        TrainDispatchClient("train_dispatch", settings.train_dispatch_url, settings.service_key, client)
+        if settings.train_dispatch_url and settings.service_key
+        else None
+    )
+
+    @asynccontextmanager
+    async def connected() -> AsyncIterator[None]:
+        async with client:
+            yield
 
     @asynccontextmanager
     async def signed() -> AsyncIterator[None]:
@@ -86,6 +99,7 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
             "s3": lambda: asyncio.to_thread(artifacts.ping),
         },
         lifespan=[
+            connected,
             lambda: database.ready("interlock_messaging", dead_letters.DATABASE, "interlock_registry"),
             signed,
             bus.running,
@@ -99,5 +113,6 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
             "pepper": settings.key_pepper,
             "signer": signer,
             "collector": collector,
+            "dispatcher": dispatcher,
         },
     )

@@ -30,7 +30,7 @@ Signing = Annotated[Signer, Context("signer")]
 
 @router.subscriber(topology.queue(SERVICE, TrainingCompleted), topology.EXCHANGE, no_reply=True)
 async def register_version(event: TrainingCompleted, cause: CausationEnvelope, session: Session) -> None:
-    """Give a trained model its version number, and ask the gate to measure it."""
+    """Give a trained version its number, and ask the gate to measure it; of a deleted model it is deleted at once."""
     await lock_references(session)
     if await store.version_of_run(session, event.run_id) is not None:
         return
@@ -47,8 +47,12 @@ async def register_version(event: TrainingCompleted, cause: CausationEnvelope, s
         datasets=[dataset.model_dump(mode="json") for dataset in event.datasets],
         evaluation=event.evaluation.model_dump(mode="json") if event.evaluation else None,
         evaluation_requests=1,
+        deleted_at=model.deleted_at,
+        deleted_by=model.deleted_by,
     )
     session.add(version)
+    if model.deleted_at is not None:
+        return
     await promotion.request_evaluation(session, model, version, cause.identity)
     crash_point("registry.register.before_commit")
 
@@ -58,6 +62,9 @@ async def promote_passed(event: EvaluationPassed, cause: CausationEnvelope, sess
     """Promote what the gate let through, unless a person has to say so or another champion serves by now."""
     model = await store.lock_model(session, event.model)
     version = await _version(session, event.model, event.version)
+    if version.deleted_at is not None:
+        _discard_report(version, event.report)
+        return
     spec = await promotion.spec_of(session, version)
     promoted_by = "approval" if event.needs_approval else spec.promotion
     step = after_passing(
@@ -82,8 +89,11 @@ async def promote_passed(event: EvaluationPassed, cause: CausationEnvelope, sess
 @router.subscriber(topology.queue(SERVICE, EvaluationFailed), topology.EXCHANGE, no_reply=True)
 async def record_refusal(event: EvaluationFailed, session: Session) -> None:
     """Keep the gate's reasons and metrics with the version that it refused."""
+    await store.lock_model(session, event.model)
     version = await _version(session, event.model, event.version)
-    if version.stage in ("registered", "passed"):
+    if version.deleted_at is not None:
+        _discard_report(version, event.report)
+    elif version.stage in ("registered", "passed"):
         version.stage, version.reasons, version.against = "refused", event.reasons, event.against
         version.metrics, version.champion_metrics = event.metrics, event.champion_metrics
         _keep_report(version, event.report)
@@ -150,6 +160,12 @@ def _keep_report(version: VersionRow, ref: ArtifactRef) -> None:
     if version.report is not None and version.report != report:
         version.earlier_reports = [*version.earlier_reports, version.report]
     version.report = report
+
+
+def _discard_report(version: VersionRow, ref: ArtifactRef) -> None:
+    """Let the report of a version that was deleted while the gate measured it go the way of its other objects."""
+    _keep_report(version, ref)
+    version.objects_deleted_at = None
 
 
 async def _version(session: Session, model: str, version: int) -> VersionRow:

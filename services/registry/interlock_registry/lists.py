@@ -75,7 +75,7 @@ async def newest_versions(session: AsyncSession) -> dict[str, NewestVersion]:
 class ModelFilter:
     """Which models are listed: by a part of the name in any case, by whether a version serves, by owner and tags.
 
-    Either those that are archived, or those that are not.
+    Either those that are archived, or those that are not; none that was deleted.
     """
 
     text: str | None = None
@@ -88,6 +88,7 @@ class ModelFilter:
     def conditions(self) -> Iterator[ColumnElement[bool]]:
         """Yield the conditions on :class:`PipelineRow` and :class:`ModelRow`, all of which must hold."""
         yield ModelRow.archived_at.isnot(None) if self.archived else ModelRow.archived_at.is_(None)
+        yield ModelRow.deleted_at.is_(None)
         if self.text:
             yield PipelineRow.name.icontains(self.text, autoescape=True)
         if self.serving is not None:

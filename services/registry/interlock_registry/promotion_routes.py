@@ -41,6 +41,8 @@ async def approve_version(
     with request_span(telemetry.SPAN_APPROVE, request, {telemetry.PIPELINE: name, telemetry.VERSION: number}):
         try:
             async with bus.transaction() as session:
+                if not await store.pipelines(session, name):
+                    raise await unknown_model(session, name)
                 if await session.get(VersionRow, (name, number)) is None:
                     raise await unknown_version(session, name, number)
                 step = await promotion.approve(session, name, number, by=caller.name, cause=str(uuid4()), signer=signer)

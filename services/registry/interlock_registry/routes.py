@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_registry import audit, convergence, promotion, store
 from interlock_registry.handlers import SERVICE
-from interlock_registry.store import PromotionRow, SpecRow, VersionRow
+from interlock_registry.store import ModelRow, PromotionRow, SpecRow, VersionRow
 
 Digest = Annotated[str | None, QueryParameter(description="Of a spec; the newest if left out.")]
 
@@ -59,6 +59,9 @@ async def _applied(name: str, request: Request[Any, Any, Any], bus: Bus, artifac
     row = SpecRow(pipeline=name, digest=pipeline.digest, spec=spec, ref=ref.model_dump(mode="json"))
     async with bus.transaction() as session:
         changed = await store.keep_spec(session, row)
+        # With the row locked, as a deletion locks it: no spec is applied to a model that is deleted this moment.
+        if (deleted := await _deleted_model(session, name)) is not None:
+            raise problem(410, "Deleted model", f"{deleted}, and its name is not given again; choose another name")
         if changed is not None:
             event = PipelineApplied(pipeline=name, pipeline_digest=pipeline.digest, spec=ref, revision=changed.revision)
             await enqueue(session, event, source=SERVICE, cause=str(uuid4()))
@@ -152,6 +155,8 @@ async def leave_worker(worker: FromPath[str], database: NamedDependency[Database
 async def read_rollout(name: FromPath[str], database: NamedDependency[Database]) -> RolloutView:
     """Return which gateway workers serve the version promoted last, and why others do not."""
     async with database.sessions() as session:
+        if not await store.pipelines(session, name):
+            raise await unknown_model(session, name)
         if not (found := await store.serving(session, name)) or name in await store.archived(session):
             if not await store.pipelines(session, name):
                 raise await unknown_model(session, name)
@@ -178,8 +183,15 @@ async def unknown_model(session: AsyncSession, name: str) -> Exception:
 
 
 async def unknown_pipeline(session: AsyncSession, name: str, *, title: str = "Unknown pipeline") -> Exception:
-    """Return the 404 for a pipeline that nobody has applied, with the name that was perhaps meant."""
+    """Return the 404 for a pipeline that nobody has applied, with the name that was perhaps meant; 410 if deleted."""
+    if (deleted := await _deleted_model(session, name)) is not None:
+        return problem(410, "Deleted model", deleted)
     return problem(404, title, no_pipeline(name, await store.pipeline_names(session)))
+
+
+async def _deleted_model(session: AsyncSession, name: str) -> str | None:
+    row = await session.get(ModelRow, name)
+    return store.deletion_of(row) if row is not None else None
 
 
 ROUTES = [

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from interlock_contracts.refs import DatasetRef
 from interlock_messaging.tables import Base
-from sqlalchemy import JSON, BigInteger, ForeignKey, Identity, MetaData, func, select, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Identity, MetaData, exists, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -43,7 +43,10 @@ class SpecRow(Table):
 
 
 class ModelRow(Table):
-    """Who serves: one row a model, so that two champions, or none, cannot be."""
+    """Who serves: one row a model, so that two champions, or none, cannot be.
+
+    A deleted one keeps its row, archived for good, with who deleted it and why: its name is not given again.
+    """
 
     __tablename__ = "model"
 
@@ -56,6 +59,9 @@ class ModelRow(Table):
     tags: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=text("'{}'"))
     archived_at: Mapped[datetime | None]
     archive_seq: Mapped[int] = mapped_column(server_default=text("0"))
+    deleted_at: Mapped[datetime | None]
+    deleted_by: Mapped[str | None]
+    deletion_reason: Mapped[str | None]
 
 
 class VersionRow(Table):
@@ -113,6 +119,9 @@ class PromotionRow(Table):
     promoted_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+_NOT_DELETED = ~exists().where(ModelRow.name == PipelineRow.name, ModelRow.deleted_at.is_not(None))
+
+
 class KeyRow(Table):
     """A key that was made, by its hash; of each name one is in use at most."""
 
@@ -147,6 +156,11 @@ async def lock_model(session: AsyncSession, name: str) -> ModelRow:
     return await session.get_one(ModelRow, name, with_for_update=True, populate_existing=True)
 
 
+async def lock_pipeline(session: AsyncSession, name: str) -> PipelineRow | None:
+    """Return a pipeline, locked until the transaction ends, so that no other spec is applied; None for an unknown."""
+    return await session.get(PipelineRow, name, with_for_update=True)
+
+
 async def spec_of(session: AsyncSession, pipeline: str, digest: str) -> SpecRow | None:
     return await session.get(SpecRow, (pipeline, digest))
 
@@ -169,29 +183,31 @@ async def keep_spec(session: AsyncSession, row: SpecRow) -> PipelineRow | None:
 
 
 async def pipelines(session: AsyncSession, name: str | None = None) -> Sequence[tuple[PipelineRow, SpecRow]]:
-    """Return all pipelines, or the one of that name, with their newest specs."""
+    """Return all pipelines, or the one of that name, with their newest specs; without those of deleted models."""
     query = select(PipelineRow, SpecRow).join(
         SpecRow, (SpecRow.pipeline == PipelineRow.name) & (SpecRow.digest == PipelineRow.digest)
     )
+    query = query.where(_NOT_DELETED)
     if name is not None:
         query = query.where(PipelineRow.name == name)
     return [(row[0], row[1]) for row in await session.execute(query.order_by(PipelineRow.name))]
 
 
 async def pipeline_names(session: AsyncSession) -> Sequence[str]:
-    return (await session.scalars(select(PipelineRow.name).order_by(PipelineRow.name))).all()
+    return (await session.scalars(select(PipelineRow.name).where(_NOT_DELETED).order_by(PipelineRow.name))).all()
 
 
 async def version_of_run(session: AsyncSession, run_id: UUID) -> VersionRow | None:
     return (await session.scalars(select(VersionRow).where(VersionRow.run_id == run_id))).one_or_none()
 
 
-def deletion_of(row: VersionRow) -> str | None:
-    """Return by whom a version was deleted, and when, in words; None where it was not."""
+def deletion_of(row: VersionRow | ModelRow) -> str | None:
+    """Return by whom a version or a model was deleted, and when, in words; None where it was not."""
     if row.deleted_at is None:
         return None
+    what = f"version {row.version} of {row.model!r}" if isinstance(row, VersionRow) else f"model {row.name!r}"
     moment = row.deleted_at.astimezone(UTC).isoformat(timespec="seconds")
-    return f"version {row.version} of {row.model!r} was deleted by {row.deleted_by} at {moment}"
+    return f"{what} was deleted by {row.deleted_by} at {moment}"
 
 
 async def previous_champion(session: AsyncSession, model: ModelRow) -> int | None:

@@ -9,7 +9,7 @@ from faststream.rabbit import RabbitRouter
 from interlock_artifacts import ArtifactStore
 from interlock_contracts.datasets import DatasetDeleted, DatasetIngested, PipelineApplied
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
-from interlock_contracts.models import ModelArchived, ModelPromoted
+from interlock_contracts.models import ModelArchived, ModelDeleted, ModelPromoted
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.training import RetrainRequested, TrainingCancelRequested
 from interlock_messaging import CausationEnvelope, PoisonError, Publisher, Session, topology
@@ -75,6 +75,15 @@ async def note_archive(event: ModelArchived, session: Session) -> None:
     await store.keep_archive(session, ArchiveRow(model=event.model, archived=event.archived, seq=event.seq))
 
 
+@router.subscriber(topology.queue(SERVICE, ModelDeleted), topology.EXCHANGE, no_reply=True)
+async def forget_model(event: ModelDeleted, cause: CausationEnvelope, session: Session) -> None:
+    """Begin no run of a deleted model, whatever asks for one; those that are under way end as failed."""
+    await store.lock_model(session, event.model)
+    row = ArchiveRow(model=event.model, archived=True, seq=event.seq, deleted_by=event.by)
+    await store.keep_archive(session, row)
+    await runs.end_of_model(session, event.model, cause.identity, by=event.by)
+
+
 @router.subscriber(topology.queue(SERVICE, RetrainRequested), topology.EXCHANGE, no_reply=True)
 async def train_on_request(
     event: RetrainRequested, cause: CausationEnvelope, publisher: Publisher, session: Session
@@ -113,7 +122,7 @@ async def end_run_awaiting_approval(event: EvaluationPassed, session: Session) -
     by_approval = spec is not None and Pipeline.model_validate(spec.spec).promotion == "approval"
     if by_approval or event.needs_approval:
         runs.finish(run, "succeeded", "the gate let it through; it waits for an approval")
-    elif await store.is_archived(session, run.model):
+    elif await store.archive_of(session, run.model):
         runs.finish(run, "succeeded", "the gate let it through; its model is archived")
 
 

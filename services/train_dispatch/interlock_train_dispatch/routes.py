@@ -33,7 +33,7 @@ _DERIVED = 5
 """Version of the UUIDs that are derived."""
 
 
-@get("/runs", opt={SCOPE: "read", SERVICES: ("ingest",)})
+@get("/runs", opt={SCOPE: "read", SERVICES: ("ingest", "registry")})
 async def list_runs(
     database: NamedDependency[Database],
     *,
@@ -94,18 +94,19 @@ async def trainable(
 ) -> dict[str, int]:
     """Return how many accepted datasets the newest spec, or the one with the digest ``pipeline``, can train on.
 
-    404 for an unknown pipeline, 409 without any dataset, or for an archived model. A spec that the registry has, or a
-    dataset that ingest has accepted, may still be on its way here: it is waited for.
+    404 for an unknown pipeline, 410 for a deleted one, 409 without any dataset, or for an archived model. A spec that
+    the registry has, or a dataset that ingest has accepted, may still be on its way here: it is waited for.
     """
     until = time.monotonic() + ARRIVAL_SECONDS
     async with database.sessions() as session:
-        if await store.is_archived(session, name):
-            raise problem(409, "The model is archived", runs.ARCHIVED.format(name))
+        if (archive := await store.archive_of(session, name)) is not None:
+            status, title = (410, "Deleted model") if archive.deleted_by else (409, "The model is archived")
+            raise problem(status, title, runs.out_of_use(archive))
     found = await _trainable(database, name, pipeline)
     if found is None:
         with suppress(ConnectionError):
-            if (why := await registry.missing_pipeline(name, pipeline)) is not None:
-                raise problem(404, "Unknown model", why)
+            if (missing := await registry.missing_pipeline(name, pipeline)) is not None:
+                raise problem(missing.status, missing.title, missing.why)
     while not found and time.monotonic() < until:
         await asyncio.sleep(ARRIVAL_POLL_SECONDS)
         found = await _trainable(database, name, pipeline)

@@ -12,12 +12,16 @@ from interlock_messaging.outbox import current_traceparent
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_train_dispatch import spans, store
-from interlock_train_dispatch.store import RunRow
+from interlock_train_dispatch.store import ArchiveRow, RunRow
 
 SERVICE = "train_dispatch"
 
-ARCHIVED = "model {!r} is archived; bring it back first"
-"""Why nothing is trained of such a model."""
+
+def out_of_use(archive: ArchiveRow) -> str:
+    """Return why nothing is trained of a model that is archived or deleted."""
+    if archive.deleted_by is not None:
+        return f"model {archive.model!r} was deleted by {archive.deleted_by}"
+    return f"model {archive.model!r} is archived; bring it back first"
 
 
 async def request(
@@ -58,8 +62,8 @@ async def request(
     if by is not None:
         queued = TrainingQueued(run_id=run.run_id, model=model, by=by, reason=why)
         await enqueue(session, queued, source=SERVICE, cause=cause.identity, traceparent=run.traceparent)
-    archived = await store.is_archived(session, model)
-    refusal = ARCHIVED.format(model) if archived else await _refusal(session, run, spec, trigger)
+    archive = await store.archive_of(session, model)
+    refusal = out_of_use(archive) if archive else await _refusal(session, run, spec, trigger)
     if refusal is not None:
         await end(session, run, "failed", refusal, cause.identity)
     elif waiting is not None:
@@ -119,6 +123,14 @@ async def end_without(session: AsyncSession, model: str, dataset: str, cause: st
         spans.belongs_to(run)
         run.submitted = True  # Ray may hold its job, though nobody has noted that
         await end(session, run, "failed", f"file {dataset}, on which it trained, was deleted by {by}", cause)
+
+
+async def end_of_model(session: AsyncSession, model: str, cause: str, *, by: str) -> None:
+    """End every run of a deleted model; a job that may still run is stopped, and no verdict is waited for."""
+    for run in await store.unfinished(session, model):
+        spans.belongs_to(run)
+        run.submitted = run.state == "running" and run.trained_at is None
+        await end(session, run, "failed", f"model {model!r} was deleted by {by}", cause)
 
 
 async def end(

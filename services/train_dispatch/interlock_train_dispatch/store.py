@@ -33,13 +33,14 @@ class SpecRow(PipelineSpec, Table):
 
 
 class ArchiveRow(Table):
-    """Whether a model is archived, by the newest that was heard of it."""
+    """Whether a model is archived, by the newest that was heard of it; a deleted one is for good."""
 
     __tablename__ = "archive"
 
     model: Mapped[str] = mapped_column(primary_key=True)
     archived: Mapped[bool]
     seq: Mapped[int]
+    deleted_by: Mapped[str | None]
 
 
 class DatasetRow(Table):
@@ -169,8 +170,9 @@ def _deleted() -> ColumnElement[bool]:
 
 async def keep_archive(session: AsyncSession, row: ArchiveRow) -> None:
     """Keep whether a model is archived, unless something newer is known."""
-    new = insert(ArchiveRow).values(model=row.model, archived=row.archived, seq=row.seq)
-    newer = {"archived": new.excluded.archived, "seq": new.excluded.seq}
+    values = {"model": row.model, "archived": row.archived, "seq": row.seq, "deleted_by": row.deleted_by}
+    new = insert(ArchiveRow).values(values)
+    newer = {name: new.excluded[name] for name in ("archived", "seq", "deleted_by")}
     await session.execute(
         new.on_conflict_do_update(
             index_elements=[ArchiveRow.model], set_=newer, where=ArchiveRow.seq < new.excluded.seq
@@ -178,9 +180,10 @@ async def keep_archive(session: AsyncSession, row: ArchiveRow) -> None:
     )
 
 
-async def is_archived(session: AsyncSession, model: str) -> bool:
+async def archive_of(session: AsyncSession, model: str) -> ArchiveRow | None:
+    """Return who archived or deleted a model; None where nobody did, or it was brought back."""
     row = await session.get(ArchiveRow, model)
-    return row is not None and row.archived
+    return row if row is not None and row.archived else None
 
 
 async def trainable(session: AsyncSession, pipeline: str, digest: str | None = None) -> int | None:
@@ -218,6 +221,12 @@ async def training_on(session: AsyncSession, model: str, dataset: str) -> Sequen
     query = select(RunRow).where(RunRow.model == model, RunRow.state == "running", RunRow.trained_at.is_(None))
     mine = query.where(RunRow.datasets.contains([{"digest": dataset}]))
     return (await session.scalars(mine.with_for_update())).all()
+
+
+async def unfinished(session: AsyncSession, model: str) -> Sequence[RunRow]:
+    """Return, for changing, the runs of a model that are queued or running."""
+    query = select(RunRow).where(RunRow.model == model, RunRow.state.in_(("queued", "running")))
+    return (await session.scalars(query.with_for_update())).all()
 
 
 async def running(session: AsyncSession) -> Sequence[UUID]:

@@ -10,7 +10,8 @@ import pytest
 from interlock_artifacts import S3Store
 from interlock_contracts.http import DatasetView
 from interlock_ingest import gauges, store
-from interlock_ingest.store import DatasetRow, UnwantedRow
+from interlock_ingest.store import DatasetRow
+from interlock_ingest.tombstones import UnwantedRow
 from sqlalchemy import func, select, update
 
 from tests.support.gateway_process import store_of

@@ -10,7 +10,7 @@ import pytest
 from faststream.rabbit import RabbitRouter
 from interlock_contracts.predictions import Feedback, FeedbackReceived, LoggedPrediction, PredictionLogged
 from interlock_messaging import Bus
-from interlock_monitor import erasure, store
+from interlock_monitor import erasure, routes, store
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
 from sqlalchemy import text
@@ -24,7 +24,7 @@ ADA = "ada@example.org"
 
 
 class Log:
-    """The prediction log in a schema of its own, and the route that erases from it."""
+    """The prediction log in a schema of its own, and the routes that erase from it and measure by it."""
 
     def __init__(self, servers: dict[str, str]) -> None:
         self.schema = f"log-{uuid4().hex[:8]}"
@@ -35,7 +35,7 @@ class Log:
         app = http_app(
             "monitor",
             letting_in(),
-            routes=erasure.ROUTES,
+            routes=[*erasure.ROUTES, *routes.ROUTES],
             pings={},
             lifespan=[],
             dependencies={"database": self.database, "bus": bus},

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from faststream.rabbit import RabbitRouter
 from interlock_artifacts import MemoryStore
+from interlock_contracts.models import ModelDeleted
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.scoring import ScoringPart
 from interlock_messaging import Bus
@@ -16,6 +17,7 @@ from interlock_prediction import store
 from interlock_prediction.batch.expiry import Expiry
 from interlock_prediction.batch.store import BatchRow
 from interlock_prediction.domain import TOMBSTONE_RETENTION
+from interlock_prediction.handlers import forget_model
 from interlock_prediction.store import PredictionRow
 from interlock_runtime.database import Database
 from sqlalchemy import select, update
@@ -156,3 +158,40 @@ async def test_a_name_is_forgotten_a_week_after_its_result(lab: Lab) -> None:
     await lab.expire()
     assert await lab.row(old) is None
     assert lab.store.objects == {}
+
+
+async def test_nothing_is_left_of_the_answers_of_a_deleted_model(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers, objects and files, also those that are recorded later; what waits is cancelled, and others stay."""
+    monkeypatch.setattr(store, "EXPIRE_CHUNK", 2)
+    kept = lab.store.put(b"kept")
+    others = [await lab.completed(FUTURE, kept, model="other"), await lab.file(FUTURE, None, 0, model="other")]
+    mine = [await lab.completed(FUTURE) for _ in range(5)]
+    mine += [await lab.completed(FUTURE, lab.store.put(b"large")), await lab.file(FUTURE, lab.store.put(b"file"), 0, 1)]
+    waiting = uuid4()
+    job = lab.store.put(b"job").model_dump(mode="json")
+    await lab.add(
+        PredictionRow(prediction_id=waiting, model="m", state="running", version=1),
+        BatchRow(prediction_id=waiting, runner="process", job=job, waiting=False, ttl_seconds=3600),
+    )
+    event = ModelDeleted(model="m", versions=[], seq=2, by="ada")
+    for _ in range(2):
+        async with lab.database.sessions() as session, session.begin():
+            await forget_model(event, session)
+        await lab.expire()
+    late = await lab.completed(FUTURE, lab.store.put(b"late"))
+    await lab.expire()
+
+    for prediction_id in (*mine, waiting, late):
+        row = await lab.row(prediction_id)
+        assert row is not None
+        assert (row.state, row.answer, row.result) == ("expired", None, None), prediction_id
+    row = await lab.row(waiting)
+    assert row is not None
+    assert row.reason == "its model was deleted"
+    assert {row.state for each in others if (row := await lab.row(each))} == {"completed"}
+    of_others = {key for key in lab.store.objects if str(others[1]) in key} | {kept.key}
+    assert not [key for key in set(lab.store.objects) - of_others if not key.startswith("sha256/")]
+    assert {lab.store.objects[key] for key in set(lab.store.objects) - of_others} <= {
+        f"{others[1]} part 0".encode(),
+        f"{others[1]} job".encode(),
+    }

@@ -51,6 +51,22 @@ def test_a_dataset_is_deleted_by_the_beginning_of_its_digest(stub: StubGateway) 
     assert "no files have a digest" in interlock("delete", "m", "--dataset", "0123", "--yes").err
 
 
+def test_a_model_is_deleted_once_its_name_is_typed_again(stub: StubGateway) -> None:
+    """A slip of the pen, a version forgotten, deletes no model; the reason is sent along."""
+    stub.respond("DELETE /models/m", {**DELETED, "versions": 3, "reason": "old"})
+    refused = interlock("delete", "m", "--model", stdin="n\n")
+    assert (refused.code, stub.requests) == (1, [])
+    assert "Delete model m, with its versions, files and predictions, for good? Type its name" in refused.err
+
+    ended = interlock("delete", "m", "--model", "--reason", "old", stdin="m\n")
+    assert "model m is deleted; what is stored of it is gone soon after 2026-11-30" in ended.out
+    assert interlock("delete", "m", "--model", "--yes", "--json").json["versions"] == 3
+    assert [each.json for each in stub.requests] == [{"name": "m", "reason": "old"}, {"name": "m"}]
+    assert "name the model alone, m" in interlock("delete", "m/3", "--model", "--yes").err
+    assert "not both" in interlock("delete", "m", "--model", "--dataset", DIGEST, "--yes").err
+    assert "say --model for all of it" in interlock("delete", "m", "--yes").err
+
+
 def test_a_value_to_erase_is_no_argument(stub: StubGateway) -> None:
     """It is read from standard input, sent in the body, and not shown again."""
     stub.respond("POST /models/m/predictions/erase", {"model": "m", "column": "mail", "rows": 1200, "truths": 3})

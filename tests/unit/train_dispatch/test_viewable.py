@@ -12,7 +12,7 @@ from interlock_contracts.training import RetrainRequested, TrainingProgressed
 from interlock_train_dispatch import runs, store
 from interlock_train_dispatch.routes import run_view
 from interlock_train_dispatch.run_reconciler import reported_progress
-from interlock_train_dispatch.store import RunRow, SpecRow
+from interlock_train_dispatch.store import ArchiveRow, RunRow, SpecRow
 
 from tests.support.event_strategies import envelopes, events
 
@@ -63,7 +63,8 @@ async def test_every_requested_run_can_be_shown(
         patched.setattr(store.SpecRow, "names", answering(["flights"]))
         patched.setattr(store, "lock_model", answering(None))
         patched.setattr(SpecRow, "find", answering(spec))
-        patched.setattr(store, "is_archived", answering(archived))
+        archive = ArchiveRow(model=event.model, archived=True, seq=1) if archived else None
+        patched.setattr(store, "archive_of", answering(archive))
         patched.setattr(store, "queued", answering(RunRow(run_id=data.draw(st.uuids())) if waits else None))
         patched.setattr(store, "datasets", answering([]))
         patched.setattr(runs, "enqueue", answering(None))

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 from interlock_contracts.comparison import ComparisonView
-from interlock_contracts.http import DeletedVersionView, ModelView, VersionView
+from interlock_contracts.http import DeletedModelView, DeletedVersionView, ModelView, VersionView
 from interlock_contracts.rollout import ApprovalView, RollbackView, RolloutView
 
 from interlock_client.errors import StillGoingError, UnavailableError
@@ -121,6 +121,12 @@ def delete_version(name: str, number: int) -> Flow[DeletedVersionView]:
     """Delete a version that does not serve, for good; one that is deleted already stays so."""
     request = Request("DELETE", f"/models/{name}/versions/{number}", repeatable=True)
     return (yield from read(DeletedVersionView, request))
+
+
+def delete_model(name: str, *, reason: str | None = None) -> Flow[DeletedModelView]:
+    """Delete an archived model for good, with all that hangs on it; one that is deleted already stays so."""
+    body = without_none({"name": name, "reason": reason})
+    return (yield from read(DeletedModelView, Request("DELETE", f"/models/{name}", json=body, repeatable=True)))
 
 
 def version(name: str, number: int) -> Flow[VersionView]:

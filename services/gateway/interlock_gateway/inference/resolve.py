@@ -32,7 +32,8 @@ async def resolve_model(manager: ModelManager[BatchedModel], registry: RegistryC
     """Choose what answers a request for the model ``name``; take version and model from this one object only.
 
     Raises:
-        ProblemDetailsException: 404 where nothing of that name serves, 503 where it does not serve here yet.
+        ProblemDetailsException: 404 where nothing of that name serves, 410 where it was deleted, 503 where it does not
+            serve here yet.
     """
     return await _explained(manager.get_or_load(name), registry, name)
 
@@ -114,16 +115,16 @@ async def known_model(name: str, registry: RegistryClient) -> ModelView | None:
     """Return the model as the registry, which knows all, has it; None while the registry is down.
 
     Raises:
-        ProblemDetailsException: 404 where no pipeline is called so, or nothing can be.
+        ProblemDetailsException: 404 where no pipeline is called so, or nothing can be; 410 where it was deleted.
     """
     require_name(name)
     try:
         model = await registry.model(name)
-        why = await registry.missing_pipeline(name) if model is None else None
+        missing = await registry.missing_pipeline(name) if model is None else None
     except ConnectionError:
         return None
-    if why is not None:
-        raise problem(404, "Unknown model", why)
+    if missing is not None:
+        raise problem(missing.status, missing.title, missing.why)
     return model
 
 
@@ -131,7 +132,7 @@ async def promoted_model(name: str, registry: RegistryClient) -> ModelView | Non
     """Return the same where a version is promoted.
 
     Raises:
-        ProblemDetailsException: 404, also where no version of the model is promoted.
+        ProblemDetailsException: 404, also where no version of the model is promoted; 410 where it was deleted.
     """
     model = await known_model(name, registry)
     if model is not None and model.archived_at is not None:
@@ -146,7 +147,7 @@ async def model_not_available(name: str, registry: RegistryClient) -> ProblemDet
     """Return why a promoted model does not predict here; off the hot path.
 
     Raises:
-        ProblemDetailsException: 404, nothing of that name is promoted anywhere.
+        ProblemDetailsException: 404, nothing of that name is promoted anywhere; 410, it was deleted.
     """
     if await promoted_model(name, registry) is None:
         detail = f"no version of {name!r} is loaded here, and the registry, which knows all models, is down"

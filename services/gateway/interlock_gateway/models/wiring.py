@@ -45,7 +45,7 @@ class WorkerModels:
         self._validates = validate is None
         self.loader = Loader(Cache(artifacts, settings.cache_dir), validate or self._validator.validate)
         verifier = SignatureVerifier(settings.signing_public_key)
-        last_known = PromotionCache(settings.cache_dir, settings.registry_url, verifier)
+        self.last_known = PromotionCache(settings.cache_dir, settings.registry_url, verifier)
         status = StatusPublisher(worker, bus)
 
         def serve(promotion: Promotion, model: Model) -> BatchedModel:
@@ -61,11 +61,11 @@ class WorkerModels:
             ModelMemory(settings.gateway_model_memory, "INTERLOCK_GATEWAY_MODEL_MEMORY"),
             serve=serve,
             report=status.report,
-            remember=last_known.remember,
+            remember=self.last_known.remember,
         )
         self.unload_requests = UnloadRequests(settings.cache_dir, self.manager)
         self.reconciler = Reconciler(
-            self.manager, status, last_known, registry, bus, seconds=settings.gateway_reconcile_seconds
+            self.manager, status, self.last_known, registry, bus, seconds=settings.gateway_reconcile_seconds
         )
 
     @asynccontextmanager

@@ -54,7 +54,8 @@ def _registry_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
         proxied("read", "GET", _VERSION, to),
         proxied("read", "GET", f"{_VERSION}/export", to),
         proxied("read", "GET", f"{_VERSION}/export/{{part:str}}", to),
-        # It cannot be taken back.
+        # They cannot be taken back.
+        proxied("admin", "DELETE", _MODEL, to),
         proxied("admin", "DELETE", _VERSION, to),
         proxied("promote", "POST", f"{_VERSION}/approve", to),
         proxied("promote", "POST", f"{_MODEL}/rollback", to),

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from interlock_artifacts import ArtifactStore
@@ -14,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from interlock_prediction import store
+from interlock_prediction.batch import store as batch_store
+from interlock_prediction.batch.runner import cancel
 from interlock_prediction.batch.store import BatchRow
 from interlock_prediction.store import PredictionRow
 
@@ -35,13 +38,27 @@ class Expiry:
     artifacts: ArtifactStore
 
     async def run_once(self) -> None:
-        """Expire everything that is due."""
+        """Expire everything that is due, and all that is left of deleted models."""
+        await self._end_deleted_models()
         changed = 1
         while changed:
             async with self.bus.transaction() as session:
                 changed = await store.expire(session)
         while await self._sweep():
             pass
+
+    async def _end_deleted_models(self) -> None:
+        """Cancel the files of deleted models, and let what they have answered expire."""
+        async with self.bus.transaction() as session:
+            models = await store.deleted_models(session)
+            files = await batch_store.unfinished(session, models) if models else ()
+        for prediction_id in files:
+            async with self.bus.transaction() as session:
+                await cancel(session, prediction_id, timedelta(0), why="its model was deleted")
+        changed = len(models)
+        while changed:
+            async with self.bus.transaction() as session:
+                changed = await store.end_retention(session, models)
 
     async def _sweep(self) -> bool:
         """Delete the objects of up to ``SWEEP_CHUNK`` expired predictions; return whether there may be more."""

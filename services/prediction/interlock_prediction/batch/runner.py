@@ -118,13 +118,15 @@ class BatchRunner:
             await fail(session, row, what, batch.retention(self.retention))
 
 
-async def cancel(session: AsyncSession, prediction_id: UUID, retention: timedelta) -> bool:
+async def cancel(
+    session: AsyncSession, prediction_id: UUID, retention: timedelta, *, why: str = "cancelled over REST"
+) -> bool:
     """Cancel a file that waits or runs; False where there is none. Its runner polls for that, and stops the scorer."""
     row = await session.get(PredictionRow, prediction_id, with_for_update=True)
     if row is None or row.state not in ("queued", "running"):
         return False
     batch = await session.get_one(BatchRow, prediction_id)
-    await fail(session, row, "cancelled over REST", batch.retention(retention), outcome="cancelled")
+    await fail(session, row, why, batch.retention(retention), outcome="cancelled")
     return True
 
 

@@ -61,6 +61,12 @@ async def mark_running(session: AsyncSession, prediction_id: UUID) -> None:
     await session.execute(update(PredictionRow).where(*queued).values(state="running"))
 
 
+async def unfinished(session: AsyncSession, models: Sequence[str]) -> Sequence[UUID]:
+    """Return the files of these models that wait or run."""
+    of_models = PredictionRow.model.in_(models), PredictionRow.state.in_(("queued", "running"))
+    return (await session.scalars(select(PredictionRow.prediction_id).where(*of_models))).all()
+
+
 async def newest(
     session: AsyncSession, model: str | None, limit: int, *, before: datetime | None = None
 ) -> Sequence[tuple[PredictionRow, BatchRow | None]]:

@@ -15,7 +15,7 @@ from interlock_contracts.refs import ArtifactRef, ModelRef
 from interlock_contracts.scoring import OnError, ScoringJob
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import current_traceparent
-from interlock_runtime.clients import IngestClient, RegistryClient
+from interlock_runtime.clients import IngestClient, Missing, RegistryClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_prediction import store
@@ -25,10 +25,10 @@ from interlock_prediction.store import PredictionRow
 
 
 class ModelNotAvailableError(LookupError):
-    """The model is ``unknown``, or no version of it is promoted."""
+    """The model is ``missing``, unknown or deleted, or no version of it is promoted."""
 
-    def __init__(self, why: str, *, unknown: bool) -> None:
-        self.unknown = unknown
+    def __init__(self, why: str, *, missing: Missing | None = None) -> None:
+        self.missing = missing
         super().__init__(why)
 
 
@@ -89,7 +89,7 @@ class BatchSubmitter:
         if model is None:
             raise await self._unknown(name)
         if model.serving is None:
-            raise ModelNotAvailableError(f"no version of {name!r} serves yet", unknown=False)
+            raise ModelNotAvailableError(f"no version of {name!r} serves yet")
         now = model.serving
         self.verifier.check(now.ref, now.promotion_seq, now.signed)
         pipeline = await self.registry.pipeline(name, now.pipeline_digest)
@@ -98,8 +98,8 @@ class BatchSubmitter:
         return ScoringContext(now.ref, now.promotion_seq, pipeline.spec.data)
 
     async def _unknown(self, name: str) -> ModelNotAvailableError:
-        why = await self.registry.missing_pipeline(name) or no_pipeline(name, ())
-        return ModelNotAvailableError(why, unknown=True)
+        missing = await self.registry.missing_pipeline(name) or Missing(no_pipeline(name, ()))
+        return ModelNotAvailableError(missing.why, missing=missing)
 
     async def declared(self, dataset: DatasetView) -> Data:
         """Return how a stored dataset is written, by the spec under which it was checked.

@@ -81,3 +81,19 @@ def test_a_version_is_deleted_even_if_the_first_answer_is_lost(service: Service,
 
     assert call("delete_version", "m", 3).objects_gone_after == datetime(2026, 11, 30, 9, tzinfo=UTC)
     assert len(service.requests) == 2
+
+
+def test_a_model_is_deleted_by_its_name_said_again(service: Service, call: Call) -> None:
+    """The body repeats it, with the reason where one is given."""
+    deleted = {
+        "model": "m",
+        "versions": 2,
+        "deleted_at": "2026-11-30T08:00:00Z",
+        "deleted_by": "ada",
+        "objects_gone_after": "2026-11-30T09:00:00Z",
+    }
+    service.respond("DELETE /models/m", deleted)
+
+    assert call("delete_model", "m", reason="old").versions == 2
+    call("delete_model", "m")
+    assert [service.json(number) for number in range(2)] == [{"name": "m", "reason": "old"}, {"name": "m"}]
