@@ -65,6 +65,7 @@ def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Prog
         frame = frame_of(data.signature, data.table)
         folds = make_folds(data, frame, training.folds, training.seed)
         seen |= {telemetry.ROWS: data.table.num_rows, telemetry.REPEATS: data.repeats}
+    _logger.info("read %d rows; %d folds, metric %s", data.table.num_rows, training.folds, metric)
     with phases.phase(telemetry.SPAN_SHARE):
         pool.share(folds)
     progress.update(stage="select")
@@ -73,6 +74,8 @@ def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Prog
             job.pipeline, pool, lambda done, of: progress.update(message=f"{done} of {of} fits"), phases
         )
         seen |= {telemetry.METRIC: metric, telemetry.CANDIDATE: start.candidate, telemetry.SCORE: start.mean}
+    for each in candidates:
+        _logger.info("%s: %s %s, by fold %s", each.candidate, metric, each.mean, each.error or each.scores)
     progress.update(stage="search", best_score=start.mean)
     with phases.phase(telemetry.SPAN_SEARCH) as seen:
         best, trials = search(
@@ -83,6 +86,7 @@ def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Prog
             phases,
         )
         seen |= {telemetry.METRIC: metric, telemetry.TRIALS: len(trials), telemetry.SCORE: best.mean}
+    _logger.info("the best is %s: %s %s with %s", best.candidate, metric, best.mean, best.params)
     progress.update(stage="fit", trials_done=len(trials), best_score=best.mean)
     with phases.phase(telemetry.SPAN_FIT):
         fitted = _fit(job, data, frame, best)
