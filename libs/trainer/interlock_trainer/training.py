@@ -28,6 +28,7 @@ from interlock_trainer.search import search
 from interlock_trainer.selection import Scored, select
 from interlock_trainer.tables import DataError, TrainingTable, read_training_table
 from interlock_trainer.target import on_target
+from interlock_trainer.threshold import chosen_threshold
 
 PACKAGES = ("scikit-learn", "xgboost-cpu", "optuna", "numpy", "pyarrow", "pandas", "ray", "skl2onnx")
 
@@ -89,13 +90,14 @@ def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Prog
     _logger.info("the best is %s: %s %s with %s", best.candidate, metric, best.mean, best.params)
     progress.update(stage="fit", trials_done=len(trials), best_score=best.mean)
     with phases.phase(telemetry.SPAN_FIT):
+        threshold = chosen_threshold(job.pipeline, pool, folds, best)
         fitted = _fit(job, data, frame, best)
     progress.update(stage="export")
     with phases.phase(telemetry.SPAN_EXPORT) as seen, tempfile.TemporaryDirectory() as folder:
         exported = export(
             best.candidate,
             fitted,
-            data.signature,
+            data.signature.model_copy(update={"threshold": threshold}),
             data.table,
             store=store,
             folder=Path(folder),
@@ -113,6 +115,7 @@ def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Prog
         "trials": trials,
         "winner": best.candidate,
         "params": best.params,
+        "threshold": threshold,
         "fixed": list(job.pipeline.training.parameters.get(best.candidate, {})),
         "score": best.mean,
         "fit_seconds": sum(
@@ -150,7 +153,8 @@ def _about(job: TrainingJob) -> dict[str, Any]:
         "metric": pipeline.champion.metric,
         "seed": pipeline.training.seed,
         "folds": pipeline.training.folds,
-        "threshold": pipeline.training.threshold,
+        "threshold": pipeline.training.threshold_number,
+        "threshold_metric": getattr(pipeline.training.threshold, "metric", None),
         "quantile": pipeline.training.quantile,
         "commit": job.commit,
         "code_version": importlib.metadata.version("interlock-trainer"),

@@ -254,7 +254,7 @@ async def due_logs(session: AsyncSession) -> Sequence[tuple[UUID, int, datetime 
     over = func.coalesce(RunRow.trained_at, RunRow.ended_at)
     query = select(LogRow.run_id, LogRow.attempt, over).join(RunRow, RunRow.run_id == LogRow.run_id)
     due = query.where(LogRow.ref.is_(None), ~LogRow.lost, or_(over.is_not(None), LogRow.attempt < RunRow.attempt))
-    return [row.tuple() for row in await session.execute(due.limit(LOGS_AT_ONCE))]
+    return [(run_id, attempt, at) for run_id, attempt, at in await session.execute(due.limit(LOGS_AT_ONCE))]
 
 
 async def locked(session: AsyncSession, run_id: UUID) -> RunRow | None:

@@ -155,7 +155,7 @@ async def test_over_http_a_log_is_text_with_what_is_known_of_it(
 
     absent = await http.get(f"/runs/{run}/logs", params={"attempt": 2})
     assert (absent.status_code, absent.json()["detail"]) == (404, f"attempts of run {run} so far: 1")
-    assert (await http.get(f"/runs/{run}/logs", params={"attempt": 0})).status_code == 422
+    assert (await http.get(f"/runs/{run}/logs", params={"attempt": 0})).status_code == 400
     dispatcher.cluster.jobs.clear()
     await dispatcher.change(run, ended_at=datetime.now(UTC), state="failed")
     assert (await http.get(f"/runs/{run}/logs")).json()["title"] == "The log is lost"
