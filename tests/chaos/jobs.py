@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.chaos.processes import Process, Warm
 
 _JOB = re.compile(r"^/api/jobs/([^/]+)(/stop)?$")
-_LOG = re.compile(r"^/api/v0/logs/file\?submission_id=([^&]+)&lines=\d+$")
+_LOG = re.compile(r"^/api/v0/logs/file\?node_id=n1&submission_id=([^&]+)&lines=\d+$")
 
 
 class Jobs:
@@ -57,7 +57,7 @@ class Jobs:
         if path == "/api/version":
             return 200, {"version": "4"}
         if known and known[1] in self._jobs:
-            return 200, {"status": self._status(known[1]), "message": None}
+            return 200, {"status": self._status(known[1]), "message": None, "driver_node_id": "n1"}
         return 404, {}
 
     def log(self, submission_id: str) -> bytes:

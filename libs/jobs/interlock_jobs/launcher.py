@@ -95,14 +95,15 @@ class RayLauncher:
         if response.status_code == NOT_FOUND:
             return None
         job = _json(response)
-        if job["status"] == "PENDING":
+        node = job.get("driver_node_id")
+        if job["status"] == "PENDING" or node is None:  # no process has been started for it yet
             return ""
         environment = (job.get("runtime_env") or {}).get("env_vars") or {}
-        return (await self._tail(submission_id)).text([*self._secrets, *secret_values(environment)])
+        return (await self._tail(submission_id, node)).text([*self._secrets, *secret_values(environment)])
 
-    async def _tail(self, submission_id: str) -> LogTail:
+    async def _tail(self, submission_id: str, node: str) -> LogTail:
         # Not the Jobs API's own route: that reads the whole file, of whatever size, into one string of JSON.
-        asked: dict[str, str | int] = {"submission_id": submission_id, "lines": LOG_LINES + 1}
+        asked: dict[str, str | int] = {"node_id": node, "submission_id": submission_id, "lines": LOG_LINES + 1}
         tail = LogTail()
         try:
             async with self._http.stream("GET", "/api/v0/logs/file", params=asked) as response:

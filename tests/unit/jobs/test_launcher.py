@@ -13,6 +13,7 @@ from interlock_jobs.launcher import Job, JobState, RayLauncher
 from tests.support.issuer import LENT, Issuer, Request
 
 JOB = ArtifactRef(sha256="ab" * 32, bytes=10)
+NODE = "ab" * 28
 UNTIL = datetime(2030, 1, 1, tzinfo=UTC)
 
 
@@ -36,6 +37,7 @@ class Head:
         if self._down:
             raise httpx.ConnectError("connection refused")
         if request.url.path == "/api/v0/logs/file":
+            assert request.url.params["node_id"] == NODE
             printed = self.logs.get(request.url.params["submission_id"])
             return httpx.Response(500, text="no such file") if printed is None else httpx.Response(200, content=printed)
         name = request.url.path.removeprefix("/api/jobs/").removesuffix("/stop")
@@ -50,7 +52,7 @@ class Head:
             return httpx.Response(200, json={"stopped": True})
         if name not in self.jobs:
             return httpx.Response(404)
-        told = {"status": self.statuses.get(name, "PENDING"), "message": None}
+        told = {"status": self.statuses.get(name, "PENDING"), "message": None, "driver_node_id": NODE}
         return httpx.Response(200, json=told | {"runtime_env": self.jobs[name].get("runtime_env")})
 
 
