@@ -88,6 +88,24 @@ async def test_precision_and_recall_follow_from_the_counts(canned: Page) -> None
     assert [float(each) for each in found[3:5]] == pytest.approx([right / taken, right / support], abs=1e-4)
 
 
+async def test_importance_is_drawn_with_its_spread(canned: Page, looks: Looks) -> None:
+    """The greatest first, all of them in the table; a report of an older gate has none, and shows all else."""
+    old = report(None).model_dump(mode="json")
+    old.pop("importance")
+    versions = [version(MODEL, 1, "champion", old), version(MODEL, 2, "passed", report(None, against=1))]
+    await answer(canned, answers(MODEL, versions, champion=1))
+    await canned.goto(f"/models/{MODEL}/versions/2")
+
+    rows = await table_of(canned, "Permutation importance: how much worse R² gets")
+    assert len(rows) == 18
+    await looks.over(canned, "importance")
+    assert rows[1] == ["color", "0.12", "0.01"]
+    assert [float(row[1]) for row in rows] == sorted((float(row[1]) for row in rows), reverse=True)
+    await canned.goto(f"/models/{MODEL}/versions/1")
+    await expect(canned.get_by_text("Residuals, predicted minus actual")).to_be_visible()
+    await expect(canned.get_by_text("Permutation importance")).to_have_count(0)
+
+
 async def test_a_run_shows_its_candidates_and_trials(canned: Page, looks: Looks) -> None:
     """From the version that it has made."""
     made = version(MODEL, 1, "champion", report(None))
