@@ -20,9 +20,9 @@ function Opened({ run }) {
     if (log.data && !complete) log.reload();
   }, [run]);
   return html`<div class="stack">
-    ${run.attempt > 1 && html`<label class="row">Attempt <select value=${attempt} onChange=${(event) => choose(event.target.value)}>
+    ${run.attempt > 1 && html`<div class="row"><label for="log-attempt">Attempt</label><select id="log-attempt" value=${attempt} onChange=${(event) => choose(event.target.value)}>
       ${Array.from({ length: run.attempt }, (_, index) => run.attempt - index).map((number, index) => html`<option value=${index ? number : ""}>${number}</option>`)}
-    </select></label>`}
+    </select></div>`}
     <${Loaded} of=${log}>${({ text }) => html`
       ${text ? html`<pre class="json log" tabindex="0" aria-label="Log of the training">${text}</pre>` : html`<p class="soft">Nothing printed yet.</p>`}
       ${!complete && html`<div class="row"><span class="soft">More may follow.</span><button type="button" onClick=${log.reload}>Refresh</button></div>`}`}<//>
