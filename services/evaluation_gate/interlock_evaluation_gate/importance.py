@@ -39,7 +39,7 @@ def permutation_importance(pipeline: Pipeline, model: Model, holdout: pa.Table) 
         return None
     seed = pipeline.training.seed
     chosen = np.random.default_rng(seed).choice(holdout.num_rows, rows, replace=False)
-    sample = holdout.take(pa.array(np.sort(chosen)))
+    sample = holdout.take(np.sort(chosen))
     target = model.signature.targets(sample)
     (whole,) = _utilities(pipeline, model, [sample], target)
     if not np.isfinite(whole):
@@ -64,7 +64,7 @@ def permutation_importance(pipeline: Pipeline, model: Model, holdout: pa.Table) 
 
 def _shuffled(table: pa.Table, name: str, random: np.random.Generator) -> pa.Table:
     place = table.column_names.index(name)
-    order = pa.array(random.permutation(table.num_rows))
+    order = random.permutation(table.num_rows)
     return table.set_column(place, table.schema.field(place), table.column(place).take(order))
 
 
