@@ -81,6 +81,8 @@ class TrainingManifest(Ref):
     """Labels that were set aside, with their rows, which are left out of ``rows``."""
     threshold: float | None = None
     """The least probability at which the positive label is predicted; None where the more probable one is."""
+    threshold_metric: str | None = None
+    """The metric by which the training has chosen ``threshold``; None where it was declared, or there is none."""
     quantile: float | None = None
     """The quantile of the target that a regression answers; None where it is the mean."""
     features: int | None = None

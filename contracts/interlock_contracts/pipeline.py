@@ -11,6 +11,7 @@ from interlock_contracts.data import Column, Data, Section
 from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS, Champion, Gate, MetricName
 from interlock_contracts.parameters import read_parameters
 from interlock_contracts.refs import Name, Sha256
+from interlock_contracts.threshold import Threshold, ThresholdByMetric
 
 Candidate = Literal["linear", "random_forest", "gradient_boosting", "xgboost", "neural_network"]
 
@@ -35,7 +36,7 @@ class Training(Section):
     ``parameters`` of a candidate are fixed: its search leaves them alone.
     ``class_weight`` is what each row of a label weighs in fitting; ``balanced`` makes all labels weigh the same.
     ``threshold`` is the least probability at which the positive one of two labels, the second, is predicted; without
-    it the more probable label is.
+    it the more probable label is. ``{metric: f1}`` lets the training choose it on the folds.
     ``quantile`` is the one of the target that a regression answers, in place of the mean.
     A label with fewer rows than there are folds fails the training, or is set aside: trained without, and told.
     """
@@ -55,9 +56,14 @@ class Training(Section):
         default=None, exclude_if=lambda value: value is None
     )
     quantile: float | None = Field(default=None, gt=0, lt=1, exclude_if=lambda value: value is None)
-    threshold: float | None = Field(default=None, gt=0, lt=1, exclude_if=lambda value: value is None)
+    threshold: Threshold | None = Field(default=None, exclude_if=lambda value: value is None)
     rare_labels: Literal["refuse", "set_aside"] = Field(default="refuse", exclude_if=lambda value: value == "refuse")
     timeout_minutes: float = Field(default=60, gt=0, le=7 * 24 * 60)
+
+    @property
+    def threshold_number(self) -> float | None:
+        """Return the threshold where it is declared as a number."""
+        return None if isinstance(self.threshold, ThresholdByMetric) else self.threshold
 
     @field_validator("candidates", "trigger")
     @classmethod

@@ -127,6 +127,31 @@ class Plots(Body):
     calibration: list[CalibrationBin] = []
 
 
+class FeatureImportance(Body):
+    """How much worse the metric gets with a feature shuffled: mean and standard deviation over the repeats.
+
+    In the metric's unit; positive means worse, whatever the metric's direction, and about 0 that the feature has no use
+    here.
+    """
+
+    feature: str
+    mean: float
+    deviation: float
+
+
+class PermutationImportance(Body):
+    """Importance of the features for ``metric`` on a sample of ``rows`` held-out rows, the greatest first.
+
+    ``omitted`` counts the features that are not here, for there are too many, or the metric is not defined without.
+    """
+
+    metric: str
+    rows: int
+    repeats: int
+    features: list[FeatureImportance]
+    omitted: int = 0
+
+
 class GateReport(Body):
     """What the gate measured, on ``rows`` held-out rows; without ``metrics`` it could not measure.
 
@@ -151,3 +176,4 @@ class GateReport(Body):
     latency_p99_ms: float | None = None
     slices: dict[str, list[SliceReport]] = {}
     plots: Plots = Plots()
+    importance: PermutationImportance | None = None

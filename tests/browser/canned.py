@@ -2,7 +2,7 @@
 
 import json
 import mimetypes
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from interlock_console.assets import current
@@ -14,8 +14,15 @@ ORIGIN = "https://console.invalid"
 SESSION = {"name": "somebody", "scopes": SCOPES}
 
 
+class Plain(NamedTuple):
+    """An answer that is text, and its headers."""
+
+    text: str
+    headers: dict[str, str]
+
+
 async def answer(page: Page, answers: dict[str, Any]) -> None:
-    """Answer what the page asks at ``ORIGIN`` from files and from ``answers`` (JSON); all else is not found.
+    """Answer what the page asks at ``ORIGIN`` from files and from ``answers`` (JSON or Plain); else it is not found.
 
     An answer stands under its path, with a query where it is that query's alone, behind a method if it is not GET's.
     """
@@ -25,7 +32,10 @@ async def answer(page: Page, answers: dict[str, Any]) -> None:
         path, query = urlsplit(route.request.url)[2:4]
         names = (f"{route.request.method} {path}", f"{path}?{query}", path)
         found = next((each for each in names if each in known), None)
-        if found is not None:
+        if found is not None and isinstance(known[found], Plain):
+            headers = {**known[found].headers, "Content-Type": "text/plain; charset=utf-8"}
+            await route.fulfill(body=known[found].text, headers=headers)
+        elif found is not None:
             await route.fulfill(body=json.dumps(known[found]), content_type="application/json")
         elif path.startswith("/static/"):
             name = path.removeprefix("/static/").removeprefix(f"{assets.version}/")

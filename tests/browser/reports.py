@@ -11,7 +11,14 @@ from interlock_contracts.http import ModelView, NewestVersion, RolloutCounts, Se
 from interlock_contracts.manifest import CandidateScores, TrainingManifest, Trial
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, ModelRef
-from interlock_contracts.report import GainReport, GateCheck, GateReport, SliceReport
+from interlock_contracts.report import (
+    FeatureImportance,
+    GainReport,
+    GateCheck,
+    GateReport,
+    PermutationImportance,
+    SliceReport,
+)
 from interlock_contracts.rollout import PromotionView, RolloutView, WorkerServing
 from interlock_evaluation_gate.measured import finite
 from interlock_evaluation_gate.plots import histogram, plots
@@ -82,6 +89,20 @@ def report(labels: list[Label] | None, *, against: int | None = None, seed: int 
         latency_p99_ms=0.02,
         slices={"color": colors},
         plots=plots(signature, truth, ours),
+        importance=PermutationImportance(
+            metric=metric,
+            rows=ROWS,
+            repeats=5,
+            features=[
+                FeatureImportance(feature="a feature with a name that is rather long", mean=0.31, deviation=0.02),
+                FeatureImportance(feature="color", mean=0.12, deviation=0.01),
+                *(
+                    FeatureImportance(feature=f"x{number}", mean=0.01 / number, deviation=0.004)
+                    for number in range(1, 16)
+                ),
+                FeatureImportance(feature="noise", mean=-0.002, deviation=0.003),
+            ],
+        ),
     )
 
 

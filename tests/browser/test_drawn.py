@@ -6,7 +6,7 @@ import pytest
 from interlock_contracts.http import DatasetView
 from playwright.async_api import Locator, Page, expect
 
-from tests.browser.canned import answer
+from tests.browser.canned import Plain, answer
 from tests.browser.looks import Looks
 from tests.browser.reports import ROWS, WHEN, answers, report, version
 from tests.unit.ingest.validation.judging import judge
@@ -88,6 +88,24 @@ async def test_precision_and_recall_follow_from_the_counts(canned: Page) -> None
     assert [float(each) for each in found[3:5]] == pytest.approx([right / taken, right / support], abs=1e-4)
 
 
+async def test_importance_is_drawn_with_its_spread(canned: Page, looks: Looks) -> None:
+    """The greatest first, all of them in the table; a report of an older gate has none, and shows all else."""
+    old = report(None).model_dump(mode="json")
+    old.pop("importance")
+    versions = [version(MODEL, 1, "champion", old), version(MODEL, 2, "passed", report(None, against=1))]
+    await answer(canned, answers(MODEL, versions, champion=1))
+    await canned.goto(f"/models/{MODEL}/versions/2")
+
+    rows = await table_of(canned, "Permutation importance: how much worse R² gets")
+    assert len(rows) == 18
+    await looks.over(canned, "importance")
+    assert rows[1] == ["color", "0.12", "0.01"]
+    assert [float(row[1]) for row in rows] == sorted((float(row[1]) for row in rows), reverse=True)
+    await canned.goto(f"/models/{MODEL}/versions/1")
+    await expect(canned.get_by_text("Residuals, predicted minus actual")).to_be_visible()
+    await expect(canned.get_by_text("Permutation importance")).to_have_count(0)
+
+
 async def test_a_run_shows_its_candidates_and_trials(canned: Page, looks: Looks) -> None:
     """From the version that it has made."""
     made = version(MODEL, 1, "champion", report(None))
@@ -131,6 +149,43 @@ async def test_a_search_is_drawn_while_it_goes_on(canned: Page, looks: Looks) ->
     rows = await table_of(canned, "best R² so far, higher is better")
     assert rows == [["0", "0.6"], ["3", "0.7"], ["5", "0.8"]]
     await looks.over(canned, "run-searching")
+
+
+async def test_the_log_of_a_run_is_loaded_when_it_is_opened(canned: Page, looks: Looks) -> None:
+    """Of the newest attempt at first; what may go on can be asked for again, and markup in it is text."""
+    run_id = str(uuid4())
+    run = {
+        "run_id": run_id,
+        "model": MODEL,
+        "state": "running",
+        "attempt": 2,
+        "requested": WHEN,
+        "lanes": [],
+        "open": [],
+    }
+    log = f"/gateway/runs/{run_id}/logs"
+    asked: list[str] = []
+    canned.on("request", lambda request: asked.append(request.url) if "/logs" in request.url else None)
+    going, ended = ({"Interlock-Log-Complete": told} for told in ("false", "true"))
+    told = {log: Plain("read 150 rows\n<b>trial</b> 0\n", going), f"{log}?attempt=1": Plain("out of memory\n", ended)}
+    await answer(canned, {f"/view/runs/{run_id}": run, **told})
+    await canned.goto(f"/runs/{run_id}")
+    card = canned.get_by_role("region", name="Log")
+    await expect(card).to_be_visible()
+    assert asked == []
+    await card.get_by_text("What the training printed").click()
+
+    await expect(card.get_by_label("Log of the training")).to_have_text("read 150 rows\n<b>trial</b> 0\n")
+    await looks.over(canned, "run-log")
+    await answer(
+        canned,
+        {log: Plain("read 150 rows\nthe best is xgboost\n", ended)} | {f"{log}?attempt=1": told[f"{log}?attempt=1"]},
+    )
+    await card.get_by_role("button", name="Refresh").click()
+    await expect(card.get_by_label("Log of the training")).to_contain_text("the best is xgboost")
+    await expect(card.get_by_text("More may follow.")).to_have_count(0)
+    await card.get_by_label("Attempt").select_option("1")
+    await expect(card.get_by_label("Log of the training")).to_have_text("out of memory\n")
 
 
 async def test_a_run_without_a_version_has_no_charts(canned: Page) -> None:

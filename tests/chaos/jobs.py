@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.chaos.processes import Process, Warm
 
 _JOB = re.compile(r"^/api/jobs/([^/]+)(/stop)?$")
+_LOG = re.compile(r"^/api/v0/logs/file\?node_id=n1&submission_id=([^&]+)&lines=\d+$")
 
 
 class Jobs:
@@ -49,6 +50,20 @@ class Jobs:
     def process(self, submission_id: str) -> "Process":
         """Return the process of a job."""
         return self._jobs[submission_id]
+
+    def answer(self, path: str) -> tuple[int, dict[str, Any]]:
+        """Return status and body of the answer to a question."""
+        known = _JOB.match(path)
+        if path == "/api/version":
+            return 200, {"version": "4"}
+        if known and known[1] in self._jobs:
+            return 200, {"status": self._status(known[1]), "message": None, "driver_node_id": "n1"}
+        return 404, {}
+
+    def log(self, submission_id: str) -> bytes:
+        """Return what a job has printed."""
+        path = self._warm.logs / f"job-{submission_id}.log"
+        return path.read_bytes() if path.exists() else b""
 
     def last(self) -> "Process":
         """Return the process of the job that was submitted first among those of the newest run."""
@@ -85,13 +100,10 @@ class Jobs:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                known = _JOB.match(self.path)
-                if self.path == "/api/version":
-                    self._answer(200, {"version": "4"})
-                elif known and known[1] in jobs._jobs:
-                    self._answer(200, {"status": jobs._status(known[1]), "message": None})
+                if asked := _LOG.match(self.path):
+                    self._send(200, "text/plain", jobs.log(asked[1]))
                 else:
-                    self._answer(404, {})
+                    self._answer(*jobs.answer(self.path))
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or b"{}")
@@ -104,13 +116,15 @@ class Jobs:
                     self._answer(404, {})
 
             def _answer(self, status: int, body: dict[str, Any]) -> None:
+                self._send(status, "application/json", json.dumps(body).encode())
+
+            def _send(self, status: int, content_type: str, encoded: bytes) -> None:
                 if jobs.down:
                     self.close_connection = True
                     self.connection.close()
                     return
-                encoded = json.dumps(body).encode()
                 self.send_response(status)
-                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Type", content_type)
                 self.send_header("Content-Length", str(len(encoded)))
                 self.end_headers()
                 self.wfile.write(encoded)

@@ -6,6 +6,7 @@ from collections import Counter
 from uuid import uuid4
 
 import aio_pika
+import httpx
 import pytest
 
 from tests.support.stack_user import ROW, User, csv
@@ -37,6 +38,7 @@ async def test_a_file_goes_in_and_a_better_model_serves_without_a_failed_request
     first = await user.ended(await user.retrain(name))
     assert (first["state"], first["version"]) == ("succeeded", 1)
     await user.serves(name, 1)
+    await _log_is_kept(user, first["run_id"])
 
     answers: list[tuple[int, int]] = []
     done = asyncio.Event()
@@ -69,6 +71,20 @@ async def test_a_file_goes_in_and_a_better_model_serves_without_a_failed_request
         return found if found.get(2) else {}
 
     assert await until(joined) == {1: 0, 2: 1}, "both versions answered, and one truth is known"
+
+
+async def _log_is_kept(user: User, run: str) -> None:
+    """What the training printed is there to its last line, whatever becomes of Ray."""
+
+    async def complete() -> httpx.Response | None:
+        found = await user.http.get(f"/runs/{run}/logs")
+        return found if found.headers.get("interlock-log-complete") == "true" else None
+
+    log = await until(complete)
+    assert log.headers["content-type"] == "text/plain; charset=utf-8"
+    assert log.headers["interlock-attempt"] == "1"
+    assert "training succeeded" in log.text
+    assert f"run {run}, attempt 1: training" in log.text
 
 
 async def test_a_repeated_event_trains_once(user: User) -> None:

@@ -3,17 +3,20 @@
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
 from interlock_artifacts.scoped_credentials import CredentialIssuer, credential_issuer_of
 from interlock_artifacts.store import StoreUnavailableError
 from interlock_contracts.deployment import RAY, services_using
+from interlock_jobs.job_log import MASK
 from interlock_localstack import orphans
 from interlock_localstack.state_dir import StateDir
 
 from tests.security.stolen import WITH_STORE, environment
 from tests.security.test_stolen_store import BUCKET, admin, client, put, refused
+from tests.support.ray_job import run_command
 
 __all__ = ["admin"]
 
@@ -90,3 +93,15 @@ def test_nobody_else_is_lent_the_rights_of_jobs(stack: dict[str, str], part: str
     """A gateway that was broken into cannot write a run's manifest by way of them."""
     with pytest.raises(StoreUnavailableError, match="lends no rights"):
         lender(stack, part).issue("test", "runs/tests/1", datetime.now(UTC))
+
+
+async def test_a_jobs_log_shows_none_of_its_secrets(stack: dict[str, str]) -> None:
+    """One that prints its environment: what was lent to it and the cluster's token are masked, the rest is not."""
+    lent = {"INTERLOCK_S3_SECRET_KEY": f"lent-{uuid4()}", "INTERLOCK_S3_SESSION_TOKEN": f"lent-{uuid4()}"}
+    job, log = await run_command(stack, "env", {**lent, "COLOUR": "ultramarine"})
+
+    assert job.message.startswith("SUCCEEDED")
+    assert log is not None
+    assert f"INTERLOCK_S3_SECRET_KEY={MASK}" in log
+    assert "COLOUR=ultramarine" in log
+    assert not [secret for secret in (*lent.values(), stack["INTERLOCK_RAY_TOKEN"]) if secret in log]

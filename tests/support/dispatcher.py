@@ -22,6 +22,7 @@ from interlock_messaging.tables import OutboxRow
 from interlock_runtime.database import Database
 from interlock_train_dispatch import handlers, runs, store
 from interlock_train_dispatch.domain import data_digest
+from interlock_train_dispatch.logs import RunLogs
 from interlock_train_dispatch.run_reconciler import RunReconciler
 from interlock_train_dispatch.store import DatasetRow, RunRow, SpecRow
 from sqlalchemy import select
@@ -35,6 +36,7 @@ class Cluster:
 
     def __init__(self) -> None:
         self.jobs: dict[str, Job] = {}
+        self.logs: dict[str, str] = {}
         self.submissions: list[str] = []
         self.stopped: list[str] = []
         self.down = False
@@ -65,6 +67,10 @@ class Cluster:
         assert until > datetime.now(UTC)
         self.submissions.append(submission_id)
         self.jobs.setdefault(submission_id, Job(JobState.ALIVE))
+
+    async def log(self, submission_id: str) -> str | None:
+        known = (await self.job(submission_id)).state is not JobState.UNKNOWN
+        return self.logs.get(submission_id, "") if known else None
 
     async def stop(self, submission_id: str) -> None:
         if self.down:
@@ -99,6 +105,7 @@ class Dispatcher:
             servers["INTERLOCK_AMQP_URL"], service="lab", router=RabbitRouter(), sessions=self.database.sessions
         )
         self.reconciler = RunReconciler(self.bus, self.store, self.cluster)  # type: ignore[arg-type]
+        self.logs = RunLogs(self.bus, self.store, self.cluster)  # type: ignore[arg-type]
 
     @classmethod
     def beside(cls, other: "Dispatcher") -> "Dispatcher":

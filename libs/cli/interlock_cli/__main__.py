@@ -18,6 +18,7 @@ from interlock_cli.feedback import feedback, quality
 from interlock_cli.init.command import init
 from interlock_cli.keys import audit, keys
 from interlock_cli.local_stack import add_local_stack
+from interlock_cli.logs import logs
 from interlock_cli.models import approve, models, rollback, show, versions
 from interlock_cli.open import open_
 from interlock_cli.pipelines import apply, pipelines, validate
@@ -29,7 +30,7 @@ from interlock_cli.trace import trace
 
 COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Pipelines and data": (init, validate, apply, pipelines, ingest, datasets),
-    "Runs": (retrain, watch, runs, cancel),
+    "Runs": (retrain, watch, runs, logs, cancel),
     "Observe": (open_, trace, events, report),
     "Models": (models, versions, show, compare, tag, rollout, approve, rollback, archive, delete, export),
     "Predictions": (predict, feedback, quality, erase),

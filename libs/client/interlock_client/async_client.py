@@ -78,6 +78,7 @@ class AsyncClient(Connection):
     wait = awaited(operations.runs.wait)
     runs = awaited(operations.runs.runs)
     run = awaited(operations.runs.run)
+    logs = awaited(operations.runs.logs)
     newest_run = awaited(operations.runs.newest_run)
     cancel = awaited(operations.runs.cancel)
     promoted = awaited(operations.runs.promoted)

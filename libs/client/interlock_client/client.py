@@ -86,6 +86,7 @@ class Client(Connection):
     wait = blocking(operations.runs.wait)
     runs = blocking(operations.runs.runs)
     run = blocking(operations.runs.run)
+    logs = blocking(operations.runs.logs)
     newest_run = blocking(operations.runs.newest_run)
     cancel = blocking(operations.runs.cancel)
     promoted = blocking(operations.runs.promoted)

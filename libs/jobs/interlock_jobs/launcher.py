@@ -13,6 +13,7 @@ from interlock_artifacts.scoped_credentials import CredentialIssuer
 from interlock_contracts.refs import ArtifactRef
 
 from interlock_jobs.arguments import format_ref
+from interlock_jobs.job_log import LOG_LINES, LogTail, secret_values
 
 NOT_FOUND = 404
 
@@ -43,6 +44,7 @@ class RayLauncher:
     def __init__(self, address: str, token: str | None, python: str, issuer: CredentialIssuer | None = None) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.AsyncClient(base_url=address, headers=headers, timeout=20)
+        self._secrets = [token] if token else []
         self._python = python
         self._issuer = issuer
 
@@ -84,6 +86,36 @@ class RayLauncher:
         if response.is_error and (await self.job(submission_id)).state is JobState.UNKNOWN:
             _json(response)
 
+    async def log(self, submission_id: str) -> str | None:
+        """Return the end of what a job has printed so far, secrets masked; None where Ray does not know the job.
+
+        Masked are the cluster's token and the secret values of the job's environment, such as its credentials.
+        """
+        response = await self._call("GET", f"/api/jobs/{submission_id}")
+        if response.status_code == NOT_FOUND:
+            return None
+        job = _json(response)
+        node = job.get("driver_node_id")
+        if job["status"] == "PENDING" or node is None:  # no process has been started for it yet
+            return ""
+        environment = (job.get("runtime_env") or {}).get("env_vars") or {}
+        return (await self._tail(submission_id, node)).text([*self._secrets, *secret_values(environment)])
+
+    async def _tail(self, submission_id: str, node: str) -> LogTail:
+        # Not the Jobs API's own route: that reads the whole file, of whatever size, into one string of JSON.
+        asked: dict[str, str | int] = {"node_id": node, "submission_id": submission_id, "lines": LOG_LINES + 1}
+        tail = LogTail()
+        try:
+            async with self._http.stream("GET", "/api/v0/logs/file", params=asked) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _refused(response)
+                async for piece in response.aiter_bytes():
+                    tail.add(piece)
+        except httpx.TransportError as error:
+            raise _silent(error) from error
+        return tail
+
     async def stop(self, submission_id: str) -> None:
         """Ask Ray to stop a job; one that has ended or is not known stays as it is."""
         await self._call("POST", f"/api/jobs/{submission_id}/stop")
@@ -99,11 +131,19 @@ class RayLauncher:
         try:
             return await self._http.request(method, path, **options)
         except httpx.TransportError as error:
-            raise ConnectionError(f"Ray does not answer: {error!r}") from error
+            raise _silent(error) from error
 
 
 def _json(response: httpx.Response) -> dict[str, Any]:
     if response.is_error:
-        raise ConnectionError(f"Ray answered {response.status_code}: {response.text[:500]}")
+        raise _refused(response)
     answer: dict[str, Any] = response.json()
     return answer
+
+
+def _refused(response: httpx.Response) -> ConnectionError:
+    return ConnectionError(f"Ray answered {response.status_code}: {response.text[:500]}")
+
+
+def _silent(error: httpx.TransportError) -> ConnectionError:
+    return ConnectionError(f"Ray does not answer: {error!r}")

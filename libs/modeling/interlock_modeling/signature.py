@@ -129,7 +129,7 @@ class ModelSignature(Part):
             key=pipeline.data.key or [],
             ignored=pipeline.ignored,
             transform=pipeline.target_transform,
-            threshold=pipeline.training.threshold,
+            threshold=pipeline.training.threshold_number,
             null_values=pipeline.data.csv.null_values if pipeline.data.format == "csv" else None,
             decimal=pipeline.data.csv.decimal if pipeline.data.format == "csv" else ".",
             thousands=pipeline.data.csv.thousands if pipeline.data.format == "csv" else None,

@@ -34,12 +34,14 @@ class FitRequest:
     transform: Transform | None = None
     threshold: float | None = None
     quantile: float | None = None
+    keep_scores: bool = False
 
 
 @dataclass(frozen=True)
 class FitResult:
     """The score on the fold's held-back rows, or why there is none; ``seconds`` of fitting and predicting.
 
+    ``scores`` are the answers on those rows, where they were asked for: predictions [n], or probabilities [n, k].
     ``started_ns`` is when it began, in nanoseconds since 1970 by the clock of the machine that fitted.
     """
 
@@ -47,6 +49,7 @@ class FitResult:
     seconds: float
     error: str | None = None
     started_ns: int = field(default_factory=time.time_ns, compare=False)
+    scores: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
 
 
 def fit(fold: EncodedFold, request: FitRequest) -> FitResult:
@@ -73,7 +76,7 @@ def fit(fold: EncodedFold, request: FitRequest) -> FitResult:
             f"{metric.name} is undefined on a fold: {metric.undefined or 'an answer is not finite'}",
             clock,
         )
-    return FitResult(value, seconds, None, clock)
+    return FitResult(value, seconds, None, clock, scores if request.keep_scores else None)
 
 
 def span_of(fits: Sequence[FitResult]) -> tuple[int, int]:

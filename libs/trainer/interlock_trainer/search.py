@@ -5,6 +5,7 @@ there are. Each trial is fitted on the first fold; those that fall behind the be
 folds differ (one standard deviation) are pruned, the others go on to the remaining folds.
 """
 
+import logging
 import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -29,6 +30,8 @@ MOST_RECORDED = 500
 """Trials that are told one by one in the trace; a search may have ten thousand, and the manifest names them all."""
 
 Trials = list[optuna.Trial]
+
+_logger = logging.getLogger(__name__)
 
 
 def search(
@@ -140,6 +143,8 @@ class _Search:
                 error=error,
             )
         )
+        text = "trial %d %s: %s with %s"
+        _logger.info(text, len(self.trials), state, error or mean, self.trials[-1].params)
         self._record(self.trials[-1], results)
         self._on_progress(len(self.trials), self._fits, self.best.mean)
 

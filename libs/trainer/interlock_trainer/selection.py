@@ -35,7 +35,11 @@ class Scored:
 def request_for(pipeline: Pipeline, candidate: Candidate, params: dict[str, Any], fold: int) -> FitRequest:
     """Return the fit of a candidate on a fold."""
     seed, metric = pipeline.training.seed, pipeline.champion.metric
-    transform, threshold, quantile = pipeline.target_transform, pipeline.training.threshold, pipeline.training.quantile
+    transform, threshold, quantile = (
+        pipeline.target_transform,
+        pipeline.training.threshold_number,
+        pipeline.training.quantile,
+    )
     return FitRequest(candidate, pipeline.task, params, seed, metric, fold, transform, threshold, quantile)
 
 

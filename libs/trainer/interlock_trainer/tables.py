@@ -13,12 +13,16 @@ import pyarrow.parquet as pq
 from interlock_artifacts import ArtifactStore
 from interlock_contracts.pipeline import TRANSFORMED_ABOVE, Pipeline
 from interlock_contracts.refs import DatasetRef
+from interlock_contracts.threshold import ThresholdByMetric
 from interlock_contracts.training import TrainingJob
 from interlock_modeling.signature import ModelSignature, Targets, label_names
 from interlock_modeling.split import ROW_COLUMN, in_union
 from interlock_tables.typed import ARROW_TYPES, compute
 
 from interlock_trainer.weights import Weights
+
+LEAST_TO_CHOOSE = 10
+"""Rows that each label needs for a threshold to be chosen by them."""
 
 
 class DataError(Exception):
@@ -142,7 +146,7 @@ def _check(pipeline: Pipeline, signature: ModelSignature, table: pa.Table, targe
         raise DataError(
             f"monotone columns need a number or two labels; {pipeline.target!r} has {len(signature.labels or ())}"
         )
-    if signature.threshold is not None and len(signature.labels or ()) > 2:  # noqa: PLR2004
+    if pipeline.training.threshold is not None and len(signature.labels or ()) > 2:  # noqa: PLR2004
         raise DataError(f"training.threshold is for two labels; {pipeline.target!r} has {len(signature.labels or ())}")
     if signature.labels is not None:
         rarest = int(np.bincount(targets.astype(np.int64)).argmin())
@@ -152,4 +156,10 @@ def _check(pipeline: Pipeline, signature: ModelSignature, table: pa.Table, targe
             raise DataError(
                 f"label {label!r} of {pipeline.target!r} has {rows} rows; {folds} folds need one each. "
                 "Collect more, declare fewer folds, or training.rare_labels: set_aside to learn without such labels"
+            )
+        if isinstance(pipeline.training.threshold, ThresholdByMetric) and rows < LEAST_TO_CHOOSE:
+            label, metric = signature.labels[rarest], pipeline.training.threshold.metric
+            raise DataError(
+                f"training.threshold cannot be chosen by {metric}: label {label!r} of {pipeline.target!r} has {rows} "
+                f"rows, and {LEAST_TO_CHOOSE} are needed. Collect more, or declare a number"
             )

@@ -28,6 +28,7 @@ from interlock_trainer.search import search
 from interlock_trainer.selection import Scored, select
 from interlock_trainer.tables import DataError, TrainingTable, read_training_table
 from interlock_trainer.target import on_target
+from interlock_trainer.threshold import chosen_threshold
 
 PACKAGES = ("scikit-learn", "xgboost-cpu", "optuna", "numpy", "pyarrow", "pandas", "ray", "skl2onnx")
 
@@ -65,6 +66,7 @@ def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Prog
         frame = frame_of(data.signature, data.table)
         folds = make_folds(data, frame, training.folds, training.seed)
         seen |= {telemetry.ROWS: data.table.num_rows, telemetry.REPEATS: data.repeats}
+    _logger.info("read %d rows; %d folds, metric %s", data.table.num_rows, training.folds, metric)
     with phases.phase(telemetry.SPAN_SHARE):
         pool.share(folds)
     progress.update(stage="select")
@@ -73,6 +75,8 @@ def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Prog
             job.pipeline, pool, lambda done, of: progress.update(message=f"{done} of {of} fits"), phases
         )
         seen |= {telemetry.METRIC: metric, telemetry.CANDIDATE: start.candidate, telemetry.SCORE: start.mean}
+    for each in candidates:
+        _logger.info("%s: %s %s, by fold %s", each.candidate, metric, each.mean, each.error or each.scores)
     progress.update(stage="search", best_score=start.mean)
     with phases.phase(telemetry.SPAN_SEARCH) as seen:
         best, trials = search(
@@ -83,15 +87,17 @@ def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Prog
             phases,
         )
         seen |= {telemetry.METRIC: metric, telemetry.TRIALS: len(trials), telemetry.SCORE: best.mean}
+    _logger.info("the best is %s: %s %s with %s", best.candidate, metric, best.mean, best.params)
     progress.update(stage="fit", trials_done=len(trials), best_score=best.mean)
     with phases.phase(telemetry.SPAN_FIT):
+        threshold = chosen_threshold(job.pipeline, pool, folds, best)
         fitted = _fit(job, data, frame, best)
     progress.update(stage="export")
     with phases.phase(telemetry.SPAN_EXPORT) as seen, tempfile.TemporaryDirectory() as folder:
         exported = export(
             best.candidate,
             fitted,
-            data.signature,
+            data.signature.model_copy(update={"threshold": threshold}),
             data.table,
             store=store,
             folder=Path(folder),
@@ -109,6 +115,7 @@ def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Prog
         "trials": trials,
         "winner": best.candidate,
         "params": best.params,
+        "threshold": threshold,
         "fixed": list(job.pipeline.training.parameters.get(best.candidate, {})),
         "score": best.mean,
         "fit_seconds": sum(
@@ -146,7 +153,8 @@ def _about(job: TrainingJob) -> dict[str, Any]:
         "metric": pipeline.champion.metric,
         "seed": pipeline.training.seed,
         "folds": pipeline.training.folds,
-        "threshold": pipeline.training.threshold,
+        "threshold": pipeline.training.threshold_number,
+        "threshold_metric": getattr(pipeline.training.threshold, "metric", None),
         "quantile": pipeline.training.quantile,
         "commit": job.commit,
         "code_version": importlib.metadata.version("interlock-trainer"),

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from interlock_evaluation_gate.champion import NotComparableError, as_champion_reads
 from interlock_evaluation_gate.domain import Gain, NotCompared, judge
+from interlock_evaluation_gate.importance import permutation_importance
 from interlock_evaluation_gate.measured import Measured, finite, metrics_of
 from interlock_evaluation_gate.plots import histogram, plots
 from interlock_evaluation_gate.slices import notes, slices_by
@@ -69,6 +70,7 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
             notes=notes(pipeline.champion.metric, scores, slices),
             slices=slices,
             plots=plots(candidate.signature, measured.target, measured.scores),
+            importance=permutation_importance(pipeline, candidate, holdout),
         )
 
 

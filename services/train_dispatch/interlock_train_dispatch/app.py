@@ -21,6 +21,7 @@ from litestar import Litestar
 
 from interlock_train_dispatch import gauges
 from interlock_train_dispatch.handlers import router
+from interlock_train_dispatch.logs import KEEP_SECONDS, RunLogs
 from interlock_train_dispatch.routes import ROUTES
 from interlock_train_dispatch.run_reconciler import RunReconciler
 from interlock_train_dispatch.runs import SERVICE
@@ -42,6 +43,7 @@ def create_app(
     client = httpx.AsyncClient(trust_env=False)
     registry = RegistryClient("registry", settings.registry_url, settings.service_key, client)
     reconciler = RunReconciler(bus, artifacts, launcher)
+    logs = RunLogs(bus, artifacts, launcher)
 
     @asynccontextmanager
     async def connected() -> AsyncIterator[None]:
@@ -68,6 +70,7 @@ def create_app(
             lambda: database.ready("interlock_messaging", "interlock_train_dispatch"),
             bus.running,
             lambda: run_periodically(reconciler.reconcile, seconds=settings.reconcile_seconds),
+            lambda: run_periodically(logs.keep_due, seconds=KEEP_SECONDS),
         ],
-        dependencies={"bus": bus, "database": database, "registry": registry, "reconciler": reconciler},
+        dependencies={"bus": bus, "database": database, "registry": registry, "reconciler": reconciler, "logs": logs},
     )

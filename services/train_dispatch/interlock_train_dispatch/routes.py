@@ -21,6 +21,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from interlock_train_dispatch import runs, store
+from interlock_train_dispatch.logs import RunLogs, TrainingLog
 from interlock_train_dispatch.store import RunRow
 
 NO_SPEC = "0" * 64
@@ -60,6 +61,43 @@ async def list_runs(
 async def read_run(run_id: FromPath[UUID], database: NamedDependency[Database]) -> RunView:
     """Return one run; one that has just been requested is waited for, while its event comes through the bus."""
     return run_view(await _arrived(database, run_id))
+
+
+@get("/runs/{run_id:uuid}/logs", media_type="text/plain", opt={SCOPE: "read"})
+async def read_log(
+    run_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    logs: NamedDependency[RunLogs],
+    attempt: Annotated[int | None, QueryParameter(ge=1, description="Which attempt; default: the newest.")] = None,
+) -> Response[str]:
+    """Return the end of what a run's training has printed; empty while it has printed nothing.
+
+    At most 256 KiB and 10,000 lines; the first line says so where the beginning is missing. Header
+    ``Interlock-Log-Complete`` is ``true`` once nothing can follow, ``Interlock-Attempt`` the number of the attempt.
+    404 for a log that was never made, or that Ray has lost.
+    """
+    run = await _arrived(database, run_id)
+    wanted = attempt or run.attempt
+    if wanted > run.attempt:
+        raise problem(404, "No such attempt", f"attempts of run {run_id} so far: {run.attempt}")
+    found = await logs.read(run, wanted) if wanted else _untrained(run)
+    if found is None:
+        detail = f"neither Ray nor the object store has what attempt {wanted} of run {run_id} printed"
+        raise problem(404, "The log is lost", detail)
+    told = {"Interlock-Attempt": str(wanted), "Interlock-Log-Complete": str(found.complete).lower()}
+    return Response(found.text, media_type="text/plain", headers={**told, "Cache-Control": "no-store"})
+
+
+def _untrained(run: RunRow) -> TrainingLog:
+    """Return the empty log of a run that is queued.
+
+    Raises:
+        ProblemDetailsException: it has ended, so there will never be one.
+    """
+    if run.ended_at is None:
+        return TrainingLog("", complete=False)
+    why = f"it joined run {run.coalesced_into}" if run.coalesced_into else run.reason or run.state
+    raise problem(404, "No training", f"run {run.run_id} has trained nothing: {why}")
 
 
 @post("/runs/{run_id:uuid}/cancel", status_code=202, opt={SCOPE: "train"})
@@ -166,4 +204,4 @@ def run_view(run: RunRow) -> RunView:
     )
 
 
-ROUTES = [list_runs, read_run, cancel_run, trainable]
+ROUTES = [list_runs, read_run, read_log, cancel_run, trainable]

@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_train_dispatch import spans, store
 from interlock_train_dispatch.domain import GRACE, Action, Decision, Observation, decide, in_window, progress_at_end
+from interlock_train_dispatch.logs import submission_id
 from interlock_train_dispatch.runs import SERVICE, end
 from interlock_train_dispatch.store import RunRow
 
@@ -184,6 +185,7 @@ class RunReconciler:
             )
             crash_point("train_dispatch.submit.after")
         run.submitted = True
+        await store.expect_log(session, run)
         event = TrainingStarted(
             run_id=run.run_id,
             model=run.model,
@@ -254,7 +256,7 @@ class RunReconciler:
 
 
 def _submission(run: RunRow) -> str:
-    return f"{run.run_id}-a{run.attempt}"
+    return submission_id(run.run_id, run.attempt)
 
 
 def _prefix(run: RunRow) -> str:

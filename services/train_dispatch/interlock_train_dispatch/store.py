@@ -9,12 +9,12 @@ from interlock_contracts.refs import DatasetRole
 from interlock_contracts.training import RunState
 from interlock_messaging.pipeline_specs import PipelineSpec
 from interlock_messaging.tables import Base
-from sqlalchemy import ColumnElement, MetaData, Select, String, exists, func, select, text
+from sqlalchemy import ColumnElement, MetaData, Select, String, exists, func, or_, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-ORPHANS_AT_ONCE = 50
+ORPHANS_AT_ONCE = LOGS_AT_ONCE = 50
 
 
 class Table(Base):
@@ -109,6 +109,17 @@ class RunRow(Table):
     trained_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     deadline: Mapped[datetime | None]
+
+
+class LogRow(Table):
+    """What one attempt's job printed: ``ref`` once it is kept, ``lost`` where Ray does not have it any more."""
+
+    __tablename__ = "log"
+
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True)
+    ref: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    lost: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
 
 
 async def lock_model(session: AsyncSession, model: str) -> None:
@@ -239,6 +250,20 @@ async def orphaned_jobs(session: AsyncSession) -> Sequence[UUID]:
     ended = RunRow.state.in_(("failed", "cancelled", "timed_out"))
     query = select(RunRow.run_id).where(ended, RunRow.submitted).order_by(RunRow.ended_at.desc()).limit(ORPHANS_AT_ONCE)
     return (await session.scalars(query)).all()
+
+
+async def expect_log(session: AsyncSession, run: RunRow) -> None:
+    """Write down that the present attempt has a job, whose log is to be kept when it ends."""
+    new = insert(LogRow).values(run_id=run.run_id, attempt=run.attempt)
+    await session.execute(new.on_conflict_do_nothing())
+
+
+async def due_logs(session: AsyncSession) -> Sequence[tuple[UUID, int, datetime | None]]:
+    """Return the attempts that are over and whose log is to be kept, not all at once, and when their run was."""
+    over = func.coalesce(RunRow.trained_at, RunRow.ended_at)
+    query = select(LogRow.run_id, LogRow.attempt, over).join(RunRow, RunRow.run_id == LogRow.run_id)
+    due = query.where(LogRow.ref.is_(None), ~LogRow.lost, or_(over.is_not(None), LogRow.attempt < RunRow.attempt))
+    return [(run_id, attempt, at) for run_id, attempt, at in await session.execute(due.limit(LOGS_AT_ONCE))]
 
 
 async def locked(session: AsyncSession, run_id: UUID) -> RunRow | None:

@@ -106,7 +106,8 @@ def impostor(port: int) -> Iterator[int]:
 async def ray_job(settings: dict[str, str]) -> Job:
     """Run a job that runs a task, as a training does, with the interpreter that trainings get; return its end."""
     work = "import ray; ray.init(); assert ray.get(ray.remote(lambda: 6 * 7).remote()) == 42"
-    return await run_command(settings, shlex.join([settings["INTERLOCK_TRAINER_PYTHON"], "-c", work]))
+    job, _ = await run_command(settings, shlex.join([settings["INTERLOCK_TRAINER_PYTHON"], "-c", work]))
+    return job
 
 
 def unmarked(machine: Machine, part: psutil.Process) -> list[str]:

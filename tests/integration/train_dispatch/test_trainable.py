@@ -71,6 +71,7 @@ async def desk(servers: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Asyn
                 "bus": dispatcher.bus,
                 "database": dispatcher.database,
                 "registry": RegistryClient("registry", "http://registry", SecretStr("key"), to),
+                "logs": dispatcher.logs,
             },
         )
         headers = {"Authorization": f"Bearer {KEY}"}

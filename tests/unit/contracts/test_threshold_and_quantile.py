@@ -20,9 +20,13 @@ from tests.unit.contracts.test_pipeline import declared
         ),
         ({"type": "boolean"}, 1.0, "less than 1"),
         ({"type": "boolean"}, 0.0, "greater than 0"),
+        ({"type": "boolean"}, "high", "valid number"),
+        ({"type": "boolean"}, {"metric": "recall"}, "'f1', 'f1_weighted', 'balanced_accuracy' or 'accuracy'"),
+        ({"type": "boolean"}, {"by": "f1"}, "by metric.metric\n  Field required"),
+        ({"type": "number"}, {"metric": "f1"}, "training.threshold is for classification"),
     ],
 )
-def test_a_threshold_chooses_between_two_labels(target: dict[str, Any], threshold: float, told: str) -> None:
+def test_a_threshold_chooses_between_two_labels(target: dict[str, Any], threshold: Any, told: str) -> None:
     """Without one, a declaration has the digest that it had before there were any."""
     task = "regression" if target["type"] == "number" else "classification"
     spec = declared(task=task, data__columns__math_score=target, training__threshold=threshold)
@@ -31,6 +35,10 @@ def test_a_threshold_chooses_between_two_labels(target: dict[str, Any], threshol
     fine = declared(task="classification", data__columns__math_score={"type": "boolean"}, training__threshold=0.3)
 
     assert Pipeline.model_validate(fine).training.threshold == 0.3
+    by_metric = {**fine, "training": {**fine["training"], "threshold": {"metric": "f1"}}}
+    training = Pipeline.model_validate(by_metric).training
+    assert training.model_dump(mode="json")["threshold"] == {"metric": "f1"}
+    assert training.threshold_number is None
     assert "threshold" not in Pipeline.model_validate(declared()).training.model_dump_json()
 
 

@@ -7,11 +7,13 @@ import httpx
 import pytest
 from interlock_artifacts.store import StoreUnavailableError
 from interlock_contracts.refs import ArtifactRef
+from interlock_jobs.job_log import secret_values
 from interlock_jobs.launcher import Job, JobState, RayLauncher
 
 from tests.support.issuer import LENT, Issuer, Request
 
 JOB = ArtifactRef(sha256="ab" * 32, bytes=10)
+NODE = "ab" * 28
 UNTIL = datetime(2030, 1, 1, tzinfo=UTC)
 
 
@@ -21,6 +23,7 @@ class Head:
     def __init__(self, *, in_trouble: bool = False, down: bool = False) -> None:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.statuses: dict[str, str] = {}
+        self.logs: dict[str, bytes] = {}
         self.stopped: list[str] = []
         self._in_trouble = in_trouble
         self._down = down
@@ -33,6 +36,10 @@ class Head:
     def _answer(self, request: httpx.Request) -> httpx.Response:
         if self._down:
             raise httpx.ConnectError("connection refused")
+        if request.url.path == "/api/v0/logs/file":
+            assert request.url.params["node_id"] == NODE
+            printed = self.logs.get(request.url.params["submission_id"])
+            return httpx.Response(500, text="no such file") if printed is None else httpx.Response(200, content=printed)
         name = request.url.path.removeprefix("/api/jobs/").removesuffix("/stop")
         if request.method == "POST" and not name:
             body = json.loads(request.content)
@@ -45,7 +52,8 @@ class Head:
             return httpx.Response(200, json={"stopped": True})
         if name not in self.jobs:
             return httpx.Response(404)
-        return httpx.Response(200, json={"status": self.statuses.get(name, "PENDING"), "message": None})
+        told = {"status": self.statuses.get(name, "PENDING"), "message": None, "driver_node_id": NODE}
+        return httpx.Response(200, json=told | {"runtime_env": self.jobs[name].get("runtime_env")})
 
 
 async def submit(launcher: RayLauncher) -> None:
@@ -125,6 +133,41 @@ async def test_a_job_that_ray_does_not_know_is_unknown() -> None:
     assert await Head().launcher().job("x-a1") == Job(JobState.UNKNOWN)
 
 
+async def test_the_log_of_a_job_is_what_it_printed_without_its_credentials() -> None:
+    """What was lent to it is known from the job itself, whichever process has submitted it."""
+    head = Head()
+    await submit(head.launcher(Issuer()))
+    head.statuses["x-a1"] = "RUNNING"
+    told = "".join(f"{name}={value}\n" for name, value in LENT.items())
+    head.logs["x-a1"] = f"begin\n{told}end\n".encode()
+    shown = await head.launcher().log("x-a1")
+
+    assert shown is not None
+    assert shown.startswith("begin\n")
+    assert shown.endswith("end\n")
+    hidden = secret_values(LENT)
+    assert hidden
+    assert not [value for value in hidden if value in shown]
+
+
+async def test_a_job_that_waits_has_printed_nothing() -> None:
+    """Ray has no file for it yet, and answers a question for it with 500."""
+    head = Head()
+    await submit(head.launcher())
+
+    assert await head.launcher().log("x-a1") == ""
+    assert await head.launcher().log("unknown") is None
+
+
+async def test_a_log_that_ray_does_not_give_is_an_outage() -> None:
+    """Its 500 may be trouble that passes."""
+    head = Head()
+    await submit(head.launcher())
+    head.statuses["x-a1"] = "FAILED"
+    with pytest.raises(ConnectionError, match=r"Ray answered 500: no such file"):
+        await head.launcher().log("x-a1")
+
+
 async def test_stopping_asks_ray_by_the_jobs_id() -> None:
     """Whatever the job's state is."""
     head = Head()
@@ -135,8 +178,14 @@ async def test_stopping_asks_ray_by_the_jobs_id() -> None:
 
 @pytest.mark.parametrize(
     "call",
-    [submit, lambda launcher: launcher.job("x-a1"), lambda launcher: launcher.stop("x-a1"), RayLauncher.ping],
-    ids=["submit", "job", "stop", "ping"],
+    [
+        submit,
+        lambda launcher: launcher.job("x-a1"),
+        lambda launcher: launcher.log("x-a1"),
+        lambda launcher: launcher.stop("x-a1"),
+        RayLauncher.ping,
+    ],
+    ids=["submit", "job", "log", "stop", "ping"],
 )
 async def test_a_cluster_that_does_not_answer_is_an_outage(call: Callable[[RayLauncher], Awaitable[object]]) -> None:
     """Callers wait for it, as for every other dependency."""

@@ -32,6 +32,9 @@ STYLE: dict[Any, Any] = {
     "axes.facecolor": "none",
     "figure.facecolor": "none",
 }
+MOST_DRAWN = 12
+"""Features with a bar of their own."""
+
 MANY = 8
 """Labels that can be told apart beside an axis without being turned."""
 
@@ -124,6 +127,17 @@ def _roc(axes: Axes, facts: Facts) -> None:
     axes.legend(frameon=False, fontsize=7, loc="lower right")
 
 
+def _importance(axes: Axes, facts: Facts) -> None:
+    found = facts.gate.importance
+    assert found is not None, "the section names the plot only then"
+    drawn = found.features[:MOST_DRAWN][::-1]
+    means, deviations = [each.mean for each in drawn], [each.deviation for each in drawn]
+    axes.barh(range(len(drawn)), means, xerr=deviations, color=MARK, ecolor=INK, linewidth=0)
+    axes.set_yticks(range(len(drawn)), [each.feature[:30] for each in drawn])
+    axes.axvline(0, color=INK, linewidth=1, linestyle=":")
+    axes.set(xlabel=f"loss of {found.metric}")
+
+
 def _trials(axes: Axes, facts: Facts) -> None:
     scored = {each.number: each.score for each in facts.manifest.trials if each.score is not None}
     axes.scatter(list(scored), list(scored.values()), s=14, color=MARK, linewidth=0)
@@ -139,5 +153,6 @@ PLOTS: dict[str, Callable[[Axes, Facts], Any]] = {
     "residuals": _residuals,
     "confusion": _confusion,
     "roc": _roc,
+    "importance": _importance,
     "trials": _trials,
 }

@@ -10,6 +10,7 @@ from interlock_cli.report.facts import Facts
 from interlock_cli.waterfall import elapsed
 
 SLICES = 10
+FEATURES = 20
 TRIALS = 10
 LEVELS = "▁▂▃▄▅▆▇█"
 STATES = {
@@ -37,8 +38,8 @@ class Section:
 
 def sections(facts: Facts) -> list[Section]:
     """Return the report; what is not known, such as plots of an older gate, is left out."""
-    found = [_verdict(facts), *_gain(facts), *_metrics(facts), *_answers(facts), *_slices(facts), *_search(facts)]
-    return [*found, *_data(facts), _origin(facts)]
+    found = [_verdict(facts), *_gain(facts), *_metrics(facts), *_answers(facts), *_importance(facts)]
+    return [*found, *_slices(facts), *_search(facts), *_data(facts), _origin(facts)]
 
 
 def _verdict(facts: Facts) -> Section:
@@ -110,6 +111,21 @@ def _answers(facts: Facts) -> Iterator[Section]:
 def _matrix(matrix: ConfusionMatrix) -> str:
     rows = [(f"**{escaped(label)}**", *counts) for label, counts in zip(matrix.labels, matrix.counts, strict=True)]
     return table(("actual ↓ predicted →", *matrix.labels), rows, plain=False)
+
+
+def _importance(facts: Facts) -> Iterator[Section]:
+    found = facts.gate.importance
+    if found is None or not found.features:
+        return
+    rows = [(each.feature, number(each.mean), f"± {number(each.deviation)}") for each in found.features[:FEATURES]]
+    more = len(found.features) - len(rows) + found.omitted
+    text = (
+        f"How much worse {found.metric} gets with the feature shuffled, in {found.rows:,} held-out rows: mean and "
+        f"standard deviation of {found.repeats} shufflings.\n\n"
+    )
+    text += table(("feature", "mean", "deviation"), rows)
+    text += f"\n\n{more} more features are omitted." if more else ""
+    yield Section("Permutation importance", text, plots=("importance",), folded=True)
 
 
 def _slices(facts: Facts) -> Iterator[Section]:

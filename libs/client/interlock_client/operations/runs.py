@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -12,7 +13,7 @@ from interlock_contracts.training import parse_run_states
 
 from interlock_client.errors import NotFoundError, StillGoingError, UnavailableError
 from interlock_client.extras import extra
-from interlock_client.flows import Flow, Pause, get, get_pages, moment, named, parsed, post
+from interlock_client.flows import Flow, Pause, Request, get, get_pages, moment, named, parsed, post, without_none
 from interlock_client.operations.models import converged
 from interlock_client.views import Views
 
@@ -74,6 +75,30 @@ def runs(
 def run(run: Run) -> Flow[RunView]:
     """Return a run as it is now."""
     return (yield from get(RunView, f"/runs/{_id(run)}"))
+
+
+@dataclass(frozen=True)
+class RunLog:
+    """What one attempt's training has printed, its end; ``complete`` once nothing can follow."""
+
+    text: str
+    attempt: int
+    complete: bool
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def logs(run: Run, *, attempt: int | None = None) -> Flow[RunLog]:
+    """Return what a run's training has printed so far: of its newest attempt, or of the one named.
+
+    Raises:
+        NotFoundError: there is no such attempt, or its log is lost.
+    """
+    asked = without_none({"attempt": attempt})
+    answer = yield Request("GET", f"/runs/{_id(run)}/logs", asked, repeatable=True)
+    number, complete = answer.headers["interlock-attempt"], answer.headers["interlock-log-complete"]
+    return RunLog(answer.content.decode(), int(number), complete == "true")
 
 
 def cancel(run: Run) -> Flow[RunView]:

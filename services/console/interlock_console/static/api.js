@@ -17,6 +17,7 @@ export function onSignedOut(then) {
   signedOut = then;
 }
 
+/** JSON as it means, plain text as {text, headers}. */
 async function send(method, path, body, headers = {}) {
   let answer;
   try {
@@ -29,6 +30,7 @@ async function send(method, path, body, headers = {}) {
     throw new Problem(0, { title: "The console does not respond", detail: "Check that the stack is running: interlock status" });
   }
   const text = await answer.text();
+  if (answer.ok && answer.headers.get("Content-Type")?.startsWith("text/plain")) return { text, headers: answer.headers };
   let data = {};
   try {
     data = text ? JSON.parse(text) : {};

@@ -84,6 +84,7 @@ def _train_dispatch_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
     return [
         proxied("read", "GET", "/runs", to),
         proxied("read", "GET", _RUN, to),
+        proxied("read", "GET", f"{_RUN}/logs", to),
         proxied("train", "POST", f"{_RUN}/cancel", to),
     ]
 

@@ -10,10 +10,12 @@ from interlock_contracts.datasets import Finding
 from interlock_contracts.manifest import CandidateScores, TrainingManifest, Trial
 from interlock_contracts.report import (
     ConfusionMatrix,
+    FeatureImportance,
     GainReport,
     GateCheck,
     GateReport,
     Histogram,
+    PermutationImportance,
     Plots,
     PredictedActual,
     RocCurve,
@@ -49,6 +51,16 @@ def report(plots: Plots) -> Any:
             ),
             slices={"color": [SliceReport(value=EVIL, rows=10, metrics={"r2": 0.7}, champion={"r2": 0.6})]},
             plots=plots,
+            importance=PermutationImportance(
+                metric="r2",
+                rows=500,
+                repeats=5,
+                features=[
+                    FeatureImportance(feature=EVIL, mean=0.4, deviation=0.02),
+                    FeatureImportance(feature="size", mean=-0.001, deviation=0.003),
+                ],
+                omitted=7,
+            ),
         )
     )
 
@@ -104,6 +116,9 @@ def test_the_markdown_says_the_verdict_and_how_it_came(monkeypatch: pytest.Monke
     assert "| bias | — | — |" in text
     assert "| 10 | 0.7 | 0.6 |" in text
     assert [int(number) for number in re.findall(r"^\| (\d) \| [\d.]+ \| complete", text, re.MULTILINE)] == [1, 2, 0]
+    assert "| size | -0.001 | ± 0.003 |" in text
+    assert "mean and standard deviation of 5 shufflings" in text
+    assert "7 more features are omitted." in text
     assert "| commit | abc123 |" in text
     assert f"(http://console/runs/{RUN})" in text
 
@@ -111,8 +126,8 @@ def test_the_markdown_says_the_verdict_and_how_it_came(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("plots", "drawn"),
     [
-        (REGRESSION, ["gain", "predicted", "residuals", "trials"]),
-        (CLASSIFICATION, ["gain", "confusion", "roc", "trials"]),
+        (REGRESSION, ["gain", "predicted", "residuals", "importance", "trials"]),
+        (CLASSIFICATION, ["gain", "confusion", "roc", "importance", "trials"]),
     ],
     ids=["regression", "classification"],
 )
@@ -186,6 +201,7 @@ def test_an_older_report_has_fewer_sections(stub: StubGateway) -> None:
 
     assert "awaits approval" in text
     assert "Gain" not in text
+    assert "importance" not in text
 
 
 def test_a_run_that_made_no_model_says_why(stub: StubGateway, tmp_path: Path) -> None:

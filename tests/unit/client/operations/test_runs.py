@@ -1,6 +1,7 @@
 """Runs: asked for in the service's words, and followed to their end through what may come between."""
 
 import io
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -120,3 +121,13 @@ def test_bars_stay_out_of_files() -> None:
     with RunSteps(Console(file=file)) as show:
         show(RunView.model_validate(run("queued")))
     assert file.getvalue() == ""
+
+
+def test_a_log_is_text_with_what_is_known_of_it(service: Service, call: Call) -> None:
+    """Of the newest attempt, or of the one that is asked for."""
+    headers: dict[str, Any] = {"interlock-attempt": "2", "interlock-log-complete": "true"}
+    service.respond(f"GET /runs/{RUN}/logs", "r\u00e9sum\u00e9\n".encode(), **headers)
+    log = call("logs", RUN, attempt=2)
+
+    assert (str(log), log.attempt, log.complete) == ("r\u00e9sum\u00e9\n", 2, True)
+    assert service.requests[-1].url.params["attempt"] == "2"

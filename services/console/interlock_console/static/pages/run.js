@@ -10,6 +10,7 @@ import { Empty } from "../ui/empty.js";
 import { soonOnce, useLive } from "../ui/follow.js";
 import { Facts, Head } from "../ui/head.js";
 import { Lanes } from "../ui/lanes.js";
+import { TrainingLog } from "../ui/log.js";
 import { progressInWords } from "../ui/progress.js";
 import { Ago, Lasted, nanoseconds, useNow } from "../ui/time.js";
 import { SearchProgress, TrainingCharts } from "../ui/trainingcharts.js";
@@ -100,6 +101,7 @@ function Known({ run, trace, made, progressed, live, selected, select, reload })
         ${run.early && html`<p class="soft">${going ? "The first steps appear here in a moment." : "The events of this run are no longer stored, so its steps are not known."}</p>`}
         <${Lanes} lanes=${run.lanes} ended=${!going} now=${now} select=${select} /></section>
       ${made ? html`<div class="columns"><${TrainingCharts} made=${made} /></div>` : html`<${SearchProgress} progressed=${progressed} />`}
+      <${TrainingLog} run=${run} />
       <section class="card" aria-label="Trace"><h2>Trace</h2><${Trace} trace=${trace} run=${run} selected=${selected} select=${select} now=${now} /></section>
     </div>`;
 }

@@ -49,8 +49,37 @@ export function Slices({ column, slices, metric }) {
   return html`<${Bars} caption="${called(metric)} by ${column} (rows), the weakest first" bars=${bars} x=${`${called(metric)}, ${direction(metric)}`} compared="champion on the same rows" />`;
 }
 
+const MOST_FEATURES = 15;
+
+/** How much worse the metric gets with each feature shuffled; the line is one standard deviation to either side. */
+export function Importance({ importance: { metric, rows, repeats, features, omitted } }) {
+  const drawn = features.slice(0, MOST_FEATURES).map((each) => ({ ...each, low: each.mean - each.deviation, high: each.mean + each.deviation }));
+  const more = features.length - drawn.length;
+  const labels = 16 + 6.5 * Math.max(4, ...drawn.map(({ feature }) => feature.length));
+  const draw = (width) => {
+    const margin = Math.min(labels, width * 0.4);
+    return {
+      width,
+      height: 44 + drawn.length * 24,
+      marginLeft: margin,
+      marginRight: 24,
+      x: { label: `loss of ${called(metric)}`, grid: true, ticks: Math.max(2, Math.floor(width / 90)) },
+      y: { label: null, domain: drawn.map(({ feature }) => feature), tickFormat: (name) => (name.length * 6.5 + 16 > margin ? `${name.slice(0, Math.floor(margin / 6.5) - 3)}…` : name) },
+      marks: [
+        Plot.barX(drawn, { x: "mean", y: "feature", fill: "var(--series-1)", insetTop: 3, insetBottom: 3, title: (each) => `${each.feature}: ${shown(each.mean)} ± ${shown(each.deviation)}`, tip: true }),
+        Plot.ruleY(drawn, { x1: "low", x2: "high", y: "feature", stroke: "var(--ink)", strokeWidth: 1.5 }),
+        Plot.ruleX([0]),
+      ],
+    };
+  };
+  const left = [more > 0 && `${more} more in the table`, omitted > 0 && `${omitted} not measured`].filter(Boolean).map((words) => `; ${words}`).join("");
+  return html`<${Chart} caption="Permutation importance: how much worse ${called(metric)} gets with a feature shuffled, mean and standard deviation of ${repeats} shufflings of ${rows.toLocaleString("en")} held-out rows${left}" draw=${draw}
+    table=${{ head: ["feature", "mean", "standard deviation"], rows: features.map((each) => [each.feature, each.mean, each.deviation]) }} />`;
+}
+
 /** Whatever the report holds of the holdout's rows; `of` names the version where two stand side by side. */
 export function HoldoutPlots({ report, target = "", of = "" }) {
+  const importance = report.importance?.features.length ? report.importance : null;
   const { predicted, residuals, confusion, roc = [], calibration = [] } = report.plots ?? {};
   const ours = of && ` of ${of}`;
   const curves = roc.map((curve) => ({
@@ -66,7 +95,8 @@ export function HoldoutPlots({ report, target = "", of = "" }) {
     ${curves.length > 0 && html`<div class="card"><${Curves} caption="ROC${ours}: ${whose(curves)}" curves=${curves} x="false positive rate" y="true positive rate" diagonal /></div>
       <div class="card"><${Curves} caption="Precision and recall${ours}: ${whose(precision)}" curves=${precision} x="recall" y="precision" /></div>`}
     ${calibration.length > 0 && html`<div class="card"><${Curves} caption="Calibration${ours}: how often predictions were right, by their probability" curves=${[{ name: "predictions", points: reliability(calibration) }]} x="probability of the predicted label" y="share that was right" diagonal dots /></div>`}
-    ${confusion && html`<div class=${confusion.labels.length > 6 ? "card whole" : "card"}><${Matrix} caption="Confusion matrix${ours}: held-out rows by label and prediction${pooled(confusion)}" labels=${confusion.labels} counts=${confusion.counts} /></div>`}`;
+    ${confusion && html`<div class=${confusion.labels.length > 6 ? "card whole" : "card"}><${Matrix} caption="Confusion matrix${ours}: held-out rows by label and prediction${pooled(confusion)}" labels=${confusion.labels} counts=${confusion.counts} /></div>`}
+    ${importance && html`<div class="card"><${Importance} importance=${importance} /></div>`}`;
 }
 
 /** Points of the precision-recall curve from those of the ROC curve: both follow from the same counts at each threshold. */
