@@ -110,7 +110,7 @@ def runs(
             "attempt",
             "version",
             "requested",
-            "queue wait",
+            "waited",
             "duration",
             "requested by",
             "request",

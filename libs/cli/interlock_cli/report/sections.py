@@ -185,7 +185,7 @@ def _origin(facts: Facts) -> Section:
         "outcome reason": run.reason if run else None,
         "attempt": run.attempt if run else None,
         "requested": f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC" if run else None,
-        "queue wait": elapsed(run.created_at, run.started_at) if run else None,
+        "waited": elapsed(run.created_at, run.started_at) if run else None,
         "duration": elapsed(run.started_at, run.ended_at) if run else None,
         "pipeline": version.pipeline_digest[:12] if version else None,
         "datasets": ", ".join(digest[:12] for digest in version.datasets) if version else None,

@@ -113,7 +113,7 @@ function Summary({ run }) {
     ["Trigger", TRIGGERS[run.cause] ?? run.cause],
     ["Requested by", requester(run.requested_by)],
     ["Requested", html`<${Ago} at=${run.requested} />`],
-    ["Queue wait", run.started || !run.ended ? html`<${Lasted} start=${run.requested} end=${run.started} />` : null],
+    ["Waited", run.started || !run.ended ? html`<${Lasted} start=${run.requested} end=${run.started} />` : null],
     ["Duration", html`<${Lasted} start=${run.started} end=${run.ended} />`],
     ["Progress", run.ended ? null : progressInWords(run.progress) || null, "wide"],
     ["Attempts", run.attempt > 1 ? run.attempt : null],
