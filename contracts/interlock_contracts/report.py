@@ -61,12 +61,17 @@ class GainReport(Body):
 
 
 class SliceReport(Body):
-    """The rows whose column has one value: the candidate's metrics there, and those of the champion."""
+    """The rows whose column has one value: the candidate's metrics there, and those of the champion.
+
+    ``interval`` holds the candidate's value of the metric that decides with the report's ``confidence``; there is none
+    of few rows.
+    """
 
     value: str
     rows: int
     metrics: dict[str, float | None] = {}
     champion: dict[str, float | None] | None = None
+    interval: tuple[float, float] | None = None
 
 
 class PredictedActual(Body):

@@ -70,6 +70,7 @@ def report(labels: list[Label] | None, *, against: int | None = None, seed: int 
             rows=ROWS - place,
             metrics={metric: mine[metric] - place / 50},
             champion={metric: others[metric] - place / 40} if against else None,
+            interval=(mine[metric] - place / 50 - 0.01, mine[metric] - place / 50 + 0.01) if place else None,
         )
         for place, color in enumerate(["red", *(f"shade {each}" for each in range(17))])
     ]

@@ -246,3 +246,16 @@ async def test_lineage_says_who_asked_and_keeps_within_its_boxes(canned: Page) -
     badge = lineage.locator(".badge")
     room = "badge => badge.closest('li').getBoundingClientRect().right - badge.getBoundingClientRect().right"
     assert await badge.evaluate(room) > 0
+
+
+async def test_slices_have_intervals(canned: Page) -> None:
+    """Where there are rows enough for one; the table has its ends."""
+    versions = [version(MODEL, 1, "champion", report(None)), version(MODEL, 2, "passed", report(None, against=1))]
+    await answer(canned, answers(MODEL, versions, champion=1))
+    await canned.goto(f"/models/{MODEL}/versions/2")
+
+    rows = await table_of(canned, "by color (rows), the weakest first; lines: 95 % interval")
+    without = [row for row in rows if row[0].startswith("red ")]
+    assert [row[3:] for row in without] == [["", ""]]
+    for _, value, _, low, high in (row for row in rows if row not in without):
+        assert float(low) < float(value) < float(high)

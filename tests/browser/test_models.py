@@ -83,7 +83,7 @@ async def test_a_verdict_is_drawn(page: Page, looks: Looks, labels: Any, drawn: 
     drawn = [
         *drawn,
         "confidence the gain",
-        "by color (rows), the weakest first; 3 more",
+        "by color (rows), the weakest first; lines: 95 % interval; 3 more",
         "Cross-validation",
         "by trial",
         "Parameters of the trials",

@@ -18,19 +18,15 @@ from interlock_modeling import METRICS, Model
 from interlock_modeling.split import ROW_COLUMN, in_union
 from interlock_serving.loading import Loader
 from interlock_serving.smoke_test.client import RefusedModelError
-from numpy.typing import NDArray
 
 from interlock_evaluation_gate.champion import NotComparableError, as_champion_reads
 from interlock_evaluation_gate.domain import Gain, NotCompared, judge
 from interlock_evaluation_gate.importance import permutation_importance
-from interlock_evaluation_gate.measured import Measured, finite, metrics_of
+from interlock_evaluation_gate.measured import Measured, finite, metrics_of, resamples
 from interlock_evaluation_gate.plots import histogram, plots
 from interlock_evaluation_gate.slices import notes, slices_by
 
 RESAMPLES = 2000
-AT_ONCE = 4_000_000
-"""Cells of the resampling matrix in memory at a time: 32 MB."""
-
 LATENCY_ROWS = 300
 LATENCY_ROUNDS = 5
 
@@ -117,16 +113,13 @@ def _gain(pipeline: Pipeline, version: int, candidate: Measured, champion: Measu
     metric = METRICS[pipeline.champion.metric].at(candidate.quantile)
     rows = len(candidate.target)
     random = np.random.default_rng(pipeline.training.seed)
-    gains: list[NDArray[np.float64]] = []
-    for start in range(0, RESAMPLES, step := max(1, AT_ONCE // rows)):
-        draws = [random.integers(0, rows, rows) for _ in range(min(step, RESAMPLES - start))]
-        weights = np.stack([np.bincount(draw, minlength=rows) for draw in draws]).astype(np.float64)
-        gains.append(
-            metric.gain(
-                metric.resampled(candidate.target, candidate.scores, weights, candidate.decided),
-                metric.resampled(champion.target, champion.scores, weights, champion.decided),
-            )
+    gains = [
+        metric.gain(
+            metric.resampled(candidate.target, candidate.scores, weights, candidate.decided),
+            metric.resampled(champion.target, champion.scores, weights, champion.decided),
         )
+        for weights in resamples(rows, RESAMPLES, random)
+    ]
     ours, theirs = candidate.metric(metric.name), champion.metric(metric.name)
     drawn = np.concatenate(gains)
     resampled = drawn[np.isfinite(drawn)]

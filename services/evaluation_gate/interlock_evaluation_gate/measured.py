@@ -1,5 +1,6 @@
 """A model's answers to the holdout, and its metrics on all rows or on some."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,9 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_modeling import METRICS, Model
 from interlock_modeling.signature import decide
 from numpy.typing import NDArray
+
+AT_ONCE = 4_000_000
+"""Cells of the resampling matrix in memory at a time: 32 MB."""
 
 
 class Measured:
@@ -47,3 +51,10 @@ def metrics_of(pipeline: Pipeline) -> tuple[MetricName, ...]:
 def finite(numbers: dict[str, Any]) -> dict[str, Any]:
     """Return the numbers with null for what is not defined on these rows; JSON has no NaN."""
     return {name: value if np.isfinite(value) else None for name, value in numbers.items()}
+
+
+def resamples(rows: int, count: int, random: np.random.Generator) -> Iterator[NDArray[np.float64]]:
+    """Yield ``count`` bootstrap resamples of ``rows`` rows, some at a time: how often a row is drawn [some, rows]."""
+    for start in range(0, count, step := max(1, AT_ONCE // rows)):
+        draws = [random.integers(0, rows, rows) for _ in range(min(step, count - start))]
+        yield np.stack([np.bincount(draw, minlength=rows) for draw in draws]).astype(np.float64)

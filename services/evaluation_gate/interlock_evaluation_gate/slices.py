@@ -9,12 +9,15 @@ from interlock_contracts.gate import MetricName
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.report import SliceReport
 from interlock_modeling import METRICS
+from numpy.typing import NDArray
 
-from interlock_evaluation_gate.measured import Measured, finite, metrics_of
+from interlock_evaluation_gate.measured import Measured, finite, metrics_of, resamples
 
 MOST_SLICES = 30
 NOTED_ROWS = 30
-"""A slice of fewer rows is listed, but not named in words: its metric is mostly chance."""
+"""A slice of fewer rows is listed, but not named in words, nor with an interval: its metric is mostly chance."""
+
+RESAMPLES = 200
 
 
 def slices_by(
@@ -33,8 +36,34 @@ def slices_by(
             finite({name: each.metric(name, rows) for name in metrics_of(pipeline)}) if each else None
             for each in (candidate, champion)
         )
-        result.append(SliceReport(value=str(value), rows=counts[value], metrics=ours or {}, champion=theirs))
+        interval = _interval(pipeline, candidate, rows)
+        result.append(
+            SliceReport(value=str(value), rows=counts[value], metrics=ours or {}, champion=theirs, interval=interval)
+        )
     return result
+
+
+def _interval(pipeline: Pipeline, measured: Measured, chosen: NDArray[np.bool_]) -> tuple[float, float] | None:
+    """Return the percentile bootstrap's interval of the deciding metric on some rows; None of too few.
+
+    Resamples in which the metric is undefined are left out; where that is every second one, there is no interval.
+    """
+    rows = int(chosen.sum())
+    if rows < NOTED_ROWS:
+        return None
+    metric = METRICS[pipeline.champion.metric].at(measured.quantile)
+    target, scores = measured.target[chosen], measured.scores[chosen]
+    decided = None if measured.decided is None else measured.decided[chosen]
+    random = np.random.default_rng(pipeline.training.seed)
+    drawn = np.concatenate(
+        [metric.resampled(target, scores, weights, decided) for weights in resamples(rows, RESAMPLES, random)]
+    )
+    values = drawn[np.isfinite(drawn)]
+    if 2 * len(values) <= len(drawn):
+        return None
+    outside = (1 - pipeline.champion.confidence) / 2
+    low, high = np.quantile(values, [outside, 1 - outside]).tolist()
+    return low, high
 
 
 def notes(metric: MetricName, scores: Mapping[str, float], slices: dict[str, list[SliceReport]]) -> list[str]:

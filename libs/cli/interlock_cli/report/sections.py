@@ -134,12 +134,15 @@ def _slices(facts: Facts) -> Iterator[Section]:
         if not found or metric is None:
             continue
         compared = any(each.champion for each in found)
-        head = (column, "rows", metric, *(("champion",) if compared else ()))
+        held = facts.gate.confidence is not None and any(each.interval for each in found)
+        interval = (f"{facts.gate.confidence:.0%} interval",) if held else ()
+        head = (column, "rows", metric, *interval, *(("champion",) if compared else ()))
         rows = [
             (
                 each.value,
                 f"{each.rows:,}",
                 number(each.metrics.get(metric)),
+                *((_range(each.interval or ()),) if held else ()),
                 *((number((each.champion or {}).get(metric)),) if compared else ()),
             )
             for each in found[:SLICES]

@@ -75,15 +75,17 @@ export function Histogram({ caption, bins, x = "", y = "count", whole = false })
 const MOST_BARS = 15;
 
 /**
- * `bars` are [{label, value, before?}] in their order, the first of which are drawn sideways with their value; `before` is a tick,
- * which `compared` names. Labels stand beside the bars, or above them where one would be cut.
+ * `bars` are [{label, value, before?, low?, high?}] in their order, the first of which are drawn sideways with their value; `before` is
+ * a tick, which `compared` names, and a line goes from `low` to `high`. Labels stand beside the bars, or above them where one would be cut.
  */
 export function Bars({ caption, bars, x = "", compared = "before" }) {
   const withTicks = bars.some((bar) => bar.before !== undefined);
-  const table = { head: ["", x || "value", ...(withTicks ? [compared] : [])], rows: bars.map((bar) => [bar.label, bar.value, ...(withTicks ? [bar.before ?? ""] : [])]) };
+  const lines = bars.some((bar) => bar.low !== undefined);
+  const more = (bar) => [...(withTicks ? [bar.before ?? ""] : []), ...(lines ? [bar.low ?? "", bar.high ?? ""] : [])];
+  const table = { head: ["", x || "value", ...(withTicks ? [compared] : []), ...(lines ? ["from", "to"] : [])], rows: bars.map((bar) => [bar.label, bar.value, ...more(bar)]) };
   const drawn = bars.slice(0, MOST_BARS);
   const labels = 16 + 6.5 * Math.max(4, ...drawn.map((bar) => String(bar.label).length));
-  const end = (bar) => Math.max(0, bar.value, bar.before ?? 0);
+  const end = (bar) => Math.max(0, bar.value, bar.before ?? 0, bar.high ?? 0);
   const start = Math.min(0, ...drawn.map((bar) => Math.min(bar.value, bar.before ?? 0)));
   const draw = (width) => {
     const above = labels > width * 0.4;
@@ -97,15 +99,16 @@ export function Bars({ caption, bars, x = "", compared = "before" }) {
       marks: [
         Plot.barX(drawn, { x: "value", y: "label", fill: BLUE, insetTop: above ? 20 : 2, insetBottom: 2, tip: true }),
         !withTicks ? null : Plot.tickX(drawn.filter((bar) => bar.before !== undefined), { x: "before", y: "label", stroke: ORANGE, strokeWidth: 2.5, insetTop: above ? 18 : 0 }),
+        !lines ? null : Plot.ruleY(drawn.filter((bar) => bar.low !== undefined), { x1: "low", x2: "high", y: "label", stroke: "var(--ink)", strokeWidth: 1.5, dy: above ? 9 : 0 }),
         Plot.text(drawn, { x: end, y: "label", text: (bar) => shown(bar.value), textAnchor: "start", dx: 5, dy: above ? 9 : 0, fill: "var(--ink)" }),
         !above ? null : Plot.text(drawn, { x: start, y: "label", text: (bar) => String(bar.label), textAnchor: "start", dy: -10, fill: "var(--ink)", lineWidth: (width - 70) / 11, textOverflow: "ellipsis-middle", title: "label" }),
         Plot.ruleX([0]),
       ],
     };
   };
-  const more = bars.length - drawn.length;
+  const left = bars.length - drawn.length;
   const legend = withTicks ? [{ name: compared, colour: ORANGE, mark: "line" }] : [];
-  return html`<${Chart} caption="${caption}${more > 0 ? `; ${more} more in the table` : ""}" draw=${draw} table=${table} legend=${legend} />`;
+  return html`<${Chart} caption="${caption}${left > 0 ? `; ${left} more in the table` : ""}" draw=${draw} table=${table} legend=${legend} />`;
 }
 
 /** `points` are [{x, y}]; `diagonal` draws the line where both are equal. */

@@ -49,7 +49,11 @@ def report(plots: Plots) -> Any:
             champion=GainReport(
                 version=1, candidate=0.9, champion=0.8, metrics={"r2": 0.8}, gain=0.1, lower=0.08, resampled=BELL
             ),
-            slices={"color": [SliceReport(value=EVIL, rows=10, metrics={"r2": 0.7}, champion={"r2": 0.6})]},
+            slices={
+                "color": [
+                    SliceReport(value=EVIL, rows=90, metrics={"r2": 0.7}, champion={"r2": 0.6}, interval=(0.65, 0.74))
+                ]
+            },
             plots=plots,
             importance=PermutationImportance(
                 metric="r2",
@@ -114,7 +118,8 @@ def test_the_markdown_says_the_verdict_and_how_it_came(monkeypatch: pytest.Monke
     assert "| metric | value | champion, version 1 |" in text
     assert "| r2 | 0.9 | 0.8 |" in text
     assert "| bias | — | — |" in text
-    assert "| 10 | 0.7 | 0.6 |" in text
+    assert "| rows | r2 | 95% interval | champion |" in text
+    assert "| 90 | 0.7 | 0.65 … 0.74 | 0.6 |" in text
     assert [int(number) for number in re.findall(r"^\| (\d) \| [\d.]+ \| complete", text, re.MULTILINE)] == [1, 2, 0]
     assert "| size | -0.001 | ± 0.003 |" in text
     assert "mean and standard deviation of 5 shufflings" in text

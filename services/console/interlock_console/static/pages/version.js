@@ -80,6 +80,6 @@ function Plots({ report, target }) {
   return html`<div class="columns">
     <${HoldoutPlots} report=${report} target=${target} />
     ${report.champion?.resampled && html`<div class="card"><${Gains} report=${report} /></div>`}
-    ${slices.map(([column, each]) => html`<div class="card"><${Slices} column=${column} slices=${each} metric=${report.metric} /></div>`)}
+    ${slices.map(([column, each]) => html`<div class="card"><${Slices} column=${column} slices=${each} metric=${report.metric} confidence=${report.confidence} /></div>`)}
   </div>`;
 }

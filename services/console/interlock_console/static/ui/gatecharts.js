@@ -41,12 +41,13 @@ function ends(values) {
 }
 
 /** One metric in each value of a column, the weakest first; the tick is the champion's on the same rows. */
-export function Slices({ column, slices, metric }) {
+export function Slices({ column, slices, metric, confidence }) {
   const bars = slices
     .filter((slice) => Number.isFinite(slice.metrics[metric]))
     .sort((a, b) => gain(metric, a.metrics[metric], b.metrics[metric]))
-    .map((slice) => ({ label: `${slice.value} (${slice.rows.toLocaleString("en")})`, value: slice.metrics[metric], before: slice.champion?.[metric] ?? undefined }));
-  return html`<${Bars} caption="${called(metric)} by ${column} (rows), the weakest first" bars=${bars} x=${`${called(metric)}, ${direction(metric)}`} compared="champion on the same rows" />`;
+    .map((slice) => ({ label: `${slice.value} (${slice.rows.toLocaleString("en")})`, value: slice.metrics[metric], before: slice.champion?.[metric] ?? undefined, low: slice.interval?.[0], high: slice.interval?.[1] }));
+  const within = slices.some((slice) => slice.interval) && confidence ? `; lines: ${Math.round(confidence * 100)} % interval` : "";
+  return html`<${Bars} caption="${called(metric)} by ${column} (rows), the weakest first${within}" bars=${bars} x=${`${called(metric)}, ${direction(metric)}`} compared="champion on the same rows" />`;
 }
 
 const MOST_FEATURES = 15;
