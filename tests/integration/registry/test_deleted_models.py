@@ -237,7 +237,7 @@ async def test_what_comes_late_is_deleted_too(trained: Trained, office: Office, 
         payloads = await session.scalars(select(OutboxRow.payload).where(OutboxRow.type == "model.registered"))
         asked = [each for each in map(json.loads, payloads) if each["model"] == registry.model]
     assert {row.version: row.deleted_by is not None for row in rows} == dict.fromkeys((1, 2, 3, 4), True)
-    assert [each["version"] for each in asked] == [1, 2, 3], "the gate was not asked about the late one"
+    assert {each["version"] for each in asked} == {1, 2, 3}, "the gate was not asked about the late one"
 
 
 async def test_the_database_keeps_a_deleted_model_as_it_was(trained: Trained) -> None:
