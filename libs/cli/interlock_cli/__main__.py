@@ -18,7 +18,6 @@ from interlock_cli.feedback import feedback, quality
 from interlock_cli.init.command import init
 from interlock_cli.keys import audit, keys
 from interlock_cli.local_stack import add_local_stack
-from interlock_cli.logs import logs
 from interlock_cli.models import approve, models, rollback, show, versions
 from interlock_cli.open import open_
 from interlock_cli.pipelines import apply, pipelines, validate
@@ -27,10 +26,11 @@ from interlock_cli.report.command import report
 from interlock_cli.rollouts import rollout
 from interlock_cli.runs import cancel, retrain, runs, watch
 from interlock_cli.trace import trace
+from interlock_cli.training_log import training_log
 
 COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Pipelines and data": (init, validate, apply, pipelines, ingest, datasets),
-    "Runs": (retrain, watch, runs, logs, cancel),
+    "Runs": (retrain, watch, runs, training_log, cancel),
     "Observe": (open_, trace, events, report),
     "Models": (models, versions, show, compare, tag, rollout, approve, rollback, archive, delete, export),
     "Predictions": (predict, feedback, quality, erase),
@@ -38,7 +38,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
 }
 """By panel, in the order that `interlock --help` lists them after those of the local stack.
 
-A function's name is the command's (``open_`` because `open` is a built-in), its docstring the help.
+A function's name is the command's, with dashes (``open_`` because `open` is a built-in), its docstring the help.
 """
 
 app = typer.Typer(
@@ -68,7 +68,7 @@ def interlock(
 add_local_stack(app)
 for panel, commands in COMMANDS.items():
     for command in commands:
-        app.command(command.__name__.rstrip("_"), rich_help_panel=panel)(command)
+        app.command(command.__name__.rstrip("_").replace("_", "-"), rich_help_panel=panel)(command)
 app.add_typer(keys, name="keys", rich_help_panel="Administration")
 app.add_typer(dead_letters, name="dead-letters", rich_help_panel="Administration")
 

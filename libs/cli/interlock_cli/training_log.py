@@ -1,4 +1,4 @@
-"""`interlock logs`: what a run's training has printed, also while it runs."""
+"""`interlock training-log`: what a run's training has printed, also while it runs."""
 
 import re
 import time
@@ -25,7 +25,7 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[^\S \n\t]|[\x00-\x08\x0e-\x1f
 """What would change the terminal: a job may print whatever it likes."""
 
 
-def logs(
+def training_log(
     run: Annotated[str, typer.Argument(help="The run's id, or its beginning.", autocompletion=completion.runs)],
     *,
     attempt: Annotated[int | None, typer.Option(min=1, help="Which attempt; default: the newest.")] = None,
@@ -34,7 +34,7 @@ def logs(
 ) -> None:
     """Print the log of a run's training: the end of what its job has printed, while it runs and afterwards.
 
-    Example: interlock logs 0b7c0a52 --follow
+    Example: interlock training-log 0b7c0a52 --follow
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         wanted = run_id(run)
