@@ -92,19 +92,6 @@ class DatasetView(Body):
         return ArtifactRef(sha256=self.digest, bytes=self.bytes, holdout=True)
 
 
-class DeletedDatasetView(Body):
-    """A file that was deleted: by whom, and when; its objects are gone from the store by ``objects_gone_after``.
-
-    What other files have in common with it stays for them.
-    """
-
-    pipeline: str
-    digest: Sha256
-    deleted_at: datetime
-    deleted_by: str
-    objects_gone_after: datetime
-
-
 class RetrainRequest(Request):
     """Why to train again, and on what; all optional."""
 
@@ -188,40 +175,6 @@ class VersionView(Body):
     tags: dict[str, str] = {}
     report: dict[str, Any] | None = None
     details: dict[str, Any] | None = None
-
-
-class DeletedVersionView(Body):
-    """A version that was deleted: by whom, and when; its objects are gone from the store by ``objects_gone_after``.
-
-    What other versions have in common with it stays for them.
-    """
-
-    model: str
-    version: int
-    deleted_at: datetime
-    deleted_by: str
-    objects_gone_after: datetime
-
-
-class ModelDeletion(Request):
-    """What deletes a model: its ``name`` once more, so that nobody does it by a slip, and why."""
-
-    name: str
-    reason: str | None = Field(default=None, max_length=1000)
-
-
-class DeletedModelView(Body):
-    """A model that was deleted: by whom, when and why; its versions are gone from the store by ``objects_gone_after``.
-
-    What other models have in common with it stays for them.
-    """
-
-    model: str
-    versions: int
-    deleted_at: datetime
-    deleted_by: str
-    reason: str | None = None
-    objects_gone_after: datetime
 
 
 class ServingView(Body):

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import typer
-from interlock_contracts.http import DeletedDatasetView, DeletedModelView, DeletedVersionView
+from interlock_contracts.deletion import DeletedDatasetView, DeletedModelView, DeletedVersionView
 
 from interlock_cli import completion
 from interlock_cli.datasets import one_dataset

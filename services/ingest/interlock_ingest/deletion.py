@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from interlock_contracts.datasets import DatasetDeleted
-from interlock_contracts.http import DeletedDatasetView
+from interlock_contracts.deletion import DeletedDatasetView
 from interlock_messaging import Bus, enqueue
 from interlock_messaging.crash_points import crash_point
 from interlock_runtime.access import Caller

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from interlock_contracts.http import DeletedModelView, DeletedVersionView, ModelDeletion
+from interlock_contracts.deletion import DeletedModelView, DeletedVersionView, ModelDeletion
 from interlock_contracts.models import DeletedVersion, ModelDeleted, ModelVersionDeleted
 from interlock_contracts.refs import ArtifactRef
 from interlock_messaging import Bus, enqueue

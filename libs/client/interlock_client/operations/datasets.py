@@ -8,7 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from interlock_contracts.http import DatasetView, DeletedDatasetView
+from interlock_contracts.deletion import DeletedDatasetView
+from interlock_contracts.http import DatasetView
 from interlock_contracts.refs import DatasetRole
 
 from interlock_client.errors import InterlockError, RejectedError, StillGoingError

@@ -7,7 +7,8 @@ from operator import attrgetter
 from typing import Any
 
 from interlock_contracts.comparison import ComparisonView
-from interlock_contracts.http import DeletedModelView, DeletedVersionView, ModelView, VersionView
+from interlock_contracts.deletion import DeletedModelView, DeletedVersionView
+from interlock_contracts.http import ModelView, VersionView
 from interlock_contracts.rollout import ApprovalView, RollbackView, RolloutView
 
 from interlock_client.errors import StillGoingError, UnavailableError
