@@ -84,6 +84,7 @@ async def test_a_verdict_is_drawn(page: Page, looks: Looks, labels: Any, drawn: 
         *drawn,
         "confidence the gain",
         "by color (rows), the weakest first; lines: 95 % interval; 3 more",
+        "Permutation importance: how much worse",
         "Cross-validation",
         "by trial",
         "Parameters of the trials",
