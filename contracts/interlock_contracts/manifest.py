@@ -32,6 +32,13 @@ class Trial(Ref):
     error: str | None = None
 
 
+class CurvePoint(Ref):
+    """The winner's ``scores`` on the folds, fitted on about so many ``rows`` each; a fit that failed has none."""
+
+    rows: int = Field(ge=0)
+    scores: list[float] = Field(min_length=1)
+
+
 class ExportCheck(Ref):
     """Greatest differences between what will be served and scikit-learn's own predictions."""
 
@@ -72,6 +79,8 @@ class TrainingManifest(Ref):
     score: float | None = None
     candidates: list[CandidateScores] = []
     trials: list[Trial] = []
+    learning_curve: list[CurvePoint] = []
+    """From few rows to all; empty unless the pipeline declares it."""
     seed: int | None = None
     folds: int | None = None
     rows: int | None = None

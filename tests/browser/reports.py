@@ -8,7 +8,7 @@ from uuid import NAMESPACE_URL, uuid5
 import numpy as np
 from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName
 from interlock_contracts.http import ModelView, NewestVersion, RolloutCounts, ServingView, VersionView
-from interlock_contracts.manifest import CandidateScores, TrainingManifest, Trial
+from interlock_contracts.manifest import CandidateScores, CurvePoint, TrainingManifest, Trial
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, ModelRef
 from interlock_contracts.report import (
@@ -137,6 +137,10 @@ def version(model: str, number: int, stage: str, told: GateReport | dict[str, An
                 state="pruned" if place % 4 == 3 else "complete",
             )
             for place in range(12)
+        ],
+        learning_curve=[
+            CurvePoint(rows=20 * share, scores=[0.8 - 1.2 / share - spread for spread in (0.02, 0.0, -0.02)])
+            for share in (2, 5, 10, 20)
         ],
         rows=300 * number,
         features=2,

@@ -13,6 +13,8 @@ from tests.unit.ingest.validation.judging import judge
 
 MODEL = "flights"
 NONE = "\N{EN DASH}"
+APPROVAL = {"name": "approval", "state": "done", "start_ns": 10**18, "end_ns": 10**18 + 5400 * 10**9, "depth": 0}
+"""Somebody took an hour and a half."""
 
 
 async def table_of(page: Page, caption: str) -> list[list[str]]:
@@ -117,19 +119,22 @@ async def test_a_run_shows_its_candidates_and_trials(canned: Page, looks: Looks)
         "requested": WHEN,
         "started": WHEN,
         "ended": WHEN,
-        "lanes": [],
+        "lanes": [{"lane": "promotion", "steps": [APPROVAL]}],
         "open": [],
         "metrics": {},
     }
     await answer(canned, answers(MODEL, [made], champion=1) | {f"/view/runs/{made.run_id}": run})
     await canned.goto(f"/runs/{made.run_id}")
 
+    await expect(canned.locator("dl > div").filter(has_text="Approval wait")).to_contain_text("1 h 30 min")
     folds = await table_of(canned, "Cross-validation: R² of each candidate in 3 folds")
     trials = await table_of(canned, "Hyperparameter search: R² by trial")
     assert (len(folds), len(trials)) == (9, 12)
     assert trials[3][:3] == ["3", "0.78", "pruned"]
     parameters = await table_of(canned, "Parameters of the trials and their R²")
     assert parameters[3] == ["3", "5", "0.075", "dart", "0.78"]
+    curve = await table_of(canned, "Learning curve: R² of xgboost by the rows that it was fitted on")
+    assert [" ".join(row[:3]) for row in curve] == ["40 3 0.2", "100 3 0.56", "200 3 0.68", "400 3 0.74"]
     lines = canned.locator("figure.chart").filter(has_text="Parameters of the trials").locator("svg path[stroke-width]")
     assert await lines.count() >= 12
     await looks.over(canned, "run-trained")

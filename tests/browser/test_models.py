@@ -88,6 +88,7 @@ async def test_a_verdict_is_drawn(page: Page, looks: Looks, labels: Any, drawn: 
         "Cross-validation",
         "by trial",
         "Parameters of the trials",
+        "Learning curve",
     ]
     for words in drawn:
         await expect(page.locator("figcaption").filter(has_text=words)).to_be_visible()

@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +23,7 @@ Task = Literal["regression", "classification"]
 
 @dataclass(frozen=True)
 class FitRequest:
-    """What to fit, and on which fold."""
+    """What to fit, and on which fold; on a ``share`` of its training rows, or on all."""
 
     candidate: Candidate
     task: Task
@@ -35,6 +35,7 @@ class FitRequest:
     threshold: float | None = None
     quantile: float | None = None
     keep_scores: bool = False
+    share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class FitResult:
 def fit(fold: EncodedFold, request: FitRequest) -> FitResult:
     """Fit on the fold's training rows with a single thread, and score the others; a failing fit is a result, too."""
     started, clock = time.perf_counter(), time.time_ns()
+    if request.share is not None:
+        fold = _part(fold, request.share, request.seed)
     try:
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "did not converge" shows in the score
@@ -77,6 +80,18 @@ def fit(fold: EncodedFold, request: FitRequest) -> FitResult:
             clock,
         )
     return FitResult(value, seconds, None, clock, scores if request.keep_scores else None)
+
+
+def _part(fold: EncodedFold, share: float, seed: int) -> EncodedFold:
+    """Return the fold with a ``share`` of its training rows, at least one; a smaller share is part of a greater one."""
+    rows = len(fold.fit_targets)
+    chosen = np.sort(np.random.default_rng(seed).permutation(rows)[: max(1, round(share * rows))])
+    return replace(
+        fold,
+        fit_matrix=fold.fit_matrix[chosen],
+        fit_targets=fold.fit_targets[chosen],
+        fit_weights=None if fold.fit_weights is None else fold.fit_weights[chosen],
+    )
 
 
 def span_of(fits: Sequence[FitResult]) -> tuple[int, int]:

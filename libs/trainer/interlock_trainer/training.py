@@ -20,6 +20,7 @@ from interlock_trainer.crash_points import crash_point
 from interlock_trainer.export import export
 from interlock_trainer.folds import make_folds
 from interlock_trainer.kinds import KINDS
+from interlock_trainer.learning_curve import learning_curve
 from interlock_trainer.phases import Phases
 from interlock_trainer.pools import FitPool
 from interlock_trainer.preprocessing import directions, encoder_of, frame_of, preprocessor_for
@@ -91,6 +92,7 @@ def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Prog
     progress.update(stage="fit", trials_done=len(trials), best_score=best.mean)
     with phases.phase(telemetry.SPAN_FIT):
         threshold = chosen_threshold(job.pipeline, pool, folds, best)
+        curve = learning_curve(job.pipeline, pool, folds, best)
         fitted = _fit(job, data, frame, best)
     progress.update(stage="export")
     with phases.phase(telemetry.SPAN_EXPORT) as seen, tempfile.TemporaryDirectory() as folder:
@@ -116,6 +118,7 @@ def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Prog
         "winner": best.candidate,
         "params": best.params,
         "threshold": threshold,
+        "learning_curve": curve,
         "fixed": list(job.pipeline.training.parameters.get(best.candidate, {})),
         "score": best.mean,
         "fit_seconds": sum(

@@ -48,6 +48,9 @@ SHOWN_ATTRIBUTES = (
 WORKER_PREFIX = "worker "
 """Prefix of the names of a worker's steps."""
 
+APPROVAL = "approval"
+"""Name of the step in which a version waits for a person; no span has it."""
+
 _ERROR = STATUSES.index("ERROR")
 
 
@@ -81,8 +84,12 @@ def _merge(from_spans: list[Step], from_events: list[Step]) -> list[Step]:
         if (verdict := verdicts.get(step.name)) is not None:
             step.state, step.detail = verdict.state, verdict.detail or step.detail
     names = {step.name for step in from_spans}
-    more = [step for step in from_events if step.state != "done" or step.name.startswith(WORKER_PREFIX)]
+    more = [step for step in from_events if step.state != "done" or _is_spanless(step)]
     return from_spans + [step for step in more if step.name not in names]
+
+
+def _is_spanless(step: Step) -> bool:
+    return step.name == APPROVAL or step.name.startswith(WORKER_PREFIX)
 
 
 def _steps_of_spans(run_id: str, spans: list[Span]) -> dict[str, list[Step]]:
@@ -158,12 +165,19 @@ def _steps_of_events(state: str, events: list[EventRow]) -> dict[str, list[Step]
         verdict: StepState = "refused" if refused else "done"
         found["gate"] = [_step(telemetry.SPAN_GATE, registered, judged, verdict, reasons or None)]
     if judged is not None and judged.type == "evaluation.passed":
-        step = _step(telemetry.SPAN_PROMOTE, judged, promoted, "done" if promoted else "waiting")
-        step.detail = None if promoted else f"interlock approve {judged.data.get('model')} {judged.version}"
-        found["promotion"] = [step]
+        found["promotion"] = [_promotion(judged, first("model.promoted"))]
     if promoted is not None:
         found["swap"] = list(_swaps(promoted, events)) or [_step("first worker", promoted, None, closed=False)]
     return found
+
+
+def _promotion(passed: EventRow, promoted: EventRow | None) -> Step:
+    """Return the step from the verdict to the first promotion; the time that a person took has a name of its own."""
+    if promoted is None:
+        step = _step(APPROVAL, passed, None, "waiting")
+        step.detail = f"interlock approve {passed.data.get('model')} {passed.version}"
+        return step
+    return _step(APPROVAL if promoted.data.get("cause") == "approval" else telemetry.SPAN_PROMOTE, passed, promoted)
 
 
 def _swaps(promoted: EventRow, events: list[EventRow]) -> Iterable[Step]:

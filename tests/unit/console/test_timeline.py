@@ -116,7 +116,21 @@ def test_a_version_that_waits_for_a_person_says_what_to_type() -> None:
     found = run_timeline(RUN, "succeeded", WHOLE[:5], [])
     [promotion] = steps(found, "promotion")
 
-    assert (promotion.state, promotion.end_ns, promotion.detail) == ("waiting", None, "interlock approve flights 4")
+    assert (promotion.name, promotion.state, promotion.end_ns) == ("approval", "waiting", None)
+    assert promotion.detail == "interlock approve flights 4"
+
+
+def test_the_time_that_a_person_took_is_a_step_of_its_own() -> None:
+    """Beside the promotion's span, which is short; a rollback to the version later on changes nothing of it."""
+    promoted = event("model.promoted", 70, 4, promotion_seq=7, cause="approval")
+    again = event("model.promoted", 900, 4, promotion_seq=9, cause="rollback")
+    spans = [span(telemetry.SPAN_PROMOTE, "p", 69.9, 70)]
+    found = [run_timeline(RUN, "succeeded", [*WHOLE[:5], promoted, again], known) for known in ([], spans)]
+    (alone,), (beside, promotion) = [steps(each, "promotion") for each in found]
+
+    assert alone == beside
+    assert (alone.name, alone.state, (alone.end_ns or 0) - alone.start_ns) == ("approval", "done", 60 * SECOND)
+    assert promotion.span_id == "p"
 
 
 def test_a_refusal_stands_at_the_gate_with_its_reasons_also_when_its_span_has_come() -> None:

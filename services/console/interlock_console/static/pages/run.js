@@ -107,6 +107,7 @@ function Known({ run, trace, made, progressed, live, selected, select, reload })
 }
 
 function Summary({ run }) {
+  const approval = run.lanes.flatMap(({ steps }) => steps).find(({ name }) => name === "approval");
   return html`<div class="card"><${Facts} of=${[
     ["Model", html`<a href="/models/${run.model}">${run.model}</a>`],
     ["Version", run.version && html`<a href="/models/${run.model}/versions/${run.version}">v${run.version}</a>`],
@@ -115,6 +116,7 @@ function Summary({ run }) {
     ["Requested", html`<${Ago} at=${run.requested} />`],
     ["Waited", run.started || !run.ended ? html`<${Lasted} start=${run.requested} end=${run.started} />` : null],
     ["Duration", html`<${Lasted} start=${run.started} end=${run.ended} />`],
+    ["Approval wait", approval && html`<${Lasted} start=${approval.start_ns / 1e6} end=${approval.end_ns === null ? null : approval.end_ns / 1e6} />`],
     ["Progress", run.ended ? null : progressInWords(run.progress) || null, "wide"],
     ["Attempts", run.attempt > 1 ? run.attempt : null],
     ["Coalesced into", run.into && html`<a class="mono" href="/runs/${run.into}">${run.into.slice(0, 8)}</a>`],

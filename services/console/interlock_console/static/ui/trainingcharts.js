@@ -8,9 +8,11 @@ export function TrainingCharts({ made }) {
   const folds = (made.candidates ?? []).flatMap(({ candidate, scores = [] }) => scores.map((score, fold) => ({ candidate, fold: fold + 1, score })));
   const trials = (made.trials ?? []).filter(({ score }) => Number.isFinite(score));
   const axes = searched(trials);
+  const curve = (made.learning_curve ?? []).map(({ rows, scores }) => ({ rows, scores, mean: scores.reduce((sum, score) => sum + score, 0) / scores.length }));
   return html`
     ${folds.length > 0 && html`<div class="card"><${Folds} made=${made} folds=${folds} /></div>`}
     ${trials.length > 1 && html`<div class="card"><${History} made=${made} trials=${trials} /></div>`}
+    ${curve.length > 1 && html`<div class="card"><${LearningCurve} made=${made} curve=${curve} /></div>`}
     ${trials.length > 1 && axes.length > 1 && html`<div class="card"><${Parallel} made=${made} trials=${trials} axes=${axes} /></div>`}`;
 }
 
@@ -73,6 +75,23 @@ function Folds({ made, folds }) {
   const legend = [{ name: "one fold", colour: "var(--series-1)", mark: "dot" }, { name: "mean", colour: "var(--series-2)", mark: "line" }];
   return html`<${Chart} caption="Cross-validation: ${called(made.metric)} of each candidate in ${made.folds ?? "its"} folds, the best first" draw=${draw} legend=${legend}
     table=${{ head: ["candidate", "fold", called(made.metric)], rows: folds.map((each) => [each.candidate, each.fold, each.score]) }} />`;
+}
+
+/** What more rows bring: the winner's scores on the folds, fitted on a part of their training rows and on all. */
+function LearningCurve({ made, curve }) {
+  const points = curve.flatMap(({ rows, scores }) => scores.map((score) => ({ rows, score })));
+  const draw = (width) => ({
+    width,
+    x: { label: "training rows", inset: 8, ticks: Math.max(2, Math.floor(width / 90)) },
+    y: { label: called(made.metric), grid: true, nice: true, inset: 6 },
+    marks: [
+      Plot.line(curve, { x: "rows", y: "mean", stroke: "var(--series-2)", strokeWidth: 2 }),
+      Plot.dot(points, { x: "rows", y: "score", r: 4, fill: "var(--series-1)", fillOpacity: 0.55, title: (each) => `${each.rows.toLocaleString("en")} rows: ${shown(each.score)}`, tip: true }),
+    ],
+  });
+  const legend = [{ name: "one fold", colour: "var(--series-1)", mark: "dot" }, { name: "mean", colour: "var(--series-2)", mark: "line" }];
+  return html`<${Chart} caption="Learning curve: ${called(made.metric)} of ${made.winner} by the rows that it was fitted on" draw=${draw} legend=${legend}
+    table=${{ head: ["training rows", "fits", "mean", "least", "greatest"], rows: curve.map(({ rows, scores, mean }) => [rows, scores.length, mean, Math.min(...scores), Math.max(...scores)]) }} />`;
 }
 
 /** Scores in the order of the trials, with the best so far as a line; a pruned trial was scored in its first fold alone. */
