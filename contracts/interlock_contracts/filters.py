@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Literal, TypeVar, get_args
 
 from interlock_contracts.gate import MetricName
+from interlock_contracts.predictions import PredictionState
 from interlock_contracts.refs import DatasetRole
 
 VersionStage = Literal["registered", "passed", "refused", "champion", "retired"]
@@ -12,6 +13,7 @@ DatasetState = Literal["checking", "accepted", "rejected", "deleted"]
 
 VERSION_STAGES: tuple[VersionStage, ...] = get_args(VersionStage)
 DATASET_STATES: tuple[DatasetState, ...] = get_args(DatasetState)
+PREDICTION_STATES: tuple[PredictionState, ...] = get_args(PredictionState)
 DATASET_ROLES: tuple[DatasetRole, ...] = get_args(DatasetRole)
 METRIC_NAMES: tuple[MetricName, ...] = get_args(MetricName)
 

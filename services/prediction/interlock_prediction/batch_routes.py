@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, BinaryIO, Literal
@@ -11,6 +12,7 @@ from uuid import UUID, uuid4
 from interlock_artifacts import ArtifactStore
 from interlock_contracts import telemetry
 from interlock_contracts.data import Data
+from interlock_contracts.filters import PREDICTION_STATES, chosen
 from interlock_contracts.prediction_bodies import DatasetPredictionRequest, PredictionView
 from interlock_contracts.predictions import prediction_id
 from interlock_contracts.refs import ArtifactRef
@@ -19,7 +21,7 @@ from interlock_messaging import Bus
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, problem
 from interlock_runtime.openapi import BODY
-from interlock_runtime.query_parameters import Before, require_zone
+from interlock_runtime.query_parameters import Before, parsed_query, require_zone
 from interlock_runtime.tracing import request_span
 from interlock_runtime.uploads import refuse_wrapped, save
 from litestar import Request, Response, get, post
@@ -189,13 +191,23 @@ async def list_predictions(
     database: NamedDependency[Database],
     *,
     model: FromQuery[str | None] = None,
+    states: Annotated[
+        str | None,
+        QueryParameter(name="state", max_length=200, description="One state, or several separated by commas."),
+    ] = None,
+    since: Annotated[datetime | None, QueryParameter(description="Only those requested then or later.")] = None,
     before: Before = None,
     limit: Annotated[int, QueryParameter(ge=1, le=1000)] = LISTED,
 ) -> list[PredictionView]:
-    """List the newest predictions, of one model or of all, without their answers."""
-    require_zone(before=before)
+    """List the newest predictions, of one model or of all, without their answers.
+
+    ``before`` is the ``requested_at`` of the last of a page. Predictions that were requested in one moment are never on
+    two pages, so a page may be longer than ``limit``.
+    """
+    require_zone(since=since, before=before)
+    wanted = parsed_query("state", states, lambda text: chosen(text, PREDICTION_STATES))
     async with database.sessions() as session:
-        found = await batch_store.newest(session, model, limit, before=before)
+        found = await batch_store.newest(session, model, wanted, limit, since=since, before=before)
         return [with_batch_fields(view(row), row, batch).model_copy(update={"answer": None}) for row, batch in found]
 
 

@@ -72,6 +72,25 @@ async def test_a_row_that_does_not_fit_fails_the_file_or_is_left_out_by_wish(lab
     assert "is not a number" in str(table.column("error")[2])
 
 
+async def test_lists_are_of_some_states_and_of_a_time(lab: Lab) -> None:
+    """A state that there is not is refused with those that there are."""
+    failed = await lab.predictions.ended(UUID((await lab.upload(CSV + b"big,red,Joan\n"))["id"]))
+    done = await lab.predictions.ended(UUID((await lab.upload(CSV))["id"]))
+
+    async def listed(**wanted: str) -> list[str]:
+        answer = await lab.predictions.http("GET", "/predictions", params={"model": lab.model, **wanted})
+        assert answer.status_code == 200, answer.text
+        return [each["id"] for each in answer.json()]
+
+    assert await listed(state="failed") == [failed["id"]]
+    assert await listed(state="queued,completed") == [done["id"]]
+    assert await listed(state="failed,completed") == [done["id"], failed["id"]]
+    assert await listed(since=done["requested_at"]) == [done["id"]]
+    assert await listed(before=done["requested_at"]) == [failed["id"]]
+    refused = await lab.predictions.http("GET", "/predictions", params={"state": "done"})
+    assert (refused.status_code, refused.json()["detail"][:28]) == (400, "state: 'done' is none of que")
+
+
 async def test_answers_are_logged_where_that_is_asked_for(lab: Lab) -> None:
     """With the id that the answer has of each row, in the transaction of the result, and gone with it."""
     view = await lab.upload(CSV, query="?log=1", key="logged")

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
+from interlock_contracts.predictions import PredictionState
 from interlock_messaging.wakeups import wake_after_commit
 from interlock_messaging.work_queue import WorkItem
 from sqlalchemy import ForeignKey, String, select, text, update
@@ -68,12 +69,26 @@ async def unfinished(session: AsyncSession, models: Sequence[str]) -> Sequence[U
 
 
 async def newest(
-    session: AsyncSession, model: str | None, limit: int, *, before: datetime | None = None
+    session: AsyncSession,
+    model: str | None,
+    states: Sequence[PredictionState],
+    limit: int,
+    *,
+    since: datetime | None = None,
+    before: datetime | None = None,
 ) -> Sequence[tuple[PredictionRow, BatchRow | None]]:
-    """Return the newest predictions, or those ``before`` a time, of one model or of all."""
-    query = select(PredictionRow, BatchRow).outerjoin(BatchRow).order_by(PredictionRow.requested_at.desc()).limit(limit)
+    """Return the newest predictions, or those between two times, of all models or of one, in any state or in some.
+
+    What was requested in the same moment as the last of them is there, too: the next page begins before that moment.
+    """
+    newest = select(PredictionRow, BatchRow).outerjoin(BatchRow).order_by(PredictionRow.requested_at.desc())
+    query = newest.fetch(limit, with_ties=True)
     if model is not None:
         query = query.where(PredictionRow.model == model)
+    if states:
+        query = query.where(PredictionRow.state.in_(states))
+    if since is not None:
+        query = query.where(PredictionRow.requested_at >= since)
     if before is not None:
         query = query.where(PredictionRow.requested_at < before)
     return [(row, batch) for row, batch in (await session.execute(query)).all()]
