@@ -33,6 +33,7 @@ from interlock_gateway.protocols.outputs import (
     PREDICTION,
     PROBABILITIES,
     Output,
+    key_output,
     output_names,
     output_of,
     prediction_type,
@@ -168,7 +169,7 @@ class Inference:
         predictions = await table_predictions(serving, table)
         if not np.isfinite(predictions.scores).all():
             raise TensorError("numbers are too large for this model: it gives no finite answer")
-        outputs = [output_of(signature, predictions, name) for name in wanted or output_names(signature)]
+        outputs = _outputs(signature, predictions, tensors, wanted)
         name = self.logged(model, serving, table, predictions, size=table.nbytes, request_id=request_id)
         counting.rows = table.num_rows
         return Inferred(serving, outputs, name, _parameters(signature, tensors))
@@ -231,6 +232,19 @@ def _indexed(slot: Slot[BatchedModel]) -> IndexEntry:
     if slot.unloaded:
         return IndexEntry(slot.model, "", UNAVAILABLE, "unloaded by request")
     return IndexEntry(slot.model, "", UNAVAILABLE, slot.failure.reason if slot.failure else "loaded when it is asked")
+
+
+def _outputs(
+    signature: ModelSignature, predictions: Predictions, tensors: Sequence[Tensor], wanted: Sequence[str]
+) -> list[Output]:
+    """Return the wanted outputs; without a wish the model's, and then the columns of the key that were sent."""
+    own = output_names(signature)
+    keys = {tensor.name: tensor for tensor in tensors if tensor.name in signature.key and tensor.name not in own}
+    rows = len(predictions.scores)
+    return [
+        key_output(keys[name], rows) if name in keys else output_of(signature, predictions, name)
+        for name in wanted or [*own, *keys]
+    ]
 
 
 def _parameters(signature: ModelSignature, tensors: Sequence[Tensor]) -> dict[str, str]:

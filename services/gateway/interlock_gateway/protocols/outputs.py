@@ -1,4 +1,4 @@
-"""Output tensors of the Open Inference Protocol: predictions, and a classification's probabilities."""
+"""Output tensors of the Open Inference Protocol: predictions, a classification's probabilities, columns of the key."""
 
 import json
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from interlock_modeling.served import Predictions
 from interlock_modeling.signature import ModelSignature
 from numpy.typing import NDArray
 
-from interlock_gateway.protocols.tensors import BYTES, TensorError
+from interlock_gateway.protocols.tensors import BYTES, Tensor, TensorError, key_values
 
 PREDICTION = "prediction"
 PROBABILITIES = "probabilities"
@@ -49,6 +49,15 @@ def prediction_type(signature: ModelSignature) -> str:
     """Return the datatype of the predictions."""
     kinds = set(map(type, signature.labels)) if signature.labels is not None else {float}
     return {float: "FP64", bool: "BOOL", int: "INT64"}.get(kinds.pop(), BYTES) if len(kinds) == 1 else BYTES
+
+
+def key_output(tensor: Tensor, rows: int) -> Output:
+    """Return a column of the key, as it was sent beside ``rows`` rows.
+
+    Raises:
+        TensorError: it does not hold what its type says.
+    """
+    return Output(tensor.name, tensor.datatype, [rows], key_values(tensor, rows))
 
 
 def output_of(signature: ModelSignature, predictions: Predictions, name: str) -> Output:

@@ -3,7 +3,7 @@
 A feature is an input tensor of shape [n] or [n, 1]. Numbers, whole numbers and booleans may come in any numeric type
 whose values fit the column, categories as BYTES or whole numbers, and every column as BYTES that are read as the cells
 of a CSV are. Missing is NaN, JSON's null or a text that meant it in training, where the column is nullable, and a whole
-tensor left out, where it is optional. Tensors of the key are left aside.
+tensor left out, where it is optional. Tensors of the key are given back.
 """
 
 import struct
@@ -71,19 +71,35 @@ def table_of(signature: ModelSignature, tensors: Sequence[Tensor]) -> pa.Table:
         TensorError: a tensor is unknown, missing, repeated, of another length, or holds what its column may not.
     """
     given: dict[str, Tensor] = {}
+    keys: dict[str, Tensor] = {}
     features = {feature.name: feature for feature in signature.features}
     for tensor in tensors:
-        if tensor.name in signature.key or tensor.name in signature.ignored:
+        if tensor.name in signature.ignored:
             continue
-        if tensor.name not in features:
+        if tensor.name not in features and tensor.name not in signature.key:
             raise TensorError(_unknown(signature, tensor.name))
-        if tensor.name in given:
+        if tensor.name in given or tensor.name in keys:
             raise TensorError(f"tensor {tensor.name!r} is given twice")
-        given[tensor.name] = tensor
+        (given if tensor.name in features else keys)[tensor.name] = tensor
     if not given:
         raise TensorError(f"there is no input tensor; the model takes {_listed(list(features))}")
-    rows = _rows(given.values())
+    rows = _rows([*given.values(), *keys.values()])
     return pa.table({name: _column(feature, given.get(name), rows, signature) for name, feature in features.items()})
+
+
+def key_values(tensor: Tensor, rows: int) -> NDArray[Any] | list[str]:
+    """Return a column of the key [n] as it was sent, with the tensor's own type; a text that is null is empty.
+
+    Raises:
+        TensorError: it does not hold what its type says.
+    """
+    if tensor.datatype == BYTES:
+        return [text or "" for text in _texts(Feature(name=tensor.name, type="category", nullable=True), tensor, rows)]
+    dtype = NUMERIC.get(tensor.datatype)
+    kind = "boolean" if tensor.datatype == "BOOL" else "number"
+    nullable = dtype is not None and dtype.kind == "f"
+    values = _numbers(Feature(name=tensor.name, type=kind, nullable=nullable), tensor, rows)
+    return values.astype(NUMERIC[tensor.datatype])
 
 
 def _rows(tensors: Any) -> int:

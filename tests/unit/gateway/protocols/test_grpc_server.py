@@ -89,6 +89,18 @@ async def test_typed_contents_are_answered_typed(caller: Caller) -> None:
     assert [each.name for each in only.outputs] == ["probabilities"]
 
 
+async def test_the_key_comes_back_typed(caller: Caller, door: Door) -> None:
+    """Behind the predictions, as over HTTP."""
+    door.behind.promote(put_model(door.store, 1, model="keyed", key=["who"]), seq=1)
+    await door.serves(1, model="keyed")
+    who = {"name": "who", "datatype": "BYTES", "shape": [2], "contents": {"bytes_contents": [b"Ada", b"Joan"]}}
+    inputs = [sizes(3, 5, contents={"fp64_contents": [3, 5]}), who]
+    answer = await caller.call("ModelInfer", model_name="keyed", inputs=inputs)
+
+    assert [each.name for each in answer.outputs] == ["prediction", "who"]
+    assert list(answer.outputs[1].contents.bytes_contents) == [b"Ada", b"Joan"]
+
+
 async def test_health_metadata_and_index_say_what_rest_says(caller: Caller) -> None:
     """One server, two ways to ask it."""
     metadata = await caller.call("ModelMetadata", name="sales")

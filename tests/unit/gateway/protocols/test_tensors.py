@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from interlock_contracts.predictions import MAX_ROWS
+from interlock_gateway.protocols.outputs import key_output
 from interlock_gateway.protocols.rest_body import read
 from interlock_gateway.protocols.tensors import NUMERIC, Tensor, TensorError, table_of
 from interlock_modeling.signature import Feature, FeatureType, ModelSignature
@@ -193,6 +194,40 @@ def test_a_tensor_that_was_always_there_may_not_be_missing() -> None:
         table_of(signature, [given["may"]])
     with pytest.raises(TensorError, match="did you mean 'must'"):
         table_of(signature, [given["may"], Tensor("MUST", "FP64", [1], [1.0])])
+
+
+@pytest.mark.parametrize(
+    ("datatype", "data", "back"),
+    [
+        ("INT32", [3, 4], [3, 4]),
+        ("BOOL", [True, False], [True, False]),
+        ("FP64", [1.5, None], [1.5, None]),
+        ("BYTES", ["Ada", None], ["Ada", ""]),
+        ("BYTES", memoryview(b"\x03\0\0\0Ada\0\0\0\0"), ["Ada", ""]),
+        ("INT16", memoryview(b"\x03\0\x04\0"), [3, 4]),
+    ],
+    ids=["integers", "booleans", "numbers", "texts", "raw texts", "raw integers"],
+)
+def test_a_tensor_of_the_key_comes_back_as_it_was_sent(datatype: str, data: Any, back: list[Any]) -> None:
+    """Of its own type; rows are told apart by it, so it has as many as the others."""
+    keyed = signature_of("number").model_copy(update={"key": ["who"]})
+    number, who = Tensor("number", "FP64", [2], [1.5, 2.5]), Tensor("who", datatype, [2], data)
+    output = key_output(who, 2)
+
+    assert table_of(keyed, [number, who]) == table_of(keyed, [number])
+    assert (output.name, output.datatype, output.shape) == ("who", datatype, [2])
+    assert [None if each != each else each for each in output.plain()] == back
+    with pytest.raises(TensorError, match="tensor 'who' has 3 rows, others have 2"):
+        table_of(keyed, [number, Tensor("who", datatype, [3], [])])
+    with pytest.raises(TensorError, match="tensor 'who' is given twice"):
+        table_of(keyed, [number, who, who])
+
+
+@pytest.mark.parametrize(("datatype", "data"), [("INT32", [3, None]), ("INT32", ["a", "b"]), ("TEXT", [1, 2])])
+def test_a_tensor_of_the_key_must_hold_what_its_type_says(datatype: str, data: list[Any]) -> None:
+    """It would come back as something else."""
+    with pytest.raises(TensorError, match="tensor 'who'"):
+        key_output(Tensor("who", datatype, [2], data), 2)
 
 
 def test_tensors_of_ignored_columns_are_left_aside() -> None:
