@@ -16,7 +16,7 @@ import pyarrow as pa
 from interlock_contracts.names import near_name
 from interlock_contracts.predictions import MAX_ROWS
 from interlock_modeling.rows import missing, shown
-from interlock_modeling.signature import Feature, ModelSignature
+from interlock_modeling.signature import Feature, FeatureType, ModelSignature
 from interlock_tables.locales import read
 from interlock_tables.spellings import BadCellError
 from interlock_tables.typed import ARROW_TYPES
@@ -96,7 +96,7 @@ def key_values(tensor: Tensor, rows: int) -> NDArray[Any] | list[str]:
     if tensor.datatype == BYTES:
         return [text or "" for text in _texts(Feature(name=tensor.name, type="category", nullable=True), tensor, rows)]
     dtype = NUMERIC.get(tensor.datatype)
-    kind = "boolean" if tensor.datatype == "BOOL" else "number"
+    kind: FeatureType = "boolean" if tensor.datatype == "BOOL" else "number"
     nullable = dtype is not None and dtype.kind == "f"
     values = _numbers(Feature(name=tensor.name, type=kind, nullable=nullable), tensor, rows)
     return values.astype(NUMERIC[tensor.datatype])

@@ -89,8 +89,9 @@ async def test_typed_contents_are_answered_typed(caller: Caller) -> None:
     assert [each.name for each in only.outputs] == ["probabilities"]
 
 
-async def test_the_key_comes_back_typed(caller: Caller, door: Door) -> None:
+async def test_the_key_comes_back_typed(caller: Caller) -> None:
     """Behind the predictions, as over HTTP."""
+    door = caller.door
     door.behind.promote(put_model(door.store, 1, model="keyed", key=["who"]), seq=1)
     await door.serves(1, model="keyed")
     who = {"name": "who", "datatype": "BYTES", "shape": [2], "contents": {"bytes_contents": [b"Ada", b"Joan"]}}

@@ -12,7 +12,6 @@ import pytest
 from interlock_contracts.predictions import MAX_ROWS
 
 from tests.support.gateway_app import Door, client
-from tests.support.stored_models import put_model
 
 SIZE = {"name": "size", "shape": [2], "datatype": "FP64", "data": [3.0, 5.0]}
 COLOR = {"name": "color", "shape": [2], "datatype": "BYTES", "data": ["green", "red"]}
@@ -41,23 +40,6 @@ async def test_tensors_in_json_are_answered_in_json(serving: Door) -> None:
         "id": "abc",
         "outputs": [{"name": "prediction", "datatype": "FP64", "shape": [2], "data": [1003.0, 1005.0]}],
     }
-
-
-async def test_the_key_comes_back_behind_the_predictions(door: Door) -> None:
-    """In JSON and as bytes, unless other outputs are named."""
-    door.behind.promote(put_model(door.store, 1, model="sold", key=["who"]), seq=1)
-    await door.serves(1, model="sold")
-    who = {"name": "who", "shape": [2], "datatype": "INT32", "data": [7, 8]}
-    told = (await infer(door, SIZE, COLOR, who, model="sold")).json()["outputs"]
-    only = (await infer(door, SIZE, COLOR, who, model="sold", outputs=[{"name": "who"}])).json()["outputs"]
-    none = await infer(door, SIZE, COLOR, model="sold", outputs=[{"name": "who"}])
-    raw = await infer(door, SIZE, COLOR, who, model="sold", parameters={"binary_data_output": True})
-
-    assert [each["name"] for each in told] == ["prediction", "who"]
-    assert told[1] == {"name": "who", "datatype": "INT32", "shape": [2], "data": [7, 8]}
-    assert only == told[1:]
-    assert refusal(none) == "there is no output 'who'; the model gives prediction"
-    assert raw.content.endswith(struct.pack("<2i", 7, 8))
 
 
 @pytest.mark.parametrize(
