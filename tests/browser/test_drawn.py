@@ -126,7 +126,7 @@ async def test_a_run_shows_its_candidates_and_trials(canned: Page, looks: Looks)
     await answer(canned, answers(MODEL, [made], champion=1) | {f"/view/runs/{made.run_id}": run})
     await canned.goto(f"/runs/{made.run_id}")
 
-    await expect(canned.locator("dl > div").filter(has_text="Approval wait")).to_contain_text("1 h 30 min")
+    await expect(canned.locator("dl > div").filter(has_text="Approval wait")).to_contain_text("1 h 30 m")
     folds = await table_of(canned, "Cross-validation: R² of each candidate in 3 folds")
     trials = await table_of(canned, "Hyperparameter search: R² by trial")
     assert (len(folds), len(trials)) == (9, 12)
