@@ -4,6 +4,11 @@ import json
 from contextlib import suppress
 from typing import Any
 
+KEY_END = b'":'
+"""What follows each key of a JSON object where no space stands before the colon."""
+
+_SPACED = (b" :", b"\t:", b"\n:", b"\r:")
+
 
 class RepeatedKeyError(ValueError):
     """An object has a key twice."""
@@ -25,6 +30,14 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def is_spaced(body: bytes) -> bool:
+    """Return whether a colon may follow its key at a distance, so that ``KEY_END`` does not count every key.
+
+    Colons within texts may look so, too.
+    """
+    return body.count(KEY_END) != body.count(b":") and any(each in body for each in _SPACED)
+
+
 def refuse_repeated_keys(body: bytes, count: int) -> None:
     """Check a ``body`` of JSON whose objects were read to have ``count`` keys in all.
 
@@ -33,6 +46,6 @@ def refuse_repeated_keys(body: bytes, count: int) -> None:
     Raises:
         RepeatedKeyError: a key stands twice in one object.
     """
-    if body.count(b'":') != count:
+    if body.count(KEY_END) != count or is_spaced(body):
         with suppress(RecursionError):  # nested too deeply to be rows, which whoever reads them says
             json.loads(body, object_pairs_hook=unique_keys)
