@@ -30,12 +30,14 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def is_spaced(body: bytes) -> bool:
-    """Return whether a colon may follow its key at a distance, so that ``KEY_END`` does not count every key.
+def may_repeat_keys(body: bytes, count: int) -> bool:
+    """Return whether a key may stand twice in a ``body`` whose objects were read to have ``count`` keys in all.
 
-    Colons within texts may look so, too.
+    Each key has a colon, so with as many colons as keys none is twice. More of them may stand in texts.
     """
-    return body.count(KEY_END) != body.count(b":") and any(each in body for each in _SPACED)
+    if body.count(b":") == count:
+        return False
+    return body.count(KEY_END) != count or any(each in body for each in _SPACED)
 
 
 def refuse_repeated_keys(body: bytes, count: int) -> None:
@@ -46,6 +48,6 @@ def refuse_repeated_keys(body: bytes, count: int) -> None:
     Raises:
         RepeatedKeyError: a key stands twice in one object.
     """
-    if body.count(KEY_END) != count or is_spaced(body):
+    if may_repeat_keys(body, count):
         with suppress(RecursionError):  # nested too deeply to be rows, which whoever reads them says
             json.loads(body, object_pairs_hook=unique_keys)

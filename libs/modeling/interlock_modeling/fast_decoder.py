@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 
 import msgspec
 import numpy as np
-from interlock_contracts.json_keys import KEY_END, is_spaced
+from interlock_contracts.json_keys import KEY_END, may_repeat_keys
 
 from interlock_modeling.encoder import CategoryColumn, Encoder, NumericColumn, Scaled
 from interlock_modeling.signature import Feature, ModelSignature
@@ -83,7 +83,7 @@ class FastRowDecoder:
         keys = 1 + len(rows) * self._features
         if self._ignored:
             keys += self._keys_aside(rows)
-        if (body.count(KEY_END) != keys or is_spaced(body)) if len(body) < _LONG else _keys_in_long(body) != keys:
+        if may_repeat_keys(body, keys) if len(body) < _LONG else _keys_in_long(body) != keys:
             raise ValueError("a column may be there twice, and the last of two is what was read")
         return rows
 
