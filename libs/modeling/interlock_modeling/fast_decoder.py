@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 
 import msgspec
 import numpy as np
+from interlock_contracts.json_keys import KEY_END, may_repeat_keys
 
 from interlock_modeling.encoder import CategoryColumn, Encoder, NumericColumn, Scaled
 from interlock_modeling.signature import Feature, ModelSignature
@@ -24,8 +25,7 @@ Cells = Any
 _KINDS = {"number": "number", "integer": "number", "boolean": "boolean", "category": "category", "datetime": "datetime"}
 _TYPES: dict[str, Any] = {"number": float, "boolean": bool, "category": str, "datetime": str}
 _INT64 = 2.0**63
-_KEY_END = b'":'
-"""What follows each key of a JSON object where no space is put between."""
+_SPACE = ord(" ")
 
 _LONG = 4096
 """From this size on, in bytes, NumPy counts faster than ``bytes.count``."""
@@ -83,7 +83,7 @@ class FastRowDecoder:
         keys = 1 + len(rows) * self._features
         if self._ignored:
             keys += self._keys_aside(rows)
-        if (body.count(_KEY_END) if len(body) < _LONG else _count_in_long(body)) != keys:
+        if may_repeat_keys(body, keys) if len(body) < _LONG else _keys_in_long(body) != keys:
             raise ValueError("a column may be there twice, and the last of two is what was read")
         return rows
 
@@ -91,14 +91,15 @@ class FastRowDecoder:
         """Return how many keys ignored columns take, those of objects in their cells included."""
         cells = [getattr(row, name) for row in rows for name in self._ignored]
         given = [cell for cell in cells if cell is not msgspec.UNSET]
-        return len(given) + msgspec.json.encode(given).count(_KEY_END) if given else 0
+        return len(given) + msgspec.json.encode(given).count(KEY_END) if given else 0
 
 
-def _count_in_long(body: bytes) -> int:
-    """Return what ``body.count(_KEY_END)`` gives."""
+def _keys_in_long(body: bytes) -> int:
+    """Return what ``body.count(KEY_END)`` gives, or -1 where the body is spaced."""
     codes = np.frombuffer(body, dtype=np.uint8)
-    quote, colon = _KEY_END
-    return int(np.count_nonzero((codes[:-1] == quote) & (codes[1:] == colon)))
+    quote, colon = KEY_END
+    before = codes[:-1][codes[1:] == colon]
+    return -1 if (before <= _SPACE).any() else int(np.count_nonzero(before == quote))
 
 
 def _field(name: str, feature: Feature) -> tuple[Any, ...]:

@@ -167,4 +167,7 @@ def test_a_column_twice_is_not_read(before: int) -> None:
     repeated = f"{json.dumps(ROW)[:-1]}, {json.dumps(name)}: {json.dumps(value)}}}"
 
     assert fast_path(DECODER, f'{{"rows": [{", ".join([*rows, repeated])}]}}'.encode()) is None
+    assert fast_path(DECODER, f'{{"rows" : [{", ".join([*rows, repeated])}]}}'.encode()) is None, (
+        "one key is not counted"
+    )
     assert fast_path(DECODER, f'{{"rows": [{", ".join([*rows, json.dumps(ROW)])}]}}'.encode()) is not None

@@ -47,10 +47,13 @@ async def test_an_answer_names_its_version_and_keeps_the_order_of_rows(serving: 
 
 
 @pytest.mark.parametrize("route", ["predict", "predictions"])
+@pytest.mark.parametrize("space", ["", " ", "\t"])
 @pytest.mark.parametrize("rest", ["", ', "unknown": 1', ', "color": "red"', ', "at": {"day": 1}'])
-async def test_a_column_that_is_twice_in_a_row_is_refused_by_name(serving: Door, route: str, rest: str) -> None:
+async def test_a_column_that_is_twice_in_a_row_is_refused_by_name(
+    serving: Door, route: str, rest: str, space: str
+) -> None:
     """Readers of JSON keep the last of two; whoever sent them meant one, and nobody can tell which."""
-    row = f'{{"size": 3.0, "color": "red", "size": 4.0{rest}}}'
+    row = f'{{"size"{space}: 3.0, "color": "red", "size": 4.0{rest}}}'
     told = problem(await serving.http.post(f"/models/flights/{route}", content=f'{{"rows": [{row}]}}'), 422)
 
     assert told["title"] == "A column is there twice"
