@@ -33,7 +33,6 @@ from tests.support.stored_models import ROW, put_model
 from tests.support.waiting import until
 
 NOBODY_LOOKS = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
-QUEUE = "prediction.prediction.requested"
 
 
 class Replica:
@@ -74,13 +73,12 @@ class Replica:
 class Predictions:
     """Replicas, an AMQP client that asks as the gateway does and hears what they say, and what serves."""
 
-    def __init__(self, store: ArtifactStore, replicas: list[Replica], channel: aio_pika.abc.AbstractChannel) -> None:
+    def __init__(self, store: ArtifactStore, replicas: list[Replica], exchange: aio_pika.abc.AbstractExchange) -> None:
         self.store = store
         self.replicas = replicas
         self.served: dict[str, ModelRef] = {}
         self.said: list[Event] = []
-        self.channel = channel
-        self.exchange: Any = None
+        self.exchange = exchange
 
     def serve(self, model: str, version: int = 1) -> None:
         """Let a model serve whose answers are ``1000 * version + size``."""
@@ -146,11 +144,6 @@ class Predictions:
         found: dict[str, Any] = await until(look, seconds=seconds)
         return found
 
-    async def waiting(self) -> int:
-        """Return how many requests wait in the queue."""
-        queue = await self.channel.declare_queue(QUEUE, passive=True)
-        return queue.declaration_result.message_count or 0
-
 
 @asynccontextmanager
 async def running(
@@ -184,12 +177,12 @@ async def running(
             stack.push_async_callback(started[-1].end)
         connection = await stack.enter_async_context(await aio_pika.connect(servers["INTERLOCK_AMQP_URL"]))
         channel = await connection.channel()
-        predictions = Predictions(store_of(servers), started, channel)
+        exchange = await channel.declare_exchange("interlock.events", "topic", durable=True)
+        predictions = Predictions(store_of(servers), started, exchange)
         known.append(predictions)
-        predictions.exchange = await channel.declare_exchange("interlock.events", "topic", durable=True)
         heard = await channel.declare_queue(exclusive=True)
         for event_type in ("prediction.completed", "prediction.failed", "prediction.logged"):
-            await heard.bind(predictions.exchange, event_type)
+            await heard.bind(exchange, event_type)
         await heard.consume(predictions.hear, no_ack=True)
         for each in started:
             await until(each.ready, seconds=60)
