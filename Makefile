@@ -79,8 +79,8 @@ unit: $(STAMP)
 security: $(STAMP) ## Attack it: everything in tests/security that needs no server
 	$(BIN)/pytest -q -n 2 -m "not e2e" tests/security
 
-real: $(STAMP) ## Everything that needs real servers, two kinds of them side by side
-	$(MAKE) --jobs=2 --keep-going --output-sync=target real-stack real-servers real-local real-chaos real-crashes
+real: $(STAMP) ## Everything that needs real servers, three kinds of them side by side
+	$(MAKE) --jobs=3 --keep-going --output-sync=target real-stack real-servers real-local real-chaos real-crashes
 
 real-stack: $(STAMP)
 	$(BIN)/pytest -q $(STACK_TESTS)
