@@ -126,9 +126,13 @@ class _Comparison:
 
 def _unchanged(old: Schema, new: Schema) -> set[str]:
     """Return the references to definitions that are the same in both, with all that they refer to."""
-    # As text: 1, 1.0 and true are equal in Python, and different defaults.
-    before, after = ({f"#/$defs/{name}": json.dumps(each) for name, each in one.items()} for one in (old, new))
-    same = {ref for ref, text in before.items() if after.get(ref) == text}
+    # As text: 1, 1.0 and true are equal in Python, and different defaults. One object in both is not written twice.
+    before = {f"#/$defs/{name}": json.dumps(each) for name, each in old.items()}
+    same = {
+        ref
+        for (name, each), (ref, text) in zip(old.items(), before.items(), strict=True)
+        if name in new and (new[name] is each or json.dumps(new[name]) == text)
+    }
     inner = {ref: set(_REFERENCE.findall(before[ref])) for ref in same}
     while changed := {ref for ref in same if not inner[ref] <= same}:
         same -= changed
