@@ -30,14 +30,21 @@ FAST_TESTS := $(wildcard tests/unit tests/contract tests/architecture)
 # come last, for their gateway stays until the end.
 STACK_TESTS := $(wildcard tests/security/test_stolen_*.py tests/security/test_attacks.py tests/e2e tests/browser)
 LOCAL_TESTS := $(wildcard tests/integration/localstack tests/integration/trainer)
-SERVER_TESTS := $(wildcard tests/journey) $(filter-out $(LOCAL_TESTS),$(patsubst %/__init__.py,%,$(wildcard tests/integration/*/__init__.py))) $(wildcard tests/clients)
+GATEWAY_TESTS := $(wildcard tests/journey $(addprefix tests/integration/,artifacts benchmarks console gateway) tests/clients)
+SERVICE_TESTS := $(filter-out $(LOCAL_TESTS) $(GATEWAY_TESTS),$(patsubst %/__init__.py,%,$(wildcard tests/integration/*/__init__.py)))
 CHAOS_TESTS := tests/chaos/test_chaos.py
 CRASH_TESTS := $(filter-out $(CHAOS_TESTS),$(wildcard tests/chaos/test_*.py))
+
+# Tests on servers wait for the most part, so several kinds run side by side, the longest first. What only computes fills
+# the gaps with less priority, also than the checks of files, which have 5: it makes no server answer later.
+REAL := real-stack real-services real-gateway real-chaos real-local real-crashes
+SIDE_BY_SIDE := --jobs=4 --keep-going --output-sync=target
+SPARE := nice -n 10
 
 # Debian packages that tests need besides what `interlock up` fetches by itself; installed when root, else named.
 TEST_PACKAGES := wrk chromium prometheus nginx-light
 
-.PHONY: help setup demo down test quick lint types contracts contracts-check unit security real real-stack real-servers real-local real-crashes real-chaos clients test-packages proto lock audit sbom bench bench-serving bench-reliability chaos
+.PHONY: help setup demo down test quick lint types contracts contracts-check unit security real real-stack real-services real-gateway real-local real-crashes real-chaos clients test-packages proto lock audit sbom bench bench-serving bench-reliability chaos
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 25
@@ -50,7 +57,8 @@ demo: $(STAMP) ## Run the whole story on real data, on this machine: a file goes
 down: ## Stop everything that `make demo` or `interlock up` started, and nothing else
 	@if [ -x $(BIN)/interlock ]; then $(BIN)/interlock down; fi
 
-test: test-packages lint types contracts-check unit security real ## Run everything CI runs
+test: test-packages $(STAMP) ## Run everything CI runs: it fails when anything fails, and goes on with the rest
+	$(MAKE) $(SIDE_BY_SIDE) lint types contracts-check real-stack unit $(filter-out real-stack,$(REAL)) security
 
 quick: lint types contracts-check unit ## Inner loop: lint, types and the tests that need no server
 
@@ -61,7 +69,7 @@ lint: $(STAMP) ## Style, format and the boundaries between packages
 	DENO_DIR=.interlock/deno DENO_NO_UPDATE_CHECK=1 $(BIN)/deno lint --quiet --config services/console/deno.json services/console/interlock_console/static
 
 types: $(STAMP) ## mypy, strict, over every package and test
-	$(BIN)/mypy $(MEMBERS) tests
+	$(SPARE) $(BIN)/mypy $(MEMBERS) tests
 
 contracts: $(STAMP) ## Write schemas, OpenAPI and AsyncAPI documents, docs/map.md and the table of decisions anew
 	$(BIN)/python -m interlock_contracts.render
@@ -74,19 +82,22 @@ contracts-check: $(STAMP) ## Fail when schemas or docs are not what the catalog 
 	$(BIN)/python -m interlock_contracts.released
 
 unit: $(STAMP)
-	$(BIN)/pytest -q -n 2 $(FAST_TESTS)
+	$(SPARE) $(BIN)/pytest -q -n 2 --dist worksteal $(FAST_TESTS)
 
 security: $(STAMP) ## Attack it: everything in tests/security that needs no server
-	$(BIN)/pytest -q -n 2 -m "not e2e" tests/security
+	$(SPARE) $(BIN)/pytest -q -n 2 -m "not e2e" tests/security
 
-real: $(STAMP) ## Everything that needs real servers, three kinds of them side by side
-	$(MAKE) --jobs=3 --keep-going --output-sync=target real-stack real-servers real-local real-chaos real-crashes
+real: $(STAMP) ## Everything that needs real servers
+	$(MAKE) $(SIDE_BY_SIDE) $(REAL)
 
 real-stack: $(STAMP)
 	$(BIN)/pytest -q $(STACK_TESTS)
 
-real-servers: $(STAMP)
-	$(BIN)/pytest -q $(SERVER_TESTS)
+real-services: $(STAMP)
+	$(BIN)/pytest -q $(SERVICE_TESTS)
+
+real-gateway: $(STAMP)
+	$(BIN)/pytest -q --servers=test-gateway $(GATEWAY_TESTS)
 
 real-local: $(STAMP)
 	$(BIN)/pytest -q $(LOCAL_TESTS)

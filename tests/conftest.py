@@ -25,7 +25,8 @@ CHECKOUT = Path(__file__).parents[1]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--slow`` and ``--screenshots``."""
+    """Add ``--slow``, ``--screenshots`` and ``--servers``."""
+    parser.addoption("--servers", default="test", help="which servers to use: runs at once need different ones")
     parser.addoption("--slow", action="store_true", help="also run what is marked slow: long soaks and big files")
     parser.addoption("--screenshots", type=Path, help="a folder for pictures of the pages that browser tests look at")
 
@@ -39,12 +40,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def servers() -> Iterator[dict[str, str]]:
+def servers(pytestconfig: pytest.Config) -> Iterator[dict[str, str]]:
     """Return the settings of a stack with RabbitMQ, Postgres and S3 only; no service hears what a test says.
 
     They are the administrator's: a test plays every service, and takes things apart.
     """
-    with leased("test", only="rabbitmq,postgres,s3") as settings:
+    with leased(pytestconfig.getoption("--servers"), only="rabbitmq,postgres,s3") as settings:
         yield as_administrator(settings)
 
 

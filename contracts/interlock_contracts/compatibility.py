@@ -10,11 +10,12 @@ A new optional field is neither, nor is a new name in a mapping whose names are 
 are not known here may not change at all.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from pydantic_core import to_json
 
 Schema = Mapping[str, Any]
 
@@ -27,7 +28,7 @@ _FOLLOWED = (
     *("$ref", "anyOf", "oneOf", "type", "enum", "const", "default", "properties", "required", "items"),
     "propertyNames",
 )
-_REFERENCE = re.compile(r'"(#/\$defs/[^"]+)"')
+_REFERENCE = re.compile(rb'"(#/\$defs/[^"]+)"')
 _ABSENT = object()
 
 
@@ -127,9 +128,9 @@ class _Comparison:
 def _unchanged(old: Schema, new: Schema) -> set[str]:
     """Return the references to definitions that are the same in both, with all that they refer to."""
     # As text: 1, 1.0 and true are equal in Python, and different defaults.
-    before, after = ({f"#/$defs/{name}": json.dumps(each) for name, each in one.items()} for one in (old, new))
+    before, after = ({f"#/$defs/{name}": to_json(each) for name, each in one.items()} for one in (old, new))
     same = {ref for ref, text in before.items() if after.get(ref) == text}
-    inner = {ref: set(_REFERENCE.findall(before[ref])) for ref in same}
+    inner = {ref: {each.decode() for each in _REFERENCE.findall(before[ref])} for ref in same}
     while changed := {ref for ref in same if not inner[ref] <= same}:
         same -= changed
     return same

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 from faststream.rabbit import RabbitRouter
 from interlock_artifacts import MemoryStore
 from interlock_artifacts.store import READ_LIMIT, StoreUnavailableError
@@ -19,13 +20,17 @@ from interlock_contracts.training import RetrainRequested
 from interlock_jobs.launcher import Job, JobState
 from interlock_messaging import Bus
 from interlock_messaging.tables import OutboxRow
+from interlock_runtime.clients import RegistryClient
 from interlock_runtime.database import Database
-from interlock_train_dispatch import handlers, runs, store
+from interlock_runtime.http import http_app
+from interlock_train_dispatch import handlers, routes, runs, store
 from interlock_train_dispatch.domain import data_digest
 from interlock_train_dispatch.logs import RunLogs
 from interlock_train_dispatch.run_reconciler import RunReconciler
 from interlock_train_dispatch.store import DatasetRow, RunRow, SpecRow
 from sqlalchemy import select
+
+from tests.support.api_keys import KEY, letting_in
 
 REF = ArtifactRef(sha256="a" * 64, bytes=1)
 HOLDOUT = ArtifactRef(sha256="b" * 64, bytes=1, holdout=True)
@@ -188,3 +193,25 @@ async def dispatching(servers: dict[str, str]) -> AsyncIterator[Dispatcher]:
     async with made.database.ready("interlock_messaging", "interlock_train_dispatch"):
         await made.add_spec()
         yield made
+
+
+@asynccontextmanager
+async def answering(dispatcher: Dispatcher, registry: RegistryClient | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    """Answer the dispatcher's routes, without a server; yield a client with an administrator's key."""
+    app = http_app(
+        "train_dispatch",
+        letting_in(),
+        routes=routes.ROUTES,
+        pings={},
+        lifespan=[],
+        dependencies={
+            "bus": dispatcher.bus,
+            "database": dispatcher.database,
+            "logs": dispatcher.logs,
+            "registry": registry,
+        },
+    )
+    transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
+    headers = {"Authorization": f"Bearer {KEY}"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://dispatcher", headers=headers) as http:
+        yield http

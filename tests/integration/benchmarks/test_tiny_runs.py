@@ -25,11 +25,12 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Run:
     """Return a tiny run of Interlock alone: peers are not installed for a test."""
     folder = tmp_path_factory.mktemp("bench")
     about = {"machine": machine.description(), "versions": machine.versions()}
-    return Run(TINY, [OURS], None, Results(folder / "serving.json", dict(about)), work=folder, stack="test")
+    results = Results(folder / "serving.json", dict(about))
+    return Run(TINY, [OURS], None, results, work=folder, stack=pytestconfig.getoption("--servers"))
 
 
 @pytest.fixture(scope="module")

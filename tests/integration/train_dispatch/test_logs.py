@@ -8,13 +8,10 @@ import httpx
 import pytest
 from interlock_contracts.refs import ArtifactRef
 from interlock_jobs.launcher import Job, JobState
-from interlock_runtime.http import http_app
-from interlock_train_dispatch import routes
 from interlock_train_dispatch.logs import PATIENCE, TrainingLog
 from interlock_train_dispatch.store import LogRow
 
-from tests.support.api_keys import KEY, letting_in
-from tests.support.dispatcher import Dispatcher, dispatching
+from tests.support.dispatcher import Dispatcher, answering, dispatching
 
 pytestmark = pytest.mark.integration
 
@@ -121,22 +118,7 @@ async def test_the_log_of_a_run_of_an_earlier_release_is_rays(dispatcher: Dispat
 @pytest.fixture
 async def http(dispatcher: Dispatcher) -> AsyncIterator[httpx.AsyncClient]:
     """Return the dispatcher's routes."""
-    app = http_app(
-        "train_dispatch",
-        letting_in(),
-        routes=routes.ROUTES,
-        pings={},
-        lifespan=[],
-        dependencies={
-            "bus": dispatcher.bus,
-            "database": dispatcher.database,
-            "logs": dispatcher.logs,
-            "registry": None,
-        },
-    )
-    transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
-    headers = {"Authorization": f"Bearer {KEY}"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://dispatcher", headers=headers) as client:
+    async with answering(dispatcher) as client:
         yield client
 
 

@@ -11,14 +11,12 @@ import pytest
 from interlock_contracts.event import Envelope, run_id
 from interlock_contracts.training import RetrainRequested
 from interlock_runtime.clients import RegistryClient
-from interlock_runtime.http import http_app
 from interlock_train_dispatch import routes, runs, store
 from interlock_train_dispatch.store import DatasetRow, SpecRow
 from pydantic import SecretStr
 from sqlalchemy import delete
 
-from tests.support.api_keys import KEY, letting_in
-from tests.support.dispatcher import Dispatcher, dispatching
+from tests.support.dispatcher import Dispatcher, answering, dispatching
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -61,22 +59,8 @@ async def desk(servers: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Asyn
         dispatching(servers) as dispatcher,
         httpx.AsyncClient(transport=httpx.MockTransport(registry.answer)) as to,
     ):
-        app = http_app(
-            "train_dispatch",
-            letting_in(),
-            routes=routes.ROUTES,
-            pings={},
-            lifespan=[],
-            dependencies={
-                "bus": dispatcher.bus,
-                "database": dispatcher.database,
-                "registry": RegistryClient("registry", "http://registry", SecretStr("key"), to),
-                "logs": dispatcher.logs,
-            },
-        )
-        headers = {"Authorization": f"Bearer {KEY}"}
-        transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
-        async with httpx.AsyncClient(transport=transport, base_url="http://dispatcher", headers=headers) as http:
+        client = RegistryClient("registry", "http://registry", SecretStr("key"), to)
+        async with answering(dispatcher, client) as http:
             yield Desk(http, dispatcher, registry)
 
 
