@@ -194,12 +194,15 @@ async def test_one_run_is_no_comparison(canned: Page) -> None:
     await expect(canned.get_by_role("heading", name="Fewer than two runs")).to_be_visible()
 
 
-async def test_a_run_says_why_and_by_whom_it_was_asked(canned: Page) -> None:
-    """On its own page, beside what became of it."""
+async def test_a_run_says_why_and_by_whom_it_was_asked(canned: Page, looks: Looks) -> None:
+    """On its own page, beside what became of it, with its tags, which lead to runs that have the same."""
+    await answer(canned, ANSWERS | {"/view/events": {"events": []}})
     await canned.goto(f"/runs/{IDS[0]}")
     await expect(canned.locator("dl > div").filter(has_text="Queue wait")).to_be_visible()
     for words in ("Requested by", "ada", "Request reason", "the first month", "Tags", "audited"):
         await expect(canned.get_by_text(words, exact=True)).to_be_visible()
+    await expect(canned.get_by_role("link", name="team:pricing")).to_have_attribute("href", "/runs?tag=team%3Apricing")
+    await looks.over(canned, "run-tags")
 
 
 async def test_the_beginning_of_an_id_leads_to_its_run(canned: Page) -> None:

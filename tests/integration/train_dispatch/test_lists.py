@@ -1,5 +1,6 @@
 """Runs are found by the tags of their request and by what the gate measured."""
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -102,7 +103,7 @@ async def test_runs_are_found_by_indexes_among_many(dispatcher: Dispatcher) -> N
                 "FROM generate_series(1, 20000) AS n"
             )
         )
-    async with dispatcher.database.engine.connect() as connection:
+    async with dispatcher.database.engine.begin() as connection:
         await connection.execute(text("ANALYZE run"))
     plans = [await plan(dispatcher, tag="n:77"), await plan(dispatcher, metric="r2>=0.9")]
 
@@ -113,7 +114,11 @@ async def test_runs_are_found_by_indexes_among_many(dispatcher: Dispatcher) -> N
 async def plan(dispatcher: Dispatcher, *, tag: str | None = None, metric: str | None = None) -> str:
     """Return how the database would look for these runs."""
     wanted = lists.RunFilter(tags=tag_filter(tag), metrics=metric_bounds(metric))
-    dialect = dispatcher.database.engine.dialect
-    query = lists.selected(wanted, limit=50).compile(dialect=dialect, compile_kwargs={"literal_binds": True})
-    async with dispatcher.database.sessions() as session:
-        return "\n".join((await session.scalars(text(f"EXPLAIN {query}".replace(":", "\\:")))).all())
+    query: Any = lists.selected(wanted, limit=50).compile(dialect=dispatcher.database.engine.dialect)
+    values = [query.params[name] for name in query.positiontup]
+    async with dispatcher.database.engine.connect() as connection:
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        told = await driver.fetch(
+            f"EXPLAIN {query}", *(json.dumps(each) if isinstance(each, dict) else each for each in values)
+        )
+    return "\n".join(row[0] for row in told)
