@@ -87,7 +87,8 @@ class EventTypesView(Body):
 class RunLine(Body):
     """One run as events tell it; ``outcome`` says what became of its model: promoted, waiting, refused or none.
 
-    ``requested_by`` and ``request_reason`` are as in :class:`RunView`; ``metrics`` are the gate's on the holdout.
+    ``requested_by``, ``request_reason`` and ``tags`` are as in :class:`RunView`; ``metrics`` are the gate's on the
+    holdout.
     """
 
     run_id: UUID
@@ -97,6 +98,7 @@ class RunLine(Body):
     cause: str | None = None
     requested_by: str | None = None
     request_reason: str | None = None
+    tags: dict[str, str] = {}
     reason: str | None = None
     attempt: int = 0
     requested: datetime

@@ -5,12 +5,8 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from interlock_contracts.http import Request
+from interlock_contracts.tags import MAX_TAGS, TagName, TagValue
 
-TagName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$")]
-TagValue = Annotated[str, StringConstraints(pattern=r"^[^,\x00-\x1f\x7f]*$", max_length=200)]
-"""Without commas and line ends, so that a list can be filtered by it."""
-
-MAX_TAGS = 50
 MAX_DESCRIPTION = 4000
 
 Description = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=MAX_DESCRIPTION)]

@@ -1,10 +1,12 @@
 """What lists are filtered by, as query parameters and the command line write it."""
 
 import math
+import re
 from collections.abc import Sequence
-from typing import Literal, TypeVar, get_args
+from typing import Literal, NamedTuple, TypeVar, get_args
 
 from interlock_contracts.gate import MetricName
+from interlock_contracts.names import near_name
 from interlock_contracts.predictions import PredictionState
 from interlock_contracts.refs import DatasetRole
 
@@ -24,11 +26,13 @@ def chosen(text: str | None, choices: Sequence[Choice]) -> list[Choice]:
     """Return the choices that are named, separated by commas; none of them where ``text`` is missing or empty.
 
     Raises:
-        ValueError: there is no such choice; the text names it, and all that are.
+        ValueError: there is no such choice; the text names it, all that are, and the one that was perhaps meant.
     """
     named = [each for each in (text or "").split(",") if each]
     if unknown := [each for each in named if each not in choices]:
-        raise ValueError(f"{unknown[0]!r} is none of {', '.join(choices)}")
+        near = near_name(unknown[0], choices)
+        meant = f"; did you mean {near!r}?" if near is not None else ""
+        raise ValueError(f"{unknown[0]!r} is none of {', '.join(choices)}{meant}")
     return [choice for choice in choices if choice in named]
 
 
@@ -48,6 +52,32 @@ def bounds(text: str | None) -> dict[MetricName, float]:
             raise ValueError(f"{each!r} is no bound of a metric; write for instance r2:0.8")
         found[metrics[0]] = bound
     return found
+
+
+class MetricBound(NamedTuple):
+    """What a metric must be for a run to be listed: at least, or at most, so much."""
+
+    metric: MetricName
+    comparison: Literal[">=", "<="]
+    bound: float
+
+
+def metric_bounds(text: str | None) -> list[MetricBound]:
+    """Return bounds of metrics, written as ``r2>=0.9`` or ``rmse<=2`` and separated by commas; all must hold.
+
+    Raises:
+        ValueError: one is written otherwise, or of no metric; the text says what would be right.
+    """
+    return [_metric_bound(each) for each in (text or "").split(",") if each]
+
+
+def _metric_bound(text: str) -> MetricBound:
+    found = re.fullmatch(r"\s*(\w+)\s*(>=|<=)\s*(\S+)\s*", text)
+    bound = _number(found[3]) if found else None
+    if found is None or bound is None:
+        raise ValueError(f"{text!r} is no bound of a metric; write for instance r2>=0.9 or rmse<=2")
+    (metric,) = chosen(found[1], METRIC_NAMES)
+    return MetricBound(metric, ">=" if found[2] == ">=" else "<=", bound)
 
 
 def tag_filter(text: str | None) -> dict[str, str | None]:

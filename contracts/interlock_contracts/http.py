@@ -11,6 +11,7 @@ from interlock_contracts.drift import DriftView
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef, DatasetRole, ModelRef, Sha256
 from interlock_contracts.signature import PromotionCause, PromotionSignature
+from interlock_contracts.tags import Tags
 from interlock_contracts.training import RunState
 
 
@@ -93,12 +94,13 @@ class DatasetView(Body):
 
 
 class RetrainRequest(Request):
-    """Why to train again, and on what; all optional."""
+    """Why to train again, and on what; all optional. ``tags`` are kept with the run, which is found by them."""
 
     reason: str | None = Field(default=None, max_length=1000)
     dataset: Sha256 | None = None
     pipeline: Sha256 | None = None
     commit: str | None = Field(default=None, max_length=100)
+    tags: Tags | None = None
 
 
 class RunAccepted(Body):
@@ -124,6 +126,7 @@ class RunView(Body):
 
     ``requested_by`` is the name of a key or user, or ``event/<source>`` of a request that came over the broker.
     ``evaluation`` is the evaluation file that its model is judged on; None: on what is held out of ``datasets``.
+    ``tags`` are those of the request, ``metrics`` the gate's on the holdout, as far as they are defined there.
     """
 
     run_id: UUID
@@ -136,6 +139,7 @@ class RunView(Body):
     cause: str
     requested_by: str | None = None
     request_reason: str | None = None
+    tags: dict[str, str] = {}
     reason: str | None = None
     into: UUID | None = None
     version: int | None = None
@@ -146,6 +150,7 @@ class RunView(Body):
     ended_at: datetime | None = None
     deadline: datetime | None = None
     progress: ProgressView | None = None
+    metrics: dict[str, float] = {}
 
 
 class VersionView(Body):

@@ -10,6 +10,7 @@ from interlock_contracts.event import Envelope, Event
 from interlock_contracts.filters import chosen
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import MAX_CALLER, ArtifactRef, DatasetRef, Name, Ref, Sha256
+from interlock_contracts.tags import Tags
 
 RunState = Literal["queued", "running", "succeeded", "refused", "failed", "cancelled", "timed_out", "coalesced"]
 
@@ -53,7 +54,8 @@ def _text(words: str | None) -> str | None:
 class RetrainRequested(Event):
     """A request to train a model again, whether or not there is new data.
 
-    ``by`` is the name of the caller's key or user; it counts only where the gateway published the request.
+    ``by`` is the name of the caller's key or user; it counts only where the gateway published the request. ``tags`` are
+    kept with the run.
     """
 
     type: ClassVar[str] = "retrain.requested"
@@ -64,6 +66,7 @@ class RetrainRequested(Event):
     pipeline: Sha256 | None = None
     commit: str | None = Field(default=None, max_length=100)
     by: str | None = Field(default=None, max_length=MAX_CALLER)
+    tags: Tags | None = None
 
     @property
     def subject(self) -> str:

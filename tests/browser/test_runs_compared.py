@@ -42,6 +42,7 @@ ASKED = run(
     0,
     requested_by="ada",
     request_reason="the first month",
+    tags={"team": "pricing", "audited": ""},
     metrics={"r2": 0.9912, "rmse": 6.431, "mae": 4.2, "bias": 0},
 )
 REFUSED = run(
@@ -107,6 +108,25 @@ async def test_runs_tell_their_metrics_and_who_asked(canned: Page, looks: Looks)
     await looks.over(canned, "runs-metrics")
 
 
+async def test_runs_are_filtered_by_tag_and_metric(canned: Page, looks: Looks) -> None:
+    """From the form or by a click on a tag; the address tells it, and the metric asked for is a column."""
+    asked: list[str] = []
+    canned.on("request", lambda request: asked.append(request.url) if "/view/runs?" in request.url else None)
+    await canned.goto("/runs")
+    await row_of(canned, 0).get_by_role("link", name="team:pricing").click()
+    await expect(canned).to_have_url(f"{ORIGIN}/runs?tag=team%3Apricing")
+    await expect(canned.get_by_role("textbox", name="Tag")).to_have_value("team:pricing")
+    await canned.get_by_role("textbox", name="Metric").fill("mae>=4, r2>=0.9")
+    await canned.get_by_role("button", name="Filter", exact=True).click()
+
+    await expect(canned.get_by_role("columnheader").filter(has_text="MAE")).to_be_visible()
+    titles = [title.strip() for title in await canned.get_by_role("columnheader").all_inner_texts()]
+    assert titles[5:8] == ["MAE", "R²", "RMSE"]
+    query = parse_qs(urlsplit(asked[-1]).query)
+    assert (query["tag"], query["metric"]) == (["team:pricing"], ["mae>=4, r2>=0.9"])
+    await looks.over(canned, "runs-filtered")
+
+
 async def test_a_heading_sorts_and_sorts_back(canned: Page) -> None:
     """The best first, whichever direction is better; the order stands in the address and is asked of the console."""
     asked: list[str] = []
@@ -133,7 +153,7 @@ async def test_several_runs_are_compared_side_by_side(canned: Page, looks: Looks
 
     await expect(canned.get_by_role("heading", name="Compare runs")).to_be_visible()
     outcome = canned.get_by_role("region", name="Outcome")
-    for words in ("promoted", "r2 is 0.81, required at least 0.9", "out of memory", "ada", "the first month"):
+    for words in ("promoted", "r2 is 0.81, required at least 0.9", "out of memory", "the first month", "team:pricing"):
         await expect(outcome).to_contain_text(words)
     metrics = canned.get_by_role("region", name="Metrics")
     await expect(metrics).to_contain_text("0.9912 best")
@@ -174,11 +194,15 @@ async def test_one_run_is_no_comparison(canned: Page) -> None:
     await expect(canned.get_by_role("heading", name="Fewer than two runs")).to_be_visible()
 
 
-async def test_a_run_says_why_and_by_whom_it_was_asked(canned: Page) -> None:
-    """On its own page, beside what became of it."""
+async def test_a_run_says_why_and_by_whom_it_was_asked(canned: Page, looks: Looks) -> None:
+    """On its own page, beside what became of it, with its tags, which lead to runs that have the same."""
+    await answer(canned, ANSWERS | {"/view/events": {"events": []}})
     await canned.goto(f"/runs/{IDS[0]}")
-    for words in ("Requested by", "ada", "Request reason", "the first month"):
+    await expect(canned.locator("dl > div").filter(has_text="Queue wait")).to_be_visible()
+    for words in ("Requested by", "ada", "Request reason", "the first month", "Tags", "audited"):
         await expect(canned.get_by_text(words, exact=True)).to_be_visible()
+    await expect(canned.get_by_role("link", name="team:pricing")).to_have_attribute("href", "/runs?tag=team%3Apricing")
+    await looks.over(canned, "run-tags")
 
 
 async def test_the_beginning_of_an_id_leads_to_its_run(canned: Page) -> None:

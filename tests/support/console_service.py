@@ -119,10 +119,11 @@ async def trained(
     *,
     version: int = 1,
     metrics: Mapping[str, float] | None = None,
+    tags: Mapping[str, str] | None = None,
     promoted: bool = True,
 ) -> UUID:
     """Say all that is said about one run, up to the first worker's swap unless it waits; return its id."""
-    cause = await console.say(RetrainRequested(model=model, reason="a look"))
+    cause = await console.say(RetrainRequested(model=model, reason="a look", tags=dict(tags) if tags else None))
     run = run_id(cause.id, model)
     files: dict[str, Any] = {"artifact": FILE, "manifest": FILE}
     await console.say(TrainingStarted(run_id=run, model=model, attempt=1, pipeline_digest=DIGEST, datasets=[DIGEST]))

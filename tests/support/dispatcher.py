@@ -142,7 +142,7 @@ class Dispatcher:
         event = RetrainRequested(model=model or self.model, **how)
         cause = Envelope.of(event, source="test", cause=str(uuid4()), now=datetime.now(UTC))
         async with self.bus.transaction() as session:
-            asked = {"dataset": event.dataset, "by": event.by, "why": event.why}
+            asked: dict[str, Any] = {"dataset": event.dataset, "by": event.by, "why": event.why, "tags": event.tags}
             return (await runs.request(session, event.model, cause, **asked, trigger="event")).run_id
 
     async def ingest(self, **about: Any) -> UUID:

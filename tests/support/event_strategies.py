@@ -51,8 +51,11 @@ def _of_type(schema: Schema, definitions: Mapping[str, Schema]) -> st.SearchStra
 def _objects(schema: Schema, definitions: Mapping[str, Schema]) -> st.SearchStrategy[dict[str, Any]]:
     if "properties" not in schema:
         values = schema.get("additionalProperties")
+        names = st.text(max_size=8)
+        for pattern, of_pattern in schema.get("patternProperties", {}).items():
+            names, values = _matching(pattern), of_pattern
         inner = _of(values, definitions) if isinstance(values, Mapping) else _anything
-        return st.dictionaries(st.text(max_size=8), inner, max_size=3)
+        return st.dictionaries(names, inner, max_size=3)
     fields = {name: _of(field, definitions) for name, field in schema["properties"].items()}
     required = set(schema.get("required", ()))
     optional = {name: field for name, field in fields.items() if name not in required}
@@ -65,12 +68,15 @@ def _strings(schema: Schema) -> st.SearchStrategy[str]:
     if schema.get("format") == "date-time":
         return _moments.map(datetime.isoformat)
     if "pattern" in schema:
-        # Python's `$` lets a newline follow.
-        return st.from_regex(schema["pattern"].removesuffix("$") + r"\Z")
+        return _matching(schema["pattern"])
     least, most = schema.get("minLength", 0), schema.get("maxLength", 40)
     return _texts.filter(lambda text: least <= len(text) <= most) | st.text(
         min_size=least, max_size=min(most, least + 9)
     )
+
+
+def _matching(pattern: str) -> st.SearchStrategy[str]:
+    return st.from_regex(pattern.removesuffix("$") + r"\Z")  # Python's `$` lets a newline follow
 
 
 def events(*types: str) -> st.SearchStrategy[Event]:

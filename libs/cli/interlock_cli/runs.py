@@ -1,16 +1,18 @@
 """`interlock retrain`, `watch`, `runs` and `cancel`: training runs."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
 import typer
 from interlock_client import Client
+from interlock_contracts.filters import metric_bounds
 from interlock_contracts.http import RunView
 from interlock_contracts.training import RUN_STATES, parse_run_states
 
 from interlock_cli import completion, rollouts
 from interlock_cli.gateway import connect
-from interlock_cli.options import Since, parsed_option
+from interlock_cli.options import Since, Tag, parsed_option, parsed_tags, shown_tags
 from interlock_cli.short_ids import dataset_digest, run_id, spec_digest
 from interlock_cli.terminal import Json, Terminal, command_terminal, plain
 from interlock_cli.watch import follow_run, newest_run
@@ -30,18 +32,23 @@ def retrain(
         str | None, typer.Option(help="The pipeline spec, by its digest or a prefix of it; default: the newest.")
     ] = None,
     commit: Annotated[str | None, typer.Option(help="Commit that requests the run, stored with it.")] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[=VALUE]", help="A tag, stored with the run; may be given several times."),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the run until it ends.")] = False,
     timeout: Timeout = 3600,
     as_json: Json = False,
 ) -> None:
     """Request a training run, with or without new data.
 
-    Example: interlock retrain flights-1 --reason "new month" --wait
+    Example: interlock retrain flights-1 --reason "new month" --tag team=pricing --wait
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         dataset = dataset and dataset_digest(gateway, name, dataset)
         pipeline = pipeline and spec_digest(gateway, name, pipeline)
-        accepted = gateway.retrain(name, reason=reason, dataset=dataset, pipeline=pipeline, commit=commit)
+        tags = {each: value or "" for each, value in parsed_tags(tag).items()} or None
+        accepted = gateway.retrain(name, reason=reason, dataset=dataset, pipeline=pipeline, commit=commit, tags=tags)
         terminal.echo(f"run {accepted.run_id}")
         if wait:
             _watch_to_end(gateway, terminal, accepted.run_id, timeout)
@@ -92,40 +99,54 @@ def runs(
         list[str] | None,
         typer.Option(help=f"Only runs in this state, {', '.join(RUN_STATES)}; may be given several times."),
     ] = None,
+    tag: Tag = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="METRIC>=VALUE",
+            help='Only runs with at least (at most: <=) so much, "r2>=0.9", in quotes; may be given several times.',
+        ),
+    ] = None,
     since: Since = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="Maximum number of results.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """List runs, newest first.
+    """List runs, newest first, with the metrics that they were chosen by.
 
-    Example: interlock runs --model flights-1 --state failed --state refused
+    Example: interlock runs --model flights-1 --state succeeded --tag team=pricing --metric "r2>=0.9"
     """
     states = parsed_option("--state", state, parse_run_states)
+    bounds = parsed_option("--metric", metric, metric_bounds)
+    measured = list(dict.fromkeys(each.metric for each in bounds))
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        found = gateway.runs(model, state=states, since=since, limit=limit)
+        found = gateway.runs(model, state=states, tags=parsed_tags(tag), metric=metric or (), since=since, limit=limit)
         columns = (
             "run",
             "model",
             "state",
             "attempt",
             "version",
+            *measured,
             "requested",
-            "waited",
+            "queue wait",
             "duration",
             "requested by",
             "request",
+            "tags",
             "reason",
         )
-        terminal.table(columns, [_row(run) for run in found])
+        terminal.table(columns, [_row(run, measured) for run in found])
         if not found:
-            terminal.echo("no such runs" if model or state or since else "no runs yet; next: interlock retrain NAME")
+            filtered = model or state or tag or metric or since
+            terminal.echo("no such runs" if filtered else "no runs yet; next: interlock retrain NAME")
         terminal.result(found)
 
 
-def _row(run: RunView) -> tuple[object, ...]:
+def _row(run: RunView, measured: Sequence[str]) -> tuple[object, ...]:
     times = (run.created_at, elapsed(run.created_at, run.started_at), elapsed(run.started_at, run.ended_at))
-    asked = (run.requested_by, run.request_reason)
-    return (run.run_id, run.model, run.state, run.attempt, run.version, *times, *asked, run.reason)
+    asked = (run.requested_by, run.request_reason, shown_tags(run.tags))
+    metrics = (run.metrics.get(name) for name in measured)
+    return (run.run_id, run.model, run.state, run.attempt, run.version, *metrics, *times, *asked, run.reason)
 
 
 def cancel(

@@ -9,17 +9,13 @@ from typing import Any
 
 from interlock_contracts.access import SCOPES
 from interlock_contracts.deployment import LIVE, READY
-from litestar import Litestar, Response, get
+from litestar import Litestar, Request, Response, get
 from litestar.connection import ASGIConnection
 from litestar.di import Provide
 from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.config import OpenAPIConfig
-from litestar.plugins.problem_details import (
-    ProblemDetailsConfig,
-    ProblemDetailsException,
-    ProblemDetailsPlugin,
-)
+from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.types import ControllerRouterHandler, Middleware, Scope
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -53,6 +49,10 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 Classify = Callable[[BaseException], bool]
+Respond = Callable[[ProblemDetailsException, Request[Any, Any, Any]], Response[Any]]
+"""How a problem is answered; by default :meth:`ProblemDetailsException.to_response`."""
+Handle = Callable[[Request[Any, Any, Any], Any], Response[Any]]
+"""How an exception is answered."""
 
 
 def _never(_: BaseException) -> bool:
@@ -161,6 +161,25 @@ def _unexpected(is_outage: Classify) -> Callable[[Exception], ProblemDetailsExce
     return convert
 
 
+def _answering(convert: Callable[[Any], ProblemDetailsException], respond: Respond) -> Handle:
+    def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+        return respond(convert(error), request)
+
+    return handle
+
+
+def _handlers(is_outage: Classify, respond: Respond) -> dict[int | type[Exception], Handle]:
+    conversions: dict[type[Exception], Callable[[Any], ProblemDetailsException]] = {
+        ProblemDetailsException: lambda error: error,
+        HTTPException: as_problem,
+        ConnectionError: _outage,
+        TimeoutError: _outage,
+        RecursionError: _too_deep,
+        Exception: _unexpected(is_outage),
+    }
+    return {kind: _answering(convert, respond) for kind, convert in conversions.items()}
+
+
 def _log_unexpected(is_outage: Classify) -> Callable[[Exception, Scope], Awaitable[None]]:
     async def log(error: Exception, scope: Scope) -> None:
         """Log what the answer does not say: an internal error, and which dependency broke how."""
@@ -197,6 +216,8 @@ def http_app(
     metric_collectors: Sequence[MetricCollector] = (),
     metric_readers: Sequence[str] = (),
     middleware: Sequence[Middleware] = (),
+    exception_handlers: Mapping[int | type[Exception], Handle] | None = None,
+    respond: Respond = ProblemDetailsException.to_response,
     **options: Any,
 ) -> Litestar:
     """Return the Litestar application of one service.
@@ -206,6 +227,7 @@ def http_app(
     Who asks is ``request.user``, a :class:`Caller`. ``counters`` and ``metric_collectors`` make ``GET /metrics``: on
     this machine without a key, and for the services in ``metric_readers`` with their own. A ConnectionError or
     TimeoutError that a handler raises is answered 503 with Retry-After, and so is what ``is_outage`` calls an outage.
+    ``respond`` makes the answer of every problem that no one of ``exception_handlers`` takes.
 
     Raises:
         ValueError: a route says neither which scope it asks for nor that it is public.
@@ -236,20 +258,7 @@ def http_app(
         guards=[_guard(access), reject_unsafe_path, refuse_unknown_query],
         lifespan=[life],
         middleware=[*middleware, unpacking],
-        plugins=[
-            ProblemDetailsPlugin(
-                ProblemDetailsConfig(
-                    enable_for_all_http_exceptions=True,
-                    exception_to_problem_detail_map={
-                        HTTPException: as_problem,
-                        ConnectionError: _outage,
-                        TimeoutError: _outage,
-                        RecursionError: _too_deep,
-                        Exception: _unexpected(is_outage),
-                    },
-                )
-            )
-        ],
+        exception_handlers={**_handlers(is_outage, respond), **(exception_handlers or {})},
         logging_config=None,
         after_exception=[_log_unexpected(is_outage)],
         openapi_config=openapi or document_config(service, security, {SCOPE: "read"}),

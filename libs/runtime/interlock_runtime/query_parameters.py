@@ -26,6 +26,23 @@ Before = Annotated[
 ]
 """Where a page of a list begins that is sorted by time, the newest first; see :func:`require_zone`."""
 
+TagFilter = Annotated[
+    str | None,
+    QueryParameter(
+        max_length=1000,
+        description="Tags, each as name:value or, for any value, as name; separated by commas, all must be there.",
+    ),
+]
+MetricFilter = Annotated[
+    str | None,
+    QueryParameter(
+        max_length=400,
+        description="Bounds of metrics, for instance r2>=0.9 or rmse<=2, separated by commas; all must hold, and a run "
+        "without the metric is left out.",
+    ),
+]
+"""Both are read by what :mod:`interlock_contracts.filters` has for them."""
+
 Value = TypeVar("Value")
 
 _SHOWN = 100
@@ -67,16 +84,16 @@ def require_zone(**moments: datetime | None) -> None:
             raise ProblemDetailsException(status_code=400, title="Invalid time", detail=detail)
 
 
-def parsed_query(name: str, text: str | None, parse: Callable[[str | None], Value]) -> Value:
+def parsed_query(name: str, text: str | None, parse: Callable[[str | None], Value], *, status: int = 400) -> Value:
     """Return the value of a query parameter that is more than one plain value.
 
     Raises:
-        ProblemDetailsException: 400 with its name, and what ``parse`` says against it.
+        ProblemDetailsException: ``status`` with its name, and what ``parse`` says against it.
     """
     try:
         return parse(text)
     except ValueError as error:
-        raise ProblemDetailsException(status_code=400, title=f"Invalid {name}", detail=f"{name}: {error}") from error
+        raise ProblemDetailsException(status_code=status, title=f"Invalid {name}", detail=f"{name}: {error}") from error
 
 
 def declared(handler: BaseRouteHandler) -> list[str]:

@@ -66,6 +66,7 @@ def create_app(settings: ConsoleSettings) -> Litestar:
         Access.of(settings, source=registry_key_source(settings.registry_url, settings.service_key)),
         routes=[*pages.ROUTES, *session.ROUTES, *proxy.ROUTES, *routes.ROUTES, *HOME, *trace_routes.ROUTES, *JAEGER],
         middleware=[cookie_to_bearer],
+        respond=pages.answer_problem,
         metric_collectors=bus.metric_collectors,
         is_outage=is_dependency_unavailable,
         pings=pings,

@@ -9,6 +9,7 @@ from interlock_runtime.http import PUBLIC, problem
 from interlock_runtime.query_parameters import OPEN_QUERY
 from litestar import Request, Response, get
 from litestar.params import FromPath
+from litestar.plugins.problem_details import ProblemDetailsException
 
 from interlock_console.assets import current
 
@@ -46,6 +47,10 @@ HEADERS = {
 }
 """Only files of this origin are loaded. Inline styles are allowed: charts set colours and widths with them."""
 
+ON_PAGE = (404, 405, 500)
+"""Statuses that have a page of their own; others are about what was asked for, and not about the address."""
+
+PROBLEM = "application/problem+json"
 FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -59,6 +64,19 @@ async def page(request: Request[Any, Any, Any]) -> Response[bytes]:
 async def asset(path: FromPath[str], request: Request[Any, Any, Any]) -> Response[bytes]:
     """Return a static file: one whose address has the version may be kept for ever, any other is asked for again."""
     return _file(request, path.lstrip("/"))
+
+
+def answer_problem(problem: ProblemDetailsException, request: Request[Any, Any, Any]) -> Response[Any]:
+    """Return the single page to a browser that has followed an address which leads nowhere, else problem details.
+
+    The page shows the problem by its status, and where else to go.
+    """
+    wanted = request.accept.best_match([PROBLEM, "application/json", "text/html"])
+    if problem.status_code not in ON_PAGE or wanted != "text/html":
+        return problem.to_response(request)
+    page = current().contents["index.html"].replace(b"<html ", b'<html data-status="%d" ' % problem.status_code, 1)
+    headers = {**(problem.headers or {}), **HEADERS, "Cache-Control": "no-store"}
+    return Response(page, status_code=problem.status_code, media_type="text/html", headers=headers)
 
 
 def _file(request: Request[Any, Any, Any], address: str) -> Response[bytes]:
@@ -79,8 +97,6 @@ def _file(request: Request[Any, Any, Any], address: str) -> Response[bytes]:
     if request.headers.get("if-none-match") == tag:
         return Response(b"", status_code=304, headers=headers)
     media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    if media_type.startswith("text/"):
-        media_type += "; charset=utf-8"
     return Response(content, media_type=media_type, headers=headers)
 
 

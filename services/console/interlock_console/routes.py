@@ -6,17 +6,18 @@ from uuid import UUID
 
 from interlock_contracts.catalog import BY_TYPE, Route
 from interlock_contracts.console import EventsView, EventType, EventTypesView, RunLanes, RunsView
+from interlock_contracts.filters import metric_bounds, tag_filter
 from interlock_contracts.training import TrainingProgressed, parse_run_states
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, problem
-from interlock_runtime.query_parameters import Before, require_zone
+from interlock_runtime.query_parameters import Before, MetricFilter, TagFilter, parsed_query, require_zone
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
 from litestar.response import ServerSentEvent
 
-from interlock_console import store
+from interlock_console import lists, store
 from interlock_console.runs import event_view, run_line
 from interlock_console.spans import queries
 from interlock_console.sse import EventStream, Listener
@@ -39,6 +40,8 @@ async def list_runs(
     text: Annotated[str | None, QueryParameter(max_length=200)] = None,
     states: Annotated[str | None, QueryParameter(name="state", max_length=200)] = None,
     cause: Annotated[str | None, QueryParameter(max_length=200)] = None,
+    tag: TagFilter = None,
+    metric: MetricFilter = None,
     since: FromQuery[datetime | None] = None,
     sort: Annotated[str, QueryParameter(max_length=100)] = NEWEST,
     before: Before = None,
@@ -55,20 +58,25 @@ async def list_runs(
     """
     require_zone(since=since, before=before)
     try:
-        wanted = store.RunFilter(model, text, parse_run_states(states), cause, since)
+        chosen = parse_run_states(states)
     except ValueError as error:
         raise problem(400, "Unknown state", f"state: {error}") from error
+    bounds = parsed_query("metric", metric, metric_bounds, status=422)
+    wanted = lists.RunFilter(
+        model=model, text=text, states=chosen, cause=cause, tags=tag_filter(tag), metrics=bounds, since=since
+    )
     try:
-        order = store.RunOrder.parse(sort)
+        order = lists.RunOrder.parse(sort)
     except ValueError as error:
         raise problem(400, "Unknown order", f"sort: {error}") from error
     async with database.sessions() as session:
-        rows = await store.run_rows(session, wanted, order, before=before, offset=offset, limit=limit)
-        total = await store.count_runs(session, wanted)
+        rows = await lists.run_rows(session, wanted, order, before=before, offset=offset, limit=limit)
+        tags = await lists.tags_of(session, [row.run_id for row in rows])
+        total = await lists.count_runs(session, wanted)
     more = len(rows) == limit
     older = rows[-1].requested_at if more and sort == NEWEST else None
     following = offset + limit if more and sort != NEWEST else None
-    return RunsView(runs=[run_line(row) for row in rows], before=older, offset=following, total=total)
+    return RunsView(runs=[run_line(row, tags) for row in rows], before=older, offset=following, total=total)
 
 
 @get("/view/runs/{run_id:uuid}", opt={SCOPE: "read"})
@@ -80,9 +88,10 @@ async def read_run(run_id: FromPath[UUID], database: NamedDependency[Database]) 
             detail = f"no run {run_id} is known yet; a run just requested takes a moment"
             raise problem(404, "Unknown run", detail, headers={"Retry-After": "1"})
         events = await store.events_of_run(session, run_id, EVENTS_OF_RUN)
+        tags = await lists.tags_of(session, [run_id])
         spans = await queries.spans_of_trace(session, row.trace_id) if row.trace_id else []
     found = run_timeline(str(run_id), row.state, events, spans)
-    return RunLanes(**run_line(row).model_dump(), lanes=found, open=open_steps(found))
+    return RunLanes(**run_line(row, tags).model_dump(), lanes=found, open=open_steps(found))
 
 
 @get("/view/events", opt={SCOPE: "read"})

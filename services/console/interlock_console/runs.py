@@ -1,7 +1,10 @@
 """Projection (read model): runs derived from events, one event after the other."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 from interlock_contracts.console import EventView, RunLine
 from interlock_contracts.event import Envelope, Event
@@ -58,7 +61,8 @@ async def _insert_run(session: AsyncSession, values: dict[str, Any]) -> None:
     await store.add_run(session, run)
 
 
-def run_line(row: RunRow) -> RunLine:
+def run_line(row: RunRow, tags: Mapping[UUID, dict[str, str]] = MappingProxyType({})) -> RunLine:
+    """Return a run as lists show it; ``tags`` are those of its request, by run."""
     return RunLine.model_validate(
         {
             "run_id": row.run_id,
@@ -68,6 +72,7 @@ def run_line(row: RunRow) -> RunLine:
             "cause": row.cause,
             "requested_by": row.requested_by,
             "request_reason": row.request_reason,
+            "tags": tags.get(row.run_id, {}),
             "reason": row.reason,
             "attempt": row.attempt,
             "requested": row.requested_at,

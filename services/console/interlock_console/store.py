@@ -1,7 +1,6 @@
 """Tables and statements of the read model: events and the runs derived from them; and tickets."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,20 +10,17 @@ from interlock_messaging.tables import Base
 from sqlalchemy import (
     JSON,
     BigInteger,
-    ColumnElement,
     Identity,
     LargeBinary,
     MetaData,
     String,
-    cast,
     func,
-    or_,
     select,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 
 class Table(Base):
@@ -171,101 +167,6 @@ async def events_since(session: AsyncSession, seq: int, limit: int) -> Sequence[
 
 async def events_by_seq(session: AsyncSession, seqs: Sequence[int]) -> Sequence[EventRow]:
     return (await session.scalars(select(EventRow).where(EventRow.seq.in_(seqs)).order_by(EventRow.seq))).all()
-
-
-@dataclass(frozen=True)
-class RunFilter:
-    """Which runs are listed; what is None or empty restricts nothing.
-
-    ``text`` is a part of the model's name in any case, or the beginning of the run's or the trace's id; ``cause`` the
-    type of the event that caused the run.
-    """
-
-    model: str | None = None
-    text: str | None = None
-    states: Sequence[str] = ()
-    cause: str | None = None
-    since: datetime | None = None
-
-    def conditions(self) -> Iterator[ColumnElement[bool]]:
-        """Yield the conditions on :class:`RunRow`, all of which must hold."""
-        if self.model is not None:
-            yield RunRow.model == self.model
-        if self.text:
-            ids = [RunRow.trace_id, cast(RunRow.run_id, String)]
-            begins = [each.startswith(self.text.lower(), autoescape=True) for each in ids]
-            yield or_(RunRow.model.icontains(self.text, autoescape=True), *begins)
-        if self.states:
-            yield RunRow.state.in_(self.states)
-        if self.cause is not None:
-            yield RunRow.cause == self.cause
-        if self.since is not None:
-            yield RunRow.requested_at >= self.since
-
-
-SORTS: dict[str, ColumnElement[Any] | InstrumentedAttribute[Any]] = {
-    "requested": RunRow.requested_at,
-    "duration": RunRow.ended_at - RunRow.started_at,
-    "model": RunRow.model,
-    "state": RunRow.state,
-    "version": RunRow.version,
-    "requested_by": RunRow.requested_by,
-}
-"""What runs can be sorted by, besides metrics."""
-
-METRIC_SORT = "metrics."
-"""What a sort by one of the gate's metrics begins with; the metric's name follows."""
-
-
-@dataclass(frozen=True)
-class RunOrder:
-    """How runs are sorted; those without a value come last in either direction, and equals by the newest."""
-
-    by: str = "requested"
-    descending: bool = True
-
-    @classmethod
-    def parse(cls, text: str) -> "RunOrder":
-        """Return the order that ``text`` names: ``model`` is ascending, ``-model`` descending.
-
-        Raises:
-            ValueError: runs cannot be sorted so; the text names what they can be sorted by.
-        """
-        by = text.removeprefix("-")
-        if by not in SORTS and not (by.startswith(METRIC_SORT) and by != METRIC_SORT):
-            raise ValueError(f"{by!r} is none of {', '.join(SORTS)}, metrics.<name>; a minus before it reverses")
-        return cls(by, text.startswith("-"))
-
-    @property
-    def columns(self) -> list[ColumnElement[Any]]:
-        """Return what to order by."""
-        if self.by.startswith(METRIC_SORT):
-            key: Any = RunRow.metrics[self.by.removeprefix(METRIC_SORT)].as_float()
-        else:
-            key = SORTS[self.by]
-        first = (key.desc() if self.descending else key.asc()).nulls_last()
-        return [first, RunRow.requested_at.desc(), RunRow.run_id]
-
-
-async def run_rows(
-    session: AsyncSession,
-    wanted: RunFilter,
-    order: RunOrder | None = None,
-    *,
-    before: datetime | None = None,
-    offset: int = 0,
-    limit: int,
-) -> Sequence[RunRow]:
-    """Return runs that are wanted, the newest first where no other order is given."""
-    query = select(RunRow).where(*wanted.conditions()).order_by(*(order or RunOrder()).columns)
-    if before is not None:
-        query = query.where(RunRow.requested_at < before)
-    return (await session.scalars(query.offset(offset).limit(limit))).all()
-
-
-async def count_runs(session: AsyncSession, wanted: RunFilter) -> int:
-    """Return how many runs are wanted, on all pages."""
-    return (await session.execute(select(func.count()).select_from(RunRow).where(*wanted.conditions()))).scalar_one()
 
 
 async def delete_expired(session: AsyncSession, before: datetime) -> bool:

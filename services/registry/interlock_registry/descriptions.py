@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from interlock_contracts.descriptions import MAX_TAGS, ModelPatch, VersionPatch
+from interlock_contracts.descriptions import ModelPatch, VersionPatch
 from interlock_contracts.http import ModelView, VersionView
 from interlock_contracts.models import ModelArchived
+from interlock_contracts.tags import MAX_TAGS
 from interlock_messaging import Bus, enqueue
 from interlock_runtime.access import Caller
 from interlock_runtime.http import SCOPE, problem

@@ -6,20 +6,12 @@ from datetime import datetime
 
 from interlock_contracts.gate import MetricName
 from interlock_contracts.http import NewestVersion
+from interlock_runtime.conditions import tagged
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
 
 from interlock_registry.store import ModelRow, PipelineRow, VersionRow
-
-
-def _tagged(
-    column: InstrumentedAttribute[dict[str, str]], tags: Mapping[str, str | None]
-) -> Iterator[ColumnElement[bool]]:
-    """Yield the conditions on tags: one of that name and value, or of that name and any value."""
-    for name, value in tags.items():
-        yield column.has_key(name) if value is None else column.contains({name: value})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +40,7 @@ class VersionFilter:
             yield VersionRow.metrics[name].as_float() >= bound
         for name, bound in self.at_most.items():
             yield VersionRow.metrics[name].as_float() <= bound
-        yield from _tagged(VersionRow.tags, self.tags)
+        yield from tagged(VersionRow.tags, self.tags)
         if self.dataset is not None:
             of_file = {"digest": self.dataset}
             yield or_(VersionRow.datasets.contains([of_file]), VersionRow.evaluation.contains(of_file))
@@ -95,7 +87,7 @@ class ModelFilter:
             yield ModelRow.champion.isnot(None) if self.serving else ModelRow.champion.is_(None)
         if self.owner is not None:
             yield ModelRow.owner == self.owner
-        yield from _tagged(ModelRow.tags, self.tags)
+        yield from tagged(ModelRow.tags, self.tags)
         if self.after is not None:
             yield PipelineRow.name > self.after
 

@@ -12,7 +12,7 @@ from interlock_contracts.refs import ArtifactRef
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, SERVICES, problem
 from interlock_runtime.limits import INT32_MAX
-from interlock_runtime.query_parameters import parsed_query, require_zone
+from interlock_runtime.query_parameters import TagFilter, parsed_query, require_zone
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
@@ -24,8 +24,6 @@ from interlock_registry.store import ModelRow, PromotionRow, VersionRow
 
 _BOUNDS = "Bounds of metrics, for instance r2:0.8, separated by commas; a version without the metric is left out."
 
-_TAGS = "Tags, each as name:value or, for any value, as name; separated by commas, all must be there."
-
 
 @get("/models", opt={SCOPE: "read"})
 async def list_models(
@@ -34,7 +32,7 @@ async def list_models(
     text: Annotated[str | None, QueryParameter(max_length=100, description="A part of the name, in any case.")] = None,
     serving: Annotated[bool | None, QueryParameter(description="Whether a version serves.")] = None,
     owner: Annotated[str | None, QueryParameter(max_length=200)] = None,
-    tag: Annotated[str | None, QueryParameter(max_length=1000, description=_TAGS)] = None,
+    tag: TagFilter = None,
     archived: Annotated[bool, QueryParameter(description="The archived models, in place of the others.")] = False,
     after: Annotated[
         str | None, QueryParameter(max_length=100, description="The name of the last of the page before.")
@@ -101,7 +99,7 @@ async def list_versions(
     since: Annotated[datetime | None, QueryParameter(description="Only those registered then or later.")] = None,
     at_least: Annotated[str | None, QueryParameter(name="min", description=_BOUNDS, max_length=400)] = None,
     at_most: Annotated[str | None, QueryParameter(name="max", description=_BOUNDS, max_length=400)] = None,
-    tag: Annotated[str | None, QueryParameter(max_length=1000, description=_TAGS)] = None,
+    tag: TagFilter = None,
     dataset: Annotated[str | None, QueryParameter(pattern="^[0-9a-f]{64}$", description="A file's digest.")] = None,
     before: Annotated[
         int | None,

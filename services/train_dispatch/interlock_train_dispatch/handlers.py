@@ -98,6 +98,7 @@ async def train_on_request(
         commit=event.commit,
         by=event.requested_by(cause, publisher),
         why=event.why,
+        tags=event.tags,
         trigger="event",
     )
 
@@ -114,6 +115,7 @@ async def cancel_run(event: TrainingCancelRequested, cause: CausationEnvelope, s
 @router.subscriber(topology.queue(SERVICE, EvaluationPassed), topology.EXCHANGE, no_reply=True)
 async def end_run_awaiting_approval(event: EvaluationPassed, session: Session) -> None:
     """End a run whose promotion is up to a person: its own work is done, and the model may train again."""
+    await store.keep_metrics(session, event.run_id, event.metrics)
     run = await _running(session, event.run_id)
     if run is None:
         return
@@ -129,6 +131,7 @@ async def end_run_awaiting_approval(event: EvaluationPassed, session: Session) -
 @router.subscriber(topology.queue(SERVICE, EvaluationFailed), topology.EXCHANGE, no_reply=True)
 async def end_refused_run(event: EvaluationFailed, session: Session) -> None:
     """End a run whose model the gate has refused."""
+    await store.keep_metrics(session, event.run_id, event.metrics)
     run = await _running(session, event.run_id)
     if run is not None:
         run.version = event.version

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from interlock_contracts.event import trace_id_of
+from interlock_contracts.filters import metric_bounds, tag_filter
 from interlock_contracts.http import ProgressView, RunView
 from interlock_contracts.training import parse_run_states
 from interlock_messaging import Bus
@@ -15,12 +16,12 @@ from interlock_runtime.access import Caller
 from interlock_runtime.clients import RegistryClient
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, SERVICES, problem
-from interlock_runtime.query_parameters import Before, parsed_query, require_zone
+from interlock_runtime.query_parameters import Before, MetricFilter, TagFilter, parsed_query, require_zone
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
-from interlock_train_dispatch import runs, store
+from interlock_train_dispatch import lists, runs, store
 from interlock_train_dispatch.logs import RunLogs, TrainingLog
 from interlock_train_dispatch.store import RunRow
 
@@ -43,6 +44,8 @@ async def list_runs(
         str | None,
         QueryParameter(name="state", max_length=200, description="One state, or several separated by commas."),
     ] = None,
+    tag: TagFilter = None,
+    metric: MetricFilter = None,
     since: Annotated[datetime | None, QueryParameter(description="Only those created then or later.")] = None,
     before: Before = None,
     limit: Annotated[int, QueryParameter(ge=1, le=500)] = 50,
@@ -52,9 +55,16 @@ async def list_runs(
     Runs that were created in one moment are never on two pages, so a page may be longer than ``limit``.
     """
     require_zone(since=since, before=before)
-    wanted = parsed_query("state", states, parse_run_states)
+    wanted = lists.RunFilter(
+        model=model,
+        states=parsed_query("state", states, parse_run_states),
+        tags=tag_filter(tag),
+        metrics=parsed_query("metric", metric, metric_bounds, status=422),
+        since=since,
+        before=before,
+    )
     async with database.sessions() as session:
-        return [run_view(run) for run in await store.runs(session, model, wanted, limit, since=since, before=before)]
+        return [run_view(run) for run in await lists.runs(session, wanted, limit=limit)]
 
 
 @get("/runs/{run_id:uuid}", opt={SCOPE: "read"})
@@ -191,6 +201,7 @@ def run_view(run: RunRow) -> RunView:
         cause=run.causation_id,
         requested_by=run.requested_by,
         request_reason=run.request_reason,
+        tags=run.tags,
         reason=run.reason,
         into=run.coalesced_into,
         version=run.version,
@@ -201,6 +212,7 @@ def run_view(run: RunRow) -> RunView:
         ended_at=run.ended_at,
         deadline=run.deadline,
         progress=ProgressView.model_validate(progress) if progress else None,
+        metrics=run.metrics or {},
     )
 
 

@@ -1,5 +1,6 @@
 """How a run is asked for, cancelled and ended."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -34,11 +35,12 @@ async def request(
     commit: str | None = None,
     by: str | None = None,
     why: str | None = None,
+    tags: Mapping[str, str] | None = None,
     trigger: Literal["data", "event"] = "data",
 ) -> RunRow:
     """Make the run that ``cause`` asks for: queued, joined to the one queued already, or failed with the reason.
 
-    ``by`` and ``why`` tell who asked for it, and for what reason.
+    ``by`` and ``why`` tell who asked for it, and for what reason; ``tags`` are kept with it, whatever becomes of it.
     """
     await store.lock_model(session, model)
     spec = await store.SpecRow.find(session, model, pipeline)
@@ -53,6 +55,7 @@ async def request(
         commit=commit,
         requested_by=by,
         request_reason=why,
+        tags=dict(tags or {}),
         request_traceparent=current_traceparent(),
         attempt=0,
         datasets=[],

@@ -9,7 +9,7 @@ from interlock_contracts.refs import DatasetRole
 from interlock_contracts.training import RunState
 from interlock_messaging.pipeline_specs import PipelineSpec
 from interlock_messaging.tables import Base
-from sqlalchemy import ColumnElement, MetaData, Select, String, exists, func, or_, select, text
+from sqlalchemy import ColumnElement, MetaData, Select, String, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -77,7 +77,8 @@ class RunRow(Table):
     ``traceparent`` is the context of the run's own span, ``request_traceparent`` that of the request.
 
     ``dataset`` is set where the request named one file to train on, instead of the pipeline's window. ``evaluation``
-    refers to the file that the run is judged on, None where that is what is held out of ``datasets``.
+    refers to the file that the run is judged on, None where that is what is held out of ``datasets``; ``metrics`` are
+    what the gate measured there.
     """
 
     __tablename__ = "run"
@@ -91,6 +92,7 @@ class RunRow(Table):
     commit: Mapped[str | None]
     requested_by: Mapped[str | None]
     request_reason: Mapped[str | None]
+    tags: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=text("'{}'"), default=dict)
     traceparent: Mapped[str | None]
     request_traceparent: Mapped[str | None] = mapped_column("asked")
     attempt: Mapped[int] = mapped_column(server_default=text("0"), default=0)
@@ -104,6 +106,7 @@ class RunRow(Table):
     reason: Mapped[str | None]
     coalesced_into: Mapped[UUID | None] = mapped_column("into")
     version: Mapped[int | None]
+    metrics: Mapped[dict[str, float] | None] = mapped_column(JSONB(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     started_at: Mapped[datetime | None]
     trained_at: Mapped[datetime | None]
@@ -266,31 +269,12 @@ async def due_logs(session: AsyncSession) -> Sequence[tuple[UUID, int, datetime 
     return [(run_id, attempt, at) for run_id, attempt, at in await session.execute(due.limit(LOGS_AT_ONCE))]
 
 
+async def keep_metrics(session: AsyncSession, run_id: UUID, metrics: dict[str, float]) -> None:
+    """Keep what the gate measured, also of a run that has ended: its promotion may have been heard of first."""
+    if metrics:
+        await session.execute(update(RunRow).where(RunRow.run_id == run_id).values(metrics=metrics))
+
+
 async def locked(session: AsyncSession, run_id: UUID) -> RunRow | None:
     """Return a run for changing, None while another replica has it in hand."""
     return await session.get(RunRow, run_id, with_for_update={"skip_locked": True}, populate_existing=True)
-
-
-async def runs(
-    session: AsyncSession,
-    model: str | None,
-    states: Sequence[RunState],
-    limit: int,
-    *,
-    since: datetime | None = None,
-    before: datetime | None = None,
-) -> Sequence[RunRow]:
-    """Return the newest runs, or those between two times, of all models or of one, in any state or in some.
-
-    What was created in the same moment as the last of them is there, too: the next page begins before that moment.
-    """
-    query = select(RunRow).order_by(RunRow.created_at.desc()).fetch(limit, with_ties=True)
-    if model is not None:
-        query = query.where(RunRow.model == model)
-    if states:
-        query = query.where(RunRow.state.in_(states))
-    if since is not None:
-        query = query.where(RunRow.created_at >= since)
-    if before is not None:
-        query = query.where(RunRow.created_at < before)
-    return (await session.scalars(query)).all()

@@ -55,6 +55,47 @@ async def test_runs_are_filtered(console: Console, model: str, wanted: dict[str,
     assert (len(listed["runs"]), listed["total"]) == (found, found)
 
 
+async def test_runs_are_found_by_tag_and_by_metric(console: Console, model: str) -> None:
+    """Both at once as well; a run without either is not, and the list and the run's page show both."""
+    tags = {"team": "pricing", "audited": ""}
+    run = await trained(console, model, version=2, tags=tags, metrics={"r2": 0.9, "rmse": 4.0})
+    bare = await trained(console, model, version=1)
+    await until(lambda: swapped(console, bare))
+    await console.run_in(run, state="succeeded", tags=tags)
+
+    async def found(**params: str) -> list[str]:
+        listed = await console.ask("/view/runs", model=model, **params)
+        assert listed["total"] == len(listed["runs"])
+        return [each["run_id"] for each in listed["runs"]]
+
+    for wanted in ({"tag": "team:pricing,audited"}, {"tag": "team"}, {"metric": "r2>=0.9,rmse<=4"}):
+        assert await found(**wanted) == [str(run)]
+    assert await found(tag="team:pricing", metric="r2>=0.5") == [str(run)]
+    for absent in ({"tag": "team:sales"}, {"tag": "squad"}, {"metric": "r2>=0.91"}, {"metric": "mae>=0"}):
+        assert await found(**absent) == []
+    [listed, other] = (await console.ask("/view/runs", model=model, sort="-version"))["runs"]
+    assert (listed["tags"], listed["metrics"], other["tags"]) == (tags, {"r2": 0.9, "rmse": 4.0}, {})
+
+
+async def test_a_reason_with_a_nul_breaks_no_filter_by_tag(console: Console, model: str) -> None:
+    """Postgres reads no JSON with one; a request from outside may hold it."""
+    nul = await console.say(RetrainRequested(model=model, reason="a\0b", tags={"team": "pricing"}))
+    plain = await console.say(RetrainRequested(model=model, tags={"team": "pricing"}))
+    for each in (nul, plain):
+        await console.run_in(run_id(each.id, model), state="queued", tags={"team": "pricing"})
+
+    listed = await console.ask("/view/runs", model=model, tag="team:pricing")
+
+    assert [each["run_id"] for each in listed["runs"]] == [str(run_id(plain.id, model))]
+
+
+async def test_an_unknown_metric_is_refused_with_the_one_that_was_perhaps_meant(console: Console) -> None:
+    """As a misspelt one finds nothing, which would be read as an answer."""
+    answer = await console.http.get("/view/runs", params={"metric": "acuracy>=0.9"})
+
+    assert (answer.status_code, "did you mean 'accuracy'?" in answer.json()["detail"]) == (422, True)
+
+
 async def test_a_request_that_was_joined_to_another_run_does_not_wait_for_ever(console: Console, model: str) -> None:
     """When the one queued run starts, all that waited with it are part of it."""
     first, second = [await console.say(RetrainRequested(model=model)) for _ in range(2)]

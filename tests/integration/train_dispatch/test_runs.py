@@ -9,7 +9,7 @@ import pytest
 from interlock_contracts.evaluation import EvaluationPassed
 from interlock_contracts.training import RunState
 from interlock_jobs.launcher import Job, JobState
-from interlock_train_dispatch import handlers, runs, store
+from interlock_train_dispatch import handlers, lists, runs
 from interlock_train_dispatch.routes import run_view
 from interlock_train_dispatch.store import RunRow
 
@@ -78,7 +78,8 @@ async def test_runs_are_listed_by_model_and_state(dispatcher: Dispatcher) -> Non
 
     async def listed(model: str | None, *states: RunState) -> list[UUID]:
         async with dispatcher.bus.transaction() as session:
-            return [run.run_id for run in await store.runs(session, model, states, 10)]
+            wanted = lists.RunFilter(model=model, states=states)
+            return [run.run_id for run in await lists.runs(session, wanted, limit=10)]
 
     assert await listed(None) == [second, first]
     assert await listed(None, "failed", "refused") == [first]

@@ -72,6 +72,18 @@ async def test_who_has_data_can_be_trained_and_nobody_else_is_asked(desk: Desk) 
     assert not desk.registry.asked
 
 
+async def test_runs_are_asked_for_by_tag_and_metric(desk: Desk) -> None:
+    """Over REST; a metric that there is not is refused with the one that was perhaps meant."""
+    run = await desk.dispatcher.request(tags={"team": "pricing"})
+    await desk.dispatcher.request()
+
+    [found] = (await desk.http.get("/runs", params={"tag": "team:pricing"})).json()
+    assert (found["run_id"], found["tags"], found["metrics"]) == (str(run), {"team": "pricing"}, {})
+    assert (await desk.http.get("/runs?metric=r2>=0.9")).json() == []
+    refused = await desk.http.get("/runs", params={"metric": "acuracy>=0.9"})
+    assert (refused.status_code, "did you mean 'accuracy'?" in refused.json()["detail"]) == (422, True)
+
+
 async def test_an_unknown_pipeline_is_refused_in_the_registrys_words(desk: Desk) -> None:
     """At once: what the registry does not have is not on its way either."""
     answer = await desk.ask("nobody")

@@ -28,6 +28,15 @@ def test_retrain_says_which_run_to_watch(stub: StubGateway) -> None:
     assert stub.requests[0].json == {"reason": "new month"}
 
 
+def test_retrain_gives_a_run_its_tags(stub: StubGateway) -> None:
+    """Each by its name; one without a value has an empty one."""
+    stub.respond("POST /models/m/retrain", {"run_id": str(RUN), "run": f"/runs/{RUN}"}, status=202)
+    ended = interlock("retrain", "m", "--tag", "team=pricing", "--tag", "audited")
+
+    assert ended.code == 0
+    assert stub.requests[0].json == {"tags": {"team": "pricing", "audited": ""}}
+
+
 def test_retrain_can_wait_for_the_end(stub: StubGateway) -> None:
     """One command, and an exit code that tells whether a better model serves."""
     stub.respond("POST /models/m/retrain", {"run_id": str(RUN), "run": f"/runs/{RUN}"}, status=202)
@@ -175,6 +184,24 @@ def test_runs_are_listed_by_state(stub: StubGateway) -> None:
     assert "state=refused%2Cfailed" in stub.requests[0].query
     assert "no such runs" in ended.out
     assert interlock("runs", "--state", "done").code == 2
+
+
+def test_runs_are_found_by_tag_and_metric_and_show_both(stub: StubGateway) -> None:
+    """A metric that runs were chosen by is a column."""
+    stub.respond("GET /runs", [run("succeeded", version=1, tags={"team": "pricing"}, metrics={"r2": 0.9125})])
+    ended = interlock("runs", "--tag", "team=pricing", "--tag", "audited", "--metric", "r2>=0.9", "--metric", "r2<=1")
+
+    head, found = ended.out.splitlines()[:2]
+    assert ("r2" in head.split(), "0.91" in found, "team=pricing" in found) == (True, True, True)
+    assert "tag=team%3Apricing%2Caudited&metric=r2%3E%3D0.9%2Cr2%3C%3D1" in stub.requests[0].query
+
+
+def test_a_misspelt_metric_is_refused_before_anything_is_asked(stub: StubGateway) -> None:
+    """With the name that was perhaps meant."""
+    ended = interlock("runs", "--metric", "acuracy>=0.9")
+
+    assert (ended.code, stub.requests) == (2, [])
+    assert "accuracy" in ended.err
 
 
 def test_a_run_took_as_long_as_it_ran(stub: StubGateway) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from interlock_contracts.filters import METRIC_NAMES, VERSION_STAGES, bounds, chosen
+from interlock_contracts.filters import METRIC_NAMES, VERSION_STAGES, MetricBound, bounds, chosen, metric_bounds
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -19,6 +19,25 @@ def test_what_is_no_bound_is_refused_with_what_would_be_right(text: str) -> None
     """An unknown metric with all that there are."""
     with pytest.raises(ValueError, match=r"write for instance r2:0.8|is none of r2, "):
         bounds(text)
+
+
+@given(st.lists(st.builds(MetricBound, st.sampled_from(METRIC_NAMES), st.sampled_from([">=", "<="]), NUMBERS)))
+def test_bounds_with_a_comparison_are_read_as_they_are_written(wanted: list[MetricBound]) -> None:
+    """Also several of one metric, all of which must hold."""
+    assert metric_bounds(",".join(f"{name}{comparison}{bound!r}" for name, comparison, bound in wanted)) == wanted
+
+
+@pytest.mark.parametrize("text", ["r2", "r2>0.9", "r2=0.9", "r2>=", "r2<=high", "r2>=nan", ">=0.9", "r2>=0.9;rmse<=2"])
+def test_what_is_no_bound_with_a_comparison_is_refused_with_what_would_be_right(text: str) -> None:
+    """Never read as something else that it might have meant."""
+    with pytest.raises(ValueError, match=r"is no bound of a metric; write for instance r2>=0\.9 or rmse<=2"):
+        metric_bounds(text)
+
+
+def test_a_misspelt_metric_is_refused_with_the_one_that_was_perhaps_meant() -> None:
+    """And with all that there are."""
+    with pytest.raises(ValueError, match=r"'acuracy' is none of r2, .*; did you mean 'accuracy'\?"):
+        metric_bounds("acuracy>=0.9")
 
 
 @given(st.lists(st.sampled_from(VERSION_STAGES)))

@@ -1,6 +1,7 @@
 """Asking for a training run: what is refused at the door, and what a client can rely on."""
 
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -41,7 +42,7 @@ def open_door(door: Door, monkeypatch: pytest.MonkeyPatch) -> tuple[Door, BusDou
     return door, wired(door.app, monkeypatch)
 
 
-async def retrain(door: Door, name: str = "flights", key: str | None = None, **body: str) -> httpx.Response:
+async def retrain(door: Door, name: str = "flights", key: str | None = None, **body: Any) -> httpx.Response:
     headers = {"Idempotency-Key": key} if key else {}
     return await door.http.post(f"/models/{name}/retrain", json=body, headers=headers)
 
@@ -59,6 +60,30 @@ async def test_the_answer_names_the_run_before_the_dispatcher_has_seen_it(
     run = answer.json()["run_id"]
     assert answer.headers["location"] == answer.json()["run"] == f"/runs/{run}"
     assert str(run_id(str(event_id("x", event.type, event.subject)), "flights")) != run
+
+
+async def test_a_run_is_asked_for_with_tags(open_door: tuple[Door, BusDouble]) -> None:
+    """As they are; the event tells them to whoever keeps runs."""
+    door, wire = open_door
+    tags = {"team": "pricing", "audited": ""}
+
+    assert (await retrain(door, tags=tags)).status_code == 202
+    assert wire.said == [RetrainRequested(model="flights", by="admin", tags=tags)]
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [{"a b": ""}, {"team": "x,y"}, {"team": "x\ny"}, {"team": "x" * 201}, {str(number): "" for number in range(51)}],
+)
+async def test_a_tag_that_no_run_could_be_found_by_is_refused(
+    open_door: tuple[Door, BusDouble], tags: dict[str, str]
+) -> None:
+    """With the field; no run comes of it."""
+    door, wire = open_door
+    answer = await retrain(door, tags=tags)
+
+    assert (answer.status_code, wire.said) == (400, [])
+    assert "tags" in answer.text
 
 
 async def test_a_body_is_not_needed(open_door: tuple[Door, BusDouble]) -> None:

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from interlock_contracts.descriptions import MAX_TAGS, ModelPatch
+from interlock_contracts.descriptions import ModelPatch
 from interlock_contracts.filters import tag_filter
+from interlock_contracts.tags import MAX_TAGS
 from interlock_registry.descriptions import _change
 from interlock_registry.store import ModelRow
 from interlock_runtime.access import Caller

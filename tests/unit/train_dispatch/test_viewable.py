@@ -95,6 +95,7 @@ def test_every_progress_that_is_kept_can_be_shown(data: st.DataObject) -> None:
         causation_id="c",
         attempt=1,
         pipeline_digest="",
+        tags={},
         datasets=[],
         created_at=NOW,
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from interlock_contracts.report import ConfusionMatrix, Histogram
 
+from interlock_cli.options import shown_tags
 from interlock_cli.report.facts import Facts
 from interlock_cli.waterfall import elapsed
 
@@ -185,10 +186,11 @@ def _origin(facts: Facts) -> Section:
         "run": run.run_id if run else version.run_id if version else None,
         "requested by": run.requested_by if run else None,
         "request reason": run.request_reason if run else None,
+        "tags": shown_tags(run.tags) if run else None,
         "outcome reason": run.reason if run else None,
         "attempt": run.attempt if run else None,
         "requested": f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC" if run else None,
-        "waited": elapsed(run.created_at, run.started_at) if run else None,
+        "queue wait": elapsed(run.created_at, run.started_at) if run else None,
         "duration": elapsed(run.started_at, run.ended_at) if run else None,
         "pipeline": version.pipeline_digest[:12] if version else None,
         "datasets": ", ".join(digest[:12] for digest in version.datasets) if version else None,

@@ -41,7 +41,7 @@ def models(
         "text": text,
         "serving": serving,
         "owner": owner,
-        "tag": _tags(tags),
+        "tag": tags_query(tags),
         "archived": archived or None,
         "after": after,
     }
@@ -76,7 +76,7 @@ def versions(
         "since": moment(since),
         "min": _bounds(at_least),
         "max": _bounds(at_most),
-        "tag": _tags(tags),
+        "tag": tags_query(tags),
         "dataset": dataset,
         "before": before,
     }
@@ -88,7 +88,8 @@ def _bounds(bounds: Mapping[str, float] | None) -> str | None:
     return ",".join(f"{name}:{bound!r}" for name, bound in (bounds or {}).items()) or None
 
 
-def _tags(tags: Mapping[str, str | None] | None) -> str | None:
+def tags_query(tags: Mapping[str, str | None] | None) -> str | None:
+    """Return tags as lists are filtered by them; one without a value may have any."""
     return named([name if value is None else f"{name}:{value}" for name, value in (tags or {}).items()])
 
 

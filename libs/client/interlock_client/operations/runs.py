@@ -1,20 +1,21 @@
 """Training runs: asked for, listed, cancelled, and followed to their end."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
+from interlock_contracts.filters import metric_bounds
 from interlock_contracts.http import RunAccepted, RunView, VersionView
 from interlock_contracts.training import parse_run_states
 
 from interlock_client.errors import NotFoundError, StillGoingError, UnavailableError
 from interlock_client.extras import extra
 from interlock_client.flows import Flow, Pause, Request, get, get_pages, moment, named, parsed, post, without_none
-from interlock_client.operations.models import converged
+from interlock_client.operations.models import converged, tags_query
 from interlock_client.views import Views
 
 Run: TypeAlias = UUID | str | RunAccepted | RunView
@@ -42,9 +43,14 @@ def retrain(
     dataset: str | None = None,
     pipeline: str | None = None,
     commit: str | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> Flow[RunAccepted]:
-    """Request a training run; ``dataset`` and ``pipeline`` are digests. ``wait`` follows it."""
-    body = {"reason": reason, "dataset": dataset, "pipeline": pipeline, "commit": commit}
+    """Request a training run; ``dataset`` and ``pipeline`` are digests. ``wait`` follows it.
+
+    ``tags`` are kept with the run; ``runs`` finds it by them.
+    """
+    given = None if tags is None else dict(tags)
+    body = {"reason": reason, "dataset": dataset, "pipeline": pipeline, "commit": commit, "tags": given}
     return parsed(RunAccepted, (yield from post(f"/models/{model}/retrain", body, idempotent=True)))
 
 
@@ -52,19 +58,30 @@ def runs(
     model: str | None = None,
     *,
     state: str | Sequence[str] = (),
+    tags: Mapping[str, str | None] | None = None,
+    metric: str | Sequence[str] = (),
     since: datetime | None = None,
     before: datetime | None = None,
     limit: int = 20,
 ) -> Flow[Views[RunView]]:
     """Return up to ``limit`` runs, the newest first; ``state`` names one state or several.
 
-    ``before`` is the ``created_at`` of the last of the page before.
+    Of ``tags`` one without a value may have any. ``metric`` is one bound of a metric or several, ``r2>=0.9``: a run
+    that has no such metric is left out. ``before`` is the ``created_at`` of the last of the page before.
 
     Raises:
-        ValueError: there is no such state.
+        ValueError: there is no such state or metric.
     """
-    states = named(parse_run_states(named(state)))
-    wanted = {"model": model, "state": states, "since": moment(since), "before": moment(before)}
+    bounds = named(metric)
+    metric_bounds(bounds)
+    wanted = {
+        "model": model,
+        "state": named(parse_run_states(named(state))),
+        "tag": tags_query(tags),
+        "metric": bounds,
+        "since": moment(since),
+        "before": moment(before),
+    }
 
     def created(run: RunView) -> str | None:
         return moment(run.created_at)

@@ -1,10 +1,11 @@
 // The app shell: session, navigation bar, and the page of the current address.
 import { Component, createContext, html, render, useEffect, useRef, useState } from "./vendor/preact.js";
 import { get, onSignedOut, remove } from "./api.js";
-import { PLACES, followLinks, go, match } from "./router.js";
+import { PLACES, followLinks, match } from "./router.js";
 import { Failure, Loading } from "./ui/data.js";
 import { KeyHelp } from "./ui/keys.js";
 import { SignIn, enter } from "./signin.js";
+import { Nowhere, isRefused, refusal } from "./ui/notfound.js";
 import { ThemeSwitch } from "./ui/theme.js";
 
 /** {name, scopes} of the caller: `useContext(Caller)` in a page. */
@@ -70,13 +71,15 @@ function Bar({ caller, leave }) {
   </header>`;
 }
 
-function Place({ place, caller }) {
+function Place({ place: matched, caller }) {
+  const place = isRefused(location.pathname) ? null : matched;
   const main = useRef(null);
   const [loaded, setLoaded] = useState(null);
   const name = place?.page;
   const may = place && caller.scopes.includes(place.scope);
 
   useEffect(() => {
+    if (!place) document.title = `${refusal(location.pathname)} · Interlock`;
     if (!may) return undefined;
     let wanted = true;
     document.title = `${Object.values(place.params).at(-1) || place.title} · Interlock`;
@@ -96,15 +99,11 @@ function Place({ place, caller }) {
 
   const ready = loaded && loaded.name === name;
   return html`<main class="page" id="page" tabindex="-1" ref=${main}>
-    ${!place && html`<${Nowhere} />`}
+    ${!place && html`<${Nowhere} scopes=${caller.scopes} />`}
     ${place && !may && html`<${Closed} place=${place} caller=${caller} />`}
     ${may && !ready && html`<${Loading} />`}
     ${may && ready && html`<${Guard} key=${location.pathname}><${loaded.Page} params=${place.params} query=${place.query} /><//>`}
   </main>`;
-}
-
-function Nowhere() {
-  return html`<div class="empty"><h1>Page not found</h1><button onClick=${() => go("/")}>Go to the home page</button></div>`;
 }
 
 /** A page whose requests would be refused: what is missing, and where else to go. */

@@ -32,7 +32,7 @@ export function match(location) {
   const path = location.pathname.replace(/\/$/, "") || "/";
   const query = Object.fromEntries(new URLSearchParams(location.search));
   for (const [pattern, page, title, scope = "read"] of PAGES) {
-    const params = fits(pattern.split("/"), path.split("/"));
+    const params = fits(pattern.split("/"), path.split("/").map(decoded));
     if (params) return { page, title, scope, params, query };
   }
   return null;
@@ -42,10 +42,19 @@ function fits(wanted, given) {
   if (wanted.length !== given.length) return null;
   const params = {};
   for (const [place, part] of wanted.entries()) {
-    if (part.startsWith(":")) params[part.slice(1)] = decodeURIComponent(given[place]);
+    if (part.startsWith(":")) params[part.slice(1)] = given[place];
     else if (part !== given[place]) return null;
   }
   return params;
+}
+
+/** A part of an address as it reads; one that is wrongly encoded is taken as it is. */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** Go to an address of ours; `replace` adds no entry to the history. */

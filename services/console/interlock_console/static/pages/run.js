@@ -2,6 +2,7 @@
 import { html, useEffect, useMemo, useState } from "../vendor/preact.js";
 import { address, get, post } from "../api.js";
 import { go } from "../router.js";
+import { Tags } from "../ui/about.js";
 import { Badge } from "../ui/badge.js";
 import { Copy } from "../ui/copy.js";
 import { Failure, Loaded, useData } from "../ui/data.js";
@@ -114,13 +115,14 @@ function Summary({ run }) {
     ["Trigger", TRIGGERS[run.cause] ?? run.cause],
     ["Requested by", requester(run.requested_by)],
     ["Requested", html`<${Ago} at=${run.requested} />`],
-    ["Waited", run.started || !run.ended ? html`<${Lasted} start=${run.requested} end=${run.started} />` : null],
+    ["Queue wait", run.started || !run.ended ? html`<${Lasted} start=${run.requested} end=${run.started} />` : null],
     ["Duration", html`<${Lasted} start=${run.started} end=${run.ended} />`],
     ["Approval wait", approval && html`<${Lasted} start=${approval.start_ns / 1e6} end=${approval.end_ns === null ? null : approval.end_ns / 1e6} />`],
     ["Progress", run.ended ? null : progressInWords(run.progress) || null, "wide"],
     ["Attempts", run.attempt > 1 ? run.attempt : null],
     ["Coalesced into", run.into && html`<a class="mono" href="/runs/${run.into}">${run.into.slice(0, 8)}</a>`],
     ["Request reason", run.request_reason || null, "wide"],
+    ["Tags", Object.keys(run.tags ?? {}).length > 0 ? html`<${Tags} tags=${run.tags} page="/runs" />` : null, "wide"],
     ["Run ID", html`<span class="row"><code>${run.run_id}</code><${Copy} text=${run.run_id} what="the run ID" /></span>`, "wide"],
   ]} /></div>`;
 }

@@ -2,6 +2,7 @@
 import { html, useMemo, useState } from "../vendor/preact.js";
 import { address, get } from "../api.js";
 import { go } from "../router.js";
+import { Tags } from "../ui/about.js";
 import { Badge } from "../ui/badge.js";
 import { Loaded, useData } from "../ui/data.js";
 import { Empty } from "../ui/empty.js";
@@ -32,7 +33,7 @@ const COLUMNS = [
 ];
 
 const MORE_COLUMNS = [
-  { title: "Trigger", cell: (run) => html`<${Why} run=${run} />`, sort: "requested_by" },
+  { title: "Trigger", cell: (run) => html`<${Why} run=${run} /><${Tags} tags=${run.tags} page="/runs" />`, sort: "requested_by" },
   { title: "Started", cell: (run) => html`<${Ago} at=${run.started || run.requested} />`, right: true, tight: true, sort: "-requested" },
   { title: "Duration", cell: (run) => html`<${Lasted} start=${run.started} end=${run.ended} />`, right: true, tight: true, sort: "-duration" },
 ];
@@ -44,10 +45,10 @@ function progress({ state, outcome, ended, progress: made }) {
 }
 
 export default function Runs({ query }) {
-  const { model = "", text = "", state = "", cause = "", hours = "", sort = "", before, offset } = query;
-  const filter = { model, text, state, cause, hours, sort };
+  const { model = "", text = "", state = "", cause = "", tag = "", metric = "", hours = "", sort = "", before, offset } = query;
+  const filter = { model, text, state, cause, tag, metric, hours, sort };
   const runs = useData(
-    () => get(address("/view/runs", { model, text, state, cause, sort, since: since(hours), before, offset, limit: LIMIT })),
+    () => get(address("/view/runs", { model, text, state, cause, tag, metric, sort, since: since(hours), before, offset, limit: LIMIT })),
     [...Object.values(filter), before, offset],
   );
   const pipelines = useData(() => get("/gateway/pipelines"));
@@ -75,11 +76,13 @@ function Filter({ filter }) {
     ${Object.entries(options).map(([value, title]) => html`<option value=${value} selected=${value === filter[name]}>${title}</option>`)}
   </select>`;
   // Not "value": each new event draws the page anew, and would undo what is being typed.
-  return html`<form class="filters" role="search" onSubmit=${submit}>
+  return html`<form class="filters many" role="search" onSubmit=${submit}>
     <input id="text" name="text" defaultValue=${filter.text} placeholder="Model or id" aria-label="Search" />
     <input name="model" defaultValue=${filter.model} type="hidden" />
     <input name="sort" defaultValue=${filter.sort} type="hidden" />
     ${choice("state", "State", STATES)} ${choice("cause", "Trigger", { "": "Any trigger", ...TRIGGERS })} <${Since} hours=${filter.hours} />
+    <input name="tag" defaultValue=${filter.tag} placeholder="Tag, as team:pricing" aria-label="Tag" />
+    <input name="metric" defaultValue=${filter.metric} placeholder="Metric, as r2>=0.9" aria-label="Metric" />
     <button>Filter</button>
     ${Object.values(filter).some(Boolean) && html`<button type="button" class="plain" onClick=${() => go("/runs")}>Clear filter</button>`}
   </form>`;
@@ -89,7 +92,8 @@ function Listed({ found: { runs, total, before, offset }, filter, pipelines }) {
   const [chosen, setChosen] = useState([]);
   const choose = (id) => setChosen((earlier) => (earlier.includes(id) ? earlier.filter((each) => each !== id) : [...earlier, id].slice(-MOST_COMPARED)));
   const compared = { title: "Compare", cell: ({ run_id: id }) => html`<input type="checkbox" aria-label="Compare run ${id.slice(0, 8)}" checked=${chosen.includes(id)} onChange=${() => choose(id)} />`, tight: true };
-  const metrics = declaredMetrics(pipelines, runs).slice(0, METRICS_SHOWN).map((metric) => ({
+  const bounded = [...filter.metric.matchAll(/\w+(?=\s*[<>]=)/g)].map(([metric]) => metric);
+  const metrics = [...new Set([...bounded, ...declaredMetrics(pipelines, runs)])].slice(0, METRICS_SHOWN).map((metric) => ({
     title: called(metric),
     cell: (run) => (metric in run.metrics ? shown(run.metrics[metric]) : none),
     right: true,

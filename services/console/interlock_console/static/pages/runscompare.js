@@ -1,6 +1,7 @@
 // Several runs side by side: outcome, metrics, winner and parameters, data, code and environment.
 import { html } from "../vendor/preact.js";
 import { get } from "../api.js";
+import { written } from "../ui/about.js";
 import { Badge } from "../ui/badge.js";
 import { Loaded, useData } from "../ui/data.js";
 import { Empty } from "../ui/empty.js";
@@ -54,6 +55,7 @@ function Compared({ all }) {
       ["Trigger", ({ run }) => TRIGGERS[run.cause] ?? run.cause],
       ["Requested by", ({ run }) => requester(run.requested_by)],
       ["Request reason", ({ run }) => run.request_reason],
+      ["Tags", ({ run }) => Object.entries(run.tags ?? {}).map(written).join(", ")],
       ["Requested", ({ run }) => html`<${Ago} at=${run.requested} />`],
       ["Duration", ({ run }) => html`<${Lasted} start=${run.started} end=${run.ended} />`],
     ]} />

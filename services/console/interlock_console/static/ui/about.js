@@ -6,13 +6,13 @@ import { DeleteModel } from "./deletion.js";
 import { Facts } from "./head.js";
 import { Ago } from "./time.js";
 
-const written = ([name, value]) => (value === "" ? name : `${name}:${value}`);
+export const written = ([name, value]) => (value === "" ? name : `${name}:${value}`);
 
-/** Tags as links to the models that have the same. */
-export function Tags({ tags }) {
+/** Tags as links to the models, or whatever the list of `page` holds, that have the same. */
+export function Tags({ tags, page = "/models" }) {
   const all = Object.entries(tags ?? {});
   if (all.length === 0) return null;
-  return html`<span class="tags">${all.map((tag) => html`<a key=${tag[0]} href=${address("/models", { tag: written(tag) })}>${written(tag)}</a>`)}</span>`;
+  return html`<span class="tags">${all.map((tag) => html`<a key=${tag[0]} href=${address(page, { tag: written(tag) })}>${written(tag)}</a>`)}</span>`;
 }
 
 export function About({ model, done, gone }) {

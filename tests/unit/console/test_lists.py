@@ -3,7 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from interlock_console.store import SORTS, RunOrder, RunRow
+from interlock_console.lists import SORTS, RunOrder
+from interlock_console.store import RunRow
 from sqlalchemy import Dialect, select
 from sqlalchemy.dialects import postgresql
 
