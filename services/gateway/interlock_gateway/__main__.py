@@ -7,12 +7,14 @@ import uvicorn
 from interlock_runtime.process import DRAIN_SECONDS
 from interlock_runtime.telemetry import setup_telemetry
 
+from interlock_gateway import supervisor
 from interlock_gateway.protocols.grpc_port import held
 from interlock_gateway.settings import GatewaySettings
 
 if __name__ == "__main__":  # each worker imports this module again
     settings = GatewaySettings()
     setup_telemetry("gateway", settings)
+    supervisor.install()
     with ExitStack() as stack:
         try:
             stack.enter_context(held(settings.host, settings.grpc_port))
