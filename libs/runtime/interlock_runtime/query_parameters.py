@@ -26,6 +26,10 @@ Before = Annotated[
 ]
 """Where a page of a list begins that is sorted by time, the newest first; see :func:`require_zone`."""
 
+KeepLast = Annotated[int | None, QueryParameter(ge=1, le=1_000_000, description="What if so many were kept?")]
+KeepDays = Annotated[float | None, QueryParameter(ge=1, le=36_500, description="What if they were kept so long?")]
+"""A retention that nobody has declared: what would go if it was."""
+
 Value = TypeVar("Value")
 
 _SHOWN = 100

@@ -166,15 +166,15 @@ async def is_evaluation_file(session: AsyncSession, pipeline: str, data_digest: 
 async def is_there(session: AsyncSession, pipeline: str, digest: str) -> bool:
     """Return whether a file is known, under whichever data section, and not deleted."""
     here = DatasetRow.pipeline == pipeline, DatasetRow.digest == digest
-    return bool(await session.scalar(select(exists().where(*here, ~_deleted()))))
+    return bool(await session.scalar(select(exists().where(*here, ~is_deleted()))))
 
 
 def _files(pipeline: str, data_digest: str, role: DatasetRole) -> Select[DatasetRow]:
     of_spec = (DatasetRow.pipeline == pipeline, DatasetRow.data_digest == data_digest)
-    return select(DatasetRow).where(*of_spec, DatasetRow.role == role, ~_deleted())
+    return select(DatasetRow).where(*of_spec, DatasetRow.role == role, ~is_deleted())
 
 
-def _deleted() -> ColumnElement[bool]:
+def is_deleted() -> ColumnElement[bool]:
     same = DeletedRow.pipeline == DatasetRow.pipeline, DeletedRow.digest == DatasetRow.digest
     return exists().where(*same, DatasetRow.number <= DeletedRow.number)
 
