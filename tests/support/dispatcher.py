@@ -21,6 +21,7 @@ from interlock_messaging import Bus
 from interlock_messaging.tables import OutboxRow
 from interlock_runtime.database import Database
 from interlock_train_dispatch import handlers, runs, store
+from interlock_train_dispatch.deletion import Deletion
 from interlock_train_dispatch.domain import data_digest
 from interlock_train_dispatch.logs import RunLogs
 from interlock_train_dispatch.run_reconciler import RunReconciler
@@ -105,6 +106,7 @@ class Dispatcher:
             servers["INTERLOCK_AMQP_URL"], service="lab", router=RabbitRouter(), sessions=self.database.sessions
         )
         self.reconciler = RunReconciler(self.bus, self.store, self.cluster)  # type: ignore[arg-type]
+        self.deletion = Deletion(self.bus, self.store)
         self.logs = RunLogs(self.bus, self.store, self.cluster)  # type: ignore[arg-type]
 
     @classmethod

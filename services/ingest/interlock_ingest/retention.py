@@ -94,7 +94,7 @@ def _kept_because(file: StoredFile, unused: AbstractSet[str], versions: Sequence
         return "is read by a training that is under way, or would be by the next"
     if versions:
         one, shown = len(versions) == 1, ", ".join(map(str, sorted(versions)[-5:]))
-        return f"version {shown} was made with it" if one else f"versions {shown} were made with it"
+        return f"was used for version {shown}" if one else f"was used for versions {shown}"
     return None
 
 

@@ -69,7 +69,7 @@ class DeletedRow(Table):
 
 
 class RunRow(Table):
-    """One run; ``job`` refers to the stored :class:`TrainingJob` of the present attempt.
+    """One run, or what is left of a deleted one; ``job`` refers to the stored :class:`TrainingJob` of this attempt.
 
     ``submitted`` is true while Ray is known to hold that attempt's job, or may: of a run that has ended, it is to be
     stopped.
@@ -109,6 +109,7 @@ class RunRow(Table):
     trained_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     deadline: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
 
 
 class LogRow(Table):
@@ -284,7 +285,8 @@ async def runs(
 
     What was created in the same moment as the last of them is there, too: the next page begins before that moment.
     """
-    query = select(RunRow).order_by(RunRow.created_at.desc()).fetch(limit, with_ties=True)
+    query = select(RunRow).where(RunRow.deleted_at.is_(None))
+    query = query.order_by(RunRow.created_at.desc()).fetch(limit, with_ties=True)
     if model is not None:
         query = query.where(RunRow.model == model)
     if states:

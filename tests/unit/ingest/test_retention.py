@@ -80,8 +80,8 @@ def test_what_stays_says_why() -> None:
 
     assert told(files, Keep(keep_last=1), unused={"1", "2", "3", "5"}, versions=versions) == {
         "1": None,
-        "2": "version 3 was made with it",
-        "3": "versions 25, 26, 27, 28, 29 were made with it",
+        "2": "was used for version 3",
+        "3": "was used for versions 25, 26, 27, 28, 29",
         "4": "is read by a training that is under way, or would be by the next",
         "5": "was received within the last day",
         "6": "is read by a training that is under way, or would be by the next",

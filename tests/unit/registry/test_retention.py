@@ -13,7 +13,7 @@ from interlock_registry.domain import past_retention
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Version:
     version: int
     stage: str
