@@ -24,6 +24,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
 from interlock_ingest import store, tombstones
 from interlock_ingest.deletion import delete_file
@@ -174,9 +175,10 @@ def _going(found: Sequence[tuple[StoredFile, str | None]]) -> list[StoredFile]:
 
 
 async def _files(session: AsyncSession, name: str) -> list[StoredFile]:
-    """Return a pipeline's files that are not deleted."""
+    """Return a pipeline's files that are not deleted, without their findings, which may be many."""
+    query = select(DatasetRow).where(DatasetRow.pipeline == name, NOT_DELETED)
     rows: defaultdict[str, list[DatasetRow]] = defaultdict(list)
-    for row in await session.scalars(select(DatasetRow).where(DatasetRow.pipeline == name, NOT_DELETED)):
+    for row in await session.scalars(query.options(defer(DatasetRow.reasons), defer(DatasetRow.warnings))):
         rows[row.digest].append(row)
     return [StoredFile(each) for each in rows.values()]
 
