@@ -92,7 +92,7 @@ def _kept_because(file: StoredFile, unused: AbstractSet[str], versions: Sequence
     if now - file.received_at < SETTLED:
         return "was received within the last day"
     if file.state == "accepted" and file.newest.digest not in unused:
-        return "is read by a training that is under way, or would be by the next"
+        return "is read by a training, now or by the next one's window, or its model is archived"
     if versions:
         one, shown = len(versions) == 1, ", ".join(map(str, sorted(versions)[-5:]))
         return f"was used for version {shown}" if one else f"was used for versions {shown}"

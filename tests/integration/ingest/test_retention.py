@@ -84,7 +84,7 @@ async def test_files_past_their_retention_go_with_their_objects_and_the_others_s
     assert list(tried) == [*gone, refused, held, read]
     assert {digest: why for digest, why in tried.items() if why} == {
         held: "was used for version 7",
-        read: "is read by a training that is under way, or would be by the next",
+        read: "is read by a training, now or by the next one's window, or its model is archived",
     }
 
     await asyncio.gather(replica(ingest).run_once(), replica(ingest).run_once())

@@ -82,9 +82,9 @@ def test_what_stays_says_why() -> None:
         "1": None,
         "2": "was used for version 3",
         "3": "was used for versions 25, 26, 27, 28, 29",
-        "4": "is read by a training that is under way, or would be by the next",
+        "4": "is read by a training, now or by the next one's window, or its model is archived",
         "5": "was received within the last day",
-        "6": "is read by a training that is under way, or would be by the next",
+        "6": "is read by a training, now or by the next one's window, or its model is archived",
     }
 
 
