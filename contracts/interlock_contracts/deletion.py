@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from interlock_contracts.http import Body, Request
-from interlock_contracts.refs import Sha256
+from interlock_contracts.refs import DatasetRole, Sha256
 
 
 class Deleted(Body):
@@ -46,3 +46,24 @@ class DeletedModelView(Deleted):
     model: str
     versions: int
     reason: str | None = None
+
+
+class DueVersion(Body):
+    """A version that is past its retention; ``kept_because`` says why it is not deleted, if it is not."""
+
+    version: int
+    stage: str
+    registered_at: datetime
+    kept_because: str | None = None
+
+
+class DueDataset(Body):
+    """A file that is past its retention; ``kept_because`` says why it is not deleted, if it is not."""
+
+    digest: Sha256
+    batch: int | None = None
+    state: str
+    role: DatasetRole
+    file_name: str | None = None
+    received_at: datetime
+    kept_because: str | None = None

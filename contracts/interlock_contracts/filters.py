@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, TypeVar, get_args
 
 from interlock_contracts.gate import MetricName
 from interlock_contracts.names import near_name
+from interlock_contracts.pipeline import Window
 from interlock_contracts.predictions import PredictionState
 from interlock_contracts.refs import DatasetRole
 
@@ -99,3 +100,19 @@ def _number(text: str) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+def parsed_window(text: str | None) -> Window | None:
+    """Return a pipeline's ``training.window`` as a query parameter has it.
+
+    Raises:
+        ValueError: it is neither all, nor latest, nor a number of at least 1.
+    """
+    if text is None:
+        return None
+    named: dict[str, Window] = {"all": "all", "latest": "latest"}
+    if text in named:
+        return named[text]
+    if text.isascii() and text.isdecimal() and (window := int(text)) >= 1:
+        return window
+    raise ValueError(f"{text!r} is neither all, nor latest, nor a number of at least 1")

@@ -11,6 +11,7 @@ from interlock_contracts.data import Column, Data, Section
 from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS, Champion, Gate, MetricName
 from interlock_contracts.parameters import read_parameters
 from interlock_contracts.refs import Name, Sha256
+from interlock_contracts.retention import Monitoring, Retention
 from interlock_contracts.threshold import Threshold, ThresholdByMetric
 
 Candidate = Literal["linear", "random_forest", "gradient_boosting", "xgboost", "neural_network"]
@@ -20,6 +21,9 @@ MONOTONE: tuple[Candidate, ...] = ("random_forest", "gradient_boosting", "xgboos
 
 QUANTILE: tuple[Candidate, ...] = ("gradient_boosting", "xgboost")
 """The candidates that can be fitted to a quantile of the target."""
+
+Window = Literal["all", "latest"] | Annotated[int, Field(ge=1)]
+"""Which files a training reads: the newest, so many of the newest, or all."""
 
 Transform = Literal["log1p", "log"]
 TRANSFORMED_ABOVE: dict[Transform, float] = {"log1p": -1.0, "log": 0.0}
@@ -42,7 +46,7 @@ class Training(Section):
     A label with fewer rows than there are folds fails the training, or is set aside: trained without, and told.
     """
 
-    window: Literal["all", "latest"] | Annotated[int, Field(ge=1)] = "all"
+    window: Window = "all"
     trigger: list[Literal["data", "event"]] = ["data", "event"]
     candidates: list[Candidate] = Field(
         default=["linear", "random_forest", "gradient_boosting", "xgboost"], min_length=1
@@ -95,13 +99,6 @@ def _column_name(value: Any) -> Any:
     return value
 
 
-class Monitoring(Section):
-    """What is kept of a model's predictions; the deployment decides what is left out."""
-
-    prediction_log_days: float | None = Field(default=None, gt=0, le=36_500)
-    """How long logged predictions and their ground truth are kept."""
-
-
 class Pipeline(Section):
     """One model's whole declaration, kept in the user's own repository.
 
@@ -119,6 +116,7 @@ class Pipeline(Section):
     promotion: Literal["automatic", "approval"] = "automatic"
     batch: list[Batch] = Field(default=[], max_length=20)
     monitoring: Monitoring = Field(default=Monitoring(), exclude_if=lambda value: value == Monitoring())
+    retention: Retention = Field(default=Retention(), exclude_if=lambda value: value == Retention())
 
     @property
     def features(self) -> dict[str, Column]:
@@ -273,6 +271,13 @@ class Pipeline(Section):
             odd = {".", ".."} & set(steps) or any("\\" in each or not each.isprintable() for each in steps)
             if not inside or not all(steps) or odd:
                 raise ValueError(f"batch {batch.name!r}: its object must be a plain key below {prefix}")
+        return self
+
+    @model_validator(mode="after")
+    def _files_leave_the_window(self) -> Self:
+        if self.retention.datasets is not None and self.training.window == "all":
+            why = "with `window: all` the next training reads every file, so none would ever go"
+            raise ValueError(f"retention.datasets needs a training.window, for instance 12: {why}")
         return self
 
     @model_validator(mode="after")

@@ -24,6 +24,7 @@ from interlock_runtime.clients import RegistryClient
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
 from interlock_train_dispatch import handlers, routes, runs, store
+from interlock_train_dispatch.deletion import Deletion
 from interlock_train_dispatch.domain import data_digest
 from interlock_train_dispatch.logs import RunLogs
 from interlock_train_dispatch.run_reconciler import RunReconciler
@@ -110,6 +111,7 @@ class Dispatcher:
             servers["INTERLOCK_AMQP_URL"], service="lab", router=RabbitRouter(), sessions=self.database.sessions
         )
         self.reconciler = RunReconciler(self.bus, self.store, self.cluster)  # type: ignore[arg-type]
+        self.deletion = Deletion(self.bus, self.store)
         self.logs = RunLogs(self.bus, self.store, self.cluster)  # type: ignore[arg-type]
 
     @classmethod

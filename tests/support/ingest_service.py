@@ -15,8 +15,9 @@ from interlock_contracts.datasets import DatasetSubmitted, PipelineApplied
 from interlock_contracts.event import Envelope, Event
 from interlock_contracts.models import ModelDeleted
 from interlock_contracts.pipeline import Pipeline
-from interlock_ingest import deletion, handlers, routes
+from interlock_ingest import deletion, handlers, retention, routes
 from interlock_ingest.collector import Collector
+from interlock_ingest.retention import DatasetRetention
 from interlock_ingest.workers import IngestWorker
 from interlock_messaging import Bus
 from interlock_messaging.tables import OutboxRow
@@ -36,6 +37,7 @@ class Registry:
 
     def __init__(self) -> None:
         self.applied: dict[str, list[str]] = {}
+        self.versions: list[dict[str, Any]] = []
         self.away = False
         self.client = RegistryClient(
             "registry",
@@ -47,6 +49,8 @@ class Registry:
     def _answer(self, request: httpx.Request) -> httpx.Response:
         if self.away:
             raise httpx.ConnectError("refused")
+        if request.url.path.endswith("/versions"):
+            return httpx.Response(200, json=self.versions)
         digests = self.applied.get(request.url.path.rpartition("/")[2], [])
         wanted = request.url.params.get("digest", digests[-1] if digests else None)
         known = wanted in digests
@@ -54,10 +58,15 @@ class Registry:
 
 
 class Dispatcher:
-    """What the dispatcher says of runs, as it shows them; None while it is away."""
+    """What the dispatcher says of runs, as it shows them, and of files; None while it is away.
+
+    ``unused`` are the files that no training reads, ``windows`` those that it was asked with.
+    """
 
     def __init__(self) -> None:
         self.runs: list[dict[str, Any]] | None = []
+        self.unused: list[str] = []
+        self.windows: list[str | None] = []
         self.client = TrainDispatchClient(
             "train_dispatch",
             "http://train-dispatch",
@@ -68,6 +77,9 @@ class Dispatcher:
     def _answer(self, request: httpx.Request) -> httpx.Response:
         if self.runs is None:
             raise httpx.ConnectError("refused")
+        if request.url.path.endswith("/unused-datasets"):
+            self.windows.append(request.url.params.get("window"))
+            return httpx.Response(200, json=self.unused)
         assert request.url.params["state"] == "queued,running"
         return httpx.Response(200, json=self.runs)
 
@@ -86,11 +98,12 @@ class Ingest:
         self.registry = Registry()
         self.dispatcher = Dispatcher()
         self.collector = Collector(self.bus, self.artifacts, grace=grace)
+        self.retention = DatasetRetention(self.bus, self.registry.client, self.dispatcher.client, self.collector.woken)
         self.worker = IngestWorker(self.bus, self.artifacts, self.registry.client, folder, 60)
         app = http_app(
             "ingest",
             letting_in(),
-            routes=[*routes.ROUTES, *deletion.ROUTES],
+            routes=[*routes.ROUTES, *deletion.ROUTES, *retention.ROUTES],
             pings={},
             lifespan=[],
             dependencies={
@@ -100,6 +113,7 @@ class Ingest:
                 "registry": self.registry.client,
                 "collector": self.collector,
                 "dispatcher": self.dispatcher.client,
+                "retention": self.retention,
                 "folder": folder,
                 "upload_bytes": 1 << 20,
                 "dry_runs": self.dry_runs,

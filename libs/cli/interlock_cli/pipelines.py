@@ -1,11 +1,14 @@
 """`interlock apply`, `validate` and `pipelines`: pipeline files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
 import yaml
+from interlock_client import Client
+from interlock_contracts.deletion import DueDataset, DueVersion
 from interlock_contracts.http import PipelineView
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.pipeline_file import InvalidPipelineError, NotYamlError, parse_pipeline
@@ -13,6 +16,9 @@ from interlock_contracts.pipeline_file import InvalidPipelineError, NotYamlError
 from interlock_cli import completion
 from interlock_cli.gateway import connect
 from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
+
+SHOWN = 30
+"""Versions and files past their retention that a dry run shows."""
 
 
 def validate(
@@ -48,7 +54,8 @@ def apply(
 ) -> None:
     """Create or update a pipeline from its file.
 
-    The file is validated here and again by the registry; applying an unchanged file has no effect.
+    The file is validated here and again by the registry; applying an unchanged file has no effect. A dry run also
+    shows which versions and files the file's `retention` would delete, and why it would leave others.
 
     Example: interlock apply pipeline.yaml
     """
@@ -56,7 +63,9 @@ def apply(
         pipeline = read(file)
         with connect() as gateway:
             if dry_run:
-                _show_change(terminal, gateway.find(PipelineView, f"/pipelines/{pipeline.name}"), pipeline)
+                now = gateway.find(PipelineView, f"/pipelines/{pipeline.name}")
+                past = _PastRetention() if now is None else _past_retention(gateway, pipeline)
+                _show_change(terminal, now, pipeline, past)
                 return
             view = gateway.apply(file)
         done = "applied" if view.changed else "unchanged"
@@ -105,7 +114,42 @@ class Change(NamedTuple):
     then: Any
 
 
-def _show_change(terminal: Terminal, now: PipelineView | None, pipeline: Pipeline) -> None:
+@dataclass(frozen=True)
+class _PastRetention:
+    """What is past the retention that a file declares, also what is kept all the same."""
+
+    versions: Sequence[DueVersion] = ()
+    datasets: Sequence[DueDataset] = ()
+
+
+def _past_retention(gateway: Client, pipeline: Pipeline) -> _PastRetention:
+    """Ask what the file's retention would delete if it was applied; nothing where it declares none."""
+    name, retention = pipeline.name, pipeline.retention
+    versions: Sequence[DueVersion] = ()
+    datasets: Sequence[DueDataset] = ()
+    if (keep := retention.versions) is not None:
+        versions = gateway.list(DueVersion, f"/models/{name}/retention", **keep.model_dump(exclude_none=True))
+    if (keep := retention.datasets) is not None:
+        asked = keep.model_dump(exclude_none=True) | {"window": pipeline.training.window}
+        datasets = gateway.list(DueDataset, f"/datasets/{name}/retention", **asked)
+    return _PastRetention(versions, datasets)
+
+
+def _show_past(terminal: Terminal, past: _PastRetention) -> None:
+    named = [(f"version {each.version}", each.registered_at, each.kept_because) for each in past.versions]
+    named += [
+        (f"file {each.file_name or each.digest[:12]}", each.received_at, each.kept_because) for each in past.datasets
+    ]
+    if named:
+        going = sum(kept_because is None for *_, kept_because in named)
+        terminal.echo(f"past its retention: {len(named)}, of which {going} would be deleted for good", style="bold")
+        rows = [(what, since, f"kept: it {why}" if why else "deleted") for what, since, why in named[:SHOWN]]
+        terminal.table(("what", "since", "then"), rows)
+        if len(named) > SHOWN:
+            terminal.echo(f"and {len(named) - SHOWN} more; --json shows all", style="dim")
+
+
+def _show_change(terminal: Terminal, now: PipelineView | None, pipeline: Pipeline, past: _PastRetention) -> None:
     changes: list[Change] = []
     if now is None:
         effect, told = "new", f"apply would create pipeline {pipeline.name}"
@@ -117,7 +161,10 @@ def _show_change(terminal: Terminal, now: PipelineView | None, pipeline: Pipelin
     terminal.echo(f"a dry run: {told}, digest {pipeline.digest[:12]}")
     if changes:
         terminal.table(Change._fields, changes, title="changes")
-    terminal.result({"pipeline": pipeline.name, "effect": effect, "changes": [each._asdict() for each in changes]})
+    _show_past(terminal, past)
+    changed = [each._asdict() for each in changes]
+    gone = {"versions": past.versions, "datasets": past.datasets}
+    terminal.result({"pipeline": pipeline.name, "effect": effect, "changes": changed, "past_retention": gone})
 
 
 def _changes(field: str, now: Any, then: Any) -> Iterator[Change]:

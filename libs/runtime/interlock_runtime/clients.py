@@ -4,6 +4,7 @@ Every method raises ConnectionError where the service is down, or what it needs 
 or gives no usable answer.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote
@@ -29,6 +30,13 @@ class _Digest:
     digest: str
 
 
+@dataclass
+class _Version:
+    version: int
+    datasets: list[str]
+    evaluation: str | None = None
+
+
 _NOT_LET_IN = (HTTP_401_UNAUTHORIZED, HTTP_403_FORBIDDEN)
 _ABSENT = (HTTP_404_NOT_FOUND, HTTP_410_GONE)
 _SERVING = TypeAdapter(list[ServingView])
@@ -36,7 +44,7 @@ _PIPELINES = TypeAdapter(list[PipelineView])
 _DATASETS = TypeAdapter(list[DatasetView])
 _RUNS = TypeAdapter(list[RunView])
 _DATASET, _MODEL, _PIPELINE = TypeAdapter(DatasetView), TypeAdapter(ModelView), TypeAdapter(PipelineView)
-_DIGEST = TypeAdapter(_Digest)
+_DIGEST, _DIGESTS, _VERSIONS = TypeAdapter(_Digest), TypeAdapter(set[str]), TypeAdapter(list[_Version])
 _PREDICTION, _KEY_RING = TypeAdapter(PredictionView), TypeAdapter(KeyRing)
 
 
@@ -136,6 +144,15 @@ class RegistryClient(ServiceClient):
             why = no_pipeline(name, ())
         return Missing(why, deleted=answer.status_code == HTTP_410_GONE)
 
+    async def versions_by_dataset(self, model: str) -> dict[str, list[int]]:
+        """Return, by each file's digest, the versions that were trained on it or judged on it, without deleted ones."""
+        found: defaultdict[str, list[int]] = defaultdict(list)
+        answer = await self.request("GET", f"/models/{quoted(model)}/versions")
+        for each in self.parsed(answer, _VERSIONS):
+            for digest in {*each.datasets, *([each.evaluation] if each.evaluation else [])}:
+                found[digest].append(each.version)
+        return dict(found)
+
     async def model(self, name: str) -> ModelView | None:
         return await self.get(f"/models/{quoted(name)}", _MODEL)
 
@@ -165,6 +182,15 @@ class TrainDispatchClient(ServiceClient):
         """Return the runs of ``model`` that are queued or running."""
         path = f"/runs?model={quoted(model)}&state=queued,running&limit=500"
         return self.parsed(await self.request("GET", path), _RUNS)
+
+    async def unused_datasets(self, model: str, digest: str, *, window: str | None = None) -> set[str]:
+        """Return the files that no training reads any more, by the spec with ``digest``; ``window`` in place of its.
+
+        The dispatcher may not have heard of the spec yet: that is a ConnectionError, too.
+        """
+        path = f"/models/{quoted(model)}/unused-datasets?pipeline={quoted(digest)}"
+        path += f"&window={quoted(window)}" if window else ""
+        return self.parsed(await self.request("GET", path), _DIGESTS)
 
     async def refusal(self, model: str, digest: str | None = None) -> Problem | None:
         """Return why ``model`` cannot be trained, by its newest spec or the one with ``digest``; None where it can."""

@@ -43,6 +43,10 @@ MetricFilter = Annotated[
 ]
 """Both are read by what :mod:`interlock_contracts.filters` has for them."""
 
+KeepLast = Annotated[int | None, QueryParameter(ge=1, le=1_000_000, description="What if so many were kept?")]
+KeepDays = Annotated[float | None, QueryParameter(ge=1, le=36_500, description="What if they were kept so long?")]
+"""A retention that nobody has declared: what would go if it was."""
+
 Value = TypeVar("Value")
 
 _SHOWN = 100

@@ -18,7 +18,7 @@ from interlock_runtime.key_ring import registry_key_source
 from interlock_runtime.process import run_periodically
 from litestar import Litestar
 
-from interlock_ingest import deletion, gauges
+from interlock_ingest import deletion, gauges, retention
 from interlock_ingest.collector import Collector
 from interlock_ingest.handlers import router
 from interlock_ingest.routes import ROUTES
@@ -33,6 +33,9 @@ POLL_SECONDS = 1.0
 
 COLLECT_SECONDS = 10.0
 """Interval at which the objects of deleted files are looked for: a look is left out while parts are stored."""
+
+RETENTION_SECONDS = 600.0
+"""Interval at which files past their retention are looked for."""
 
 _PREFIX = "interlock-ingest-"
 
@@ -53,6 +56,7 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
         else None
     )
     collector = Collector(bus, artifacts, grace=settings.deletion_grace)
+    datasets = retention.DatasetRetention(bus, registry, dispatcher, collector.woken)
     worker = IngestWorker(bus, artifacts, registry, folder, settings.ingest_check_minutes * 60)
 
     @asynccontextmanager
@@ -75,7 +79,7 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
     return http_app(
         SERVICE,
         Access.of(settings, source=registry_key_source(settings.registry_url, settings.service_key)),
-        routes=[*ROUTES, *deletion.ROUTES],
+        routes=[*ROUTES, *deletion.ROUTES, *retention.ROUTES],
         metric_collectors=[*bus.metric_collectors, partial(gauges.datasets, database.sessions)],
         is_outage=is_dependency_unavailable,
         pings={
@@ -90,6 +94,7 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
             bus.running,
             taking_in,
             lambda: run_periodically(collector.run_once, seconds=COLLECT_SECONDS, woken=collector.woken),
+            lambda: run_periodically(datasets.run_once, seconds=RETENTION_SECONDS),
         ],
         dependencies={
             "bus": bus,
@@ -98,6 +103,7 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
             "registry": registry,
             "collector": collector,
             "dispatcher": dispatcher,
+            "retention": datasets,
             "folder": folder,
             "upload_bytes": settings.ingest_upload_bytes,
             "dry_runs": asyncio.Semaphore(settings.ingest_checks),

@@ -50,14 +50,19 @@ async def delete_dataset(
             if dispatcher is not None and (runs := await dispatcher.runs_with(name, digest)):
                 detail = f"run {runs[0]} uses file {digest}; delete it once the run has ended, or cancel that first"
                 raise problem(409, "Cannot be deleted", detail)
-            event = DatasetDeleted(pipeline=name, digest=digest, batch=_number(left), by=caller.name)
-            for row in left:
-                await tombstones.delete(session, row, by=caller.name)
-            await enqueue(session, event, source=SERVICE, cause=str(uuid4()))
+            await delete_file(session, left, by=caller.name)
             crash_point("ingest.delete.before_commit")
         view = _view(rows, collector.grace)
     collector.woken.set()
     return view
+
+
+async def delete_file(session: AsyncSession, rows: Sequence[DatasetRow], *, by: str) -> None:
+    """Make tombstones of the rows of one file that may go, and say so; the pipeline's order must be locked."""
+    event = DatasetDeleted(pipeline=rows[0].pipeline, digest=rows[0].digest, batch=_number(rows), by=by)
+    for row in rows:
+        await tombstones.delete(session, row, by=by)
+    await enqueue(session, event, source=SERVICE, cause=str(uuid4()))
 
 
 async def _of_file(session: AsyncSession, name: str, digest: str) -> Sequence[DatasetRow]:

@@ -31,6 +31,7 @@ from interlock_registry import (
     models,
     promotion,
     promotion_routes,
+    retention,
     routes,
 )
 from interlock_registry.collector import Collector
@@ -41,6 +42,9 @@ __all__ = ["SERVICE", "create_app"]
 
 COLLECT_SECONDS = 30.0
 """Interval at which the objects of deleted versions are looked for."""
+
+RETENTION_SECONDS = 600.0
+"""Interval at which versions past their retention are looked for."""
 
 
 def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = None) -> Litestar:
@@ -57,6 +61,7 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
     trust.require_key_of(signer)
     bus.consumer.context.set_global("signer", signer)
     collector = Collector(bus, artifacts, grace=settings.deletion_grace)
+    versions = retention.VersionRetention(bus, collector.woken)
     client = httpx.AsyncClient(trust_env=False)
     dispatcher = (
         TrainDispatchClient("train_dispatch", settings.train_dispatch_url, settings.service_key, client)
@@ -84,6 +89,7 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
             *comparison.ROUTES,
             *descriptions.ROUTES,
             *deletion.ROUTES,
+            *retention.ROUTES,
             *promotion_routes.ROUTES,
             *export.ROUTES,
             *history.ROUTES,
@@ -105,6 +111,7 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
             bus.running,
             DeadLetterCollector(bus).running,
             lambda: run_periodically(collector.run_once, seconds=COLLECT_SECONDS, woken=collector.woken),
+            lambda: run_periodically(versions.run_once, seconds=RETENTION_SECONDS),
         ],
         dependencies={
             "bus": bus,

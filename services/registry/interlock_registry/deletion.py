@@ -50,16 +50,20 @@ async def delete_version(
         if row.deleted_at is None:
             if (obstacle := obstacle_to_deletion(row.stage)) is not None:
                 raise problem(409, "Cannot be deleted", f"version {number} of {name!r} {obstacle}")
-            _make_tombstone(row, caller.name, datetime.now(UTC))
-            event = ModelVersionDeleted(
-                model=name, version=number, artifact=ArtifactRef.model_validate(row.artifact), by=caller.name
-            )
-            await enqueue(session, event, source=SERVICE, cause=str(uuid4()))
-            audit.record(session, caller.name, "version.deleted", f"model/{name}/{number}", run=str(row.run_id))
+            await delete_row(session, row, by=caller.name)
             crash_point("registry.delete.before_commit")
         view = _view(row, collector.grace)
     collector.woken.set()
     return view
+
+
+async def delete_row(session: AsyncSession, row: VersionRow, *, by: str) -> None:
+    """Make a version that may go a tombstone, and say so; its model must be locked."""
+    _make_tombstone(row, by, datetime.now(UTC))
+    artifact = ArtifactRef.model_validate(row.artifact)
+    event = ModelVersionDeleted(model=row.model, version=row.version, artifact=artifact, by=by)
+    await enqueue(session, event, source=SERVICE, cause=str(uuid4()))
+    audit.record(session, by, "version.deleted", f"model/{row.model}/{row.version}", run=str(row.run_id))
 
 
 @delete("/models/{name:str}", status_code=200, opt={SCOPE: "admin"})

@@ -1,7 +1,11 @@
 """What follows from a verdict, an approval or a rollback, and where a worker is in a roll-out."""
 
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from enum import Enum
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
+
+from interlock_contracts.retention import Keep
 
 
 class Step(Enum):
@@ -43,6 +47,31 @@ def obstacle_to_deletion(stage: str) -> str | None:
         "registered": "is being measured by the gate; delete it once there is a verdict",
         "passed": "has passed the gate and waits for an approval",
     }.get(stage)
+
+
+class Aging(Protocol):
+    """A version as far as retention is concerned."""
+
+    version: int
+    stage: str
+    registered_at: datetime
+
+
+V = TypeVar("V", bound=Aging)
+
+
+def past_retention(
+    versions: Sequence[V], keep: Keep, *, previous: int | None, now: datetime
+) -> Iterator[tuple[V, str | None]]:
+    """Yield the versions that are past their retention, oldest first; with why each is kept, None where it is not.
+
+    ``versions`` are all of a model that are not deleted. ``previous`` is the one that a rollback goes back to.
+    """
+    ordered = sorted(versions, key=lambda each: each.version)
+    for place, each in enumerate(ordered, start=1):
+        if keep.is_past(newer=len(ordered) - place, age=now - each.registered_at):
+            rolls_back = "is the one that a rollback goes back to" if each.version == previous else None
+            yield each, obstacle_to_deletion(each.stage) or rolls_back
 
 
 def rollback_target(requested: int | None, *, champion: int | None, previous: int | None) -> int:

@@ -88,7 +88,7 @@ async def read_model(
     return view
 
 
-@get("/models/{name:str}/versions", opt={SCOPE: "read"})
+@get("/models/{name:str}/versions", opt={SCOPE: "read", SERVICES: ("ingest",)})
 async def list_versions(
     name: FromPath[str],
     database: NamedDependency[Database],

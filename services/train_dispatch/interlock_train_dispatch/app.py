@@ -19,7 +19,8 @@ from interlock_runtime.key_ring import registry_key_source
 from interlock_runtime.process import run_periodically
 from litestar import Litestar
 
-from interlock_train_dispatch import gauges
+from interlock_train_dispatch import gauges, retention
+from interlock_train_dispatch.deletion import DELETE_SECONDS, Deletion
 from interlock_train_dispatch.handlers import router
 from interlock_train_dispatch.logs import KEEP_SECONDS, RunLogs
 from interlock_train_dispatch.routes import ROUTES
@@ -44,6 +45,7 @@ def create_app(
     registry = RegistryClient("registry", settings.registry_url, settings.service_key, client)
     reconciler = RunReconciler(bus, artifacts, launcher)
     logs = RunLogs(bus, artifacts, launcher)
+    deletion = Deletion(bus, artifacts)
 
     @asynccontextmanager
     async def connected() -> AsyncIterator[None]:
@@ -56,7 +58,7 @@ def create_app(
     return http_app(
         SERVICE,
         Access.of(settings, source=registry_key_source(settings.registry_url, settings.service_key)),
-        routes=ROUTES,
+        routes=[*ROUTES, *retention.ROUTES],
         metric_collectors=[*bus.metric_collectors, partial(gauges.runs, database.sessions)],
         is_outage=is_dependency_unavailable,
         pings={
@@ -71,6 +73,7 @@ def create_app(
             bus.running,
             lambda: run_periodically(reconciler.reconcile, seconds=settings.reconcile_seconds),
             lambda: run_periodically(logs.keep_due, seconds=KEEP_SECONDS),
+            lambda: run_periodically(deletion.run_once, seconds=DELETE_SECONDS),
         ],
         dependencies={"bus": bus, "database": database, "registry": registry, "reconciler": reconciler, "logs": logs},
     )

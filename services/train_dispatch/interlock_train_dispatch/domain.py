@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from interlock_contracts.http import ProgressView
 from interlock_contracts.manifest import TrainingManifest
-from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.pipeline import Pipeline, Window
 
 MAX_ATTEMPTS = 3
 GRACE = timedelta(seconds=10)
@@ -96,7 +96,7 @@ class Numbered(Protocol):
 N = TypeVar("N", bound=Numbered)
 
 
-def in_window(datasets: Sequence[N], window: Literal["all", "latest"] | int) -> list[N]:
+def in_window(datasets: Sequence[N], window: Window) -> list[N]:
     """Return the datasets that a run trains on, oldest first."""
     ordered = sorted(datasets, key=lambda dataset: dataset.number)
     if window == "all":

@@ -39,6 +39,9 @@ async def train_on_new_data(event: DatasetIngested, cause: CausationEnvelope, se
     """
     spec = await SpecRow.find(session, event.pipeline, event.pipeline_digest)
     if spec is None:
+        archive = await store.archive_of(session, event.pipeline)
+        if archive is not None and archive.deleted_by is not None:
+            return  # its specs are deleted as well
         # `pipeline.applied` comes through another queue and may be late.
         raise LookupError(f"the spec {event.pipeline_digest} of pipeline {event.pipeline!r} is not here yet")
     row = DatasetRow(

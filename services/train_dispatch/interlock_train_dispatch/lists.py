@@ -25,7 +25,8 @@ class RunFilter:
     before: datetime | None = None
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
-        """Yield the conditions on :class:`RunRow`, all of which must hold."""
+        """Yield the conditions on :class:`RunRow`, all of which must hold; a deleted run is in no list."""
+        yield RunRow.deleted_at.is_(None)
         if self.model is not None:
             yield RunRow.model == self.model
         if self.states:

@@ -10,6 +10,8 @@ from interlock_artifacts import ArtifactStore, CorruptArtifactError, MissingArti
 from interlock_contracts.refs import ArtifactRef
 from interlock_jobs.launcher import JobState, RayLauncher
 from interlock_messaging import Bus
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_train_dispatch import store
 from interlock_train_dispatch.store import LogRow, RunRow
@@ -21,6 +23,12 @@ PATIENCE = timedelta(minutes=10)
 
 KEEP_SECONDS = 1.0
 """Pause between two rounds of keeping logs."""
+
+
+async def lock_references(session: AsyncSession, *, alone: bool = False) -> None:
+    """Wait until nobody deletes logs, and keep it so until the transaction ends; ``alone`` also nobody stores one."""
+    lock = func.pg_advisory_xact_lock if alone else func.pg_advisory_xact_lock_shared
+    await session.execute(select(lock(func.hashtext("references of runs to logs"))))
 
 
 @dataclass(frozen=True)
@@ -57,14 +65,17 @@ class RunLogs:
         if job.state is JobState.ALIVE:
             return
         text = await self.launcher.log(submission_id(run_id, attempt)) if job.state is JobState.ENDED else None
-        ref = None if text is None else await asyncio.to_thread(self.artifacts.put, text.encode())
-        await self._note(run_id, attempt, ref)
+        await self._note(run_id, attempt, text)
 
-    async def _note(self, run_id: UUID, attempt: int, ref: ArtifactRef | None) -> None:
+    async def _note(self, run_id: UUID, attempt: int, text: str | None) -> None:
+        """Store the log unless that is done, and note it; without a text, that it is lost."""
         async with self.bus.transaction() as session:
-            log = await session.get_one(LogRow, (run_id, attempt), with_for_update=True)
-            if log.ref is None:
-                log.ref, log.lost = ref.model_dump(mode="json") if ref else None, ref is None
+            await lock_references(session)
+            log = await session.get(LogRow, (run_id, attempt), with_for_update=True)
+            if log is None or log.ref is not None or log.lost:  # another replica was here
+                return
+            ref = None if text is None else await asyncio.to_thread(self.artifacts.put, text.encode())
+            log.ref, log.lost = ref.model_dump(mode="json") if ref else None, ref is None
 
     async def read(self, run: RunRow, attempt: int) -> TrainingLog | None:
         """Return the log of an attempt that was made; None where neither the object store nor Ray has it.

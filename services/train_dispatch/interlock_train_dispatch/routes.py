@@ -172,12 +172,16 @@ async def _arrived(database: Database, run_id: UUID) -> RunRow:
     """Return a run, waited for where its id may be one of ours: those follow from the request (UUIDv5).
 
     Raises:
-        ProblemDetailsException: 404 with Retry-After for one that is unknown, or does not come in time.
+        ProblemDetailsException: 404 with Retry-After for one that is unknown, or does not come in time; 410 for one
+            that was deleted with its model.
     """
     until = time.monotonic() + ARRIVAL_SECONDS if run_id.version == _DERIVED else 0.0
     while True:
         async with database.sessions() as session:
             run = await session.get(RunRow, run_id)
+            if run is not None and run.deleted_at is not None:
+                archive = await store.archive_of(session, run.model)
+                raise problem(410, "Deleted run", runs.out_of_use(archive) if archive else "its model was deleted")
         if run is not None:
             return run
         if time.monotonic() >= until:

@@ -69,7 +69,7 @@ class DeletedRow(Table):
 
 
 class RunRow(Table):
-    """One run; ``job`` refers to the stored :class:`TrainingJob` of the present attempt.
+    """One run, or what is left of a deleted one; ``job`` refers to the stored :class:`TrainingJob` of this attempt.
 
     ``submitted`` is true while Ray is known to hold that attempt's job, or may: of a run that has ended, it is to be
     stopped.
@@ -112,6 +112,7 @@ class RunRow(Table):
     trained_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     deadline: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
 
 
 class LogRow(Table):
@@ -169,15 +170,15 @@ async def is_evaluation_file(session: AsyncSession, pipeline: str, data_digest: 
 async def is_there(session: AsyncSession, pipeline: str, digest: str) -> bool:
     """Return whether a file is known, under whichever data section, and not deleted."""
     here = DatasetRow.pipeline == pipeline, DatasetRow.digest == digest
-    return bool(await session.scalar(select(exists().where(*here, ~_deleted()))))
+    return bool(await session.scalar(select(exists().where(*here, ~is_deleted()))))
 
 
 def _files(pipeline: str, data_digest: str, role: DatasetRole) -> Select[DatasetRow]:
     of_spec = (DatasetRow.pipeline == pipeline, DatasetRow.data_digest == data_digest)
-    return select(DatasetRow).where(*of_spec, DatasetRow.role == role, ~_deleted())
+    return select(DatasetRow).where(*of_spec, DatasetRow.role == role, ~is_deleted())
 
 
-def _deleted() -> ColumnElement[bool]:
+def is_deleted() -> ColumnElement[bool]:
     same = DeletedRow.pipeline == DatasetRow.pipeline, DeletedRow.digest == DatasetRow.digest
     return exists().where(*same, DatasetRow.number <= DeletedRow.number)
 
@@ -272,7 +273,8 @@ async def due_logs(session: AsyncSession) -> Sequence[tuple[UUID, int, datetime 
 async def keep_metrics(session: AsyncSession, run_id: UUID, metrics: dict[str, float]) -> None:
     """Keep what the gate measured, also of a run that has ended: its promotion may have been heard of first."""
     if metrics:
-        await session.execute(update(RunRow).where(RunRow.run_id == run_id).values(metrics=metrics))
+        there = RunRow.run_id == run_id, RunRow.deleted_at.is_(None)
+        await session.execute(update(RunRow).where(*there).values(metrics=metrics))
 
 
 async def locked(session: AsyncSession, run_id: UUID) -> RunRow | None:

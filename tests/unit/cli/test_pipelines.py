@@ -61,7 +61,8 @@ def dry_run(stub: StubGateway, file: Path, now: Any) -> Any:
 
 def test_a_dry_run_of_apply_tells_a_new_pipeline(stub: StubGateway, file: Path) -> None:
     """Nothing is sent but the question."""
-    assert dry_run(stub, file, None) == {"pipeline": "m", "effect": "new", "changes": []}
+    nothing: dict[str, Any] = {"versions": [], "datasets": []}
+    assert dry_run(stub, file, None) == {"pipeline": "m", "effect": "new", "changes": [], "past_retention": nothing}
 
 
 def test_a_dry_run_of_apply_tells_an_unchanged_one(stub: StubGateway, file: Path) -> None:
@@ -83,6 +84,33 @@ def test_a_dry_run_of_apply_names_the_fields_that_change(stub: StubGateway, file
         {"field": "data.columns.area", "now": None, "then": {"type": "number", "min": 0}},
         {"field": "training.folds", "now": 5, "then": 3},
     ]
+
+
+def test_a_dry_run_of_apply_shows_what_the_retention_would_delete(stub: StubGateway, file: Path) -> None:
+    """It asks by what the file declares, its window included, and names what stays with the reason."""
+    retention = "retention: {versions: {keep_last: 2}, datasets: {keep_days: 30, keep_last: 5}}\n"
+    file.write_text(FILE + "training: {window: 3}\n" + retention)
+    at = NOW.isoformat()
+    stub.respond("GET /pipelines/m", applied())
+    gone = {"version": 1, "stage": "retired", "registered_at": at}
+    stays = {"version": 2, "stage": "champion", "registered_at": at, "kept_because": "serves; roll back first"}
+    stub.respond("GET /models/m/retention", [gone, stays])
+    files = [{"digest": "a" * 64, "state": "accepted", "role": "training", "received_at": at, "file_name": "may.csv"}]
+    stub.respond("GET /datasets/m/retention", files)
+
+    shown = interlock("apply", "--dry-run", file)
+    assert shown.code == 0
+    assert "past its retention: 3, of which 2 would be deleted for good" in shown.out
+    for part in ("version 1", "kept: it serves; roll back first", "file may.csv"):
+        assert part in shown.out
+    assert {each.route: each.query for each in stub.requests} == {
+        "GET /pipelines/m": "",
+        "GET /models/m/retention": "keep_last=2",
+        "GET /datasets/m/retention": "keep_last=5&keep_days=30.0&window=3",
+    }
+    past = interlock("apply", "--dry-run", "--json", file).json["past_retention"]
+    assert [each["kept_because"] for each in past["versions"]] == [None, "serves; roll back first"]
+    assert [each["digest"] for each in past["datasets"]] == ["a" * 64]
 
 
 def test_other_answers_than_unknown_are_errors(stub: StubGateway, file: Path) -> None:

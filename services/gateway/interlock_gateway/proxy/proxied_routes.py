@@ -50,6 +50,7 @@ def _registry_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
         proxied("read", "GET", f"{_MODEL}/rollout", to),
         proxied("read", "GET", f"{_MODEL}/promotions", to),
         proxied("read", "GET", f"{_MODEL}/compare", to),
+        proxied("read", "GET", f"{_MODEL}/retention", to),
         proxied("read", "GET", f"{_MODEL}/versions", to),
         proxied("read", "GET", _VERSION, to),
         proxied("read", "GET", f"{_VERSION}/export", to),
@@ -74,6 +75,7 @@ def _ingest_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
     return [
         proxied("ingest", "POST", _DATASETS, to),
         proxied("read", "GET", _DATASETS, to),
+        proxied("read", "GET", f"{_DATASETS}/retention", to),
         proxied("read", "GET", f"{_DATASETS}/{{digest:str}}", to),
         # It cannot be taken back.
         proxied("admin", "DELETE", f"{_DATASETS}/{{digest:str}}", to),

@@ -1,7 +1,7 @@
 """A run keeps the tags of its request, and what the gate measured.
 
 Revision ID: train_dispatch_0010
-Revises: train_dispatch_0008
+Revises: train_dispatch_0009
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "train_dispatch_0010"
-down_revision = "train_dispatch_0008"
+down_revision = "train_dispatch_0009"
 branch_labels = None
 depends_on = None
 
