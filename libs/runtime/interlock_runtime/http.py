@@ -9,7 +9,8 @@ from typing import Any
 
 from interlock_contracts.access import SCOPES
 from interlock_contracts.deployment import LIVE, READY
-from litestar import Litestar, Response, get
+from interlock_contracts.json_keys import RepeatedKeyError, keys_in, refuse_repeated_keys
+from litestar import Litestar, Request, Response, get
 from litestar.connection import ASGIConnection
 from litestar.di import Provide
 from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
@@ -147,6 +148,10 @@ def _outage(error: object) -> ProblemDetailsException:
     return problem(503, "A dependency is down", f"try again: {error}", headers={"Retry-After": "2"})
 
 
+def _repeated_key(error: RepeatedKeyError) -> ProblemDetailsException:
+    return problem(422, "A key is there twice", str(error))
+
+
 def _too_deep(_: Exception) -> ProblemDetailsException:
     return problem(400, "Bad Request", "the body is nested too deeply")
 
@@ -161,11 +166,15 @@ def _unexpected(is_outage: Classify) -> Callable[[Exception], ProblemDetailsExce
     return convert
 
 
+_TOLD = (ProblemDetailsException, ConnectionError, TimeoutError, RepeatedKeyError)
+"""What the answer says all of."""
+
+
 def _log_unexpected(is_outage: Classify) -> Callable[[Exception, Scope], Awaitable[None]]:
     async def log(error: Exception, scope: Scope) -> None:
         """Log what the answer does not say: an internal error, and which dependency broke how."""
         refusal = isinstance(error, HTTPException) and error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
-        if refusal or isinstance(error, ProblemDetailsException | ConnectionError | TimeoutError):
+        if refusal or isinstance(error, _TOLD):
             return
         about = scope.get("method"), scope.get("path")
         if is_outage(error):
@@ -175,6 +184,15 @@ def _log_unexpected(is_outage: Classify) -> Callable[[Exception, Scope], Awaitab
             logger.error("%s %s failed", *about, exc_info=error)
 
     return log
+
+
+class _JsonRequest(Request[Any, Any, Any]):
+    """A request whose JSON has each key once, wherever a handler takes one as ``data``."""
+
+    async def json(self) -> Any:
+        parsed = await super().json()
+        refuse_repeated_keys(await self.body(), keys_in(parsed))
+        return parsed
 
 
 @get(LIVE, opt={PUBLIC: True, OPEN_QUERY: True}, include_in_schema=False)
@@ -235,6 +253,7 @@ def http_app(
         route_handlers=[live, ready, metrics, *routes],
         guards=[_guard(access), reject_unsafe_path, refuse_unknown_query],
         lifespan=[life],
+        request_class=_JsonRequest,
         middleware=[*middleware, unpacking],
         plugins=[
             ProblemDetailsPlugin(
@@ -245,6 +264,7 @@ def http_app(
                         ConnectionError: _outage,
                         TimeoutError: _outage,
                         RecursionError: _too_deep,
+                        RepeatedKeyError: _repeated_key,
                         Exception: _unexpected(is_outage),
                     },
                 )

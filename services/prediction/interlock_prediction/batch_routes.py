@@ -13,6 +13,7 @@ from interlock_artifacts import ArtifactStore
 from interlock_contracts import telemetry
 from interlock_contracts.data import Data
 from interlock_contracts.filters import PREDICTION_STATES, chosen
+from interlock_contracts.json_keys import keys_in, refuse_repeated_keys
 from interlock_contracts.prediction_bodies import DatasetPredictionRequest, PredictionView
 from interlock_contracts.predictions import prediction_id
 from interlock_contracts.refs import ArtifactRef
@@ -161,9 +162,10 @@ def _dataset_request(body: bytes) -> DatasetPredictionRequest:
 
     Raises:
         ProblemDetailsException: 400 where it is not JSON, 422 with each field that is wrong: nothing is ignored.
+        RepeatedKeyError: a key is there twice.
     """
     try:
-        return DatasetPredictionRequest.model_validate_json(body)
+        wanted = DatasetPredictionRequest.model_validate_json(body)
     except ValidationError as error:
         faults = [
             {"field": ".".join(map(str, fault["loc"])), "message": fault["msg"]}
@@ -173,6 +175,8 @@ def _dataset_request(body: bytes) -> DatasetPredictionRequest:
             raise problem(400, "Malformed request", f"{faults[0]['message']}; the body is {_JSON_FORM}") from error
         told = f"{faults[0]['field']}: {faults[0]['message']}; the body is {_JSON_FORM}"
         raise problem(422, "Not a prediction request", told, errors=faults) from error
+    refuse_repeated_keys(body, keys_in(wanted))
+    return wanted
 
 
 async def _stored(name: str, digest: str, submitter: BatchSubmitter) -> tuple[ArtifactRef, Data]:

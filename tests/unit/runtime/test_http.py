@@ -57,6 +57,15 @@ def test_every_route_asks_for_the_key(client: Client, header: str | None) -> Non
     assert KEY not in answer.text
 
 
+def test_a_key_that_is_twice_in_a_body_is_named(client: Client) -> None:
+    """On every route of every service that takes JSON, and no error of ours that the log must explain."""
+    answer = client.post("/things", content='{"a": 1, "b": 2, "a": 3}', headers={"Authorization": f"Bearer {KEY}"})
+
+    assert answer.status_code == 422
+    assert answer.json()["title"] == "A key is there twice"
+    assert answer.json()["detail"].startswith("'a' is there twice in one object;")
+
+
 def test_an_error_is_a_problem_detail(client: Client) -> None:
     """RFC 9457, with the words of the route and its headers."""
     answer = client.get("/things/x", headers={"Authorization": f"Bearer {KEY}"})

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import StringIO
 from typing import Any
 
-from interlock_contracts.json_keys import RepeatedKeyError, unique_keys
+from interlock_contracts.json_keys import RepeatedKeyError, keys_in, refuse_repeated_keys
 from interlock_contracts.names import near_name
 from interlock_contracts.predictions import MAX_ROWS
 from interlock_modeling.signature import Feature, ModelSignature
@@ -95,9 +95,8 @@ def _cell(feature: Feature, cell: Any) -> Any:
 def _of_json(text: str) -> list[Row]:
     try:
         # Python's own reader, for pandas' clients write a missing number as NaN, which is no JSON.
-        document = json.loads(
-            text, object_pairs_hook=unique_keys, parse_constant=lambda name: None if name == "NaN" else math.inf
-        )
+        document = json.loads(text, parse_constant=lambda name: None if name == "NaN" else math.inf)
+        refuse_repeated_keys(text.encode(), keys_in(document))
     except RepeatedKeyError as error:
         raise ScoringError(str(error)) from error
     except (ValueError, RecursionError) as error:
