@@ -11,6 +11,9 @@ KEY_END = b'":'
 """What follows each key of a JSON object where no space stands before the colon."""
 
 _SPACED = (b" :", b"\t:", b"\n:", b"\r:")
+_SPARSE = 256
+"""From so many bytes a colon on, finding each is faster than ``bytes.count``: tensors have few keys."""
+
 _SCALARS = frozenset({str, int, float, bool, type(None), datetime, UUID})
 
 
@@ -52,6 +55,15 @@ def may_repeat_keys(body: bytes, count: int) -> bool:
     return body.count(KEY_END) != count or any(each in body for each in _SPACED)
 
 
+def _colons_are(body: bytes, count: int) -> bool:
+    """Return whether a body has ``count`` colons: ``body.count(b":") == count``, faster where they are far apart."""
+    place = -1
+    for _ in range(count):
+        if (place := body.find(b":", place + 1)) < 0:
+            return False
+    return body.find(b":", place + 1) < 0
+
+
 def refuse_repeated_keys(body: bytes, count: int) -> None:
     """Check a ``body`` of JSON whose objects were read to have at most ``count`` keys in all (:func:`keys_in`).
 
@@ -60,6 +72,8 @@ def refuse_repeated_keys(body: bytes, count: int) -> None:
     Raises:
         RepeatedKeyError: a key stands twice in one object.
     """
+    if len(body) > count * _SPARSE and _colons_are(body, count):
+        return
     if may_repeat_keys(body, count):
         with suppress(RecursionError):  # nested too deeply for whoever reads it, who says so
             for path, pairs in _objects(json.loads(body, object_pairs_hook=_Pairs, parse_int=float)):

@@ -200,5 +200,5 @@ def _outside(feature: Feature, numbers: NDArray[np.float64], table: pa.Table) ->
     low = -np.inf if feature.min is None else feature.min
     high = np.inf if feature.max is None else feature.max
     places = np.flatnonzero((numbers < low) | (numbers > high))  # neither is true of NaN
-    texts = table.column(feature.name).take(places).to_pylist()
-    return [outside(feature, row, cell) for row, cell in zip(places.tolist(), texts, strict=True)]
+    found: list[Any] = table.column(feature.name).take(places).to_pylist()
+    return [outside(feature, row, cell) for row, cell in zip(places.tolist(), found, strict=True)]

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, BinaryIO, Literal
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from interlock_artifacts import ArtifactStore
 from interlock_contracts import telemetry
@@ -23,6 +23,7 @@ from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, problem
 from interlock_runtime.openapi import BODY
 from interlock_runtime.query_parameters import Before, parsed_query, require_zone
+from interlock_runtime.short_ids import IdOrBeginning, whole_id
 from interlock_runtime.tracing import request_span
 from interlock_runtime.uploads import refuse_wrapped, save
 from litestar import Request, Response, get, post
@@ -215,18 +216,19 @@ async def list_predictions(
         return [with_batch_fields(view(row), row, batch).model_copy(update={"answer": None}) for row, batch in found]
 
 
-@get("/predictions/{prediction_id:uuid}/result", media_type=_PARQUET, opt={SCOPE: "predict"})
+@get("/predictions/{prediction_id:str}/result", media_type=_PARQUET, opt={SCOPE: "predict"})
 async def read_result(
-    prediction_id: FromPath[UUID],
+    prediction_id: IdOrBeginning,
     database: NamedDependency[Database],
     artifacts: NamedDependency[ArtifactStore],
     subsystem: NamedDependency[BatchSubsystem],
 ) -> Stream:
     """Stream a file's result as Parquet; 409 while there is none, 410 once it has expired."""
+    whole = await whole_id(database, PredictionRow.prediction_id, prediction_id, "prediction")
     async with database.sessions() as session:
-        row = await session.get(PredictionRow, prediction_id)
+        row = await session.get(PredictionRow, whole)
     if row is None:
-        raise problem(404, "Unknown prediction", f"there is no prediction {prediction_id}")
+        raise problem(404, "Unknown prediction", f"there is no prediction {whole}")
     if row.state == "expired":
         raise problem(410, "Result expired", "results are kept for a limited time; submit the file again")
     if row.result is None or row.result_format != "parquet":
@@ -241,7 +243,7 @@ async def read_result(
         folder.cleanup()
     headers = {
         "Content-Length": str(ref.bytes),
-        "Content-Disposition": f'attachment; filename="{prediction_id}.parquet"',
+        "Content-Disposition": f'attachment; filename="{whole}.parquet"',
         "ETag": f'"{ref.sha256}"',
     }
     return Stream(_blocks(file), media_type=_PARQUET, headers=headers)

@@ -243,7 +243,6 @@ async def test_poison_is_not_tried_again(servers: dict[str, str]) -> None:
         (b"{}", {}, "id"),
         (b'{"model": "m"}', {"ce-id": "1", "ce-source": "/x", "ce-type": "no.such.event"}, "unknown event type"),
         (b'{"modle": "m"}', {"ce-id": "1", "ce-source": "/x", "ce-type": "retrain.requested"}, "model"),
-        (b'{"model": "a", "model": "b"}', {"ce-id": "1", "ce-source": "/x", "ce-type": "retrain.requested"}, "twice"),
     ],
 )
 async def test_rubbish_is_a_dead_letter_that_says_what_is_wrong(

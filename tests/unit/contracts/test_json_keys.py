@@ -61,6 +61,21 @@ def test_the_first_key_that_is_twice_is_named() -> None:
         assert str(refused.value).startswith(told)
 
 
+@pytest.mark.parametrize("data", [[], [0.5] * 1000], ids=["short", "long"])
+@pytest.mark.parametrize("more", ["", ', "a": 1', ', "b": "x:y"', ', "b" : 1', ', "b": 1, "b": 2'])
+@pytest.mark.parametrize("off", [0, -1])
+def test_few_keys_are_counted_alike_in_few_bytes_and_in_many(data: list[float], more: str, off: int) -> None:
+    """What is counted another way in a long body; also where a reader has counted too few."""
+    body = f'{{"a": {data}{more}}}'.encode()
+    count = len(json.loads(body)) + off
+
+    if more.count('"a":') or more.count('"b":') > 1:
+        with pytest.raises(RepeatedKeyError):
+            refuse_repeated_keys(body, count)
+    else:
+        refuse_repeated_keys(body, count)
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_the_keys_of_an_event_are_counted_as_they_were_written(path: Path) -> None:
     """Its fields are counted where they were read; an event that counted for more would hide a key that is twice."""

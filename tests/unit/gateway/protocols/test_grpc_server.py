@@ -99,6 +99,17 @@ async def test_warnings_are_the_same_in_every_protocol(caller: Caller) -> None:
     assert over_mlflow.json()["warnings"] == told
 
 
+async def test_a_client_gets_the_first_warnings_and_how_many_there_are_beside(caller: Caller) -> None:
+    """Ten thousand of them would be more than a client of gRPC takes."""
+    colors = {"name": "color", "datatype": "BYTES", "shape": [250], "contents": {"bytes_contents": [b"red"] * 250}}
+    inputs = [sizes(*[1000.0] * 250, contents={"fp64_contents": [1000.0] * 250}), colors]
+    answer = await caller.call("ModelInfer", model_name="flights", inputs=inputs)
+    told = json.loads(answer.parameters["warnings"].string_param)
+
+    assert [each["row"] for each in told] == list(range(100))
+    assert answer.parameters["warnings_left_off"].string_param == "150"
+
+
 async def test_typed_contents_are_answered_typed(caller: Caller) -> None:
     """Labels keep their type, and stand with the probabilities."""
     inputs = [

@@ -110,16 +110,6 @@ async def test_only_the_outputs_asked_for_come_each_as_asked(serving: Door) -> N
     assert "not offered" in refusal(await infer(serving, SIZE, outputs=shared))
 
 
-async def test_a_client_gets_the_first_warnings_and_how_many_there_are_beside(serving: Door) -> None:
-    """Ten thousand of them would be more than a client of gRPC takes."""
-    size = {"name": "size", "datatype": "FP64", "shape": [250], "data": [1000.0] * 250}
-    color = {"name": "color", "datatype": "BYTES", "shape": [250], "data": ["red"] * 250}
-    parameters = (await infer(serving, size, color)).json()["parameters"]
-
-    assert [each["row"] for each in json.loads(parameters["warnings"])] == list(range(100))
-    assert parameters["warnings_left_off"] == "150"
-
-
 async def test_what_is_missing_is_null_or_left_out(serving: Door) -> None:
     """A nullable column may lack single values or all of them; another may not."""
     left_out = (await infer(serving, SIZE)).json()
