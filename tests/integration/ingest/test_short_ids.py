@@ -30,7 +30,8 @@ async def test_the_beginning_of_a_digest_is_enough_to_read_a_dataset(ingest: Ing
     async with ingest.bus.transaction() as session:
         row = await session.scalar(select(DatasetRow).where(DatasetRow.digest == digest))
         values = {each.key: getattr(row, each.key) for each in inspect(DatasetRow).column_attrs}
-        session.add(DatasetRow(**values | {"digest": other}))
+        kept = {name: value for name, value in values.items() if value is not None}
+        session.add(DatasetRow(**kept | {"digest": other}))
     several = await ingest.http.get(f"{address}/{begun}")
 
     assert found.json()["digest"] == digest
