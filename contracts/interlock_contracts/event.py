@@ -11,6 +11,8 @@ from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from interlock_contracts.json_keys import keys_in, refuse_repeated_keys
+
 NAMESPACE = UUID("6c3f2a52-4f0a-5a35-9d3e-1f6f3a0c7b11")
 """Root of all deterministic ids; changing it would make every repeat look new."""
 
@@ -121,8 +123,8 @@ class Envelope(BaseModel):
         """Return envelope and decoded data of a message, in binary or structured content mode.
 
         Raises:
-            ValueError: the body is too large or not JSON, or a required attribute is missing or malformed; the text
-                names it.
+            ValueError: the body is too large or not JSON, a key is there twice in one object, or a required attribute
+                is missing or malformed; the text names it.
         """
         check_body(body, content_type)
         data = _json(body)
@@ -150,9 +152,11 @@ class Envelope(BaseModel):
 def _json(body: bytes) -> Any:
     """Return what a body says; a byte order mark before it says nothing, and any encoding but UTF-8 is refused."""
     try:
-        return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
+        data = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"the body is not JSON: {error}") from error
+    refuse_repeated_keys(body, keys_in(data))
+    return data
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -19,7 +19,7 @@ from interlock_contracts.refs import ModelRef
 from interlock_contracts.rollout import WorkerReport
 from interlock_gateway import app as gateway_app
 from interlock_gateway.settings import GatewaySettings
-from interlock_runtime.http import problem
+from interlock_runtime.problems import problem
 from litestar import Litestar, Request, Response, delete, get, post, put
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody

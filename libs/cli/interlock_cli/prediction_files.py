@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from interlock_client import Client
+from interlock_contracts.csv_lines import named_delimiter, table_lines
 from interlock_contracts.pipeline import Pipeline
 
 from interlock_cli.terminal import CommandError
@@ -41,12 +42,12 @@ def csv_rows(file: Path, spec: Pipeline) -> list[Row]:
     encoding = "utf-8-sig" if codecs.lookup(written.encoding).name == "utf-8" else written.encoding
     try:
         with file.open(encoding=encoding, newline="") as source:
-            lines = list(csv.reader(source, delimiter=written.delimiter, quotechar=written.quote, strict=True))
+            named, text = named_delimiter(source.read())
+        if named not in (None, written.delimiter):
+            raise CommandError(f"{file} says that its delimiter is {named!r}; the pipeline has {written.delimiter!r}")
+        names, *rows = table_lines(text, written.delimiter, written.quote) or [[]]
     except (csv.Error, UnicodeError) as error:
         raise CommandError(f"{file} is not CSV as the pipeline declares it: {error}") from error
-    if lines and lines[0] == ["sep=", ""]:  # by which Excel knows the delimiter
-        lines = lines[1:]
-    names, *rows = _within([line for line in lines if line] or [[]])
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise CommandError(f"{file} has the column {repeated[0]!r} twice")
@@ -58,14 +59,6 @@ def csv_rows(file: Path, spec: Pipeline) -> list[Row]:
         {name: None if text in written.null_values else text for name, text in zip(names, cells, strict=True)}
         for cells in rows
     ]
-
-
-def _within(lines: list[list[str]]) -> list[list[str]]:
-    """Return the lines without what a spreadsheet leaves around a table: empty ones at the end, nameless columns."""
-    while len(lines) > 1 and not any(lines[-1]):
-        lines = lines[:-1]
-    width = 1 + max((place for place, name in enumerate(lines[0]) if name.strip()), default=-1)
-    return lines if any("".join(line[width:]).strip() for line in lines) else [line[:width] for line in lines]
 
 
 def features_of(rows: list[Row], spec: Pipeline, key: Sequence[str] = ()) -> list[Row]:

@@ -9,7 +9,7 @@ import typer
 from interlock_client import Client
 from interlock_client.operations.datasets import MEDIA_TYPES
 from interlock_client.operations.files import OnError
-from interlock_contracts.json_keys import RepeatedKeyError, unique_keys
+from interlock_contracts.json_keys import RepeatedKeyError, keys_in, refuse_repeated_keys
 
 from interlock_cli import completion
 from interlock_cli.async_predict import submit, wait_for_answer
@@ -122,7 +122,8 @@ def _rows(gateway: Client, name: str, given: list[str] | None, file: Path | None
 def _json_rows(text: str, where: str) -> list[Row]:
     """Return the rows of a JSON list, of one object, of a predict body, or of one object a line."""
     try:
-        whole = json.loads(text, object_pairs_hook=unique_keys)
+        whole = json.loads(text)
+        refuse_repeated_keys(text.encode(), keys_in(whole))
     except RepeatedKeyError as error:
         raise CommandError(f"{where}: {error}") from error
     except json.JSONDecodeError:
@@ -137,7 +138,8 @@ def _json_rows(text: str, where: str) -> list[Row]:
 
 def _row(text: str, where: str) -> Row:
     try:
-        row = json.loads(text, object_pairs_hook=unique_keys)
+        row = json.loads(text)
+        refuse_repeated_keys(text.encode(), keys_in(row))
     except RepeatedKeyError as error:
         raise CommandError(f"{where}: {error}") from error
     except json.JSONDecodeError as error:

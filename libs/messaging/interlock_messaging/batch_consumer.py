@@ -17,6 +17,7 @@ import aiormq.exceptions
 from faststream.rabbit import RabbitBroker, RabbitQueue
 from interlock_contracts.catalog import BY_TYPE
 from interlock_contracts.event import Envelope, Event, check_body, is_structured
+from interlock_contracts.json_keys import keys_in, refuse_repeated_keys
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_messaging import metrics
@@ -170,6 +171,7 @@ class _Consumer:
         else:
             envelope = Envelope.of_headers(message.headers)
             event = self._type(envelope).model_validate_json(message.body)
+            refuse_repeated_keys(message.body, keys_in(event))
         self._bus.delivery.check_publisher(message, self._subscription.queue, envelope)
         return BatchMessage(event, envelope, message)
 

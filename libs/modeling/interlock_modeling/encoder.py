@@ -8,7 +8,7 @@ Each feature becomes one or more matrix columns, in the signature's order:
   (``None``, last in ``values``). A category that is not among ``values``, never seen or too rare, gives all zeros.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
@@ -19,8 +19,8 @@ from pydantic import Field, FiniteFloat, model_validator
 
 from interlock_modeling import cells
 from interlock_modeling.cells import Cells
-from interlock_modeling.rows import RowWarning, read_rows
-from interlock_modeling.signature import ModelSignature, Part
+from interlock_modeling.rows import RowWarning, left_out, outside, read_rows
+from interlock_modeling.signature import Feature, ModelSignature, Part
 
 Matrix = NDArray[np.float64]
 
@@ -102,7 +102,9 @@ class Encoder(Part):
         """
         checked, warnings = read_rows(signature, rows)
         arrays = [_of_cells(column, checked) for column in self.columns]
-        warnings += [warning for column in self.columns for warning in _unknown(column, checked)]
+        for column in self.columns:
+            if isinstance(column, CategoryColumn):
+                warnings += _unknown(column, enumerate(checked[column.name]))
         return self._assemble(arrays, len(rows)), warnings
 
     def encode_table(self, table: pa.Table) -> Matrix:
@@ -115,6 +117,31 @@ class Encoder(Part):
         if missing:
             raise ValueError(f"the table has no column {missing[0]!r}")
         return self._assemble([_of_table(column, table) for column in self.columns], table.num_rows)
+
+    def encode_request(
+        self, signature: ModelSignature, table: pa.Table, absent: Collection[str]
+    ) -> tuple[Matrix, list[RowWarning]]:
+        """Return the matrix of a request's table, with the warnings that :meth:`encode_rows` gives for its rows.
+
+        ``absent`` names the features that the request left out; the table has nulls there.
+        """
+        arrays = [_of_table(column, table) for column in self.columns]
+        warnings: list[RowWarning] = []
+        unseen: list[RowWarning] = []
+        for feature, column, array in zip(signature.features, self.columns, arrays, strict=True):
+            if isinstance(column, CategoryColumn):
+                places = np.flatnonzero(array == cells.UNSEEN)
+                texts = table.column(column.name).take(places).to_pylist()
+                unseen += _unknown(column, zip(places.tolist(), texts, strict=True))
+            elif feature.min is not None or feature.max is not None:
+                warnings += _outside(feature, array, table)
+        warnings.sort(key=lambda each: each.row)
+        left = [each.name for each in signature.features if each.name in absent and table.num_rows]
+        return self._assemble(arrays, table.num_rows), [
+            *warnings,
+            *(left_out(name, range(table.num_rows)) for name in left),
+            *unseen,
+        ]
 
     def _assemble(self, arrays: list[NDArray[Any]], rows: int) -> Matrix:
         matrix = np.zeros((rows, len(self.names)), dtype=np.float64)
@@ -154,10 +181,8 @@ def _of_table(column: NumericColumn | CategoryColumn, table: pa.Table) -> NDArra
     return cells.datetimes_of_column(array) if column.kind == "datetime" else cells.numbers_of_column(array)
 
 
-def _unknown(column: NumericColumn | CategoryColumn, checked: Cells) -> list[RowWarning]:
-    """Warn about categories that have no column: never seen in training, or too rare there."""
-    if not isinstance(column, CategoryColumn):
-        return []
+def _unknown(column: CategoryColumn, texts: Iterable[tuple[int, str | None]]) -> list[RowWarning]:
+    """Warn about the categories of rows that have no column: never seen in training, or too rare there."""
     known = sum(value is not None for value in column.values)
     return [
         RowWarning(
@@ -165,6 +190,15 @@ def _unknown(column: NumericColumn | CategoryColumn, checked: Cells) -> list[Row
             column.name,
             f"category {value[:_SHOWN]!r} is not among the {known} that the model knows; it counts as none",
         )
-        for row, value in enumerate(checked[column.name])
+        for row, value in texts
         if value is not None and value not in column.lookup
     ]
+
+
+def _outside(feature: Feature, numbers: NDArray[np.float64], table: pa.Table) -> list[RowWarning]:
+    """Warn about numbers of a table outside their declared range."""
+    low = -np.inf if feature.min is None else feature.min
+    high = np.inf if feature.max is None else feature.max
+    places = np.flatnonzero((numbers < low) | (numbers > high))  # neither is true of NaN
+    found: list[Any] = table.column(feature.name).take(places).to_pylist()
+    return [outside(feature, row, cell) for row, cell in zip(places.tolist(), found, strict=True)]

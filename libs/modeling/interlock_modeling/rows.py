@@ -80,11 +80,10 @@ def read_rows(signature: ModelSignature, rows: Sequence[Any]) -> tuple[Cells, li
             if cell is None and feature.name not in row:
                 absent.setdefault(feature.name, []).append(number)
             if (feature.min is not None or feature.max is not None) and _outside(feature, cell):
-                text = f"{shown(cell)} is outside of the declared range; expected {feature.expected}"
-                warnings.append(RowWarning(number, feature.name, text))
+                warnings.append(outside(feature, number, cell))
     if errors:
         raise InvalidRowsError(sorted(errors, key=lambda error: (error.row, error.column))[:MAX_ERRORS])
-    return cells, warnings + [_missing(name, numbers) for name, numbers in absent.items()]
+    return cells, warnings + [left_out(name, numbers) for name, numbers in absent.items()]
 
 
 def _cell(signature: ModelSignature, feature: Feature, row: Mapping[str, Any]) -> Any:
@@ -107,7 +106,13 @@ def missing(feature: Feature) -> str:
     return f"is missing{why}; expected {feature.expected}"
 
 
-def _missing(name: str, rows: Sequence[int]) -> RowWarning:
+def outside(feature: Feature, row: int, cell: float) -> RowWarning:
+    """Return the warning of a number outside its declared range."""
+    text = f"{shown(cell)} is outside of the declared range; expected {feature.expected}"
+    return RowWarning(row, feature.name, text)
+
+
+def left_out(name: str, rows: Sequence[int]) -> RowWarning:
     """Return one warning for a column that rows leave out, at the first of them."""
     others = f" here and in {len(rows) - 1} more rows" if len(rows) > 1 else ""
     return RowWarning(rows[0], name, f"the column is missing{others}; it counts as null")

@@ -1,6 +1,6 @@
 """A model as it is served: the description that names its parts, and the loaded thing that answers."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -123,8 +123,15 @@ class Model:
         return predictions
 
     def predict_table(self, table: pa.Table) -> Predictions:
-        """Answer all rows of a table with the declared column types; unseen categories are not reported."""
+        """Answer all rows of a table with the declared column types, without warnings."""
         return self._predict(self.encoder.encode_table(table), [])
+
+    def predict_request(self, table: pa.Table, absent: Collection[str] = ()) -> Predictions:
+        """Answer all rows of a request's table as :meth:`predict_table` does, with warnings as :meth:`predict_rows`.
+
+        ``absent`` names the features that the request left out; the table has nulls there.
+        """
+        return self._predict(*self.encoder.encode_request(self.signature, table, absent))
 
     def _predict(self, matrix: NDArray[np.float64], warnings: list[RowWarning]) -> Predictions:
         scores = self.engine.predict(matrix)

@@ -3,27 +3,29 @@
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
-from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Any
 
 from interlock_contracts.access import SCOPES
 from interlock_contracts.deployment import LIVE, READY
+from interlock_contracts.json_keys import keys_in, refuse_repeated_keys
 from litestar import Litestar, Request, Response, get
 from litestar.connection import ASGIConnection
 from litestar.di import Provide
-from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
+from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.plugins.problem_details import ProblemDetailsException
-from litestar.types import ControllerRouterHandler, Middleware, Scope
+from litestar.types import ControllerRouterHandler, Middleware
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from interlock_runtime import problems
 from interlock_runtime.access import Access, Caller
 from interlock_runtime.content_coding import unpacking
 from interlock_runtime.limits import reject_unsafe_path
 from interlock_runtime.metrics import Counters, MetricCollector, Ping, counted_here, text
 from interlock_runtime.openapi import document_config
+from interlock_runtime.problems import Classify, Handle, Respond
 from interlock_runtime.query_parameters import OPEN_QUERY, refuse_unknown_query
 
 logger = logging.getLogger(__name__)
@@ -48,11 +50,6 @@ GUARDED = "guarded"
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
-Classify = Callable[[BaseException], bool]
-Respond = Callable[[ProblemDetailsException, Request[Any, Any, Any]], Response[Any]]
-"""How a problem is answered; by default :meth:`ProblemDetailsException.to_response`."""
-Handle = Callable[[Request[Any, Any, Any], Any], Response[Any]]
-"""How an exception is answered."""
 
 
 def _never(_: BaseException) -> bool:
@@ -117,83 +114,13 @@ def is_local(connection: Connection) -> bool:
     return False
 
 
-def problem(
-    status: int, title: str, detail: str | None = None, *, errors: Sequence[Any] = (), headers: Any = None
-) -> ProblemDetailsException:
-    """Return an error for raising: RFC 9457 problem details, with one entry of ``errors`` per fault."""
-    return ProblemDetailsException(
-        status_code=status,
-        title=title,
-        detail=detail or title,
-        extra={"errors": list(errors)} if errors else None,
-        headers=headers,
-    )
+class _JsonRequest(Request[Any, Any, Any]):
+    """A request whose JSON has each key once, wherever a handler takes one as ``data``."""
 
-
-NO_ROUTE = "there is nothing at this address; the gateway's /schema lists all routes, and ids in them are whole"
-"""What is said where no route is: it may be an id that was cut short, as lists show it."""
-
-
-def as_problem(error: HTTPException) -> ProblemDetailsException:
-    """Return an error of the framework's as problem details."""
-    extra = error.extra
-    errors = extra if isinstance(extra, list) else [extra] if extra else []
-    title = HTTPStatus(error.status_code).phrase
-    detail = NO_ROUTE if error.status_code == HTTPStatus.NOT_FOUND and error.detail == title else error.detail
-    return problem(error.status_code, title, detail, errors=errors, headers=error.headers)
-
-
-def _outage(error: object) -> ProblemDetailsException:
-    return problem(503, "A dependency is down", f"try again: {error}", headers={"Retry-After": "2"})
-
-
-def _too_deep(_: Exception) -> ProblemDetailsException:
-    return problem(400, "Bad Request", "the body is nested too deeply")
-
-
-def _unexpected(is_outage: Classify) -> Callable[[Exception], ProblemDetailsException]:
-    def convert(error: Exception) -> ProblemDetailsException:
-        """Say nothing of what went wrong: it may hold what the client must not see. The log has it."""
-        if is_outage(error):
-            return _outage("the database, or what else this service needs, does not answer")
-        return problem(500, "Internal Server Error", "internal error; see the service's log")
-
-    return convert
-
-
-def _answering(convert: Callable[[Any], ProblemDetailsException], respond: Respond) -> Handle:
-    def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-        return respond(convert(error), request)
-
-    return handle
-
-
-def _handlers(is_outage: Classify, respond: Respond) -> dict[int | type[Exception], Handle]:
-    conversions: dict[type[Exception], Callable[[Any], ProblemDetailsException]] = {
-        ProblemDetailsException: lambda error: error,
-        HTTPException: as_problem,
-        ConnectionError: _outage,
-        TimeoutError: _outage,
-        RecursionError: _too_deep,
-        Exception: _unexpected(is_outage),
-    }
-    return {kind: _answering(convert, respond) for kind, convert in conversions.items()}
-
-
-def _log_unexpected(is_outage: Classify) -> Callable[[Exception, Scope], Awaitable[None]]:
-    async def log(error: Exception, scope: Scope) -> None:
-        """Log what the answer does not say: an internal error, and which dependency broke how."""
-        refusal = isinstance(error, HTTPException) and error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
-        if refusal or isinstance(error, ProblemDetailsException | ConnectionError | TimeoutError):
-            return
-        about = scope.get("method"), scope.get("path")
-        if is_outage(error):
-            # The driver's own error: SQLAlchemy's holds the statement and its values.
-            logger.warning("%s %s: a dependency is down: %r", *about, getattr(error, "orig", None) or error)
-        else:
-            logger.error("%s %s failed", *about, exc_info=error)
-
-    return log
+    async def json(self) -> Any:
+        parsed = await super().json()
+        refuse_repeated_keys(await self.body(), keys_in(parsed))
+        return parsed
 
 
 @get(LIVE, opt={PUBLIC: True, OPEN_QUERY: True}, include_in_schema=False)
@@ -257,10 +184,11 @@ def http_app(
         route_handlers=[live, ready, metrics, *routes],
         guards=[_guard(access), reject_unsafe_path, refuse_unknown_query],
         lifespan=[life],
+        request_class=_JsonRequest,
         middleware=[*middleware, unpacking],
-        exception_handlers={**_handlers(is_outage, respond), **(exception_handlers or {})},
+        exception_handlers={**problems.handlers(is_outage, respond), **(exception_handlers or {})},
         logging_config=None,
-        after_exception=[_log_unexpected(is_outage)],
+        after_exception=[problems.log_unexpected(is_outage)],
         openapi_config=openapi or document_config(service, security, {SCOPE: "read"}),
         dependencies={name: _provided(value) for name, value in {**(dependencies or {}), "access": access}.items()},
         **options,

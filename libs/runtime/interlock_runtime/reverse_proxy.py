@@ -9,7 +9,7 @@ from interlock_contracts.deployment import OUTAGES
 from litestar.enums import ScopeType
 from litestar.types import HTTPScope, Receive, Scope, Send
 
-from interlock_runtime.http import problem
+from interlock_runtime.problems import problem
 
 HOP_BY_HOP_HEADERS = frozenset(
     b"connection keep-alive proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade".split()

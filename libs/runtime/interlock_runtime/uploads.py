@@ -7,7 +7,7 @@ from typing import Any
 
 from litestar import Request
 
-from interlock_runtime.http import problem
+from interlock_runtime.problems import problem
 
 _WRITE_BYTES = 1 << 20
 

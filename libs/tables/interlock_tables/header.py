@@ -5,6 +5,7 @@ import io
 from collections import Counter
 from dataclasses import dataclass
 
+from interlock_contracts.csv_lines import named_delimiter
 from interlock_contracts.data import Csv
 from interlock_contracts.datasets import Finding
 from interlock_contracts.names import near_name
@@ -33,9 +34,11 @@ def read_header(head: bytes, dialect: Csv, declared: list[str]) -> Header:
         UnreadableError: line 1 is no header: wrong delimiter, text before it, no declared column in it.
     """
     text = head[:MAX_RECORD_BYTES].decode(errors="ignore")
-    records = _first_records(text, dialect)
-    if records and records[0][0] == ["sep=", ""]:  # by which Excel knows the delimiter
-        records, text = records[1:], text.partition("\n")[2]
+    named, below = named_delimiter(text)
+    skipped = int(named == dialect.delimiter)
+    if skipped:
+        text = below
+    records = [(record, line + skipped) for record, line in _first_records(text, dialect)]
     first, lines = records[0] if records else ([], 1)
     if len(first) > MAX_COLUMNS:
         raise too_many_columns(len(first))
@@ -108,8 +111,9 @@ def _known(record: list[str], declared: list[str]) -> int:
 def _no_header(text: str, dialect: Csv, declared: list[str], first: list[str]) -> UnreadableError:
     """Return the error for a first line without any declared column."""
     line = text.partition("\n")[0].rstrip("\r")
-    if line.startswith("sep=") and len(line) == len("sep=;"):
-        why = f"line 1 says that the delimiter is {line[-1]!r}; declare data.csv.delimiter: {line[-1]!r}"
+    named, _ = named_delimiter(text)
+    if named is not None:
+        why = f"line 1 says that the delimiter is {named!r}; declare data.csv.delimiter: {named!r}"
         return UnreadableError("delimiter", why, line=1, examples=[line])
     for other in _DELIMITERS:
         labels = [label.strip('"') for label in line.split(other)]

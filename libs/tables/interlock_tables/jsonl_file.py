@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 import pyarrow as pa
 from interlock_contracts.data import Column, Data
-from interlock_contracts.json_keys import RepeatedKeyError, unique_keys
+from interlock_contracts.json_keys import RepeatedKeyError, keys_in, refuse_repeated_keys
 from numpy.typing import NDArray
 
 from interlock_tables.blocks import utf8_blocks
@@ -85,6 +85,7 @@ def _lines(path: Path) -> Iterator[tuple[int, list[bytes]]]:
 def _object(text: bytes) -> dict[str, Any]:
     try:
         value = _DECODER.decode(text.decode())
+        refuse_repeated_keys(text, keys_in(value))
     except RecursionError:
         raise _BadLineError("the line is nested too deeply") from None
     except _BadLineError:
@@ -102,7 +103,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise _BadLineError(f"{name} is not JSON; write null for a missing number")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=unique_keys, parse_constant=_refuse_constant)
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _cells(name: str, column: Column, values: list[Any], texts: TextCells) -> Cells:

@@ -10,6 +10,7 @@ from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
 from interlock_contracts import telemetry
+from interlock_contracts.json_keys import keys_in, refuse_repeated_keys
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
@@ -70,6 +71,7 @@ def parse_export(body: bytes, media_type: str) -> ParsedExport:
 
 def _of_json(body: bytes) -> ExportTraceServiceRequest:
     document = msgspec.json.decode(body)
+    refuse_repeated_keys(body, keys_in(document))
     if not isinstance(document, dict):
         raise ParseError("a JSON object is expected")
     if document and not document.keys() & {"resourceSpans", "resource_spans"}:

@@ -5,7 +5,8 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
-from interlock_runtime.http import PUBLIC, problem
+from interlock_runtime.http import PUBLIC
+from interlock_runtime.problems import problem
 from interlock_runtime.query_parameters import OPEN_QUERY
 from litestar import Request, Response, get
 from litestar.params import FromPath

@@ -9,12 +9,14 @@ from interlock_contracts.console import EventsView, EventType, EventTypesView, R
 from interlock_contracts.filters import metric_bounds, tag_filter
 from interlock_contracts.training import TrainingProgressed, parse_run_states
 from interlock_runtime.database import Database
-from interlock_runtime.http import SCOPE, problem
+from interlock_runtime.http import SCOPE
+from interlock_runtime.problems import problem
 from interlock_runtime.query_parameters import Before, MetricFilter, TagFilter, parsed_query, require_zone
+from interlock_runtime.short_ids import IdOrBeginning, whole_id
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
+from litestar.params import FromQuery, HeaderParameter, QueryParameter
 from litestar.response import ServerSentEvent
 
 from interlock_console import lists, store
@@ -79,18 +81,19 @@ async def list_runs(
     return RunsView(runs=[run_line(row, tags) for row in rows], before=older, offset=following, total=total)
 
 
-@get("/view/runs/{run_id:uuid}", opt={SCOPE: "read"})
-async def read_run(run_id: FromPath[UUID], database: NamedDependency[Database]) -> RunLanes:
+@get("/view/runs/{run_id:str}", opt={SCOPE: "read"})
+async def read_run(run_id: IdOrBeginning, database: NamedDependency[Database]) -> RunLanes:
     """Return a run with its timeline."""
+    whole = await whole_id(database, store.RunRow.run_id, run_id, "run")
     async with database.sessions() as session:
-        row = await session.get(store.RunRow, run_id)
+        row = await session.get(store.RunRow, whole)
         if row is None:
-            detail = f"no run {run_id} is known yet; a run just requested takes a moment"
+            detail = f"no run {whole} is known yet; a run just requested takes a moment"
             raise problem(404, "Unknown run", detail, headers={"Retry-After": "1"})
-        events = await store.events_of_run(session, run_id, EVENTS_OF_RUN)
-        tags = await lists.tags_of(session, [run_id])
+        events = await store.events_of_run(session, whole, EVENTS_OF_RUN)
+        tags = await lists.tags_of(session, [whole])
         spans = await queries.spans_of_trace(session, row.trace_id) if row.trace_id else []
-    found = run_timeline(str(run_id), row.state, events, spans)
+    found = run_timeline(str(whole), row.state, events, spans)
     return RunLanes(**run_line(row, tags).model_dump(), lanes=found, open=open_steps(found))
 
 

@@ -17,7 +17,8 @@ from interlock_contracts.access import SCOPES
 from interlock_contracts.console import EnterRequest, SessionRequest, SessionView, TicketRequest, TicketView
 from interlock_messaging import Bus
 from interlock_runtime.access import Access, Caller
-from interlock_runtime.http import ANY, PUBLIC, SCOPE, problem
+from interlock_runtime.http import ANY, PUBLIC, SCOPE
+from interlock_runtime.problems import problem
 from litestar import Request, Response, delete, get, post
 from litestar.datastructures import Cookie
 from litestar.di import NamedDependency

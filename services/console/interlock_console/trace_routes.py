@@ -9,9 +9,10 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from interlock_contracts.console import TracesView
 from interlock_contracts.deployment import NAMES
 from interlock_runtime.database import Database
-from interlock_runtime.http import SCOPE, SERVICES, as_problem, problem
+from interlock_runtime.http import SCOPE, SERVICES
 from interlock_runtime.limits import ConcurrencyLimit
 from interlock_runtime.openapi import BODY
+from interlock_runtime.problems import as_problem, problem
 from interlock_runtime.query_parameters import OPEN_QUERY, require_zone
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency

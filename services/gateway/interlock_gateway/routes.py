@@ -11,7 +11,8 @@ from interlock_contracts.training import RetrainRequested
 from interlock_messaging import Bus
 from interlock_runtime.access import Caller
 from interlock_runtime.clients import TrainDispatchClient
-from interlock_runtime.http import SCOPE, problem
+from interlock_runtime.http import SCOPE
+from interlock_runtime.problems import problem
 from interlock_runtime.tracing import request_span
 from interlock_serving.manager import ModelManager
 from interlock_serving.slot import Slot

@@ -11,7 +11,8 @@ from interlock_messaging import Bus, enqueue
 from interlock_messaging.crash_points import crash_point
 from interlock_runtime.access import Caller
 from interlock_runtime.clients import TrainDispatchClient
-from interlock_runtime.http import SCOPE, problem
+from interlock_runtime.http import SCOPE
+from interlock_runtime.problems import problem
 from litestar import Request, delete
 from litestar.di import NamedDependency
 from litestar.params import FromPath

@@ -17,7 +17,8 @@ from interlock_contracts.retention import BY_RETENTION, Keep
 from interlock_messaging import Bus
 from interlock_runtime.clients import RegistryClient, TrainDispatchClient
 from interlock_runtime.database import Database
-from interlock_runtime.http import SCOPE, problem
+from interlock_runtime.http import SCOPE
+from interlock_runtime.problems import problem
 from interlock_runtime.query_parameters import KeepDays, KeepLast, parsed_query
 from litestar import get
 from litestar.di import NamedDependency

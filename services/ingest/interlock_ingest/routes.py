@@ -22,9 +22,11 @@ from interlock_messaging.crash_points import crash_point
 from interlock_messaging.outbox import current_traceparent
 from interlock_runtime.clients import Missing, RegistryClient
 from interlock_runtime.database import Database
-from interlock_runtime.http import SCOPE, SERVICES, problem
+from interlock_runtime.http import SCOPE, SERVICES
 from interlock_runtime.openapi import BODY, FILE
+from interlock_runtime.problems import problem
 from interlock_runtime.query_parameters import Before, parsed_query, require_zone
+from interlock_runtime.short_ids import COMPARED, SHORTEST, IdOrBeginning, only_one
 from interlock_runtime.tracing import request_span
 from interlock_runtime.uploads import refuse_wrapped, save
 from litestar import Request, Response, get, post
@@ -217,7 +219,7 @@ async def list_datasets(
 @get("/datasets/{name:str}/{digest:str}", opt={SCOPE: "read", SERVICES: ("prediction",)})
 async def read_dataset(
     name: FromPath[str],
-    digest: FromPath[str],
+    digest: IdOrBeginning,
     database: NamedDependency[Database],
     artifacts: NamedDependency[ArtifactStore],
     pipeline: PipelineDigest = None,
@@ -228,6 +230,8 @@ async def read_dataset(
     """
     await _refuse_deleted(database, name)
     async with database.sessions() as session:
+        if SHORTEST <= len(digest) < store.DIGEST_DIGITS:
+            digest = only_one(await store.digests(session, name, digest, COMPARED), digest, "dataset")
         row = await store.dataset(session, name, digest, pipeline)
         if row is None:
             raise problem(404, "Unknown dataset", f"pipeline {name!r} has no file with digest {digest}")

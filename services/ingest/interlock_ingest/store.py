@@ -1,5 +1,6 @@
 """What ingest remembers: specs, datasets with their validation results, and submissions not yet taken."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 LISTED = 1000
+DIGEST_DIGITS = 64
+_HEXADECIMAL = re.compile(r"[0-9a-f]+")
 _REFERENCES = func.hashtext("references of datasets to objects")
 
 
@@ -158,6 +161,16 @@ async def datasets(
     query = select(DatasetRow).where(DatasetRow.pipeline == pipeline, *wanted.conditions())
     newest = query.order_by(DatasetRow.received_at.desc()).fetch(limit, with_ties=True)
     return (await session.scalars(newest)).all()
+
+
+async def digests(session: AsyncSession, pipeline: str, beginning: str, limit: int) -> Sequence[str]:
+    """Return the digests of a pipeline's files that begin with some hexadecimal digits, in order."""
+    first = beginning.lower()
+    if not _HEXADECIMAL.fullmatch(first):
+        return []
+    found = DatasetRow.digest.between(first.ljust(DIGEST_DIGITS, "0"), first.ljust(DIGEST_DIGITS, "f"))
+    query = select(DatasetRow.digest).where(DatasetRow.pipeline == pipeline, found).distinct()
+    return (await session.scalars(query.order_by(DatasetRow.digest).limit(limit))).all()
 
 
 async def dataset(

@@ -9,7 +9,8 @@ from interlock_contracts.predictions import PredictionsErased
 from interlock_contracts.quality import ErasedView, EraseRequest
 from interlock_messaging import Bus, enqueue
 from interlock_runtime.access import Caller
-from interlock_runtime.http import SCOPE, problem
+from interlock_runtime.http import SCOPE
+from interlock_runtime.problems import problem
 from litestar import Request, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody

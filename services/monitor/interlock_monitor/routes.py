@@ -6,7 +6,8 @@ from typing import Annotated
 
 from interlock_contracts.quality import QualityView
 from interlock_runtime.database import Database
-from interlock_runtime.http import SCOPE, problem
+from interlock_runtime.http import SCOPE
+from interlock_runtime.problems import problem
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter

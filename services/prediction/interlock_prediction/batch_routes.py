@@ -7,21 +7,24 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, BinaryIO, Literal
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from interlock_artifacts import ArtifactStore
 from interlock_contracts import telemetry
 from interlock_contracts.data import Data
 from interlock_contracts.filters import PREDICTION_STATES, chosen
+from interlock_contracts.json_keys import keys_in, refuse_repeated_keys
 from interlock_contracts.prediction_bodies import DatasetPredictionRequest, PredictionView
 from interlock_contracts.predictions import prediction_id
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.scoring import OnError, ScoringJob
 from interlock_messaging import Bus
 from interlock_runtime.database import Database
-from interlock_runtime.http import SCOPE, problem
+from interlock_runtime.http import SCOPE
 from interlock_runtime.openapi import BODY
+from interlock_runtime.problems import problem
 from interlock_runtime.query_parameters import Before, parsed_query, require_zone
+from interlock_runtime.short_ids import IdOrBeginning, whole_id
 from interlock_runtime.tracing import request_span
 from interlock_runtime.uploads import refuse_wrapped, save
 from litestar import Request, Response, get, post
@@ -161,9 +164,10 @@ def _dataset_request(body: bytes) -> DatasetPredictionRequest:
 
     Raises:
         ProblemDetailsException: 400 where it is not JSON, 422 with each field that is wrong: nothing is ignored.
+        RepeatedKeyError: a key is there twice.
     """
     try:
-        return DatasetPredictionRequest.model_validate_json(body)
+        wanted = DatasetPredictionRequest.model_validate_json(body)
     except ValidationError as error:
         faults = [
             {"field": ".".join(map(str, fault["loc"])), "message": fault["msg"]}
@@ -173,6 +177,8 @@ def _dataset_request(body: bytes) -> DatasetPredictionRequest:
             raise problem(400, "Malformed request", f"{faults[0]['message']}; the body is {_JSON_FORM}") from error
         told = f"{faults[0]['field']}: {faults[0]['message']}; the body is {_JSON_FORM}"
         raise problem(422, "Not a prediction request", told, errors=faults) from error
+    refuse_repeated_keys(body, keys_in(wanted))
+    return wanted
 
 
 async def _stored(name: str, digest: str, submitter: BatchSubmitter) -> tuple[ArtifactRef, Data]:
@@ -211,18 +217,19 @@ async def list_predictions(
         return [with_batch_fields(view(row), row, batch).model_copy(update={"answer": None}) for row, batch in found]
 
 
-@get("/predictions/{prediction_id:uuid}/result", media_type=_PARQUET, opt={SCOPE: "predict"})
+@get("/predictions/{prediction_id:str}/result", media_type=_PARQUET, opt={SCOPE: "predict"})
 async def read_result(
-    prediction_id: FromPath[UUID],
+    prediction_id: IdOrBeginning,
     database: NamedDependency[Database],
     artifacts: NamedDependency[ArtifactStore],
     subsystem: NamedDependency[BatchSubsystem],
 ) -> Stream:
     """Stream a file's result as Parquet; 409 while there is none, 410 once it has expired."""
+    whole = await whole_id(database, PredictionRow.prediction_id, prediction_id, "prediction")
     async with database.sessions() as session:
-        row = await session.get(PredictionRow, prediction_id)
+        row = await session.get(PredictionRow, whole)
     if row is None:
-        raise problem(404, "Unknown prediction", f"there is no prediction {prediction_id}")
+        raise problem(404, "Unknown prediction", f"there is no prediction {whole}")
     if row.state == "expired":
         raise problem(410, "Result expired", "results are kept for a limited time; submit the file again")
     if row.result is None or row.result_format != "parquet":
@@ -237,7 +244,7 @@ async def read_result(
         folder.cleanup()
     headers = {
         "Content-Length": str(ref.bytes),
-        "Content-Disposition": f'attachment; filename="{prediction_id}.parquet"',
+        "Content-Disposition": f'attachment; filename="{whole}.parquet"',
         "ETag": f'"{ref.sha256}"',
     }
     return Stream(_blocks(file), media_type=_PARQUET, headers=headers)

@@ -13,7 +13,9 @@ from interlock_contracts.predictions import RowFault
 from interlock_contracts.refs import ArtifactRef
 from interlock_messaging import Bus
 from interlock_runtime.database import Database
-from interlock_runtime.http import SCOPE, problem
+from interlock_runtime.http import SCOPE
+from interlock_runtime.problems import problem
+from interlock_runtime.short_ids import IdOrBeginning, whole_id
 from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, QueryParameter
@@ -33,9 +35,9 @@ CANCELLATION_RETENTION = timedelta(days=1)
 """How long a cancellation ahead of its request is kept; a request that arrives later is answered."""
 
 
-@get("/predictions/{prediction_id:uuid}", opt={SCOPE: "predict"})
+@get("/predictions/{prediction_id:str}", opt={SCOPE: "predict"})
 async def read_prediction(
-    prediction_id: FromPath[UUID],
+    prediction_id: IdOrBeginning,
     database: NamedDependency[Database],
     artifacts: NamedDependency[ArtifactStore],
 ) -> Response[PredictionView]:
@@ -43,12 +45,13 @@ async def read_prediction(
 
     410 where the result has expired.
     """
+    whole = await whole_id(database, PredictionRow.prediction_id, prediction_id, "prediction")
     async with database.sessions() as session:
-        row = _require(await session.get(PredictionRow, prediction_id), prediction_id)
-        hook = await session.get(WebhookRow, prediction_id)
-        batch = await session.get(BatchRow, prediction_id)
+        row = _require(await session.get(PredictionRow, whole), whole)
+        hook = await session.get(WebhookRow, whole)
+        batch = await session.get(BatchRow, whole)
     if row.state == "expired":
-        raise problem(410, "Expired", f"the result of {prediction_id} was kept until {row.expires_at}, as requested")
+        raise problem(410, "Expired", f"the result of {whole} was kept until {row.expires_at}, as requested")
     seen = with_batch_fields(view(row, hook), row, batch)
     if batch is not None:
         seen.progress = await read_progress(artifacts, row)
@@ -58,15 +61,17 @@ async def read_prediction(
     return Response(seen, headers={} if row.state in ENDED else {"Retry-After": "1"})
 
 
-@get("/predictions/{prediction_id:uuid}/events", media_type="text/event-stream", opt={SCOPE: "predict"})
+@get("/predictions/{prediction_id:str}/events", media_type="text/event-stream", opt={SCOPE: "predict"})
 async def stream_prediction(
-    prediction_id: FromPath[UUID],
+    prediction_id: IdOrBeginning,
     streams: NamedDependency[Streams],
+    database: NamedDependency[Database],
     last: Annotated[str | None, HeaderParameter(name="Last-Event-ID", max_length=100)] = None,
 ) -> ServerSentEvent:
     """Stream each state of a prediction, existing yet or not, until a final one; with a heartbeat every few seconds."""
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return ServerSentEvent(streams.states(prediction_id, last), headers=headers)
+    whole = await whole_id(database, PredictionRow.prediction_id, prediction_id, "prediction")
+    return ServerSentEvent(streams.states(whole, last), headers=headers)
 
 
 @post("/predictions/{prediction_id:uuid}/cancel", status_code=200, opt={SCOPE: "predict"})

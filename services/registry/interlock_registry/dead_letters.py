@@ -7,9 +7,12 @@ from uuid import UUID
 import aio_pika.exceptions
 from interlock_contracts.dead_letters import DeadLetterContent, DeadLetterView
 from interlock_messaging import Bus, dead_letters
+from interlock_messaging.dead_letters.table import DeadLetterRow
 from interlock_runtime.database import Database
-from interlock_runtime.http import SCOPE, problem
+from interlock_runtime.http import SCOPE
+from interlock_runtime.problems import problem
 from interlock_runtime.query_parameters import Before, require_zone
+from interlock_runtime.short_ids import IdOrBeginning, whole_id
 from litestar import Request, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
@@ -36,10 +39,11 @@ async def list_dead_letters(
 
 
 @get("/dead-letters/{letter_id:str}", opt={SCOPE: "admin"})
-async def read_dead_letter(letter_id: FromPath[str], database: NamedDependency[Database]) -> DeadLetterContent:
+async def read_dead_letter(letter_id: IdOrBeginning, database: NamedDependency[Database]) -> DeadLetterContent:
     """Return one dead letter with what it says."""
+    whole = await whole_id(database, DeadLetterRow.id, letter_id, "dead letter")
     async with database.sessions() as session:
-        return dead_letters.content_of(await _letter(session, letter_id))
+        return dead_letters.content_of(await _letter(session, str(whole)))
 
 
 @post("/dead-letters/{letter_id:str}/replay", status_code=200, opt={SCOPE: "admin"})

@@ -10,7 +10,8 @@ from interlock_contracts.models import ModelArchived
 from interlock_contracts.tags import MAX_TAGS
 from interlock_messaging import Bus, enqueue
 from interlock_runtime.access import Caller
-from interlock_runtime.http import SCOPE, problem
+from interlock_runtime.http import SCOPE
+from interlock_runtime.problems import problem
 from litestar import Request, patch
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody

@@ -23,7 +23,8 @@ from interlock_contracts.http import ExportedFile, ExportView
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.signature import PromotionSignature, envelope
 from interlock_runtime.database import Database
-from interlock_runtime.http import SCOPE, problem
+from interlock_runtime.http import SCOPE
+from interlock_runtime.problems import problem
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromPath

@@ -9,7 +9,8 @@ from interlock_contracts.deployment import callers_of
 from interlock_messaging import Bus
 from interlock_runtime.access import Access, Caller, new_key
 from interlock_runtime.database import Database
-from interlock_runtime.http import SCOPE, SERVICES, problem
+from interlock_runtime.http import SCOPE, SERVICES
+from interlock_runtime.problems import problem
 from litestar import Request, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody

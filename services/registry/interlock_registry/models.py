@@ -10,8 +10,9 @@ from interlock_contracts.filters import VERSION_STAGES, bounds, chosen, tag_filt
 from interlock_contracts.http import ModelView, VersionView
 from interlock_contracts.refs import ArtifactRef
 from interlock_runtime.database import Database
-from interlock_runtime.http import SCOPE, SERVICES, problem
+from interlock_runtime.http import SCOPE, SERVICES
 from interlock_runtime.limits import INT32_MAX
+from interlock_runtime.problems import problem
 from interlock_runtime.query_parameters import TagFilter, parsed_query, require_zone
 from litestar import get
 from litestar.di import NamedDependency

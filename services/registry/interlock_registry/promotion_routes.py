@@ -9,7 +9,8 @@ from interlock_contracts.http import RollbackRequest
 from interlock_contracts.rollout import ApprovalView, RollbackView
 from interlock_messaging import Bus
 from interlock_runtime.access import Caller
-from interlock_runtime.http import SCOPE, problem
+from interlock_runtime.http import SCOPE
+from interlock_runtime.problems import problem
 from interlock_runtime.tracing import request_span
 from litestar import Request, Response, post
 from litestar.di import NamedDependency

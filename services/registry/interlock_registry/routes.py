@@ -17,8 +17,9 @@ from interlock_messaging import Bus, enqueue
 from interlock_messaging.crash_points import crash_point
 from interlock_runtime.access import Caller
 from interlock_runtime.database import Database
-from interlock_runtime.http import SCOPE, SERVICES, problem
+from interlock_runtime.http import SCOPE, SERVICES
 from interlock_runtime.openapi import BODY
+from interlock_runtime.problems import problem
 from interlock_runtime.tracing import request_span
 from litestar import Request, delete, get, put
 from litestar.di import NamedDependency

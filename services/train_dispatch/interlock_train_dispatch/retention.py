@@ -7,7 +7,8 @@ from interlock_contracts.filters import parsed_window
 from interlock_contracts.pipeline import Pipeline, Window
 from interlock_contracts.refs import Sha256
 from interlock_runtime.database import Database
-from interlock_runtime.http import SCOPE, SERVICES, problem
+from interlock_runtime.http import SCOPE, SERVICES
+from interlock_runtime.problems import problem
 from interlock_runtime.query_parameters import parsed_query
 from litestar import get
 from litestar.di import NamedDependency
@@ -15,7 +16,7 @@ from litestar.params import FromPath, QueryParameter
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from interlock_train_dispatch import store
+from interlock_train_dispatch import lists, store
 from interlock_train_dispatch.domain import in_window
 from interlock_train_dispatch.store import DatasetRow, RunRow, SpecRow
 
@@ -52,7 +53,7 @@ async def _read(session: AsyncSession, name: str, spec: SpecRow, window: Window 
     newest = await SpecRow.find(session, name)
     if newest is not None and newest.digest != spec.digest:
         found |= await _in_window(session, newest)
-    for run in await store.runs(session, name, ("queued", "running"), limit=2):
+    for run in await lists.runs(session, lists.RunFilter(model=name, states=("queued", "running")), limit=2):
         found |= set(_named(run))
         if run.state == "queued" and (its := await SpecRow.find(session, name, run.pipeline_digest)) is not None:
             found |= await _in_window(session, its)

@@ -15,8 +15,10 @@ from interlock_messaging import Bus
 from interlock_runtime.access import Caller
 from interlock_runtime.clients import RegistryClient
 from interlock_runtime.database import Database
-from interlock_runtime.http import SCOPE, SERVICES, problem
+from interlock_runtime.http import SCOPE, SERVICES
+from interlock_runtime.problems import problem
 from interlock_runtime.query_parameters import Before, MetricFilter, TagFilter, parsed_query, require_zone
+from interlock_runtime.short_ids import IdOrBeginning, whole_id
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
@@ -67,15 +69,15 @@ async def list_runs(
         return [run_view(run) for run in await lists.runs(session, wanted, limit=limit)]
 
 
-@get("/runs/{run_id:uuid}", opt={SCOPE: "read"})
-async def read_run(run_id: FromPath[UUID], database: NamedDependency[Database]) -> RunView:
+@get("/runs/{run_id:str}", opt={SCOPE: "read"})
+async def read_run(run_id: IdOrBeginning, database: NamedDependency[Database]) -> RunView:
     """Return one run; one that has just been requested is waited for, while its event comes through the bus."""
-    return run_view(await _arrived(database, run_id))
+    return run_view(await _arrived(database, await whole_id(database, RunRow.run_id, run_id, "run")))
 
 
-@get("/runs/{run_id:uuid}/logs", media_type="text/plain", opt={SCOPE: "read"})
+@get("/runs/{run_id:str}/logs", media_type="text/plain", opt={SCOPE: "read"})
 async def read_log(
-    run_id: FromPath[UUID],
+    run_id: IdOrBeginning,
     database: NamedDependency[Database],
     logs: NamedDependency[RunLogs],
     attempt: Annotated[int | None, QueryParameter(ge=1, description="Which attempt; default: the newest.")] = None,
@@ -86,13 +88,13 @@ async def read_log(
     ``Interlock-Log-Complete`` is ``true`` once nothing can follow, ``Interlock-Attempt`` the number of the attempt.
     404 for a log that was never made, or that Ray has lost.
     """
-    run = await _arrived(database, run_id)
+    run = await _arrived(database, await whole_id(database, RunRow.run_id, run_id, "run"))
     wanted = attempt or run.attempt
     if wanted > run.attempt:
-        raise problem(404, "No such attempt", f"attempts of run {run_id} so far: {run.attempt}")
+        raise problem(404, "No such attempt", f"attempts of run {run.run_id} so far: {run.attempt}")
     found = await logs.read(run, wanted) if wanted else _untrained(run)
     if found is None:
-        detail = f"neither Ray nor the object store has what attempt {wanted} of run {run_id} printed"
+        detail = f"neither Ray nor the object store has what attempt {wanted} of run {run.run_id} printed"
         raise problem(404, "The log is lost", detail)
     told = {"Interlock-Attempt": str(wanted), "Interlock-Log-Complete": str(found.complete).lower()}
     return Response(found.text, media_type="text/plain", headers={**told, "Cache-Control": "no-store"})

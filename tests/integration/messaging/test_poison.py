@@ -29,6 +29,7 @@ POISON: list[Any] = [
     pytest.param(GOOD, {**SANE, "ce-specversion": "2.0"}, JSON, "specversion", id="another CloudEvents"),
     pytest.param(GOOD, {**SANE, "ce-type": "no.such.event"}, JSON, "unknown event type", id="unknown type"),
     pytest.param(b'{"modle": "m"}', SANE, JSON, "model", id="a field misspelt"),
+    pytest.param(b'{"model": "a", "model": "b"}', SANE, JSON, "'model' is there twice", id="a key twice"),
     pytest.param(b"[1]", SANE, JSON, "valid dictionary", id="not an object"),
     pytest.param(b"[1]", {}, "application/cloudevents+json", "JSON object", id="structured, but no object"),
     pytest.param(b"{}" + b" " * 10_000_000, SANE, JSON, f"at most {MAX_BYTES}", id="10 MB"),

@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -272,3 +272,27 @@ async def test_everything_is_answered_once_whatever_is_killed(predictions: Predi
     await until(lambda: all(predictions.events(each) for each in asked))
     assert {len({event.body() for event in predictions.events(each)}) for each in asked} == {1}
     await until(victim.ready, seconds=60)
+
+
+async def test_the_beginning_of_a_predictions_id_is_enough_to_read_it(predictions: Predictions, model: str) -> None:
+    """Its state, its events and a file's result; what is cancelled is named whole."""
+    first = uuid4()
+    second = UUID(int=first.int ^ 1)
+    for asked in (first, second):
+        await predictions.ask(model, prediction_id=asked)
+        await predictions.ended(asked)
+    begun = str(first)[:-1]
+    several = await predictions.http("GET", f"/predictions/{begun}")
+    addresses = [f"/predictions/{str(uuid4())[:8]}{rest}" for rest in ("", "/result", "/events")]
+
+    assert several.status_code == 409
+    assert {each["id"] for each in several.json()["errors"]} == {str(first), str(second)}
+    for address in addresses:
+        unknown = await predictions.http("GET", address)
+        assert (unknown.status_code, unknown.json()["title"]) == (404, "Unknown prediction")
+    assert (await predictions.http("POST", f"/predictions/{begun}/cancel")).status_code == 404
+
+    alone = await predictions.ask(model)
+    await predictions.ended(alone)
+    assert (await predictions.http("GET", f"/predictions/{alone.hex[:31]}")).json()["id"] == str(alone)
+    assert (await predictions.http("GET", f"/predictions/{alone.hex[:31]}/result")).status_code == 409

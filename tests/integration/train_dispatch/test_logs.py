@@ -9,7 +9,7 @@ import pytest
 from interlock_contracts.refs import ArtifactRef
 from interlock_jobs.launcher import Job, JobState
 from interlock_train_dispatch.logs import PATIENCE, TrainingLog
-from interlock_train_dispatch.store import LogRow
+from interlock_train_dispatch.store import LogRow, RunRow
 
 from tests.support.dispatcher import Dispatcher, answering, dispatching
 
@@ -163,3 +163,26 @@ async def test_a_log_that_ray_has_and_does_not_give_is_an_outage(
     dispatcher.cluster.down = True
 
     assert (await http.get(f"/runs/{run}/logs")).status_code == 503
+
+
+async def test_the_beginning_of_a_runs_id_is_enough_to_read_it(dispatcher: Dispatcher, http: httpx.AsyncClient) -> None:
+    """Where no other begins so; what is changed is named whole."""
+    whole = await training(dispatcher)
+    begun = str(whole)[:8]
+    found = await http.get(f"/runs/{begun}")
+    log = await http.get(f"/runs/{str(whole).upper()[:18]}/logs")
+    like = UUID(f"{begun}-{'0' * 4}-4000-8000-{'0' * 12}")
+    async with dispatcher.bus.transaction() as session:
+        session.add(
+            RunRow(run_id=like, model=dispatcher.model, state="failed", causation_id="x", pipeline_digest="0" * 64)
+        )
+    several = await http.get(f"/runs/{begun}")
+    unknown = await http.get(f"/runs/{(int(begun, 16) ^ 1):08x}")
+
+    assert (found.json()["run_id"], log.text) == (str(whole), "one\n")
+    assert several.status_code == 409
+    assert sorted(each["id"] for each in several.json()["errors"]) == sorted([str(whole), str(like)])
+    assert (await http.get(f"/runs/{str(whole)[:-1]}")).json()["run_id"] == str(whole)
+    assert unknown.status_code == (await http.get("/runs/flights-1")).status_code == 404
+    assert "8 hexadecimal digits or more" in (await http.get(f"/runs/{begun[:7]}")).json()["detail"]
+    assert (await http.post(f"/runs/{str(whole)[:-1]}/cancel")).status_code == 404

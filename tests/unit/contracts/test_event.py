@@ -1,13 +1,14 @@
 """The envelope: deterministic ids, three spellings, two content modes."""
 
 import json
+from base64 import b64encode
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from interlock_contracts.event import UNTRACED, Envelope, event_id, run_id, trace_id_of
+from interlock_contracts.event import STRUCTURED, UNTRACED, Envelope, event_id, run_id, trace_id_of
 from interlock_contracts.training import RetrainRequested
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -135,6 +136,25 @@ def test_data_as_bytes_that_are_none_is_named(data: dict[str, Any]) -> None:
     """What cannot be decoded, is no JSON, or is there twice."""
     with pytest.raises(ValueError, match="data_base64"):
         Envelope.parse({}, structured(**data), "application/cloudevents+json")
+
+
+TWICE = b'{"model": "a", "model": "student-math"}'
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "told"),
+    [
+        (None, TWICE, "^'model' is there twice in one object;"),
+        (STRUCTURED, structured(data={"model": "m"}).replace(b'{"model": "m"}', TWICE), r"\(at data\.model\)"),
+        (STRUCTURED, structured(data={}).replace(b'"data"', b'"id": "2", "data"'), "^'id' is there twice"),
+        (STRUCTURED, structured(data_base64=b64encode(TWICE).decode()), "^data_base64: 'model' is there twice"),
+    ],
+    ids=["binary", "data", "attribute", "data_base64"],
+)
+def test_a_key_that_is_twice_is_named(content_type: str | None, body: bytes, told: str) -> None:
+    """The last value is not taken in silence, in neither content mode."""
+    with pytest.raises(ValueError, match=told):
+        Envelope.parse(envelope().headers(), body, content_type)
 
 
 @pytest.mark.parametrize("missing", ["id", "source", "type"])

@@ -77,10 +77,17 @@ async def test_one_by_one_and_in_batches(body: bytes, before: bytes, after: byte
 
 
 @pytest.mark.parametrize(
-    "data", [b'{"model": "m", "more": NaN}', b'{"model": "m", "more": -Infinity}', '{"model": "m"}'.encode("utf-16")]
+    "data",
+    [
+        b'{"model": "m", "more": NaN}',
+        b'{"model": "m", "more": -Infinity}',
+        '{"model": "m"}'.encode("utf-16"),
+        b'{"model": "m", "model": "m"}',
+        b'{"model": "m", "more": {"a": 1, "a": 1}}',
+    ],
 )
 async def test_what_is_no_json_is_refused_by_both(data: bytes) -> None:
-    """NaN is no JSON, and JSON is UTF-8."""
+    """NaN is no JSON, JSON is UTF-8, and of a key that is twice nobody can tell which value counts."""
     message = SimpleNamespace(body=data, headers=HEADERS, content_type=None)
 
     assert in_a_batch(message) is None

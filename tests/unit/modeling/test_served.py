@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from interlock_contracts.refs import ArtifactRef
 from interlock_modeling import InvalidRowsError, Model, ModelDescription, ModelFormatError
 from interlock_modeling.engines import Engine, LinearEngine
@@ -40,6 +42,35 @@ def test_a_regression_answers_numbers(tmp_path: Path) -> None:
     assert answer.values == measured.values == answer.scores.tolist()
     assert [warning.column for warning in answer.warnings] == ["color"]
     json.dumps(answer.values)
+
+
+cells = {
+    "size": st.sampled_from([4.0, -1.0, 250.5, 100.0]),
+    "count": st.sampled_from([2, 3_000_000]),
+    "color": st.sampled_from(["red", "blue", "violet", None]),
+}
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.fixed_dictionaries(cells), min_size=1, max_size=5), st.sets(st.sampled_from(["open", "at"])))
+def test_a_table_of_a_request_gets_the_warnings_of_its_rows(
+    tmp_path: Path, rows: list[dict[str, Any]], absent: set[str]
+) -> None:
+    """Word for word and in the same order, whichever protocol the rows came in."""
+    model = load(signature(), REGRESSION, tmp_path)
+    sent = [{name: cell for name, cell in (ROW | row).items() if name not in absent} for row in rows]
+    asked = model.predict_rows(sent)
+    answered = model.predict_request(table([ROW | row | dict.fromkeys(absent) for row in rows]), absent)
+
+    assert answered.warnings == asked.warnings
+    assert answered.values == asked.values
+
+
+def test_a_table_without_rows_warns_of_nothing(tmp_path: Path) -> None:
+    """There is no first row that lacks a column."""
+    model = load(signature(), REGRESSION, tmp_path)
+
+    assert model.predict_request(table([ROW]).slice(0, 0), {"at"}).warnings == []
 
 
 def test_a_classification_answers_labels_with_probabilities(tmp_path: Path) -> None:

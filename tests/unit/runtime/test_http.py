@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from interlock_runtime.http import SCOPE, http_app, problem
+from interlock_runtime.http import SCOPE, http_app
+from interlock_runtime.problems import problem
 from litestar import Litestar, get, post
 from litestar.params import FromPath, JSONBody
 from litestar.testing import TestClient
@@ -55,6 +56,15 @@ def test_every_route_asks_for_the_key(client: Client, header: str | None) -> Non
     assert answer.headers["www-authenticate"] == "Bearer"
     assert answer.headers["content-type"] == "application/problem+json"
     assert KEY not in answer.text
+
+
+def test_a_key_that_is_twice_in_a_body_is_named(client: Client) -> None:
+    """On every route of every service that takes JSON, and no error of ours that the log must explain."""
+    answer = client.post("/things", content='{"a": 1, "b": 2, "a": 3}', headers={"Authorization": f"Bearer {KEY}"})
+
+    assert answer.status_code == 422
+    assert answer.json()["title"] == "A key is there twice"
+    assert answer.json()["detail"].startswith("'a' is there twice in one object;")
 
 
 def test_an_error_is_a_problem_detail(client: Client) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from interlock_contracts import telemetry
 from interlock_runtime import tracing
-from interlock_runtime.http import problem
+from interlock_runtime.problems import problem
 from interlock_runtime.tracing import request_span
 from litestar import Litestar, Request, post
 from litestar.params import FromPath

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
+from interlock_contracts.csv_lines import named_delimiter
 from interlock_contracts.data import Column, Csv, Data
 from interlock_tables.blocks import refuse_other_kinds
 from interlock_tables.findings import Findings, UnreadableError
@@ -88,9 +88,7 @@ def _read_csv(path: Path) -> Table:
         head = file.read(_HEAD)
     refuse_other_kinds(head, dialect.encodings(head)[0])
     for encoding in (candidates := dialect.encodings(head)):
-        text = head.decode(encoding, errors="ignore").removeprefix("\ufeff")
-        if re.match(r"sep=.\r?\n", text):  # by which Excel knows the delimiter
-            text = text.partition("\n")[2]
+        _, text = named_delimiter(head.decode(encoding, errors="ignore").removeprefix("\ufeff"))
         delimiter, quote = dialect.delimiter_and_quote(text)
         csv = Csv(delimiter=delimiter, quote=quote, encoding=encoding, null_values=[])
         labels = next(dialect.records(text, delimiter, quote), [])

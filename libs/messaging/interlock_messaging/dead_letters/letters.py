@@ -11,6 +11,7 @@ import pamqp.encode
 from aio_pika.abc import AbstractIncomingMessage
 from interlock_contracts.dead_letters import DeadLetterContent, DeadLetterView
 from interlock_contracts.event import NAMESPACE, Envelope, trace_id_of
+from interlock_contracts.json_keys import keys_in, refuse_repeated_keys
 
 from interlock_messaging.dead_letters.table import DeadLetterRow
 from interlock_messaging.delivery import DIED, ERROR, attempts, tried_before
@@ -68,7 +69,9 @@ def content_of(letter: DeadLetterRow) -> DeadLetterContent:
     try:
         if len(letter.body) > SHOWN_BYTES:
             raise ValueError  # noqa: TRY301 - too long to be shown as what it is
-        content["data"] = _plain(json.loads(letter.body, parse_constant=str))
+        data = json.loads(letter.body, parse_constant=str)
+        refuse_repeated_keys(letter.body, keys_in(data))  # or one of the two would not be shown
+        content["data"] = _plain(data)
     except (ValueError, RecursionError):
         content["text"] = letter.body[:SHOWN_BYTES].decode(errors="backslashreplace")
     return DeadLetterContent.model_validate(_seen(letter) | content)

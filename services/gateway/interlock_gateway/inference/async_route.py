@@ -12,6 +12,7 @@ import msgspec
 from interlock_artifacts import ArtifactStore
 from interlock_contracts import telemetry
 from interlock_contracts.event import NAMESPACE
+from interlock_contracts.json_keys import keys_in, refuse_repeated_keys
 from interlock_contracts.prediction_bodies import (
     DatasetPredictionRequest,
     PredictionAccepted,
@@ -25,8 +26,9 @@ from interlock_messaging import Bus
 from interlock_messaging.crash_points import crash_point
 from interlock_modeling import InvalidRowsError
 from interlock_runtime.clients import PredictionClient, RegistryClient
-from interlock_runtime.http import SCOPE, problem
+from interlock_runtime.http import SCOPE
 from interlock_runtime.openapi import BODY
+from interlock_runtime.problems import problem
 from interlock_serving.manager import ModelManager
 from litestar import Request, Response, post
 from litestar.di import NamedDependency
@@ -36,7 +38,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, use_spa
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from pydantic import ValidationError
 
-from interlock_gateway.inference.body import checked_rows, decoded
+from interlock_gateway.inference.body import check_size, decoded
 from interlock_gateway.inference.resolve import invalid_rows_problem, promoted_model
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.observe.trace_sampling import TraceSampler
@@ -111,12 +113,13 @@ async def submit_prediction(
 def _wanted(body: bytes) -> RowsPredictionRequest | DatasetPredictionRequest:
     """Return what is asked for; what would be ignored is refused."""
     given = decoded(_decoder, body, _JSON)
+    refuse_repeated_keys(body, keys_in(given))
     if given.get("dataset") is None:
         given.pop("dataset", None)
         rows = given.setdefault("rows", [])
         kind: type[RowsPredictionRequest | DatasetPredictionRequest] = RowsPredictionRequest
         if isinstance(rows, list):
-            checked_rows(rows, body)
+            check_size(rows)
     elif given.pop("rows", None):
         raise problem(422, "Not a prediction request", "rows: a dataset is answered as a whole; send one of the two")
     else:

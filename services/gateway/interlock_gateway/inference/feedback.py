@@ -12,7 +12,8 @@ from interlock_contracts.predictions import Feedback, FeedbackReceived, RowName,
 from interlock_contracts.quality import FeedbackAccepted, FeedbackRequest, FeedbackWarning
 from interlock_messaging import Bus
 from interlock_modeling.signature import ModelSignature
-from interlock_runtime.http import SCOPE, problem
+from interlock_runtime.http import SCOPE
+from interlock_runtime.problems import problem
 from interlock_serving.manager import ModelManager
 from interlock_tables.locales import read
 from interlock_tables.spellings import BadCellError, Kind

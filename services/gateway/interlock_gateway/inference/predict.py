@@ -4,12 +4,14 @@ from typing import Any
 
 import msgspec
 from interlock_contracts.http import Problem
+from interlock_contracts.json_keys import keys_in, refuse_repeated_keys
 from interlock_modeling import InvalidRowsError
 from interlock_modeling.answer import PredictAnswer, answer, keys_of
 from interlock_modeling.served import Predictions
 from interlock_runtime.clients import RegistryClient
-from interlock_runtime.http import SCOPE, problem
+from interlock_runtime.http import SCOPE
 from interlock_runtime.openapi import BODY
+from interlock_runtime.problems import problem
 from interlock_serving.manager import ModelManager
 from litestar import post
 from litestar.enums import ScopeType
@@ -18,7 +20,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from interlock_gateway.domain import BODY_LIMIT, PredictRequest, prediction_id
-from interlock_gateway.inference.body import checked_rows, decoded
+from interlock_gateway.inference.body import check_size, decoded
 from interlock_gateway.inference.resolve import CHOSEN, invalid_rows_problem, predictions, resolve_model
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.observe.metrics import Metrics
@@ -40,7 +42,9 @@ def predict_route(
         assert scope["type"] == ScopeType.HTTP, "the route lets nothing else in"
         name: str = scope["path_params"]["name"]
         body = await _body(scope, receive)
-        rows = checked_rows(decoded(_decoder, body, _FORM).rows, body)
+        rows = decoded(_decoder, body, _FORM).rows
+        check_size(rows)
+        refuse_repeated_keys(body, 1 + keys_in(rows))
         serving = scope["state"].get(CHOSEN) or await resolve_model(manager, registry, name)
         report_version(scope, serving)
         predicted = await _predicted(serving, rows)

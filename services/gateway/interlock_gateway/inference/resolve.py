@@ -5,7 +5,7 @@ and keep the event loop free: what takes long is computed in a thread.
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ from interlock_contracts.http import ModelView
 from interlock_modeling import InvalidRowsError
 from interlock_modeling.served import Predictions
 from interlock_runtime.clients import RegistryClient
-from interlock_runtime.http import problem
+from interlock_runtime.problems import problem
 from interlock_serving.manager import LoadFailedError, ModelManager
 from litestar.plugins.problem_details import ProblemDetailsException
 
@@ -71,16 +71,16 @@ async def predictions(serving: BatchedModel, rows: list[Any]) -> Predictions:
         return await asyncio.to_thread(serving.model.predict_rows, rows)
 
 
-async def table_predictions(serving: BatchedModel, table: pa.Table) -> Predictions:
-    """Predict for all rows of a table whose columns have the declared types.
+async def table_predictions(serving: BatchedModel, table: pa.Table, absent: Collection[str]) -> Predictions:
+    """Predict for all rows of a table whose columns have the declared types; ``absent`` are those left out, all null.
 
     Raises:
         ValueError: a column is missing.
     """
     with _room(serving):
         if table.num_rows <= INLINE_ROWS:
-            return serving.model.predict_table(table)
-        return await asyncio.to_thread(serving.model.predict_table, table)
+            return serving.model.predict_request(table, absent)
+        return await asyncio.to_thread(serving.model.predict_request, table, absent)
 
 
 @contextmanager

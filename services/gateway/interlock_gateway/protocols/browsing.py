@@ -8,8 +8,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from interlock_runtime.http import PUBLIC, problem
+from interlock_runtime.http import PUBLIC
 from interlock_runtime.openapi import SECURITY_SCHEMES, operation_id
+from interlock_runtime.problems import problem
 from interlock_runtime.query_parameters import OPEN_QUERY
 from litestar import Request, Response, Router, get
 from litestar.openapi.config import OpenAPIConfig

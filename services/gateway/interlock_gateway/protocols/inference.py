@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from importlib import metadata
 from uuid import UUID, uuid4
 
+import msgspec
 import numpy as np
+from interlock_modeling.answer import warned
+from interlock_modeling.rows import RowWarning
 from interlock_modeling.served import Predictions
 from interlock_modeling.signature import ModelSignature
 from interlock_runtime.clients import RegistryClient
-from interlock_runtime.http import problem
 from interlock_runtime.metrics import Ping
+from interlock_runtime.problems import problem
 from interlock_serving.manager import LoadFailedError, ModelManager
 from interlock_serving.slot import Slot
 
@@ -49,7 +52,11 @@ INLINE_SIZE = 4096
 READY = "READY"
 UNAVAILABLE = "UNAVAILABLE"
 WARNINGS = "warnings"
-"""A parameter of the answer: what is unusual about the request, as a JSON list of texts, in a text."""
+"""A parameter of the answer: what is unusual about rows, as `/predict` tells it, as JSON in a text."""
+
+MAX_WARNINGS = 100
+WARNINGS_LEFT_OFF = "warnings_left_off"
+"""A parameter of the answer: how many warnings there are beside the first ``MAX_WARNINGS``, as a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +173,15 @@ class Inference:
         signature = serving.model.signature
         small = sum(len(tensor.data) for tensor in tensors) <= INLINE_SIZE
         table = table_of(signature, tensors) if small else await asyncio.to_thread(table_of, signature, tensors)
-        predictions = await table_predictions(serving, table)
+        given = {tensor.name for tensor in tensors}
+        absent = [feature.name for feature in signature.features if feature.name not in given]
+        predictions = await table_predictions(serving, table, absent)
         if not np.isfinite(predictions.scores).all():
             raise TensorError("numbers are too large for this model: it gives no finite answer")
         outputs = _outputs(signature, predictions, tensors, wanted)
         name = self.logged(model, serving, table, predictions, size=table.nbytes, request_id=request_id)
         counting.rows = table.num_rows
-        return Inferred(serving, outputs, name, _parameters(signature, tensors))
+        return Inferred(serving, outputs, name, _parameters(predictions.warnings))
 
     def logged(
         self,
@@ -247,11 +256,13 @@ def _outputs(
     ]
 
 
-def _parameters(signature: ModelSignature, tensors: Sequence[Tensor]) -> dict[str, str]:
-    given = {tensor.name for tensor in tensors}
-    absent = [feature.name for feature in signature.features if feature.name not in given]
-    texts = [f"tensor {name!r} is missing; it counts as null" for name in absent]
-    return {WARNINGS: json.dumps(texts)} if texts else {}
+def _parameters(warnings: Sequence[RowWarning]) -> dict[str, str]:
+    """Return the parameters of an answer; the first warnings alone, as clients limit the size of a message."""
+    if not warnings:
+        return {}
+    parameters = {WARNINGS: msgspec.json.encode(warned(warnings[:MAX_WARNINGS])).decode()}
+    left_off = len(warnings) - MAX_WARNINGS
+    return parameters | {WARNINGS_LEFT_OFF: str(left_off)} if left_off > 0 else parameters
 
 
 def _is_uuid(text: str) -> bool:

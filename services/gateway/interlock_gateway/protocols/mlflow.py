@@ -14,8 +14,9 @@ import msgspec
 from interlock_modeling import InvalidRowsError
 from interlock_modeling.answer import Warned, warned
 from interlock_runtime.access import Access
-from interlock_runtime.http import GUARDED, PUBLIC, SCOPE, Connection, is_local, problem, require
+from interlock_runtime.http import GUARDED, PUBLIC, SCOPE, Connection, is_local, require
 from interlock_runtime.openapi import BODY, REFUSAL
+from interlock_runtime.problems import problem
 from interlock_runtime.query_parameters import OPEN_QUERY
 from litestar import Request, Response, Router, get, post
 from litestar.exceptions import HTTPException

@@ -5,8 +5,9 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import msgspec
-from interlock_runtime.http import PUBLIC, SCOPE, as_problem
+from interlock_runtime.http import PUBLIC, SCOPE
 from interlock_runtime.openapi import BODY, REFUSAL
+from interlock_runtime.problems import as_problem
 from interlock_runtime.query_parameters import OPEN_QUERY
 from litestar import Request, Response, Router, get, post
 from litestar.exceptions import HTTPException

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from interlock_contracts.json_keys import RepeatedKeyError, keys_in, refuse_repeated_keys
 
 from interlock_gateway.inference.body import json_fault
 from interlock_gateway.protocols.inference import Inferred
@@ -76,7 +77,7 @@ def read(body: bytes, header_length: str | None) -> InferBody:
     """
     view = memoryview(body)
     place = _json_end(header_length, len(body))
-    request = _decoded(view[len(BOM_UTF8) if body.startswith(BOM_UTF8) else 0 : place])
+    request = _decoded(body[len(BOM_UTF8) if body.startswith(BOM_UTF8) else 0 : place])
     tensors: list[Tensor] = []
     for each in request.inputs:
         size = _size(each)
@@ -100,10 +101,14 @@ def only_ready(body: bytes) -> bool:
     Raises:
         TensorError: the body is something else.
     """
+    if not body:
+        return False
     try:
-        return msgspec.json.decode(body, type=IndexRequest).ready if body else False
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        ready = msgspec.json.decode(body, type=IndexRequest).ready
+        refuse_repeated_keys(body, 1)
+    except (msgspec.DecodeError, UnicodeDecodeError, RepeatedKeyError) as error:
         raise TensorError(f"not a request for the index: {error}") from error
+    return ready
 
 
 def _json_end(header_length: str | None, size: int) -> int:
@@ -116,13 +121,29 @@ def _json_end(header_length: str | None, size: int) -> int:
     return int(header_length)
 
 
-def _decoded(text: memoryview) -> InferRequest:
+def _decoded(text: bytes) -> InferRequest:
     try:
-        return _decoder.decode(text)
-    except msgspec.ValidationError as error:
+        request = _decoder.decode(text)
+        refuse_repeated_keys(text, _keys_in(request))
+    except (msgspec.ValidationError, RepeatedKeyError) as error:
         raise TensorError(f"not an inference request: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise TensorError(f"the body is not JSON: {json_fault(error, text)}") from error
+    return request
+
+
+def _keys_in(request: InferRequest) -> int:
+    """Return how many keys a request has; what it has beside the protocol's own is not counted."""
+    count = 1 + (request.id is not None) + _keys_of(request.parameters) + (request.outputs is not None)
+    for tensor in request.inputs:
+        count += 3 + (tensor.data is not None) + _keys_of(tensor.parameters)
+    for output in request.outputs or ():
+        count += 1 + _keys_of(output.parameters)
+    return count
+
+
+def _keys_of(parameters: Parameters) -> int:
+    return 0 if parameters is None else 1 + keys_in(parameters)
 
 
 def _size(tensor: InferInput) -> int | None:

@@ -5,10 +5,12 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from io import StringIO
 from typing import Any
 
-from interlock_contracts.json_keys import RepeatedKeyError, unique_keys
+from interlock_contracts.csv_lines import named_delimiter, table_lines
+from interlock_contracts.json_keys import RepeatedKeyError, keys_in, refuse_repeated_keys
 from interlock_contracts.names import near_name
 from interlock_contracts.predictions import MAX_ROWS
 from interlock_modeling.signature import Feature, ModelSignature
@@ -18,6 +20,8 @@ from litestar.status_codes import HTTP_415_UNSUPPORTED_MEDIA_TYPE
 JSON = "application/json"
 CSV = "text/csv"
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+
+_DELIMITERS = (",", ";", "\t", "|")
 
 COMPARED = 20
 """Rows, missing and strange columns that are compared at most: enough for a slip, and too little to keep us busy."""
@@ -95,9 +99,8 @@ def _cell(feature: Feature, cell: Any) -> Any:
 def _of_json(text: str) -> list[Row]:
     try:
         # Python's own reader, for pandas' clients write a missing number as NaN, which is no JSON.
-        document = json.loads(
-            text, object_pairs_hook=unique_keys, parse_constant=lambda name: None if name == "NaN" else math.inf
-        )
+        document = json.loads(text, parse_constant=lambda name: None if name == "NaN" else math.inf)
+        refuse_repeated_keys(text.encode(), keys_in(document))
     except RepeatedKeyError as error:
         raise ScoringError(str(error)) from error
     except (ValueError, RecursionError) as error:
@@ -159,19 +162,22 @@ def _is_list(value: Any, of: type) -> bool:
 
 
 def _of_csv(text: str, signature: ModelSignature) -> list[Row]:
+    features = {feature.name: feature for feature in signature.features}
+    named, text = named_delimiter(text)
     try:
-        lines = list(csv.reader(StringIO(text, newline=""), strict=True))
+        lines = table_lines(text, named or _delimiter_of(text, signature))
     except csv.Error as error:
         raise ScoringError(f"the body is not CSV: {error}") from error
-    lines = [line for line in lines if line]
     if not lines:
         raise ScoringError("the body is empty; its first line names the columns")
     names, rows = lines[0], lines[1:]
     _refuse_repeated(names)
-    features = {feature.name: feature for feature in signature.features}
     if not features.keys() & set(names) and not any(near_name(name, features) for name in names):
         shown = ", ".join(list(features)[:20])
-        raise ScoringError(f"line 1 names no column of the model, which takes {shown}; cells are separated by commas")
+        raise ScoringError(
+            f"line 1 names no column of the model, which takes {shown}; cells are separated by commas, semicolons, "
+            "tabs or bars"
+        )
     for place, line in enumerate(rows):
         if len(line) != len(names):
             raise ScoringError(f"row {place} has {len(line)} values for {len(names)} columns")
@@ -180,6 +186,18 @@ def _of_csv(text: str, signature: ModelSignature) -> list[Row]:
         {name: _csv_cell(features.get(name), cell, empty) for name, cell in zip(names, line, strict=True)}
         for line in rows
     ]
+
+
+def _delimiter_of(text: str, signature: ModelSignature) -> str:
+    """Return the delimiter by which line 1 names most of the columns that are known; the comma where none does."""
+    known = {*(feature.name for feature in signature.features), signature.target, *signature.key, *signature.ignored}
+
+    def named(delimiter: str) -> int:
+        with suppress(csv.Error):
+            return len(known & set(next(csv.reader(StringIO(text), delimiter=delimiter, strict=True), [])))
+        return 0
+
+    return max(_DELIMITERS, key=named)
 
 
 def _csv_cell(feature: Feature | None, text: str, empty: frozenset[str]) -> str | None:

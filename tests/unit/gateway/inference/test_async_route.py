@@ -15,7 +15,7 @@ from interlock_gateway.inference.async_route import submit_prediction
 from interlock_gateway.proxy.upstreams import Upstreams
 from interlock_messaging import Bus
 from interlock_prediction.batch_routes import predict_file
-from interlock_runtime.http import problem
+from interlock_runtime.problems import problem
 from interlock_runtime.query_parameters import declared
 from litestar import Litestar, get
 from litestar.params import FromPath

@@ -56,7 +56,7 @@ async def test_a_column_that_is_twice_in_a_row_is_refused_by_name(
     row = f'{{"size"{space}: 3.0, "color": "red", "size": 4.0{rest}}}'
     told = problem(await serving.http.post(f"/models/flights/{route}", content=f'{{"rows": [{row}]}}'), 422)
 
-    assert told["title"] == "A column is there twice"
+    assert told["title"] == "A key is there twice"
     assert told["detail"].startswith("'size' is there twice in one object")
 
 

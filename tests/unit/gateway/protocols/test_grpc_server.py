@@ -1,5 +1,6 @@
 """The Open Inference Protocol over gRPC: the same answers, and errors by the codes that clients know."""
 
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -68,7 +69,45 @@ async def test_raw_tensors_are_answered_raw(caller: Caller) -> None:
     assert (answer.model_name, answer.model_version, answer.id) == ("flights", "1", "abc")
     assert [(each.name, each.datatype, list(each.shape)) for each in answer.outputs] == [("prediction", "FP64", [2])]
     assert np.frombuffer(answer.raw_output_contents[0]).tolist() == [1003.0, 1005.0]
-    assert "'color' is missing" in answer.parameters["warnings"].string_param
+    (told,) = json.loads(answer.parameters["warnings"].string_param)
+    assert told == {
+        "row": 0,
+        "column": "color",
+        "message": "the column is missing here and in 1 more rows; it counts as null",
+    }
+
+
+async def test_warnings_are_the_same_in_every_protocol(caller: Caller) -> None:
+    """A category that training has not seen, and a number out of its range: in `/predict`'s words, at their rows."""
+    names, rows = ("size", "color"), [(3.0, "red"), (500.0, "violet"), (4.0, "green")]
+    records = [dict(zip(names, row, strict=True)) for row in rows]
+    told = (await caller.door.predict(*records)).json()["warnings"]
+    inputs = [
+        {"name": name, "datatype": kind, "shape": [3], "data": [row[place] for row in rows]}
+        for place, (name, kind) in enumerate([("size", "FP64"), ("color", "BYTES")])
+    ]
+    over_rest = await caller.door.http.post("/v2/models/flights/infer", json={"inputs": inputs})
+    over_mlflow = await caller.door.http.post("/models/flights/invocations", json={"dataframe_records": records})
+    raw = [np.array([row[0] for row in rows]).tobytes()]
+    raw.append(b"".join(len(row[1]).to_bytes(4, "little") + row[1].encode() for row in rows))
+    tensors = [{name: each[name] for name in ("name", "datatype", "shape")} for each in inputs]
+    over_grpc = await caller.call("ModelInfer", model_name="flights", inputs=tensors, raw_input_contents=raw)
+
+    assert [(each["row"], each["column"]) for each in told] == [(1, "size"), (1, "color")]
+    assert json.loads(over_rest.json()["parameters"]["warnings"]) == told
+    assert json.loads(over_grpc.parameters["warnings"].string_param) == told
+    assert over_mlflow.json()["warnings"] == told
+
+
+async def test_a_client_gets_the_first_warnings_and_how_many_there_are_beside(caller: Caller) -> None:
+    """Ten thousand of them would be more than a client of gRPC takes."""
+    colors = {"name": "color", "datatype": "BYTES", "shape": [250], "contents": {"bytes_contents": [b"red"] * 250}}
+    inputs = [sizes(*[1000.0] * 250, contents={"fp64_contents": [1000.0] * 250}), colors]
+    answer = await caller.call("ModelInfer", model_name="flights", inputs=inputs)
+    told = json.loads(answer.parameters["warnings"].string_param)
+
+    assert [each["row"] for each in told] == list(range(100))
+    assert answer.parameters["warnings_left_off"].string_param == "150"
 
 
 async def test_typed_contents_are_answered_typed(caller: Caller) -> None:

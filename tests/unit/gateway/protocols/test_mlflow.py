@@ -228,7 +228,11 @@ HOUSES = REGRESSION.model_copy(
     [
         (b"Size,zip,garden\n1,4040,no\n", "text/csv", "unknown column 'Size'; did you mean 'size'?"),
         (b"size,ZIP,garden\n1,4040,no\n", "text/csv", "unknown column 'ZIP'; did you mean 'zip'?"),
-        (b"size;zip;garden\n1;4040;no\n", "text/csv", "cells are separated by commas"),
+        (b"size:zip:garden\n1:4040:no\n", "text/csv", "cells are separated by commas, semicolons, tabs or bars"),
+        (b"sep=;\nsize,zip,garden\n1,4040,no\n", "text/csv", "line 1 names no column"),
+        (b'sep="\nsize,zip,garden\n1,4040,no\n', "text/csv", "line 1 names no column"),
+        (b"size;zip;garden\n1;4040;no;7\n", "text/csv", "row 0 has 4 values for 3 columns"),
+        (b"size;zip;;\n1;4040;no;\n", "text/csv", "is there twice"),
         (b"size,size,garden\n1,2,no\n", "text/csv", "'size' is there twice"),
         (b'{"dataframe_records": [{"Size": 1, "garden": true}]}', "", "did you mean 'size'?"),
         (b'{"inputs": {"size": [1], "Garden": [1]}}', "", "did you mean 'garden'?"),
@@ -267,3 +271,18 @@ def test_an_ignored_column_is_no_misspelt_one() -> None:
     ignoring = HOUSES.model_copy(update={"ignored": ["sizes"]})
 
     assert rows_of(ignoring, b"sizes,zip,garden\n9,4040,no\n", "text/csv") == [{"zip": "4040", "garden": "no"}]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("naming", [True, False], ids=["sep", "found"])
+def test_csv_of_a_spreadsheet_is_read_as_ingest_reads_it(naming: bool, delimiter: str, end: str) -> None:
+    """Its delimiter is named by `sep=` or seen in the header; ghost rows and columns around the table are none."""
+    lines = ["size,zip,garden,,", "1,4040,no,,", ",,,,", "", "2,,yes,,", ",,,,", "", ",,,,", ""]
+    text = end.join(line.replace(",", delimiter) for line in [f"sep={delimiter}"[: 5 * naming], *lines][not naming :])
+
+    assert rows_of(HOUSES, text.encode(), "text/csv") == [
+        {"size": "1", "zip": "4040", "garden": "no"},
+        {"size": None, "zip": None, "garden": None},
+        {"size": "2", "zip": None, "garden": "yes"},
+    ]

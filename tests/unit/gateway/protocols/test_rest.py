@@ -113,7 +113,9 @@ async def test_only_the_outputs_asked_for_come_each_as_asked(serving: Door) -> N
 async def test_what_is_missing_is_null_or_left_out(serving: Door) -> None:
     """A nullable column may lack single values or all of them; another may not."""
     left_out = (await infer(serving, SIZE)).json()
-    assert left_out["parameters"] == {"warnings": "[\"tensor 'color' is missing; it counts as null\"]"}
+    (told,) = json.loads(left_out["parameters"]["warnings"])
+    message = "the column is missing here and in 1 more rows; it counts as null"
+    assert told == {"row": 0, "column": "color", "message": message}
 
     with_nulls = (await infer(serving, SIZE, {**COLOR, "data": [None, "red"]})).json()
     assert (with_nulls["outputs"], "parameters" in with_nulls) == (left_out["outputs"], False)

@@ -50,3 +50,15 @@ def test_every_dead_letter_can_be_listed_and_looked_at(
     assert encode_json(view_of(letter).model_dump(mode="json"))
     assert encode_json(content_of(letter).model_dump(mode="json"))
     assert all("\0" not in value for value in kept.values() if isinstance(value, str))
+
+
+def test_a_body_with_a_key_twice_is_shown_as_it_is() -> None:
+    """Read as JSON it would show one of the two, which is what it died of."""
+    body = b'{"model": "a", "model": "b"}'
+    message: Any = SimpleNamespace(
+        body=body, headers={}, content_type=None, message_id="1", user_id=None, content_encoding=None
+    )
+    letter = DeadLetterRow(**values_of("train_dispatch.retrain.requested", message))
+    letter.size = len(body)
+
+    assert content_of(letter).text == body.decode()

@@ -16,7 +16,8 @@ from interlock_messaging import Bus
 from interlock_prediction.batch.submission import Delivery, ScoringContext, ScoringOptions
 from interlock_prediction.batch.subsystem import BatchSubsystem
 from interlock_prediction.batch_routes import predict_file
-from interlock_runtime.http import http_app, problem
+from interlock_runtime.http import http_app
+from interlock_runtime.problems import problem
 
 from tests.support.api_keys import KEY, letting_in
 from tests.support.stored_models import put_model
