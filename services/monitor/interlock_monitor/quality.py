@@ -1,6 +1,7 @@
 """Live quality: metrics over the predictions with ground truth, by version and time bucket."""
 
 import math
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -99,15 +100,20 @@ def metrics(labels: Labels, pairs: Sequence[Pair]) -> dict[MetricName, float | N
         target = np.array([places.get(_label(pair.actual), -1) for pair in pairs], dtype=np.int64)
         scores = np.array([pair.probabilities for pair in pairs], dtype=np.float64)
         decided = np.array([places.get(_label(pair.answer), -1) for pair in pairs], dtype=np.int64)
-    values = {name: METRICS[name].value(target, scores, decided) for name in names}
+    with np.errstate(over="ignore", invalid="ignore"):  # of very large numbers some metrics are not defined
+        values = {name: METRICS[name].value(target, scores, decided) for name in names}
     return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
 def is_comparable(labels: Labels, pair: Pair) -> bool:
-    """Return whether ground truth and answer have the same kind; it is not validated where no model served."""
+    """Return whether ground truth and answer are of the version's task; neither is validated when it is logged."""
     if labels is None:
-        return isinstance(pair.actual, int | float) and not isinstance(pair.actual, bool)
+        return _is_number(pair.actual) and _is_number(pair.answer)
     return pair.probabilities is not None and len(pair.probabilities) == len(labels)
+
+
+def _is_number(value: Actual) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _label(actual: Actual) -> tuple[type, Actual]:
