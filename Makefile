@@ -35,11 +35,9 @@ SERVICE_TESTS := $(filter-out $(LOCAL_TESTS) $(GATEWAY_TESTS),$(patsubst %/__ini
 CHAOS_TESTS := tests/chaos/test_chaos.py
 CRASH_TESTS := $(filter-out $(CHAOS_TESTS),$(wildcard tests/chaos/test_*.py))
 
-# Tests on servers wait for the most part, so several kinds run side by side, the longest first. What only computes fills
-# the gaps with less priority, also than the checks of files, which have 5: it makes no server answer later.
+# Tests on servers wait for a good part, so several kinds run side by side, the longest first. What only computes runs
+# before: beside it Ray's workers, which have the least priority, would not get on.
 REAL := real-stack real-services real-gateway real-chaos real-local real-crashes
-SIDE_BY_SIDE := --jobs=4 --keep-going --output-sync=target
-SPARE := nice -n 10
 
 # Debian packages that tests need besides what `interlock up` fetches by itself; installed when root, else named.
 TEST_PACKAGES := wrk chromium prometheus nginx-light
@@ -57,8 +55,7 @@ demo: $(STAMP) ## Run the whole story on real data, on this machine: a file goes
 down: ## Stop everything that `make demo` or `interlock up` started, and nothing else
 	@if [ -x $(BIN)/interlock ]; then $(BIN)/interlock down; fi
 
-test: test-packages $(STAMP) ## Run everything CI runs: it fails when anything fails, and goes on with the rest
-	$(MAKE) $(SIDE_BY_SIDE) lint types contracts-check real-stack unit $(filter-out real-stack,$(REAL)) security
+test: test-packages lint types contracts-check unit security real ## Run everything CI runs
 
 quick: lint types contracts-check unit ## Inner loop: lint, types and the tests that need no server
 
@@ -69,7 +66,7 @@ lint: $(STAMP) ## Style, format and the boundaries between packages
 	DENO_DIR=.interlock/deno DENO_NO_UPDATE_CHECK=1 $(BIN)/deno lint --quiet --config services/console/deno.json services/console/interlock_console/static
 
 types: $(STAMP) ## mypy, strict, over every package and test
-	$(SPARE) $(BIN)/mypy $(MEMBERS) tests
+	$(BIN)/mypy $(MEMBERS) tests
 
 contracts: $(STAMP) ## Write schemas, OpenAPI and AsyncAPI documents, docs/map.md and the table of decisions anew
 	$(BIN)/python -m interlock_contracts.render
@@ -82,13 +79,13 @@ contracts-check: $(STAMP) ## Fail when schemas or docs are not what the catalog 
 	$(BIN)/python -m interlock_contracts.released
 
 unit: $(STAMP)
-	$(SPARE) $(BIN)/pytest -q -n 2 --dist worksteal $(FAST_TESTS)
+	$(BIN)/pytest -q -n 2 --dist worksteal $(FAST_TESTS)
 
 security: $(STAMP) ## Attack it: everything in tests/security that needs no server
-	$(SPARE) $(BIN)/pytest -q -n 2 -m "not e2e" tests/security
+	$(BIN)/pytest -q -n 2 -m "not e2e" tests/security
 
-real: $(STAMP) ## Everything that needs real servers
-	$(MAKE) $(SIDE_BY_SIDE) $(REAL)
+real: $(STAMP) ## Everything that needs real servers, three kinds of tests side by side
+	$(MAKE) --jobs=3 --keep-going --output-sync=target $(REAL)
 
 real-stack: $(STAMP)
 	$(BIN)/pytest -q $(STACK_TESTS)
