@@ -42,7 +42,7 @@ REAL := real-stack real-services real-gateway real-chaos real-local real-crashes
 # Debian packages that tests need besides what `interlock up` fetches by itself; installed when root, else named.
 TEST_PACKAGES := wrk chromium prometheus nginx-light
 
-.PHONY: help setup demo down test quick lint types contracts contracts-check unit security real real-stack real-services real-gateway real-local real-crashes real-chaos clients test-packages proto lock audit sbom bench bench-serving bench-reliability chaos
+.PHONY: help setup demo down test quick checks lint types contracts contracts-check unit security real real-stack real-services real-gateway real-local real-crashes real-chaos clients test-packages proto lock audit sbom bench bench-serving bench-reliability chaos
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 25
@@ -55,9 +55,12 @@ demo: $(STAMP) ## Run the whole story on real data, on this machine: a file goes
 down: ## Stop everything that `make demo` or `interlock up` started, and nothing else
 	@if [ -x $(BIN)/interlock ]; then $(BIN)/interlock down; fi
 
-test: test-packages lint types contracts-check unit security real ## Run everything CI runs
+test: test-packages checks unit security real ## Run everything CI runs
 
-quick: lint types contracts-check unit ## Inner loop: lint, types and the tests that need no server
+quick: checks unit ## Inner loop: lint, types and the tests that need no server
+
+checks: $(STAMP) ## Everything that is found without running the code: lint, types, contracts
+	$(MAKE) --jobs=2 --keep-going --output-sync=target types lint contracts-check
 
 lint: $(STAMP) ## Style, format and the boundaries between packages
 	$(BIN)/ruff check .
