@@ -98,7 +98,7 @@ def envelope(lab: Lab, cause: str | None = None) -> Envelope:
     return Envelope.of(lab.event(), source="outside", cause=cause or str(uuid4()), now=datetime.now(UTC))
 
 
-async def test_what_a_transaction_says_is_handled_exactly_once(servers: dict[str, str]) -> None:
+async def test_events_of_a_committed_transaction_are_handled_exactly_once(servers: dict[str, str]) -> None:
     """A committed event arrives, a repeat of it has no second effect, and its outbox row is marked."""
     async with Lab(servers).running() as lab:
         said = await lab.enqueue("cause")
@@ -167,7 +167,7 @@ async def test_what_the_last_release_has_handled_is_not_handled_again(servers: d
         assert lab.seen == [last.id]
 
 
-async def test_what_is_rolled_back_was_never_said(servers: dict[str, str]) -> None:
+async def test_a_rolled_back_transaction_publishes_nothing(servers: dict[str, str]) -> None:
     """A state change and its event happen both or neither."""
     async with Lab(servers).running() as lab:
         with pytest.raises(RuntimeError, match="no"):
