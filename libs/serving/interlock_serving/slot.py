@@ -18,7 +18,8 @@ from interlock_modeling import Model
 from opentelemetry import trace
 
 from interlock_serving.eviction import ModelMemory, NoRoomError
-from interlock_serving.promotion import FIRST_RETRY_SECONDS, LoadFailure, Promotion, load_failure
+from interlock_serving.load_backoff import FIRST_RETRY_SECONDS, LoadFailure, load_failure
+from interlock_serving.promotion import Promotion
 
 _tracer = trace.get_tracer("interlock.serving")
 
@@ -109,7 +110,7 @@ class Slot(Generic[S]):
             return self.should_load(promotion) and _now() >= self.failure.retry_at + FIRST_RETRY_SECONDS
         return self.should_load(promotion)
 
-    def waits_for_room(self, promotion: Promotion) -> bool:
+    def lacks_memory(self, promotion: Promotion) -> bool:
         """Return whether ``promotion`` was measured, its model is not loaded, and there is still no room for it."""
         seq, size = self._measured_size
         if self.serving is not None or seq != promotion.seq:

@@ -10,8 +10,9 @@ from interlock_contracts.refs import ModelRef
 from interlock_modeling import Model
 from interlock_serving import slot as slots
 from interlock_serving.eviction import ModelMemory
+from interlock_serving.load_backoff import LoadFailure
 from interlock_serving.manager import LoadFailedError, LoadReport, ModelManager
-from interlock_serving.promotion import LoadFailure, Promotion
+from interlock_serving.promotion import Promotion
 from interlock_serving.slot import ServedModel, Swapped
 
 from tests.support.signing import STRANGER, TRUST, signed

@@ -12,7 +12,7 @@ from interlock_artifacts import MemoryStore
 from interlock_contracts.refs import ModelRef
 from interlock_modeling import Model
 from interlock_serving.eviction import ModelMemory
-from interlock_serving.promotion import LoadFailure
+from interlock_serving.load_backoff import LoadFailure
 from interlock_serving.slot import ServedModel, Slot, Swapped
 
 from tests.support.stored_models import ROW, loader_in, promotion, put_model, version_of

@@ -211,7 +211,7 @@ async def test_a_folder_with_a_long_path_has_a_validator_too(tmp_path: Path) -> 
 
 
 async def test_a_refused_model_was_never_parsed_by_who_serves(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What comes before the smoke test reads the description's JSON; engines are only opened once the test has passed."""
+    """Before the smoke test only the description's JSON is read; engines are opened once it has passed."""
     opened: list[object] = []
     monkeypatch.setattr("interlock_serving.loading.Model.load", lambda *parts: opened.append(parts))
     loader = Loader(Cache(lab.store, lab.folder), refusing([]))
