@@ -99,7 +99,7 @@ async def consuming(subscription: BatchSubscription, bus: _Bus) -> AsyncIterator
         with suppress(*BROKEN):
             await queue.cancel(tag)
         await asyncio.wait({task}, timeout=STOP_SECONDS)
-        task.cancel()  # what waits for a dependency's return is not acknowledged, and so comes again
+        task.cancel()  # what waits for a dependency's return is not acknowledged, and so is redelivered
         await asyncio.gather(task, return_exceptions=True)
         with suppress(*BROKEN):
             await channel.close()
@@ -140,7 +140,7 @@ class _Consumer:
         except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and is_ended():
                 raise
-            logger.exception("a batch of %s comes again", self._subscription.queue.name)
+            logger.exception("a batch of %s is redelivered", self._subscription.queue.name)
             for message in batch:
                 with suppress(*BROKEN, TimeoutError):
                     async with asyncio.timeout(CONFIRM_SECONDS):

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 PREFETCH = 8
 CONNECT_SECONDS = 5.0
 DRAIN_SECONDS = 15.0
-"""How long messages in hand may take when the service stops; what takes longer is undone, and comes again."""
+"""How long messages in hand may take when the service stops; what takes longer is rolled back and redelivered."""
 
 
 class Bus:

@@ -2,7 +2,7 @@
 
 Anybody who may publish can send a header whose name is not UTF-8, a time beyond the calendar, or tables nested without
 end. RabbitMQ passes them on, and pamqp raises where aiormq reads its socket: the connection is closed, the message
-comes again, and no other message of that service ever arrives.
+is redelivered, and no other message of that service ever arrives.
 """
 
 import re
@@ -23,7 +23,7 @@ UNREADABLE = "x-unreadable"
 """Stands alone in place of headers that could not be read, with the reason."""
 
 MAX_FAULT = 500
-"""Characters that one fault of a body is told in."""
+"""Characters that the text of one fault may have."""
 
 _CLASS = re.compile(r"^<class '[^']*'>: ")
 """What SQLAlchemy puts before the driver's own words."""

@@ -110,22 +110,22 @@ async def test_long_work_and_a_broker_outage_do_not_count_as_a_lost_consumer(
         looks = _counting(lab)
         said = await lab.enqueue("long work")
         await begun.wait()
-        await until(lambda: looks() > watchdog.PATIENCE)
+        await until(lambda: looks() > watchdog.MAX_MISSED_PINGS)
         await cable.cut()
         away = looks()
-        await until(lambda: looks() > away + watchdog.PATIENCE, seconds=40)
+        await until(lambda: looks() > away + watchdog.MAX_MISSED_PINGS, seconds=40)
         assert not lab.bus.consumer_lost.is_set()
 
         await cable.plug()
         done.set()
         await until(lambda: lab.seen[-1] == said.id)
-        last = await lab.enqueue("hears again")
+        last = await lab.enqueue("consumes again")
         await until(lambda: last.id in lab.seen, seconds=40)
     await cable.close()
 
 
 def _counting(lab: Lab) -> Any:
-    """Return what tells how often the watchdog has looked."""
+    """Return a function that counts the checks of the watchdog."""
     heartbeat, count = lab.bus.delivery.heartbeat, [0]
     take = heartbeat.take
 

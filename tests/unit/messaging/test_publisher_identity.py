@@ -42,7 +42,7 @@ def test_a_copy_in_a_queue_that_was_taken_over_is_believed_from_both_readers() -
 def test_what_nobody_known_said_is_refused_unless_anybody_may_say_it() -> None:
     """People may ask for a training without a name; a promotion without one is none."""
     check(None, "retrain.requested")
-    with pytest.raises(ValueError, match=r"nobody known said it, who may not say model\.promoted"):
+    with pytest.raises(ValueError, match=r"an unknown publisher is not permitted to publish model\.promoted"):
         check(None, "model.promoted")
     with pytest.raises(ValueError, match="interlock_gateway"):
         check(GATEWAY, "model.promoted")
