@@ -54,7 +54,7 @@ MESSAGING_BATCH = "messaging.batch.message_count"
 MESSAGING_ROUTING_KEY = "messaging.rabbitmq.destination.routing_key"
 REDELIVERED = "interlock.message.redelivered"
 WAITED = "interlock.message.waited_seconds"
-"""From the enqueueing of an event to the start of its handling: the outbox, the queue, and every retry before this one."""
+"""From the enqueueing of an event to the start of its handling: outbox, queue, and every retry before this one."""
 
 SERVICE_NAME = "service.name"
 SERVICE_NAMESPACE = "service.namespace"

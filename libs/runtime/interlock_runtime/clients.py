@@ -186,7 +186,7 @@ class TrainDispatchClient(ServiceClient):
     async def unused_datasets(self, model: str, digest: str, *, window: str | None = None) -> set[str]:
         """Return the files that no training reads any more, by the spec with ``digest``; ``window`` in place of its.
 
-        The dispatcher may not have heard of the spec yet: that is a ConnectionError, too.
+        `train_dispatch` may not have consumed the spec yet: that is a ConnectionError, too.
         """
         path = f"/models/{quoted(model)}/unused-datasets?pipeline={quoted(digest)}"
         path += f"&window={quoted(window)}" if window else ""

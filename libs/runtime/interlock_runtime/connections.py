@@ -34,7 +34,7 @@ STALL_SECONDS = 60.0
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
-    """One connection; what breaks a bound is told so where the client still listens, and the connection is closed."""
+    """One connection; a request beyond a limit is refused if the client still reads, and the connection is closed."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -56,7 +56,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came; a whole head sets the count back, so what is left is a part of one, or nobody's."""
+        """Take data; a whole head resets the count, so what is left is a part of one, or no request's."""
         self._unparsed += len(data)
         super().data_received(data)
         if (self._unparsed > HEAD_BYTES or len(self.headers) > HEADERS) and not self.transport.is_closing():

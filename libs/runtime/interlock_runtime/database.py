@@ -34,7 +34,7 @@ class Database:
     async def migrate(self, *packages: str) -> None:
         """Bring each package's ``migrations/versions`` to their newest revision.
 
-        Where no administrator has made the schema, it is made here. Replicas that start together take turns by
+        Where no administrator has made the schema, it is made here. Replicas that start together do so one at a time by
         an advisory lock.
         """
         async with self.engine.begin() as connection:
