@@ -1,4 +1,4 @@
-"""What happens to one delivered message: decode, inbox, transaction, and on failure hold, retry or dead-letter."""
+"""Delivery of one message: decode, inbox, transaction, acknowledge; on failure hold, retry or dead-letter."""
 
 import asyncio
 import logging

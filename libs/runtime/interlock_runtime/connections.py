@@ -1,7 +1,7 @@
 """uvicorn's HTTP/1.1 protocol with bounds: what a client may send before its request counts, and how slowly.
 
 uvicorn has none of its own here: headers without end fill the memory, and a client that sends a byte now and then
-keeps its connection for ever, both before anybody has asked for a key.
+keeps its connection for ever, both before any key is checked.
 """
 
 import asyncio

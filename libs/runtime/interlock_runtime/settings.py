@@ -55,7 +55,7 @@ class HttpSettings(Settings):
     """Where this process listens, and which keys it accepts.
 
     ``key_hashes`` are the keys that come with the deployment, ``name=hash`` with commas between: ``admin``, and each
-    service's own as ``service/<name>``. ``oidc_scopes`` says what the words in a token's claim mean here, as
+    service's own as ``service/<name>``. ``oidc_scopes`` maps the words in a token's claim to scopes, as
     ``word=scope scope`` with commas between; without it, the words are the scopes themselves.
     """
 
