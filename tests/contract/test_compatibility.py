@@ -227,7 +227,7 @@ def test_a_released_promise_is_kept() -> None:
     assert released.releases(), "there is a release to compare with"
 
 
-def test_what_breaks_is_told_with_the_order_of_its_roll_out() -> None:
+def test_what_breaks_is_reported_with_the_order_of_its_roll_out() -> None:
     """Readers come first, by name; the writers follow, and the old type goes last."""
     current = schemas()
     _rename(current["model.promoted"], "promotion_seq")

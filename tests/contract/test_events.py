@@ -101,12 +101,12 @@ def test_a_request_has_exactly_one_consumer() -> None:
             assert len(route.consumers) == 1, route.event.type
 
 
-def test_only_the_registry_says_that_a_model_is_promoted() -> None:
+def test_only_the_registry_publishes_model_promoted() -> None:
     """The gate's verdict reaches production through one hand."""
     assert BY_TYPE["model.promoted"].producers == ("registry",)
 
 
-def test_every_event_says_when_it_becomes_true() -> None:
+def test_every_event_documents_when_it_becomes_true() -> None:
     """The docstring is the definition of the fact."""
     for route in ROUTES:
         assert (route.event.__doc__ or "").startswith(("True ", "A request ")), route.event

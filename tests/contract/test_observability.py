@@ -39,7 +39,7 @@ def series(metric: Metric) -> set[str]:
 
 
 @pytest.mark.parametrize("expression", [pytest.param(text, id=name) for name, text in expressions().items()])
-def test_what_is_asked_is_told(expression: str) -> None:
+def test_every_metric_that_is_queried_is_declared(expression: str) -> None:
     """Each name is a declared metric's, and each label between braces or after `by` is one that it has."""
     known = {name: metric for metric in METRICS.values() for name in series(metric)}
     named = set(re.findall(r"\b(?:interlock|http_server|process)_\w+", expression)) - NOT_OURS

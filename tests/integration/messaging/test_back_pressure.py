@@ -91,7 +91,7 @@ async def test_a_full_queue_holds_its_own_events_back_in_order_and_no_others(
         assert sorted(heard) == sorted(said)
 
 
-async def test_told_to_stop_it_finishes_what_is_short_and_publishes_what_that_said(servers: dict[str, str]) -> None:
+async def test_a_graceful_stop_finishes_short_work_and_publishes_its_events(servers: dict[str, str]) -> None:
     """A handler in hand ends as it should; its message is gone, and what it said is out."""
     begun, told = asyncio.Event(), asyncio.Event()
 
@@ -114,7 +114,7 @@ async def test_told_to_stop_it_finishes_what_is_short_and_publishes_what_that_sa
             await lab._delete_queues()
 
 
-async def test_told_to_stop_it_gives_back_what_takes_too_long(servers: dict[str, str]) -> None:
+async def test_a_graceful_stop_requeues_what_takes_too_long(servers: dict[str, str]) -> None:
     """What is not finished in time is undone, and done by whoever starts next: once."""
     begun, released = asyncio.Event(), asyncio.Event()
 

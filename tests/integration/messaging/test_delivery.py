@@ -117,7 +117,7 @@ async def test_events_of_a_committed_transaction_are_handled_exactly_once(server
         await until(both_are_marked)  # after the confirm, which may come after the event was handled
 
 
-async def test_where_all_share_a_user_the_source_says_who_published(servers: dict[str, str]) -> None:
+async def test_where_all_share_a_user_the_source_names_the_publisher(servers: dict[str, str]) -> None:
     """Of services of ours only: what a stranger calls itself is no user."""
     async with Lab(servers).running() as lab:
         for source in ("/interlock/gateway", "/my/cron"):
@@ -245,7 +245,7 @@ async def test_poison_is_not_tried_again(servers: dict[str, str]) -> None:
         (b'{"modle": "m"}', {"ce-id": "1", "ce-source": "/x", "ce-type": "retrain.requested"}, "model"),
     ],
 )
-async def test_rubbish_is_a_dead_letter_that_says_what_is_wrong(
+async def test_a_malformed_message_is_a_dead_letter_with_the_reason(
     servers: dict[str, str], body: bytes, headers: dict[str, str], told: str
 ) -> None:
     """Rubbish stops nothing and is not lost; the reason names the fault."""

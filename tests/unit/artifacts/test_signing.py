@@ -32,7 +32,7 @@ def of(text: str) -> PromotionSignature:
     )
 
 
-def test_what_the_registry_signed_is_believed_after_any_journey() -> None:
+def test_a_signature_of_the_registry_is_verified_after_any_journey() -> None:
     """As JSON in an event, in the registry's answer or in the ledger."""
     journeyed = PromotionSignature.model_validate_json(signed(REF, SEQ).model_dump_json())
 
@@ -136,7 +136,7 @@ def test_what_is_no_public_key_is_refused_at_the_start(pems: str) -> None:
         SignatureVerifier(pems)
 
 
-def test_a_registry_whose_signatures_nobody_believes_does_not_start() -> None:
+def test_a_registry_whose_signatures_cannot_be_verified_does_not_start() -> None:
     """The two settings must belong together."""
     with pytest.raises(ValueError, match="does not hold the public key"):
         TRUST.require_key_of(STRANGER)

@@ -94,7 +94,7 @@ async def test_what_is_no_json_is_refused_by_both(data: bytes) -> None:
     assert await alone(message) is None
 
 
-def test_a_compressed_body_is_told_as_one() -> None:
+def test_a_compressed_body_is_reported_as_one() -> None:
     """Whoever compresses what they publish reads why it is dead."""
     with pytest.raises(ValueError, match="not JSON") as refused:
         Envelope.parse(HEADERS, b"\x1f\x8b\x08", None)

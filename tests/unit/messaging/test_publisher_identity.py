@@ -20,14 +20,14 @@ GATEWAY, REGISTRY, DISPATCH = "interlock_gateway", "interlock_registry", "interl
         (REGISTRY, {PUBLISHED_BY: GATEWAY}, GATEWAY),
     ],
 )
-def test_a_copy_keeps_its_speaker_and_nobody_else_names_one(
+def test_a_copy_keeps_its_publisher_and_no_other_user_may_name_one(
     user: str | None, headers: dict[str, str], speaker: str | None
 ) -> None:
     """The service's own retries and the registry's replays name who spoke first; what others claim is not heard."""
     assert published_by(user, headers, "train_dispatch") == speaker
 
 
-def test_a_copy_in_a_queue_that_was_taken_over_is_believed_from_both_readers() -> None:
+def test_a_copy_in_a_queue_that_was_taken_over_is_trusted_from_both_readers() -> None:
     """The service of the last release gave it to itself, or the one of today; nobody else may."""
     reading = readers("prediction.feedback.received")
 
@@ -39,7 +39,7 @@ def test_a_copy_in_a_queue_that_was_taken_over_is_believed_from_both_readers() -
     )
 
 
-def test_what_nobody_known_said_is_refused_unless_anybody_may_say_it() -> None:
+def test_an_event_of_an_unknown_publisher_is_refused_unless_it_is_external() -> None:
     """People may ask for a training without a name; a promotion without one is none."""
     check(None, "retrain.requested")
     with pytest.raises(ValueError, match=r"an unknown publisher is not permitted to publish model\.promoted"):

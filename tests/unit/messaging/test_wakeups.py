@@ -17,7 +17,7 @@ async def test_only_the_workers_of_the_tables_with_new_work_are_woken() -> None:
     assert not wakeups.of(InboxRow).is_set()
 
 
-async def test_the_next_transaction_of_a_session_wakes_nobody_for_the_one_before() -> None:
+async def test_the_next_transaction_of_a_session_wakes_no_worker_for_the_one_before() -> None:
     """A session may be used again."""
     wakeups, session = Wakeups(), AsyncSession()
     wake_after_commit(session, OutboxRow)

@@ -80,7 +80,7 @@ def test_neither_key_nor_pepper_is_shown(caplog: pytest.LogCaptureFixture) -> No
     assert "ilk_wrong" not in f"{told} {vars(access)}"
 
 
-def test_a_key_that_is_over_lets_nobody_in() -> None:
+def test_an_expired_key_authenticates_nothing() -> None:
     """Expiry needs no registry: the clock is enough."""
     now = datetime.now(UTC)
     soon, over = (ring_key(name, name, "read") for name in ("soon", "over"))

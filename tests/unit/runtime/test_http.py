@@ -91,7 +91,7 @@ def test_a_body_that_does_not_fit_names_the_field(client: Client) -> None:
     assert answer.json()["errors"]
 
 
-def test_an_outage_is_a_503_that_says_when_to_come_back(client: Client) -> None:
+def test_an_outage_is_a_503_with_retry_after(client: Client) -> None:
     """A dependency that is down is nobody's bad request."""
     answer = client.get("/things/down", headers={"Authorization": f"Bearer {KEY}"})
 

@@ -94,7 +94,7 @@ async def test_a_token_of_the_issuer_lets_in(key: Any, algorithm: str, kid: str)
     ],
     ids=str,
 )
-async def test_a_token_that_says_the_wrong_thing_is_refused(claims: dict[str, Any]) -> None:
+async def test_a_token_with_a_wrong_claim_is_refused(claims: dict[str, Any]) -> None:
     """For somebody else, from somebody else, too old, too new, or without what it must say."""
     async with trusted() as (provider, access):
         assert access.admit(provider.token()) is not None
@@ -157,7 +157,7 @@ async def test_dots_lead_into_a_nested_claim_unless_one_has_that_name(claim: str
 
 
 @pytest.mark.parametrize("claims", [{}, {"realm_access": None}, {"realm_access": []}, {"realm_access": {"roles": {}}}])
-async def test_a_claim_that_is_not_there_means_nothing_and_the_log_tells(
+async def test_a_missing_claim_has_no_effect_and_is_logged(
     claims: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whoever has set up the issuer reads which claim was looked for."""

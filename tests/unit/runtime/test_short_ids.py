@@ -37,7 +37,7 @@ def test_what_is_too_short_or_no_beginning_means_nothing(text: str) -> None:
     assert id_range(text) is None
 
 
-def test_one_is_taken_and_of_several_the_first_are_told() -> None:
+def test_one_is_taken_and_of_several_the_first_are_listed() -> None:
     """So that whoever asked can say which."""
     several = [f"{place:064x}" for place in range(COMPARED)]
 

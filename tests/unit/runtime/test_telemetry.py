@@ -162,7 +162,7 @@ def end_export(processor: BatchSpanProcessor) -> None:
     assert not batches._worker_thread.is_alive()
 
 
-def test_nobody_waits_for_a_receiver_that_is_down(exporting: BatchSpanProcessor) -> None:
+def test_nothing_waits_for_a_receiver_that_is_down(exporting: BatchSpanProcessor) -> None:
     """Thousands of spans more than its queue takes are ended at once, and the process ends when it is told to."""
     provider = _Provider(shutdown_on_exit=False)
     provider.add_span_processor(exporting)

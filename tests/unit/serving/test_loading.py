@@ -143,7 +143,7 @@ def test_the_folder_stays_small(store: MemoryStore, tmp_path: Path, monkeypatch:
     assert version_of(model.predict_rows([ROW]).values[0]) == 1
 
 
-def test_the_folder_is_nobody_elses(store: MemoryStore, tmp_path: Path) -> None:
+def test_the_cache_folder_belongs_to_its_user_alone(store: MemoryStore, tmp_path: Path) -> None:
     """Others can't put a model in: the folder is made for this user alone."""
     loader_in(store, tmp_path / "models")
 

@@ -121,7 +121,7 @@ async def test_an_outage_holds_up_one_request_in_a_while_where_a_version_serves(
     assert await lab.version() == 2
 
 
-async def test_the_only_version_that_cannot_be_loaded_is_an_error_that_says_why(lab: Lab) -> None:
+async def test_the_only_version_that_cannot_be_loaded_is_an_error_with_the_reason(lab: Lab) -> None:
     """During an outage each request tries again; what is wrong with a version itself is final for now."""
     lab.faults = {1: ConnectionError("S3 is down"), 2: ValueError("it is broken")}
     await lab.note(1)

@@ -88,7 +88,7 @@ async def test_what_serves_knows_the_trace_of_its_promotion(shelf: Shelf) -> Non
     assert slot.serving.trace == traced.trace
 
 
-async def test_a_failed_load_keeps_the_old_version_and_tells_why(shelf: Shelf) -> None:
+async def test_a_failed_load_keeps_the_old_version_and_reports_the_reason(shelf: Shelf) -> None:
     """Whatever is wrong with the new version, requests do not notice."""
     slot = slot_of(shelf)
     await slot.swap(promotion(1))

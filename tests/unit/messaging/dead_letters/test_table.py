@@ -20,7 +20,7 @@ class Session:
 
 
 @pytest.mark.parametrize(("speaker", "said"), [(None, ""), ("interlock_gateway", "interlock_gateway")])
-async def test_a_forged_letter_stays_a_strangers(
+async def test_a_forged_dead_letter_keeps_its_real_publisher(
     monkeypatch: pytest.MonkeyPatch, speaker: str | None, said: str
 ) -> None:
     """Slipped among the dead letters with a header that names the gate as its speaker, it goes back without that."""
