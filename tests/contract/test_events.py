@@ -35,7 +35,7 @@ def test_every_golden_message_decodes(path: Path) -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_what_a_newer_producer_adds_is_ignored(path: Path) -> None:
-    """At every depth, in the data and among the attributes: during a roll-out old readers hear new writers."""
+    """At every depth, in the data and among the attributes: during a roll-out old readers read new writers."""
     message = load(path)
     headers = {**message["headers"], "cloudEvents_newextension": "x"}
     newer = with_more(message["body"], load(CONTRACTS / "schemas" / f"{path.parent.name}.json"))
@@ -47,7 +47,7 @@ def test_what_a_newer_producer_adds_is_ignored(path: Path) -> None:
 
 
 def kept(said: Any, understood: Any) -> bool:
-    """Return whether all that was said is understood; defaults that came later may stand beside it."""
+    """Return whether all that was written is read; defaults that came later may stand beside it."""
     if isinstance(said, dict) and isinstance(understood, dict):
         return all(value is None or kept(value, understood.get(name)) for name, value in said.items())
     if isinstance(said, list) and isinstance(understood, list):

@@ -19,7 +19,7 @@ class Request(NamedTuple):
 
 
 class Issuer:
-    """Lends ``ISSUED``, or refuses."""
+    """Issues ``ISSUED``, or refuses."""
 
     def __init__(self, *, refuses: bool = False) -> None:
         self.requests: list[Request] = []

@@ -118,7 +118,7 @@ async def test_events_of_a_committed_transaction_are_handled_exactly_once(server
 
 
 async def test_where_all_share_a_user_the_source_names_the_publisher(servers: dict[str, str]) -> None:
-    """Of services of ours only: what a stranger calls itself is no user."""
+    """Of services of ours only: any other source is no user."""
     async with Lab(servers).running() as lab:
         for source in ("/interlock/gateway", "/my/cron"):
             headers = {"ce-id": str(uuid4()), "ce-source": source, "ce-type": RetrainRequested.type}
@@ -129,7 +129,7 @@ async def test_where_all_share_a_user_the_source_names_the_publisher(servers: di
 
 
 async def test_a_commit_wakes_the_relay(servers: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Polling is for what other replicas have left; an event that was just said waits for no interval."""
+    """Polling is for what other replicas have left; an event that was just enqueued waits for no interval."""
     monkeypatch.setattr(relay, "IDLE_SECONDS", 3600.0)
     monkeypatch.setattr(relay, "POLL_SECONDS", 3600.0)
     async with Lab(servers).running() as lab:
@@ -274,7 +274,7 @@ async def test_a_message_waits_for_a_dependency_that_is_down(servers: dict[str, 
 
 
 class Unheard(RetrainRequested):
-    """True in this test only: no queue is bound for it, as after somebody deleted a binding."""
+    """True in this test only: no queue is bound for it, as after a binding was deleted."""
 
     type: ClassVar[str] = f"lab.unheard.{uuid4().hex[:8]}"
 

@@ -69,7 +69,7 @@ async def test_a_poison_message_is_a_dead_letter_at_once_with_the_reason(
 async def test_unreadable_headers_do_not_end_the_connection(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, headers: dict[str, Any], told: str
 ) -> None:
-    """The client library would close the connection, again and again, and nothing would be heard any more."""
+    """The client library would close the connection, again and again, and nothing would be consumed any more."""
     with monkeypatch.context() as patched:
         patched.setattr(pamqp.frame, "marshal", _with_a_name_that_is_not_utf8)
         await _publish(lab, aio_pika.Message(GOOD, headers=dict(headers), content_type=JSON))

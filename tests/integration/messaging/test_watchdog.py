@@ -1,4 +1,4 @@
-"""A process that no longer hears notices it; one whose broker is away, or that is busy, is left alone."""
+"""Consumer watchdog: a lost consumer is noticed; a broker outage or long work is not taken for one."""
 
 import asyncio
 import subprocess
@@ -28,7 +28,7 @@ def watched(servers: dict[str, str], handle: Any = None) -> Lab:
 
 
 async def test_a_consumer_that_was_cancelled_silently_is_missed_and_comes_back(servers: dict[str, str]) -> None:
-    """Nothing fails and nothing is logged, but pings stay away; who connects anew hears what was said meanwhile."""
+    """Nothing fails and nothing is logged, but pings are missed; after a reconnect the waiting events are consumed."""
     async with watched(servers).running() as lab:
         (subscriber,) = lab.bus.consumer.subscribers
         channel = await subscriber._queue_obj.channel.get_underlay_channel()  # type: ignore[attr-defined]
@@ -51,7 +51,7 @@ async def _is_unwell(lab: Lab) -> bool:
 
 
 async def test_a_queue_that_was_deleted_is_missed(servers: dict[str, str]) -> None:
-    """Its consumer has nothing to hear from, and may not make it again; the start waits until an admin has."""
+    """Its consumer has no queue, and may not declare it again; the start waits until an admin has."""
     async with watched(servers).running() as lab:
         async with await aio_pika.connect(lab.url) as connection:
             await (await connection.channel()).queue_delete(f"{lab.name}.retrain.requested")

@@ -52,7 +52,7 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
     ],
 )
 def test_a_trace_id_is_taken_only_from_a_traceparent(traceparent: object, trace_id: str | None) -> None:
-    """AMQP headers have types, and strangers choose them; what is no traceparent has no trace."""
+    """AMQP headers have types, which any publisher chooses; what is no traceparent has no trace."""
     assert trace_id_of(traceparent) == trace_id
 
 

@@ -1,4 +1,4 @@
-"""What the broker is told of the catalog."""
+"""Broker permissions derived from the catalog."""
 
 import re
 
@@ -11,7 +11,7 @@ def topics(user: User, exchange: str = EVENTS) -> tuple[str, str]:
 
 
 def test_a_user_may_publish_what_the_catalog_permits_and_nothing_more() -> None:
-    """For every user and every event type; people may say what is external."""
+    """For every user and every event type; people may publish what is external."""
     for user in users():
         write, _ = topics(user)
         for route in ROUTES:
@@ -72,7 +72,7 @@ def test_the_commands_name_every_user() -> None:
 
 
 def test_the_observer_consumes_every_event_and_publishes_none() -> None:
-    """Its own queue, and while somebody looks the frequent events; nobody else reads what is in them."""
+    """Its own queue, and ephemeral events while they are watched; no other user reads them."""
     observer = next(user for user in users() if user.name == user_of("console"))
     write, read = topics(observer)
     others = [user for user in users() if user.name not in (observer.name, user_of("operator"))]

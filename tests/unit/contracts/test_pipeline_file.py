@@ -62,7 +62,7 @@ def test_every_fault_is_reported_at_once_in_the_order_of_the_file() -> None:
 
 
 def test_a_key_that_stands_twice_is_refused_with_both_lines() -> None:
-    """YAML would take the last, and nobody would hear of the first."""
+    """YAML would take the last, and drop the first in silence."""
     text = f"{HEAD}    x: {{type: number, min: 0}}\n{Y}    x: {{type: category}}\n"
 
     assert faults(text) == ["data.columns.x: the key stands twice, first on line 6; keep one of the two (line 8)"]

@@ -87,7 +87,7 @@ async def test_one_by_one_and_in_batches(body: bytes, before: bytes, after: byte
     ],
 )
 async def test_what_is_no_json_is_refused_by_both(data: bytes) -> None:
-    """NaN is no JSON, JSON is UTF-8, and of a key that is twice nobody can tell which value counts."""
+    """NaN is no JSON, JSON is UTF-8, and of a repeated key it is unknown which value counts."""
     message = SimpleNamespace(body=data, headers=HEADERS, content_type=None)
 
     assert in_a_batch(message) is None

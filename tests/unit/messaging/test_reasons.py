@@ -34,7 +34,7 @@ def test_a_body_that_does_not_fit_is_reported_by_field(body: bytes, words: list[
 
 
 def test_a_long_value_does_not_hide_the_rest() -> None:
-    """Each fault is cut, so the next one is still told."""
+    """Each fault is cut, so the next one is still reported."""
     told = in_words(refused(b'{"model": "%s", "reason": 3}' % (b"x y" * 4000)))
     assert "reason: " in told
     assert len(told) < 1200

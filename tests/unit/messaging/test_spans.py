@@ -40,7 +40,7 @@ def handled(kept: InMemorySpanExporter, queue: Any, *, subject: str, headers: di
 
 
 def test_a_handling_is_the_child_of_its_hop_and_linked_to_the_creation_of_its_event(kept: InMemorySpanExporter) -> None:
-    """Its wait, its attempt and what became of it are told; the run is known where the event is about one."""
+    """Its wait, its attempt and its outcome are recorded; the run is known where the event is about one."""
     queue = topology.queue("train_dispatch", RetrainRequested)
     span = handled(kept, queue, subject="run/r-1", headers={"traceparent": f"00-{TRACE}-{SENT}-01"})
     assert span.parent is not None

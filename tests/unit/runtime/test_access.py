@@ -104,7 +104,7 @@ async def test_a_revoked_key_is_forgotten_with_the_next_look(monkeypatch: pytest
 
 
 async def test_the_ring_cannot_take_the_deployments_keys_away() -> None:
-    """A registry that says otherwise neither removes nor weakens the admin's key."""
+    """The registry's ring neither removes nor weakens the admin's key."""
     async with Registry(ring_key(KEY, "somebody", "read")).known_to() as access:
         found = access.admit(bearer(KEY))
 
@@ -144,7 +144,7 @@ async def test_a_key_made_this_moment_works_at_once(monkeypatch: pytest.MonkeyPa
 
 
 async def test_without_a_registry_a_wrong_key_is_refused_at_once() -> None:
-    """Nobody waits for an answer that does not come."""
+    """No request waits for an answer that does not come."""
     registry = Registry()
     async with registry.known_to() as access:
         await until(lambda: registry.asked == 2)

@@ -78,7 +78,7 @@ async def test_requests_are_counted_by_route_whatever_clients_make_up() -> None:
 
 
 async def test_a_scrape_has_what_can_be_collected_while_something_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be looked up is left out, what hangs is not waited for, and what is down is said to be."""
+    """What cannot be collected is left out, what hangs is not waited for, and what is down is reported so."""
     monkeypatch.setattr(told, "COLLECT_SECONDS", 0.1)
     answer = await asked(
         "/metrics",

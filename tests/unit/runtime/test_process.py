@@ -1,4 +1,4 @@
-"""What is told of a stop before the server has finished its open answers, and loops that are woken."""
+"""Shutdown signals before the server has finished its open answers, and loops that are woken."""
 
 import asyncio
 import signal

@@ -20,7 +20,7 @@ from tests.support.stored_models import loader_in, promotion, put_model
 
 
 class Lab:
-    """A manager with room for two models, and a loader that fails what it is told to."""
+    """A manager with room for two models, and a loader that fails as configured."""
 
     def __init__(self, folder: Path) -> None:
         self.store = MemoryStore()
@@ -138,7 +138,7 @@ async def test_the_only_version_that_cannot_be_loaded_is_an_error_with_the_reaso
 
 
 async def test_room_is_made_by_unloading_what_was_used_least_recently(lab: Lab) -> None:
-    """A model larger than the limit is refused, and evicts nobody."""
+    """A model larger than the limit is refused, and evicts no other."""
     for model in ("a", "b"):
         await lab.note(1, model)
         await lab.version(model)

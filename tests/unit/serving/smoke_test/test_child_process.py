@@ -82,7 +82,7 @@ async def test_a_sound_model_passes_the_smoke_test_and_a_damaged_one_is_refused_
 
 
 async def test_a_model_without_a_finite_answer_is_refused(lab: Lab) -> None:
-    """It loads and fits, yet it would answer nobody."""
+    """It loads and fits, yet has no finite answer."""
     engine = LinearEngine(np.array([[1e308, 1e308, 1e308]]), np.array([1e308]), "identity")
     loader = Loader(Cache(lab.store, lab.folder), lab.validator.validate)
 
