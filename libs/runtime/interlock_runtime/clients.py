@@ -171,7 +171,7 @@ class IngestClient(ServiceClient):
 
 
 class TrainDispatchClient(ServiceClient):
-    """The dispatcher: whether a model can be trained, and what trains now."""
+    """Client of `train_dispatch`: whether a model can be trained, and what trains now."""
 
     async def runs_with(self, model: str, dataset: str) -> list[UUID]:
         """Return the runs of ``model``, queued or running, that are to train on a file or are judged on it."""
