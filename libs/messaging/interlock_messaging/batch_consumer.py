@@ -42,7 +42,7 @@ GATHER_SECONDS = 0.01
 
 
 STOP_SECONDS = 15.0
-"""How long the batch in hand may take when the service stops, as for messages handled one by one."""
+"""How long the batch in flight may take when the service stops, as for messages handled one by one."""
 
 _SLOW = (b"\xef\xbb\xbf", b"NaN", b"Infinity")
 """Bodies with one of these are read as elsewhere: the fast reader knows no byte order mark, and takes such numbers."""
@@ -84,7 +84,7 @@ class _Bus(Protocol):
 
 @asynccontextmanager
 async def consuming(subscription: BatchSubscription, bus: _Bus) -> AsyncIterator[None]:
-    """Consume while the block lasts; then finish the batch in hand. The rest goes back to the queue."""
+    """Consume while the block lasts; then finish the batch in flight. The rest goes back to the queue."""
     connection: Any = await bus.consumer.connect()
     channel = await connection.channel(publisher_confirms=False)
     await channel.set_qos(prefetch_count=2 * subscription.size)

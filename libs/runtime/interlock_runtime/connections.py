@@ -18,7 +18,7 @@ HEADERS = 100
 """Headers of one request; both are looked at once a read, so one read (256 KiB) may bring more and be refused."""
 
 CHECK_SECONDS = 2.0
-"""Time between two looks at a connection; a bound may be passed by so much."""
+"""Time between two checks of a connection; a limit may be passed by so much."""
 
 HEAD_SECONDS = 10.0
 """A request's headers come within so many seconds of the connection, or of the end of the request before."""
@@ -46,7 +46,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._unread = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to look at it."""
+        """Start the checks of this connection."""
         super().connection_made(transport)
         self._check_timer = self.loop.call_later(CHECK_SECONDS, self._check_progress)
 

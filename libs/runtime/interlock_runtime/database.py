@@ -26,7 +26,7 @@ class Database:
             str(url).replace("postgresql://", "postgresql+asyncpg://", 1),
             pool_size=pool_size,
             pool_pre_ping=True,
-            hide_parameters=True,  # an error is logged, and they may be what somebody wants erased
+            hide_parameters=True,  # an error is logged, and they may be what a person wants erased
             connect_args={"server_settings": {"search_path": schema}, "timeout": 10},
         )
         self.sessions: async_sessionmaker[AsyncSession] = async_sessionmaker(self.engine, expire_on_commit=False)

@@ -27,7 +27,7 @@ looked through again and again while they were still needed: 6 % of the processo
 
 
 def serve(app: Litestar, settings: HttpSettings) -> None:
-    """Serve ``app`` until SIGTERM or SIGINT, then let requests and messages in hand finish."""
+    """Serve ``app`` until SIGTERM or SIGINT, then let requests and messages in flight finish."""
     gc.freeze()  # modules stay until the end: looking through them again and again was a tenth of a busy service's time
     gc.set_threshold(YOUNG_OBJECTS)
     uvicorn.run(

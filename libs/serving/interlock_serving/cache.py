@@ -54,7 +54,7 @@ class Cache:
     """Files by their SHA-256 in a folder that belongs to this user alone.
 
     Raises:
-        PermissionError: somebody else owns the folder, or may write to it.
+        PermissionError: another user owns the folder, or may write to it.
     """
 
     def __init__(self, artifacts: ArtifactStore, folder: Path) -> None:

@@ -36,7 +36,7 @@ class Collector:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Collect while the block lasts; the bus must be running. What is in hand then goes back to its queue."""
+        """Collect while the block lasts; the bus must be running. What is in flight then goes back to its queue."""
         connection: Any = await self._bus.consumer.connect()
         channel = await connection.channel(publisher_confirms=False)
         await channel.set_qos(prefetch_count=PREFETCH)
