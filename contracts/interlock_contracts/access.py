@@ -1,4 +1,4 @@
-"""Who may do what: scopes, keys, and the audit log, as the REST API and the services among themselves tell them."""
+"""Scopes, API keys and the audit log: bodies of the REST API and of the services among themselves."""
 
 import hmac
 from datetime import datetime
@@ -13,7 +13,7 @@ Scope = Literal["predict", "read", "ingest", "train", "promote", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 KeyName = r"^[a-z0-9][a-z0-9._-]{0,62}$"
-"""No name has a slash: ``service/<name>`` and ``oidc/<subject>`` are nobody's who got a key."""
+"""No name has a slash: ``service/<name>`` and ``oidc/<subject>`` are no names of keys."""
 
 
 KEY_PREFIX = "ilk_"

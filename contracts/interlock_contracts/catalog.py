@@ -1,4 +1,4 @@
-"""The map of the system: who says which event, and who listens."""
+"""Event catalog: producers and consumers of each event type."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ OUTSIDE = "outside"
 """Anyone with the rights, with any AMQP client."""
 
 OBSERVER = "console"
-"""Hears every event and says none, so it stands in no route: it keeps all but the frequent ones, which it shows."""
+"""Consumes every event and publishes none, so it is in no route: it stores all but ephemeral events, which it shows."""
 
 
 @dataclass(frozen=True)

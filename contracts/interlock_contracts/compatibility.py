@@ -1,10 +1,10 @@
-"""What a change of a JSON Schema does to those who read and write by it: structural, small, and strict in doubt.
+"""Schema compatibility: what a change of a JSON Schema means for readers and writers; structural, and strict in doubt.
 
 Messages of one type meet readers of other releases in both directions: old messages wait in queues, in dead letters
-and in the outbox, and during a roll-out old readers get what new writers say. So a change can hurt in two ways:
+and in the outbox, and during a roll-out old readers get what new writers write. So a change can hurt in two ways:
 
 - it ``breaks``: what was right once is not any more, or a reader misses what it counted on;
-- it ``widens``: new writers may say what readers of the release before refuse.
+- it ``widens``: new writers may write what readers of the release before refuse.
 
 A new optional field is neither, nor is a new name in a mapping whose names are listed: that is the same. Keywords that
 are not known here may not change at all.
@@ -34,7 +34,7 @@ _ABSENT = object()
 
 @dataclass(frozen=True)
 class Change:
-    """One difference that somebody may feel; ``where`` is the path to it, for instance ``dataset.train.bytes``."""
+    """One difference of two schemas; ``where`` is the path to it, for instance ``dataset.train.bytes``."""
 
     where: str
     what: str

@@ -1,4 +1,4 @@
-"""What the console tells over HTTP: sessions of its pages, events, runs as lanes, and how things are."""
+"""Bodies of the console's REST API: sessions of its pages, events, timelines of runs, health and traffic."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -28,7 +28,7 @@ class SessionView(Body):
 
 
 class TicketRequest(Request):
-    """An address to come in by, once; ``to`` is the page that it leads to."""
+    """A request for a one-time sign-in address; ``to`` is the page that it leads to."""
 
     to: str = Field(default="/", max_length=500, pattern=LOCAL_ADDRESS)
 
@@ -71,7 +71,7 @@ class EventsView(Body):
 
 
 class EventType(Body):
-    """A type of events, and when it is true. ``frequent`` ones would hide the others in a list of all."""
+    """A type of events, and when it is true. ``frequent``: ephemeral ones, and progress."""
 
     type: str
     description: str
@@ -85,7 +85,7 @@ class EventTypesView(Body):
 
 
 class RunLine(Body):
-    """One run as events tell it; ``outcome`` says what became of its model: promoted, waiting, refused or none.
+    """One run, projected from events; ``outcome`` is that of its model: promoted, waiting, refused or none.
 
     ``requested_by``, ``request_reason`` and ``tags`` are as in :class:`RunView`; ``metrics`` are the gate's on the
     holdout.
@@ -193,7 +193,7 @@ class TracesView(Body):
 
 
 Health = Literal["ready", "degraded", "unreachable", "unknown"]
-"""``degraded``: it answers, and something that it needs does not. ``unknown``: not asked, or nobody reports it."""
+"""``degraded``: it answers, and something that it needs does not. ``unknown``: not asked, or no service reports it."""
 
 
 class HealthView(Body):
@@ -226,7 +226,7 @@ class TrafficView(Body):
 
 
 class StatusView(Body):
-    """Health and traffic as this console measures them; it needs no other service to tell them.
+    """Health and traffic as this console measures them; it needs no other service for them.
 
     Traffic is that of the last ``seconds`` before ``measured_at``; None before the gateway has answered twice.
     """
@@ -240,7 +240,7 @@ class StatusView(Body):
 
 
 class OverviewView(Body):
-    """What happened, as events tell it: each model's last run, runs in progress, what waits, and what failed lately.
+    """Overview, projected from events: each model's last run, runs in progress, what waits, and what failed lately.
 
     ``waiting`` are runs whose version waits for an approval; ``failures`` are those of the last ``hours``.
     """

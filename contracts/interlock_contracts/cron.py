@@ -1,4 +1,4 @@
-"""When a schedule is due: the five fields of cron, in UTC."""
+"""Cron schedules: five fields, in UTC, and when one is due."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -13,7 +13,7 @@ _SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 _OF_MODEL = 'model=~"$model"'
 _FAILED = ',status=~"5.."'
 _CPU, _MEMORY = "process_cpu_seconds_total", "process_resident_memory_bytes"
-"""Two of those that prometheus_client tells of every process."""
+"""Two of those that prometheus_client exposes for every process."""
 
 Query = tuple[str, str]
 """An expression of PromQL, and what its series are called."""
@@ -27,8 +27,8 @@ def _quantile(share: float, metric: m.Metric, by: str, where: str = "") -> str:
     return f"histogram_quantile({share}, {_rate(metric, f'{by}, le', where, '_bucket')})"
 
 
-def _told_by_all(metric: m.Metric, by: str, where: str = "") -> str:
-    """Return what every replica tells alike."""
+def _same_in_all(metric: m.Metric, by: str, where: str = "") -> str:
+    """Return a metric that every replica exposes alike."""
     return f"max by ({by}) ({metric.name}{{{where}}})"
 
 
@@ -69,7 +69,7 @@ ROWS: dict[str, list[tuple[str, str, list[Query]]]] = {
             "none",
             [
                 (f"max by (model, worker) ({m.SERVING_VERSION.name}{{{_OF_MODEL}}})", "{{model}} {{worker}}"),
-                (_told_by_all(m.PROMOTED_VERSION, "model", _OF_MODEL), "{{model}} should serve"),
+                (_same_in_all(m.PROMOTED_VERSION, "model", _OF_MODEL), "{{model}} should serve"),
             ],
         ),
         (
@@ -99,32 +99,32 @@ ROWS: dict[str, list[tuple[str, str, list[Query]]]] = {
         (
             "Asynchronous predictions",
             "reqps",
-            [(_rate(m.LATER_ANSWERS, "model, outcome", _OF_MODEL), "{{model}} {{outcome}}")],
+            [(_rate(m.ASYNC_PREDICTIONS, "model, outcome", _OF_MODEL), "{{model}} {{outcome}}")],
         ),
     ],
     "From data to a version": [
         (
             "Files by verdict",
             "none",
-            [(_told_by_all(m.DATASETS, "pipeline, verdict"), "{{pipeline}} {{verdict}}")],
+            [(_same_in_all(m.DATASETS, "pipeline, verdict"), "{{pipeline}} {{verdict}}")],
         ),
-        ("Oldest file without a verdict", "s", [(_told_by_all(m.DATASETS_AGE, "pipeline"), "{{pipeline}}")]),
-        ("Runs by outcome", "none", [(_told_by_all(m.RUNS, "model, outcome", _OF_MODEL), "{{model}} {{outcome}}")]),
-        ("Runs that are open", "none", [(_told_by_all(m.RUNS_OPEN, "model, state", _OF_MODEL), "{{model}} {{state}}")]),
+        ("Oldest file without a verdict", "s", [(_same_in_all(m.DATASETS_AGE, "pipeline"), "{{pipeline}}")]),
+        ("Runs by outcome", "none", [(_same_in_all(m.RUNS, "model, outcome", _OF_MODEL), "{{model}} {{outcome}}")]),
+        ("Runs that are open", "none", [(_same_in_all(m.RUNS_OPEN, "model, state", _OF_MODEL), "{{model}} {{state}}")]),
         (
             "Verdicts of the gate in an hour",
             "none",
             [(f"sum by (model, verdict) (increase({m.VERDICTS.name}{{{_OF_MODEL}}}[1h]))", "{{model}} {{verdict}}")],
         ),
-        ("Versions by stage", "none", [(_told_by_all(m.VERSIONS, "model, stage", _OF_MODEL), "{{model}} {{stage}}")]),
+        ("Versions by stage", "none", [(_same_in_all(m.VERSIONS, "model, stage", _OF_MODEL), "{{model}} {{stage}}")]),
     ],
     "Events": [
-        ("Messages that wait", "none", [(_told_by_all(m.QUEUE_MESSAGES, "queue"), "{{queue}}")]),
-        ("From said to taken, 95 %", "s", [(_quantile(0.95, m.MESSAGE_WAIT_SECONDS, "queue"), "{{queue}}")]),
+        ("Messages that wait", "none", [(_same_in_all(m.QUEUE_MESSAGES, "queue"), "{{queue}}")]),
+        ("From enqueued to taken, 95 %", "s", [(_quantile(0.95, m.MESSAGE_WAIT_SECONDS, "queue"), "{{queue}}")]),
         ("Handling a message, 95 %", "s", [(_quantile(0.95, m.MESSAGE_SECONDS, "queue"), "{{queue}}")]),
         ("Troubles", "none", [(_rate(m.MESSAGE_TROUBLES, "queue, outcome"), "{{queue}} {{outcome}}")]),
-        ("Oldest event in an outbox", "s", [(_told_by_all(m.OUTBOX_AGE, "job, type"), "{{job}} {{type}}")]),
-        ("Dead letters", "none", [(_told_by_all(m.DEAD_LETTERS, "queue"), "{{queue}}")]),
+        ("Oldest event in an outbox", "s", [(_same_in_all(m.OUTBOX_AGE, "job, type"), "{{job}} {{type}}")]),
+        ("Dead letters", "none", [(_same_in_all(m.DEAD_LETTERS, "queue"), "{{queue}}")]),
     ],
     "Services": [
         ("Dependencies that answer", "none", [(f"min by (job, name) ({m.DEPENDENCY_UP.name})", "{{job}} {{name}}")]),

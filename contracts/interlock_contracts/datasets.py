@@ -54,7 +54,7 @@ class DatasetIngested(Event):
     """True once a file kept every rule of its pipeline and both sides of its split are stored.
 
     ``batch`` numbers the files of a pipeline in the order in which they were received, so that a window of the last N
-    is the same for everyone, however long each check takes; files that were refused leave gaps, and so do evaluation
+    is the same for everyone, however long each check takes; rejected files leave gaps, and so do evaluation
     files in the order of those that are trained on. ``uploaded_by`` is the name of the key or user, None for an object
     that was submitted.
     """
@@ -93,7 +93,7 @@ class DatasetRejected(Event):
 
 
 class DatasetDeleted(Event):
-    """True once a person has deleted a file; ``by`` says who.
+    """True once a file was deleted, by a person or by retention; ``by`` says which.
 
     ``batch`` is the number it had, None for a file that was never accepted. The same bytes may come again: they are
     another file then, with a higher number. The stored objects are gone after the grace time of ``ingest``.

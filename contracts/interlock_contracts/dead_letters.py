@@ -8,9 +8,9 @@ from interlock_contracts.http import Body
 
 
 class DeadLetterView(Body):
-    """One dead letter: which queue it died in, why, after how many attempts, how long ago; and what it says it is.
+    """One dead letter: of which queue, why, after how many attempts, how long ago; and its event's own attributes.
 
-    What is None was not there, or could not be read: a letter may be anything that anybody has sent.
+    What is None was not there, or could not be read: a dead letter may be any message at all.
     """
 
     id: UUID

@@ -34,7 +34,7 @@ class DeletedVersionView(Deleted):
 
 
 class ModelDeletion(Request):
-    """What deletes a model: its ``name`` once more, so that nobody does it by a slip, and why."""
+    """What deletes a model: its ``name`` once more, as a confirmation, and why."""
 
     name: str
     reason: str | None = Field(default=None, max_length=1000)

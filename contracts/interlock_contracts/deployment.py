@@ -1,6 +1,6 @@
 """What runs: the services, the servers behind them, and what each service needs, may reach and listens at.
 
-The catalog says who publishes and consumes which event; this table says what a deployment of these services consists
+The catalog has the producers and consumers of each event; this table has what a deployment of these services consists
 of, whoever makes it: the local stack reads it, and so does whatever names all services. Queues are no column: they
 follow from the catalog (:func:`interlock_contracts.permissions.work_queues`). Where a server or service listens on one
 particular machine, and who starts it again, is a matter of that deployment and not of this table.

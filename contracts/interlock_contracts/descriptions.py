@@ -1,4 +1,4 @@
-"""What people say of models and versions, and how it is changed: merge patches (RFC 7396)."""
+"""Descriptions, owners and tags of models and versions, changed by merge patches (RFC 7396)."""
 
 from typing import Annotated
 

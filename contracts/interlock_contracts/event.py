@@ -33,7 +33,7 @@ MAX_BYTES = 4 << 20
 
 
 class Event(BaseModel):
-    """A fact in the past tense, or a request; subclasses say in their docstring when it becomes true.
+    """A fact in the past tense, or a request; the docstring of each subclass has when it becomes true.
 
     The fields are the CloudEvents *data*. Readers ignore unknown fields, so a producer may add optional ones.
     """
@@ -86,7 +86,7 @@ class Envelope(BaseModel):
 
     @property
     def identity(self) -> str:
-        """Return what tells this event from every other: inbox key, and cause of what follows from it.
+        """Return the event's unique identity: inbox key, and causation id of what follows from it.
 
         CloudEvents are identified by source *and* id. The ids of our own services follow from their causes and are
         unique by themselves.
@@ -101,7 +101,7 @@ class Envelope(BaseModel):
     ) -> Self:
         """Wrap ``event``; its id follows from cause, type, subject and ``n``, so that a repeat is recognised.
 
-        ``n`` tells apart several events of one type and subject that one cause brings about (a progress counter,
+        ``n`` distinguishes several events of one type and subject that one cause brings about (a progress counter,
         an attempt); ``now`` must be timezone-aware.
         """
         return cls(
@@ -150,7 +150,7 @@ class Envelope(BaseModel):
 
 
 def _json(body: bytes) -> Any:
-    """Return what a body says; a byte order mark before it says nothing, and any encoding but UTF-8 is refused."""
+    """Return a body's value; a byte order mark is ignored, and any encoding but UTF-8 is refused."""
     try:
         data = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
@@ -212,5 +212,5 @@ def event_id(cause: str, event_type: str, subject: str, n: int = 0) -> UUID:
 
 
 def run_id(cause: str, model: str) -> UUID:
-    """Return the id of the training run that the event ``cause`` asks for; known before the dispatcher sees it."""
+    """Return the id of the training run that the event ``cause`` requests; known before it is consumed."""
     return uuid5(NAMESPACE, f"{cause}|run|{model}")

@@ -1,4 +1,4 @@
-"""What lists are filtered by, as query parameters and the command line write it."""
+"""Filters of lists, as query parameters and the command line write them."""
 
 import math
 import re

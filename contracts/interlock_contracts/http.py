@@ -35,7 +35,7 @@ class Request(BaseModel):
 
 
 class Problem(Body):
-    """An error as RFC 9457 says; ``errors`` holds one entry per fault, each naming where it is."""
+    """An error as RFC 9457 has it (problem details); ``errors`` holds one entry per fault, each naming where it is."""
 
     type: str = "about:blank"
     title: str
@@ -60,10 +60,10 @@ class DatasetView(Body):
     """One file's verdict for one pipeline digest; ``state`` is checking, accepted, rejected or deleted.
 
     An evaluation file, by its ``role``, is never trained on: all of its rows are for the gate.
-    ``file_name``, ``note`` and ``uploaded_by``, a key's name, are of the first upload, as far as it told them.
+    ``file_name``, ``note`` and ``uploaded_by``, a key's name, are of the first upload, as far as it named them.
     ``profile`` and ``drift`` stand in the view of one file, not in lists; ``drift`` is None without a file before.
     After a dry run nothing is stored, so ``dataset`` is None; the rows of both sides stand in ``profile``.
-    Of a file that was deleted lists tell digest, number and times, and by whom; only those that ask for such files.
+    Of a deleted file lists have digest, number and times, and by whom; only lists that ask for such files.
     """
 
     pipeline: str
@@ -159,7 +159,7 @@ class VersionView(Body):
     ``evaluation`` is the evaluation file that is its holdout; None: what was held out of ``datasets``.
     ``metrics`` are the gate's on the holdout, those defined there; ``against`` is the champion it was compared with,
     and ``champion_metrics`` are that champion's on the same rows: versions measured by an older gate have none.
-    ``report``, as ``GateReport`` says, and ``details``, its ``TrainingManifest``, stand in the view of one version.
+    ``report``, a ``GateReport``, and ``details``, its ``TrainingManifest``, stand in the view of one version.
     """
 
     model: str
@@ -241,7 +241,7 @@ class RolloutCounts(Body):
 
 
 class ModelView(Body):
-    """One model: what serves, how many versions there are, and what people say of it.
+    """One model: what serves, how many versions there are, and its description, owner and tags.
 
     ``newest`` and, where a version serves, ``rollout`` stand in the list of models, ``signature`` in the view of one.
     """
@@ -259,7 +259,7 @@ class ModelView(Body):
 
 
 class ApproveRequest(Request):
-    """What clients before 0.2 say of themselves; it counts for nothing, who approves is whose key it is."""
+    """What clients before 0.2 send; ``by`` is ignored: the approver is the caller whose key it is."""
 
     by: str | None = Field(default=None, max_length=200)
 

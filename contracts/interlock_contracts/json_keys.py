@@ -75,7 +75,7 @@ def refuse_repeated_keys(body: bytes, count: int) -> None:
     if len(body) > count * _SPARSE and _colons_are(body, count):
         return
     if may_repeat_keys(body, count):
-        with suppress(RecursionError):  # nested too deeply for whoever reads it, who says so
+        with suppress(RecursionError):  # nested too deeply: its reader reports that
             for path, pairs in _objects(json.loads(body, object_pairs_hook=_Pairs, parse_int=float)):
                 keys = [key for key, _ in pairs]
                 if len(set(keys)) != len(keys):

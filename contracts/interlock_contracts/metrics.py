@@ -1,4 +1,4 @@
-"""Every metric that Interlock tells Prometheus, declared once: its name, what it counts, its labels, who tells it.
+"""Every Prometheus metric, declared once: its name, what it counts, its labels, which services expose it.
 
 ``docs/metrics.md`` is made from this list; rules and dashboards may name nothing else. Whatever a gateway counts
 has the label ``worker`` besides.
@@ -10,7 +10,7 @@ from typing import Literal
 Kind = Literal["counter", "gauge", "histogram"]
 
 EVERY = "every service"
-BUS = "every service that hears events"
+BUS = "every service that consumes events"
 TABLES = "every service with a database"
 
 
@@ -33,27 +33,27 @@ class Metric:
 HTTP_SECONDS = Metric(
     "http_server_request_duration_seconds",
     "histogram",
-    "Requests by route, from their headers to the end of their answers; the gateway's fast way is counted apart.",
+    "Requests by route, from their headers to the end of their answers; the gateway's fast path is counted apart.",
     ("http_request_method", "http_route", "http_response_status_code"),
 )
 DEPENDENCY_UP = Metric(
-    "interlock_dependency_up", "gauge", "1 where a dependency answers, as readiness asks.", ("name",)
+    "interlock_dependency_up", "gauge", "1 where a dependency answers, as readiness checks it.", ("name",)
 )
 
 MESSAGE_TROUBLES = Metric(
     "interlock_message_troubles_total",
     "counter",
-    "Messages that were not simply handled: repeated (known already), retried, postponed (by an outage), dead.",
+    "Messages that were not simply handled: repeated (in the inbox), retried, postponed (by an outage), dead-lettered.",
     ("queue", "outcome"),
     BUS,
 )
 MESSAGE_SECONDS = Metric(
-    "interlock_message_seconds", "histogram", "From taking a message to being done with it.", ("queue",), BUS
+    "interlock_message_seconds", "histogram", "From taking a message to the end of its handling.", ("queue",), BUS
 )
 MESSAGE_WAIT_SECONDS = Metric(
     "interlock_message_wait_seconds",
     "histogram",
-    "From an event's being said to its first being taken: outbox, broker and queue together.",
+    "From the enqueueing of an event to the start of its first handling: outbox, broker and queue together.",
     ("queue",),
     BUS,
 )
@@ -61,7 +61,7 @@ QUEUE_MESSAGES = Metric(
     "interlock_queue_messages", "gauge", "Messages that wait in a queue of the service: its lag.", ("queue",), BUS
 )
 OUTBOX_EVENTS = Metric(
-    "interlock_outbox_events", "gauge", "Events that were said and are not published yet.", ("type",), TABLES
+    "interlock_outbox_events", "gauge", "Events in the outbox, not yet published.", ("type",), TABLES
 )
 OUTBOX_AGE = Metric(
     "interlock_outbox_oldest_seconds", "gauge", "Age of the oldest event that is not published yet.", ("type",), TABLES
@@ -109,7 +109,7 @@ RUNS_AGE = Metric(
 VERDICTS = Metric(
     "interlock_gate_verdicts_total",
     "counter",
-    "What the gate has said of versions: passed or failed.",
+    "Verdicts of the gate: passed or failed.",
     ("model", "verdict"),
     "evaluation_gate",
 )
@@ -118,7 +118,7 @@ GATE_SECONDS = Metric(
 )
 
 DEAD_LETTERS = Metric(
-    "interlock_dead_letters", "gauge", "Dead letters that nobody has replayed or discarded.", ("queue",), "registry"
+    "interlock_dead_letters", "gauge", "Dead letters that are neither replayed nor discarded.", ("queue",), "registry"
 )
 VERSIONS = Metric("interlock_versions", "gauge", "Versions by their stage.", ("model", "stage"), "registry")
 PROMOTED_VERSION = Metric(
@@ -128,14 +128,14 @@ PROMOTION_SEQ = Metric(
     "interlock_promotion_seq", "gauge", "How often a version of the model was promoted.", ("model",), "registry"
 )
 
-LATER_ANSWERS = Metric(
+ASYNC_PREDICTIONS = Metric(
     "interlock_later_predictions_total",
     "counter",
     "Asynchronous predictions, files aside, by how they ended.",
     ("model", "outcome"),
     "prediction",
 )
-LATER_SECONDS = Metric(
+ASYNC_PREDICTION_SECONDS = Metric(
     "interlock_later_prediction_seconds",
     "histogram",
     "From the request for such a prediction to its end.",
@@ -191,7 +191,7 @@ LOG_ROWS = Metric(
 LOG_DROPPED = Metric(
     "interlock_prediction_log_dropped_total",
     "counter",
-    "Rows that the prediction log had no room for.",
+    "Rows that the prediction log dropped, as they exceeded a limit.",
     ("model",),
     "gateway",
 )
@@ -199,12 +199,12 @@ SERVING_VERSION = Metric(
     "interlock_serving_version", "gauge", "The version that a worker answers with.", ("model",), "gateway"
 )
 SERVING_SEQ = Metric(
-    "interlock_serving_promotion_seq", "gauge", "The promotion that put it there.", ("model",), "gateway"
+    "interlock_serving_promotion_seq", "gauge", "The promotion number of that version.", ("model",), "gateway"
 )
 KNOWN_SEQ = Metric(
-    "interlock_known_promotion_seq", "gauge", "The newest promotion that a worker has heard of.", ("model",), "gateway"
+    "interlock_known_promotion_seq", "gauge", "The newest promotion that a worker knows of.", ("model",), "gateway"
 )
-MODEL_BYTES = Metric("interlock_model_bytes", "gauge", "What a loaded model takes.", ("model",), "gateway")
+MODEL_BYTES = Metric("interlock_model_bytes", "gauge", "Memory of a loaded model.", ("model",), "gateway")
 LOADS = Metric(
     "interlock_model_loads_total",
     "counter",
@@ -215,7 +215,7 @@ LOADS = Metric(
 LOAD_SECONDS = Metric(
     "interlock_model_load_seconds",
     "histogram",
-    "From hearing of a version to the swap, or to giving up.",
+    "From the start of a load to the swap, or to its failure.",
     ("model",),
     "gateway",
 )
@@ -230,7 +230,7 @@ Made from `contracts/interlock_contracts/metrics.py` by `make contracts`; do not
 Every service exposes `GET /metrics` in Prometheus's text format: on its own machine without a key, else with one of the
 scope `read`. `interlock status` lists the addresses. A gateway answers for all workers of its host, each under its own
 label `worker`. What cannot be collected within two seconds is left out of a scrape, and `interlock_dependency_up`
-says why. How metrics are counted: [decision 0097](decisions/0097-metrics-declared-once.md); how the distribution of
+shows why. How metrics are counted: [decision 0097](decisions/0097-metrics-declared-once.md); how the distribution of
 predictions is kept: [0098](decisions/0098-rolling-output-statistics.md).
 
 ```sh

@@ -27,7 +27,7 @@ class _ModelEvent(Event):
 
 
 class ModelRegistered(_ModelEvent):
-    """True once a trained model has its version number; asks the gate to measure it against ``champion``.
+    """True once a trained model has its version number; the gate measures it against ``champion``.
 
     ``evaluation`` is the digest of the evaluation file whose rows ``holdouts`` are; None where they were held out of
     the files that it was trained on.
@@ -70,8 +70,8 @@ class RollbackRequested(Event):
 class ModelPromoted(_ModelEvent):
     """True once ``registry`` has made a version the champion; ``promotion_seq`` counts up per model.
 
-    ``promotion`` is the trace context of the promotion, for links from predictions. ``signed`` is what makes it
-    believed; events from before there were signatures have none.
+    ``promotion`` is the trace context of the promotion, for links from predictions. ``signed`` is the
+    signature that consumers verify; events from before there were signatures have none.
     """
 
     type: ClassVar[str] = "model.promoted"
@@ -117,7 +117,7 @@ class ModelArchived(Event):
 
 
 class ModelVersionDeleted(_ModelEvent):
-    """True once a person has deleted a version that does not serve; ``by`` says who.
+    """True once a version that does not serve was deleted, by a person or by retention; ``by`` says which.
 
     Whoever keeps copies of its bytes drops them; in the object store they are gone after the registry's grace time.
     """
@@ -136,7 +136,7 @@ class DeletedVersion(Ref):
 
 
 class ModelDeleted(Event):
-    """True once a person has deleted a model with all its versions, whose name is nobody's from then on.
+    """True once a person has deleted a model with all its versions, whose name is not reused.
 
     ``versions`` are those that were there until then. Whoever keeps anything of the model deletes it: copies of its
     versions, files, predictions, ground truth. ``seq`` goes on from that of ``model.archived``; ``by`` says who did it.
@@ -166,7 +166,7 @@ class _WorkerEvent(_ModelEvent):
 
 
 class ModelServing(_WorkerEvent):
-    """True once one gateway worker answers with a version; ``load_seconds`` from hearing of it to the swap."""
+    """True once one gateway worker answers with a version; ``load_seconds`` from the start of its load to the swap."""
 
     type: ClassVar[str] = "model.serving"
 

@@ -1,4 +1,4 @@
-"""Names that were perhaps meant: what a misspelt column or parameter is told by every reader and in every protocol."""
+"""Names that were perhaps meant: the hint for a misspelt column or parameter, in every reader and every protocol."""
 
 import difflib
 from collections.abc import Iterable

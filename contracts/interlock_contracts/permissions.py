@@ -1,4 +1,4 @@
-"""Who may do what on the broker: all of it is read off the catalog, so that it cannot drift from what is published.
+"""Permissions on the broker, by user: derived from the catalog, so that they cannot drift from what is published.
 
 RabbitMQ compares topic permissions with a message's routing key alone, not with further keys in its ``CC`` header nor
 with the dead-letter arguments of a queue that a user declares. So they are the first line; the second is that every
@@ -26,10 +26,10 @@ TO_OWN_QUEUES = (DEAD, PING, *(RETRY.format(seconds=seconds) for seconds in RETR
 """Topic exchanges for pings, and for what a service's own queues gave it; the routing key is the queue's name."""
 
 REPLAYER = "registry"
-"""The service that gives dead letters back to the queues that they came from."""
+"""The service that replays dead letters to the queues that they came from."""
 
 OBSERVED = f"{OBSERVER}.events"
-"""The observer's one queue, for every event that is not frequent: all types in the order in which they were said."""
+"""The observer's one queue, for every event that is not ephemeral: all types in the order of publishing."""
 
 TAIL = f"{OBSERVER}.tail"
 """Begins the names of the queues that the observer's processes make while ephemeral events are watched."""
@@ -89,7 +89,7 @@ def work_queues(service: str) -> tuple[str, ...]:
 
 
 def commands() -> Iterator[str]:
-    """Yield the rabbitmqctl commands that make the vhost and the users, for a broker that somebody brought along."""
+    """Yield the rabbitmqctl commands that make the vhost and the users, for a broker of your own."""
     yield f"rabbitmqctl add_vhost {VHOST}"
     for user in users():
         yield f"rabbitmqctl add_user {user.name} PASSWORD"
@@ -127,7 +127,7 @@ def _service(name: str) -> User:
 
 
 def _operator() -> User:
-    """People: they ask for what is external, and look at everything through queues that go when they go."""
+    """People: they publish external events, and read all events through temporary queues."""
     external = [re.escape(route.event.type) for route in ROUTES if route.external]
     looking = f"^({re.escape(EVENTS)}|{TEMPORARY})$"
     return User(

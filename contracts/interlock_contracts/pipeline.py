@@ -43,7 +43,7 @@ class Training(Section):
     it the more probable label is. ``{metric: f1}`` lets the training choose it on the folds.
     ``quantile`` is the one of the target that a regression answers, in place of the mean.
     ``learning_curve`` fits the winner on fewer rows as well: about as much work as one more trial.
-    A label with fewer rows than there are folds fails the training, or is set aside: trained without, and told.
+    A label with fewer rows than there are folds fails the training, or is set aside: trained without, and reported.
     """
 
     window: Window = "all"
@@ -253,8 +253,8 @@ class Pipeline(Section):
             raise ValueError("training.quantile is for regression: it is a quantile of a number")
         unable = [candidate for candidate in self.training.candidates if candidate not in QUANTILE]
         if unable:
-            told = f"{', '.join(unable)} cannot be fitted to a quantile; {', '.join(QUANTILE)} can"
-            raise ValueError(f"training.candidates: {told}")
+            detail = f"{', '.join(unable)} cannot be fitted to a quantile; {', '.join(QUANTILE)} can"
+            raise ValueError(f"training.candidates: {detail}")
         if self.monotone:
             raise ValueError("training.quantile cannot be combined with monotone columns: leaves are set once more")
         return self

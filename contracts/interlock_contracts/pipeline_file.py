@@ -117,7 +117,7 @@ class _Document:
         path = tuple(map(str, loc)) or ("pipeline",)
         if whole and kind == "string_type" and isinstance(node, yaml.ScalarNode) and node.tag in _READ_AS:
             message = self._misread(node)
-        return self._fault(node, path, message, told=bool(loc))
+        return self._fault(node, path, message, exact=bool(loc))
 
     def _find(self, loc: Sequence[int | str]) -> tuple[yaml.Node, bool]:
         """Return the innermost node on the way to a place, and whether that is the place itself."""
@@ -141,7 +141,7 @@ class _Document:
         read = _READ_AS[node.tag].format(str(value).lower())
         return f"YAML reads {node.value} as {read}; write '{node.value}' in quotes"
 
-    def _fault(self, node: yaml.Node, path: tuple[str, ...], message: str, *, told: bool = True) -> tuple[int, Fault]:
+    def _fault(self, node: yaml.Node, path: tuple[str, ...], message: str, *, exact: bool = True) -> tuple[int, Fault]:
         line = node.start_mark.line + 1
-        where = f" (line {line})" if told and self._lines else ""
+        where = f" (line {line})" if exact and self._lines else ""
         return line, Fault(".".join(path), message + where)

@@ -13,7 +13,7 @@ from interlock_contracts.scoring import ScoringProgress
 
 
 class WantedWebhook(Webhook):
-    """Whom to tell of the end; as in :class:`Request`, a misspelt field is an error."""
+    """A webhook for the end of the prediction; as in :class:`Request`, a misspelt field is an error."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -35,7 +35,7 @@ class DatasetPredictionRequest(Request):
 
 
 class PredictionLinks(Body):
-    """Where to look at a prediction, to hear of its end, and to stop it."""
+    """Addresses of a prediction: its state, its events, its cancellation, its result."""
 
     self: str
     events: str
@@ -57,7 +57,7 @@ class PredictionAccepted(Body):
 
 
 class WebhookView(Body):
-    """How far the telling of a webhook has come; ``status`` is what the receiver answered last."""
+    """The delivery of a webhook; ``status`` is what the receiver answered last."""
 
     url: str
     state: str
@@ -77,7 +77,7 @@ class WebhookSecret(Body):
 class PredictionView(Body):
     """One asynchronous prediction; ``answer`` is what ``/predict`` would have answered, and gone once expired.
 
-    Of a file ``progress`` is told, ``unanswered`` rows did not fit, ``warnings`` say which optional columns it does not
+    A file has ``progress``; ``unanswered`` rows did not fit, ``warnings`` name the optional columns that it does not
     have, and ``schedule`` names the batch that asked for it.
     """
 

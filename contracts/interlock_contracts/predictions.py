@@ -48,7 +48,7 @@ RowName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{1,64}/(0|[
 
 
 class Webhook(Ref):
-    """Where to tell that a prediction has ended; signed with the secret of this address's origin, never sent along."""
+    """Where to post that a prediction has ended; signed with the secret of this address's origin, never sent along."""
 
     url: str = Field(min_length=8, max_length=2048, pattern=r"^https?://[^/@?\\\s]+([/?]|$)")
 
@@ -142,9 +142,9 @@ class LoggedPrediction(Ref):
 
 
 class PredictionLogged(Event):
-    """True once a worker has let go of its sample of what one version has answered lately.
+    """True once a worker has published its sample of what one version has answered lately.
 
-    Lossy by choice, and it says how lossy: the version has answered ``answered`` rows since the worker's event before
+    Best-effort, and its losses are counted: the version has answered ``answered`` rows since the worker's event before
     this one, and ``dropped`` of those belong to the sample, the share ``ratio`` of all requests, but are lost.
     """
 
@@ -196,7 +196,7 @@ class FeedbackReceived(Event):
 class PredictionsErased(Event):
     """True once ``monitor`` has erased the logged rows of which ``column`` had a value, and their ground truth.
 
-    The value is not told, as it tells who the subject is; ``by`` says who asked.
+    The value is left out, as it identifies the subject; ``by`` says who asked.
     """
 
     type: ClassVar[str] = "predictions.erased"

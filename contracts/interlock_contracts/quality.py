@@ -1,4 +1,4 @@
-"""Bodies of the REST API about how predictions turn out: feedback in, live quality out."""
+"""Bodies of the REST API about live quality: feedback (ground truth) in, metrics by time window out."""
 
 from datetime import datetime
 from typing import Annotated, Any

@@ -1,7 +1,7 @@
-"""What releases have promised, and what becomes of it: the check that fails when a schema breaks a promise.
+"""Released contracts: the check that fails when a schema breaks what a release has promised.
 
 ``contracts/released/<version>/`` holds the schemas of one release; its files are never changed. Run as
-``python -m interlock_contracts.released`` it says what is broken and in which order it could be rolled out; with
+``python -m interlock_contracts.released`` it lists what is broken and in which order it could be rolled out; with
 ``--record VERSION`` it writes down the schemas of a new release, unless they break those before.
 """
 
@@ -26,8 +26,8 @@ _OTHERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 """Who writes, and who reads, what is no event."""
 
 _DECLARED = {"pipeline": "", "rest": "PipelineView.spec"}
-"""What people declare, and where they get it back: it may be wider than in the last release. Nobody declares what is
-new before the release that has it; a service of the one before, amid a roll-out, keeps it as a dead letter."""
+"""What people declare, and where they get it back: it may be wider than in the last release. People declare
+what is new only once a release has it; a service of the one before, amid a roll-out, dead-letters it."""
 
 
 def releases() -> list[Path]:
@@ -43,7 +43,7 @@ def broken(current: dict[str, dict[str, Any]], folders: Iterable[Path]) -> list[
     """Return one text for each schema that breaks a promise of a release: what, and how to roll it out instead.
 
     Nothing may break a release, however old: its messages may still lie somewhere. What widens counts against the
-    last one only: once a release that reads it is out, it may be said.
+    last one only: once a release that reads it is out, it may be written.
     """
     ordered = list(folders)
     texts = []
@@ -77,7 +77,7 @@ def _hands(name: str) -> tuple[str, str]:
         return ", ".join(writers), ", ".join(readers)
     route = BY_TYPE[name]
     writers = tuple("people outside" if each == OUTSIDE else each for each in route.producers)
-    return ", ".join(writers), ", ".join((*route.consumers, *route.per_worker)) or "whoever listens"
+    return ", ".join(writers), ", ".join((*route.consumers, *route.per_worker)) or "whoever consumes it"
 
 
 def _replace(name: str) -> list[str]:
@@ -87,7 +87,7 @@ def _replace(name: str) -> list[str]:
         f"leave {name} as it was, and make {following} beside it",
         f"readers ({readers}): understand both {name} and {following}",
         f"writers ({writers}): write both, in one transaction",
-        f"readers: let go of {name}, once every replica of every reader has step 2",
+        f"readers: stop reading {name}, once every replica of every reader has step 2",
         f"writers: stop writing {name}, once no queue, dead letter or outbox holds one",
     ]
 
@@ -100,7 +100,7 @@ def _following(name: str) -> str:
 def _widen(name: str) -> list[str]:
     writers, readers = _hands(name)
     return [
-        f"readers ({readers}): understand the wider {name}, while nobody writes it yet",
+        f"readers ({readers}): understand the wider {name}, while no writer writes it yet",
         "make a release of that: python -m interlock_contracts.released --record VERSION",
         f"writers ({writers}): write it in a release after that one, once every reader has it",
     ]
@@ -118,7 +118,7 @@ def record(version: str) -> Path:
     if known and _version(version) <= _version(known[-1].name):
         raise ValueError(f"release {version} is not after {known[-1].name}")
     current = schemas()
-    # Only what breaks: to record what is wider is how readers that understand it are told from those that do not.
+    # Only what breaks: recording what is wider separates readers that understand it from those that do not.
     if texts := broken(current, [*known, RELEASED / version]):
         raise ValueError("\n\n".join(texts))
     folder = RELEASED / version
@@ -129,7 +129,7 @@ def record(version: str) -> Path:
 
 
 def main() -> int:
-    """Say what is broken and return 1, or with ``--record VERSION`` write down a release."""
+    """List what is broken and return 1, or with ``--record VERSION`` write down a release."""
     if sys.argv[1:2] == ["--record"]:
         try:
             sys.stdout.write(f"recorded: {record(sys.argv[2])}\n")

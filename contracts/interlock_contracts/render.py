@@ -1,6 +1,6 @@
-"""Writes what follows from catalog and deployment: JSON Schemas, AsyncAPI, the map of the system, metrics, dashboard.
+"""Generates from catalog and deployment: JSON Schemas, AsyncAPI, the map of the system, metrics, dashboard.
 
-Run as ``python -m interlock_contracts.render``; with ``--check`` it writes nothing and says what is out of date.
+Run as ``python -m interlock_contracts.render``; with ``--check`` it writes nothing and lists what is out of date.
 """
 
 import json
@@ -66,9 +66,9 @@ def asyncapi() -> dict[str, Any]:
     for route in ROUTES:
         channel = {"$ref": f"#/channels/{route.event.type}"}
         for producer in route.producers:
-            operations[f"{producer}.says.{route.event.type}"] = {"action": "send", "channel": channel}
-        for consumer in (*route.consumers, *route.per_worker, OBSERVER):
-            operations[f"{consumer}.hears.{route.event.type}"] = {"action": "receive", "channel": channel}
+            operations[f"{producer}.publishes.{route.event.type}"] = {"action": "send", "channel": channel}
+        for consumer in (*_consumers(route), OBSERVER):
+            operations[f"{consumer}.consumes.{route.event.type}"] = {"action": "receive", "channel": channel}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -79,6 +79,11 @@ def asyncapi() -> dict[str, Any]:
         "channels": {route.event.type: _channel(route) for route in ROUTES},
         "operations": operations,
     }
+
+
+def _consumers(route: Route) -> list[str]:
+    """Return the services that consume an event, each once: also one with both a shared and a per-worker queue."""
+    return list(dict.fromkeys((*route.consumers, *route.per_worker)))
 
 
 def _channel(route: Route) -> dict[str, Any]:
@@ -101,7 +106,7 @@ def system_map() -> str:
     edges: dict[tuple[str, str], list[str]] = {}
     for route in ROUTES:
         for producer in route.producers:
-            for consumer in (*route.consumers, *route.per_worker):
+            for consumer in _consumers(route):
                 edges.setdefault((producer, consumer), []).append(route.event.type)
     arrows = [f"    {a} -->|{'<br/>'.join(types)}| {b}" for (a, b), types in edges.items()]
     rows = [
@@ -115,7 +120,7 @@ def system_map() -> str:
             "",
             "Made from `catalog.py` and `deployment.py` of the contracts by `make contracts`; do not edit.",
             f"`{OUTSIDE}` is anyone with the rights and an AMQP client.",
-            f"`{OBSERVER}` observes every event, frequent ones only while they are watched, and publishes none.",
+            f"`{OBSERVER}` observes every event, ephemeral ones only while they are watched, and publishes none.",
             "",
             "```mermaid",
             "flowchart LR",

@@ -1,4 +1,4 @@
-"""How long predictions, files and versions are kept: the pipeline file's ``monitoring`` and ``retention``."""
+"""Retention of predictions, files and versions: the pipeline file's ``monitoring`` and ``retention``."""
 
 from datetime import timedelta
 from typing import Self

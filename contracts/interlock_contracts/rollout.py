@@ -1,4 +1,4 @@
-"""Which gateway worker serves what: what workers report, and how far a promotion has come."""
+"""Convergence of a promotion: what gateway workers report, and how many serve the newest version."""
 
 from datetime import datetime
 from typing import Literal
@@ -26,7 +26,7 @@ class HeldModel(Body):
 
 
 class WorkerReport(Body):
-    """What a worker says of itself whenever it asks what should serve, about every ``seconds``."""
+    """A worker's report, sent whenever it asks what should serve, about every ``seconds``."""
 
     seconds: float = Field(gt=0, le=86_400)
     models: list[HeldModel] = Field(default=[], max_length=100_000)
@@ -35,7 +35,7 @@ class WorkerReport(Body):
 class WorkerServing(Body):
     """One worker's part in a roll-out.
 
-    ``serving`` the newest version; ``waiting``: it has not said anything of it yet; ``failed``: it could not load it,
+    ``serving`` the newest version; ``waiting``: it has not reported it yet; ``failed``: it could not load it,
     and serves what it had; ``unloaded``: it knows of it, and loads it with the first request.
     """
 

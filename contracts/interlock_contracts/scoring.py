@@ -1,4 +1,4 @@
-"""What crosses between `prediction` and the program that answers a whole file: the job, its progress, its end."""
+"""Batch scoring between `prediction` and the job that answers a whole file: the job, its progress, its report."""
 
 from typing import Any, Literal
 from uuid import UUID
@@ -73,9 +73,9 @@ class ScoringProgress(Ref):
 class ScoringReport(Ref):
     """Written once, as a job's very last step; ``failed`` is the file's own fault, so another try would not help.
 
-    ``result`` is a Parquet file: the rows of the input in their order, with what the model says of each. It is joined
+    ``result`` is a Parquet file: the rows of the input in their order, with the model's answer to each. It is joined
     of ``parts``, and ``log`` is the share of the answered rows that these hold for the prediction log. ``warnings``
-    tell of optional columns that the file does not have.
+    name optional columns that the file does not have.
     """
 
     status: Literal["succeeded", "failed"]

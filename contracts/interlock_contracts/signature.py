@@ -1,6 +1,6 @@
-"""What the registry signs when it promotes, and the signature that travels with the promotion.
+"""Promotion signatures: what the registry signs when it promotes, and the signature that travels with the promotion.
 
-The hash in an event proves that bytes are those that the event names; whoever can say the event could name others. The
+The hash in an event proves that bytes are those that the event names; who can publish the event could name others. The
 signature proves that the registry named them. The statement travels as the very text that was signed, so a reader
 that knows fewer fields than its writer verifies it all the same.
 """
@@ -50,7 +50,7 @@ class PromotionStatement(Ref):
 
 
 class PromotionSignature(Ref):
-    """An Ed25519 signature (RFC 8032) of a statement's text; ``key_id`` says by which key, and proves nothing."""
+    """An Ed25519 signature (RFC 8032) of a statement's text; ``key_id`` names the key, and proves nothing."""
 
     key_id: str = Field(pattern=r"^[0-9a-f]{16}$")
     statement: str = Field(max_length=1 << 20)
@@ -67,7 +67,7 @@ class PromotionSignature(Ref):
         return envelope(PROMOTION, self.statement.encode())
 
     def read(self) -> PromotionStatement:
-        """Return what is stated; believe it only once the signature is verified.
+        """Return the statement; trust it only once the signature is verified.
 
         Raises:
             ValueError: the text is no statement.

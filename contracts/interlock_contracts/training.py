@@ -75,8 +75,8 @@ class RetrainRequested(Event):
     def requested_by(self, envelope: Envelope, publisher: str | None) -> str | None:
         """Return who asked: the caller that the gateway names, else the source of the event, marked as such.
 
-        ``publisher`` is the broker's user that published it: an event from outside cannot speak in the name of a key.
-        None is a gateway of the last release, which named nobody.
+        ``publisher`` is the broker's user that published it: an event from outside cannot name a key.
+        None is a gateway of the last release, which named no caller.
         """
         return _text(self.by) if publisher == GATEWAY_USER else f"event/{envelope.source}"
 
@@ -109,7 +109,10 @@ class TrainingCancelRequested(Event):
 
 
 class TrainingQueued(_RunEvent):
-    """True once a request has become a run, which may join a queued one or fail at once; ``by`` says who asked."""
+    """True once a request has been recorded as a run, whatever its state; ``by`` says who asked.
+
+    A run that coalesces with a queued one, or fails at once, has this event as well.
+    """
 
     type: ClassVar[str] = "training.queued"
 

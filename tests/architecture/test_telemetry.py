@@ -17,7 +17,7 @@ SOURCES = sorted(
     path for folder in ("libs", "services") for path in (ROOT / folder).rglob("*.py") if "migrations" not in path.parts
 )
 DECLARED = {name: value for name, value in vars(telemetry).items() if name.isupper() and isinstance(value, str)}
-KINDS = ("SPAN_", "EVENT_HELD", "EVENT_RETRIED", "EVENT_BURIED", "EVENT_ALREADY_HANDLED", "LINK_")
+KINDS = ("SPAN_", "EVENT_HELD", "EVENT_RETRIED", "EVENT_DEAD_LETTERED", "EVENT_ALREADY_HANDLED", "LINK_")
 """How those names begin that are no attribute's."""
 
 ATTRIBUTES = {name: value for name, value in DECLARED.items() if not name.startswith(KINDS)}

@@ -45,7 +45,7 @@ def small() -> list[dict[str, Any]]:
             1,
             0,
             label="step one",
-            events=[{"name": "comes again", "time_ns": BEGIN + 5_000_000, "attributes": {"after_seconds": 1}}],
+            events=[{"name": "retried", "time_ns": BEGIN + 5_000_000, "attributes": {"after_seconds": 1}}],
         ),
         span(2, 1, status="ERROR", status_message="the store does not answer"),
         span(3, 0, start_ns=BEGIN + 300_000_000, duration_ns=500_000_000),
@@ -70,7 +70,7 @@ async def test_a_span_is_opened_by_keys_and_tells_all_that_is_known(canned: Page
     await canned.keyboard.press("j")
     await canned.keyboard.press("j")
     await expect(drawer.get_by_role("heading", name="step one")).to_be_visible()
-    await expect(drawer.get_by_text("comes again")).to_be_visible()
+    await expect(drawer.get_by_text("retried")).to_be_visible()
     await canned.keyboard.press("j")
     await expect(drawer.get_by_text("the store does not answer")).to_be_visible()
     await expect(drawer.get_by_text("error", exact=True)).to_be_visible()

@@ -58,14 +58,14 @@ async def test_dying_there_loses_nothing_and_repeats_nothing(world: World, death
 
 
 @pytest.mark.integration
-async def test_a_webhook_posted_before_a_death_is_told_again_under_the_same_id(world: World) -> None:
+async def test_a_webhook_posted_before_a_crash_is_redelivered_under_the_same_id(world: World) -> None:
     """Whoever receives it twice can see that it is the same."""
     assert world.to_be_told, "this looks at what dying at prediction.webhook.posted has left; run that first"
     for prediction in world.to_be_told:
-        told = partial(
+        delivered = partial(
             world.count, "prediction.webhook where prediction_id = :id and state = 'delivered'", id=prediction
         )
-        await eventually(told)
+        await eventually(delivered)
         ids = [each["webhook-id"] for each in world.hooked if prediction.replace("-", "") in each["webhook-id"]]
         assert len(ids) == 2
         assert len(set(ids)) == 1

@@ -1,4 +1,4 @@
-"""A schema that changes is found out: every way to break a reader or a writer, and none that harms nobody."""
+"""Schema compatibility: every change that breaks a reader or a writer is found, and no harmless one is reported."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -93,7 +93,7 @@ def _worse_limits(here: Schema) -> Iterator[tuple[str, Callable[[Schema], Any]]]
 
 
 def widening(schema: Schema) -> Iterator[Mutation]:
-    """Yield every single change after which writers may say what readers of today refuse."""
+    """Yield every single change after which writers may write what readers of today refuse."""
     for path in places(schema):
         here = at(schema, path)
         for field in here.get("required", []):
@@ -110,7 +110,7 @@ def widening(schema: Schema) -> Iterator[Mutation]:
 
 
 def additive(schema: Schema) -> Iterator[Mutation]:
-    """Yield every single change that nobody feels."""
+    """Yield every single change that is harmless."""
     for path in places(schema):
         if "properties" in at(schema, path):
             yield Mutation(path, "a new optional field", partial(_add, required=False))
@@ -155,7 +155,7 @@ def _add(here: Schema, *, required: bool) -> None:
 
 
 def with_other_names(schema: Schema) -> Schema:
-    """Return the same schema, its definitions under other names: what a class is called is nobody's business."""
+    """Return the same schema, its definitions under other names: the name of a class is no promise."""
     text = json.dumps(schema)
     for name in schema.get("$defs", {}):
         text = text.replace(f'"#/$defs/{name}"', f'"#/$defs/{name}X"')
@@ -193,7 +193,7 @@ def test_every_single_breaking_change_of_every_schema_is_found(name: str) -> Non
 
 @pytest.mark.parametrize("name", sorted(SCHEMAS))
 def test_every_single_widening_of_every_schema_is_found_and_breaks_nothing(name: str) -> None:
-    """What readers of today refuse is told from what takes something away."""
+    """Widening, which readers of today refuse, is kept apart from removal."""
     old = SCHEMAS[name]
     wrong = [each for each in widening(old) if {one.kind for one in changes(old, changed(old, each))} != {"widens"}]
 
@@ -220,14 +220,14 @@ def breaks(old: Schema, new: Schema) -> bool:
 
 
 def test_a_released_promise_is_kept() -> None:
-    """This is what fails in CI; its message says what is broken and how to roll it out instead."""
+    """This is what fails in CI; its message has what is broken and how to roll it out instead."""
     texts = released.broken(schemas(), released.releases())
 
     assert not texts, "\n\n".join(["", *texts])
     assert released.releases(), "there is a release to compare with"
 
 
-def test_what_breaks_is_told_with_the_order_of_its_roll_out() -> None:
+def test_what_breaks_is_reported_with_the_order_of_its_roll_out() -> None:
     """Readers come first, by name; the writers follow, and the old type goes last."""
     current = schemas()
     _rename(current["model.promoted"], "promotion_seq")
@@ -241,7 +241,7 @@ def test_what_breaks_is_told_with_the_order_of_its_roll_out() -> None:
 
 
 def test_a_wider_schema_waits_for_a_release_that_reads_it() -> None:
-    """Without one it is told with its own order; an event that is no more is told as broken."""
+    """Without one it is reported with its own order; an event that is no more is reported as broken."""
     current = schemas()
     current["training.failed"]["properties"]["outcome"]["enum"].append("lost")
     del current["model.retired"]
@@ -254,7 +254,7 @@ def test_a_wider_schema_waits_for_a_release_that_reads_it() -> None:
 
 
 def test_what_people_declare_may_be_wider_but_nothing_less() -> None:
-    """Nobody declares what is new before the release that takes it; what was declared once stays right."""
+    """What is new is declared only after the release that takes it; what was declared once stays right."""
     current = schemas()
     champion = current["pipeline"]["$defs"]["Champion"]["properties"]["metric"]["enum"]
     champion.append("profit")

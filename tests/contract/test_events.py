@@ -35,7 +35,7 @@ def test_every_golden_message_decodes(path: Path) -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_what_a_newer_producer_adds_is_ignored(path: Path) -> None:
-    """At every depth, in the data and among the attributes: during a roll-out old readers hear new writers."""
+    """At every depth, in the data and among the attributes: during a roll-out old readers read new writers."""
     message = load(path)
     headers = {**message["headers"], "cloudEvents_newextension": "x"}
     newer = with_more(message["body"], load(CONTRACTS / "schemas" / f"{path.parent.name}.json"))
@@ -47,7 +47,7 @@ def test_what_a_newer_producer_adds_is_ignored(path: Path) -> None:
 
 
 def kept(said: Any, understood: Any) -> bool:
-    """Return whether all that was said is understood; defaults that came later may stand beside it."""
+    """Return whether all that was written is read; defaults that came later may stand beside it."""
     if isinstance(said, dict) and isinstance(understood, dict):
         return all(value is None or kept(value, understood.get(name)) for name, value in said.items())
     if isinstance(said, list) and isinstance(understood, list):
@@ -101,12 +101,12 @@ def test_a_request_has_exactly_one_consumer() -> None:
             assert len(route.consumers) == 1, route.event.type
 
 
-def test_only_the_registry_says_that_a_model_is_promoted() -> None:
+def test_only_the_registry_publishes_model_promoted() -> None:
     """The gate's verdict reaches production through one hand."""
     assert BY_TYPE["model.promoted"].producers == ("registry",)
 
 
-def test_every_event_says_when_it_becomes_true() -> None:
+def test_every_event_documents_when_it_becomes_true() -> None:
     """The docstring is the definition of the fact."""
     for route in ROUTES:
         assert (route.event.__doc__ or "").startswith(("True ", "A request ")), route.event

@@ -1,4 +1,4 @@
-"""Alert rules, dashboard and scrape configuration: they ask for what is told, and say what they should."""
+"""Alert rules, dashboard and scrape configuration: they query declared metrics, and have their descriptions."""
 
 import json
 import re
@@ -39,7 +39,7 @@ def series(metric: Metric) -> set[str]:
 
 
 @pytest.mark.parametrize("expression", [pytest.param(text, id=name) for name, text in expressions().items()])
-def test_what_is_asked_is_told(expression: str) -> None:
+def test_every_metric_that_is_queried_is_declared(expression: str) -> None:
     """Each name is a declared metric's, and each label between braces or after `by` is one that it has."""
     known = {name: metric for metric in METRICS.values() for name in series(metric)}
     named = set(re.findall(r"\b(?:interlock|http_server|process)_\w+", expression)) - NOT_OURS
@@ -82,7 +82,7 @@ def test_every_service_is_scraped() -> None:
 
 
 def test_metrics_are_named_as_prometheus_has_it() -> None:
-    """Counters end in `_total`, times in `_seconds`, and every one says what it is."""
+    """Counters end in `_total`, times in `_seconds`, and every one has a help text."""
     for metric in METRICS.values():
         assert metric.name.endswith("_total") == (metric.kind == "counter"), metric.name
         assert metric.help.endswith("."), metric.name
@@ -91,7 +91,7 @@ def test_metrics_are_named_as_prometheus_has_it() -> None:
 
 
 def checked(*words: str) -> None:
-    """Have promtool say that all is well; it comes with Debian's package `prometheus`."""
+    """Check with promtool; it comes with Debian's package `prometheus`."""
     done = subprocess.run(
         [program("promtool", "prometheus"), *words], check=False, cwd=FOLDER, capture_output=True, text=True
     )

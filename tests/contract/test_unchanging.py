@@ -1,4 +1,4 @@
-"""What was committed once stays as it was: somebody's queue, database or reader still goes by it."""
+"""Immutable files: what was committed once stays as it was, as a queue, a database or a reader still depends on it."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_everything_new_is_in_the_index() -> None:
 
 
 def test_no_golden_event_ever_committed_was_changed_or_deleted() -> None:
-    """History is asked where there is one, and an index that was edited along with the file deceives nobody."""
+    """History is asked where there is one, and an index that was edited along with the file is found out."""
     history = immutable_files.history()
     if history is None:
         pytest.skip("no history at hand: the index alone tells")

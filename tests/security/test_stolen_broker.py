@@ -102,16 +102,16 @@ async def test_nobody_speaks_under_anothers_name(service: str, url: str) -> None
 
 @pytest.mark.parametrize("way", ["CC", "CC through a retry", "the dead letters of a queue"])
 async def test_what_the_broker_lets_through_is_not_believed(stack: dict[str, str], way: str) -> None:
-    """RabbitMQ compares topic permissions with the routing key alone; the consumer asks who the speaker was.
+    """RabbitMQ compares topic permissions with the routing key alone; the consumer checks the publisher.
 
     A forged verdict reaches the registry's queue through a header, or through arguments of a worker's own queue, and
-    ends as a dead letter that says who sent it.
+    ends as a dead letter that names its publisher.
     """
     url, me = environment(stack, "gateway")["INTERLOCK_AMQP_URL"], user_of("gateway")
     headers, queue = headers_of("evaluation.passed"), "registry.evaluation.passed"
     if way == "CC":
         await publish(url, "model.serving", example("evaluation.passed"), headers={**headers, "CC": [queue[9:]]})
-        me = "nobody known"
+        me = "an unknown publisher"
     elif way == "CC through a retry":
         forged = example("evaluation.passed")
         await publish(url, "gateway.any", forged, exchange=RETRIES, headers={**headers, "CC": [queue]}, user_id=me)
@@ -119,8 +119,8 @@ async def test_what_the_broker_lets_through_is_not_believed(stack: dict[str, str
         await let_die(url, "evaluation.passed", headers, me)
 
     letter = await dead_letter(stack, queue, headers["cloudEvents_id"])
-    assert f"{me} said it" in letter["reason"]
-    assert letter["speaker"] == me.replace("nobody known", "")
+    assert f"{me} is not permitted to publish evaluation.passed" in letter["reason"]
+    assert letter["speaker"] == me.replace("an unknown publisher", "")
 
 
 async def test_what_is_handled_in_batches_asks_as_well(stack: dict[str, str]) -> None:
@@ -130,7 +130,7 @@ async def test_what_is_handled_in_batches_asks_as_well(stack: dict[str, str]) ->
     await publish(url, "dataset.rejected", example(requested), headers=headers, user_id=user_of("ingest"))
 
     letter = await dead_letter(stack, queue, headers["cloudEvents_id"])
-    assert "interlock_ingest said it" in letter["reason"]
+    assert "publisher interlock_ingest is not permitted" in letter["reason"]
 
 
 def headers_of(event_type: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What somebody holds who runs code on Ray: nothing of ours but what was lent to one job, for its own time."""
+"""What somebody holds who runs code on Ray: nothing of ours but the credentials issued to one job, for its own time."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -55,8 +55,8 @@ def test_ray_runs_nothing_without_its_token(stack: dict[str, str], path: str) ->
         assert refused.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 
 
-def lender(stack: dict[str, str], part: str) -> CredentialIssuer:
-    """Return what a service lends rights with, or would like to."""
+def issuer_of(stack: dict[str, str], part: str) -> CredentialIssuer:
+    """Return a service's issuer of credentials, with a role that it may take or not."""
     env = environment(stack, part)
     names = ("endpoint", "access_key", "secret_key", "bucket", "region")
     store = {name: env[f"INTERLOCK_S3_{name.upper()}"] for name in names}
@@ -72,8 +72,8 @@ def test_a_job_reaches_its_own_prefix_and_what_is_found_by_content(
 ) -> None:
     """Not another run's, nor another prediction's, nor the holdout; but the one upload that it was given to answer."""
     until = datetime.now(UTC) + timedelta(minutes=5)
-    lent = lender(stack, part).issue("test", prefix, until, reads=["holdout/tests/object"])
-    job = client(lent)
+    issued = issuer_of(stack, part).issue("test", prefix, until, reads=["holdout/tests/object"])
+    job = client(issued)
 
     for key in (f"{prefix}/manifest.json", "sha256/tests/answer"):
         put(job, key)
@@ -89,19 +89,19 @@ def test_a_job_reaches_its_own_prefix_and_what_is_found_by_content(
 
 
 @pytest.mark.parametrize("part", sorted({*WITH_STORE} - {*services_using(RAY)}))
-def test_nobody_else_is_lent_the_rights_of_jobs(stack: dict[str, str], part: str) -> None:
+def test_no_other_service_is_issued_credentials_for_jobs(stack: dict[str, str], part: str) -> None:
     """A gateway that was broken into cannot write a run's manifest by way of them."""
-    with pytest.raises(StoreUnavailableError, match="lends no rights"):
-        lender(stack, part).issue("test", "runs/tests/1", datetime.now(UTC))
+    with pytest.raises(StoreUnavailableError, match="issues no credentials"):
+        issuer_of(stack, part).issue("test", "runs/tests/1", datetime.now(UTC))
 
 
 async def test_a_jobs_log_shows_none_of_its_secrets(stack: dict[str, str]) -> None:
-    """One that prints its environment: what was lent to it and the cluster's token are masked, the rest is not."""
-    lent = {"INTERLOCK_S3_SECRET_KEY": f"lent-{uuid4()}", "INTERLOCK_S3_SESSION_TOKEN": f"lent-{uuid4()}"}
-    job, log = await run_command(stack, "env", {**lent, "COLOUR": "ultramarine"})
+    """One that prints its environment: its issued credentials and the cluster's token are masked, the rest is not."""
+    issued = {"INTERLOCK_S3_SECRET_KEY": f"issued-{uuid4()}", "INTERLOCK_S3_SESSION_TOKEN": f"issued-{uuid4()}"}
+    job, log = await run_command(stack, "env", {**issued, "COLOUR": "ultramarine"})
 
     assert job.message.startswith("SUCCEEDED")
     assert log is not None
     assert f"INTERLOCK_S3_SECRET_KEY={MASK}" in log
     assert "COLOUR=ultramarine" in log
-    assert not [secret for secret in (*lent.values(), stack["INTERLOCK_RAY_TOKEN"]) if secret in log]
+    assert not [secret for secret in (*issued.values(), stack["INTERLOCK_RAY_TOKEN"]) if secret in log]

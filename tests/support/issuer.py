@@ -1,4 +1,4 @@
-"""An issuer of scoped credentials that remembers what it was asked for, or that lends nothing."""
+"""An issuer of scoped credentials that remembers what it was asked for, or that issues none."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from interlock_artifacts.store import StoreUnavailableError
 
-LENT = {"INTERLOCK_S3_ACCESS_KEY": "lent", "INTERLOCK_S3_SESSION_TOKEN": "for a while"}
+ISSUED = {"INTERLOCK_S3_ACCESS_KEY": "issued", "INTERLOCK_S3_SESSION_TOKEN": "for a while"}
 
 
 class Request(NamedTuple):
@@ -19,7 +19,7 @@ class Request(NamedTuple):
 
 
 class Issuer:
-    """Lends ``LENT``, or refuses."""
+    """Issues ``ISSUED``, or refuses."""
 
     def __init__(self, *, refuses: bool = False) -> None:
         self.requests: list[Request] = []
@@ -28,5 +28,5 @@ class Issuer:
     def issue(self, name: str, prefix: str, until: datetime, *, reads: Sequence[str] = ()) -> dict[str, str]:
         self.requests.append(Request(name, prefix, until, reads))
         if self._refuses:
-            raise StoreUnavailableError("the object store lends no rights")
-        return LENT
+            raise StoreUnavailableError("the object store issues no credentials")
+        return ISSUED

@@ -46,7 +46,7 @@ def load(store: S3Store, file: Path) -> tuple[int, int]:
 
 
 def main() -> None:
-    """Save or load, as the arguments say."""
+    """Save or load, by the arguments."""
     what, file = sys.argv[1:]
     count, size = {"save": save, "load": load}[what](S3Store(**json.load(sys.stdin)), Path(file))
     sys.stdout.write(json.dumps({"objects": count, "bytes": size}))

@@ -166,7 +166,7 @@ class S3Store:
             self._client.put_object(self._bucket, key, content, size)  # type: ignore[arg-type]  # it only reads
 
     def ping(self) -> None:
-        """Ask for what nobody stores: a list takes fewer rights than a look at the bucket itself, on SeaweedFS."""
+        """List an unused prefix: on SeaweedFS a list takes fewer rights than a look at the bucket itself."""
         with _translated(self._bucket):
             next(iter(self._client.list_objects(self._bucket, prefix="ping/")), None)
 

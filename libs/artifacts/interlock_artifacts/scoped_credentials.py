@@ -1,4 +1,4 @@
-"""Rights to a few prefixes of the store for a while, for a program that runs where others could look into it."""
+"""Scoped temporary credentials for jobs (STS AssumeRole): a few prefixes of the store, until a time."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ _TIMEOUT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class CredentialIssuer:
-    """Lends a part of a role's rights by ``AssumeRole`` with an inline policy, as AWS, MinIO and SeaweedFS know it.
+    """Issues credentials for part of a role's rights: ``AssumeRole`` with an inline policy (AWS, MinIO, SeaweedFS).
 
     ``store`` are the arguments of the service's own ``S3Store``, ``role`` the ARN of a role that it may take, and
     ``endpoint`` the security token service, at MinIO and SeaweedFS the store itself.
@@ -31,13 +31,13 @@ class CredentialIssuer:
     endpoint: str
 
     def issue(self, name: str, prefix: str, until: datetime, *, reads: Sequence[str] = ()) -> dict[str, str]:
-        """Return ``INTERLOCK_S3_*`` variables that hold until then, an hour at least.
+        """Return ``INTERLOCK_S3_*`` variables that are valid until then, an hour at least.
 
         They read and write below ``prefix`` and ``sha256/``, and read the keys in ``reads``; they list and delete
         nothing. ``name`` stands in the store's own records.
 
         Raises:
-            StoreUnavailableError: the store does not answer, or lends this service nothing.
+            StoreUnavailableError: the store does not answer, or issues this service no credentials.
         """
         seconds = max(_LEAST_SECONDS, int((until - datetime.now(UTC)).total_seconds()))
         provider = AssumeRoleProvider(
@@ -52,15 +52,16 @@ class CredentialIssuer:
             http_client=urllib3.PoolManager(timeout=_TIMEOUT_SECONDS, retries=urllib3.Retry(total=1)),
         )
         try:
-            lent = provider.retrieve()
+            keys = provider.retrieve()
         except (urllib3.exceptions.HTTPError, ValueError, ParseError) as error:
-            raise StoreUnavailableError(f"the object store lends no rights to {self.role}: {error}") from error
-        keys = {"access_key": lent.access_key, "secret_key": lent.secret_key, "session_token": lent.session_token or ""}
-        return {f"INTERLOCK_S3_{name.upper()}": value for name, value in {**self.store, **keys}.items()}
+            raise StoreUnavailableError(f"the object store issues no credentials for {self.role}: {error}") from error
+        token = keys.session_token or ""
+        issued = {"access_key": keys.access_key, "secret_key": keys.secret_key, "session_token": token}
+        return {f"INTERLOCK_S3_{name.upper()}": value for name, value in {**self.store, **issued}.items()}
 
 
 def credential_issuer_of(store: Mapping[str, str], role: str | None, endpoint: str | None) -> CredentialIssuer | None:
-    """Return who lends rights of ``role``, None where no role is named; the store is its own token service."""
+    """Return the issuer for ``role``, None where no role is named; by default the store is its own token service."""
     return CredentialIssuer(store, role, endpoint or store["endpoint"]) if role else None
 
 

@@ -12,7 +12,7 @@ _END = "-----END PUBLIC KEY-----"
 
 
 class UntrustedPromotionError(Exception):
-    """A promotion that the registry has not signed as it came; the text says what is wrong with it."""
+    """A promotion without a valid signature of the registry; the text has the reason."""
 
 
 class Signer:
@@ -80,7 +80,7 @@ class SignatureVerifier:
         """Return when the registry has signed that ``ref`` is promoted under the number ``seq``.
 
         Raises:
-            UntrustedPromotionError: it has not; the text says what is missing, or stated otherwise.
+            UntrustedPromotionError: it has not; the text names what is missing, or stated otherwise.
         """
         if signed is None:
             raise UntrustedPromotionError("it is not signed")

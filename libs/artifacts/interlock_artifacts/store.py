@@ -85,7 +85,7 @@ class ArtifactStore(Protocol):
         """Delete what is under ``key``, if anything is.
 
         Objects by content may have several owners: delete only what cannot be another's, because it names its owner,
-        or because nobody else refers to it and nobody has stored it of late (:meth:`stored_at`).
+        or because nothing else refers to it and it was not stored of late (:meth:`stored_at`).
         """
         ...
 
@@ -102,7 +102,7 @@ class ArtifactStore(Protocol):
 
 
 def delete_unless_young(store: ArtifactStore, key: str, grace: timedelta) -> bool:
-    """Delete an object by content that nobody refers to; False where it stays, for it was stored within ``grace``.
+    """Delete an object by content without references; False where it stays, for it was stored within ``grace``.
 
     Whoever has stored it of late may be about to refer to it.
     """

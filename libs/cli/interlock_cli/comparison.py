@@ -21,7 +21,7 @@ def compare(
 ) -> None:
     """Compare two versions: metrics, data, parameters, pipeline, code and environment.
 
-    Which one is better is said only where both were measured on the same held-out rows.
+    Which one is better is shown only where both were measured on the same held-out rows.
 
     Example: interlock compare flights-1 3 5
     """
@@ -53,8 +53,8 @@ def _show_metrics(terminal: Terminal, found: ComparisonView) -> None:
 def _row(found: ComparisonView, metric: ComparedMetric) -> tuple[object, ...]:
     better = {"a": str(found.a.version), "b": str(found.b.version), "equal": "equal", None: None}[metric.better]
     direction = _DIRECTIONS[metric.direction] if metric.direction else None
-    said = f"{better} ({direction})" if better and better != "equal" else better
-    return (metric.metric, metric.a, metric.b, metric.difference, said)
+    verdict = f"{better} ({direction})" if better and better != "equal" else better
+    return (metric.metric, metric.a, metric.b, metric.difference, verdict)
 
 
 def _show_differences(terminal: Terminal, found: ComparisonView, title: str, differences: list[Difference]) -> None:

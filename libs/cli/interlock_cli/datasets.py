@@ -124,8 +124,8 @@ def _drift_line(drift: DriftView) -> str:
     moved = [each for each in drift.columns if each.verdict in ("moderate", "large")]
     expected = _moved([each for each in moved if each.expected])
     none = "not measured" if all(each.verdict == "not_measured" for each in drift.columns) else "none"
-    told = _moved([each for each in moved if not each.expected]) or none
-    return f"drift against batch {drift.batch}: {told}" + (f"; expected: {expected}" if expected else "")
+    unexpected = _moved([each for each in moved if not each.expected]) or none
+    return f"drift against batch {drift.batch}: {unexpected}" + (f"; expected: {expected}" if expected else "")
 
 
 def _moved(columns: list[ColumnDrift]) -> str:

@@ -99,7 +99,7 @@ def _tell(terminal: Terminal, what: str, found: DeletedVersionView | DeletedData
 
 def erase(
     name: Annotated[str, typer.Argument(help="The model.", autocompletion=completion.models)],
-    column: Annotated[str, typer.Argument(help="The column that tells the subject.")],
+    column: Annotated[str, typer.Argument(help="The column that identifies the subject.")],
     *,
     as_json: Json = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""`interlock tag` and `archive`: what people say of a model or a version."""
+"""`interlock tag` and `archive`: description, owner and tags of a model or a version."""
 
 from typing import Annotated
 
@@ -43,7 +43,7 @@ def archive(
 ) -> None:
     """Archive a model: it serves nothing, takes no new training and is left out of lists, until it is brought back.
 
-    The gateway's workers hear of it within ten seconds. Nothing is deleted.
+    The gateway's workers apply it within ten seconds. Nothing is deleted.
 
     Example: interlock archive flights-1
     """
@@ -54,7 +54,7 @@ def archive(
 
 
 def show_description(terminal: Terminal, found: ModelView | VersionView) -> None:
-    """Print what is said of a model or a version, as far as something is."""
+    """Print description, owner and tags of a model or a version, those that it has."""
     if found.description:
         terminal.echo(found.description)
     if isinstance(found, ModelView) and found.owner:

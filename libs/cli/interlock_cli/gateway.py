@@ -1,4 +1,4 @@
-"""Where the command line's client finds the gateway and the console."""
+"""Addresses of the gateway and the console for the command line's client."""
 
 from typing import Literal
 

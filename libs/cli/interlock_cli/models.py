@@ -45,11 +45,11 @@ def models(
 
 
 def _model_row(model: ModelView) -> tuple[object, ...]:
-    said = (model.owner, shown_tags(model.tags))
+    described = (model.owner, shown_tags(model.tags))
     if model.serving is None:
-        return (model.name, None, model.versions, None, None, *said)
+        return (model.name, None, model.versions, None, None, *described)
     now = model.serving
-    return (model.name, f"version {now.ref.version}", model.versions, now.promoted_at, now.cause, *said)
+    return (model.name, f"version {now.ref.version}", model.versions, now.promoted_at, now.cause, *described)
 
 
 def versions(

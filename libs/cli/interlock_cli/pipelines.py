@@ -152,13 +152,13 @@ def _show_past(terminal: Terminal, past: _PastRetention) -> None:
 def _show_change(terminal: Terminal, now: PipelineView | None, pipeline: Pipeline, past: _PastRetention) -> None:
     changes: list[Change] = []
     if now is None:
-        effect, told = "new", f"apply would create pipeline {pipeline.name}"
+        effect, summary = "new", f"apply would create pipeline {pipeline.name}"
     elif now.digest == pipeline.digest:
-        effect, told = "unchanged", f"pipeline {pipeline.name} is as it is applied: revision {now.revision}"
+        effect, summary = "unchanged", f"pipeline {pipeline.name} is as it is applied: revision {now.revision}"
     else:
-        effect, told = "revision", f"apply would make revision {now.revision + 1} of pipeline {pipeline.name}"
+        effect, summary = "revision", f"apply would make revision {now.revision + 1} of pipeline {pipeline.name}"
         changes = list(_changes("", now.spec.model_dump(mode="json"), pipeline.model_dump(mode="json")))
-    terminal.echo(f"a dry run: {told}, digest {pipeline.digest[:12]}")
+    terminal.echo(f"a dry run: {summary}, digest {pipeline.digest[:12]}")
     if changes:
         terminal.table(Change._fields, changes, title="changes")
     _show_past(terminal, past)

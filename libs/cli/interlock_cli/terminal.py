@@ -53,7 +53,7 @@ class CommandError(Exception):
 
 
 def explained(error: InterlockError) -> CommandError:
-    """Return an error of the client as a command tells it: with what to do next, and the problem for programs."""
+    """Return an error of the client as a command reports it: with what to do next, and the problem for programs."""
     notes = "; ".join(getattr(error, "__notes__", ()))
     details = {"problem": error.problem.model_dump(exclude_none=True)} if error.problem else {}
     hint = notes or OTHER_STEPS.get(error.title or "") or (NEXT_STEPS.get(error.status) if error.status else None)

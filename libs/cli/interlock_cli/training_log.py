@@ -16,7 +16,7 @@ from interlock_cli.short_ids import run_id
 from interlock_cli.terminal import Json, Terminal, command_terminal
 
 POLL_SECONDS = 1.0
-"""Pause between two looks at a log that is followed."""
+"""Pause between two polls of a log that is followed."""
 
 OVERLAP = 1000
 """Characters by whose last place in a log that has lost its beginning the new part is found."""

@@ -136,7 +136,7 @@ class AsyncClient(Connection):
     ) -> AsyncIterator[EventView]:
         """Yield events as they are published, for ever; a broken stream is resumed where it broke.
 
-        ``notice`` is told when the connection is made anew, or ephemeral events were left out.
+        ``notice`` is called when the connection is made anew, or ephemeral events were left out.
         """
         events = EventStream(types, model=model, run=run, notice=notice)
         while True:

@@ -1,4 +1,4 @@
-"""What both clients share: the request as ``httpx`` takes it, and how an operation becomes a method."""
+"""Shared by both clients: the request as ``httpx`` takes it, and how an operation becomes a method."""
 
 import inspect
 from collections.abc import Callable, Generator

@@ -1,4 +1,4 @@
-"""What may go wrong: one hierarchy, made of the problem details that the services answer with."""
+"""Errors of the client: one hierarchy, made of the problem details that the services answer with."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -82,7 +82,7 @@ class EndedError(InterlockError):
 
 
 class StillGoingError(InterlockError):
-    """What was waited for has not ended in time; it goes on. ``seen`` is the body that tells how far it had come."""
+    """What was waited for has not ended in time; it goes on. ``seen`` is the last body, with how far it had come."""
 
     def __init__(self, message: str, seen: Body) -> None:
         super().__init__(message)
@@ -105,8 +105,8 @@ def error_of(answer: httpx.Response) -> InterlockError:
     message = problem.detail or problem.title
     if answer.status_code in OUTAGES:
         return UnavailableError(message, problem)
-    told = [fault for fault in problem.errors or [] if not _is_told(fault, message)]
-    faults = [line for line in map(_line, told) if line not in message]
+    others = [fault for fault in problem.errors or [] if not _is_in_message(fault, message)]
+    faults = [line for line in map(_line, others) if line not in message]
     return _BY_STATUS.get(answer.status_code, RefusedError)("\n  ".join([message, *faults]), problem)
 
 
@@ -117,7 +117,7 @@ def _problem(answer: httpx.Response) -> Problem:
         return Problem(title=answer.reason_phrase, status=answer.status_code, detail=answer.text[:500] or None)
 
 
-def _is_told(fault: Mapping[str, Any], message: str) -> bool:
+def _is_in_message(fault: Mapping[str, Any], message: str) -> bool:
     """Return whether a fault of a request's part, which has a ``key``, stands in the message already."""
     return fault.get("key") is not None and str(fault.get("message")) in message
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def extra(name: str) -> Iterator[None]:
-    """Tell the extra that an import within needs.
+    """Name the extra that an import within needs.
 
     Raises:
         ModuleNotFoundError: the library is not installed.

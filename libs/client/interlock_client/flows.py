@@ -1,4 +1,4 @@
-"""How a call goes, without any input or output: requests, pauses and retries as generators.
+"""Calls without any input or output (sans-IO): requests, pauses and retries as generators.
 
 A flow yields what it wants next and is sent the outcome, as ``httpx``'s own authentication flows do. So everything
 that takes more than one request is written once; the two clients only perform the steps.
@@ -37,9 +37,9 @@ PAGE = 100
 class Request:
     """One request; the body is ``json``, or ``content``, or a ``file`` that is sent in pieces.
 
-    ``repeatable`` says that the service may get it twice without harm. ``on_sent`` hears the size of each piece.
-    A successful answer's body goes ``into`` a file, where one is named, in pieces; ``on_received`` hears the size of
-    each, and of the whole where the service tells it.
+    ``repeatable``: the service may get it twice without harm. ``on_sent`` is called with the size of each piece.
+    A successful answer's body goes ``into`` a file, where one is named, in pieces; ``on_received`` is called with the
+    size of each, and of the whole where the service sends it.
     """
 
     method: str
@@ -67,7 +67,7 @@ class Request:
                     self.on_sent(len(piece))
 
     def received(self, piece: bytes, response: httpx.Response) -> None:
-        """Tell of a piece of the answer's body that was written."""
+        """Report a piece of the answer's body that was written."""
         if self.on_received is not None:
             length = response.headers.get("content-length", "")
             self.on_received(len(piece), int(length) if length.isdigit() else None)
@@ -177,7 +177,7 @@ def get_pages(
     """Return a list of ``limit`` resources in as many requests as that takes; without, as many as the service gives.
 
     ``value`` of a page's last resource is the query parameter ``cursor`` of the next. A page may be longer than asked
-    where resources cannot be told apart by it, so there may be a few more than ``limit``.
+    where resources have the same value of it, so there may be a few more than ``limit``.
     """
     if limit is None:
         return (yield from get_list(view, path, **params))

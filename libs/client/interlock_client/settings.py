@@ -1,4 +1,4 @@
-"""Where the gateway is and which key opens it: by argument, else from the environment."""
+"""Settings of the client: the gateway's address and the key, by argument, else from the environment."""
 
 import os
 from collections.abc import Mapping

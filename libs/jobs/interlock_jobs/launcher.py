@@ -19,7 +19,7 @@ NOT_FOUND = 404
 
 
 class JobState(Enum):
-    """What Ray says of a job, as far as it matters here."""
+    """The state of a job on Ray, as far as it matters here."""
 
     UNKNOWN = "unknown"
     ALIVE = "alive"
@@ -74,15 +74,15 @@ class RayLauncher:
         has the cluster's token can read them.
 
         Raises:
-            ConnectionError: Ray does not answer or refuses the job, or the object store lends no credentials.
+            ConnectionError: Ray does not answer or refuses the job, or the object store issues no credentials.
         """
         entrypoint = f"{shlex.quote(self._python)} -m {program} --job {format_ref(job)}"
         body: dict[str, Any] = {"submission_id": submission_id, "entrypoint": entrypoint, "metadata": metadata}
         if self._issuer is not None:
-            lent = await asyncio.to_thread(self._issuer.issue, submission_id, prefix, until, reads=reads)
-            body["runtime_env"] = {"env_vars": lent}
+            issued = await asyncio.to_thread(self._issuer.issue, submission_id, prefix, until, reads=reads)
+            body["runtime_env"] = {"env_vars": issued}
         response = await self._call("POST", "/api/jobs/", json=body)
-        # Ray answers 500 both for "exists already" and for real trouble; only the job list tells them apart.
+        # Ray answers 500 both for "exists already" and for real trouble; only the job list distinguishes them.
         if response.is_error and (await self.job(submission_id)).state is JobState.UNKNOWN:
             _json(response)
 

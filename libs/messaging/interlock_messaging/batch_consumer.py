@@ -42,7 +42,7 @@ GATHER_SECONDS = 0.01
 
 
 STOP_SECONDS = 15.0
-"""How long the batch in hand may take when the service stops, as for messages handled one by one."""
+"""How long the batch in flight may take when the service stops, as for messages handled one by one."""
 
 _SLOW = (b"\xef\xbb\xbf", b"NaN", b"Infinity")
 """Bodies with one of these are read as elsewhere: the fast reader knows no byte order mark, and takes such numbers."""
@@ -84,7 +84,7 @@ class _Bus(Protocol):
 
 @asynccontextmanager
 async def consuming(subscription: BatchSubscription, bus: _Bus) -> AsyncIterator[None]:
-    """Consume while the block lasts; then finish the batch in hand. The rest goes back to the queue."""
+    """Consume while the block lasts; then finish the batch in flight. The rest goes back to the queue."""
     connection: Any = await bus.consumer.connect()
     channel = await connection.channel(publisher_confirms=False)
     await channel.set_qos(prefetch_count=2 * subscription.size)
@@ -99,7 +99,7 @@ async def consuming(subscription: BatchSubscription, bus: _Bus) -> AsyncIterator
         with suppress(*BROKEN):
             await queue.cancel(tag)
         await asyncio.wait({task}, timeout=STOP_SECONDS)
-        task.cancel()  # what waits for a dependency's return is not acknowledged, and so comes again
+        task.cancel()  # what waits for a dependency's return is not acknowledged, and so is redelivered
         await asyncio.gather(task, return_exceptions=True)
         with suppress(*BROKEN):
             await channel.close()
@@ -140,7 +140,7 @@ class _Consumer:
         except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and is_ended():
                 raise
-            logger.exception("a batch of %s comes again", self._subscription.queue.name)
+            logger.exception("a batch of %s is redelivered", self._subscription.queue.name)
             for message in batch:
                 with suppress(*BROKEN, TimeoutError):
                     async with asyncio.timeout(CONFIRM_SECONDS):

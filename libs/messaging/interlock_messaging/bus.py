@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 PREFETCH = 8
 CONNECT_SECONDS = 5.0
 DRAIN_SECONDS = 15.0
-"""How long messages in hand may take when the service stops; what takes longer is undone, and comes again."""
+"""How long messages in flight may take when the service stops; what takes longer is rolled back and redelivered."""
 
 
 class Bus:
@@ -121,7 +121,7 @@ class Bus:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Connect, wait for the topology, consume and relay until the block ends; then finish what is in hand.
+        """Connect, wait for the topology, consume and relay until the block ends; then finish what is in flight.
 
         Both connections are closed whatever fails: one that is left behind goes on reconnecting and consuming, and
         keeps a process whose start has failed from ending.

@@ -1,6 +1,6 @@
-"""Named moments at which a process can be told to die, so that a test can look at what is left.
+"""Fault injection: named crash points at which a test makes a process die, to look at what is left.
 
-They stand where a step ends and the next has not begun: between an effect and the word of it, a commit and its
+They stand where a step ends and the next has not begun: between an effect and its event, a commit and its
 acknowledgement. ``INTERLOCK_CRASH_AT=relay.before_send python -m interlock_registry`` dies the first time it gets
 there, as hard as ``kill -9`` does. Without the variable a point costs a look at the environment. How to add one:
 ``docs/recipes/add-a-crash-point.md``.
@@ -62,7 +62,7 @@ CRASH_POINTS = (
 
 
 def crash_point(name: str) -> None:
-    """Die here if ``INTERLOCK_CRASH_AT`` says so: no clean-up, no flush, no exit handler."""
+    """Die here if ``INTERLOCK_CRASH_AT`` names this point: no clean-up, no flush, no exit handler."""
     if os.environ.get(VARIABLE) == name:
         os.write(2, f"{VARIABLE}: dying at {name}\n".encode())
         os._exit(STATUS)

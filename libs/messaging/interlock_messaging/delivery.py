@@ -1,4 +1,4 @@
-"""What happens to one delivered message: decode, inbox, transaction, and on failure hold, retry or dead-letter."""
+"""Delivery of one message: decode, inbox, transaction, acknowledge; on failure hold, retry or dead-letter."""
 
 import asyncio
 import logging
@@ -36,7 +36,7 @@ ATTEMPT = "x-attempt"
 ERROR = "x-error"
 DIED = "x-died-at"
 TRIED_BEFORE = "x-tried-before"
-"""Attempts of a message's former lives: one that was replayed has fresh ones."""
+"""Attempts before a message was replayed; its attempts begin anew then."""
 
 HOLD_SECONDS = 600.0
 """How long a message waits in the process for a dependency; well under RabbitMQ's consumer timeout of 30 minutes."""
@@ -53,7 +53,7 @@ CausationEnvelope = Annotated[Envelope, Context("envelope")]
 """In a handler: the envelope of the event being handled; its identity is the causation id of what it enqueues."""
 
 Publisher = Annotated[str | None, Context("publisher")]
-"""In a handler: the broker's user that published the event being handled, None where it vouches for nobody."""
+"""In a handler: the broker's user that published the event being handled, None where it vouches for no user."""
 
 Session = Annotated[AsyncSession, Context("session")]
 """In a handler: the message's one transaction; the inbox row is in it, and the middleware commits it."""
@@ -104,7 +104,7 @@ class Delivery:
     """Makes the middleware of one process; ``sessions`` is None for a service without a database.
 
     Where the service has a broker user of its own, each message must come from a user that may publish such an event.
-    A broker on which all share one user can't tell.
+    Where all share one user of the broker, that cannot be checked.
     """
 
     def __init__(
@@ -216,7 +216,7 @@ class Delivery:
         metrics.trouble(queue, "dead")
         if not queue.durable:
             return
-        happened(telemetry.EVENT_BURIED, **{telemetry.ERROR_TYPE: reason.partition(":")[0]})
+        happened(telemetry.EVENT_DEAD_LETTERED, **{telemetry.ERROR_TYPE: reason.partition(":")[0]})
         crash_point("delivery.before_dead_letter")
         died = {ATTEMPT: attempts(message.headers) + 1, DIED: datetime.now(UTC).isoformat()}
         await self._copy(message, DEAD_EXCHANGE, queue, reason, died)

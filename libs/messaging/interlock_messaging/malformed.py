@@ -1,8 +1,8 @@
 """Malformed messages: one whose headers cannot be read becomes a dead letter, and does not end the connection.
 
-Anybody who may publish can send a header whose name is not UTF-8, a time beyond the calendar, or tables nested without
+Whoever may publish can send a header whose name is not UTF-8, a time beyond the calendar, or tables nested without
 end. RabbitMQ passes them on, and pamqp raises where aiormq reads its socket: the connection is closed, the message
-comes again, and no other message of that service ever arrives.
+is redelivered, and no other message of that service ever arrives.
 """
 
 import re
@@ -23,7 +23,7 @@ UNREADABLE = "x-unreadable"
 """Stands alone in place of headers that could not be read, with the reason."""
 
 MAX_FAULT = 500
-"""Characters that one fault of a body is told in."""
+"""Characters that the text of one fault may have."""
 
 _CLASS = re.compile(r"^<class '[^']*'>: ")
 """What SQLAlchemy puts before the driver's own words."""
@@ -56,10 +56,10 @@ def check_headers(headers: Mapping[str, Any]) -> None:
 
 def reason_of(error: ValueError, content_encoding: Any) -> str:
     """Return why a message is no event; names the encoding of a body that may be compressed."""
-    told = in_words(error)
+    text = in_words(error)
     if content_encoding in (None, ""):
-        return f"not a valid event: {told}"
-    return f"not a valid event: {told}; its content encoding is {content_encoding!r}, and bodies are read as they are"
+        return f"not a valid event: {text}"
+    return f"not a valid event: {text}; its content encoding is {content_encoding!r}, and bodies are read as they are"
 
 
 def in_words(error: Exception) -> str:
@@ -73,9 +73,9 @@ def in_words(error: Exception) -> str:
 
 def _fault(fault: ErrorDetails) -> str:
     where = ".".join(map(str, fault["loc"]))
-    told = f"{where}: {fault['msg']}" if where else fault["msg"]
+    text = f"{where}: {fault['msg']}" if where else fault["msg"]
     given = fault["input"]
-    return f"{told}, not {given!r}"[:MAX_FAULT] if given is None or isinstance(given, str | int | float) else told
+    return f"{text}, not {given!r}"[:MAX_FAULT] if given is None or isinstance(given, str | int | float) else text
 
 
 def sendable(value: Any) -> Any:

@@ -34,7 +34,7 @@ def trouble(queue: RabbitQueue, outcome: str) -> None:
 
 
 def note_wait(queue: RabbitQueue, envelope: Envelope) -> None:
-    """Note how long an event has waited until somebody took it; clocks that differ count as no wait."""
+    """Record how long an event has waited for its consumer; clocks that differ count as no wait."""
     if envelope.time is not None:
         _waited.labels(named(queue)).observe(max(0.0, (datetime.now(UTC) - envelope.time).total_seconds()))
 

@@ -178,7 +178,7 @@ async def _sent_alone(broker: RabbitBroker, envelope: Envelope, payload: bytes) 
 async def delete_expired(sessions: async_sessionmaker[AsyncSession]) -> bool:
     """Delete published outbox rows and inbox rows that have outlived their use; return whether there may be more."""
     now, limit = datetime.now(UTC), DELETE_AT_ONCE
-    frequent = [route.event.type for route in ROUTES if route.ephemeral]
+    ephemeral = [route.event.type for route in ROUTES if route.ephemeral]
     async with sessions() as session, session.begin():
         deleted = [
             await delete_chunk(session, OutboxRow, OutboxRow.published_at < now - OUTBOX_RETENTION, limit=limit),
@@ -186,7 +186,7 @@ async def delete_expired(sessions: async_sessionmaker[AsyncSession]) -> bool:
                 session,
                 OutboxRow,
                 OutboxRow.published_at < now - EPHEMERAL_RETENTION,
-                OutboxRow.type.in_(frequent),
+                OutboxRow.type.in_(ephemeral),
                 limit=limit,
             ),
             await delete_chunk(session, InboxRow, InboxRow.received_at < now - INBOX_RETENTION, limit=limit),

@@ -40,4 +40,5 @@ def check(publisher: str | None, event_type: str) -> None:
         ValueError: with the user and the event type.
     """
     if not may_publish(publisher, event_type):
-        raise ValueError(f"{publisher or 'nobody known'} said it, who may not say {event_type}")
+        known = f"publisher {publisher}" if publisher else "an unknown publisher"
+        raise ValueError(f"{known} is not permitted to publish {event_type}")

@@ -75,7 +75,7 @@ async def send(broker: RabbitBroker, envelope: Envelope, body: bytes) -> str | N
 
 
 def about(envelope: Envelope) -> dict[str, str]:
-    """Return a span's attributes that tell which event it is about, and of which run where that is the subject."""
+    """Return a span's attributes of its event, and of the run where that is the subject."""
     attributes = {
         telemetry.EVENT_ID: envelope.id,
         telemetry.EVENT_TYPE: envelope.type,
@@ -94,7 +94,7 @@ Outcome = str | OSError | None
 
 
 async def send_together(broker: RabbitBroker, messages: Sequence[tuple[Envelope, bytes]]) -> list[Outcome]:
-    """Publish as :func:`send` does, without spans and past the framework: for events of traces nobody records.
+    """Publish as :func:`send` does, without spans and past the framework: for events whose traces are not recorded.
 
     The channel takes the messages in their order, and their confirms share one time limit. Without any, the broker is
     not asked: a relay that has nothing to do keeps no transaction open for one that is away.
@@ -149,7 +149,7 @@ def _outcome(sent: asyncio.Task[Any], lost: OSError) -> Outcome:
 
 
 def is_recorded(envelope: Envelope) -> bool:
-    """Return whether somebody may look at the trace of this event; without one, its own begins here."""
+    """Return whether the trace of this event is recorded (sampled); without one, its own begins here."""
     return envelope.traceparent is None or not envelope.traceparent.endswith("-00")
 
 
@@ -170,7 +170,7 @@ async def unblocked(broker: RabbitBroker) -> None:
 async def publish(broker: RabbitBroker, body: bytes, **options: Any) -> None:
     """Publish raw bytes persistently with a bound on the wait; FastStream's own time-out is not kept when blocked.
 
-    Their content type is JSON's unless the options say another.
+    Their content type is JSON's unless the options name another.
 
     Raises:
         aio_pika.exceptions.DeliveryError: no queue is bound, or the queue is full.

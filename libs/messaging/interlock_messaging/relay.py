@@ -15,13 +15,13 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
 IDLE_SECONDS = 2.0
-"""Time between two looks into an outbox where nothing waits: only another replica's death leaves something there."""
+"""Time between two polls of an empty outbox: only a replica that was killed leaves rows there unpublished."""
 
 MAX_PAUSE_SECONDS = 30.0
 """Longest time between two tries of a type that the broker refuses."""
 
 MAX_WAIT_SECONDS = 5.0
-"""Longest time between two looks for a broker that does not answer."""
+"""Longest time between two tries of a broker that does not answer."""
 
 CLEANUP_SECONDS = 600.0
 
@@ -30,8 +30,8 @@ class Relay:
     """Publishes one service's outbox, oldest first; ``woken`` is set after a commit that adds to it.
 
     What the broker refuses is refused by type: its queue is full, or not bound. So a type pauses, longer each time,
-    while the others go on, and events of one type leave in the order in which they were said. Between types, and
-    between the relays of several replicas, there is no order; nobody may rely on one.
+    while the others go on, and events of one type leave in the order in which they were enqueued. Between types, and
+    between the relays of several replicas, there is no order to rely on.
     """
 
     def __init__(self, sessions: async_sessionmaker[AsyncSession], broker: RabbitBroker, woken: asyncio.Event) -> None:

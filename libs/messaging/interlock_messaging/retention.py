@@ -1,6 +1,6 @@
-"""Retention: rows that have outlived their use go in chunks, each a short transaction's worth.
+"""Retention: expired rows are deleted in chunks, each a short transaction's worth.
 
-Replicas may do it at the same time: rows that another has locked are skipped, nobody waits for anybody.
+Replicas may do it at the same time: rows that another has locked are skipped (``SKIP LOCKED``).
 """
 
 from typing import Any

@@ -22,7 +22,7 @@ _propagator = TraceContextTextMapPropagator()
 def handling(message: Any, envelope: Envelope, queue: RabbitQueue, *, attempt: int) -> AbstractContextManager[Span]:
     """Record the handling of one message, the ``attempt``-th, as a child of the hop that brought it.
 
-    The span in which the event was said is linked: between the two lie the outbox and the relay.
+    The span in which the event was enqueued is linked: between the two lie the outbox and the relay.
     """
     original = getattr(message, "raw_message", message)  # FastStream's message wraps aio-pika's
     more: dict[str, str | int | float | bool] = {
@@ -60,7 +60,7 @@ def handling_together(hops: Sequence[Context], queue: RabbitQueue) -> AbstractCo
 
 
 def hop(headers: Mapping[str, Any], envelope: Envelope) -> Context:
-    """Return the context in which a message was sent; without one, that in which its event was said."""
+    """Return the context in which a message was sent; without one, that in which its event was enqueued."""
     traceparent = headers.get("traceparent") or envelope.traceparent
     return _extracted(str(traceparent) if traceparent else None)
 

@@ -27,7 +27,7 @@ class Messaging(Base):
 
 
 class OutboxRow(Messaging):
-    """One event that a transaction said; published once the broker has confirmed it.
+    """One event that a transaction enqueued; ``published_at`` is set once the broker has confirmed it.
 
     The columns are those that Debezium's outbox router reads, so that it can take the relay's place.
     """
@@ -52,7 +52,7 @@ class OutboxRow(Messaging):
 
 
 class InboxRow(Messaging):
-    """One event that a consumer has dealt with; its presence makes a repeat harmless."""
+    """One event that a consumer has handled; its presence makes a redelivery harmless."""
 
     __tablename__ = "inbox"
 

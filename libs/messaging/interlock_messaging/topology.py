@@ -65,7 +65,7 @@ def readers(queue: str) -> tuple[str, ...]:
 
 
 def observed() -> RabbitQueue:
-    """Return the durable queue that all replicas of the observer share, for every event that is not frequent."""
+    """Return the durable queue that all replicas of the observer share, for every event that is not ephemeral."""
     return _durable(permissions.OBSERVED, "#")
 
 
@@ -100,7 +100,7 @@ def process_name() -> str:
 
 
 def worker_queue(service: str, event: type[Event], worker: str) -> RabbitQueue:
-    """Return one process's own queue: every worker must hear a promotion, and a dead worker needs no copy."""
+    """Return one process's own queue: every worker must get a promotion, and one that has ended needs no copy."""
     return RabbitQueue(
         f"{service}.{event.type}.{worker}", durable=False, exclusive=True, auto_delete=True, routing_key=event.type
     )
@@ -109,7 +109,7 @@ def worker_queue(service: str, event: type[Event], worker: str) -> RabbitQueue:
 async def declare(url: str, others: Iterable[RabbitQueue] = ()) -> None:
     """Declare the whole catalog, and ``others``, as the admin that ``url`` names; repeating it changes nothing.
 
-    Everyone's queues are there before anyone runs, so an event said before its consumer has ever run waits for it.
+    Everyone's queues are there before anyone runs, so an event published before its consumer has ever run waits for it.
     """
     async with await aio_pika.connect(url) as connection:
         channel = await connection.channel()
@@ -119,7 +119,7 @@ async def declare(url: str, others: Iterable[RabbitQueue] = ()) -> None:
             *((retry_exchange(seconds), _retry_queue(seconds)) for seconds in RETRY_SECONDS),
         ):
             await (await _queue(channel, through)).bind(await _exchange(channel, exchange), routing_key="#")
-        # Before today's consumers hear anything: no event may lie in an old queue and a new one.
+        # Before today's consumers receive anything: no event may lie in an old queue and a new one.
         former = {each.name: each for route in ROUTES for each in former_queues(route.event)}
         for each in former.values():
             await (await _queue(channel, each)).unbind(events, routing_key=each.routing_key)

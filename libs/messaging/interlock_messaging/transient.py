@@ -22,7 +22,7 @@ fails, a standby that cannot be written to, a login that is refused, a database 
 def is_dependency_unavailable(error: BaseException) -> bool:
     """Return whether ``error`` says that a dependency is down, so that waiting helps and counting does not.
 
-    A refused login is one: it is everybody's, mended by a person, and no fault of the message in hand.
+    A refused login is one: it is everybody's, mended by a person, and no fault of the message in flight.
     """
     if isinstance(error, DBAPIError):
         broken = error.connection_invalidated or isinstance(error, InterfaceError | OperationalError)

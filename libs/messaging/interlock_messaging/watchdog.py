@@ -2,8 +2,8 @@
 
 A consumer can be lost without an error: cancelled while a broker restarts, its queue deleted, its task dead, its
 connection stuck. No single check sees all of that, so the way itself is tried: out through the exchange of pings, and
-back through the queue and the handlers' own consumer. What counts is that a consumer gets something now and then, any
-message at all: replicas share a queue and get each other's pings in turn. Who is handling a message is alive.
+back through the queue and the handlers' own consumer. A consumer lives that receives a message now and then, whichever:
+replicas share a queue and get each other's pings in turn. One that is handling a message lives as well.
 """
 
 import asyncio
@@ -27,17 +27,17 @@ from interlock_messaging.topology import PING_EXCHANGE
 logger = logging.getLogger(__name__)
 
 PING = "x-interlock-ping"
-"""Header of a message that is nothing but a ping; whoever gets it is alive, and forgets it."""
+"""Header of a message that is nothing but a ping; its consumer lives, and ignores it."""
 
 WATCH_SECONDS = 15.0
-PATIENCE = 4
-"""So many pings in a row must have been missed."""
+MAX_MISSED_PINGS = 4
+"""Pings missed in a row after which a consumer is lost."""
 
 CONSUMER_LOST = 75
-"""Exit status of a process that did not end by itself after it was told to: a temporary failure, by sysexits.h."""
+"""Exit status of a process that did not end by itself after SIGTERM: a temporary failure, by sysexits.h."""
 
 END_SECONDS = 40.0
-"""How long it may take to finish what is in hand."""
+"""How long it may take to finish what is in flight."""
 
 _LOST = (OSError, aio_pika.exceptions.AMQPError, aiormq.exceptions.AMQPError, RuntimeError)
 
@@ -117,7 +117,7 @@ class Watchdog:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _watch(self) -> None:
-        while max(self._missed.values(), default=0) < PATIENCE:
+        while max(self._missed.values(), default=0) < MAX_MISSED_PINGS:
             await asyncio.sleep(self._seconds)
             try:
                 await self._check()

@@ -1,7 +1,7 @@
 """Work queue: rows of a table that wait for a worker; claimed by row lock, retried with backoff, given up in the end.
 
 The claim is the row's lock, held by a transaction that lasts as long as the work: no two workers have the same row,
-nobody waits for another, and a worker that dies loses its lock with its connection, so that the next one takes the
+none waits for another, and a worker that dies loses its lock with its connection, so that the next one takes the
 row at once. A lease is for work that must not keep a transaction open; it begins with :func:`claim` as well.
 """
 

@@ -1,4 +1,4 @@
-"""What training, gate and serving share: signature, encoder, engines, split, metrics."""
+"""Shared by training, gate and serving: signature, encoder, engines, split, metrics."""
 
 from interlock_modeling.engines import ModelFormatError
 from interlock_modeling.metrics import METRICS

@@ -12,7 +12,7 @@ from interlock_modeling.cells import Cells
 from interlock_modeling.signature import Feature, ModelSignature
 
 MAX_ERRORS = 100
-"""Checking stops after this many errors: nobody reads more, and an answer must stay small."""
+"""Checking stops after this many errors: an answer must stay small."""
 
 _SHOWN = 60
 

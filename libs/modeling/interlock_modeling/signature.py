@@ -1,4 +1,4 @@
-"""What a model takes and gives: its features in order, and for classification its labels."""
+"""Model signature: its features in order, its target, and for classification its labels."""
 
 import json
 from collections.abc import Sequence

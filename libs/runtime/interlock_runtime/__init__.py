@@ -1,1 +1,1 @@
-"""What every service process needs: settings, telemetry, database, process."""
+"""Settings, telemetry, database and process of every service."""

@@ -1,7 +1,7 @@
-"""Who may come in, and for what: API keys by their hash, and tokens of an OIDC issuer.
+"""Authentication and authorization: API keys by their hash, tokens of an OIDC issuer, and the scopes of both.
 
-Every way into a service asks :class:`Access`; it looks into memory only. What is in there comes from the service's own
-settings (the keys of the deployment) and from the registry (everybody else's), again and again.
+Every entry point of a service uses :class:`Access`, which looks into memory only. Its keys come from the service's own
+settings (those of the deployment) and from the registry (all others), refreshed again and again.
 """
 
 import asyncio
@@ -34,14 +34,14 @@ FIRST_SECONDS = 3.0
 """How long a service that starts waits for its first ring; without it, it starts with what it knows."""
 
 REFRESH_INTERVAL_SECONDS = 0.5
-"""How often at most the registry is asked because of a key that nobody knows; whoever sends one waits so long."""
+"""Shortest time between two refreshes for the sake of unknown keys; a request with one waits so long."""
 
 _BEARER = b"Bearer "
 _LONGEST = 8192
 _REMEMBERED = 4096
 
 Source = Callable[[], Awaitable[KeyRing]]
-"""Asks for every key there is; raises ConnectionError while nobody answers."""
+"""Fetches every key there is; raises ConnectionError while the registry does not answer."""
 
 
 def new_key() -> str:
@@ -68,11 +68,11 @@ class Caller:
 
 
 _Entry = tuple[Caller, float | None]
-"""Whom a key lets in, and until when, in seconds since 1970."""
+"""The caller of a key, and when it expires, in seconds since 1970."""
 
 
 class Access:
-    """The keys and tokens that one process lets in.
+    """The keys and tokens that one process accepts.
 
     ``known`` come with the deployment; ``source`` has all others, which are remembered in ``remember`` if given.
     """
@@ -99,15 +99,15 @@ class Access:
 
     @classmethod
     def of(cls, settings: HttpSettings, *, source: Source | None = None, remember: Path | None = None) -> "Access":
-        """Return what a service's settings say."""
+        """Return the access by a service's settings."""
         issuer = Issuer.of(settings) if settings.oidc_issuer else None
         return cls(settings.key_pepper, settings.known_keys, source=source, remember=remember, issuer=issuer)
 
     def admit(self, authorization: bytes) -> Caller | None:
-        """Return who sends this value of the header ``Authorization``; None for nobody that may come in.
+        """Authenticate a value of the header ``Authorization``: return its caller, None where it is not valid.
 
-        A key is looked up by its MAC, so how long that takes tells nothing about any key. One that was let in since the
-        last refresh is known by itself, by a hash that every process keys anew: a MAC costs as much as an answer.
+        A key is looked up by its MAC, so the time of that reveals nothing about any key. One accepted since the last
+        refresh is known by itself, by a hash that every process keys anew: a MAC costs as much as an answer.
         """
         found = self._let_in.get(authorization)
         if found is None:
@@ -124,9 +124,9 @@ class Access:
         return caller if until is None or time() < until else None
 
     async def admit_or_refresh(self, authorization: bytes) -> Caller | None:
-        """Return the same, having asked the registry where the key is not known: it may have been made this moment.
+        """Return the same, after a refresh where the key is not known: it may have been made this moment.
 
-        All who wait share one question. While the registry does not answer, nobody waits for it.
+        All who wait share one refresh. While the registry does not answer, no request waits for it.
         """
         came, caller = monotonic(), self.admit(authorization)
         if caller is not None or not authorization.startswith(_BEARER + KEY_PREFIX.encode()):
@@ -143,7 +143,7 @@ class Access:
         return Caller.of(*claimed) if claimed is not None else None
 
     async def refresh(self) -> None:
-        """Replace what is known by what the source says.
+        """Replace the known keys by those of the source.
 
         Raises:
             ConnectionError: it does not answer; what was known stays.

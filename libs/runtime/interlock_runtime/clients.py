@@ -171,7 +171,7 @@ class IngestClient(ServiceClient):
 
 
 class TrainDispatchClient(ServiceClient):
-    """The dispatcher: whether a model can be trained, and what trains now."""
+    """Client of `train_dispatch`: whether a model can be trained, and what trains now."""
 
     async def runs_with(self, model: str, dataset: str) -> list[UUID]:
         """Return the runs of ``model``, queued or running, that are to train on a file or are judged on it."""
@@ -186,7 +186,7 @@ class TrainDispatchClient(ServiceClient):
     async def unused_datasets(self, model: str, digest: str, *, window: str | None = None) -> set[str]:
         """Return the files that no training reads any more, by the spec with ``digest``; ``window`` in place of its.
 
-        The dispatcher may not have heard of the spec yet: that is a ConnectionError, too.
+        `train_dispatch` may not have consumed the spec yet: that is a ConnectionError, too.
         """
         path = f"/models/{quoted(model)}/unused-datasets?pipeline={quoted(digest)}"
         path += f"&window={quoted(window)}" if window else ""

@@ -1,7 +1,7 @@
 """uvicorn's HTTP/1.1 protocol with bounds: what a client may send before its request counts, and how slowly.
 
 uvicorn has none of its own here: headers without end fill the memory, and a client that sends a byte now and then
-keeps its connection for ever, both before anybody has asked for a key.
+keeps its connection for ever, both before any key is checked.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ HEADERS = 100
 """Headers of one request; both are looked at once a read, so one read (256 KiB) may bring more and be refused."""
 
 CHECK_SECONDS = 2.0
-"""Time between two looks at a connection; a bound may be passed by so much."""
+"""Time between two checks of a connection; a limit may be passed by so much."""
 
 HEAD_SECONDS = 10.0
 """A request's headers come within so many seconds of the connection, or of the end of the request before."""
@@ -34,7 +34,7 @@ STALL_SECONDS = 60.0
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
-    """One connection; what breaks a bound is told so where the client still listens, and the connection is closed."""
+    """One connection; a request beyond a limit is refused if the client still reads, and the connection is closed."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -46,7 +46,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._unread = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to look at it."""
+        """Start the checks of this connection."""
         super().connection_made(transport)
         self._check_timer = self.loop.call_later(CHECK_SECONDS, self._check_progress)
 
@@ -56,7 +56,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came; a whole head sets the count back, so what is left is a part of one, or nobody's."""
+        """Take data; a whole head resets the count, so what is left is a part of one, or no request's."""
         self._unparsed += len(data)
         super().data_received(data)
         if (self._unparsed > HEAD_BYTES or len(self.headers) > HEADERS) and not self.transport.is_closing():

@@ -50,7 +50,7 @@ class _Unpacked:
         self._more = True
 
     async def receive(self) -> Any:
-        """Return the next piece, or whatever else there is to be told."""
+        """Return the next piece, or whatever other message there is."""
         if self._coding not in _OFFERED:
             name = self._coding[:20].decode("latin-1")
             raise ProblemDetailsException(

@@ -26,7 +26,7 @@ class Database:
             str(url).replace("postgresql://", "postgresql+asyncpg://", 1),
             pool_size=pool_size,
             pool_pre_ping=True,
-            hide_parameters=True,  # an error is logged, and they may be what somebody wants erased
+            hide_parameters=True,  # an error is logged, and they may be what a person wants erased
             connect_args={"server_settings": {"search_path": schema}, "timeout": 10},
         )
         self.sessions: async_sessionmaker[AsyncSession] = async_sessionmaker(self.engine, expire_on_commit=False)
@@ -34,7 +34,7 @@ class Database:
     async def migrate(self, *packages: str) -> None:
         """Bring each package's ``migrations/versions`` to their newest revision.
 
-        Where no administrator has made the schema, it is made here. Replicas that start together take turns by
+        Where no administrator has made the schema, it is made here. Replicas that start together do so one at a time by
         an advisory lock.
         """
         async with self.engine.begin() as connection:

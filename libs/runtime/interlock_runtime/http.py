@@ -1,4 +1,4 @@
-"""What every HTTP service has: deny by default, problem details, health."""
+"""HTTP application of every service: deny by default, problem details, health."""
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -39,13 +39,13 @@ SCOPE = "scope"
 """Route option: the scope that a caller must have."""
 
 ANY = "any"
-"""In place of a scope: any key will do, as the route tells or does only what is its caller's own."""
+"""In place of a scope: any key will do, as the route returns or changes only what is its caller's own."""
 
 SERVICES = "services"
 """Route option: our own services that may ask in their own name, though they have no scopes."""
 
 GUARDED = "guarded"
-"""Route option: a guard of the route's own asks for its scope, as it knows more ways to say a key."""
+"""Route option: a guard of the route's own checks its scope, as it accepts a key in more ways."""
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -71,7 +71,7 @@ def require(wanted: Mapping[str, Any], caller: Caller | None) -> Caller:
     """Return the caller, who may do what a route's options want.
 
     Raises:
-        NotAuthorizedException: 401, it is nobody.
+        NotAuthorizedException: 401, no valid key.
         PermissionDeniedException: 403, the scope that is wanted is none of the caller's.
     """
     if caller is None:
@@ -89,18 +89,18 @@ def require(wanted: Mapping[str, Any], caller: Caller | None) -> Caller:
 
 
 def security(wanted: Mapping[str, Any]) -> list[dict[str, list[str]]]:
-    """Return what a route's options ask for, as an OpenAPI document says it: the key, and the scope it must have."""
+    """Return a route's security requirement for OpenAPI: the key, and the scope it must have."""
     if wanted.get(PUBLIC) is True:
         return []
     return [{"key": [] if wanted[SCOPE] == ANY else [wanted[SCOPE]]}]
 
 
 def _check_all_declare(app: Litestar) -> None:
-    """Raise where a route says neither which scope it asks for nor that it is public: nothing is open by mistake."""
+    """Raise where a route declares neither its scope nor that it is public: nothing is open by mistake."""
     for route in app.routes:
         for handler in getattr(route, "route_handlers", ()):
             if handler.http_methods == {"OPTIONS"}:
-                continue  # Litestar's own, which tells the methods of a path to whoever has any key
+                continue  # Litestar's own, which lists the methods of a path for any key
             scope = handler.opt.get(SCOPE)
             if handler.opt.get(PUBLIC) is not True and scope not in (*SCOPES, ANY):
                 methods = ", ".join(sorted(handler.http_methods))
@@ -157,7 +157,7 @@ def http_app(
     ``respond`` makes the answer of every problem that no one of ``exception_handlers`` takes.
 
     Raises:
-        ValueError: a route says neither which scope it asks for nor that it is public.
+        ValueError: a route declares neither its scope nor that it is public.
     """
 
     @get(READY, opt={PUBLIC: True, OPEN_QUERY: True}, include_in_schema=False)

@@ -1,4 +1,4 @@
-"""What no request may bring, whatever its route, and how many may be in flight at once."""
+"""Limits of all requests, whatever their route: safe paths, numbers in range, and how many are in flight at once."""
 
 import json
 from collections.abc import Iterator
@@ -73,7 +73,7 @@ class ConcurrencyLimitMiddleware:
         self._limit = ConcurrencyLimit(limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let ``app`` answer, or say when to come again."""
+        """Let ``app`` answer, or refuse with ``Retry-After``."""
         if scope["type"] != ScopeType.HTTP or scope["path"].startswith(_ALWAYS):
             await self._app(scope, receive, send)
         elif self._limit.in_flight < self._limit.limit:

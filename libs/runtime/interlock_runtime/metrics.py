@@ -1,4 +1,4 @@
-"""What a service tells Prometheus at ``GET /metrics``: what was counted, and what is looked up when it asks."""
+"""Prometheus metrics at ``GET /metrics``: counters of this process, and gauges that are collected at a scrape."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ COLLECT_SECONDS = 2.0
 # Those of the semantic conventions of OpenTelemetry.
 _BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which nobody asks
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, without use
 _requests = Histogram(*metrics.HTTP_SECONDS.family, buckets=_BOUNDS)
 
 Counters = Callable[[], Iterable[Metric]]

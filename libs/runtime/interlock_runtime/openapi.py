@@ -2,7 +2,7 @@
 
 Summaries come from docstrings, components from pydantic itself (Litestar's own copy of a model loses what it forbids
 and half of its types), bodies that handlers read themselves from the route option :data:`BODY`, and every operation
-says how it refuses: as problem details, or as the route option :data:`REFUSAL` has it.
+has its refusals: problem details, or as the route option :data:`REFUSAL` has it.
 """
 
 import json
@@ -48,7 +48,7 @@ SECURITY_SCHEMES = Components(
 
 Json = dict[str, Any]
 Security = Callable[[Mapping[str, Any]], list[Json]]
-"""What a document says that a route's options ask for."""
+"""What a document has of a route's options."""
 
 _REF = "#/components/schemas/"
 _BINARY: Json = {"type": "string", "format": "binary"}
@@ -107,7 +107,7 @@ def described(app: Litestar, service: str, security: Security) -> Json:
 
 
 def _with_items(value: Json) -> Json:
-    """Say of an array of anything that it is one: some generators drop a model for it."""
+    """Declare an array of anything as one: some generators drop a model for it."""
     return value | {"items": {}} if value.get("type") == "array" and "items" not in value else value
 
 
@@ -134,20 +134,20 @@ def _say(operation: Json, handler: HTTPRouteHandler) -> None:
 
 
 def _answer(operation: Json, refusal: Any, schemas: Json) -> None:
-    """Say how the operation refuses; and of answers that are no JSON, that they are texts or bytes."""
+    """Document how the operation refuses; and of answers that are no JSON, that they are texts or bytes."""
     refused: Json = {_PROBLEM: {"schema": {"$ref": _REF + Problem.__name__}}}
     if refusal is not None:
         refused |= _content({"application/json": refusal}, schemas)
-    said: Json = {}
+    responses: Json = {}
     for status, response in operation.get("responses", {}).items():
         if int(status) < HTTPStatus.BAD_REQUEST:
             for media_type, content in response.get("content", {}).items():
                 if not content.get("schema") and not media_type.endswith("json"):
                     content["schema"] = {"type": "string"} if media_type.startswith("text/") else _BINARY
-            said[status] = response
+            responses[status] = response
         elif "$ref" in json.dumps(response, default=str):  # one that the route declares, not Litestar's own guess
-            said[status] = {"description": response["description"], "content": refused}
-    operation["responses"] = said | {"default": {"description": "Why not", "content": refused}}
+            responses[status] = {"description": response["description"], "content": refused}
+    operation["responses"] = responses | {"default": {"description": "Why not", "content": refused}}
 
 
 def _content(body: Mapping[str, Any], schemas: Json) -> Json:

@@ -34,7 +34,7 @@ def problem(
 
 
 NO_ROUTE = "there is nothing at this address; the gateway's /schema lists all routes, and ids in them are whole"
-"""What is said where no route is: it may be an id that was cut short, as lists show it."""
+"""The detail where no route matches: it may be an id that was cut short, as lists show it."""
 
 
 def as_problem(error: HTTPException) -> ProblemDetailsException:
@@ -60,7 +60,7 @@ def _too_deep(_: Exception) -> ProblemDetailsException:
 
 def _unexpected(is_outage: Classify) -> Callable[[Exception], ProblemDetailsException]:
     def convert(error: Exception) -> ProblemDetailsException:
-        """Say nothing of what went wrong: it may hold what the client must not see. The log has it."""
+        """Give no details: they may hold what the client must not see. The log has them."""
         if is_outage(error):
             return _outage("the database, or what else this service needs, does not answer")
         return problem(500, "Internal Server Error", "internal error; see the service's log")
@@ -90,14 +90,14 @@ def handlers(is_outage: Classify, respond: Respond) -> dict[int | type[Exception
 
 
 _TOLD = (ProblemDetailsException, ConnectionError, TimeoutError, RepeatedKeyError)
-"""What the answer says all of."""
+"""Exceptions whose answer has every detail."""
 
 
 def log_unexpected(is_outage: Classify) -> Callable[[Exception, Scope], Awaitable[None]]:
-    """Return a hook that logs exceptions of which the answer does not say all."""
+    """Return a hook that logs exceptions whose answer has not every detail."""
 
     async def log(error: Exception, scope: Scope) -> None:
-        """Log what the answer does not say: an internal error, and which dependency broke how."""
+        """Log what the answer leaves out: an internal error, and which dependency broke how."""
         refusal = isinstance(error, HTTPException) and error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
         if refusal or isinstance(error, _TOLD):
             return

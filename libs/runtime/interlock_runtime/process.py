@@ -27,7 +27,7 @@ looked through again and again while they were still needed: 6 % of the processo
 
 
 def serve(app: Litestar, settings: HttpSettings) -> None:
-    """Serve ``app`` until SIGTERM or SIGINT, then let requests and messages in hand finish."""
+    """Serve ``app`` until SIGTERM or SIGINT, then let requests and messages in flight finish."""
     gc.freeze()  # modules stay until the end: looking through them again and again was a tenth of a busy service's time
     gc.set_threshold(YOUNG_OBJECTS)
     uvicorn.run(
@@ -43,7 +43,7 @@ def serve(app: Litestar, settings: HttpSettings) -> None:
 
 @asynccontextmanager
 async def on_shutdown_signal(on_signal: Callable[[], None]) -> AsyncIterator[None]:
-    """Call ``on_signal`` at the first word of a stop: the server waits for open answers before it says so itself."""
+    """Call ``on_signal`` at the first signal to stop: the server itself waits for open answers first."""
     loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
         yield

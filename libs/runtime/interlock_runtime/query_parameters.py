@@ -45,12 +45,12 @@ MetricFilter = Annotated[
 
 KeepLast = Annotated[int | None, QueryParameter(ge=1, le=1_000_000, description="What if so many were kept?")]
 KeepDays = Annotated[float | None, QueryParameter(ge=1, le=36_500, description="What if they were kept so long?")]
-"""A retention that nobody has declared: what would go if it was."""
+"""A retention that is not declared: what would be deleted if it was."""
 
 Value = TypeVar("Value")
 
 _SHOWN = 100
-"""Characters of an unknown name that are told."""
+"""Characters of an unknown name that are shown."""
 
 
 def refuse_unknown_query(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -92,7 +92,7 @@ def parsed_query(name: str, text: str | None, parse: Callable[[str | None], Valu
     """Return the value of a query parameter that is more than one plain value.
 
     Raises:
-        ProblemDetailsException: ``status`` with its name, and what ``parse`` says against it.
+        ProblemDetailsException: ``status`` with its name, and the message of ``parse``.
     """
     try:
         return parse(text)
@@ -114,5 +114,5 @@ def _fault(name: str, known: Iterable[str]) -> str:
     near = near_name(name, known)
     meant = f"; did you mean {near!r}?" if near is not None else ""
     listed = ", ".join(known)
-    told = f"known are {listed}" if listed else "this address takes none"
-    return f"unknown query parameter {name[:_SHOWN]!r}{meant or ','} {told}"
+    hint = f"known are {listed}" if listed else "this address takes none"
+    return f"unknown query parameter {name[:_SHOWN]!r}{meant or ','} {hint}"

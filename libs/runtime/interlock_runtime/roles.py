@@ -39,7 +39,7 @@ HANDED_OVER = {
 
 
 async def make_roles(url: str, passwords: Mapping[str, str]) -> None:
-    """Make the roles of the services that have ``passwords``; nobody else may connect to the database any more."""
+    """Make the roles of the services that have ``passwords``; no other role may connect to the database any more."""
     connection = await asyncpg.connect(url)
     try:
         async with connection.transaction():

@@ -52,10 +52,10 @@ class Settings(BaseSettings):
 
 
 class HttpSettings(Settings):
-    """Where this process listens, and whom it lets in.
+    """Where this process listens, and which keys it accepts.
 
     ``key_hashes`` are the keys that come with the deployment, ``name=hash`` with commas between: ``admin``, and each
-    service's own as ``service/<name>``. ``oidc_scopes`` says what the words in a token's claim mean here, as
+    service's own as ``service/<name>``. ``oidc_scopes`` maps the words in a token's claim to scopes, as
     ``word=scope scope`` with commas between; without it, the words are the scopes themselves.
     """
 
@@ -146,7 +146,7 @@ class RaySettings(StoreSettings):
     """The cluster's token, where it asks for one, and whose rights in the object store its jobs get a part of.
 
     ``trainer_python`` is the interpreter on the cluster that has ``interlock_trainer`` and ``interlock_scoring``.
-    Without ``s3_job_role`` nothing is lent: then the cluster's own environment has keys to the store.
+    Without ``s3_job_role`` no credentials are issued: then the cluster's own environment has keys to the store.
     """
 
     ray_token: SecretStr | None = None

@@ -20,7 +20,7 @@ SHORTEST = 8
 """Hexadecimal digits that a short id has at least."""
 
 COMPARED = 6
-"""Ids that are looked up at most; but for the last they are told where there are several."""
+"""Ids that are looked up at most; all but the last are listed where there are several."""
 
 _DIGITS = 32
 _BEGINNING = re.compile(rf"[0-9a-f]{{{SHORTEST},{_DIGITS - 1}}}")
@@ -74,7 +74,7 @@ def only_one(found: Sequence[Id], text: str, what: str) -> Id:
         raise problem(404, f"Unknown {what}", f"no {what}'s id begins with {text}", headers={"Retry-After": "1"})
     if len(found) == 1:
         return found[0]
-    told = [str(each) for each in found[: COMPARED - 1]]
+    listed = [str(each) for each in found[: COMPARED - 1]]
     more = ", …" if len(found) == COMPARED else ""
-    detail = f"the ids of several {what}s begin with {text}: {', '.join(told)}{more}; give more digits"
-    raise problem(409, "Ambiguous id", detail, errors=[{"id": each} for each in told])
+    detail = f"the ids of several {what}s begin with {text}: {', '.join(listed)}{more}; give more digits"
+    raise problem(409, "Ambiguous id", detail, errors=[{"id": each} for each in listed])

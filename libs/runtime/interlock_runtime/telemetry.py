@@ -30,8 +30,8 @@ OTLP_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDP
 OTLP_TIMEOUTS = ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
 DELAY = "OTEL_BSP_SCHEDULE_DELAY"
 
-PATIENCE_SECONDS = 60.0
-"""How long spans are sent again and again to a receiver that is down; their thread waits, nobody else does."""
+EXPORT_TIMEOUT_SECONDS = 60.0
+"""How long an export is retried while its receiver is down; only the exporter's thread waits."""
 
 DELAY_MILLIS = 1000.0
 """How long a span waits for others: people look on while a run goes on."""
@@ -97,7 +97,7 @@ class PipelinesAlways(Sampler):
     def should_sample(
         self, parent_context: Context | None, trace_id: int, name: str, *args: Any, **more: Any
     ) -> SamplingResult:
-        """Return what the parent says, unless that would leave out a span of a pipeline or one of its events."""
+        """Return the parent's decision, unless that would leave out a span of a pipeline or one of its events."""
         result = self._else.should_sample(parent_context, trace_id, name, *args, **more)
         attributes = more.get("attributes") or (args[1] if len(args) > 1 else None) or {}
         if result.decision is Decision.DROP and _of_a_pipeline(attributes):
@@ -166,11 +166,11 @@ def setup_telemetry(service: str, settings: TelemetrySettings, *, instance: str 
 
 
 def sending() -> BatchSpanProcessor:
-    """Return what sends spans, as the standard ``OTEL_*`` variables say: from a thread of its own.
+    """Return what exports spans, by the standard ``OTEL_*`` variables: from a thread of its own.
 
     Its queue is bounded; spans that it has no room for, as the receiver is down too long, are dropped.
     """
-    timeout = None if any(os.environ.get(name) for name in OTLP_TIMEOUTS) else PATIENCE_SECONDS
+    timeout = None if any(os.environ.get(name) for name in OTLP_TIMEOUTS) else EXPORT_TIMEOUT_SECONDS
     delay = None if os.environ.get(DELAY) else DELAY_MILLIS
     return BatchSpanProcessor(OTLPSpanExporter(timeout=timeout), schedule_delay_millis=delay)
 

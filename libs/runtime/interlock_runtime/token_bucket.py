@@ -10,7 +10,7 @@ MAX_KEYS = 10_000
 class TokenBuckets:
     """A bucket for each key: ``burst`` tokens when it is full, ``per_second`` come back.
 
-    ``clock`` gives seconds. One that stands still lends no tokens meanwhile, as the prediction log's does until it is
+    ``clock`` gives seconds. One that stands still gains no tokens meanwhile, as the prediction log's does until it is
     published.
     """
 

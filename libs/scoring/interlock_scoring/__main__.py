@@ -61,7 +61,7 @@ def _cluster() -> Callable[[Parts], Pool] | None:
 
 
 def _end_with_the_service() -> None:
-    os.read(0, 1)  # nobody writes: it returns when the other end is gone
+    os.read(0, 1)  # nothing is written: it returns when the other end is gone
     os._exit(1)
 
 

@@ -1,4 +1,4 @@
-"""Columns that the model may do without, and that a file does not have: told, for nobody would notice."""
+"""Optional columns that a file does not have: a warning, as it would go unnoticed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def absent_columns(answers: Path, data: Data, signature: ModelSignature) -> list
     """Return a sentence for each optional feature that the file does not have, by the file of its ``answers``.
 
     These have the columns of a CSV or Parquet file; of JSON Lines all that are declared, where a column that was in
-    no row has no value. So the same is told however often the job was begun anew.
+    no row has no value. So the warning is the same however often the job was begun anew.
     """
     metadata = pq.read_metadata(answers)
     places = {metadata.schema.column(place).path: place for place in range(metadata.num_columns)}
@@ -26,7 +26,7 @@ def absent_columns(answers: Path, data: Data, signature: ModelSignature) -> list
 
 
 def _is_null(metadata: pq.FileMetaData, place: int) -> bool:
-    """Return whether every value of a column is null; False where the file does not say."""
+    """Return whether every value of a column is null; False where the file has no statistics of it."""
     nulls = 0
     for group in range(metadata.num_row_groups):
         statistics = metadata.row_group(group).column(place).statistics

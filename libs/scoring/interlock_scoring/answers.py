@@ -1,4 +1,4 @@
-"""What the model says of some rows, as columns beside the rows themselves."""
+"""The model's answers to some rows, as columns beside the rows themselves."""
 
 from __future__ import annotations
 

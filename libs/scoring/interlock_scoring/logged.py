@@ -15,7 +15,7 @@ from interlock_scoring.answers import PREDICTION, probability_columns
 from interlock_scoring.rows import Rows
 
 MOST_ROWS = 100_000
-"""Rows of one file in the log at most: more would tell no more of the model's quality, only fill the log."""
+"""Rows of one file in the log at most: more would add nothing about the model's quality, only fill the log."""
 
 
 def share(job: ScoringJob, rows: int) -> float:

@@ -1,4 +1,4 @@
-"""Where parts are scored: on threads of this process; Arrow, the engines and Parquet let go of the interpreter."""
+"""Worker pools in which parts are scored: threads, as Arrow, the engines and Parquet release the interpreter lock."""
 
 from __future__ import annotations
 

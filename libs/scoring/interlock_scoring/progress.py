@@ -1,4 +1,4 @@
-"""How far the scoring of a file is, as the service reads it while it runs."""
+"""Progress of scoring a file, as the service reads it while it runs."""
 
 from __future__ import annotations
 

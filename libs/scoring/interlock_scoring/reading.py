@@ -90,7 +90,7 @@ def _plain(batch: pa.RecordBatch) -> pa.Table:
 
 @dataclass
 class _Noted(Findings):
-    """Also keeps which lines are no rows, for as long as nobody asked."""
+    """Also keeps which lines are no rows, until they are taken."""
 
     lost: list[tuple[int, str]] = field(default_factory=list)
 

@@ -49,7 +49,7 @@ class Rows:
                 self.faults.setdefault(at, Fault(feature.name, text))
 
     def first_faults(self) -> list[RowFault]:
-        """Return the first faults as they are told to people."""
+        """Return the first faults as texts for people."""
         return [
             RowFault(row=self.first + at, column=fault.column, message=fault.message)
             for at, fault in sorted(self.faults.items())[:MAX_REPORTED_FAULTS]

@@ -54,7 +54,7 @@ class Cache:
     """Files by their SHA-256 in a folder that belongs to this user alone.
 
     Raises:
-        PermissionError: somebody else owns the folder, or may write to it.
+        PermissionError: another user owns the folder, or may write to it.
     """
 
     def __init__(self, artifacts: ArtifactStore, folder: Path) -> None:
@@ -89,8 +89,8 @@ class Cache:
         return path
 
     @contextmanager
-    def turn(self, sha256: str) -> Iterator[None]:
-        """Let one worker of the host at a time fetch and try a model; blocks."""
+    def locked(self, sha256: str) -> Iterator[None]:
+        """Hold the host's file lock (flock) of a model, so that one worker at a time fetches and tests it; blocks."""
         self._make()
         with (self._folder / f".turn-{sha256[:2]}").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -138,7 +138,7 @@ class Cache:
             path.unlink(missing_ok=True)
 
     def forget_oldest(self) -> None:
-        """Keep the folder small: what was used longest ago goes first; smoke-test results tell when."""
+        """LRU eviction: remove the files used least recently, by the times of smoke-test results."""
         used: dict[Path, float] = {}
         with suppress(FileNotFoundError):  # another worker may be first
             for path in self._folder.iterdir():
@@ -193,7 +193,7 @@ def _readers() -> str:
 
 @cache
 def _boot() -> str:
-    """Return what differs after each boot; where the system tells nothing, it differs for each process."""
+    """Return what differs after each boot; without an id of the system, it differs for each process."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:

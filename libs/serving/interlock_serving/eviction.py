@@ -1,4 +1,4 @@
-"""LRU eviction under a memory limit: room is made before a load, by unloading the models used least recently."""
+"""LRU eviction under a memory limit: memory is freed before a load, by unloading the models used least recently."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -13,8 +13,8 @@ class TooLargeError(Exception):
     """A model alone takes more memory than all together may."""
 
 
-class NoRoomError(Exception):
-    """Memory is short now; nothing is wrong with the model."""
+class MemoryLimitError(Exception):
+    """The memory limit leaves too little now; nothing is wrong with the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +75,20 @@ class ModelMemory:
 
     @contextmanager
     def reserved(self, model: str, size: int, *, evict: bool) -> Iterator[None]:
-        """Make room for ``size`` bytes of ``model`` and hold it while the block loads; with ``evict``, others may go.
+        """Reserve ``size`` bytes for ``model`` while the block loads; with ``evict``, others may be evicted for it.
 
         Raises:
             TooLargeError: ``size`` is over the limit.
-            NoRoomError: others would have to go and must not, or are being loaded themselves.
+            MemoryLimitError: others would have to go and must not, or are being loaded themselves.
         """
         if size > self._limit:
             raise TooLargeError(f"it takes {size} bytes, and {self._setting} allows {self._limit} for all models")
         victims = self._victims(model, size)
         if victims is None or (victims and not evict):
-            raise NoRoomError
+            raise MemoryLimitError
         for name in victims:
             self._places[name].drop()
-            logger.info("%s is evicted to make room for %s", name, model)
+            logger.info("%s is evicted to free memory for %s", name, model)
         self._loading[model] = size
         try:
             yield

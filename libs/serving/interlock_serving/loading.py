@@ -15,14 +15,14 @@ from interlock_serving.smoke_test.check import check
 from interlock_serving.smoke_test.client import RefusedModelError
 
 REFUSED_SECONDS = 5.0
-"""How long the workers of a host believe a refusal; less than any of them waits before it tries again."""
+"""How long a refusal holds for all workers of a host; shorter than the first backoff of any of them."""
 
 Validate = Callable[[Path, Path], None]
-"""Tries a model, given its description's file and its engine's; raises where it is refused."""
+"""Smoke-tests a model, given its description's file and its engine's; raises where it is refused."""
 
 
 class Stored(Protocol):
-    """Whatever says where a model lies: a reference to a version, or the event that asks to measure one."""
+    """Whatever has a model's location: a reference to a version, or the event that requests its evaluation."""
 
     @property
     def artifact(self) -> ArtifactRef:
@@ -80,7 +80,7 @@ class Loader:
         Who has mapped it answers on; whoever loads it again fetches it again.
         """
         digest = ref.artifact.sha256
-        with self._cache.turn(digest), suppress(FileNotFoundError, ModelFormatError):
+        with self._cache.locked(digest), suppress(FileNotFoundError, ModelFormatError):
             description = ModelDescription.parse(self._cache.path(digest).read_bytes())
             self._cache.forget(digest, description.engine.ref.sha256)
 
@@ -103,7 +103,7 @@ class Loader:
 
     def _fetch_and_validate(self, ref: Stored) -> tuple[ModelDescription, Path]:
         """Fetch, verify and smoke-test the model, unless another worker of the host has done so meanwhile."""
-        with self._cache.turn(ref.artifact.sha256):
+        with self._cache.locked(ref.artifact.sha256):
             if (validated := self._validated(ref)) is not None:
                 return validated
             described = self._cache.file(ref.artifact)

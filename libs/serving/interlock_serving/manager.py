@@ -15,8 +15,9 @@ from opentelemetry import context, trace
 from opentelemetry.trace import Status, StatusCode
 
 from interlock_serving.eviction import ModelMemory
+from interlock_serving.load_backoff import LoadFailure
 from interlock_serving.loading import BlockingLoader, ThreadedLoader
-from interlock_serving.promotion import LoadFailure, Promotion, attached
+from interlock_serving.promotion import Promotion, attached
 from interlock_serving.slot import Outcome, S, Slot
 
 logger = logging.getLogger(__name__)
@@ -144,7 +145,7 @@ class ModelManager(Generic[S]):
         if (slot := await self._verified_slot(promotion, cause)) is None:
             return
         refreshed = slot.refresh_signature(promotion)
-        if slot.should_load(promotion) and not slot.waits_for_room(promotion):
+        if slot.should_load(promotion) and not slot.lacks_memory(promotion):
             await self._load(slot, promotion, slot.swap(promotion), cause=cause)
         elif refreshed and self._remember is not None:
             await self._remember(promotion)

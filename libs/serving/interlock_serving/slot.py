@@ -17,8 +17,9 @@ from interlock_contracts.rollout import HeldModel
 from interlock_modeling import Model
 from opentelemetry import trace
 
-from interlock_serving.eviction import ModelMemory, NoRoomError
-from interlock_serving.promotion import FIRST_RETRY_SECONDS, LoadFailure, Promotion, load_failure
+from interlock_serving.eviction import MemoryLimitError, ModelMemory
+from interlock_serving.load_backoff import FIRST_RETRY_SECONDS, LoadFailure, load_failure
+from interlock_serving.promotion import Promotion
 
 _tracer = trace.get_tracer("interlock.serving")
 
@@ -109,8 +110,8 @@ class Slot(Generic[S]):
             return self.should_load(promotion) and _now() >= self.failure.retry_at + FIRST_RETRY_SECONDS
         return self.should_load(promotion)
 
-    def waits_for_room(self, promotion: Promotion) -> bool:
-        """Return whether ``promotion`` was measured, its model is not loaded, and there is still no room for it."""
+    def lacks_memory(self, promotion: Promotion) -> bool:
+        """Return whether ``promotion`` was measured, its model is not loaded, and memory is still short for it."""
         seq, size = self._measured_size
         if self.serving is not None or seq != promotion.seq:
             return False
@@ -177,7 +178,7 @@ class Slot(Generic[S]):
             ):
                 model = await self._loader.load(promotion.ref)
             served = self._serve(promotion, model)
-        except NoRoomError:
+        except MemoryLimitError:
             return []
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the new, the old answers on
             self.failure = load_failure(promotion, error, now=_now(), last=self.failure)

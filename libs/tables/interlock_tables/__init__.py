@@ -1,4 +1,4 @@
-"""Reads CSV, JSON Lines and Parquet as declared, in a stream; what does not fit is told, never guessed.
+"""Reads CSV, JSON Lines and Parquet as declared, in a stream; what does not fit is reported, never guessed.
 
 Modules are imported by name: what serves needs the table of spellings, without the readers and what they load.
 """

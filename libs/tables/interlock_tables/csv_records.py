@@ -117,7 +117,7 @@ class RecordCutter:
         delimiters: NDArray[np.int64],
         all_ends: NDArray[np.int64],
     ) -> Records:
-        """Tell good records from bad and blank ones by what stands between their ends."""
+        """Separate good records from bad and blank ones by what stands between their ends."""
         records = Records()
         if not len(ends):
             return records

@@ -1,4 +1,4 @@
-"""What reading a file brings to light: causes with their tallies, and the error that ends the reading."""
+"""Findings of reading a file: causes with their tallies, and the error that ends the reading."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ class Tally:
                 self.examples.append(shown)
 
     def finding(self, cause: Cause) -> Finding:
-        """Return the finding that says this tally."""
+        """Return the finding of this tally."""
         return Finding(
             rule=cause.rule,
             column=cause.column,
@@ -58,9 +58,9 @@ class Tallies(dict[Cause, Tally]):
 
 @dataclass
 class Findings:
-    """What readers note. ``header`` speaks of the file's columns, ``missing_columns`` maps to a hint.
+    """What readers note. ``header`` is about the file's columns, ``missing_columns`` maps to a hint.
 
-    ``bad`` tells why rows were set aside, ``odd`` what deserves a warning.
+    ``bad`` has why rows were set aside, ``odd`` what deserves a warning.
     """
 
     header: list[Finding] = field(default_factory=list)

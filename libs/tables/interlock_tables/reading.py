@@ -14,7 +14,7 @@ from interlock_tables.typed import TypedRows, most_unpacked, too_much_unpacked
 
 
 def read_rows(path: Path, data: Data, findings: Findings, texts: TextCells = AS_TYPED) -> Iterator[TypedRows]:
-    """Yield the rows that can be told apart, in the order of the file; the others, and what is odd, are noted.
+    """Yield the rows that can be separated, in the order of the file; the others, and what is odd, are noted.
 
     ``texts`` is about JSON Lines and Parquet; of a CSV ``data`` says what texts mean.
 

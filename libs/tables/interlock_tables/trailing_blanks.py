@@ -1,4 +1,4 @@
-"""What spreadsheets leave around a table: rows at its end and columns at its right without any cell."""
+"""Trailing blanks of spreadsheets: rows at the end of a table and columns at its right without any cell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every reader yields: rows with their cells in the declared types, and what is wrong with each cell."""
+"""Typed rows, as every reader yields them: cells in the declared types, and what is wrong with each cell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folds of cross-validation, each encoded by what its own training rows say."""
+"""The folds of cross-validation, each with an encoder fitted on its own training rows only."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""The job's phases with their times, for the trace: the dispatcher makes spans of them (see decision 0095)."""
+"""The job's phases with their times, for the trace: `train_dispatch` makes spans of them (see decision 0095)."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Where fits run; in this process here, on a cluster in ``ray_pool``."""
+"""Worker pools for fits: in this process here, on a cluster in ``ray_pool``."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""How far a training is, as the dispatcher reads it while it runs."""
+"""Progress of a training, as `train_dispatch` reads it while it runs."""
 
 import json
 import time

@@ -27,7 +27,7 @@ from interlock_trainer.selection import Scored, request_for
 
 ROUND = 8
 MOST_RECORDED = 500
-"""Trials that are told one by one in the trace; a search may have ten thousand, and the manifest names them all."""
+"""Trials that have a span each in the trace; a search may have ten thousand, and the manifest names them all."""
 
 Trials = list[optuna.Trial]
 

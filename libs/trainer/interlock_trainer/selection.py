@@ -1,4 +1,4 @@
-"""Which candidate is best with its default parameters, by cross-validation."""
+"""Model selection: the best candidate with its default parameters, by cross-validation."""
 
 import statistics
 from collections.abc import Callable, Sequence

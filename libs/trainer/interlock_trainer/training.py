@@ -39,7 +39,7 @@ _logger = logging.getLogger(__name__)
 def run(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Progress) -> TrainingManifest:
     """Train, and leave the manifest as the very last step; return it.
 
-    A training that can't succeed leaves a manifest that says so. Any other exception leaves none: the dispatcher
+    A training that can't succeed leaves a manifest that says so. Any other exception leaves none: `train_dispatch`
     tries again.
     """
     phases = Phases()

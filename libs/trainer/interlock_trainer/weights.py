@@ -1,4 +1,4 @@
-"""How much each row counts in a fit, see decision 0014."""
+"""Row weights of a fit, see decision 0014."""
 
 from dataclasses import dataclass
 from typing import Any, Literal

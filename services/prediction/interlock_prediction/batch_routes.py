@@ -86,7 +86,7 @@ async def predict_file(
     refuse_wrapped(request)
     submitter = subsystem.submitter
     identifier = uuid4() if idempotency_key is None else prediction_id(name, idempotency_key)
-    with request_span(telemetry.SPAN_PREDICT_LATER, request, {telemetry.MODEL: name}, status=202):
+    with request_span(telemetry.SPAN_PREDICT_ASYNC, request, {telemetry.MODEL: name}, status=202):
         context, delivery = await _context(name, submitter), Delivery()
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == _JSON:

@@ -13,8 +13,8 @@ from interlock_prediction.store import WebhookRow
 LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
 """Upper bounds of the histogram, in seconds."""
 
-_ended = Counter(*metrics.LATER_ANSWERS.family)
-_seconds = Histogram(*metrics.LATER_SECONDS.family, buckets=LATENCY_BUCKETS)
+_ended = Counter(*metrics.ASYNC_PREDICTIONS.family)
+_seconds = Histogram(*metrics.ASYNC_PREDICTION_SECONDS.family, buckets=LATENCY_BUCKETS)
 
 
 def record_ended(model: str, outcome: str, seconds: float) -> None:

@@ -6,8 +6,8 @@ from collections import deque
 from interlock_artifacts.signing import UntrustedPromotionError
 from interlock_contracts.models import ModelLoadFailed
 from interlock_messaging.pending_events import PendingEvents, Publisher
+from interlock_serving.load_backoff import LoadFailure
 from interlock_serving.manager import LoadReport
-from interlock_serving.promotion import LoadFailure
 from interlock_serving.slot import ServedModel
 
 logger = logging.getLogger(__name__)

@@ -25,13 +25,13 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
 
-TRIAL_SECONDS = "3"
+SMOKE_TEST_SECONDS = "3"
 
 
 @pytest.fixture(scope="module")
 async def gateway(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
     folder = tmp_path_factory.mktemp("gateway")
-    async with running(servers, folder, gateway_validation_seconds=TRIAL_SECONDS) as gateway:
+    async with running(servers, folder, gateway_validation_seconds=SMOKE_TEST_SECONDS) as gateway:
         await until(gateway.hears, seconds=90)
         yield gateway
 
@@ -120,7 +120,7 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def trials(gateway: Gateway) -> list[int]:
+def smoke_tests(gateway: Gateway) -> list[int]:
     """Return the processes in which models are being tried."""
     helpers = [helper for worker in gateway.children() for helper in _children(worker)]
     return [child for helper in helpers for child in _children(helper)]
@@ -129,12 +129,12 @@ def trials(gateway: Gateway) -> list[int]:
 async def test_a_model_that_crashes_what_loads_it_crashes_no_worker(
     gateway: Gateway, around: Ether, servers: dict[str, str]
 ) -> None:
-    """A fault in a parser written in C ends the trial's process, and that alone."""
+    """A fault in a parser written in C ends the process of the smoke test, and that alone."""
     workers = gateway.children()
     async with good_before_and_after(gateway, around, servers):
         await around.promote(endless(store_of(servers), around.model), 2)
-        (trial,) = await until(lambda: trials(gateway), seconds=30)
-        os.kill(trial, signal.SIGSEGV)
+        (child,) = await until(lambda: smoke_tests(gateway), seconds=30)
+        os.kill(child, signal.SIGSEGV)
         await is_refused(around, 2, "crashes its process (SIGSEGV)")
     assert gateway.children() == workers
 

@@ -191,7 +191,7 @@ async def test_a_traced_caller_gets_a_span_that_links_to_the_promotion(gateway: 
     assert [each["attributes"]["http.response.status_code"] for each in spans] == [200, 200]
 
 
-async def test_stopping_under_load_lets_no_client_down(servers: dict[str, str], tmp_path: Path) -> None:
+async def test_graceful_shutdown_under_load_fails_no_request(servers: dict[str, str], tmp_path: Path) -> None:
     """Every request that was taken is answered; a half sent one is waited for; then the connection closes cleanly."""
     async with serving(servers, tmp_path) as gateway:
         answered = 0

@@ -90,10 +90,10 @@ async def test_one_changed_byte_is_refused_by_every_worker(
     assert {serving[model] for serving in (await gateway.workers()).values()} == {1}
 
 
-async def test_a_model_that_fails_its_trial_is_refused_by_every_worker(
+async def test_a_model_that_fails_the_smoke_test_is_refused_by_every_worker(
     gateway: Gateway, around: Ether, servers: dict[str, str]
 ) -> None:
-    """Sound bytes of a model that answers nobody: tried in a process of its own, once for both workers."""
+    """Sound bytes of a model without a finite answer: tested in a process of its own, once for both workers."""
     store, model = store_of(servers), around.model
     await around.promote(put_model(store, 1, model=model), 1)
     await around.all_serve(1)

@@ -33,7 +33,7 @@ ALARMS = {
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[Stack]:
-    """Return a broker and a database that nobody else uses: an alarm stops everybody."""
+    """Return a broker and a database of this test alone: an alarm stops all users."""
     with leased("delivery", only="rabbitmq,postgres") as settings:
         parts = Parts(Path(settings["INTERLOCK_HOME"]))
         yield Stack(settings, parts, ("rabbitmq", "postgres"))
@@ -42,7 +42,7 @@ def own() -> Iterator[Stack]:
 
 @pytest.mark.parametrize("alarm", ALARMS)
 async def test_an_alarm_of_the_broker_holds_events_back_and_loses_none(own: Stack, alarm: str) -> None:
-    """Transactions go on and their events wait; who asks directly is told at once; then everything arrives, once."""
+    """Transactions go on and their events wait; a direct request is refused at once; then everything arrives, once."""
     on, off = ALARMS[alarm]
     servers = {f"INTERLOCK_{name}": own.admin(name) for name in ("AMQP_URL", "POSTGRES_URL")}
     async with Lab(servers).running() as lab:
@@ -70,7 +70,7 @@ class Crowded(RetrainRequested):
 async def test_a_full_queue_holds_its_own_events_back_in_order_and_no_others(
     servers: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A consumer that is slow slows who speaks to it: its events wait in the outbox, all others go on."""
+    """A slow consumer slows its publisher: its events wait in the outbox, all others go on."""
     monkeypatch.setitem(BY_TYPE, Crowded.type, Route(Crowded, ("lab",), ("lab",)))
     async with Lab(servers).running() as lab, await aio_pika.connect(lab.url) as connection:
         channel = await connection.channel()
@@ -91,8 +91,8 @@ async def test_a_full_queue_holds_its_own_events_back_in_order_and_no_others(
         assert sorted(heard) == sorted(said)
 
 
-async def test_told_to_stop_it_finishes_what_is_short_and_publishes_what_that_said(servers: dict[str, str]) -> None:
-    """A handler in hand ends as it should; its message is gone, and what it said is out."""
+async def test_a_graceful_stop_finishes_short_work_and_publishes_its_events(servers: dict[str, str]) -> None:
+    """A handler in flight ends; its message is acknowledged, and its events are published."""
     begun, told = asyncio.Event(), asyncio.Event()
 
     async def work(_: RetrainRequested) -> None:
@@ -114,7 +114,7 @@ async def test_told_to_stop_it_finishes_what_is_short_and_publishes_what_that_sa
             await lab._delete_queues()
 
 
-async def test_told_to_stop_it_gives_back_what_takes_too_long(servers: dict[str, str]) -> None:
+async def test_a_graceful_stop_requeues_what_takes_too_long(servers: dict[str, str]) -> None:
     """What is not finished in time is undone, and done by whoever starts next: once."""
     begun, released = asyncio.Event(), asyncio.Event()
 

@@ -98,7 +98,7 @@ def envelope(lab: Lab, cause: str | None = None) -> Envelope:
     return Envelope.of(lab.event(), source="outside", cause=cause or str(uuid4()), now=datetime.now(UTC))
 
 
-async def test_what_a_transaction_says_is_handled_exactly_once(servers: dict[str, str]) -> None:
+async def test_events_of_a_committed_transaction_are_handled_exactly_once(servers: dict[str, str]) -> None:
     """A committed event arrives, a repeat of it has no second effect, and its outbox row is marked."""
     async with Lab(servers).running() as lab:
         said = await lab.enqueue("cause")
@@ -117,8 +117,8 @@ async def test_what_a_transaction_says_is_handled_exactly_once(servers: dict[str
         await until(both_are_marked)  # after the confirm, which may come after the event was handled
 
 
-async def test_where_all_share_a_user_the_source_says_who_published(servers: dict[str, str]) -> None:
-    """Of services of ours only: what a stranger calls itself is no user."""
+async def test_where_all_share_a_user_the_source_names_the_publisher(servers: dict[str, str]) -> None:
+    """Of services of ours only: any other source is no user."""
     async with Lab(servers).running() as lab:
         for source in ("/interlock/gateway", "/my/cron"):
             headers = {"ce-id": str(uuid4()), "ce-source": source, "ce-type": RetrainRequested.type}
@@ -129,7 +129,7 @@ async def test_where_all_share_a_user_the_source_says_who_published(servers: dic
 
 
 async def test_a_commit_wakes_the_relay(servers: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Polling is for what other replicas have left; an event that was just said waits for no interval."""
+    """Polling is for what other replicas have left; an event that was just enqueued waits for no interval."""
     monkeypatch.setattr(relay, "IDLE_SECONDS", 3600.0)
     monkeypatch.setattr(relay, "POLL_SECONDS", 3600.0)
     async with Lab(servers).running() as lab:
@@ -167,7 +167,7 @@ async def test_what_the_last_release_has_handled_is_not_handled_again(servers: d
         assert lab.seen == [last.id]
 
 
-async def test_what_is_rolled_back_was_never_said(servers: dict[str, str]) -> None:
+async def test_a_rolled_back_transaction_publishes_nothing(servers: dict[str, str]) -> None:
     """A state change and its event happen both or neither."""
     async with Lab(servers).running() as lab:
         with pytest.raises(RuntimeError, match="no"):
@@ -245,7 +245,7 @@ async def test_poison_is_not_tried_again(servers: dict[str, str]) -> None:
         (b'{"modle": "m"}', {"ce-id": "1", "ce-source": "/x", "ce-type": "retrain.requested"}, "model"),
     ],
 )
-async def test_rubbish_is_a_dead_letter_that_says_what_is_wrong(
+async def test_a_malformed_message_is_a_dead_letter_with_the_reason(
     servers: dict[str, str], body: bytes, headers: dict[str, str], told: str
 ) -> None:
     """Rubbish stops nothing and is not lost; the reason names the fault."""
@@ -274,7 +274,7 @@ async def test_a_message_waits_for_a_dependency_that_is_down(servers: dict[str, 
 
 
 class Unheard(RetrainRequested):
-    """True in this test only: no queue is bound for it, as after somebody deleted a binding."""
+    """True in this test only: no queue is bound for it, as after a binding was deleted."""
 
     type: ClassVar[str] = f"lab.unheard.{uuid4().hex[:8]}"
 

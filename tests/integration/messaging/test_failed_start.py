@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 async def test_a_start_that_the_broker_breaks_off_leaves_nothing_running(
     servers: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The broker dies between a service's two connections; a reconnecting one would keep the process alive, deaf."""
+    """The broker dies between a service's two connections; reconnecting would leave it without a consumer."""
     cable = Cable(servers["INTERLOCK_AMQP_URL"])
     lab = Lab({**servers, "INTERLOCK_AMQP_URL": cable.url})
     begin = asyncio.all_tasks()

@@ -56,7 +56,7 @@ async def kept(database: Database) -> list[str]:
         return sorted((await session.scalars(select(OutboxRow.type))).all())
 
 
-async def test_frequent_events_are_forgotten_soon_and_the_others_after_a_week(database: Database) -> None:
+async def test_ephemeral_events_are_deleted_after_an_hour_and_the_others_after_a_week(database: Database) -> None:
     """What is not published yet is never forgotten, however old it is."""
     retired = ModelRetired(model="student-math", version=1, replaced_by=2)
     for event, age in ((answered(), EPHEMERAL_RETENTION), (retired, OUTBOX_RETENTION)):

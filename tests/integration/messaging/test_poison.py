@@ -49,7 +49,7 @@ async def lab(servers: dict[str, str]) -> AsyncIterator[Lab]:
 
 
 @pytest.mark.parametrize(("body", "headers", "content_type", "told"), POISON)
-async def test_poison_is_a_dead_letter_at_once_that_says_what_is_wrong(
+async def test_a_poison_message_is_a_dead_letter_at_once_with_the_reason(
     lab: Lab, body: bytes, headers: dict[str, Any], content_type: str, told: str
 ) -> None:
     """It stops nothing, is tried once, is kept as it came, and names the fault."""
@@ -66,10 +66,10 @@ async def test_poison_is_a_dead_letter_at_once_that_says_what_is_wrong(
     [({**SANE, NOT_UTF8: "x"}, "headers cannot be read"), ({**SANE, "ce-id": NOT_UTF8}, "id: ")],
     ids=["a name", "a value"],
 )
-async def test_headers_that_nobody_can_read_do_not_end_the_connection(
+async def test_unreadable_headers_do_not_end_the_connection(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, headers: dict[str, Any], told: str
 ) -> None:
-    """The client library would close the connection, again and again, and nothing would be heard any more."""
+    """The client library would close the connection, again and again, and nothing would be consumed any more."""
     with monkeypatch.context() as patched:
         patched.setattr(pamqp.frame, "marshal", _with_a_name_that_is_not_utf8)
         await _publish(lab, aio_pika.Message(GOOD, headers=dict(headers), content_type=JSON))

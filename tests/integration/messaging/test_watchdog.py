@@ -1,4 +1,4 @@
-"""A process that no longer hears notices it; one whose broker is away, or that is busy, is left alone."""
+"""Consumer watchdog: a lost consumer is noticed; a broker outage or long work is not taken for one."""
 
 import asyncio
 import subprocess
@@ -28,7 +28,7 @@ def watched(servers: dict[str, str], handle: Any = None) -> Lab:
 
 
 async def test_a_consumer_that_was_cancelled_silently_is_missed_and_comes_back(servers: dict[str, str]) -> None:
-    """Nothing fails and nothing is logged, but pings stay away; who connects anew hears what was said meanwhile."""
+    """Nothing fails and nothing is logged, but pings are missed; after a reconnect the waiting events are consumed."""
     async with watched(servers).running() as lab:
         (subscriber,) = lab.bus.consumer.subscribers
         channel = await subscriber._queue_obj.channel.get_underlay_channel()  # type: ignore[attr-defined]
@@ -51,7 +51,7 @@ async def _is_unwell(lab: Lab) -> bool:
 
 
 async def test_a_queue_that_was_deleted_is_missed(servers: dict[str, str]) -> None:
-    """Its consumer has nothing to hear from, and may not make it again; the start waits until an admin has."""
+    """Its consumer has no queue, and may not declare it again; the start waits until an admin has."""
     async with watched(servers).running() as lab:
         async with await aio_pika.connect(lab.url) as connection:
             await (await connection.channel()).queue_delete(f"{lab.name}.retrain.requested")
@@ -92,10 +92,10 @@ async def test_a_connection_that_is_stuck_while_others_get_through_is_noticed(
         await until(lab.bus.consumer_lost.is_set)
 
 
-async def test_long_work_and_a_broker_that_is_away_are_no_deafness(
+async def test_long_work_and_a_broker_outage_do_not_count_as_a_lost_consumer(
     servers: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever has a message in hand hears; and starting anew would not bring the broker back."""
+    """A consumer with a message in flight is not lost; and a restart would not bring the broker back."""
     begun, done = asyncio.Event(), asyncio.Event()
     for module in (watchdog, publishing):
         monkeypatch.setattr(module, "CONFIRM_SECONDS", 0.5)
@@ -110,22 +110,22 @@ async def test_long_work_and_a_broker_that_is_away_are_no_deafness(
         looks = _counting(lab)
         said = await lab.enqueue("long work")
         await begun.wait()
-        await until(lambda: looks() > watchdog.PATIENCE)
+        await until(lambda: looks() > watchdog.MAX_MISSED_PINGS)
         await cable.cut()
         away = looks()
-        await until(lambda: looks() > away + watchdog.PATIENCE, seconds=40)
+        await until(lambda: looks() > away + watchdog.MAX_MISSED_PINGS, seconds=40)
         assert not lab.bus.consumer_lost.is_set()
 
         await cable.plug()
         done.set()
         await until(lambda: lab.seen[-1] == said.id)
-        last = await lab.enqueue("hears again")
+        last = await lab.enqueue("consumes again")
         await until(lambda: last.id in lab.seen, seconds=40)
     await cable.close()
 
 
 def _counting(lab: Lab) -> Any:
-    """Return what tells how often the watchdog has looked."""
+    """Return a function that counts the checks of the watchdog."""
     heartbeat, count = lab.bus.delivery.heartbeat, [0]
     take = heartbeat.take
 
@@ -138,7 +138,7 @@ def _counting(lab: Lab) -> Any:
 
 
 @pytest.mark.parametrize(("stubborn", "status"), [("", -15), ("signal.signal(signal.SIGTERM, signal.SIG_IGN);", 75)])
-def test_a_deaf_process_ends_for_its_supervisor(stubborn: str, status: int) -> None:
+def test_a_process_that_lost_a_consumer_ends_for_its_supervisor(stubborn: str, status: int) -> None:
     """Gently where it can, so that requests in hand are answered; after a while in any case; never with success."""
     code = f"""
 import signal, threading

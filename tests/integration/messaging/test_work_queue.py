@@ -115,7 +115,7 @@ async def test_a_dependency_that_is_away_counts_for_no_row(queue: Queue) -> None
 
 
 async def test_two_workers_share_the_rows(queue: Queue) -> None:
-    """Nobody waits for another's row, and nobody takes it."""
+    """No worker waits for another's row, and none takes it."""
     await queue.add("a", "b")
     async with queue.bus.transaction() as session:
         (first,) = await work_queue.claim(session, Item, Item.state == "waiting")

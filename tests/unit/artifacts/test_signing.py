@@ -1,4 +1,4 @@
-"""A promotion is believed as the registry signed it, or not at all."""
+"""Promotion signatures: a promotion is trusted as the registry signed it, or not at all."""
 
 from collections.abc import Callable
 
@@ -32,7 +32,7 @@ def of(text: str) -> PromotionSignature:
     )
 
 
-def test_what_the_registry_signed_is_believed_after_any_journey() -> None:
+def test_a_signature_of_the_registry_is_verified_after_any_journey() -> None:
     """As JSON in an event, in the registry's answer or in the ledger."""
     journeyed = PromotionSignature.model_validate_json(signed(REF, SEQ).model_dump_json())
 
@@ -52,7 +52,7 @@ def test_what_the_registry_signed_is_believed_after_any_journey() -> None:
     ],
 )
 def test_a_signature_of_another_promotion_is_refused(ref: ModelRef, seq: int, told: str) -> None:
-    """A true signature beside other bytes, or under another number, proves nothing; the words say what differs."""
+    """A true signature beside other bytes, or under another number, proves nothing; the error names what differs."""
     with pytest.raises(UntrustedPromotionError, match=told):
         TRUST.check(ref, seq, signed(REF, SEQ))
 
@@ -77,7 +77,7 @@ def test_a_signature_of_another_promotion_is_refused(ref: ModelRef, seq: int, to
 def test_a_forged_signature_is_refused(
     forge: Callable[[PromotionSignature], PromotionSignature | None], told: str
 ) -> None:
-    """Missing, by a stranger, under a borrowed name, cut, or beside a changed text."""
+    """Missing, by an unknown key, under another key's id, cut, or beside a changed text."""
     with pytest.raises(UntrustedPromotionError, match=told):
         TRUST.check(REF, SEQ, forge(signed(REF, SEQ)))
 
@@ -131,12 +131,12 @@ def test_one_statement_is_one_text() -> None:
     ids=["nothing", "a private key", "another kind of key"],
 )
 def test_what_is_no_public_key_is_refused_at_the_start(pems: str) -> None:
-    """A gateway that could believe nobody, or anybody, does not start."""
+    """A gateway that could verify nothing, or would trust anything, does not start."""
     with pytest.raises(ValueError, match=r"INTERLOCK_SIGNING_PUBLIC_KEY|PEM|key"):
         SignatureVerifier(pems)
 
 
-def test_a_registry_whose_signatures_nobody_believes_does_not_start() -> None:
+def test_a_registry_whose_signatures_cannot_be_verified_does_not_start() -> None:
     """The two settings must belong together."""
     with pytest.raises(ValueError, match="does not hold the public key"):
         TRUST.require_key_of(STRANGER)

@@ -63,7 +63,7 @@ def test_acknowledged_without_effect_is_lost(ledger: Ledger) -> None:
     assert [each.key for each in ledger.missing()] == ["e1"]
 
 
-def test_the_same_effect_said_twice_is_one_and_another_is_not(ledger: Ledger) -> None:
+def test_an_event_delivered_twice_is_one_effect_and_another_event_is_not(ledger: Ledger) -> None:
     """Events may be delivered twice; they tell of one effect as long as they have one id."""
     asked(ledger, "prediction", "p1")
     answered(ledger, "p1", event_id="same")

@@ -21,7 +21,7 @@ def letter(letter_id: UUID = ONE, **more: Any) -> DeadLetterView:
     )
 
 
-def test_list_tells_why_each_letter_died(stub: StubGateway) -> None:
+def test_list_shows_the_reason_of_each_dead_letter(stub: StubGateway) -> None:
     """Queue, age, attempts and reason, on one line each."""
     stub.respond("GET /dead-letters", [plain(letter())])
     ended = interlock("dead-letters", "list", "--queue", QUEUE)

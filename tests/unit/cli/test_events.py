@@ -51,7 +51,7 @@ def test_past_events_come_first_the_oldest_first(console: StubGateway) -> None:
     assert (query["model"], query["limit"]) == (["m"], ["5"])
 
 
-def test_what_is_said_all_the_time_has_to_be_asked_for(console: StubGateway) -> None:
+def test_ephemeral_events_have_to_be_asked_for(console: StubGateway) -> None:
     """A tail that a busy gateway fills tells nothing; by name, or with a word, it is there."""
     console.respond("GET /view/events", {"events": []})
     for more in ((), ("--frequent",), ("--type", "prediction.logged", "--type", "model.promoted")):

@@ -52,7 +52,7 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
     ],
 )
 def test_a_trace_id_is_taken_only_from_a_traceparent(traceparent: object, trace_id: str | None) -> None:
-    """AMQP headers have types, and strangers choose them; what is no traceparent has no trace."""
+    """AMQP headers have types, which any publisher chooses; what is no traceparent has no trace."""
     assert trace_id_of(traceparent) == trace_id
 
 
@@ -106,13 +106,13 @@ def test_an_event_of_ours_is_known_by_its_id_as_before() -> None:
         (None, b'\xef\xbb\xbf{"model": "student-math"}'),
     ],
 )
-def test_case_of_a_media_type_and_a_byte_order_mark_say_nothing(content_type: str | None, body: bytes) -> None:
+def test_case_of_a_media_type_and_a_byte_order_mark_are_ignored(content_type: str | None, body: bytes) -> None:
     """Libraries and editors write them as they like."""
     assert Envelope.parse(envelope().headers(), body, content_type) == (envelope(), {"model": "student-math"})
 
 
 @pytest.mark.parametrize("body", ['{"model": "m"}'.encode("utf-16"), b'{"model": NaN}', b"\xef\xbb\xbf"])
-def test_what_is_no_json_in_utf_8_is_told_so(body: bytes) -> None:
+def test_what_is_no_json_in_utf_8_is_refused_with_the_reason(body: bytes) -> None:
     """Python reads UTF-16 and NaN; RFC 8259 and the other readers do not."""
     with pytest.raises(ValueError, match="the body is not JSON"):
         Envelope.parse(envelope().headers(), body, None)

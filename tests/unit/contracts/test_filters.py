@@ -41,7 +41,7 @@ def test_a_misspelt_metric_is_refused_with_the_one_that_was_perhaps_meant() -> N
 
 
 @given(st.lists(st.sampled_from(VERSION_STAGES)))
-def test_choices_are_told_once_and_in_their_order(named: list[str]) -> None:
+def test_choices_are_listed_once_and_in_their_order(named: list[str]) -> None:
     """However often one is named."""
     assert chosen(",".join(named), VERSION_STAGES) == [each for each in VERSION_STAGES if each in named]
 

@@ -1,4 +1,4 @@
-"""What the broker is told of the catalog."""
+"""Broker permissions derived from the catalog."""
 
 import re
 
@@ -10,8 +10,8 @@ def topics(user: User, exchange: str = EVENTS) -> tuple[str, str]:
     return next((each.write, each.read) for each in user.topics if each.exchange == exchange)
 
 
-def test_a_user_may_publish_what_the_catalog_says_and_nothing_more() -> None:
-    """For every user and every event type; people may say what is external."""
+def test_a_user_may_publish_what_the_catalog_permits_and_nothing_more() -> None:
+    """For every user and every event type; people may publish what is external."""
     for user in users():
         write, _ = topics(user)
         for route in ROUTES:
@@ -30,7 +30,7 @@ def test_a_user_reads_its_own_queues_only() -> None:
             assert not re.search(user.configure, queue)
 
 
-def test_queues_of_the_last_release_are_read_by_both_releases_and_by_nobody_else() -> None:
+def test_queues_of_the_last_release_are_read_by_both_releases_and_by_no_others() -> None:
     """Each may give itself a copy of what it reads there, for another attempt or as a dead letter."""
     former = {
         f"{old}.{route.event.type}": {old, *route.consumers} for route in ROUTES for old in route.former_consumers
@@ -71,8 +71,8 @@ def test_the_commands_name_every_user() -> None:
         assert sum(f" {user.name} " in line for line in lines) == 2 + len(user.topics)
 
 
-def test_the_observer_hears_everything_and_says_nothing() -> None:
-    """Its own queue, and while somebody looks the frequent events; nobody else reads what is in them."""
+def test_the_observer_consumes_every_event_and_publishes_none() -> None:
+    """Its own queue, and ephemeral events while they are watched; no other user reads them."""
     observer = next(user for user in users() if user.name == user_of("console"))
     write, read = topics(observer)
     others = [user for user in users() if user.name not in (observer.name, user_of("operator"))]

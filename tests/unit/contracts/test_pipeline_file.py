@@ -49,7 +49,7 @@ def test_what_yaml_reads_as_no_text_is_to_be_quoted(written: str, read: str) -> 
     assert written in parse_pipeline(name.replace(f" {written}:", f" '{written}':").encode()).data.columns
 
 
-def test_every_fault_is_told_at_once_in_the_order_of_the_file() -> None:
+def test_every_fault_is_reported_at_once_in_the_order_of_the_file() -> None:
     """One attempt shows all that is to be mended."""
     text = f"{HEAD}    on: {{type: number}}\n    c: {{type: category, values: [No, SE]}}\n{Y}    z: {{type: float}}\n"
 
@@ -62,7 +62,7 @@ def test_every_fault_is_told_at_once_in_the_order_of_the_file() -> None:
 
 
 def test_a_key_that_stands_twice_is_refused_with_both_lines() -> None:
-    """YAML would take the last, and nobody would hear of the first."""
+    """YAML would take the last, and drop the first in silence."""
     text = f"{HEAD}    x: {{type: number, min: 0}}\n{Y}    x: {{type: category}}\n"
 
     assert faults(text) == ["data.columns.x: the key stands twice, first on line 6; keep one of the two (line 8)"]
@@ -73,7 +73,7 @@ def test_an_octal_number_is_refused_where_a_number_is_meant_too() -> None:
     assert "YAML reads 010 as the number 8" in faults(f"{HEAD}    x: {{type: number, min: 010}}\n{Y}")[0]
 
 
-def test_nothing_after_a_dash_is_told_as_nothing() -> None:
+def test_nothing_after_a_dash_is_reported_as_nothing() -> None:
     """The empty text has to be written."""
     text = f"{HEAD}    d:\n      type: category\n      values:\n        -\n{Y}"
 
@@ -111,7 +111,7 @@ def test_json_is_read_and_its_faults_name_no_line() -> None:
 @pytest.mark.parametrize(
     "text", ["", "- 1", "name: [", "a: 2013-02-30", "[" * 5000, "a: 1\n---\nb: 2", "a: !!bool x", "a: !!timestamp x"]
 )
-def test_what_is_no_mapping_in_yaml_is_said_so(text: str) -> None:
+def test_what_is_no_mapping_in_yaml_is_a_fault_that_names_it(text: str) -> None:
     """Whatever the parser itself would raise."""
     with pytest.raises(NotYamlError):
         parse_pipeline(text.encode())

@@ -72,7 +72,7 @@ def test_of_number_and_age_either_is_enough_to_be_kept(keep: Any, newer: int, da
 
 
 def test_a_window_is_written_in_a_query_as_in_the_file() -> None:
-    """Anything else is told what would be right."""
+    """Anything else is refused with what would be right."""
     assert [parsed_window(text) for text in (None, "all", "latest", "12")] == [None, "all", "latest", 12]
     for text in ("0", "-1", "newest", "", "\N{ARABIC-INDIC DIGIT THREE}"):
         with pytest.raises(ValueError, match="neither all, nor latest, nor a number of at least 1"):

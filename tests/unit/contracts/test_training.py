@@ -1,4 +1,4 @@
-"""Who asked for a training, as far as it can be believed."""
+"""Who requested a training, as far as it can be trusted."""
 
 from datetime import UTC, datetime
 

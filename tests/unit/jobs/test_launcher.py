@@ -10,7 +10,7 @@ from interlock_contracts.refs import ArtifactRef
 from interlock_jobs.job_log import secret_values
 from interlock_jobs.launcher import Job, JobState, RayLauncher
 
-from tests.support.issuer import LENT, Issuer, Request
+from tests.support.issuer import ISSUED, Issuer, Request
 
 JOB = ArtifactRef(sha256="ab" * 32, bytes=10)
 NODE = "ab" * 28
@@ -63,7 +63,7 @@ async def submit(launcher: RayLauncher) -> None:
 
 
 async def test_a_job_is_a_program_with_its_reference_and_credentials_of_its_own() -> None:
-    """They are lent for the job's id, prefix and time; the interpreter may lie anywhere."""
+    """They are issued for the job's id, prefix and time; the interpreter may lie anywhere."""
     head, issuer = Head(), Issuer()
     await submit(head.launcher(issuer, python="/opt/my venv/python"))
 
@@ -71,7 +71,7 @@ async def test_a_job_is_a_program_with_its_reference_and_credentials_of_its_own(
         "submission_id": "x-a1",
         "entrypoint": f"'/opt/my venv/python' -m interlock_trainer --job {'ab' * 32}:10",
         "metadata": {"model": "m"},
-        "runtime_env": {"env_vars": LENT},
+        "runtime_env": {"env_vars": ISSUED},
     }
     assert issuer.requests == [Request("x-a1", "runs/x/1", UNTIL, ["in/1"])]
 
@@ -87,7 +87,7 @@ async def test_without_an_issuer_the_clusters_environment_has_the_keys() -> None
 async def test_a_job_without_credentials_is_not_submitted() -> None:
     """It would run, and fail for want of them."""
     head = Head()
-    with pytest.raises(StoreUnavailableError, match="lends no rights"):
+    with pytest.raises(StoreUnavailableError, match="issues no credentials"):
         await submit(head.launcher(Issuer(refuses=True)))
 
     assert not head.jobs
@@ -134,18 +134,18 @@ async def test_a_job_that_ray_does_not_know_is_unknown() -> None:
 
 
 async def test_the_log_of_a_job_is_what_it_printed_without_its_credentials() -> None:
-    """What was lent to it is known from the job itself, whichever process has submitted it."""
+    """What was issued to it is known from the job itself, whichever process has submitted it."""
     head = Head()
     await submit(head.launcher(Issuer()))
     head.statuses["x-a1"] = "RUNNING"
-    told = "".join(f"{name}={value}\n" for name, value in LENT.items())
+    told = "".join(f"{name}={value}\n" for name, value in ISSUED.items())
     head.logs["x-a1"] = f"begin\n{told}end\n".encode()
     shown = await head.launcher().log("x-a1")
 
     assert shown is not None
     assert shown.startswith("begin\n")
     assert shown.endswith("end\n")
-    hidden = secret_values(LENT)
+    hidden = secret_values(ISSUED)
     assert hidden
     assert not [value for value in hidden if value in shown]
 

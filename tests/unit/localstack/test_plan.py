@@ -112,7 +112,7 @@ def test_a_store_without_its_keys_is_refused(state_dir: StateDir, monkeypatch: p
 
 
 def test_ray_has_no_secret_of_ours(state_dir: StateDir) -> None:
-    """Jobs inherit the head's environment, in which no secret is: what they need is lent to each."""
+    """Jobs inherit the head's environment, in which no secret is: what they need is issued to each."""
     components = plan(state_dir, PORTS)
     env = process(components["ray"]).env
 

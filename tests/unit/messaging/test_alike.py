@@ -87,14 +87,14 @@ async def test_one_by_one_and_in_batches(body: bytes, before: bytes, after: byte
     ],
 )
 async def test_what_is_no_json_is_refused_by_both(data: bytes) -> None:
-    """NaN is no JSON, JSON is UTF-8, and of a key that is twice nobody can tell which value counts."""
+    """NaN is no JSON, JSON is UTF-8, and of a repeated key it is unknown which value counts."""
     message = SimpleNamespace(body=data, headers=HEADERS, content_type=None)
 
     assert in_a_batch(message) is None
     assert await alone(message) is None
 
 
-def test_a_compressed_body_is_told_as_one() -> None:
+def test_a_compressed_body_is_reported_as_one() -> None:
     """Whoever compresses what they publish reads why it is dead."""
     with pytest.raises(ValueError, match="not JSON") as refused:
         Envelope.parse(HEADERS, b"\x1f\x8b\x08", None)

@@ -36,7 +36,7 @@ async def collect_metrics(bus: Bus) -> None:
 async def test_who_is_stopped_while_connecting_leaves_nothing_that_connects_on(
     connects: Callable[[Bus], Awaitable[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A broker that accepts and says nothing holds no process that wants to end."""
+    """A broker that accepts and does not answer holds no process that wants to end."""
     monkeypatch.setattr(bus, "CONNECT_SECONDS", 0.5)
     asked = asyncio.Event()
 

@@ -60,7 +60,7 @@ def test_only_a_dependency_that_is_down_is_waited_for(error: Exception, outage: 
 
 @pytest.mark.parametrize(("headers", "count"), [({}, 0), ({"x-attempt": 3}, 3), ({"x-attempt": "three"}, 0)])
 def test_attempts_travel_in_the_message(headers: dict[str, Any], count: int) -> None:
-    """A header that somebody broke counts as none, and is no crash."""
+    """A broken header counts as none, and is no crash."""
     assert attempts(headers) == count
 
 

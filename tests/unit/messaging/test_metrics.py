@@ -14,7 +14,7 @@ SHARED = topology.queue("train_dispatch", RetrainRequested)
 
 
 def said(ago: float) -> Envelope:
-    """Return the envelope of an event that was said so many seconds ago."""
+    """Return the envelope of an event that was enqueued so many seconds ago."""
     event = RetrainRequested(model="flights")
     now = datetime.now(UTC) - timedelta(seconds=ago)
     return Envelope.of(event, source="gateway", cause="a-test", n=0, now=now, traceparent=None)
@@ -37,7 +37,7 @@ def test_a_process_is_no_label(queue: RabbitQueue, label: str) -> None:
 
 
 def test_an_event_waits_until_it_is_taken_for_the_first_time() -> None:
-    """Outbox, broker and queue together; a retry waits because it was told to, and clocks may differ."""
+    """Outbox, broker and queue together; a retry waits by design, and clocks may differ."""
     name, label = "interlock_message_wait_seconds", {"queue": "train_dispatch.retrain.requested"}
     count, total = told(f"{name}_count", **label), told(f"{name}_sum", **label)
     for ago, tried in ((3.0, 0), (100.0, 1), (-60.0, 0)):

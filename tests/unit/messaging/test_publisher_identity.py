@@ -1,4 +1,4 @@
-"""Whom a consumer believes."""
+"""Publisher identity: which user a consumer takes for the publisher, and what it may publish."""
 
 import pytest
 from interlock_contracts.permissions import may_publish
@@ -20,15 +20,15 @@ GATEWAY, REGISTRY, DISPATCH = "interlock_gateway", "interlock_registry", "interl
         (REGISTRY, {PUBLISHED_BY: GATEWAY}, GATEWAY),
     ],
 )
-def test_a_copy_keeps_its_speaker_and_nobody_else_names_one(
+def test_a_copy_keeps_its_publisher_and_no_other_user_may_name_one(
     user: str | None, headers: dict[str, str], speaker: str | None
 ) -> None:
-    """The service's own retries and the registry's replays name who spoke first; what others claim is not heard."""
+    """The service's own retries and the registry's replays name the first publisher; claims of others are ignored."""
     assert published_by(user, headers, "train_dispatch") == speaker
 
 
-def test_a_copy_in_a_queue_that_was_taken_over_is_believed_from_both_readers() -> None:
-    """The service of the last release gave it to itself, or the one of today; nobody else may."""
+def test_a_copy_in_a_queue_that_was_taken_over_is_trusted_from_both_readers() -> None:
+    """The service of the last release gave it to itself, or the one of today; no other may."""
     reading = readers("prediction.feedback.received")
 
     for service in ("prediction", "monitor"):
@@ -39,17 +39,17 @@ def test_a_copy_in_a_queue_that_was_taken_over_is_believed_from_both_readers() -
     )
 
 
-def test_what_nobody_known_said_is_refused_unless_anybody_may_say_it() -> None:
+def test_an_event_of_an_unknown_publisher_is_refused_unless_it_is_external() -> None:
     """People may ask for a training without a name; a promotion without one is none."""
     check(None, "retrain.requested")
-    with pytest.raises(ValueError, match=r"nobody known said it, who may not say model\.promoted"):
+    with pytest.raises(ValueError, match=r"an unknown publisher is not permitted to publish model\.promoted"):
         check(None, "model.promoted")
     with pytest.raises(ValueError, match="interlock_gateway"):
         check(GATEWAY, "model.promoted")
 
 
 def test_who_may_promote() -> None:
-    """The registry alone says that a model is promoted, the gate alone that it passed."""
+    """The registry alone may publish promotions, the gate alone its verdicts."""
     everyone = [*(f"interlock_{name}" for name in ("ingest", "prediction", "operator")), GATEWAY, REGISTRY, DISPATCH]
     assert [user for user in everyone if may_publish(user, "model.promoted")] == [REGISTRY]
     assert not [user for user in everyone if may_publish(user, "evaluation.passed")]

@@ -46,7 +46,7 @@ async def connection_gone() -> None:
 
 
 class Channel:
-    """A channel that does what ``fates`` says of each message; the others are confirmed."""
+    """A channel with an outcome for each message in ``fates``; the others are confirmed."""
 
     def __init__(self, **fates: Fate) -> None:
         self.taken: list[str] = []
@@ -99,7 +99,7 @@ async def unreachable() -> None:
     ids=["unreachable", "closed", "lost"],
 )
 async def test_without_a_connection_nothing_was_published(connects: Fate, error: type[OSError]) -> None:
-    """That the broker cannot be reached is told of every message."""
+    """Where the broker cannot be reached, every message has that outcome."""
     channel = Channel()
 
     outcomes = await send_together(broker(channel, connects=connects), [message("a"), message("b")])

@@ -23,7 +23,7 @@ def refused(body: bytes, event: type[Event] = RetrainRequested) -> ValueError:
         (b"{", ["Invalid JSON"]),
     ],
 )
-def test_a_body_that_does_not_fit_is_told_by_field(body: bytes, words: list[str]) -> None:
+def test_a_body_that_does_not_fit_is_reported_by_field(body: bytes, words: list[str]) -> None:
     """In one line, without the library's types and addresses."""
     told = reason_of(refused(body), None)
     assert told.startswith("not a valid event: ")
@@ -34,18 +34,18 @@ def test_a_body_that_does_not_fit_is_told_by_field(body: bytes, words: list[str]
 
 
 def test_a_long_value_does_not_hide_the_rest() -> None:
-    """Each fault is cut, so the next one is still told."""
+    """Each fault is cut, so the next one is still reported."""
     told = in_words(refused(b'{"model": "%s", "reason": 3}' % (b"x y" * 4000)))
     assert "reason: " in told
     assert len(told) < 1200
 
 
-def test_a_database_says_what_it_refuses_without_the_statement() -> None:
+def test_a_database_error_is_reported_without_the_statement() -> None:
     """The driver's own words, without the class and the SQL around them."""
     driver = Exception("<class 'asyncpg.exceptions.UniqueViolationError'>: duplicate key value\nDETAIL: Key (id)=(1)")
     assert in_words(IntegrityError("INSERT INTO run VALUES ($1)", {"id": 1}, driver)) == "duplicate key value"
 
 
-def test_other_errors_are_told_in_one_line() -> None:
+def test_other_errors_are_reported_in_one_line() -> None:
     """Lists and logs are made of lines."""
     assert in_words(RuntimeError("first\n  second")) == "first second"

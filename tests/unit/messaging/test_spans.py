@@ -39,8 +39,8 @@ def handled(kept: InMemorySpanExporter, queue: Any, *, subject: str, headers: di
     return span
 
 
-def test_a_handling_is_the_child_of_its_hop_and_linked_to_where_the_event_was_said(kept: InMemorySpanExporter) -> None:
-    """Its wait, its attempt and what became of it are told; the run is known where the event is about one."""
+def test_a_handling_is_the_child_of_its_hop_and_linked_to_the_creation_of_its_event(kept: InMemorySpanExporter) -> None:
+    """Its wait, its attempt and its outcome are recorded; the run is known where the event is about one."""
     queue = topology.queue("train_dispatch", RetrainRequested)
     span = handled(kept, queue, subject="run/r-1", headers={"traceparent": f"00-{TRACE}-{SENT}-01"})
     assert span.parent is not None
@@ -58,7 +58,7 @@ def test_a_handling_is_the_child_of_its_hop_and_linked_to_where_the_event_was_sa
     assert [event.name for event in span.events] == [telemetry.EVENT_RETRIED]
 
 
-def test_a_worker_s_own_queue_is_told_but_is_not_in_the_name(kept: InMemorySpanExporter) -> None:
+def test_a_worker_s_own_queue_is_an_attribute_but_is_not_in_the_name(kept: InMemorySpanExporter) -> None:
     """Backends group by a span's name, and workers come and go."""
     queue = topology.worker_queue("gateway", ModelPromoted, "host-17-ab")
     span = handled(kept, queue, subject="model/flights", headers={})

@@ -1,4 +1,4 @@
-"""Who waits for work hears of it after the commit that adds it, and only then."""
+"""Workers are woken after the commit that adds work, and only then."""
 
 from interlock_messaging.tables import InboxRow, OutboxRow
 from interlock_messaging.wakeups import Wakeups, wake_after_commit
@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 
 async def test_only_the_workers_of_the_tables_with_new_work_are_woken() -> None:
-    """A commit that adds nothing wakes nobody: the loops themselves commit each time they look."""
+    """A commit that adds nothing wakes no worker: the loops themselves commit at each poll."""
     wakeups, session = Wakeups(), AsyncSession()
     wake_after_commit(session, OutboxRow)
     assert not wakeups.of(OutboxRow).is_set(), "nothing is committed yet"
@@ -17,7 +17,7 @@ async def test_only_the_workers_of_the_tables_with_new_work_are_woken() -> None:
     assert not wakeups.of(InboxRow).is_set()
 
 
-async def test_the_next_transaction_of_a_session_wakes_nobody_for_the_one_before() -> None:
+async def test_the_next_transaction_of_a_session_wakes_no_worker_for_the_one_before() -> None:
     """A session may be used again."""
     wakeups, session = Wakeups(), AsyncSession()
     wake_after_commit(session, OutboxRow)

@@ -4,8 +4,8 @@ import pytest
 from interlock_artifacts.signing import UntrustedPromotionError
 from interlock_contracts.models import ModelLoadFailed
 from interlock_prediction.load_failures import LoadFailurePublisher
+from interlock_serving.load_backoff import load_failure
 from interlock_serving.manager import LoadReport
-from interlock_serving.promotion import load_failure
 from interlock_serving.slot import ServedModel, Swapped
 
 from tests.support.stored_models import RecordingBus, promotion

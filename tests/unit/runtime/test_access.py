@@ -80,7 +80,7 @@ def test_neither_key_nor_pepper_is_shown(caplog: pytest.LogCaptureFixture) -> No
     assert "ilk_wrong" not in f"{told} {vars(access)}"
 
 
-def test_a_key_that_is_over_lets_nobody_in() -> None:
+def test_an_expired_key_authenticates_nothing() -> None:
     """Expiry needs no registry: the clock is enough."""
     now = datetime.now(UTC)
     soon, over = (ring_key(name, name, "read") for name in ("soon", "over"))
@@ -104,7 +104,7 @@ async def test_a_revoked_key_is_forgotten_with_the_next_look(monkeypatch: pytest
 
 
 async def test_the_ring_cannot_take_the_deployments_keys_away() -> None:
-    """A registry that says otherwise neither removes nor weakens the admin's key."""
+    """The registry's ring neither removes nor weakens the admin's key."""
     async with Registry(ring_key(KEY, "somebody", "read")).known_to() as access:
         found = access.admit(bearer(KEY))
 
@@ -144,7 +144,7 @@ async def test_a_key_made_this_moment_works_at_once(monkeypatch: pytest.MonkeyPa
 
 
 async def test_without_a_registry_a_wrong_key_is_refused_at_once() -> None:
-    """Nobody waits for an answer that does not come."""
+    """No request waits for an answer that does not come."""
     registry = Registry()
     async with registry.known_to() as access:
         await until(lambda: registry.asked == 2)

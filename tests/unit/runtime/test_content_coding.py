@@ -98,7 +98,9 @@ WHOLE = gzip.compress(b"[1, 2]", mtime=0)
     ],
     ids=["unknown", "twice", "none", "empty", "short", "long"],
 )
-def test_what_cannot_be_unpacked_is_told_so(client: Client, coding: str, body: bytes, status: int, told: str) -> None:
+def test_what_cannot_be_unpacked_is_refused_with_the_reason(
+    client: Client, coding: str, body: bytes, status: int, told: str
+) -> None:
     """As problem details, with what would be right."""
     answer = client.post("/numbers", content=body, headers={"Content-Encoding": coding})
 

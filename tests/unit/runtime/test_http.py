@@ -49,7 +49,7 @@ def client() -> Iterator[Client]:
 
 @pytest.mark.parametrize("header", [None, "Bearer wrong", KEY, f"Basic {KEY}", f"Bearer {KEY} "])
 def test_every_route_asks_for_the_key(client: Client, header: str | None) -> None:
-    """Nothing is open because somebody forgot to close it."""
+    """Deny by default: nothing is open by mistake."""
     answer = client.get("/things/x", headers={"Authorization": header} if header else {})
 
     assert answer.status_code == 401
@@ -91,8 +91,8 @@ def test_a_body_that_does_not_fit_names_the_field(client: Client) -> None:
     assert answer.json()["errors"]
 
 
-def test_an_outage_is_a_503_that_says_when_to_come_back(client: Client) -> None:
-    """A dependency that is down is nobody's bad request."""
+def test_an_outage_is_a_503_with_retry_after(client: Client) -> None:
+    """A dependency that is down is no bad request."""
     answer = client.get("/things/down", headers={"Authorization": f"Bearer {KEY}"})
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")

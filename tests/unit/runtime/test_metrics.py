@@ -77,8 +77,8 @@ async def test_requests_are_counted_by_route_whatever_clients_make_up() -> None:
     assert "nowhere" not in str(after)
 
 
-async def test_a_scrape_tells_what_it_can_while_something_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be looked up is left out, what hangs is not waited for, and what is down is said to be."""
+async def test_a_scrape_has_what_can_be_collected_while_something_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be collected is left out, what hangs is not waited for, and what is down is reported so."""
     monkeypatch.setattr(told, "COLLECT_SECONDS", 0.1)
     answer = await asked(
         "/metrics",
@@ -95,7 +95,7 @@ async def test_a_scrape_tells_what_it_can_while_something_is_down(monkeypatch: p
     assert ("process_resident_memory_bytes",) in found
 
 
-async def test_numbers_are_told_to_this_machine_or_for_a_key() -> None:
+async def test_metrics_are_served_to_this_machine_or_for_a_key() -> None:
     """As everything else that anybody may read."""
     assert (await asked("/metrics")).status_code == 200
     assert (await asked("/metrics", client="10.0.0.7")).status_code == 401

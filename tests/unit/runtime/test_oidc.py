@@ -1,4 +1,4 @@
-"""Tokens of an issuer: which are believed, and what they mean."""
+"""Tokens of an issuer: which are valid, and their scopes."""
 
 import base64
 import hmac
@@ -31,7 +31,7 @@ EC = ec.generate_private_key(ec.SECP256R1())
 
 
 class Provider:
-    """An OpenID Connect issuer: its two documents, and tokens that say what a test wants."""
+    """An OpenID Connect issuer: its two documents, and tokens with the claims of a test."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -94,8 +94,8 @@ async def test_a_token_of_the_issuer_lets_in(key: Any, algorithm: str, kid: str)
     ],
     ids=str,
 )
-async def test_a_token_that_says_the_wrong_thing_is_refused(claims: dict[str, Any]) -> None:
-    """For somebody else, from somebody else, too old, too new, or without what it must say."""
+async def test_a_token_with_a_wrong_claim_is_refused(claims: dict[str, Any]) -> None:
+    """Another audience, another issuer, expired, not yet valid, or without a claim that it must have."""
     async with trusted() as (provider, access):
         assert access.admit(provider.token()) is not None
         assert access.admit(provider.token(**claims)) is None
@@ -157,7 +157,7 @@ async def test_dots_lead_into_a_nested_claim_unless_one_has_that_name(claim: str
 
 
 @pytest.mark.parametrize("claims", [{}, {"realm_access": None}, {"realm_access": []}, {"realm_access": {"roles": {}}}])
-async def test_a_claim_that_is_not_there_means_nothing_and_the_log_tells(
+async def test_a_missing_claim_has_no_effect_and_is_logged(
     claims: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whoever has set up the issuer reads which claim was looked for."""
@@ -169,7 +169,7 @@ async def test_a_claim_that_is_not_there_means_nothing_and_the_log_tells(
 
 
 async def test_a_key_that_the_issuer_took_back_signs_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even tokens that were believed before; one published since is asked for."""
+    """Not even tokens that were accepted before; a key published since is fetched."""
     monkeypatch.setattr(oidc, "UNKNOWN_KEY_SECONDS", 0.02)
     async with trusted() as (provider, access):
         token = provider.token()

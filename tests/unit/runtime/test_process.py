@@ -1,4 +1,4 @@
-"""What is told of a stop before the server has finished its open answers, and loops that are woken."""
+"""Shutdown signals before the server has finished its open answers, and loops that are woken."""
 
 import asyncio
 import signal
@@ -8,7 +8,7 @@ from interlock_runtime.process import on_shutdown_signal, run_periodically
 from tests.support.waiting import until
 
 
-async def test_whoever_holds_answers_open_hears_of_a_stop_at_once_and_so_does_the_server() -> None:
+async def test_a_stop_reaches_open_answers_and_the_server_at_once() -> None:
     """Or a stop would wait for every page that somebody looks at; afterwards all is as it was."""
     heard, server = asyncio.Event(), asyncio.Event()
     before = signal.signal(signal.SIGTERM, lambda *_: server.set())

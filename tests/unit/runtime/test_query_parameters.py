@@ -76,7 +76,7 @@ def test_an_unknown_parameter_is_named_with_those_that_are_known(client: Client,
     assert (answer.json()["title"], answer.json()["detail"]) == ("Unknown query parameter", detail)
 
 
-def test_every_unknown_parameter_is_told(client: Client) -> None:
+def test_every_unknown_parameter_is_reported(client: Client) -> None:
     """Once each, in the order of the request; long names are cut."""
     answer = client.get(f"/things?a=1&limit=2&{'b' * 500}=1&a=2")
 
@@ -108,7 +108,7 @@ def test_probes_and_what_is_forwarded_are_not_judged(client: Client) -> None:
     assert client.options("/things?t=1").status_code == 204
 
 
-def test_nobody_learns_parameters_without_a_key(client: Client) -> None:
+def test_parameters_are_not_revealed_without_a_key(client: Client) -> None:
     """Who asks is looked at first."""
     assert client.get("/things?sinse=x", headers={"Authorization": "Bearer wrong"}).status_code == 401
 

@@ -1,4 +1,4 @@
-"""Beginnings of ids: which ids they may mean, and what is told where that is none or several."""
+"""Short ids: which ids a prefix may mean, and the problem where that is none or several."""
 
 from uuid import UUID
 
@@ -37,8 +37,8 @@ def test_what_is_too_short_or_no_beginning_means_nothing(text: str) -> None:
     assert id_range(text) is None
 
 
-def test_one_is_taken_and_of_several_the_first_are_told() -> None:
-    """So that whoever asked can say which."""
+def test_one_is_taken_and_of_several_the_first_are_listed() -> None:
+    """So that the caller can name one of them."""
     several = [f"{place:064x}" for place in range(COMPARED)]
 
     assert only_one(several[:1], "0" * 8, "dataset") == several[0]

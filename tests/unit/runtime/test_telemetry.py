@@ -1,4 +1,4 @@
-"""What is recorded of a process, and that nobody waits for whoever receives it."""
+"""Spans of a process, and that nothing waits for their receiver."""
 
 import json
 import logging
@@ -162,8 +162,8 @@ def end_export(processor: BatchSpanProcessor) -> None:
     assert not batches._worker_thread.is_alive()
 
 
-def test_nobody_waits_for_a_receiver_that_is_down(exporting: BatchSpanProcessor) -> None:
-    """Thousands of spans more than its queue takes are ended at once, and the process ends when it is told to."""
+def test_nothing_waits_for_a_receiver_that_is_down(exporting: BatchSpanProcessor) -> None:
+    """Thousands of spans more than its queue takes are ended at once, and the process ends in time."""
     provider = _Provider(shutdown_on_exit=False)
     provider.add_span_processor(exporting)
     tracer = provider.get_tracer("tests")

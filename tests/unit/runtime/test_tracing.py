@@ -45,7 +45,7 @@ def asked(kept: InMemorySpanExporter, name: str) -> ReadableSpan:
     ("name", "answered", "status"),
     [("flights", 202, StatusCode.UNSET), ("unknown", 404, StatusCode.UNSET), ("broken", 500, StatusCode.ERROR)],
 )
-def test_a_request_is_told_by_route_and_answer(
+def test_a_request_is_recorded_by_route_and_status(
     kept: InMemorySpanExporter, name: str, answered: int, status: StatusCode
 ) -> None:
     """A caller's mistake is no error of ours, as the conventions have it; an error of ours tells its kind."""

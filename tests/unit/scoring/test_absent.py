@@ -15,7 +15,7 @@ from tests.unit.scoring.files import job_for, parquet, run
 
 @pytest.mark.parametrize("format_", ["csv", "jsonl", "parquet"])
 @pytest.mark.parametrize("part_rows", [1, 1024])
-def test_an_optional_column_that_is_not_in_the_file_is_told(
+def test_an_optional_column_that_is_not_in_the_file_is_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format_: str, part_rows: int
 ) -> None:
     """Nobody would notice that the model took it as null in every row; one that is there and empty is no such case."""

@@ -61,7 +61,7 @@ def test_one_changed_byte_is_refused(store: MemoryStore, loader: Loader, part: s
 
 
 def test_a_damaged_copy_on_disk_is_fetched_again(store: MemoryStore, tmp_path: Path) -> None:
-    """The folder is a cache: it is verified like the store, and never believed over it."""
+    """The folder is a cache: it is verified like the store, and never trusted over it."""
     ref = put_model(store, 1)
     loader_in(store, tmp_path).load(ref)
     for file in tmp_path.iterdir():
@@ -88,7 +88,7 @@ def test_what_is_nowhere_is_missing_and_leaves_nothing_behind(store: MemoryStore
 
 
 def test_an_engine_of_an_unknown_version_is_refused(store: MemoryStore, loader: Loader) -> None:
-    """A gateway that is older than the trainer says so instead of guessing."""
+    """A gateway that is older than the trainer refuses it instead of guessing."""
     ref = put_model(store, 1)
     newer = store.objects[ref.artifact.key].replace(b'"kind":"linear","version":1', b'"kind":"linear","version":9')
     changed = ModelRef(model="m", version=1, artifact=store.put(newer), manifest=MANIFEST)
@@ -98,7 +98,7 @@ def test_an_engine_of_an_unknown_version_is_refused(store: MemoryStore, loader: 
 
 
 def test_a_model_without_a_finite_answer_is_refused(store: MemoryStore, loader: Loader) -> None:
-    """It loads and fits, yet it would answer nobody: the warm-up notices."""
+    """It loads and fits, yet has no finite answer: the warm-up notices."""
     engine = LinearEngine(np.array([[1e308, 1e308, 1e308]]), np.array([1e308]), "identity")
 
     with pytest.raises(InvalidRowsError, match="no finite answer"):
@@ -143,7 +143,7 @@ def test_the_folder_stays_small(store: MemoryStore, tmp_path: Path, monkeypatch:
     assert version_of(model.predict_rows([ROW]).values[0]) == 1
 
 
-def test_the_folder_is_nobody_elses(store: MemoryStore, tmp_path: Path) -> None:
+def test_the_cache_folder_belongs_to_its_user_alone(store: MemoryStore, tmp_path: Path) -> None:
     """Others can't put a model in: the folder is made for this user alone."""
     loader_in(store, tmp_path / "models")
 
@@ -153,7 +153,7 @@ def test_the_folder_is_nobody_elses(store: MemoryStore, tmp_path: Path) -> None:
 def test_a_folder_that_is_cleaned_away_is_made_again_and_never_taken_from_others(
     store: MemoryStore, tmp_path: Path
 ) -> None:
-    """Temporary folders are cleaned; what somebody else then makes under the name is not ours."""
+    """Temporary folders are cleaned; what another user then makes under the name is not ours."""
     folder = tmp_path / "models"
     loader, ref = loader_in(store, folder), put_model(store, 1)
     loader.load(ref)

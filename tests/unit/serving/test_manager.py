@@ -10,8 +10,9 @@ from interlock_contracts.refs import ModelRef
 from interlock_modeling import Model
 from interlock_serving import slot as slots
 from interlock_serving.eviction import ModelMemory
+from interlock_serving.load_backoff import LoadFailure
 from interlock_serving.manager import LoadFailedError, LoadReport, ModelManager
-from interlock_serving.promotion import LoadFailure, Promotion
+from interlock_serving.promotion import Promotion
 from interlock_serving.slot import ServedModel, Swapped
 
 from tests.support.signing import STRANGER, TRUST, signed
@@ -19,7 +20,7 @@ from tests.support.stored_models import loader_in, promotion, put_model
 
 
 class Lab:
-    """A manager with room for two models, and a loader that fails what it is told to."""
+    """A manager with room for two models, and a loader that fails as configured."""
 
     def __init__(self, folder: Path) -> None:
         self.store = MemoryStore()
@@ -120,7 +121,7 @@ async def test_an_outage_holds_up_one_request_in_a_while_where_a_version_serves(
     assert await lab.version() == 2
 
 
-async def test_the_only_version_that_cannot_be_loaded_is_an_error_that_says_why(lab: Lab) -> None:
+async def test_the_only_version_that_cannot_be_loaded_is_an_error_with_the_reason(lab: Lab) -> None:
     """During an outage each request tries again; what is wrong with a version itself is final for now."""
     lab.faults = {1: ConnectionError("S3 is down"), 2: ValueError("it is broken")}
     await lab.note(1)
@@ -137,7 +138,7 @@ async def test_the_only_version_that_cannot_be_loaded_is_an_error_that_says_why(
 
 
 async def test_room_is_made_by_unloading_what_was_used_least_recently(lab: Lab) -> None:
-    """A model larger than the limit is refused, and evicts nobody."""
+    """A model larger than the limit is refused, and evicts no other."""
     for model in ("a", "b"):
         await lab.note(1, model)
         await lab.version(model)

@@ -12,7 +12,7 @@ from interlock_artifacts import MemoryStore
 from interlock_contracts.refs import ModelRef
 from interlock_modeling import Model
 from interlock_serving.eviction import ModelMemory
-from interlock_serving.promotion import LoadFailure
+from interlock_serving.load_backoff import LoadFailure
 from interlock_serving.slot import ServedModel, Slot, Swapped
 
 from tests.support.stored_models import ROW, loader_in, promotion, put_model, version_of
@@ -88,7 +88,7 @@ async def test_what_serves_knows_the_trace_of_its_promotion(shelf: Shelf) -> Non
     assert slot.serving.trace == traced.trace
 
 
-async def test_a_failed_load_keeps_the_old_version_and_tells_why(shelf: Shelf) -> None:
+async def test_a_failed_load_keeps_the_old_version_and_reports_the_reason(shelf: Shelf) -> None:
     """Whatever is wrong with the new version, requests do not notice."""
     slot = slot_of(shelf)
     await slot.swap(promotion(1))

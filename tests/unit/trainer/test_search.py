@@ -122,7 +122,7 @@ def test_failing_trials_are_recorded_and_the_rest_goes_on() -> None:
     assert best.mean >= first.mean
 
 
-def test_progress_is_told_after_every_fit() -> None:
+def test_progress_is_reported_after_every_fit() -> None:
     """Somebody who watches sees fits, trials and the best score so far."""
     of = pipeline(trials=3)
     pool = shared(InProcessPool(), of)

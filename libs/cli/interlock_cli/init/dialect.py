@@ -1,4 +1,4 @@
-"""How a CSV is written: encoding, delimiter, quote, and the words that stand for a missing value."""
+"""Dialect of a CSV: encoding, delimiter, quote, and the words that stand for a missing value."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class _Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Draft:
-    """What is known and chosen for one table; ``leaks`` says by column how well it tells the target."""
+    """What is known and chosen for one table; ``leaks`` has by column how well it predicts the target."""
 
     source: str
     model: str

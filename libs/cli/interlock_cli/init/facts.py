@@ -1,4 +1,4 @@
-"""What stands in the columns of a table: ranges, values, gaps, and which columns are no features."""
+"""Profile of a table's columns: ranges, values, missing cells, and which columns are no features."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _why_no_feature(facts: Facts, rows: int) -> str | None:
 
 
 def _why_no_category(facts: Facts, rows: int) -> str | None:
-    """Tell texts from categories: they are too many to be learned, or hardly one comes again."""
+    """Separate texts from categories: texts are too many to be learned, or hardly one is repeated."""
     given = rows - facts.nulls
     if facts.distinct == rows:
         return "another text in every row; `key: [...]` if it identifies the row"
@@ -131,7 +131,7 @@ def _is_sequence(cells: pa.Array[Any], rows: int) -> bool:
 
 
 def describe(facts: Facts, rows: int, *, listed: bool) -> Iterator[str]:
-    """Yield what a comment says of a column; its values may be ``listed`` beside it."""
+    """Yield the parts of a column's comment; its values may be ``listed`` beside it."""
     if facts.range:
         yield facts.range
     if facts.kind == "integer" and 2 < facts.distinct <= FEW_VALUES:  # noqa: PLR2004

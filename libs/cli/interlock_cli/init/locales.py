@@ -1,4 +1,4 @@
-"""How the texts of a CSV write numbers and dates where that is not the usual way: what can be declared for them."""
+"""Locale of a CSV: how its texts write numbers and dates where that is not the usual way, and how to declare it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which column is to be predicted, by which task, and what gives it away."""
+"""The target column: which one it is, by which task it is predicted, and which columns leak it."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def task_of(target: Facts, rows: int) -> tuple[Task, str]:
 
 
 def leaks(target: Facts, task: Task, others: Iterable[Facts], rows: int) -> dict[str, str]:
-    """Return the columns that tell the target nearly alone, each with how well."""
+    """Return the columns that predict the target nearly alone (leaks), each with how well."""
     truth = _codes(target.cells) if task == "classification" else _numbers(target.cells)
     known = ~np.isnan(truth)
     found = {}
@@ -91,10 +91,10 @@ def leaks(target: Facts, task: Task, others: Iterable[Facts], rows: int) -> dict
         groups = _groups(each, rows)
         if groups is None:
             continue
-        told = known & (groups >= 0)
-        if told.sum() < rows / 2:
+        both = known & (groups >= 0)
+        if both.sum() < rows / 2:
             continue
-        share = (_told_labels if task == "classification" else _told_variance)(groups[told], truth[told])
+        share = (_explained_labels if task == "classification" else _explained_variance)(groups[both], truth[both])
         if share >= _GIVEN_AWAY:
             found[each.name] = f"a leak? It tells {target.name!r} by itself ({share:.1%}): is it known beforehand?"
     return found
@@ -125,7 +125,7 @@ def _groups(facts: Facts, rows: int) -> NDArray[np.int64] | None:
     return np.where(np.isnan(codes), -1, codes).astype(np.int64)
 
 
-def _told_variance(groups: NDArray[np.int64], truth: NDArray[np.float64]) -> float:
+def _explained_variance(groups: NDArray[np.int64], truth: NDArray[np.float64]) -> float:
     """Return the share of the variance between the groups, less what as many groups of noise would have."""
     total = float(((truth - truth.mean()) ** 2).sum())
     if not total:
@@ -137,7 +137,7 @@ def _told_variance(groups: NDArray[np.int64], truth: NDArray[np.float64]) -> flo
     return 1 - within / total * (len(truth) - 1) / freedom
 
 
-def _told_labels(groups: NDArray[np.int64], truth: NDArray[np.float64]) -> float:
+def _explained_labels(groups: NDArray[np.int64], truth: NDArray[np.float64]) -> float:
     """Return the share of the rows with another than the commonest label that the group's commonest gets right."""
     labels = truth.astype(np.int64)
     table = np.zeros((groups.max() + 1, labels.max() + 1), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""What can be done, as flows; the two clients make methods of them."""
+"""Operations of the API, as flows; the two clients make methods of them."""
 
 from interlock_client.operations import (
     datasets,

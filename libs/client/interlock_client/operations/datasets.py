@@ -83,7 +83,7 @@ def upload(
     dry_run: bool = False,
     on_sent: Callable[[int], object] | None = None,
 ) -> Flow[DatasetView]:
-    """Upload a file and return its dataset, which is still to be checked; ``on_sent`` hears the size of each piece.
+    """Upload a file and return its dataset, which is still to be checked; ``on_sent`` gets the size of each piece.
 
     Raises:
         InterlockError: ingest is of a release without dry runs or roles, so the file is stored now.
@@ -119,7 +119,7 @@ def upload(
 def checked(
     view: DatasetView, *, timeout: float = 900, on_change: Callable[[DatasetView], object] | None = None
 ) -> Flow[DatasetView]:
-    """Return the dataset once it is accepted or rejected; ``on_change`` hears of it at every look.
+    """Return the dataset once it is accepted or rejected; ``on_change`` is called at every poll.
 
     Raises:
         StillGoingError: that has not happened after ``timeout`` seconds.

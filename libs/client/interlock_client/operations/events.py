@@ -38,7 +38,7 @@ def _filters(
 class EventStream:
     """What a client remembers of the console's stream, so that a broken one is resumed where it broke.
 
-    ``notice`` is told when events were left out, or the connection is made anew.
+    ``notice`` is called when events were left out, or the connection is made anew.
     """
 
     def __init__(

@@ -63,7 +63,7 @@ def submit_file(
 ) -> Flow[PredictionView]:
     """Return the prediction of this file: one that is queued, running or completed, else a new one.
 
-    ``on_sent`` hears the size of each piece that is sent.
+    ``on_sent`` is called with the size of each piece.
     """
     path = Path(file)
     kind = MEDIA_TYPES.get(path.suffix.lower())
@@ -102,7 +102,7 @@ def file_predicted(
     timeout: float = 24 * 3600,
     on_change: Callable[[PredictionView], object] | None = None,
 ) -> Flow[PredictionView]:
-    """Return the prediction of a file once it is completed; ``on_change`` hears of it at every look.
+    """Return the prediction of a file once it is completed; ``on_change`` is called at every poll.
 
     Raises:
         EndedError: it failed, was cancelled or has expired; it says why.
@@ -126,7 +126,7 @@ def fetch_answers(
 ) -> Flow[None]:
     """Write the answers of a completed prediction to ``out``, which appears when all of it is there.
 
-    ``on_received`` hears the size of each piece, and of the whole where that is known.
+    ``on_received`` is called with the size of each piece, and of the whole where that is known.
     """
     if view.links.result is None:
         raise EndedError(f"prediction {view.id} is {view.state}: it has no file of answers", view)

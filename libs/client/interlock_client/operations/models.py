@@ -101,12 +101,12 @@ def describe(
     owner: str | None = None,
     tags: Mapping[str, str | None] | None = None,
 ) -> Flow[ModelView | VersionView]:
-    """Change what is said of a model, or of one version of it, which has no owner; return it as it is then.
+    """Change description, owner and tags of a model, or of a version, which has no owner; return it as it is then.
 
     What is left out stays as it is; an empty text removes, and so does None as the value of a tag.
     """
-    said = {name: text or None for name, text in without_none({"description": description, "owner": owner}).items()}
-    body = {**said, **({} if tags is None else {"tags": dict(tags)})}
+    texts = {name: text or None for name, text in without_none({"description": description, "owner": owner}).items()}
+    body = {**texts, **({} if tags is None else {"tags": dict(tags)})}
     if version is None:
         return (yield from read(ModelView, Request("PATCH", f"/models/{name}", json=body, repeatable=True)))
     path = f"/models/{name}/versions/{version}"
@@ -164,7 +164,7 @@ def converged(
     timeout: float = ROLLOUT_SECONDS,
     on_change: Callable[[RolloutView], object] | None = None,
 ) -> Flow[RolloutView]:
-    """Return the roll-out of the promoted version once all workers have it; ``on_change`` hears of it at every look.
+    """Return the roll-out of the promoted version once all workers have it; ``on_change`` is called at every poll.
 
     With ``version`` it also returns when another version is promoted meanwhile. Outages are waited out.
 

@@ -51,7 +51,7 @@ def feedback(model: str, predictions: str | Iterable[str], actuals: Any) -> Flow
 
 
 def erase(model: str, column: str, value: str | float) -> Flow[ErasedView]:
-    """Erase every logged row of a model whose ``column`` has ``value``, with its ground truth, and tell how many."""
+    """Erase every logged row of a model whose ``column`` has ``value``, with its ground truth, and return how many."""
     body = {"column": column, "value": value}
     request = Request("POST", f"/models/{model}/predictions/erase", json=body, timeout=ERASE_TIMEOUT)
     return (yield from read(ErasedView, request))

@@ -173,7 +173,7 @@ def wait(
 
 
 def promoted(run: RunView) -> Flow[bool]:
-    """Return whether a run's version is promoted; registry and dispatcher get the gate's event separately."""
+    """Return whether a run's version is promoted; `registry` and `train_dispatch` get the gate's event separately."""
     deadline = time.monotonic() + ACCEPTED_SECONDS
     while run.version is not None:
         stage = (yield from get(VersionView, f"/models/{run.model}/versions/{run.version}")).stage

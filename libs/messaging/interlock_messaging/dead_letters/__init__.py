@@ -1,8 +1,7 @@
 """Dead letters: collected from every ``<queue>.dead`` into one table, listed, replayed, discarded.
 
 A queue can't be listed without taking its messages out, nor can one message be taken from its middle. So one service
-takes all of them out, for good and in a transaction each, and keeps them where they can be looked at. While it is
-away they wait in their queues.
+takes all of them out, in a transaction each, and stores them. While it is down they wait in their queues.
 """
 
 from interlock_messaging.dead_letters.collecting import Collector

@@ -19,11 +19,11 @@ from interlock_messaging.dead_letters.table import DeadLetterRow
 logger = logging.getLogger(__name__)
 
 PREFETCH = 8
-PATIENCE_SECONDS = 5.0
+RETRY_SECONDS = 5.0
 """Pause before a letter that could not be kept is tried again."""
 
 QUEUES = tuple(dict.fromkeys(queue for service in NAMES for queue in work_queues(service)))
-"""Every queue that messages can die in."""
+"""Every queue that has dead letters."""
 
 
 class Collector:
@@ -36,7 +36,7 @@ class Collector:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Collect while the block lasts; the bus must be running. What is in hand then goes back to its queue."""
+        """Collect while the block lasts; the bus must be running. What is in flight then goes back to its queue."""
         connection: Any = await self._bus.consumer.connect()
         channel = await connection.channel(publisher_confirms=False)
         await channel.set_qos(prefetch_count=PREFETCH)
@@ -68,7 +68,7 @@ class Collector:
                     kept = True
                 except Exception:
                     logger.exception("a dead letter of %s could not be kept; it is tried again", queue)
-                    await asyncio.sleep(PATIENCE_SECONDS)
+                    await asyncio.sleep(RETRY_SECONDS)
 
     async def _store(self, queue: str, message: aio_pika.abc.AbstractIncomingMessage) -> None:
         """Keep one letter; one that has come before is there already, unless it was replayed or discarded since."""

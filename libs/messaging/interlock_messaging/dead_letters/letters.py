@@ -23,7 +23,7 @@ SHOWN_BYTES = 64 * 1024
 """Longest body that is shown as a whole."""
 
 _BY_THE_BROKER = {
-    "delivery_limit": f"given up by RabbitMQ after {DELIVERY_LIMIT} deliveries: whoever got it died of it each time",
+    "delivery_limit": f"given up by RabbitMQ after {DELIVERY_LIMIT} deliveries, each without an acknowledgement",
     "rejected": "rejected by its consumer without a reason",
     "expired": "waited longer than its queue allows",
     "maxlen": "its queue was full",
@@ -65,7 +65,7 @@ def view_of(letter: DeadLetterRow) -> DeadLetterView:
 def content_of(letter: DeadLetterRow) -> DeadLetterContent:
     """Return all there is to see of a letter."""
     content: dict[str, Any] = {name: getattr(letter, name) for name in ("content_type", "content_encoding")}
-    content["headers"] = _plain(letter.table)
+    content["headers"] = _plain(letter.decoded_headers)
     try:
         if len(letter.body) > SHOWN_BYTES:
             raise ValueError  # noqa: TRY301 - too long to be shown as what it is
@@ -99,7 +99,7 @@ def _envelope(message: AbstractIncomingMessage) -> dict[str, Any]:
 
 
 def _death(queue: str, headers: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what the broker says of the last time that it took the message out of ``queue``."""
+    """Return the broker's record (``x-death``) of the last time that it dead-lettered the message from ``queue``."""
     deaths = headers.get("x-death")
     for each in deaths if isinstance(deaths, list) else ():
         if isinstance(each, dict) and each.get("queue") == queue:
@@ -133,7 +133,7 @@ def _text(value: Any) -> str | None:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON can say it."""
+    """Return a value that JSON can represent."""
     if isinstance(value, dict):
         return {_text(name): _plain(each) for name, each in value.items()}
     if isinstance(value, list):

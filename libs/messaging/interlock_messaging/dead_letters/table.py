@@ -17,18 +17,18 @@ from interlock_messaging.publishing import publish
 from interlock_messaging.tables import Base
 from interlock_messaging.topology import REPLAY_EXCHANGE
 
-_OF_A_DEATH = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", ATTEMPT, DIED, ERROR, TRIED_BEFORE)
-_LEFT_OUT = (*_OF_A_DEATH, *FURTHER_KEYS)
+_DELIVERY_HEADERS = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count")
+_LEFT_OUT = (*_DELIVERY_HEADERS, ATTEMPT, DIED, ERROR, TRIED_BEFORE, *FURTHER_KEYS)
 
 
-class Letters(Base):
-    """The table of dead letters."""
+class DeadLetterBase(Base):
+    """Base of the table of dead letters, with a MetaData of its own."""
 
     __abstract__ = True
     metadata = MetaData()
 
 
-class DeadLetterRow(Letters):
+class DeadLetterRow(DeadLetterBase):
     """One dead letter as it came. ``headers`` are as on the wire: no other form holds all that AMQP allows."""
 
     __tablename__ = "dead_letter"
@@ -43,6 +43,7 @@ class DeadLetterRow(Letters):
     subject: Mapped[str | None]
     trace_id: Mapped[str | None]
     speaker: Mapped[str | None]
+    """The user that published it; the column's name is released."""
     message_id: Mapped[str | None]
     content_type: Mapped[str | None]
     content_encoding: Mapped[str | None]
@@ -51,8 +52,8 @@ class DeadLetterRow(Letters):
     size: Mapped[int] = column_property(func.octet_length(body))
 
     @property
-    def table(self) -> dict[str, Any]:
-        """Return the headers; the row must have been read with them."""
+    def decoded_headers(self) -> dict[str, Any]:
+        """Return the headers as a mapping; the row must have been read with them."""
         found: dict[str, Any] = pamqp.decode.field_table(self.headers)[1]
         return found
 
@@ -60,7 +61,7 @@ class DeadLetterRow(Letters):
 async def letters(
     session: AsyncSession, *, queue: str | None = None, before: datetime | None = None, limit: int = 100
 ) -> Sequence[DeadLetterRow]:
-    """Return dead letters without their content, the newest first; of one queue, or that died ``before``."""
+    """Return dead letters without their content, the newest first; of one queue, or dead-lettered ``before``."""
     query = select(DeadLetterRow).order_by(DeadLetterRow.died_at.desc(), DeadLetterRow.id).limit(limit)
     if queue is not None:
         query = query.where(DeadLetterRow.queue == queue)
@@ -76,14 +77,14 @@ async def counted(session: AsyncSession) -> list[tuple[str, int]]:
 
 
 async def letter(session: AsyncSession, letter_id: UUID, *, lock: bool = False) -> DeadLetterRow | None:
-    """Return one dead letter with its content; locked, so that nobody else replays or discards it meanwhile."""
+    """Return one dead letter with its content; locked, so that no other request replays or discards it meanwhile."""
     query = select(DeadLetterRow).where(DeadLetterRow.id == letter_id)
     query = query.options(undefer(DeadLetterRow.headers), undefer(DeadLetterRow.body))
     return (await session.scalars(query.with_for_update() if lock else query)).one_or_none()
 
 
 async def replay(session: AsyncSession, letter: DeadLetterRow, broker: RabbitBroker) -> None:
-    """Give a letter back to the queue that it died in, with fresh attempts, and forget it.
+    """Publish a dead letter to the queue that it came from, with fresh attempts, and delete its row.
 
     It is published, and confirmed, before the transaction commits: a crash between the two leaves a letter that has
     been replayed, and replaying it again is harmless, as its consumer's inbox knows the event.
@@ -92,8 +93,8 @@ async def replay(session: AsyncSession, letter: DeadLetterRow, broker: RabbitBro
         aio_pika.exceptions.DeliveryError: the queue is full, or no longer there.
         ConnectionError, TimeoutError: RabbitMQ cannot be reached.
     """
-    kept = {name: value for name, value in letter.table.items() if not name.startswith(_LEFT_OUT)}
-    # What we publish is believed about its speaker, so we say one always: never what a stranger's letter claims.
+    kept = {name: value for name, value in letter.decoded_headers.items() if not name.startswith(_LEFT_OUT)}
+    # Consumers trust `x-said-by` on our messages, so it is always set, never copied from the letter's headers.
     headers = kept | {TRIED_BEFORE: letter.attempts, PUBLISHED_BY: letter.speaker or ""}
     await publish(
         broker,

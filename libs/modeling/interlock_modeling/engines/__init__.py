@@ -1,4 +1,4 @@
-"""What computes predictions from an encoded matrix: one kind a file, each with a version of its file format."""
+"""Engines: they compute predictions from an encoded matrix; one kind a file, each with a version of its file format."""
 
 from pathlib import Path
 from typing import ClassVar, Protocol

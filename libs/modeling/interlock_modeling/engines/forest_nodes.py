@@ -1,4 +1,4 @@
-"""How a forest's nodes lie in memory: two words each, of four bytes where the trees allow it, else of eight.
+"""Memory layout of a forest's nodes: two words each, of four bytes where the trees allow it, else of eight.
 
     threshold   a float; in a leaf, the same bytes are the number of its row in ``value``
     split       the feature in the low bits; above them the distance from the node to its left child, 0 in a leaf

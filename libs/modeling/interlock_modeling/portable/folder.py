@@ -1,4 +1,4 @@
-"""What an export writes: the graph, its signature, a page that says how to ask it, and for Python a program."""
+"""The folder of an export: the graph, its signature, a page on how to run it, and for Python a program."""
 
 import json
 import shutil

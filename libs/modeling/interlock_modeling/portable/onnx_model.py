@@ -1,4 +1,4 @@
-"""A model as one ONNX graph, with its encoder within, and the signature that says how to ask it."""
+"""A model as one ONNX graph, with its encoder within, and the signature that describes its inputs."""
 
 import json
 from typing import Any

@@ -1,1 +1,1 @@
-"""Smoke test: a model is tried in a child process first; what crashes, hangs or eats memory there harms nobody."""
+"""Smoke test: a model is loaded in a child process first, where a crash or a hang harms no worker."""

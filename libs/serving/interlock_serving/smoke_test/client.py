@@ -16,21 +16,21 @@ START_SECONDS = 60.0
 """How long a validator may take to start; the machine may be busy starting everything at once."""
 
 ATTEMPTS = 3
-"""How often a model is tried when the validator is stopped meanwhile, with the worker that had started it."""
+"""How often a smoke test is begun where the validator is stopped meanwhile, with the worker that had started it."""
 
 _BACKLOG = 64
 _LONGEST_ADDRESS = 100
 
 
 class RefusedModelError(Exception):
-    """A model did not stand its trial; the text says why."""
+    """A model failed the smoke test; the text has the reason."""
 
 
 class Validator:
     """One for each worker; together they keep one process a host, reached by a socket in their common folder.
 
-    Who finds nobody listening takes the lock, listens and starts the process, which has the lock from then on and
-    gives it up when it ends. So there is never a second one, and never none for long.
+    A worker that finds no listener takes the lock, listens and starts the process, which has the lock from then on and
+    releases it when it ends. So there is never a second one, and never none for long.
     """
 
     def __init__(self, folder: Path, *, seconds: float) -> None:
@@ -41,7 +41,7 @@ class Validator:
         self._closed = False
 
     def validate(self, description: Path, engine: Path) -> None:
-        """Try the model of these two files in a process of its own; blocks.
+        """Smoke-test the model of these two files in a child process; blocks.
 
         Raises:
             RefusedModelError: it crashes, takes too long or too much memory, or gives unsound answers.

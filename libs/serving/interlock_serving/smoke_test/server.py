@@ -1,10 +1,10 @@
 """Server of smoke tests: ``python -m interlock_serving.smoke_test.server LISTENER LOCK``, one a host, warm and idle.
 
 Every question is answered by a fork of its own, which has the libraries already, loads the model under limits of
-memory, processor time and wall-clock time, and dies with it. A parser that crashes takes only that fork along; what
-became of it is told by this process, which itself never reads a byte of any model. It learns one thing only: which of
-our own engines a trial needed, so that the next one has them already. It ends when its standard input is closed, that
-is with the worker that started it, however that ends.
+memory, processor time and wall-clock time, and ends after it. A parser that crashes ends only that fork; its exit is
+reported by this process, which itself never reads a byte of any model. It learns one thing only: which of our own
+engines a smoke test needed, so that the next one has them already. It ends when its standard input is closed, that is
+with the worker that started it, however that ends.
 
 A question is ``{"description": path, "engine": path, "seconds": limit}`` in one line; the answer ``{"refused":
 reason}``, the reason null for a sound model. No answer before the end of the connection: this process was stopped.
@@ -31,7 +31,7 @@ from interlock_modeling import Model, ModelDescription, engines
 from interlock_serving.smoke_test.check import check
 
 MEMORY_BYTES = 1024**3
-"""What a trial may take beyond the eightfold of the model's own bytes."""
+"""What a smoke test may take beyond the eightfold of the model's own bytes."""
 
 _POLITE = 5
 
@@ -45,7 +45,7 @@ _LIMITS = {
 
 
 @dataclass(frozen=True)
-class _Trial:
+class _SmokeTest:
     connection: socket.socket
     seconds: float
     needed: int
@@ -53,30 +53,30 @@ class _Trial:
 
 
 def serve(listener: socket.socket, lock: BinaryIO, lifeline: int) -> None:
-    """Answer until ``lifeline`` is closed; no fork keeps ``lock``, which says that a validator runs."""
+    """Answer until ``lifeline`` is closed; no fork keeps ``lock``, which is held while a validator runs."""
     woken, wake = socket.socketpair()
     for end in (woken, wake, listener):
         end.setblocking(False)
     signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    trials: dict[int, _Trial] = {}
+    running: dict[int, _SmokeTest] = {}
     with selectors.DefaultSelector() as ready:
         for file in (listener, woken, lifeline):
             ready.register(file, selectors.EVENT_READ)
         while True:
             for key, _ in ready.select():
                 if key.fileobj is listener:
-                    _begin(listener, trials, inherited=(ready, woken, wake, listener, lock))
+                    _begin(listener, running, inherited=(ready, woken, wake, listener, lock))
                 elif key.fileobj is woken:
                     woken.recv(4096)
-                    _finish(trials)
+                    _finish(running)
                 else:
-                    for child in trials:
+                    for child in running:
                         os.kill(child, signal.SIGKILL)
                     return
 
 
-def _begin(listener: socket.socket, trials: dict[int, _Trial], *, inherited: Any) -> None:
+def _begin(listener: socket.socket, running: dict[int, _SmokeTest], *, inherited: Any) -> None:
     try:
         connection, _ = listener.accept()
     except BlockingIOError:
@@ -91,7 +91,7 @@ def _begin(listener: socket.socket, trials: dict[int, _Trial], *, inherited: Any
     child = os.fork()
     if child:
         os.close(needs)
-        trials[child] = _Trial(connection, question["seconds"], needed)
+        running[child] = _SmokeTest(connection, question["seconds"], needed)
         return
     signal.set_wakeup_fd(-1)
     for each in inherited:
@@ -133,24 +133,24 @@ def _limit(seconds: float, size: int) -> None:
     signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
-def _finish(trials: dict[int, _Trial]) -> None:
-    for child in list(trials):
+def _finish(running: dict[int, _SmokeTest]) -> None:
+    for child in list(running):
         done, status = os.waitpid(child, os.WNOHANG)
         if not done:
             continue
-        trial = trials.pop(child)
+        test = running.pop(child)
         code = os.waitstatus_to_exitcode(status)
         if code:
             known = _LIMITS.get(signal.Signals(-code)) if code < 0 else None
             crash = f"crashes its process ({signal.Signals(-code).name if code < 0 else f'status {code}'})"
-            _answer(trial.connection, f"loading it {known.format(seconds=trial.seconds) if known else crash}")
-        trial.connection.close()
-        _learn(os.read(trial.needed, 4096).decode(errors="replace").split())
-        os.close(trial.needed)
+            _answer(test.connection, f"loading it {known.format(seconds=test.seconds) if known else crash}")
+        test.connection.close()
+        _learn(os.read(test.needed, 4096).decode(errors="replace").split())
+        os.close(test.needed)
 
 
 def _learn(modules: list[str]) -> None:
-    """Import engines that a trial needed, and prepare them; a name that is none of ours means nothing."""
+    """Import engines that a smoke test needed, and prepare them; a name that is none of ours means nothing."""
     known = {module.name for module in pkgutil.iter_modules(engines.__path__, _ENGINES)}
     for name in known.intersection(modules):
         module = importlib.import_module(name)

@@ -1,4 +1,4 @@
-"""What the trainer needs to know about one kind of model."""
+"""One kind of model, as the trainer uses it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -151,10 +151,10 @@ def _traced(sampler: TraceSampler, headers: Mapping[str, str], name: str) -> Ite
     """Record this request if the sampler decides so; else mark the trace as not sampled for all services behind."""
     if sampler.wants(headers.get("traceparent", "").encode() or None):
         parent = _propagator.extract(dict(headers))
-        method, _, route = telemetry.SPAN_PREDICT_LATER.partition(" ")
+        method, _, route = telemetry.SPAN_PREDICT_ASYNC.partition(" ")
         attributes = {telemetry.MODEL: name, telemetry.METHOD: method, telemetry.ROUTE: route}
         with _tracer.start_as_current_span(
-            telemetry.SPAN_PREDICT_LATER, context=parent, kind=SpanKind.SERVER, attributes=attributes
+            telemetry.SPAN_PREDICT_ASYNC, context=parent, kind=SpanKind.SERVER, attributes=attributes
         ):
             yield
         return

@@ -7,8 +7,9 @@ from interlock_artifacts.signing import UntrustedPromotionError
 from interlock_contracts import metrics
 from interlock_contracts.models import ModelLoadFailed, ModelServing
 from interlock_messaging.pending_events import PendingEvents, Publisher
+from interlock_serving.load_backoff import LoadFailure
 from interlock_serving.manager import LoadReport
-from interlock_serving.promotion import LoadFailure, Promotion
+from interlock_serving.promotion import Promotion
 from prometheus_client import Counter, Histogram
 
 from interlock_gateway.models.batcher import BatchedModel

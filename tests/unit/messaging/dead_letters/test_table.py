@@ -1,4 +1,4 @@
-"""What a replayed letter says of its speaker: the registry publishes it, and is believed."""
+"""The publisher header of a replayed dead letter: the registry publishes it, and is trusted."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -13,17 +13,17 @@ from interlock_messaging.publisher_identity import PUBLISHED_BY
 
 
 class Session:
-    """Forgets the letters that it is told to."""
+    """Deletes dead letters, as a session does."""
 
     async def delete(self, letter: object) -> None:
         self.deleted = letter
 
 
-@pytest.mark.parametrize(("speaker", "said"), [(None, ""), ("interlock_gateway", "interlock_gateway")])
-async def test_a_forged_letter_stays_a_strangers(
-    monkeypatch: pytest.MonkeyPatch, speaker: str | None, said: str
+@pytest.mark.parametrize(("speaker", "published_by"), [(None, ""), ("interlock_gateway", "interlock_gateway")])
+async def test_a_forged_dead_letter_keeps_its_real_publisher(
+    monkeypatch: pytest.MonkeyPatch, speaker: str | None, published_by: str
 ) -> None:
-    """Slipped among the dead letters with a header that names the gate as its speaker, it goes back without that."""
+    """Slipped among the dead letters with a header that names the gate, it is replayed without that header."""
     published: dict[str, Any] = {}
 
     async def publish(_broker: object, _body: bytes, **options: Any) -> None:
@@ -43,5 +43,5 @@ async def test_a_forged_letter_stays_a_strangers(
     )
     await table.replay(Session(), letter, RabbitBroker())  # type: ignore[arg-type]
 
-    assert published["headers"][PUBLISHED_BY] == said
+    assert published["headers"][PUBLISHED_BY] == published_by
     assert not published["headers"].keys() & FURTHER_KEYS

@@ -1,7 +1,7 @@
-"""Every event said twice, to two replicas of every service, at once and again later, has its effect once.
+"""Every event is delivered twice, to two replicas of every service, at once and again later; it has its effect once.
 
-The rows of every consumer are compared, so an inbox is not believed but seen to work; it walks the catalog, so a new
-event that this whole flow does not say fails it.
+The rows of every consumer are compared, so the inbox is seen to work; the test walks the catalog, so a new event that
+this flow does not publish fails it.
 """
 
 import asyncio
@@ -27,45 +27,45 @@ from tests.support.stack_user import ROW
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
-HEARD = {route.event.type for route in ROUTES if route.consumers}
-SAYER = {
+CONSUMED = {route.event.type for route in ROUTES if route.consumers}
+PUBLISHER = {
     route.event.type: None if route.external else next(each for each in route.producers if each != OUTSIDE)
     for route in ROUTES
 }
-AGAIN = "x-said-again"
+REDELIVERED = "x-redelivered"
 CHANGING = {"inbox", "outbox", "worker", "worker_model"}
-"""Tables that say when something was heard, said or reported last; what was said is counted instead."""
+"""Tables with times of the last delivery, publication or report; published events are compared by id instead."""
 
 
-class Echo:
-    """Says again whatever is said, the moment that it is heard; ``heard`` is all of it, once."""
+class Duplicator:
+    """Publishes every consumed event once more as soon as it arrives; ``seen`` has each of them once."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.heard: list[aio_pika.abc.AbstractIncomingMessage] = []
+        self.seen: list[aio_pika.abc.AbstractIncomingMessage] = []
 
-    async def hear(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
-        if message.routing_key in HEARD and AGAIN not in message.headers:
-            self.heard.append(message)
-            await self.say_again(message)
+    async def receive(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
+        if message.routing_key in CONSUMED and REDELIVERED not in message.headers:
+            self.seen.append(message)
+            await self.publish_again(message)
 
-    async def say_again(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
+    async def publish_again(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
         kind = str(message.routing_key)
-        headers = {**message.headers, AGAIN: "yes"}
-        await self._world.repeat(kind, message.body, headers, service=SAYER[kind])
+        headers = {**message.headers, REDELIVERED: "yes"}
+        await self._world.repeat(kind, message.body, headers, service=PUBLISHER[kind])
 
 
 @asynccontextmanager
-async def echoing(world: World) -> AsyncIterator[Echo]:
-    """Say everything twice while the block lasts, with two replicas of each service to hear it."""
-    echo = Echo(world)
+async def duplicating(world: World) -> AsyncIterator[Duplicator]:
+    """Publish every event twice while the block lasts, with two replicas of each service to consume it."""
+    duplicator = Duplicator(world)
     beside = [world.system.start_beside(service) for service in SERVICES if service != "gateway"]
     try:
         async with world.broker.channel() as channel:
             queue = await channel.declare_queue(exclusive=True)
             await queue.bind(EXCHANGE.name, "#")
-            await queue.consume(echo.hear, no_ack=True)
-            yield echo
+            await queue.consume(duplicator.receive, no_ack=True)
+            yield duplicator
     finally:
         for process in beside:
             process.signal(15)
@@ -74,8 +74,8 @@ async def echoing(world: World) -> AsyncIterator[Echo]:
 
 
 async def test_every_event_has_its_effect_once_per_consumer(world: World) -> None:
-    """A file goes in, versions are refused, promoted, rolled back, asked, much is deleted: all is heard twice."""
-    async with echoing(world) as echo:
+    """A file goes in, versions are refused, promoted, rolled back, asked, much is deleted: all is delivered twice."""
+    async with duplicating(world) as duplicator:
         await matrix.applies(world)
         await matrix.submits(world)
         await matrix.uploads(world)
@@ -87,15 +87,15 @@ async def test_every_event_has_its_effect_once_per_consumer(world: World) -> Non
         await matrix.deletes_file(world)
         await deletions.deletes_model(world)
         await _rolls_back_by_event(world)
-        await _tells_what_was_true(world)
+        await _sends_ground_truth(world)
         await _is_erased(world)
         await _cannot_load(world)
         await _is_archived(world)
-        await eventually(lambda: {str(each.routing_key) for each in echo.heard} >= HEARD)
+        await eventually(lambda: {str(each.routing_key) for each in duplicator.seen} >= CONSUMED)
         await _settled(world)
         once = await _rows(world)
-        for message in echo.heard:
-            await echo.say_again(message)
+        for message in duplicator.seen:
+            await duplicator.publish_again(message)
         await _settled(world)
 
         assert await _rows(world) == once
@@ -115,7 +115,7 @@ async def _settled(world: World) -> None:
 
 
 async def _rows(world: World) -> dict[str, list[str]]:
-    """Return every row of every table of the consumers, and the ids of all that they have said."""
+    """Return every row of every table of the consumers, and the ids of all events that they have published."""
     found: dict[str, list[str]] = {}
     async with world.database.connect() as connection:
         for service in WITH_OUTBOX:
@@ -146,7 +146,7 @@ async def _rolls_back_by_event(world: World) -> None:
     await eventually(lambda: world.count(f"{promotions} and seq = :seq", model=world.model, seq=before + 1))
 
 
-async def _tells_what_was_true(world: World) -> None:
+async def _sends_ground_truth(world: World) -> None:
     """Predict, which is logged, and give feedback on it."""
     answer: dict[str, Any] = await world.user.json("POST", f"/models/{world.model}/predict", json={"rows": [ROW]})
     row = f"{answer['id']}/0"
@@ -156,7 +156,7 @@ async def _tells_what_was_true(world: World) -> None:
 
 
 async def _is_erased(world: World) -> None:
-    """Erase what was logged of a subject; the audit log hears of it."""
+    """Erase what was logged of a subject; the audit log records it."""
     asked = {"column": "size", "value": ROW["size"]}
     await world.user.json("POST", f"/models/{world.model}/predictions/erase", json=asked)
     noted = "registry.audit where action = 'predictions.erased' and subject = :subject"
@@ -173,13 +173,13 @@ async def _is_archived(world: World) -> None:
 
 
 async def _cannot_load(world: World) -> None:
-    """Let a worker tell that it could not load what serves."""
+    """Report that a worker could not load what serves."""
     serving = (await world.user.json("GET", f"/models/{world.model}"))["serving"]
     failed = ModelLoadFailed(
         model=world.model,
         version=serving["ref"]["version"],
         promotion_seq=serving["promotion_seq"],
         worker=f"worker-{uuid4().hex[:8]}",
-        reason="it is only said so",
+        reason="nothing is wrong with it",
     )
     await world.publish(failed, service="gateway")
