@@ -25,7 +25,7 @@ def file(rows: int, offset: float = 0) -> bytes:
 
 async def checked(ingest: Ingest, body: bytes) -> dict[str, Any]:
     view = await ingest.upload(body)
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
     return await ingest.result(view["digest"])
 
 
@@ -128,7 +128,7 @@ async def test_limits_are_declared_or_left_open(ingest: Ingest) -> None:
 async def test_files_that_are_sent_one_after_the_other_are_compared_in_that_order(ingest: Ingest) -> None:
     """Though the first is not checked yet when the second arrives."""
     first, second = await ingest.upload(file(500)), await ingest.upload(file(200))
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
 
     assert rules((await ingest.result(first["digest"]))["warnings"]) == []
     assert ("max_row_change", None) in rules((await ingest.result(second["digest"]))["warnings"])

@@ -53,14 +53,14 @@ async def test_the_files_of_a_deleted_model_go_and_what_another_shares_stays(
         await accepted(ingest, content)
     await ingest.upload(b"x,z\n" + rows())
     kept = (await ingest.http.post(f"/datasets/{other}", content=body)).json()["digest"]
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
     waiting = (await ingest.upload(rows()))["digest"]
     shared = (await ingest.http.get(f"/datasets/{other}/{kept}")).json()
 
     for _ in range(2):
         await model_deleted(ingest)
         await ingest.collector.run_once()
-        await ingest.worker.check_files()
+        await ingest.worker.validate_files()
     left = set(bucket.list_keys()) - empty
     assert set(keys([shared])) <= left
     assert await tombstones(ingest, ingest.pipeline) == [("deleted", "ada")] * 6
@@ -85,7 +85,7 @@ async def test_a_file_that_was_on_its_way_is_not_taken_in(ingest: Ingest, bucket
         await model_deleted(ingest)
         await ingest.collector.run_once()
         assert await tombstones(ingest, ingest.pipeline) == [("checking", None)]
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
     await ingest.worker.take_submissions()
     await ingest.collector.run_once()
 

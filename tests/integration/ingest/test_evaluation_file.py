@@ -26,7 +26,7 @@ async def ingest(servers: dict[str, str], tmp_path: Path) -> AsyncIterator[Inges
 
 async def checked(ingest: Ingest, body: bytes, **params: str) -> dict[str, Any]:
     view = await ingest.upload(body, params=params)
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
     return await ingest.result(view["digest"])
 
 
@@ -103,7 +103,7 @@ async def test_a_file_keeps_its_role(ingest: Ingest, role: str, other: str) -> N
     """What was trained on proves nothing: whether it is checked yet or not, and under another spec as well."""
     view = await ingest.upload(GOOD, params={"role": role})
     while_checking = await ingest.http.post(f"/datasets/{ingest.pipeline}", params={"role": other}, content=GOOD)
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
     await ingest.apply(ingest.spec(min_rows=2), revision=2)
     under_another_spec = await ingest.http.post(f"/datasets/{ingest.pipeline}", params={"role": other}, content=GOOD)
     asked = {"role": other, "dry_run": "true"}
@@ -142,6 +142,6 @@ async def test_a_submitted_object_has_a_role_too(ingest: Ingest) -> None:
         ingest.artifacts.put_latest(key, GOOD + f"{number},1\n".encode())
         await ingest.hear(DatasetSubmitted.model_validate({"pipeline": ingest.pipeline, "object": key, **role}))
         await ingest.worker.take_submissions()
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
 
     assert [said["role"] for _, said in await ingest.said()] == ["training", "evaluation"]

@@ -29,7 +29,7 @@ async def test_a_file_keeps_its_name_its_note_and_who_uploaded_it(ingest: Ingest
     key = f"incoming/{ingest.pipeline}/2026/february.csv"
     ingest.artifacts.put_latest(key, GOOD + b"2,2\n")
     await ingest.submit(key)
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
 
     listed = (await ingest.http.get(f"/datasets/{ingest.pipeline}")).json()
     told = {view["digest"]: (view["file_name"], view["note"], view["uploaded_by"]) for view in listed}

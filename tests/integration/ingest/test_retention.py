@@ -67,7 +67,7 @@ async def test_files_past_their_retention_go_with_their_objects_and_the_others_s
     monkeypatch.setattr(retention, "CHUNK", 2)
     gone = [await accepted(ingest, rows(plus=number)) for number in range(3)]
     refused = (await ingest.upload(b"x,z\n1,2\n"))["digest"]
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
     held, read = [await accepted(ingest, rows(plus=number)) for number in (3, 4)]
     await age(ingest, 400)
     new = await accepted(ingest, rows(plus=5))

@@ -45,7 +45,7 @@ async def test_every_file_can_be_listed(
         note=note,
         uploaded_by=uploaded_by,
         received_at=NOW,
-        place=data.draw(st.integers(1, 2**31 - 1)),
+        received_number=data.draw(st.integers(1, 2**31 - 1)),
         reasons=[],
         warnings=[],
     )
@@ -62,4 +62,4 @@ async def test_every_file_can_be_listed(
     view = dataset_view(row)
 
     assert DatasetView.model_validate_json(view.model_dump_json()) == view
-    assert (view.state, view.batch) in {("accepted", row.place), ("rejected", None)}
+    assert (view.state, view.batch) in {("accepted", row.received_number), ("rejected", None)}
