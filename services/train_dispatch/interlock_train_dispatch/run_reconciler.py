@@ -86,12 +86,12 @@ class RunReconciler:
             if spec is None:
                 raise LookupError(f"its spec {run.pipeline_digest} is not stored")
             pipeline = Pipeline.model_validate(spec.spec)
-            batches = list(await store.datasets(session, run.model, spec.data_digest))
-            pinned = [batch for batch in batches if batch.digest == run.dataset]
-            chosen = pinned if run.dataset is not None else in_window(batches, pipeline.training.window)
+            files = list(await store.datasets(session, run.model, spec.data_digest))
+            pinned = [file for file in files if file.digest == run.dataset]
+            chosen = pinned if run.dataset is not None else in_window(files, pipeline.training.window)
             if not chosen:
                 raise LookupError(f"{run.dataset or 'every dataset of its pipeline'} is not there any more")
-            run.datasets = [batch.ref for batch in chosen]
+            run.datasets = [file.ref for file in chosen]
             evaluation = await store.evaluation_file(session, run.model, spec.data_digest)
             run.evaluation = evaluation.ref if evaluation is not None else None
             run.state, run.started_at = "running", datetime.now(UTC)

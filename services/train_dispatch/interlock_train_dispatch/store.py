@@ -167,7 +167,7 @@ async def is_evaluation_file(session: AsyncSession, pipeline: str, data_digest: 
     return row is not None and row.role == "evaluation"
 
 
-async def is_there(session: AsyncSession, pipeline: str, digest: str) -> bool:
+async def dataset_exists(session: AsyncSession, pipeline: str, digest: str) -> bool:
     """Return whether a file is known, under whichever data section, and not deleted."""
     here = DatasetRow.pipeline == pipeline, DatasetRow.digest == digest
     return bool(await session.scalar(select(exists().where(*here, ~is_deleted()))))
