@@ -92,7 +92,7 @@ async def test_a_connection_that_is_stuck_while_others_get_through_is_noticed(
         await until(lab.bus.consumer_lost.is_set)
 
 
-async def test_long_work_and_a_broker_that_is_away_are_no_deafness(
+async def test_long_work_and_a_broker_that_is_away_do_not_count_as_a_lost_consumer(
     servers: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever has a message in hand hears; and starting anew would not bring the broker back."""
