@@ -1,4 +1,4 @@
-"""Ingest's part in the flow: keep the specs that files are checked against, and take note of submitted objects."""
+"""Event handlers: store specs and submissions, delete the files of deleted models."""
 
 import asyncio
 from typing import Annotated

@@ -37,7 +37,7 @@ CHUNK = 100
 """Files that are deleted in one transaction, which holds up uploads to the pipeline."""
 
 SETTLED = timedelta(days=1)
-"""A file that was received within this time is not deleted: others may not have heard yet that it came again."""
+"""A file that was received within this time is not deleted: others may not have consumed yet that it came again."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class DatasetRetention:
         """Return the files past what is to be kept, with why each is not deleted; by the newest spec, unless told.
 
         Raises:
-            ConnectionError: registry or dispatcher does not answer, or nobody has said where the dispatcher is.
+            ConnectionError: registry or dispatcher does not answer, or the address of ``train_dispatch`` is not set.
         """
         keep, spec = keep or await self.declared(session, name), await SpecRow.find(session, name)
         if keep is None or spec is None:

@@ -245,7 +245,7 @@ async def lock_references(session: AsyncSession) -> None:
 
 
 async def lock_references_alone(session: AsyncSession) -> bool:
-    """Return whether nobody is about to refer to objects, nor will be until the transaction ends.
+    """Lock references exclusively until the transaction ends; return whether no other transaction holds the lock.
 
     It does not wait: whoever stores a large file meanwhile would hold up every other one behind it.
     """

@@ -94,7 +94,7 @@ class GroundTruthRow(Table):
 
 
 class DeletedModelRow(Table):
-    """A deleted model: nothing is kept of it, also of what is said later."""
+    """A deleted model: nothing is kept of it, also of what is published later."""
 
     __tablename__ = "deleted_model"
 

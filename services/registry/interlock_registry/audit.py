@@ -1,4 +1,4 @@
-"""Who did what: written in the transaction that does it, never changed."""
+"""Audit log: who did what, written in the transaction that does it, never changed."""
 
 from datetime import datetime
 from typing import Annotated, Any

@@ -146,7 +146,7 @@ def _alive() -> Any:
 
 
 async def _seen(session: AsyncSession, worker: str, *, at: datetime | None, seconds: float | None) -> None:
-    """Count ``worker`` as living; an event may come late, so it counts for the time when it was said."""
+    """Count ``worker`` as living; an event may come late, so it counts for the time when it was published."""
     seen: Any = func.now() if at is None else func.least(at, func.now())
     statement = insert(WorkerRow).values(name=worker, seen_at=seen, seconds=seconds or FIRST_SECONDS)
     news: dict[str, Any] = {"seen_at": func.greatest(WorkerRow.seen_at, seen)}
@@ -156,7 +156,7 @@ async def _seen(session: AsyncSession, worker: str, *, at: datetime | None, seco
 
 
 async def _upsert(session: AsyncSession, worker: str, models: list[HeldModel]) -> None:
-    """Keep a report's models, unless an event has told of a newer promotion meanwhile."""
+    """Keep a report's models, unless an event has reported a newer promotion meanwhile."""
     if not models:
         return
     statement = insert(WorkerModelRow).values([{"worker": worker, **each.model_dump()} for each in models])

@@ -1,4 +1,4 @@
-"""The dispatcher's part in the flow: what causes a run, what cancels it, and how it ended."""
+"""Event handlers: what causes a run, what cancels it, and how it ended."""
 
 import asyncio
 from typing import Annotated

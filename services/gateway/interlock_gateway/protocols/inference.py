@@ -1,4 +1,4 @@
-"""The Open Inference Protocol as it is meant, before REST and gRPC write it down: what is asked, what is told."""
+"""Open Inference Protocol, independent of transport: requests and responses."""
 
 import asyncio
 import json
@@ -52,7 +52,7 @@ INLINE_SIZE = 4096
 READY = "READY"
 UNAVAILABLE = "UNAVAILABLE"
 WARNINGS = "warnings"
-"""A parameter of the answer: what is unusual about rows, as `/predict` tells it, as JSON in a text."""
+"""A parameter of the answer: the warnings about rows that `/predict` gives, as JSON in a text."""
 
 MAX_WARNINGS = 100
 WARNINGS_LEFT_OFF = "warnings_left_off"
