@@ -56,7 +56,10 @@ async def describe_version(
 
 
 async def _archive(session: AsyncSession, row: ModelRow, *, archived: bool, by: Caller) -> None:
-    """Archive a model or bring it back, and enqueue ``model.archived``; what it has served stays known, so nothing is promoted anew."""
+    """Archive a model or bring it back, and enqueue ``model.archived``.
+
+    What it has served stays known, so nothing is promoted anew.
+    """
     row.archived_at = datetime.now(UTC) if archived else None
     row.archive_seq += 1
     event = ModelArchived(model=row.name, archived=archived, seq=row.archive_seq, by=by.name)
