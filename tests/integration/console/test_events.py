@@ -39,7 +39,7 @@ async def _last(console: Console, model: str, kind: str) -> bool:
     return bool(events) and events[0]["type"] == kind
 
 
-async def test_whoever_looks_hears_of_an_event_when_it_can_be_asked_for(console: Console, model: str) -> None:
+async def test_a_page_is_notified_of_an_event_once_it_can_be_read(console: Console, model: str) -> None:
     """Not before: a page that asks at once finds the run as the event tells it."""
     async with console.listening(model=model) as heard:
         cause = await console.say(RetrainRequested(model=model))
@@ -66,7 +66,7 @@ async def test_frequent_events_are_shown_while_somebody_looks_and_kept_nowhere(c
     assert len((await console.ask("/view/events", model=model))["events"]) == 1
 
 
-async def test_whoever_looks_hears_which_traces_have_new_spans(console: Console) -> None:
+async def test_a_page_is_notified_which_traces_have_new_spans(console: Console) -> None:
     """So that an open trace can be read again, at most twice a second."""
     async with console.listening(type="model.promoted") as heard:
         for trace_ids in (["a" * 32, "b" * 32], ["a" * 32]):

@@ -97,7 +97,7 @@ async def test_stored_columns_stand_in_declared_order(ingest: Ingest) -> None:
     assert pq.read_schema(io.BytesIO(stored)).names == ["zebra", "y", "ant", ROW_COLUMN]
 
 
-async def test_a_refused_file_says_why_over_rest_and_on_the_bus_and_is_kept(ingest: Ingest) -> None:
+async def test_a_rejected_file_has_its_reasons_over_rest_and_in_its_event_and_is_kept(ingest: Ingest) -> None:
     """The same reasons in both places, and the bytes stay for inspection."""
     view = await ingest.upload(BAD)
     await ingest.worker.validate_files()

@@ -31,7 +31,7 @@ def large() -> bytes:
     return file.getvalue()
 
 
-async def test_a_file_is_answered_told_and_kept(lab: Lab) -> None:
+async def test_a_file_is_answered_and_its_result_is_published_and_kept(lab: Lab) -> None:
     """202 at once; then state, event, list and the Parquet file say the same."""
     view = await lab.upload(CSV, key="monday")
     assert (view["state"], view["version"]) == ("queued", 2)

@@ -39,7 +39,7 @@ def model(predictions: Predictions) -> str:
     return name
 
 
-async def test_an_answer_is_kept_and_said(predictions: Predictions, model: str) -> None:
+async def test_an_answer_is_stored_and_published(predictions: Predictions, model: str) -> None:
     """Any replica tells the result, and the event carries it."""
     asked = await predictions.ask(model, [ROW, {**ROW, "size": 5.0}])
 
@@ -177,7 +177,7 @@ async def test_a_result_is_kept_as_long_as_was_asked(predictions: Predictions, m
     await until(gone)
 
 
-async def test_a_promotion_is_heard_by_every_replica(predictions: Predictions, model: str) -> None:
+async def test_a_promotion_is_consumed_by_every_replica(predictions: Predictions, model: str) -> None:
     """What is asked after it is answered by the new version, whichever replica takes it."""
     assert (await predictions.ended(await predictions.ask(model)))["version"] == 1
     await predictions.promote(model, 2)

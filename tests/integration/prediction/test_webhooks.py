@@ -106,7 +106,7 @@ async def test_a_webhook_of_a_file_waits_for_its_end(servers: dict[str, str], da
     assert (await hook_of(database, prediction_id)).attempts == 1
 
 
-async def test_a_webhook_is_told_by_one_replica_at_a_time_and_by_another_when_that_dies(
+async def test_a_webhook_is_delivered_by_one_replica_at_a_time_and_by_another_when_that_dies(
     servers: dict[str, str], database: Database
 ) -> None:
     """Within the lease nobody else tells it; after it somebody does under the same id, and the last try counts."""

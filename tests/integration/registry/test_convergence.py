@@ -131,7 +131,7 @@ async def test_an_older_event_or_report_takes_nothing_back(registry: Registry) -
     assert await registry.states() == {"a": "serving"}
 
 
-async def test_who_is_not_heard_of_any_more_is_gone(registry: Registry) -> None:
+async def test_a_worker_without_reports_is_gone(registry: Registry) -> None:
     """A killed worker says nothing, and must not hold up a roll-out for ever; one that stops says so."""
     await registry.hear(serving("killed", seq=8, version=6), ago=31)
     await registry.hear(serving("late", seq=8, version=6), ago=20)

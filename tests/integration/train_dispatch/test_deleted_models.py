@@ -64,7 +64,7 @@ async def test_runs_that_are_under_way_end_and_their_jobs_are_stopped(dispatcher
     assert dispatcher.cluster.stopped == [f"{training}-a1"]
 
 
-async def test_no_run_begins_though_the_archive_is_heard_of_later(dispatcher: Dispatcher) -> None:
+async def test_no_run_begins_though_the_archive_event_arrives_later(dispatcher: Dispatcher) -> None:
     """The events come through queues of their own; nothing brings a deleted model back."""
     await deleted(dispatcher, seq=4)
     for seq, archived in ((1, True), (2, False), (3, True)):

@@ -215,7 +215,7 @@ def test_the_same_comparison_gives_the_same_verdict(tmp_path: Path) -> None:
     assert first["champion"] == second["champion"]
 
 
-def test_a_candidate_that_does_not_stand_its_trial_is_never_loaded_here(tmp_path: Path) -> None:
+def test_a_candidate_that_fails_the_smoke_test_is_never_loaded_here(tmp_path: Path) -> None:
     """What crashes a process crashes another one than the gate's."""
     bench = Bench(tmp_path)
 

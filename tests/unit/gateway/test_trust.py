@@ -117,7 +117,7 @@ def rewritten(folder: Path, **fields: object) -> None:
 @pytest.mark.parametrize(
     "fields", [{"seq": 99}, {"signed": None}, {"ref": {}}, {"signed": {"key_id": "0" * 16}}], ids=str
 )
-async def test_a_changed_ledger_is_not_believed_and_heals(lab: Lab, fields: dict[str, Any]) -> None:
+async def test_a_changed_promotion_cache_is_not_trusted_and_is_repaired(lab: Lab, fields: dict[str, Any]) -> None:
     """A start serves nothing that is not signed; and what is told next is remembered, whatever the file claims."""
     await lab.worker.manager.apply_promotion(lab.promotion(2), cause="c")
     rewritten(lab.folder, **fields)
@@ -154,7 +154,7 @@ async def test_a_new_signature_of_the_same_promotion_is_remembered_without_a_loa
     assert len(lab.loads) == 1
 
 
-async def test_a_registry_that_is_none_is_not_believed(tmp_path: Path) -> None:
+async def test_a_registry_that_is_none_is_not_trusted(tmp_path: Path) -> None:
     """Somebody who answers at the registry's address has no key: what served before serves on."""
     async with opened(tmp_path) as door:
         door.behind.promote(put_model(door.store, 1), seq=1)

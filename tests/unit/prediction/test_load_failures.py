@@ -36,7 +36,7 @@ def lab() -> Lab:
     return Lab()
 
 
-async def test_a_failure_is_said_with_its_reason_and_its_cause(lab: Lab) -> None:
+async def test_a_failure_is_published_with_its_reason_and_its_cause(lab: Lab) -> None:
     """Operators see which replica does not load which version, and why."""
     await lab.fail(2, ValueError("the engine is damaged"))
     await lab.distrust(3)
@@ -50,7 +50,7 @@ async def test_a_failure_is_said_with_its_reason_and_its_cause(lab: Lab) -> None
     assert (cause, event) == ("promotion/flights/2", "the event")
 
 
-async def test_each_reason_is_said_once_for_a_version(lab: Lab) -> None:
+async def test_each_reason_is_published_once_for_a_version(lab: Lab) -> None:
     """Loading and reconciling meet it again and again; another reason, or another promotion, is news."""
     for _ in range(3):
         await lab.fail(1, ConnectionError("S3 is down"))
@@ -66,7 +66,7 @@ async def test_each_reason_is_said_once_for_a_version(lab: Lab) -> None:
     ]
 
 
-async def test_what_cannot_be_said_is_said_later_in_order(lab: Lab) -> None:
+async def test_what_cannot_be_published_is_published_later_in_order(lab: Lab) -> None:
     """Though the load that failed may not be tried again for minutes."""
     lab.bus.down = True
     await lab.fail(1, ValueError("the engine is damaged"))
@@ -80,7 +80,7 @@ async def test_what_cannot_be_said_is_said_later_in_order(lab: Lab) -> None:
     assert [seq for seq, _ in lab.said()] == [1, 2]
 
 
-async def test_what_serves_is_not_said(lab: Lab) -> None:
+async def test_what_serves_is_not_published(lab: Lab) -> None:
     """That a version serves is the gateway's to say."""
     swapped: Swapped[ServedModel] = Swapped(promotion(1), ServedModel(1, 1, None))  # type: ignore[arg-type]
     await lab.failures.report(LoadReport(swapped.promotion, swapped, 0.1, "c"))

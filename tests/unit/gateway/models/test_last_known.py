@@ -71,7 +71,7 @@ async def test_a_start_with_an_older_registry_does_not_go_back(tmp_path: Path) -
             assert (await http.post("/models/flights/predict", json={"rows": [ROW]})).json()["version"] == 2
 
 
-async def test_a_worker_tells_the_registry_what_it_holds_and_that_it_stops(tmp_path: Path) -> None:
+async def test_a_worker_reports_what_it_holds_and_withdraws_when_it_stops(tmp_path: Path) -> None:
     """Its report is its sign of life; when it stops, no roll-out waits for it."""
     async with opened(tmp_path) as door:
         door.behind.promote(put_model(door.store, 3), seq=5)

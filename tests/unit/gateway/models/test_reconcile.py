@@ -33,7 +33,7 @@ class DeafBus:
         return SimpleNamespace(reconnect_callbacks=set())
 
 
-async def test_a_deaf_gateway_connects_anew_and_stays_ready() -> None:
+async def test_a_gateway_that_lost_a_consumer_connects_anew_and_stays_ready() -> None:
     """Ending the process would drop requests; what it has loaded serves on all the while."""
     bus: Any = DeafBus()
     nothing: Any = SimpleNamespace()

@@ -41,7 +41,7 @@ def lab(tmp_path: Path) -> Lab:
     return Lab(tmp_path)
 
 
-async def test_a_swap_is_said_with_its_cause_and_its_time(lab: Lab) -> None:
+async def test_a_swap_is_published_with_its_cause_and_its_time(lab: Lab) -> None:
     """Everybody can see which worker serves what, and since when."""
     await lab.promote(2, cause="the promotion")
     ((event, cause),) = lab.bus.said
@@ -53,7 +53,7 @@ async def test_a_swap_is_said_with_its_cause_and_its_time(lab: Lab) -> None:
     assert event.subject == "worker/host-1/flights/2"
 
 
-async def test_a_promotion_heard_twice_is_said_once(lab: Lab) -> None:
+async def test_a_promotion_delivered_twice_is_published_once(lab: Lab) -> None:
     """By event and by reconcile, or by an event delivered again."""
     await lab.promote(1)
     await lab.promote(1)
@@ -61,7 +61,7 @@ async def test_a_promotion_heard_twice_is_said_once(lab: Lab) -> None:
     assert lab.bus.types == ["model.serving"]
 
 
-async def test_a_failed_load_is_said_with_its_reason_and_the_old_version_serves_on(lab: Lab) -> None:
+async def test_a_failed_load_is_published_with_its_reason_and_the_old_version_serves_on(lab: Lab) -> None:
     """Operators see why; users see nothing."""
     await lab.promote(1)
     lab.fault = ValueError("the engine is damaged")
@@ -73,7 +73,7 @@ async def test_a_failed_load_is_said_with_its_reason_and_the_old_version_serves_
     assert lab.version() == 1
 
 
-async def test_the_same_failure_is_said_once_however_often_it_is_tried(lab: Lab) -> None:
+async def test_the_same_failure_is_published_once_however_often_it_is_tried(lab: Lab) -> None:
     """An outage of S3 gives one event, not one every ten seconds; its end gives another."""
     lab.fault = ConnectionError("S3 is down")
     for _ in range(3):
@@ -85,7 +85,7 @@ async def test_the_same_failure_is_said_once_however_often_it_is_tried(lab: Lab)
     assert lab.bus.types == ["model.load_failed", "model.serving"]
 
 
-async def test_what_cannot_be_said_is_said_later_in_order(lab: Lab) -> None:
+async def test_what_cannot_be_published_is_published_later_in_order(lab: Lab) -> None:
     """With the bus down models are swapped all the same, and nothing that happened stays unsaid."""
     lab.bus.down = True
     await lab.promote(1)
