@@ -12,11 +12,11 @@ from tests.support.waiting import until
 @pytest.fixture(scope="module")
 async def gateway(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
     async with running(servers, tmp_path_factory.mktemp("gateway")) as gateway:
-        await until(gateway.hears, seconds=90)
+        await until(gateway.consumes, seconds=90)
         yield gateway
 
 
 @pytest.fixture
 async def around(servers: dict[str, str]) -> AsyncIterator[Ether]:
-    async with ether(servers["INTERLOCK_AMQP_URL"], f"m-{uuid4().hex[:8]}") as heard:
-        yield heard
+    async with ether(servers["INTERLOCK_AMQP_URL"], f"m-{uuid4().hex[:8]}") as received:
+        yield received

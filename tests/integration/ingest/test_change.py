@@ -37,13 +37,13 @@ async def test_a_file_with_many_rows_gone_is_warned_of(ingest: Ingest) -> None:
     """Forty per cent are more than the thirty that nobody has to declare; the event tells it as well."""
     await checked(ingest, file(500))
     fewer = await checked(ingest, file(300))
-    [_, (kind, said)] = await ingest.said()
+    [_, (kind, published)] = await ingest.published()
 
     assert fewer["state"] == "accepted"
     assert ("max_row_change", None) in rules(fewer["warnings"])
     [told] = [each["message"] for each in fewer["warnings"] if each["rule"] == "max_row_change"]
     assert told == "300 rows, 40% fewer than batch 1 with 500; rules.max_row_change allows 30%"
-    assert (kind, rules(said["warnings"])) == ("dataset.ingested", rules(fewer["warnings"]))
+    assert (kind, rules(published["warnings"])) == ("dataset.ingested", rules(fewer["warnings"]))
 
 
 async def test_a_file_like_the_one_before_is_not(ingest: Ingest) -> None:

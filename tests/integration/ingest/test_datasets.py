@@ -46,8 +46,8 @@ async def test_an_upload_is_kept_before_it_is_acknowledged_and_accepted_by_its_c
 
     result = await ingest.result(view["digest"])
     assert (result["state"], result["batch"], result["profile"]["rows"]) == ("accepted", 1, 50)
-    [(kind, said)] = await ingest.said()
-    stored = DatasetRef.model_validate(said["dataset"])
+    [(kind, published)] = await ingest.published()
+    stored = DatasetRef.model_validate(published["dataset"])
     assert kind == "dataset.ingested"
     assert stored.train_rows + stored.holdout_rows == 50
     assert stored.holdout.holdout
@@ -72,7 +72,7 @@ async def test_a_dry_run_answers_with_the_result_and_stores_nothing(ingest: Inge
         assert {name: view[name] for name in ("state", "reasons", "warnings", "profile")} == {
             name: real[name] for name in ("state", "reasons", "warnings", "profile")
         }
-    assert [kind for kind, _ in await ingest.said()] == ["dataset.ingested", "dataset.rejected"]
+    assert [kind for kind, _ in await ingest.published()] == ["dataset.ingested", "dataset.rejected"]
     assert await asyncio.to_thread(os.listdir, tmp_path) == []
 
 
@@ -92,8 +92,8 @@ async def test_stored_columns_stand_in_declared_order(ingest: Ingest) -> None:
     await ingest.upload(b"ant,y,zebra\n1,2,3\n")
     await ingest.worker.validate_files()
 
-    [(_, said)] = await ingest.said()
-    stored = ingest.artifacts.fetch(DatasetRef.model_validate(said["dataset"]).train)
+    [(_, published)] = await ingest.published()
+    stored = ingest.artifacts.fetch(DatasetRef.model_validate(published["dataset"]).train)
     assert pq.read_schema(io.BytesIO(stored)).names == ["zebra", "y", "ant", ROW_COLUMN]
 
 
@@ -103,9 +103,9 @@ async def test_a_rejected_file_has_its_reasons_over_rest_and_in_its_event_and_is
     await ingest.worker.validate_files()
 
     result = await ingest.result(view["digest"])
-    [(kind, said)] = await ingest.said()
+    [(kind, published)] = await ingest.published()
     assert (result["state"], kind) == ("rejected", "dataset.rejected")
-    assert [reason["rule"] for reason in result["reasons"]] == [reason["rule"] for reason in said["reasons"]]
+    assert [reason["rule"] for reason in result["reasons"]] == [reason["rule"] for reason in published["reasons"]]
     assert result["reasons"][0]["rule"] == "missing_column"
     assert ingest.artifacts.fetch(ArtifactRef(sha256=view["digest"], bytes=len(BAD), holdout=True)) == BAD
 
@@ -116,14 +116,14 @@ async def test_the_same_file_starts_nothing_until_the_pipeline_changes(ingest: I
     await ingest.worker.validate_files()
     assert (await ingest.upload(GOOD))["state"] == "accepted"
     await ingest.worker.validate_files()
-    assert len(await ingest.said()) == 1
+    assert len(await ingest.published()) == 1
 
     first = (await ingest.result(digest))["pipeline_digest"]
     second = await ingest.apply(ingest.spec(min_rows=100), revision=2)
     await ingest.upload(GOOD)
     await ingest.worker.validate_files()
 
-    assert [kind for kind, _ in await ingest.said()] == ["dataset.ingested", "dataset.rejected"]
+    assert [kind for kind, _ in await ingest.published()] == ["dataset.ingested", "dataset.rejected"]
     assert (await ingest.result(digest))["pipeline_digest"] == second
     assert (await ingest.result(digest, pipeline=first))["state"] == "accepted"
 
@@ -152,8 +152,8 @@ async def test_the_file_received_last_is_the_newest_whichever_check_ends_first(i
         await ingest.worker.validate_files()
     await ingest.worker.validate_files()
 
-    assert [said["dataset"]["digest"] for _, said in await ingest.said()] == [second, first]
-    assert [said["batch"] for _, said in await ingest.said()] == [2, 1]
+    assert [published["dataset"]["digest"] for _, published in await ingest.published()] == [second, first]
+    assert [published["batch"] for _, published in await ingest.published()] == [2, 1]
 
 
 async def test_a_file_that_is_sent_again_after_its_refusal_is_the_newest(ingest: Ingest) -> None:
@@ -167,7 +167,11 @@ async def test_a_file_that_is_sent_again_after_its_refusal_is_the_newest(ingest:
         await ingest.upload(GOOD)
     await ingest.worker.validate_files()
 
-    assert [said["batch"] for kind, said in await ingest.said() if kind == "dataset.ingested"] == [2, 3, 3]
+    assert [published["batch"] for kind, published in await ingest.published() if kind == "dataset.ingested"] == [
+        2,
+        3,
+        3,
+    ]
 
 
 async def test_a_file_of_the_last_release_gets_its_number_with_its_result(ingest: Ingest) -> None:
@@ -188,7 +192,7 @@ async def test_a_submitted_object_is_taken_in_like_an_upload(ingest: Ingest) -> 
     assert ingest.bus.delivery.wakeups.of(DatasetRow).is_set(), "its check need not wait for the next poll"
     await ingest.worker.validate_files()
 
-    assert [kind for kind, _ in await ingest.said()] == ["dataset.ingested"]
+    assert [kind for kind, _ in await ingest.published()] == ["dataset.ingested"]
 
 
 @pytest.mark.parametrize(
@@ -210,17 +214,17 @@ async def test_an_object_elsewhere_is_refused_unread(ingest: Ingest, key: str) -
     """Only objects below the pipeline's own incoming/ are taken in; nothing else is even looked at."""
     await ingest.submit(key.format(own=ingest.pipeline, other="other"))
 
-    [(kind, said)] = await ingest.said()
+    [(kind, published)] = await ingest.published()
     assert kind == "dataset.rejected"
-    assert said["reasons"][0]["rule"] == "object"
+    assert published["reasons"][0]["rule"] == "object"
 
 
 async def test_a_submission_of_nothing_is_refused(ingest: Ingest) -> None:
     """The key is right, but no object is there."""
     await ingest.submit(f"incoming/{ingest.pipeline}/missing.csv")
 
-    [(kind, said)] = await ingest.said()
-    assert (kind, said["object"]) == ("dataset.rejected", f"incoming/{ingest.pipeline}/missing.csv")
+    [(kind, published)] = await ingest.published()
+    assert (kind, published["object"]) == ("dataset.rejected", f"incoming/{ingest.pipeline}/missing.csv")
 
 
 async def test_a_check_that_was_cut_off_is_done_again(ingest: Ingest) -> None:
@@ -236,7 +240,7 @@ async def test_a_check_that_was_cut_off_is_done_again(ingest: Ingest) -> None:
     await ingest.worker.validate_files()
 
     assert (await ingest.result(digest))["state"] == "accepted"
-    assert len(await ingest.said()) == 1
+    assert len(await ingest.published()) == 1
 
 
 async def test_nobody_waits_for_a_check_that_is_going_on(ingest: Ingest) -> None:

@@ -31,7 +31,7 @@ async def ingest(servers: dict[str, str], tmp_path: Path, bucket: S3Store) -> As
 
 
 async def model_deleted(ingest: Ingest) -> None:
-    await ingest.hear(ModelDeleted(model=ingest.pipeline, versions=[], seq=2, by="ada"))
+    await ingest.deliver(ModelDeleted(model=ingest.pipeline, versions=[], seq=2, by="ada"))
 
 
 async def tombstones(ingest: Ingest, pipeline: str) -> list[tuple[str, str | None]]:
@@ -43,7 +43,7 @@ async def tombstones(ingest: Ingest, pipeline: str) -> list[tuple[str, str | Non
 async def test_the_files_of_a_deleted_model_go_and_what_another_shares_stays(
     ingest: Ingest, bucket: S3Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Accepted, refused, waiting for its check, in more steps than one; heard twice, it is done once."""
+    """Accepted, refused, waiting for its check, in more steps than one; delivered twice, it is done once."""
     monkeypatch.setattr(collector, "CHUNK", 2)
     empty = set(bucket.list_keys())
     spec, body = ingest.spec(), rows()
@@ -77,7 +77,7 @@ async def test_the_files_of_a_deleted_model_go_and_what_another_shares_stays(
 
 async def test_a_file_that_was_on_its_way_is_not_taken_in(ingest: Ingest, bucket: S3Store) -> None:
     """One submitted over the bus is refused with the reason; one whose check ends after the deletion goes then."""
-    await ingest.hear(DatasetSubmitted(pipeline=ingest.pipeline, object=f"incoming/{ingest.pipeline}/may.csv"))
+    await ingest.deliver(DatasetSubmitted(pipeline=ingest.pipeline, object=f"incoming/{ingest.pipeline}/may.csv"))
     uploaded = await ingest.upload(rows())
     async with ingest.bus.transaction() as checking:  # the check holds the row as long as it lasts
         held = select(DatasetRow).where(DatasetRow.digest == uploaded["digest"]).with_for_update()
@@ -91,5 +91,5 @@ async def test_a_file_that_was_on_its_way_is_not_taken_in(ingest: Ingest, bucket
 
     assert await tombstones(ingest, ingest.pipeline) == [("deleted", "ada")]
     assert f"sha256/{uploaded['digest'][:2]}/{uploaded['digest']}" not in "".join(bucket.list_keys())
-    (refused,) = [body for kind, body in await ingest.said() if kind == "dataset.rejected"]
+    (refused,) = [body for kind, body in await ingest.published() if kind == "dataset.rejected"]
     assert "was deleted by ada" in refused["reasons"][0]["message"]

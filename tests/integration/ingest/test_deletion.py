@@ -104,10 +104,10 @@ async def test_the_bucket_holds_nothing_of_a_deleted_file_and_all_of_the_others(
 
 
 async def test_a_deleted_file_is_told_as_such_and_says_nothing_any_more(ingest: Ingest) -> None:
-    """Who asks for it hears who deleted it; lists have it only where they ask for it, without what it was called."""
+    """The answer names who deleted it; lists have it only where they ask for it, without what it was called."""
     digest = await accepted(ingest, rows(), file_name="ada.csv", note="from Ada")
     other = await accepted(ingest, rows())
-    said = len(await ingest.said())
+    published = len(await ingest.published())
     first = await deleted(ingest, digest)
     assert await deleted(ingest, digest) == first, "and repeated it says the same"
     assert first["objects_gone_after"] == first["deleted_at"]
@@ -122,7 +122,7 @@ async def test_a_deleted_file_is_told_as_such_and_says_nothing_any_more(ingest: 
     assert (told["digest"], told["state"], told["deleted_by"], told["batch"]) == (digest, "deleted", "admin", 1)
     assert [told[name] for name in ("file_name", "note", "uploaded_by", "dataset")] == [None] * 4
 
-    [(kind, event)] = (await ingest.said())[said:]
+    [(kind, event)] = (await ingest.published())[published:]
     assert (kind, event) == (
         "dataset.deleted",
         {"pipeline": ingest.pipeline, "digest": digest, "batch": 1, "by": "admin"},
@@ -158,7 +158,7 @@ async def test_the_same_bytes_come_again_as_a_new_file(ingest: Ingest, bucket: S
         numbers.append(view["batch"])
     assert numbers == [2, 3]
     assert await garbage_candidates(ingest) == 0
-    ingested = [event["batch"] for kind, event in await ingest.said() if kind == "dataset.ingested"]
+    ingested = [event["batch"] for kind, event in await ingest.published() if kind == "dataset.ingested"]
     assert ingested == [1, 2, 3]
 
 
@@ -177,7 +177,7 @@ async def test_a_file_is_deleted_under_every_spec_and_comes_again_under_one(inge
     assert answer.status_code == 410
     assert (await ingest.result(digest))["batch"] == 2
     await deleted(ingest, digest)
-    assert (await ingest.said())[-1][1]["batch"] == 2
+    assert (await ingest.published())[-1][1]["batch"] == 2
 
 
 async def test_what_is_checked_or_trained_on_is_not_deleted(ingest: Ingest) -> None:

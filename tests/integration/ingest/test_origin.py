@@ -36,7 +36,7 @@ async def test_a_file_keeps_its_name_its_note_and_who_uploaded_it(ingest: Ingest
     assert told[first["digest"]] == ("january.csv", "from the warehouse\nby hand", "admin")
     assert told[plain["digest"]] == (None, None, "admin")
     assert ("february.csv", None, None) in told.values()
-    assert [said.get("uploaded_by") for _, said in await ingest.said()] == ["admin", "admin", None]
+    assert [published.get("uploaded_by") for _, published in await ingest.published()] == ["admin", "admin", None]
 
 
 @pytest.mark.parametrize("name", ["file_name", "note"])

@@ -158,7 +158,7 @@ async def test_a_model_larger_than_all_memory_is_refused_and_the_old_version_ser
     """With both numbers, and the name of the setting."""
     await lab.promote("a")
     await lab.promote("a", 90)
-    failed = [event for event, _ in lab.bus.said if isinstance(event, ModelLoadFailed)]
+    failed = [event for event, _ in lab.bus.published if isinstance(event, ModelLoadFailed)]
 
     assert "takes 1000 bytes, and INTERLOCK_GATEWAY_MODEL_MEMORY allows 200" in failed[0].reason
     assert await lab.ask("a") == 1
@@ -189,7 +189,7 @@ async def test_a_version_that_cannot_be_loaded_is_reported_to_the_request(lab: L
 
 
 async def test_serving_is_published_once_for_a_model_that_is_loaded_again(lab: Lab) -> None:
-    """The bus hears of swaps, not of every load of a model that comes and goes."""
+    """Events are of swaps, not of every load of a model that is evicted and loaded again."""
     for name in ("a", "b", "c", "a", "b", "c"):
         await lab.promote(name)
         await lab.ask(name)
@@ -216,7 +216,7 @@ async def test_an_unloaded_model_stays_so_in_every_worker_of_the_host_until_its_
 
     loaded = await other.unload_requests.load("a")
     assert loaded is not None
-    assert loaded.version == 1, "what it has heard of"
+    assert loaded.version == 1, "what it knows of"
     await lab.worker.unload_requests.apply()
     assert await lab.ask("a") == 2
     assert not await lab.worker.unload_requests.unload("unknown")

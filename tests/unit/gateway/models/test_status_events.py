@@ -44,7 +44,7 @@ def lab(tmp_path: Path) -> Lab:
 async def test_a_swap_is_published_with_its_cause_and_its_time(lab: Lab) -> None:
     """Everybody can see which worker serves what, and since when."""
     await lab.promote(2, cause="the promotion")
-    ((event, cause),) = lab.bus.said
+    ((event, cause),) = lab.bus.published
 
     assert isinstance(event, ModelServing)
     assert (event.model, event.version, event.worker, event.promotion_seq) == ("flights", 2, "host-1", 2)
@@ -66,7 +66,7 @@ async def test_a_failed_load_is_published_with_its_reason_and_the_old_version_se
     await lab.promote(1)
     lab.fault = ValueError("the engine is damaged")
     await lab.promote(2)
-    event, _ = lab.bus.said[-1]
+    event, _ = lab.bus.published[-1]
 
     assert isinstance(event, ModelLoadFailed)
     assert (event.version, event.reason) == (2, "ValueError: the engine is damaged")
@@ -91,12 +91,12 @@ async def test_what_cannot_be_published_is_published_later_in_order(lab: Lab) ->
     await lab.promote(1)
     await lab.promote(2)
     assert lab.version() == 2
-    assert not lab.bus.said
+    assert not lab.bus.published
 
     lab.bus.down = False
     await lab.worker.status.flush()
     await lab.worker.status.flush()
-    assert [event.version for event, _ in lab.bus.said if isinstance(event, ModelServing)] == [1, 2]
+    assert [event.version for event, _ in lab.bus.published if isinstance(event, ModelServing)] == [1, 2]
 
 
 async def test_models_do_not_get_in_each_others_way(lab: Lab) -> None:

@@ -156,7 +156,7 @@ async def test_while_the_bus_is_down_nothing_grows_and_later_every_row_is_logged
 
 
 async def test_an_event_that_was_taken_without_a_confirm_counts_once() -> None:
-    """It is said again under the same id, and then the next one follows."""
+    """It is published again under the same id, and then the next one follows."""
     lab = Lab()
     first = lab.answer()
     lab.bus.unsure = True
