@@ -58,7 +58,7 @@ class Collector:
             return len(left)
 
     async def _collect(self, *, after: str) -> str | None:
-        """Look at the next objects by key; return the last key, None where there are no more, or others go first."""
+        """Collect the next objects by key; return the last key, None where there are no more, or others go first."""
         async with self._bus.transaction() as session:
             if not await store.lock_references_alone(session):
                 return None

@@ -103,7 +103,7 @@ def _kept_because(file: StoredFile, unused: AbstractSet[str], versions: Sequence
 class DatasetRetention:
     """Deletes what is past its retention; any replica may do so at any time, for the pipeline is locked meanwhile.
 
-    The dispatcher is asked before the registry: what a run reads is told by the one until it is told by the other.
+    ``train_dispatch`` is asked before the registry: what a run reads is known to one until it is known to the other.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class DatasetRetention:
     async def due(
         self, session: AsyncSession, name: str, keep: Keep | None = None, *, window: str | None = None
     ) -> list[tuple[StoredFile, str | None]]:
-        """Return the files past what is to be kept, with why each is not deleted; by the newest spec, unless told.
+        """Return the files past what is to be kept, with why each is not deleted; by the newest spec, unless given.
 
         Raises:
             ConnectionError: registry or dispatcher does not answer, or the address of ``train_dispatch`` is not set.

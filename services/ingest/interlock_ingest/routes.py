@@ -1,4 +1,4 @@
-"""Ingest over HTTP: upload a file, read validation results."""
+"""Routes of ingest: upload a file, read validation results."""
 
 import asyncio
 import hashlib

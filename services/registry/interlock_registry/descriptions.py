@@ -92,7 +92,7 @@ def _change(
     for name, value in texts.items():
         setattr(row, name, value)
     row.tags = kept
-    # The log leaves out what has no value, and what was removed is to be told.
+    # The log leaves out what has no value, and what was removed is to be in it.
     told: dict[str, Any] = {name: value or "" for name, value in texts.items()}
     audit.record(session, by.name, action, subject, **told, tags=tags or None)
 

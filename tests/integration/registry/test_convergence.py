@@ -22,7 +22,7 @@ MODEL = "flights"
 
 
 class Registry:
-    """The registry's part in a roll-out of version 7, promoted as number 9."""
+    """Convergence of version 7, promoted as number 9, in the registry."""
 
     def __init__(self, servers: dict[str, str]) -> None:
         self.database = Database(servers["INTERLOCK_POSTGRES_URL"], f"registry-{uuid4().hex[:8]}")
@@ -132,7 +132,7 @@ async def test_an_older_event_or_report_takes_nothing_back(registry: Registry) -
 
 
 async def test_a_worker_without_reports_is_gone(registry: Registry) -> None:
-    """A killed worker says nothing, and must not hold up a roll-out for ever; one that stops says so."""
+    """A killed worker reports nothing, and must not hold up convergence for ever; one that stops withdraws."""
     await registry.deliver(serving("killed", seq=8, version=6), ago=31)
     await registry.deliver(serving("late", seq=8, version=6), ago=20)
     await registry.report("stopped", held(8, known=8))

@@ -70,7 +70,7 @@ class TensorInfo:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What the protocol tells about a model: only the version that serves can be asked."""
+    """Metadata of a model in the protocol: only the version that serves can be queried."""
 
     name: str
     versions: list[str]
@@ -138,7 +138,7 @@ class Inference:
         return _wanted(model, version, await resolve_model(self._manager, self._registry, model))
 
     async def champion(self, model: str, version: str | None = None) -> BatchedModel:
-        """Return the champion of ``model``, for its metadata, and to tell that it is ready.
+        """Return the champion of ``model``, for its metadata and its readiness.
 
         Raises:
             ProblemDetailsException: as :meth:`resolve` does.

@@ -31,7 +31,7 @@ _HALVES_END = 2.0**51
 TOP = 100
 POINTS = 100
 _MAX_SHOWN = 50_000
-"""Values, or points of a distribution, told at most over all columns; but never fewer than 20 of a column."""
+"""Values, or points of a distribution, at most, over all columns; but never fewer than 20 of a column."""
 
 _ROOM = 200_000
 """Values held at once over all columns; keeps wide tables flat too."""

@@ -72,7 +72,7 @@ async def test_a_start_with_an_older_registry_does_not_go_back(tmp_path: Path) -
 
 
 async def test_a_worker_reports_what_it_holds_and_withdraws_when_it_stops(tmp_path: Path) -> None:
-    """Its report is its sign of life; when it stops, no roll-out waits for it."""
+    """Its report is its sign of life; when it stops, convergence does not wait for it."""
     async with opened(tmp_path) as door:
         door.behind.promote(put_model(door.store, 3), seq=5)
         await door.serves(3)
