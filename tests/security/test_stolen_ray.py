@@ -89,7 +89,7 @@ def test_a_job_reaches_its_own_prefix_and_what_is_found_by_content(
 
 
 @pytest.mark.parametrize("part", sorted({*WITH_STORE} - {*services_using(RAY)}))
-def test_nobody_else_is_lent_the_rights_of_jobs(stack: dict[str, str], part: str) -> None:
+def test_no_other_service_is_issued_credentials_for_jobs(stack: dict[str, str], part: str) -> None:
     """A gateway that was broken into cannot write a run's manifest by way of them."""
     with pytest.raises(StoreUnavailableError, match="lends no rights"):
         lender(stack, part).issue("test", "runs/tests/1", datetime.now(UTC))

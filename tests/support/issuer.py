@@ -1,4 +1,4 @@
-"""An issuer of scoped credentials that records its requests, or issues nothing."""
+"""An issuer of scoped credentials that remembers what it was asked for, or that lends nothing."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -92,7 +92,7 @@ async def test_a_connection_that_is_stuck_while_others_get_through_is_noticed(
         await until(lab.bus.consumer_lost.is_set)
 
 
-async def test_long_work_and_a_broker_that_is_away_do_not_count_as_a_lost_consumer(
+async def test_long_work_and_a_broker_outage_do_not_count_as_a_lost_consumer(
     servers: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever has a message in hand hears; and starting anew would not bring the broker back."""
@@ -138,7 +138,7 @@ def _counting(lab: Lab) -> Any:
 
 
 @pytest.mark.parametrize(("stubborn", "status"), [("", -15), ("signal.signal(signal.SIGTERM, signal.SIG_IGN);", 75)])
-def test_a_deaf_process_ends_for_its_supervisor(stubborn: str, status: int) -> None:
+def test_a_process_that_lost_a_consumer_ends_for_its_supervisor(stubborn: str, status: int) -> None:
     """Gently where it can, so that requests in hand are answered; after a while in any case; never with success."""
     code = f"""
 import signal, threading
