@@ -1,4 +1,4 @@
-"""How far the columns of a file have moved from those of the file before, by the population stability index.
+"""PSI drift: how far a file's columns have moved from the file before, by the population stability index.
 
 Both files are known by their profiles alone. The index and its usual bounds, 0.1 and 0.25, come from credit scoring
 (Siddiqi, Credit Risk Scorecards, 2006). Small files pass them by chance, so the index must also lie above what files of

@@ -1,4 +1,4 @@
-"""What the newest runs and failures are, from the read model."""
+"""Overview of the newest runs and failures, from the read model."""
 
 from collections.abc import Sequence
 from datetime import datetime

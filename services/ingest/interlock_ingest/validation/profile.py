@@ -1,4 +1,4 @@
-"""What the columns of a file look like, gathered chunk by chunk in flat memory.
+"""Profile of a file's columns: distributions, gathered chunk by chunk in flat memory.
 
 Counts, extremes, means and standard deviations are exact. Distinct values and their counts are exact up to a cap.
 Quantiles, histograms and the cumulative distribution come from the rows with the smallest hashes: a uniform sample that
