@@ -58,7 +58,7 @@ class Gateway:
         except httpx.TransportError:
             return []
 
-    async def consumes(self) -> bool:
+    async def hears(self) -> bool:
         """Return whether both workers consume promotions."""
         return len({view["worker"] for view in await self._views() if view["hears"]}) == 2
 

@@ -12,7 +12,7 @@ from tests.support.waiting import until
 @pytest.fixture(scope="module")
 async def gateway(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
     async with running(servers, tmp_path_factory.mktemp("gateway")) as gateway:
-        await until(gateway.consumes, seconds=90)
+        await until(gateway.hears, seconds=90)
         yield gateway
 
 

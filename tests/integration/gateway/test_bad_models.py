@@ -32,7 +32,7 @@ TRIAL_SECONDS = "3"
 async def gateway(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
     folder = tmp_path_factory.mktemp("gateway")
     async with running(servers, folder, gateway_validation_seconds=TRIAL_SECONDS) as gateway:
-        await until(gateway.consumes, seconds=90)
+        await until(gateway.hears, seconds=90)
         yield gateway
 
 
@@ -129,7 +129,7 @@ def trials(gateway: Gateway) -> list[int]:
 async def test_a_model_that_crashes_what_loads_it_crashes_no_worker(
     gateway: Gateway, around: Ether, servers: dict[str, str]
 ) -> None:
-    """A fault in a parser written in C ends the smoke test's process, and that alone."""
+    """A fault in a parser written in C ends the process of the smoke test, and that alone."""
     workers = gateway.children()
     async with good_before_and_after(gateway, around, servers):
         await around.promote(endless(store_of(servers), around.model), 2)

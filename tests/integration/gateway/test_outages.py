@@ -90,7 +90,7 @@ async def test_without_the_broker_it_serves_and_when_it_is_back_it_catches_up(
         assert not around.received
 
         await cable.plug()
-        await until(gateway.consumes, seconds=90)
+        await until(gateway.hears, seconds=90)
         await around.all_serve(1)
         await around.promote(put_model(store, 2, model=model), 2)
         await around.all_serve(2)
@@ -111,7 +111,7 @@ async def test_without_the_broker_it_serves_and_when_it_is_back_it_catches_up(
 async def test_told_to_stop_it_finishes_what_it_has_in_hand(servers: dict[str, str], tmp_path: Path) -> None:
     """A client whose request was taken gets its answer; then parent and workers are gone."""
     async with running(servers, tmp_path) as gateway:
-        await until(gateway.consumes, seconds=90)
+        await until(gateway.hears, seconds=90)
         workers = gateway.children()
 
         async def closed() -> bool:
@@ -135,7 +135,7 @@ async def test_told_to_stop_it_finishes_what_it_has_in_hand(servers: dict[str, s
 async def test_workers_do_not_outlive_a_killed_parent(servers: dict[str, str], tmp_path: Path) -> None:
     """Nobody would stop them, and the port would be theirs when the parent is started again."""
     async with running(servers, tmp_path) as gateway:
-        await until(gateway.consumes, seconds=90)
+        await until(gateway.hears, seconds=90)
         workers = gateway.children()
         assert len(workers) == 2
         gateway.process.kill()

@@ -125,7 +125,7 @@ async def test_a_killed_worker_comes_back_with_what_was_promoted(
     await until(both_serve, seconds=90)
     assert victim not in gateway.children()
     # It serves before its queue is bound: what is promoted until then reaches it by reconcile, not by event.
-    await until(gateway.consumes, seconds=90)
+    await until(gateway.hears, seconds=90)
 
 
 async def test_a_retrain_request_is_the_root_of_its_trace(gateway: Gateway, around: Ether) -> None:

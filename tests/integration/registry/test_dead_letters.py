@@ -178,7 +178,7 @@ async def test_rubbish_is_listed_shown_and_discarded(desk: Desk) -> None:
     assert [(note.by, note.action) for note in notes] == [("admin", "dead_letter.discarded")] * len(texts)
 
 
-async def test_a_letter_that_the_broker_made_is_listed_as_such(desk: Desk) -> None:
+async def test_a_letter_that_the_broker_made_is_told_as_such(desk: Desk) -> None:
     """A message that kills whoever gets it has no reason of its own; the broker's is shown."""
     death = {"queue": desk.queue, "reason": "delivery_limit", "count": 1, "exchange": "", "routing-keys": []}
     earlier = {"queue": "interlock.retry.1s", "reason": "expired", "count": 1, "exchange": "", "routing-keys": []}

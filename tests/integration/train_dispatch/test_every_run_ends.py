@@ -113,7 +113,7 @@ async def test_a_job_is_stopped_until_it_has_stopped(dispatcher: Dispatcher) -> 
     assert dispatcher.cluster.stopped == [f"{run}-a1"] * 3
 
 
-async def test_a_job_that_was_not_recorded_is_stopped_too(dispatcher: Dispatcher) -> None:
+async def test_a_job_that_nobody_noted_is_stopped_too(dispatcher: Dispatcher) -> None:
     """Killed between submit and commit, and cancelled before the next look: the job lives, though no row says so."""
     run = await running(dispatcher)
     await dispatcher.change(run, submitted=False)
