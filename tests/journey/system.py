@@ -154,7 +154,7 @@ class System:
                 while await dependency(app, Bus).drain():
                     pass
             await self.worker.take_submissions()
-            await self.worker.check_files()
+            await self.worker.validate_files()
             await dependency(self.dispatch, RunReconciler).reconcile()
             pending = [await dependency(app, Bus).drain() for app in self._with_database.values()]
             runs = (await self.ask(self.dispatch, "GET", "/runs")).json()

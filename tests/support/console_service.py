@@ -1,4 +1,4 @@
-"""A console on a real broker and database, and everybody whom it hears."""
+"""A console on a real broker and database, and a publisher of events."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ DIGEST = "d" * 64
 
 
 class Console:
-    """A console, and everybody whom it hears."""
+    """A console, and a publisher of events."""
 
     def __init__(self, app: Litestar, url: str, exchange: aio_pika.abc.AbstractExchange) -> None:
         self.app = app
@@ -39,7 +39,7 @@ class Console:
         self.http = httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {KEY}"}, timeout=20)
         self._exchange = exchange
 
-    async def say(self, event: Event, *, cause: str | None = None, times: int = 1) -> Envelope:
+    async def publish(self, event: Event, *, cause: str | None = None, times: int = 1) -> Envelope:
         cause = cause or str(uuid4())
         envelope = Envelope.of(event, source="test", cause=cause, now=datetime.now(UTC), traceparent=TRACEPARENT)
         headers: Any = envelope.headers()
@@ -68,8 +68,8 @@ class Console:
 
     @asynccontextmanager
     async def listening(self, **params: str) -> AsyncIterator["asyncio.Queue[tuple[str, Any]]"]:
-        """Hear the live events as a browser does."""
-        heard: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
+        """Receive the live events as a browser does."""
+        received: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
         begun = asyncio.Event()
 
         async def read() -> None:
@@ -82,12 +82,12 @@ class Console:
                     if name == "event":
                         kind = value
                     elif name == "data" and value:
-                        heard.put_nowait((kind, json.loads(value)))
+                        received.put_nowait((kind, json.loads(value)))
 
         task = asyncio.create_task(read())
         try:
             await asyncio.wait_for(begun.wait(), 20)
-            yield heard
+            yield received
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -122,21 +122,25 @@ async def trained(
     tags: Mapping[str, str] | None = None,
     promoted: bool = True,
 ) -> UUID:
-    """Say all that is said about one run, up to the first worker's swap unless it waits; return its id."""
-    cause = await console.say(RetrainRequested(model=model, reason="a look", tags=dict(tags) if tags else None))
+    """Publish all events of one run, up to the first worker's swap unless it waits; return its id."""
+    cause = await console.publish(RetrainRequested(model=model, reason="a look", tags=dict(tags) if tags else None))
     run = run_id(cause.id, model)
     files: dict[str, Any] = {"artifact": FILE, "manifest": FILE}
-    await console.say(TrainingStarted(run_id=run, model=model, attempt=1, pipeline_digest=DIGEST, datasets=[DIGEST]))
-    await console.say(
+    await console.publish(
+        TrainingStarted(run_id=run, model=model, attempt=1, pipeline_digest=DIGEST, datasets=[DIGEST])
+    )
+    await console.publish(
         TrainingCompleted(run_id=run, model=model, attempt=1, pipeline_digest=DIGEST, datasets=[], **files)
     )
     about: dict[str, Any] = {"model": model, "version": version}
-    await console.say(ModelRegistered(run_id=run, **about, **files, pipeline_digest=DIGEST, spec=FILE, holdouts=[FILE]))
-    await console.say(EvaluationPassed(run_id=run, **about, report=FILE, reasons=[], metrics=dict(metrics or {})))
+    await console.publish(
+        ModelRegistered(run_id=run, **about, **files, pipeline_digest=DIGEST, spec=FILE, holdouts=[FILE])
+    )
+    await console.publish(EvaluationPassed(run_id=run, **about, report=FILE, reasons=[], metrics=dict(metrics or {})))
     if not promoted:
         return run
-    await console.say(ModelPromoted(run_id=run, **about, **files, promotion_seq=1, cause="gate"))
-    await console.say(ModelServing(**about, worker="w1", promotion_seq=1, load_seconds=0.25))
+    await console.publish(ModelPromoted(run_id=run, **about, **files, promotion_seq=1, cause="gate"))
+    await console.publish(ModelServing(**about, worker="w1", promotion_seq=1, load_seconds=0.25))
     return run
 
 

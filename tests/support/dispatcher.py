@@ -178,7 +178,7 @@ class Dispatcher:
         for _ in range(count):
             await self.reconciler.reconcile()
 
-    async def said(self, run_id: UUID) -> list[str]:
+    async def published(self, run_id: UUID) -> list[str]:
         async with self.database.sessions() as session:
             query = select(OutboxRow.type).where(OutboxRow.aggregateid == str(run_id)).order_by(OutboxRow.seq)
             return list(await session.scalars(query))

@@ -113,7 +113,7 @@ _attributes: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 
 
 def envelopes(event: Event) -> st.SearchStrategy[Envelope]:
-    """Return what a stranger may write around an event, as far as it is one at all."""
+    """Return what an unknown publisher may write around an event, as far as it is one at all."""
 
     def read(attributes: dict[str, Any]) -> Envelope | None:
         try:

@@ -59,7 +59,7 @@ class Gateway:
             return []
 
     async def hears(self) -> bool:
-        """Return whether both workers hear of promotions."""
+        """Return whether both workers consume promotions."""
         return len({view["worker"] for view in await self._views() if view["hears"]}) == 2
 
     async def ready(self) -> bool:
@@ -99,7 +99,7 @@ async def running(servers: dict[str, str], folder: Path, **settings: str) -> Asy
             "cache_dir": str(folder / "models"),
             "signing_public_key": PUBLIC,
             "spans_dir": str(folder / "spans"),
-            "gateway_reconcile_seconds": "600",  # what these tests see was heard, unless they wish otherwise
+            "gateway_reconcile_seconds": "600",  # what these tests see came by events, unless they wish otherwise
             **settings,
         }
         env = os.environ | servers | {f"INTERLOCK_{name.upper()}": value for name, value in own.items()}
@@ -125,24 +125,24 @@ def store_of(servers: dict[str, str]) -> S3Store:
 
 
 class Ether:
-    """An AMQP client: hears all that is said about one model, and says what the registry would."""
+    """An AMQP client: consumes the events of one model, and publishes what the registry would."""
 
     def __init__(self, exchange: aio_pika.abc.AbstractExchange, model: str) -> None:
         self.model = model
-        self.heard: list[tuple[Envelope, Event]] = []
+        self.received: list[tuple[Envelope, Event]] = []
         self._exchange = exchange
 
-    async def hear(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
+    async def receive(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
         envelope, data = Envelope.parse(message.headers, message.body, message.content_type)
         event = BY_TYPE[envelope.type].event.model_validate(data)
         if getattr(event, "model", None) == self.model:
-            self.heard.append((envelope, event))
+            self.received.append((envelope, event))
 
     async def promote(self, ref: ModelRef, seq: int, traceparent: str | None = None, *, by: Signer = SIGNER) -> None:
         event = ModelPromoted(**ref.model_dump(), promotion_seq=seq, cause="gate", signed=signed(ref, seq, by))
-        await self.say(event, traceparent)
+        await self.publish(event, traceparent)
 
-    async def say(self, event: Event, traceparent: str | None = None) -> None:
+    async def publish(self, event: Event, traceparent: str | None = None) -> None:
         envelope = Envelope.of(
             event, source="registry", cause=str(uuid4()), now=datetime.now(UTC), traceparent=traceparent
         )
@@ -151,9 +151,9 @@ class Ether:
         await self._exchange.publish(message, routing_key=event.type)
 
     def workers(self, event_type: str, seq: int) -> set[str]:
-        """Return which workers have said an event of this type about a promotion."""
-        said: list[Any] = [event for envelope, event in self.heard if envelope.type == event_type]
-        return {event.worker for event in said if event.promotion_seq == seq}
+        """Return which workers have published an event of this type about a promotion."""
+        published: list[Any] = [event for envelope, event in self.received if envelope.type == event_type]
+        return {event.worker for event in published if event.promotion_seq == seq}
 
     async def all_serve(self, seq: int) -> None:
         await until(lambda: len(self.workers("model.serving", seq)) == 2)
@@ -161,13 +161,13 @@ class Ether:
 
 @asynccontextmanager
 async def ether(url: str, model: str) -> AsyncIterator[Ether]:
-    """Listen to what is said about ``model``."""
+    """Consume what is published about ``model``."""
     async with await aio_pika.connect(url) as connection:
         channel = await connection.channel()
         exchange = await channel.declare_exchange("interlock.events", aio_pika.ExchangeType.TOPIC, durable=True)
         queue = await channel.declare_queue(exclusive=True)
-        heard = Ether(exchange, model)
+        received = Ether(exchange, model)
         for event_type in ("model.serving", "model.load_failed", "retrain.requested"):
             await queue.bind(exchange, event_type)
-        await queue.consume(heard.hear, no_ack=True)
-        yield heard
+        await queue.consume(received.receive, no_ack=True)
+        yield received

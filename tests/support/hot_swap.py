@@ -184,5 +184,5 @@ async def _promoted(around: Ether, ref: ModelRef, version: int, watched: Watched
     await around.promote(ref, version)
     await around.all_serve(version)
     watched.converged[version] = time.monotonic()
-    said: list[Any] = [event for _, event in around.heard if isinstance(event, ModelServing)]
-    watched.load_seconds[version] = max(each.load_seconds for each in said if each.promotion_seq == version)
+    published: list[Any] = [event for _, event in around.received if isinstance(event, ModelServing)]
+    watched.load_seconds[version] = max(each.load_seconds for each in published if each.promotion_seq == version)

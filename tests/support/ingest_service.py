@@ -85,7 +85,7 @@ class Dispatcher:
 
 
 class Ingest:
-    """Ingest with one pipeline, an object store of its own or one that is brought, and a look at what it said."""
+    """Ingest with one pipeline, an object store of its own or one that is brought, and a look at what it published."""
 
     def __init__(self, servers: dict[str, str], folder: Path, artifacts: Any = None, grace: timedelta = HOUR) -> None:
         self.pipeline = f"m-{uuid4().hex[:8]}"
@@ -140,9 +140,9 @@ class Ingest:
         """Let the event of a spec come, which the registry may have had for a while."""
         ref = self.artifacts.put(spec.model_dump_json().encode())
         event = PipelineApplied(pipeline=spec.name, pipeline_digest=spec.digest, spec=ref, revision=revision)
-        await self.hear(event)
+        await self.deliver(event)
 
-    async def hear(self, event: Event) -> str:
+    async def deliver(self, event: Event) -> str:
         cause = Envelope.of(event, source="test", cause=str(uuid4()), now=datetime.now(UTC))
         async with self.database.sessions() as session, session.begin():
             if isinstance(event, PipelineApplied):
@@ -154,7 +154,7 @@ class Ingest:
         return cause.id
 
     async def submit(self, key: str) -> None:
-        await self.hear(DatasetSubmitted(pipeline=self.pipeline, object=key))
+        await self.deliver(DatasetSubmitted(pipeline=self.pipeline, object=key))
         await self.worker.take_submissions()
 
     async def upload(self, body: bytes, **options: Any) -> dict[str, Any]:
@@ -170,7 +170,7 @@ class Ingest:
         view: dict[str, Any] = answer.json()
         return view
 
-    async def said(self) -> list[tuple[str, dict[str, Any]]]:
+    async def published(self) -> list[tuple[str, dict[str, Any]]]:
         async with self.database.sessions() as session:
             rows = await session.scalars(select(OutboxRow).order_by(OutboxRow.seq))
             return [(row.type, Envelope.parse(row.headers, row.payload, None)[1]) for row in rows]

@@ -71,13 +71,13 @@ class Replica:
 
 
 class Predictions:
-    """Replicas, an AMQP client that asks as the gateway does and hears what they say, and what serves."""
+    """Replicas, an AMQP client that publishes as the gateway does and consumes their events, and what serves."""
 
     def __init__(self, store: ArtifactStore, replicas: list[Replica], exchange: aio_pika.abc.AbstractExchange) -> None:
         self.store = store
         self.replicas = replicas
         self.served: dict[str, ModelRef] = {}
-        self.said: list[Event] = []
+        self.published: list[Event] = []
         self.exchange = exchange
 
     def serve(self, model: str, version: int = 1) -> None:
@@ -114,18 +114,18 @@ class Predictions:
         )
         await self.exchange.publish(message, routing_key=event.type)
 
-    async def hear(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
+    async def receive(self, message: aio_pika.abc.AbstractIncomingMessage) -> None:
         envelope, data = Envelope.parse(message.headers, message.body, message.content_type)
-        self.said.append(BY_TYPE[envelope.type].event.model_validate(data))
+        self.published.append(BY_TYPE[envelope.type].event.model_validate(data))
 
     def events(self, prediction_id: UUID) -> list[Any]:
-        """Return what was said about a prediction."""
-        return [event for event in self.said if getattr(event, "prediction_id", None) == prediction_id]
+        """Return what was published about a prediction."""
+        return [event for event in self.published if getattr(event, "prediction_id", None) == prediction_id]
 
     @property
     def logged(self) -> list[PredictionLogged]:
-        """Return what was said for the prediction log."""
-        return [event for event in self.said if isinstance(event, PredictionLogged)]
+        """Return what was published for the prediction log."""
+        return [event for event in self.published if isinstance(event, PredictionLogged)]
 
     async def read(self, prediction_id: UUID, replica: int = 0) -> httpx.Response:
         return await self.http("GET", f"/predictions/{prediction_id}", replica)
@@ -180,10 +180,10 @@ async def running(
         exchange = await channel.declare_exchange("interlock.events", "topic", durable=True)
         predictions = Predictions(store_of(servers), started, exchange)
         known.append(predictions)
-        heard = await channel.declare_queue(exclusive=True)
+        received = await channel.declare_queue(exclusive=True)
         for event_type in ("prediction.completed", "prediction.failed", "prediction.logged"):
-            await heard.bind(exchange, event_type)
-        await heard.consume(predictions.hear, no_ack=True)
+            await received.bind(exchange, event_type)
+        await received.consume(predictions.receive, no_ack=True)
         for each in started:
             await until(each.ready, seconds=60)
         yield predictions

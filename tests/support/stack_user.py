@@ -1,4 +1,4 @@
-"""A user of the running stack, over its public door; and data for that user to bring."""
+"""A user of the running stack, over its gateway; and data for that user to bring."""
 
 from typing import Any
 from uuid import uuid4
@@ -42,7 +42,9 @@ class User:
         async def taken() -> httpx.Response | None:
             headers = {"Content-Type": "text/csv"}
             said = await self.http.post(f"/datasets/{name}", content=csv, params=params, headers=headers)
-            return said if said.status_code != 404 else None  # ingest hears of a pipeline after the registry
+            return (
+                said if said.status_code != 404 else None
+            )  # ingest consumes a pipeline's event after the registry's answer
 
         answer: httpx.Response = await until(taken, seconds=60)
         assert answer.status_code == 202, answer.text
@@ -61,7 +63,9 @@ class User:
     async def retrain(self, name: str) -> str:
         async def taken() -> httpx.Response | None:
             said = await self.http.post(f"/models/{name}/retrain", json={})
-            return said if said.status_code != 409 else None  # the dispatcher hears of a file after ingest
+            return (
+                said if said.status_code != 409 else None
+            )  # train_dispatch consumes a file's event after ingest's answer
 
         answer: httpx.Response = await until(taken, seconds=60)
         assert answer.is_success, answer.text
@@ -93,7 +97,7 @@ class User:
         return found
 
     async def passed(self, name: str, version: int) -> None:
-        """Wait until the registry, too, has heard the gate's verdict; the dispatcher ends the run by itself."""
+        """Wait until the registry, too, has consumed the gate's verdict; train_dispatch ends the run by itself."""
 
         async def look() -> bool:
             return any(each["version"] == version and each["stage"] == "passed" for each in await self.versions(name))

@@ -101,17 +101,17 @@ class RecordingBus:
     """Keeps what is published with its cause; refuses while it is ``down``."""
 
     def __init__(self) -> None:
-        self.said: list[tuple[Event, str]] = []
+        self.published: list[tuple[Event, str]] = []
         self.down = False
 
     async def publish(self, event: Event, *, cause: str) -> None:
         if self.down:
             raise ConnectionError("RabbitMQ is down")
-        self.said.append((event, cause))
+        self.published.append((event, cause))
 
     @property
     def types(self) -> list[str]:
-        return [event.type for event, _ in self.said]
+        return [event.type for event, _ in self.published]
 
 
 class Worker:

@@ -82,7 +82,8 @@ class ModelMemory:
             MemoryLimitError: others would have to go and must not, or are being loaded themselves.
         """
         if size > self._limit:
-            raise TooLargeError(f"it takes {size} bytes, and {self._setting} allows {self._limit} for all models")
+            limit = f"{self._setting} allows {self._limit} for all models"
+            raise TooLargeError(f"it takes {size} bytes, and {limit}; raise that setting, or promote a smaller version")
         victims = self._victims(model, size)
         if victims is None or (victims and not evict):
             raise MemoryLimitError

@@ -82,7 +82,7 @@ def run_changes(event: Event, at: datetime) -> dict[str, Any] | None:
 
 
 LATE = ("cause", "requested_at", "request_reason", "started_at")
-"""Columns that an event changes however late it comes: they tell of the run's beginning."""
+"""Columns that an event changes however late it comes: they are of the run's beginning."""
 
 ORDER: Mapping[str, int] = {"queued": 0, "coalesced": 1, "running": 2}
 """States of a run in their order; all others are final."""

@@ -1,4 +1,4 @@
-"""Which runs a list has and in which order: filters as conditions, and the queries that take them."""
+"""Filters and orders of run lists as conditions, and the queries that take them."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Whether a candidate may serve: thresholds, the gain over the champion, latency."""
+"""Pure decision functions: thresholds, the gain over the champion, latency."""
 
 from dataclasses import dataclass
 from math import isnan

@@ -35,7 +35,7 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
     """Return the report on a candidate; takes seconds, so call it in a thread.
 
     Raises:
-        RefusedModelError: the candidate does not stand its trial in a process of its own.
+        RefusedModelError: the candidate fails the smoke test.
         CorruptArtifactError, MissingArtifactError: stored bytes are not what their reference says.
         ValueError: the artifact or the holdout cannot be read.
         ConnectionError: the object store does not answer.

@@ -1,4 +1,4 @@
-"""The gate's part in the flow: measure what would be served, and say whether it may."""
+"""Event handlers: evaluate a registered version and publish the verdict; drop copies of deleted ones."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ from interlock_evaluation_gate.evaluation import evaluate
 
 SERVICE = "evaluation_gate"
 REPLICA = topology.process_name()
-"""Name of this process: each replica hears of deletions from a queue of its own."""
+"""Name of this process: each replica consumes deletions from a queue of its own."""
 
 logger = logging.getLogger(__name__)
 _tracer = trace.get_tracer("interlock.evaluation_gate")
@@ -42,7 +42,7 @@ async def judge_candidate(
     loader: Annotated[Loader, Context("loader")],
     bus: Annotated[Bus, Context("bus")],
 ) -> None:
-    """Measure the exported model on the holdout, against its thresholds and the champion; say the verdict.
+    """Measure the exported model on the holdout, against its thresholds and the champion; publish the verdict.
 
     A candidate whose own bytes are wrong, or that crashes or hangs whoever loads it, is refused: no repeat would make
     it better.

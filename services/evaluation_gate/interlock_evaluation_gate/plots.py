@@ -1,4 +1,4 @@
-"""What people look at to believe a verdict, made small: a report holds plots of any holdout, never the holdout.
+"""Bounded plot data of the report: small for any holdout, and never the holdout itself.
 
 Nothing here decides anything, so whatever cannot be drawn (numbers too far apart for a histogram) is left out.
 """

@@ -1,4 +1,4 @@
-"""What the gate needs to know."""
+"""Settings of the evaluation gate."""
 
 import os
 import tempfile

@@ -1,4 +1,4 @@
-"""Metrics by the values of a column, and what the report says of them in words."""
+"""Slices: metrics by the values of a column, and their sentences in the report."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,1 +1,1 @@
-"""The one public door: serves predictions, hot-reloads promoted models, proxies the rest."""
+"""API gateway, the only public entry point: serves predictions, hot-reloads promoted models, proxies the rest."""

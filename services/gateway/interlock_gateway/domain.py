@@ -1,4 +1,4 @@
-"""What the gateway decides: what a request may hold, how an answer is called, what a worker tells of itself."""
+"""Pure decision functions and views: request limits, answer ids, a worker's own status."""
 
 from secrets import token_hex
 from typing import Annotated, Any
@@ -62,7 +62,7 @@ class SlotView(msgspec.Struct):
 
 
 class LogView(msgspec.Struct):
-    """What one worker's prediction log has told of so far, in rows; ``ratio`` of all requests are in the sample."""
+    """What one worker's prediction log has published so far, in rows; ``ratio`` of all requests are in the sample."""
 
     ratio: float
     answered: int

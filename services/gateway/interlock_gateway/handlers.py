@@ -1,4 +1,4 @@
-"""The gateway's part in the flow: serve what was promoted, in every worker."""
+"""Event handlers of each worker: load promoted versions, drop copies of deleted ones."""
 
 import asyncio
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What the gateway does by itself beside predictions: ask for trainings, tell what this worker serves."""
+"""Routes of the gateway itself beside predictions: request a training, report what this worker serves."""
 
 from contextlib import suppress
 from typing import Annotated, Any
@@ -75,7 +75,7 @@ async def retrain(
 
 
 async def _refuse_untrainable(train_dispatch: TrainDispatchClient, name: str, digest: str | None) -> None:
-    """Refuse what cannot be trained; while the dispatcher is down, its ``training.failed`` will say so later."""
+    """Refuse what cannot be trained; where ``train_dispatch`` is down, ``training.failed`` gives the reason later."""
     require_name(name)
     with suppress(ConnectionError):
         if (refusal := await train_dispatch.refusal(name, digest)) is not None:

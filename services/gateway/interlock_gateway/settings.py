@@ -1,4 +1,4 @@
-"""What the gateway needs to know."""
+"""Settings of the gateway."""
 
 import os
 import tempfile

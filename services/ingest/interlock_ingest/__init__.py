@@ -1,1 +1,1 @@
-"""Takes files in: checks them against the pipeline, splits off the holdout, stores Parquet by content."""
+"""Takes files in: validates them against the pipeline, splits off the holdout, stores Parquet by content."""

@@ -69,7 +69,7 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
         async with AsyncExitStack() as stack:
             for work, table, workers in (
                 (worker.take_submissions, SubmissionRow, 1),
-                (worker.check_files, DatasetRow, settings.ingest_checks),
+                (worker.validate_files, DatasetRow, settings.ingest_checks),
             ):
                 for _ in range(workers):
                     woken = bus.delivery.wakeups.of(table)

@@ -1,4 +1,4 @@
-"""How a file has changed from the one accepted before it: in its number of rows, and in what its columns hold."""
+"""Change of a file against the one accepted before it: its number of rows, and drift of its columns."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Deletes the objects of deleted files from the store, as far as no other file has them.
+"""Garbage collection: deletes the objects of deleted files from the store, as far as no other file has them.
 
 Objects are named by content, so files share them: the same file under two pipelines, and parts or profiles that are
 equal. Two things keep an object for a file that is about to refer to it. A check holds
@@ -17,7 +17,7 @@ from interlock_messaging.crash_points import crash_point
 from sqlalchemy import func, select
 
 from interlock_ingest import store, tombstones
-from interlock_ingest.tombstones import UnwantedRow
+from interlock_ingest.tombstones import GarbageCandidateRow
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Collector:
         self._artifacts = artifacts
 
     async def run_once(self) -> None:
-        """Delete every object that has been unwanted for long enough; one that is wanted again is forgotten."""
+        """Delete every candidate that is old enough; one that is referenced again is dropped from the table."""
         while await self._delete_files():
             pass
         last = ""
@@ -58,15 +58,17 @@ class Collector:
             return len(left)
 
     async def _collect(self, *, after: str) -> str | None:
-        """Look at the next objects by key; return the last key, None where there are no more, or others go first."""
+        """Collect the next objects by key; return the last key, None where there are no more, or others go first."""
         async with self._bus.transaction() as session:
             if not await store.lock_references_alone(session):
                 return None
-            due = UnwantedRow.since <= func.now() - self.grace, UnwantedRow.key > after
-            query = select(UnwantedRow).where(*due).order_by(UnwantedRow.key).limit(CHUNK)
+            due = GarbageCandidateRow.since <= func.now() - self.grace, GarbageCandidateRow.key > after
+            query = select(GarbageCandidateRow).where(*due).order_by(GarbageCandidateRow.key).limit(CHUNK)
             rows = (await session.scalars(query.with_for_update())).all()
             for row in rows:
-                if await tombstones.is_wanted(session, row.sha256) or await asyncio.to_thread(self._delete, row.key):
+                if await tombstones.is_referenced(session, row.sha256) or await asyncio.to_thread(
+                    self._delete, row.key
+                ):
                     await session.delete(row)
             return rows[-1].key if rows else None
 

@@ -59,7 +59,7 @@ async def delete_dataset(
 
 
 async def delete_file(session: AsyncSession, rows: Sequence[DatasetRow], *, by: str) -> None:
-    """Make tombstones of the rows of one file that may go, and say so; the pipeline's order must be locked."""
+    """Make tombstones of the rows of one file, and enqueue `dataset.deleted`; the pipeline's order must be locked."""
     event = DatasetDeleted(pipeline=rows[0].pipeline, digest=rows[0].digest, batch=_number(rows), by=by)
     for row in rows:
         await tombstones.delete(session, row, by=by)

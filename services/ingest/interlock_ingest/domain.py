@@ -1,4 +1,4 @@
-"""What a file must satisfy: decides from what was counted while reading it, and says every reason in words."""
+"""Pure decision functions: whether a file is accepted, from the counts of its validation, and every reason in words."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ MANY_VALUES = 1000
 NAMES_SHOWN = 5
 
 CHECK_FAILED = "check_failed"
-"""Rule of a refusal that says nothing about the file: the check itself could not be done."""
+"""Rule of a rejection that is no fault of the file: the validation itself could not be done."""
 
 
 @dataclass
@@ -78,7 +78,7 @@ def decide_sides(pipeline: Pipeline, findings: Findings) -> tuple[list[Finding],
 
 
 def truncate_findings(findings: Sequence[Finding]) -> list[Finding]:
-    """Return what an event tells of the findings; the view over REST has all of them."""
+    """Return the findings that an event holds; the view over REST has all of them."""
     if len(findings) <= MAX_FINDINGS:
         return list(findings)
     left = len(findings) - MAX_FINDINGS

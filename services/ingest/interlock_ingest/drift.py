@@ -1,4 +1,4 @@
-"""How far the columns of a file have moved from those of the file before, by the population stability index.
+"""PSI drift: how far a file's columns have moved from the file before, by the population stability index.
 
 Both files are known by their profiles alone. The index and its usual bounds, 0.1 and 0.25, come from credit scoring
 (Siddiqi, Credit Risk Scorecards, 2006). Small files pass them by chance, so the index must also lie above what files of
@@ -185,9 +185,9 @@ def _of_values(before: dict[str, Any], now: dict[str, Any]) -> list[_Bin]:
 
 
 def _counts(column: dict[str, Any], beside: dict[str, Any]) -> dict[str, float]:
-    """Return how many rows have each value that either profile tells.
+    """Return how many rows have each value that either profile lists.
 
-    A value that only the profile ``beside`` tells is rarer here than any that is told. How rare is not known: what
+    A value that only the profile ``beside`` lists is rarer here than any that is listed. How rare is not known: what
     fits best with the other file is taken, so that no drift is made up.
     """
     counts: dict[str, float] = {each["value"]: each["count"] for each in column["top"]}

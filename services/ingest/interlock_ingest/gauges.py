@@ -1,4 +1,4 @@
-"""What the table of datasets tells Prometheus."""
+"""Gauges of the dataset table."""
 
 from interlock_contracts import metrics
 from interlock_runtime.metrics import counter, gauge

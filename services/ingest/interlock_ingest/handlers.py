@@ -1,4 +1,4 @@
-"""Ingest's part in the flow: keep the specs that files are checked against, and take note of submitted objects."""
+"""Event handlers: store specs and submissions, delete the files of deleted models."""
 
 import asyncio
 from typing import Annotated
@@ -25,7 +25,7 @@ Artifacts = Annotated[ArtifactStore, Context("artifacts")]
 
 @router.subscriber(topology.queue(SERVICE, PipelineApplied), topology.EXCHANGE, no_reply=True)
 async def keep_spec(event: PipelineApplied, session: Session, artifacts: Artifacts) -> None:
-    """Keep the pipeline's spec: files that come from now on are checked against it."""
+    """Keep the pipeline's spec: files that come from now on are validated against it."""
     spec = Pipeline.model_validate_json(await asyncio.to_thread(artifacts.fetch, event.spec))
     await SpecRow.keep(session, event, spec)
 
@@ -38,12 +38,12 @@ async def forget_pipeline(event: ModelDeleted, session: Session) -> None:
 
 @router.subscriber(topology.queue(SERVICE, DatasetSubmitted), topology.EXCHANGE, no_reply=True)
 async def note_submission(event: DatasetSubmitted, cause: CausationEnvelope, session: Session) -> None:
-    """Note the object, to be fetched and checked apart from the message; refuse an address that is not ours."""
+    """Enqueue the object, to be fetched and validated apart from the message; reject a key outside of the prefix."""
     fault = invalid_object_key(event.pipeline, event.object)
     if fault is not None:
         reasons = [Finding(rule="object", message=fault)]
-        refusal = DatasetRejected(pipeline=event.pipeline, object=event.object, reasons=reasons)
-        await enqueue(session, refusal, source=SERVICE, cause=cause.identity)
+        rejection = DatasetRejected(pipeline=event.pipeline, object=event.object, reasons=reasons)
+        await enqueue(session, rejection, source=SERVICE, cause=cause.identity)
         return
     row = SubmissionRow(
         cause=cause.identity,

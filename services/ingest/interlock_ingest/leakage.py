@@ -1,4 +1,4 @@
-"""Rows that are judged on and trained on alike: found by their hashes when either file comes in, and warned of."""
+"""Leakage: rows in both training and evaluation files, found by their hashes when either is ingested, and warned of."""
 
 import asyncio
 from collections.abc import Iterator

@@ -37,7 +37,7 @@ CHUNK = 100
 """Files that are deleted in one transaction, which holds up uploads to the pipeline."""
 
 SETTLED = timedelta(days=1)
-"""A file that was received within this time is not deleted: others may not have heard yet that it came again."""
+"""A file that was received within this time is not deleted: others may not have consumed yet that it came again."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ class StoredFile:
         return self.newest.received_at
 
     @property
-    def place(self) -> tuple[int, datetime]:
+    def order(self) -> tuple[int, datetime]:
         """Return what orders files: their number, and when they were received for those that have none."""
-        return max((row.number or row.place or 0 for row in self.rows), default=0), self.received_at
+        return max((row.number or row.received_number or 0 for row in self.rows), default=0), self.received_at
 
 
 def past_retention(
@@ -76,14 +76,14 @@ def past_retention(
 ) -> Iterator[tuple[StoredFile, str | None]]:
     """Yield the files that are past their retention, oldest first; with why each is kept, None where it is not.
 
-    Training files, evaluation files and refused ones are counted apart. ``unused`` are the digests of those accepted
+    Training files, evaluation files and rejected ones are counted apart. ``unused`` are the digests of those accepted
     that no training reads any more, ``versions`` those that were trained or judged on a file.
     """
     groups: defaultdict[tuple[str, str], list[StoredFile]] = defaultdict(list)
     for file in files:
         groups[file.newest.role, file.state].append(file)
     for (_, state), group in groups.items():
-        group.sort(key=lambda file: file.place)
+        group.sort(key=lambda file: file.order)
         for place, file in enumerate(group, start=1):
             if state != "checking" and keep.is_past(newer=len(group) - place, age=now - file.received_at):
                 yield file, _kept_because(file, unused, versions.get(file.newest.digest, ()), now)
@@ -103,7 +103,7 @@ def _kept_because(file: StoredFile, unused: AbstractSet[str], versions: Sequence
 class DatasetRetention:
     """Deletes what is past its retention; any replica may do so at any time, for the pipeline is locked meanwhile.
 
-    The dispatcher is asked before the registry: what a run reads is told by the one until it is told by the other.
+    ``train_dispatch`` is asked before the registry: what a run reads is known to one until it is known to the other.
     """
 
     def __init__(
@@ -153,10 +153,10 @@ class DatasetRetention:
     async def due(
         self, session: AsyncSession, name: str, keep: Keep | None = None, *, window: str | None = None
     ) -> list[tuple[StoredFile, str | None]]:
-        """Return the files past what is to be kept, with why each is not deleted; by the newest spec, unless told.
+        """Return the files past what is to be kept, with why each is not deleted; by the newest spec, unless given.
 
         Raises:
-            ConnectionError: registry or dispatcher does not answer, or nobody has said where the dispatcher is.
+            ConnectionError: registry or dispatcher does not answer, or the address of ``train_dispatch`` is not set.
         """
         keep, spec = keep or await self.declared(session, name), await SpecRow.find(session, name)
         if keep is None or spec is None:
@@ -168,7 +168,7 @@ class DatasetRetention:
         found = past_retention(
             await _files(session, name), keep, unused=unused, versions=versions, now=datetime.now(UTC)
         )
-        return sorted(found, key=lambda each: each[0].place)
+        return sorted(found, key=lambda each: each[0].order)
 
 
 def _going(found: Sequence[tuple[StoredFile, str | None]]) -> list[StoredFile]:

@@ -1,4 +1,4 @@
-"""Ingest over HTTP: upload a file, read validation results."""
+"""Routes of ingest: upload a file, read validation results."""
 
 import asyncio
 import hashlib
@@ -44,7 +44,7 @@ from interlock_ingest.workers import OtherRoleError, receive
 
 PipelineDigest = Annotated[str | None, QueryParameter(description="Of a spec; the newest if left out.")]
 
-SPEC_PATIENCE = 3.0
+UPLOAD_SPEC_TIMEOUT_SECONDS = 3.0
 """Seconds that an upload waits for its pipeline's spec, which may still be on its way from the registry."""
 
 DRY_RUN_SECONDS = 500.0
@@ -263,7 +263,7 @@ async def _spec(database: Database, registry: RegistryClient, name: str, digest:
         if digest is None:
             missing = await registry.missing_pipeline(name) or Missing(no_pipeline(name, ()))
             raise problem(missing.status, missing.title if missing.deleted else "Unknown pipeline", missing.why)
-    until = time.monotonic() + SPEC_PATIENCE
+    until = time.monotonic() + UPLOAD_SPEC_TIMEOUT_SECONDS
     found = await _stored(database, name, digest)
     while found is None and time.monotonic() < until:
         await asyncio.sleep(0.1)

@@ -1,4 +1,4 @@
-"""What ingest needs to know."""
+"""Settings of ingest."""
 
 from datetime import timedelta
 from pathlib import Path

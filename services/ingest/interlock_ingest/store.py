@@ -1,4 +1,4 @@
-"""What ingest remembers: specs, datasets with their validation results, and submissions not yet taken."""
+"""Tables and queries: specs, datasets with their validation results, and submissions not yet taken."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ class Table(Base):
 
 
 class SpecRow(PipelineSpec, Table):
-    """Every spec that was applied: files are checked against the newest of their pipeline."""
+    """Every spec that was applied: files are validated against the newest of their pipeline."""
 
     __tablename__ = "spec"
 
@@ -47,12 +47,12 @@ class ReceivedRow(Table):
 class DatasetRow(WorkItem, Table):
     """One file under one pipeline digest; ``state`` is checking, accepted, rejected or deleted.
 
-    ``cause`` is the id of the event or upload that brought it; ``failures`` counts checks that came to no result.
-    ``place`` numbers the files of a pipeline as they are received, for files are checked side by side; ``number`` is
-    that of an accepted one. Files that were refused leave gaps. ``file_name``, ``note`` and ``uploaded_by`` are of
-    the first upload. An evaluation file, by its ``role``, is never trained on.
+    ``cause`` is the id of the event or upload that brought it; ``failures`` counts validations without a result.
+    ``received_number`` counts the files of a pipeline as they are received, for they are validated side by side;
+    ``number`` is the same for an accepted one. Rejected files leave gaps. ``file_name``, ``note`` and
+    ``uploaded_by`` are of the first upload. An evaluation file, by its ``role``, is never trained on.
 
-    The row of a deleted file stays, with its number and what its objects were, but nothing that the file said.
+    The row of a deleted file stays, with its number and what its objects were, but none of the file's content.
     """
 
     __tablename__ = "dataset"
@@ -72,7 +72,7 @@ class DatasetRow(WorkItem, Table):
     traceparent: Mapped[str | None]
     received_at: Mapped[datetime] = mapped_column(server_default=func.now())
     decided_at: Mapped[datetime | None]
-    place: Mapped[int | None]
+    received_number: Mapped[int | None] = mapped_column("place")
     number: Mapped[int | None] = mapped_column("batch")
     dataset: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     profile: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
@@ -82,12 +82,12 @@ class DatasetRow(WorkItem, Table):
     deleted_by: Mapped[str | None]
 
 
-UNCHECKED = DatasetRow.state == "checking"
+UNVALIDATED = DatasetRow.state == "checking"
 NOT_DELETED = DatasetRow.state != "deleted"
 
 
 class SubmissionRow(WorkItem, Table):
-    """An object that somebody asked to take in; gone once it is a dataset or rejected."""
+    """A submitted object that is not ingested yet; gone once it is a dataset or rejected."""
 
     __tablename__ = "submission"
 
@@ -100,27 +100,27 @@ class SubmissionRow(WorkItem, Table):
 
 
 async def add_dataset(session: AsyncSession, row: DatasetRow) -> DatasetRow:
-    """Add a file to be checked, and return its row; one that is known under this pipeline digest stays as it is."""
+    """Add a file to be validated, and return its row; one that is known under this pipeline digest stays as it is."""
     of_file = ("pipeline", "digest", "pipeline_digest", "file", "bytes")
     of_upload = ("cause", "role", "object", "file_name", "note", "uploaded_by", "traceparent")
     values = {name: getattr(row, name) for name in (*of_file, *of_upload)}
     added = await session.execute(insert(DatasetRow).values(values).on_conflict_do_nothing())
     known = await session.get_one(DatasetRow, (row.pipeline, row.digest, row.pipeline_digest))
     if added.rowcount:  # type: ignore[attr-defined]
-        await enqueue_check(session, known)
+        await enqueue_validation(session, known)
     return known
 
 
 async def known_in_other_role(session: AsyncSession, row: DatasetRow) -> bool:
-    """Return whether the file has the other role, under any spec; one that was refused or deleted may take it."""
+    """Return whether the file has the other role, under any spec; one that was rejected or deleted may take it."""
     of_file = (DatasetRow.pipeline == row.pipeline, DatasetRow.digest == row.digest)
     other = (DatasetRow.role != row.role, DatasetRow.state.not_in(("rejected", "deleted")))
     return (await session.scalars(select(DatasetRow.digest).where(*of_file, *other).limit(1))).one_or_none() is not None
 
 
-async def enqueue_check(session: AsyncSession, row: DatasetRow) -> None:
-    """Give a file that is to be checked its place in the order of reception, and wake the workers."""
-    row.place = await next_place(session, row)
+async def enqueue_validation(session: AsyncSession, row: DatasetRow) -> None:
+    """Give a file that is to be validated its number in the order of reception, and wake the workers."""
+    row.received_number = await next_number(session, row)
     wake_after_commit(session, DatasetRow)
 
 
@@ -147,8 +147,8 @@ class DatasetFilter:
         if self.before is not None:
             yield DatasetRow.received_at < self.before
         if self.text:
-            said = [each.icontains(self.text, autoescape=True) for each in (DatasetRow.file_name, DatasetRow.note)]
-            yield or_(*said, DatasetRow.digest.startswith(self.text.lower(), autoescape=True))
+            named = [each.icontains(self.text, autoescape=True) for each in (DatasetRow.file_name, DatasetRow.note)]
+            yield or_(*named, DatasetRow.digest.startswith(self.text.lower(), autoescape=True))
 
 
 async def datasets(
@@ -186,10 +186,10 @@ async def dataset(
 async def accepted_before(session: AsyncSession, row: DatasetRow) -> DatasetRow | None:
     """Return the last other accepted file of those received before this one, evaluation files aside.
 
-    A file without a place was accepted or refused by an earlier release, or is a dry run: then times tell.
+    A file without a number was accepted or rejected by an earlier release, or is a dry run: then times decide.
     """
-    place = row.number if row.number is not None else row.place
-    earlier = DatasetRow.decided_at < row.received_at if place is None else DatasetRow.number < place
+    number = row.number if row.number is not None else row.received_number
+    earlier = DatasetRow.decided_at < row.received_at if number is None else DatasetRow.number < number
     query = (
         select(DatasetRow)
         .where(
@@ -215,18 +215,18 @@ async def accepted_files(
     ).all()
 
 
-async def next_place(session: AsyncSession, row: DatasetRow) -> int:
-    """Return the place of a file that is received now: its own where another spec has accepted or checks it."""
+async def next_number(session: AsyncSession, row: DatasetRow) -> int:
+    """Return the number of a file that is received now: its own where another spec has accepted or validates it."""
     received = await lock_order(session, row.pipeline)
-    place = func.coalesce(DatasetRow.number, DatasetRow.place)
+    number = func.coalesce(DatasetRow.number, DatasetRow.received_number)
     others = (
         DatasetRow.pipeline == row.pipeline,
         DatasetRow.digest == row.digest,
         DatasetRow.pipeline_digest != row.pipeline_digest,
         DatasetRow.state.not_in(("rejected", "deleted")),
-        place.is_not(None),
+        number.is_not(None),
     )
-    known: int | None = (await session.scalars(select(place).where(*others).limit(1))).one_or_none()
+    known: int | None = (await session.scalars(select(number).where(*others).limit(1))).one_or_none()
     if known is not None:
         return known
     received.count += 1
@@ -245,7 +245,7 @@ async def lock_references(session: AsyncSession) -> None:
 
 
 async def lock_references_alone(session: AsyncSession) -> bool:
-    """Return whether nobody is about to refer to objects, nor will be until the transaction ends.
+    """Lock references exclusively until the transaction ends; return whether no other transaction holds the lock.
 
     It does not wait: whoever stores a large file meanwhile would hold up every other one behind it.
     """

@@ -1,4 +1,4 @@
-"""What is left of deleted files and pipelines: who deleted them, and the objects that nobody may want any more."""
+"""Tombstones of deleted files and pipelines, and their objects as candidates for garbage collection."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -22,8 +22,8 @@ class DeletedPipelineRow(Table):
     heard_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class UnwantedRow(Table):
-    """An object of a file that was deleted; gone with the object, or once another file is known to have it."""
+class GarbageCandidateRow(Table):
+    """A garbage-collection candidate: an object of a deleted file; gone with it, or once another file refers to it."""
 
     __tablename__ = "unwanted"
 
@@ -73,7 +73,7 @@ async def left_of_deleted(session: AsyncSession, *, limit: int) -> Sequence[tupl
 
 
 async def delete(session: AsyncSession, row: DatasetRow, *, by: str) -> None:
-    """Make a row a tombstone: what people or the file itself have said is gone, and its objects go."""
+    """Make a row a tombstone: names, notes and findings are cleared, and its objects become garbage candidates."""
     await _discard_objects(session, row)
     row.state, row.deleted_at, row.deleted_by = "deleted", datetime.now(UTC), by
     row.file_name = row.note = row.object = row.uploaded_by = None
@@ -81,19 +81,21 @@ async def delete(session: AsyncSession, row: DatasetRow, *, by: str) -> None:
 
 
 async def _discard_objects(session: AsyncSession, row: DatasetRow) -> None:
-    """Note that a file needs its objects no more."""
+    """Add a file's objects to the garbage-collection candidates."""
     values = [{"key": ref.key, "sha256": ref.sha256} for ref in objects_of(row)]
-    new = insert(UnwantedRow).values(values)
-    await session.execute(new.on_conflict_do_update(index_elements=[UnwantedRow.key], set_={"since": func.now()}))
+    new = insert(GarbageCandidateRow).values(values)
+    await session.execute(
+        new.on_conflict_do_update(index_elements=[GarbageCandidateRow.key], set_={"since": func.now()})
+    )
 
 
-async def is_wanted(session: AsyncSession, sha256: str) -> bool:
-    """Return whether a file that is not deleted has the object, in whatever place."""
-    places = (
+async def is_referenced(session: AsyncSession, sha256: str) -> bool:
+    """Return whether a file that is not deleted refers to the object, in whatever column."""
+    columns = (
         DatasetRow.file["sha256"],
         DatasetRow.profile["sha256"],
         DatasetRow.dataset["train"]["sha256"],
         DatasetRow.dataset["holdout"]["sha256"],
     )
-    has = or_(*(place.astext == sha256 for place in places))
+    has = or_(*(column.astext == sha256 for column in columns))
     return bool(await session.scalar(select(exists().where(NOT_DELETED, has))))

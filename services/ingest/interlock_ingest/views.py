@@ -1,4 +1,4 @@
-"""What the API tells of a file."""
+"""Views of a file in the API."""
 
 from interlock_contracts.datasets import Finding
 from interlock_contracts.http import DatasetView
@@ -8,7 +8,7 @@ from interlock_ingest.store import DatasetRow
 
 
 def dataset_view(row: DatasetRow) -> DatasetView:
-    """Return a file as it is told to people, without its profile and drift."""
+    """Return the view of a file, without its profile and drift."""
     return DatasetView(
         pipeline=row.pipeline,
         digest=row.digest,

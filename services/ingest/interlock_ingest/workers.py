@@ -32,7 +32,7 @@ from interlock_ingest.validation import CheckFailedError, ValidationResult, chec
 
 SERVICE = "ingest"
 
-SPEC_PATIENCE = timedelta(seconds=60)
+SUBMISSION_SPEC_TIMEOUT = timedelta(seconds=60)
 """How long a submission may be ahead of its pipeline's `pipeline.applied`."""
 
 _tracer = trace.get_tracer("interlock.ingest")
@@ -41,7 +41,7 @@ _propagator = TraceContextTextMapPropagator()
 
 @dataclass(frozen=True)
 class IngestWorker:
-    """Fetches submitted objects and has files validated; each item is one transaction, safe to repeat."""
+    """Fetches submitted objects and validates files; each item is one transaction, safe to repeat."""
 
     bus: Bus
     artifacts: ArtifactStore
@@ -53,9 +53,11 @@ class IngestWorker:
         """Turn submitted objects into stored files that wait for their validation."""
         await process_due(self.bus, SubmissionRow, work=self._take_submission, give_up=_give_up_submission)
 
-    async def check_files(self) -> None:
+    async def validate_files(self) -> None:
         """Validate the files that wait, one after the other, until none does."""
-        await process_due(self.bus, DatasetRow, store.UNCHECKED, work=self._check_file, give_up=_give_up_check)
+        await process_due(
+            self.bus, DatasetRow, store.UNVALIDATED, work=self._validate_file, give_up=_give_up_validation
+        )
 
     async def _take_submission(self, session: AsyncSession, row: SubmissionRow) -> None:
         if (deleted := await tombstones.deletion_of_pipeline(session, row.pipeline)) is not None:
@@ -66,7 +68,7 @@ class IngestWorker:
         with suppress(ConnectionError):  # while the registry is down, the newest spec here counts
             newest = await self.registry.newest_digest(row.pipeline)
         spec = await store.SpecRow.find(session, row.pipeline, newest)
-        if spec is None and datetime.now(UTC) - row.received_at < SPEC_PATIENCE:
+        if spec is None and datetime.now(UTC) - row.received_at < SUBMISSION_SPEC_TIMEOUT:
             row.not_before = datetime.now(UTC) + timedelta(seconds=1)
             return
         with _span(telemetry.SPAN_FETCH, row.traceparent, row.pipeline):
@@ -109,13 +111,13 @@ class IngestWorker:
             self.artifacts.download(key, path)
             return self.artifacts.put_file(path, holdout=True)
 
-    async def _check_file(self, session: AsyncSession, row: DatasetRow) -> None:
+    async def _validate_file(self, session: AsyncSession, row: DatasetRow) -> None:
         spec = await store.SpecRow.find(session, row.pipeline, row.pipeline_digest)
         assert spec is not None, "a file is only taken in for a spec that is stored"
         with _span(telemetry.SPAN_CHECK, row.traceparent, row.pipeline, row.digest):
-            await self._judge(session, row, Pipeline.model_validate(spec.spec))
+            await self._validate(session, row, Pipeline.model_validate(spec.spec))
 
-    async def _judge(self, session: AsyncSession, row: DatasetRow, pipeline: Pipeline) -> None:
+    async def _validate(self, session: AsyncSession, row: DatasetRow, pipeline: Pipeline) -> None:
         with TemporaryDirectory(dir=self.folder) as name:
             file, folder = Path(name) / "file", Path(name) / "check"
             folder.mkdir()
@@ -149,31 +151,31 @@ class IngestWorker:
 
 
 class OtherRoleError(Exception):
-    """The file is known in the other role; what was trained on proves nothing, and what proves is not trained on."""
+    """A file is either training or evaluation data, never both (leakage)."""
 
     def __init__(self, row: DatasetRow) -> None:
         now, then = ("an evaluation file", "a training file")[:: 1 if row.role == "evaluation" else -1]
         super().__init__(
             f"file {row.digest[:12]} is known as {then} of pipeline {row.pipeline!r}, so it cannot be {now}; "
-            "only a file that was refused may change its role"
+            "only a file that was rejected may change its role"
         )
 
 
 async def receive(session: AsyncSession, row: DatasetRow) -> DatasetRow:
-    """Take note of a stored file that is to be checked; return what is known of it.
+    """Add a stored file that is to be validated; return its row.
 
-    A file that has its validation result under this pipeline digest, or waits for it, starts nothing; one whose check
-    failed for our own fault is checked again, and so is one that was refused in its other role. One that was deleted is
-    a new file.
+    A file that has its validation result under this pipeline digest, or waits for it, starts nothing; one whose
+    validation failed for our own fault is validated again, and so is one that was rejected in its other role. One
+    that was deleted is a new file.
 
     Raises:
-        OtherRoleError: the file is accepted or checked in its other role; nothing has been changed.
+        OtherRoleError: the file is accepted or validated in its other role; nothing has been changed.
     """
     if await store.known_in_other_role(session, row):
         raise OtherRoleError(row)
     await store.lock_references(session)
     known = await store.add_dataset(session, row)
-    if known.state != "checking":  # else its row may be locked as long as the check lasts
+    if known.state != "checking":  # else its row may be locked as long as its validation lasts
         await session.refresh(known, with_for_update=True)
     if known.state == "deleted":
         await session.delete(known)
@@ -183,7 +185,7 @@ async def receive(session: AsyncSession, row: DatasetRow) -> DatasetRow:
     if known.state == "rejected" and (changed or any(reason["rule"] == CHECK_FAILED for reason in known.reasons)):
         known.state, known.reasons, known.failures, known.decided_at = "checking", [], 0, None
         known.cause, known.role, known.traceparent = row.cause, row.role, row.traceparent
-        await store.enqueue_check(session, known)
+        await store.enqueue_validation(session, known)
     elif changed:  # both came in the same moment
         raise OtherRoleError(row)
     return known
@@ -196,7 +198,7 @@ async def reject(
     warnings: list[Finding],
     profile: ArtifactRef | None,
 ) -> None:
-    """Record the refusal with all its reasons, and say it."""
+    """Record the rejection with all its reasons, and enqueue its event."""
     trace.get_current_span().set_attribute(telemetry.TASK_RESULT, "failure")
     row.state, row.decided_at = "rejected", datetime.now(UTC)
     row.reasons, row.warnings = _dumped(reasons), _dumped(warnings)
@@ -215,8 +217,8 @@ async def _accept(
     session: AsyncSession, row: DatasetRow, dataset: DatasetRef, warnings: list[Finding], profile: ArtifactRef
 ) -> None:
     trace.get_current_span().set_attribute(telemetry.TASK_RESULT, "success")
-    # A file that the last release received has no place yet.
-    row.number = row.place if row.place is not None else await store.next_place(session, row)
+    # A file that the last release received has no number yet.
+    row.number = row.received_number if row.received_number is not None else await store.next_number(session, row)
     row.state, row.decided_at = "accepted", datetime.now(UTC)
     row.dataset, row.profile = dataset.model_dump(mode="json"), profile.model_dump(mode="json")
     row.warnings = _dumped(warnings)
@@ -248,7 +250,7 @@ async def _give_up_submission(session: AsyncSession, row: SubmissionRow, error: 
     await session.delete(row)
 
 
-async def _give_up_check(session: AsyncSession, row: DatasetRow, error: Exception) -> None:
+async def _give_up_validation(session: AsyncSession, row: DatasetRow, error: Exception) -> None:
     why = str(error) if isinstance(error, CheckFailedError) else repr(error)
     what = f"the check failed {row.failures} times, which need not be the file's fault; upload it again ({why[-500:]})"
     with _span(telemetry.SPAN_CHECK, row.traceparent, row.pipeline, row.digest):

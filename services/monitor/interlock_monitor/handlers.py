@@ -24,7 +24,7 @@ async def record_feedback(event: FeedbackReceived, session: Session) -> None:
 
 @router.subscriber(topology.queue(SERVICE, ModelDeleted), topology.EXCHANGE, no_reply=True)
 async def forget_model(event: ModelDeleted, session: Session) -> None:
-    """Keep that a model was deleted: what is logged of it goes, in chunks, and so does what is said later."""
+    """Keep that a model was deleted: what is logged of it goes, in chunks, and so does what is published later."""
     await store.keep_deletion(session, event.model, by=event.by)
 
 

@@ -38,8 +38,8 @@ async def read_quality(
             raise problem(410, "Deleted model", deleted)
         labels = await store.versions(session, name)
         counts = await store.counts(session, name, since, step)
-        joined = await store.joined(session, name, since, step)
-        pairs = await store.pairs(session, name, since, limit=MAX_PAIRS)
+        joined = await store.count_joined(session, name, since, step)
+        pairs = await store.joined_rows(session, name, since, limit=MAX_PAIRS)
         unmatched = await store.unmatched(session, name, since)
     measured = await asyncio.to_thread(by_version, labels, counts, joined, pairs, since=since, bucket=step)
     return QualityView(

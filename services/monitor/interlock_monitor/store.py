@@ -94,7 +94,7 @@ class GroundTruthRow(Table):
 
 
 class DeletedModelRow(Table):
-    """A deleted model: nothing is kept of it, also of what is said later."""
+    """A deleted model: nothing is kept of it, also of what is published later."""
 
     __tablename__ = "deleted_model"
 
@@ -184,7 +184,7 @@ async def counts(session: AsyncSession, model: str, since: datetime, bucket: tim
     return [Count(row[0], row[1], *map(int, row[2:])) for row in await session.execute(query)]
 
 
-async def joined(
+async def count_joined(
     session: AsyncSession, model: str, since: datetime, bucket: timedelta
 ) -> dict[tuple[int, datetime], int]:
     """Return the number of logged rows with ground truth, by version and bucket."""
@@ -198,7 +198,7 @@ async def joined(
     return {(version, begun): count for version, begun, count in await session.execute(query)}
 
 
-async def pairs(session: AsyncSession, model: str, since: datetime, *, limit: int) -> list[Pair]:
+async def joined_rows(session: AsyncSession, model: str, since: datetime, *, limit: int) -> list[Pair]:
     """Return the newest answers with ground truth."""
     query = (
         select(LoggedRow.version, LoggedRow.at, LoggedRow.answer, LoggedRow.probabilities, GroundTruthRow.actual)

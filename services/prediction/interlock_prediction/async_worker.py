@@ -1,4 +1,4 @@
-"""Batch consumer of asynchronous predictions: one engine call per model, one transaction for all waiting requests."""
+"""Batch consumer of asynchronous predictions: micro-batches of up to 8192 rows per model, one transaction."""
 
 import asyncio
 from collections import defaultdict

@@ -28,7 +28,7 @@ class LoadFailurePublisher:
         """Publish a load that failed, or a promotion that is not the registry's, as part of the present trace.
 
         Each reason is published once for a model and ``promotion_seq``, however often it is met; a swap is not
-        published at all, for only the gateway says what serves.
+        published at all, for only the gateway reports what serves.
         """
         if isinstance(report.outcome, LoadFailure):
             self._add(report, report.outcome.reason)

@@ -221,7 +221,7 @@ async def enqueue_webhooks(session: AsyncSession, wanted: Sequence[tuple[UUID, s
 async def claim_webhooks(session: AsyncSession, limit: int, lease: timedelta) -> list[tuple[WebhookRow, PredictionRow]]:
     """Claim due webhooks, with their predictions, until the lease expires; that of a running file is not due yet.
 
-    A lease, and not a lock that lasts as long as the work: a stranger's slow receiver must not keep a transaction open.
+    A lease, and not a lock that lasts as long as the work: a client's slow receiver must not keep a transaction open.
     An attempt is counted when it begins, so that the count identifies it: see :func:`record_attempt`.
     """
     ended = exists().where(PredictionRow.prediction_id == WebhookRow.prediction_id, PredictionRow.state.in_(ENDED))

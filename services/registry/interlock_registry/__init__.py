@@ -1,1 +1,1 @@
-"""Keeps pipelines, models, versions and who serves; promotes what the gate let through."""
+"""Keeps pipelines, models, versions and champions; promotes what passed the gate."""

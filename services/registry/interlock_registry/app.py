@@ -51,7 +51,7 @@ def create_app(settings: RegistrySettings, *, artifacts: ArtifactStore | None = 
     """Return the registry's application; a test may bring its own object store.
 
     Raises:
-        ValueError: the signing key is none, or nobody would believe what it signs.
+        ValueError: the signing key is none, or no verifier would accept what it signs.
     """
     artifacts = artifacts or S3Store(**settings.s3)
     database = Database(settings.postgres_url, SERVICE)

@@ -1,4 +1,4 @@
-"""Who did what: written in the transaction that does it, never changed."""
+"""Audit log: who did what, written in the transaction that does it, never changed."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -22,7 +22,7 @@ GATE = "service/evaluation_gate"
 
 
 def record(session: AsyncSession, caller_name: str, action: str, subject: str, **details: Any) -> None:
-    """Add an entry to the transaction: it is there if, and only if, what it tells of is.
+    """Add an entry to the transaction: it is committed if, and only if, the change is.
 
     ``action`` is what happened, ``version.approved`` for instance; ``subject`` to what, ``model/flights``.
     ``details`` are plain JSON; what has no value is left out.

@@ -1,4 +1,4 @@
-"""Deletes the objects of deleted versions from the store, as far as no other version has them.
+"""Garbage collection: deletes objects of deleted versions from the store, as far as no other version has them.
 
 Objects are named by content, so versions share them: trained again on the same data, a model is often the same bytes.
 Two things keep an object for a version that is about to refer to it. Whoever registers one holds

@@ -70,7 +70,7 @@ def _stored(artifacts: ArtifactStore, row: VersionRow) -> tuple[GateReport, Trai
 
 
 def compared(a: Side, b: Side) -> ComparisonView:
-    """Return what differs between two versions, and what their metrics say about each other."""
+    """Return what differs between two versions, and how their metrics compare."""
     obstacle = not_comparable(a, b)
     ours, theirs = _metrics(a), _metrics(b)
     return ComparisonView(

@@ -1,4 +1,4 @@
-"""How far a promotion has come: what gateway workers report and say, and which of them still live."""
+"""Convergence: which version each living gateway worker serves, by its reports and events."""
 
 from collections import Counter
 from datetime import datetime
@@ -23,7 +23,7 @@ FIRST_SECONDS = 10.0
 
 
 class WorkerRow(Table):
-    """One gateway worker, and when it was heard of last."""
+    """One gateway worker, and the time of its last report or event."""
 
     __tablename__ = "worker"
 
@@ -58,15 +58,15 @@ async def record(session: AsyncSession, worker: str, report: WorkerReport) -> No
 
 
 async def leave(session: AsyncSession, worker: str) -> None:
-    """Forget a worker that says that it stops."""
+    """Forget a worker that stops."""
     await session.execute(delete(WorkerRow).where(WorkerRow.name == worker))
 
 
-async def record_event(session: AsyncSession, event: ModelServing | ModelLoadFailed, *, said_at: datetime) -> None:
-    """Keep what a worker has just said, long before its next report."""
-    await _seen(session, event.worker, at=said_at, seconds=None)
+async def record_event(session: AsyncSession, event: ModelServing | ModelLoadFailed, *, event_time: datetime) -> None:
+    """Record a worker's event, long before its next report."""
+    await _seen(session, event.worker, at=event_time, seconds=None)
     if isinstance(event, ModelServing):
-        news = {"version": event.version, "promotion_seq": event.promotion_seq, "since": said_at}
+        news = {"version": event.version, "promotion_seq": event.promotion_seq, "since": event_time}
     else:
         news = {"failed_seq": event.promotion_seq, "failure": event.reason}
     row = {"worker": event.worker, "model": event.model, "known_seq": event.promotion_seq, **news}
@@ -146,7 +146,7 @@ def _alive() -> Any:
 
 
 async def _seen(session: AsyncSession, worker: str, *, at: datetime | None, seconds: float | None) -> None:
-    """Count ``worker`` as living; an event may come late, so it counts for the time when it was said."""
+    """Count ``worker`` as living; an event may come late, so it counts for the time when it was published."""
     seen: Any = func.now() if at is None else func.least(at, func.now())
     statement = insert(WorkerRow).values(name=worker, seen_at=seen, seconds=seconds or FIRST_SECONDS)
     news: dict[str, Any] = {"seen_at": func.greatest(WorkerRow.seen_at, seen)}
@@ -156,7 +156,7 @@ async def _seen(session: AsyncSession, worker: str, *, at: datetime | None, seco
 
 
 async def _upsert(session: AsyncSession, worker: str, models: list[HeldModel]) -> None:
-    """Keep a report's models, unless an event has told of a newer promotion meanwhile."""
+    """Keep a report's models, unless an event has reported a newer promotion meanwhile."""
     if not models:
         return
     statement = insert(WorkerModelRow).values([{"worker": worker, **each.model_dump()} for each in models])

@@ -1,4 +1,4 @@
-"""Dead letters over HTTP: look at them, replay them, discard them; who did is in the audit log."""
+"""Routes of dead letters: list, read, replay and discard, each change with an entry in the audit log."""
 
 from contextlib import suppress
 from typing import Annotated, Any

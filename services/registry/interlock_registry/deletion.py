@@ -59,7 +59,7 @@ async def delete_version(
 
 
 async def delete_row(session: AsyncSession, row: VersionRow, *, by: str) -> None:
-    """Make a version that may go a tombstone, and say so; its model must be locked."""
+    """Make a version a tombstone, and enqueue ``model.version_deleted``; its model must be locked."""
     _make_tombstone(row, by, datetime.now(UTC))
     artifact = ArtifactRef.model_validate(row.artifact)
     event = ModelVersionDeleted(model=row.model, version=row.version, artifact=artifact, by=by)
@@ -112,7 +112,7 @@ async def _require_deletable(model: ModelRow, dispatcher: TrainDispatchClient | 
 
 
 async def _delete(session: AsyncSession, model: ModelRow, *, by: str, reason: str | None) -> None:
-    """Make tombstones of a model and of its versions, and say so."""
+    """Make tombstones of a model and of its versions, and enqueue their events."""
     now = datetime.now(UTC)
     model.deleted_at, model.deleted_by, model.deletion_reason = now, by, reason
     model.description, model.owner, model.tags = None, None, {}
@@ -129,7 +129,7 @@ async def _delete(session: AsyncSession, model: ModelRow, *, by: str, reason: st
 
 
 def _make_tombstone(row: VersionRow, by: str, at: datetime) -> None:
-    """Make a row a tombstone: what people have said of the version is gone."""
+    """Make a row a tombstone: description, tags and the gate's reasons are cleared."""
     row.deleted_at, row.deleted_by = at, by
     row.description, row.tags, row.reasons = None, {}, []
 

@@ -1,4 +1,4 @@
-"""What people say of models and versions: description, owner, tags, archived; changed by merge patches (RFC 7396)."""
+"""Descriptions of models and versions: text, owner, tags, archived; changed by merge patches (RFC 7396)."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -56,7 +56,10 @@ async def describe_version(
 
 
 async def _archive(session: AsyncSession, row: ModelRow, *, archived: bool, by: Caller) -> None:
-    """Archive a model or bring it back, and say so; what it has served stays known, so nothing is promoted anew."""
+    """Archive a model or bring it back, and enqueue ``model.archived``.
+
+    What it has served stays known, so nothing is promoted anew.
+    """
     row.archived_at = datetime.now(UTC) if archived else None
     row.archive_seq += 1
     event = ModelArchived(model=row.name, archived=archived, seq=row.archive_seq, by=by.name)
@@ -89,7 +92,7 @@ def _change(
     for name, value in texts.items():
         setattr(row, name, value)
     row.tags = kept
-    # The log leaves out what has no value, and what was removed is to be told.
+    # The log leaves out what has no value, and what was removed is to be in it.
     told: dict[str, Any] = {name: value or "" for name, value in texts.items()}
     audit.record(session, by.name, action, subject, **told, tags=tags or None)
 

@@ -1,4 +1,4 @@
-"""What follows from a verdict, an approval or a rollback, and where a worker is in a roll-out."""
+"""Pure decision functions: what follows from a verdict, an approval or a rollback, and a worker's convergence."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What the registry's tables tell Prometheus."""
+"""Gauges of the registry's tables."""
 
 from interlock_contracts import metrics
 from interlock_messaging import dead_letters

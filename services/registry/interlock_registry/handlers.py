@@ -1,4 +1,4 @@
-"""The registry's part in the flow: register what was trained, promote what the gate let through."""
+"""Event handlers: register what was trained, promote what passed the gate, keep the audit log."""
 
 import logging
 from datetime import UTC, datetime
@@ -59,7 +59,7 @@ async def register_version(event: TrainingCompleted, cause: CausationEnvelope, s
 
 @router.subscriber(topology.queue(SERVICE, EvaluationPassed), topology.EXCHANGE, no_reply=True)
 async def promote_passed(event: EvaluationPassed, cause: CausationEnvelope, session: Session, signer: Signing) -> None:
-    """Promote what the gate let through, unless a person has to say so or another champion serves by now."""
+    """Promote what the gate let through, unless a person has to approve it or another champion serves by now."""
     model = await store.lock_model(session, event.model)
     version = await _version(session, event.model, event.version)
     if version.deleted_at is not None:
@@ -103,7 +103,7 @@ async def record_refusal(event: EvaluationFailed, session: Session) -> None:
 async def roll_back(event: RollbackRequested, cause: CausationEnvelope, session: Session, signer: Signing) -> None:
     """Promote an earlier version again."""
     try:
-        # What the message says of its origin, marked as such: an event cannot speak in the name of a key.
+        # The message's own claim of its origin, marked as such: an event cannot act in the name of a key.
         by = f"event/{cause.source}"
         await promotion.roll_back(
             session, event.model, event.version, by=by, reason=event.reason, cause=cause.identity, signer=signer
@@ -140,18 +140,18 @@ async def note_erasure(event: PredictionsErased, session: Session) -> None:
 @router.subscriber(topology.queue(SERVICE, ModelServing), topology.EXCHANGE, no_reply=True)
 async def record_serving(event: ModelServing, cause: CausationEnvelope, session: Session) -> None:
     """Record which gateway worker serves which version."""
-    await convergence.record_event(session, event, said_at=cause.time or datetime.now(UTC))
+    await convergence.record_event(session, event, event_time=cause.time or datetime.now(UTC))
 
 
 @router.subscriber(topology.queue(SERVICE, ModelLoadFailed), topology.EXCHANGE, no_reply=True)
 async def record_load_failure(event: ModelLoadFailed, cause: CausationEnvelope, session: Session) -> None:
-    """Record why a gateway worker does not serve a promotion; replicas of prediction do not count in a roll-out."""
+    """Record why a gateway worker does not serve a promotion; replicas of prediction do not count in convergence."""
     if cause.source == "/interlock/prediction":
         return
     if await session.get(PromotionRow, (event.model, event.promotion_seq)) is None:
         logger.warning("%s refused promotion %d of %s, which never was", event.worker, event.promotion_seq, event.model)
         return
-    await convergence.record_event(session, event, said_at=cause.time or datetime.now(UTC))
+    await convergence.record_event(session, event, event_time=cause.time or datetime.now(UTC))
 
 
 def _keep_report(version: VersionRow, ref: ArtifactRef) -> None:

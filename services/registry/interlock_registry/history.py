@@ -1,4 +1,4 @@
-"""What has served, and since when: every promotion of a model, with who decided it."""
+"""Serving history: every promotion of a model, when, and who decided it."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Keys: made and shown once, kept as hashes, revoked, and told to the other services."""
+"""API keys: made and shown once, stored as hashes, revoked, and listed for the other services."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Which models and versions a list has: filters as conditions, and the queries that take them."""
+"""Filters of lists of models and versions as conditions, and the queries that take them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

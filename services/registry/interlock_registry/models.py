@@ -1,4 +1,4 @@
-"""The registry's models and versions over HTTP: listed, and looked at."""
+"""Routes of models and versions: lists and single views."""
 
 import asyncio
 import json

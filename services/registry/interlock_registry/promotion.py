@@ -1,4 +1,4 @@
-"""The one place where a champion changes."""
+"""Promotion, approval and rollback: the only code that changes the champion."""
 
 import logging
 
@@ -24,7 +24,7 @@ SERVICE = "registry"
 logger = logging.getLogger(__name__)
 _tracer = trace.get_tracer("interlock.registry")
 
-_DONE: dict[PromotionCause, str] = {
+_AUDIT_ACTIONS: dict[PromotionCause, str] = {
     "gate": "version.promoted",
     "approval": "version.approved",
     "rollback": "version.rolled_back",
@@ -45,7 +45,7 @@ async def spec_of(session: AsyncSession, version: VersionRow) -> Pipeline:
 
 
 async def request_evaluation(session: AsyncSession, model: ModelRow, version: VersionRow, cause: str) -> None:
-    """Say ``model.registered``: measure ``version`` against the champion of this moment."""
+    """Enqueue ``model.registered``: measure ``version`` against the champion of this moment."""
     champion = await session.get(VersionRow, (model.name, model.champion)) if model.champion else None
     spec = await store.spec_of(session, model.name, version.pipeline_digest)
     if spec is None:
@@ -123,7 +123,7 @@ async def promote(
         )
     )
     about = {"promotion_seq": event.promotion_seq, "instead_of": previous, "reason": reason}
-    audit.record(session, by or audit.GATE, _DONE[how], f"model/{model.name}/{version.version}", **about)
+    audit.record(session, by or audit.GATE, _AUDIT_ACTIONS[how], f"model/{model.name}/{version.version}", **about)
     await enqueue(session, event, source=SERVICE, cause=cause)
     if previous is not None:
         retirement = ModelRetired(model=model.name, version=previous, replaced_by=version.version)
@@ -166,7 +166,7 @@ async def re_sign_champions(session: AsyncSession, signer: Signer, trust: Signat
     for promoted, version in await store.serving(session):
         promotion = f"promotion {promoted.seq} of {promoted.model}"
         if promoted.signed is None and not first:
-            logger.error("%s is not signed, so nobody will load it: the registry has not made it", promotion)
+            logger.error("%s is not signed, so no worker will load it: the registry has not made it", promotion)
             continue
         if promoted.signed is not None:
             signed = PromotionSignature.model_validate(promoted.signed)

@@ -1,4 +1,4 @@
-"""The two decisions that people make, over HTTP: approve a version, and roll back to an earlier one."""
+"""Routes of the two decisions that people make: approval of a version, and rollback to an earlier one."""
 
 from typing import Any
 from uuid import uuid4

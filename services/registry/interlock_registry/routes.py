@@ -1,4 +1,4 @@
-"""The registry over HTTP: pipelines, what serves, and what gateway workers report."""
+"""Routes of pipelines, of what serves, and of the reports of gateway workers."""
 
 import asyncio
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""What the registry needs to know."""
+"""Settings of the registry."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What the registry remembers: pipelines and their specs, models, versions, promotions."""
+"""Tables and queries: pipelines and their specs, models, versions, promotions."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

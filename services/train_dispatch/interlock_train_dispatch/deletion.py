@@ -1,4 +1,4 @@
-"""Deletes what is kept of deleted models: logs and inputs of their runs, what was said of these, specs and files.
+"""Deletes what is kept of deleted models: logs and inputs of their runs, the runs' texts, specs and files.
 
 The row of a run stays as a tombstone, with its state and times: others name it by its id, and it counts as before.
 """

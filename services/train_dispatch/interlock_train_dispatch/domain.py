@@ -1,4 +1,4 @@
-"""What follows for a run from what is seen of it, and which datasets it trains on."""
+"""Pure decision functions: the next action for an observed run, its training window."""
 
 import hashlib
 import json
@@ -105,7 +105,7 @@ def in_window(datasets: Sequence[N], window: Window) -> list[N]:
 
 
 def progress_at_end(manifest: TrainingManifest, counter: int) -> dict[str, Any]:
-    """Return the progress of a training that is over, as JSON: nobody may have looked at its last reports.
+    """Return the progress of a training that is over, as JSON: its last reports may not have been observed.
 
     A search that had nothing to do, or stopped early, had no more trials than those that there are.
     """

@@ -1,4 +1,4 @@
-"""What the table of runs tells Prometheus."""
+"""Gauges of the run table."""
 
 from interlock_contracts import metrics
 from interlock_runtime.metrics import counter, gauge

@@ -1,4 +1,4 @@
-"""The dispatcher's part in the flow: what causes a run, what cancels it, and how it ended."""
+"""Event handlers: what causes a run, what cancels it, and how it ended."""
 
 import asyncio
 from typing import Annotated
@@ -68,7 +68,7 @@ async def forget_dataset(event: DatasetDeleted, cause: CausationEnvelope, sessio
     await store.lock_model(session, event.pipeline)
     row = DeletedRow(pipeline=event.pipeline, digest=event.digest, number=event.batch, by=event.by)
     await store.keep_deletion(session, row)
-    if not await store.is_there(session, event.pipeline, event.digest):
+    if not await store.dataset_exists(session, event.pipeline, event.digest):
         await runs.end_without(session, event.pipeline, event.digest, cause.identity, by=event.by)
 
 

@@ -1,4 +1,4 @@
-"""Which runs a list has: filters as conditions, and the query that takes them."""
+"""Filters of run lists as conditions, and the query that takes them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -18,8 +18,8 @@ from interlock_train_dispatch.store import LogRow, RunRow
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = timedelta(minutes=10)
-"""How long after its training a log is asked of a Ray that does not give it."""
+LOG_FETCH_TIMEOUT = timedelta(minutes=10)
+"""How long after its training a log is fetched from a Ray that does not return it."""
 
 KEEP_SECONDS = 1.0
 """Pause between two rounds of keeping logs."""
@@ -57,7 +57,7 @@ class RunLogs:
             except ConnectionError as error:
                 about = {"run_id": run_id}
                 logger.warning("the log of run %s waits for a dependency: %s", run_id, error, extra=about)
-                if over_at is not None and datetime.now(UTC) - over_at > PATIENCE:
+                if over_at is not None and datetime.now(UTC) - over_at > LOG_FETCH_TIMEOUT:
                     await self._note(run_id, attempt, None)
 
     async def _keep(self, run_id: UUID, attempt: int) -> None:

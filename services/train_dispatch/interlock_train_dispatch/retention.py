@@ -1,4 +1,4 @@
-"""Which files no training reads any more: `ingest` asks before it deletes what is past its retention."""
+"""Unused datasets, which no training reads any more: `ingest` asks before it deletes what is past its retention."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""Training runs over HTTP."""
+"""Routes of training runs."""
 
 import asyncio
 import time

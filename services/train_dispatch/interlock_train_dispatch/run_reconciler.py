@@ -86,12 +86,12 @@ class RunReconciler:
             if spec is None:
                 raise LookupError(f"its spec {run.pipeline_digest} is not stored")
             pipeline = Pipeline.model_validate(spec.spec)
-            batches = list(await store.datasets(session, run.model, spec.data_digest))
-            pinned = [batch for batch in batches if batch.digest == run.dataset]
-            chosen = pinned if run.dataset is not None else in_window(batches, pipeline.training.window)
+            files = list(await store.datasets(session, run.model, spec.data_digest))
+            pinned = [file for file in files if file.digest == run.dataset]
+            chosen = pinned if run.dataset is not None else in_window(files, pipeline.training.window)
             if not chosen:
                 raise LookupError(f"{run.dataset or 'every dataset of its pipeline'} is not there any more")
-            run.datasets = [batch.ref for batch in chosen]
+            run.datasets = [file.ref for file in chosen]
             evaluation = await store.evaluation_file(session, run.model, spec.data_digest)
             run.evaluation = evaluation.ref if evaluation is not None else None
             run.state, run.started_at = "running", datetime.now(UTC)
@@ -100,7 +100,7 @@ class RunReconciler:
             await self._prepare(run, pipeline)
 
     async def _prepare(self, run: RunRow, pipeline: Pipeline) -> None:
-        """Write down the next attempt before Ray hears of it: intent first."""
+        """Record the next attempt before its job is submitted: intent first."""
         assert run.deadline is not None, "a running run has a deadline"
         run.attempt, run.submitted, run.job_missing_since = run.attempt + 1, False, None
         job = TrainingJob(
@@ -200,12 +200,12 @@ class RunReconciler:
     async def _end(
         self, session: AsyncSession, run: RunRow, outcome: Literal["failed", "cancelled", "timed_out"], reason: str
     ) -> None:
-        """End a run; its job, which Ray may hold though nobody has noted that, is stopped afterwards."""
+        """End a run; its job, which Ray may hold though that was not recorded, is stopped afterwards."""
         run.submitted = run.trained_at is None
         await end(session, run, outcome, reason, f"{run.run_id}/{run.attempt}")
 
     async def _stop_orphan(self, run_id: UUID) -> None:
-        """Stop the job of a run that has ended, until Ray says that it is gone, however long Ray is away.
+        """Stop the job of a run that has ended, until Ray reports it as gone, however long Ray is away.
 
         One that Ray does not know may be a submission that is still on its way, so its absence must last.
         """

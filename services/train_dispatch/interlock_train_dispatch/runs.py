@@ -1,4 +1,4 @@
-"""How a run is asked for, cancelled and ended."""
+"""Requests, coalescing, cancellation and end of runs."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ async def request(
 ) -> RunRow:
     """Make the run that ``cause`` asks for: queued, joined to the one queued already, or failed with the reason.
 
-    ``by`` and ``why`` tell who asked for it, and for what reason; ``tags`` are kept with it, whatever becomes of it.
+    ``by`` and ``why`` are who requested it, and the reason; ``tags`` are kept with it, whatever becomes of it.
     """
     await store.lock_model(session, model)
     spec = await store.SpecRow.find(session, model, pipeline)
@@ -103,9 +103,9 @@ def finish(run: RunRow, state: RunState, reason: str | None, *, into: str | None
 
 
 async def cancel(session: AsyncSession, run: RunRow, reason: str | None, cause: str, *, by: str) -> None:
-    """Cancel a queued run now, a running one with the next look at it; say who did.
+    """Cancel a queued run now, a running one at the next reconciliation, and enqueue ``training.cancelled``.
 
-    One that is trained is the gate's: its model has a version by now, and what becomes of that is said by its end.
+    After training, cancelling has no effect.
     """
     if run.state not in ("queued", "running") or run.trained_at is not None:
         return
@@ -124,7 +124,7 @@ async def end_without(session: AsyncSession, model: str, dataset: str, cause: st
     """
     for run in await store.training_on(session, model, dataset):
         spans.belongs_to(run)
-        run.submitted = True  # Ray may hold its job, though nobody has noted that
+        run.submitted = True  # Ray may hold its job, though that was not recorded
         await end(session, run, "failed", f"file {dataset}, on which it trained, was deleted by {by}", cause)
 
 
@@ -139,7 +139,7 @@ async def end_of_model(session: AsyncSession, model: str, cause: str, *, by: str
 async def end(
     session: AsyncSession, run: RunRow, outcome: Literal["failed", "cancelled", "timed_out"], reason: str, cause: str
 ) -> None:
-    """End a run without a model, and say so."""
+    """End a run without a model, and enqueue ``training.failed``."""
     finish(run, outcome, reason)
     event = TrainingFailed(run_id=run.run_id, model=run.model, attempt=run.attempt, outcome=outcome, reason=reason)
     await enqueue(session, event, source=SERVICE, cause=cause, traceparent=run.traceparent)

@@ -1,4 +1,4 @@
-"""What the dispatcher needs to know."""
+"""Settings of train_dispatch."""
 
 from interlock_runtime.settings import (
     BusSettings,

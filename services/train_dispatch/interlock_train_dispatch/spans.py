@@ -1,4 +1,4 @@
-"""Spans of a run: itself, its wait in the queue, the dispatch to Ray, and the trainer's phases that its manifest tells.
+"""Spans of a run: itself, its wait in the queue, the dispatch to Ray, and the trainer's phases from its manifest.
 
 A run's span ends when the run does, maybe after days and in another process. Its id follows from the run's, so what
 happens meanwhile is recorded as its part at once (decision 0095).
@@ -66,7 +66,7 @@ def _ns(moment: datetime) -> int:
 
 
 def belongs_to(run: RunRow) -> None:
-    """Say of the present span, that of a message, which run it is about; what is logged meanwhile names it, too."""
+    """Set the run's attributes on the current span, that of a message; log lines meanwhile have them, too."""
     trace.get_current_span().set_attributes({telemetry.RUN_ID: str(run.run_id), telemetry.PIPELINE: run.model})
 
 

@@ -1,4 +1,4 @@
-"""What the dispatcher remembers: specs, datasets, runs."""
+"""Tables and queries: specs, datasets, runs, logs."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -33,7 +33,7 @@ class SpecRow(PipelineSpec, Table):
 
 
 class ArchiveRow(Table):
-    """Whether a model is archived, by the newest that was heard of it; a deleted one is for good."""
+    """Whether a model is archived, by the newest event about it; a deleted one is for good."""
 
     __tablename__ = "archive"
 
@@ -57,7 +57,7 @@ class DatasetRow(Table):
 
 
 class DeletedRow(Table):
-    """A deleted file; the number that it had tells it from the same bytes that come again, whatever is heard first."""
+    """A deleted file; its number distinguishes it from the same bytes ingested again, whatever the order of events."""
 
     __tablename__ = "deleted"
 
@@ -167,7 +167,7 @@ async def is_evaluation_file(session: AsyncSession, pipeline: str, data_digest: 
     return row is not None and row.role == "evaluation"
 
 
-async def is_there(session: AsyncSession, pipeline: str, digest: str) -> bool:
+async def dataset_exists(session: AsyncSession, pipeline: str, digest: str) -> bool:
     """Return whether a file is known, under whichever data section, and not deleted."""
     here = DatasetRow.pipeline == pipeline, DatasetRow.digest == digest
     return bool(await session.scalar(select(exists().where(*here, ~is_deleted()))))
@@ -271,7 +271,7 @@ async def due_logs(session: AsyncSession) -> Sequence[tuple[UUID, int, datetime 
 
 
 async def keep_metrics(session: AsyncSession, run_id: UUID, metrics: dict[str, float]) -> None:
-    """Keep what the gate measured, also of a run that has ended: its promotion may have been heard of first."""
+    """Keep what the gate measured, also of a run that has ended: its promotion may have arrived first."""
     if metrics:
         there = RunRow.run_id == run_id, RunRow.deleted_at.is_(None)
         await session.execute(update(RunRow).where(*there).values(metrics=metrics))

@@ -1,4 +1,4 @@
-"""The console on a real broker and database: what is said is kept, told to whoever looks, and shown as runs."""
+"""The console on a real broker and database: events are stored, pushed to listeners, and shown as runs."""
 
 import asyncio
 import json
@@ -25,13 +25,13 @@ pytestmark = pytest.mark.integration
 
 async def test_an_event_that_comes_twice_is_kept_once(console: Console, model: str) -> None:
     """The broker delivers at least once; the list does not show it."""
-    said = await console.say(RetrainRequested(model=model), times=3)
-    await console.say(TrainingFailed(run_id=uuid4(), model=model, outcome="failed", reason="the last"))
+    published = await console.publish(RetrainRequested(model=model), times=3)
+    await console.publish(TrainingFailed(run_id=uuid4(), model=model, outcome="failed", reason="the last"))
     await until(lambda: _last(console, model, "training.failed"))
 
     events = (await console.ask("/view/events", model=model))["events"]
     assert [event["type"] for event in events] == ["training.failed", "retrain.requested"]
-    assert events[1]["id"] == said.id
+    assert events[1]["id"] == published.id
 
 
 async def _last(console: Console, model: str, kind: str) -> bool:
@@ -39,11 +39,11 @@ async def _last(console: Console, model: str, kind: str) -> bool:
     return bool(events) and events[0]["type"] == kind
 
 
-async def test_whoever_looks_hears_of_an_event_when_it_can_be_asked_for(console: Console, model: str) -> None:
+async def test_a_page_is_notified_of_an_event_once_it_can_be_read(console: Console, model: str) -> None:
     """Not before: a page that asks at once finds the run as the event tells it."""
-    async with console.listening(model=model) as heard:
-        cause = await console.say(RetrainRequested(model=model))
-        kind, event = await asyncio.wait_for(heard.get(), 20)
+    async with console.listening(model=model) as received:
+        cause = await console.publish(RetrainRequested(model=model))
+        kind, event = await asyncio.wait_for(received.get(), 20)
         seen = await console.run(run_id(cause.id, model))
 
     assert (kind, event["id"], event["model"]) == ("retrain.requested", cause.id, model)
@@ -53,10 +53,10 @@ async def test_whoever_looks_hears_of_an_event_when_it_can_be_asked_for(console:
 async def test_frequent_events_are_shown_while_somebody_looks_and_kept_nowhere(console: Console, model: str) -> None:
     """Without the rows that they are about."""
     asked = PredictionRequested(prediction_id=uuid4(), model=model, request_sha256=DIGEST, rows=[{"secret": "x"}])
-    async with console.listening(type="prediction.requested", model=model) as heard:
-        await console.say(asked)
-        kind, event = await asyncio.wait_for(heard.get(), 20)
-    await console.say(RetrainRequested(model=model))
+    async with console.listening(type="prediction.requested", model=model) as received:
+        await console.publish(asked)
+        kind, event = await asyncio.wait_for(received.get(), 20)
+    await console.publish(RetrainRequested(model=model))
     await until(lambda: _last(console, model, "retrain.requested"))
 
     assert kind == "prediction.requested"
@@ -66,23 +66,23 @@ async def test_frequent_events_are_shown_while_somebody_looks_and_kept_nowhere(c
     assert len((await console.ask("/view/events", model=model))["events"]) == 1
 
 
-async def test_whoever_looks_hears_which_traces_have_new_spans(console: Console) -> None:
+async def test_a_page_is_notified_which_traces_have_new_spans(console: Console) -> None:
     """So that an open trace can be read again, at most twice a second."""
-    async with console.listening(type="model.promoted") as heard:
+    async with console.listening(type="model.promoted") as received:
         for trace_ids in (["a" * 32, "b" * 32], ["a" * 32]):
             dependency(console.app, EventStream).note_new_spans(trace_ids)
 
-        assert await asyncio.wait_for(heard.get(), 20) == ("spans", {"trace_ids": ["a" * 32, "b" * 32]})
+        assert await asyncio.wait_for(received.get(), 20) == ("spans", {"trace_ids": ["a" * 32, "b" * 32]})
 
 
 async def test_a_list_goes_on_where_it_stopped(console: Console, model: str) -> None:
     """Page by page, each event once."""
-    said = [await console.say(RetrainRequested(model=model)) for _ in range(5)]
+    published = [await console.publish(RetrainRequested(model=model)) for _ in range(5)]
     await until(lambda: _seen(console, model, 5))
     first = await console.ask("/view/events", model=model, limit=3)
     rest = await console.ask("/view/events", model=model, limit=3, before=first["before"])
 
-    assert [event["id"] for event in first["events"] + rest["events"]] == [each.id for each in reversed(said)]
+    assert [event["id"] for event in first["events"] + rest["events"]] == [each.id for each in reversed(published)]
     assert "before" not in rest or rest["before"] is None
 
 

@@ -1,4 +1,4 @@
-"""Jaeger's clients ask the console: what they find, and what they hear when they ask wrongly."""
+"""Jaeger's clients ask the console: what they find, and the errors of wrong queries."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime

@@ -79,8 +79,8 @@ async def test_runs_are_found_by_tag_and_by_metric(console: Console, model: str)
 
 async def test_a_reason_with_a_nul_breaks_no_filter_by_tag(console: Console, model: str) -> None:
     """Postgres reads no JSON with one; a request from outside may hold it."""
-    nul = await console.say(RetrainRequested(model=model, reason="a\0b", tags={"team": "pricing"}))
-    plain = await console.say(RetrainRequested(model=model, tags={"team": "pricing"}))
+    nul = await console.publish(RetrainRequested(model=model, reason="a\0b", tags={"team": "pricing"}))
+    plain = await console.publish(RetrainRequested(model=model, tags={"team": "pricing"}))
     for each in (nul, plain):
         await console.run_in(run_id(each.id, model), state="queued", tags={"team": "pricing"})
 
@@ -98,11 +98,11 @@ async def test_an_unknown_metric_is_refused_with_the_one_that_was_perhaps_meant(
 
 async def test_a_request_that_was_joined_to_another_run_does_not_wait_for_ever(console: Console, model: str) -> None:
     """When the one queued run starts, all that waited with it are part of it."""
-    first, second = [await console.say(RetrainRequested(model=model)) for _ in range(2)]
+    first, second = [await console.publish(RetrainRequested(model=model)) for _ in range(2)]
     runs = [run_id(each.id, model) for each in (first, second)]
     await console.run_in(runs[1], state="queued")
 
-    await console.say(TrainingStarted(run_id=runs[0], model=model, attempt=1, pipeline_digest=DIGEST, datasets=[]))
+    await console.publish(TrainingStarted(run_id=runs[0], model=model, attempt=1, pipeline_digest=DIGEST, datasets=[]))
 
     await console.run_in(runs[1], state="coalesced", into=str(runs[0]))
     assert (await console.run(runs[0]))["state"] == "running"
@@ -120,10 +120,10 @@ async def test_a_run_tells_who_asked_and_why_whatever_comes_first(console: Conso
     cause = str(uuid4())
     request = RetrainRequested(model=model, reason="a look")
     run = run_id(str(event_id(cause, request.type, request.subject)), model)
-    await console.say(TrainingQueued(run_id=run, model=model, by="ada", reason="a look"))
+    await console.publish(TrainingQueued(run_id=run, model=model, by="ada", reason="a look"))
     await console.run_in(run, requested_by="ada")
-    await console.say(request, cause=cause)
-    await console.say(TrainingStarted(run_id=run, model=model, attempt=1, pipeline_digest=DIGEST, datasets=[]))
+    await console.publish(request, cause=cause)
+    await console.publish(TrainingStarted(run_id=run, model=model, attempt=1, pipeline_digest=DIGEST, datasets=[]))
 
     await console.run_in(run, state="running", requested_by="ada", request_reason="a look", cause="retrain.requested")
 
@@ -151,13 +151,13 @@ async def test_runs_are_sorted_by_a_metric(console: Console, model: str) -> None
 async def test_the_overview_tells_what_happened(console: Console, model: str) -> None:
     """The newest run of each model, what is in progress, what waits until something newer is promoted, what failed."""
     waiting = await trained(console, model, version=1, promoted=False)
-    cause = await console.say(RetrainRequested(model=model))
+    cause = await console.publish(RetrainRequested(model=model))
     failed = run_id(cause.id, model)
     about: dict[str, Any] = {"run_id": failed, "model": model, "reason": "no memory"}
-    await console.say(TrainingFailed(**about, outcome="failed"))
+    await console.publish(TrainingFailed(**about, outcome="failed"))
     cancelled = TrainingFailed(**about | {"run_id": uuid4()}, outcome="cancelled")
-    await console.say(cancelled)
-    going = run_id((await console.say(RetrainRequested(model=model))).id, model)
+    await console.publish(cancelled)
+    going = run_id((await console.publish(RetrainRequested(model=model))).id, model)
     await console.run_in(going, state="queued")
 
     async def of_model() -> dict[str, list[str]]:

@@ -130,7 +130,7 @@ async def test_links_lead_both_ways(console: Console) -> None:
 
 
 async def test_a_batch_that_is_sent_twice_is_there_once(console: Console) -> None:
-    """An exporter that has heard no answer sends again."""
+    """An exporter that got no answer sends again."""
     spans = [whole(), made("check", "00000000000000aa", links=[Link(context("e127af99e3b3e074"))])]
     await console.send(*spans)
     await console.send(*spans)

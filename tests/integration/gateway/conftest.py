@@ -18,5 +18,5 @@ async def gateway(servers: dict[str, str], tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture
 async def around(servers: dict[str, str]) -> AsyncIterator[Ether]:
-    async with ether(servers["INTERLOCK_AMQP_URL"], f"m-{uuid4().hex[:8]}") as heard:
-        yield heard
+    async with ether(servers["INTERLOCK_AMQP_URL"], f"m-{uuid4().hex[:8]}") as received:
+        yield received

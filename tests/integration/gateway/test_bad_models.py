@@ -38,8 +38,8 @@ async def gateway(servers: dict[str, str], tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture
 async def around(servers: dict[str, str]) -> AsyncIterator[Ether]:
-    async with ether(servers["INTERLOCK_AMQP_URL"], f"m-{uuid4().hex[:8]}") as heard:
-        yield heard
+    async with ether(servers["INTERLOCK_AMQP_URL"], f"m-{uuid4().hex[:8]}") as received:
+        yield received
 
 
 @asynccontextmanager
@@ -63,12 +63,12 @@ async def asked_all_the_while(gateway: Gateway, model: str) -> AsyncIterator[lis
 
 
 def reasons(around: Ether, seq: int) -> set[str]:
-    said = [event for _, event in around.heard if isinstance(event, ModelLoadFailed)]
-    return {event.reason for event in said if event.promotion_seq == seq}
+    published = [event for _, event in around.received if isinstance(event, ModelLoadFailed)]
+    return {event.reason for event in published if event.promotion_seq == seq}
 
 
 async def is_refused(around: Ether, seq: int, told: str) -> None:
-    """Wait until both workers have said that they do not serve a promotion, and see why."""
+    """Wait until both workers have published that they do not serve a promotion, and see why."""
     await until(lambda: len(around.workers("model.load_failed", seq)) == 2, seconds=60)
     assert all(told in reason for reason in reasons(around, seq)), reasons(around, seq)
 
@@ -104,7 +104,7 @@ async def test_a_bad_model_is_refused_by_every_worker_and_the_next_good_one_serv
 async def test_a_promotion_that_the_registry_has_not_signed_is_refused_by_every_worker(
     gateway: Gateway, around: Ether, servers: dict[str, str], seq: int
 ) -> None:
-    """Said on the bus by somebody without the key; a number far ahead does not keep the true ones out either."""
+    """Published by somebody without the key; a number far ahead does not keep the true ones out either."""
     async with good_before_and_after(gateway, around, servers):
         ref = put_model(store_of(servers), 2, model=around.model)
         await around.promote(ref, seq, by=STRANGER)

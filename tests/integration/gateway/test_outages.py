@@ -71,7 +71,7 @@ async def cabled(servers: dict[str, str], folder: Path) -> AsyncIterator[tuple[G
 async def test_without_the_broker_it_serves_and_when_it_is_back_it_catches_up(
     servers: dict[str, str], tmp_path: Path
 ) -> None:
-    """Start without it, serve by the registry alone; hear when it comes; lose it, serve on; miss nothing."""
+    """Start without it, serve by the registry alone; consume when it comes; lose it, serve on; miss nothing."""
     store, model = store_of(servers), f"m-{uuid4().hex[:8]}"
     async with cabled(servers, tmp_path) as (gateway, cable), ether(servers["INTERLOCK_AMQP_URL"], model) as around:
         gateway.behind.promote(put_model(store, 1, model=model), seq=1)
@@ -87,7 +87,7 @@ async def test_without_the_broker_it_serves_and_when_it_is_back_it_catches_up(
         await until(lambda: serve(1), seconds=90)
         assert not await gateway.ready()
         assert await answers() == 200
-        assert not around.heard
+        assert not around.received
 
         await cable.plug()
         await until(gateway.hears, seconds=90)

@@ -66,9 +66,9 @@ async def test_promotions_out_of_order_and_repeated_never_go_back(
     await around.all_serve(6)
 
     assert {serving[model] for serving in (await gateway.workers()).values()} == {9}
-    said = [event for _, event in around.heard if isinstance(event, ModelServing)]
-    for worker in {event.worker for event in said}:
-        seqs = [event.promotion_seq for event in said if event.worker == worker]
+    published = [event for _, event in around.received if isinstance(event, ModelServing)]
+    for worker in {event.worker for event in published}:
+        seqs = [event.promotion_seq for event in published if event.worker == worker]
         assert seqs == sorted(set(seqs))
 
 
@@ -85,7 +85,7 @@ async def test_one_changed_byte_is_refused_by_every_worker(
     await around.promote(bad, 2)
     await until(lambda: len(around.workers("model.load_failed", 2)) == 2)
 
-    (reason,) = {event.reason for _, event in around.heard if isinstance(event, ModelLoadFailed)}
+    (reason,) = {event.reason for _, event in around.received if isinstance(event, ModelLoadFailed)}
     assert reason.startswith("CorruptArtifactError")
     assert {serving[model] for serving in (await gateway.workers()).values()} == {1}
 
@@ -101,7 +101,7 @@ async def test_a_model_that_fails_the_smoke_test_is_refused_by_every_worker(
     await around.promote(put(store, REGRESSION, engine, version=2, model=model), 2)
     await until(lambda: len(around.workers("model.load_failed", 2)) == 2)
 
-    (reason,) = {event.reason for _, event in around.heard if isinstance(event, ModelLoadFailed)}
+    (reason,) = {event.reason for _, event in around.received if isinstance(event, ModelLoadFailed)}
     assert reason.startswith("RefusedModelError: InvalidRowsError")
     assert {serving[model] for serving in (await gateway.workers()).values()} == {1}
 
@@ -134,7 +134,7 @@ async def test_a_retrain_request_is_the_root_of_its_trace(gateway: Gateway, arou
     gateway.behind.trainable.add(around.model)
     answer = await gateway.ask("POST", f"/models/{around.model}/retrain", json={"reason": "a test"})
     assert answer.status_code == 202, answer.text
-    ((envelope, _),) = await until(lambda: around.heard)
+    ((envelope, _),) = await until(lambda: around.received)
 
     assert answer.json()["run_id"] == str(run_id(envelope.id, around.model))
     assert envelope.traceparent is not None
@@ -162,5 +162,5 @@ async def test_a_swap_belongs_to_the_trace_of_its_promotion(
         return {each["attributes"]["interlock.worker"] for each in swaps}
 
     await until(lambda: swapped() == around.workers("model.serving", 1))
-    said = [envelope.traceparent for envelope, _ in around.heard]
-    assert all(each is not None and each.split("-")[1] == trace_id for each in said)
+    published = [envelope.traceparent for envelope, _ in around.received]
+    assert all(each is not None and each.split("-")[1] == trace_id for each in published)

@@ -35,7 +35,7 @@ async def test_a_file_waits_for_the_spec_that_was_applied_before_it(
     ingest: Ingest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a pipeline that is known here by an earlier spec, which is not taken instead."""
-    monkeypatch.setattr(routes, "SPEC_PATIENCE", 60.0)
+    monkeypatch.setattr(routes, "UPLOAD_SPEC_TIMEOUT_SECONDS", 60.0)
     spec = apply_late(ingest, min_rows=2)
     upload = asyncio.create_task(ingest.upload(FILE))
     done, _ = await asyncio.wait([upload], timeout=0.3)
@@ -50,7 +50,7 @@ async def test_what_does_not_arrive_in_time_is_to_be_sent_again(
     ingest: Ingest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also for a new pipeline, and for a spec that is named: none of them is unknown."""
-    monkeypatch.setattr(routes, "SPEC_PATIENCE", 0.0)
+    monkeypatch.setattr(routes, "UPLOAD_SPEC_TIMEOUT_SECONDS", 0.0)
     digest = apply_late(ingest, min_rows=2).digest
     ingest.registry.applied["new"] = ["f" * 64]
     answers = [

@@ -25,7 +25,7 @@ def file(rows: int, offset: float = 0) -> bytes:
 
 async def checked(ingest: Ingest, body: bytes) -> dict[str, Any]:
     view = await ingest.upload(body)
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
     return await ingest.result(view["digest"])
 
 
@@ -37,13 +37,13 @@ async def test_a_file_with_many_rows_gone_is_warned_of(ingest: Ingest) -> None:
     """Forty per cent are more than the thirty that nobody has to declare; the event tells it as well."""
     await checked(ingest, file(500))
     fewer = await checked(ingest, file(300))
-    [_, (kind, said)] = await ingest.said()
+    [_, (kind, published)] = await ingest.published()
 
     assert fewer["state"] == "accepted"
     assert ("max_row_change", None) in rules(fewer["warnings"])
     [told] = [each["message"] for each in fewer["warnings"] if each["rule"] == "max_row_change"]
     assert told == "300 rows, 40% fewer than batch 1 with 500; rules.max_row_change allows 30%"
-    assert (kind, rules(said["warnings"])) == ("dataset.ingested", rules(fewer["warnings"]))
+    assert (kind, rules(published["warnings"])) == ("dataset.ingested", rules(fewer["warnings"]))
 
 
 async def test_a_file_like_the_one_before_is_not(ingest: Ingest) -> None:
@@ -128,7 +128,7 @@ async def test_limits_are_declared_or_left_open(ingest: Ingest) -> None:
 async def test_files_that_are_sent_one_after_the_other_are_compared_in_that_order(ingest: Ingest) -> None:
     """Though the first is not checked yet when the second arrives."""
     first, second = await ingest.upload(file(500)), await ingest.upload(file(200))
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
 
     assert rules((await ingest.result(first["digest"]))["warnings"]) == []
     assert ("max_row_change", None) in rules((await ingest.result(second["digest"]))["warnings"])

@@ -42,12 +42,12 @@ async def test_an_upload_is_kept_before_it_is_acknowledged_and_accepted_by_its_c
     file = ArtifactRef(sha256=view["digest"], bytes=len(GOOD), holdout=True)
     assert ingest.artifacts.fetch(file) == GOOD
 
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
 
     result = await ingest.result(view["digest"])
     assert (result["state"], result["batch"], result["profile"]["rows"]) == ("accepted", 1, 50)
-    [(kind, said)] = await ingest.said()
-    stored = DatasetRef.model_validate(said["dataset"])
+    [(kind, published)] = await ingest.published()
+    stored = DatasetRef.model_validate(published["dataset"])
     assert kind == "dataset.ingested"
     assert stored.train_rows + stored.holdout_rows == 50
     assert stored.holdout.holdout
@@ -67,12 +67,12 @@ async def test_a_dry_run_answers_with_the_result_and_stores_nothing(ingest: Inge
             ingest.artifacts.fetch(file)
 
         await ingest.upload(body)
-        await ingest.worker.check_files()
+        await ingest.worker.validate_files()
         real = await ingest.result(view["digest"])
         assert {name: view[name] for name in ("state", "reasons", "warnings", "profile")} == {
             name: real[name] for name in ("state", "reasons", "warnings", "profile")
         }
-    assert [kind for kind, _ in await ingest.said()] == ["dataset.ingested", "dataset.rejected"]
+    assert [kind for kind, _ in await ingest.published()] == ["dataset.ingested", "dataset.rejected"]
     assert await asyncio.to_thread(os.listdir, tmp_path) == []
 
 
@@ -90,22 +90,22 @@ async def test_stored_columns_stand_in_declared_order(ingest: Ingest) -> None:
     declared = {"name": ingest.pipeline, "task": "regression", "target": "y", "data": {"columns": columns}}
     await ingest.apply(Pipeline.model_validate(declared), revision=2)
     await ingest.upload(b"ant,y,zebra\n1,2,3\n")
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
 
-    [(_, said)] = await ingest.said()
-    stored = ingest.artifacts.fetch(DatasetRef.model_validate(said["dataset"]).train)
+    [(_, published)] = await ingest.published()
+    stored = ingest.artifacts.fetch(DatasetRef.model_validate(published["dataset"]).train)
     assert pq.read_schema(io.BytesIO(stored)).names == ["zebra", "y", "ant", ROW_COLUMN]
 
 
-async def test_a_refused_file_says_why_over_rest_and_on_the_bus_and_is_kept(ingest: Ingest) -> None:
+async def test_a_rejected_file_has_its_reasons_over_rest_and_in_its_event_and_is_kept(ingest: Ingest) -> None:
     """The same reasons in both places, and the bytes stay for inspection."""
     view = await ingest.upload(BAD)
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
 
     result = await ingest.result(view["digest"])
-    [(kind, said)] = await ingest.said()
+    [(kind, published)] = await ingest.published()
     assert (result["state"], kind) == ("rejected", "dataset.rejected")
-    assert [reason["rule"] for reason in result["reasons"]] == [reason["rule"] for reason in said["reasons"]]
+    assert [reason["rule"] for reason in result["reasons"]] == [reason["rule"] for reason in published["reasons"]]
     assert result["reasons"][0]["rule"] == "missing_column"
     assert ingest.artifacts.fetch(ArtifactRef(sha256=view["digest"], bytes=len(BAD), holdout=True)) == BAD
 
@@ -113,17 +113,17 @@ async def test_a_refused_file_says_why_over_rest_and_on_the_bus_and_is_kept(inge
 async def test_the_same_file_starts_nothing_until_the_pipeline_changes(ingest: Ingest) -> None:
     """Its result is for a pipeline digest: known under the same one, checked again under a new one."""
     digest = (await ingest.upload(GOOD))["digest"]
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
     assert (await ingest.upload(GOOD))["state"] == "accepted"
-    await ingest.worker.check_files()
-    assert len(await ingest.said()) == 1
+    await ingest.worker.validate_files()
+    assert len(await ingest.published()) == 1
 
     first = (await ingest.result(digest))["pipeline_digest"]
     second = await ingest.apply(ingest.spec(min_rows=100), revision=2)
     await ingest.upload(GOOD)
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
 
-    assert [kind for kind, _ in await ingest.said()] == ["dataset.ingested", "dataset.rejected"]
+    assert [kind for kind, _ in await ingest.published()] == ["dataset.ingested", "dataset.rejected"]
     assert (await ingest.result(digest))["pipeline_digest"] == second
     assert (await ingest.result(digest, pipeline=first))["state"] == "accepted"
 
@@ -133,10 +133,10 @@ async def test_files_are_numbered_as_they_are_received_and_keep_their_number(ing
     await ingest.upload(GOOD)
     await ingest.upload(BAD)
     await ingest.upload(GOOD + b"99,99\n")
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
     await ingest.apply(ingest.spec(min_rows=2), revision=2)
     await ingest.upload(GOOD)
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
 
     listed = (await ingest.http.get(f"/datasets/{ingest.pipeline}")).json()
     assert [view["batch"] for view in listed] == [1, 3, None, 1]
@@ -146,14 +146,14 @@ async def test_the_file_received_last_is_the_newest_whichever_check_ends_first(i
     """A large file may be checked beside a small one that came after it."""
     first = (await ingest.upload(GOOD))["digest"]
     async with ingest.database.sessions() as session, session.begin():
-        [large] = await work_queue.claim(session, DatasetRow, store.UNCHECKED)
+        [large] = await work_queue.claim(session, DatasetRow, store.UNVALIDATED)
         assert large.digest == first
         second = (await ingest.upload(GOOD + b"99,99\n"))["digest"]
-        await ingest.worker.check_files()
-    await ingest.worker.check_files()
+        await ingest.worker.validate_files()
+    await ingest.worker.validate_files()
 
-    assert [said["dataset"]["digest"] for _, said in await ingest.said()] == [second, first]
-    assert [said["batch"] for _, said in await ingest.said()] == [2, 1]
+    assert [published["dataset"]["digest"] for _, published in await ingest.published()] == [second, first]
+    assert [published["batch"] for _, published in await ingest.published()] == [2, 1]
 
 
 async def test_a_file_that_is_sent_again_after_its_refusal_is_the_newest(ingest: Ingest) -> None:
@@ -161,21 +161,25 @@ async def test_a_file_that_is_sent_again_after_its_refusal_is_the_newest(ingest:
     await ingest.apply(ingest.spec(min_rows=100), revision=2)
     await ingest.upload(GOOD)
     await ingest.upload(GOOD + b"".join(b"%d,1\n" % row for row in range(1000, 1100)))
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
     for revision, rows in ((3, 2), (4, 3)):
         await ingest.apply(ingest.spec(min_rows=rows), revision=revision)
         await ingest.upload(GOOD)
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
 
-    assert [said["batch"] for kind, said in await ingest.said() if kind == "dataset.ingested"] == [2, 3, 3]
+    assert [published["batch"] for kind, published in await ingest.published() if kind == "dataset.ingested"] == [
+        2,
+        3,
+        3,
+    ]
 
 
 async def test_a_file_of_the_last_release_gets_its_number_with_its_result(ingest: Ingest) -> None:
     """It was received without one."""
     digest = (await ingest.upload(GOOD))["digest"]
     async with ingest.database.sessions() as session, session.begin():
-        await session.execute(update(DatasetRow).values(place=None))
-    await ingest.worker.check_files()
+        await session.execute(update(DatasetRow).values(received_number=None))
+    await ingest.worker.validate_files()
 
     assert (await ingest.result(digest))["batch"] == 2
 
@@ -186,9 +190,9 @@ async def test_a_submitted_object_is_taken_in_like_an_upload(ingest: Ingest) -> 
     ingest.artifacts.put_latest(key, GOOD)
     await ingest.submit(key)
     assert ingest.bus.delivery.wakeups.of(DatasetRow).is_set(), "its check need not wait for the next poll"
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
 
-    assert [kind for kind, _ in await ingest.said()] == ["dataset.ingested"]
+    assert [kind for kind, _ in await ingest.published()] == ["dataset.ingested"]
 
 
 @pytest.mark.parametrize(
@@ -210,45 +214,45 @@ async def test_an_object_elsewhere_is_refused_unread(ingest: Ingest, key: str) -
     """Only objects below the pipeline's own incoming/ are taken in; nothing else is even looked at."""
     await ingest.submit(key.format(own=ingest.pipeline, other="other"))
 
-    [(kind, said)] = await ingest.said()
+    [(kind, published)] = await ingest.published()
     assert kind == "dataset.rejected"
-    assert said["reasons"][0]["rule"] == "object"
+    assert published["reasons"][0]["rule"] == "object"
 
 
 async def test_a_submission_of_nothing_is_refused(ingest: Ingest) -> None:
     """The key is right, but no object is there."""
     await ingest.submit(f"incoming/{ingest.pipeline}/missing.csv")
 
-    [(kind, said)] = await ingest.said()
-    assert (kind, said["object"]) == ("dataset.rejected", f"incoming/{ingest.pipeline}/missing.csv")
+    [(kind, published)] = await ingest.published()
+    assert (kind, published["object"]) == ("dataset.rejected", f"incoming/{ingest.pipeline}/missing.csv")
 
 
 async def test_a_check_that_was_cut_off_is_done_again(ingest: Ingest) -> None:
     """Whoever checks dies in the middle: the row's lock dies with it, and the next one finds the file."""
     digest = (await ingest.upload(GOOD))["digest"]
-    cut_off = asyncio.create_task(ingest.worker.check_files())
+    cut_off = asyncio.create_task(ingest.worker.validate_files())
     done, _ = await asyncio.wait([cut_off], timeout=0.3)
     assert not done, "the check was done before it could be cut off"
     cut_off.cancel()
     await asyncio.gather(cut_off, return_exceptions=True)
     assert (await ingest.result(digest))["state"] == "checking"
 
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
 
     assert (await ingest.result(digest))["state"] == "accepted"
-    assert len(await ingest.said()) == 1
+    assert len(await ingest.published()) == 1
 
 
 async def test_nobody_waits_for_a_check_that_is_going_on(ingest: Ingest) -> None:
     """Neither who uploads the same file again, nor who asks for its result, nor the check of the next file."""
     digest = (await ingest.upload(GOOD))["digest"]
     async with ingest.database.sessions() as session, session.begin():
-        assert await work_queue.claim(session, DatasetRow, store.UNCHECKED)
+        assert await work_queue.claim(session, DatasetRow, store.UNVALIDATED)
         async with asyncio.timeout(60):  # on a lock it would wait for ever
             assert (await ingest.upload(GOOD))["state"] == "checking"
             assert (await ingest.result(digest))["state"] == "checking"
             other = (await ingest.upload(BAD))["digest"]
-            await ingest.worker.check_files()
+            await ingest.worker.validate_files()
             assert (await ingest.result(other))["state"] == "rejected"
 
 
@@ -259,7 +263,7 @@ async def test_a_check_that_fails_for_our_own_fault_is_tried_again_then_refused(
     monkeypatch.setattr(work_queue, "BACKOFF", timedelta(0))
     view = await ingest.upload(GOOD)
     del ingest.artifacts.objects[ArtifactRef(sha256=view["digest"], bytes=len(GOOD), holdout=True).key]
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
     refused = await ingest.result(view["digest"])
     assert (refused["state"], refused["reasons"][0]["rule"]) == ("rejected", "check_failed")
 
@@ -267,14 +271,14 @@ async def test_a_check_that_fails_for_our_own_fault_is_tried_again_then_refused(
     woken.clear()
     await ingest.upload(GOOD)
     assert woken.is_set(), "its check need not wait for the next poll"
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
 
     assert (await ingest.result(view["digest"]))["state"] == "accepted"
 
 
 async def test_wrong_requests_are_told_what_would_be_right(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
     """No key, unknown names, forms, compressed and oversized bodies."""
-    monkeypatch.setattr(routes, "SPEC_PATIENCE", 0.0)
+    monkeypatch.setattr(routes, "UPLOAD_SPEC_TIMEOUT_SECONDS", 0.0)
     address = f"/datasets/{ingest.pipeline}"
     answers = [
         await ingest.http.post(address, content=GOOD, headers={"Authorization": "Bearer wrong"}),

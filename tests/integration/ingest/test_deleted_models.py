@@ -31,7 +31,7 @@ async def ingest(servers: dict[str, str], tmp_path: Path, bucket: S3Store) -> As
 
 
 async def model_deleted(ingest: Ingest) -> None:
-    await ingest.hear(ModelDeleted(model=ingest.pipeline, versions=[], seq=2, by="ada"))
+    await ingest.deliver(ModelDeleted(model=ingest.pipeline, versions=[], seq=2, by="ada"))
 
 
 async def tombstones(ingest: Ingest, pipeline: str) -> list[tuple[str, str | None]]:
@@ -43,7 +43,7 @@ async def tombstones(ingest: Ingest, pipeline: str) -> list[tuple[str, str | Non
 async def test_the_files_of_a_deleted_model_go_and_what_another_shares_stays(
     ingest: Ingest, bucket: S3Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Accepted, refused, waiting for its check, in more steps than one; heard twice, it is done once."""
+    """Accepted, refused, waiting for its check, in more steps than one; delivered twice, it is done once."""
     monkeypatch.setattr(collector, "CHUNK", 2)
     empty = set(bucket.list_keys())
     spec, body = ingest.spec(), rows()
@@ -53,14 +53,14 @@ async def test_the_files_of_a_deleted_model_go_and_what_another_shares_stays(
         await accepted(ingest, content)
     await ingest.upload(b"x,z\n" + rows())
     kept = (await ingest.http.post(f"/datasets/{other}", content=body)).json()["digest"]
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
     waiting = (await ingest.upload(rows()))["digest"]
     shared = (await ingest.http.get(f"/datasets/{other}/{kept}")).json()
 
     for _ in range(2):
         await model_deleted(ingest)
         await ingest.collector.run_once()
-        await ingest.worker.check_files()
+        await ingest.worker.validate_files()
     left = set(bucket.list_keys()) - empty
     assert set(keys([shared])) <= left
     assert await tombstones(ingest, ingest.pipeline) == [("deleted", "ada")] * 6
@@ -77,7 +77,7 @@ async def test_the_files_of_a_deleted_model_go_and_what_another_shares_stays(
 
 async def test_a_file_that_was_on_its_way_is_not_taken_in(ingest: Ingest, bucket: S3Store) -> None:
     """One submitted over the bus is refused with the reason; one whose check ends after the deletion goes then."""
-    await ingest.hear(DatasetSubmitted(pipeline=ingest.pipeline, object=f"incoming/{ingest.pipeline}/may.csv"))
+    await ingest.deliver(DatasetSubmitted(pipeline=ingest.pipeline, object=f"incoming/{ingest.pipeline}/may.csv"))
     uploaded = await ingest.upload(rows())
     async with ingest.bus.transaction() as checking:  # the check holds the row as long as it lasts
         held = select(DatasetRow).where(DatasetRow.digest == uploaded["digest"]).with_for_update()
@@ -85,11 +85,11 @@ async def test_a_file_that_was_on_its_way_is_not_taken_in(ingest: Ingest, bucket
         await model_deleted(ingest)
         await ingest.collector.run_once()
         assert await tombstones(ingest, ingest.pipeline) == [("checking", None)]
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
     await ingest.worker.take_submissions()
     await ingest.collector.run_once()
 
     assert await tombstones(ingest, ingest.pipeline) == [("deleted", "ada")]
     assert f"sha256/{uploaded['digest'][:2]}/{uploaded['digest']}" not in "".join(bucket.list_keys())
-    (refused,) = [body for kind, body in await ingest.said() if kind == "dataset.rejected"]
+    (refused,) = [body for kind, body in await ingest.published() if kind == "dataset.rejected"]
     assert "was deleted by ada" in refused["reasons"][0]["message"]

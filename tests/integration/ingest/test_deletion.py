@@ -11,7 +11,7 @@ from interlock_artifacts import S3Store
 from interlock_contracts.http import DatasetView
 from interlock_ingest import gauges, store
 from interlock_ingest.store import DatasetRow
-from interlock_ingest.tombstones import UnwantedRow
+from interlock_ingest.tombstones import GarbageCandidateRow
 from sqlalchemy import func, select, update
 
 from tests.support.gateway_process import store_of
@@ -43,7 +43,7 @@ async def ingest(servers: dict[str, str], tmp_path: Path, bucket: S3Store) -> As
 async def accepted(ingest: Ingest, body: bytes, **params: str) -> str:
     """Bring a file in and return its digest."""
     digest: str = (await ingest.upload(body, params=params))["digest"]
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
     assert (await ingest.result(digest))["state"] == "accepted"
     return digest
 
@@ -55,9 +55,9 @@ async def deleted(ingest: Ingest, digest: str, pipeline: str | None = None) -> d
     return found
 
 
-async def unwanted(ingest: Ingest) -> int:
+async def garbage_candidates(ingest: Ingest) -> int:
     async with ingest.database.sessions() as session:
-        return (await session.scalar(select(func.count()).select_from(UnwantedRow))) or 0
+        return (await session.scalar(select(func.count()).select_from(GarbageCandidateRow))) or 0
 
 
 def keys(views: list[dict[str, Any]]) -> Iterator[str]:
@@ -81,7 +81,7 @@ async def test_the_bucket_holds_nothing_of_a_deleted_file_and_all_of_the_others(
     kept = await accepted(ingest, second)
     assert (await ingest.http.post(f"/datasets/{other}", content=first)).status_code == 202
     bad = (await ingest.upload(refused))["digest"]
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
     before = set(bucket.list_keys())
     stays = [await ingest.result(kept)]
     gone = [await ingest.result(digest), await ingest.result(bad)]
@@ -99,15 +99,15 @@ async def test_the_bucket_holds_nothing_of_a_deleted_file_and_all_of_the_others(
     assert left >= set(keys(stays))
     assert len(before - left) == 4 + 2, "with its profile: four objects of the accepted file, two of the refused one"
     assert len(left - empty) == 4 + 1, "four of the file that is left, and the other pipeline's spec"
-    assert await unwanted(ingest) == 0
+    assert await garbage_candidates(ingest) == 0
     assert (await ingest.result(kept))["profile"]["rows"] == 50
 
 
 async def test_a_deleted_file_is_told_as_such_and_says_nothing_any_more(ingest: Ingest) -> None:
-    """Who asks for it hears who deleted it; lists have it only where they ask for it, without what it was called."""
+    """The answer names who deleted it; lists have it only where they ask for it, without what it was called."""
     digest = await accepted(ingest, rows(), file_name="ada.csv", note="from Ada")
     other = await accepted(ingest, rows())
-    said = len(await ingest.said())
+    published = len(await ingest.published())
     first = await deleted(ingest, digest)
     assert await deleted(ingest, digest) == first, "and repeated it says the same"
     assert first["objects_gone_after"] == first["deleted_at"]
@@ -122,7 +122,7 @@ async def test_a_deleted_file_is_told_as_such_and_says_nothing_any_more(ingest: 
     assert (told["digest"], told["state"], told["deleted_by"], told["batch"]) == (digest, "deleted", "admin", 1)
     assert [told[name] for name in ("file_name", "note", "uploaded_by", "dataset")] == [None] * 4
 
-    [(kind, event)] = (await ingest.said())[said:]
+    [(kind, event)] = (await ingest.published())[published:]
     assert (kind, event) == (
         "dataset.deleted",
         {"pipeline": ingest.pipeline, "digest": digest, "batch": 1, "by": "admin"},
@@ -157,8 +157,8 @@ async def test_the_same_bytes_come_again_as_a_new_file(ingest: Ingest, bucket: S
         assert (view["file_name"], view["deleted_at"], view["profile"]["rows"]) == ("new.csv", None, 50)
         numbers.append(view["batch"])
     assert numbers == [2, 3]
-    assert await unwanted(ingest) == 0
-    ingested = [event["batch"] for kind, event in await ingest.said() if kind == "dataset.ingested"]
+    assert await garbage_candidates(ingest) == 0
+    ingested = [event["batch"] for kind, event in await ingest.published() if kind == "dataset.ingested"]
     assert ingested == [1, 2, 3]
 
 
@@ -177,7 +177,7 @@ async def test_a_file_is_deleted_under_every_spec_and_comes_again_under_one(inge
     assert answer.status_code == 410
     assert (await ingest.result(digest))["batch"] == 2
     await deleted(ingest, digest)
-    assert (await ingest.said())[-1][1]["batch"] == 2
+    assert (await ingest.published())[-1][1]["batch"] == 2
 
 
 async def test_what_is_checked_or_trained_on_is_not_deleted(ingest: Ingest) -> None:
@@ -187,7 +187,7 @@ async def test_what_is_checked_or_trained_on_is_not_deleted(ingest: Ingest) -> N
     checked = await ingest.http.delete(f"{path}/{digest}")
     assert (checked.status_code, "is being checked" in checked.json()["detail"]) == (409, True)
 
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
     run = {
         "run_id": str(UUID(int=7)),
         "model": ingest.pipeline,
@@ -232,10 +232,10 @@ async def test_what_was_stored_within_the_time_of_grace_is_left(ingest: Ingest, 
     ingest.collector.grace = timedelta(hours=1)
     await ingest.collector.run_once()
     async with ingest.bus.transaction() as session:
-        await session.execute(update(UnwantedRow).values(since=datetime.now(UTC) - timedelta(hours=2)))
+        await session.execute(update(GarbageCandidateRow).values(since=datetime.now(UTC) - timedelta(hours=2)))
     await ingest.collector.run_once()
     assert own <= set(bucket.list_keys())
-    assert await unwanted(ingest) == 4
+    assert await garbage_candidates(ingest) == 4
     ingest.collector.grace = NOW
     await ingest.collector.run_once()
     assert not own & set(bucket.list_keys())
@@ -246,8 +246,8 @@ async def test_more_objects_than_one_look_takes_go_all(ingest: Ingest, monkeypat
     monkeypatch.setattr("interlock_ingest.collector.CHUNK", 3)
     for digest in [await accepted(ingest, rows()) for _ in range(3)]:
         await deleted(ingest, digest)
-    assert await unwanted(ingest) == 12
+    assert await garbage_candidates(ingest) == 12
     await ingest.collector.run_once()
-    assert await unwanted(ingest) == 0
+    assert await garbage_candidates(ingest) == 0
     async with ingest.database.sessions() as session:
         assert {row.state for row in await session.scalars(select(DatasetRow))} == {"deleted"}

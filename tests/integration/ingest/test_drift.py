@@ -24,9 +24,9 @@ def numbers(offset: float) -> bytes:
 async def test_a_file_tells_how_far_it_has_moved_from_the_one_before(ingest: Ingest) -> None:
     """From the last that was accepted before, whether it is accepted itself or not."""
     first, second = await ingest.upload(numbers(0)), await ingest.upload(numbers(1000))
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
     refused = await ingest.upload(b"x,y\nnone,1\n" + numbers(2000)[4:])
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
 
     views = [await ingest.result(view["digest"]) for view in (first, second, refused)]
 

@@ -26,7 +26,7 @@ async def ingest(servers: dict[str, str], tmp_path: Path) -> AsyncIterator[Inges
 
 async def checked(ingest: Ingest, body: bytes, **params: str) -> dict[str, Any]:
     view = await ingest.upload(body, params=params)
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
     return await ingest.result(view["digest"])
 
 
@@ -34,7 +34,7 @@ async def test_all_rows_of_an_evaluation_file_are_held_out(ingest: Ingest) -> No
     """Over REST and in the event; beside it a training file is split as ever, and either is found by its role."""
     judged_on = await checked(ingest, FEW, **EVALUATION)
     trained_on = await checked(ingest, GOOD)
-    [(_, first), (_, second)] = await ingest.said()
+    [(_, first), (_, second)] = await ingest.published()
 
     assert (judged_on["state"], judged_on["role"], judged_on["warnings"]) == ("accepted", "evaluation", [])
     ref = DatasetRef.model_validate(judged_on["dataset"])
@@ -67,7 +67,7 @@ async def test_an_evaluation_file_keeps_the_rules_of_its_pipeline(ingest: Ingest
 
 
 async def test_a_dry_run_tells_the_same_and_stores_nothing(ingest: Ingest) -> None:
-    """Whoever tries the file hears how many rows would be judged on."""
+    """A dry run answers how many rows would be evaluated on."""
     answer = await ingest.http.post(
         f"/datasets/{ingest.pipeline}", params={**EVALUATION, "dry_run": "true"}, content=FEW
     )
@@ -103,14 +103,14 @@ async def test_a_file_keeps_its_role(ingest: Ingest, role: str, other: str) -> N
     """What was trained on proves nothing: whether it is checked yet or not, and under another spec as well."""
     view = await ingest.upload(GOOD, params={"role": role})
     while_checking = await ingest.http.post(f"/datasets/{ingest.pipeline}", params={"role": other}, content=GOOD)
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
     await ingest.apply(ingest.spec(min_rows=2), revision=2)
     under_another_spec = await ingest.http.post(f"/datasets/{ingest.pipeline}", params={"role": other}, content=GOOD)
     asked = {"role": other, "dry_run": "true"}
     dry_run = await ingest.http.post(f"/datasets/{ingest.pipeline}", params=asked, content=GOOD)
     key = f"incoming/{ingest.pipeline}/again.csv"
     ingest.artifacts.put_latest(key, GOOD)
-    await ingest.hear(DatasetSubmitted.model_validate({"pipeline": ingest.pipeline, "object": key, "role": other}))
+    await ingest.deliver(DatasetSubmitted.model_validate({"pipeline": ingest.pipeline, "object": key, "role": other}))
     await ingest.worker.take_submissions()
 
     for refused in (while_checking, under_another_spec, dry_run):
@@ -118,8 +118,8 @@ async def test_a_file_keeps_its_role(ingest: Ingest, role: str, other: str) -> N
             409,
             True,
         )
-    [(_, said), (kind, rejected)] = await ingest.said()
-    assert (said["role"], kind, rejected["reasons"][0]["rule"]) == (role, "dataset.rejected", "role")
+    [(_, published), (kind, rejected)] = await ingest.published()
+    assert (published["role"], kind, rejected["reasons"][0]["rule"]) == (role, "dataset.rejected", "role")
     listed = (await ingest.http.get(f"/datasets/{ingest.pipeline}")).json()
     assert [(each["digest"], each["role"]) for each in listed] == [(view["digest"], role)]
 
@@ -140,8 +140,8 @@ async def test_a_submitted_object_has_a_role_too(ingest: Ingest) -> None:
     for number, role in enumerate(({}, EVALUATION)):
         key = f"incoming/{ingest.pipeline}/{number}.csv"
         ingest.artifacts.put_latest(key, GOOD + f"{number},1\n".encode())
-        await ingest.hear(DatasetSubmitted.model_validate({"pipeline": ingest.pipeline, "object": key, **role}))
+        await ingest.deliver(DatasetSubmitted.model_validate({"pipeline": ingest.pipeline, "object": key, **role}))
         await ingest.worker.take_submissions()
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
 
-    assert [said["role"] for _, said in await ingest.said()] == ["training", "evaluation"]
+    assert [published["role"] for _, published in await ingest.published()] == ["training", "evaluation"]

@@ -29,14 +29,14 @@ async def test_a_file_keeps_its_name_its_note_and_who_uploaded_it(ingest: Ingest
     key = f"incoming/{ingest.pipeline}/2026/february.csv"
     ingest.artifacts.put_latest(key, GOOD + b"2,2\n")
     await ingest.submit(key)
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
 
     listed = (await ingest.http.get(f"/datasets/{ingest.pipeline}")).json()
     told = {view["digest"]: (view["file_name"], view["note"], view["uploaded_by"]) for view in listed}
     assert told[first["digest"]] == ("january.csv", "from the warehouse\nby hand", "admin")
     assert told[plain["digest"]] == (None, None, "admin")
     assert ("february.csv", None, None) in told.values()
-    assert [said.get("uploaded_by") for _, said in await ingest.said()] == ["admin", "admin", None]
+    assert [published.get("uploaded_by") for _, published in await ingest.published()] == ["admin", "admin", None]
 
 
 @pytest.mark.parametrize("name", ["file_name", "note"])

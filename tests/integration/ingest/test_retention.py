@@ -67,14 +67,14 @@ async def test_files_past_their_retention_go_with_their_objects_and_the_others_s
     monkeypatch.setattr(retention, "CHUNK", 2)
     gone = [await accepted(ingest, rows(plus=number)) for number in range(3)]
     refused = (await ingest.upload(b"x,z\n1,2\n"))["digest"]
-    await ingest.worker.check_files()
+    await ingest.worker.validate_files()
     held, read = [await accepted(ingest, rows(plus=number)) for number in (3, 4)]
     await age(ingest, 400)
     new = await accepted(ingest, rows(plus=5))
     ingest.dispatcher.unused = [*gone, held]
     ingest.registry.versions = [{"version": 7, "datasets": [held], "evaluation": None}]
     views = {digest: await ingest.result(digest) for digest in (*gone, refused, held, read, new)}
-    said = len(await ingest.said())
+    published = len(await ingest.published())
 
     assert await due(ingest) == {}, "nothing is declared"
     tried = await due(ingest, keep_days=365, window="2")
@@ -94,7 +94,7 @@ async def test_files_past_their_retention_go_with_their_objects_and_the_others_s
     assert not left & set(keys([views[digest] for digest in (*gone, refused)]))
     assert left >= set(keys([views[digest] for digest in (held, read, new)]))
 
-    events = [event for kind, event in (await ingest.said())[said:] if kind == "dataset.deleted"]
+    events = [event for kind, event in (await ingest.published())[published:] if kind == "dataset.deleted"]
     assert sorted(event["digest"] for event in events) == sorted([*gone, refused])
     assert {event["by"] for event in events} == {"pipeline/retention"}
     told = await ingest.http.get(f"/datasets/{ingest.pipeline}/{gone[0]}")

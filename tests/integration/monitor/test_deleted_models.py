@@ -32,7 +32,7 @@ async def delete(log: Log) -> int:
 
 
 async def test_log_ground_truth_and_counts_of_a_deleted_model_go(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Heard twice, it is done once; another model keeps all of it, and who asks is told who deleted it."""
+    """Delivered twice, it is done once; another model keeps all of it, and the answer names who deleted it."""
     monkeypatch.setattr(store, "PRUNE_CHUNK", 2)
     for model in ("m", "n"):
         for version in (1, 2):

@@ -31,7 +31,7 @@ def large() -> bytes:
     return file.getvalue()
 
 
-async def test_a_file_is_answered_told_and_kept(lab: Lab) -> None:
+async def test_a_file_is_answered_and_its_result_is_published_and_kept(lab: Lab) -> None:
     """202 at once; then state, event, list and the Parquet file say the same."""
     view = await lab.upload(CSV, key="monday")
     assert (view["state"], view["version"]) == ("queued", 2)
@@ -47,9 +47,14 @@ async def test_a_file_is_answered_told_and_kept(lab: Lab) -> None:
         "model_version": [2, 2],
         "prediction_id": [f"{view['id']}/0", f"{view['id']}/1"],
     }
-    (said,) = await until(lambda: lab.predictions.events(UUID(view["id"])))
-    assert (said.type, said.result_format, said.rows, said.version) == ("prediction.completed", "parquet", 2, 2)
-    assert pq.read_table(io.BytesIO(lab.predictions.store.fetch(said.result))).equals(table)
+    (published,) = await until(lambda: lab.predictions.events(UUID(view["id"])))
+    assert (published.type, published.result_format, published.rows, published.version) == (
+        "prediction.completed",
+        "parquet",
+        2,
+        2,
+    )
+    assert pq.read_table(io.BytesIO(lab.predictions.store.fetch(published.result))).equals(table)
     listed = (await lab.predictions.http("GET", f"/predictions?model={lab.model}", 1)).json()
     assert [each["id"] for each in listed] == [view["id"]]
 
@@ -123,7 +128,7 @@ async def test_what_cannot_be_taken_in_is_refused_at_once(lab: Lab) -> None:
 
 
 async def test_a_replica_that_is_killed_has_its_file_finished_by_another(lab: Lab) -> None:
-    """No part is done twice, the answer is whole, and it is said once."""
+    """No part is done twice, the answer is whole, and it is published once."""
     view = await lab.upload(large(), PARQUET)
     before = await until(lambda: lab.noted(view["id"]))
     busy = [replica for replica in lab.predictions.replicas if _scores(replica.process.pid)]
@@ -139,8 +144,8 @@ async def test_a_replica_that_is_killed_has_its_file_finished_by_another(lab: La
     assert after[: len(before)] == before < after
     table = await lab.result(ended)
     assert np.array_equal(np.asarray(table.column("prediction")), 2000.0 + np.arange(ROWS))
-    (said,) = await until(lambda: lab.predictions.events(UUID(view["id"])))
-    assert said.type == "prediction.completed"
+    (published,) = await until(lambda: lab.predictions.events(UUID(view["id"])))
+    assert published.type == "prediction.completed"
 
 
 def _scores(pid: int) -> bool:
@@ -152,7 +157,7 @@ def _scores(pid: int) -> bool:
 
 
 async def test_a_running_file_tells_how_far_it_is_and_can_be_cancelled(lab: Lab) -> None:
-    """The scoring process ends, the state stays cancelled, and it is said."""
+    """The scoring process ends, the state stays cancelled, and it is published."""
     view = await lab.upload(large(), PARQUET)
 
     async def progress() -> Any:
@@ -164,8 +169,8 @@ async def test_a_running_file_tells_how_far_it_is_and_can_be_cancelled(lab: Lab)
 
     await until(lambda: not any(_scores(each.process.pid) for each in lab.predictions.replicas))
     assert (await lab.predictions.read(UUID(view["id"]))).json()["state"] == "cancelled"
-    (said,) = await until(lambda: lab.predictions.events(UUID(view["id"])))
-    assert said.outcome == "cancelled"
+    (published,) = await until(lambda: lab.predictions.events(UUID(view["id"])))
+    assert published.outcome == "cancelled"
     assert (await lab.predictions.http("GET", f"/predictions/{view['id']}/result")).status_code == 409
 
 

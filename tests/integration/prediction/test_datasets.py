@@ -31,7 +31,7 @@ async def test_a_stored_dataset_is_answered_by_its_digest(lab: Lab) -> None:
     assert missing["title"] == "Unknown dataset"
 
 
-async def test_a_dataset_is_told_to_a_webhook_at_its_end_and_kept_as_long_as_wanted(lab: Lab) -> None:
+async def test_the_end_of_a_dataset_is_delivered_to_a_webhook_and_kept_as_long_as_wanted(lab: Lab) -> None:
     """As with rows; a file that fails is told as well, and a key that is used again for another wish is refused."""
     told: list[dict[str, Any]] = []
 

@@ -39,7 +39,7 @@ def model(predictions: Predictions) -> str:
     return name
 
 
-async def test_an_answer_is_kept_and_said(predictions: Predictions, model: str) -> None:
+async def test_an_answer_is_stored_and_published(predictions: Predictions, model: str) -> None:
     """Any replica tells the result, and the event carries it."""
     asked = await predictions.ask(model, [ROW, {**ROW, "size": 5.0}])
 
@@ -146,7 +146,7 @@ async def test_the_same_request_again_has_no_second_effect(predictions: Predicti
 
 
 async def test_what_is_cancelled_in_time_is_never_computed(predictions: Predictions, model: str) -> None:
-    """A cancellation may even overtake its request, and is said when that comes; one that is too late is told so."""
+    """A cancellation may even overtake its request, and is published then; one that is too late is refused."""
     early, late = uuid4(), await predictions.ask(model)
     cancelled = await predictions.http("POST", f"/predictions/{early}/cancel")
     await predictions.ask(model, prediction_id=early)
@@ -155,8 +155,8 @@ async def test_what_is_cancelled_in_time_is_never_computed(predictions: Predicti
 
     too_late = await predictions.http("POST", f"/predictions/{late}/cancel")
 
-    (said,) = await until(lambda: predictions.events(early))
-    assert (said.outcome, said.model) == ("cancelled", model)
+    (published,) = await until(lambda: predictions.events(early))
+    assert (published.outcome, published.model) == ("cancelled", model)
     await predictions.ask(model, prediction_id=early)
     await predictions.ended(await predictions.ask(model))
     assert len(predictions.events(early)) == 1
@@ -177,7 +177,7 @@ async def test_a_result_is_kept_as_long_as_was_asked(predictions: Predictions, m
     await until(gone)
 
 
-async def test_a_promotion_is_heard_by_every_replica(predictions: Predictions, model: str) -> None:
+async def test_a_promotion_is_consumed_by_every_replica(predictions: Predictions, model: str) -> None:
     """What is asked after it is answered by the new version, whichever replica takes it."""
     assert (await predictions.ended(await predictions.ask(model)))["version"] == 1
     await predictions.promote(model, 2)
@@ -191,12 +191,12 @@ async def test_a_promotion_is_heard_by_every_replica(predictions: Predictions, m
 
 async def test_a_webhook_is_signed_and_tried_again(predictions: Predictions, model: str) -> None:
     """The receiver verifies it as Standard Webhooks say; a first refusal is not the end."""
-    heard: list[tuple[dict[str, str], bytes]] = []
+    received: list[tuple[dict[str, str], bytes]] = []
 
     @post("/hook")
     async def hook(request: Request[Any, Any, Any]) -> Response[None]:
-        heard.append((dict(request.headers), await request.body()))
-        return Response(None, status_code=500 if len(heard) == 1 else 204)
+        received.append((dict(request.headers), await request.body()))
+        return Response(None, status_code=500 if len(received) == 1 else 204)
 
     async with listening(Litestar([hook], openapi_config=None, logging_config=None)) as receiver:
         asked = await predictions.ask(model, webhook=f"{receiver}/hook")
@@ -209,17 +209,17 @@ async def test_a_webhook_is_signed_and_tried_again(predictions: Predictions, mod
         answer = await predictions.http("GET", "/webhooks/secret", params={"url": f"{receiver}/any"})
 
     secret = base64.b64decode(answer.json()["secret"].removeprefix("whsec_"))
-    assert len(heard) == 2
-    for headers, body in heard:
+    assert len(received) == 2
+    for headers, body in received:
         signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
         expected = base64.b64encode(hmac.new(secret, signed, hashlib.sha256).digest()).decode()
         assert headers["webhook-signature"] == f"v1,{expected}"
-    assert heard[0][0]["webhook-id"] == heard[1][0]["webhook-id"]
-    assert json.loads(heard[1][1])["data"]["answer"]["predictions"] == [1003.0]
+    assert received[0][0]["webhook-id"] == received[1][0]["webhook-id"]
+    assert json.loads(received[1][1])["data"]["answer"]["predictions"] == [1003.0]
 
 
 async def test_a_stream_tells_the_end_of_what_is_not_known_yet(predictions: Predictions, model: str) -> None:
-    """Whoever listens before the request arrives hears its end from any replica, and then the stream ends."""
+    """A stream opened before the request arrives gets its end from any replica, and then the stream ends."""
     asked, lines = uuid4(), list[str]()
     async with (
         client(predictions.replicas[1].url) as http,

@@ -30,13 +30,13 @@ async def test_a_client_asks_listens_and_reads_at_one_door(servers: dict[str, st
             assert accepted.status_code == 202, accepted.text
             links = accepted.json()["links"]
             async with http.stream("GET", links["events"]) as stream:
-                heard = [line async for line in stream.aiter_lines()]
+                received = [line async for line in stream.aiter_lines()]
             seen = await http.get(accepted.headers["Location"])
             again = await http.post(f"/models/{model}/predictions", json=body, headers=key)
             other = await http.post(f"/models/{model}/predictions", json={"rows": [ROW, ROW]}, headers=key)
             late = await http.post(links["cancel"])
 
-    assert "event: completed" in heard
+    assert "event: completed" in received
     assert seen.json()["answer"]["predictions"] == [1003.0]
     assert again.json()["id"] == accepted.json()["id"]
     assert other.status_code == 422

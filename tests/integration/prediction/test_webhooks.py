@@ -31,16 +31,16 @@ async def database(servers: dict[str, str]) -> AsyncIterator[Database]:
 
 
 class Receiver:
-    """Hears webhooks, and answers the first only when it is told to."""
+    """Receives webhooks, and answers the first only when released."""
 
     def __init__(self) -> None:
-        self.heard: list[str] = []
+        self.received: list[str] = []
         self.go_on = asyncio.Event()
 
         @post("/hook")
         async def hook(request: Request[Any, Any, Any]) -> Response[None]:
-            self.heard.append(request.headers["webhook-id"])
-            if len(self.heard) == 1:
+            self.received.append(request.headers["webhook-id"])
+            if len(self.received) == 1:
                 await self.go_on.wait()
                 return Response(None, status_code=500)
             return Response(None, status_code=204)
@@ -76,7 +76,7 @@ async def test_a_slow_receiver_holds_neither_a_transaction_nor_a_lock(
     async with listening(receiver.app) as url:
         prediction_id = await awaited(database, f"{url}/hook")
         telling = asyncio.create_task(replica(servers, database).deliver_due())
-        await until(lambda: receiver.heard)
+        await until(lambda: receiver.received)
         async with database.sessions() as session, session.begin():
             row = await session.get_one(WebhookRow, prediction_id, with_for_update={"nowait": True})
             attempts = row.attempts
@@ -102,11 +102,11 @@ async def test_a_webhook_of_a_file_waits_for_its_end(servers: dict[str, str], da
         await replica(servers, database).deliver_due()
 
     assert before == 0
-    assert receiver.heard == [f"msg_{prediction_id.hex}"]
+    assert receiver.received == [f"msg_{prediction_id.hex}"]
     assert (await hook_of(database, prediction_id)).attempts == 1
 
 
-async def test_a_webhook_is_told_by_one_replica_at_a_time_and_by_another_when_that_dies(
+async def test_a_webhook_is_delivered_by_one_replica_at_a_time_and_by_another_when_that_dies(
     servers: dict[str, str], database: Database
 ) -> None:
     """Within the lease nobody else tells it; after it somebody does under the same id, and the last try counts."""
@@ -114,9 +114,9 @@ async def test_a_webhook_is_told_by_one_replica_at_a_time_and_by_another_when_th
     async with listening(receiver.app) as url:
         prediction_id = await awaited(database, f"{url}/hook")
         slow = asyncio.create_task(replica(servers, database).deliver_due())
-        await until(lambda: receiver.heard)
+        await until(lambda: receiver.received)
         await replica(servers, database).deliver_due()
-        within = len(receiver.heard)
+        within = len(receiver.received)
 
         async with database.sessions() as session, session.begin():
             await session.execute(update(WebhookRow).values(not_before=WebhookRow.not_before - LEASE))
@@ -127,7 +127,7 @@ async def test_a_webhook_is_told_by_one_replica_at_a_time_and_by_another_when_th
 
     after = await hook_of(database, prediction_id)
     assert within == 1
-    assert receiver.heard == [f"msg_{prediction_id.hex}"] * 2
+    assert receiver.received == [f"msg_{prediction_id.hex}"] * 2
     assert (delivered.state, delivered.attempts) == (after.state, after.attempts) == ("delivered", 2)
     assert after.error is None, "the first replica's late word changes nothing"
 

@@ -22,7 +22,7 @@ MODEL = "flights"
 
 
 class Registry:
-    """The registry's part in a roll-out of version 7, promoted as number 9."""
+    """Convergence of version 7, promoted as number 9, in the registry."""
 
     def __init__(self, servers: dict[str, str]) -> None:
         self.database = Database(servers["INTERLOCK_POSTGRES_URL"], f"registry-{uuid4().hex[:8]}")
@@ -48,9 +48,9 @@ class Registry:
                 await session.flush()
                 session.add(PromotionRow(model=MODEL, seq=seq, version=7, cause="gate"))
 
-    async def hear(self, event: ModelServing | ModelLoadFailed, *, ago: float = 0.0) -> None:
-        said = datetime.now(UTC) - timedelta(seconds=ago)
-        cause = Envelope.of(event, source="test", cause=str(uuid4()), now=said)
+    async def deliver(self, event: ModelServing | ModelLoadFailed, *, ago: float = 0.0) -> None:
+        published = datetime.now(UTC) - timedelta(seconds=ago)
+        cause = Envelope.of(event, source="test", cause=str(uuid4()), now=published)
         async with self.database.sessions() as session, session.begin():
             if isinstance(event, ModelServing):
                 await handlers.record_serving(event, cause, session)
@@ -95,12 +95,12 @@ def held(seq: int | None = 9, *, known: int = 9, failed: int | None = None) -> H
 
 
 async def test_a_rollout_counts_who_serves_and_tells_why_others_do_not(registry: Registry) -> None:
-    """Three of five: one has not heard, one could not load and serves the old version."""
+    """Three of five: one does not know it, one could not load and serves the old version."""
     for worker in ("a", "b", "c"):
-        await registry.hear(serving(worker))
+        await registry.deliver(serving(worker))
     await registry.report("d")
-    await registry.hear(serving("e", seq=8, version=6))
-    await registry.hear(ModelLoadFailed(model=MODEL, version=7, worker="e", promotion_seq=9, reason="truncated"))
+    await registry.deliver(serving("e", seq=8, version=6))
+    await registry.deliver(ModelLoadFailed(model=MODEL, version=7, worker="e", promotion_seq=9, reason="truncated"))
     seen = await registry.rollout()
 
     assert (seen.version, seen.promotion_seq, seen.serving, seen.workers, seen.converged) == (7, 9, 3, 5, False)
@@ -124,17 +124,17 @@ async def test_a_rollout_has_converged_when_every_living_worker_has_it_or_will_l
 
 async def test_an_older_event_or_report_takes_nothing_back(registry: Registry) -> None:
     """Messages may come late or twice, and a report may have been written before the swap that an event tells of."""
-    await registry.hear(serving("a"))
-    await registry.hear(serving("a", seq=8, version=6))
+    await registry.deliver(serving("a"))
+    await registry.deliver(serving("a", seq=8, version=6))
     await registry.report("a", held(8, known=8))
 
     assert await registry.states() == {"a": "serving"}
 
 
-async def test_who_is_not_heard_of_any_more_is_gone(registry: Registry) -> None:
-    """A killed worker says nothing, and must not hold up a roll-out for ever; one that stops says so."""
-    await registry.hear(serving("killed", seq=8, version=6), ago=31)
-    await registry.hear(serving("late", seq=8, version=6), ago=20)
+async def test_a_worker_without_reports_is_gone(registry: Registry) -> None:
+    """A killed worker reports nothing, and must not hold up convergence for ever; one that stops withdraws."""
+    await registry.deliver(serving("killed", seq=8, version=6), ago=31)
+    await registry.deliver(serving("late", seq=8, version=6), ago=20)
     await registry.report("stopped", held(8, known=8))
     async with registry.database.sessions() as session, session.begin():
         await convergence.leave(session, "stopped")
@@ -158,7 +158,7 @@ async def test_a_promotion_that_never_was_leaves_no_trace(registry: Registry) ->
     """A forged number, refused by a worker, must not make its later reports look old."""
     await registry.report("a", held(8, known=8))
     forged = ModelLoadFailed(model=MODEL, version=7, worker="a", promotion_seq=1_000_000, reason="not signed")
-    await registry.hear(forged)
+    await registry.deliver(forged)
     await registry.report("a", held())
 
     assert await registry.states() == {"a": "serving"}

@@ -102,26 +102,26 @@ async def desk(servers: dict[str, str]) -> AsyncIterator[Desk]:
 async def test_a_dead_letter_tells_what_it_is_and_why_it_died(desk: Desk) -> None:
     """Queue, reason, attempts, age, the event's own content, and the trace that leads to its cause."""
     desk.faults.append(PoisonError("no such model"))
-    said = await desk.lab.enqueue("cause")
+    published = await desk.lab.enqueue("cause")
 
     (letter,) = await desk.letters()
     assert (letter["queue"], letter["reason"], letter["attempts"]) == (desk.queue, "no such model", 1)
-    assert (letter["event_id"], letter["event_type"]) == (said.id, "retrain.requested")
+    assert (letter["event_id"], letter["event_type"]) == (published.id, "retrain.requested")
     assert 0 <= letter["age_seconds"] < 60
     whole = await desk.ask("GET", f"/{letter['id']}")
     assert whole["data"] == {"model": desk.lab.name}
-    assert whole["headers"]["cloudEvents_id"] == said.id
+    assert whole["headers"]["cloudEvents_id"] == published.id
     assert whole["trace_id"] is None or len(whole["trace_id"]) == 32
 
 
 async def test_a_replay_has_its_effect_once_however_often_it_is_asked_for(desk: Desk) -> None:
     """It goes back to its queue, through the inbox; a second copy of the same letter changes nothing."""
     desk.faults.append(PoisonError("not yet"))
-    said = await desk.lab.enqueue("cause")
+    published = await desk.lab.enqueue("cause")
     (letter,) = await desk.letters()
     desk.faults.clear()
 
-    again = {"headers": dict(said.headers()), "content_type": "application/json"}
+    again = {"headers": dict(published.headers()), "content_type": "application/json"}
     await desk.send(desk.lab.event().body(), f"{desk.queue}.dead", **again)
     both = await desk.letters(2)
     for each in both:
@@ -130,7 +130,7 @@ async def test_a_replay_has_its_effect_once_however_often_it_is_asked_for(desk: 
 
     last = await desk.lab.enqueue("another cause")
     await until(lambda: last.id in desk.lab.seen)
-    assert desk.lab.seen == [said.id, said.id, last.id], "once in vain, once in effect"
+    assert desk.lab.seen == [published.id, published.id, last.id], "once in vain, once in effect"
     assert await desk.none_left()
 
 

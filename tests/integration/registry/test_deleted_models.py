@@ -79,7 +79,7 @@ async def archive(trained: Trained) -> None:
     assert answer.status_code == 200, answer.text
 
 
-async def said(trained: Trained) -> list[ModelDeleted]:
+async def published(trained: Trained) -> list[ModelDeleted]:
     async with trained.registry.database.sessions() as session:
         payloads = await session.scalars(select(OutboxRow.payload).where(OutboxRow.type == ModelDeleted.type))
         events = [ModelDeleted.model_validate_json(each) for each in payloads]
@@ -96,9 +96,9 @@ async def test_the_bucket_holds_nothing_of_a_deleted_model_and_all_of_the_others
     kept = await other.serve("c", "third")
     # The same bytes as the other model's, and one that waits for an approval.
     shared, _, _ = other.stored("c", "third")
-    await trained.registry.hear(trained.completed(shared, trained.stored("d", "fourth")[1]))
+    await trained.registry.deliver(trained.completed(shared, trained.stored("d", "fourth")[1]))
     await archive(trained)
-    await trained.registry.hear(trained.registry.passed(3, 2))
+    await trained.registry.deliver(trained.registry.passed(3, 2))
     before = set(store.list_keys())
     assert before >= {*refused, *serves, *kept}
 
@@ -115,7 +115,7 @@ async def test_the_bucket_holds_nothing_of_a_deleted_model_and_all_of_the_others
 async def test_a_deleted_model_is_told_as_such_and_its_name_is_not_given_again(
     trained: Trained, office: Office
 ) -> None:
-    """Every route says who deleted it and when; lists leave it out; said twice, it is done once."""
+    """Every route says who deleted it and when; lists leave it out; requested twice, it is done once."""
     name = trained.registry.model
     model = f"/models/{name}"
     await office.admin.patch(model, json={"description": "of Ada's trips", "tags": {"team": "x"}, "owner": "ada"})
@@ -154,10 +154,10 @@ async def test_a_deleted_model_is_told_as_such_and_its_name_is_not_given_again(
 
     for path in ("/models", "/models?archived=true", "/pipelines"):
         assert name not in {each["name"] for each in (await office.admin.get(path)).json()}
-    # Workers that were away must hear of it: nothing is withdrawn because it is not mentioned.
+    # Workers that were away must learn it: nothing is withdrawn because it is not mentioned.
     serving = {each["ref"]["model"]: each["archived"] for each in (await office.admin.get("/serving")).json()}
     assert serving[name] is True
-    [event] = await said(trained)
+    [event] = await published(trained)
     assert ([each.version for each in event.versions], event.seq, event.by, event.reason) == (
         [1, 2],
         2,
@@ -172,7 +172,7 @@ async def test_a_deleted_model_is_told_as_such_and_its_name_is_not_given_again(
 
 
 async def test_what_is_in_use_is_not_deleted_and_the_refusal_says_what_to_do(trained: Trained, office: Office) -> None:
-    """Archived first, its runs ended, and the name said again, by an admin; else nothing is changed."""
+    """Archived first, its runs ended, and the name repeated, by an admin; else nothing is changed."""
     name = trained.registry.model
     await trained.serve("a", "a")
     assert "archive it first" in (await delete(trained, status=409))["detail"]
@@ -200,7 +200,7 @@ async def test_what_is_in_use_is_not_deleted_and_the_refusal_says_what_to_do(tra
     assert nobody.status_code == 404
 
     assert await trained.registry.stages() == {1: "champion"}
-    assert not await said(trained)
+    assert not await published(trained)
     await delete(trained)
 
 
@@ -210,7 +210,7 @@ async def test_what_comes_late_is_deleted_too(trained: Trained, office: Office, 
     await trained.serve("a", "a")
     for engine in ("b", "c"):  # being measured by the gate
         artifact, manifest, _ = trained.stored(engine, engine)
-        await registry.hear(trained.completed(artifact, manifest))
+        await registry.deliver(trained.completed(artifact, manifest))
     await archive(trained)
     await delete(trained)
     for number in (1, 2, 3):
@@ -220,16 +220,16 @@ async def test_what_comes_late_is_deleted_too(trained: Trained, office: Office, 
     completed = trained.completed(artifact, manifest)
     collector = dependency(office.app, Collector)
     for _ in range(2):
-        await registry.hear(completed)
+        await registry.deliver(completed)
     await collector.run_once()
     assert not {artifact.key, manifest.key, binary.key} & set(store.list_keys())
     for number, verdict in ((2, EvaluationPassed), (3, EvaluationFailed)):
         report = store.put(f'{{"report": "{uuid4()}"}}'.encode())
-        await registry.hear(trained.verdict(verdict, number, report, 1))
+        await registry.deliver(trained.verdict(verdict, number, report, 1))
         await collector.run_once()
         assert report.key not in store.list_keys()
     with pytest.raises(PoisonError, match="is archived"):
-        await registry.hear(RollbackRequested(model=registry.model, version=1))
+        await registry.deliver(RollbackRequested(model=registry.model, version=1))
 
     assert (await registry.champion())[1] == 1
     async with registry.database.sessions() as session:

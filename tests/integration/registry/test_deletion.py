@@ -63,13 +63,13 @@ class Trained:
     async def train(self, engine: str, words: str, *, reports: int = 1) -> list[str]:
         """Register a version that the gate refuses, after ``reports`` reports; return its objects' keys."""
         artifact, manifest, binary = self.stored(engine, words)
-        await self.registry.hear(self.completed(artifact, manifest))
+        await self.registry.deliver(self.completed(artifact, manifest))
         number = await self.newest()
         found = [self.store.put(f'{{"report": "{uuid4()}"}}'.encode()) for _ in range(reports)]
         for report in found[:-1]:
             passed = self.registry.passed(number, 99).model_copy(update={"report": report})
-            await self.registry.hear(passed)  # against a champion that never was, so the gate is asked again
-        await self.registry.hear(self.verdict(EvaluationFailed, number, found[-1]))
+            await self.registry.deliver(passed)  # against a champion that never was, so the gate is asked again
+        await self.registry.deliver(self.verdict(EvaluationFailed, number, found[-1]))
         return [each.key for each in (artifact, binary, manifest, *found)]
 
     def verdict(self, kind: type[Any], number: int, report: ArtifactRef, against: int | None = None) -> Any:
@@ -83,10 +83,10 @@ class Trained:
     async def serve(self, engine: str, words: str) -> list[str]:
         """Register a version that the gate promotes; return its objects' keys."""
         artifact, manifest, binary = self.stored(engine, words)
-        await self.registry.hear(self.completed(artifact, manifest))
+        await self.registry.deliver(self.completed(artifact, manifest))
         report = self.store.put(f'{{"report": "{uuid4()}"}}'.encode())
         champion, _ = await self.registry.champion()
-        await self.registry.hear(self.verdict(EvaluationPassed, await self.newest(), report, champion))
+        await self.registry.deliver(self.verdict(EvaluationPassed, await self.newest(), report, champion))
         return [each.key for each in (artifact, binary, manifest, report)]
 
     async def collected(self, number: int) -> None:
@@ -141,7 +141,7 @@ async def test_what_was_stored_for_a_version_to_come_is_left(trained: Trained, o
 
 
 async def test_a_deleted_version_is_told_as_such_and_never_serves_again(trained: Trained, office: Office) -> None:
-    """Its number stays taken, its promotions stay history, and who asks for it hears who deleted it, and when."""
+    """Its number stays taken, its promotions stay history, and the answer names who deleted it, and when."""
     for engine in ("a", "b", "c"):
         await trained.serve(engine, engine)
     name, admin = await office.make("admin")
@@ -178,8 +178,8 @@ async def test_a_deleted_version_is_told_as_such_and_never_serves_again(trained:
     assert [each.by for each in entries] == [name]
     async with trained.registry.database.sessions() as session:
         query = select(OutboxRow.payload).where(OutboxRow.type == "model.version_deleted")
-        said = [json.loads(each) for each in await session.scalars(query)]
-    mine = [(each["version"], each["by"]) for each in said if each["model"] == trained.registry.model]
+        published = [json.loads(each) for each in await session.scalars(query)]
+    mine = [(each["version"], each["by"]) for each in published if each["model"] == trained.registry.model]
     assert mine == [(2, name)]
 
 
@@ -187,12 +187,12 @@ async def test_what_serves_or_waits_is_not_deleted(trained: Trained, office: Off
     """The refusal names what it is; so does one for want of a version or of the scope."""
     await trained.serve("a", "a")
     artifact, manifest, _ = trained.stored("b", "b")
-    await trained.registry.hear(trained.completed(artifact, manifest))
+    await trained.registry.deliver(trained.completed(artifact, manifest))
     for number, told in ((1, "serves; roll back"), (2, "is being measured by the gate")):
         refused = await office.admin.delete(f"{trained.path}/{number}")
         assert (refused.status_code, told in refused.json()["detail"]) == (409, True), refused.text
     await trained.registry.archive()
-    await trained.registry.hear(trained.registry.passed(2, 1))
+    await trained.registry.deliver(trained.registry.passed(2, 1))
     waits = await office.admin.delete(f"{trained.path}/2")
     _, decider = await office.make("promote")
     async with decider:

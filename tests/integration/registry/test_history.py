@@ -163,9 +163,9 @@ async def test_what_is_said_of_a_model_and_a_version_is_kept_listed_and_audited(
     name, decider = await office.make("promote")
     _, reader = await office.make("read", "train")
     async with decider, reader:
-        said = {"description": "Delays", "owner": "ada", "tags": {"team": "x", "audited": ""}}
-        assert (await reader.patch(path, json=said)).status_code == 403
-        changed = await decider.patch(path, json=said)
+        published = {"description": "Delays", "owner": "ada", "tags": {"team": "x", "audited": ""}}
+        assert (await reader.patch(path, json=published)).status_code == 403
+        changed = await decider.patch(path, json=published)
         merge = {"Content-Type": "application/merge-patch+json"}
         await decider.patch(path, content=b'{"owner": null, "tags": {"audited": null}}', headers=merge)
         await decider.patch(version, json={"tags": {"stage": "pilot"}})
@@ -187,14 +187,14 @@ async def test_what_is_said_of_a_model_and_a_version_is_kept_listed_and_audited(
     assert (listed, versions) == ([[model], [model], [], []], [[2], []])
     entries = await office.entries(subject=f"model/{model}", by=name)
     assert [(each.action, each.subject, each.details) for each in reversed(entries)] == [
-        ("model.described", f"model/{model}", said),
+        ("model.described", f"model/{model}", published),
         ("model.described", f"model/{model}", {"owner": "", "tags": {"audited": None}}),
         ("version.described", f"model/{model}/2", {"tags": {"stage": "pilot"}}),
     ]
 
 
 async def test_an_archived_model_is_out_of_lists_until_it_is_back(office: Office, model: str) -> None:
-    """Said once for each change, in an order that can be told, and audited; what was said of it stays."""
+    """Published once for each change, in a defined order, and audited; its description stays."""
     path, reader = f"/models/{model}", office.admin
 
     async def listed(**params: Any) -> bool:
@@ -208,8 +208,8 @@ async def test_an_archived_model_is_out_of_lists_until_it_is_back(office: Office
     async with dependency(office.app, Database).sessions() as session:
         query = select(OutboxRow).where(OutboxRow.type == "model.archived").order_by(OutboxRow.seq)
         bodies = [json.loads(row.payload) for row in await session.scalars(query)]
-    said = [(each["seq"], each["archived"]) for each in bodies if each["model"] == model]
-    assert said == [(1, True), (2, False), (3, True)]
+    published = [(each["seq"], each["archived"]) for each in bodies if each["model"] == model]
+    assert published == [(1, True), (2, False), (3, True)]
     entries = await office.entries(subject=f"model/{model}")
     assert [each.action for each in reversed(entries)] == [
         "model.described",

@@ -178,11 +178,11 @@ async def test_every_change_of_who_serves_is_noted(office: Office, servers: dict
         assert (await chief.put(f"/pipelines/{lab.model}", json=body)).status_code == 200
         for version in (1, 2):
             await lab.train()
-            await lab.hear(lab.passed(version, version - 1 or None))
+            await lab.deliver(lab.passed(version, version - 1 or None))
             answer = await chief.post(f"/models/{lab.model}/versions/{version}/approve", json={"by": "somebody else"})
             assert answer.json()["approved_by"] == name
         await chief.post(f"/models/{lab.model}/rollback", json={"reason": "wrong codes"})
-        await lab.hear(RollbackRequested(model=lab.model, version=2))
+        await lab.deliver(RollbackRequested(model=lab.model, version=2))
         await chief.put(f"/pipelines/{lab.model}", json=SPEC | {"name": lab.model})
     await lab.train()
     async with lab.database.sessions() as session, session.begin():
@@ -190,7 +190,7 @@ async def test_every_change_of_who_serves_is_noted(office: Office, servers: dict
             await session.scalars(text("SELECT digest FROM pipeline WHERE name = :n"), {"n": lab.model})
         ).one()
     await lab.train()
-    await lab.hear(lab.passed(4, 2))
+    await lab.deliver(lab.passed(4, 2))
     found = await office.entries(subject=f"model/{lab.model}")
 
     assert [(each.by, each.action, each.subject.rpartition("/")[2]) for each in reversed(found)] == [

@@ -54,7 +54,7 @@ class Registry:
             row = SpecRow(pipeline=self.model, digest=self.digest, spec=self.spec, ref=REF.model_dump(mode="json"))
             await store.keep_spec(session, row)
 
-    async def hear(self, event: Event) -> None:
+    async def deliver(self, event: Event) -> None:
         cause = Envelope.of(event, source="test", cause=str(uuid4()), now=datetime.now(UTC))
         async with self.database.sessions() as session, session.begin():
             match event:
@@ -69,7 +69,7 @@ class Registry:
 
     async def train(self, run_id: UUID | None = None) -> UUID:
         run = run_id or uuid4()
-        await self.hear(
+        await self.deliver(
             TrainingCompleted(
                 run_id=run,
                 model=self.model,
@@ -101,14 +101,14 @@ class Registry:
             row = await store.lock_model(session, self.model)
             row.archived_at = datetime.now(UTC) if archived else None
 
-    async def said(self) -> list[str]:
+    async def published(self) -> list[str]:
         async with self.database.sessions() as session:
             return list(await session.scalars(select(OutboxRow.type).order_by(OutboxRow.seq)))
 
     async def serve(self, versions: int) -> None:
         for version in range(1, versions + 1):
             await self.train()
-            await self.hear(self.passed(version, version - 1 or None))
+            await self.deliver(self.passed(version, version - 1 or None))
 
 
 @pytest.fixture(params=["automatic"])
@@ -128,7 +128,7 @@ async def test_a_passed_version_becomes_the_champion_and_the_old_one_retires(reg
 
     assert await registry.stages() == {1: "retired", 2: "champion"}
     assert await registry.champion() == (2, 2)
-    assert await registry.said() == [
+    assert await registry.published() == [
         "model.registered",
         "model.promoted",
         "model.registered",
@@ -142,10 +142,10 @@ async def test_a_version_of_an_archived_model_is_not_promoted(registry: Registry
     await registry.serve(2)
     await registry.archive()
     await registry.train()
-    await registry.hear(registry.passed(3, 2))
+    await registry.deliver(registry.passed(3, 2))
     assert await registry.stages() == {1: "retired", 2: "champion", 3: "passed"}
     with pytest.raises(PoisonError, match="is archived; bring it back first"):
-        await registry.hear(RollbackRequested(model=registry.model))
+        await registry.deliver(RollbackRequested(model=registry.model))
     async with registry.database.sessions() as session:
         with pytest.raises(ValueError, match="is archived; bring it back first"):
             await promotion.approve(session, registry.model, 3, by="ada", cause="c", signer=SIGNER)
@@ -175,13 +175,13 @@ async def test_a_verdict_against_another_champion_is_asked_for_again(registry: R
     """Between question and answer somebody else was promoted: the answer proves nothing any more."""
     await registry.train()
     await registry.train()
-    await registry.hear(registry.passed(2, None))
-    await registry.hear(registry.passed(1, None))
+    await registry.deliver(registry.passed(2, None))
+    await registry.deliver(registry.passed(1, None))
 
     assert await registry.champion() == (2, 1)
     assert await registry.stages() == {1: "passed", 2: "champion"}
-    assert (await registry.said())[-1] == "model.registered"
-    await registry.hear(registry.passed(1, 2))
+    assert (await registry.published())[-1] == "model.registered"
+    await registry.deliver(registry.passed(1, 2))
     assert await registry.champion() == (1, 2)
 
 
@@ -189,7 +189,7 @@ async def test_verdicts_that_come_together_promote_one_after_the_other(registry:
     """However they race, there is one champion, and each promotion has a number of its own."""
     for _ in range(4):
         await registry.train()
-    await asyncio.gather(*(registry.hear(registry.passed(version, None)) for version in range(1, 5)))
+    await asyncio.gather(*(registry.deliver(registry.passed(version, None)) for version in range(1, 5)))
 
     assert (await registry.champion())[1] == 1
     assert list((await registry.stages()).values()).count("champion") == 1
@@ -198,7 +198,7 @@ async def test_verdicts_that_come_together_promote_one_after_the_other(registry:
 async def test_a_repeated_verdict_changes_nothing(registry: Registry) -> None:
     """A version that has served is not promoted again by an old verdict."""
     await registry.serve(2)
-    await registry.hear(registry.passed(1, 2))
+    await registry.deliver(registry.passed(1, 2))
 
     assert await registry.champion() == (2, 2)
 
@@ -216,7 +216,7 @@ async def test_a_refused_version_keeps_its_reasons_and_metrics(registry: Registr
         metrics={"r2": 0.1},
         champion_metrics={"r2": 0.3},
     )
-    await registry.hear(refusal)
+    await registry.deliver(refusal)
 
     async with registry.database.sessions() as session:
         row = await session.get_one(VersionRow, (registry.model, 1))
@@ -227,9 +227,9 @@ async def test_a_refused_version_keeps_its_reasons_and_metrics(registry: Registr
 async def test_a_rollback_is_a_promotion_with_a_higher_number(registry: Registry) -> None:
     """Nobody ever goes back to a lower sequence, so no gateway can confuse old with new."""
     await registry.serve(3)
-    await registry.hear(RollbackRequested(model=registry.model))
+    await registry.deliver(RollbackRequested(model=registry.model))
     assert await registry.champion() == (2, 4)
-    await registry.hear(RollbackRequested(model=registry.model, version=1))
+    await registry.deliver(RollbackRequested(model=registry.model, version=1))
     assert await registry.champion() == (1, 5)
 
 
@@ -239,28 +239,28 @@ async def test_a_rollback_never_lets_in_what_the_gate_has_not(registry: Registry
     await registry.train()
 
     with pytest.raises(PoisonError, match="never served"):
-        await registry.hear(RollbackRequested(model=registry.model, version=2))
+        await registry.deliver(RollbackRequested(model=registry.model, version=2))
 
 
 @by_approval
 async def test_nothing_is_promoted_before_somebody_approves(registry: Registry) -> None:
     """The gate's yes is necessary and not enough."""
     await registry.train()
-    await registry.hear(registry.passed(1, None))
+    await registry.deliver(registry.passed(1, None))
     assert await registry.champion() == (None, 0)
 
     async with registry.database.sessions() as session, session.begin():
         await promotion.approve(session, registry.model, 1, by="ada", cause=str(uuid4()), signer=SIGNER)
 
     assert await registry.champion() == (1, 1)
-    assert "promotion.approved" in await registry.said()
+    assert "promotion.approved" in await registry.published()
 
 
 async def test_what_could_not_be_compared_with_the_champion_waits_for_a_person(registry: Registry) -> None:
     """Also where the pipeline promotes by itself: nothing is proven."""
     await registry.serve(1)
     await registry.train()
-    await registry.hear(registry.passed(2, 1).model_copy(update={"needs_approval": True}))
+    await registry.deliver(registry.passed(2, 1).model_copy(update={"needs_approval": True}))
     assert await registry.champion() == (1, 1)
 
     async with registry.database.sessions() as session, session.begin():

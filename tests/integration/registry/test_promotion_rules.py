@@ -30,7 +30,7 @@ async def registry(servers: dict[str, str]) -> AsyncIterator[Registry]:
         refused = EvaluationFailed(
             model=made.model, version=4, run_id=uuid4(), against=2, report=REF, reasons=["r2 is too low"]
         )
-        await made.hear(refused)
+        await made.deliver(refused)
         yield made
 
 
@@ -56,7 +56,7 @@ async def start(registry: Registry, signer: Signer, trust: SignatureVerifier) ->
 async def test_every_promotion_is_signed_with_what_it_stands_for(registry: Registry) -> None:
     """Bytes, data, the gate's numbers and report, and the number under which it serves."""
     passed = registry.passed(3, 2).model_copy(update={"metrics": {"r2": 0.9}})
-    await registry.hear(passed)
+    await registry.deliver(passed)
     signed = (await signatures(registry))[-1]
     assert signed is not None
     stated = TRUST.verify(signed)
@@ -133,7 +133,7 @@ async def test_what_served_before_there_were_signatures_is_signed_at_the_first_s
 
 
 async def test_a_new_key_signs_at_its_start_what_the_old_one_had_signed(registry: Registry) -> None:
-    """And nothing else: a signature by a stranger, or of something else, is not made good."""
+    """And nothing else: a signature by another key, or of something else, is not made good."""
     private, public = key_pair(b"\3" * 32)
     new, both = Signer(private), SignatureVerifier(PUBLIC + public)
     await start(registry, new, both)
@@ -152,16 +152,16 @@ async def test_a_new_key_signs_at_its_start_what_the_old_one_had_signed(registry
 async def test_a_verdict_on_a_version_that_there_is_not_is_no_use(registry: Registry, version: int) -> None:
     """The gate was never asked about it."""
     with pytest.raises(PoisonError, match=f"has no version {version}"):
-        await registry.hear(registry.passed(version, 2))
+        await registry.deliver(registry.passed(version, 2))
 
 
 @pytest.mark.parametrize("against", [None, 1, 3, 99])
 async def test_a_verdict_against_another_champion_promotes_nothing(registry: Registry, against: int | None) -> None:
     """Whatever it claims to have been measured against: the gate is asked again, with the champion that serves."""
-    await registry.hear(registry.passed(3, against))
+    await registry.deliver(registry.passed(3, against))
 
     assert await registry.champion() == (2, 2)
-    assert (await registry.said())[-1] == "model.registered"
+    assert (await registry.published())[-1] == "model.registered"
 
 
 @pytest.mark.parametrize("verdict", [EvaluationPassed, EvaluationFailed])
@@ -170,8 +170,8 @@ async def test_no_later_verdict_changes_what_was_decided(
 ) -> None:
     """Replayed, late or forged: a refused version stays out, and what serves is not taken down by it."""
     for version in (2, 4):
-        said = registry.passed(version, 2).model_dump()
-        await registry.hear(verdict(**said))
+        published = registry.passed(version, 2).model_dump()
+        await registry.deliver(verdict(**published))
 
     assert await registry.champion() == (2, 2)
     assert await registry.stages() == {1: "retired", 2: "champion", 3: "registered", 4: "refused"}

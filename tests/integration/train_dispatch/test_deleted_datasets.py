@@ -1,4 +1,4 @@
-"""A file is deleted: no run trains on it from then on, and one that does ends, whatever is heard first."""
+"""A file is deleted: no run trains on it from then on, and one that does ends, whatever event arrives first."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -69,7 +69,7 @@ async def test_a_run_that_trains_on_a_deleted_file_ends_and_says_why(dispatcher:
     assert (row.state, row.reason) == ("failed", f"file {KNOWN}, on which it trained, was deleted by ada")
     await dispatcher.steps()
     assert dispatcher.cluster.stopped == [f"{run}-a1"]
-    assert await dispatcher.said(run) == ["training.started", "training.failed"]
+    assert await dispatcher.published(run) == ["training.started", "training.failed"]
     # The run that the new file has brought.
     assert dispatcher.cluster.submissions[1:] != []
     [queued] = [each.removesuffix("-a1") for each in dispatcher.cluster.submissions[1:]]

@@ -1,4 +1,4 @@
-"""A model is deleted: its runs end, no other begins, whatever is heard first."""
+"""A model is deleted: its runs end, no other begins, whatever event arrives first."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -52,7 +52,7 @@ async def test_runs_that_are_under_way_end_and_their_jobs_are_stopped(dispatcher
         row = await dispatcher.run(run)
         assert (row.state, row.reason) == ("failed", reason)
     assert dispatcher.cluster.stopped == []
-    assert (await dispatcher.said(trained))[-1] == "training.failed"
+    assert (await dispatcher.published(trained))[-1] == "training.failed"
 
     other = Dispatcher.beside(dispatcher)
     await other.add_spec()
@@ -64,7 +64,7 @@ async def test_runs_that_are_under_way_end_and_their_jobs_are_stopped(dispatcher
     assert dispatcher.cluster.stopped == [f"{training}-a1"]
 
 
-async def test_no_run_begins_though_the_archive_is_heard_of_later(dispatcher: Dispatcher) -> None:
+async def test_no_run_begins_though_the_archive_event_arrives_later(dispatcher: Dispatcher) -> None:
     """The events come through queues of their own; nothing brings a deleted model back."""
     await deleted(dispatcher, seq=4)
     for seq, archived in ((1, True), (2, False), (3, True)):

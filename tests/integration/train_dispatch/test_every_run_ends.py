@@ -45,14 +45,14 @@ async def refused(dispatcher: Dispatcher, run: UUID, reason: str) -> None:
 
 
 async def ended(dispatcher: Dispatcher, run: UUID, state: str, reason: str) -> None:
-    """Check that the run ended so, for this reason, and said it once."""
+    """Check that the run ended so, for this reason, and that its end was published once."""
     row = await dispatcher.run(run)
     assert row.state == state
     assert reason in str(row.reason)
     assert row.ended_at is not None
     await dispatcher.steps(2)
-    said = await dispatcher.said(run)
-    assert said.count("training.failed") == (0 if state in ("succeeded", "refused") else 1)
+    published = await dispatcher.published(run)
+    assert published.count("training.failed") == (0 if state in ("succeeded", "refused") else 1)
 
 
 async def test_a_head_that_comes_back_without_the_job_trains_it_again(dispatcher: Dispatcher) -> None:
@@ -69,7 +69,7 @@ async def test_a_head_that_comes_back_without_the_job_trains_it_again(dispatcher
     await dispatcher.steps(1)
 
     assert dispatcher.cluster.submissions == [f"{run}-a1", f"{run}-a2"]
-    assert (await dispatcher.said(run)).count("training.completed") == 1
+    assert (await dispatcher.published(run)).count("training.completed") == 1
 
 
 @pytest.mark.parametrize("away", ["cluster", "store"])
@@ -283,7 +283,7 @@ async def test_a_cluster_that_refuses_every_job_ends_the_run_at_its_deadline(dis
 
 
 async def test_what_ended_stays_ended(dispatcher: Dispatcher) -> None:
-    """A verdict that comes too late is the registry's business; the run has said how it ended."""
+    """A verdict that comes too late is the registry's business; the run's end is published."""
     run = await running(dispatcher)
     dispatcher.finish(run)
     await dispatcher.steps(1)

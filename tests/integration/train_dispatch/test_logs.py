@@ -8,7 +8,7 @@ import httpx
 import pytest
 from interlock_contracts.refs import ArtifactRef
 from interlock_jobs.launcher import Job, JobState
-from interlock_train_dispatch.logs import PATIENCE, TrainingLog
+from interlock_train_dispatch.logs import LOG_FETCH_TIMEOUT, TrainingLog
 from interlock_train_dispatch.store import LogRow, RunRow
 
 from tests.support.dispatcher import Dispatcher, answering, dispatching
@@ -96,7 +96,7 @@ async def test_a_cluster_that_does_not_answer_is_waited_for_and_not_for_ever(dis
     assert not (await row(dispatcher, run)).lost
     with pytest.raises(ConnectionError):
         await log(dispatcher, run)
-    await dispatcher.change(run, trained_at=datetime.now(UTC) - PATIENCE - timedelta(seconds=1))
+    await dispatcher.change(run, trained_at=datetime.now(UTC) - LOG_FETCH_TIMEOUT - timedelta(seconds=1))
     await dispatcher.logs.keep_due()
 
     assert (await row(dispatcher, run)).lost

@@ -26,7 +26,7 @@ async def dispatcher(servers: dict[str, str]) -> AsyncIterator[Dispatcher]:
 
 
 async def test_a_run_is_started_followed_and_completed(dispatcher: Dispatcher) -> None:
-    """Intent, submission, progress, manifest: each is said once, however often the follower looks."""
+    """Intent, submission, progress, manifest: each is published once, however often the reconciler runs."""
     run = await dispatcher.request()
     await dispatcher.steps()
     dispatcher.store.put_latest(
@@ -37,7 +37,7 @@ async def test_a_run_is_started_followed_and_completed(dispatcher: Dispatcher) -
     await dispatcher.steps()
 
     assert dispatcher.cluster.submissions == [f"{run}-a1"]
-    assert await dispatcher.said(run) == ["training.started", "training.progressed", "training.completed"]
+    assert await dispatcher.published(run) == ["training.started", "training.progressed", "training.completed"]
     row = await dispatcher.run(run)
     assert (row.state, row.trained_at is not None) == ("running", True)
     assert row.progress is not None, "its last report"
@@ -95,7 +95,7 @@ async def test_a_manifest_counts_though_ray_lost_the_job(dispatcher: Dispatcher)
     dispatcher.finish(run)
     await dispatcher.steps()
 
-    assert "training.completed" in await dispatcher.said(run)
+    assert "training.completed" in await dispatcher.published(run)
     assert len(dispatcher.cluster.submissions) == 1
 
 
@@ -149,7 +149,7 @@ async def test_a_reason_from_the_trainer_reaches_the_user(dispatcher: Dispatcher
 
     row = await dispatcher.run(run)
     assert (row.state, row.reason) == ("failed", "the target is constant")
-    assert (await dispatcher.said(run))[-1] == "training.failed"
+    assert (await dispatcher.published(run))[-1] == "training.failed"
 
 
 @pytest.mark.parametrize("manifest", [b"not json", b"{}", b'{"status": "succeeded"}'])
@@ -178,14 +178,14 @@ async def test_a_cancelled_run_is_stopped_on_the_cluster(dispatcher: Dispatcher)
     assert dispatcher.cluster.stopped == [f"{run}-a1"]
     assert (await dispatcher.run(run)).state == "cancelled"
     assert (await dispatcher.run(following)).state == "running"
-    assert [each for each in await dispatcher.said(run) if each in ("training.cancelled", "training.failed")] == [
+    assert [each for each in await dispatcher.published(run) if each in ("training.cancelled", "training.failed")] == [
         "training.cancelled",
         "training.failed",
     ]
 
 
 async def test_a_run_keeps_who_asked_for_it_and_says_so(dispatcher: Dispatcher) -> None:
-    """Also one that joins another; nothing is said where nobody is known."""
+    """Also one that joins another; nothing is published where nobody is known."""
     first = await dispatcher.request(by="ada", reason="a look")
     joined = await dispatcher.request(by="event//my/cron")
     unknown = await dispatcher.request()
@@ -194,8 +194,8 @@ async def test_a_run_keeps_who_asked_for_it_and_says_so(dispatcher: Dispatcher) 
     assert [(row.requested_by, row.request_reason) for row in rows] == [
         ("ada", "a look"), ("event//my/cron", None), (None, None)
     ]  # fmt: skip
-    said = [await dispatcher.said(each) for each in (first, joined, unknown)]
-    assert ["training.queued" in each for each in said] == [True, True, False]
+    published = [await dispatcher.published(each) for each in (first, joined, unknown)]
+    assert ["training.queued" in each for each in published] == [True, True, False]
 
 
 async def test_a_run_for_new_data_is_asked_for_by_whoever_uploaded_it(dispatcher: Dispatcher) -> None:
@@ -235,4 +235,4 @@ async def test_an_unknown_model_is_a_failed_run_with_the_reason(dispatcher: Disp
     row = await dispatcher.run(run)
     assert row.state == "failed"
     assert "apply one first" in str(row.reason)
-    assert await dispatcher.said(run) == ["training.failed"]
+    assert await dispatcher.published(run) == ["training.failed"]

@@ -110,7 +110,7 @@ def test_what_a_stranger_asked_is_not_shown_to_all() -> None:
 
 
 def test_a_start_is_no_reason() -> None:
-    """What was said of an attempt before is over when the next one starts."""
+    """What an attempt before published is over when the next one starts."""
     started = TrainingStarted(run_id=RUN, model="flights", attempt=2, pipeline_digest="b" * 64, datasets=[])
 
     assert run_changes(started, NOW) == {"state": "running", "attempt": 2, "started_at": NOW, "reason": None}

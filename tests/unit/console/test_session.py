@@ -86,7 +86,7 @@ async def test_what_is_no_key_is_refused_by_its_field(http: httpx.AsyncClient, b
 
 
 async def test_another_sites_page_opens_no_session_and_closes_none(http: httpx.AsyncClient) -> None:
-    """Or people would work on in a stranger's name without noticing."""
+    """Or people would work on in another user's name without noticing."""
     assert (await http.post("/session", json={"key": KEY}, headers=OTHERS)).status_code == 403
     await http.post("/session", json={"key": KEY}, headers=OURS)
     assert (await http.delete("/session", headers=OTHERS)).status_code == 403
@@ -136,7 +136,7 @@ async def test_a_gateway_that_is_down_is_told_as_a_problem(http: httpx.AsyncClie
 
 
 async def test_every_address_is_the_same_page_and_runs_nothing_but_our_own_files(http: httpx.AsyncClient) -> None:
-    """It has no data in it, so it needs no key; what it may load is said by its policy."""
+    """It has no data in it, so it needs no key; its policy limits what it may load."""
     pages = {(await http.get(each.replace("{", "").replace(":str}", ""))).text for each in ADDRESSES}
     answer = await http.get("/")
 

@@ -48,7 +48,7 @@ def test_a_page_that_does_not_read_loses_what_is_new_and_is_told_how_much() -> N
         (Listener(frozenset(), run=str(uuid4())), False),
     ],
 )
-def test_a_page_hears_what_it_asked_for(listener: Listener, wanted: bool) -> None:
+def test_a_page_gets_what_it_subscribed_to(listener: Listener, wanted: bool) -> None:
     """By type, model and run, all of which must fit."""
     assert listener.matches(view("model.promoted", model="flights", run_id=RUN)) is wanted
 

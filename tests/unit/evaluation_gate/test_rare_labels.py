@@ -1,4 +1,4 @@
-"""A holdout with few rows of a label: resamples without any are left out, and what cannot be had is said in words."""
+"""A holdout with few rows of a label: resamples without any are left out, and undefined metrics are named."""
 
 import io
 from pathlib import Path

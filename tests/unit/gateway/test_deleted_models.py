@@ -27,7 +27,7 @@ REQUESTS: tuple[tuple[str, str, Any], ...] = (
 
 
 async def _deleted(door: Door) -> None:
-    """Let the model serve, and then be deleted; the worker hears of it from the registry's answer alone."""
+    """Let the model serve, and then be deleted; the worker learns it from the registry's answer alone."""
     door.behind.promote(put_model(door.store, 1), seq=1)
     await door.serves(1)
     door.behind.delete("flights")

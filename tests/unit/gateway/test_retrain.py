@@ -19,12 +19,12 @@ class BusDouble:
     """Takes the place of the bus in the routes and keeps what is published."""
 
     def __init__(self) -> None:
-        self.said: list[Event] = []
+        self.published: list[Event] = []
 
     async def publish(self, event: Event, *, cause: str) -> Envelope:
         if not isinstance(event, RetrainRequested):  # what a worker reports of itself waits
             raise ConnectionError("RabbitMQ is down")
-        self.said.append(event)
+        self.published.append(event)
         name = str(event_id(cause, event.type, event.subject))
         return Envelope(id=name, source="/interlock/gateway", type=event.type, causationid=cause)
 
@@ -53,7 +53,7 @@ async def test_the_answer_names_the_run_before_the_dispatcher_has_seen_it(
     """The run's id follows from the event's id, so there is nothing to wait for."""
     door, wire = open_door
     answer = await retrain(door, reason="drift", key="k")
-    (event,) = wire.said
+    (event,) = wire.published
 
     assert event == RetrainRequested(model="flights", reason="drift", by="admin")
     assert answer.status_code == 202
@@ -68,7 +68,7 @@ async def test_a_run_is_asked_for_with_tags(open_door: tuple[Door, BusDouble]) -
     tags = {"team": "pricing", "audited": ""}
 
     assert (await retrain(door, tags=tags)).status_code == 202
-    assert wire.said == [RetrainRequested(model="flights", by="admin", tags=tags)]
+    assert wire.published == [RetrainRequested(model="flights", by="admin", tags=tags)]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ async def test_a_tag_that_no_run_could_be_found_by_is_refused(
     door, wire = open_door
     answer = await retrain(door, tags=tags)
 
-    assert (answer.status_code, wire.said) == (400, [])
+    assert (answer.status_code, wire.published) == (400, [])
     assert "tags" in answer.text
 
 
@@ -92,11 +92,11 @@ async def test_a_body_is_not_needed(open_door: tuple[Door, BusDouble]) -> None:
     answer = await door.http.post("/models/flights/retrain")
 
     assert answer.status_code == 202
-    assert wire.said == [RetrainRequested(model="flights", by="admin")]
+    assert wire.published == [RetrainRequested(model="flights", by="admin")]
 
 
 async def test_a_repeat_with_the_same_key_is_the_same_run(open_door: tuple[Door, BusDouble]) -> None:
-    """A client that heard no answer asks again; without a key each request is one of its own."""
+    """A client that got no answer retries; without a key each request is one of its own."""
     door, _ = open_door
     keyed = {(await retrain(door, key="once")).json()["run_id"] for _ in range(3)}
     plain = {(await retrain(door)).json()["run_id"] for _ in range(3)}
@@ -111,7 +111,7 @@ async def test_an_unknown_model_is_refused(open_door: tuple[Door, BusDouble], na
     door, wire = open_door
 
     assert (await retrain(door, name)).status_code == 404
-    assert not wire.said
+    assert not wire.published
 
 
 async def test_a_model_without_data_is_refused(open_door: tuple[Door, BusDouble]) -> None:
@@ -124,7 +124,7 @@ async def test_a_model_without_data_is_refused(open_door: tuple[Door, BusDouble]
     assert answer.headers["content-type"] == "application/problem+json"
     assert (answer.json()["title"], answer.json()["status"]) == ("Nothing to train on", 409)
     assert "upload" in answer.json()["detail"]
-    assert not wire.said
+    assert not wire.published
 
 
 async def test_the_spec_that_the_request_names_is_asked_about(open_door: tuple[Door, BusDouble]) -> None:
@@ -134,7 +134,7 @@ async def test_the_spec_that_the_request_names_is_asked_about(open_door: tuple[D
 
     assert (await retrain(door, pipeline=digest)).status_code == 202
     assert {"query": f"pipeline={digest}"} in door.behind.asked
-    assert wire.said == [RetrainRequested(model="flights", pipeline=digest, by="admin")]
+    assert wire.published == [RetrainRequested(model="flights", pipeline=digest, by="admin")]
 
 
 @pytest.mark.parametrize("body", [{"resaon": "typo"}, {"dataset": "not a digest"}])
@@ -146,7 +146,7 @@ async def test_a_wrong_body_is_refused(open_door: tuple[Door, BusDouble], body: 
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
     assert next(iter(body)) in answer.text
-    assert not wire.said
+    assert not wire.published
 
 
 async def test_the_services_behind_need_not_be_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +155,7 @@ async def test_the_services_behind_need_not_be_up(tmp_path: Path, monkeypatch: p
     async with listening(app) as url, client(url) as http:
         wire = wired(app, monkeypatch)
         assert (await http.post("/models/flights/retrain")).status_code == 202
-    assert wire.said
+    assert wire.published
 
 
 async def test_without_the_bus_nothing_is_promised(door: Door) -> None:

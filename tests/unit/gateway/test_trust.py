@@ -1,4 +1,4 @@
-"""Whoever tells of a promotion - an event, the registry, the host's ledger - only the registry's signature counts."""
+"""Wherever a promotion comes from - event, registry, the host's cache - only the registry's signature counts."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ from tests.support.waiting import until
 
 
 class Lab:
-    """A worker whose loads are counted, and its host's ledger."""
+    """A worker whose loads are counted, and its host's promotion cache."""
 
     def __init__(self, folder: Path, *, models: dict[ModelRef, Model] | None = None) -> None:
         self.store, self.bus, self.folder = MemoryStore(), RecordingBus(), folder
@@ -54,7 +54,7 @@ class Lab:
         return serving.version if serving else None
 
     def refusals(self) -> list[str]:
-        return [event.reason for event, _ in self.bus.said if isinstance(event, ModelLoadFailed)]
+        return [event.reason for event, _ in self.bus.published if isinstance(event, ModelLoadFailed)]
 
     def close(self) -> None:
         self.worker.manager.close()
@@ -107,7 +107,7 @@ async def test_an_older_promotion_replayed_is_not_served_however_true_its_signat
 
 
 def rewritten(folder: Path, **fields: object) -> None:
-    """Change the ledger as somebody with the rights of its file could."""
+    """Change the promotion cache as somebody with the rights of its file could."""
     path = folder / "serving.json"
     pages = json.loads(path.read_bytes())
     pages["promotions"]["flights"] |= fields
@@ -117,8 +117,8 @@ def rewritten(folder: Path, **fields: object) -> None:
 @pytest.mark.parametrize(
     "fields", [{"seq": 99}, {"signed": None}, {"ref": {}}, {"signed": {"key_id": "0" * 16}}], ids=str
 )
-async def test_a_changed_ledger_is_not_believed_and_heals(lab: Lab, fields: dict[str, Any]) -> None:
-    """A start serves nothing that is not signed; and what is told next is remembered, whatever the file claims."""
+async def test_a_changed_promotion_cache_is_not_trusted_and_is_repaired(lab: Lab, fields: dict[str, Any]) -> None:
+    """A start serves nothing that is not signed; and the next promotion is remembered, whatever the file claims."""
     await lab.worker.manager.apply_promotion(lab.promotion(2), cause="c")
     rewritten(lab.folder, **fields)
     restarted = lab.another()
@@ -142,7 +142,7 @@ async def test_another_models_true_entry_does_not_stand_for_this_one(lab: Lab) -
 
 
 async def test_a_new_signature_of_the_same_promotion_is_remembered_without_a_load(lab: Lab) -> None:
-    """After a change of keys the ledger must not hold on to a signature that will soon count no more."""
+    """After a change of keys the promotion cache must not hold on to a signature that will soon count no more."""
     private, public = key_pair(b"\3" * 32)
     await lab.worker.manager.apply_promotion(lab.promotion(1), cause="c")
     lab.worker.manager._verifier = lab.worker.last_known._trust = SignatureVerifier(PUBLIC + public)
@@ -154,7 +154,7 @@ async def test_a_new_signature_of_the_same_promotion_is_remembered_without_a_loa
     assert len(lab.loads) == 1
 
 
-async def test_a_registry_that_is_none_is_not_believed(tmp_path: Path) -> None:
+async def test_a_registry_that_is_none_is_not_trusted(tmp_path: Path) -> None:
     """Somebody who answers at the registry's address has no key: what served before serves on."""
     async with opened(tmp_path) as door:
         door.behind.promote(put_model(door.store, 1), seq=1)
@@ -180,7 +180,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(WAYS), st.integers(1, 6)), max_size=4
 def test_over_any_order_and_repetition_and_every_way_nothing_ever_goes_back(
     steps: list[tuple[str, int]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """By event, by reconcile and from the ledger, repeated and reordered, with forged ones and restarts between."""
+    """By event, by reconcile and from the promotion cache, repeated, reordered, with forgeries and restarts between."""
     store = MemoryStore()
     refs = {version: put_model(store, version) for version in range(1, 7)}
     model = loader_in(store, tmp_path_factory.mktemp("bytes")).load(refs[1])

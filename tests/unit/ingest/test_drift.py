@@ -27,7 +27,7 @@ def profile(numbers: NDArray[Any] | list[Any], categories: list[str] | None = No
 
 
 def moved(before: Profile, now: Profile, column: str) -> ColumnDrift:
-    """Return what is said of one column."""
+    """Return the result of one column."""
     return next(each for each in drift(before, now) if each.column == column)
 
 

@@ -19,7 +19,7 @@ def file(
     """Return a file whose digest is its number, checked by one spec after the other on each of ``days``."""
     at = NOW - timedelta(days=days)
     rows = [
-        DatasetRow(digest=str(number), state=state, role=role, place=number, received_at=at, number=number)
+        DatasetRow(digest=str(number), state=state, role=role, received_number=number, received_at=at, number=number)
         for state in states
     ]
     return StoredFile(rows)
@@ -62,7 +62,7 @@ def test_what_is_in_use_never_goes_and_what_goes_is_past_its_retention(
         assert digest not in versions
         assert NOW - each.received_at >= timedelta(days=1)
         alike = [one for one in files if (one.state, one.newest.role) == (each.state, each.newest.role)]
-        newer = sum(one.place > each.place for one in alike)
+        newer = sum(one.order > each.order for one in alike)
         assert keep.keep_last is None or newer >= keep.keep_last
         assert keep.keep_days is None or NOW - each.received_at >= timedelta(days=keep.keep_days)
     assert going([each for each in files if each not in gone]) == []

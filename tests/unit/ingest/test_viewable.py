@@ -32,7 +32,7 @@ async def test_every_file_can_be_listed(
     data: st.DataObject, file_name: str | None, note: str | None, uploaded_by: str | None
 ) -> None:
     """Accepted or rejected, with any findings, names and notes."""
-    said = data.draw(events(DatasetIngested.type, DatasetRejected.type))
+    published = data.draw(events(DatasetIngested.type, DatasetRejected.type))
     row = DatasetRow(
         pipeline="m",
         digest="b" * 64,
@@ -45,21 +45,21 @@ async def test_every_file_can_be_listed(
         note=note,
         uploaded_by=uploaded_by,
         received_at=NOW,
-        place=data.draw(st.integers(1, 2**31 - 1)),
+        received_number=data.draw(st.integers(1, 2**31 - 1)),
         reasons=[],
         warnings=[],
     )
     session: Any = None
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(workers, "enqueue", nothing)
-        if isinstance(said, DatasetIngested):
-            await _accept(session, row, said.dataset, said.warnings, said.profile)
-        elif isinstance(said, DatasetRejected):
-            await reject(session, row, said.reasons, [], REF)
+        if isinstance(published, DatasetIngested):
+            await _accept(session, row, published.dataset, published.warnings, published.profile)
+        elif isinstance(published, DatasetRejected):
+            await reject(session, row, published.reasons, [], REF)
     for kept in (row.dataset, row.profile, row.reasons, row.warnings):
         json.dumps(kept, allow_nan=False)  # as a database would have it
 
     view = dataset_view(row)
 
     assert DatasetView.model_validate_json(view.model_dump_json()) == view
-    assert (view.state, view.batch) in {("accepted", row.place), ("rejected", None)}
+    assert (view.state, view.batch) in {("accepted", row.received_number), ("rejected", None)}

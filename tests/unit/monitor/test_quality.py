@@ -89,7 +89,7 @@ def test_a_span_that_is_none_is_explained(window: str, bucket: str | None) -> No
 
 
 def test_labels_are_measured_as_they_were_answered() -> None:
-    """A version with a threshold of 0.1 has said 1 where 0 was more probable."""
+    """A version with a threshold of 0.1 has answered 1 where 0 was more probable."""
     found = metrics([0, 1], [pair(1, 1, p=[0.8, 0.2]), pair(0, 0, p=[0.95, 0.05])])
 
     assert (found["accuracy"], found["recall"]) == (1.0, 1.0)

@@ -21,7 +21,7 @@ TOLD = "model 'flights' was deleted by ada"
 
 
 async def test_a_replica_forgets_a_deleted_model_and_drops_its_copies(tmp_path: Path) -> None:
-    """Heard twice, it is done once."""
+    """Delivered twice, it is done once."""
     store = MemoryStore()
     loader = loader_in(store, tmp_path)
     ref = put_model(store, 1)

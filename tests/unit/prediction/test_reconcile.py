@@ -86,7 +86,7 @@ async def test_an_archived_model_is_forgotten_until_it_is_back(lab: Lab) -> None
 
 
 async def test_the_registry_is_asked_only_for_a_model_of_which_nothing_is_known(lab: Lab) -> None:
-    """So an outage of the registry touches no model that serves; where it is needed, the caller hears of it."""
+    """So an outage of the registry touches no model that serves; where it is needed, the caller gets the error."""
     lab.promote(1)
     await lab.reconciler.ensure_known("flights")
     await lab.reconciler.ensure_known("flights")

@@ -24,7 +24,7 @@ FAULTS = st.lists(st.builds(RowFault, row=st.integers(0, 10**6), column=st.none(
 
 @settings(max_examples=100)
 @given(st.data(), st.builds(Refusal, st.text(max_size=50), FAULTS))
-def test_every_refused_prediction_can_be_shown_and_said(data: st.DataObject, refusal: Refusal) -> None:
+def test_every_refused_prediction_can_be_shown_and_published(data: st.DataObject, refusal: Refusal) -> None:
     """Whoever has published the request, and whatever was wrong with it."""
     event = data.draw(events(PredictionRequested.type))
     assert isinstance(event, PredictionRequested)

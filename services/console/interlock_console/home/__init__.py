@@ -1,1 +1,1 @@
-"""How things are: health of services and servers, traffic of models, and what the newest runs and failures are."""
+"""Home page: health of services and servers, traffic of models, newest runs and failures."""

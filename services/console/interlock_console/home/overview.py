@@ -1,4 +1,4 @@
-"""What the newest runs and failures are, from the read model."""
+"""Overview of the newest runs and failures, from the read model."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -32,7 +32,7 @@ async def runs_in_progress(session: AsyncSession) -> Sequence[RunRow]:
 
 
 async def runs_awaiting_approval(session: AsyncSession) -> Sequence[RunRow]:
-    """Return runs whose version the gate let through and nobody has promoted, unless a later one has been."""
+    """Return runs whose version has passed the gate and is not promoted, unless a later one has been."""
     later = aliased(RunRow)
     overtaken = exists().where(
         later.model == RunRow.model, later.outcome == "promoted", later.requested_at > RunRow.requested_at

@@ -1,4 +1,4 @@
-"""Polls all services: readiness of each, and the gateway's metrics; the result is kept in memory, so it needs nobody.
+"""Polls all services: readiness of each, and the gateway's metrics; the result is kept in memory.
 
 Every replica of the console polls for itself. A poll costs a service what a readiness probe costs it, and the gateway
 a scrape by Prometheus, which no prediction waits for.

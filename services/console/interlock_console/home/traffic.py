@@ -1,6 +1,6 @@
 """Traffic of models over a rolling time window, from the counters that gateway workers expose to Prometheus.
 
-A scrape reaches one host, and tells the counters of all workers there since they started. So samples are kept by
+A scrape reaches one host, and has the counters of all workers there since they started. So samples are kept by
 worker: what a worker has answered lately is the difference of two of its own, and other hosts come in other scrapes.
 """
 
@@ -16,7 +16,7 @@ WINDOW_SECONDS = 300.0
 """How far back requests count."""
 
 _PRESENT = "process_start_time_seconds"
-"""Every worker has it, also one that nobody has asked yet."""
+"""Every worker has it, also one without a request so far."""
 
 _READ = (
     metrics.PREDICT_REQUESTS.name,
@@ -111,7 +111,7 @@ class TrafficWindow:
         return sum(1 for _ in self._alive(within))
 
     def traffic(self, within: float) -> list[TrafficView]:
-        """Return the traffic of every model, by name; workers seen ``within`` so many seconds say which version."""
+        """Return the traffic of every model, by name; workers seen ``within`` so many seconds decide which version."""
         found: dict[str, Counters] = {}
         for kept in self._samples.values():
             (_, before), (_, after) = kept[0], kept[-1]

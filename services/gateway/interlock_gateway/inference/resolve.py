@@ -35,7 +35,7 @@ async def resolve_model(manager: ModelManager[BatchedModel], registry: RegistryC
         ProblemDetailsException: 404 where nothing of that name serves, 410 where it was deleted, 503 where it does not
             serve here yet.
     """
-    return await _explained(manager.get_or_load(name), registry, name)
+    return await _or_problem(manager.get_or_load(name), registry, name)
 
 
 async def resolve_champion(manager: ModelManager[BatchedModel], registry: RegistryClient, name: str) -> BatchedModel:
@@ -44,10 +44,10 @@ async def resolve_champion(manager: ModelManager[BatchedModel], registry: Regist
     Raises:
         ProblemDetailsException: as :func:`resolve_model` does.
     """
-    return await _explained(manager.load_champion(name), registry, name)
+    return await _or_problem(manager.load_champion(name), registry, name)
 
 
-async def _explained(loading: Awaitable[BatchedModel | None], registry: RegistryClient, name: str) -> BatchedModel:
+async def _or_problem(loading: Awaitable[BatchedModel | None], registry: RegistryClient, name: str) -> BatchedModel:
     try:
         serving = await loading
     except (ConnectionError, LoadFailedError) as error:
@@ -65,7 +65,7 @@ async def predictions(serving: BatchedModel, rows: list[Any]) -> Predictions:
         InvalidRowsError: rows that do not fit the model; ``invalid_rows_problem`` makes a problem of it.
         ProblemDetailsException: 503 where too many requests for this version wait already.
     """
-    with _room(serving):
+    with _in_flight_limit(serving):
         if len(rows) <= INLINE_ROWS:
             return serving.model.predict_rows(rows)
         return await asyncio.to_thread(serving.model.predict_rows, rows)
@@ -77,14 +77,14 @@ async def table_predictions(serving: BatchedModel, table: pa.Table, absent: Coll
     Raises:
         ValueError: a column is missing.
     """
-    with _room(serving):
+    with _in_flight_limit(serving):
         if table.num_rows <= INLINE_ROWS:
             return serving.model.predict_request(table, absent)
         return await asyncio.to_thread(serving.model.predict_request, table, absent)
 
 
 @contextmanager
-def _room(serving: BatchedModel) -> Iterator[None]:
+def _in_flight_limit(serving: BatchedModel) -> Iterator[None]:
     try:
         with serving.batcher.acquire():
             yield

@@ -108,7 +108,7 @@ class DynamicBatcher:
         """Answer the body of an ordinary request.
 
         ``None`` means that this one is for :meth:`Model.predict_rows`: it is not ordinary, has no finite answer, or
-        the limit is reached. Nobody else in its batch notices.
+        the limit is reached. No other request in its batch is affected.
         """
         if self._decoder is None or self.in_flight >= self._limit:
             return None

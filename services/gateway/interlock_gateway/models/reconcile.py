@@ -1,4 +1,4 @@
-"""Level-triggered reconciler: events make a swap fast, asking the registry again and again makes it right."""
+"""Level-triggered reconciler: events make a swap fast, periodic comparison with the registry makes it right."""
 
 import asyncio
 import logging
@@ -53,7 +53,7 @@ class Reconciler:
         self.consuming = False
 
     async def reconcile(self) -> None:
-        """Report to the registry what this worker has loaded, and serve what it says should serve.
+        """Report to the registry what this worker has loaded, and serve what it answers.
 
         Raises:
             ConnectionError: the registry does not answer, or the store was down for a model that has no version yet.
@@ -187,5 +187,5 @@ class Reconciler:
                 each.cancel()
 
     def _reconnected(self, *_: Any) -> None:
-        """Ask at once: what was said while nobody listened is not said again."""
+        """Reconcile at once: events published while disconnected are not redelivered."""
         self._wake.set()

@@ -1,1 +1,1 @@
-"""What a worker reports of itself: metrics, sampled spans, output statistics and the prediction log."""
+"""Observability of a worker: metrics, sampled spans, output statistics and the prediction log."""

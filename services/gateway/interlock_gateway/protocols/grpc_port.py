@@ -1,4 +1,4 @@
-"""The port of gRPC, which all workers of one gateway share, and nobody else."""
+"""The port of gRPC, which all workers of one gateway share, and no other process."""
 
 import socket
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol as it is meant, before REST and gRPC write it down: what is asked, what is told."""
+"""Open Inference Protocol, independent of transport: requests and responses."""
 
 import asyncio
 import json
@@ -52,7 +52,7 @@ INLINE_SIZE = 4096
 READY = "READY"
 UNAVAILABLE = "UNAVAILABLE"
 WARNINGS = "warnings"
-"""A parameter of the answer: what is unusual about rows, as `/predict` tells it, as JSON in a text."""
+"""A parameter of the answer: the warnings about rows that `/predict` gives, as JSON in a text."""
 
 MAX_WARNINGS = 100
 WARNINGS_LEFT_OFF = "warnings_left_off"
@@ -70,7 +70,7 @@ class TensorInfo:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What the protocol tells about a model: only the version that serves can be asked."""
+    """Metadata of a model in the protocol: only the version that serves can be queried."""
 
     name: str
     versions: list[str]
@@ -138,7 +138,7 @@ class Inference:
         return _wanted(model, version, await resolve_model(self._manager, self._registry, model))
 
     async def champion(self, model: str, version: str | None = None) -> BatchedModel:
-        """Return the champion of ``model``, for its metadata, and to tell that it is ready.
+        """Return the champion of ``model``, for its metadata and its readiness.
 
         Raises:
             ProblemDetailsException: as :meth:`resolve` does.

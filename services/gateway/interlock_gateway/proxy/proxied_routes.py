@@ -1,4 +1,4 @@
-"""The one public door: every route of another service, and the scope that it asks for; that service asks again.
+"""API gateway: every proxied route of another service and the scope that it requires; that service checks it again.
 
 What a route takes and answers the OpenAPI document has from that service (``make contracts``).
 """

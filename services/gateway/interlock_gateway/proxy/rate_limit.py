@@ -13,7 +13,7 @@ COUNTED = "interlock.rate.counted"
 
 
 class RateLimitMiddleware:
-    """The ASGI application ``app`` for callers that keep within ``rates``; it refuses strangers itself."""
+    """The ASGI application ``app`` for callers that keep within ``rates``; it refuses unknown callers itself."""
 
     def __init__(self, app: ASGIApp, rates: TokenBuckets, access: Access) -> None:
         self.app = app
@@ -21,7 +21,7 @@ class RateLimitMiddleware:
         self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let ``app`` answer, or say when to come again."""
+        """Forward to ``app``, or answer 429 with ``Retry-After``."""
         if scope["type"] == ScopeType.HTTP and not scope["state"].get(COUNTED):
             caller = self._access.admit(dict(scope["headers"]).get(b"authorization", b""))
             if caller is not None:

@@ -1,4 +1,4 @@
-"""Reads one file in a process of its own and says whether it keeps the rules of its pipeline."""
+"""Data validation: reads one file in a process of its own and checks it against the rules of its pipeline."""
 
 from interlock_ingest.validation.process import CheckFailedError, check
 from interlock_ingest.validation.result import Parts, ValidationResult

@@ -25,7 +25,7 @@ async def check(
 ) -> ValidationResult:
     """Return the validation result of the file; an accepted one's parts lie in ``folder``, which must be there, empty.
 
-    A file that takes longer than ``timeout_s``, or on which a parser crashes, is refused.
+    A file that takes longer than ``timeout_s``, or on which a parser crashes, is rejected.
 
     Raises:
         CheckFailedError: the process was killed or failed otherwise, for instance because the disk is full.
@@ -43,7 +43,7 @@ async def check(
             errors = (await process.stderr.read())[-_SHOWN:].decode(errors="replace")
             status = await process.wait()
     except TimeoutError:
-        return _refused("time", f"checking the file takes longer than {timeout_s:g} s; cut it into batches")
+        return _rejected("time", f"checking the file takes longer than {timeout_s:g} s; cut it into batches")
     finally:
         with suppress(ProcessLookupError):
             process.kill()
@@ -51,9 +51,9 @@ async def check(
     if status == 0:
         return ValidationResult.model_validate_json((folder / "result.json").read_bytes())
     if -status in _CRASHES:
-        return _refused("damaged", f"the file makes its parser crash (signal {-status}); it is damaged or hostile")
+        return _rejected("damaged", f"the file makes its parser crash (signal {-status}); it is damaged or hostile")
     raise CheckFailedError(f"the checking process ended with status {status}: {errors}")
 
 
-def _refused(rule: str, why: str) -> ValidationResult:
+def _rejected(rule: str, why: str) -> ValidationResult:
     return ValidationResult(reasons=[Finding(rule=rule, message=why)])

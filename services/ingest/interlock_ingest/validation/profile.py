@@ -1,4 +1,4 @@
-"""What the columns of a file look like, gathered chunk by chunk in flat memory.
+"""Profile of a file's columns: distributions, gathered chunk by chunk in flat memory.
 
 Counts, extremes, means and standard deviations are exact. Distinct values and their counts are exact up to a cap.
 Quantiles, histograms and the cumulative distribution come from the rows with the smallest hashes: a uniform sample that
@@ -31,7 +31,7 @@ _HALVES_END = 2.0**51
 TOP = 100
 POINTS = 100
 _MAX_SHOWN = 50_000
-"""Values, or points of a distribution, told at most over all columns; but never fewer than 20 of a column."""
+"""Values, or points of a distribution, at most, over all columns; but never fewer than 20 of a column."""
 
 _ROOM = 200_000
 """Values held at once over all columns; keeps wide tables flat too."""

@@ -21,7 +21,7 @@ class Parts(BaseModel):
 
 
 class ValidationResult(BaseModel):
-    """Accepted with both parts, or refused with every reason; warnings and profile come either way."""
+    """Accepted with both parts, or rejected with every reason; warnings and profile come either way."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,4 +1,4 @@
-"""Examines one file for one pipeline: reads it, decides, and writes the two sides of an accepted one."""
+"""Validates one file for one pipeline: reads it, decides, and writes both parts of an accepted one."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class ScoringOptions:
 
 @dataclass(frozen=True)
 class Delivery:
-    """Whom a request wants told of its end, by URL, and for how many seconds it wants the result kept."""
+    """The webhook's URL of a request, and for how many seconds its result is kept."""
 
     webhook: str | None = None
     ttl_seconds: int | None = None

@@ -207,7 +207,7 @@ def test_a_search_of_version_three_is_read_in_both_spellings() -> None:
 
 
 def test_a_search_of_version_one_is_read() -> None:
-    """Microseconds, tags in both spellings, and two days back where nothing is said."""
+    """Microseconds, tags in both spellings, and two days back where nothing is given."""
     params = MultiDict([("service", "a"), ("tags", '{"k": "v"}'), ("tag", "error:true"), ("limit", "5000")])
     wanted = parse_search_v1(params, now=NOW)
 

@@ -32,14 +32,14 @@ class BusDouble:
     """Takes the place of the bus and keeps what is published; a bus that is down takes nothing."""
 
     def __init__(self) -> None:
-        self.said: list[PredictionRequested] = []
+        self.published: list[PredictionRequested] = []
         self.causes: list[str] = []
         self.down = False
 
     async def publish(self, event: Event, *, cause: str) -> Envelope:
         if self.down or not isinstance(event, PredictionRequested):  # what a worker reports of itself waits
             raise ConnectionError("RabbitMQ refused prediction.requested")
-        self.said.append(event)
+        self.published.append(event)
         self.causes.append(cause)
         return Envelope(id=cause, source="/interlock/gateway", type=event.type)
 
@@ -85,7 +85,7 @@ async def test_a_request_is_accepted_once_it_is_on_the_bus(later: Later) -> None
     answer = await later.ask({"rows": [ROW], "ttl_seconds": 60, "webhook": {"url": "https://example.org/hook"}})
 
     assert answer.status_code == 202, answer.text
-    (event,) = later.wire.said
+    (event,) = later.wire.published
     assert answer.headers["Location"] == f"/predictions/{event.prediction_id}"
     assert answer.json()["id"] == str(event.prediction_id)
     assert (event.model, event.rows, event.ttl_seconds) == ("flights", [ROW], 60)
@@ -110,7 +110,7 @@ async def test_what_can_be_seen_to_be_wrong_is_refused_at_once(later: Later, bod
     answer = await later.ask(body)
 
     assert answer.status_code == status
-    assert not later.wire.said
+    assert not later.wire.published
 
 
 @pytest.mark.parametrize(("default", "wish"), [("on_error=fail", "on_error=null"), ("log=0", "log=0.1")])
@@ -118,12 +118,12 @@ async def test_a_wish_about_whole_files_is_refused_with_rows(later: Later, defau
     """It would be ignored, and whoever sent it would wait for answers that never come."""
     path = "/models/flights/predictions"
     assert (await later.door.http.post(f"{path}?{default}", json={"rows": [ROW]})).status_code == 202
-    later.wire.said.clear()
+    later.wire.published.clear()
     answer = await later.door.http.post(f"{path}?{wish}", json={"rows": [ROW]})
 
     assert answer.status_code == 422
     assert answer.json()["detail"].startswith(f"{wish.partition('=')[0]}: ")
-    assert not later.wire.said
+    assert not later.wire.published
 
 
 def test_every_wish_about_whole_files_comes_through() -> None:
@@ -139,7 +139,7 @@ async def test_a_dataset_is_forwarded_with_all_that_is_wanted(later: Later) -> N
     assert answer.status_code == 202
     assert answer.json()["query"] == "on_error=null&log=0.5"
     assert answer.json()["bytes"] == len(answer.request.content)
-    assert not later.wire.said
+    assert not later.wire.published
 
 
 async def test_the_openapi_document_has_both_bodies(later: Later) -> None:
@@ -176,14 +176,14 @@ async def test_many_rows_ride_in_the_store(later: Later) -> None:
     answer = await later.ask({"rows": [ROW] * 5000})
 
     assert answer.status_code == 202
-    (event,) = later.wire.said
+    (event,) = later.wire.published
     assert event.rows is None
     assert event.input is not None
     assert b"green" in later.door.store.fetch(event.input)
 
 
 async def test_a_key_makes_a_repeat_the_same_prediction(later: Later) -> None:
-    """It has the same id on the bus, so whoever hears it twice answers it once."""
+    """It has the same id on the bus, so a consumer that gets it twice answers it once."""
     headers = {"Idempotency-Key": "k"}
     first, second = await later.ask(**headers), await later.ask(**headers)
 
@@ -210,4 +210,4 @@ async def test_a_key_that_is_known_is_answered_without_the_bus(later: Later) -> 
     assert again.json()["state"] == "completed"
     assert other.status_code == 422
     assert "new key" in other.json()["detail"]
-    assert len(later.wire.said) == 1
+    assert len(later.wire.published) == 1

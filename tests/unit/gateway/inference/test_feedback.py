@@ -73,7 +73,7 @@ def test_what_fits_the_target_is_taken(signature: Any, actual: Any, kept: Any) -
 def test_what_does_not_fit_is_refused_with_row_and_field(
     signature: Any, wrong: dict[str, Any], field: str, words: str
 ) -> None:
-    """And what would be right is said."""
+    """And the problem names what would be right."""
     with pytest.raises(ProblemDetailsException) as refused:
         checked([entry(True if signature is CLASSIFICATION else 1), wrong], signature)
 

@@ -170,14 +170,14 @@ async def test_a_body_that_is_too_large_is_refused(serving: Door, announced: boo
 
 
 async def test_a_model_that_does_not_serve_is_told_apart(serving: Door) -> None:
-    """Never heard of; applied but not promoted yet; promoted, but its files are gone."""
+    """Unknown; applied but not promoted yet; promoted, but its files are gone."""
     serving.behind.pipelines.add("students")
     unknown = problem(await serving.predict(ROW, model="nothing"), 404)
     misspelt = problem(await serving.predict(ROW, model="studnets"), 404)
     waiting = problem(await serving.predict(ROW, model="students"), 404)
     serving.behind.promote(put_model(MemoryStore(), 2, model="students"), seq=1)
 
-    async def refused() -> httpx.Response | None:  # once the worker has heard of it, and tried
+    async def refused() -> httpx.Response | None:  # once the worker knows of it, and has tried
         answer = await serving.predict(ROW, model="students")
         return answer if "not loaded here: " in answer.text else None
 
@@ -191,7 +191,7 @@ async def test_a_model_that_does_not_serve_is_told_apart(serving: Door) -> None:
 
 
 async def test_a_version_that_was_promoted_this_moment_is_not_loaded_yet(serving: Door) -> None:
-    """The registry knows of it, the worker hears of it with its next report."""
+    """The registry knows of it, the worker gets it with its next report."""
     serving.behind.promote(put_model(MemoryStore(), 1, model="students"), seq=1)
     missing = await model_not_available("students", dependency(serving.app, Upstreams).registry)
 

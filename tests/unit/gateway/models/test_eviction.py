@@ -87,7 +87,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     st.lists(st.builds(LoadedModel, st.uuids().map(str), st.integers(1, 50), st.floats(0, 9)), max_size=8),
     st.integers(0, 120),
 )
-def test_who_goes_was_not_asked_longest_and_nobody_goes_in_vain(residents: list[LoadedModel], need: int) -> None:
+def test_victims_are_least_recently_used_and_none_is_evicted_in_vain(residents: list[LoadedModel], need: int) -> None:
     """What stays fits beside the new one; of those that went, none was asked after one that stayed."""
     gone = lru_victims(need, 100, residents)
     if gone is None:
@@ -158,7 +158,7 @@ async def test_a_model_larger_than_all_memory_is_refused_and_the_old_version_ser
     """With both numbers, and the name of the setting."""
     await lab.promote("a")
     await lab.promote("a", 90)
-    failed = [event for event, _ in lab.bus.said if isinstance(event, ModelLoadFailed)]
+    failed = [event for event, _ in lab.bus.published if isinstance(event, ModelLoadFailed)]
 
     assert "takes 1000 bytes, and INTERLOCK_GATEWAY_MODEL_MEMORY allows 200" in failed[0].reason
     assert await lab.ask("a") == 1
@@ -177,7 +177,7 @@ async def test_a_broken_version_of_a_model_that_is_not_loaded_leaves_the_one_bef
     assert lab.bus.types.count("model.load_failed") == 1
 
 
-async def test_a_version_that_cannot_be_loaded_is_told_to_who_asks(lab: Lab) -> None:
+async def test_a_version_that_cannot_be_loaded_is_reported_to_the_request(lab: Lab) -> None:
     """With the reason; what was never promoted is nothing at all."""
     lab.broken = {1}
     await lab.promote("a")
@@ -188,8 +188,8 @@ async def test_a_version_that_cannot_be_loaded_is_told_to_who_asks(lab: Lab) -> 
     assert lab.bus.types == ["model.load_failed"]
 
 
-async def test_what_is_loaded_again_is_said_to_serve_once(lab: Lab) -> None:
-    """The bus hears of swaps, not of every load of a model that comes and goes."""
+async def test_serving_is_published_once_for_a_model_that_is_loaded_again(lab: Lab) -> None:
+    """Events are of swaps, not of every load of a model that is evicted and loaded again."""
     for name in ("a", "b", "c", "a", "b", "c"):
         await lab.promote(name)
         await lab.ask(name)
@@ -216,7 +216,7 @@ async def test_an_unloaded_model_stays_so_in_every_worker_of_the_host_until_its_
 
     loaded = await other.unload_requests.load("a")
     assert loaded is not None
-    assert loaded.version == 1, "what it has heard of"
+    assert loaded.version == 1, "what it knows of"
     await lab.worker.unload_requests.apply()
     assert await lab.ask("a") == 2
     assert not await lab.worker.unload_requests.unload("unknown")

@@ -17,7 +17,7 @@ REGISTRY = "http://registry"
 
 
 def test_the_newest_promotion_of_each_model_is_remembered_in_any_order(tmp_path: Path) -> None:
-    """Workers of a host write to one ledger, each when it gets that far."""
+    """Workers of a host write to one promotion cache, each when it gets that far."""
     for seq in (2, 5, 3, 5, 1):
         PromotionCache(tmp_path, REGISTRY, TRUST).note(promotion(seq))
 
@@ -36,7 +36,7 @@ def test_a_damaged_ledger_is_an_empty_one(tmp_path: Path, damage: bytes) -> None
 
 
 def test_another_registry_is_another_world(tmp_path: Path) -> None:
-    """Its numbers begin anew, so what this one said counts for nothing there."""
+    """Its numbers begin anew, so this one's promotions count for nothing there."""
     PromotionCache(tmp_path, REGISTRY, TRUST).note(promotion(9))
 
     assert not PromotionCache(tmp_path, "http://other", TRUST).promotions()
@@ -59,7 +59,7 @@ async def test_a_start_without_the_registry_serves_what_served_last(tmp_path: Pa
 
 
 async def test_a_start_with_an_older_registry_does_not_go_back(tmp_path: Path) -> None:
-    """A registry restored from an old backup is not believed over what served here."""
+    """A registry restored from an old backup is not trusted over what served here."""
     behind, store = Behind(), MemoryStore()
     async with listening(behind.app()) as address:
         old, new = put_model(store, 1), put_model(store, 2)
@@ -71,8 +71,8 @@ async def test_a_start_with_an_older_registry_does_not_go_back(tmp_path: Path) -
             assert (await http.post("/models/flights/predict", json={"rows": [ROW]})).json()["version"] == 2
 
 
-async def test_a_worker_tells_the_registry_what_it_holds_and_that_it_stops(tmp_path: Path) -> None:
-    """Its report is its sign of life; when it stops, no roll-out waits for it."""
+async def test_a_worker_reports_what_it_holds_and_withdraws_when_it_stops(tmp_path: Path) -> None:
+    """Its report is its sign of life; when it stops, convergence does not wait for it."""
     async with opened(tmp_path) as door:
         door.behind.promote(put_model(door.store, 3), seq=5)
         await door.serves(3)

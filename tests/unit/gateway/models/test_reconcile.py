@@ -1,4 +1,4 @@
-"""A gateway that hears no promotions though its broker is up connects anew, and answers meanwhile."""
+"""A gateway that consumes no promotions though its broker is up connects anew, and answers meanwhile."""
 
 import asyncio
 from collections.abc import AsyncIterator

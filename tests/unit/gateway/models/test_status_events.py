@@ -41,10 +41,10 @@ def lab(tmp_path: Path) -> Lab:
     return Lab(tmp_path)
 
 
-async def test_a_swap_is_said_with_its_cause_and_its_time(lab: Lab) -> None:
+async def test_a_swap_is_published_with_its_cause_and_its_time(lab: Lab) -> None:
     """Everybody can see which worker serves what, and since when."""
     await lab.promote(2, cause="the promotion")
-    ((event, cause),) = lab.bus.said
+    ((event, cause),) = lab.bus.published
 
     assert isinstance(event, ModelServing)
     assert (event.model, event.version, event.worker, event.promotion_seq) == ("flights", 2, "host-1", 2)
@@ -53,7 +53,7 @@ async def test_a_swap_is_said_with_its_cause_and_its_time(lab: Lab) -> None:
     assert event.subject == "worker/host-1/flights/2"
 
 
-async def test_a_promotion_heard_twice_is_said_once(lab: Lab) -> None:
+async def test_a_promotion_delivered_twice_is_published_once(lab: Lab) -> None:
     """By event and by reconcile, or by an event delivered again."""
     await lab.promote(1)
     await lab.promote(1)
@@ -61,19 +61,19 @@ async def test_a_promotion_heard_twice_is_said_once(lab: Lab) -> None:
     assert lab.bus.types == ["model.serving"]
 
 
-async def test_a_failed_load_is_said_with_its_reason_and_the_old_version_serves_on(lab: Lab) -> None:
+async def test_a_failed_load_is_published_with_its_reason_and_the_old_version_serves_on(lab: Lab) -> None:
     """Operators see why; users see nothing."""
     await lab.promote(1)
     lab.fault = ValueError("the engine is damaged")
     await lab.promote(2)
-    event, _ = lab.bus.said[-1]
+    event, _ = lab.bus.published[-1]
 
     assert isinstance(event, ModelLoadFailed)
     assert (event.version, event.reason) == (2, "ValueError: the engine is damaged")
     assert lab.version() == 1
 
 
-async def test_the_same_failure_is_said_once_however_often_it_is_tried(lab: Lab) -> None:
+async def test_the_same_failure_is_published_once_however_often_it_is_tried(lab: Lab) -> None:
     """An outage of S3 gives one event, not one every ten seconds; its end gives another."""
     lab.fault = ConnectionError("S3 is down")
     for _ in range(3):
@@ -85,18 +85,18 @@ async def test_the_same_failure_is_said_once_however_often_it_is_tried(lab: Lab)
     assert lab.bus.types == ["model.load_failed", "model.serving"]
 
 
-async def test_what_cannot_be_said_is_said_later_in_order(lab: Lab) -> None:
+async def test_what_cannot_be_published_is_published_later_in_order(lab: Lab) -> None:
     """With the bus down models are swapped all the same, and nothing that happened stays unsaid."""
     lab.bus.down = True
     await lab.promote(1)
     await lab.promote(2)
     assert lab.version() == 2
-    assert not lab.bus.said
+    assert not lab.bus.published
 
     lab.bus.down = False
     await lab.worker.status.flush()
     await lab.worker.status.flush()
-    assert [event.version for event, _ in lab.bus.said if isinstance(event, ModelServing)] == [1, 2]
+    assert [event.version for event, _ in lab.bus.published if isinstance(event, ModelServing)] == [1, 2]
 
 
 async def test_models_do_not_get_in_each_others_way(lab: Lab) -> None:

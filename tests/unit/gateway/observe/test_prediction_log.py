@@ -77,7 +77,7 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prediction_log, "PAUSE_SECONDS", 0.0)
 
 
-async def test_an_answer_is_told_with_its_name_its_features_in_order_and_the_version() -> None:
+async def test_an_answer_is_logged_with_its_id_its_features_in_order_and_the_version() -> None:
     """Whoever reads it needs nothing else."""
     lab = Lab()
     request = lab.answer(2, rows=[{"color": "green", "size": 3}, {"size": 4.5}])
@@ -126,7 +126,7 @@ async def test_what_is_in_the_sample_follows_from_the_id_and_the_rest_is_counted
     assert not any(event.dropped for event in lab.bus.events)
 
 
-async def test_a_ratio_of_zero_says_nothing() -> None:
+async def test_a_ratio_of_zero_publishes_nothing() -> None:
     """Who may not keep what was asked switches the log off."""
     lab = Lab(ratio=0.0)
     lab.answer()
@@ -135,7 +135,7 @@ async def test_a_ratio_of_zero_says_nothing() -> None:
     assert not lab.bus.events
 
 
-async def test_while_the_bus_is_down_nothing_grows_and_later_every_row_is_told_or_counted() -> None:
+async def test_while_the_bus_is_down_nothing_grows_and_later_every_row_is_logged_or_counted() -> None:
     """What was sampled first is told when the bus is back; what found no room is a number."""
     lab = Lab(burst=100)
     lab.bus.down = True
@@ -156,7 +156,7 @@ async def test_while_the_bus_is_down_nothing_grows_and_later_every_row_is_told_o
 
 
 async def test_an_event_that_was_taken_without_a_confirm_counts_once() -> None:
-    """It is said again under the same id, and then the next one follows."""
+    """It is published again under the same id, and then the next one follows."""
     lab = Lab()
     first = lab.answer()
     lab.bus.unsure = True

@@ -105,7 +105,7 @@ async def test_real_answers_are_what_a_models_document_says(serving: Door, model
 
 
 async def test_a_model_that_does_not_serve_has_no_document(serving: Door) -> None:
-    """It is said in words, as for a prediction."""
+    """It is reported in words, as for a prediction."""
     answer = await serving.http.get("/models/nobody/schema")
 
     assert (answer.status_code, answer.json()["title"]) == (404, "Unknown model")

@@ -1,4 +1,4 @@
-"""Tensors of the Open Inference Protocol: into columns without loss, and whatever is wrong said in words."""
+"""Tensors of the Open Inference Protocol: into columns without loss, and whatever is wrong reported in words."""
 
 import json
 from collections.abc import Callable

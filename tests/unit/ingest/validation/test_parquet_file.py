@@ -66,7 +66,7 @@ def test_stored_types_that_fit_are_read(kind: str, stored: pa.Array[Any], first:
     ],
 )
 def test_a_stored_type_that_does_not_fit_refuses_the_file(kind: str, stored: pa.Array[Any], hint: str) -> None:
-    """With a word on what to do; that the column has no values is not said as well, for it was not read."""
+    """With a word on what to do; that the column has no values is not reported as well, for it was not read."""
     judged = judge(parquet(x=stored, y=Y), declared(kind), format="parquet")
     reason = judged.reason("type")
 

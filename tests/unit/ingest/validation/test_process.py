@@ -68,7 +68,7 @@ async def test_a_result_comes_back_from_the_process(tmp_path: Path, folder: Path
     assert [reason.rule for reason in refused.reasons] == ["type"]
 
 
-async def test_the_process_hears_of_the_role(tmp_path: Path, folder: Path) -> None:
+async def test_the_process_gets_the_role(tmp_path: Path, folder: Path) -> None:
     """And holds all rows of an evaluation file out."""
     (tmp_path / "good").write_text("x,y\n1,2\n3,4\n5,6\n")
     result = await check(tmp_path / "good", PIPELINE, folder, role="evaluation", timeout_s=60)

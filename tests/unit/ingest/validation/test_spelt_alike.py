@@ -41,7 +41,7 @@ def nanoseconds(rest: int) -> pa.Array[Any]:
     ],
 )
 def test_digits_beyond_microseconds_are_cut_with_a_warning(format_: str, content: bytes | str) -> None:
-    """.NET writes seven, Go and Java nine: the row is kept, and it is said what was lost."""
+    """.NET writes seven, Go and Java nine: the row is kept, with a warning of what was lost."""
     judged = judge(content, AT, format=format_)
 
     assert not judged.reasons
@@ -60,7 +60,7 @@ def test_digits_beyond_microseconds_are_cut_with_a_warning(format_: str, content
     ],
 )
 def test_zeros_beyond_microseconds_are_no_loss(format_: str, content: bytes | str) -> None:
-    """Nothing is said where nothing is lost."""
+    """No warning where nothing is lost."""
     judged = judge(content, AT, format=format_)
 
     assert min(judged.rows(), key=lambda row: row["y"])["at"] == MOMENT

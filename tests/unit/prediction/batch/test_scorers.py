@@ -85,7 +85,7 @@ async def test_a_job_that_ends_without_a_report_is_submitted_anew() -> None:
     assert cluster.submitted[f"{ID}-b1"] == f"python3 -m interlock_scoring --job {JOB.sha256}:{JOB.bytes}"
 
 
-async def test_each_attempt_is_lent_its_prefix_and_the_upload_that_it_answers() -> None:
+async def test_each_attempt_gets_credentials_for_its_prefix_and_the_upload_that_it_answers() -> None:
     """Nothing else of the store, and not for ever."""
     store, issuer = store_with_job(), Issuer()
     cluster = Cluster(lambda _: store.put_latest(REPORT, b"{}"), issuer)
