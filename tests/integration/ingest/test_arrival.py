@@ -1,8 +1,6 @@
 """Apply, then send a file at once: it is checked under what was applied, though the event is still on its way."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,17 +9,11 @@ from interlock_ingest import routes
 from interlock_ingest.store import SubmissionRow
 from sqlalchemy import select, update
 
-from tests.support.ingest_service import Ingest, ingesting
+from tests.support.ingest_service import Ingest
 
 pytestmark = pytest.mark.integration
 
 FILE = b"x,y\n" + b"".join(b"%d,%d\n" % (each, each) for each in range(100))
-
-
-@pytest.fixture
-async def ingest(servers: dict[str, str], tmp_path: Path) -> AsyncIterator[Ingest]:
-    async with ingesting(servers, tmp_path) as made:
-        yield made
 
 
 def apply_late(ingest: Ingest, **rules: Any) -> Pipeline:

@@ -1,21 +1,13 @@
 """A file that differs a lot from the one before: warned of or refused, over REST, on the bus and in a dry run."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from interlock_contracts.pipeline import Pipeline
 
-from tests.support.ingest_service import Ingest, ingesting
+from tests.support.ingest_service import Ingest
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-async def ingest(servers: dict[str, str], tmp_path: Path) -> AsyncIterator[Ingest]:
-    async with ingesting(servers, tmp_path) as made:
-        yield made
 
 
 def file(rows: int, offset: float = 0) -> bytes:

@@ -5,7 +5,6 @@ import gzip
 import hashlib
 import io
 import os
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,18 +19,12 @@ from interlock_messaging import work_queue
 from interlock_modeling.split import ROW_COLUMN
 from sqlalchemy import update
 
-from tests.support.ingest_service import Ingest, ingesting
+from tests.support.ingest_service import Ingest
 
 pytestmark = pytest.mark.integration
 
 GOOD = b"x,y\n" + b"".join(f"{n},{2 * n}\n".encode() for n in range(50))
 BAD = b"x,z\n1,2\n"
-
-
-@pytest.fixture
-async def ingest(servers: dict[str, str], tmp_path: Path) -> AsyncIterator[Ingest]:
-    async with ingesting(servers, tmp_path) as made:
-        yield made
 
 
 async def test_an_upload_is_kept_before_it_is_acknowledged_and_accepted_by_its_check(ingest: Ingest) -> None:

@@ -14,7 +14,6 @@ from interlock_ingest.store import DatasetRow
 from interlock_ingest.tombstones import GarbageCandidateRow
 from sqlalchemy import func, select, update
 
-from tests.support.gateway_process import store_of
 from tests.support.ingest_service import Ingest, ingesting
 
 pytestmark = pytest.mark.integration
@@ -26,11 +25,6 @@ def rows(*, plus: int = 0) -> bytes:
     """Return a file that no other test has."""
     seed = uuid4().int % 10**9
     return b"x,y\n" + b"".join(f"{n + seed},{2 * n}\n".encode() for n in range(50 + plus))
-
-
-@pytest.fixture(scope="module")
-def bucket(servers: dict[str, str]) -> S3Store:
-    return store_of(servers)
 
 
 @pytest.fixture

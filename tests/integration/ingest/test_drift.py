@@ -1,19 +1,10 @@
 """How far a file has moved from the one before, over REST."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
-from tests.support.ingest_service import Ingest, ingesting
+from tests.support.ingest_service import Ingest
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-async def ingest(servers: dict[str, str], tmp_path: Path) -> AsyncIterator[Ingest]:
-    async with ingesting(servers, tmp_path) as made:
-        yield made
 
 
 def numbers(offset: float) -> bytes:

@@ -1,14 +1,12 @@
 """A file to be judged on: all of its rows are held out, and it stays what it is, on a real broker and database."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from interlock_contracts.datasets import DatasetSubmitted
 from interlock_contracts.refs import DatasetRef
 
-from tests.support.ingest_service import Ingest, ingesting
+from tests.support.ingest_service import Ingest
 
 pytestmark = pytest.mark.integration
 
@@ -16,12 +14,6 @@ GOOD = b"x,y\n" + b"".join(f"{n},{2 * n}\n".encode() for n in range(50))
 FEW = b"x,y\n" + b"".join(f"{n},{2 * n}\n".encode() for n in range(1000, 1010))
 BAD = b"x,z\n1,2\n"
 EVALUATION = {"role": "evaluation"}
-
-
-@pytest.fixture
-async def ingest(servers: dict[str, str], tmp_path: Path) -> AsyncIterator[Ingest]:
-    async with ingesting(servers, tmp_path) as made:
-        yield made
 
 
 async def checked(ingest: Ingest, body: bytes, **params: str) -> dict[str, Any]:

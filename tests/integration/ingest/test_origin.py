@@ -1,24 +1,17 @@
 """Where a file came from: what it is called, who uploaded it, and what is to be known of it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from interlock_ingest.store import DatasetRow
 
-from tests.support.ingest_service import Ingest, ingesting
+from tests.support.ingest_service import Ingest
 
 pytestmark = pytest.mark.integration
 
 GOOD = b"x,y\n" + b"".join(f"{n},{2 * n}\n".encode() for n in range(50))
-
-
-@pytest.fixture
-async def ingest(servers: dict[str, str], tmp_path: Path) -> AsyncIterator[Ingest]:
-    async with ingesting(servers, tmp_path) as made:
-        yield made
 
 
 async def test_a_file_keeps_its_name_its_note_and_who_uploaded_it(ingest: Ingest) -> None:

@@ -15,15 +15,9 @@ from interlock_ingest.store import DatasetRow
 from sqlalchemy import update
 
 from tests.integration.ingest.test_deletion import NOW, accepted, keys, rows
-from tests.support.gateway_process import store_of
 from tests.support.ingest_service import Ingest, ingesting
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def bucket(servers: dict[str, str]) -> S3Store:
-    return store_of(servers)
 
 
 @pytest.fixture

@@ -1,23 +1,14 @@
 """A file's digest by its beginning."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from interlock_ingest.store import DatasetRow
 from sqlalchemy import inspect, select
 
-from tests.support.ingest_service import Ingest, ingesting
+from tests.support.ingest_service import Ingest
 
 pytestmark = pytest.mark.integration
 
 GOOD = b"x,y\n" + b"".join(f"{n},{2 * n}\n".encode() for n in range(50))
-
-
-@pytest.fixture
-async def ingest(servers: dict[str, str], tmp_path: Path) -> AsyncIterator[Ingest]:
-    async with ingesting(servers, tmp_path) as made:
-        yield made
 
 
 async def test_the_beginning_of_a_digest_is_enough_to_read_a_dataset(ingest: Ingest) -> None:

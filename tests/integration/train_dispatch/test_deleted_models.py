@@ -4,20 +4,17 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-import httpx
 import pytest
 from interlock_contracts.datasets import DatasetIngested
 from interlock_contracts.event import Envelope
 from interlock_contracts.models import ModelArchived, ModelDeleted
 from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_jobs.launcher import Job, JobState
-from interlock_runtime.http import http_app
-from interlock_train_dispatch import deletion, gauges, handlers, routes, store
+from interlock_train_dispatch import deletion, gauges, handlers, store
 from interlock_train_dispatch.store import DatasetRow, DeletedRow, LogRow, SpecRow
 from sqlalchemy import func, select
 
-from tests.support.api_keys import KEY, letting_in
-from tests.support.dispatcher import HOLDOUT, REF, Dispatcher, dispatching
+from tests.support.dispatcher import HOLDOUT, REF, Dispatcher, answering, dispatching
 
 pytestmark = pytest.mark.integration
 
@@ -152,21 +149,7 @@ async def test_a_deleted_run_is_told_as_such(dispatcher: Dispatcher) -> None:
     run = await trained(dispatcher, "printed\n")
     await deleted(dispatcher)
     await dispatcher.deletion.run_once()
-    app = http_app(
-        "train_dispatch",
-        letting_in(),
-        routes=routes.ROUTES,
-        pings={},
-        lifespan=[],
-        dependencies={
-            name: getattr(dispatcher, name, None) for name in ("bus", "database", "registry", "reconciler", "logs")
-        },
-    )
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app),  # type: ignore[arg-type]
-        base_url="http://train-dispatch",
-        headers={"Authorization": f"Bearer {KEY}"},
-    ) as http:
+    async with answering(dispatcher) as http:
         listed = await http.get("/runs", params={"model": dispatcher.model})
         answers = [
             await http.request(method, f"/runs/{run}{path}")
