@@ -1,0 +1,1 @@
+"""What a team deploys: container images, and files made from the table of the deployment."""

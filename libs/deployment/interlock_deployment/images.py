@@ -1,0 +1,163 @@
+"""Images: built without a network from wheels with hashes, kept while what went into them is the same, pushed."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from interlock_contracts import __version__
+
+from interlock_deployment import wheelhouse
+from interlock_deployment.engine import Engine
+from interlock_deployment.errors import DeploymentError
+from interlock_deployment.sbom import write_sbom
+from interlock_deployment.targets import Target
+
+INPUTS = "io.interlock.inputs"
+"""Label: the SHA-256 of all that went into an image."""
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image that is here: its name with its tag, bytes, whether it was built just now, and its bill of materials."""
+
+    target: str
+    name: str
+    size: int
+    built: bool
+    sbom: Path
+
+
+@dataclass(frozen=True)
+class Build:
+    """How images are built: on which ``base``, from which ``wheels`` folder, under which repository and tag."""
+
+    checkout: Path
+    base: str
+    wheels: Path
+    repository: str = "interlock"
+    tag: str = __version__
+
+    def name(self, target: str) -> str:
+        return f"{self.repository}/{target}:{self.tag}"
+
+
+def build(engine: Engine, plan: Build, target: Target, say: Say) -> Image:
+    """Build one image, unless the one that is here was made of the same; write its bill of materials beside it.
+
+    Raises:
+        DeploymentError: a wheel is missing, or the engine refuses.
+    """
+    folder = plan.checkout / ".interlock" / "images" / target.name
+    wheels = wheelhouse.fetch(target.lock(plan.checkout), plan.wheels)
+    installer = wheelhouse.fetch(plan.checkout / "compose" / "requirements" / "build.lock", plan.wheels)
+    own = wheelhouse.build(target.packages, folder / "own", say)
+    dockerfile = plan.checkout / "compose" / "Dockerfile"
+    inputs = _digest([dockerfile, target.lock(plan.checkout), *own], plan.base)
+    name = plan.name(target.name)
+    built = engine.label(name, INPUTS) != inputs
+    if built:
+        context = _context(folder / "context", target.lock(plan.checkout), [*wheels, *installer], own)
+        say(f"building {name} on {plan.base}, without a network")
+        engine.run("build", *_arguments(engine, plan, target, inputs, dockerfile), str(context))
+        shutil.rmtree(context)
+    sbom = write_sbom(folder / "sbom.cdx.json", name, [*wheels, *own], _system_packages(engine, name))
+    return Image(target.name, name, int(engine.run("image", "inspect", "--format", "{{.Size}}", name)), built, sbom)
+
+
+def push(engine: Engine, image: str, repository: str, *, plain_http: bool) -> str:
+    """Push an image and return its name by digest, which never means another image.
+
+    Raises:
+        DeploymentError: the image is not here, or the registry refuses it.
+    """
+    if not engine.has_image(image):
+        raise DeploymentError(f"there is no image {image} here", hint="interlock images build")
+    there = f"{repository}/{image.rpartition('/')[2]}"
+    engine.run("tag", image, there)
+    options = [f"--tls-verify={'false' if plain_http else 'true'}"] if engine.is_podman else []
+    said = engine.run("push", *options, there)
+    digest = engine.run("image", "inspect", "--format", '{{join .RepoDigests "\\n"}}', there)
+    found = [line for line in digest.splitlines() if line.startswith(f"{there.rpartition(':')[0]}@")]
+    if not found and (digests := _DIGEST.findall(said)):
+        return f"{there.rpartition(':')[0]}@{digests[-1]}"
+    if not found:
+        raise DeploymentError(f"the registry did not say under which digest it keeps {there}")
+    return found[-1]
+
+
+def _arguments(engine: Engine, plan: Build, target: Target, inputs: str, dockerfile: Path) -> list[str]:
+    """Return the options of the build; its time is that of the commit, so that the same commit gives the same image."""
+    revision, moment = _commit(plan.checkout)
+    labels = {
+        INPUTS: inputs,
+        "org.opencontainers.image.title": f"interlock-{target.name}",
+        "org.opencontainers.image.version": __version__,
+        "org.opencontainers.image.revision": revision,
+        "org.opencontainers.image.created": moment,
+        "org.opencontainers.image.licenses": "Apache-2.0",
+        "org.opencontainers.image.base.name": plan.base,
+    }
+    podman = ["--format", "docker", "--pull=never"] if engine.is_podman else []  # OCI's own format has no health check
+    return [
+        *podman,
+        "--network=none",
+        f"--build-arg=BASE={plan.base}",
+        *(f"--label={key}={value}" for key, value in labels.items()),
+        f"--target={target.name}",
+        f"--file={dockerfile}",
+        f"--tag={plan.name(target.name)}",
+    ]
+
+
+def _context(folder: Path, lock: Path, wheels: Iterable[Path], own: Iterable[Path]) -> Path:
+    """Fill the folder that the engine sees: one image's wheels, and no file of the checkout."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for part, files in (("wheels", wheels), ("own", own)):
+        (folder / part).mkdir(parents=True)
+        for each in files:
+            _link(each, folder / part / each.name)
+    shutil.copy(lock, folder / "requirements.lock")
+    return folder
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy(source, target)
+
+
+def _digest(files: Iterable[Path], base: str) -> str:
+    total = hashlib.sha256(base.encode())
+    for each in files:
+        total.update(each.name.encode() + hashlib.sha256(each.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _commit(checkout: Path) -> tuple[str, str]:
+    """Return the commit and its time, or that there is none: an archive of a release has no history."""
+    done = subprocess.run(
+        ["git", "-C", str(checkout), "log", "-1", "--format=%H %cI"], capture_output=True, text=True, check=False
+    )
+    revision, _, moment = done.stdout.strip().partition(" ")
+    return (revision, moment) if done.returncode == 0 and revision else ("unknown", "1970-01-01T00:00:00Z")
+
+
+def _system_packages(engine: Engine, image: str) -> list[tuple[str, str]]:
+    """Return name and version of every Debian package in the image; none where the base is no Debian."""
+    try:
+        listed = engine.run(
+            "run", "--rm", "--network=none", "--entrypoint=dpkg-query", image, "-W", "-f", "${Package} ${Version}\\n"
+        )
+    except DeploymentError:
+        return []
+    return [(name, version) for name, _, version in (line.partition(" ") for line in listed.splitlines())]
