@@ -73,12 +73,14 @@ types: $(STAMP) ## mypy, strict, over every package and test
 
 contracts: $(STAMP) ## Write schemas, OpenAPI and AsyncAPI documents, docs/map.md and the table of decisions anew
 	$(BIN)/python -m interlock_contracts.render
+	$(BIN)/python -m interlock_deployment.render
 	$(BIN)/python -m tests.support.openapi
 	$(BIN)/python -m tests.support.immutable_files
 	$(BIN)/python -m tests.support.decisions
 
 contracts-check: $(STAMP) ## Fail when schemas or docs are not what the catalog says, or break what a release promised
 	$(BIN)/python -m interlock_contracts.render --check
+	$(BIN)/python -m interlock_deployment.render --check
 	$(BIN)/python -m interlock_contracts.released
 
 unit: $(STAMP)

@@ -85,6 +85,18 @@ JOBS = Prefixes(read=("sha256", "runs", "predictions", "holdout"), write=("sha25
 
 
 @dataclass(frozen=True)
+class Resources:
+    """What one replica is given: ``cpu`` in cores, asked for and not a limit; ``memory_mb`` asked for and its limit, MiB.
+
+    A limit on processors would only add latency: a service that computes shares what is free by its ``cpu``.
+    """
+
+    cpu: float
+    memory_mb: int
+    limit_mb: int
+
+
+@dataclass(frozen=True)
 class Service:
     """One service: a process ``python -m interlock_<name>``, of which there may be several replicas.
 
@@ -95,12 +107,14 @@ class Service:
     name: str
     image: Image
     uses: tuple[Server, ...]
+    resources: Resources
     calls: tuple[str, ...] = ("registry",)
     prefixes: Prefixes = Prefixes()
     own_settings: tuple[str, ...] = ()
     port: int = 8000
     grpc_port: int | None = None
     public: bool = False
+    replicas: int = 1  # in a cluster; on one machine each service runs once
 
     @property
     def host(self) -> str:
@@ -146,6 +160,7 @@ SERVICES = (
         "ingest",
         image="model",
         uses=(RABBITMQ, POSTGRES, S3),
+        resources=Resources(cpu=0.25, memory_mb=320, limit_mb=1024),
         calls=("registry", "train_dispatch"),
         prefixes=Prefixes(read=("sha256", "holdout", "incoming"), write=("sha256", "holdout")),
     ),
@@ -153,12 +168,14 @@ SERVICES = (
         "train_dispatch",
         image="light",
         uses=(RABBITMQ, POSTGRES, S3, RAY),
+        resources=Resources(cpu=0.1, memory_mb=192, limit_mb=384),
         prefixes=Prefixes(read=("sha256", "runs"), write=("sha256",)),
     ),
     Service(
         "registry",
         image="light",
         uses=(RABBITMQ, POSTGRES, S3),
+        resources=Resources(cpu=0.1, memory_mb=192, limit_mb=384),
         calls=("train_dispatch",),
         prefixes=Prefixes(read=("sha256",), write=("sha256",)),
         own_settings=("INTERLOCK_SIGNING_KEY", PUBLIC_KEY),
@@ -167,12 +184,14 @@ SERVICES = (
         "evaluation_gate",
         image="model",
         uses=(RABBITMQ, S3),
+        resources=Resources(cpu=0.25, memory_mb=320, limit_mb=1024),
         prefixes=Prefixes(read=("sha256", "holdout"), write=("sha256",)),
     ),
     Service(
         "prediction",
         image="model",
         uses=(RABBITMQ, POSTGRES, S3, RAY),
+        resources=Resources(cpu=0.5, memory_mb=384, limit_mb=1536),
         calls=("registry", "ingest"),
         prefixes=Prefixes(read=("sha256", "holdout", "incoming", "predictions"), write=("sha256", "predictions")),
         own_settings=(PUBLIC_KEY, "INTERLOCK_WEBHOOK_SECRET"),
@@ -181,21 +200,25 @@ SERVICES = (
         "monitor",
         image="model",
         uses=(RABBITMQ, POSTGRES),
+        resources=Resources(cpu=0.1, memory_mb=256, limit_mb=512),
     ),
     Service(
         "gateway",
         image="model",
         uses=(RABBITMQ, S3),
+        resources=Resources(cpu=0.5, memory_mb=512, limit_mb=2048),
         calls=("registry", "ingest", "train_dispatch", "prediction", "monitor"),
         prefixes=Prefixes(read=("sha256",), write=("sha256",)),
         own_settings=(PUBLIC_KEY,),
         grpc_port=8001,
         public=True,
+        replicas=2,
     ),
     Service(
         "console",
         image="light",
         uses=(RABBITMQ, POSTGRES),
+        resources=Resources(cpu=0.1, memory_mb=192, limit_mb=384),
         calls=("registry", "gateway", "ingest", "train_dispatch", "evaluation_gate", "prediction", "monitor"),
         own_settings=("INTERLOCK_CONSOLE_URL",),
         port=8080,

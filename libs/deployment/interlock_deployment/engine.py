@@ -31,9 +31,7 @@ class Engine:
         """
         opened = stdin.open("rb") if stdin is not None else subprocess.DEVNULL
         try:
-            done = subprocess.run(
-                [self.program, *arguments], stdin=opened, capture_output=True, text=True, check=False
-            )
+            done = subprocess.run([self.program, *arguments], stdin=opened, capture_output=True, text=True, check=False)
         finally:
             if stdin is not None:
                 opened.close()  # type: ignore[union-attr]

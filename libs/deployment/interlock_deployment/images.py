@@ -7,15 +7,16 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
-
-from interlock_contracts import __version__
 
 from interlock_deployment import wheelhouse
 from interlock_deployment.engine import Engine
 from interlock_deployment.errors import DeploymentError
 from interlock_deployment.sbom import write_sbom
 from interlock_deployment.targets import Target
+
+VERSION = metadata.version("interlock-contracts")
 
 INPUTS = "io.interlock.inputs"
 """Label: the SHA-256 of all that went into an image."""
@@ -44,7 +45,7 @@ class Build:
     base: str
     wheels: Path
     repository: str = "interlock"
-    tag: str = __version__
+    tag: str = VERSION
 
     def name(self, target: str) -> str:
         return f"{self.repository}/{target}:{self.tag}"
@@ -100,7 +101,7 @@ def _arguments(engine: Engine, plan: Build, target: Target, inputs: str, dockerf
     labels = {
         INPUTS: inputs,
         "org.opencontainers.image.title": f"interlock-{target.name}",
-        "org.opencontainers.image.version": __version__,
+        "org.opencontainers.image.version": VERSION,
         "org.opencontainers.image.revision": revision,
         "org.opencontainers.image.created": moment,
         "org.opencontainers.image.licenses": "Apache-2.0",

@@ -19,10 +19,10 @@ def main() -> int:
         with urllib.request.urlopen(address, timeout=_SECONDS) as answer:  # noqa: S310 - the scheme is ours
             answer.read()
     except urllib.error.HTTPError as error:
-        print(error.read(500).decode(errors="replace"))
+        sys.stdout.write(error.read(500).decode(errors="replace"))
         return 1
     except OSError as error:
-        print(f"{address}: {error}")
+        sys.stdout.write(f"{address}: {error}\n")
         return 1
     return 0
 
