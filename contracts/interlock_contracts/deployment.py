@@ -86,9 +86,9 @@ JOBS = Prefixes(read=("sha256", "runs", "predictions", "holdout"), write=("sha25
 
 @dataclass(frozen=True)
 class Resources:
-    """What one replica is given: ``cpu`` in cores, asked for and not a limit; ``memory_mb`` asked for and its limit, MiB.
+    """What one replica is given: ``cpu`` in cores and ``memory_mb`` in MiB are reserved, ``limit_mb`` is the most.
 
-    A limit on processors would only add latency: a service that computes shares what is free by its ``cpu``.
+    There is no limit on processors, which would only add latency; what is free is shared in proportion to ``cpu``.
     """
 
     cpu: float

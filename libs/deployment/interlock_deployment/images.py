@@ -147,7 +147,10 @@ def _digest(files: Iterable[Path], base: str) -> str:
 def _commit(checkout: Path) -> tuple[str, str]:
     """Return the commit and its time, or that there is none: an archive of a release has no history."""
     done = subprocess.run(
-        ["git", "-C", str(checkout), "log", "-1", "--format=%H %cI"], capture_output=True, text=True, check=False
+        ["git", "-C", str(checkout), "log", "-1", "--format=%H %cI"],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
     )
     revision, _, moment = done.stdout.strip().partition(" ")
     return (revision, moment) if done.returncode == 0 and revision else ("unknown", "1970-01-01T00:00:00Z")
