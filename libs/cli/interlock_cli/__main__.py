@@ -11,6 +11,7 @@ from interlock_cli.completion import completion
 from interlock_cli.datasets import datasets, ingest
 from interlock_cli.dead_letters import dead_letters
 from interlock_cli.deletion import delete, erase
+from interlock_cli.deploy import deploy
 from interlock_cli.descriptions import archive, tag
 from interlock_cli.events import events
 from interlock_cli.export import export
@@ -69,6 +70,7 @@ add_local_stack(app)
 for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(command.__name__.rstrip("_").replace("_", "-"), rich_help_panel=panel)(command)
+app.add_typer(deploy, name="deploy", rich_help_panel="Administration")
 app.add_typer(keys, name="keys", rich_help_panel="Administration")
 app.add_typer(dead_letters, name="dead-letters", rich_help_panel="Administration")
 

@@ -7,7 +7,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-FILES: dict[str, Callable[[], str]] = {}
+from interlock_deployment import chart
+
+FILES: dict[str, Callable[[], str]] = {
+    f"{chart.FOLDER}/table.yaml": chart.table,
+    f"{chart.FOLDER}/values.yaml": chart.values,
+    f"{chart.FOLDER}/values.schema.json": chart.schema,
+}
 """Path in the checkout -> its text."""
 
 
