@@ -94,8 +94,8 @@ def _lines(part: BaseModel, indent: int, told: set[type[BaseModel]]) -> list[str
         about = None if known else field.description
         if isinstance(value, BaseModel) and type(value) not in told:
             about = about or type(value).__doc__
-        for line in textwrap.wrap(" ".join((about or "").split()), _WIDTH - indent, break_on_hyphens=False):
-            lines.append(f"{space}# {line}")
+        wrapped = textwrap.wrap(" ".join((about or "").split()), _WIDTH - indent, break_on_hyphens=False)
+        lines += [f"{space}# {line}" for line in wrapped]
         if isinstance(value, BaseModel):
             lines += [f"{space}{key}:", *_lines(value, indent + 2, told)]
         elif isinstance(value, dict) and value:
