@@ -45,31 +45,28 @@ async def test_replicas_that_start_at_once_migrate_once(servers: dict[str, str],
     database = Database(servers["INTERLOCK_POSTGRES_URL"], f"together-{uuid4().hex[:8]}")
     command = [sys.executable, "-c", MIGRATE, servers["INTERLOCK_POSTGRES_URL"], database.schema]
     packages = migrated_by(service)
+    known = text("SELECT 1 FROM pg_namespace WHERE nspname = :schema")
+    about = {"schema": database.schema}
     replicas: list[asyncio.subprocess.Process] = []
     try:
         async with database.engine.begin() as connection:
-            await connection.execute(
-                text("SELECT pg_advisory_xact_lock(hashtext(:schema))"), {"schema": database.schema}
-            )
-            for _ in range(REPLICAS):
-                replicas.append(
-                    await asyncio.create_subprocess_exec(*command, *packages, stderr=asyncio.subprocess.PIPE)
-                )
+            await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:schema))"), about)
+            starting = [
+                asyncio.create_subprocess_exec(*command, *packages, stderr=asyncio.subprocess.PIPE)
+                for _ in range(REPLICAS)
+            ]
+            replicas += await asyncio.gather(*starting)
 
             async def all_wait() -> bool:
-                return await connection.scalar(WAITING) == REPLICAS
+                return bool(await connection.scalar(WAITING) == REPLICAS)
 
             await until(all_wait, seconds=120)
-            assert not (
-                await connection.execute(
-                    text("SELECT 1 FROM pg_namespace WHERE nspname = :schema"), {"schema": database.schema}
-                )
-            ).all()
+            assert await connection.scalar(known, about) is None, "nobody makes anything without the lock"
         ended = await asyncio.gather(*(each.communicate() for each in replicas))
         assert [each.returncode for each in replicas] == [0] * REPLICAS, ended
         async with database.engine.connect() as connection:
-            for each in packages:
-                assert len((await connection.execute(text(f'SELECT version_num FROM "alembic_{each}"'))).all()) == 1
+            for name in packages:
+                assert len((await connection.execute(text(f'SELECT version_num FROM "alembic_{name}"'))).all()) == 1
     finally:
         for each in replicas:
             if each.returncode is None:
