@@ -71,8 +71,8 @@ def _row(service: Service) -> dict[str, Any]:
 
 def _ray_version() -> str:
     """Return Ray's version in the trainer's image, which the operator wants to be told."""
-    lock = Path("compose/requirements/trainer.lock").read_text()
-    found = re.search(r"^ray(?:\[[^]]*\])?==(\S+)", lock, re.MULTILINE)
+    lock = Path("requirements.lock").read_text()
+    found = re.search(r"^ray==(\S+)", lock, re.MULTILINE)
     assert found, "the trainer's image has Ray"
     return found.group(1)
 

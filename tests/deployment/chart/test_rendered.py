@@ -237,9 +237,7 @@ def test_a_group_with_accelerators_is_given_them() -> None:
     assert ["nvidia.com/gpu" in each for each in limits] == [False, True]
     assert limits[1]["nvidia.com/gpu"] == 2
     assert gpu["rayStartParams"]["num-gpus"] == "2"
-    locked = re.search(
-        r"^ray(?:\[.*\])?==(\S+)", (CHECKOUT / "compose/requirements/trainer.lock").read_text(), re.MULTILINE
-    )
+    locked = re.search(r"^ray(?:\[.*\])?==(\S+)", (CHECKOUT / "requirements.lock").read_text(), re.MULTILINE)
     assert locked
     assert cluster["spec"]["rayVersion"] == locked.group(1)
 
