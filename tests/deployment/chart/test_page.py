@@ -60,6 +60,7 @@ def test_the_table_of_secrets_is_what_pods_mount() -> None:
 
 
 def test_the_script_makes_every_secret_that_pods_mount(secrets: Path) -> None:
+    """With every key, readable to nobody else."""
     made = {folder.name: {file.name for file in folder.iterdir()} for folder in secrets.iterdir()}
     assert made == wanted(rendered(RAY, 's3.jobRole="role"'))
     files = [file for folder in secrets.iterdir() for file in folder.iterdir()]
@@ -101,8 +102,9 @@ def test_kubectl_makes_secrets_of_the_folders(secrets: Path) -> None:
 
 
 def test_the_least_values_are_enough(tmp_path: Path) -> None:
+    """The example that a reader copies renders as it stands."""
     values = tmp_path / "values.yaml"
-    values.write_text(block("yaml", "className"))
+    values.write_text(block("yml", "className"))
     documents = rendered(f"@{values}")
     assert {each["kind"] for each in documents} >= {"Deployment", "Ingress", "RayCluster"}
     without = helm("template", FULL, str(CHECKOUT / "helm" / "interlock"), "-f", str(values))

@@ -32,6 +32,7 @@ def containers(documents: tuple[Document, ...]) -> list[tuple[Document, Document
 
 @pytest.mark.parametrize("way", ["default", "gpu"])
 def test_no_pod_has_more_rights_than_it_needs(way: str) -> None:
+    """No root, nothing to write to, no token of the cluster; memory is limited, processors are not."""
     found = containers(rendered(*MATRIX[way]))
     assert len(found) == {"default": len(SERVICES), "gpu": len(SERVICES) + 3}[way]
     for spec, container in found:
@@ -137,6 +138,7 @@ def test_selectors_stay_from_version_to_version(tmp_path: Path) -> None:
 
 
 def test_a_selector_chooses_the_pods_of_one_service() -> None:
+    """And its ports are ports of theirs."""
     documents = rendered()
     deployments = of_kind(documents, "Deployment")
     for name, service in of_kind(documents, "Service").items():
@@ -152,6 +154,7 @@ def test_a_selector_chooses_the_pods_of_one_service() -> None:
 
 
 def test_two_releases_in_one_namespace_do_not_meet() -> None:
+    """Their names and selectors differ, so staging may stand beside production."""
     first, second = rendered(), rendered(release="staging")
     names = [{(each["kind"], each["metadata"]["name"]) for each in documents} for documents in (first, second)]
     assert not names[0] & names[1]
@@ -184,6 +187,7 @@ def test_nothing_needs_helm_at_the_cluster(way: str) -> None:
 
 
 def test_templates_look_nothing_up() -> None:
+    """What a template asks the cluster, the clock or chance differs from one rendering to the next."""
     for file in CHART.glob("templates/*"):
         actions = " ".join(re.findall(r"\{\{.*?\}\}", file.read_text(), re.DOTALL))
         assert not re.search(
@@ -192,6 +196,7 @@ def test_templates_look_nothing_up() -> None:
 
 
 def test_the_chart_is_of_this_version() -> None:
+    """A chart is released with the images that it names."""
     described = yaml.safe_load((CHART / "Chart.yaml").read_text())
     version = tomllib.loads((CHECKOUT / "contracts" / "pyproject.toml").read_text())["project"]["version"]
     assert described["version"] == described["appVersion"] == version
@@ -223,6 +228,7 @@ def test_public_services_are_shown_under_their_hosts() -> None:
 
 
 def test_metrics_have_the_jobs_that_rules_and_dashboards_know() -> None:
+    """By the label that the ServiceMonitor takes the job from."""
     (monitor,) = of_kind(rendered(*MATRIX["monitoring"]), "ServiceMonitor").values()
     label = monitor["spec"]["jobLabel"]
     services = of_kind(rendered(), "Service").values()
@@ -231,6 +237,7 @@ def test_metrics_have_the_jobs_that_rules_and_dashboards_know() -> None:
 
 
 def test_a_group_with_accelerators_is_given_them() -> None:
+    """And Ray is told how many; its version is that of the trainer's image."""
     (cluster,) = of_kind(rendered(*MATRIX["gpu"]), "RayCluster").values()
     workers, gpu = cluster["spec"]["workerGroupSpecs"]
     limits = [each["template"]["spec"]["containers"][0]["resources"]["limits"] for each in (workers, gpu)]

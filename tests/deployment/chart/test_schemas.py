@@ -86,6 +86,7 @@ def result() -> dict[str, Any]:
 
 
 def test_the_chart_is_clean() -> None:
+    """Helm itself finds nothing to warn of."""
     done = helm("lint", "--strict", str(CHART))
     assert done.returncode == 0, done.stdout
 
@@ -150,6 +151,7 @@ def test_a_typing_mistake_is_refused(setting: str, said: str) -> None:
     ],
 )
 def test_what_is_missing_is_asked_for(settings: tuple[str, ...], said: str) -> None:
+    """The message says which value, and what it is for."""
     words = [word for each in settings for word in ("--set", each)]
     done = helm("template", "interlock", str(CHART), *words)
     assert done.returncode != 0

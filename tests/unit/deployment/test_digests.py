@@ -84,6 +84,7 @@ def test_a_service_gets_keys_that_are_not_there() -> None:
     ],
 )
 def test_a_file_without_the_keys_gets_them(text: str, expected: str) -> None:
+    """In the style of what is there, at the end."""
     assert set_digest(text, MODEL, NEW)[0] == expected
 
 
@@ -123,6 +124,7 @@ def test_any_file_is_changed_in_this_one_place_or_refused(values: dict[str, obje
     ],
 )
 def test_what_cannot_be_changed_is_said(text: str, said: str) -> None:
+    """With the place in the file, and what stands there."""
     with pytest.raises(DeploymentError) as raised:
         set_digest(text, MODEL, NEW)
     assert said in raised.value.message
@@ -139,11 +141,13 @@ def test_what_cannot_be_changed_is_said(text: str, said: str) -> None:
     ],
 )
 def test_only_digests_of_what_there_is_are_taken(assignment: str, said: str) -> None:
+    """A tag, a part of a digest and a misspelt name are refused."""
     with pytest.raises(DeploymentError) as raised:
         parse(assignment)
     assert said in raised.value.message
 
 
 def test_what_push_prints_is_taken() -> None:
+    """The name before the digest is passed over."""
     assert parse(f"model=registry.example.com/interlock/model@{NEW}") == (MODEL, NEW)
     assert parse(f"gateway={NEW}") == (GATEWAY, NEW)
