@@ -23,7 +23,7 @@ sys.exit(int(status.read_text()) if status.exists() else 0)
 def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put a `podman` first on the path that records how it is called.
 
-    What it prints for a sub-command is in the file of its name in this folder, an image's size in ``size``, and its exit
+    What it prints for a sub-command is in the file of its name in this folder, an image's size in ``size``, its exit
     status in ``<name>.status``.
     """
     programs = tmp_path / "programs"
