@@ -21,6 +21,8 @@ unexport PYTHONDONTWRITEBYTECODE
 # A project environment of the shell's would be changed instead of ours.
 unexport VIRTUAL_ENV
 export UV_PYTHON_DOWNLOADS := never
+# Looking for plugins of pydantic among all packages takes every process a tenth of a second.
+export PYDANTIC_DISABLE_PLUGINS := __all__
 # Like pip, uv trusts whom the system trusts, a company's proxy for instance; the second is the name that uv < 0.10 knows.
 export UV_SYSTEM_CERTS := 1
 export UV_NATIVE_TLS := 1
