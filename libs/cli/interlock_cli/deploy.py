@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from interlock_cli.terminal import CommandError, Json, command_terminal
+from interlock_cli.images import deployment_errors
+from interlock_cli.terminal import Json, command_terminal
 
-deploy = typer.Typer(name="deploy", no_args_is_help=True, help="Change what a deployment's repository says.")
+deploy = typer.Typer(help="Change what a deployment's repository says.", no_args_is_help=True)
 
 
 @deploy.callback()
@@ -33,22 +34,14 @@ def set_image(
 
     Example: interlock deploy set-image model=sha256:... light=sha256:... --file values.yaml
     """
-    with command_terminal(as_json=as_json) as terminal:
-        try:
-            from interlock_deployment.digests import parse, set_digest  # noqa: PLC0415 - deploying is an extra
-            from interlock_deployment.errors import DeploymentError  # noqa: PLC0415
-        except ModuleNotFoundError as error:
-            if error.name is None or error.name.partition(".")[0] != "interlock_deployment":
-                raise
-            raise CommandError("`interlock deploy` needs more packages: install interlock-cli[deploy]") from None
-        try:
-            text = before = file.read_bytes().decode()  # line ends stay as they are
-            changes = []
-            for path, digest in [parse(each) for each in assignments]:
-                text, change = set_digest(text, path, digest)
-                changes.append(change)
-        except DeploymentError as error:
-            raise CommandError(error.message, hint=error.hint) from error
+    with command_terminal(as_json=as_json) as terminal, deployment_errors():
+        from interlock_deployment.digests import parse, set_digest  # noqa: PLC0415 - an extra
+
+        text = before = file.read_bytes().decode()  # line ends stay as they are
+        changes = []
+        for path, digest in [parse(each) for each in assignments]:
+            text, change = set_digest(text, path, digest)
+            changes.append(change)
         if text != before:
             file.write_bytes(text.encode())
         for each in changes:
