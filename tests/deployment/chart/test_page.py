@@ -2,18 +2,20 @@
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from interlock_contracts.access import hash_of
-from interlock_contracts.deployment import PUBLIC_KEY, SERVICES
+from interlock_contracts.deployment import PUBLIC_KEY, SERVICES, Service
 from interlock_contracts.permissions import user_of
 from interlock_deployment import chart
 from interlock_runtime.settings import HttpSettings
 
-from tests.deployment.chart.conftest import FULL, S3, Document, helm, of_kind, program, rendered
+from tests.deployment.chart.conftest import FULL, S3, Document, helm, of_kind, pod_of, program, rendered
 from tests.support.environments import CHECKOUT
+from tests.support.services import settings_class
 
 PAGE = CHECKOUT / "docs" / "deploy" / "kubernetes.md"
 RAY = "ray.cluster.enabled=true"
@@ -88,6 +90,30 @@ def test_the_keys_that_it_makes_are_known_to_the_services(secrets: Path, monkeyp
     public = (secrets / f"{FULL}-access" / PUBLIC_KEY).read_text()
     command = ["openssl", "pkey", "-in", str(secrets / f"{FULL}-registry" / "INTERLOCK_SIGNING_KEY"), "-pubout"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == public
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda each: each.name)
+def test_a_service_starts_with_what_its_pod_gives_it(
+    service: Service, secrets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own settings are read from the variables and files of the pod, with the Secrets that the script has made."""
+    for name in os.environ:
+        if name.startswith("INTERLOCK_"):
+            monkeypatch.delenv(name)
+    spec = pod_of(service, RAY)
+    for volume in spec["volumes"]:
+        for source in volume.get("projected", {}).get("sources", []):
+            for item in source["secret"]["items"]:
+                shutil.copy(secrets / source["secret"]["name"] / item["key"], tmp_path / item["path"])
+    for each in spec["containers"][0]["env"]:
+        monkeypatch.setenv(each["name"], each["value"].replace("/run/secrets/interlock", str(tmp_path)))
+    settings = settings_class(service.name)()
+
+    read = {f"INTERLOCK_{name.upper()}" for name in settings.model_fields_set}
+    given = {each["name"].removesuffix("_FILE") for each in spec["containers"][0]["env"] if each["value"]}
+    assert read == given, "nothing is given that it does not read"
+    port = [each["containerPort"] for each in spec["containers"][0]["ports"] if each["name"] == "http"]
+    assert (settings.model_dump()["host"], [settings.model_dump()["port"]]) == ("0.0.0.0", port)
 
 
 def test_kubectl_makes_secrets_of_the_folders(secrets: Path) -> None:
