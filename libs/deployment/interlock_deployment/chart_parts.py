@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|[kMGTPE]i?)?$")] | Annotated[int, Field(ge=0)]
+Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|[kMGTPE]i?)?$")] | Annotated[float, Field(ge=0)]
 Digest = Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64})?$")]
 Tag = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]{0,128}$", json_schema_extra={"not": {"const": "latest"}})]
 Url = Annotated[str, Field(pattern=r"^(https?://[^/]+)?$")]

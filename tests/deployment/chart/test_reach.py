@@ -149,6 +149,16 @@ def test_everything_is_denied_first() -> None:
         assert chosen <= each["metadata"]["labels"].items()
 
 
+def test_trainings_are_sent_to_the_head_of_the_cluster() -> None:
+    """By the name that the operator gives its Service; a cluster of one's own is named by its address."""
+    (name,) = of_kind(rendered(*WITH_RAY), "RayCluster")
+    for service in (each for each in SERVICES if RAY in each.uses):
+        assert environment(pod_of(service, *WITH_RAY))["INTERLOCK_RAY_ADDRESS"] == f"http://{name}-head-svc:8265"
+        other = environment(pod_of(service, 'ray.address="http://ray.elsewhere:8265"'))
+        assert other["INTERLOCK_RAY_ADDRESS"] == "http://ray.elsewhere:8265"
+        assert "INTERLOCK_RAY_ADDRESS" not in environment(pod_of(service))
+
+
 def test_the_cluster_is_reached_by_those_that_use_it() -> None:
     """And holds the token, the object store's keys, and no other secret."""
     documents = rendered(*WITH_RAY)

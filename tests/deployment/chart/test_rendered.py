@@ -239,6 +239,7 @@ def test_metrics_have_the_jobs_that_rules_and_dashboards_know() -> None:
 def test_a_group_with_accelerators_is_given_them() -> None:
     """And Ray is told how many; its version is that of the trainer's image."""
     (cluster,) = of_kind(rendered(*MATRIX["gpu"]), "RayCluster").values()
+    assert cluster["metadata"]["annotations"] == {"ray.io/overwrite-container-cmd": "true"}, "for the pods' own command"
     workers, gpu = cluster["spec"]["workerGroupSpecs"]
     limits = [each["template"]["spec"]["containers"][0]["resources"]["limits"] for each in (workers, gpu)]
     assert ["nvidia.com/gpu" in each for each in limits] == [False, True]
