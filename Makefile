@@ -189,13 +189,13 @@ $(BOOT)/ready: requirements.boot.lock
 	fi
 	touch $@
 
-$(STAMP): requirements.lock pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS)) $(BOOT)/ready
+KERNEL := libs/modeling/hatch_build.py $(wildcard libs/modeling/interlock_modeling/engines/*.[ch])
+
+$(STAMP): requirements.lock pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS)) $(KERNEL) $(BOOT)/ready
 	@echo "Installing the locked packages into .venv"
 	if ! $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
 		$(UV) venv --quiet --clear --python "$(PYTHON)" .venv
 	fi
 	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ./,$(MEMBERS))
-	echo "Compiling the tree-ensemble kernel"
-	$(BIN)/python -c 'from interlock_modeling.engines import prepare; prepare()'
 	touch $@
