@@ -17,6 +17,7 @@ from tests.clients.environments import make_ready, node_path, ran_by
 from tests.conftest import CHECKOUT
 from tests.support.debian_programs import program
 from tests.support.forge import TOKEN, Forge, running_forge
+from tests.support.git_repository import Repository
 from tests.support.stack_user import csv, pipeline
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
@@ -29,7 +30,7 @@ PATIENCE = 300.0
 
 
 @dataclass
-class Repository:
+class Template:
     """A user's repository with a template in it, one commit, and a pull request of the same commit."""
 
     folder: Path
@@ -52,13 +53,13 @@ class Github:
 
     template, place = "github/interlock.yml", ".github/workflows/interlock.yml"
 
-    def on_request(self, repository: Repository) -> str:
+    def on_request(self, repository: Template) -> str:
         return self._act(repository, "pull_request")
 
-    def on_main(self, repository: Repository) -> str:
+    def on_main(self, repository: Template) -> str:
         return self._act(repository, "push")
 
-    def _act(self, repository: Repository, event: str) -> str:
+    def _act(self, repository: Template, event: str) -> str:
         given = repository.variables("github")
         payload = repository.folder.parent / "event.json"
         head = {"ref": "topic", "repo": {"full_name": "acme/models"}}
@@ -78,13 +79,13 @@ class Gitlab:
 
     template, place = "gitlab/.gitlab-ci.yml", ".gitlab-ci.yml"
 
-    def on_request(self, repository: Repository) -> str:
+    def on_request(self, repository: Template) -> str:
         return self._local(repository, "train", CI_PIPELINE_SOURCE="merge_request_event")
 
-    def on_main(self, repository: Repository) -> str:
+    def on_main(self, repository: Template) -> str:
         return self._local(repository, "promote", CI_PIPELINE_SOURCE="push", CI_MERGE_REQUEST_IID="")
 
-    def _local(self, repository: Repository, *jobs: str, **changed: str) -> str:
+    def _local(self, repository: Template, *jobs: str, **changed: str) -> str:
         program("rsync", "rsync")
         given = repository.variables("gitlab")
         own = {"PATH": node_path(TOOLS, given.pop("PATH")), "HOME": given.pop("HOME")}
@@ -100,13 +101,13 @@ class Jenkins:
 
     template, place = "jenkins/Jenkinsfile", "Jenkinsfile"
 
-    def on_request(self, repository: Repository) -> str:
+    def on_request(self, repository: Template) -> str:
         return self._groovy(repository, BRANCH_NAME=f"PR-{REQUEST}", CHANGE_ID=REQUEST)
 
-    def on_main(self, repository: Repository) -> str:
+    def on_main(self, repository: Template) -> str:
         return self._groovy(repository, BRANCH_NAME="main")
 
-    def _groovy(self, repository: Repository, **job: str) -> str:
+    def _groovy(self, repository: Template, **job: str) -> str:
         given = repository.variables("github")
         key = given.pop("INTERLOCK_API_KEY")
         for name in ("GITHUB_REPOSITORY", "GITHUB_TOKEN", "GITHUB_REF"):  # the Jenkinsfile sets them
@@ -118,7 +119,7 @@ class Jenkins:
         return output(_run(command, repository, own))
 
 
-def _run(command: list[str], repository: Repository, own: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def _run(command: list[str], repository: Template, own: dict[str, str]) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("INTERLOCK_", "GITHUB_", "CI_"))}
     return subprocess.run(
         command,
@@ -143,30 +144,20 @@ def forge() -> Iterator[Forge]:
         yield opened
 
 
-def git(folder: Path, *words: str) -> str:
-    own = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-    command = ["git", "-C", str(folder), "-c", "user.name=ada", "-c", "user.email=ada@example.org", *words]
-    return subprocess.run(command, env=os.environ | own, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def repository(system: Github | Gitlab | Jenkins, folder: Path, forge: Forge, stack: dict[str, str]) -> Repository:
+def template(system: Github | Gitlab | Jenkins, folder: Path, forge: Forge, stack: dict[str, str]) -> Template:
     """Return a repository with a template as it is shown, but for the model's name."""
     model = f"{type(system).__name__.lower()}-prices"
-    template = (TEMPLATES / system.template).read_text()
-    assert template.count("flights") == 1
+    text = (TEMPLATES / system.template).read_text()
+    assert text.count("flights") == 1
+    repository = Repository(folder)
+    repository.git("remote", "set-url", "origin", "https://github.com/acme/models.git")
+    spec = yaml.safe_dump(pipeline(model, promotion="approval"))
     files = {
-        system.place: template.replace("flights", model).encode(),
-        "pipeline.yaml": yaml.safe_dump(pipeline(model, promotion="approval")).encode(),
-        "data/train.csv": csv(200, seed=1),
+        system.place: text.replace("flights", model),
+        "pipeline.yaml": spec,
+        "data/train.csv": csv(200, seed=1).decode(),
     }
-    for name, content in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-    git(folder, "init", "--quiet", "--initial-branch=main")
-    git(folder, "remote", "add", "origin", "https://github.com/acme/models.git")
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message", "a model")
-    return Repository(folder, model, git(folder, "rev-parse", "HEAD"), forge, stack)
+    return Template(repository.clone, model, repository.commit(**files), forge, stack)
 
 
 @pytest.mark.parametrize("system", [Github(), Gitlab(), Jenkins()], ids=lambda system: type(system).__name__.lower())
@@ -175,7 +166,7 @@ def test_a_template_trains_once_reports_once_and_promotes(
 ) -> None:
     """A pull request, the same commit on main, and the first job once more: one run, one version, one comment."""
     make_ready(TOOLS)
-    made = repository(system, tmp_path / "repository", forge, stack)
+    made = template(system, tmp_path, forge, stack)
     with Client(stack["INTERLOCK_GATEWAY_URL"], stack["INTERLOCK_API_KEY"]) as client:
         system.on_request(made)
         (run,) = client.runs(made.model)
