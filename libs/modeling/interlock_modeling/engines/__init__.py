@@ -59,3 +59,5 @@ def prepare() -> None:
     """
     import onnx  # noqa: F401, PLC0415
     import onnxruntime  # noqa: F401, PLC0415
+
+    import interlock_modeling.engines.forest_kernel  # noqa: F401, PLC0415

@@ -6,17 +6,19 @@ A row goes left where ``x[feature] <= threshold``. How nodes lie in memory is in
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import FiniteFloat, ValidationError
 
 from interlock_modeling.engines.flat_file import ModelFormatError, StoredFile, write_arrays
-from interlock_modeling.engines.forest_kernel import ForestKernel
 from interlock_modeling.engines.forest_nodes import NARROW, WIDE, unpack
 from interlock_modeling.engines.links import Link
 from interlock_modeling.signature import Part
+
+if TYPE_CHECKING:
+    from interlock_modeling.engines.forest_kernel import ForestKernel
 
 Precision = Literal["float32", "float64"]
 
@@ -54,9 +56,11 @@ class ForestEngine:
     link: Link
     features: int
     precision: Precision
-    _kernel: ForestKernel = field(init=False, repr=False, compare=False)
+    _kernel: "ForestKernel" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        from interlock_modeling.engines.forest_kernel import ForestKernel  # noqa: PLC0415 - only where a forest is loaded
+
         _check_arrays(self)
         output, base = self.output, self.base
         if self.link == "logistic":  # the kernel adds up the second of two columns, and makes the first of it
