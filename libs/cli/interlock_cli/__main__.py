@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from interlock_cli.changed import changed
 from interlock_cli.comparison import compare
 from interlock_cli.completion import completion
 from interlock_cli.datasets import datasets, ingest
@@ -32,7 +33,7 @@ from interlock_cli.training_log import training_log
 
 COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Pipelines and data": (init, validate, apply, pipelines, ingest, datasets),
-    "Runs": (retrain, watch, runs, training_log, cancel),
+    "Runs": (retrain, watch, runs, training_log, cancel, changed),
     "Observe": (open_, trace, events, report),
     "Models": (models, versions, show, compare, tag, rollout, approve, rollback, archive, delete, export),
     "Predictions": (predict, feedback, quality, erase),
