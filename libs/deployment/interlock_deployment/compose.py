@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from interlock_contracts.catalog import OBSERVER
 from interlock_contracts.deployment import (
     NAMES,
-    RAY,
     S3,
     SERVICES,
     STOP_SECONDS,
@@ -22,6 +21,11 @@ WEBHOOKS = "INTERLOCK_WEBHOOK_SECRET"
 
 _ROOM = "/var/lib/interlock"
 """Where models that were loaded and files that are worked on stand: on a volume, for they are larger than memory."""
+
+_MODEL_MEMORY = {
+    "gateway": "INTERLOCK_GATEWAY_MODEL_MEMORY",
+    "prediction": "INTERLOCK_PREDICTION_MODEL_MEMORY",
+}
 
 _BY_NAME = {each.name: each for each in SERVICES}
 
@@ -94,6 +98,8 @@ def _environment(service: Service) -> Iterator[tuple[str, str]]:
     if _has_room(service):
         yield "INTERLOCK_CACHE_DIR", f"{_ROOM}/models"
         yield "TMPDIR", _ROOM
+    if service.name in _MODEL_MEMORY:  # their own default is half of the machine's, which is not theirs alone here
+        yield _MODEL_MEMORY[service.name], f'"{service.resources.limit_mb * 2**20 // 4}"'
 
 
 def _value(service: Service, name: str) -> str:
@@ -127,6 +133,3 @@ def _url(service: Service) -> str:
 def _has_room(service: Service) -> bool:
     """Return whether a service works on files: it uses the object store, and has what reads models and tables."""
     return S3 in service.uses and service.image == "model"
-
-
-assert RAY.name == "ray", "the network of this name is in compose_servers.py"

@@ -113,6 +113,7 @@ SERVERS = """\
     hostname: rabbitmq  # its data is kept under this name
     networks: [rabbitmq]
     stop_grace_period: 60s
+    tmpfs: ["/tmp:mode=1777,size=64m", "/var/log/rabbitmq:mode=1777,size=16m"]
     environment:
       RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: +sbwt none +sbwtdcpu none +sbwtdio none  # else it keeps cores busy waiting
     volumes:
@@ -174,6 +175,7 @@ SERVERS = """\
     networks: [s3, ray]
     entrypoint: [weed]
     command:
+      - -logtostderr=true  # not to files in /tmp
       - server
       - -dir=/data
       - -ip=127.0.0.1
