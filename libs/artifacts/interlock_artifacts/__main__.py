@@ -1,4 +1,4 @@
-"""Makes the bucket, as an administrator of the object store: ``INTERLOCK_S3_ENDPOINT=... python -m interlock_artifacts``.
+"""Makes the bucket, as an administrator: ``INTERLOCK_S3_ENDPOINT=http://... python -m interlock_artifacts``.
 
 With the administrator's ``INTERLOCK_S3_ACCESS_KEY`` and ``INTERLOCK_S3_SECRET_KEY``; a bucket that is there stays.
 """

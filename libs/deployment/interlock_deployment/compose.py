@@ -1,6 +1,7 @@
 """``compose.yaml``: every service of the table and the servers behind them, as containers on one machine."""
 
 from collections.abc import Iterator
+from importlib import metadata
 
 from interlock_contracts.catalog import OBSERVER
 from interlock_contracts.deployment import (
@@ -38,8 +39,15 @@ def compose() -> str:
     secrets = "".join(f"  {name}: {{file: '${{INTERLOCK_SECRETS:-./secrets}}/{name}'}}\n" for name in names)
     owned = "".join(f", /volumes/{each.host}" for each in SERVICES if _has_room(each))
     mounts = "".join(f"\n      - {each.host}:/volumes/{each.host}" for each in SERVICES if _has_room(each))
-    servers = SERVERS.replace("@STOP@", str(STOP_SECONDS)).replace(", @OWNED@", owned).replace("\n      - @MOUNTS@", mounts)
-    return f"{HEAD.replace('@STOP@', str(STOP_SECONDS))}{servers}\n{services}\n{TAIL}{volumes}\nsecrets:\n{secrets}"
+    text = f"{HEAD}{SERVERS}\n{services}\n{TAIL}{volumes}\nsecrets:\n{secrets}"
+    for mark, filled in {
+        "@TAG@": metadata.version("interlock-contracts"),
+        "@STOP@": str(STOP_SECONDS),
+        ", @OWNED@": owned,
+        "\n      - @MOUNTS@": mounts,
+    }.items():
+        text = text.replace(mark, filled)
+    return text
 
 
 def _service(service: Service) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from interlock_contracts.access import KEY_PREFIX
+from interlock_contracts.catalog import OBSERVER
 from interlock_contracts.deployment import NAMES, POSTGRES, PUBLIC_KEY, RABBITMQ, SECRETS, services_using
 from interlock_contracts.permissions import VHOST, user_of
 
@@ -63,17 +64,20 @@ class _Folder:
         self._path = path
         self.made: list[str] = []
 
+    def has(self, name: str) -> bool:
+        return (self._path / name).exists()
+
     def once(self, name: str, make: Callable[[], str]) -> str:
         """Return a secret; make it where there is none."""
-        if (file := self._path / name).exists():
-            return file.read_text().strip()
+        if self.has(name):
+            return (self._path / name).read_text().strip()
         self.write(name, text := make())
         return text
 
     def write(self, name: str, text: str) -> None:
         """Write what follows from other secrets, unless it is what stands there."""
         file = self._path / name
-        if file.exists() and file.read_text() == text:
+        if self.has(name) and file.read_text() == text:
             return
         with tempfile.NamedTemporaryFile("w", dir=self._path, prefix=f".{name}-", delete=False) as new:
             new.write(text)
@@ -84,8 +88,8 @@ class _Folder:
         self.made.append(name)
 
 
-def init(folder: Path, secrets_folder: Path | None = None) -> list[str]:
-    """Make what a start of ``compose.yaml`` in ``folder`` needs and is not there yet; return the names of its files.
+def prepare(folder: Path, where: Path) -> list[str]:
+    """Make what a start of ``compose.yaml`` in ``folder`` needs: secrets in ``where``, and ``.env``; return new names.
 
     Raises:
         DeploymentError: the folder has no compose file, or its secrets belong to another user.
@@ -94,22 +98,35 @@ def init(folder: Path, secrets_folder: Path | None = None) -> list[str]:
         raise DeploymentError(
             f"there is no compose.yaml in {folder}", hint="run this in a checkout, or name its folder: --folder PATH"
         )
-    where = secrets_folder or folder / "secrets"
+    made = make_secrets(where)
+    if not (folder / ".env").exists():
+        shutil.copyfile(folder / ".env.example", folder / ".env")
+        made.append(".env")
+    return made
+
+
+def make_secrets(where: Path) -> list[str]:
+    """Make what is not there yet, and write anew what follows from others; return the names of changed files.
+
+    Raises:
+        DeploymentError: the files belong to another user, or half of a pair is missing.
+    """
     try:
         where.mkdir(mode=0o700, parents=True, exist_ok=True)
+        where.chmod(0o700)
         if os.geteuid() == 0:
             os.chown(where, UID, UID)
         files = _Folder(where)
-        _keys(files)
-        _broker(files)
-        _database(files)
-        _store(files)
+        for make in (_keys, _broker, _database, _store):
+            make(files)
     except PermissionError as error:
         raise DeploymentError(f"{error.filename} belongs to another user", hint="run this with sudo") from None
-    if not (folder / ".env").exists():
-        shutil.copyfile(folder / ".env.example", folder / ".env")
-        files.made.append(".env")
     return files.made
+
+
+def is_theirs(where: Path) -> bool:
+    """Return whether a folder of secrets belongs to the user of the containers."""
+    return where.stat().st_uid == UID
 
 
 def _random() -> str:
@@ -124,13 +141,15 @@ def _keys(files: _Folder) -> None:
     """Make the keys of people and services, and those that sign promotions, webhooks and Ray's requests."""
     keys = {name: files.once(f"{name}_service_key", _api_key) for name in NAMES}
     for name, key in keys.items():
-        files.write(f"{name}_otlp_headers", f"authorization=Bearer%20{key}")
+        if name != OBSERVER:  # it receives the spans
+            files.write(f"{name}_otlp_headers", f"authorization=Bearer%20{key}")
     pepper, admin = files.once("key_pepper", _random), files.once("admin_api_key", _api_key)
     files.write("key_hashes", credentials.key_hashes(pepper, admin, keys))
+    if files.has("signing_key") != files.has("signing_public_key"):
+        raise DeploymentError("of signing_key and signing_public_key only one is there, and they are a pair")
     private, public = credentials.signing_pair(secrets.token_bytes(32))
-    # A pair belongs together: the public half is not made beside a private one of the user's own.
-    if files.once("signing_key", lambda: private) == private:
-        files.once("signing_public_key", lambda: public)
+    files.once("signing_key", lambda: private)
+    files.once("signing_public_key", lambda: public)
     files.once("webhook_secret", _random)
     files.once("ray_token", lambda: secrets.token_hex(32))
 

@@ -1,4 +1,4 @@
-"""The parts of ``compose.yaml`` that do not follow from the table: anchors, servers, and steps before the first start."""
+"""The parts of ``compose.yaml`` that do not follow from the table: anchors, servers, and what runs before a start."""
 
 SERVER_SECRETS = {
     "postgres_admin_url",
@@ -40,17 +40,17 @@ x-service: &service
 
 x-light: &light
   <<: *service
-  image: ${INTERLOCK_IMAGES:-interlock}/light:${INTERLOCK_TAG:-0.1.0}
+  image: ${INTERLOCK_IMAGES:-localhost/interlock}/light:${INTERLOCK_TAG:-@TAG@}
 
 x-model: &model
   <<: *service
-  image: ${INTERLOCK_IMAGES:-interlock}/model:${INTERLOCK_TAG:-0.1.0}
+  image: ${INTERLOCK_IMAGES:-localhost/interlock}/model:${INTERLOCK_TAG:-@TAG@}
 
 # One image for head and workers; a worker finds the head by its name, so there may be any number of them:
 # docker compose up --detach --scale ray-worker=3
 x-ray: &ray
   <<: *hardened
-  image: ${INTERLOCK_IMAGES:-interlock}/trainer:${INTERLOCK_TAG:-0.1.0}
+  image: ${INTERLOCK_IMAGES:-localhost/interlock}/trainer:${INTERLOCK_TAG:-@TAG@}
   networks: [ray]
   secrets: [ray_token]
   tmpfs: ["/tmp:mode=1777,size=2g"]
@@ -101,7 +101,12 @@ SERVERS = """\
         python -m interlock_artifacts
     environment:
       INTERLOCK_S3_ENDPOINT: http://s3:8333
-    secrets: [rabbitmq_admin_url, postgres_admin_url, postgres_roles.json, store_admin_s3_access_key, store_admin_s3_secret_key]
+    secrets:
+      - rabbitmq_admin_url
+      - postgres_admin_url
+      - postgres_roles.json
+      - store_admin_s3_access_key
+      - store_admin_s3_secret_key
     depends_on:
       rabbitmq: {condition: service_healthy}
       postgres: {condition: service_healthy}

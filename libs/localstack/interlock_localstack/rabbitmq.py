@@ -109,6 +109,12 @@ def make_topology(url: str) -> None:
     run_as_administrator("interlock_messaging", {"INTERLOCK_AMQP_URL": url})
 
 
+def unpacked(report: Report) -> Path:
+    """Return the folder of Debian's packages of RabbitMQ and Erlang, also where they are installed."""
+    _unpack(tree := _package_root(), report)
+    return tree
+
+
 def _package_root() -> Path:
     release = platform.freedesktop_os_release()
     name = f"rabbitmq-{release.get('ID', 'linux')}-{release.get('VERSION_ID', 'rolling')}-{platform.machine()}"
