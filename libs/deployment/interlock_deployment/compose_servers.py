@@ -74,7 +74,7 @@ SERVERS = """\
     network_mode: none
     restart: "no"
     healthcheck: {disable: true}
-    command: [chown, "10001:10001", /volumes/rabbitmq, /volumes/postgres, /volumes/s3, @OWNED@]
+    command: [sh, -c, "chown 10001:10001 /volumes/*"]
     volumes:
       - rabbitmq:/volumes/rabbitmq
       - postgres:/volumes/postgres

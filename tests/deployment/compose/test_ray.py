@@ -19,7 +19,8 @@ def asked(what):
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
     return json.load(urllib.request.urlopen(request, timeout=20))["data"]["result"]["result"]
 alive = {each["node_ip"]: each["node_id"] for each in asked("nodes") if each["state"] == "ALIVE"}
-fits = [each["node_id"] for each in asked("tasks") if each["name"] == "_fit" and each["state"] in ("RUNNING", "FINISHED")]
+begun = [each for each in asked("tasks") if each["name"] == "_fit" and each["state"] in ("RUNNING", "FINISHED")]
+fits = [each["node_id"] for each in begun]
 print(json.dumps([alive, fits]))
 """
 
