@@ -40,7 +40,7 @@ CRASH_TESTS := $(filter-out $(CHAOS_TESTS),$(wildcard tests/chaos/test_*.py))
 REAL := real-stack real-services real-gateway real-chaos real-local real-crashes
 
 # Debian packages that tests need besides what `interlock up` fetches by itself; installed when root, else named.
-TEST_PACKAGES := wrk chromium prometheus nginx-light
+TEST_PACKAGES := wrk chromium prometheus nginx-light podman buildah runc netavark aardvark-dns iptables mmdebstrap
 
 .PHONY: help setup demo down test quick checks lint types contracts contracts-check unit security real real-stack real-services real-gateway real-local real-crashes real-chaos clients test-packages proto lock audit sbom bench bench-serving bench-reliability chaos
 
@@ -143,7 +143,7 @@ $(AUDIT)/ready: requirements.audit.lock $(BOOT)/ready
 
 lock: $(BOOT)/ready ## Choose versions anew and write every lock file
 	$(LOCK) --upgrade pyproject.toml --group pyproject.toml:dev $(addprefix --no-emit-package ,$(NAMES)) -o requirements.lock
-	for client in tests/clients/*/requirements.in; do $(LOCK) --upgrade $$client -o $${client%.in}.lock; done
+	for client in tests/clients/*/*.in tests/deployment/*/*.in; do $(LOCK) --upgrade $$client -o $${client%.in}.lock; done
 	echo 'uv>=0.9,<1' | $(LOCK) --upgrade - -o requirements.boot.lock
 	printf 'pip-audit>=2.9\ncyclonedx-bom>=7\n' | $(LOCK) --upgrade - -o requirements.audit.lock
 
