@@ -42,7 +42,7 @@ CRASH_TESTS := $(filter-out $(CHAOS_TESTS),$(wildcard tests/chaos/test_*.py))
 REAL := real-stack real-services real-gateway real-chaos real-local real-crashes
 
 # Debian packages that tests need besides what `interlock up` fetches by itself; installed when root, else named.
-TEST_PACKAGES := wrk chromium prometheus nginx-light docker-registry groovy rsync
+TEST_PACKAGES := wrk chromium prometheus nginx-light docker-registry groovy rsync podman buildah runc netavark aardvark-dns iptables mmdebstrap
 
 .PHONY: help setup demo down test quick checks lint types contracts contracts-check unit security real real-stack real-services real-gateway real-local real-crashes real-chaos clients images test-packages proto lock audit sbom bench bench-serving bench-reliability chaos
 

@@ -9,6 +9,7 @@ import typer
 from interlock_cli.changed import changed
 from interlock_cli.comparison import compare
 from interlock_cli.completion import completion
+from interlock_cli.compose import compose
 from interlock_cli.datasets import datasets, ingest
 from interlock_cli.dead_letters import dead_letters
 from interlock_cli.deletion import delete, erase
@@ -74,6 +75,7 @@ for panel, commands in COMMANDS.items():
         app.command(command.__name__.rstrip("_").replace("_", "-"), rich_help_panel=panel)(command)
 app.add_typer(images, name="images", rich_help_panel="Deployment")
 app.add_typer(deploy, name="deploy", rich_help_panel="Deployment")
+app.add_typer(compose, name="compose", rich_help_panel="Deployment")
 app.add_typer(keys, name="keys", rich_help_panel="Administration")
 app.add_typer(dead_letters, name="dead-letters", rich_help_panel="Administration")
 

@@ -7,9 +7,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from interlock_deployment import chart
+from interlock_deployment import chart, compose
 
 FILES: dict[str, Callable[[], str]] = {
+    "compose/compose.yaml": compose.compose,
     f"{chart.FOLDER}/table.yaml": chart.table,
     f"{chart.FOLDER}/values.yaml": chart.values,
     f"{chart.FOLDER}/values.schema.json": chart.schema,
