@@ -7,7 +7,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-FILES: dict[str, Callable[[], str]] = {}
+from interlock_deployment.compose import compose
+
+FILES: dict[str, Callable[[], str]] = {"compose/compose.yaml": compose}
 """Path in the checkout -> its text."""
 
 
