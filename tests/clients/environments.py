@@ -33,10 +33,14 @@ def shown_by(client: str, code: str, **variables: str) -> str:
     return done.stdout
 
 
-def ran_by(client: str, command: str, *words: str) -> subprocess.CompletedProcess[str]:
+def ran_by(
+    client: str, command: str, *words: str, cwd: Path | None = None, patience: float = 100, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run a client's own command; return how it ended."""
     program = [str(_python(client).with_name(command)), *words]
-    return subprocess.run(program, env=_plain(), capture_output=True, text=True, check=False, timeout=100)
+    return subprocess.run(
+        program, cwd=cwd, env=_plain() | variables, capture_output=True, text=True, check=False, timeout=patience
+    )
 
 
 def make_ready(client: str) -> None:

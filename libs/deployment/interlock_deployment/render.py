@@ -8,8 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from interlock_deployment.compose import compose
+from interlock_deployment.machines import variables
 
-FILES: dict[str, Callable[[], str]] = {"compose/compose.yaml": compose}
+FILES: dict[str, Callable[[], str]] = {
+    "compose/compose.yaml": compose,
+    "compose/machines/group_vars/all/deployment.yml": variables,
+}
 """Path in the checkout -> its text."""
 
 
