@@ -6,10 +6,12 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from interlock_deployment import wheelhouse
 from interlock_deployment.engine import Engine
@@ -33,13 +35,12 @@ Say = Callable[[str], object]
 
 @dataclass(frozen=True)
 class Image:
-    """An image that is here: its name with its tag, bytes, whether it was built just now, and its bill of materials."""
+    """An image that is here: its name with its tag, its size in bytes, and whether it was built just now."""
 
     target: str
     name: str
     size: int
     built: bool
-    sbom: Path
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,13 @@ class Build:
 
     @property
     def folder(self) -> Path:
-        """Return where wheels and bills of materials are kept."""
+        """Return where bills of materials are kept."""
         return self.checkout / ".interlock" / "images"
+
+    @property
+    def wheels(self) -> Path:
+        """Return where wheels of other projects are kept, for the next build."""
+        return self.folder / "wheels"
 
     @property
     def dockerfile(self) -> Path:
@@ -65,24 +71,28 @@ class Build:
 
 
 def build(engine: Engine, plan: Build, target: Target, say: Say) -> Image:
-    """Build one image, unless the one that is here was made of the same; write its bill of materials beside it.
+    """Build one image, unless the one that is here was made of the same.
 
     Raises:
         DeploymentError: a wheel cannot be fetched, or the engine refuses.
     """
-    folder, name = plan.folder / target.name, plan.name(target.name)
-    sbom = folder / "sbom.cdx.json"
-    inputs = _inputs(plan, target)
-    built = engine.label(name, INPUTS) != inputs or not sbom.exists()
+    name, inputs = plan.name(target.name), _inputs(plan, target)
+    built = engine.label(name, INPUTS) != inputs
     if built:
-        wheels = wheelhouse.fetch(target.locked, plan.folder / "wheels", say)
-        own = wheelhouse.build(target.packages, folder / "own")
+        wheels = wheelhouse.fetch(target.locked, plan.wheels, say)
+        own = wheelhouse.build(target.packages, plan.folder / target.name)
         say(f"building {name} on {plan.base}")
-        context = _context(folder / "context", target, wheels, own)
-        engine.run("build", *_arguments(engine, plan, target, inputs), str(context))
-        shutil.rmtree(context)
-        write_sbom(sbom, name, [*wheels, *own], _system_packages(engine, name))
-    return Image(target.name, name, int(engine.run("image", "inspect", "--format", "{{.Size}}", name)), built, sbom)
+        with _context(plan.folder, target, wheels, own) as context:
+            engine.run("build", *_arguments(engine, plan, target, inputs), str(context))
+    return Image(target.name, name, int(engine.run("image", "inspect", "--format", "{{.Size}}", name)), built)
+
+
+def bill_of_materials(engine: Engine, plan: Build, target: Target, say: Say) -> Path:
+    """Write what is in an image that is here, as CycloneDX, and return the file."""
+    name = plan.name(target.name)
+    wheels = wheelhouse.fetch(target.locked, plan.wheels, say)
+    own = wheelhouse.build(target.packages, plan.folder / target.name)
+    return write_sbom(plan.folder / f"{target.name}.cdx.json", name, [*wheels, *own], _system_packages(engine, name))
 
 
 def push(engine: Engine, image: str, repository: str, *, plain_http: bool = False) -> str:
@@ -130,15 +140,17 @@ def _arguments(engine: Engine, plan: Build, target: Target, inputs: str) -> list
     ]
 
 
-def _context(folder: Path, target: Target, wheels: Iterable[Path], own: Iterable[Path]) -> Path:
-    """Fill the folder that the engine sees: one image's wheels with their hashes, and no file of the checkout."""
-    shutil.rmtree(folder, ignore_errors=True)
-    for part, files in (("wheels", wheels), ("own", own)):
-        (folder / part).mkdir(parents=True)
-        for each in files:
-            _link(each, folder / part / each.name)
-    (folder / "requirements.lock").write_text("\n".join(map(str, target.locked)) + "\n")
-    return folder
+@contextmanager
+def _context(folder: Path, target: Target, wheels: Iterable[Path], own: Iterable[Path]) -> Iterator[Path]:
+    """Make the folder that the engine sees: one image's wheels with their hashes, and no file of the checkout."""
+    with TemporaryDirectory(dir=folder) as made:
+        context = Path(made)
+        for part, files in (("wheels", wheels), ("own", own)):
+            (context / part).mkdir()
+            for each in files:
+                _link(each, context / part / each.name)
+        (context / "requirements.lock").write_text("\n".join(map(str, target.locked)) + "\n")
+        yield context
 
 
 def _link(source: Path, target: Path) -> None:

@@ -57,16 +57,33 @@ class Target:
     locked: tuple[Locked, ...]
 
 
-def targets(checkout: Path) -> tuple[Target, ...]:
-    """Return the images, in the order of their size: ``light``, ``model`` and ``trainer``.
+PROGRAMS = {
+    image: tuple(f"services/{each.name}" for each in SERVICES if each.image == image) for image in get_args(Image)
+} | {"trainer": tuple(f"libs/{each}" for each in _JOBS)}
+"""What runs in each image, as folders of the checkout; the images in the order of their size."""
+
+
+def chosen(names: Sequence[str]) -> Sequence[str]:
+    """Return these images; all, where none is named.
 
     Raises:
-        DeploymentError: a package needs one that the lock does not have.
+        DeploymentError: there is no such image.
     """
-    lock = read_lock(checkout / "requirements.lock")
-    wanted = {image: [f"services/{each.name}" for each in SERVICES if each.image == image] for image in get_args(Image)}
-    wanted["trainer"] = [f"libs/{each}" for each in _JOBS]
-    return tuple(_target(checkout, lock, name, folders) for name, folders in wanted.items())
+    if unknown := [each for each in names if each not in PROGRAMS]:
+        raise DeploymentError(f"there is no image {unknown[0]!r}", hint=f"one of {', '.join(PROGRAMS)}")
+    return names or tuple(PROGRAMS)
+
+
+def select(checkout: Path, names: Sequence[str] = ()) -> tuple[Target, ...]:
+    """Return what is in these images; in all, where none is named.
+
+    Raises:
+        DeploymentError: there is no such image, this is no checkout, or the lock lacks what a package needs.
+    """
+    if not (lock := checkout / "requirements.lock").exists():
+        raise DeploymentError(f"{checkout} is no checkout of Interlock: it has no requirements.lock")
+    locked = read_lock(lock)
+    return tuple(_target(checkout, locked, name, PROGRAMS[name]) for name in chosen(names))
 
 
 def read_lock(file: Path) -> dict[NormalizedName, Locked]:
