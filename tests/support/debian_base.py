@@ -1,4 +1,4 @@
-"""Debian 12 as a folder or a tar file, for images and machines of tests: made once from Debian's own packages and kept."""
+"""Debian 12 as a tar file, for images and machines of tests: made once from Debian's own packages, and kept."""
 
 import fcntl
 import hashlib

@@ -7,27 +7,24 @@
 import io
 import sys
 import tarfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from interlock_deployment import wheelhouse
 from interlock_deployment.errors import DeploymentError
-from interlock_deployment.targets import Target, targets
+from interlock_deployment.targets import Target, select
 
 FOLDER = Path(".interlock", "machines")
 
 
-def bundle(checkout: Path, folder: Path, names: Collection[str], say: Callable[[str], object]) -> list[Path]:
+def bundle(checkout: Path, folder: Path, names: Sequence[str], say: Callable[[str], object]) -> list[Path]:
     """Write the bundles of these names, or of all; the same wheels give the same bytes.
 
     Raises:
-        DeploymentError: there is no such bundle, or a wheel cannot be fetched.
+        DeploymentError: there is no such bundle, the folder is no checkout, or a wheel cannot be fetched.
     """
-    known = {each.name: each for each in targets(checkout)}
-    if unknown := sorted(set(names) - set(known)):
-        raise DeploymentError(f"there is no bundle {', '.join(unknown)}", hint=f"one of {', '.join(known)}")
     folder.mkdir(parents=True, exist_ok=True)
-    return [_bundle(checkout, folder, known[name], say) for name in names or known]
+    return [_bundle(checkout, folder, each, say) for each in select(checkout, names)]
 
 
 def _bundle(checkout: Path, folder: Path, target: Target, say: Callable[[str], object]) -> Path:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 from interlock_deployment.compose_secrets import init
@@ -46,7 +46,9 @@ class Machine:
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the folder, without booting it."""
         argv = ["chroot", str(self.root), *command]
-        return subprocess.run(argv, capture_output=True, text=True, check=False, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+        return subprocess.run(
+            argv, capture_output=True, text=True, check=False, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+        )
 
 
 def new_machine(folder: Path, bundles: Path) -> Machine:
@@ -87,7 +89,7 @@ class Booted:
         self._machine = machine
         self._name = f"interlock-machine-{os.getpid()}"
 
-    def __enter__(self) -> "Booted":
+    def __enter__(self) -> Self:
         # What systemd itself needs to make its services' own view of the file system; no device, no network.
         rights = ["--cap-add=SYS_ADMIN,SYS_PTRACE", "--security-opt=seccomp=unconfined", "--security-opt=unmask=ALL"]
         options = ["--detach", "--name", self._name, "--systemd=always", "--network=none", "--no-hosts", *rights]

@@ -24,7 +24,9 @@ def test_every_service_has_a_user_who_cannot_log_in(machine: Machine) -> None:
     ours = {name: (int(uid), home, shell) for name, _, uid, _, _, home, shell in users if name.startswith("interlock")}
     assert set(ours) == set(UNITS.values())
     assert len({uid for uid, _, _ in ours.values()}) == len(ours)
-    assert all(uid < 1000 and (home, shell) == ("/nonexistent", "/usr/sbin/nologin") for uid, home, shell in ours.values())
+    assert all(
+        uid < 1000 and (home, shell) == ("/nonexistent", "/usr/sbin/nologin") for uid, home, shell in ours.values()
+    )
 
 
 def test_secrets_are_roots_alone(machine: Machine) -> None:
@@ -100,7 +102,7 @@ async def test_a_service_says_what_it_waits_for(booted: Booted) -> None:
 
 
 def test_systemd_finds_services_hardly_exposed(booted: Booted) -> None:
-    """systemd's own score of what a service could do is below 3 of 10, which it calls OK; without hardening it is 9.6."""
+    """Below 3 of 10 in the score of systemd-analyze, which it calls OK; a unit without hardening has 9.6."""
     for unit in UNITS.values():
         told = booted.run("systemd-analyze", "security", "--no-pager", f"{unit}.service")
         score = re.search(r"Overall exposure level for \S+: ([0-9.]+)", told)

@@ -16,9 +16,6 @@ $pip install --quiet --no-index --no-cache-dir --no-deps --no-compile \
 $pip install --quiet --no-index --no-cache-dir --no-deps --no-compile "$parts"/own/*.whl
 $pip check
 "$target/bin/python" -m compileall -q -j 0 "$target/lib"
-if "$target/bin/python" -c 'import interlock_modeling' 2>/dev/null; then
-    "$target/bin/python" -c 'from interlock_modeling.engines import prepare; prepare()'
-fi
 
 used=$(readlink "/opt/interlock/$name" || true)
 for each in "/opt/interlock/$name"-*; do
