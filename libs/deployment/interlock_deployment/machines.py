@@ -19,6 +19,12 @@ PORTS = {
 }
 """Where each service listens on its machine: several share one. A service keeps its number over releases."""
 
+MODEL_MEMORY = {
+    "gateway": "INTERLOCK_GATEWAY_MODEL_MEMORY",
+    "prediction": "INTERLOCK_PREDICTION_MODEL_MEMORY",
+}
+"""Its own default is half of the machine's, which is not the service's alone, and more than its limit."""
+
 _HEAD = """\
 # Made from `contracts/interlock_contracts/deployment.py` by `make contracts`; do not edit.
 # Each service: its unit, its environment below /opt/interlock, where it listens, the most memory that it may take, its
@@ -33,6 +39,7 @@ def variables() -> str:
 
 def _row(service: Service) -> str:
     settings = [name for name in service.settings if name not in IN_FILES]
+    settings += [MODEL_MEMORY[service.name]] if service.name in MODEL_MEMORY else []
     lines = [
         f"  - name: {service.name}",
         f"    unit: interlock-{service.host}",
