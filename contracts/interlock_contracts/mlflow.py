@@ -6,7 +6,7 @@ registered model; its id is its name.
 
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from interlock_contracts.http import Body
 
@@ -202,7 +202,7 @@ class MlflowSearch(_Question):
 class MlflowRunSearch(MlflowSearch):
     """A search for the runs of some experiments."""
 
-    experiment_ids: list[str] = []
+    experiment_ids: list[str] = Field(default=[], max_length=1000)
     run_view_type: str = "ACTIVE_ONLY"
 
 

@@ -188,6 +188,7 @@ async def test_searches_of_runs(saw: dict[str, Any]) -> None:
     assert saw["by metric"] == [1, 0]
     assert saw["by two"] == [1]
     assert saw["by param"] == saw["by tag"] == saw["by quoted"] == [0]
+    assert saw["by odd"] == [[], [], [], [0], []]
     assert saw["by user"] == [1, 0]
     assert saw["by status"] == [1, 0]
     assert saw["by id"] == [1, 0]
@@ -203,7 +204,7 @@ async def test_refusals_are_parsed_by_the_client(saw: dict[str, Any]) -> None:
             ("unknown model", "unknown version", "unknown alias", "unknown run"), "RESOURCE_DOES_NOT_EXIST"
         ),
         **dict.fromkeys(
-            ("no version", "unknown filter", "unread filter", "wrong kind", "version filter", "token"),
+            ("no version", "unknown filter", "unread filter", "wrong kind", "version filter", "token", "too many"),
             "INVALID_PARAMETER_VALUE",
         ),
         **dict.fromkeys(

@@ -20,6 +20,9 @@ TEXTUAL = ("=", "!=", "LIKE", "ILIKE", "IN", "NOT IN")
 LONGEST = 4000
 """Most characters of a filter."""
 
+MOST_ORDERS = 20
+"""Most columns that a list is sorted by."""
+
 _PREFIXES = {
     "metric": "metrics",
     "metrics": "metrics",
@@ -80,8 +83,10 @@ class Searchable:
         """Return how a list is sorted; what is missing comes last.
 
         Raises:
-            ValueError: an entry cannot be read, or names what is not there.
+            ValueError: an entry cannot be read, or names what is not there, or there are too many.
         """
+        if len(order_by) > MOST_ORDERS:
+            raise ValueError(f"there are {len(order_by)} entries; at most {MOST_ORDERS} are read")
         return [*(self._direction(each) for each in order_by), *self.order]
 
     def _condition(self, asked: Comparison) -> ColumnElement[bool]:
@@ -98,8 +103,9 @@ class Searchable:
             ">=": lambda: column >= value,
             "<": lambda: column < value,
             "<=": lambda: column <= value,
-            "LIKE": lambda: column.like(value),
-            "ILIKE": lambda: column.ilike(value),
+            # Without an escape: a pattern that ends with one would be an error of the database's.
+            "LIKE": lambda: column.like(value, escape=""),
+            "ILIKE": lambda: column.ilike(value, escape=""),
             "IN": lambda: column.in_(value),
             "NOT IN": lambda: column.not_in(value),
         }

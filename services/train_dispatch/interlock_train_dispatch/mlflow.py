@@ -76,7 +76,8 @@ Identity = Annotated[str, QueryParameter(max_length=100)]
 
 
 def _param(name: str) -> Any:
-    return RunRow.progress[CANDIDATE if name == CANDIDATE else ("params", name)].as_string()
+    # Not by a path: a name may have the signs in it that a path is written with.
+    return (RunRow.progress if name == CANDIDATE else RunRow.progress["params"])[name].as_string()
 
 
 def _tag(name: str) -> Any:

@@ -88,7 +88,7 @@ def test_conditions_compare_columns() -> None:
     """Numbers as numbers, texts as texts."""
     assert sql("metrics.r2 > 0.6 and metrics.r2 != 1") == '"m r2" > 0.6 and "m r2" != 1.0'
     assert sql("params.candidate = 'it\"s'") == '"p candidate" = \'it"s\''
-    assert sql("tags.team LIKE 'a%'") == "\"t team\" LIKE 'a%%'"
+    assert sql("tags.team LIKE 'a%'") == "\"t team\" LIKE 'a%%' ESCAPE ''"
     assert sql("run_id IN ('a', \"b\")") == "run_id IN ('a', 'b')"
     assert sql("run_id NOT IN ('a')") == "(run_id NOT IN ('a'))"
     assert sql("run.start_time <= 17") == "start_time <= 17.0"
@@ -131,3 +131,5 @@ def test_orders() -> None:
     assert ordered("tags.`a b` asc")[0] == '"t a b" ASC NULLS LAST'
     with pytest.raises(ValueError, match="'colour' is nothing that can be searched for"):
         ordered("colour DESC")
+    with pytest.raises(ValueError, match="there are 21 entries; at most 20"):
+        ordered(*["status"] * 21)
