@@ -21,6 +21,8 @@ unexport PYTHONDONTWRITEBYTECODE
 # A project environment of the shell's would be changed instead of ours.
 unexport VIRTUAL_ENV
 export UV_PYTHON_DOWNLOADS := never
+# Looking for plugins of pydantic among all packages takes every process a tenth of a second.
+export PYDANTIC_DISABLE_PLUGINS := __all__
 # Like pip, uv trusts whom the system trusts, a company's proxy for instance; the second is the name that uv < 0.10 knows.
 export UV_SYSTEM_CERTS := 1
 export UV_NATIVE_TLS := 1
@@ -42,7 +44,7 @@ REAL := real-stack real-services real-gateway real-chaos real-local real-crashes
 # Debian packages that tests need besides what `interlock up` fetches by itself; installed when root, else named.
 TEST_PACKAGES := wrk chromium prometheus nginx-light
 
-.PHONY: help setup demo down test quick checks lint types contracts contracts-check unit security real real-stack real-services real-gateway real-local real-crashes real-chaos clients test-packages proto lock audit sbom bench bench-serving bench-reliability chaos
+.PHONY: help setup demo down test quick checks lint types contracts contracts-check unit security real real-stack real-services real-gateway real-local real-crashes real-chaos clients images test-packages proto lock audit sbom bench bench-serving bench-reliability chaos
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 25
@@ -125,6 +127,9 @@ bench-reliability: $(STAMP) ## Chaos, outages and a soak, written to docs/result
 proto: $(STAMP) ## Write the gRPC messages anew from the protocol's definition
 	cd services/gateway && ../../$(BIN)/python -m grpc_tools.protoc -I . --python_out=. --pyi_out=. interlock_gateway/protocols/open_inference.proto
 
+images: $(STAMP) ## Build the container images, with Docker or Podman; ARGUMENTS=--base=IMAGE builds on another than python:3.11-slim
+	$(BIN)/interlock images build $(ARGUMENTS)
+
 clients: $(STAMP) ## Ask a gateway with other projects' own clients, each in an environment of its own
 	$(BIN)/pytest -q tests/clients
 
@@ -188,13 +193,13 @@ $(BOOT)/ready: requirements.boot.lock
 	fi
 	touch $@
 
-$(STAMP): requirements.lock pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS)) $(BOOT)/ready
+KERNEL := libs/modeling/hatch_build.py $(wildcard libs/modeling/interlock_modeling/engines/*.[ch])
+
+$(STAMP): requirements.lock pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS)) $(KERNEL) $(BOOT)/ready
 	@echo "Installing the locked packages into .venv"
 	if ! $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
 		$(UV) venv --quiet --clear --python "$(PYTHON)" .venv
 	fi
 	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ./,$(MEMBERS))
-	echo "Compiling the tree-ensemble kernel"
-	$(BIN)/python -c 'from interlock_modeling.engines import prepare; prepare()'
 	touch $@

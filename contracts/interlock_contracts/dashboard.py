@@ -120,7 +120,7 @@ ROWS: dict[str, list[tuple[str, str, list[Query]]]] = {
     ],
     "Events": [
         ("Messages that wait", "none", [(_same_in_all(m.QUEUE_MESSAGES, "queue"), "{{queue}}")]),
-        ("From enqueued to taken, 95 %", "s", [(_quantile(0.95, m.MESSAGE_WAIT_SECONDS, "queue"), "{{queue}}")]),
+        ("Queue wait, 95 %", "s", [(_quantile(0.95, m.MESSAGE_WAIT_SECONDS, "queue"), "{{queue}}")]),
         ("Handling a message, 95 %", "s", [(_quantile(0.95, m.MESSAGE_SECONDS, "queue"), "{{queue}}")]),
         ("Troubles", "none", [(_rate(m.MESSAGE_TROUBLES, "queue, outcome"), "{{queue}} {{outcome}}")]),
         ("Oldest event in an outbox", "s", [(_same_in_all(m.OUTBOX_AGE, "job, type"), "{{job}} {{type}}")]),

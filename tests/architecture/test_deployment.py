@@ -35,7 +35,7 @@ KNOWN = {
 }
 """Every setting that some service is given."""
 
-HEAVY = {"numpy", "pyarrow", "numba", "onnxruntime"}
+HEAVY = {"numpy", "pyarrow", "onnxruntime"}
 HOST_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 """RFC 1123, as Kubernetes has it for the name of a service."""
 

@@ -1,5 +1,5 @@
 """The swaps are measured on the gateway that the tests watch them on."""
 
-from tests.integration.gateway.conftest import around, gateway
+from tests.integration.gateway.conftest import events, gateway
 
-__all__ = ["around", "gateway"]
+__all__ = ["events", "gateway"]

@@ -12,7 +12,7 @@ from interlock_contracts.refs import ModelRef
 
 from tests.benchmarks.results import record, recorded
 from tests.support.forests import put_forest
-from tests.support.gateway_process import Ether, Gateway, store_of
+from tests.support.gateway_process import Gateway, ModelEvents, store_of
 from tests.support.hot_swap import Watched, swap
 from tests.support.stored_models import put_model
 
@@ -28,7 +28,7 @@ KNOWN = 3
 
 async def measured(
     gateway: Gateway,
-    around: Ether,
+    events: ModelEvents,
     put: Callable[[int], ModelRef],
     swaps: int,
     name: str,
@@ -37,7 +37,7 @@ async def measured(
     before: float = 10.0,
 ) -> dict[str, float]:
     """Swap under load, print and record what clients noticed, and return it; ``before`` the first, seconds pass."""
-    watched = await swap(gateway, around, put, swaps=swaps, pause=0.2, before=before)
+    watched = await swap(gateway, events, put, swaps=swaps, pause=0.2, before=before)
     watched.told = told or {}
     print(watched.table(name))
     figures = _figures(watched)
@@ -62,36 +62,36 @@ def _figures(watched: Watched) -> dict[str, float]:
     }
 
 
-async def test_swaps_of_a_small_model(gateway: Gateway, around: Ether, servers: dict[str, str]) -> None:
+async def test_swaps_of_a_small_model(gateway: Gateway, events: ModelEvents, servers: dict[str, str]) -> None:
     """A linear model of a few kilobytes."""
     store = store_of(servers)
-    await measured(gateway, around, lambda each: put_model(store, each, model=around.model), SWAPS, "small model")
+    await measured(gateway, events, lambda each: put_model(store, each, model=events.model), SWAPS, "small model")
 
 
-async def test_swaps_of_a_small_forest(gateway: Gateway, around: Ether, servers: dict[str, str]) -> None:
+async def test_swaps_of_a_small_forest(gateway: Gateway, events: ModelEvents, servers: dict[str, str]) -> None:
     """A forest of 5 MB, about the reference forest."""
     store = store_of(servers)
     size = 5 * 1024**2
-    put = lambda each: put_forest(store, each, model=around.model, size=size, depth=12)  # noqa: E731
-    await measured(gateway, around, put, SWAPS, "forest of 5 MB")
+    put = lambda each: put_forest(store, each, model=events.model, size=size, depth=12)  # noqa: E731
+    await measured(gateway, events, put, SWAPS, "forest of 5 MB")
 
 
-async def test_swaps_of_a_large_forest(gateway: Gateway, around: Ether, servers: dict[str, str]) -> None:
+async def test_swaps_of_a_large_forest(gateway: Gateway, events: ModelEvents, servers: dict[str, str]) -> None:
     """New bytes every time: fetched, verified, tried in a process of their own, mapped."""
     store = store_of(servers)
-    put = lambda each: put_forest(store, each, model=around.model, size=LARGE)  # noqa: E731
-    await measured(gateway, around, put, 10, "forest of 200 MB, new to the host")
+    put = lambda each: put_forest(store, each, model=events.model, size=LARGE)  # noqa: E731
+    await measured(gateway, events, put, 10, "forest of 200 MB, new to the host")
 
 
 async def test_swaps_between_large_forests_that_the_host_knows(
-    gateway: Gateway, around: Ether, servers: dict[str, str]
+    gateway: Gateway, events: ModelEvents, servers: dict[str, str]
 ) -> None:
     """As after a rollback: verified and tried before, so they are mapped and asked, no more."""
     store = store_of(servers)
-    refs = [put_forest(store, each, model=around.model, size=LARGE) for each in range(1, KNOWN + 1)]
+    refs = [put_forest(store, each, model=events.model, size=LARGE) for each in range(1, KNOWN + 1)]
 
     def put(version: int) -> ModelRef:
         return refs[version % KNOWN].model_copy(update={"version": version})
 
     told = {version: version % KNOWN + 1 for version in range(1, SWAPS + 2)}
-    await measured(gateway, around, put, SWAPS, "forest of 200 MB, known to the host", told=told)
+    await measured(gateway, events, put, SWAPS, "forest of 200 MB, known to the host", told=told)

@@ -1,4 +1,4 @@
-"""Our ear and our mouth on the bus: hears every event whatever dies, says events as whoever may, and repeats some."""
+"""Consumer and publisher of the chaos run: every event is recorded whatever dies, and some are published again."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ SECONDS = 5.0
 Copy = tuple[str, bytes, dict[str, Any]]
 
 
-class Mouth:
+class Publisher:
     """Publishes with a confirm, as the service that may say the event; one connection for each of them."""
 
     def __init__(self, stack: Stack) -> None:
@@ -76,18 +76,18 @@ class Mouth:
 class Listener(Protocol):
     """Whoever is told what is said; it contains the ids of the events that it knows."""
 
-    def hear(self, envelope: Envelope, data: dict[str, Any]) -> None: ...
+    def record(self, envelope: Envelope, data: dict[str, Any]) -> None: ...
 
     def __contains__(self, event_id: str) -> bool: ...
 
 
-class Ear:
-    """A durable queue of our own, bound to everything; a share of what it hears is said again, late and shuffled."""
+class Consumer:
+    """A durable queue bound to everything; a share of what it receives is published again, late, in another order."""
 
-    def __init__(self, stack: Stack, listener: Listener, mouth: Mouth, *, seed: int, repeated: float) -> None:
+    def __init__(self, stack: Stack, listener: Listener, publisher: Publisher, *, seed: int, repeated: float) -> None:
         self._stack = stack
         self._listener = listener
-        self._mouth = mouth
+        self._publisher = publisher
         self._random = random.Random(seed)
         self._repeated = repeated
         self._name = f"chaos.{uuid4().hex[:8]}"
@@ -109,8 +109,8 @@ class Ear:
         """Return how many are still to be said again."""
         return len(self._copies) + self._saying
 
-    async def hear(self) -> None:
-        """Hear until cancelled; whatever was not taken down when a connection broke comes again."""
+    async def consume(self) -> None:
+        """Consume until cancelled; whatever was not taken down when a connection broke comes again."""
         while True:
             try:
                 async with await aio_pika.connect(self._stack.admin("AMQP_URL"), timeout=SECONDS) as connection:
@@ -138,7 +138,7 @@ class Ear:
             return
         # Redelivered, it is our own connection's repeat, unless it was never taken down.
         if not message.redelivered or envelope.id not in self._listener:
-            self._listener.hear(envelope, data)
+            self._listener.record(envelope, data)
         if self._random.random() < self._repeated:
             self.again(envelope.type, message.body, headers)
 
@@ -150,7 +150,7 @@ class Ear:
             due, self._copies = self._copies[:50], self._copies[50:]
             self._saying = len(due)
             for copy in due:
-                await self._mouth.publish(*copy)
+                await self._publisher.publish(*copy)
             self._saying = 0
 
     async def close(self) -> None:

@@ -89,7 +89,7 @@ async def without_outbox(stack: Stack) -> Outcome:
 
 
 async def _asked(lab: Lab, *, copies: int) -> Outcome:
-    work = Workload(lab.scene, lab.ledger, lab.mouth, lab.ear, seed=0)
+    work = Workload(lab.scene, lab.ledger, lab.publisher, lab.consumer, seed=0)
     for _ in range(REQUESTS):
         await work.roll_back_by_event(copies=copies)
     await work.close()

@@ -74,7 +74,7 @@ class Ledger:
     asked: list[Asked] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     promotions: dict[str, tuple[int, int]] = field(default_factory=dict)
-    heard: defaultdict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    recorded: defaultdict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     truths: dict[str, int] = field(default_factory=dict)
     wrong: list[tuple[Kind, str]] = field(default_factory=list)
     messages: int = 0
@@ -99,7 +99,7 @@ class Ledger:
         """Return how many messages were repeats of others, made by us or by whoever was killed in between."""
         return self.messages - len(self._seen)
 
-    def hear(self, envelope: Envelope, data: dict[str, Any]) -> None:
+    def record(self, envelope: Envelope, data: dict[str, Any]) -> None:
         """Note what an event tells; a repeat tells nothing."""
         self.messages += 1
         if envelope.id in self._seen:
@@ -111,7 +111,7 @@ class Ledger:
         if (effect := _effect(envelope, data, model)) is not None:
             self.effects.append(effect)
         if envelope.type == "model.promoted":
-            self.heard[model].add(data["promotion_seq"])
+            self.recorded[model].add(data["promotion_seq"])
         if (fault := _fault(envelope, data)) is not None:
             self.wrong.append(fault)
 
@@ -170,7 +170,7 @@ class Ledger:
         A request handled twice promotes twice, but says the same event; one that was lost on its way out is not that.
         """
         silent = sum(
-            len(set(range(before + 1, after + 1)) - self.heard[model])
+            len(set(range(before + 1, after + 1)) - self.recorded[model])
             for model, (before, after) in self.promotions.items()
         )
         return max(0, silent - lost)

@@ -101,9 +101,9 @@ class Warm:
         assert self._parent.stdout is not None
         with self._parent.stdout as lines:
             for line in lines:
-                self._hear(json.loads(line))
+                self._update(json.loads(line))
 
-    def _hear(self, told: dict[str, Any]) -> None:
+    def _update(self, told: dict[str, Any]) -> None:
         if "ready" in told:
             self._ready.set()
             return

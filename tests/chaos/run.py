@@ -12,7 +12,7 @@ import asyncpg  # type: ignore[import-untyped]
 import httpx
 from interlock_contracts.permissions import PING
 
-from tests.chaos.bus import Ear, Mouth
+from tests.chaos.bus import Consumer, Publisher
 from tests.chaos.faults import Faults, plan
 from tests.chaos.ledger import Counts, Kind, Ledger
 from tests.chaos.scene import Scene
@@ -79,12 +79,12 @@ def _line(kind: str, numbers: Any) -> str:
 
 @dataclass
 class Lab:
-    """One prepared run: models that serve, an ear that hears, and a ledger that knows where all of it began."""
+    """One prepared run: models that serve, a consumer of all events, and a ledger that knows where all of it began."""
 
     stack: Stack
     ledger: Ledger
-    mouth: Mouth
-    ear: Ear
+    publisher: Publisher
+    consumer: Consumer
     scene: Scene
     faults: Faults
 
@@ -114,9 +114,9 @@ class Lab:
 
     async def _under_way(self) -> str:
         await self.stack.healthy()
-        if copies := self.ear.copies:
+        if copies := self.consumer.copies:
             return f"{copies} events are to be said again"
-        # Our own ear's queue is left out: a repeat that comes late changes nothing. Nor does a ping.
+        # Our own consumer's queue is left out: a repeat that comes late changes nothing. Nor does a ping.
         held = await self.stack.messages()
         idle = ("chaos.", PING)
         if busy := {name: n for name, n in held.items() if not name.endswith(".dead") and not name.startswith(idle)}:
@@ -147,25 +147,25 @@ class Lab:
 
 @asynccontextmanager
 async def prepared(stack: Stack, *, seed: int, repeated: float = REPEATED) -> AsyncIterator[Lab]:
-    """Make the models, and hear all that is said about them."""
-    ledger, mouth = Ledger(), Mouth(stack)
-    ear = Ear(stack, ledger, mouth, seed=seed, repeated=repeated)
-    hearing = asyncio.create_task(ear.hear())
-    repeating = asyncio.create_task(ear.repeat())
+    """Make the models, and record all events about them."""
+    ledger, publisher = Ledger(), Publisher(stack)
+    consumer = Consumer(stack, ledger, publisher, seed=seed, repeated=repeated)
+    consuming = asyncio.create_task(consumer.consume())
+    repeating = asyncio.create_task(consumer.repeat())
     faults = Faults(stack)
     try:
-        await asyncio.wait_for(ear.listening.wait(), 30)
-        scene = await Scene.made(stack, mouth)
+        await asyncio.wait_for(consumer.listening.wait(), 30)
+        scene = await Scene.made(stack, publisher)
         ledger.models |= set(scene.models)
         ledger.promotions = {model: (seq, seq) for model, seq in (await scene.promotions()).items()}
-        yield Lab(stack, ledger, mouth, ear, scene, faults)
+        yield Lab(stack, ledger, publisher, consumer, scene, faults)
     finally:
         faults.mend()
-        for task in (hearing, repeating):
+        for task in (consuming, repeating):
             task.cancel()
-        await asyncio.gather(hearing, repeating, return_exceptions=True)
-        await mouth.close()
-        await ear.close()
+        await asyncio.gather(consuming, repeating, return_exceptions=True)
+        await publisher.close()
+        await consumer.close()
 
 
 async def chaos(
@@ -180,7 +180,7 @@ async def chaos(
     """Let users work for ``seconds`` while faults happen, then wait at most ``patience`` seconds for the end of it."""
     begin = time.monotonic()
     async with prepared(stack, seed=seed) as lab:
-        work = Workload(lab.scene, lab.ledger, lab.mouth, lab.ear, seed=seed)
+        work = Workload(lab.scene, lab.ledger, lab.publisher, lab.consumer, seed=seed)
         destroying = asyncio.create_task(lab.faults.run(plan(seed, seconds=seconds, gap=gap)))
         try:
             await work.run(seconds=seconds, events=events)

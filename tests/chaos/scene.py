@@ -14,7 +14,7 @@ from interlock_contracts.manifest import TrainingManifest
 from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_contracts.training import TrainingCompleted
 
-from tests.chaos.bus import Mouth
+from tests.chaos.bus import Publisher
 from tests.chaos.stack import Stack
 from tests.support.stored_models import ROW, put_model
 from tests.support.waiting import until
@@ -58,7 +58,7 @@ class Scene:
     """Pipelines of one run: ``rolled`` have two versions that have served, ``grown`` get more, the rest have none."""
 
     stack: Stack
-    mouth: Mouth
+    publisher: Publisher
     rolled: list[str] = field(default_factory=list)
     grown: list[str] = field(default_factory=list)
     empty: str = ""
@@ -68,12 +68,12 @@ class Scene:
     versions: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    async def made(cls, stack: Stack, mouth: Mouth, *, rolled: int = 2, grown: int = 1) -> "Scene":
+    async def made(cls, stack: Stack, publisher: Publisher, *, rolled: int = 2, grown: int = 1) -> "Scene":
         """Apply the pipelines, bring one file in, and let two versions of each ``rolled`` model serve in turn."""
         name = f"c-{uuid4().hex[:6]}"
         scene = cls(
             stack,
-            mouth,
+            publisher,
             rolled=[f"{name}-rolled-{n}" for n in range(rolled)],
             grown=[f"{name}-grown-{n}" for n in range(grown)],
             empty=f"{name}-empty",
@@ -97,7 +97,7 @@ class Scene:
         return [*self.rolled, *self.grown, self.empty, self.filled]
 
     async def _brought_in(self, http: httpx.AsyncClient) -> DatasetRef:
-        async def taken() -> httpx.Response | None:  # ingest hears of a pipeline a moment after its registry
+        async def taken() -> httpx.Response | None:  # ingest knows a pipeline a moment after its registry
             answer = await http.post(f"/datasets/{self.filled}", content=csv(0), headers={"Content-Type": "text/csv"})
             return answer if answer.status_code == 202 else None
 
@@ -118,7 +118,7 @@ class Scene:
         """
         event = await asyncio.to_thread(self._completed, model, version, run)
         envelope = Envelope.of(event, source="train_dispatch", cause=str(run), now=datetime.now(UTC))
-        return await self.mouth.publish(event.type, event.body(), dict(envelope.headers()))
+        return await self.publisher.publish(event.type, event.body(), dict(envelope.headers()))
 
     def _completed(self, model: str, version: int, run: UUID) -> TrainingCompleted:
         assert self.dataset is not None, "one file was brought in first"

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from interlock_contracts.event import Envelope
 
-from tests.chaos.bus import Ear, Mouth
+from tests.chaos.bus import Consumer, Publisher
 from tests.chaos.scene import Scene
 from tests.chaos.stack import Stack
 from tests.support.hot_swap import Watched, asked
@@ -26,13 +26,13 @@ GAP_SECONDS = 1.0
 
 @dataclass
 class Rollouts:
-    """What the bus tells of promotions and of workers that serve them, with the time at which it was heard."""
+    """What the bus tells of promotions and of workers that serve them, with the time at which it was received."""
 
     promoted: dict[int, float] = field(default_factory=dict)
     converged: dict[int, float] = field(default_factory=dict)
     _serving: defaultdict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
 
-    def hear(self, envelope: Envelope, data: dict[str, Any]) -> None:
+    def record(self, envelope: Envelope, data: dict[str, Any]) -> None:
         if envelope.type == "model.promoted":
             self.promoted.setdefault(data["version"], time.monotonic())
         if envelope.type == "model.serving":
@@ -41,7 +41,7 @@ class Rollouts:
                 self.converged.setdefault(data["version"], time.monotonic())
 
     def __contains__(self, event_id: str) -> bool:
-        return False  # hearing a promotion twice changes nothing
+        return False  # consuming a promotion twice changes nothing
 
 
 @dataclass(frozen=True)
@@ -103,14 +103,14 @@ async def serve_through(
     stack: Stack, *, singly: tuple[str, ...], hold: float, promotions: int, clients: int = 4, pause: float = 0.005
 ) -> Served:
     """Ask on and on while each of ``singly`` is away ``hold`` seconds, then all; and while versions are promoted."""
-    rollouts, mouth, watched = Rollouts(), Mouth(stack), Watched()
-    ear = Ear(stack, rollouts, mouth, seed=0, repeated=0)
-    hearing = asyncio.create_task(ear.hear())
+    rollouts, publisher, watched = Rollouts(), Publisher(stack), Watched()
+    consumer = Consumer(stack, rollouts, publisher, seed=0, repeated=0)
+    consuming = asyncio.create_task(consumer.consume())
     try:
-        await asyncio.wait_for(ear.listening.wait(), 30)
-        scene = await Scene.made(stack, mouth, rolled=0)
+        await asyncio.wait_for(consumer.listening.wait(), 30)
+        scene = await Scene.made(stack, publisher, rolled=0)
         (model,) = scene.grown
-        ear.only(model)
+        consumer.only(model)
         await _promoted(scene, model, 1, rollouts)
         async with stack.client() as http:
             await scene.serves(http, model, 1)
@@ -128,10 +128,10 @@ async def serve_through(
                 await asyncio.gather(promoting, return_exceptions=True)
         return _served(watched, rollouts, outages, begin)
     finally:
-        hearing.cancel()
-        await asyncio.gather(hearing, return_exceptions=True)
-        await mouth.close()
-        await ear.close()
+        consuming.cancel()
+        await asyncio.gather(consuming, return_exceptions=True)
+        await publisher.close()
+        await consumer.close()
 
 
 async def _promote(scene: Scene, model: str, count: int, rollouts: Rollouts) -> None:

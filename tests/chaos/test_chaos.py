@@ -42,7 +42,7 @@ async def test_without_an_inbox_the_harness_sees_effects_twice(stack: Stack) -> 
 
 
 async def test_without_an_outbox_the_harness_sees_a_loss(stack: Stack) -> None:
-    """A promotion is committed, its process dies before it is said, and nobody hears of it."""
+    """A promotion is committed, its process dies before the event is published."""
     outcome = await without_outbox(stack)
 
     assert outcome.total.lost, outcome.table()

@@ -15,7 +15,7 @@ from interlock_contracts.models import RollbackRequested
 from interlock_contracts.predictions import prediction_id
 from interlock_contracts.training import RetrainRequested
 
-from tests.chaos.bus import Ear, Mouth
+from tests.chaos.bus import Consumer, Publisher
 from tests.chaos.ledger import Asked, Kind, Ledger
 from tests.chaos.scene import ASK, Scene, csv
 
@@ -27,11 +27,11 @@ LONGEST = 1.2
 class Workload:
     """Asks ``events`` things over ``seconds``, at a pace that makes up for what an outage held up."""
 
-    def __init__(self, scene: Scene, ledger: Ledger, mouth: Mouth, ear: Ear, *, seed: int) -> None:
+    def __init__(self, scene: Scene, ledger: Ledger, publisher: Publisher, consumer: Consumer, *, seed: int) -> None:
         self._scene = scene
         self._ledger = ledger
-        self._mouth = mouth
-        self._ear = ear
+        self._publisher = publisher
+        self._ear = consumer
         self._random = random.Random(seed)
         self._http = scene.stack.client()
         self._uploads = 0
@@ -127,7 +127,7 @@ class Workload:
         headers: dict[str, Any] = dict(envelope.headers())
         for _ in range(self._random.choice((0, 0, 1, 2)) if copies is None else copies):
             self._ear.again(event.type, event.body(), headers)
-        asked.acknowledged, asked.why = await self._mouth.publish(event.type, event.body(), headers), "no confirm"
+        asked.acknowledged, asked.why = await self._publisher.publish(event.type, event.body(), headers), "no confirm"
 
 
 async def _guarded(way: Callable[[], Awaitable[None]]) -> None:

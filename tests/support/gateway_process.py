@@ -58,7 +58,7 @@ class Gateway:
         except httpx.TransportError:
             return []
 
-    async def hears(self) -> bool:
+    async def is_subscribed(self) -> bool:
         """Return whether both workers consume promotions."""
         return len({view["worker"] for view in await self._views() if view["hears"]}) == 2
 
@@ -124,7 +124,7 @@ def store_of(servers: dict[str, str]) -> S3Store:
     )
 
 
-class Ether:
+class ModelEvents:
     """An AMQP client: consumes the events of one model, and publishes what the registry would."""
 
     def __init__(self, exchange: aio_pika.abc.AbstractExchange, model: str) -> None:
@@ -160,13 +160,13 @@ class Ether:
 
 
 @asynccontextmanager
-async def ether(url: str, model: str) -> AsyncIterator[Ether]:
+async def model_events(url: str, model: str) -> AsyncIterator[ModelEvents]:
     """Consume what is published about ``model``."""
     async with await aio_pika.connect(url) as connection:
         channel = await connection.channel()
         exchange = await channel.declare_exchange("interlock.events", aio_pika.ExchangeType.TOPIC, durable=True)
         queue = await channel.declare_queue(exclusive=True)
-        received = Ether(exchange, model)
+        received = ModelEvents(exchange, model)
         for event_type in ("model.serving", "model.load_failed", "retrain.requested"):
             await queue.bind(exchange, event_type)
         await queue.consume(received.receive, no_ack=True)

@@ -18,7 +18,7 @@ from interlock_contracts.models import ModelServing
 from interlock_contracts.refs import ModelRef
 
 from tests.support.gateway_app import KEY
-from tests.support.gateway_process import Ether, Gateway
+from tests.support.gateway_process import Gateway, ModelEvents
 from tests.support.stored_models import ROW
 from tests.support.waiting import until
 
@@ -160,7 +160,13 @@ async def _meet(lines: asyncio.StreamReader, met: set[int]) -> None:
 
 
 async def swap(
-    gateway: Gateway, around: Ether, put: Callable[[int], ModelRef], *, swaps: int, pause: float, before: float = 1.0
+    gateway: Gateway,
+    events: ModelEvents,
+    put: Callable[[int], ModelRef],
+    *,
+    swaps: int,
+    pause: float,
+    before: float = 1.0,
 ) -> Watched:
     """Promote version after version, each once all workers serve the last; all are asked for meanwhile.
 
@@ -169,20 +175,20 @@ async def swap(
     """
     watched = Watched()
     refs = {version: await asyncio.to_thread(put, version) for version in range(1, swaps + 2)}
-    await _promoted(around, refs[1], 1, watched)
-    async with asked(gateway.url, around.model, watched) as met:
+    await _promoted(events, refs[1], 1, watched)
+    async with asked(gateway.url, events.model, watched) as met:
         await asyncio.sleep(before)
         for version in range(2, swaps + 2):
-            await _promoted(around, refs[version], version, watched)
+            await _promoted(events, refs[version], version, watched)
             await until(partial(met.__contains__, version), seconds=60)  # or nothing could be told of this swap
             await asyncio.sleep(pause)
     return watched
 
 
-async def _promoted(around: Ether, ref: ModelRef, version: int, watched: Watched) -> None:
+async def _promoted(events: ModelEvents, ref: ModelRef, version: int, watched: Watched) -> None:
     watched.promoted[version] = time.monotonic()
-    await around.promote(ref, version)
-    await around.all_serve(version)
+    await events.promote(ref, version)
+    await events.all_serve(version)
     watched.converged[version] = time.monotonic()
-    published: list[Any] = [event for _, event in around.received if isinstance(event, ModelServing)]
+    published: list[Any] = [event for _, event in events.received if isinstance(event, ModelServing)]
     watched.load_seconds[version] = max(each.load_seconds for each in published if each.promotion_seq == version)

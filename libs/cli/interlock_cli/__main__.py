@@ -16,6 +16,7 @@ from interlock_cli.events import events
 from interlock_cli.export import export
 from interlock_cli.feedback import feedback, quality
 from interlock_cli.git_tags import git_tags
+from interlock_cli.images import images
 from interlock_cli.init.command import init
 from interlock_cli.keys import audit, keys
 from interlock_cli.local_stack import add_local_stack
@@ -70,6 +71,7 @@ add_local_stack(app)
 for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(command.__name__.rstrip("_").replace("_", "-"), rich_help_panel=panel)(command)
+app.add_typer(images, name="images", rich_help_panel="Deployment")
 app.add_typer(keys, name="keys", rich_help_panel="Administration")
 app.add_typer(dead_letters, name="dead-letters", rich_help_panel="Administration")
 

@@ -1,6 +1,5 @@
 """The container engine of this machine: Docker or Podman, by their command lines, which agree in all that is used."""
 
-import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -36,10 +35,7 @@ class Engine:
             if stdin is not None:
                 opened.close()  # type: ignore[union-attr]
         if done.returncode != 0:
-            said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-            raise DeploymentError(
-                f"{self.program} {arguments[0]} failed: " + "\n".join(said[-_ERROR_LINES:] or ["it said nothing"])
-            )
+            raise DeploymentError(f"{self.program} {arguments[0]} failed: {_reason(done.stdout + done.stderr)}")
         return done.stdout
 
     def has_image(self, name: str) -> bool:
@@ -59,14 +55,20 @@ class Engine:
         return subprocess.run([self.program, *arguments], capture_output=True, check=False).returncode
 
 
+def _reason(output: str) -> str:
+    """Return what an engine says last: its error, or the end of what it did."""
+    lines = [line for line in output.splitlines() if line.strip()]
+    error = next((number for number, line in enumerate(lines) if line.lower().startswith("error")), -_ERROR_LINES)
+    return "\n".join(lines[error:]) or "it said nothing"
+
+
 def find_engine(wanted: str | None = None) -> Engine:
-    """Return the engine that is asked for, by argument or INTERLOCK_CONTAINER_ENGINE; else the first that works.
+    """Return the engine that is asked for, else the first that works.
 
     Raises:
         DeploymentError: there is none, or the one that is asked for does not work.
     """
-    wanted = wanted or os.environ.get("INTERLOCK_CONTAINER_ENGINE") or None
-    if wanted is not None and wanted not in ENGINES:
+    if wanted and wanted not in ENGINES:
         raise DeploymentError(f"{wanted!r} is no container engine that is known here", hint="docker or podman")
     names: Sequence[str] = (wanted,) if wanted else ENGINES
     for name in names:

@@ -1,14 +1,17 @@
 """Images: built without a network from wheels with hashes, kept while what went into them is the same, pushed."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from interlock_deployment import wheelhouse
 from interlock_deployment.engine import Engine
@@ -17,6 +20,10 @@ from interlock_deployment.sbom import write_sbom
 from interlock_deployment.targets import Target
 
 VERSION = metadata.version("interlock-contracts")
+"""The product's version, and the tag of its images."""
+
+BASE = "python:3.11-slim-bookworm"
+"""On which the images are built, where no other is named: Debian 12 with Python 3.11."""
 
 INPUTS = "io.interlock.inputs"
 """Label: the SHA-256 of all that went into an image."""
@@ -28,53 +35,67 @@ Say = Callable[[str], object]
 
 @dataclass(frozen=True)
 class Image:
-    """An image that is here: its name with its tag, bytes, whether it was built just now, and its bill of materials."""
+    """An image that is here: its name with its tag, its size in bytes, and whether it was built just now."""
 
     target: str
     name: str
     size: int
     built: bool
-    sbom: Path
 
 
 @dataclass(frozen=True)
 class Build:
-    """How images are built: on which ``base``, from which ``wheels`` folder, under which repository and tag."""
+    """How images are built: on which ``base``, under which ``repository`` and ``tag``; wheels stay in ``folder``."""
 
     checkout: Path
-    base: str
-    wheels: Path
-    repository: str = "interlock"
+    base: str = BASE
+    repository: str = "localhost/interlock"
     tag: str = VERSION
+
+    @property
+    def folder(self) -> Path:
+        """Return where bills of materials are kept."""
+        return self.checkout / ".interlock" / "images"
+
+    @property
+    def wheels(self) -> Path:
+        """Return where wheels of other projects are kept, for the next build."""
+        return self.folder / "wheels"
+
+    @property
+    def dockerfile(self) -> Path:
+        return self.checkout / "compose" / "Dockerfile"
 
     def name(self, target: str) -> str:
         return f"{self.repository}/{target}:{self.tag}"
 
 
 def build(engine: Engine, plan: Build, target: Target, say: Say) -> Image:
-    """Build one image, unless the one that is here was made of the same; write its bill of materials beside it.
+    """Build one image, unless the one that is here was made of the same.
 
     Raises:
-        DeploymentError: a wheel is missing, or the engine refuses.
+        DeploymentError: a wheel cannot be fetched, or the engine refuses.
     """
-    folder = plan.checkout / ".interlock" / "images" / target.name
-    wheels = wheelhouse.fetch(target.lock(plan.checkout), plan.wheels)
-    installer = wheelhouse.fetch(plan.checkout / "compose" / "requirements" / "build.lock", plan.wheels)
-    own = wheelhouse.build(target.packages, folder / "own", say)
-    dockerfile = plan.checkout / "compose" / "Dockerfile"
-    inputs = _digest([dockerfile, target.lock(plan.checkout), *own], plan.base)
-    name = plan.name(target.name)
+    name, inputs = plan.name(target.name), _inputs(plan, target)
     built = engine.label(name, INPUTS) != inputs
     if built:
-        context = _context(folder / "context", target.lock(plan.checkout), [*wheels, *installer], own)
-        say(f"building {name} on {plan.base}, without a network")
-        engine.run("build", *_arguments(engine, plan, target, inputs, dockerfile), str(context))
-        shutil.rmtree(context)
-    sbom = write_sbom(folder / "sbom.cdx.json", name, [*wheels, *own], _system_packages(engine, name))
-    return Image(target.name, name, int(engine.run("image", "inspect", "--format", "{{.Size}}", name)), built, sbom)
+        wheels = wheelhouse.fetch(target.locked, plan.wheels, say)
+        own = wheelhouse.build(target.packages, plan.folder / target.name)
+        say(f"building {name} on {plan.base}")
+        with _context(plan.folder, target, wheels, own) as context:
+            engine.run("build", *_arguments(engine, plan, target, inputs), str(context))
+    return Image(target.name, name, int(engine.run("image", "inspect", "--format", "{{.Size}}", name)), built)
 
 
-def push(engine: Engine, image: str, repository: str, *, plain_http: bool) -> str:
+def bill_of_materials(engine: Engine, plan: Build, target: Target, say: Say) -> Path:
+    """Write what is in an image that is here, as CycloneDX, and return the file."""
+    name = plan.name(target.name)
+    wheels = wheelhouse.fetch(target.locked, plan.wheels, say)
+    own = wheelhouse.build(target.packages, plan.folder / target.name)
+    return write_sbom(plan.folder / f"{target.name}.cdx.json", name, [*wheels, *own], _system_packages(engine, name))
+
+
+def push(engine: Engine, image: str, repository: str, *, plain_http: bool = False) -> str:
     """Push an image and return its name by digest, which never means another image.
 
     Raises:
@@ -86,17 +107,17 @@ def push(engine: Engine, image: str, repository: str, *, plain_http: bool) -> st
     engine.run("tag", image, there)
     options = [f"--tls-verify={'false' if plain_http else 'true'}"] if engine.is_podman else []
     said = engine.run("push", *options, there)
-    digest = engine.run("image", "inspect", "--format", '{{join .RepoDigests "\\n"}}', there)
-    found = [line for line in digest.splitlines() if line.startswith(f"{there.rpartition(':')[0]}@")]
-    if not found and (digests := _DIGEST.findall(said)):
-        return f"{there.rpartition(':')[0]}@{digests[-1]}"
-    if not found:
+    name = there.rpartition(":")[0]
+    known = json.loads(engine.run("image", "inspect", "--format", "{{json .RepoDigests}}", there)) or []
+    digests = [each for each in known if each.startswith(f"{name}@")]
+    digests += [f"{name}@{each}" for each in _DIGEST.findall(said)]
+    if not digests:
         raise DeploymentError(f"the registry did not say under which digest it keeps {there}")
-    return found[-1]
+    return str(digests[-1])
 
 
-def _arguments(engine: Engine, plan: Build, target: Target, inputs: str, dockerfile: Path) -> list[str]:
-    """Return the options of the build; its time is that of the commit, so that the same commit gives the same image."""
+def _arguments(engine: Engine, plan: Build, target: Target, inputs: str) -> list[str]:
+    """Return the options of the build; its time is the commit's, so that it does not change what is built."""
     revision, moment = _commit(plan.checkout)
     labels = {
         INPUTS: inputs,
@@ -107,27 +128,29 @@ def _arguments(engine: Engine, plan: Build, target: Target, inputs: str, dockerf
         "org.opencontainers.image.licenses": "Apache-2.0",
         "org.opencontainers.image.base.name": plan.base,
     }
-    podman = ["--format", "docker", "--pull=never"] if engine.is_podman else []  # OCI's own format has no health check
+    podman = ["--format=docker", "--pull=never"] if engine.is_podman else []  # OCI's own format has no health check
     return [
         *podman,
         "--network=none",
         f"--build-arg=BASE={plan.base}",
         *(f"--label={key}={value}" for key, value in labels.items()),
         f"--target={target.name}",
-        f"--file={dockerfile}",
+        f"--file={plan.dockerfile}",
         f"--tag={plan.name(target.name)}",
     ]
 
 
-def _context(folder: Path, lock: Path, wheels: Iterable[Path], own: Iterable[Path]) -> Path:
-    """Fill the folder that the engine sees: one image's wheels, and no file of the checkout."""
-    shutil.rmtree(folder, ignore_errors=True)
-    for part, files in (("wheels", wheels), ("own", own)):
-        (folder / part).mkdir(parents=True)
-        for each in files:
-            _link(each, folder / part / each.name)
-    shutil.copy(lock, folder / "requirements.lock")
-    return folder
+@contextmanager
+def _context(folder: Path, target: Target, wheels: Iterable[Path], own: Iterable[Path]) -> Iterator[Path]:
+    """Make the folder that the engine sees: one image's wheels with their hashes, and no file of the checkout."""
+    with TemporaryDirectory(dir=folder) as made:
+        context = Path(made)
+        for part, files in (("wheels", wheels), ("own", own)):
+            (context / part).mkdir()
+            for each in files:
+                _link(each, context / part / each.name)
+        (context / "requirements.lock").write_text("\n".join(map(str, target.locked)) + "\n")
+        yield context
 
 
 def _link(source: Path, target: Path) -> None:
@@ -137,11 +160,19 @@ def _link(source: Path, target: Path) -> None:
         shutil.copy(source, target)
 
 
-def _digest(files: Iterable[Path], base: str) -> str:
-    total = hashlib.sha256(base.encode())
-    for each in files:
-        total.update(each.name.encode() + hashlib.sha256(each.read_bytes()).digest())
+def _inputs(plan: Build, target: Target) -> str:
+    """Return the SHA-256 of the base's name, the Dockerfile, the locked packages, and every source file of ours."""
+    total = hashlib.sha256(f"{plan.base}\n".encode())
+    sources = [each for folder in target.packages for each in sorted(folder.rglob("*")) if _is_source(each)]
+    for each in (plan.dockerfile, *sources):
+        total.update(f"{each.relative_to(plan.checkout)} {wheelhouse.sha256(each)}\n".encode())
+    for package in target.locked:
+        total.update(f"{package}\n".encode())
     return total.hexdigest()
+
+
+def _is_source(path: Path) -> bool:
+    return path.is_file() and "__pycache__" not in path.parts
 
 
 def _commit(checkout: Path) -> tuple[str, str]:

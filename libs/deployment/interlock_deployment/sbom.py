@@ -1,6 +1,5 @@
 """Bill of materials of an image, as CycloneDX: its wheels with their hashes, and the packages of its base."""
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +9,8 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
 from packageurl import PackageURL
+
+from interlock_deployment.wheelhouse import sha256
 
 
 def write_sbom(file: Path, image: str, wheels: Iterable[Path], system: Iterable[tuple[str, str]]) -> Path:
@@ -21,6 +22,7 @@ def write_sbom(file: Path, image: str, wheels: Iterable[Path], system: Iterable[
         bill.components.add(_wheel(each))
     for package, its_version in system:
         bill.components.add(_component(package, its_version, PackageURL("deb", "debian", package, its_version)))
+    bill.register_dependency(bill.metadata.component, bill.components)
     made = make_outputter(bill, OutputFormat.JSON, SchemaVersion.V1_6)
     file.write_text(made.output_as_string(indent=2) + "\n")
     return file
@@ -30,8 +32,7 @@ def _wheel(wheel: Path) -> Component:
     name, version, *_ = wheel.name.split("-")
     name = name.replace("_", "-").lower()
     found = _component(name, version, PackageURL("pypi", None, name, version))
-    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    found.hashes.add(HashType(alg=HashAlgorithm.SHA_256, content=digest))
+    found.hashes.add(HashType(alg=HashAlgorithm.SHA_256, content=sha256(wheel)))
     return found
 
 

@@ -30,7 +30,7 @@ from interlock_contracts.refs import ArtifactRef
 KEEP_BYTES = 4 * 1024**3
 """How much of what was loaded before stays in the folder, the newest first."""
 
-_READERS = ("interlock-modeling", "numpy", "numba", "onnxruntime")
+_READERS = ("interlock-modeling", "numpy", "onnxruntime")
 _OTHERS_MAY_WRITE = 0o022
 
 State = tuple[int, int, int]

@@ -32,7 +32,7 @@ async def soak(stack: Stack, *, seconds: float, every: float = EVERY_SECONDS) ->
         model = lab.scene.rolled[0]
         options: Any = {"key": stack.key, "connections": 2, "strangers": 1, "pause": 0.05}
         async with asked(stack.gateway, model, watched, **options):
-            work = Workload(lab.scene, lab.ledger, lab.mouth, lab.ear, seed=0)
+            work = Workload(lab.scene, lab.ledger, lab.publisher, lab.consumer, seed=0)
             sampling = asyncio.create_task(_sample(lab, samples, every))
             try:
                 await work.run(seconds=seconds, events=int(seconds * RATE))

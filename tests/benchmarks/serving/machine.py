@@ -15,7 +15,6 @@ _OURS = (
     "litestar",
     "msgspec",
     "numpy",
-    "numba",
     "onnxruntime",
     "scikit-learn",
     "xgboost-cpu",

@@ -18,7 +18,7 @@ from interlock_contracts.refs import ModelRef
 from tests.support import prediction_process
 from tests.support.bad_models import TABLE, Bad, endless, truncated
 from tests.support.gateway_app import client
-from tests.support.gateway_process import Ether, Gateway, ether, running, store_of
+from tests.support.gateway_process import Gateway, ModelEvents, model_events, running, store_of
 from tests.support.signing import SIGNER, STRANGER
 from tests.support.stored_models import ROW, put_model
 from tests.support.waiting import until
@@ -32,13 +32,13 @@ SMOKE_TEST_SECONDS = "3"
 async def gateway(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
     folder = tmp_path_factory.mktemp("gateway")
     async with running(servers, folder, gateway_validation_seconds=SMOKE_TEST_SECONDS) as gateway:
-        await until(gateway.hears, seconds=90)
+        await until(gateway.is_subscribed, seconds=90)
         yield gateway
 
 
 @pytest.fixture
-async def around(servers: dict[str, str]) -> AsyncIterator[Ether]:
-    async with ether(servers["INTERLOCK_AMQP_URL"], f"m-{uuid4().hex[:8]}") as received:
+async def events(servers: dict[str, str]) -> AsyncIterator[ModelEvents]:
+    async with model_events(servers["INTERLOCK_AMQP_URL"], f"m-{uuid4().hex[:8]}") as received:
         yield received
 
 
@@ -62,53 +62,53 @@ async def asked_all_the_while(gateway: Gateway, model: str) -> AsyncIterator[lis
         await asyncio.gather(*clients)
 
 
-def reasons(around: Ether, seq: int) -> set[str]:
-    published = [event for _, event in around.received if isinstance(event, ModelLoadFailed)]
+def reasons(events: ModelEvents, seq: int) -> set[str]:
+    published = [event for _, event in events.received if isinstance(event, ModelLoadFailed)]
     return {event.reason for event in published if event.promotion_seq == seq}
 
 
-async def is_refused(around: Ether, seq: int, told: str) -> None:
+async def is_refused(events: ModelEvents, seq: int, told: str) -> None:
     """Wait until both workers have published that they do not serve a promotion, and see why."""
-    await until(lambda: len(around.workers("model.load_failed", seq)) == 2, seconds=60)
-    assert all(told in reason for reason in reasons(around, seq)), reasons(around, seq)
+    await until(lambda: len(events.workers("model.load_failed", seq)) == 2, seconds=60)
+    assert all(told in reason for reason in reasons(events, seq)), reasons(events, seq)
 
 
 @asynccontextmanager
-async def good_before_and_after(gateway: Gateway, around: Ether, servers: dict[str, str]) -> AsyncIterator[None]:
+async def good_before_and_after(gateway: Gateway, events: ModelEvents, servers: dict[str, str]) -> AsyncIterator[None]:
     """Serve version 1; whatever the block does, it serves on without a failed request, and version 3 comes next."""
     store = store_of(servers)
-    await around.promote(put_model(store, 1, model=around.model), 1)
-    await around.all_serve(1)
-    async with asked_all_the_while(gateway, around.model) as answers:
+    await events.promote(put_model(store, 1, model=events.model), 1)
+    await events.all_serve(1)
+    async with asked_all_the_while(gateway, events.model) as answers:
         yield
         count = len(answers)
         await until(lambda: len(answers) > count + 20)
         assert set(answers) == {(200, 1)}
-        await around.promote(put_model(store, 3, model=around.model), 3)
-        await around.all_serve(3)
+        await events.promote(put_model(store, 3, model=events.model), 3)
+        await events.all_serve(3)
     assert set(answers) == {(200, 1), (200, 3)}
-    assert not around.workers("model.serving", 2)
+    assert not events.workers("model.serving", 2)
 
 
 @pytest.mark.parametrize(("bad", "told"), TABLE.values(), ids=TABLE)
 async def test_a_bad_model_is_refused_by_every_worker_and_the_next_good_one_served(
-    gateway: Gateway, around: Ether, servers: dict[str, str], bad: Bad, told: str
+    gateway: Gateway, events: ModelEvents, servers: dict[str, str], bad: Bad, told: str
 ) -> None:
     """Promoted by the registry itself: its own signature does not make bytes sound."""
-    async with good_before_and_after(gateway, around, servers):
-        await around.promote(bad(store_of(servers), around.model), 2)
-        await is_refused(around, 2, told)
+    async with good_before_and_after(gateway, events, servers):
+        await events.promote(bad(store_of(servers), events.model), 2)
+        await is_refused(events, 2, told)
 
 
 @pytest.mark.parametrize("seq", [2, 1_000_000])
 async def test_a_promotion_that_the_registry_has_not_signed_is_refused_by_every_worker(
-    gateway: Gateway, around: Ether, servers: dict[str, str], seq: int
+    gateway: Gateway, events: ModelEvents, servers: dict[str, str], seq: int
 ) -> None:
     """Published by somebody without the key; a number far ahead does not keep the true ones out either."""
-    async with good_before_and_after(gateway, around, servers):
-        ref = put_model(store_of(servers), 2, model=around.model)
-        await around.promote(ref, seq, by=STRANGER)
-        await is_refused(around, seq, f"UntrustedPromotionError: it is signed by the unknown key {STRANGER.key_id}")
+    async with good_before_and_after(gateway, events, servers):
+        ref = put_model(store_of(servers), 2, model=events.model)
+        await events.promote(ref, seq, by=STRANGER)
+        await is_refused(events, seq, f"UntrustedPromotionError: it is signed by the unknown key {STRANGER.key_id}")
 
 
 def _children(pid: int) -> list[int]:
@@ -127,15 +127,15 @@ def smoke_tests(gateway: Gateway) -> list[int]:
 
 
 async def test_a_model_that_crashes_what_loads_it_crashes_no_worker(
-    gateway: Gateway, around: Ether, servers: dict[str, str]
+    gateway: Gateway, events: ModelEvents, servers: dict[str, str]
 ) -> None:
     """A fault in a parser written in C ends the process of the smoke test, and that alone."""
     workers = gateway.children()
-    async with good_before_and_after(gateway, around, servers):
-        await around.promote(endless(store_of(servers), around.model), 2)
+    async with good_before_and_after(gateway, events, servers):
+        await events.promote(endless(store_of(servers), events.model), 2)
         (child,) = await until(lambda: smoke_tests(gateway), seconds=30)
         os.kill(child, signal.SIGSEGV)
-        await is_refused(around, 2, "crashes its process (SIGSEGV)")
+        await is_refused(events, 2, "crashes its process (SIGSEGV)")
     assert gateway.children() == workers
 
 
@@ -145,7 +145,7 @@ async def test_a_replica_of_prediction_answers_with_the_old_version_and_says_why
     """Neither unsigned nor broken bytes are answered with, there as in the gateway; a good version is, next."""
     model = f"m-{uuid4().hex[:8]}"
     async with (
-        ether(servers["INTERLOCK_AMQP_URL"], model) as around,
+        model_events(servers["INTERLOCK_AMQP_URL"], model) as events,
         prediction_process.running(servers, tmp_path, replicas=1) as predictions,
     ):
 
@@ -154,11 +154,11 @@ async def test_a_replica_of_prediction_answers_with_the_old_version_and_says_why
             return int(view["version"])
 
         async def refused(ref: ModelRef, seq: int, told: str, *, signed: bool) -> None:
-            await around.promote(ref, seq, by=SIGNER if signed else STRANGER)
+            await events.promote(ref, seq, by=SIGNER if signed else STRANGER)
 
             async def why() -> set[str]:
                 assert await version() == 1
-                return reasons(around, seq)
+                return reasons(events, seq)
 
             assert told in (await until(why)).pop()
 

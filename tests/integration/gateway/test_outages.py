@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.gateway_app import bound
-from tests.support.gateway_process import Gateway, ether, running, store_of
+from tests.support.gateway_process import Gateway, model_events, running, store_of
 from tests.support.stored_models import ROW, put_model
 from tests.support.waiting import until
 
@@ -73,7 +73,10 @@ async def test_without_the_broker_it_serves_and_when_it_is_back_it_catches_up(
 ) -> None:
     """Start without it, serve by the registry alone; consume when it comes; lose it, serve on; miss nothing."""
     store, model = store_of(servers), f"m-{uuid4().hex[:8]}"
-    async with cabled(servers, tmp_path) as (gateway, cable), ether(servers["INTERLOCK_AMQP_URL"], model) as around:
+    async with (
+        cabled(servers, tmp_path) as (gateway, cable),
+        model_events(servers["INTERLOCK_AMQP_URL"], model) as events,
+    ):
         gateway.behind.promote(put_model(store, 1, model=model), seq=1)
 
         async def serve(version: int) -> bool:
@@ -87,13 +90,13 @@ async def test_without_the_broker_it_serves_and_when_it_is_back_it_catches_up(
         await until(lambda: serve(1), seconds=90)
         assert not await gateway.ready()
         assert await answers() == 200
-        assert not around.received
+        assert not events.received
 
         await cable.plug()
-        await until(gateway.hears, seconds=90)
-        await around.all_serve(1)
-        await around.promote(put_model(store, 2, model=model), 2)
-        await around.all_serve(2)
+        await until(gateway.is_subscribed, seconds=90)
+        await events.all_serve(1)
+        await events.promote(put_model(store, 2, model=model), 2)
+        await events.all_serve(2)
 
         await cable.cut()
         gateway.behind.trainable.add(model)
@@ -104,14 +107,14 @@ async def test_without_the_broker_it_serves_and_when_it_is_back_it_catches_up(
         await until(gateway.ready)  # without its broker it still answers, so it must get requests
 
         await cable.plug()
-        await around.all_serve(3)
+        await events.all_serve(3)
         await until(lambda: serve(3))
 
 
 async def test_told_to_stop_it_finishes_what_it_has_in_hand(servers: dict[str, str], tmp_path: Path) -> None:
     """A client whose request was taken gets its answer; then parent and workers are gone."""
     async with running(servers, tmp_path) as gateway:
-        await until(gateway.hears, seconds=90)
+        await until(gateway.is_subscribed, seconds=90)
         workers = gateway.children()
 
         async def closed() -> bool:
@@ -135,7 +138,7 @@ async def test_told_to_stop_it_finishes_what_it_has_in_hand(servers: dict[str, s
 async def test_workers_do_not_outlive_a_killed_parent(servers: dict[str, str], tmp_path: Path) -> None:
     """Nobody would stop them, and the port would be theirs when the parent is started again."""
     async with running(servers, tmp_path) as gateway:
-        await until(gateway.hears, seconds=90)
+        await until(gateway.is_subscribed, seconds=90)
         workers = gateway.children()
         assert len(workers) == 2
         gateway.process.kill()

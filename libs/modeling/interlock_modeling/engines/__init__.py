@@ -52,7 +52,7 @@ def load_engine(kind: str, version: int, path: Path) -> Engine:
 
 
 def prepare() -> None:
-    """Import, and compile where no cache has it, all that engines need; blocks for a second or more.
+    """Import all that engines need; blocks for a second.
 
     Loading does this by itself, when the first model of a kind needs it. Who answers requests meanwhile calls this
     before, because importing so much keeps the interpreter busy.
@@ -60,6 +60,4 @@ def prepare() -> None:
     import onnx  # noqa: F401, PLC0415
     import onnxruntime  # noqa: F401, PLC0415
 
-    from interlock_modeling.engines import forest_kernel  # noqa: PLC0415
-
-    forest_kernel.prepare()
+    import interlock_modeling.engines.forest_kernel  # noqa: F401, PLC0415

@@ -6,27 +6,21 @@ A row goes left where ``x[feature] <= threshold``. How nodes lie in memory is in
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import FiniteFloat, ValidationError
 
 from interlock_modeling.engines.flat_file import ModelFormatError, StoredFile, write_arrays
-from interlock_modeling.engines.forest_nodes import NARROW, WIDE, layout_of, unpack
+from interlock_modeling.engines.forest_nodes import NARROW, WIDE, unpack
 from interlock_modeling.engines.links import Link
 from interlock_modeling.signature import Part
 
+if TYPE_CHECKING:
+    from interlock_modeling.engines.forest_kernel import ForestKernel
+
 Precision = Literal["float32", "float64"]
-
-_LINKS: tuple[Link, ...] = ("identity", "logistic", "softmax")  # numbered as in the kernel
-
-_PROBLEMS = (
-    "",
-    "a leaf has no value, or a feature",
-    "a split has no threshold, no such feature, or children outside of its tree",
-    "a value is not finite",
-)
 
 
 class _Attributes(Part):
@@ -62,28 +56,29 @@ class ForestEngine:
     link: Link
     features: int
     precision: Precision
-    _before: tuple[Any, ...] = field(init=False, repr=False, compare=False)
-    """What the kernel takes before the matrix."""
-    _walk: Any = field(init=False, repr=False, compare=False)
+    _kernel: "ForestKernel" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        from interlock_modeling.engines.forest_kernel import kernels  # noqa: PLC0415 - numba takes a second to import
+        from interlock_modeling.engines.forest_kernel import ForestKernel  # noqa: PLC0415 - only where a forest is loaded
 
         _check_arrays(self)
-        layout = layout_of(self.nodes)
-        bits = np.uint64(layout.feature_bits)
-        compiled = kernels(layout)
-        nodes = self.nodes.reshape(-1), self.nodes.view(layout.number).reshape(-1)
-        problem = compiled.check(*nodes, bits, np.uint64(self.features), self.roots, self.value)
-        _require(not problem, _PROBLEMS[problem])
-        single = self.precision == "float32"
         output, base = self.output, self.base
         if self.link == "logistic":  # the kernel adds up the second of two columns, and makes the first of it
             output, base = output + 1, np.array([0.0, base[0]])
-        link = np.int64(_LINKS.index(self.link))
-        before = (*nodes, bits, single, self.roots, output, self.value, base, float(self.scale), link)
-        object.__setattr__(self, "_before", before)
-        object.__setattr__(self, "_walk", compiled.walk)
+        kernel = ForestKernel(
+            self.nodes,
+            self.roots,
+            output,
+            self.value,
+            base,
+            scale=self.scale,
+            link=self.link,
+            features=self.features,
+            single=self.precision == "float32",
+        )
+        if problem := kernel.check():
+            raise ModelFormatError(problem)
+        object.__setattr__(self, "_kernel", kernel)
 
     def predict(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return predictions [n], or class probabilities [n, k], for a matrix [n, features].
@@ -95,7 +90,7 @@ class ForestEngine:
         """
         if matrix.shape[1] != self.features:
             raise ValueError(f"the matrix has {matrix.shape[1]} columns, the forest takes {self.features}")
-        answers: NDArray[np.float64] = self._walk(*self._before, matrix)
+        answers = self._kernel.walk(matrix)
         return answers[:, 0] if answers.shape[1] == 1 else answers
 
     def thresholds(self, feature: int) -> NDArray[np.float64]:
