@@ -111,7 +111,7 @@ class RunAccepted(Body):
 
 
 class ProgressView(Body):
-    """How far a running attempt has come."""
+    """How far an attempt has come, and once it is over, which ``candidate`` won with which ``params``."""
 
     counter: int
     stage: str
@@ -119,6 +119,8 @@ class ProgressView(Body):
     trials_total: int = 0
     best_score: float | None = None
     metric: str | None = None
+    candidate: str | None = None
+    params: dict[str, str] = {}
 
 
 class RunView(Body):

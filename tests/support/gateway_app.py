@@ -189,22 +189,22 @@ async def listening(
 def gateway(
     store: MemoryStore, folder: Path, behind: str, *, module: ModuleType = gateway_app, **more: Any
 ) -> Litestar:
-    """Return a gateway, wired by ``module``, that finds all services at ``behind`` and its broker nowhere."""
+    """Return a gateway, wired by ``module``, that finds all services at ``behind`` and its broker nowhere.
+
+    A service that is elsewhere has its address in ``more``.
+    """
+    services = dict.fromkeys(("registry", "ingest", "train_dispatch", "prediction", "monitor"), behind)
+    addresses = {f"{name}_url": address for name, address in services.items()}
     settings = GatewaySettings(
         **SETTINGS,
         amqp_url=SecretStr("amqp://guest:guest@127.0.0.1:1/"),
         s3_endpoint=NOWHERE,
         s3_access_key=SecretStr("unused"),
         s3_secret_key=SecretStr("unused"),
-        registry_url=behind,
-        ingest_url=behind,
-        train_dispatch_url=behind,
-        prediction_url=behind,
-        monitor_url=behind,
         cache_dir=folder,
         signing_public_key=PUBLIC,
         gateway_reconcile_seconds=0.1,
-        **more,
+        **(addresses | more),
     )
     app: Litestar = module.create_app(settings, artifacts=store, validate=in_this_process)
     return app

@@ -18,6 +18,7 @@ from interlock_cli.descriptions import archive, tag
 from interlock_cli.events import events
 from interlock_cli.export import export
 from interlock_cli.feedback import feedback, quality
+from interlock_cli.git_tags import git_tags
 from interlock_cli.images import images
 from interlock_cli.init.command import init
 from interlock_cli.keys import audit, keys
@@ -36,7 +37,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Pipelines and data": (init, validate, apply, pipelines, ingest, datasets),
     "Runs": (retrain, watch, runs, training_log, cancel, changed),
     "Observe": (open_, trace, events, report),
-    "Models": (models, versions, show, compare, tag, rollout, approve, rollback, archive, delete, export),
+    "Models": (models, versions, show, compare, tag, rollout, approve, rollback, archive, delete, export, git_tags),
     "Predictions": (predict, feedback, quality, erase),
     "Administration": (audit, completion),
 }

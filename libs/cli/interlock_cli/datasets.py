@@ -1,6 +1,7 @@
 """`interlock ingest` and `datasets`: upload of files, and their validation results."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +17,8 @@ from interlock_contracts.refs import DatasetRole
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from interlock_cli import completion
+from interlock_cli.dvc.pointers import SUFFIX
+from interlock_cli.dvc.remotes import pointed_at, stored_in
 from interlock_cli.gateway import connect
 from interlock_cli.options import Since, parsed_option
 from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
@@ -26,7 +29,12 @@ MOVED_SHOWN = 5
 
 def ingest(
     name: Annotated[str, typer.Argument(help="The pipeline to ingest into.", autocompletion=completion.pipelines)],
-    file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet.", exists=True, dir_okay=False, readable=True)],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV, JSONL or Parquet, or a .dvc file that points at one.", exists=True, dir_okay=False, readable=True
+        ),
+    ],
     *,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the validation result.")] = True,
     timeout: Annotated[float, typer.Option(help="Timeout of --wait, in seconds.")] = 900,
@@ -35,6 +43,14 @@ def ingest(
     role: Annotated[
         DatasetRole, typer.Option(help="Whether the file is trained on, or the next versions are judged on it.")
     ] = "training",
+    remote: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER|s3://…",
+            help="A remote of DVC. What a .dvc file points at is fetched from there; of any other file, once it is "
+            "accepted, a copy is stored there and a .dvc file is written beside it.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Upload a file and show its validation result.
@@ -42,14 +58,31 @@ def ingest(
     For a rejected file every reason is shown, with column, rule, count and the first lines. Exit code 1 if rejected.
     With --dry-run the file is checked in the same way, but neither stored nor trained on.
     A file with --role evaluation is never trained on: the gate judges on all of its rows, from the next run on.
+    A .dvc file's data is the one beside it, or comes from --remote, or from the repository's default remote; its MD5
+    is checked, and kept as the note unless there is another. DVC need not be installed.
 
     Example: interlock ingest flights-1 2013-01.csv
+
+    Example: interlock ingest flights-1 2013-01.csv.dvc --remote s3://data/dvc
     """
-    with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        view = upload(gateway, name, file, terminal, note=note, role=role, dry_run=dry_run)
+    is_pointer = file.suffix == SUFFIX
+    if remote is not None and not is_pointer and not wait:
+        raise typer.BadParameter(
+            "a copy is stored once the file is accepted; leave out --no-wait", param_hint="--remote"
+        )
+    with command_terminal(as_json=as_json) as terminal, ExitStack() as stack:
+        data = file
+        if is_pointer:
+            data, pointer = stack.enter_context(pointed_at(file, remote))
+            note = note if note is not None else f"DVC: md5 {pointer.md5}"
+        gateway = stack.enter_context(connect())
+        view = upload(gateway, name, data, terminal, note=note, role=role, dry_run=dry_run)
         if wait and not dry_run:
             view = wait_for_verdict(gateway, terminal, view, timeout=timeout)
         _print_verdict(terminal, view, waited=wait)
+        if remote is not None and not is_pointer and not dry_run and view.state == "accepted":
+            written = stored_in(remote, data, pipeline=name)
+            terminal.echo(f"{written} written: `dvc pull` fetches the file from {remote}", style="green")
         terminal.result(view)
         if view.state == "rejected":
             raise typer.Exit(1)

@@ -86,6 +86,7 @@ class AsyncClient(Connection):
     models = awaited(operations.models.models)
     model = awaited(operations.models.model)
     versions = awaited(operations.models.versions)
+    promotions = awaited(operations.models.promotions)
     version = awaited(operations.models.version)
     describe = awaited(operations.models.describe)
     archive = awaited(operations.models.archive)

@@ -94,6 +94,7 @@ class Client(Connection):
     models = blocking(operations.models.models)
     model = blocking(operations.models.model)
     versions = blocking(operations.models.versions)
+    promotions = blocking(operations.models.promotions)
     version = blocking(operations.models.version)
     describe = blocking(operations.models.describe)
     archive = blocking(operations.models.archive)

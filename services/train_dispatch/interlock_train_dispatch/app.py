@@ -19,7 +19,7 @@ from interlock_runtime.key_ring import registry_key_source
 from interlock_runtime.process import run_periodically
 from litestar import Litestar
 
-from interlock_train_dispatch import gauges, retention
+from interlock_train_dispatch import gauges, mlflow, retention
 from interlock_train_dispatch.deletion import DELETE_SECONDS, Deletion
 from interlock_train_dispatch.handlers import router
 from interlock_train_dispatch.logs import KEEP_SECONDS, RunLogs
@@ -58,7 +58,7 @@ def create_app(
     return http_app(
         SERVICE,
         Access.of(settings, source=registry_key_source(settings.registry_url, settings.service_key)),
-        routes=[*ROUTES, *retention.ROUTES],
+        routes=[*ROUTES, *retention.ROUTES, *mlflow.ROUTES],
         metric_collectors=[*bus.metric_collectors, partial(gauges.runs, database.sessions)],
         is_outage=is_dependency_unavailable,
         pings={

@@ -117,6 +117,8 @@ def progress_at_end(manifest: TrainingManifest, counter: int) -> dict[str, Any]:
         trials_total=trials,
         best_score=manifest.score,
         metric=manifest.metric,
+        candidate=manifest.winner,
+        params={name: str(value).replace("\0", "\N{REPLACEMENT CHARACTER}") for name, value in manifest.params.items()},
     )
     progress: dict[str, Any] = json.loads(view.model_dump_json())
     return progress

@@ -72,7 +72,7 @@ async def list_runs(
 @get("/runs/{run_id:str}", opt={SCOPE: "read"})
 async def read_run(run_id: IdOrBeginning, database: NamedDependency[Database]) -> RunView:
     """Return one run; one that has just been requested is waited for, while its event comes through the bus."""
-    return run_view(await _arrived(database, await whole_id(database, RunRow.run_id, run_id, "run")))
+    return run_view(await arrived(database, await whole_id(database, RunRow.run_id, run_id, "run")))
 
 
 @get("/runs/{run_id:str}/logs", media_type="text/plain", opt={SCOPE: "read"})
@@ -88,7 +88,7 @@ async def read_log(
     ``Interlock-Log-Complete`` is ``true`` once nothing can follow, ``Interlock-Attempt`` the number of the attempt.
     404 for a log that was never made, or that Ray has lost.
     """
-    run = await _arrived(database, await whole_id(database, RunRow.run_id, run_id, "run"))
+    run = await arrived(database, await whole_id(database, RunRow.run_id, run_id, "run"))
     wanted = attempt or run.attempt
     if wanted > run.attempt:
         raise problem(404, "No such attempt", f"attempts of run {run.run_id} so far: {run.attempt}")
@@ -120,7 +120,7 @@ async def cancel_run(
     database: NamedDependency[Database],
 ) -> Response[RunView]:
     """Stop a run, queued or running; 409 for one that has ended, or is trained and waits for its verdict."""
-    await _arrived(database, run_id)
+    await arrived(database, run_id)
     async with bus.transaction() as session:
         run = await session.get_one(RunRow, run_id, with_for_update=True)
         if run.state not in ("queued", "running"):
@@ -170,7 +170,7 @@ async def _trainable(database: Database, name: str, digest: str | None) -> int |
         return await store.trainable(session, name, digest)
 
 
-async def _arrived(database: Database, run_id: UUID) -> RunRow:
+async def arrived(database: Database, run_id: UUID) -> RunRow:
     """Return a run, waited for where its id may be one of ours: those follow from the request (UUIDv5).
 
     Raises:

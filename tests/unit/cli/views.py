@@ -16,7 +16,7 @@ from interlock_contracts.http import (
 )
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef, ModelRef
-from interlock_contracts.rollout import RolloutView, WorkerServing
+from interlock_contracts.rollout import PromotionView, RolloutView, WorkerServing
 from interlock_contracts.training import RunState
 from pydantic import BaseModel
 
@@ -95,6 +95,11 @@ def version(stage: str, number: int = 1, **more: Any) -> Any:
     more = {"reasons": ["r2 on the holdout is 0.9, as required at least 0.6"], **more}
     view = {**fields, "artifact": ARTIFACT, "manifest": ARTIFACT, "registered_at": NOW, **more}
     return plain(VersionView.model_validate(view))
+
+
+def promotion(version: int, seq: int = 1, **more: Any) -> Any:
+    fields = {"version": version, "promotion_seq": seq, "cause": "gate", "promoted_at": NOW, **more}
+    return plain(PromotionView.model_validate(fields))
 
 
 def rollout(*states: str, version: int = 1, failure: str | None = None) -> Any:

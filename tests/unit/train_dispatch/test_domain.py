@@ -128,3 +128,19 @@ def test_a_training_that_is_over_ends_full(trials: int) -> None:
 
     assert (progress.counter, progress.trials_done, progress.trials_total) == (7, trials, trials)
     assert (progress.metric, progress.best_score) == ("r2", None)
+
+
+def test_a_run_shows_what_won_with_which_parameters() -> None:
+    """Parameters as texts, as they are searched for, without what Postgres does not store."""
+    params = {"n_estimators": 100, "max_depth": None, "alpha": 1e-5, "kernel": "r\0bf"}
+    artifact = ArtifactRef(sha256="0" * 64, bytes=1)
+    manifest = TrainingManifest(status="succeeded", artifact=artifact, winner="random_forest", params=params)
+    progress = ProgressView.model_validate(progress_at_end(manifest, 7))
+
+    assert progress.candidate == "random_forest"
+    assert progress.params == {
+        "n_estimators": "100",
+        "max_depth": "None",
+        "alpha": "1e-05",
+        "kernel": "r\N{REPLACEMENT CHARACTER}bf",
+    }

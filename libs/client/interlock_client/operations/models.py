@@ -9,7 +9,7 @@ from typing import Any
 from interlock_contracts.comparison import ComparisonView
 from interlock_contracts.deletion import DeletedModelView, DeletedVersionView
 from interlock_contracts.http import ModelView, VersionView
-from interlock_contracts.rollout import ApprovalView, RollbackView, RolloutView
+from interlock_contracts.rollout import ApprovalView, PromotionView, RollbackView, RolloutView
 
 from interlock_client.errors import StillGoingError, UnavailableError
 from interlock_client.flows import Flow, Pause, Request, get, get_pages, moment, named, parsed, post, read, without_none
@@ -134,6 +134,12 @@ def delete_model(name: str, *, reason: str | None = None) -> Flow[DeletedModelVi
 def version(name: str, number: int) -> Flow[VersionView]:
     """Return one version with the gate's report and the details of its training."""
     return (yield from get(VersionView, f"/models/{name}/versions/{number}"))
+
+
+def promotions(name: str, *, before: int | None = None, limit: int | None = None) -> Flow[Views[PromotionView]]:
+    """Return what has served since when, and who decided it, the newest first; ``before`` is a promotion's number."""
+    path, value = f"/models/{name}/promotions", attrgetter("promotion_seq")
+    return (yield from get_pages(PromotionView, path, limit=limit, cursor="before", value=value, before=before))
 
 
 def compare(name: str, a: int, b: int) -> Flow[ComparisonView]:

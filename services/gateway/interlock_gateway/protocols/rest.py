@@ -5,6 +5,8 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import msgspec
+from interlock_contracts.mlflow import PREFIX as MLFLOW_PREFIX
+from interlock_runtime import mlflow_api
 from interlock_runtime.http import PUBLIC, SCOPE
 from interlock_runtime.openapi import BODY, REFUSAL
 from interlock_runtime.problems import as_problem
@@ -74,9 +76,11 @@ def refused(_: Plain, error: Exception) -> Response[Failed]:
 
 
 def no_route(request: Plain, error: HTTPException) -> Response[Any]:
-    """Answer what no route takes, in the protocol's form where the path is the protocol's."""
+    """Answer what no route takes, in a protocol's form where the path is that protocol's."""
     if request.url.path.startswith(f"{PREFIX}/"):
         return refused(request, error)
+    if request.url.path.startswith(f"{MLFLOW_PREFIX}/"):
+        return mlflow_api.no_route(request, error)
     return as_problem(error).to_response(request)
 
 

@@ -4,12 +4,14 @@ What a route takes and answers the OpenAPI document has from that service (``mak
 """
 
 from interlock_contracts.access import Scope
+from interlock_messaging.transient import is_dependency_unavailable
 from interlock_runtime.content_coding import AS_SENT
 from interlock_runtime.http import SCOPE
+from interlock_runtime.mlflow_api import mlflow_router
 from interlock_runtime.reverse_proxy import ReverseProxy
-from litestar import route
+from litestar import Router, route
 from litestar.handlers import HTTPRouteHandler
-from litestar.types import ASGIApp, Method
+from litestar.types import ASGIApp, ControllerRouterHandler, Method
 
 from interlock_gateway.proxy.upstreams import Proxies
 
@@ -109,7 +111,30 @@ def _monitor_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
     ]
 
 
-def proxied_routes(proxies: Proxies) -> list[HTTPRouteHandler]:
+def _mlflow_routes(proxies: Proxies) -> Router:
+    """Return MLflow's API: models and versions are the registry's, experiments and runs the dispatcher's."""
+    registry, dispatcher = proxies.registry, proxies.train_dispatch
+    routes = [
+        proxied("read", "GET", "/registered-models/get", registry),
+        proxied("read", "GET", "/registered-models/search", registry),
+        proxied("read", "GET", "/registered-models/get-latest-versions", registry),
+        proxied("read", "POST", "/registered-models/get-latest-versions", registry),
+        proxied("read", "GET", "/registered-models/alias", registry),
+        proxied("read", "GET", "/model-versions/get", registry),
+        proxied("read", "GET", "/model-versions/search", registry),
+        proxied("read", "GET", "/model-versions/get-download-uri", registry),
+        proxied("read", "GET", "/experiments/get", dispatcher),
+        proxied("read", "GET", "/experiments/get-by-name", dispatcher),
+        proxied("read", "GET", "/experiments/search", dispatcher),
+        proxied("read", "POST", "/experiments/search", dispatcher),
+        proxied("read", "GET", "/runs/get", dispatcher),
+        proxied("read", "POST", "/runs/search", dispatcher),
+        proxied("read", "GET", "/metrics/get-history", dispatcher),
+    ]
+    return mlflow_router(routes, is_dependency_unavailable)
+
+
+def proxied_routes(proxies: Proxies) -> list[ControllerRouterHandler]:
     """Return every route that another service answers."""
     return [
         *_registry_routes(proxies.registry),
@@ -117,4 +142,5 @@ def proxied_routes(proxies: Proxies) -> list[HTTPRouteHandler]:
         *_train_dispatch_routes(proxies.train_dispatch),
         *_prediction_routes(proxies.prediction),
         *_monitor_routes(proxies.monitor),
+        _mlflow_routes(proxies),
     ]

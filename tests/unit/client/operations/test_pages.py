@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from interlock_client import flows
 
-from tests.unit.cli.views import dataset, model, run, version
+from tests.unit.cli.views import dataset, model, promotion, run, version
 from tests.unit.client.conftest import Call, Service
 
 
@@ -25,6 +25,7 @@ def page(monkeypatch: pytest.MonkeyPatch) -> None:
         ("versions", "GET /models/m/versions", version("refused"), "before"),
         ("datasets", "GET /datasets/m", dataset("accepted"), "before"),
         ("models", "GET /models", model(1), "after"),
+        ("promotions", "GET /models/m/promotions", promotion(1), "before"),
     ],
 )
 def test_as_many_requests_as_the_limit_takes(

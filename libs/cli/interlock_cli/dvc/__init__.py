@@ -1,0 +1,1 @@
+"""DVC's pointers and remotes, read and written without DVC."""
