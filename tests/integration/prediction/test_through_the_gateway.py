@@ -24,7 +24,7 @@ async def test_a_client_asks_listens_and_reads_at_one_door(servers: dict[str, st
             client(gateway.url) as http,
         ):
             gateway.behind.promote(predictions.served[model], seq=1)
-            await until(gateway.hears, seconds=90)  # in both workers: the next connection may be the other's
+            await until(gateway.is_subscribed, seconds=90)  # in both workers: the next connection may be the other's
             body, key = {"rows": [ROW]}, {"Idempotency-Key": "once"}
             accepted = await http.post(f"/models/{model}/predictions", json=body, headers=key)
             assert accepted.status_code == 202, accepted.text

@@ -29,13 +29,13 @@ def asked(ledger: Ledger, kind: Kind, key: str | None, *, acknowledged: bool = T
 
 def promoted(ledger: Ledger, seq: int, cause: str) -> None:
     told = {"model": MODEL, "version": 1, "promotion_seq": seq, "cause": "rollback"}
-    ledger.hear(envelope("model.promoted", cause=cause), told)
+    ledger.record(envelope("model.promoted", cause=cause), told)
     ledger.promotions[MODEL] = (2, max(seq, ledger.promotions[MODEL][1]))
 
 
 def answered(ledger: Ledger, key: str, *, first: float = 1003.0, event_id: str | None = None) -> None:
     told: dict[str, Any] = {"model": MODEL, "prediction_id": key, "version": 1, "answer": {"predictions": [first]}}
-    ledger.hear(envelope("prediction.completed", event_id=event_id), told)
+    ledger.record(envelope("prediction.completed", event_id=event_id), told)
 
 
 def test_what_was_asked_and_happened_once_is_sound(ledger: Ledger) -> None:
@@ -57,7 +57,7 @@ def test_acknowledged_without_effect_is_lost(ledger: Ledger) -> None:
     asked(ledger, "retrain", "e1")
     asked(ledger, "retrain", "e2", acknowledged=False)
     asked(ledger, "retrain", "e3", acknowledged=False)
-    ledger.hear(envelope("training.failed", cause="e3"), {"model": MODEL})
+    ledger.record(envelope("training.failed", cause="e3"), {"model": MODEL})
 
     assert ledger.total() == Counts(acknowledged=1, unacknowledged=2, lost=1, recovered=1)
     assert [each.key for each in ledger.missing()] == ["e1"]
