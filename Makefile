@@ -31,7 +31,7 @@ FAST_TESTS := $(wildcard tests/unit tests/contract tests/architecture)
 # By the servers that they use: queues have fixed names, so what shares a broker runs one after another; the clients
 # come last, for their gateway stays until the end.
 STACK_TESTS := $(wildcard tests/security/test_stolen_*.py tests/security/test_attacks.py tests/e2e tests/browser)
-LOCAL_TESTS := $(wildcard tests/integration/localstack tests/integration/trainer)
+LOCAL_TESTS := $(wildcard tests/integration/localstack tests/integration/trainer tests/deployment/ci)
 GATEWAY_TESTS := $(wildcard tests/journey $(addprefix tests/integration/,artifacts benchmarks console gateway) tests/clients)
 SERVICE_TESTS := $(filter-out $(LOCAL_TESTS) $(GATEWAY_TESTS),$(patsubst %/__init__.py,%,$(wildcard tests/integration/*/__init__.py)))
 CHAOS_TESTS := tests/chaos/test_chaos.py
@@ -42,7 +42,7 @@ CRASH_TESTS := $(filter-out $(CHAOS_TESTS),$(wildcard tests/chaos/test_*.py))
 REAL := real-stack real-services real-gateway real-chaos real-local real-crashes
 
 # Debian packages that tests need besides what `interlock up` fetches by itself; installed when root, else named.
-TEST_PACKAGES := wrk chromium prometheus nginx-light
+TEST_PACKAGES := wrk chromium prometheus nginx-light docker-registry groovy rsync podman buildah runc netavark aardvark-dns iptables mmdebstrap
 
 .PHONY: help setup demo down test quick checks lint types contracts contracts-check unit security real real-stack real-services real-gateway real-local real-crashes real-chaos clients images test-packages proto lock audit sbom bench bench-serving bench-reliability chaos
 
@@ -148,7 +148,9 @@ $(AUDIT)/ready: requirements.audit.lock $(BOOT)/ready
 
 lock: $(BOOT)/ready ## Choose versions anew and write every lock file
 	$(LOCK) --upgrade pyproject.toml --group pyproject.toml:dev $(addprefix --no-emit-package ,$(NAMES)) -o requirements.lock
-	for client in tests/clients/*/requirements.in; do $(LOCK) --upgrade $$client -o $${client%.in}.lock; done
+	for tool in tests/clients/*/requirements.in tests/deployment/*/requirements.in; do $(LOCK) --upgrade $$tool -o $${tool%.in}.lock; done
+	$(LOCK) --no-deps --upgrade tests/deployment/chart/programs.in -o tests/deployment/chart/programs.lock
+	for client in tests/clients/*/package.json; do npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund --prefix "$$(dirname "$$client")"; done
 	echo 'uv>=0.9,<1' | $(LOCK) --upgrade - -o requirements.boot.lock
 	printf 'pip-audit>=2.9\ncyclonedx-bom>=7\n' | $(LOCK) --upgrade - -o requirements.audit.lock
 
@@ -159,14 +161,14 @@ test-packages:
 		echo "Some tests are skipped without: sudo apt-get install -y --no-install-recommends" $$missing >&2
 		exit 0
 	fi
-	# Of prometheus and nginx only programs are wanted: no daemon is started, now or at the next boot.
+	# Of prometheus, nginx and docker-registry only programs are wanted: no daemon is started, now or at the next boot.
 	if [ ! -e /usr/sbin/policy-rc.d ]; then
 		trap 'rm -f /usr/sbin/policy-rc.d' EXIT
 		printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d
 	fi
 	apt-get -o Acquire::Retries=3 update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=3 install -y -qq --no-install-recommends $$missing
-	for daemon in prometheus nginx; do if [[ "$$missing" == *"$$daemon"* ]]; then systemctl disable --quiet "$$daemon" 2>/dev/null || true; fi; done
+	for daemon in prometheus nginx docker-registry; do if [[ "$$missing" == *"$$daemon"* ]]; then systemctl disable --quiet "$$daemon" 2>/dev/null || true; fi; done
 
 # uv: the one on PATH, else our own in a small environment.
 $(BOOT)/ready: requirements.boot.lock

@@ -12,6 +12,11 @@ global:
 
 rule_files: [alerts.yml]
 
+alerting:
+  alertmanagers:
+    - static_configs:
+        - targets: ["alertmanager:9093"]
+
 scrape_configs:
   - job_name: interlock
     authorization:

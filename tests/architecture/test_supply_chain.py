@@ -1,5 +1,6 @@
 """What we depend on: locked with hashes, from nowhere by name, under licences that go with ours."""
 
+import json
 import re
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
@@ -35,6 +36,20 @@ def test_every_locked_version_has_its_hashes(lock: Path) -> None:
         assert re.match(r"[A-Za-z0-9._-]+(\[[^]]+])?==\S+", package), package[:80]
         assert "--hash=sha256:" in package, package[:80]
     assert not re.search(r"https?://|--index-url|--extra-index|--find-links", text)
+
+
+@pytest.mark.parametrize(
+    "lock", sorted(ROOT.glob("tests/clients/*/package-lock.json")), ids=lambda lock: lock.parent.name
+)
+def test_every_locked_npm_package_has_its_hash(lock: Path) -> None:
+    """Under a licence that goes with ours, and from nowhere by name."""
+    packages = json.loads(lock.read_text())["packages"]
+    needed = {name: each for name, each in packages.items() if name}
+    assert needed
+    for name, each in needed.items():
+        assert each["integrity"].startswith("sha512-"), name
+        assert "resolved" not in each, name
+        assert FREE.search(each["license"]), name
 
 
 def test_what_is_installed_is_what_is_locked() -> None:

@@ -140,9 +140,9 @@ class Dispatcher:
             session.add(row)
             await store.keep_dataset(session, file)
 
-    async def request(self, model: str | None = None, **how: Any) -> UUID:
+    async def request(self, model: str | None = None, *, cause_id: str | None = None, **how: Any) -> UUID:
         event = RetrainRequested(model=model or self.model, **how)
-        cause = Envelope.of(event, source="test", cause=str(uuid4()), now=datetime.now(UTC))
+        cause = Envelope.of(event, source="test", cause=cause_id or str(uuid4()), now=datetime.now(UTC))
         async with self.bus.transaction() as session:
             asked: dict[str, Any] = {"dataset": event.dataset, "by": event.by, "why": event.why, "tags": event.tags}
             return (await runs.request(session, event.model, cause, **asked, trigger="event")).run_id

@@ -6,11 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
+from interlock_cli.changed import changed
 from interlock_cli.comparison import compare
 from interlock_cli.completion import completion
+from interlock_cli.compose import compose
 from interlock_cli.datasets import datasets, ingest
 from interlock_cli.dead_letters import dead_letters
 from interlock_cli.deletion import delete, erase
+from interlock_cli.deploy import deploy
 from interlock_cli.descriptions import archive, tag
 from interlock_cli.events import events
 from interlock_cli.export import export
@@ -32,7 +35,7 @@ from interlock_cli.training_log import training_log
 
 COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Pipelines and data": (init, validate, apply, pipelines, ingest, datasets),
-    "Runs": (retrain, watch, runs, training_log, cancel),
+    "Runs": (retrain, watch, runs, training_log, cancel, changed),
     "Observe": (open_, trace, events, report),
     "Models": (models, versions, show, compare, tag, rollout, approve, rollback, archive, delete, export, git_tags),
     "Predictions": (predict, feedback, quality, erase),
@@ -72,6 +75,8 @@ for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(command.__name__.rstrip("_").replace("_", "-"), rich_help_panel=panel)(command)
 app.add_typer(images, name="images", rich_help_panel="Deployment")
+app.add_typer(deploy, name="deploy", rich_help_panel="Deployment")
+app.add_typer(compose, name="compose", rich_help_panel="Deployment")
 app.add_typer(keys, name="keys", rich_help_panel="Administration")
 app.add_typer(dead_letters, name="dead-letters", rich_help_panel="Administration")
 

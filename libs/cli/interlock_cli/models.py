@@ -12,7 +12,8 @@ from interlock_cli import completion, rollouts
 from interlock_cli.descriptions import show_description
 from interlock_cli.gateway import connect
 from interlock_cli.options import Since, Tag, VersionOrModel, parsed_option, parsed_tags, parsed_version, shown_tags
-from interlock_cli.terminal import Json, Terminal, command_terminal
+from interlock_cli.short_ids import run_of_commit
+from interlock_cli.terminal import CommandError, Json, Terminal, command_terminal
 
 Name = Annotated[
     str, typer.Argument(help="The model; it is named like its pipeline.", autocompletion=completion.models)
@@ -193,16 +194,30 @@ def _show_report(terminal: Terminal, report: dict[str, Any]) -> None:
 
 def approve(
     name: Name,
-    version: Annotated[int, typer.Argument(min=1, help="The version that awaits approval.")],
+    version: Annotated[int | None, typer.Argument(min=1, help="The version that awaits approval.")] = None,
     *,
+    commit: Annotated[
+        str | None, typer.Option(help="Instead: the version that `retrain --commit` has trained for this commit.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Approve the promotion of a version that has passed the gate (`promotion: approval`).
 
+    With --commit, as in a CI job that may run twice, a version that serves already is a success, too.
+
     Example: interlock approve flights-1 3
     """
+    if (version is None) == (commit is None):
+        raise typer.BadParameter("give either a version or --commit")
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        answer = gateway.approve(name, version)
+        if commit is not None:
+            trained = _trained_for(gateway, name, commit)
+            version = trained.version
+            if trained.stage == "champion":
+                terminal.echo(f"version {version} of {name} serves already", style="green")
+                terminal.result({"model": name, "version": version, "promoted": True})
+                return
+        answer = gateway.approve(name, int(version or 0))
         if answer.promoted:
             terminal.echo(f"version {version} of {name} is promoted", style="green")
         else:
@@ -210,6 +225,23 @@ def approve(
                 f"another version was promoted meanwhile, so the gate evaluates version {version} against it first"
             )
         terminal.result(answer)
+
+
+def _trained_for(gateway: Client, name: str, commit: str) -> VersionView:
+    """Return the version that was trained for a commit; a run that was coalesced is followed in the one it joined.
+
+    Raises:
+        CommandError: there is none, or not yet.
+    """
+    run = run_of_commit(gateway, name, commit)
+    while run.into is not None:
+        run = gateway.run(run.into)
+    if run.version is None:
+        why = f": {run.reason}" if run.reason else ""
+        raise CommandError(
+            f"run {run.run_id} has no version, it is {run.state}{why}", hint=f"interlock watch {run.run_id}"
+        )
+    return gateway.version(name, run.version)
 
 
 def rollback(

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import typer
 from interlock_client import Client
+from interlock_client.operations.runs import require_idempotency_key
 from interlock_contracts.filters import metric_bounds
 from interlock_contracts.http import RunView
 from interlock_contracts.training import RUN_STATES, parse_run_states
@@ -31,7 +32,14 @@ def retrain(
     pipeline: Annotated[
         str | None, typer.Option(help="The pipeline spec, by its digest or a prefix of it; default: the newest.")
     ] = None,
-    commit: Annotated[str | None, typer.Option(help="Commit that requests the run, stored with it.")] = None,
+    commit: Annotated[
+        str | None,
+        typer.Option(help="Commit that requests the run, stored with it; asked for again, it is the same run."),
+    ] = None,
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(help="Name of this request: asked for again by the same name, it is the same run."),
+    ] = None,
     tag: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME[=VALUE]", help="A tag, stored with the run; may be given several times."),
@@ -42,13 +50,28 @@ def retrain(
 ) -> None:
     """Request a training run, with or without new data.
 
+    With --commit a CI job that is run again trains once and reports the same run, also after its end. To train the
+    same commit again, give the request another --idempotency-key.
+
     Example: interlock retrain flights-1 --reason "new month" --tag team=pricing --wait
     """
+    if commit == "":
+        raise typer.BadParameter("is empty; perhaps a variable is not set", param_hint="--commit")
+    if idempotency_key is not None:
+        parsed_option("--idempotency-key", [idempotency_key], require_idempotency_key)
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         dataset = dataset and dataset_digest(gateway, name, dataset)
         pipeline = pipeline and spec_digest(gateway, name, pipeline)
         tags = {each: value or "" for each, value in parsed_tags(tag).items()} or None
-        accepted = gateway.retrain(name, reason=reason, dataset=dataset, pipeline=pipeline, commit=commit, tags=tags)
+        accepted = gateway.retrain(
+            name,
+            reason=reason,
+            dataset=dataset,
+            pipeline=pipeline,
+            commit=commit,
+            tags=tags,
+            idempotency_key=idempotency_key,
+        )
         terminal.echo(f"run {accepted.run_id}")
         if wait:
             _watch_to_end(gateway, terminal, accepted.run_id, timeout)

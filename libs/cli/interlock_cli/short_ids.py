@@ -6,6 +6,7 @@ from uuid import UUID
 
 import typer
 from interlock_client import Client
+from interlock_contracts.http import RunView
 
 from interlock_cli.gateway import connect
 from interlock_cli.terminal import CommandError
@@ -43,6 +44,24 @@ def run_id(text: str) -> UUID:
         )
     shown = ", ".join(f"{run.run_id} ({run.model})" for run in found[:5])
     raise CommandError(f"{len(found)} runs have an id that begins with {text}: {shown}", hint="give more digits")
+
+
+def run_of_commit(gateway: Client, model: str, commit: str) -> RunView:
+    """Return the run that `retrain --commit` has requested, the newest of several.
+
+    Raises:
+        BadParameter: ``commit`` is empty or no tag.
+        CommandError: there is none.
+    """
+    if not commit or "," in commit:
+        raise typer.BadParameter(f"{commit!r} is no commit; perhaps a variable is not set", param_hint="--commit")
+    found = gateway.runs(model, tags={"commit": commit}, limit=1)
+    if not found:
+        raise CommandError(
+            f"no run of model {model!r} was requested for commit {commit}",
+            hint=f"interlock retrain {model} --commit {commit}",
+        )
+    return found[0]
 
 
 def dataset_digest(gateway: Client, pipeline: str, text: str) -> str:

@@ -192,12 +192,13 @@ def get_pages(
     return found
 
 
-def post(path: str, body: Mapping[str, Any], /, *, idempotent: bool = False) -> Flow[Any]:
+def post(path: str, body: Mapping[str, Any], /, *, idempotent: bool = False, key: str | None = None) -> Flow[Any]:
     """Post a JSON body and return the answer's data; fields without a value are left out.
 
-    ``idempotent`` is for routes that know an ``Idempotency-Key``: the request gets one and may be sent again.
+    ``idempotent`` is for routes that know an ``Idempotency-Key``: the request gets ``key``, else one of its own, and
+    may be sent again.
     """
-    headers = {"Idempotency-Key": uuid4().hex} if idempotent else {}
+    headers = {"Idempotency-Key": key or uuid4().hex} if idempotent else {}
     return data((yield Request("POST", path, headers=headers, json=without_none(body), repeatable=idempotent)))
 
 

@@ -7,7 +7,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-FILES: dict[str, Callable[[], str]] = {}
+from interlock_deployment import chart, compose, machines
+
+FILES: dict[str, Callable[[], str]] = {
+    "compose/compose.yaml": compose.compose,
+    "compose/machines/group_vars/all/deployment.yml": machines.variables,
+    f"{chart.FOLDER}/table.yaml": chart.table,
+    f"{chart.FOLDER}/values.yaml": chart.values,
+    f"{chart.FOLDER}/values.schema.json": chart.schema,
+}
 """Path in the checkout -> its text."""
 
 

@@ -1,7 +1,8 @@
 """API keys of a local stack: the admin's, and one for each service to call the others with."""
 
-from interlock_contracts.access import KEY_PREFIX, hash_of
+from interlock_contracts.access import KEY_PREFIX
 from interlock_contracts.deployment import NAMES
+from interlock_deployment.credentials import key_hashes
 
 from interlock_localstack.state_dir import StateDir
 
@@ -14,11 +15,11 @@ def admin_key(state_dir: StateDir) -> str:
 def access_settings(state_dir: StateDir, service: str) -> dict[str, str]:
     """Return the access settings of one service: its own key, and the hashes of all services' keys."""
     pepper = state_dir.secret("key_pepper")
-    known = {"admin": admin_key(state_dir)} | {f"service/{name}": _service_key(state_dir, name) for name in NAMES}
+    services = {name: _service_key(state_dir, name) for name in NAMES}
     return {
         "INTERLOCK_KEY_PEPPER": pepper,
-        "INTERLOCK_KEY_HASHES": ",".join(f"{name}={hash_of(pepper, key)}" for name, key in known.items()),
-        "INTERLOCK_SERVICE_KEY": _service_key(state_dir, service),
+        "INTERLOCK_KEY_HASHES": key_hashes(pepper, admin_key(state_dir), services),
+        "INTERLOCK_SERVICE_KEY": services[service],
     }
 
 

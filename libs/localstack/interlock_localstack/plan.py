@@ -8,6 +8,16 @@ from urllib.parse import urlsplit, urlunsplit
 from interlock_contracts import deployment
 from interlock_contracts.deployment import POSTGRES, RAY, address_of, services_using
 from interlock_contracts.permissions import VHOST, user_of
+from interlock_deployment.credentials import (
+    BROKER_ADMIN,
+    BROKER_USERS,
+    BUCKET,
+    OPERATOR,
+    PREFIXES,
+    REGION,
+    STORE_ADMIN,
+)
+from interlock_deployment.credentials import JOB_ROLE as STORE_JOB_ROLE
 
 from interlock_localstack import postgres, rabbitmq, ray_head, s3
 from interlock_localstack.component import Component, Probe, Process
@@ -116,12 +126,12 @@ def _rabbitmq(state_dir: StateDir, ports: Mapping[str, int], given: Mapping[str,
     if (url := given.get("INTERLOCK_AMQP_URL")) is not None:
         exports = {"INTERLOCK_AMQP_URL": url}
         return _server("rabbitmq", Probe("amqp", url), exports, None, finish=partial(rabbitmq.make_topology, url))
-    passwords = {user: state_dir.secret(f"rabbitmq_{user}") for user in rabbitmq.USERS}
+    passwords = {user: state_dir.secret(f"rabbitmq_{user}") for user in BROKER_USERS}
     urls = {
         user: {"INTERLOCK_AMQP_URL": f"amqp://{user}:{password}@127.0.0.1:{ports['amqp']}/{VHOST}"}
         for user, password in passwords.items()
     }
-    admin = urls[rabbitmq.ADMIN]["INTERLOCK_AMQP_URL"]
+    admin = urls[BROKER_ADMIN]["INTERLOCK_AMQP_URL"]
     operator = urls[user_of("operator")]
     return _server(
         "rabbitmq",
@@ -158,7 +168,7 @@ def _postgres(state_dir: StateDir, ports: Mapping[str, int], given: Mapping[str,
 
 def _s3(state_dir: StateDir, ports: Mapping[str, int], given: Mapping[str, str]) -> Component:
     if (endpoint := given.get("INTERLOCK_S3_ENDPOINT")) is not None:
-        bucket, region = given.get("INTERLOCK_S3_BUCKET", s3.BUCKET), given.get("INTERLOCK_S3_REGION", s3.REGION)
+        bucket, region = given.get("INTERLOCK_S3_BUCKET", BUCKET), given.get("INTERLOCK_S3_REGION", REGION)
         if missing := [name for name in S3_SETTINGS if name not in given]:
             raise StackError(f"INTERLOCK_S3_ENDPOINT is set, but not {' and '.join(missing)}")
         exports = {name: given[name] for name in S3_SETTINGS}
@@ -166,21 +176,21 @@ def _s3(state_dir: StateDir, ports: Mapping[str, int], given: Mapping[str, str])
         exports |= {name: given[name] for name in (JOB_ROLE, "INTERLOCK_S3_STS_ENDPOINT") if name in given}
         return _server("s3", Probe("s3", f"{endpoint}/{bucket}"), exports, None)
     endpoint = f"http://127.0.0.1:{ports['s3']}"
-    where = {"INTERLOCK_S3_ENDPOINT": endpoint, "INTERLOCK_S3_BUCKET": s3.BUCKET, "INTERLOCK_S3_REGION": s3.REGION}
+    where = {"INTERLOCK_S3_ENDPOINT": endpoint, "INTERLOCK_S3_BUCKET": BUCKET, "INTERLOCK_S3_REGION": REGION}
     keys = {
         name: (state_dir.secret(f"s3_access_{name}", 10), state_dir.secret(f"s3_secret_{name}"))
-        for name in (s3.ADMIN, *s3.PREFIXES)
+        for name in (STORE_ADMIN, *PREFIXES)
     }
     named = {name: dict(zip(S3_SETTINGS, pair, strict=True)) for name, pair in keys.items()}
     for name in services_using(RAY):
-        named[name][JOB_ROLE] = s3.JOB_ROLE
+        named[name][JOB_ROLE] = STORE_JOB_ROLE
     return _server(
         "s3",
-        Probe("s3", f"{endpoint}/{s3.BUCKET}"),
-        where | named[s3.OPERATOR],
+        Probe("s3", f"{endpoint}/{BUCKET}"),
+        where | named[OPERATOR],
         s3.process(state_dir, ports, keys),
         own=named,
-        admin={name.replace("INTERLOCK_", ADMIN): value for name, value in named[s3.ADMIN].items()},
+        admin={name.replace("INTERLOCK_", ADMIN): value for name, value in named[STORE_ADMIN].items()},
     )
 
 

@@ -1,19 +1,16 @@
 """RabbitMQ as a private node: the installed programs, else Debian's packages unpacked without root."""
 
-import base64
 import fcntl
 import hashlib
 import json
 import platform
-import secrets
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from interlock_contracts import permissions
+from interlock_deployment.credentials import broker_definitions
 
 from interlock_localstack.component import Process, Report
 from interlock_localstack.environment import base_environment, cache_folder, run_as_administrator, run_step
@@ -36,11 +33,6 @@ log.console.level = warning
 """
 # Spinning schedulers would take the two cores of a small machine from everyone else.
 ERLANG = "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none"
-
-
-ADMIN = "interlock"
-"""Declares the topology; no service has its password."""
-USERS = (ADMIN, *(user.name for user in permissions.users()))
 
 
 def process(state_dir: StateDir, ports: Mapping[str, int], passwords: Mapping[str, str]) -> Process:
@@ -89,7 +81,7 @@ def process(state_dir: StateDir, ports: Mapping[str, int], passwords: Mapping[st
         (etc / "conf.d").mkdir(parents=True, exist_ok=True)
         definitions = etc / "definitions.json"
         definitions.touch(mode=0o600)
-        definitions.write_text(json.dumps(_definitions(passwords)))
+        definitions.write_text(json.dumps(broker_definitions(passwords)))
         (etc / "rabbitmq.conf").write_text(CONFIG.format(port=ports["amqp"], definitions=definitions))
         (etc / "enabled_plugins").write_text("[].\n")
 
@@ -117,43 +109,10 @@ def make_topology(url: str) -> None:
     run_as_administrator("interlock_messaging", {"INTERLOCK_AMQP_URL": url})
 
 
-def _definitions(passwords: Mapping[str, str]) -> dict[str, Any]:
-    """Return what ``rabbitmqctl export_definitions`` prints for the vhost, the users and their permissions."""
-    admin = permissions.User(ADMIN, configure=".*", write=".*", read=".*", topics=())
-    everyone = (admin, *permissions.users())
-    return {
-        "vhosts": [{"name": permissions.VHOST}],
-        "users": [
-            {
-                "name": user.name,
-                "password_hash": _password_hash(passwords[user.name]),
-                "hashing_algorithm": "rabbit_password_hashing_sha256",
-                "tags": ["administrator"] if user is admin else [],
-            }
-            for user in everyone
-        ],
-        "permissions": [
-            {
-                "user": user.name,
-                "vhost": permissions.VHOST,
-                "configure": user.configure,
-                "write": user.write,
-                "read": user.read,
-            }
-            for user in everyone
-        ],
-        "topic_permissions": [
-            {"user": user.name, "vhost": permissions.VHOST, **asdict(topics)}
-            for user in everyone
-            for topics in user.topics
-        ],
-    }
-
-
-def _password_hash(password: str) -> str:
-    """Return a password as RabbitMQ keeps it: four bytes of salt, then SHA-256 of salt and password, in base64."""
-    salt = secrets.token_bytes(4)
-    return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
+def unpacked(report: Report) -> Path:
+    """Return the folder of Debian's packages of RabbitMQ and Erlang, also where they are installed."""
+    _unpack(tree := _package_root(), report)
+    return tree
 
 
 def _package_root() -> Path:

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from interlock_contracts.deployment import SERVICES
+from interlock_deployment.credentials import signing_pair
 
 from interlock_localstack.errors import StackError
 from interlock_localstack.state_dir import StateDir
@@ -25,7 +24,5 @@ def signing_settings(state_dir: StateDir, given: Mapping[str, str]) -> dict[str,
 
 
 def _own(state_dir: StateDir) -> dict[str, str]:
-    key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(state_dir.secret("signing", 32)))
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    return {PRIVATE: private.decode(), PUBLIC: public.decode()}
+    private, public = signing_pair(bytes.fromhex(state_dir.secret("signing", 32)))
+    return {PRIVATE: private, PUBLIC: public}

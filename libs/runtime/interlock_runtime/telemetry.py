@@ -22,6 +22,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Decision, ParentBased, Sampler, SamplingResult
 from opentelemetry.trace import format_span_id, format_trace_id
+from opentelemetry.util.re import parse_env_headers
 
 from interlock_runtime.logs import setup_logs
 from interlock_runtime.settings import TelemetrySettings
@@ -29,6 +30,8 @@ from interlock_runtime.settings import TelemetrySettings
 OTLP_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 OTLP_TIMEOUTS = ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
 DELAY = "OTEL_BSP_SCHEDULE_DELAY"
+HEADERS_FILE = "OTEL_EXPORTER_OTLP_HEADERS_FILE"
+"""Ours: the file of what ``OTEL_EXPORTER_OTLP_HEADERS`` would hold, for a key among them is a secret."""
 
 EXPORT_TIMEOUT_SECONDS = 60.0
 """How long an export is retried while its receiver is down; only the exporter's thread waits."""
@@ -172,7 +175,14 @@ def sending() -> BatchSpanProcessor:
     """
     timeout = None if any(os.environ.get(name) for name in OTLP_TIMEOUTS) else EXPORT_TIMEOUT_SECONDS
     delay = None if os.environ.get(DELAY) else DELAY_MILLIS
-    return BatchSpanProcessor(OTLPSpanExporter(timeout=timeout), schedule_delay_millis=delay)
+    exporter = OTLPSpanExporter(timeout=timeout, headers=_headers_in_a_file())
+    return BatchSpanProcessor(exporter, schedule_delay_millis=delay)
+
+
+def _headers_in_a_file() -> dict[str, str] | None:
+    """Return the headers of exports from the file that is named for them; None where none is."""
+    path = os.environ.get(HEADERS_FILE)
+    return parse_env_headers(Path(path).read_text().strip(), liberal=True) if path else None
 
 
 def _resource(service: str, instance: str | None) -> Resource:

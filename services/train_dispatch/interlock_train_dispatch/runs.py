@@ -41,8 +41,11 @@ async def request(
     """Make the run that ``cause`` asks for: queued, joined to the one queued already, or failed with the reason.
 
     ``by`` and ``why`` are who requested it, and the reason; ``tags`` are kept with it, whatever becomes of it.
+    A repeat that the inbox no longer remembers is answered with the run that there is.
     """
     await store.lock_model(session, model)
+    if (known := await session.get(RunRow, run_id(cause.identity, model))) is not None:
+        return known
     spec = await store.SpecRow.find(session, model, pipeline)
     waiting = await store.queued(session, model)
     run = RunRow(

@@ -61,6 +61,22 @@ async def test_a_run_whose_model_a_person_must_judge_ends(dispatcher: Dispatcher
     assert (row.state, row.version, row.reason) == ("succeeded", 2, "the gate let it through; it waits for an approval")
 
 
+async def test_a_repeat_that_the_inbox_has_forgotten_is_the_run_that_there_is(dispatcher: Dispatcher) -> None:
+    """A CI job that is run again a year later gets the run of its commit; nothing is trained, and nothing fails."""
+    cause = str(uuid4())
+    run = await dispatcher.request(cause_id=cause, tags={"commit": "f00d"})
+    await dispatcher.steps()
+    dispatcher.finish(run)
+    await dispatcher.steps()
+    published = await dispatcher.published(run)
+    again = await dispatcher.request(cause_id=cause, tags={"commit": "f00d"})
+    await dispatcher.steps()
+
+    assert again == run
+    assert dispatcher.cluster.submissions == [f"{run}-a1"]
+    assert await dispatcher.published(run) == published
+
+
 async def test_a_request_for_an_unknown_model_is_listed_as_a_failed_run(dispatcher: Dispatcher) -> None:
     """With its reason; and it harms no listing."""
     run = await dispatcher.request("nobody-knows-it")

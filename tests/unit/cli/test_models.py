@@ -1,11 +1,13 @@
 """`versions`, `show`, `approve` and `rollback`."""
 
 from urllib.parse import parse_qsl
+from uuid import UUID
 
 from tests.unit.cli.conftest import interlock
 from tests.unit.cli.stub_gateway import StubGateway
-from tests.unit.cli.views import model, version
+from tests.unit.cli.views import model, run, version
 
+OTHER = UUID("1b7c0a52-9f39-5b0c-a3c1-6e6f0a4b8f11")
 SIGNATURE = {
     "task": "regression",
     "target": "price",
@@ -102,6 +104,35 @@ def test_approve_promotes_or_asks_the_gate_again(stub: StubGateway) -> None:
     assert "is promoted" in interlock("approve", "m", 2).out
     assert "evaluates version 2" in interlock("approve", "m", 2).out
     assert [each.json for each in stub.requests] == [{}, {}]
+
+
+def test_approve_finds_the_version_of_a_commit(stub: StubGateway) -> None:
+    """Also where its run joined another; once it serves, a job that runs again has nothing to do."""
+    stub.respond("GET /runs", [run("coalesced", into=OTHER)])
+    stub.respond(f"GET /runs/{OTHER}", run("succeeded", version=2, run_id=OTHER))
+    stub.respond("GET /models/m/versions/2", version("passed", 2))
+    stub.respond("GET /models/m/versions/2", version("champion", 2))
+    stub.respond(
+        "POST /models/m/versions/2/approve", {"model": "m", "version": 2, "promoted": True, "approved_by": "ci"}
+    )
+
+    assert "version 2 of m is promoted" in interlock("approve", "m", "--commit", "f00d").out
+    again = interlock("approve", "m", "--commit", "f00d", "--json")
+    assert (again.code, again.json) == (0, {"model": "m", "version": 2, "promoted": True})
+    assert [each.route for each in stub.requests].count("POST /models/m/versions/2/approve") == 1
+    assert {each.query for each in stub.requests if each.route == "GET /runs"} == {"model=m&tag=commit%3Af00d&limit=1"}
+
+
+def test_approve_for_a_commit_without_a_version_says_why(stub: StubGateway) -> None:
+    """Nothing was asked for, or it came to nothing; and which version is meant is said once."""
+    stub.respond("GET /runs", [])
+    stub.respond("GET /runs", [run("failed", reason="out of memory")])
+    never, failed = (interlock("approve", "m", "--commit", "f00d") for _ in range(2))
+
+    assert (never.code, "interlock retrain m --commit f00d" in never.err) == (1, True)
+    assert (failed.code, "it is failed: out of memory" in failed.err) == (1, True)
+    assert interlock("approve", "m").code == interlock("approve", "m", 2, "--commit", "f00d").code == 2
+    assert interlock("approve", "m", "--commit", "").code == 2
 
 
 def test_rollback_names_what_serves_again(stub: StubGateway) -> None:

@@ -37,6 +37,29 @@ def test_retrain_gives_a_run_its_tags(stub: StubGateway) -> None:
     assert stub.requests[0].json == {"tags": {"team": "pricing", "audited": ""}}
 
 
+def test_retrain_for_a_commit_is_one_request_however_often(stub: StubGateway) -> None:
+    """A CI job that runs again sends the same key, and its run is found by the commit."""
+    stub.respond("POST /models/m/retrain", {"run_id": str(RUN), "run": f"/runs/{RUN}"}, status=202)
+    for commit in ("f00d", "f00d", "beef"):
+        assert interlock("retrain", "m", "--commit", commit).code == 0
+    keys = [each.headers["idempotency-key"] for each in stub.requests]
+
+    assert keys[0] == keys[1] != keys[2]
+    assert stub.requests[0].json == {"commit": "f00d", "tags": {"commit": "f00d"}}
+
+
+def test_retrain_may_name_its_request(stub: StubGateway) -> None:
+    """To train the same commit again; what no header can hold is wrong usage, and so is a variable that is not set."""
+    stub.respond("POST /models/m/retrain", {"run_id": str(RUN), "run": f"/runs/{RUN}"}, status=202)
+
+    assert interlock("retrain", "m", "--commit", "f00d", "--idempotency-key", "f00d-2").code == 0
+    assert stub.requests[0].headers["idempotency-key"] == "f00d-2"
+    for wrong in ("", "é", "k" * 201, "two\nlines"):
+        assert interlock("retrain", "m", "--idempotency-key", wrong).code == 2
+    assert interlock("retrain", "m", "--commit", "").code == 2
+    assert len(stub.requests) == 1
+
+
 def test_retrain_can_wait_for_the_end(stub: StubGateway) -> None:
     """One command, and an exit code that tells whether a better model serves."""
     stub.respond("POST /models/m/retrain", {"run_id": str(RUN), "run": f"/runs/{RUN}"}, status=202)

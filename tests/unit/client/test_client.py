@@ -42,7 +42,15 @@ def test_a_method_tells_its_own_arguments_and_result() -> None:
     """``help`` and notebooks show what the operation takes, and no generator."""
     signature = inspect.signature(Client("http://gateway").retrain)
 
-    assert list(signature.parameters) == ["model", "reason", "dataset", "pipeline", "commit", "tags"]
+    assert list(signature.parameters) == [
+        "model",
+        "reason",
+        "dataset",
+        "pipeline",
+        "commit",
+        "tags",
+        "idempotency_key",
+    ]
     assert signature.return_annotation.__name__ == "RunAccepted"
 
 

@@ -4,13 +4,23 @@ import json
 import logging
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import pytest
 from interlock_contracts import telemetry
 from interlock_runtime.logs import AsJson, InWords
-from interlock_runtime.telemetry import PipelinesAlways, _Ids, _OfOneRun, _Provider, sending, span_id
+from interlock_runtime.telemetry import (
+    HEADERS_FILE,
+    PipelinesAlways,
+    _headers_in_a_file,
+    _Ids,
+    _OfOneRun,
+    _Provider,
+    sending,
+    span_id,
+)
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
@@ -176,6 +186,17 @@ def test_nothing_waits_for_a_receiver_that_is_down(exporting: BatchSpanProcessor
 
     assert made < 15.0, "a span is made without waiting for anybody, who would wait for a minute"
     assert stopped < 15.0, "an end is waited for, but not long"
+
+
+def test_headers_may_come_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As container secrets do; what it holds is written as in the variable."""
+    monkeypatch.delenv(HEADERS_FILE, raising=False)
+    assert _headers_in_a_file() is None
+
+    file = tmp_path / "headers"
+    file.write_text("authorization=Bearer%20ilk_key,x-tenant=a\n")
+    monkeypatch.setenv(HEADERS_FILE, str(file))
+    assert _headers_in_a_file() == {"authorization": "Bearer ilk_key", "x-tenant": "a"}
 
 
 def test_without_a_span_a_line_names_none() -> None:

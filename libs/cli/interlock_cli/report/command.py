@@ -1,5 +1,7 @@
-"""`interlock report`: the report of a run, as files or as Markdown for a pull request."""
+"""`interlock report`: the report of a run, as files, as Markdown, or as the one comment of a pull request."""
 
+import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -9,10 +11,11 @@ from interlock_client import Client
 
 from interlock_cli import completion
 from interlock_cli.gateway import connect
+from interlock_cli.report.comment import Forge, comment_once, marker, pull_request
 from interlock_cli.report.facts import Facts, of_run, of_version
-from interlock_cli.report.pages import markdown, page
-from interlock_cli.report.sections import sections
-from interlock_cli.short_ids import run_id
+from interlock_cli.report.pages import COMMENT, markdown, page
+from interlock_cli.report.sections import Section, sections
+from interlock_cli.short_ids import run_id, run_of_commit
 from interlock_cli.terminal import CommandError, Json, command_terminal
 
 
@@ -20,22 +23,33 @@ def report(
     what: Annotated[
         str,
         typer.Argument(
-            help="An ended run, or a version.", metavar="RUN|NAME/VERSION", autocompletion=completion.versions
+            help="An ended run, a version, or with --commit a model.",
+            metavar="RUN|NAME[/VERSION]",
+            autocompletion=completion.versions,
         ),
     ],
     *,
+    commit: Annotated[
+        str | None, typer.Option(help="The run that `retrain --commit` has requested for this commit.")
+    ] = None,
     to: Annotated[Path, typer.Option(help="The output folder; created if missing.")] = Path(),
     stdout: Annotated[bool, typer.Option("--stdout", help="Print the Markdown and write no files.")] = False,
+    comment: Annotated[
+        Forge | None, typer.Option(help="In a CI job: make it the comment of its pull or merge request.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write the report of a run (result, gate result, lineage) as Markdown and as an HTML page with plots.
 
-    The Markdown fits into a pull request's comment: `interlock report RUN --stdout | gh pr comment --body-file -`.
+    With --comment the Markdown is a comment of the pull request that the CI job is for: one for each model, which is
+    edited when there is a newer report. The forge's API and token are taken from the job's variables.
 
     Example: interlock report flights-1/2 --to reports
     """
+    if stdout and comment:
+        raise typer.BadParameter("give either --stdout or --comment")
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        facts = _facts(gateway, what)
+        facts = _facts(gateway, what, commit)
         found = sections(facts)
         document = {
             "model": facts.model,
@@ -43,6 +57,11 @@ def report(
             "stage": facts.version.stage if facts.version else None,
             "run_id": str(facts.run.run_id) if facts.run else None,
         }
+        if comment is not None:
+            address = _comment(comment, facts, found)
+            terminal.echo(address or "no comment: the job is not for a pull or merge request")
+            terminal.result({**document, "comment": address})
+            return
         if stdout:
             if not as_json:
                 print(markdown(found), end="")
@@ -57,7 +76,18 @@ def report(
         terminal.result({**document, **{kind: str(path) for kind, path in paths.items()}})
 
 
-def _facts(gateway: Client, what: str) -> Facts:
+def _comment(forge: Forge, facts: Facts, found: Sequence[Section]) -> str | None:
+    """Make the report the model's comment; return its address, None where there is no pull request."""
+    request = pull_request(forge, os.environ)
+    if request is None:
+        return None
+    mark = marker(facts.model)
+    return comment_once(request, mark, f"{mark}\n{markdown(found, limit=COMMENT - len(mark) - 1)}")
+
+
+def _facts(gateway: Client, what: str, commit: str | None) -> Facts:
+    if commit is not None:
+        return of_run(gateway, run_of_commit(gateway, what, commit).run_id)
     name, slash, number = what.partition("/")
     if slash and number.isdigit():
         return of_version(gateway, name, int(number))

@@ -12,8 +12,8 @@ COMMENT = 65_536
 CUT = "\n\n*Truncated to the size limit of a comment; the HTML report is complete.*\n"
 
 
-def markdown(sections: Sequence[Section]) -> str:
-    """Return the report as Markdown, at most as long as a comment may be; plots are lines of blocks in it."""
+def markdown(sections: Sequence[Section], *, limit: int = COMMENT) -> str:
+    """Return the report as Markdown of at most ``limit`` characters; plots are lines of blocks in it."""
     first, *others = map(without_plots, sections)
     parts = [f"## {first.title}\n\n{first.text}"]
     for each in others:
@@ -23,7 +23,7 @@ def markdown(sections: Sequence[Section]) -> str:
             parts.append(f"### {each.title}\n\n{each.text}")
     whole = parts[0]
     for part in parts[1:]:
-        if len(whole) + len(part) + len(CUT) > COMMENT:
+        if len(whole) + len(part) + len(CUT) > limit:
             return whole + CUT
         whole += f"\n\n{part}"
     return f"{whole}\n"

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -33,6 +34,9 @@ ACCEPTED_SECONDS = 60.0
 OUTAGE_SECONDS = 60.0
 """Longest outage of the gateway or a service that is waited out, as in a restart."""
 
+MAX_KEY = 200
+"""Characters that an idempotency key may have."""
+
 ENDED = frozenset({"succeeded", "refused", "failed", "cancelled", "timed_out", "coalesced"})
 
 
@@ -44,14 +48,40 @@ def retrain(
     pipeline: str | None = None,
     commit: str | None = None,
     tags: Mapping[str, str] | None = None,
+    idempotency_key: str | None = None,
 ) -> Flow[RunAccepted]:
     """Request a training run; ``dataset`` and ``pipeline`` are digests. ``wait`` follows it.
 
-    ``tags`` are kept with the run; ``runs`` finds it by them.
+    ``tags`` are kept with the run; ``runs`` finds it by them. ``commit`` is one of them, unless they have another.
+
+    A model is trained once for an ``idempotency_key``: who asks again is answered with the same run, also after its
+    end. With ``commit`` and without a key, that is once for the commit, with the same ``pipeline`` and ``dataset``.
+
+    Raises:
+        ValueError: ``idempotency_key`` is nothing that a header can hold.
     """
-    given = None if tags is None else dict(tags)
+    key = _key_of(commit, pipeline, dataset) if commit else None
+    if idempotency_key is not None:
+        key = require_idempotency_key(idempotency_key)
+    given = {"commit": commit, **(tags or {})} if commit else None if tags is None else dict(tags)
     body = {"reason": reason, "dataset": dataset, "pipeline": pipeline, "commit": commit, "tags": given}
-    return parsed(RunAccepted, (yield from post(f"/models/{model}/retrain", body, idempotent=True)))
+    return parsed(RunAccepted, (yield from post(f"/models/{model}/retrain", body, idempotent=True, key=key)))
+
+
+def require_idempotency_key(text: str) -> str:
+    """Return a key that a request may have.
+
+    Raises:
+        ValueError: it is too long, or has characters that a header cannot hold; the text says what would be right.
+    """
+    if not (0 < len(text) <= MAX_KEY and text.isascii() and text.isprintable() and text == text.strip()):
+        raise ValueError(f"an idempotency key has 1 to {MAX_KEY} printable ASCII characters, not {text[:50]!r}")
+    return text
+
+
+def _key_of(commit: str, pipeline: str | None, dataset: str | None) -> str:
+    """Return the key of every request for a commit; a digest, since a header holds neither any text nor much of it."""
+    return f"commit-{sha256('|'.join((commit, pipeline or '', dataset or '')).encode()).hexdigest()}"
 
 
 def runs(

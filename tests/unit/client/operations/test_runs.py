@@ -131,3 +131,28 @@ def test_a_log_is_text_with_what_is_known_of_it(service: Service, call: Call) ->
 
     assert (str(log), log.attempt, log.complete) == ("r\u00e9sum\u00e9\n", 2, True)
     assert service.requests[-1].url.params["attempt"] == "2"
+
+
+def test_a_commit_is_trained_once(service: Service, call: Call) -> None:
+    """The key follows from the commit and what is trained on; another spec or file is another request."""
+    service.respond("POST /models/m/retrain", {"run_id": str(RUN), "run": f"/runs/{RUN}"})
+    asked: list[dict[str, Any]] = [{}, {}, {"pipeline": "a" * 64}, {"dataset": "b" * 64}, {"reason": "again"}]
+    for each in asked:
+        call("retrain", "m", commit="é" * 100, **each)
+    keys = [each.headers["idempotency-key"] for each in service.requests]
+
+    assert keys[0] == keys[1] == keys[4]
+    assert len(set(keys)) == 3
+    assert max(map(len, keys)) <= 200
+    assert service.json(0)["tags"] == {"commit": "é" * 100}
+
+
+def test_a_request_may_have_a_key_and_tags_of_its_own(service: Service, call: Call) -> None:
+    """They go before what follows from the commit."""
+    service.respond("POST /models/m/retrain", {"run_id": str(RUN), "run": f"/runs/{RUN}"})
+    call("retrain", "m", commit="f00d", tags={"commit": "v2", "team": "pricing"}, idempotency_key="monday")
+
+    assert service.requests[0].headers["idempotency-key"] == "monday"
+    assert service.json() == {"commit": "f00d", "tags": {"commit": "v2", "team": "pricing"}}
+    with pytest.raises(ValueError, match="1 to 200 printable ASCII characters"):
+        call("retrain", "m", idempotency_key="")
