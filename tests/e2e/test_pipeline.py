@@ -60,6 +60,7 @@ async def test_a_file_goes_in_and_a_better_model_serves_without_a_failed_request
     assert {version for _, version in answers} == {1, 2}
     stages = {each["version"]: each["stage"] for each in await user.versions(name)}
     assert stages == {1: "retired", 2: "champion"}
+    await _mlflow_has_it(user, name, [first["run_id"], second["run_id"]])
 
     last = (await user.predict(name, ROW)).json()
     truth = {"prediction": f"{last['id']}/0", "actual": last["predictions"][0]}
@@ -71,6 +72,16 @@ async def test_a_file_goes_in_and_a_better_model_serves_without_a_failed_request
         return found if found.get(2) else {}
 
     assert await until(joined) == {1: 0, 2: 1}, "both versions answered, and one truth is known"
+
+
+async def _mlflow_has_it(user: User, name: str, runs: list[str]) -> None:
+    """MLflow's API finds the runs by what has won, and the version that serves by its alias."""
+    api, wanted = "/api/2.0/mlflow", {"filter": "params.candidate = 'linear'", "order_by": ["start_time ASC"]}
+    found = await user.json("POST", f"{api}/runs/search", json={"experiment_ids": [name], **wanted})
+    champion = await user.json("GET", f"{api}/registered-models/alias", params={"name": name, "alias": "champion"})
+
+    assert [each["info"]["run_id"] for each in found["runs"]] == runs
+    assert (champion["model_version"]["version"], champion["model_version"]["run_id"]) == ("2", runs[1])
 
 
 async def _log_is_kept(user: User, run: str) -> None:

@@ -1,7 +1,7 @@
 """MLflow's REST API: its errors, its pages, and the router of a service's routes of it."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, NamedTuple, TypeVar
@@ -55,7 +55,6 @@ _DIGITS = 9
 """Most digits of an offset."""
 
 Row = TypeVar("Row")
-Value = TypeVar("Value")
 
 
 def respond(error: ProblemDetailsException, _: Request[Any, Any, Any]) -> Response[MlflowError]:
@@ -110,18 +109,6 @@ def page_of(token: str | None, max_results: int | None) -> Page:
     if limit < 1:
         raise problem(400, "Invalid max_results", f"max_results is {limit}; it must be at least 1")
     return Page(_offset(token) if token else 0, min(limit, MOST))
-
-
-def read_search(name: str, parse: Callable[[], Value]) -> Value:
-    """Return what ``parse`` reads.
-
-    Raises:
-        ProblemDetailsException: 400 with the name of the parameter and the message of ``parse``.
-    """
-    try:
-        return parse()
-    except ValueError as error:
-        raise problem(400, f"Invalid {name}", f"{name}: {error}") from error
 
 
 def tags_of(*tags: Mapping[str, Any]) -> list[MlflowTag]:

@@ -47,6 +47,7 @@ KeepLast = Annotated[int | None, QueryParameter(ge=1, le=1_000_000, description=
 KeepDays = Annotated[float | None, QueryParameter(ge=1, le=36_500, description="What if they were kept so long?")]
 """A retention that is not declared: what would be deleted if it was."""
 
+Given = TypeVar("Given")
 Value = TypeVar("Value")
 
 _SHOWN = 100
@@ -88,14 +89,14 @@ def require_zone(**moments: datetime | None) -> None:
             raise ProblemDetailsException(status_code=400, title="Invalid time", detail=detail)
 
 
-def parsed_query(name: str, text: str | None, parse: Callable[[str | None], Value], *, status: int = 400) -> Value:
+def parsed_query(name: str, given: Given, parse: Callable[[Given], Value], *, status: int = 400) -> Value:
     """Return the value of a query parameter that is more than one plain value.
 
     Raises:
         ProblemDetailsException: ``status`` with its name, and the message of ``parse``.
     """
     try:
-        return parse(text)
+        return parse(given)
     except ValueError as error:
         raise ProblemDetailsException(status_code=status, title=f"Invalid {name}", detail=f"{name}: {error}") from error
 

@@ -27,11 +27,11 @@ from interlock_runtime.mlflow_api import (
     milliseconds,
     mlflow_router,
     page_of,
-    read_search,
     tags_of,
 )
 from interlock_runtime.mlflow_filters import Searchable, milliseconds_in
 from interlock_runtime.problems import problem
+from interlock_runtime.query_parameters import parsed_query
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, QueryParameter
@@ -107,8 +107,8 @@ async def search_registered_models(
 ) -> MlflowModels:
     """Return registered models by name and tags, those that are not archived."""
     page = page_of(page_token, max_results)
-    query = _models().where(ModelRow.archived_at.is_(None), *read_search("filter", lambda: MODELS.conditions(wanted)))
-    query = query.order_by(*read_search("order_by", lambda: MODELS.ordering(order_by or [])))
+    query = _models().where(ModelRow.archived_at.is_(None), *parsed_query("filter", wanted, MODELS.conditions))
+    query = query.order_by(*parsed_query("order_by", order_by or [], MODELS.ordering))
     async with database.sessions() as session:
         found = (await session.execute(query.offset(page.offset).limit(page.limit + 1))).all()
         shown, token = page.cut(found)
@@ -172,9 +172,9 @@ async def search_model_versions(
     """Return versions by model, run, number, stage, tags and the gate's metrics, the newest first."""
     page = page_of(page_token, max_results)
     query = select(VersionRow).where(
-        VersionRow.deleted_at.is_(None), *read_search("filter", lambda: VERSIONS.conditions(wanted))
+        VersionRow.deleted_at.is_(None), *parsed_query("filter", wanted, VERSIONS.conditions)
     )
-    query = query.order_by(*read_search("order_by", lambda: VERSIONS.ordering(order_by or [])))
+    query = query.order_by(*parsed_query("order_by", order_by or [], VERSIONS.ordering))
     async with database.sessions() as session:
         found = (await session.scalars(query.offset(page.offset).limit(page.limit + 1))).all()
         shown, token = page.cut(found)

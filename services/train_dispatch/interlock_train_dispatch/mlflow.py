@@ -28,11 +28,11 @@ from interlock_runtime.mlflow_api import (
     milliseconds,
     mlflow_router,
     page_of,
-    read_search,
     tags_of,
 )
 from interlock_runtime.mlflow_filters import Searchable, milliseconds_in
 from interlock_runtime.problems import problem
+from interlock_runtime.query_parameters import parsed_query
 from interlock_runtime.short_ids import whole_id
 from litestar import get, post
 from litestar.di import NamedDependency
@@ -141,10 +141,10 @@ async def find_experiments(
 
 async def _found(data: MlflowExperimentSearch, database: Database) -> MlflowExperiments:
     page, archived = page_of(data.page_token, data.max_results), _archived(data.view_type)
-    query = _experiments().where(*read_search("filter", lambda: EXPERIMENTS.conditions(data.filter)))
+    query = _experiments().where(*parsed_query("filter", data.filter, EXPERIMENTS.conditions))
     if archived is not None:
         query = query.where(_ARCHIVED.is_(archived))
-    query = query.order_by(*read_search("order_by", lambda: EXPERIMENTS.ordering(data.order_by)))
+    query = query.order_by(*parsed_query("order_by", data.order_by, EXPERIMENTS.ordering))
     async with database.sessions() as session:
         found = (await session.execute(query.offset(page.offset).limit(page.limit + 1))).all()
     shown, token = page.cut(found)
@@ -162,8 +162,8 @@ async def search_runs(data: JSONBody[MlflowRunSearch], database: NamedDependency
     """Return runs of some experiments by metrics, parameters, tags and attributes, the one started last first."""
     page = page_of(data.page_token, data.max_results)
     query = select(RunRow).where(RunRow.deleted_at.is_(None), RunRow.model.in_(data.experiment_ids))
-    query = query.where(*read_search("filter", lambda: RUNS.conditions(data.filter)))
-    query = query.order_by(*read_search("order_by", lambda: RUNS.ordering(data.order_by)))
+    query = query.where(*parsed_query("filter", data.filter, RUNS.conditions))
+    query = query.order_by(*parsed_query("order_by", data.order_by, RUNS.ordering))
     if _archived(data.run_view_type):
         return MlflowRuns(runs=[])  # a deleted run is in no list
     async with database.sessions() as session:

@@ -15,6 +15,7 @@ from interlock_modeling import InvalidRowsError
 from interlock_modeling.answer import Warned, warned
 from interlock_runtime.access import Access
 from interlock_runtime.http import GUARDED, PUBLIC, SCOPE, Connection, is_local, require
+from interlock_runtime.mlflow_api import CODES
 from interlock_runtime.openapi import BODY, REFUSAL
 from interlock_runtime.problems import problem
 from interlock_runtime.query_parameters import OPEN_QUERY
@@ -52,16 +53,7 @@ class ScoringFailed(msgspec.Struct):
     message: str
 
 
-_CODES = {
-    400: "BAD_REQUEST",
-    401: "UNAUTHENTICATED",
-    403: "PERMISSION_DENIED",
-    404: "RESOURCE_DOES_NOT_EXIST",
-    410: "RESOURCE_DOES_NOT_EXIST",
-    413: "REQUEST_LIMIT_EXCEEDED",
-    415: "INVALID_PARAMETER_VALUE",
-    503: "TEMPORARILY_UNAVAILABLE",
-}
+_CODES = {**CODES, 400: "BAD_REQUEST"}
 
 
 def failed(_: Plain, error: Exception) -> Response[ScoringFailed]:
