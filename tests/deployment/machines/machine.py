@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
+from interlock_contracts.deployment import NAMES
 from interlock_deployment.compose_secrets import init
 
 from tests.clients.environments import ran_by
@@ -67,7 +68,7 @@ def new_machine(folder: Path, bundles: Path) -> Machine:
         "ansible_host": str(root),
         "interlock_bundles_folder": str(bundles),
         "interlock_secrets_folder": str(secrets),
-        "interlock_services_of": {"head": [], "workers": [], "production": list(SERVICES)},
+        "interlock_services_of": {"head": sorted(set(NAMES) - set(SERVICES)), "production": list(SERVICES)},
         "interlock_listen_address": "127.0.0.1",
         "interlock_apt_update": False,
         "interlock_ready_seconds": 0,  # nothing listens in a folder
