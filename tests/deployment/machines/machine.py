@@ -94,11 +94,11 @@ class Booted:
         # What systemd itself needs to make its services' own view of the file system; no device, no network.
         rights = ["--cap-add=SYS_ADMIN,SYS_PTRACE", "--security-opt=seccomp=unconfined", "--security-opt=unmask=ALL"]
         options = ["--detach", "--name", self._name, "--systemd=always", "--network=none", "--no-hosts", *rights]
+        # In a container systemd leaves mounts private, and credentials would not reach a service.
+        boot = ["/bin/sh", "-c", "mount --make-rshared / && exec /lib/systemd/systemd"]
         try:
-            said = self._podman("run", *options, "--rootfs", str(self._machine.root), "/lib/systemd/systemd")
+            said = self._podman("run", *options, "--rootfs", str(self._machine.root), *boot)
             assert '"running"' in self._podman("inspect", "--format={{json .State.Status}}", self._name), said
-            # In a container systemd leaves mounts private, and credentials would not reach a service.
-            self.run("mount", "--make-rshared", "/")
         except BaseException:
             self.__exit__()
             raise

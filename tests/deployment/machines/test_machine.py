@@ -75,7 +75,7 @@ async def test_services_start_with_the_machine(booted: Booted) -> None:
 async def test_a_service_is_confined(booted: Booted) -> None:
     """The kernel says so: no capability, no new privileges, system calls filtered, and a file system to read."""
     unit = UNITS["registry"]
-    await until(lambda: booted.show(unit)["MainPID"] != "0", seconds=180)
+    await until(lambda: booted.show(unit)["ActiveState"] == "active", seconds=180)  # confined by then
     pid = booted.show(unit)["MainPID"]
     status = dict(re.findall(r"^(\w+):\s+(\S+)", booted.run("cat", f"/proc/{pid}/status"), re.MULTILINE))
     assert (int(status["CapEff"], 16), int(status["CapBnd"], 16)) == (0, 0)
@@ -99,6 +99,7 @@ async def test_a_service_says_what_it_waits_for(booted: Booted) -> None:
 
     told = await until(waits, seconds=180)
     assert told[0].startswith("waiting for Postgres")
+    assert booted.show(UNITS["registry"])["NRestarts"] == "0"
 
 
 def test_systemd_finds_services_hardly_exposed(booted: Booted) -> None:
