@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
+from interlock_contracts.deployment import NAMES
 from interlock_deployment.compose_secrets import init
 
 from tests.clients.environments import ran_by
@@ -67,7 +68,7 @@ def new_machine(folder: Path, bundles: Path) -> Machine:
         "ansible_host": str(root),
         "interlock_bundles_folder": str(bundles),
         "interlock_secrets_folder": str(secrets),
-        "interlock_services_of": {"head": [], "workers": [], "production": list(SERVICES)},
+        "interlock_services_of": {"head": sorted(set(NAMES) - set(SERVICES)), "production": list(SERVICES)},
         "interlock_listen_address": "127.0.0.1",
         "interlock_apt_update": False,
         "interlock_ready_seconds": 0,  # nothing listens in a folder
@@ -93,11 +94,11 @@ class Booted:
         # What systemd itself needs to make its services' own view of the file system; no device, no network.
         rights = ["--cap-add=SYS_ADMIN,SYS_PTRACE", "--security-opt=seccomp=unconfined", "--security-opt=unmask=ALL"]
         options = ["--detach", "--name", self._name, "--systemd=always", "--network=none", "--no-hosts", *rights]
+        # In a container systemd leaves mounts private, and credentials would not reach a service.
+        boot = ["/bin/sh", "-c", "mount --make-rshared / && exec /lib/systemd/systemd"]
         try:
-            said = self._podman("run", *options, "--rootfs", str(self._machine.root), "/lib/systemd/systemd")
+            said = self._podman("run", *options, "--rootfs", str(self._machine.root), *boot)
             assert '"running"' in self._podman("inspect", "--format={{json .State.Status}}", self._name), said
-            # In a container systemd leaves mounts private, and credentials would not reach a service.
-            self.run("mount", "--make-rshared", "/")
         except BaseException:
             self.__exit__()
             raise
