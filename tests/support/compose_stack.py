@@ -66,6 +66,11 @@ class ComposeStack:
         self.compose("up", "--detach", "--no-deps", "--no-recreate", "--scale", f"{service}={number}", service)
 
     def down(self) -> None:
+        """Remove everything; podman-compose itself knows of as many containers as the files say, so others go first."""
+        mine = f"label=io.podman.compose.project={self.project}"
+        names = podman("ps", "--all", "--filter", mine, "--format", "{{.Names}}").splitlines()
+        if scaled := [name for name in names if not name.endswith("_1")]:
+            podman("rm", "--force", "--ignore", "--time", "5", *scaled)
         self.compose("down", "--volumes", "--timeout", "20")
 
     def left(self) -> list[str]:

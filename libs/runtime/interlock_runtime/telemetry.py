@@ -5,7 +5,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -179,7 +179,7 @@ def sending() -> BatchSpanProcessor:
     return BatchSpanProcessor(exporter, schedule_delay_millis=delay)
 
 
-def _headers_in_a_file() -> dict[str, str] | None:
+def _headers_in_a_file() -> Mapping[str, str] | None:
     """Return the headers of exports from the file that is named for them; None where none is."""
     path = os.environ.get(HEADERS_FILE)
     return parse_env_headers(Path(path).read_text().strip(), liberal=True) if path else None
