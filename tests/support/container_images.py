@@ -4,7 +4,6 @@ import fcntl
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -12,16 +11,16 @@ from pathlib import Path
 import pytest
 from interlock_deployment import images
 from interlock_deployment.engine import Engine
-from interlock_deployment.targets import targets
+from interlock_deployment.targets import select
 from interlock_localstack import postgres, rabbitmq
 from interlock_localstack.environment import cache_folder
 
+from tests.support.debian_base import debian_base
 from tests.support.debian_programs import program
 from tests.support.environments import CHECKOUT, do_without
 
 BASE = "localhost/interlock-base:bookworm"
 """Debian 12 as small as it gets with Python: where no registry can be reached, nobody has python:slim."""
-_BASE_PACKAGES = "python3-minimal,libpython3.11-stdlib,ca-certificates,libgomp1,libexpat1,netbase,tzdata,media-types"
 STAND_INS = CHECKOUT / "tests" / "deployment" / "compose" / "stand_ins"
 
 
@@ -41,7 +40,7 @@ def product(engine: Engine) -> images.Build:
     """Build the product's images, each unless it is here; return under which names."""
     plan = images.Build(CHECKOUT, base=_base(engine), repository="localhost/interlock-test")
     with _one_at_a_time():
-        for target in targets(CHECKOUT):
+        for target in select(CHECKOUT):
             images.build(engine, plan, target, print)
     return plan
 
@@ -90,17 +89,7 @@ def _base(engine: Engine) -> str:
     """Make the base of all images, once for every checkout of this user."""
     with _one_at_a_time():
         if not engine.has_image(BASE):
-            archive = cache_folder() / "images" / "bookworm.tar"
-            if not archive.exists():
-                options = ["--mode=root", "--variant=minbase", f"--include={_BASE_PACKAGES}"]
-                left_out = [f"--dpkgopt=path-exclude=/usr/share/{each}/*" for each in ("man", "doc", "locale")]
-                made = archive.with_suffix(".making.tar")
-                debian = [program("mmdebstrap", "mmdebstrap"), *options, *left_out, "bookworm", str(made)]
-                done = subprocess.run(debian, capture_output=True, text=True, check=False)
-                if done.returncode:
-                    do_without(f"the base of the images cannot be made: {done.stderr[-500:]}")
-                made.replace(archive)
-            engine.run("import", str(archive), BASE)
+            engine.run("import", str(debian_base()), BASE)
     return BASE
 
 

@@ -8,10 +8,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from interlock_localstack.environment import cache_folder
 
 from tests.support.debian_programs import program
-
-FOLDER = Path(__file__).parents[2] / ".interlock" / "images"
+from tests.support.environments import do_without
 
 BASE = (
     "python3-minimal",
@@ -33,9 +33,10 @@ def debian_base(*packages: str) -> Path:
     """
     if os.geteuid() != 0:
         pytest.skip("a Debian of its own is made by root only")
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    folder = cache_folder() / "images"  # for every checkout of this user
+    folder.mkdir(parents=True, exist_ok=True)
     named = hashlib.sha256(" ".join((*BASE, *packages)).encode()).hexdigest()[:12]
-    file = FOLDER / f"base-{named}.tar"
+    file = folder / f"base-{named}.tar"
     with file.with_suffix(".making").open("w") as making:
         fcntl.flock(making, fcntl.LOCK_EX)  # released when closed, and when its process ends in any other way
         if not file.exists():
@@ -82,6 +83,4 @@ def _run(command: list[str]) -> None:
     quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
     done = subprocess.run(command, env=quiet, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        why = f"{' '.join(command)}:\n{done.stdout[-1000:]}{done.stderr[-1000:]}"
-        assert "CI" not in os.environ, why
-        pytest.skip(why)
+        do_without(f"{' '.join(command)}:\n{done.stdout[-1000:]}{done.stderr[-1000:]}")

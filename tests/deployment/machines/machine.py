@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, Self
 
 import yaml
 from interlock_contracts.deployment import NAMES
-from interlock_deployment.compose_secrets import init
+from interlock_deployment.compose_secrets import make_secrets
 
 from tests.clients.environments import ran_by
 from tests.support.debian_base import debian_base
@@ -58,11 +57,7 @@ def new_machine(folder: Path, bundles: Path) -> Machine:
     root.mkdir(parents=True)
     subprocess.run(["tar", "-xf", str(debian_base(*PACKAGES)), "-C", str(root)], check=True)
     secrets = folder / "secrets"
-    made = folder / "compose"
-    made.mkdir()
-    for name in ("compose.yaml", ".env.example"):
-        shutil.copy(CHECKOUT / "compose" / name, made)
-    init(made, secrets)
+    make_secrets(secrets)
     variables = {
         "ansible_connection": "community.general.chroot",
         "ansible_host": str(root),
