@@ -48,6 +48,7 @@ def calls(answers: Path) -> list[list[str]]:
 def test_an_image_is_built_without_a_network_and_with_labels(
     answers: Path, engine: Engine, plan: Build, target: Target
 ) -> None:
+    """What an administrator checks first, asked of the very command line."""
     (answers / "size").write_text("123456\n")
     said: list[str] = []
 
@@ -66,6 +67,7 @@ def test_an_image_is_built_without_a_network_and_with_labels(
 def test_an_image_of_the_same_inputs_is_not_built_again(
     answers: Path, engine: Engine, plan: Build, target: Target
 ) -> None:
+    """A build takes minutes; the label tells what the image was made of."""
     (answers / "image").write_text(images._inputs(plan, target) + "\n")
     (answers / "size").write_text("123456\n")
 
@@ -77,6 +79,7 @@ def test_an_image_of_the_same_inputs_is_not_built_again(
 
 @pytest.mark.parametrize("change", ["source", "new file", "Dockerfile", "lock", "base"])
 def test_whatever_goes_into_an_image_changes_its_inputs(plan: Build, target: Target, change: str) -> None:
+    """An input that is forgotten would leave an old image in place."""
     before = images._inputs(plan, target)
     others: dict[str, Any] = {"lock": Target("light", target.packages, ()), "base": Build(plan.checkout, base="other")}
     files = {
@@ -96,6 +99,7 @@ def test_whatever_goes_into_an_image_changes_its_inputs(plan: Build, target: Tar
 
 
 def test_byte_code_is_no_input(plan: Build, target: Target) -> None:
+    """Running a test would otherwise rebuild every image."""
     before = images._inputs(plan, target)
     cache = plan.checkout / "services/registry/__pycache__/main.cpython-311.pyc"
     cache.parent.mkdir()
@@ -107,6 +111,7 @@ def test_byte_code_is_no_input(plan: Build, target: Target) -> None:
 def test_the_bill_of_materials_names_wheels_with_hashes_and_the_systems_packages(
     answers: Path, engine: Engine, plan: Build, target: Target
 ) -> None:
+    """A scanner finds a package by its purl, and a file by its hash."""
     (answers / "run").write_text("libc6 2.36-9\nzlib1g 1:1.2.13\n")
 
     bill = json.loads(bill_of_materials(engine, plan, target, print).read_text())
@@ -121,6 +126,7 @@ def test_the_bill_of_materials_names_wheels_with_hashes_and_the_systems_packages
 
 
 def test_a_pushed_image_is_named_by_its_digest(answers: Path, engine: Engine) -> None:
+    """The name is for deployment files; the engine knows digests of other registries, too."""
     (answers / "image").write_text(
         json.dumps(["elsewhere/light@sha256:" + "4" * 64, f"registry.example.com/team/light@{DIGEST}"])
     )
@@ -132,6 +138,7 @@ def test_a_pushed_image_is_named_by_its_digest(answers: Path, engine: Engine) ->
 
 
 def test_an_image_that_is_not_here_cannot_be_pushed(answers: Path, engine: Engine) -> None:
+    """The engine would say "image not known", and not how it is made."""
     (answers / "image.status").write_text("1")
 
     with pytest.raises(DeploymentError, match=r"there is no image localhost/interlock/light:1\.2 here") as refused:

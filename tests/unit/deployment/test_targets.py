@@ -47,6 +47,7 @@ def test_of_a_lock_only_what_the_images_platform_needs_is_taken(tmp_path: Path) 
 
 
 def test_every_service_is_in_the_image_of_its_row(images: dict[str, Target]) -> None:
+    """The table of the deployment says which; compose and chart take that image."""
     for each in SERVICES:
         assert ROOT / "services" / each.name in images[each.image].packages
 
@@ -71,6 +72,7 @@ def test_an_image_has_all_that_its_packages_need(images: dict[str, Target]) -> N
 
 
 def test_an_image_of_another_name_is_refused() -> None:
+    """With the names that there are."""
     with pytest.raises(DeploymentError, match="there is no image 'modle'") as refused:
         chosen(["light", "modle"])
 
@@ -78,6 +80,7 @@ def test_an_image_of_another_name_is_refused() -> None:
 
 
 def test_a_folder_that_is_no_checkout_is_refused(tmp_path: Path) -> None:
+    """The command may be run anywhere."""
     with pytest.raises(DeploymentError, match=r"is no checkout of Interlock: it has no requirements\.lock"):
         select(tmp_path)
 
