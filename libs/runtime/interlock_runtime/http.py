@@ -26,6 +26,7 @@ from interlock_runtime.limits import reject_unsafe_path
 from interlock_runtime.metrics import Counters, MetricCollector, Ping, counted_here, text
 from interlock_runtime.openapi import document_config
 from interlock_runtime.problems import Classify, Handle, Respond
+from interlock_runtime.process import starting
 from interlock_runtime.query_parameters import OPEN_QUERY, refuse_unknown_query
 
 logger = logging.getLogger(__name__)
@@ -176,8 +177,9 @@ def http_app(
     @asynccontextmanager
     async def life(_: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            for enter in (*lifespan, access.keeping):
-                await stack.enter_async_context(enter())
+            with starting():
+                for enter in (*lifespan, access.keeping):
+                    await stack.enter_async_context(enter())
             yield
 
     app = Litestar(

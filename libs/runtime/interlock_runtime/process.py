@@ -3,10 +3,11 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from types import FrameType
 
 import uvicorn
@@ -39,6 +40,32 @@ def serve(app: Litestar, settings: HttpSettings) -> None:
         access_log=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """While the block lasts, SIGTERM ends the process at once; then it is the server's again.
+
+    The server would first wait for the start to come to its end, and a start waits as long as a database is away.
+    Nothing is in flight meanwhile, and a migration that is cut off is rolled back.
+    """
+    before, waiting = signal.getsignal(signal.SIGTERM), True
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if waiting:
+            logger.info("ends before it has started, as it was told to")
+            logging.shutdown()
+            os._exit(0)
+        before(number, frame)
+
+    signal.signal(signal.SIGTERM, stop)  # it stays, for others may have been put before it meanwhile
+    try:
+        yield
+    finally:
+        waiting = False
 
 
 @asynccontextmanager

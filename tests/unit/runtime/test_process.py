@@ -2,7 +2,10 @@
 
 import asyncio
 import signal
+import subprocess
+import sys
 
+import pytest
 from interlock_runtime.process import on_shutdown_signal, run_periodically
 
 from tests.support.waiting import until
@@ -55,3 +58,40 @@ async def test_a_failure_is_followed_by_the_next_run() -> None:
 
     async with run_periodically(step, seconds=0.001):
         await until(lambda: len(runs) >= 3)
+
+
+SERVICE = """if True:
+    import asyncio, signal
+    from contextlib import asynccontextmanager
+    from litestar import Litestar
+    from interlock_runtime.process import serve, starting
+    from interlock_runtime.settings import HttpSettings
+
+    @asynccontextmanager
+    async def life(_):
+        try:
+            with starting():
+                if {waits}:
+                    print("waiting", flush=True)
+                    await asyncio.sleep(3600)
+            print("started", flush=True)
+            yield
+        finally:
+            print("closed", flush=True)
+
+    serve(Litestar(lifespan=[life]), HttpSettings.model_construct(host="127.0.0.1", port=0))
+"""
+
+
+@pytest.mark.parametrize(("waits", "said", "last"), [(True, "waiting", ""), (False, "started", "closed\n")])
+def test_a_service_ends_when_it_is_told_to_also_while_it_waits_to_start(*, waits: bool, said: str, last: str) -> None:
+    """A database that is away would otherwise make every stop last until the process is killed."""
+    command = [sys.executable, "-c", SERVICE.format(waits=waits)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as service:
+        assert service.stdout is not None
+        assert service.stdout.readline() == f"{said}\n"
+        service.terminate()
+        rest, _ = service.communicate(timeout=120)
+
+    assert rest == last
+    assert service.returncode in {0, -signal.SIGTERM}
