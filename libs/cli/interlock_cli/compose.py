@@ -31,7 +31,7 @@ def init(
     Run it as root, so that the files belong to the user of the containers (10001) and nobody else reads them. After an
     upgrade run it again: it makes what is new.
 
-    Example: sudo interlock compose init
+    Example: interlock compose init --folder compose
     """
     with command_terminal(as_json=as_json) as terminal:
         try:
