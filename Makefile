@@ -39,12 +39,13 @@ CRASH_TESTS := $(filter-out $(CHAOS_TESTS),$(wildcard tests/chaos/test_*.py))
 
 # Tests on servers wait for a good part, so several kinds run side by side, the longest first. What only computes runs
 # before: beside it Ray's workers, which have the least priority, would not get on.
-REAL := real-stack real-services real-gateway real-chaos real-local real-crashes
+DEPLOYMENT_TESTS := $(filter-out $(LOCAL_TESTS),$(patsubst %/__init__.py,%,$(wildcard tests/deployment/*/__init__.py)))
+REAL := real-stack real-services real-gateway real-deployment real-chaos real-local real-crashes
 
 # Debian packages that tests need besides what `interlock up` fetches by itself; installed when root, else named.
 TEST_PACKAGES := wrk chromium prometheus nginx-light docker-registry groovy rsync podman buildah runc netavark aardvark-dns iptables mmdebstrap
 
-.PHONY: help setup demo down test quick checks lint types contracts contracts-check unit security real real-stack real-services real-gateway real-local real-crashes real-chaos clients images test-packages proto lock audit sbom bench bench-serving bench-reliability chaos
+.PHONY: help setup demo down test quick checks lint types contracts contracts-check unit security real real-stack real-services real-gateway real-deployment real-local real-crashes real-chaos clients images test-packages proto lock audit sbom bench bench-serving bench-reliability chaos
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 25
@@ -102,6 +103,9 @@ real-services: $(STAMP)
 
 real-gateway: $(STAMP)
 	$(BIN)/pytest -q --servers=test-gateway $(GATEWAY_TESTS)
+
+real-deployment: $(STAMP)
+	$(BIN)/pytest -q $(DEPLOYMENT_TESTS)
 
 real-local: $(STAMP)
 	$(BIN)/pytest -q $(LOCAL_TESTS)

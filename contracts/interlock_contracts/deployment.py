@@ -152,6 +152,22 @@ def address_of(service: str) -> str:
     return f"INTERLOCK_{service.upper()}_URL"
 
 
+_MODEL_MEMORY = {
+    "gateway": "INTERLOCK_GATEWAY_MODEL_MEMORY",
+    "prediction": "INTERLOCK_PREDICTION_MODEL_MEMORY",
+}
+
+
+def model_memory(service: Service) -> dict[str, str]:
+    """Return the setting for how many bytes of models a service may hold, where it loads some on request.
+
+    A quarter of its limit: each process has its own pages of what it reads. Its default is half of the machine's
+    memory, which in a deployment is not the service's alone.
+    """
+    setting = _MODEL_MEMORY.get(service.name)
+    return {setting: str(service.resources.limit_mb * 2**20 // 4)} if setting else {}
+
+
 PUBLIC_KEY = "INTERLOCK_SIGNING_PUBLIC_KEY"
 """Given to those that sign promotions or load what was promoted."""
 

@@ -6,7 +6,7 @@ value which is misspelt, or of another type, is refused before anything is rende
 
 from typing import Annotated, Any
 
-from interlock_contracts.deployment import SECRETS, SERVICES, Service
+from interlock_contracts.deployment import SECRETS, SERVICES, Service, model_memory
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from interlock_deployment.chart_parts import (
@@ -64,18 +64,12 @@ def _defaults(service: Service) -> ServiceValues:
             limits=Limited(memory=f"{given.limit_mb}Mi"),
         ),
         tmp_size=_TMP.get(service.name, "1Gi"),
-        env=_ENV.get(service.name, lambda _: {})(given.limit_mb),
+        env=model_memory(service),
     )
 
 
 _TMP = {"ingest": "64Gi", "prediction": "48Gi", "gateway": "4Gi"}
 """Files are there while they are checked (three times 20 GiB at most) and scored (twice); models while they serve."""
-
-_ENV = {
-    "gateway": lambda limit_mb: {"INTERLOCK_GATEWAY_MODEL_MEMORY": str(limit_mb * 2**20 // 2)},
-    "prediction": lambda limit_mb: {"INTERLOCK_PREDICTION_MODEL_MEMORY": str(limit_mb * 2**20 // 2)},
-}
-"""Without these, models may take half of the node's memory, or 2 GiB."""
 
 
 class ServiceParts(BaseModel):

@@ -11,6 +11,7 @@ from interlock_contracts.deployment import (
     STOP_SECONDS,
     Service,
     address_of,
+    model_memory,
 )
 
 from interlock_deployment.compose_secrets import IN_FILES, secret_name
@@ -23,10 +24,6 @@ WEBHOOKS = "INTERLOCK_WEBHOOK_SECRET"
 _ROOM = "/var/lib/interlock"
 """Where models that were loaded and files that are worked on stand: on a volume, for they are larger than memory."""
 
-_MODEL_MEMORY = {
-    "gateway": "INTERLOCK_GATEWAY_MODEL_MEMORY",
-    "prediction": "INTERLOCK_PREDICTION_MODEL_MEMORY",
-}
 
 _BY_NAME = {each.name: each for each in SERVICES}
 
@@ -97,15 +94,14 @@ def _environment(service: Service) -> Iterator[tuple[str, str]]:
             yield f"{name}_FILE", f"/run/secrets/{secret_name(service.name, name)}"
         else:
             yield name, _value(service, name)
-    yield "INTERLOCK_SPANS_DIR", '""  # spans go to the console; files would fill the memory that /tmp is'
     if service.name != OBSERVER:  # it collects all spans: whoever views traces should not appear in them
         yield "OTEL_EXPORTER_OTLP_ENDPOINT", _url(_BY_NAME[OBSERVER])
         yield "OTEL_EXPORTER_OTLP_HEADERS_FILE", f"/run/secrets/{service.name}_otlp_headers"
     if _has_room(service):
         yield "INTERLOCK_CACHE_DIR", f"{_ROOM}/models"
         yield "TMPDIR", _ROOM
-    if service.name in _MODEL_MEMORY:  # their own default is half of the machine's, which is not theirs alone here
-        yield _MODEL_MEMORY[service.name], f'"{service.resources.limit_mb * 2**20 // 4}"'
+    for name, value in model_memory(service).items():
+        yield name, f'"{value}"'
 
 
 def _value(service: Service, name: str) -> str:

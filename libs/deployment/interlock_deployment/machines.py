@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from interlock_contracts.catalog import OBSERVER
-from interlock_contracts.deployment import SERVICES, STOP_SECONDS, Service
+from interlock_contracts.deployment import SERVICES, STOP_SECONDS, Service, model_memory
 
 from interlock_deployment.compose_secrets import IN_FILES, secret_name
 
@@ -19,16 +19,10 @@ PORTS = {
 }
 """Where each service listens on its machine: several share one. A service keeps its number over releases."""
 
-MODEL_MEMORY = {
-    "gateway": "INTERLOCK_GATEWAY_MODEL_MEMORY",
-    "prediction": "INTERLOCK_PREDICTION_MODEL_MEMORY",
-}
-"""Its own default is half of the machine's, which is not the service's alone, and more than its limit."""
-
 _HEAD = """\
 # Made from `contracts/interlock_contracts/deployment.py` by `make contracts`; do not edit.
 # Each service: its unit, its environment below /opt/interlock, where it listens, the most memory that it may take, its
-# share of the processors, which settings it reads, and the file of each of those that are secret.
+# share of the processors, which settings it reads, those with a value already (`given`), and the file of each that is secret.
 """
 
 
@@ -39,7 +33,6 @@ def variables() -> str:
 
 def _row(service: Service) -> str:
     settings = [name for name in service.settings if name not in IN_FILES]
-    settings += [MODEL_MEMORY[service.name]] if service.name in MODEL_MEMORY else []
     lines = [
         f"  - name: {service.name}",
         f"    unit: interlock-{service.host}",
@@ -50,6 +43,8 @@ def _row(service: Service) -> str:
         f"    cpu_weight: {max(1, round(service.resources.cpu * 100))}",
         "    settings:",
         *(f"      - {name}" for name in settings),
+        "    given:" if model_memory(service) else "    given: {}",
+        *(f'      {name}: "{value}"' for name, value in model_memory(service).items()),
         "    secrets:",
         *(f"      {name}: {file}" for name, file in _secrets(service)),
     ]
