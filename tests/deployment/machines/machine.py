@@ -108,7 +108,7 @@ class Booted:
         return self._podman("exec", self._name, *command)
 
     def show(self, unit: str) -> dict[str, str]:
-        """Return a unit's properties."""
+        """Return a unit's properties; none until systemd answers."""
         lines = self.run("systemctl", "show", unit).splitlines()
         return dict(line.split("=", 1) for line in lines if "=" in line)
 
