@@ -22,7 +22,7 @@ PORTS = {
 _HEAD = """\
 # Made from `contracts/interlock_contracts/deployment.py` by `make contracts`; do not edit.
 # Each service: its unit, its environment below /opt/interlock, where it listens, the most memory that it may take, its
-# share of the processors, which settings it reads, those with a value already (`given`), and the file of each that is secret.
+# share of the processors, which settings it reads, those that have a value (`given`), the file of each that is secret.
 """
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ def csv(path: Path, rows: int) -> None:
 
 def peak_mb(folder: Path, kind: str, rows: int) -> float:
     """Return the peak resident memory of a process that scores a file of so many rows, in MB."""
+    folder = Path(tempfile.mkdtemp(dir=folder))
     path = folder / f"{rows}.{kind}"
     {"parquet": parquet, "csv": csv}[kind](path, rows)
     command = [sys.executable, "-c", MEASURED, str(path), kind]
@@ -62,8 +64,12 @@ def peak_mb(folder: Path, kind: str, rows: int) -> float:
 
 @pytest.mark.parametrize("kind", ["parquet", pytest.param("csv", marks=pytest.mark.slow)])
 def test_memory_does_not_follow_the_file(tmp_path: Path, kind: str) -> None:
-    """Four times the rows, the same peak: parts are what is held."""
-    small, large = peak_mb(tmp_path, kind, 300_000), peak_mb(tmp_path, kind, 1_200_000)
+    """Four times the rows, the same peak: parts are what is held.
+
+    A peak varies by a tenth, with how many freed pages the allocator happens to hold; what follows the file is there
+    every time. So the least of two counts.
+    """
+    small, large = (min(peak_mb(tmp_path, kind, rows) for _ in range(2)) for rows in (300_000, 1_200_000))
 
     assert large < LIMIT_MB
     assert large < GROWTH * small
