@@ -1,19 +1,16 @@
-"""`interlock deploy`: what a deployment's repository says, changed by the one who may write to it."""
+"""`interlock deploy`: digests in a deployment's repository, and bundles for machines without containers."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from interlock_cli.images import deployment_errors
+from interlock_cli.images import Checkout, Which, deployment_errors
 from interlock_cli.terminal import Json, command_terminal
 
-deploy = typer.Typer(help="Change what a deployment's repository says.", no_args_is_help=True)
-
-
-@deploy.callback()
-def group() -> None:
-    """Change what a deployment's repository says."""
+deploy = typer.Typer(
+    help="Write image digests into a deployment's file; make bundles for machines.", no_args_is_help=True
+)
 
 
 @deploy.command("set-image")
@@ -48,3 +45,24 @@ def set_image(
             said = "unchanged" if each.before == each.after else f"{each.before or 'the tag'} -> {each.after}"
             terminal.echo(f"{each.path}: {said}")
         terminal.result([vars(each) for each in changes])
+
+
+@deploy.command()
+def bundle(
+    which: Which = None,
+    *,
+    to: Annotated[Path, typer.Option(file_okay=False, help="The folder to write to.")] = Path(".interlock/machines"),
+    checkout: Checkout = Path(),
+    as_json: Json = False,
+) -> None:
+    """Make bundles for machines: all that is installed there, as one file each, so that they need no network.
+
+    The playbook in compose/machines installs them.
+
+    Example: interlock deploy bundle light model
+    """
+    with command_terminal(as_json=as_json) as terminal, deployment_errors():
+        from interlock_deployment import bundle as bundles  # noqa: PLC0415 - an extra
+
+        made = bundles.bundle(checkout.resolve(), to, which or [], terminal.echo)
+        terminal.result([str(each) for each in made])

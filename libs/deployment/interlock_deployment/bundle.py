@@ -1,20 +1,15 @@
 """Bundles for machines: everything that is installed there, as one file each, so that no machine needs a network.
 
-``python -m interlock_deployment.bundle [FOLDER] [light|model|trainer ...]`` in the top folder of a checkout writes
-``light.tar``, ``model.tar`` and ``trainer.tar`` into FOLDER (``.interlock/machines``), each with a file of its digest.
+``light.tar``, ``model.tar`` and ``trainer.tar``, each with a file of its digest beside it.
 """
 
 import io
-import sys
 import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from interlock_deployment import wheelhouse
-from interlock_deployment.errors import DeploymentError
 from interlock_deployment.targets import Target, select
-
-FOLDER = Path(".interlock", "machines")
 
 
 def bundle(checkout: Path, folder: Path, names: Sequence[str], say: Callable[[str], object]) -> list[Path]:
@@ -54,18 +49,3 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
     entry = tarfile.TarInfo(name)
     entry.size, entry.mode = len(content), 0o644
     archive.addfile(entry, io.BytesIO(content))
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Write bundles; return the exit code."""
-    folder = Path(arguments[0]) if arguments else FOLDER
-    try:
-        bundle(Path.cwd(), folder, arguments[1:], print)
-    except DeploymentError as error:
-        sys.stderr.write(f"{error.message}\n{error.hint or ''}\n")
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
