@@ -23,6 +23,7 @@ from interlock_contracts.refs import ModelRef
 from tests.benchmarks.serving import processes
 from tests.support.api_keys import SETTINGS
 from tests.support.gateway_app import Behind, bound, client, listening
+from tests.support.last_release import Release
 from tests.support.signing import PUBLIC, SIGNER, signed
 from tests.support.waiting import until
 
@@ -75,13 +76,21 @@ class Gateway:
         return [int(each) for each in found if b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes()]
 
 
-def _started(env: dict[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "interlock_gateway"], env=env, start_new_session=True)
+def _started(env: dict[str, str], release: Release | None) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "interlock_gateway"]
+    if release:
+        command, env = release.command("interlock_gateway"), env | release.environment()
+    return subprocess.Popen(command, env=env, start_new_session=True)
 
 
 @asynccontextmanager
-async def running(servers: dict[str, str], folder: Path, **settings: str) -> AsyncIterator[Gateway]:
-    """Run a gateway with two workers; ``settings`` are further INTERLOCK_ variables, in lower case."""
+async def running(
+    servers: dict[str, str], folder: Path, *, release: Release | None = None, **settings: str
+) -> AsyncIterator[Gateway]:
+    """Run a gateway with two workers, this one or a release's.
+
+    ``settings`` are further INTERLOCK_ variables, in lower case.
+    """
     behind = Behind()
     async with listening(behind.app()) as address:
         sock = bound()
@@ -103,7 +112,7 @@ async def running(servers: dict[str, str], folder: Path, **settings: str) -> Asy
             **settings,
         }
         env = os.environ | servers | {f"INTERLOCK_{name.upper()}": value for name, value in own.items()}
-        process = _started(env)
+        process = _started(env, release)
         gateway = Gateway(f"http://127.0.0.1:{port}", behind, process, folder)
         try:
             yield gateway
