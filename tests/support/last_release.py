@@ -1,13 +1,14 @@
 """The release of before: its sources from git, and an environment with the versions of its own lock."""
 
-import os
 import subprocess
 import sys
 import tarfile
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
+from interlock_deployment import wheelhouse
 from interlock_deployment.targets import read_lock, select
 from interlock_localstack.environment import cache_folder
 
@@ -22,10 +23,10 @@ GONE = ("numba", "llvmlite")
 
 @dataclass(frozen=True)
 class Release:
-    """``python`` has its packages; ``path`` are the folders of its own."""
+    """``python`` has its packages; ``own`` is the folder of those that are Interlock's."""
 
     python: Path
-    path: str
+    own: Path
 
     def command(self, module: str) -> list[str]:
         """Return how one of its programs is run."""
@@ -33,7 +34,7 @@ class Release:
 
     def environment(self) -> dict[str, str]:
         """Return the variable by which its own packages are found."""
-        return {"PYTHONPATH": self.path}
+        return {"PYTHONPATH": str(self.own)}
 
 
 def last_release() -> Release:
@@ -53,12 +54,14 @@ def last_release() -> Release:
         folder.mkdir(parents=True, exist_ok=True)
         with tarfile.open(fileobj=BytesIO(archive.stdout)) as files:
             files.extractall(folder, filter="data")
-        locked = read_lock(folder / "requirements.lock")
         (model,) = select(CHECKOUT, ["model"])
+        sources = [folder / each.relative_to(CHECKOUT) for each in model.packages]
+        for wheel in wheelhouse.build(sources, folder / "wheels"):
+            ZipFile(wheel).extractall(folder / "own")
         names = {*(each.name for each in model.locked), *GONE}
+        locked = read_lock(folder / "requirements.lock")
         wanted = [str(each) for name, each in sorted(locked.items()) if name in names]
         (folder / "model.lock").write_text("\n".join(wanted))
         (folder / "ready").touch()
     installed = environment("releases", COMMIT, folder / "model.lock")
-    own = [folder / "contracts", *sorted((folder / "libs").iterdir()), *sorted((folder / "services").iterdir())]
-    return Release(installed / "bin" / Path(sys.executable).name, os.pathsep.join(map(str, own)))
+    return Release(installed / "bin" / Path(sys.executable).name, folder / "own")

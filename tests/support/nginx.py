@@ -1,4 +1,7 @@
-"""nginx in front of several servers, as a load balancer: a connection that is refused goes to the next one."""
+"""nginx in front of several servers, as a load balancer: what one of them does not answer goes to the next one.
+
+A prediction may be asked twice, which nginx cannot know of a POST: so it is told to.
+"""
 
 import socket
 import subprocess
@@ -18,7 +21,11 @@ http {{
     upstream servers {{ {servers} }}
     server {{
         listen 127.0.0.1:{port} reuseport;
-        location / {{ proxy_pass http://servers; proxy_http_version 1.1; proxy_set_header Connection ""; }}
+        keepalive_requests 1000000;
+        location / {{
+            proxy_pass http://servers; proxy_http_version 1.1; proxy_set_header Connection "";
+            proxy_next_upstream error timeout non_idempotent;
+        }}
     }}
 }}
 """

@@ -3,6 +3,7 @@
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from tests.benchmarks.serving import processes
@@ -31,8 +32,11 @@ async def serves(gateway: Gateway, model: str, version: int) -> None:
 
 
 async def answers(url: str) -> bool:
-    async with client(url) as http:
-        return (await http.get("/health/live")).is_success
+    try:
+        async with client(url) as http:
+            return (await http.get("/health/live")).is_success
+    except httpx.TransportError:
+        return False
 
 
 @pytest.mark.parametrize("way", ["upgrade", "rollback"])
