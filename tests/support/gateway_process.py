@@ -4,8 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -83,14 +83,20 @@ def _started(env: dict[str, str], release: Release | None) -> subprocess.Popen[b
     return subprocess.Popen(command, env=env, start_new_session=True)
 
 
-@asynccontextmanager
-async def running(
-    servers: dict[str, str], folder: Path, *, release: Release | None = None, **settings: str
-) -> AsyncIterator[Gateway]:
-    """Run a gateway with two workers, this one or a release's.
+def running(servers: dict[str, str], folder: Path, **settings: str) -> AbstractAsyncContextManager[Gateway]:
+    """Run a gateway with two workers; ``settings`` are further INTERLOCK_ variables, in lower case."""
+    return _running(servers, folder, settings, None)
 
-    ``settings`` are further INTERLOCK_ variables, in lower case.
-    """
+
+def running_release(servers: dict[str, str], folder: Path, release: Release) -> AbstractAsyncContextManager[Gateway]:
+    """Run the gateway of another release in the same way."""
+    return _running(servers, folder, {}, release)
+
+
+@asynccontextmanager
+async def _running(
+    servers: dict[str, str], folder: Path, settings: Mapping[str, str], release: Release | None
+) -> AsyncIterator[Gateway]:
     behind = Behind()
     async with listening(behind.app()) as address:
         sock = bound()

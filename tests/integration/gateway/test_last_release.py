@@ -8,7 +8,7 @@ import pytest
 
 from tests.benchmarks.serving import processes
 from tests.support.gateway_app import client
-from tests.support.gateway_process import Gateway, model_events, running, store_of
+from tests.support.gateway_process import Gateway, model_events, running, running_release, store_of
 from tests.support.hot_swap import Watched, asked
 from tests.support.last_release import Release, last_release
 from tests.support.nginx import balanced
@@ -47,7 +47,7 @@ async def test_predictions_go_on_while_one_release_replaces_the_other(
     model, store, watched = f"m-{uuid4().hex[:8]}", store_of(servers), Watched()
     refs = {version: put_model(store, version, model=model) for version in (1, 2, 3)}
     async with (
-        running(servers, tmp_path / "before", release=before) as old,
+        running_release(servers, tmp_path / "before", before) as old,
         running(servers, tmp_path / "now") as new,
         model_events(servers["INTERLOCK_AMQP_URL"], model) as events,
     ):
