@@ -25,7 +25,7 @@ async def test_a_key_opens_a_session_and_another_does_not(
     await looks.over(page, "sign-in")
     await page.get_by_label("API key").fill(stack["INTERLOCK_API_KEY"])
     await page.get_by_role("button", name="Sign in").click()
-    await expect(page.get_by_role("heading", name="Runs")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Runs", exact=True)).to_be_visible()
     assert stack["INTERLOCK_API_KEY"] not in await page.evaluate("document.cookie + JSON.stringify(localStorage)")
     await page.get_by_role("button", name="Sign out").click()
     await expect(page.get_by_label("API key")).to_be_visible()
@@ -41,7 +41,7 @@ async def test_a_ticket_opens_the_console_once(stranger: BrowserContext, stack: 
     address = (await made.json())["address"]
     page = await stranger.new_page()
     await page.goto(address)
-    await expect(page.get_by_role("heading", name="Events")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Events", exact=True)).to_be_visible()
     assert "ticket" not in page.url
     await stranger.clear_cookies()
     await page.goto(address)

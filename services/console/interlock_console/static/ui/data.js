@@ -10,7 +10,9 @@ import { HealthNotices } from "./health.js";
 export function useData(load, inputs = []) {
   const [state, setState] = useState({ data: undefined, problem: null });
   const turn = useRef(0);
+  const latest = useRef(null);
   const reload = useCallback(async () => {
+    if (latest.current !== reload) return; // a timer of before the inputs changed: its answer would be another filter's
     const mine = ++turn.current;
     try {
       const data = await load();
@@ -20,9 +22,11 @@ export function useData(load, inputs = []) {
     }
   }, inputs);
   useEffect(() => {
+    latest.current = reload;
     setState({ data: undefined, problem: null });
     reload();
     return () => {
+      latest.current = null;
       turn.current += 1;
     };
   }, [reload]);
