@@ -24,10 +24,11 @@ def fetch(locked: Sequence[Locked], wheelhouse: Path, say: Callable[[str], objec
         DeploymentError: one cannot be fetched, or has another hash; with what pip said.
     """
     wheelhouse.mkdir(parents=True, exist_ok=True)
-    if missing := [each for each in locked if each.hashes.isdisjoint(_by_hash(wheelhouse))]:
+    files = _by_hash(wheelhouse)
+    if missing := [each for each in locked if each.hashes.isdisjoint(files)]:
         say(f"fetching {len(missing)} of {len(locked)} packages")
         _download(missing, wheelhouse)
-    files = _by_hash(wheelhouse)
+        files = _by_hash(wheelhouse)
     return [_wheel_of(each, files, wheelhouse) for each in locked]
 
 
