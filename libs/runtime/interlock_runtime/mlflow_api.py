@@ -12,6 +12,7 @@ from litestar.exceptions import HTTPException
 from litestar.params import QueryParameter
 from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.types import ControllerRouterHandler
+from sqlalchemy import Select
 
 from interlock_runtime import problems
 from interlock_runtime.openapi import REFUSAL
@@ -93,8 +94,12 @@ class Page(NamedTuple):
     offset: int
     limit: int
 
+    def of(self, query: Select[Any]) -> Select[Any]:
+        """Return the query for these entries and one more, which tells whether there is a next page."""
+        return query.offset(self.offset).limit(self.limit + 1)
+
     def cut(self, found: Sequence[Row]) -> tuple[Sequence[Row], str]:
-        """Return the page of what was found, for which one more was asked, and the token of the next; empty if none."""
+        """Return the page of what the query found, and the token of the next; empty if there is none."""
         more = len(found) > self.limit
         return found[: self.limit], _token(self.offset + self.limit) if more else ""
 

@@ -110,7 +110,7 @@ async def search_registered_models(
     query = _models().where(ModelRow.archived_at.is_(None), *parsed_query("filter", wanted, MODELS.conditions))
     query = query.order_by(*parsed_query("order_by", order_by or [], MODELS.ordering))
     async with database.sessions() as session:
-        found = (await session.execute(query.offset(page.offset).limit(page.limit + 1))).all()
+        found = (await session.execute(page.of(query))).all()
         shown, token = page.cut(found)
         return MlflowModels(registered_models=await _model_views(session, shown), next_page_token=token)
 
@@ -176,7 +176,7 @@ async def search_model_versions(
     )
     query = query.order_by(*parsed_query("order_by", order_by or [], VERSIONS.ordering))
     async with database.sessions() as session:
-        found = (await session.scalars(query.offset(page.offset).limit(page.limit + 1))).all()
+        found = (await session.scalars(page.of(query))).all()
         shown, token = page.cut(found)
         champions = await _champions(session, [row.model for row in shown])
     return MlflowVersions(model_versions=[version_view(row, champions) for row in shown], next_page_token=token)

@@ -146,7 +146,7 @@ async def _found(data: MlflowExperimentSearch, database: Database) -> MlflowExpe
         query = query.where(_ARCHIVED.is_(archived))
     query = query.order_by(*parsed_query("order_by", data.order_by, EXPERIMENTS.ordering))
     async with database.sessions() as session:
-        found = (await session.execute(query.offset(page.offset).limit(page.limit + 1))).all()
+        found = (await session.execute(page.of(query))).all()
     shown, token = page.cut(found)
     return MlflowExperiments(experiments=[_experiment_view(*row) for row in shown], next_page_token=token)
 
@@ -167,7 +167,7 @@ async def search_runs(data: JSONBody[MlflowRunSearch], database: NamedDependency
     if _archived(data.run_view_type):
         return MlflowRuns(runs=[])  # a deleted run is in no list
     async with database.sessions() as session:
-        found = (await session.scalars(query.offset(page.offset).limit(page.limit + 1))).all()
+        found = (await session.scalars(page.of(query))).all()
     shown, token = page.cut(found)
     return MlflowRuns(runs=[run_view(run) for run in shown], next_page_token=token)
 
