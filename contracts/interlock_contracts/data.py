@@ -183,6 +183,12 @@ class Data(Section):
         return value
 
     @model_validator(mode="after")
+    def _unique_keys_have_a_key(self) -> Self:
+        if self.rules.unique_key and not self.key:
+            raise ValueError("rules.unique_key needs data.key")
+        return self
+
+    @model_validator(mode="after")
     def _times_and_weights_are_clear(self) -> Self:
         weights = [name for name, column in self.columns.items() if column.role == "weight"]
         if len(weights) > 1:

@@ -5,6 +5,7 @@ from typing import Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from interlock_contracts.data import Section
+from interlock_contracts.slices import DeclaredSlice, Slice
 
 RegressionMetric = Literal["r2", "rmse", "mae", "bias", "mape", "pinball_loss"]
 ClassificationMetric = Literal[
@@ -48,10 +49,15 @@ DIRECTIONS: dict[MetricName, Better] = {
 
 
 class Threshold(Section):
-    """Bounds that a metric must keep on the holdout; ``bias`` is compared as it is, sign included."""
+    """Bounds that a metric must keep on the holdout; ``bias`` is compared as it is, sign included.
+
+    Without ``confidence``, what was measured must lie within; with it, the metric of all such rows with so much
+    confidence.
+    """
 
     min: float | None = None
     max: float | None = None
+    confidence: float | None = Field(default=None, gt=0.5, lt=1, exclude_if=lambda value: value is None)
 
     @model_validator(mode="after")
     def _bounds_something(self) -> Self:
@@ -73,5 +79,10 @@ class Gate(Section):
 
     metrics: dict[MetricName, Threshold] = {}
     champion: Champion | None = None
-    slices: list[str] = []
+    slices: list[DeclaredSlice] = []
     latency_p99_ms: float | None = Field(default=None, gt=0)
+
+    @property
+    def sliced(self) -> list[Slice]:
+        """Return all slices in one form, a name alone as the slice by that column."""
+        return [Slice(column=[each]) if isinstance(each, str) else each for each in self.slices]

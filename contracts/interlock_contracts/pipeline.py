@@ -12,6 +12,7 @@ from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS,
 from interlock_contracts.parameters import read_parameters
 from interlock_contracts.refs import Name, Sha256
 from interlock_contracts.retention import Monitoring, Retention
+from interlock_contracts.slices import check_slices
 from interlock_contracts.threshold import Threshold, ThresholdByMetric
 
 Candidate = Literal["linear", "random_forest", "gradient_boosting", "xgboost", "neural_network"]
@@ -180,7 +181,7 @@ class Pipeline(Section):
     def _names_exist(self) -> Self:
         columns = self.data.columns
         named = [("data.key", name) for name in self.data.key or ()]
-        named += [("gate.slices", name) for name in self.gate.slices]
+        named += [("gate.slices", name) for each in self.gate.sliced for name in each.column]
         if (newest := self.data.holdout_column) is not None:
             named.append(("data.holdout.column", newest))
             if columns.get(newest, Column(type="datetime")).type != "datetime":
@@ -193,8 +194,7 @@ class Pipeline(Section):
         for name in (self.target, *(self.data.key or ()), newest or self.target):
             if columns[name].optional:
                 raise ValueError(f"{name!r} cannot be optional: every row of a training file needs it")
-        if self.data.rules.unique_key and not self.data.key:
-            raise ValueError("rules.unique_key needs data.key")
+        check_slices(self.gate.sliced, columns, self.task)
         return self
 
     @model_validator(mode="after")

@@ -1,9 +1,14 @@
 """Pure decision functions: thresholds, the gain over the champion, latency."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 
+from interlock_contracts.gate import Threshold
 from interlock_contracts.pipeline import Pipeline
+
+UNDECLARED_CONFIDENCE = 0.9
+"""Confidence of the interval that is told beside a threshold that declares none."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,19 @@ class Gain:
     lower: float
     left_out: int = 0
     rarest: int | None = None
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Between which values a metric lies, measured on so many rows."""
+
+    low: float
+    high: float
+    rows: int
+
+    def __str__(self) -> str:
+        """Return the interval in words."""
+        return f"{self.low:.6g} to {self.high:.6g}"
 
 
 @dataclass(frozen=True)
@@ -58,15 +76,22 @@ class Verdict:
 
 
 def judge(
-    pipeline: Pipeline, scores: dict[str, float], gain: Gain | NotCompared | None, latency_p99_ms: float
+    pipeline: Pipeline,
+    scores: dict[str, float],
+    gain: Gain | NotCompared | None,
+    latency_p99_ms: float,
+    *,
+    intervals: Mapping[str, Interval | None] | None = None,
+    of_slices: Sequence[Check] = (),
 ) -> Verdict:
     """Return the verdict on a candidate.
 
     ``scores`` are its metrics on the holdout, by name; ``gain`` is None for the first version of a model, which has
-    no champion to beat; ``latency_p99_ms`` is that of single rows in milliseconds.
+    no champion to beat; ``latency_p99_ms`` is that of single rows in milliseconds. ``intervals`` are those of the
+    metrics that have a threshold, with ``interval_confidence`` of it.
     """
     checks = [
-        _bounded(f"{name} on the holdout", scores[name], bounds.min, bounds.max)
+        _within(name, bounds, scores[name], (intervals or {}).get(name))
         for name, bounds in pipeline.gate.metrics.items()
     ]
     if isinstance(gain, NotCompared):
@@ -74,19 +99,52 @@ def judge(
         checks.append(Check(passed=True, text=text))
     elif gain is not None:
         checks.append(_better(pipeline, gain))
+    checks += of_slices
     if pipeline.gate.latency_p99_ms is not None:
         checks.append(_bounded("p99 latency in ms", latency_p99_ms, None, pipeline.gate.latency_p99_ms))
     first = Check(passed=True, text="the first version, and no threshold is declared")
     return Verdict(checks or [first], needs_approval=isinstance(gain, NotCompared))
 
 
+def interval_confidence(threshold: Threshold) -> float:
+    """Return the confidence of the two-sided interval whose ends each have the declared one-sided confidence."""
+    return UNDECLARED_CONFIDENCE if threshold.confidence is None else 2 * threshold.confidence - 1
+
+
+def _within(name: str, threshold: Threshold, value: float, interval: Interval | None) -> Check:
+    """Check a threshold by the measured value, or where it declares a confidence, by the ends of the interval."""
+    what = f"{name} on the holdout"
+    if threshold.confidence is not None and not isnan(value):
+        return _surely_within(what, threshold, value, interval)
+    check = _bounded(what, value, threshold.min, threshold.max)
+    bounds = [each for each in (threshold.min, threshold.max) if each is not None]
+    if interval is None or not any(interval.low < each < interval.high for each in bounds):
+        return check
+    doubt = f"{interval.rows:,} rows cannot decide that: the {UNDECLARED_CONFIDENCE:.0%} interval is {interval}"
+    return Check(check.passed, f"{check.text}; {doubt}")
+
+
+def _surely_within(what: str, threshold: Threshold, value: float, interval: Interval | None) -> Check:
+    required = f"required {_allowed(threshold.min, threshold.max)} with {threshold.confidence:.0%} confidence"
+    if interval is None:
+        return Check(passed=False, text=f"{what} is {value:.6g} and has no interval, but {required}")
+    low_kept = threshold.min is None or interval.low >= threshold.min
+    passed = low_kept and (threshold.max is None or interval.high <= threshold.max)
+    word = "as" if passed else "but"
+    return Check(passed, f"{what} is {value:.6g}, on {interval.rows:,} rows {interval}, {word} {required}")
+
+
 def _bounded(what: str, value: float, low: float | None, high: float | None) -> Check:
-    bounds = (("at least", low), ("at most", high))
-    allowed = " and ".join(f"{word} {bound:g}" for word, bound in bounds if bound is not None)
+    allowed = _allowed(low, high)
     if isnan(value):
         return Check(passed=False, text=f"{what} is undefined, but required {allowed}")
     passed = (low is None or value >= low) and (high is None or value <= high)
     return Check(passed, f"{what} is {value:.6g}, {'as' if passed else 'but'} required {allowed}")
+
+
+def _allowed(low: float | None, high: float | None) -> str:
+    bounds = (("at least", low), ("at most", high))
+    return " and ".join(f"{word} {bound:g}" for word, bound in bounds if bound is not None)
 
 
 def _better(pipeline: Pipeline, gain: Gain) -> Check:

@@ -20,11 +20,12 @@ from interlock_serving.loading import Loader
 from interlock_serving.smoke_test.client import RefusedModelError
 
 from interlock_evaluation_gate.champion import NotComparableError, as_champion_reads
-from interlock_evaluation_gate.domain import Gain, NotCompared, judge
+from interlock_evaluation_gate.domain import Gain, Interval, NotCompared, interval_confidence, judge
 from interlock_evaluation_gate.importance import permutation_importance
 from interlock_evaluation_gate.measured import Measured, finite, metrics_of, resamples
 from interlock_evaluation_gate.plots import histogram, plots
-from interlock_evaluation_gate.slices import notes, slices_by
+from interlock_evaluation_gate.segments import weakest_segments
+from interlock_evaluation_gate.slices import measure_slices
 
 RESAMPLES = 2000
 LATENCY_ROWS = 300
@@ -48,8 +49,10 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
         scores: dict[str, float] = {name: measured.metric(name) for name in metrics_of(pipeline)}
         champion, gain, resampled = _compared(event, pipeline, measured, holdout, loader)
         latency = _latency_p99_ms(candidate, holdout)
-        verdict = judge(pipeline, scores, gain, latency)
-        slices = {each: slices_by(pipeline, measured, champion, holdout, each) for each in pipeline.gate.slices}
+        slices = measure_slices(pipeline, measured, champion, holdout)
+        verdict = judge(
+            pipeline, scores, gain, latency, intervals=_intervals(pipeline, measured), of_slices=slices.checks
+        )
         return GateReport(
             passed=verdict.passed,
             needs_approval=verdict.needs_approval,
@@ -63,8 +66,8 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
             confidence=pipeline.champion.confidence,
             min_improvement=pipeline.champion.min_improvement,
             latency_p99_ms=latency,
-            notes=notes(pipeline.champion.metric, scores, slices),
-            slices=slices,
+            notes=[*_bias_note(scores), *slices.notes, *weakest_segments(pipeline, measured, champion, holdout)],
+            slices=slices.reports,
             plots=plots(candidate.signature, measured.target, measured.scores),
             importance=permutation_importance(pipeline, candidate, holdout),
         )
@@ -101,6 +104,19 @@ def _compared(
     except (NotComparableError, CorruptArtifactError, MissingArtifactError, RefusedModelError, ValueError) as error:
         return None, NotCompared(version, str(error)), None
     return champion, *_gain(pipeline, version, candidate, champion)
+
+
+def _intervals(pipeline: Pipeline, measured: Measured) -> dict[str, Interval | None]:
+    """Return the interval of each metric that has a threshold, None where it has none on these rows."""
+    found: dict[str, Interval | None] = {}
+    for name, threshold in pipeline.gate.metrics.items():
+        ends = measured.interval(name, interval_confidence(threshold), RESAMPLES, pipeline.training.seed)
+        found[name] = None if ends is None else Interval(*ends, rows=len(measured.target))
+    return found
+
+
+def _bias_note(scores: dict[str, float]) -> list[str]:
+    return [f"bias on the holdout is {scores['bias']:+.6g}"] if "bias" in scores else []
 
 
 def _gain(pipeline: Pipeline, version: int, candidate: Measured, champion: Measured) -> tuple[Gain, Histogram | None]:

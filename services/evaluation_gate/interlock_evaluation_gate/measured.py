@@ -38,6 +38,34 @@ class Measured:
         decided = None if self.decided is None else self.decided[rows]
         return METRICS[name].at(self.quantile).value(self.target[rows], self.scores[rows], decided)
 
+    def resampled(
+        self, name: Any, count: int, seed: int, rows: NDArray[np.bool_] | slice = slice(None)
+    ) -> NDArray[np.float64]:
+        """Return the metric on ``count`` bootstrap resamples of the rows; two models' are paired by the same seed."""
+        metric = METRICS[name].at(self.quantile)
+        target, scores = self.target[rows], self.scores[rows]
+        decided = None if self.decided is None else self.decided[rows]
+        random = np.random.default_rng(seed)
+        drawn = [
+            metric.resampled(target, scores, weights, decided) for weights in resamples(len(target), count, random)
+        ]
+        return np.concatenate(drawn)
+
+    def interval(
+        self, name: Any, confidence: float, count: int, seed: int, rows: NDArray[np.bool_] | slice = slice(None)
+    ) -> tuple[float, float] | None:
+        """Return the percentile bootstrap's two-sided interval of the metric.
+
+        Resamples in which the metric is undefined are left out; where that is every second one, there is no interval.
+        """
+        drawn = self.resampled(name, count, seed, rows)
+        values = drawn[np.isfinite(drawn)]
+        if 2 * len(values) <= len(drawn):
+            return None
+        outside = (1 - confidence) / 2
+        low, high = np.quantile(values, [outside, 1 - outside]).tolist()
+        return low, high
+
 
 def metrics_of(pipeline: Pipeline) -> tuple[MetricName, ...]:
     """Return the metrics that the pipeline's task has."""

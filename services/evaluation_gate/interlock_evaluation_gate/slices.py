@@ -1,75 +1,125 @@
-"""Slices: metrics by the values of a column, and their sentences in the report."""
+"""Slices: metrics by the values of one column or two, what is declared of each, and their sentences in the report."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import pyarrow as pa
 from interlock_contracts.gate import MetricName
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.report import SliceReport
+from interlock_contracts.slices import Slice
 from interlock_modeling import METRICS
 from numpy.typing import NDArray
 
-from interlock_evaluation_gate.measured import Measured, finite, metrics_of, resamples
+from interlock_evaluation_gate.domain import Check
+from interlock_evaluation_gate.measured import Measured, finite, metrics_of
+from interlock_evaluation_gate.slicing import Slicing, slicing
 
-MOST_SLICES = 30
 NOTED_ROWS = 30
 """A slice of fewer rows is listed, but not named in words, nor with an interval: its metric is mostly chance."""
 
 RESAMPLES = 200
 
 
-def slices_by(
-    pipeline: Pipeline, candidate: Measured, champion: Measured | None, holdout: pa.Table, column: str
-) -> list[SliceReport]:
-    """Return the metrics in each of the most frequent values of ``column``, the most frequent first."""
-    values = holdout.column(column).to_pylist()
-    counts: dict[Any, int] = {}
-    for value in values:
-        counts[value] = counts.get(value, 0) + 1
-    most = sorted(counts, key=lambda value: -counts[value])[:MOST_SLICES]
-    result = []
-    for value in most:
-        rows = np.fromiter((each == value for each in values), dtype=np.bool_, count=len(values))
-        ours, theirs = (
-            finite({name: each.metric(name, rows) for name in metrics_of(pipeline)}) if each else None
-            for each in (candidate, champion)
-        )
-        interval = _interval(pipeline, candidate, rows)
-        result.append(
-            SliceReport(value=str(value), rows=counts[value], metrics=ours or {}, champion=theirs, interval=interval)
-        )
-    return result
+@dataclass(frozen=True)
+class Excess:
+    """How far a slice's estimate lies beyond its declared bound, with the estimate's standard error."""
+
+    words: str
+    rows: int
+    estimate: float
+    error: float
+    bound: float
+
+    def beyond(self, quantile: float = 0.0) -> bool:
+        """Return whether it lies beyond by more than ``quantile`` standard errors."""
+        return self.estimate - quantile * self.error > self.bound
+
+
+@dataclass(frozen=True)
+class Slices:
+    """What is reported by slices' names, the checks that decide, and the sentences that do not."""
+
+    reports: dict[str, list[SliceReport]]
+    checks: list[Check]
+    notes: list[str]
+
+
+def measure_slices(pipeline: Pipeline, candidate: Measured, champion: Measured | None, holdout: pa.Table) -> Slices:
+    """Measure both models in each declared slice, and judge what is declared of slices.
+
+    A bound is missed where a slice lies beyond it with the champion's confidence, corrected for the number of slices
+    that are judged (Bonferroni), by the normal approximation: of many small slices some lie beyond any bound by chance.
+    Those that lie beyond it within chance are named in the notes.
+    """
+    reports: dict[str, list[SliceReport]] = {}
+    judged: list[Excess] = []
+    notes: list[str] = []
+    for declared in pipeline.gate.sliced:
+        cut = slicing(holdout, declared)
+        reports[declared.name] = [
+            _report(pipeline, candidate, champion, label, cut.rows(place)) for place, label in enumerate(cut.labels)
+        ]
+        judged += _excesses(pipeline, candidate, champion, declared, cut)
+        notes += _weakest(pipeline.champion.metric, declared.name, reports[declared.name])
+    if not judged:
+        return Slices(reports, [], notes)
+    quantile = NormalDist().inv_cdf(1 - (1 - pipeline.champion.confidence) / len(judged))
+    sure = [each for each in judged if each.beyond(quantile)]
+    perhaps = [each for each in judged if each.beyond() and each not in sure]
+    notes += [f"{_told(each)}; its {each.rows:,} rows cannot tell that from chance" for each in perhaps]
+    kept = f"{len(judged)} declared bounds of slices are kept" if len(judged) > 1 else "the slice's bound is kept"
+    return Slices(reports, [Check(passed=False, text=_told(each)) for each in sure] or [Check(True, kept)], notes)
+
+
+def _told(excess: Excess) -> str:
+    return f"{excess.words}, but at most {excess.bound:g} is allowed"
+
+
+def _report(
+    pipeline: Pipeline, candidate: Measured, champion: Measured | None, value: str, rows: NDArray[np.bool_]
+) -> SliceReport:
+    ours, theirs = (
+        finite({name: each.metric(name, rows) for name in metrics_of(pipeline)}) if each else None
+        for each in (candidate, champion)
+    )
+    interval = _interval(pipeline, candidate, rows)
+    return SliceReport(value=value, rows=int(rows.sum()), metrics=ours or {}, champion=theirs, interval=interval)
+
+
+def _excesses(
+    pipeline: Pipeline, candidate: Measured, champion: Measured | None, declared: Slice, cut: Slicing
+) -> Iterator[Excess]:
+    """Yield what is declared of each slice that has rows enough, where it can be measured."""
+    metric = pipeline.champion.metric
+    for place, label in enumerate(cut.labels):
+        rows = cut.rows(place)
+        count = int(rows.sum())
+        where = f"{declared.name} {label} ({count:,} rows)"
+        if count < max(2, declared.min_rows):
+            continue
+        if declared.bias is not None:
+            errors = candidate.scores[rows] - candidate.target[rows]
+            bias, error = float(errors.mean()), float(errors.std(ddof=1) / np.sqrt(count))
+            yield Excess(f"bias in {where} is {bias:+.6g}", count, abs(bias), error, declared.bias.max)
+        if declared.no_worse_than is not None and champion is not None:
+            loss = -float(METRICS[metric].gain(candidate.metric(metric, rows), champion.metric(metric, rows)))
+            seed = pipeline.training.seed
+            ours, theirs = (each.resampled(metric, RESAMPLES, seed, rows) for each in (candidate, champion))
+            drawn = METRICS[metric].gain(ours, theirs)
+            if np.isfinite(loss) and np.isfinite(drawn).sum() > len(drawn) / 2:
+                words = f"{metric} in {where} is {loss:.6g} worse than the champion's"
+                yield Excess(words, count, loss, float(np.nanstd(drawn, ddof=1)), declared.no_worse_than)
 
 
 def _interval(pipeline: Pipeline, measured: Measured, chosen: NDArray[np.bool_]) -> tuple[float, float] | None:
-    """Return the percentile bootstrap's interval of the deciding metric on some rows; None of too few.
-
-    Resamples in which the metric is undefined are left out; where that is every second one, there is no interval.
-    """
-    rows = int(chosen.sum())
-    if rows < NOTED_ROWS:
+    """Return the interval of the deciding metric on some rows; None of too few."""
+    if int(chosen.sum()) < NOTED_ROWS:
         return None
-    metric = METRICS[pipeline.champion.metric].at(measured.quantile)
-    target, scores = measured.target[chosen], measured.scores[chosen]
-    decided = None if measured.decided is None else measured.decided[chosen]
-    random = np.random.default_rng(pipeline.training.seed)
-    drawn = np.concatenate(
-        [metric.resampled(target, scores, weights, decided) for weights in resamples(rows, RESAMPLES, random)]
-    )
-    values = drawn[np.isfinite(drawn)]
-    if 2 * len(values) <= len(drawn):
-        return None
-    outside = (1 - pipeline.champion.confidence) / 2
-    low, high = np.quantile(values, [outside, 1 - outside]).tolist()
-    return low, high
-
-
-def notes(metric: MetricName, scores: Mapping[str, float], slices: dict[str, list[SliceReport]]) -> list[str]:
-    """Return what a person should know who decides: the bias, and by each column the slice with the worst metric."""
-    bias = [f"bias on the holdout is {scores['bias']:+.6g}"] if "bias" in scores else []
-    return [*bias, *(note for column, found in slices.items() for note in _weakest(metric, column, found))]
+    confidence, seed = pipeline.champion.confidence, pipeline.training.seed
+    return measured.interval(pipeline.champion.metric, confidence, RESAMPLES, seed, chosen)
 
 
 def _weakest(metric: MetricName, column: str, slices: list[SliceReport]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """pipeline.yaml: what is declared is checked, and every fault is named."""
 
+import re
 from typing import Any
 
 import pytest

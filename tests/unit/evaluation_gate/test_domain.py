@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from interlock_contracts.pipeline import Pipeline
-from interlock_evaluation_gate.domain import Gain, NotCompared, judge
+from interlock_evaluation_gate.domain import Check, Gain, Interval, NotCompared, judge
 
 
 def pipeline(**gate: Any) -> Pipeline:
@@ -60,3 +60,47 @@ def test_a_metric_that_is_no_number_never_passes() -> None:
     verdict = judge(pipeline(metrics={"rmse": {"max": 5}}), {"rmse": math.nan}, None, 1.0)
     assert not verdict.passed
     assert [check.text for check in verdict.checks] == ["rmse on the holdout is undefined, but required at most 5"]
+
+
+def test_rows_too_few_to_decide_are_told() -> None:
+    """The threshold lies within the metric's interval: what was measured decides, and says how little that is worth."""
+    asked = pipeline(metrics={"r2": {"min": 0.2}, "rmse": {"max": 5}})
+    intervals = {"r2": Interval(0.09, 0.29, 197), "rmse": Interval(4.1, 4.9, 197)}
+    doubt = "197 rows cannot decide that: the 90% interval is 0.09 to 0.29"
+    verdict = judge(asked, {"r2": 0.196, "rmse": 4.5}, None, 1.0, intervals=intervals)
+
+    assert [check.text for check in verdict.checks] == [
+        f"r2 on the holdout is 0.196, but required at least 0.2; {doubt}",
+        "rmse on the holdout is 4.5, as required at most 5",
+    ]
+
+
+@pytest.mark.parametrize(("low", "passed"), [(0.61, True), (0.59, False)])
+def test_a_threshold_with_a_confidence_is_kept_by_the_interval(low: float, passed: bool) -> None:
+    """What was measured is good enough in both cases; whether that is sure decides."""
+    asked = pipeline(metrics={"r2": {"min": 0.6, "confidence": 0.95}})
+    verdict = judge(asked, {"r2": 0.7}, None, 1.0, intervals={"r2": Interval(low, 0.8, 500)})
+
+    assert verdict.passed is passed
+    words = "as" if passed else "but"
+    told = f"r2 on the holdout is 0.7, on 500 rows {low:g} to 0.8, {words} required at least 0.6 with 95% confidence"
+    assert verdict.reasons == [told]
+
+
+def test_a_threshold_with_a_confidence_is_missed_where_there_is_no_interval() -> None:
+    """As of a metric that most resamples leave undefined; one that is no number has no interval either."""
+    asked = pipeline(metrics={"r2": {"max": 0.6, "confidence": 0.9}})
+    for value, told in (
+        (0.5, "is 0.5 and has no interval, but required at most 0.6 with 90% confidence"),
+        (math.nan, ""),
+    ):
+        verdict = judge(asked, {"r2": value}, None, 1.0, intervals={"r2": None})
+        assert not verdict.passed
+        assert told in verdict.reasons[0]
+
+
+def test_what_slices_miss_is_missed() -> None:
+    """Beside what is asked of the whole, which is kept here."""
+    verdict = judge(pipeline(), {}, gain(0.1), 1.0, of_slices=[Check(passed=False, text="bias in month 7 is +8.4")])
+
+    assert (verdict.passed, verdict.reasons) == (False, ["bias in month 7 is +8.4"])
