@@ -1,6 +1,5 @@
 """pipeline.yaml: what is declared is checked, and every fault is named."""
 
-import re
 from typing import Any
 
 import pytest
