@@ -9,6 +9,8 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from pydantic import PostgresDsn
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
@@ -35,7 +37,7 @@ class Database:
         """Bring each package's ``migrations/versions`` to their newest revision.
 
         Where no administrator has made the schema, it is made here. Replicas that start together do so one at a time by
-        an advisory lock.
+        an advisory lock. What a newer release has migrated stays as it is, so that a release can be taken back.
         """
         async with self.engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:schema))"), {"schema": self.schema})
@@ -76,4 +78,9 @@ def _upgrade(connection: Connection, package: str, revision: str = "head") -> No
     config.set_main_option("path_separator", "os")
     attributes: dict[str, Any] = {"connection": connection, "version_table": f"alembic_{package}"}
     config.attributes.update(attributes)
+    known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
+    context = MigrationContext.configure(connection, opts={"version_table": f"alembic_{package}"})
+    if newer := set(context.get_current_heads()) - known:
+        logger.warning("%s is at %s of a newer release; its tables stay as they are", package, ", ".join(sorted(newer)))
+        return
     command.upgrade(config, revision)

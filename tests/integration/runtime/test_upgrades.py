@@ -129,3 +129,23 @@ async def test_replicas_of_one_release_that_start_together_migrate_once(servers:
             heads = (await connection.execute(text("SELECT count(*) FROM alembic_interlock_prediction"))).scalar_one()
 
     assert heads == 1
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+async def test_a_release_that_is_taken_back_starts_on_tables_of_the_newer_one(
+    servers: dict[str, str], package: str
+) -> None:
+    """It does not know the revision that it finds; it leaves the tables alone, and they take its writes."""
+    table = f'"alembic_{package}"'
+    async with schema(servers) as database:
+        await database.migrate(package)
+        async with database.engine.begin() as connection:
+            await connection.execute(text(f"UPDATE {table} SET version_num = 'newer_9999'"))
+            await connection.run_sync(write, package, 1)
+            before = await connection.run_sync(read)
+        await database.migrate(package)
+        async with database.engine.begin() as connection:
+            assert await connection.run_sync(read) == before
+            stays = await connection.execute(text(f"SELECT version_num FROM {table}"))
+
+    assert stays.scalars().all() == ["newer_9999"]
