@@ -168,11 +168,12 @@ async def sends_file(world: World) -> None:
 
 
 async def _is_answered(world: World, prediction: str) -> None:
-    async def state() -> str | None:
+    async def ended() -> dict[str, Any] | None:
         answer = await world.user.insist("GET", f"/predictions/{prediction}")
-        return answer.json()["state"] if answer.is_success and answer.json()["ended_at"] else None
+        return answer.json() if answer.is_success and answer.json()["ended_at"] else None
 
-    assert await eventually(state) == "completed"
+    view: dict[str, Any] = await eventually(ended)
+    assert view["state"] == "completed", view
     assert await world.said("prediction", "prediction.completed", prediction) == 1
 
 

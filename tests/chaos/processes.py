@@ -1,5 +1,6 @@
 """A whole system as it is run, but for Ray: real servers, and every service a process that starts in a moment."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -24,6 +25,7 @@ from tests.conftest import CHECKOUT, leased
 from tests.support.api_keys import as_administrator
 from tests.support.gateway_app import bound
 from tests.support.gateway_process import store_of
+from tests.support.last_release import Release
 from tests.support.waiting import until
 
 SERVICES = tuple(name for name in NAMES if name != OBSERVER)
@@ -55,6 +57,31 @@ class Process:
     def wait(self, seconds: float = END_SECONDS) -> int | None:
         """Return its exit status, negative for a signal; None where it still runs after ``seconds``."""
         self.ended.wait(seconds)
+        return self.status
+
+
+class OfRelease:
+    """A process of another release, which no fork of this one can be."""
+
+    def __init__(self, command: list[str], env: dict[str, str], log: Path) -> None:
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                command, env=env, stdout=output, stderr=output, cwd=log.parent, start_new_session=True
+            )
+
+    @property
+    def status(self) -> int | None:
+        """Return its exit status; None while it runs."""
+        return self._process.poll()
+
+    def signal(self, number: int) -> None:
+        """Send it a signal, if it still runs."""
+        self._process.send_signal(number)
+
+    def wait(self, seconds: float = END_SECONDS) -> int | None:
+        """Return its exit status, negative for a signal; None where it still runs after ``seconds``."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
         return self.status
 
 
@@ -131,7 +158,7 @@ class System:
         changed = {**SETTINGS, "INTERLOCK_RAY_ADDRESS": self.jobs.url}
         self._env = {name: {**_environment(parts[name]), **changed} for name in SERVICES}
         self.client = {"INTERLOCK_GATEWAY_URL": self.urls["gateway"], "INTERLOCK_API_KEY": env["INTERLOCK_API_KEY"]}
-        self.processes: dict[str, Process] = {}
+        self.processes: dict[str, Process | OfRelease] = {}
 
     def amqp_of(self, service: str) -> str:
         """Return the broker's address with a service's own user."""
@@ -151,6 +178,12 @@ class System:
         process = self._warm.start(f"interlock_{service}", [], env, service)
         self.processes[service] = process
         return process
+
+    def start_release(self, service: str, release: Release) -> None:
+        """Start a service of another release at the same address."""
+        env = {"PATH": os.environ["PATH"], **self._env[service]}
+        log = self._warm.logs / f"{service}.log"
+        self.processes[service] = OfRelease(release.command(f"interlock_{service}"), env, log)
 
     def stop(self, service: str, number: int = 15) -> None:
         """Stop a service, and wait for its end."""

@@ -59,8 +59,10 @@ class Duplicator:
 async def duplicating(world: World) -> AsyncIterator[Duplicator]:
     """Publish every event twice while the block lasts, with two replicas of each service to consume it."""
     duplicator = Duplicator(world)
-    beside = [world.system.start_beside(service) for service in SERVICES if service != "gateway"]
+    doubled = [service for service in SERVICES if service != "gateway"]
+    beside = [world.system.start_beside(service) for service in doubled]
     try:
+        await eventually(lambda: world.replicas_share(*doubled))
         async with world.broker.channel() as channel:
             queue = await channel.declare_queue(exclusive=True)
             await queue.bind(EXCHANGE.name, "#")

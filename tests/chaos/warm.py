@@ -30,10 +30,10 @@ IMPORTED = (
     "interlock_ingest.app",
     "interlock_registry.app",
     "interlock_train_dispatch.app",
-    "interlock_evaluation_gate.app",
+    "interlock_evaluation_gate.evaluation",
     "interlock_trainer.training",
 )
-"""Not the handlers of gateway and prediction: each process of theirs gives itself a name when it imports them."""
+"""No handlers of gateway, prediction and gate: each process of theirs names itself when it imports them."""
 
 _DIE_WITH_PARENT = 1
 LOOK_SECONDS = 0.02

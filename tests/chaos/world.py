@@ -91,6 +91,13 @@ class World:
         counts = {queue.name: queue.declaration_result.message_count or 0 for queue in declared}
         return {name: count for name, count in counts.items() if count}
 
+    async def replicas_share(self, *services: str) -> bool:
+        """Say whether every work queue of the services has two consumers or more: the broker gives each its share."""
+        async with self.broker.channel() as channel:
+            names = [name for service in services for name in work_queues(service)]
+            declared = [await channel.declare_queue(name, passive=True) for name in names]
+        return all((each.declaration_result.consumer_count or 0) > 1 for each in declared)
+
     async def letters(self) -> list[str]:
         """Take away the dead letters that the registry keeps; return the ids of their events."""
         async with self.database.begin() as connection:

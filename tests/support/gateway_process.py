@@ -79,7 +79,7 @@ class Gateway:
 def _started(env: dict[str, str], release: Release | None) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "interlock_gateway"]
     if release:
-        command, env = release.command("interlock_gateway"), env | release.environment()
+        command = release.command("interlock_gateway")
     return subprocess.Popen(command, env=env, start_new_session=True)
 
 

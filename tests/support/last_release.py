@@ -14,27 +14,19 @@ from interlock_localstack.environment import cache_folder
 
 from tests.support.environments import CHECKOUT, do_without, environment
 
-COMMIT = "445828295e51"
-"""The last commit before images and charts; a release's tag, once there are some."""
-
-GONE = ("numba", "llvmlite")
-"""What its image ``model`` had and this one's has not."""
+COMMIT = "226632465d40"
+"""The last commit before a migration was added that it does not know; a release's tag, once there are some."""
 
 
 @dataclass(frozen=True)
 class Release:
-    """``python`` has its packages; ``own`` is the folder of those that are Interlock's."""
+    """``python`` has its packages, Interlock's own among them."""
 
     python: Path
-    own: Path
 
     def command(self, module: str) -> list[str]:
         """Return how one of its programs is run."""
         return [str(self.python), "-m", module]
-
-    def environment(self) -> dict[str, str]:
-        """Return the variable by which its own packages are found."""
-        return {"PYTHONPATH": str(self.own)}
 
 
 def last_release() -> Release:
@@ -54,14 +46,16 @@ def last_release() -> Release:
         folder.mkdir(parents=True, exist_ok=True)
         with tarfile.open(fileobj=BytesIO(archive.stdout)) as files:
             files.extractall(folder, filter="data")
-        (model,) = select(CHECKOUT, ["model"])
-        sources = [folder / each.relative_to(CHECKOUT) for each in model.packages]
-        for wheel in wheelhouse.build(sources, folder / "wheels"):
+        targets = select(CHECKOUT, ["light", "model"])
+        sources = {folder / each.relative_to(CHECKOUT) for target in targets for each in target.packages}
+        for wheel in wheelhouse.build(sorted(sources), folder / "wheels"):
             ZipFile(wheel).extractall(folder / "own")
-        names = {*(each.name for each in model.locked), *GONE}
+        names = {each.name for target in targets for each in target.locked}
         locked = read_lock(folder / "requirements.lock")
         wanted = [str(each) for name, each in sorted(locked.items()) if name in names]
-        (folder / "model.lock").write_text("\n".join(wanted))
+        (folder / "services.lock").write_text("\n".join(wanted))
         (folder / "ready").touch()
-    installed = environment("releases", COMMIT, folder / "model.lock")
-    return Release(installed / "bin" / Path(sys.executable).name, folder / "own")
+    installed = environment("releases", COMMIT, folder / "services.lock")
+    (packages,) = installed.glob("lib/python*/site-packages")
+    (packages / "interlock.pth").write_text(f"{folder / 'own'}\n")
+    return Release(installed / "bin" / Path(sys.executable).name)

@@ -78,12 +78,17 @@ class User:
         return found
 
     async def in_state(self, run_id: str, *states: str, seconds: float = PATIENCE) -> dict[str, Any]:
-        async def look() -> dict[str, Any] | None:
-            run = await self.run(run_id)
-            return run if run is not None and run["state"] in states else None
+        seen: dict[str, Any] = {}
 
-        found: dict[str, Any] = await until(look, seconds=seconds)
-        return found
+        async def look() -> dict[str, Any] | None:
+            seen.update(await self.run(run_id) or {})
+            return seen if seen.get("state") in states else None
+
+        try:
+            await until(look, seconds=seconds)
+        except TimeoutError:
+            raise AssertionError(f"the run does not get {' or '.join(sorted(states))}: {seen}") from None
+        return seen
 
     async def ended(self, run_id: str) -> dict[str, Any]:
         return await self.in_state(run_id, *ENDED)
