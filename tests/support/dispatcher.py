@@ -145,7 +145,7 @@ class Dispatcher:
         cause = Envelope.of(event, source="test", cause=cause_id or str(uuid4()), now=datetime.now(UTC))
         async with self.bus.transaction() as session:
             asked: dict[str, Any] = {"dataset": event.dataset, "by": event.by, "why": event.why, "tags": event.tags}
-            return (await runs.request(session, event.model, cause, **asked, trigger="event")).run_id
+            return (await runs.request(session, event.model, cause.identity, **asked, trigger="event")).run_id
 
     async def ingest(self, **about: Any) -> UUID:
         """Let ingest have accepted another file, which the pipeline trains on by itself; return the run."""

@@ -70,7 +70,7 @@ def test_what_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch, tm
         unpack(written(archive({"a": bytes(600), "b": bytes(600)}, "w:gz"), tmp_path), tmp_path / "to")
     monkeypatch.setattr(folder_archive, "MAX_FILES", 2)
     with pytest.raises(BadArchiveError, match="more than 2 files"):
-        unpack(written(archive({name: b"" for name in "abc"}), tmp_path), tmp_path / "other")
+        unpack(written(archive(dict.fromkeys("abc", b"")), tmp_path), tmp_path / "other")
 
 
 def test_a_missing_file_is_named_with_how_to_pack(tmp_path: Path) -> None:
