@@ -61,12 +61,7 @@ def table(kind: str = "regression", rows: int = 300, seed: int = 7) -> pa.Table:
     rng = np.random.default_rng(seed)
     count, score = rng.integers(-5, 50, rows), rng.normal(10.0, 4.0, rows)
     number = score * 2 + count**2 / 40
-    target = {
-        "regression": lambda: pa.array(number),
-        "binary": lambda: pa.array(number > np.median(number)),
-        "multiclass": lambda: pa.array(
-            np.array(["low", "mid", "top"])[np.digitize(number, np.quantile(number, [0.33, 0.66]))]
-        ),
-    }
+    levels = np.array(["low", "mid", "top"])[np.digitize(number, np.quantile(number, [0.33, 0.66]))]
+    target: Any = {"regression": number, "binary": number > np.median(number), "multiclass": levels}[kind]
     color = pa.array(rng.choice(["red", "green"], rows), mask=rng.random(rows) < 0.2)
-    return pa.table({"color": color, "count": pa.array(count), "score": pa.array(score), "y": target[kind]()})
+    return pa.table({"color": color, "count": pa.array(count), "score": pa.array(score), "y": pa.array(target)})

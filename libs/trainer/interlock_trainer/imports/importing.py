@@ -4,7 +4,7 @@ import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -157,7 +157,7 @@ def _number(feature: Feature, table: pa.Table) -> EncoderColumn:
             "model is served for complete rows only"
         )
     middle = float(np.median(cells.numbers_of_column(column)))
-    kind = "boolean" if feature.type == "boolean" else "number"
+    kind: Literal["boolean", "number"] = "boolean" if feature.type == "boolean" else "number"
     return NumericColumn(kind=kind, name=feature.name, numbers=[Scaled(fill=middle)])
 
 

@@ -173,10 +173,9 @@ def _engine(original: onnx.ModelProto, inputs: list[onnx.ValueInfoProto], answer
     kept = [each for each in graph.input if each.name not in {value.name for value in inputs}]
     made = next((each for each in graph.output if each.name == answers.tensor), None)
     output = made or onnx.ValueInfoProto(name=answers.tensor)  # its type follows from the node that makes it
-    for field, values in ((graph.node, nodes), (graph.input, [matrix, *kept]), (graph.output, [output])):
-        copied = [copy.deepcopy(each) for each in values]
-        del field[:]
-        field.extend(copied)
+    served = onnx.helper.make_graph(nodes, graph.name, [matrix, *kept], [output], list(graph.initializer))
+    served.sparse_initializer.extend(graph.sparse_initializer)
+    model.graph.CopyFrom(served)
     serialized = np.frombuffer(model.SerializeToString(), dtype=np.uint8)
     try:
         return OnnxEngine(serialized, output=answers.tensor, features=width)

@@ -38,7 +38,8 @@ def read(path: Path, about: MlflowModel, labels: int) -> Original:
         found = booster.predict(xgboost.DMatrix(matrix, nthread=1), validate_features=False).astype(np.float64)
         return np.column_stack((1.0 - found, found)) if labels and found.ndim == 1 else found
 
-    return Original(booster.feature_names, booster.num_features(), lambda width: forest_of(learner, width), answer)
+    names = list(booster.feature_names) if booster.feature_names else None
+    return Original(names, booster.num_features(), lambda width: forest_of(learner, width), answer)
 
 
 def _best_of(booster: xgboost.Booster, model_class: str | None) -> xgboost.Booster:
