@@ -129,6 +129,7 @@ class RunView(Body):
     ``requested_by`` is the name of a key or user, or ``event/<source>`` of a request that came over the broker.
     ``evaluation`` is the evaluation file that its model is judged on; None: on what is held out of ``datasets``.
     ``tags`` are those of the request, ``metrics`` the gate's on the holdout, as far as they are defined there.
+    ``imported`` is the digest of the upload whose model is imported; None: the run trains one.
     """
 
     run_id: UUID
@@ -138,6 +139,7 @@ class RunView(Body):
     pipeline_digest: Sha256
     datasets: list[Sha256] = []
     evaluation: Sha256 | None = None
+    imported: Sha256 | None = None
     cause: str
     requested_by: str | None = None
     request_reason: str | None = None

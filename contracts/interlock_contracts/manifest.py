@@ -40,11 +40,28 @@ class CurvePoint(Ref):
 
 
 class ExportCheck(Ref):
-    """Greatest differences between what will be served and scikit-learn's own predictions."""
+    """Greatest differences between what will be served and the original's own predictions."""
 
     rows: int = Field(ge=1)
     max_abs: float
     max_rel: float
+
+
+class ImportedModel(Ref):
+    """Where a model comes from that was trained elsewhere: the ``digest`` of what was uploaded, and what it says.
+
+    ``ignored`` are the pipeline's features that it does not take. On which rows it was trained is not known.
+    """
+
+    format: Literal["mlflow"] = "mlflow"
+    flavour: str
+    digest: Sha256
+    model_class: str | None = None
+    run_id: str | None = None
+    model_id: str | None = None
+    mlflow_version: str | None = None
+    created: str | None = None
+    ignored: list[str] = []
 
 
 class Phase(Ref):
@@ -102,6 +119,8 @@ class TrainingManifest(Ref):
     timings: dict[str, float] = {}
     export_check: ExportCheck | None = None
     spans: list[Phase] = []
+    imported: ImportedModel | None = None
+    """None for a model that this run has trained."""
 
     @model_validator(mode="after")
     def _success_names_its_model(self) -> Self:

@@ -30,7 +30,10 @@ def parse_run_states(text: str | None) -> list[RunState]:
 
 
 class TrainingJob(Ref):
-    """Everything the trainer needs to know; stored by content and handed over as a reference."""
+    """Everything the trainer needs to know; stored by content and handed over as a reference.
+
+    ``imported`` is a model's folder as a tar archive: then it is translated and compared, and nothing is trained.
+    """
 
     run_id: UUID
     attempt: int = Field(ge=1)
@@ -39,6 +42,7 @@ class TrainingJob(Ref):
     datasets: list[DatasetRef] = Field(min_length=1)
     traceparent: str | None = None
     commit: str | None = None
+    imported: ArtifactRef | None = None
     deadline: datetime
 
     @property

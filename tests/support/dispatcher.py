@@ -1,9 +1,11 @@
 """The run reconciler on a real broker and database, with a cluster and a store that do as they are told."""
 
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from copy import copy
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,7 +25,7 @@ from interlock_messaging.tables import OutboxRow
 from interlock_runtime.clients import RegistryClient
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
-from interlock_train_dispatch import handlers, routes, runs, store
+from interlock_train_dispatch import handlers, imports, routes, runs, store
 from interlock_train_dispatch.deletion import Deletion
 from interlock_train_dispatch.domain import data_digest
 from interlock_train_dispatch.logs import RunLogs
@@ -44,6 +46,7 @@ class Cluster:
         self.jobs: dict[str, Job] = {}
         self.logs: dict[str, str] = {}
         self.submissions: list[str] = []
+        self.programs: dict[str, str] = {}
         self.stopped: list[str] = []
         self.down = False
         self.stubborn = False
@@ -67,11 +70,12 @@ class Cluster:
     ) -> None:
         if self.down or self.refuses:
             raise ConnectionError("Ray does not answer, or answered 500")
-        assert program == "interlock_trainer"
+        assert program in {"interlock_trainer", "interlock_trainer.imports"}
         assert metadata["run_id"] in submission_id
         assert prefix.startswith(f"runs/{metadata['run_id']}/")
         assert until > datetime.now(UTC)
         self.submissions.append(submission_id)
+        self.programs[submission_id] = program
         self.jobs.setdefault(submission_id, Job(JobState.ALIVE))
 
     async def log(self, submission_id: str) -> str | None:
@@ -145,7 +149,7 @@ class Dispatcher:
         cause = Envelope.of(event, source="test", cause=cause_id or str(uuid4()), now=datetime.now(UTC))
         async with self.bus.transaction() as session:
             asked: dict[str, Any] = {"dataset": event.dataset, "by": event.by, "why": event.why, "tags": event.tags}
-            return (await runs.request(session, event.model, cause, **asked, trigger="event")).run_id
+            return (await runs.request(session, event.model, cause.identity, **asked, trigger="event")).run_id
 
     async def ingest(self, **about: Any) -> UUID:
         """Let ingest have accepted another file, which the pipeline trains on by itself; return the run."""
@@ -203,7 +207,7 @@ async def answering(dispatcher: Dispatcher, registry: RegistryClient | None = No
     app = http_app(
         "train_dispatch",
         letting_in(),
-        routes=routes.ROUTES,
+        routes=[*routes.ROUTES, *imports.ROUTES],
         pings={},
         lifespan=[],
         dependencies={
@@ -211,6 +215,8 @@ async def answering(dispatcher: Dispatcher, registry: RegistryClient | None = No
             "database": dispatcher.database,
             "logs": dispatcher.logs,
             "registry": registry,
+            "artifacts": dispatcher.store,
+            "folder": Path(tempfile.gettempdir()),
         },
     )
     transport = httpx.ASGITransport(app)  # type: ignore[arg-type]

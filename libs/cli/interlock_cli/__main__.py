@@ -20,6 +20,7 @@ from interlock_cli.export import export
 from interlock_cli.feedback import feedback, quality
 from interlock_cli.git_tags import git_tags
 from interlock_cli.images import images
+from interlock_cli.imports import import_model
 from interlock_cli.init.command import init
 from interlock_cli.keys import audit, keys
 from interlock_cli.local_stack import add_local_stack
@@ -35,7 +36,7 @@ from interlock_cli.training_log import training_log
 
 COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Pipelines and data": (init, validate, apply, pipelines, ingest, datasets),
-    "Runs": (retrain, watch, runs, training_log, cancel, changed),
+    "Runs": (retrain, import_model, watch, runs, training_log, cancel, changed),
     "Observe": (open_, trace, events, report),
     "Models": (models, versions, show, compare, tag, rollout, approve, rollback, archive, delete, export, git_tags),
     "Predictions": (predict, feedback, quality, erase),

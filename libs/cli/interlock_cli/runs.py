@@ -74,7 +74,7 @@ def retrain(
         )
         terminal.echo(f"run {accepted.run_id}")
         if wait:
-            _watch_to_end(gateway, terminal, accepted.run_id, timeout)
+            watch_to_end(gateway, terminal, accepted.run_id, timeout)
         else:
             terminal.echo(f"next: interlock watch {accepted.run_id}", style="dim")
             terminal.result(accepted)
@@ -102,10 +102,15 @@ def watch(
         raise typer.BadParameter("give either a run or --model NAME")
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         followed = run_id(run) if run else newest_run(gateway, str(model))
-        _watch_to_end(gateway, terminal, followed, timeout)
+        watch_to_end(gateway, terminal, followed, timeout)
 
 
-def _watch_to_end(gateway: Client, terminal: Terminal, run: UUID, timeout: float) -> None:
+def watch_to_end(gateway: Client, terminal: Terminal, run: UUID, timeout: float) -> None:
+    """Follow a run until its version serves, and show how it ended.
+
+    Raises:
+        typer.Exit: with code 1 where it did not succeed.
+    """
     ended = follow_run(gateway, terminal, run, timeout=timeout)
     seen = None
     if ended.state == "succeeded" and gateway.promoted(ended):

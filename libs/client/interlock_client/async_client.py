@@ -75,6 +75,7 @@ class AsyncClient(Connection):
     delete_dataset = awaited(operations.datasets.delete_dataset)
 
     retrain = awaited(operations.runs.retrain)
+    import_model = awaited(operations.imports.import_model)
     wait = awaited(operations.runs.wait)
     runs = awaited(operations.runs.runs)
     run = awaited(operations.runs.run)

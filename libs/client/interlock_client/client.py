@@ -83,6 +83,7 @@ class Client(Connection):
     delete_dataset = blocking(operations.datasets.delete_dataset)
 
     retrain = blocking(operations.runs.retrain)
+    import_model = blocking(operations.imports.import_model)
     wait = blocking(operations.runs.wait)
     runs = blocking(operations.runs.runs)
     run = blocking(operations.runs.run)

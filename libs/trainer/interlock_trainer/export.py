@@ -1,5 +1,6 @@
 """From a fitted scikit-learn pipeline to what is served, and the proof that both answer alike."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from interlock_modeling.encoder import CategoryColumn, Encoder, NumericColumn
 from interlock_modeling.engines import Engine, LinearEngine
 from interlock_modeling.served import EngineRef
 from interlock_modeling.signature import ModelSignature
+from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline as SklearnPipeline
 from threadpoolctl import threadpool_limits
 
@@ -28,6 +30,9 @@ TOLERANCE = 1e-5
 """Greatest relative difference between what is served and what was trained; beyond it nothing is exported."""
 
 _FOLDING_TOLERANCE = 1e-9
+
+Answers = Callable[[pa.Table], NDArray[np.float64]]
+"""What an original answers for each row: predictions [n], or probabilities [n, k]."""
 
 
 @dataclass(frozen=True)
@@ -59,30 +64,68 @@ def export(
     engine = KINDS[candidate].engine(estimator, len(encoder.names))
     if isinstance(engine, LinearEngine):
         encoder, engine = _folded(encoder, engine, table)
-    file = folder / "engine"
+    parts = Parts(signature, encoder, engine)
+    rows = probe_rows(encoder, engine, table, seed)
+    about = {"name": candidate, "original": "scikit-learn"}
+    return store_checked(parts, answers_of(fitted, signature), rows, store=store, folder=folder, **about)
+
+
+def answers_of(fitted: SklearnPipeline, signature: ModelSignature) -> Answers:
+    """Return what the fitted pipeline itself answers."""
+
+    def answers(rows: pa.Table) -> NDArray[np.float64]:
+        with threadpool_limits(1):
+            return scores_of(fitted, frame_of(signature, rows), signature.task)
+
+    return answers
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What is served of a model."""
+
+    signature: ModelSignature
+    encoder: Encoder
+    engine: Engine
+
+
+def store_checked(
+    parts: Parts,
+    answers: Answers,
+    rows: pa.Table,
+    *,
+    store: ArtifactStore,
+    folder: Path,
+    name: str,
+    original: str,
+) -> Exported:
+    """Write, load as a gateway would, compare with the original's ``answers`` on ``rows``, and store.
+
+    Raises:
+        DataError: the answers differ by more than ``TOLERANCE``.
+    """
+    engine, file = parts.engine, folder / "engine"
     engine.save(file)
     ref = EngineRef(kind=engine.kind, version=engine.version, ref=store.put_file(file))
-    description = ModelDescription(signature=signature, encoder=encoder, engine=ref)
+    description = ModelDescription(signature=parts.signature, encoder=parts.encoder, engine=ref)
     stored = description.model_dump_json().encode()
     model = Model.load(ModelDescription.parse(stored), file)
-    check = compare(model, fitted, probe_rows(encoder, engine, table, seed))
+    check = compare(model, answers, rows)
     if not check.max_rel <= TOLERANCE:
         raise DataError(
-            f"the exported {candidate} differs from scikit-learn's predictions by {check.max_rel:.2g} relative "
+            f"the exported {name} differs from {original}'s predictions by {check.max_rel:.2g} relative "
             f"({check.max_abs:.2g} absolute); at most {TOLERANCE:g} is allowed"
         )
     return Exported(store.put(stored), f"{engine.kind} {engine.version}", check)
 
 
-def compare(model: Model, fitted: SklearnPipeline, rows: pa.Table) -> ExportCheck:
-    """Return the greatest differences between the served answers and those of the original pipeline.
+def compare(model: Model, answers: Answers, rows: pa.Table) -> ExportCheck:
+    """Return the greatest differences between the served answers and the original's.
 
     Relative means relative to the prediction or to the predictions' standard deviation, whichever is larger: a
     library that sums in float32 is no closer to itself than that. Probabilities are compared as they are.
     """
-    task = model.signature.task
-    with threadpool_limits(1):
-        expected = scores_of(fitted, frame_of(model.signature, rows), task)
+    task, expected = model.signature.task, answers(rows)
     difference = np.abs(model.predict_table(rows).scores - expected)
     size = np.maximum(np.abs(expected), expected.std()) if task == "regression" else np.ones_like(expected)
     relative = np.divide(difference, size, out=np.where(difference > 0, np.inf, 0.0), where=size > 0)

@@ -5,6 +5,7 @@ import logging
 import platform
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,16 @@ def run(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Progres
     A training that can't succeed leaves a manifest that says so. Any other exception leaves none: `train_dispatch`
     tries again.
     """
+    return with_manifest(job, store, lambda phases: _train(job, store, pool, progress, phases))
+
+
+def with_manifest(job: TrainingJob, store: ArtifactStore, make: Callable[[Phases], dict[str, Any]]) -> TrainingManifest:
+    """Do the job's work, and leave the manifest with what ``make`` returns, or with why there is no model."""
     phases = Phases()
     known = _about(job)
     try:
         with phases.phase(telemetry.SPAN_TRAIN):
-            known |= _train(job, store, pool, progress, phases)
+            known |= make(phases)
     except (DataError, CorruptArtifactError, MissingArtifactError) as error:
         _logger.warning("training failed: %s", error)
         known |= {"status": "failed", "reason": str(error)}

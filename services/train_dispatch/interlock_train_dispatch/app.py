@@ -14,12 +14,13 @@ from interlock_messaging.transient import is_dependency_unavailable
 from interlock_runtime.access import Access
 from interlock_runtime.clients import RegistryClient
 from interlock_runtime.database import Database
+from interlock_runtime.folders import locked_work_folder, work_folder
 from interlock_runtime.http import http_app
 from interlock_runtime.key_ring import registry_key_source
 from interlock_runtime.process import run_periodically
 from litestar import Litestar
 
-from interlock_train_dispatch import gauges, mlflow, retention
+from interlock_train_dispatch import gauges, imports, mlflow, retention
 from interlock_train_dispatch.deletion import DELETE_SECONDS, Deletion
 from interlock_train_dispatch.handlers import router
 from interlock_train_dispatch.logs import KEEP_SECONDS, RunLogs
@@ -29,6 +30,8 @@ from interlock_train_dispatch.runs import SERVICE
 from interlock_train_dispatch.settings import DispatchSettings
 
 __all__ = ["SERVICE", "create_app"]
+
+_PREFIX = "interlock-train-dispatch-"
 
 
 def create_app(
@@ -41,6 +44,7 @@ def create_app(
     database = Database(settings.postgres_url, SERVICE)
     bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=database.sessions)
     bus.consumer.context.set_global("artifacts", artifacts)
+    folder = work_folder(_PREFIX, None)
     client = httpx.AsyncClient(trust_env=False)
     registry = RegistryClient("registry", settings.registry_url, settings.service_key, client)
     reconciler = RunReconciler(bus, artifacts, launcher)
@@ -58,7 +62,7 @@ def create_app(
     return http_app(
         SERVICE,
         Access.of(settings, source=registry_key_source(settings.registry_url, settings.service_key)),
-        routes=[*ROUTES, *retention.ROUTES, *mlflow.ROUTES],
+        routes=[*ROUTES, *imports.ROUTES, *retention.ROUTES, *mlflow.ROUTES],
         metric_collectors=[*bus.metric_collectors, partial(gauges.runs, database.sessions)],
         is_outage=is_dependency_unavailable,
         pings={
@@ -69,11 +73,20 @@ def create_app(
         },
         lifespan=[
             connected,
+            lambda: locked_work_folder(folder, _PREFIX),
             lambda: database.ready("interlock_messaging", "interlock_train_dispatch"),
             bus.running,
             lambda: run_periodically(reconciler.reconcile, seconds=settings.reconcile_seconds),
             lambda: run_periodically(logs.keep_due, seconds=KEEP_SECONDS),
             lambda: run_periodically(deletion.run_once, seconds=DELETE_SECONDS),
         ],
-        dependencies={"bus": bus, "database": database, "registry": registry, "reconciler": reconciler, "logs": logs},
+        dependencies={
+            "artifacts": artifacts,
+            "bus": bus,
+            "database": database,
+            "folder": folder,
+            "logs": logs,
+            "reconciler": reconciler,
+            "registry": registry,
+        },
     )

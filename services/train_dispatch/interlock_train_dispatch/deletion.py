@@ -1,4 +1,4 @@
-"""Deletes what is kept of deleted models: logs and inputs of their runs, the runs' texts, specs and files.
+"""Deletes what is kept of deleted models: logs, uploads and inputs of their runs, the runs' texts, specs and files.
 
 The row of a run stays as a tombstone, with its state and times: others name it by its id, and it counts as before.
 """
@@ -57,6 +57,7 @@ class Deletion:
             logs = (await session.scalars(select(LogRow).where(LogRow.run_id.in_(ids)))).all()
             unwanted = [log.ref for log in logs if log.ref and not await _is_shared(session, log, ids)]
             unwanted += [run.job for run in runs if run.job]
+            unwanted += [run.imported for run in runs if run.imported and not await _is_imported(session, run, ids)]
             await asyncio.to_thread(self._delete, [ArtifactRef.model_validate(each) for each in unwanted])
             for log in logs:
                 await session.delete(log)
@@ -96,9 +97,16 @@ async def _is_shared(session: AsyncSession, log: LogRow, going: Sequence[object]
     return bool(await session.scalar(select(exists().where(*same))))
 
 
+async def _is_imported(session: AsyncSession, run: RunRow, going: Sequence[object]) -> bool:
+    """Return whether a run that stays imports the same."""
+    assert run.imported is not None, "it imports"
+    same = RunRow.imported["sha256"].astext == run.imported["sha256"], RunRow.run_id.not_in(going)
+    return bool(await session.scalar(select(exists().where(*same))))
+
+
 def _make_tombstone(run: RunRow) -> None:
     """Forget what the run read, what it was asked for and by whom, and what became of it in words."""
     run.deleted_at = datetime.now(UTC)
     run.datasets, run.tags = [], {}
-    run.evaluation = run.job = run.progress = run.metrics = None
+    run.evaluation = run.job = run.imported = run.progress = run.metrics = None
     run.dataset = run.commit = run.requested_by = run.request_reason = run.reason = None

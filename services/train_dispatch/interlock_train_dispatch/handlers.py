@@ -57,7 +57,9 @@ async def train_on_new_data(event: DatasetIngested, cause: CausationEnvelope, se
         return
     wanted = "data" in Pipeline.model_validate(spec.spec).training.trigger
     if wanted and not await store.trained_on(session, event.pipeline, event.dataset.digest, event.pipeline_digest):
-        await runs.request(session, event.pipeline, cause, pipeline=event.pipeline_digest, by=event.uploaded_by)
+        await runs.request(
+            session, event.pipeline, cause.identity, pipeline=event.pipeline_digest, by=event.uploaded_by
+        )
 
 
 @router.subscriber(topology.queue(SERVICE, DatasetDeleted), topology.EXCHANGE, no_reply=True)
@@ -95,7 +97,7 @@ async def train_on_request(
     await runs.request(
         session,
         event.model,
-        cause,
+        cause.identity,
         pipeline=event.pipeline,
         dataset=event.dataset,
         commit=event.commit,

@@ -16,7 +16,7 @@ from litestar.params import FromPath, QueryParameter
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from interlock_train_dispatch import lists, store
+from interlock_train_dispatch import store
 from interlock_train_dispatch.domain import in_window
 from interlock_train_dispatch.store import DatasetRow, RunRow, SpecRow
 
@@ -53,7 +53,8 @@ async def _read(session: AsyncSession, name: str, spec: SpecRow, window: Window 
     newest = await SpecRow.find(session, name)
     if newest is not None and newest.digest != spec.digest:
         found |= await _in_window(session, newest)
-    for run in await lists.runs(session, lists.RunFilter(model=name, states=("queued", "running")), limit=2):
+    under_way = RunRow.model == name, RunRow.state.in_(("queued", "running"))  # imports are queued beside a training
+    for run in (await session.scalars(select(RunRow).where(*under_way))).all():
         found |= set(_named(run))
         if run.state == "queued" and (its := await SpecRow.find(session, name, run.pipeline_digest)) is not None:
             found |= await _in_window(session, its)

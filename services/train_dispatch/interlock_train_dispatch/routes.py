@@ -147,6 +147,17 @@ async def trainable(
     404 for an unknown pipeline, 410 for a deleted one, 409 without any dataset, or for an archived model. A spec that
     the registry has, or a dataset that ingest has accepted, may still be on its way here: it is waited for.
     """
+    return {"datasets": await require_trainable(database, registry, name, pipeline)}
+
+
+async def require_trainable(
+    database: Database, registry: RegistryClient, name: str, pipeline: str | None = None
+) -> int:
+    """Return how many accepted datasets a spec can train on.
+
+    Raises:
+        ProblemDetailsException: there is no such spec, or no dataset, or the model is archived or deleted.
+    """
     until = time.monotonic() + ARRIVAL_SECONDS
     async with database.sessions() as session:
         if (archive := await store.archive_of(session, name)) is not None:
@@ -162,7 +173,7 @@ async def trainable(
         found = await _trainable(database, name, pipeline)
     if not found:
         raise problem(409, "Nothing to train on", f"{name!r} has no accepted dataset; upload one first")
-    return {"datasets": found}
+    return found
 
 
 async def _trainable(database: Database, name: str, digest: str | None) -> int | None:
@@ -204,6 +215,7 @@ def run_view(run: RunRow) -> RunView:
         pipeline_digest=run.pipeline_digest or NO_SPEC,
         datasets=[ref["digest"] for ref in run.datasets] or asked_for,
         evaluation=run.evaluation["digest"] if run.evaluation else None,
+        imported=run.imported["sha256"] if run.imported else None,
         cause=run.causation_id,
         requested_by=run.requested_by,
         request_reason=run.request_reason,

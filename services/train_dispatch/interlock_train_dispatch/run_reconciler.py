@@ -111,6 +111,7 @@ class RunReconciler:
             datasets=[DatasetRef.model_validate(ref) for ref in run.datasets],
             traceparent=run.traceparent,
             commit=run.commit,
+            imported=ArtifactRef.model_validate(run.imported) if run.imported else None,
             deadline=run.deadline,
         )
         ref = await asyncio.to_thread(self.artifacts.put, job.model_dump_json().encode())
@@ -177,7 +178,7 @@ class RunReconciler:
             crash_point("train_dispatch.submit.before")
             await self.launcher.submit(
                 _submission(run),
-                "interlock_trainer",
+                "interlock_trainer.imports" if run.imported else "interlock_trainer",
                 ArtifactRef.model_validate(run.job),
                 metadata={"run_id": str(run.run_id), "model": run.model},
                 prefix=_prefix(run),

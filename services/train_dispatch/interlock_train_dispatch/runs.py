@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
-from interlock_contracts.event import Envelope, run_id
+from interlock_contracts.event import run_id
 from interlock_contracts.names import no_pipeline
 from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.training import RunState, TrainingCancelled, TrainingFailed, TrainingQueued
 from interlock_messaging import enqueue
 from interlock_messaging.outbox import current_traceparent
@@ -28,7 +29,7 @@ def out_of_use(archive: ArchiveRow) -> str:
 async def request(
     session: AsyncSession,
     model: str,
-    cause: Envelope,
+    cause: str,
     *,
     pipeline: str | None = None,
     dataset: str | None = None,
@@ -36,29 +37,32 @@ async def request(
     by: str | None = None,
     why: str | None = None,
     tags: Mapping[str, str] | None = None,
+    imported: ArtifactRef | None = None,
     trigger: Literal["data", "event"] = "data",
 ) -> RunRow:
     """Make the run that ``cause`` asks for: queued, joined to the one queued already, or failed with the reason.
 
-    ``by`` and ``why`` are who requested it, and the reason; ``tags`` are kept with it, whatever becomes of it.
+    ``by`` and ``why`` are who requested it, and the reason; ``tags`` are kept with it, whatever becomes of it. One that
+    imports a model needs no trigger, and joins no other run.
     A repeat that the inbox no longer remembers is answered with the run that there is.
     """
     await store.lock_model(session, model)
-    if (known := await session.get(RunRow, run_id(cause.identity, model))) is not None:
+    if (known := await session.get(RunRow, run_id(cause, model))) is not None:
         return known
     spec = await store.SpecRow.find(session, model, pipeline)
-    waiting = await store.queued(session, model)
+    waiting = await store.queued(session, model) if imported is None else None
     run = RunRow(
-        run_id=run_id(cause.identity, model),
+        run_id=run_id(cause, model),
         model=model,
         state="queued",
-        causation_id=cause.identity,
+        causation_id=cause,
         pipeline_digest=spec.digest if spec else pipeline or "",
         dataset=dataset,
         commit=commit,
         requested_by=by,
         request_reason=why,
         tags=dict(tags or {}),
+        imported=imported.model_dump(mode="json") if imported else None,
         request_traceparent=current_traceparent(),
         attempt=0,
         datasets=[],
@@ -67,11 +71,11 @@ async def request(
     spans.belongs_to(run)
     if by is not None:
         queued = TrainingQueued(run_id=run.run_id, model=model, by=by, reason=why)
-        await enqueue(session, queued, source=SERVICE, cause=cause.identity, traceparent=run.traceparent)
+        await enqueue(session, queued, source=SERVICE, cause=cause, traceparent=run.traceparent)
     archive = await store.archive_of(session, model)
     refusal = out_of_use(archive) if archive else await _refusal(session, run, spec, trigger)
     if refusal is not None:
-        await end(session, run, "failed", refusal, cause.identity)
+        await end(session, run, "failed", refusal, cause)
     elif waiting is not None:
         run.coalesced_into = waiting.run_id
         finish(run, "coalesced", None, into=waiting.traceparent)
@@ -87,7 +91,7 @@ async def _refusal(session: AsyncSession, run: RunRow, spec: store.SpecRow | Non
         if run.model in names:
             return f"pipeline {run.model!r} has no spec with digest {run.pipeline_digest}; apply it first"
         return no_pipeline(run.model, names)
-    if trigger not in Pipeline.model_validate(spec.spec).training.trigger:
+    if run.imported is None and trigger not in Pipeline.model_validate(spec.spec).training.trigger:
         return f"pipeline {run.model!r} does not list {trigger!r} among its training.trigger"
     known = [row.digest for row in await store.datasets(session, run.model, spec.data_digest)]
     if not known:

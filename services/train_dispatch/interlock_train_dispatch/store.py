@@ -78,7 +78,7 @@ class RunRow(Table):
 
     ``dataset`` is set where the request named one file to train on, instead of the pipeline's window. ``evaluation``
     refers to the file that the run is judged on, None where that is what is held out of ``datasets``; ``metrics`` are
-    what the gate measured there.
+    what the gate measured there. ``imported`` refers to an uploaded model, which is then imported, and nothing trained.
     """
 
     __tablename__ = "run"
@@ -98,6 +98,7 @@ class RunRow(Table):
     attempt: Mapped[int] = mapped_column(server_default=text("0"), default=0)
     datasets: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)
     evaluation: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    imported: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     job: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     submitted: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
     cancelled: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
@@ -220,8 +221,9 @@ async def trained_on(session: AsyncSession, model: str, dataset: str, pipeline_d
 
 
 async def queued(session: AsyncSession, model: str) -> RunRow | None:
-    """Return the model's one queued run."""
-    return (await session.scalars(select(RunRow).where(RunRow.model == model, RunRow.state == "queued"))).one_or_none()
+    """Return the model's one queued run that will train; imports wait beside it, each by itself."""
+    query = select(RunRow).where(RunRow.model == model, RunRow.state == "queued", RunRow.imported.is_(None))
+    return (await session.scalars(query)).one_or_none()
 
 
 async def startable(session: AsyncSession) -> Sequence[RunRow]:

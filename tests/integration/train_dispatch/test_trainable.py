@@ -140,7 +140,7 @@ async def test_a_run_that_was_just_requested_has_a_page(desk: Desk, monkeypatch:
     assert not done
 
     async with desk.dispatcher.bus.transaction() as session:
-        await runs.request(session, event.model, cause, trigger="event")
+        await runs.request(session, event.model, cause.identity, trigger="event")
 
     answer = await page
     assert (answer.status_code, answer.json()["state"]) == (200, "queued")

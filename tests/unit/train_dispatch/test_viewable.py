@@ -71,7 +71,9 @@ async def test_every_requested_run_can_be_shown(
         patched.setattr(store, "queued", answering(RunRow(run_id=data.draw(st.uuids())) if waits else None))
         patched.setattr(store, "datasets", answering([]))
         patched.setattr(runs, "enqueue", answering(None))
-        await runs.request(session, event.model, cause, pipeline=event.pipeline, dataset=event.dataset, trigger="event")
+        await runs.request(
+            session, event.model, cause.identity, pipeline=event.pipeline, dataset=event.dataset, trigger="event"
+        )
     [row] = session.rows
     row.created_at = NOW
 

@@ -12,7 +12,7 @@ from interlock_modeling import Model, ModelDescription
 from interlock_modeling.engines import ForestEngine
 from interlock_modeling.engines.forest_nodes import pack, unpack
 from interlock_modeling.signature import ModelSignature
-from interlock_trainer.export import TOLERANCE, Exported, compare, export
+from interlock_trainer.export import TOLERANCE, Exported, answers_of, compare, export
 from interlock_trainer.kinds import KINDS
 from interlock_trainer.preprocessing import encoder_of, frame_of, preprocessor_for
 from interlock_trainer.probes import probe_rows
@@ -71,7 +71,7 @@ def test_what_is_stored_can_be_loaded_and_served(candidate: Candidate, tmp_path:
     store.fetch_file(description.engine.ref, tmp_path / "fetched")
     model = Model.load(description, tmp_path / "fetched")
 
-    assert compare(model, whole, rows).max_abs < 1e-6
+    assert compare(model, answers_of(whole, model.signature), rows).max_abs < 1e-6
     assert set(model.predict_table(rows).values) == {"low", "mid", "top"}
 
 

@@ -15,7 +15,7 @@ from interlock_contracts.pipeline import Candidate, Pipeline
 from interlock_modeling import Model, ModelDescription
 from interlock_modeling.signature import ModelSignature
 from interlock_tables.typed import ARROW_TYPES
-from interlock_trainer.export import TOLERANCE, compare, export
+from interlock_trainer.export import TOLERANCE, answers_of, compare, export
 from interlock_trainer.kinds import KINDS
 from interlock_trainer.preprocessing import frame_of, preprocessor_for
 from sklearn.pipeline import Pipeline as SklearnPipeline
@@ -122,7 +122,7 @@ def test_rows_are_answered_as_scikit_learn_answers_them(candidate: Candidate, ra
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # extreme numbers overflow in scikit-learn, too
         assert result.check.max_rel <= TOLERANCE
-        assert compare(model, whole, asked).max_rel <= TOLERANCE
+        assert compare(model, answers_of(whole, signature), asked).max_rel <= TOLERANCE
     assert np.allclose(model.predict_rows(as_json(rows)).scores, model.predict_table(asked).scores, rtol=1e-9)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from interlock_contracts.manifest import ImportedModel
 from interlock_contracts.report import ConfusionMatrix, Histogram
 
 from interlock_cli.options import shown_tags
@@ -39,7 +40,7 @@ class Section:
 
 def sections(facts: Facts) -> list[Section]:
     """Return the report; what is not known, such as plots of an older gate, is left out."""
-    found = [_verdict(facts), *_gain(facts), *_metrics(facts), *_answers(facts), *_importance(facts)]
+    found = [_verdict(facts), *_imported(facts), *_gain(facts), *_metrics(facts), *_answers(facts), *_importance(facts)]
     return [*found, *_slices(facts), *_search(facts), *_data(facts), _origin(facts)]
 
 
@@ -197,6 +198,7 @@ def _origin(facts: Facts) -> Section:
         "evaluation file": version.evaluation[:12] if version and version.evaluation else None,
         "commit": manifest.commit,
         "winner": manifest.winner,
+        "imported from": _source(manifest.imported) if manifest.imported else None,
         "parameters": _parameters(manifest.params) or None,
         "trained on": fitted or None,
         "labels set aside": ", ".join(f"{name} ({rows} rows)" for name, rows in manifest.rare_labels.items()) or None,
@@ -208,6 +210,31 @@ def _origin(facts: Facts) -> Section:
     }
     kept = [(name, value) for name, value in rows.items() if value not in (None, "")]
     return Section("Lineage", table(("", ""), kept), folded=True)
+
+
+def _imported(facts: Facts) -> Iterator[Section]:
+    """Say of a model that was trained elsewhere what the gate cannot know of it."""
+    if (found := facts.manifest.imported) is None:
+        return
+    text = (
+        f"This model was not trained here, but imported: {_source(found)}. On which rows it was trained is not known, "
+        "so the gate cannot prove that it has not seen the rows that it is judged on."
+    )
+    left = f" It does not take: {', '.join(found.ignored)}." if found.ignored else ""
+    yield Section("Imported model", escaped(text + left))
+
+
+def _source(found: ImportedModel) -> str:
+    told = {
+        "MLflow": found.mlflow_version,
+        "flavour": found.flavour,
+        "class": found.model_class,
+        "run": found.run_id,
+        "model": found.model_id,
+        "saved": found.created,
+        "SHA-256 of the upload": found.digest[:12],
+    }
+    return ", ".join(f"{name} {value}" for name, value in told.items() if value)
 
 
 def _range(scores: Sequence[float]) -> str:

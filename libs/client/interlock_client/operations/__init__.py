@@ -5,6 +5,7 @@ from interlock_client.operations import (
     events,
     exports,
     files,
+    imports,
     later,
     models,
     pipelines,
@@ -13,4 +14,16 @@ from interlock_client.operations import (
     runs,
 )
 
-__all__ = ["datasets", "events", "exports", "files", "later", "models", "pipelines", "predictions", "quality", "runs"]
+__all__ = [
+    "datasets",
+    "events",
+    "exports",
+    "files",
+    "imports",
+    "later",
+    "models",
+    "pipelines",
+    "predictions",
+    "quality",
+    "runs",
+]

@@ -12,12 +12,15 @@ from xgboost import XGBClassifier, XGBRegressor
 from interlock_trainer.kinds.kind import Kind, Params, Range, Task
 from interlock_trainer.kinds.trees import Tree, flatten
 
-_LINKS: dict[str, Link] = {
+LINKS: dict[str, Link] = {
     "reg:squarederror": "identity",
     "reg:quantileerror": "identity",
+    "reg:absoluteerror": "identity",
+    "reg:pseudohubererror": "identity",
     "binary:logistic": "logistic",
     "multi:softprob": "softmax",
 }
+"""By objective, what makes answers of the sums of leaves."""
 
 
 def _estimator(task: Task, params: Params, seed: int) -> Any:
@@ -26,9 +29,13 @@ def _estimator(task: Task, params: Params, seed: int) -> Any:
 
 
 def _engine(fitted: Any, width: int) -> ForestEngine:
-    learner = json.loads(fitted.get_booster().save_raw("json"))["learner"]
+    return forest_of(json.loads(fitted.get_booster().save_raw("json"))["learner"], width)
+
+
+def forest_of(learner: dict[str, Any], width: int) -> ForestEngine:
+    """Return the trees of a ``gbtree`` booster, whose JSON has this ``learner``, over a matrix of the given width."""
     model = learner["gradient_booster"]["model"]
-    link = _LINKS[learner["objective"]["name"]]
+    link = LINKS[learner["objective"]["name"]]
     return flatten(
         [_tree(tree) for tree in model["trees"]],
         outputs=model["tree_info"],

@@ -209,6 +209,20 @@ def test_an_older_report_has_fewer_sections(stub: StubGateway) -> None:
     assert "importance" not in text
 
 
+def test_an_imported_model_is_told_as_such(stub: StubGateway) -> None:
+    """With where it is from, the columns that it leaves aside, and what the gate cannot know of it."""
+    source = {"flavour": "xgboost", "digest": DIGEST, "run_id": "abc", "ignored": ["color"]}
+    details = {"status": "succeeded", "artifact": {"sha256": DIGEST, "bytes": 1}, "imported": source}
+    told = {"passed": True, "reasons": ["r2 is fine"]}
+    stub.respond("GET /models/m/versions/2", version("passed", 2, report=told, details=details))
+    text = interlock("report", "m/2", "--stdout").out
+
+    assert "Imported model" in text
+    assert f"flavour xgboost, run abc, SHA-256 of the upload {DIGEST[:12]}" in text
+    assert "the gate cannot prove that it has not seen the rows that it is judged on" in text
+    assert "It does not take: color." in text
+
+
 def test_a_run_that_made_no_model_says_why(stub: StubGateway, tmp_path: Path) -> None:
     """There is a report of a failure, too; a run that goes on has none yet, and what is no run is wrong usage."""
     stub.respond(f"GET /runs/{RUN}", run("failed", reason="out of memory", ended_at=NOW))

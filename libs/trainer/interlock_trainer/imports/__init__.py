@@ -1,0 +1,1 @@
+"""Models that were trained elsewhere: read as data, translated, compared with their original."""
