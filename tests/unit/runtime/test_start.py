@@ -13,6 +13,7 @@ from interlock_runtime.settings import HttpSettings
 from litestar import Litestar
 from litestar.datastructures import State
 from opentelemetry.sdk.trace import TracerProvider
+from pydantic import SecretStr
 
 from tests.conftest import CHECKOUT
 
@@ -42,7 +43,7 @@ def test_a_service_looks_for_garbage_while_it_serves(starting: pytest.MonkeyPatc
     """From its first request on."""
     seen: list[bool] = []
     starting.setattr(uvicorn, "run", lambda *_, **__: seen.append(gc.isenabled()))
-    serve(Litestar([]), HttpSettings(key_pepper="a pepper of sixteen"))
+    serve(Litestar([]), HttpSettings(key_pepper=SecretStr("a pepper of sixteen")))
     assert seen == [True]
 
 
