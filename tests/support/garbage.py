@@ -1,7 +1,7 @@
 """A pytest plugin: what has been imported and collected stays, so Python does not look through it for garbage.
 
-Some 100,000 objects are made by imports and the list of tests alone, and were looked through again and again: a fifth
-of the processor's time of the tests that need no server.
+Imports and the list of tests are hundreds of thousands of objects, and were looked through again and again: the longer
+the more of them there were.
 """
 
 import gc
