@@ -43,7 +43,7 @@ def test_a_service_looks_for_garbage_while_it_serves(starting: pytest.MonkeyPatc
     """From its first request on."""
     seen: list[bool] = []
     starting.setattr(uvicorn, "run", lambda *_, **__: seen.append(gc.isenabled()))
-    serve(Litestar([]), HttpSettings(key_pepper=SecretStr("a pepper of sixteen")))
+    serve(Litestar([], logging_config=None), HttpSettings(key_pepper=SecretStr("a pepper of sixteen")))
     assert seen == [True]
 
 
@@ -51,6 +51,6 @@ def test_so_does_a_worker_of_the_gateway(starting: pytest.MonkeyPatch) -> None:
     """Its server is started by its parent, which says only what makes the application."""
     starting.setattr(app, "GatewaySettings", lambda: None)
     starting.setattr(app, "setup_telemetry", lambda *_: TracerProvider())
-    starting.setattr(app, "create_app", lambda _: Litestar([], state=State({"served": None})))
+    starting.setattr(app, "create_app", lambda _: Litestar([], logging_config=None, state=State({"served": None})))
     app.create_worker()
     assert gc.isenabled()
