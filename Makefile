@@ -43,7 +43,7 @@ DEPLOYMENT_TESTS := $(filter-out $(LOCAL_TESTS),$(patsubst %/__init__.py,%,$(wil
 REAL := real-stack real-services real-gateway real-deployment real-chaos real-local real-crashes
 
 # Debian packages that tests need besides what `interlock up` fetches by itself; installed when root, else named.
-TEST_PACKAGES := wrk chromium prometheus nginx-light docker-registry groovy rsync podman buildah runc netavark aardvark-dns iptables mmdebstrap
+TEST_PACKAGES := wrk chromium-headless-shell prometheus nginx-light docker-registry groovy rsync podman buildah runc netavark aardvark-dns iptables mmdebstrap
 
 .PHONY: help setup demo down test quick checks lint types contracts contracts-check unit security real real-stack real-services real-gateway real-deployment real-local real-crashes real-chaos clients images test-packages proto lock audit sbom bench bench-serving bench-reliability chaos
 

@@ -16,7 +16,7 @@ from hypothesis import settings
 
 from tests.support.api_keys import as_administrator
 
-pytest_plugins = ["tests.support.clock_ahead", "tests.support.spans"]
+pytest_plugins = ["tests.support.clock_ahead", "tests.support.garbage", "tests.support.spans"]
 
 settings.load_profile("ci")
 """Everywhere the same examples and no deadline: a busy machine is no fault of what is tested."""

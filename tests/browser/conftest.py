@@ -23,6 +23,9 @@ from tests.support.stack_user import User, csv
 
 expect.set_options(timeout=20_000)
 
+BROWSER = "chromium-headless-shell"
+"""Chromium's engine alone: for each window, the whole browser also draws its own menus and bars, which nobody sees."""
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -36,7 +39,7 @@ class Trained:
 @pytest.fixture(scope="session")
 async def playwright() -> AsyncIterator[Playwright]:
     """Return Playwright with a browser to start; where there is none, CI fails and a person is told what to install."""
-    program("chromium", "chromium")
+    program(BROWSER, BROWSER)
     async with async_playwright() as running:
         yield running
 
@@ -45,7 +48,7 @@ async def playwright() -> AsyncIterator[Playwright]:
 async def browser(playwright: Playwright) -> AsyncIterator[Browser]:
     """Return Debian's Chromium without a window; its own sandbox needs a user who is not root."""
     made = await playwright.chromium.launch(
-        executable_path=program("chromium", "chromium"), chromium_sandbox=os.geteuid() != 0
+        executable_path=program(BROWSER, BROWSER), chromium_sandbox=os.geteuid() != 0
     )
     yield made
     await made.close()

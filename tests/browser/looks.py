@@ -23,14 +23,14 @@ class Looks:
     async def over(self, page: Page, name: str) -> None:
         """Fail where a page, in any theme or width, breaks WCAG's level AA or has to be scrolled sideways."""
         found: dict[str, list[str]] = {}
+        # Not as a script element: the page's policy lets in no other's scripts.
+        await page.evaluate(AXE)
         for theme, width in VIEWS:
             await page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
             await page.set_viewport_size({"width": width, "height": 900})
             if self._folder is not None:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 await page.screenshot(path=self._folder / f"{name}-{theme}-{width}.png", full_page=True)
-            # Not as a script element: the page's policy lets in no other's scripts.
-            await page.evaluate(AXE)
             wrong = await page.evaluate(FOUND)
             if wider := await page.evaluate(WIDER):
                 wrong.append(f"{wider} px wider than the window")

@@ -50,7 +50,8 @@ async def test_without_an_outbox_the_harness_sees_a_loss(stack: Stack) -> None:
 
 async def test_predictions_go_on_whatever_is_down_behind_the_gateway(stack: Stack) -> None:
     """Broker, database, store and registry are stopped one by one and together, and twenty versions are promoted."""
-    served = await serve_through(stack, singly=("postgres", "s3", "registry", "rabbitmq"), hold=1, promotions=20)
+    singly = ("postgres", "s3", "registry", "rabbitmq")
+    served = await serve_through(stack, singly=singly, hold=1, promotions=20, pause=0.02)
 
     print(f"\n{served.table()}")
     assert served.good, served.table()

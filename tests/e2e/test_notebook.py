@@ -9,6 +9,7 @@ import nbformat
 import pytest
 from interlock_client import AsyncClient
 
+from tests.support.notebook_kernel import kernel
 from tests.support.waiting import until
 
 NOTEBOOK = Path(__file__).parents[2] / "docs" / "tutorials" / "notebook.ipynb"
@@ -28,7 +29,7 @@ async def test_every_cell_of_the_notebook_runs(
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
     notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
     env = {**os.environ, **stack, "IPYTHONDIR": str(tmp_path / "ipython")}
-    await nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3").async_execute(env=env)
+    await nbclient.NotebookClient(notebook, km=kernel(), timeout=300).async_execute(env=env, cleanup_kc=True)
 
     by_source = {cell.source: cell for cell in notebook.cells if cell.cell_type == "code"}
     (refused,) = [cell for source, cell in by_source.items() if "InvalidError as" in source]

@@ -31,6 +31,7 @@ def serve(app: Litestar, settings: HttpSettings) -> None:
     """Serve ``app`` until SIGTERM or SIGINT, then let requests and messages in flight finish."""
     gc.freeze()  # modules stay until the end: looking through them again and again was a tenth of a busy service's time
     gc.set_threshold(YOUNG_OBJECTS)
+    gc.enable()  # see start
     uvicorn.run(
         HttpMetricsMiddleware(ConcurrencyLimitMiddleware(app, settings.request_room)),
         host=settings.host,

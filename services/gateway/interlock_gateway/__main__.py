@@ -1,8 +1,10 @@
 """Run the gateway: worker processes behind one port, each restarted when it dies."""
 
+import gc
 import sys
 from contextlib import ExitStack
 
+import interlock_runtime.start  # noqa: F401 - before all other imports, which make no garbage
 import uvicorn
 from interlock_runtime.process import DRAIN_SECONDS
 from interlock_runtime.telemetry import setup_telemetry
@@ -21,6 +23,7 @@ if __name__ == "__main__":  # each worker imports this module again
         except OSError as error:
             where = f"{settings.host}:{settings.grpc_port}"
             sys.exit(f"gRPC cannot listen at {where} (INTERLOCK_GRPC_PORT): {error.strerror}")
+        gc.enable()
         uvicorn.run(
             "interlock_gateway.app:create_worker",
             factory=True,

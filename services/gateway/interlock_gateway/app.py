@@ -1,6 +1,7 @@
 """Wires one gateway worker together."""
 
 import asyncio
+import gc
 import multiprocessing
 import signal
 from collections.abc import AsyncIterator
@@ -66,6 +67,7 @@ def create_worker() -> ASGIApp:
     provider = setup_telemetry(SERVICE, settings)
     app = create_app(settings)
     app.on_shutdown.append(provider.shutdown)  # a child process ends without atexit, and spans may still wait
+    gc.enable()  # see interlock_runtime.start
     return served(app)
 
 

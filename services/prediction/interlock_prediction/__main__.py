@@ -1,5 +1,6 @@
 """Run prediction."""
 
+import interlock_runtime.start  # noqa: F401 - before all other imports, which make no garbage
 from interlock_runtime.process import serve
 from interlock_runtime.telemetry import setup_telemetry
 
