@@ -104,7 +104,7 @@ def _compared(
     except (NotComparableError, CorruptArtifactError, MissingArtifactError, RefusedModelError, ValueError) as error:
         return None, NotCompared(version, str(error)), None
     groups = holdout.column(ROW_COLUMN).to_numpy() if pipeline.data.key else None  # many rows may have one key
-    return champion, *gain_over(pipeline, version, event.claim, candidate, champion, groups)
+    return champion, *gain_over(pipeline, version, event.claim, candidate, champion, groups=groups)
 
 
 def _reported(pipeline: Pipeline, gain: Gain, champion: Measured, resampled: Histogram | None) -> GainReport:
