@@ -102,6 +102,6 @@ def lower_by_betting(values: Floats, level: float) -> float:
 def of_groups(influence: Floats, groups: NDArray[np.uint64]) -> Floats:
     """Return the influences of whole groups of rows, which are drawn together, in the unit of the rows' own."""
     _, place = np.unique(groups, return_inverse=True)
-    sums = np.bincount(place, weights=influence)
+    sums = np.bincount(place, weights=influence).astype(np.float64)
     each: Floats = sums * (len(sums) / len(influence))
     return each

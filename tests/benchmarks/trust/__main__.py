@@ -6,15 +6,17 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from tests.benchmarks.trust.chains import Gate, Life, deceived, power
+from tests.benchmarks.trust.chains import Gate, Kind, Life, deceived, power
 from tests.benchmarks.trust.data import CASES
 from tests.benchmarks.trust.page import CONTROLS, page
 
 RESULTS = Path(__file__).parents[3] / "docs" / "results"
 Job = tuple[str, Life, Gate, int]
+Test = tuple[Kind, int, float, float, int]
 
 LIVES = [(Life(50, 0, 1000), 150), (Life(200, 0, 1000), 100), (Life(50, 10, 1000), 100)]
 CONTROL = Life(200, 0, 30), 60
+KINDS: tuple[Kind, ...] = ("influence", "betting")
 LEVELS = (0.05, 0.005, 0.0005)
 ROWS = (200, 1000, 10_000)
 MORE = (1.0, 1.25, 1.5)
@@ -35,9 +37,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     todo = jobs(arguments.share)
-    tests = [
+    tests: list[Test] = [
         (kind, rows, level, more, max(1, round(REPEATS * arguments.share)))
-        for kind in ("influence", "betting")
+        for kind in KINDS
         for rows in ROWS
         for level in LEVELS
         for more in MORE

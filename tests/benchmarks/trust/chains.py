@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tests.benchmarks.trust.data import CASES, GROUP, gains
 
 Floats = NDArray[np.float64]
+Kind = Literal["influence", "betting"]
 Gate = Literal["ours", "without the row more", "without the ledger", "percentile bootstrap"]
 
 BUDGET = 0.05
@@ -73,7 +74,7 @@ def deceived(case: str, life: Life, gate: Gate, lives: int) -> int:
     return sum(is_deceived(case, life, gate, np.random.default_rng([life.rows, number])) for number in range(lives))
 
 
-def power(kind: Literal["influence", "betting"], rows: int, level: float, more: float, repeats: int) -> float:
+def power(kind: Kind, rows: int, level: float, more: float, repeats: int) -> float:
     """Return how often a gain is seen on ``more`` times the rows on which Student's test sees it at 0.8."""
     random = np.random.default_rng([rows, repeats])
     gain = (student_quantile(1 - level, rows - 1) + 0.8416) / np.sqrt(rows)

@@ -25,7 +25,8 @@ def gaussian(random: np.random.Generator, rows: int) -> Floats:
 
 
 def lognormal(random: np.random.Generator, rows: int) -> Floats:
-    return np.exp(random.normal(size=rows)) - exp(0.5)
+    prices: Floats = np.exp(random.normal(size=rows)) - exp(0.5)
+    return prices
 
 
 def pareto(random: np.random.Generator, rows: int) -> Floats:
@@ -36,17 +37,20 @@ def pareto(random: np.random.Generator, rows: int) -> Floats:
 
 def rare(random: np.random.Generator, rows: int) -> Floats:
     """Return a rare label's logarithmic losses, turned into numbers of mean 0: mostly a little, now and then much."""
-    return (random.random(rows) < SHARE) * log(1 / SHARE) - SHARE * log(1 / SHARE)
+    losses: Floats = (random.random(rows) < SHARE) * log(1 / SHARE) - SHARE * log(1 / SHARE)
+    return losses
 
 
 def grouped(random: np.random.Generator, rows: int) -> Floats:
     groups = np.repeat(random.normal(size=-(-rows // GROUP)), GROUP)[:rows]
-    return (2 * groups + random.normal(size=rows)) / 5**0.5
+    target: Floats = (2 * groups + random.normal(size=rows)) / 5**0.5
+    return target
 
 
 def in_time(random: np.random.Generator, rows: int) -> Floats:
     """Return rows whose spread grows with time, up to three times the first one's, and falls again."""
-    return random.normal(size=rows) * (2 - np.cos(np.arange(rows) / 200))
+    target: Floats = random.normal(size=rows) * (2 - np.cos(np.arange(rows) / 200))
+    return target
 
 
 CASES: dict[str, Rows] = {

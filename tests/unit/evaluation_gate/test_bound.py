@@ -54,8 +54,11 @@ def null(case: str, rows: int, repeats: int) -> NDArray[np.float64]:
     if case == "gaussian":
         return random.normal(size=(repeats, rows))
     if case == "lognormal":  # gains a little on most rows, and loses hugely on few
-        return np.exp(0.5) - np.exp(random.normal(size=(repeats, rows)))
-    return 0.5 - random.pareto(3.0, (repeats, rows))
+        lost = np.exp(random.normal(size=(repeats, rows))) - np.exp(0.5)
+    else:
+        lost = random.pareto(3.0, (repeats, rows)) - 0.5
+    gains: NDArray[np.float64] = -lost
+    return gains
 
 
 @pytest.mark.parametrize("rows", [50, 1000])

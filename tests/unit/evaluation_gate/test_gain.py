@@ -9,7 +9,7 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_evaluation_gate.domain import Gain, judge
 from interlock_evaluation_gate.gain import gain_over
 from interlock_evaluation_gate.measured import Measured
-from interlock_modeling.signature import ModelSignature
+from interlock_modeling.signature import Feature, ModelSignature
 
 ROWS = 1000
 CLAIM = Claim(number=17, level=0.003, spent=0.012, budget=0.05)
@@ -25,7 +25,13 @@ def measured(target: Any, scores: Any, labels: Any = None) -> Measured:
     """Return answers as a model would have given them."""
     made = object.__new__(Measured)
     made.quantile, made.target, made.scores = None, target, scores
-    made.signature = ModelSignature.model_construct(labels=labels, threshold=None)
+    made.signature = ModelSignature(
+        task="classification" if labels else "regression",
+        target="y",
+        target_type="boolean" if labels else "number",
+        features=[Feature(name="x", type="number", nullable=False)],
+        labels=labels,
+    )
     made.decided = None if labels is None else scores.argmax(axis=1)
     return made
 
