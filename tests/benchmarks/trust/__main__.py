@@ -14,8 +14,8 @@ RESULTS = Path(__file__).parents[3] / "docs" / "results"
 Job = tuple[str, Life, Gate, int]
 Test = tuple[Kind, int, float, float, int]
 
-LIVES = [(Life(50, 0, 1000), 150), (Life(200, 0, 1000), 100), (Life(50, 10, 1000), 100)]
-CONTROL = Life(200, 0, 30), 60
+LIVES = [(Life(50, 0, 1000), 400), (Life(200, 0, 1000), 200), (Life(50, 10, 1000), 100)]
+CONTROL = Life(200, 0, 30), 200
 KINDS: tuple[Kind, ...] = ("influence", "betting")
 LEVELS = (0.05, 0.005, 0.0005)
 ROWS = (200, 1000, 10_000)
@@ -31,7 +31,7 @@ def jobs(share: float) -> list[Job]:
 
 
 def main() -> None:
-    """Run it all; minutes on two cores."""
+    """Run it all: half an hour on two cores, or a ``--share`` of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--share", type=float, default=1.0, help="Share of the lives to simulate.")
     parser.add_argument("--out", type=Path, default=RESULTS)

@@ -25,7 +25,7 @@ def gaussian(random: np.random.Generator, rows: int) -> Floats:
 
 
 def lognormal(random: np.random.Generator, rows: int) -> Floats:
-    prices: Floats = np.exp(random.normal(size=rows)) - exp(0.5)
+    prices: Floats = np.exp(random.standard_normal(rows)) - exp(0.5)
     return prices
 
 
