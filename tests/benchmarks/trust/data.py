@@ -25,7 +25,7 @@ def gaussian(random: np.random.Generator, rows: int) -> Floats:
 
 
 def lognormal(random: np.random.Generator, rows: int) -> Floats:
-    prices: Floats = np.exp(random.standard_normal(rows)) - exp(0.5)
+    prices: Floats = np.exp(random.standard_normal(rows)).astype(np.float64) - exp(0.5)
     return prices
 
 
@@ -37,7 +37,8 @@ def pareto(random: np.random.Generator, rows: int) -> Floats:
 
 def rare(random: np.random.Generator, rows: int) -> Floats:
     """Return a rare label's logarithmic losses, turned into numbers of mean 0: mostly a little, now and then much."""
-    losses: Floats = (random.random(rows) < SHARE) * log(1 / SHARE) - SHARE * log(1 / SHARE)
+    positive = (random.random(rows) < SHARE).astype(np.float64)
+    losses: Floats = (positive - SHARE) * log(1 / SHARE)
     return losses
 
 
