@@ -1,18 +1,14 @@
 """A model's answers to the holdout, and its metrics on all rows or on some."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName
+from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS, Champion, MetricName
 from interlock_contracts.pipeline import Pipeline
 from interlock_modeling import METRICS, Model
 from interlock_modeling.signature import decide
 from numpy.typing import NDArray
-
-AT_ONCE = 4_000_000
-"""Cells of the resampling matrix in memory at a time: 32 MB."""
 
 
 class Measured:
@@ -38,34 +34,6 @@ class Measured:
         decided = None if self.decided is None else self.decided[rows]
         return METRICS[name].at(self.quantile).value(self.target[rows], self.scores[rows], decided)
 
-    def resampled(
-        self, name: Any, count: int, seed: int, rows: NDArray[np.bool_] | slice = slice(None)
-    ) -> NDArray[np.float64]:
-        """Return the metric on ``count`` bootstrap resamples of the rows; two models' are paired by the same seed."""
-        metric = METRICS[name].at(self.quantile)
-        target, scores = self.target[rows], self.scores[rows]
-        decided = None if self.decided is None else self.decided[rows]
-        random = np.random.default_rng(seed)
-        drawn = [
-            metric.resampled(target, scores, weights, decided) for weights in resamples(len(target), count, random)
-        ]
-        return np.concatenate(drawn)
-
-    def interval(
-        self, name: Any, confidence: float, count: int, seed: int, rows: NDArray[np.bool_] | slice = slice(None)
-    ) -> tuple[float, float] | None:
-        """Return the percentile bootstrap's two-sided interval of the metric.
-
-        Resamples in which the metric is undefined are left out; where that is every second one, there is no interval.
-        """
-        drawn = self.resampled(name, count, seed, rows)
-        values = drawn[np.isfinite(drawn)]
-        if 2 * len(values) <= len(drawn):
-            return None
-        outside = (1 - confidence) / 2
-        low, high = np.quantile(values, [outside, 1 - outside]).tolist()
-        return low, high
-
 
 def metrics_of(pipeline: Pipeline) -> tuple[MetricName, ...]:
     """Return the metrics that the pipeline's task has."""
@@ -76,13 +44,28 @@ def metrics_of(pipeline: Pipeline) -> tuple[MetricName, ...]:
     )
 
 
+def on_scale(rule: Champion, measured: Measured) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Return truth and answers on what the rule compares them on.
+
+    Raises:
+        ValueError: they have no logarithm.
+    """
+    target: NDArray[Any] = measured.target
+    scores = measured.scores
+    if rule.on == "raw":
+        return target, scores
+    if rule.metric == "log_loss":
+        assert rule.clip is not None, "checked by the contract"
+        return target, np.clip(scores, *rule.clip)
+    if rule.clip is not None:
+        target, scores = np.clip(target, *rule.clip), np.clip(scores, *rule.clip)
+    if rule.on == "log1p":
+        if (least := float(target.min())) <= -1:
+            raise ValueError(f"gate.champion.on: log1p needs targets above -1; one held-out row has {least:g}")
+        target, scores = np.log1p(target), np.log1p(np.maximum(scores, least))
+    return target, scores
+
+
 def finite(numbers: dict[str, Any]) -> dict[str, Any]:
     """Return the numbers with null for what is not defined on these rows; JSON has no NaN."""
     return {name: value if np.isfinite(value) else None for name, value in numbers.items()}
-
-
-def resamples(rows: int, count: int, random: np.random.Generator) -> Iterator[NDArray[np.float64]]:
-    """Yield ``count`` bootstrap resamples of ``rows`` rows, some at a time: how often a row is drawn [some, rows]."""
-    for start in range(0, count, step := max(1, AT_ONCE // rows)):
-        draws = [random.integers(0, rows, rows) for _ in range(min(step, count - start))]
-        yield np.stack([np.bincount(draw, minlength=rows) for draw in draws]).astype(np.float64)

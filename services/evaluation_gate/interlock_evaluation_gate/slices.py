@@ -14,13 +14,13 @@ from interlock_modeling import METRICS
 from numpy.typing import NDArray
 
 from interlock_evaluation_gate.domain import Check
+from interlock_evaluation_gate.gain import sign_of
+from interlock_evaluation_gate.intervals import bounds_of, influence_on
 from interlock_evaluation_gate.measured import Measured, finite, metrics_of
 from interlock_evaluation_gate.slicing import Slicing, slicing
 
 NOTED_ROWS = 30
 """A slice of fewer rows is listed, but not named in words, nor with an interval: its metric is mostly chance."""
-
-RESAMPLES = 200
 
 
 @dataclass(frozen=True)
@@ -106,20 +106,32 @@ def _excesses(
             yield Excess(f"bias in {where} is {bias:+.6g}", count, abs(bias), error, declared.bias.max)
         if declared.no_worse_than is not None and champion is not None:
             loss = -float(METRICS[metric].gain(candidate.metric(metric, rows), champion.metric(metric, rows)))
-            seed = pipeline.training.seed
-            ours, theirs = (each.resampled(metric, RESAMPLES, seed, rows) for each in (candidate, champion))
-            drawn = METRICS[metric].gain(ours, theirs)
-            if np.isfinite(loss) and np.isfinite(drawn).sum() > len(drawn) / 2:
+            of_gain = _error_of_gain(metric, candidate, champion, rows)
+            if of_gain is not None:
                 words = f"{metric} in {where} is {loss:.6g} worse than the champion's"
-                yield Excess(words, count, loss, float(np.nanstd(drawn, ddof=1)), declared.no_worse_than)
+                yield Excess(words, count, loss, of_gain, declared.no_worse_than)
+
+
+def _error_of_gain(
+    metric: MetricName, candidate: Measured, champion: Measured, rows: NDArray[np.bool_]
+) -> float | None:
+    """Return the standard error of the gain on some rows, which both answer; None where it is undefined on them."""
+    signed = []
+    for each in (candidate, champion):
+        influence = influence_on(each, metric, rows)
+        if influence is None:
+            return None
+        signed.append(sign_of(METRICS[metric], each.metric(metric, rows)) * influence)
+    ours, theirs = signed
+    return float((ours - theirs).std(ddof=1) / np.sqrt(len(ours)))
 
 
 def _interval(pipeline: Pipeline, measured: Measured, chosen: NDArray[np.bool_]) -> tuple[float, float] | None:
     """Return the interval of the deciding metric on some rows; None of too few."""
     if int(chosen.sum()) < NOTED_ROWS:
         return None
-    confidence, seed = pipeline.champion.confidence, pipeline.training.seed
-    return measured.interval(pipeline.champion.metric, confidence, RESAMPLES, seed, chosen)
+    bounds = bounds_of(measured, pipeline.champion.metric, pipeline.champion.confidence, chosen)
+    return None if bounds is None else (bounds[0].plain, -bounds[1].plain)
 
 
 def _weakest(metric: MetricName, column: str, slices: list[SliceReport]) -> Iterator[str]:
