@@ -3,7 +3,16 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -188,6 +197,17 @@ class Data(Section):
     def weight_column(self) -> str | None:
         """Return the column with the rows' weights, if there is one."""
         return next((name for name, each in self.columns.items() if each.role == "weight"), None)
+
+    @field_serializer("columns", mode="wrap")
+    def _says_that_the_time_is_a_feature(
+        self, value: dict[str, Column], handler: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        """Keep the role of the column that decides who is newest, if it has one: without, a file means ``time``."""
+        dumped: dict[str, Any] = handler(value)
+        name = self.holdout_column
+        if name in value and "role" in value[name].model_fields_set:
+            dumped[name]["role"] = value[name].role
+        return dumped
 
     @field_validator("columns")
     @classmethod

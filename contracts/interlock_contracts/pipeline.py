@@ -203,7 +203,8 @@ class Pipeline(Section):
             if (role := self.data.columns[name].role) != "feature":
                 raise ValueError(f"{name!r} cannot have the role {role!r}: it is the target, or part of the key")
         if not self.features:
-            raise ValueError("no feature is left: features are the columns without a role, but for target and key")
+            why = "features are the columns without a role, but for target, key and the time by which is held out"
+            raise ValueError(f"no feature is left: {why}")
         return self
 
     @model_validator(mode="after")

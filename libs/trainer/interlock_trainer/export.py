@@ -17,11 +17,11 @@ from interlock_modeling.signature import ModelSignature
 from sklearn.pipeline import Pipeline as SklearnPipeline
 from threadpoolctl import threadpool_limits
 
+from interlock_trainer.errors import DataError
 from interlock_trainer.fitting import scores_of
 from interlock_trainer.kinds import KINDS
 from interlock_trainer.preprocessing import encoder_of, frame_of
 from interlock_trainer.probes import probe_rows
-from interlock_trainer.tables import DataError
 from interlock_trainer.target import without_transform
 
 TOLERANCE = 1e-5

@@ -10,11 +10,11 @@ from interlock_contracts.manifest import CandidateScores
 from interlock_contracts.pipeline import Candidate, Pipeline
 from interlock_modeling import METRICS
 
+from interlock_trainer.errors import DataError
 from interlock_trainer.fitting import FitRequest, FitResult, span_of
 from interlock_trainer.kinds import KINDS
 from interlock_trainer.phases import Attribute, Phases
 from interlock_trainer.pools import FitPool
-from interlock_trainer.tables import DataError
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,12 @@ from interlock_modeling.signature import ModelSignature, Targets, label_names
 from interlock_modeling.split import ROW_COLUMN, in_union
 from interlock_tables.typed import ARROW_TYPES, compute
 
+from interlock_trainer.cuts import Belonging, columns_of, units_of
+from interlock_trainer.errors import DataError
 from interlock_trainer.weights import Weights
 
 LEAST_TO_CHOOSE = 10
 """Rows that each label needs for a threshold to be chosen by them."""
-
-
-class DataError(Exception):
-    """The training failed because of its data or its pipeline; trying again would not help. The text says why."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,7 @@ class TrainingTable:
     table: pa.Table
     targets: Targets
     weights: Weights
+    belonging: Belonging
     monotone: dict[str, int]
     repeats: int
     rare_labels: dict[str, int]
@@ -67,14 +66,26 @@ def read_training_table(job: TrainingJob, store: ArtifactStore) -> TrainingTable
     _check(job.pipeline, signature, table, targets)
     _check_transform(job.pipeline, targets)
     return TrainingTable(
-        signature, table, targets, weights, job.pipeline.monotone, rows.num_rows - united.num_rows, rare
+        signature,
+        table.select(_columns(job.pipeline)),
+        targets,
+        weights,
+        Belonging.of(job.pipeline, table),
+        job.pipeline.monotone,
+        rows.num_rows - united.num_rows,
+        rare,
     )
+
+
+def _columns(pipeline: Pipeline) -> list[str]:
+    """Return what is learned from, and the rows' weights."""
+    weight = pipeline.data.weight_column
+    return [*pipeline.features, pipeline.target, *([weight] if weight is not None else [])]
 
 
 def _parts(job: TrainingJob, store: ArtifactStore, folder: Path) -> Iterator[pa.Table]:
     types = {name: ARROW_TYPES[column.type] for name, column in job.pipeline.data.columns.items()}
-    weight = job.pipeline.data.weight_column
-    wanted = [*job.pipeline.features, job.pipeline.target, *([weight] if weight is not None else [])]
+    wanted = dict.fromkeys([*_columns(job.pipeline), *columns_of(job.pipeline)])
     schema = pa.schema([*((name, types[name]) for name in wanted), (ROW_COLUMN, pa.uint64())])
     for dataset in job.datasets:
         path = folder / dataset.train.sha256
@@ -122,10 +133,12 @@ def _without_rare_labels(pipeline: Pipeline, table: pa.Table) -> tuple[pa.Table,
     if pipeline.task != "classification" or pipeline.training.rare_labels == "refuse":
         return table, {}
     labels = table.column(pipeline.target)
-    counted: Any = compute.value_counts(labels)
-    rare = counted.filter(compute.less(counted.field("counts"), pipeline.training.folds))
-    kept = table.filter(compute.invert(compute.is_in(labels, rare.field("values"))))
-    return kept, {str(each["values"]): each["counts"] for each in rare.to_pylist()}
+    units = pa.array(units_of(Belonging.of(pipeline, table), table.num_rows))
+    by_label: Any = pa.table({"label": labels.combine_chunks(), "unit": units}).group_by("label", use_threads=False)
+    counted: Any = by_label.aggregate([("unit", "count_distinct"), ("unit", "count")])
+    counted = counted.filter(compute.less(counted.column("unit_count_distinct"), pipeline.training.folds))
+    kept = table.filter(compute.invert(compute.is_in(labels, counted.column("label"))))
+    return kept, {str(each["label"]): each["unit_count"] for each in counted.to_pylist()}
 
 
 def _named(dataset: DatasetRef) -> str:

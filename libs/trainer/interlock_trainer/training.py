@@ -17,6 +17,7 @@ from sklearn.pipeline import Pipeline as SklearnPipeline
 from threadpoolctl import threadpool_limits
 
 from interlock_trainer.crash_points import crash_point
+from interlock_trainer.errors import DataError
 from interlock_trainer.export import export
 from interlock_trainer.folds import make_folds
 from interlock_trainer.kinds import KINDS
@@ -27,7 +28,7 @@ from interlock_trainer.preprocessing import directions, encoder_of, frame_of, pr
 from interlock_trainer.progress import Progress
 from interlock_trainer.search import search
 from interlock_trainer.selection import Scored, select
-from interlock_trainer.tables import DataError, TrainingTable, read_training_table
+from interlock_trainer.tables import TrainingTable, read_training_table
 from interlock_trainer.target import on_target
 from interlock_trainer.threshold import chosen_threshold
 

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from interlock_artifacts import MemoryStore
 from interlock_contracts.pipeline import Pipeline
+from interlock_trainer.errors import DataError
 from interlock_trainer.fitting import FitRequest, FitResult
 from interlock_trainer.folds import make_folds
 from interlock_trainer.kinds import KINDS
@@ -11,7 +12,7 @@ from interlock_trainer.pools import FitPool, InProcessPool
 from interlock_trainer.preprocessing import frame_of
 from interlock_trainer.search import search
 from interlock_trainer.selection import Scored, select
-from interlock_trainer.tables import DataError, read_training_table
+from interlock_trainer.tables import read_training_table
 
 from tests.support.training_jobs import job, pipeline, table
 
