@@ -49,23 +49,19 @@ class Belonging:
                 raise DataError(f"{newest!r} decides who is newest (data.holdout), and is missing in {nulls} rows")
             times = np.asarray(table.column(newest).combine_chunks().cast(pa.int64()))
             return cls(times=times, word=f"data.holdout.by: time ({newest})")
-        word, names = together(pipeline)
-        if not names:
+        names = pipeline.data.side_columns
+        if names is None:
             return cls()
         groups = row_hashes({name: table.column(name).combine_chunks() for name in names})
         shared = len(np.unique(groups)) < len(groups)
-        return cls(groups=groups if shared else None, word=f"{word} ({', '.join(names)})")
-
-
-def together(pipeline: Pipeline) -> tuple[str, list[str]]:
-    """Return the columns whose equal values keep rows on one side of the split, and the word that declares them."""
-    return "data.key", pipeline.data.key or []
+        word = pipeline.data.identifying[names[0]]
+        return cls(groups=groups if shared else None, word=f"data.{word} ({', '.join(names)})")
 
 
 def columns_of(pipeline: Pipeline) -> list[str]:
     """Return the columns that ``Belonging.of`` reads."""
     newest = pipeline.data.holdout_column
-    return [newest] if newest is not None else together(pipeline)[1]
+    return [newest] if newest is not None else pipeline.data.side_columns or []
 
 
 def cuts(belonging: Belonging, targets: Targets, labels: int, folds: int, seed: int) -> list[Cut]:

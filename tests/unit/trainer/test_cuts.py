@@ -162,6 +162,7 @@ def trained(table: pa.Table, **data: Any) -> TrainingManifest:
 def test_selection_by_groups_promises_no_more_than_new_groups_give() -> None:
     """Entities are noise to each other: folds by row promise an R2 that no new entity has."""
     by_row, by_key = trained(entities()), trained(entities(), key="entity")
+    by_group = trained(entities(), group="entity")
     by_time = trained(entities(), holdout={"by": "time"})
 
     assert by_row.score is not None
@@ -169,4 +170,5 @@ def test_selection_by_groups_promises_no_more_than_new_groups_give() -> None:
     assert by_time.score is not None
     assert by_row.score > 0.5
     assert by_key.score < 0.2
+    assert by_group.score == by_key.score
     assert by_time.score < 0.2
