@@ -23,6 +23,8 @@ _POSITIVE = 1
 """A binary classification's second label counts as the positive one."""
 _BINARY = 2
 CALIBRATION_BINS = 15
+_CANCELLED = 1e-6
+"""A difference of numbers of about 1 below this has lost more than six of its sixteen digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +79,33 @@ def _mean(statistic: NDArray[Any], weights: Floats) -> Floats:
 
 
 def _r2(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
-    centered = target - target.mean()
-    spread = _mean(centered**2, weights) - _mean(centered, weights) ** 2
-    error = _mean((target - scores) ** 2, weights)
-    rounding = 1e-14 * max(1.0, float(np.abs(target).max())) ** 2
-    constant = spread <= rounding
+    """Return 1 - error / spread; where all rows have one truth, 1 if it is met exactly, else 0.
+
+    Both are measured in the greatest distance from the mean, so that neither the target's size nor its unit matters.
+    """
+    centered = target - target.mean() if (target != target[:1]).any() else np.zeros(len(target))
+    unit = float(np.abs(centered).max(initial=0.0)) or 1.0
+    centered = centered / unit
+    error = _mean(((target - scores) / unit) ** 2, weights)
+    spread = _spread(centered, weights)
     with np.errstate(divide="ignore", invalid="ignore"):
-        values = np.where(constant, np.where(error == 0.0, 1.0, 0.0), 1.0 - error / spread)
+        values = np.where(spread == 0.0, np.where(error == 0.0, 1.0, 0.0), 1.0 - error / spread)
     return np.where((weights > 0).sum(axis=1) > 1, values, np.nan)
+
+
+def _spread(centered: Floats, weights: Floats) -> Floats:
+    """Return the variance [resamples] of numbers within -1 and 1 whose mean is about 0; 0 exactly where all are equal.
+
+    The mean square less the squared mean is quick, and right to ten digits but where the two are nearly the same. Where
+    all rows count alike the mean is 0 but for rounding, which is left in, as scikit-learn does.
+    """
+    alike = weights.max(axis=1) == weights.min(axis=1)
+    spread = _mean(centered**2, weights) - np.where(alike, 0.0, _mean(centered, weights) ** 2)
+    for near in np.flatnonzero(spread < _CANCELLED):
+        drawn, times = centered[weights[near] > 0], weights[near][weights[near] > 0]
+        distance = drawn - drawn[0]
+        spread[near] = np.average((distance - np.average(distance, weights=times)) ** 2, weights=times)
+    return spread
 
 
 def _rmse(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
