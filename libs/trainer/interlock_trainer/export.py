@@ -17,7 +17,7 @@ from interlock_modeling.signature import ModelSignature
 from sklearn.pipeline import Pipeline as SklearnPipeline
 from threadpoolctl import threadpool_limits
 
-from interlock_trainer.errors import DataError
+from interlock_trainer.errors import DataError, told_as
 from interlock_trainer.fitting import scores_of
 from interlock_trainer.kinds import KINDS
 from interlock_trainer.preprocessing import encoder_of, frame_of
@@ -52,20 +52,21 @@ def export(
     """Translate, write, load as a gateway would, compare on ``table`` and on rows made to tell apart, and store.
 
     Raises:
-        DataError: the exported model's answers differ by more than ``TOLERANCE``.
+        DataError: the fitted pipeline cannot be translated, or its answers differ by more than ``TOLERANCE``.
     """
-    encoder = encoder_of(signature, fitted["preprocess"])
-    estimator = without_transform(fitted["estimator"], signature.transform)
-    engine = KINDS[candidate].engine(estimator, len(encoder.names))
-    if isinstance(engine, LinearEngine):
-        encoder, engine = _folded(encoder, engine, table)
     file = folder / "engine"
-    engine.save(file)
-    ref = EngineRef(kind=engine.kind, version=engine.version, ref=store.put_file(file))
-    description = ModelDescription(signature=signature, encoder=encoder, engine=ref)
-    stored = description.model_dump_json().encode()
-    model = Model.load(ModelDescription.parse(stored), file)
-    check = compare(model, fitted, probe_rows(encoder, engine, table, seed))
+    with told_as(f"the fitted {candidate} cannot be exported"):
+        encoder = encoder_of(signature, fitted["preprocess"])
+        estimator = without_transform(fitted["estimator"], signature.transform)
+        engine = KINDS[candidate].engine(estimator, len(encoder.names))
+        if isinstance(engine, LinearEngine):
+            encoder, engine = _folded(encoder, engine, table)
+        engine.save(file)
+        ref = EngineRef(kind=engine.kind, version=engine.version, ref=store.put_file(file))
+        description = ModelDescription(signature=signature, encoder=encoder, engine=ref)
+        stored = description.model_dump_json().encode()
+        model = Model.load(ModelDescription.parse(stored), file)
+        check = compare(model, fitted, probe_rows(encoder, engine, table, seed))
     if not check.max_rel <= TOLERANCE:
         raise DataError(
             f"the exported {candidate} differs from scikit-learn's predictions by {check.max_rel:.2g} relative "

@@ -1,5 +1,6 @@
 """The run's training rows: the train parts of its datasets as one table."""
 
+import math
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -113,10 +114,12 @@ def _weights(pipeline: Pipeline, signature: ModelSignature, table: pa.Table, rar
     """Return the weights of rows and labels.
 
     Raises:
-        ValueError: a label is weighted that no row has.
+        ValueError: a label is weighted that no row has, or the weights have no sum.
     """
     weight, by_label = pipeline.data.weight_column, pipeline.training.class_weight
     rows = None if weight is None else np.asarray(table.column(weight)).astype(np.float64)
+    if rows is not None and rows.max(initial=0.0) > np.finfo(np.float64).max / max(1, len(rows)):
+        raise ValueError(f"the weights in {weight!r} are too large to be added up: only their ratios count, so divide")
     if not isinstance(by_label, dict):
         return Weights(rows, by_label)
     names = label_names(signature.labels or [])
@@ -141,6 +144,17 @@ def _without_rare_labels(pipeline: Pipeline, table: pa.Table) -> tuple[pa.Table,
     return kept, {str(each["label"]): each["unit_count"] for each in counted.to_pylist()}
 
 
+def _check_deviation(name: str, column: Any) -> None:
+    """Refuse numbers whose squares cannot be added up: they have no deviation to be scaled by, and perhaps no mean."""
+    ends: Any = pc.min_max(column)
+    largest = max(abs(float(end.as_py() or 0.0)) for end in ends.values())
+    if largest > math.sqrt(np.finfo(np.float64).max / len(column)) / 2:
+        raise DataError(
+            f"column {name!r} holds numbers of up to {largest:.2g}, beyond what a float64 can take the deviation of. "
+            "Declare min and max for it, so that such cells are refused, or give it role: ignore"
+        )
+
+
 def _named(dataset: DatasetRef) -> str:
     return f"dataset {dataset.digest[:12]}"
 
@@ -155,6 +169,8 @@ def _check(pipeline: Pipeline, signature: ModelSignature, table: pa.Table, targe
         column = table.column(feature.name)
         if feature.type == "number" and pc.any(pc.is_inf(column)).as_py():
             raise DataError(f"column {feature.name!r} holds an infinite number")
+        if feature.type in ("number", "integer"):
+            _check_deviation(feature.name, column)
     if pipeline.monotone and len(signature.labels or ()) > 2:  # noqa: PLR2004
         raise DataError(
             f"monotone columns need a number or two labels; {pipeline.target!r} has {len(signature.labels or ())}"
