@@ -10,7 +10,11 @@ from interlock_contracts.refs import ArtifactRef, Name
 
 
 class _Verdict(Event):
-    """``champion_metrics`` are those of the version it was measured ``against``, on the same rows as ``metrics``."""
+    """``champion_metrics`` are those of the version it was measured ``against``, on the same rows as ``metrics``.
+
+    ``claim`` is the number of the claim that was tested, None where none was given out. ``tested`` is False where there
+    was nothing to test: the answers to every row are equal, or the two could not be compared.
+    """
 
     model: Name
     version: int = Field(ge=1)
@@ -20,6 +24,8 @@ class _Verdict(Event):
     reasons: list[str]
     metrics: dict[str, FiniteFloat] = {}
     champion_metrics: dict[str, FiniteFloat] = {}
+    claim: int | None = Field(default=None, ge=1)
+    tested: bool = True
 
     @property
     def subject(self) -> str:

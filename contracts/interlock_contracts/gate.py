@@ -2,7 +2,7 @@
 
 from typing import Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 
 from interlock_contracts.data import Section
 
@@ -60,12 +60,54 @@ class Threshold(Section):
         return self
 
 
+On = Literal["raw", "log1p", "clip"]
+
+CLIPPED_REGRESSION: tuple[MetricName, ...] = ("r2", "rmse", "mae", "pinball_loss")
+"""The metrics of a regression that can be compared on another scale than the target's."""
+
+
 class Champion(Section):
-    """How much better than what serves now a candidate must be, and how sure we must be of it."""
+    """How much better than what serves now a candidate must be, and how sure we must be of it.
+
+    ``on`` is what both are compared on: truth and answers as they are, their ``log1p``, or clipped to ``clip``, in the
+    target's unit (of ``log_loss``, the probabilities). With ``clip`` no row can weigh more than so much.
+    """
 
     metric: MetricName
+    on: On = Field(default="raw", exclude_if=lambda value: value == "raw")
+    clip: tuple[FiniteFloat, FiniteFloat] | None = Field(default=None, exclude_if=lambda value: value is None)
     min_improvement: float = 0.0
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
+
+    @property
+    def bounded(self) -> bool:
+        """Return whether one row can change the metric by so much at most, whatever it holds."""
+        return self.clip is not None or self.metric in ("accuracy", "brier_score")
+
+    @model_validator(mode="after")
+    def _is_measured_on_what_it_has(self) -> Self:
+        if self.on == "raw":
+            if self.clip is not None:
+                raise ValueError("clip needs `on: clip`, or `on: log1p`")
+            return self
+        if self.on == "clip" and self.clip is None:
+            raise ValueError("on: clip needs clip: [low, high]")
+        if self.metric not in (*CLIPPED_REGRESSION, "log_loss") or (self.metric == "log_loss" and self.on == "log1p"):
+            able = ", ".join((*CLIPPED_REGRESSION, "log_loss") if self.on == "clip" else CLIPPED_REGRESSION)
+            raise ValueError(f"on: {self.on} is for {able}; {self.metric} is measured on raw")
+        if self.clip is not None:
+            _require_range(self.clip, probability=self.metric == "log_loss", log1p=self.on == "log1p")
+        return self
+
+
+def _require_range(clip: tuple[float, float], *, probability: bool, log1p: bool) -> None:
+    low, high = clip
+    if low >= high:
+        raise ValueError(f"clip: [{low:g}, {high:g}] must rise")
+    if probability and not 0 < low < high <= 1:
+        raise ValueError(f"clip: of log_loss it bounds probabilities, above 0 and up to 1; got [{low:g}, {high:g}]")
+    if log1p and low <= -1:
+        raise ValueError(f"clip: log1p needs numbers above -1; got {low:g}")
 
 
 class Gate(Section):

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from interlock_contracts.event import Event
+from interlock_contracts.ledger import Claim
 from interlock_contracts.refs import ArtifactRef, ModelRef, Name, Ref, Sha256
 from interlock_contracts.signature import PromotionCause, PromotionSignature
 
@@ -30,7 +31,8 @@ class ModelRegistered(_ModelEvent):
     """True once a trained model has its version number; the gate measures it against ``champion``.
 
     ``evaluation`` is the digest of the evaluation file whose rows ``holdouts`` are; None where they were held out of
-    the files that it was trained on.
+    the files that it was trained on. ``claim`` says by how much the comparison with the champion may err; without it,
+    as from an older registry, that is what the spec declares.
     """
 
     type: ClassVar[str] = "model.registered"
@@ -43,6 +45,7 @@ class ModelRegistered(_ModelEvent):
     holdouts: list[ArtifactRef] = Field(min_length=1)
     evaluation: Sha256 | None = None
     champion: ChampionRef | None = None
+    claim: Claim | None = None
 
 
 class PromotionApproved(_ModelEvent):

@@ -5,6 +5,7 @@ ones add, so nothing but the verdict is required. Everything is bounded: a repor
 """
 
 from interlock_contracts.http import Body
+from interlock_contracts.ledger import Claim
 from interlock_contracts.refs import Sha256
 
 MOST_POINTS = 500
@@ -46,8 +47,12 @@ class GainReport(Body):
     """How much better than the champion on the same rows; positive is better whatever the metric's direction.
 
     ``metrics`` are all of the champion's on these rows, None where they are not defined. ``lower`` is the lower bound
-    of the one-sided confidence interval; ``resampled`` the gains of the resamples that it comes from, without the
-    ``left_out`` ones in which the metric is not defined.
+    of the one-sided confidence interval, whose error is ``level``; ``resampled`` are gains of resampled rows.
+    ``left_out`` is 0; older gates counted resamples in which the metric was not defined.
+
+    ``deviation`` is the standard deviation of one row's influence on the gain, in the metric's unit; ``few`` the share
+    of its square that the three most influential rows have. ``bounded`` says that no row can weigh more than declared,
+    ``equal`` that both versions answer every row alike.
     """
 
     version: int
@@ -58,6 +63,11 @@ class GainReport(Body):
     lower: float | None = None
     left_out: int = 0
     resampled: Histogram | None = None
+    level: float | None = None
+    deviation: float | None = None
+    few: float | None = None
+    bounded: bool = False
+    equal: bool = False
 
 
 class SliceReport(Body):
@@ -164,6 +174,7 @@ class GateReport(Body):
     ``needs_approval``, where the champion could not be compared. ``slices`` are by column, the most frequent value
     first. ``notes`` decide nothing: the bias, and the weakest slices, in words. ``evaluation`` is the digest of the
     evaluation file that the rows are of; None where they were held out of the files that were trained on.
+    ``claim`` is what the ledger of the model's tests allowed; None without a champion, or of an older registry.
     """
 
     passed: bool = False
@@ -182,3 +193,4 @@ class GateReport(Body):
     slices: dict[str, list[SliceReport]] = {}
     plots: Plots = Plots()
     importance: PermutationImportance | None = None
+    claim: Claim | None = None

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Formula = Callable[[NDArray[Any], Floats, Floats], Floats]
+ByRow = Callable[[NDArray[Any], Floats], Floats]
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _POSITIVE = 1
@@ -31,19 +32,22 @@ _CANCELLED = 1e-6
 class Metric:
     """One metric; ``undefined`` says in words on which rows it has no value, and is empty where it always has one.
 
-    ``by_label`` says that it counts predicted labels, however probable they are.
+    ``by_label`` says that it counts predicted labels, however probable they are. ``by_row`` returns, from target and
+    scores, the values [n] whose mean it is, or of ``r2`` and ``rmse``, follows from; None where there are no such.
     """
 
     name: MetricName
     formula: Formula
     undefined: str = ""
     by_label: bool = False
+    by_row: ByRow | None = None
 
     def at(self, quantile: float | None) -> "Metric":
         """Return the metric at a quantile, where it is one that has quantiles; without one that is the median."""
         if self.name != "pinball_loss" or quantile is None:
             return self
-        return replace(self, formula=partial(_pinball_loss, quantile=quantile))
+        by_row = partial(_quantile_losses, quantile=quantile)
+        return replace(self, formula=_averaged(by_row), by_row=by_row)
 
     @property
     def better(self) -> Better:
@@ -71,6 +75,11 @@ class Metric:
     def gain(self, candidate: Any, champion: Any) -> Any:
         """Return how much better the candidate's value is; positive is better, elementwise for arrays."""
         return self.utility(candidate) - self.utility(champion)
+
+
+def _averaged(by_row: ByRow) -> Formula:
+    """Return the formula of a metric that is the mean of values of single rows."""
+    return lambda target, scores, weights: _mean(by_row(target, scores), weights)
 
 
 def _mean(statistic: NDArray[Any], weights: Floats) -> Floats:
@@ -109,35 +118,42 @@ def _spread(centered: Floats, weights: Floats) -> Floats:
 
 
 def _rmse(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
-    return np.sqrt(_mean((target - scores) ** 2, weights))
+    return np.sqrt(_mean(_squared_errors(target, scores), weights))
 
 
-def _mae(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
-    return _mean(np.abs(target - scores), weights)
+def _squared_errors(target: NDArray[Any], scores: Floats) -> Floats:
+    squares: Floats = (target - scores) ** 2
+    return squares
+
+
+def _absolute_errors(target: NDArray[Any], scores: Floats) -> Floats:
+    errors: Floats = np.abs(target - scores)
+    return errors
 
 
 def _mape(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
     """Return the mean absolute error as a share of the truth: 0.1 is 10 %."""
+    return np.where(weights @ (target == 0.0) > 0, np.nan, _mean(_error_shares(target, scores), weights))
+
+
+def _error_shares(target: NDArray[Any], scores: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
-        shares = np.where(target == 0.0, 0.0, np.abs((target - scores) / target))
-    return np.where(weights @ (target == 0.0) > 0, np.nan, _mean(shares, weights))
+        return np.where(target == 0.0, 0.0, np.abs((target - scores) / target))
 
 
-def _pinball_loss(target: NDArray[Any], scores: Floats, weights: Floats, *, quantile: float = 0.5) -> Floats:
-    """Return the mean quantile loss, in the target's unit (Koenker and Bassett 1978, Regression Quantiles).
+def _quantile_losses(target: NDArray[Any], scores: Floats, *, quantile: float = 0.5) -> Floats:
+    """Return the quantile losses, in the target's unit (Koenker and Bassett 1978, Regression Quantiles).
 
     A row that is answered too low costs ``quantile`` of its error, one that is answered too high the rest of it.
     """
     error = target - scores
-    return _mean(np.maximum(quantile * error, (quantile - 1.0) * error), weights)
+    losses: Floats = np.maximum(quantile * error, (quantile - 1.0) * error)
+    return losses
 
 
-def _bias(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
-    return _mean(scores - target, weights)
-
-
-def _accuracy(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
-    return _mean((scores.argmax(axis=1) == target).astype(np.float64), weights)
+def _hits(target: NDArray[Any], scores: Floats) -> Floats:
+    hits: Floats = (scores.argmax(axis=1) == target).astype(np.float64)
+    return hits
 
 
 def _f1_weighted(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
@@ -187,11 +203,11 @@ def _ratio(part: Floats, whole: Floats, *, otherwise: float) -> Floats:
         return np.where(whole > 0, part / whole, otherwise)
 
 
-def _brier_score(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
-    """Return the mean squared error of the probabilities (Brier 1950), from 0 to 1 for two labels, to 2 for more."""
+def _squared_distances(target: NDArray[Any], scores: Floats) -> Floats:
+    """Return the squared errors of the probabilities (Brier 1950), from 0 to 1 for two labels, to 2 for more."""
     truth = target[:, None] == np.arange(scores.shape[1])
-    squares = ((scores - truth) ** 2).sum(axis=1) + (target < 0)
-    return _mean(squares / 2 if scores.shape[1] == _BINARY else squares, weights)
+    squares: Floats = ((scores - truth) ** 2).sum(axis=1) + (target < 0)
+    return squares / 2 if scores.shape[1] == _BINARY else squares
 
 
 def calibration_bins(confidence: Floats) -> NDArray[np.int64]:
@@ -212,9 +228,10 @@ def _calibration_error(target: NDArray[Any], scores: Floats, weights: Floats) ->
     return distance
 
 
-def _log_loss(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
+def _log_losses(target: NDArray[Any], scores: Floats) -> Floats:
     of_truth = np.where(target >= 0, scores[np.arange(len(target)), np.maximum(target, 0)], 0.0)
-    return _mean(-np.log(np.clip(of_truth, _EPSILON, 1.0 - _EPSILON)), weights)
+    losses: Floats = -np.log(np.clip(of_truth, _EPSILON, 1.0 - _EPSILON))
+    return losses
 
 
 def _roc_auc(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
@@ -273,24 +290,28 @@ def _binary_auc(positive: NDArray[np.bool_], score: Floats, weights: Floats) -> 
     return auc
 
 
+def _mean_metric(name: MetricName, by_row: ByRow, *, by_label: bool = False) -> Metric:
+    return Metric(name, _averaged(by_row), by_label=by_label, by_row=by_row)
+
+
 METRICS: dict[MetricName, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("r2", _r2, "there is one row only"),
-        Metric("rmse", _rmse),
-        Metric("mae", _mae),
-        Metric("bias", _bias),
-        Metric("mape", _mape, "the target is 0 in a row"),
-        Metric("pinball_loss", _pinball_loss),
-        Metric("accuracy", _accuracy, by_label=True),
+        Metric("r2", _r2, "there is one row only", by_row=_squared_errors),
+        Metric("rmse", _rmse, by_row=_squared_errors),
+        _mean_metric("mae", _absolute_errors),
+        _mean_metric("bias", lambda target, scores: scores - target),
+        Metric("mape", _mape, "the target is 0 in a row", by_row=_error_shares),
+        _mean_metric("pinball_loss", _quantile_losses),
+        _mean_metric("accuracy", _hits, by_label=True),
         Metric("f1_weighted", _f1_weighted, by_label=True),
         Metric("roc_auc", _roc_auc, "all rows have the same label"),
-        Metric("log_loss", _log_loss),
+        _mean_metric("log_loss", _log_losses),
         Metric("precision", _precision, by_label=True),
         Metric("recall", _recall, "no row is positive", by_label=True),
         Metric("balanced_accuracy", _balanced_accuracy, by_label=True),
         Metric("average_precision", _average_precision, "no row is positive"),
-        Metric("brier_score", _brier_score),
+        _mean_metric("brier_score", _squared_distances),
         Metric("calibration_error", _calibration_error),
     )
 }

@@ -1,8 +1,10 @@
 """Pure decision functions: thresholds, the gain over the champion, latency."""
 
-from dataclasses import dataclass
-from math import isnan
+from dataclasses import dataclass, replace
+from math import isnan, nan
+from typing import Any
 
+from interlock_contracts.ledger import Claim
 from interlock_contracts.pipeline import Pipeline
 
 
@@ -10,8 +12,11 @@ from interlock_contracts.pipeline import Pipeline
 class Gain:
     """How much better the candidate is on the champion's rows; positive is better whatever the metric's direction.
 
-    ``lower`` is the lower bound of the one-sided confidence interval, by paired bootstrap; NaN where there is none.
-    In ``left_out`` resamples the metric is undefined; ``rarest`` is how many rows a classification's rarest label has.
+    ``lower`` is the lower bound of the gain, which errs with the chance ``level``; NaN where there is none. ``plain``
+    is the one that takes the rows for all there is, without one row more that speaks against the gain. ``few`` is the
+    share of the variance that the three most influential rows have, ``deviation`` that of one row's influence.
+    ``equal`` says that both models answer every row alike; ``rarest`` how many rows a classification's rarest label
+    has; ``claim`` what the ledger allows, where there is one.
     """
 
     version: int
@@ -19,8 +24,17 @@ class Gain:
     champion: float
     gain: float
     lower: float
-    left_out: int = 0
+    level: float = 0.05
+    plain: float = nan
+    few: float = 0.0
+    deviation: float = 0.0
+    equal: bool = False
     rarest: int | None = None
+    claim: Claim | None = None
+
+    def bounded_by(self, lower: float, **found: Any) -> "Gain":
+        """Return it with its bound, and what else was found."""
+        return replace(self, lower=lower, **found)
 
 
 @dataclass(frozen=True)
@@ -91,15 +105,28 @@ def _bounded(what: str, value: float, low: float | None, high: float | None) -> 
 
 def _better(pipeline: Pipeline, gain: Gain) -> Check:
     rule = pipeline.champion
+    metric = rule.metric if rule.on == "raw" else f"{rule.metric} on {rule.on}"
     if isnan(gain.lower):
         rows = f"{gain.rarest} rows of the rarest label" if gain.rarest is not None else "too few rows"
-        return Check(passed=False, text=f"{rule.metric} has no confidence interval: the holdout has {rows}")
+        return Check(passed=False, text=f"{metric} has no confidence interval: the holdout has {rows}")
     passed = gain.lower > rule.min_improvement
     text = (
-        f"{rule.metric} is {gain.candidate:.6g} against {gain.champion:.6g} of version {gain.version}: the gain is "
-        f"{gain.gain:+.6g}, with {rule.confidence:.0%} confidence above {gain.lower:+.6g}, "
+        f"{metric} is {gain.candidate:.6g} against {gain.champion:.6g} of version {gain.version}: the gain is "
+        f"{gain.gain:+.6g}, with {100 * (1 - gain.level):.6g}% confidence above {gain.lower:+.6g}, "
         f"{'which lies' if passed else 'which must lie'} above {rule.min_improvement:g}"
     )
-    if gain.left_out:
-        text += f" ({gain.left_out} resamples in which {rule.metric} is undefined are left out)"
-    return Check(passed, text)
+    if gain.equal:
+        text += "; both answer every row alike"
+    elif not passed and gain.plain > rule.min_improvement:
+        rare = f", and the rarest label has {gain.rarest:,}" if gain.rarest is not None else ""
+        text += (
+            f"; it hangs on few rows, so one more that speaks against it is allowed for (three rows have "
+            f"{gain.few:.0%} of the gain's variance{rare}): without that it would be above {gain.plain:+.6g}"
+        )
+    return Check(passed, f"{text}; {_booked(gain.claim)}" if gain.claim else text)
+
+
+def _booked(claim: Claim) -> str:
+    """Return in words what the ledger allows a claim."""
+    spent, budget, level = (f"{100 * share:.2g} %" for share in (claim.spent, claim.budget, claim.level))
+    return f"claim {claim.number}: {spent} of {budget} spent before, this claim at {level}"

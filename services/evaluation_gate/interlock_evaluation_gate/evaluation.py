@@ -14,19 +14,19 @@ from interlock_contracts.models import ModelRegistered
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.report import GainReport, GateCheck, GateReport, Histogram
-from interlock_modeling import METRICS, Model
+from interlock_modeling import Model
 from interlock_modeling.split import ROW_COLUMN, in_union
 from interlock_serving.loading import Loader
 from interlock_serving.smoke_test.client import RefusedModelError
 
 from interlock_evaluation_gate.champion import NotComparableError, as_champion_reads
 from interlock_evaluation_gate.domain import Gain, NotCompared, judge
+from interlock_evaluation_gate.gain import gain_over
 from interlock_evaluation_gate.importance import permutation_importance
-from interlock_evaluation_gate.measured import Measured, finite, metrics_of, resamples
-from interlock_evaluation_gate.plots import histogram, plots
+from interlock_evaluation_gate.measured import Measured, finite, metrics_of
+from interlock_evaluation_gate.plots import plots
 from interlock_evaluation_gate.slices import notes, slices_by
 
-RESAMPLES = 2000
 LATENCY_ROWS = 300
 LATENCY_ROUNDS = 5
 
@@ -60,9 +60,10 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
             metrics=finite(scores),
             metric=pipeline.champion.metric,
             champion=_reported(pipeline, gain, champion, resampled) if isinstance(gain, Gain) and champion else None,
-            confidence=pipeline.champion.confidence,
+            confidence=round(1 - gain.level, 12) if isinstance(gain, Gain) else pipeline.champion.confidence,
             min_improvement=pipeline.champion.min_improvement,
             latency_p99_ms=latency,
+            claim=event.claim,
             notes=notes(pipeline.champion.metric, scores, slices),
             slices=slices,
             plots=plots(candidate.signature, measured.target, measured.scores),
@@ -80,7 +81,9 @@ def _holdout(refs: list[ArtifactRef], artifacts: ArtifactStore, folder: Path) ->
         except MissingArtifactError as error:
             gone = "rows of its holdout are not stored any more, as when their dataset was deleted"
             raise MissingArtifactError(f"{gone}: {error}") from error
-        tables.append(pq.read_table(path))
+        tables.append(
+            pq.read_table(path).sort_by(ROW_COLUMN)
+        )  # so that bets on the rows are in one order at every look
     kept = in_union([table.column(ROW_COLUMN).to_numpy() for table in tables])
     union = pa.concat_tables(tables).filter(pa.array(kept))
     if union.num_rows == 0:
@@ -100,47 +103,20 @@ def _compared(
         champion = Measured(model, as_champion_reads(holdout, model, candidate.signature), candidate.quantile)
     except (NotComparableError, CorruptArtifactError, MissingArtifactError, RefusedModelError, ValueError) as error:
         return None, NotCompared(version, str(error)), None
-    return champion, *_gain(pipeline, version, candidate, champion)
-
-
-def _gain(pipeline: Pipeline, version: int, candidate: Measured, champion: Measured) -> tuple[Gain, Histogram | None]:
-    """Return the gain with the lower bound of its one-sided interval, and the resampled gains it comes from.
-
-    Percentile bootstrap over pairs (Efron and Tibshirani, An Introduction to the Bootstrap, ch. 13): both models
-    answer the same resampled rows, so what is easy or hard about the rows cancels out. A resample in which the metric
-    is not defined, for it has rows of one label only, is left out; where that is every second one, there is no bound.
-    """
-    metric = METRICS[pipeline.champion.metric].at(candidate.quantile)
-    rows = len(candidate.target)
-    random = np.random.default_rng(pipeline.training.seed)
-    gains = [
-        metric.gain(
-            metric.resampled(candidate.target, candidate.scores, weights, candidate.decided),
-            metric.resampled(champion.target, champion.scores, weights, champion.decided),
-        )
-        for weights in resamples(rows, RESAMPLES, random)
-    ]
-    ours, theirs = candidate.metric(metric.name), champion.metric(metric.name)
-    drawn = np.concatenate(gains)
-    resampled = drawn[np.isfinite(drawn)]
-    enough = 2 * len(resampled) > len(drawn)
-    gain = Gain(
-        version,
-        ours,
-        theirs,
-        float(metric.gain(ours, theirs)),
-        lower=float(np.quantile(resampled, 1 - pipeline.champion.confidence)) if enough else float("nan"),
-        left_out=len(drawn) - len(resampled),
-        rarest=candidate.rarest,
-    )
-    return gain, histogram(resampled)
+    return champion, *gain_over(pipeline, version, event.claim, candidate, champion)
 
 
 def _reported(pipeline: Pipeline, gain: Gain, champion: Measured, resampled: Histogram | None) -> GainReport:
-    numbers = {name: getattr(gain, name) for name in ("candidate", "champion", "gain", "lower")}
+    names = ("candidate", "champion", "gain", "lower", "level", "deviation", "few")
+    numbers = {name: getattr(gain, name) for name in names}
     theirs = finite({name: champion.metric(name) for name in metrics_of(pipeline)})
     return GainReport(
-        version=gain.version, **finite(numbers), metrics=theirs, left_out=gain.left_out, resampled=resampled
+        version=gain.version,
+        **finite(numbers),
+        metrics=theirs,
+        resampled=resampled,
+        bounded=pipeline.champion.bounded,
+        equal=gain.equal,
     )
 
 

@@ -63,6 +63,8 @@ async def judge_candidate(
             reasons=report.reasons,
             metrics=_defined(report.metrics),
             champion_metrics=_defined(report.champion.metrics) if report.champion else {},
+            claim=event.claim.number if event.claim else None,
+            tested=report.champion is not None and not report.champion.equal,
         )
         if report.passed and report.needs_approval:
             evaluated = evaluated.model_copy(update={"needs_approval": True})

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName
+from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS, Champion, MetricName
 from interlock_contracts.pipeline import Pipeline
 from interlock_modeling import METRICS, Model
 from interlock_modeling.signature import decide
@@ -46,6 +46,28 @@ def metrics_of(pipeline: Pipeline) -> tuple[MetricName, ...]:
     return tuple(
         each for each in REGRESSION_METRICS if each != "pinball_loss" or pipeline.training.quantile is not None
     )
+
+
+def on_scale(rule: Champion, measured: Measured) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Return truth and answers on what the rule compares them on.
+
+    Raises:
+        ValueError: they have no logarithm.
+    """
+    target: NDArray[Any] = measured.target
+    scores = measured.scores
+    if rule.on == "raw":
+        return target, scores
+    if rule.metric == "log_loss":
+        assert rule.clip is not None, "checked by the contract"
+        return target, np.clip(scores, *rule.clip)
+    if rule.clip is not None:
+        target, scores = np.clip(target, *rule.clip), np.clip(scores, *rule.clip)
+    if rule.on == "log1p":
+        if (least := float(target.min())) <= -1:
+            raise ValueError(f"gate.champion.on: log1p needs targets above -1; one held-out row has {least:g}")
+        target, scores = np.log1p(target), np.log1p(np.maximum(scores, least))
+    return target, scores
 
 
 def finite(numbers: dict[str, Any]) -> dict[str, Any]:

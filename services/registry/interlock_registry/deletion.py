@@ -22,7 +22,7 @@ from litestar.params import FromPath, JSONBody
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from interlock_registry import audit, store
+from interlock_registry import audit, ledger, store
 from interlock_registry.collector import Collector
 from interlock_registry.domain import obstacle_to_deletion
 from interlock_registry.handlers import SERVICE
@@ -118,6 +118,7 @@ async def _delete(session: AsyncSession, model: ModelRow, *, by: str, reason: st
     model.description, model.owner, model.tags = None, None, {}
     model.archive_seq += 1
     await session.flush()  # the database lets what serves go with its model alone
+    await ledger.forget(session, model.name)
     left = VersionRow.model == model.name, VersionRow.deleted_at.is_(None)
     rows = (await session.scalars(select(VersionRow).where(*left).order_by(VersionRow.version))).all()
     for row in rows:

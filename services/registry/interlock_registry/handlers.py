@@ -16,7 +16,7 @@ from interlock_contracts.training import TrainingCancelled, TrainingCompleted, T
 from interlock_messaging import CausationEnvelope, PoisonError, Session, topology
 from interlock_messaging.crash_points import crash_point
 
-from interlock_registry import audit, convergence, promotion, store
+from interlock_registry import audit, convergence, ledger, promotion, store
 from interlock_registry.collector import lock_references
 from interlock_registry.domain import Step, after_passing
 from interlock_registry.store import PromotionRow, VersionRow
@@ -63,6 +63,7 @@ async def promote_passed(event: EvaluationPassed, cause: CausationEnvelope, sess
     model = await store.lock_model(session, event.model)
     version = await _version(session, event.model, event.version)
     if version.deleted_at is not None:
+        await ledger.settle(session, event)
         _discard_report(version, event.report)
         return
     spec = await promotion.spec_of(session, version)
@@ -74,6 +75,7 @@ async def promote_passed(event: EvaluationPassed, cause: CausationEnvelope, sess
         promotion=promoted_by,
         archived=model.archived_at is not None,
     )
+    await ledger.settle(session, event, promoted=step is Step.PROMOTE)
     if step is Step.NOTHING:
         return
     _keep_report(version, event.report)
@@ -91,6 +93,7 @@ async def record_refusal(event: EvaluationFailed, session: Session) -> None:
     """Keep the gate's reasons and metrics with the version that it refused."""
     await store.lock_model(session, event.model)
     version = await _version(session, event.model, event.version)
+    await ledger.settle(session, event)
     if version.deleted_at is not None:
         _discard_report(version, event.report)
     elif version.stage in ("registered", "passed"):

@@ -15,7 +15,7 @@ from interlock_runtime.limits import INT32_MAX
 from opentelemetry import trace
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from interlock_registry import audit, store
+from interlock_registry import audit, ledger, store
 from interlock_registry.domain import Step, after_passing, rollback_target
 from interlock_registry.store import ModelRow, PromotionRow, VersionRow
 
@@ -63,6 +63,7 @@ async def request_evaluation(session: AsyncSession, model: ModelRow, version: Ve
         champion=ChampionRef(version=champion.version, artifact=ArtifactRef.model_validate(champion.artifact))
         if champion
         else None,
+        claim=await ledger.make_claim(session, model, version, Pipeline.model_validate(spec.spec)),
     )
     await enqueue(session, event, source=SERVICE, cause=cause, n=version.evaluation_requests - 1)
 

@@ -71,7 +71,7 @@ def _gain(facts: Facts) -> Iterator[Section]:
         f" ({number(gain.candidate)} against {number(gain.champion)})"
     )
     if gain.lower is not None and gate.confidence is not None:
-        text += f"; with {gate.confidence:.0%} confidence above **{number(gain.lower, sign=True)}**"
+        text += f"; with {100 * gate.confidence:.6g}% confidence above **{number(gain.lower, sign=True)}**"
     if gate.min_improvement is not None:
         text += f", required above {number(gate.min_improvement)}"
     drawn = gain.resampled is not None

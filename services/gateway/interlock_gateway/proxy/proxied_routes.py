@@ -51,6 +51,7 @@ def _registry_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
         proxied("promote", "PATCH", _VERSION, to),
         proxied("read", "GET", f"{_MODEL}/rollout", to),
         proxied("read", "GET", f"{_MODEL}/promotions", to),
+        proxied("read", "GET", f"{_MODEL}/ledger", to),
         proxied("read", "GET", f"{_MODEL}/compare", to),
         proxied("read", "GET", f"{_MODEL}/retention", to),
         proxied("read", "GET", f"{_MODEL}/versions", to),
