@@ -1,5 +1,6 @@
 """Pure decision functions: thresholds, the gain over the champion, latency."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import isnan, nan
 from typing import Any
@@ -72,12 +73,16 @@ class Verdict:
 
 
 def judge(
-    pipeline: Pipeline, scores: dict[str, float], gain: Gain | NotCompared | None, latency_p99_ms: float
+    pipeline: Pipeline,
+    scores: dict[str, float],
+    gain: Gain | NotCompared | None,
+    latency_p99_ms: float,
+    more: Sequence[Check] = (),
 ) -> Verdict:
     """Return the verdict on a candidate.
 
     ``scores`` are its metrics on the holdout, by name; ``gain`` is None for the first version of a model, which has
-    no champion to beat; ``latency_p99_ms`` is that of single rows in milliseconds.
+    no champion to beat; ``latency_p99_ms`` is that of single rows in milliseconds; ``more`` was checked before.
     """
     checks = [
         _bounded(f"{name} on the holdout", scores[name], bounds.min, bounds.max)
@@ -90,8 +95,7 @@ def judge(
         checks.append(_better(pipeline, gain))
     if pipeline.gate.latency_p99_ms is not None:
         checks.append(_bounded("p99 latency in ms", latency_p99_ms, None, pipeline.gate.latency_p99_ms))
-    first = Check(passed=True, text="the first version, and no threshold is declared")
-    return Verdict(checks or [first], needs_approval=isinstance(gain, NotCompared))
+    return Verdict([*checks, *more], needs_approval=isinstance(gain, NotCompared))
 
 
 def _bounded(what: str, value: float, low: float | None, high: float | None) -> Check:

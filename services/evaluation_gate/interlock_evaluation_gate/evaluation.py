@@ -19,6 +19,7 @@ from interlock_modeling.split import ROW_COLUMN, in_union
 from interlock_serving.loading import Loader
 from interlock_serving.smoke_test.client import RefusedModelError
 
+from interlock_evaluation_gate.baseline import against_baseline, enough_rows
 from interlock_evaluation_gate.champion import NotComparableError, as_champion_reads
 from interlock_evaluation_gate.domain import Gain, NotCompared, judge
 from interlock_evaluation_gate.gain import gain_over
@@ -48,7 +49,11 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
         scores: dict[str, float] = {name: measured.metric(name) for name in metrics_of(pipeline)}
         champion, gain, resampled = _compared(event, pipeline, measured, holdout, loader)
         latency = _latency_p99_ms(candidate, holdout)
-        verdict = judge(pipeline, scores, gain, latency)
+        checks, baseline = enough_rows(pipeline, measured), None
+        if event.champion is None:
+            beaten, baseline = against_baseline(pipeline, measured)
+            checks.insert(0, beaten)
+        verdict = judge(pipeline, scores, gain, latency, checks)
         slices = {each: slices_by(pipeline, measured, champion, holdout, each) for each in pipeline.gate.slices}
         return GateReport(
             passed=verdict.passed,
@@ -64,6 +69,7 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
             min_improvement=pipeline.champion.min_improvement,
             latency_p99_ms=latency,
             claim=event.claim,
+            baseline=baseline,
             notes=notes(pipeline.champion.metric, scores, slices),
             slices=slices,
             plots=plots(candidate.signature, measured.target, measured.scores),

@@ -58,8 +58,8 @@ def gain_over(
     )
     influence = each - before
     labels = candidate.signature.labels
-    known = np.count_nonzero(candidate.target >= 0) if labels else 1
-    rarest = (candidate.rarest or 0) / known if labels and len(labels) == 2 else 1.0  # noqa: PLR2004
+    known = max(1, np.count_nonzero(candidate.target >= 0)) if labels else 1
+    rarest = max(1, candidate.rarest or 0) / known if labels and len(labels) == 2 else 1.0  # noqa: PLR2004
     found = lower_by_influence(gain.gain, influence, level, rarest=rarest)
     gain = gain.bounded_by(
         found.lower,
