@@ -26,6 +26,7 @@ from interlock_cli.local_stack import add_local_stack
 from interlock_cli.models import approve, models, rollback, show, versions
 from interlock_cli.open import open_
 from interlock_cli.pipelines import apply, pipelines, validate
+from interlock_cli.power import power
 from interlock_cli.predictions import predict
 from interlock_cli.report.command import report
 from interlock_cli.rollouts import rollout
@@ -37,7 +38,21 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Pipelines and data": (init, validate, apply, pipelines, ingest, datasets),
     "Runs": (retrain, watch, runs, training_log, cancel, changed),
     "Observe": (open_, trace, events, report),
-    "Models": (models, versions, show, compare, tag, rollout, approve, rollback, archive, delete, export, git_tags),
+    "Models": (
+        models,
+        versions,
+        show,
+        compare,
+        tag,
+        rollout,
+        power,
+        approve,
+        rollback,
+        archive,
+        delete,
+        export,
+        git_tags,
+    ),
     "Predictions": (predict, feedback, quality, erase),
     "Administration": (audit, completion),
 }

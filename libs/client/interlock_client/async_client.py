@@ -87,6 +87,7 @@ class AsyncClient(Connection):
     model = awaited(operations.models.model)
     versions = awaited(operations.models.versions)
     promotions = awaited(operations.models.promotions)
+    ledger = awaited(operations.models.ledger)
     version = awaited(operations.models.version)
     describe = awaited(operations.models.describe)
     archive = awaited(operations.models.archive)

@@ -95,6 +95,7 @@ class Client(Connection):
     model = blocking(operations.models.model)
     versions = blocking(operations.models.versions)
     promotions = blocking(operations.models.promotions)
+    ledger = blocking(operations.models.ledger)
     version = blocking(operations.models.version)
     describe = blocking(operations.models.describe)
     archive = blocking(operations.models.archive)

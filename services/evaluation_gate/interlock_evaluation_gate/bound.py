@@ -97,3 +97,11 @@ def lower_by_betting(values: Floats, level: float) -> float:
         reached = float(np.cumsum(np.log1p(stakes * (values - middle))).max()) >= log(1 / level)
         low, high = (middle, high) if reached else (low, middle)
     return low
+
+
+def of_groups(influence: Floats, groups: NDArray[np.uint64]) -> Floats:
+    """Return the influences of whole groups of rows, which are drawn together, in the unit of the rows' own."""
+    _, place = np.unique(groups, return_inverse=True)
+    sums = np.bincount(place, weights=influence)
+    each: Floats = sums * (len(sums) / len(influence))
+    return each

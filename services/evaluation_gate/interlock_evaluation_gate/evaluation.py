@@ -109,7 +109,8 @@ def _compared(
         champion = Measured(model, as_champion_reads(holdout, model, candidate.signature), candidate.quantile)
     except (NotComparableError, CorruptArtifactError, MissingArtifactError, RefusedModelError, ValueError) as error:
         return None, NotCompared(version, str(error)), None
-    return champion, *gain_over(pipeline, version, event.claim, candidate, champion)
+    groups = holdout.column(ROW_COLUMN).to_numpy() if pipeline.data.key else None  # many rows may have one key
+    return champion, *gain_over(pipeline, version, event.claim, candidate, champion, groups)
 
 
 def _reported(pipeline: Pipeline, gain: Gain, champion: Measured, resampled: Histogram | None) -> GainReport:

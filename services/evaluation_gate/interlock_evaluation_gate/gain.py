@@ -11,7 +11,7 @@ from interlock_modeling import METRICS
 from interlock_modeling.metrics import Metric
 from numpy.typing import NDArray
 
-from interlock_evaluation_gate.bound import lower_by_betting, lower_by_influence
+from interlock_evaluation_gate.bound import lower_by_betting, lower_by_influence, of_groups
 from interlock_evaluation_gate.domain import Gain
 from interlock_evaluation_gate.influence import influences
 from interlock_evaluation_gate.measured import Measured, on_scale
@@ -25,13 +25,19 @@ GROUPS = 2000
 
 
 def gain_over(
-    pipeline: Pipeline, version: int, claim: Claim | None, candidate: Measured, champion: Measured
+    pipeline: Pipeline,
+    version: int,
+    claim: Claim | None,
+    candidate: Measured,
+    champion: Measured,
+    groups: NDArray[np.uint64] | None = None,
 ) -> tuple[Gain, Histogram | None]:
     """Return the gain over the champion ``version``, and gains of resampled rows.
 
     Its bound errs as often as the ledger allows the ``claim``; without one, as the pipeline's confidence says.
 
-    The rows are in a stable order, later files after earlier ones. Both models answer the same rows, so what is easy
+    The rows are in a stable order, later files after earlier ones; those of one of the ``groups`` [n] are drawn
+    together, so that it is groups that count, for a bound by betting as well. Both models answer the same rows, so what is easy
     or hard about the rows cancels out.
     """
     rule = pipeline.champion
@@ -56,7 +62,7 @@ def gain_over(
         sign * influences(metric, target, scores, decided)
         for sign, ((target, scores), decided) in zip(signs, sides, strict=True)
     )
-    influence = each - before
+    influence = each - before if groups is None else of_groups(each - before, groups)
     labels = candidate.signature.labels
     known = max(1, np.count_nonzero(candidate.target >= 0)) if labels else 1
     rarest = max(1, candidate.rarest or 0) / known if labels and len(labels) == 2 else 1.0  # noqa: PLR2004
@@ -68,7 +74,7 @@ def gain_over(
         deviation=float(influence.std()),
         equal=bool(np.array_equal(candidate.scores, champion.scores)) and _same_labels(candidate, champion),
     )
-    if rule.bounded:
+    if rule.bounded and len(influence) == len(candidate.target):
         lower = _lower_by_betting(rule, metric, level, candidate, champion)
         gain = gain.bounded_by(lower, plain=lower, few=found.few, deviation=gain.deviation, equal=gain.equal)
     return gain, histogram(_resampled(gain.gain, influence, pipeline.training.seed))

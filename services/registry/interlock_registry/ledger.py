@@ -2,25 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
 
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
-from interlock_contracts.ledger import Claim, ClaimView, LedgerView, Outcome
+from interlock_contracts.ledger import Claim, Outcome
 from interlock_contracts.pipeline import Pipeline
-from interlock_runtime.database import Database
-from interlock_runtime.http import SCOPE
-from interlock_runtime.limits import INT32_MAX
-from litestar import get
-from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
 from sqlalchemy import ForeignKeyConstraint, UniqueConstraint, delete, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from interlock_registry import store
-from interlock_registry.budget import RETURNED, Booked, allowance, spent
-from interlock_registry.routes import unknown_model
+from interlock_registry.budget import Booked, allowance, spent
 from interlock_registry.store import ModelRow, PromotionRow, VersionRow
 
 
@@ -65,8 +57,8 @@ async def make_claim(session: AsyncSession, model: ModelRow, version: VersionRow
     """
     if model.champion is None:
         return None
-    period = await _period(session, model.name)
-    earlier = await _claims(session, model.name, period)
+    period = await present_period(session, model.name)
+    earlier = await claims_of(session, model.name, period)
     used = {digest for claim in earlier for digest in claim.files}
     judged_on = {each.digest: each.holdout_rows for each in version.judged_on}
     fresh = {digest: rows for digest, rows in judged_on.items() if digest not in used}
@@ -115,63 +107,13 @@ async def forget(session: AsyncSession, model: str) -> None:
     await session.execute(delete(ClaimRow).where(ClaimRow.model == model))
 
 
-async def _period(session: AsyncSession, model: str) -> int:
+async def present_period(session: AsyncSession, model: str) -> int:
     """Return which period it is: whoever approves a version answers for it, and opens a new one."""
     query = select(func.count()).where(PromotionRow.model == model, PromotionRow.cause == "approval")
     return (await session.scalar(query) or 0) + 1
 
 
-async def _claims(session: AsyncSession, model: str, period: int) -> Sequence[ClaimRow]:
+async def claims_of(session: AsyncSession, model: str, period: int) -> Sequence[ClaimRow]:
+    """Return the claims of a period, in order."""
     query = select(ClaimRow).where(ClaimRow.model == model, ClaimRow.period == period).order_by(ClaimRow.number)
     return (await session.scalars(query)).all()
-
-
-@get("/models/{name:str}/ledger", opt={SCOPE: "read"})
-async def read_ledger(
-    name: FromPath[str],
-    database: NamedDependency[Database],
-    *,
-    before: Annotated[int, QueryParameter(ge=1, le=INT32_MAX)] = INT32_MAX,
-    limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
-) -> LedgerView:
-    """Return what a model's claims to be better may err and have spent; ``before`` is the last of the page before."""
-    newest = select(ClaimRow).where(ClaimRow.model == name, ClaimRow.number < before)
-    async with database.sessions() as session:
-        if not (found := await store.pipelines(session, name)):
-            raise await unknown_model(session, name)
-        model = await session.get(ModelRow, name)
-        period = await _period(session, name)
-        present = await _claims(session, name, period)
-        page = (await session.scalars(newest.order_by(ClaimRow.number.desc()).limit(limit))).all()
-    budget = 1 - Pipeline.model_validate(found[0][1].spec).champion.confidence
-    booked = [claim.booked for claim in present]
-    serves = model is not None and model.champion is not None
-    grown = next((claim.fresh for claim in reversed(booked) if claim.fresh), 0)
-    return LedgerView(
-        model=name,
-        period=period,
-        budget=budget,
-        spent=spent(booked),
-        next_level=allowance(booked, 0, budget).level if serves else None,
-        next_level_fresh=allowance(booked, grown, budget).level if serves else None,
-        claims=[_view(claim) for claim in page],
-    )
-
-
-def _view(row: ClaimRow) -> ClaimView:
-    return ClaimView(
-        number=row.number,
-        period=row.period,
-        version=row.version,
-        against=row.against,
-        rows=row.rows,
-        fresh=row.fresh,
-        level=row.level,
-        spent=0.0 if row.outcome in RETURNED else row.level,
-        outcome=row.outcome,
-        claimed_at=row.claimed_at,
-        settled_at=row.settled_at,
-    )
-
-
-ROUTES: list[Any] = [read_ledger]

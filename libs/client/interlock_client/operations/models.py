@@ -9,6 +9,7 @@ from typing import Any
 from interlock_contracts.comparison import ComparisonView
 from interlock_contracts.deletion import DeletedModelView, DeletedVersionView
 from interlock_contracts.http import ModelView, VersionView
+from interlock_contracts.ledger import LedgerView
 from interlock_contracts.rollout import ApprovalView, PromotionView, RollbackView, RolloutView
 
 from interlock_client.errors import StillGoingError, UnavailableError
@@ -156,6 +157,11 @@ def rollback(name: str, number: int | None = None, *, reason: str | None = None)
     """Serve an earlier version again: the one named, else the one that served before."""
     body = {"version": number, "reason": reason}
     return parsed(RollbackView, (yield from post(f"/models/{name}/rollback", body)))
+
+
+def ledger(name: str) -> Flow[LedgerView]:
+    """Return what a model's claims to be better may err and have spent, with the newest 100 of them."""
+    return (yield from get(LedgerView, f"/models/{name}/ledger"))
 
 
 def rollout(name: str) -> Flow[RolloutView]:
