@@ -45,7 +45,7 @@ REAL := real-stack real-services real-gateway real-deployment real-chaos real-lo
 # Debian packages that tests need besides what `interlock up` fetches by itself; installed when root, else named.
 TEST_PACKAGES := wrk chromium prometheus nginx-light docker-registry groovy rsync podman buildah runc netavark aardvark-dns iptables mmdebstrap
 
-.PHONY: help setup demo down test quick checks lint types contracts contracts-check unit security real real-stack real-services real-gateway real-deployment real-local real-crashes real-chaos clients images test-packages proto lock audit sbom bench bench-serving bench-reliability bench-parity chaos
+.PHONY: help setup demo down test quick checks lint types contracts contracts-check unit security real real-stack real-services real-gateway real-deployment real-local real-crashes real-chaos clients images test-packages proto lock audit sbom bench trust bench-serving bench-reliability bench-parity chaos
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 25
@@ -115,6 +115,9 @@ real-crashes: $(STAMP)
 
 real-chaos: $(STAMP)
 	$(BIN)/pytest -q $(CHAOS_TESTS)
+
+trust: $(STAMP) ## Simulate lives of models whose retrains are never better, and publish how often the gate is deceived
+	$(BIN)/python -m tests.benchmarks.trust $(ARGUMENTS)
 
 bench: $(STAMP) ## Measure: throughput, latency, and the time from an event to the new version's first answer
 	$(BIN)/pytest -q -s tests/benchmarks

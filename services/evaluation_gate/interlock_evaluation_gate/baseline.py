@@ -8,6 +8,7 @@ from interlock_contracts.gate import Champion, MetricName
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.report import BaselineReport
 from interlock_modeling.signature import label_names
+from numpy.typing import NDArray
 
 from interlock_evaluation_gate.domain import Check
 from interlock_evaluation_gate.gain import gain_over
@@ -41,8 +42,10 @@ def baseline_of(candidate: Measured) -> tuple[Measured, str]:
     return baseline, f"the labels' frequencies in the held-out rows, and their most frequent one, {most!r}"
 
 
-def against_baseline(pipeline: Pipeline, candidate: Measured) -> tuple[Check, BaselineReport]:
-    """Return whether a first version is surely better than a constant, and the numbers.
+def against_baseline(
+    pipeline: Pipeline, candidate: Measured, groups: NDArray[np.uint64] | None = None
+) -> tuple[Check, BaselineReport]:
+    """Return whether a first version is surely better than a constant, and the numbers; rows of a group count as one.
 
     The metric is the one by which versions are compared, unless a constant can be without fault in it, or it is not
     defined on these rows: then R2, or the log loss.
@@ -54,7 +57,7 @@ def against_baseline(pipeline: Pipeline, candidate: Measured) -> tuple[Check, Ba
         metric: MetricName = "log_loss" if candidate.signature.labels else "r2"
         rule = Champion(metric=metric, confidence=rule.confidence)
         pipeline = pipeline.model_copy(update={"gate": pipeline.gate.model_copy(update={"champion": rule})})
-    gain, _ = gain_over(pipeline, 0, None, candidate, baseline)
+    gain, _ = gain_over(pipeline, 0, None, candidate, baseline, groups=groups)
     numbers = {"candidate": gain.candidate, "baseline": gain.champion, "gain": gain.gain, "lower": gain.lower}
     theirs: dict[str, float] = {name: baseline.metric(name) for name in metrics_of(pipeline)}
     report = BaselineReport(

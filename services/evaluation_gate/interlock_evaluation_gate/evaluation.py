@@ -15,9 +15,10 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.report import GainReport, GateCheck, GateReport, Histogram
 from interlock_modeling import Model
-from interlock_modeling.split import ROW_COLUMN, in_union
+from interlock_modeling.split import ROW_COLUMN, in_union, row_hashes
 from interlock_serving.loading import Loader
 from interlock_serving.smoke_test.client import RefusedModelError
+from numpy.typing import NDArray
 
 from interlock_evaluation_gate.baseline import against_baseline, enough_rows
 from interlock_evaluation_gate.champion import NotComparableError, as_champion_reads
@@ -51,7 +52,7 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
         latency = _latency_p99_ms(candidate, holdout)
         checks, baseline = enough_rows(pipeline, measured), None
         if event.champion is None:
-            beaten, baseline = against_baseline(pipeline, measured)
+            beaten, baseline = against_baseline(pipeline, measured, _groups(pipeline, holdout))
             checks.insert(0, beaten)
         verdict = judge(pipeline, scores, gain, latency, checks)
         slices = {each: slices_by(pipeline, measured, champion, holdout, each) for each in pipeline.gate.slices}
@@ -109,8 +110,14 @@ def _compared(
         champion = Measured(model, as_champion_reads(holdout, model, candidate.signature), candidate.quantile)
     except (NotComparableError, CorruptArtifactError, MissingArtifactError, RefusedModelError, ValueError) as error:
         return None, NotCompared(version, str(error)), None
-    groups = holdout.column(ROW_COLUMN).to_numpy() if pipeline.data.key else None  # many rows may have one key
-    return champion, *gain_over(pipeline, version, event.claim, candidate, champion, groups)
+    groups = _groups(pipeline, holdout)
+    return champion, *gain_over(pipeline, version, event.claim, candidate, champion, groups=groups)
+
+
+def _groups(pipeline: Pipeline, holdout: pa.Table) -> NDArray[np.uint64] | None:
+    """Return which rows the split keeps together [n], by their hash; None where each is one of its own."""
+    names = pipeline.data.side_columns
+    return row_hashes({name: holdout.column(name).combine_chunks() for name in names}) if names else None
 
 
 def _reported(pipeline: Pipeline, gain: Gain, champion: Measured, resampled: Histogram | None) -> GainReport:

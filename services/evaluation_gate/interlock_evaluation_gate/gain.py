@@ -30,15 +30,15 @@ def gain_over(
     claim: Claim | None,
     candidate: Measured,
     champion: Measured,
+    *,
     groups: NDArray[np.uint64] | None = None,
 ) -> tuple[Gain, Histogram | None]:
     """Return the gain over the champion ``version``, and gains of resampled rows.
 
-    Its bound errs as often as the ledger allows the ``claim``; without one, as the pipeline's confidence says.
-
-    The rows are in a stable order, later files after earlier ones; those of one of the ``groups`` [n] are drawn
-    together, so that it is groups that count, for a bound by betting as well. Both models answer the same rows, so what is easy
-    or hard about the rows cancels out.
+    Its bound errs as often as the ledger allows the ``claim``; without one, as the pipeline's confidence says. Both
+    models answer the same rows, so what is easy or hard about the rows cancels out. The rows are in a stable order,
+    later files after earlier ones; those of one of the ``groups`` [n] are drawn together, so that it is groups that
+    count. Bets are made where each row is drawn alone.
     """
     rule = pipeline.champion
     level = claim.level if claim else 1 - rule.confidence
@@ -55,7 +55,8 @@ def gain_over(
         rarest=candidate.rarest,
         claim=claim,
     )
-    if not np.isfinite(gain.gain):
+    binary = candidate.signature.labels is not None and len(candidate.signature.labels) == 2  # noqa: PLR2004
+    if not np.isfinite(gain.gain) or (binary and not candidate.rarest and not rule.bounded):
         return gain, None
     signs = [_sign(metric, value) for value in (ours, theirs)]
     each, before = (
@@ -63,9 +64,7 @@ def gain_over(
         for sign, ((target, scores), decided) in zip(signs, sides, strict=True)
     )
     influence = each - before if groups is None else of_groups(each - before, groups)
-    labels = candidate.signature.labels
-    known = max(1, np.count_nonzero(candidate.target >= 0)) if labels else 1
-    rarest = max(1, candidate.rarest or 0) / known if labels and len(labels) == 2 else 1.0  # noqa: PLR2004
+    rarest = (candidate.rarest or 1) / max(1, np.count_nonzero(candidate.target >= 0)) if binary else 1.0
     found = lower_by_influence(gain.gain, influence, level, rarest=rarest)
     gain = gain.bounded_by(
         found.lower,

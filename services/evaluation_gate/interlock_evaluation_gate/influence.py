@@ -112,19 +112,18 @@ def _one_against_the_rest(binary: _Binary, target: NDArray[Any], scores: Floats)
 
 def _of_auc(positive: NDArray[np.bool_], score: Floats) -> tuple[float, Floats]:
     """Return the area and its influences, from how many rows of the other kind each row is above (DeLong 1988)."""
-    below = _ranks(score, score[~positive])
-    above = _ranks(score, score[positive])
+    _, of_row = np.unique(score, return_inverse=True)
+    below, above = _share_below(of_row, ~positive), _share_below(of_row, positive)
     share = float(positive.mean())
     value = float(below[positive].mean())
     return value, np.where(positive, (below - value) / share, ((1 - above) - value) / (1 - share))
 
 
-def _ranks(score: Floats, of: Floats) -> Floats:
-    """Return the share of ``of`` that each score is above, ties counting half."""
-    ordered = np.sort(of)
-    both = np.searchsorted(ordered, score, "left") + np.searchsorted(ordered, score, "right")
-    ranks: Floats = both / (2.0 * len(of))
-    return ranks
+def _share_below(of_row: NDArray[np.int64], of: NDArray[np.bool_]) -> Floats:
+    """Return the share of the rows ``of`` that each row's score, given by its place, is above; ties count half."""
+    counts = np.bincount(of_row, weights=of)
+    below: Floats = ((np.cumsum(counts) - counts / 2) / counts.sum())[of_row]
+    return below
 
 
 def _of_average_precision(positive: NDArray[np.bool_], score: Floats) -> tuple[float, Floats]:

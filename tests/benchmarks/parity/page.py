@@ -30,8 +30,7 @@ def written(found: list[dict[str, Any]]) -> str:
     lines = [_HEAD.format(rows=ROWS, tolerance=TOLERANCE), *_by_way(served), ""]
     lines.append(
         f"{len(found)} pipelines, {len(served)} served, {rows:,} rows in each way; scikit-learn itself has no finite "
-        f"answer to {silent:,} more rows, which were not asked. {len(refused)} pipelines ended without a model, each in "
-        "words."
+        f"answer to {silent:,} more rows, which were not asked. {len(refused)} pipelines gave no model, in words."
     )
     lines += ["", "| kind | served | without a model | greatest difference |", "|---|---|---|---|"]
     for kind in dict.fromkeys(each["candidate"] for each in found):

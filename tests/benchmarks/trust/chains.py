@@ -42,7 +42,8 @@ def is_deceived(case: str, life: Life, gate: Gate, random: np.random.Generator) 
         found = gains(target[:rows], noise, side=side, worse=worse)
         fresh = life.rows if number == 0 else life.more
         allowed = allowance(claims, fresh, BUDGET)
-        if promotes(found, allowed.level, gate, case, random):
+        rarest = float((target[:rows] > 0).mean()) if case == "rare label" else 1.0
+        if promotes(found, allowed.level, gate, case, rarest=rarest, random=random):
             return True
         claims.append(Booked(fresh=fresh, level=allowed.level, carried=allowed.carried, outcome="refused"))
         if found.mean() > 0:
@@ -52,8 +53,10 @@ def is_deceived(case: str, life: Life, gate: Gate, random: np.random.Generator) 
     return False
 
 
-def promotes(found: Floats, level: float, gate: Gate, case: str, random: np.random.Generator) -> bool:
-    """Return whether a gate lets a candidate pass, from the gains of its rows."""
+def promotes(found: Floats, level: float, gate: Gate, case: str, *, rarest: float, random: np.random.Generator) -> bool:
+    """Return whether a gate lets a candidate pass, from the gains of its rows and the rarer label's share of them."""
+    if rarest == 0:
+        return False  # as the gate has it: without a row of a label there is no bound
     mean = float(found.mean())
     if gate == "percentile bootstrap":
         counts = random.multinomial(len(found), np.full(len(found), 1 / len(found)), size=RESAMPLES)
@@ -61,7 +64,7 @@ def promotes(found: Floats, level: float, gate: Gate, case: str, random: np.rand
     influence = found - mean
     if case == "grouped":
         influence = of_groups(influence, np.arange(len(found), dtype=np.uint64) // GROUP)
-    bound = lower_by_influence(mean, influence, BUDGET if gate == "without the ledger" else level)
+    bound = lower_by_influence(mean, influence, BUDGET if gate == "without the ledger" else level, rarest=rarest)
     return (bound.plain if gate == "without the row more" else bound.lower) > 0
 
 
@@ -71,14 +74,14 @@ def deceived(case: str, life: Life, gate: Gate, lives: int) -> int:
 
 
 def power(kind: Literal["influence", "betting"], rows: int, level: float, more: float, repeats: int) -> float:
-    """Return how often a gain is seen on ``more`` times the rows on which Student's test sees it with a chance of 0.8."""
+    """Return how often a gain is seen on ``more`` times the rows on which Student's test sees it at 0.8."""
     random = np.random.default_rng([rows, repeats])
     gain = (student_quantile(1 - level, rows - 1) + 0.8416) / np.sqrt(rows)
     seen = 0
     for _ in range(repeats):
         found = random.normal(gain, 1.0, round(rows * more))
         if kind == "betting":  # gains from -10 to 10 standard deviations, as by a declared clip
-            seen += lower_by_betting((found.clip(-10, 10) + 10) / 20, level) > 0.5  # noqa: PLR2004
+            seen += lower_by_betting((found.clip(-10, 10) + 10) / 20, level) > 0.5
         else:
             mean = float(found.mean())
             seen += lower_by_influence(mean, found - mean, level).lower > 0

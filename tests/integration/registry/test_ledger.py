@@ -1,4 +1,4 @@
-"""The ledger of a model's claims: given out with the question to the gate, settled by the verdict, on a real database."""
+"""The ledger of claims on a real database: given out with the question to the gate, settled by the verdict."""
 
 import asyncio
 from collections.abc import AsyncIterator
