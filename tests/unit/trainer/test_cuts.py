@@ -172,3 +172,19 @@ def test_selection_by_groups_promises_no_more_than_new_groups_give() -> None:
     assert by_key.score < 0.2
     assert by_group.score == by_key.score
     assert by_time.score < 0.2
+
+
+def test_a_rare_label_is_rare_by_its_groups() -> None:
+    """Many rows of one group are no more to learn from than one; a label in too few is set aside, all of it."""
+    rows = entities()
+    names = np.array(rows.column("entity").to_pylist())
+    label = np.where(names == "e0", "rare", np.where(np.char.str_len(names) % 2 == 0, "even", "odd"))
+    columns = {"x0": {"type": "number"}, "entity": {"type": "category"}, "label": {"type": "category"}}
+    training = {"candidates": ["linear"], "folds": 3, "trials": 0, "rare_labels": "set_aside"}
+    declared = {"columns": columns, "key": "entity"}
+    spec = {"name": "m", "task": "classification", "target": "label", "data": declared, "training": training}
+    store = MemoryStore()
+    of_run = job(store, Pipeline.model_validate(spec), rows.append_column("label", pa.array(label)))
+    manifest = run(of_run, store, InProcessPool(), Progress(store, of_run.prefix))
+
+    assert (manifest.status, manifest.rare_labels, manifest.rows) == ("succeeded", {"rare": 12}, 59 * 12)
