@@ -38,7 +38,7 @@ def written(found: list[dict[str, Any]]) -> str:
         greatest = max((max(each["ways"].values(), default=0.0) for each in mine), default=0.0)
         without = sum(each["candidate"] == kind for each in refused)
         lines.append(f"| {kind} | {len(mine)} | {without} | {greatest:.2g} |")
-    reasons = Counter(f"{each['candidate']}: {each['refused'].split(':')[1].strip()}" for each in refused)
+    reasons = Counter(f"{each['candidate']}: {each['refused']}" for each in refused)
     lines += ["", *(f"- {count} times {reason}" for reason, count in reasons.most_common())] if refused else []
     return "\n".join(lines) + "\n"
 
