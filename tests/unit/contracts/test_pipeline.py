@@ -166,21 +166,6 @@ def test_a_target_may_come_with_its_transform() -> None:
     assert transformed.digest != Pipeline.model_validate(declared()).digest
 
 
-def test_the_time_of_a_row_decides_who_is_newest() -> None:
-    """Where nothing else is named, and only one column has that role."""
-    spec = declared(data__holdout={"by": "time"})
-    columns = spec["data"]["columns"]
-    columns["at"] = columns["seen"] = {"type": "datetime", "role": "time"}
-    with pytest.raises(ValidationError, match="'at', 'seen' have it"):
-        Pipeline.model_validate(spec)
-    columns["seen"] = {"type": "datetime"}
-
-    assert Pipeline.model_validate(spec).data.holdout_column == "at"
-    spec["data"]["holdout"]["column"] = "seen"
-    assert Pipeline.model_validate(spec).data.holdout_column == "seen"
-    assert Pipeline.model_validate(declared()).data.holdout_column is None
-
-
 @pytest.mark.parametrize("name", ["id", "math_score"])
 def test_neither_key_nor_target_may_be_optional(name: str) -> None:
     """A row without them is of no use."""

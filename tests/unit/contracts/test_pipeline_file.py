@@ -7,6 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.pipeline_file import InvalidPipelineError, NotYamlError, parse_pipeline
+from pydantic import ValidationError
+
+from tests.unit.contracts.test_pipeline import declared
 
 HEAD = "name: m\ntask: regression\ntarget: y\ndata:\n  columns:\n"
 Y = "    y: {type: number}\n"
@@ -157,3 +160,18 @@ def test_a_key_is_no_feature_anyway_and_needs_no_role(key: str) -> None:
     """Nothing is written into a column that could have no role."""
     text = f"{HEAD}{Y}    z: {{type: number}}\n{BY_TIME}  key: {key}\n"
     assert parse_pipeline(text.encode()).data.columns["at"].role == "feature"
+
+
+def test_the_time_of_a_row_decides_who_is_newest() -> None:
+    """Where nothing else is named, and only one column has that role."""
+    spec = declared(data__holdout={"by": "time"})
+    columns = spec["data"]["columns"]
+    columns["at"] = columns["seen"] = {"type": "datetime", "role": "time"}
+    with pytest.raises(ValidationError, match="'at', 'seen' have it"):
+        Pipeline.model_validate(spec)
+    columns["seen"] = {"type": "datetime"}
+
+    assert Pipeline.model_validate(spec).data.holdout_column == "at"
+    spec["data"]["holdout"]["column"] = "seen"
+    assert Pipeline.model_validate(spec).data.holdout_column == "seen"
+    assert Pipeline.model_validate(declared()).data.holdout_column is None
