@@ -116,13 +116,22 @@ def _require_range(clip: tuple[float, float], *, probability: bool, log1p: bool)
         raise ValueError(f"clip: log1p needs numbers above -1; got {low:g}")
 
 
+MIN_HOLDOUT_ROWS = 10
+
+
 class Gate(Section):
-    """What a candidate must show on the holdout before it may serve."""
+    """What a candidate must show on the holdout before it may serve.
+
+    Of fewer held-out rows than ``min_holdout_rows``, or fewer of the rarest label than ``min_holdout_positives``,
+    nothing is concluded: the candidate is refused. Without the latter, two labels need 5, and more of them none.
+    """
 
     metrics: dict[MetricName, Threshold] = {}
     champion: Champion | None = None
     slices: list[DeclaredSlice] = []
     latency_p99_ms: float | None = Field(default=None, gt=0)
+    min_holdout_rows: int = Field(default=MIN_HOLDOUT_ROWS, ge=1, exclude_if=lambda value: value == MIN_HOLDOUT_ROWS)
+    min_holdout_positives: int | None = Field(default=None, ge=0, exclude_if=lambda value: value is None)
 
     @property
     def sliced(self) -> list[Slice]:

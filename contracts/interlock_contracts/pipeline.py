@@ -179,8 +179,8 @@ class Pipeline(Section):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
-        columns = self.data.columns
-        named = [("data.key", name) for name in self.data.key or ()]
+        columns, identifying = self.data.columns, self.data.identifying
+        named = [(f"data.{word}", name) for name, word in identifying.items()]
         named += [("gate.slices", name) for each in self.gate.sliced for name in each.column]
         if (newest := self.data.holdout_column) is not None:
             named.append(("data.holdout.column", newest))
@@ -189,9 +189,9 @@ class Pipeline(Section):
         for where, name in named:
             if name not in columns:
                 raise ValueError(f"{where} names {name!r}, which is not among data.columns")
-        if self.target in (self.data.key or ()):
-            raise ValueError(f"{self.target!r} cannot be both the target and part of the key")
-        for name in (self.target, *(self.data.key or ()), newest or self.target):
+        if (word := identifying.get(self.target)) is not None:
+            raise ValueError(f"{self.target!r} cannot be both the target and part of the {word}")
+        for name in (self.target, *identifying, newest or self.target):
             if columns[name].optional:
                 raise ValueError(f"{name!r} cannot be optional: every row of a training file needs it")
         check_slices(self.gate.sliced, columns, self.task)
@@ -203,7 +203,8 @@ class Pipeline(Section):
             if (role := self.data.columns[name].role) != "feature":
                 raise ValueError(f"{name!r} cannot have the role {role!r}: it is the target, or part of the key")
         if not self.features:
-            raise ValueError("no feature is left: features are the columns without a role, but for target and key")
+            why = "features are the columns without a role, but for target, key and the time by which is held out"
+            raise ValueError(f"no feature is left: {why}")
         return self
 
     @model_validator(mode="after")

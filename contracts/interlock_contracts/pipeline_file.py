@@ -6,7 +6,7 @@ twice the last. Where a text is declared, each of these is a fault that says wha
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 from pydantic import ValidationError
@@ -69,13 +69,32 @@ def parse_pipeline(content: bytes) -> Pipeline:
     except _REFUSALS as error:
         raise NotYamlError(str(error)) from error
     try:
-        pipeline = Pipeline.model_validate(declared)
+        pipeline = Pipeline.model_validate(_with_role_of_time(declared))
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False)
         faults += [document.fault_of_value(each["loc"], each["type"], each["msg"]) for each in found]
     if faults:
         raise InvalidPipelineError([fault for _, fault in sorted(faults, key=lambda each: each[0])])
     return pipeline
+
+
+def _with_role_of_time(declared: dict[Any, Any]) -> dict[Any, Any]:
+    """Return the declaration in which the column that decides who is newest has ``role: time``, unless it has one.
+
+    Such a column grows beyond all that was trained on, so it is a feature by its own word only. What is stored keeps
+    what it says: only a file is read like this, see decision 0142.
+    """
+    data = declared.get("data")
+    holdout, columns = (data.get("holdout"), data.get("columns")) if isinstance(data, dict) else (None, None)
+    if not isinstance(data, dict) or not isinstance(holdout, dict) or not isinstance(columns, dict):
+        return declared
+    newest = holdout.get("column")
+    column = columns.get(newest) if holdout.get("by") == "time" and isinstance(newest, str) else None
+    key = data.get("key") or ()
+    in_key = newest == key or (isinstance(key, list) and newest in key)
+    if not isinstance(column, dict) or "role" in column or in_key or column.get("type") != "datetime":
+        return declared
+    return {**declared, "data": {**data, "columns": {**columns, newest: {**column, "role": "time"}}}}
 
 
 class _Document:

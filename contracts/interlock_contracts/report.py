@@ -70,6 +70,23 @@ class GainReport(Body):
     equal: bool = False
 
 
+class BaselineReport(Body):
+    """A constant answer to all rows, which a first version must surely be better than; ``answer`` says what it is.
+
+    ``candidate`` and ``baseline`` are their values of ``metric``, ``lower`` the lower bound of the ``gain``, which errs
+    with the chance ``level``; ``metrics`` are all of the constant's. None is what is not defined on these rows.
+    """
+
+    answer: str
+    metric: str
+    candidate: float | None = None
+    baseline: float | None = None
+    gain: float | None = None
+    lower: float | None = None
+    level: float | None = None
+    metrics: dict[str, float | None] = {}
+
+
 class SliceReport(Body):
     """The rows whose column has one value: the candidate's metrics there, and those of the champion.
 
@@ -175,6 +192,7 @@ class GateReport(Body):
     first. ``notes`` decide nothing: the bias, and the weakest slices, in words. ``evaluation`` is the digest of the
     evaluation file that the rows are of; None where they were held out of the files that were trained on.
     ``claim`` is what the ledger of the model's tests allowed; None without a champion, or of an older registry.
+    ``baseline`` is what a version without a champion was compared with.
     """
 
     passed: bool = False
@@ -194,3 +212,4 @@ class GateReport(Body):
     plots: Plots = Plots()
     importance: PermutationImportance | None = None
     claim: Claim | None = None
+    baseline: BaselineReport | None = None

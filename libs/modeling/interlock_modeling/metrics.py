@@ -15,6 +15,8 @@ import numpy as np
 from interlock_contracts.gate import DIRECTIONS, Better, MetricName
 from numpy.typing import NDArray
 
+from interlock_modeling.resampled import mean_of, r2
+
 Floats = NDArray[np.float64]
 Formula = Callable[[NDArray[Any], Floats, Floats], Floats]
 ByRow = Callable[[NDArray[Any], Floats], Floats]
@@ -77,27 +79,11 @@ class Metric:
 
 def _averaged(by_row: ByRow) -> Formula:
     """Return the formula of a metric that is the mean of values of single rows."""
-    return lambda target, scores, weights: _mean(by_row(target, scores), weights)
-
-
-def _mean(statistic: NDArray[Any], weights: Floats) -> Floats:
-    mean: Floats = (weights @ statistic) / weights.sum(axis=1)
-    return mean
-
-
-def _r2(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
-    centered = target - target.mean()
-    spread = _mean(centered**2, weights) - _mean(centered, weights) ** 2
-    error = _mean((target - scores) ** 2, weights)
-    rounding = 1e-14 * max(1.0, float(np.abs(target).max())) ** 2
-    constant = spread <= rounding
-    with np.errstate(divide="ignore", invalid="ignore"):
-        values = np.where(constant, np.where(error == 0.0, 1.0, 0.0), 1.0 - error / spread)
-    return np.where((weights > 0).sum(axis=1) > 1, values, np.nan)
+    return lambda target, scores, weights: mean_of(by_row(target, scores), weights)
 
 
 def _rmse(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
-    return np.sqrt(_mean(_squared_errors(target, scores), weights))
+    return np.sqrt(mean_of(_squared_errors(target, scores), weights))
 
 
 def _squared_errors(target: NDArray[Any], scores: Floats) -> Floats:
@@ -112,7 +98,7 @@ def _absolute_errors(target: NDArray[Any], scores: Floats) -> Floats:
 
 def _mape(target: NDArray[Any], scores: Floats, weights: Floats) -> Floats:
     """Return the mean absolute error as a share of the truth: 0.1 is 10 %."""
-    return np.where(weights @ (target == 0.0) > 0, np.nan, _mean(_error_shares(target, scores), weights))
+    return np.where(weights @ (target == 0.0) > 0, np.nan, mean_of(_error_shares(target, scores), weights))
 
 
 def _error_shares(target: NDArray[Any], scores: Floats) -> Floats:
@@ -232,9 +218,9 @@ def _one_against_the_rest(
         return binary(target == _POSITIVE, scores[:, _POSITIVE], weights)
     total = np.zeros(len(weights))
     for label in range(scores.shape[1]):
-        share = _mean((target == label).astype(np.float64), weights)
+        share = mean_of((target == label).astype(np.float64), weights)
         total += np.where(share > 0, share * binary(target == label, scores[:, label], weights), 0.0)
-    average: Floats = total / _mean((target >= 0).astype(np.float64), weights)
+    average: Floats = total / mean_of((target >= 0).astype(np.float64), weights)
     return average
 
 
@@ -276,7 +262,7 @@ def _mean_metric(name: MetricName, by_row: ByRow, *, by_label: bool = False) -> 
 METRICS: dict[MetricName, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("r2", _r2, "there is one row only", by_row=_squared_errors),
+        Metric("r2", r2, "there is one row only", by_row=_squared_errors),
         Metric("rmse", _rmse, by_row=_squared_errors),
         _mean_metric("mae", _absolute_errors),
         _mean_metric("bias", lambda target, scores: scores - target),

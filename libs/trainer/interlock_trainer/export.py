@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline as SklearnPipeline
 from threadpoolctl import threadpool_limits
 
+from interlock_trainer.errors import DataError, told_as
 from interlock_trainer.fitting import scores_of
 from interlock_trainer.kinds import KINDS
 from interlock_trainer.preprocessing import encoder_of, frame_of
 from interlock_trainer.probes import probe_rows
-from interlock_trainer.tables import DataError
 from interlock_trainer.target import without_transform
 
 TOLERANCE = 1e-5
@@ -57,17 +57,18 @@ def export(
     """Translate, write, load as a gateway would, compare on ``table`` and on rows made to tell apart, and store.
 
     Raises:
-        DataError: the exported model's answers differ by more than ``TOLERANCE``.
+        DataError: the fitted pipeline cannot be translated, or its answers differ by more than ``TOLERANCE``.
     """
-    encoder = encoder_of(signature, fitted["preprocess"])
-    estimator = without_transform(fitted["estimator"], signature.transform)
-    engine = KINDS[candidate].engine(estimator, len(encoder.names))
-    if isinstance(engine, LinearEngine):
-        encoder, engine = _folded(encoder, engine, table)
-    parts = Parts(signature, encoder, engine)
-    rows = probe_rows(encoder, engine, table, seed)
-    about = {"name": candidate, "original": "scikit-learn"}
-    return store_checked(parts, answers_of(fitted, signature), rows, store=store, folder=folder, **about)
+    with told_as(f"the fitted {candidate} cannot be exported"):
+        encoder = encoder_of(signature, fitted["preprocess"])
+        estimator = without_transform(fitted["estimator"], signature.transform)
+        engine = KINDS[candidate].engine(estimator, len(encoder.names))
+        if isinstance(engine, LinearEngine):
+            encoder, engine = _folded(encoder, engine, table)
+        parts = Parts(signature, encoder, engine)
+        rows = probe_rows(encoder, engine, table, seed)
+        about = {"name": candidate, "original": "scikit-learn"}
+        return store_checked(parts, answers_of(fitted, signature), rows, store=store, folder=folder, **about)
 
 
 def answers_of(fitted: SklearnPipeline, signature: ModelSignature) -> Answers:

@@ -1,7 +1,6 @@
 """The folds of cross-validation, each with an encoder fitted on its own training rows only."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,8 +8,8 @@ import pyarrow as pa
 from interlock_modeling.encoder import Encoder
 from interlock_modeling.signature import Targets
 from numpy.typing import NDArray
-from sklearn.model_selection import KFold, StratifiedKFold
 
+from interlock_trainer.cuts import cuts
 from interlock_trainer.preprocessing import directions, encoder_of, preprocessor_for
 from interlock_trainer.tables import TrainingTable
 from interlock_trainer.weights import Weights
@@ -61,11 +60,13 @@ class Folds:
 
 
 def make_folds(data: TrainingTable, frame: pd.DataFrame, folds: int, seed: int) -> Folds:
-    """Split the rows at random, by label for a classification, and fit an encoder for each fold."""
-    splitter = KFold if data.signature.labels is None else StratifiedKFold
-    cut: Any = splitter(n_splits=folds, shuffle=True, random_state=seed)
+    """Cut the rows as the holdout was cut, by label for a classification, and fit an encoder for each fold.
+
+    Raises:
+        DataError: the rows cannot be cut into so many folds.
+    """
     made = []
-    for fit, score in cut.split(np.zeros(len(frame)), data.targets):
+    for fit, score in cuts(data.belonging, data.targets, len(data.signature.labels or ()), folds, seed):
         part = frame.iloc[fit]
         made.append(Fold(encoder_of(data.signature, preprocessor_for(data.signature, part).fit(part)), fit, score))
     return Folds(data.table, data.targets, data.weights, data.monotone, made)

@@ -10,11 +10,11 @@ from interlock_contracts.manifest import CandidateScores
 from interlock_contracts.pipeline import Candidate, Pipeline
 from interlock_modeling import METRICS
 
+from interlock_trainer.errors import DataError
 from interlock_trainer.fitting import FitRequest, FitResult, span_of
 from interlock_trainer.kinds import KINDS
 from interlock_trainer.phases import Attribute, Phases
 from interlock_trainer.pools import FitPool
-from interlock_trainer.tables import DataError
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ def start_params(pipeline: Pipeline, candidate: Candidate) -> dict[str, Any]:
 
 def select(
     pipeline: Pipeline, pool: FitPool, on_progress: Callable[[int, int], None], phases: Phases | None = None
-) -> tuple[Scored, list[CandidateScores]]:
-    """Return the best candidate, and the scores of all; ``on_progress`` gets (fits done, fits in all).
+) -> tuple[list[Scored], list[CandidateScores]]:
+    """Return the candidates that could be fitted, the best first, and the scores of all.
 
-    Each candidate becomes a part of the phase that is open in ``phases``.
+    ``on_progress`` gets (fits done, fits in all). Each candidate becomes a part of the open one of ``phases``.
 
     Raises:
         DataError: no candidate could be fitted on every fold.
@@ -79,9 +79,13 @@ def select(
         reasons = "; ".join(f"{candidate.candidate}: {candidate.error}" for candidate in candidates)
         raise DataError(f"no candidate could be fitted: {reasons}")
     utility = METRICS[pipeline.champion.metric].utility
-    best = max(sound, key=lambda candidate: float(utility(candidate.mean)))
-    name = training.candidates[candidates.index(best)]
-    return Scored(name, start_params(pipeline, name), best.scores, best.fit_seconds), candidates
+    sound.sort(key=lambda candidate: -float(utility(candidate.mean)))  # of equal ones that which is named first
+    names = [training.candidates[candidates.index(each)] for each in sound]
+    ranked = [
+        Scored(name, start_params(pipeline, name), each.scores, each.fit_seconds)
+        for name, each in zip(names, sound, strict=True)
+    ]
+    return ranked, candidates
 
 
 def _record(phases: Phases, candidate: CandidateScores, fits: Sequence[FitResult]) -> None:

@@ -1,5 +1,6 @@
 """The run's training rows: the train parts of its datasets as one table."""
 
+import math
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,14 +20,12 @@ from interlock_modeling.signature import ModelSignature, Targets, label_names
 from interlock_modeling.split import ROW_COLUMN, in_union
 from interlock_tables.typed import ARROW_TYPES, compute
 
+from interlock_trainer.cuts import Belonging, columns_of, units_of
+from interlock_trainer.errors import DataError
 from interlock_trainer.weights import Weights
 
 LEAST_TO_CHOOSE = 10
 """Rows that each label needs for a threshold to be chosen by them."""
-
-
-class DataError(Exception):
-    """The training failed because of its data or its pipeline; trying again would not help. The text says why."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,7 @@ class TrainingTable:
     table: pa.Table
     targets: Targets
     weights: Weights
+    belonging: Belonging
     monotone: dict[str, int]
     repeats: int
     rare_labels: dict[str, int]
@@ -67,14 +67,26 @@ def read_training_table(job: TrainingJob, store: ArtifactStore) -> TrainingTable
     _check(job.pipeline, signature, table, targets)
     _check_transform(job.pipeline, targets)
     return TrainingTable(
-        signature, table, targets, weights, job.pipeline.monotone, rows.num_rows - united.num_rows, rare
+        signature,
+        table.select(_columns(job.pipeline)),
+        targets,
+        weights,
+        Belonging.of(job.pipeline, table),
+        job.pipeline.monotone,
+        rows.num_rows - united.num_rows,
+        rare,
     )
+
+
+def _columns(pipeline: Pipeline) -> list[str]:
+    """Return what is learned from, and the rows' weights."""
+    weight = pipeline.data.weight_column
+    return [*pipeline.features, pipeline.target, *([weight] if weight is not None else [])]
 
 
 def _parts(job: TrainingJob, store: ArtifactStore, folder: Path) -> Iterator[pa.Table]:
     types = {name: ARROW_TYPES[column.type] for name, column in job.pipeline.data.columns.items()}
-    weight = job.pipeline.data.weight_column
-    wanted = [*job.pipeline.features, job.pipeline.target, *([weight] if weight is not None else [])]
+    wanted = dict.fromkeys([*_columns(job.pipeline), *columns_of(job.pipeline)])
     schema = pa.schema([*((name, types[name]) for name in wanted), (ROW_COLUMN, pa.uint64())])
     for dataset in job.datasets:
         path = folder / dataset.train.sha256
@@ -102,10 +114,12 @@ def _weights(pipeline: Pipeline, signature: ModelSignature, table: pa.Table, rar
     """Return the weights of rows and labels.
 
     Raises:
-        ValueError: a label is weighted that no row has.
+        ValueError: a label is weighted that no row has, or the weights have no sum.
     """
     weight, by_label = pipeline.data.weight_column, pipeline.training.class_weight
     rows = None if weight is None else np.asarray(table.column(weight)).astype(np.float64)
+    if rows is not None and rows.max(initial=0.0) > np.finfo(np.float64).max / max(1, len(rows)):
+        raise ValueError(f"the weights in {weight!r} are too large to be added up: only their ratios count, so divide")
     if not isinstance(by_label, dict):
         return Weights(rows, by_label)
     names = label_names(signature.labels or [])
@@ -122,10 +136,23 @@ def _without_rare_labels(pipeline: Pipeline, table: pa.Table) -> tuple[pa.Table,
     if pipeline.task != "classification" or pipeline.training.rare_labels == "refuse":
         return table, {}
     labels = table.column(pipeline.target)
-    counted: Any = compute.value_counts(labels)
-    rare = counted.filter(compute.less(counted.field("counts"), pipeline.training.folds))
-    kept = table.filter(compute.invert(compute.is_in(labels, rare.field("values"))))
-    return kept, {str(each["values"]): each["counts"] for each in rare.to_pylist()}
+    units = pa.array(units_of(Belonging.of(pipeline, table), table.num_rows))
+    by_label: Any = pa.table({"label": labels.combine_chunks(), "unit": units}).group_by("label", use_threads=False)
+    counted: Any = by_label.aggregate([("unit", "count_distinct"), ("unit", "count")])
+    counted = counted.filter(compute.less(counted.column("unit_count_distinct"), pipeline.training.folds))
+    kept = table.filter(compute.invert(compute.is_in(labels, counted.column("label"))))
+    return kept, {str(each["label"]): each["unit_count"] for each in counted.to_pylist()}
+
+
+def _check_deviation(name: str, column: Any) -> None:
+    """Refuse numbers whose squares cannot be added up: they have no deviation to be scaled by, and perhaps no mean."""
+    ends: Any = pc.min_max(column)
+    largest = max(abs(float(end.as_py() or 0.0)) for end in ends.values())
+    if largest > math.sqrt(np.finfo(np.float64).max / len(column)) / 2:
+        raise DataError(
+            f"column {name!r} holds numbers of up to {largest:.2g}, beyond what a float64 can take the deviation of. "
+            "Declare min and max for it, so that such cells are refused, or give it role: ignore"
+        )
 
 
 def _named(dataset: DatasetRef) -> str:
@@ -142,6 +169,8 @@ def _check(pipeline: Pipeline, signature: ModelSignature, table: pa.Table, targe
         column = table.column(feature.name)
         if feature.type == "number" and pc.any(pc.is_inf(column)).as_py():
             raise DataError(f"column {feature.name!r} holds an infinite number")
+        if feature.type in ("number", "integer"):
+            _check_deviation(feature.name, column)
     if pipeline.monotone and len(signature.labels or ()) > 2:  # noqa: PLR2004
         raise DataError(
             f"monotone columns need a number or two labels; {pipeline.target!r} has {len(signature.labels or ())}"

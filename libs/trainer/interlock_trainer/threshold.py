@@ -8,10 +8,10 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.threshold import ThresholdByMetric, ThresholdMetric
 from numpy.typing import NDArray
 
+from interlock_trainer.errors import DataError
 from interlock_trainer.folds import Folds
 from interlock_trainer.pools import FitPool
 from interlock_trainer.selection import Scored, request_for
-from interlock_trainer.tables import DataError
 
 Floats = NDArray[np.float64]
 
@@ -31,11 +31,12 @@ def chosen_threshold(pipeline: Pipeline, pool: FitPool, folds: Folds, winner: Sc
     if not isinstance(declared, ThresholdByMetric):
         return declared
     positive = _out_of_fold(pipeline, pool, folds, winner)
-    return best_threshold(positive, folds.targets == 1, declared.metric)
+    scored = ~np.isnan(positive)  # by time, the oldest rows are never held back
+    return best_threshold(positive[scored], folds.targets[scored] == 1, declared.metric)
 
 
 def _out_of_fold(pipeline: Pipeline, pool: FitPool, folds: Folds, winner: Scored) -> Floats:
-    """Return the positive label's probability [n] of every row, by the fit that had not seen it."""
+    """Return the positive label's probability [n] of every row, by the fit that had not seen it; NaN without such."""
     each = [request_for(pipeline, winner.candidate, winner.params, fold) for fold in range(len(folds.folds))]
     expected = winner.fit_seconds / len(winner.scores)
     positive = np.full(len(folds.targets), np.nan)

@@ -6,6 +6,7 @@ import platform
 import tempfile
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from sklearn.pipeline import Pipeline as SklearnPipeline
 from threadpoolctl import threadpool_limits
 
 from interlock_trainer.crash_points import crash_point
+from interlock_trainer.errors import DataError, told_as
 from interlock_trainer.export import export
-from interlock_trainer.folds import make_folds
+from interlock_trainer.folds import Folds, make_folds
 from interlock_trainer.kinds import KINDS
 from interlock_trainer.learning_curve import learning_curve
 from interlock_trainer.phases import Phases
@@ -28,7 +30,7 @@ from interlock_trainer.preprocessing import directions, encoder_of, frame_of, pr
 from interlock_trainer.progress import Progress
 from interlock_trainer.search import search
 from interlock_trainer.selection import Scored, select
-from interlock_trainer.tables import DataError, TrainingTable, read_training_table
+from interlock_trainer.tables import TrainingTable, read_training_table
 from interlock_trainer.target import on_target
 from interlock_trainer.threshold import chosen_threshold
 
@@ -78,73 +80,112 @@ def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Prog
         pool.share(folds)
     progress.update(stage="select")
     with phases.phase(telemetry.SPAN_SELECT) as seen:
-        start, candidates = select(
+        ranked, candidates = select(
             job.pipeline, pool, lambda done, of: progress.update(message=f"{done} of {of} fits"), phases
         )
-        seen |= {telemetry.METRIC: metric, telemetry.CANDIDATE: start.candidate, telemetry.SCORE: start.mean}
+        best = ranked[0]
+        seen |= {telemetry.METRIC: metric, telemetry.CANDIDATE: best.candidate, telemetry.SCORE: best.mean}
     for each in candidates:
         _logger.info("%s: %s %s, by fold %s", each.candidate, metric, each.mean, each.error or each.scores)
-    progress.update(stage="search", best_score=start.mean)
-    with phases.phase(telemetry.SPAN_SEARCH) as seen:
-        best, trials = search(
-            job.pipeline,
-            pool,
-            start,
-            lambda done, fits, score: progress.update(trials_done=done, best_score=score, message=f"{fits} fits"),
-            phases,
-        )
-        seen |= {telemetry.METRIC: metric, telemetry.TRIALS: len(trials), telemetry.SCORE: best.mean}
-    _logger.info("the best is %s: %s %s with %s", best.candidate, metric, best.mean, best.params)
-    progress.update(stage="fit", trials_done=len(trials), best_score=best.mean)
-    with phases.phase(telemetry.SPAN_FIT):
-        threshold = chosen_threshold(job.pipeline, pool, folds, best)
-        curve = learning_curve(job.pipeline, pool, folds, best)
-        fitted = _fit(job, data, frame, best)
-    progress.update(stage="export")
-    with phases.phase(telemetry.SPAN_EXPORT) as seen, tempfile.TemporaryDirectory() as folder:
-        exported = export(
-            best.candidate,
-            fitted,
-            data.signature.model_copy(update={"threshold": threshold}),
-            data.table,
-            store=store,
-            folder=Path(folder),
-            seed=training.seed,
-        )
-        seen |= {telemetry.EXPORT_ERROR: exported.check.max_rel}
-    seconds = phases.seconds()
-    return {
-        "status": "succeeded",
-        "rows": data.table.num_rows,
-        "repeats": data.repeats,
-        "rare_labels": data.rare_labels,
-        "features": len(data.signature.features),
-        "candidates": candidates,
-        "trials": trials,
-        "winner": best.candidate,
-        "params": best.params,
-        "threshold": threshold,
-        "learning_curve": curve,
-        "fixed": list(job.pipeline.training.parameters.get(best.candidate, {})),
-        "score": best.mean,
-        "fit_seconds": sum(
-            seconds[each] for each in (telemetry.SPAN_SELECT, telemetry.SPAN_SEARCH, telemetry.SPAN_FIT)
-        ),
-        "artifact": exported.artifact,
-        "engine": exported.engine,
-        "export_check": exported.check,
-    }
+    failed: dict[str, str] = {}
+    work = _Training(job, store, pool, progress, phases, data, frame, folds)
+    for start in ranked:
+        try:
+            made = work.made_of(start)
+        except DataError as error:
+            _logger.warning("%s: %s", start.candidate, error)
+            failed[start.candidate] = str(error)
+        else:
+            told = [each.model_copy(update={"error": failed.get(each.candidate, each.error)}) for each in candidates]
+            return made | {"repeats": data.repeats, "rare_labels": data.rare_labels, "candidates": told}
+    raise DataError("; ".join(dict.fromkeys(failed.values())))
+
+
+@dataclass(frozen=True)
+class _Training:
+    """A job, what it has read (as a table, as scikit-learn takes it, cut into folds), and what it works with."""
+
+    job: TrainingJob
+    store: ArtifactStore
+    pool: FitPool
+    progress: Progress
+    phases: Phases
+    data: TrainingTable
+    frame: pd.DataFrame
+    folds: Folds
+
+    def made_of(self, start: Scored) -> dict[str, Any]:
+        """Search around a candidate, fit it on all rows and export it; return what the manifest says of it.
+
+        Raises:
+            DataError: it cannot be fitted on all rows, or not be served as it was fitted.
+        """
+        training, metric = self.job.pipeline.training, self.job.pipeline.champion.metric
+        self.progress.update(stage="search", best_score=start.mean)
+        with self.phases.phase(telemetry.SPAN_SEARCH) as seen:
+            best, trials = search(
+                self.job.pipeline,
+                self.pool,
+                start,
+                lambda done, fits, score: self.progress.update(
+                    trials_done=done, best_score=score, message=f"{fits} fits"
+                ),
+                self.phases,
+            )
+            seen |= {telemetry.METRIC: metric, telemetry.TRIALS: len(trials), telemetry.SCORE: best.mean}
+        _logger.info("the best is %s: %s %s with %s", best.candidate, metric, best.mean, best.params)
+        self.progress.update(stage="fit", trials_done=len(trials), best_score=best.mean)
+        with self.phases.phase(telemetry.SPAN_FIT):
+            threshold = chosen_threshold(self.job.pipeline, self.pool, self.folds, best)
+            curve = learning_curve(self.job.pipeline, self.pool, self.folds, best)
+            fitted = _fit(self.job, self.data, self.frame, best)
+        self.progress.update(stage="export")
+        with self.phases.phase(telemetry.SPAN_EXPORT) as seen, tempfile.TemporaryDirectory() as folder:
+            exported = export(
+                best.candidate,
+                fitted,
+                self.data.signature.model_copy(update={"threshold": threshold}),
+                self.data.table,
+                store=self.store,
+                folder=Path(folder),
+                seed=training.seed,
+            )
+            seen |= {telemetry.EXPORT_ERROR: exported.check.max_rel}
+        seconds = self.phases.seconds()
+        return {
+            "status": "succeeded",
+            "rows": self.data.table.num_rows,
+            "features": len(self.data.signature.features),
+            "trials": trials,
+            "winner": best.candidate,
+            "params": best.params,
+            "threshold": threshold,
+            "learning_curve": curve,
+            "fixed": list(self.job.pipeline.training.parameters.get(best.candidate, {})),
+            "score": best.mean,
+            "fit_seconds": sum(
+                seconds[each] for each in (telemetry.SPAN_SELECT, telemetry.SPAN_SEARCH, telemetry.SPAN_FIT)
+            ),
+            "artifact": exported.artifact,
+            "engine": exported.engine,
+            "export_check": exported.check,
+        }
 
 
 def _fit(job: TrainingJob, data: TrainingTable, frame: pd.DataFrame, best: Scored) -> SklearnPipeline:
-    """Fit the winner on all rows, as the one scikit-learn pipeline that the export is measured against."""
+    """Fit the winner on all rows, as the one scikit-learn pipeline that the export is measured against.
+
+    Raises:
+        DataError: its library cannot.
+    """
     preprocess = preprocessor_for(data.signature, frame)
     held = directions(encoder_of(data.signature, preprocess.fit(frame)), data.monotone) if data.monotone else ()
     kind, seed = KINDS[best.candidate], job.pipeline.training.seed
     unfitted = kind.held_to(held, job.pipeline.task, best.params, seed, job.pipeline.training.quantile)
     estimator = on_target(unfitted, data.signature.transform)
     whole = SklearnPipeline([("preprocess", preprocess), ("estimator", estimator)])
-    with threadpool_limits(1), warnings.catch_warnings():
+    cannot = f"{best.candidate} cannot be fitted on all rows"
+    with threadpool_limits(1), warnings.catch_warnings(), told_as(cannot):
         warnings.simplefilter("ignore")  # "did not converge" shows in the score
         whole.fit(frame, data.targets, estimator__sample_weight=data.weights.of(data.targets))
     return whole

@@ -96,13 +96,13 @@ def judge(
     latency_p99_ms: float,
     *,
     intervals: Mapping[str, Interval | None] | None = None,
-    of_slices: Sequence[Check] = (),
+    more: Sequence[Check] = (),
 ) -> Verdict:
     """Return the verdict on a candidate.
 
     ``scores`` are its metrics on the holdout, by name; ``gain`` is None for the first version of a model, which has
     no champion to beat; ``latency_p99_ms`` is that of single rows in milliseconds. ``intervals`` are those of the
-    metrics that have a threshold, with ``interval_confidence`` of it.
+    metrics that have a threshold, with ``interval_confidence`` of it; ``more`` was checked before.
     """
     checks = [
         _within(name, bounds, scores[name], (intervals or {}).get(name))
@@ -113,11 +113,9 @@ def judge(
         checks.append(Check(passed=True, text=text))
     elif gain is not None:
         checks.append(_better(pipeline, gain))
-    checks += of_slices
     if pipeline.gate.latency_p99_ms is not None:
         checks.append(_bounded("p99 latency in ms", latency_p99_ms, None, pipeline.gate.latency_p99_ms))
-    first = Check(passed=True, text="the first version, and no threshold is declared")
-    return Verdict(checks or [first], needs_approval=isinstance(gain, NotCompared))
+    return Verdict([*checks, *more], needs_approval=isinstance(gain, NotCompared))
 
 
 def interval_confidence(threshold: Threshold) -> float:

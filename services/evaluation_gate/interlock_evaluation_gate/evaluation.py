@@ -15,10 +15,12 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.report import GainReport, GateCheck, GateReport, Histogram
 from interlock_modeling import Model
-from interlock_modeling.split import ROW_COLUMN, in_union
+from interlock_modeling.split import ROW_COLUMN, in_union, row_hashes
 from interlock_serving.loading import Loader
 from interlock_serving.smoke_test.client import RefusedModelError
+from numpy.typing import NDArray
 
+from interlock_evaluation_gate.baseline import against_baseline, enough_rows
 from interlock_evaluation_gate.champion import NotComparableError, as_champion_reads
 from interlock_evaluation_gate.domain import Gain, NotCompared, judge
 from interlock_evaluation_gate.gain import gain_over
@@ -51,9 +53,12 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
         champion, gain, resampled = _compared(event, pipeline, measured, holdout, loader)
         latency = _latency_p99_ms(candidate, holdout)
         slices = measure_slices(pipeline, measured, champion, holdout)
-        verdict = judge(
-            pipeline, scores, gain, latency, intervals=threshold_intervals(pipeline, measured), of_slices=slices.checks
-        )
+        checks, baseline = [*slices.checks, *enough_rows(pipeline, measured)], None
+        if event.champion is None:
+            beaten, baseline = against_baseline(pipeline, measured, _groups(pipeline, holdout))
+            checks.insert(0, beaten)
+        intervals = threshold_intervals(pipeline, measured)
+        verdict = judge(pipeline, scores, gain, latency, intervals=intervals, more=checks)
         return GateReport(
             passed=verdict.passed,
             needs_approval=verdict.needs_approval,
@@ -68,6 +73,7 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
             min_improvement=pipeline.champion.min_improvement,
             latency_p99_ms=latency,
             claim=event.claim,
+            baseline=baseline,
             notes=[*_bias_note(scores), *slices.notes, *weakest_segments(pipeline, measured, champion, holdout)],
             slices=slices.reports,
             plots=plots(candidate.signature, measured.target, measured.scores),
@@ -107,12 +113,18 @@ def _compared(
         champion = Measured(model, as_champion_reads(holdout, model, candidate.signature), candidate.quantile)
     except (NotComparableError, CorruptArtifactError, MissingArtifactError, RefusedModelError, ValueError) as error:
         return None, NotCompared(version, str(error)), None
-    groups = holdout.column(ROW_COLUMN).to_numpy() if pipeline.data.key else None  # many rows may have one key
+    groups = _groups(pipeline, holdout)
     return champion, *gain_over(pipeline, version, event.claim, candidate, champion, groups=groups)
 
 
 def _bias_note(scores: dict[str, float]) -> list[str]:
     return [f"bias on the holdout is {scores['bias']:+.6g}"] if "bias" in scores else []
+
+
+def _groups(pipeline: Pipeline, holdout: pa.Table) -> NDArray[np.uint64] | None:
+    """Return which rows the split keeps together [n], by their hash; None where each is one of its own."""
+    names = pipeline.data.side_columns
+    return row_hashes({name: holdout.column(name).combine_chunks() for name in names}) if names else None
 
 
 def _reported(pipeline: Pipeline, gain: Gain, champion: Measured, resampled: Histogram | None) -> GainReport:

@@ -64,7 +64,7 @@ def gain_over(
         for sign, ((target, scores), decided) in zip(signs, sides, strict=True)
     )
     influence = each - before if groups is None else of_groups(each - before, groups)
-    rarest = (candidate.rarest or 1) / np.count_nonzero(candidate.target >= 0) if binary else 1.0
+    rarest = (candidate.rarest or 1) / max(1, int(np.count_nonzero(candidate.target >= 0))) if binary else 1.0
     found = lower_by_influence(gain.gain, influence, level, rarest=rarest)
     gain = gain.bounded_by(
         found.lower,

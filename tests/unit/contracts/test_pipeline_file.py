@@ -5,7 +5,11 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.pipeline_file import InvalidPipelineError, NotYamlError, parse_pipeline
+from pydantic import ValidationError
+
+from tests.unit.contracts.test_pipeline import declared
 
 HEAD = "name: m\ntask: regression\ntarget: y\ndata:\n  columns:\n"
 Y = "    y: {type: number}\n"
@@ -123,3 +127,51 @@ def test_no_text_makes_the_reader_fail_otherwise(text: str) -> None:
     """A service answers 400 or 422, and a command prints words."""
     with pytest.raises((NotYamlError, InvalidPipelineError)):
         parse_pipeline(f"name: m\n{text}".encode())
+
+
+BY_TIME = "    at: {type: datetime}\n    x: {type: number}\n  holdout: {by: time, column: at}\n"
+
+
+def test_the_time_that_decides_who_is_newest_is_a_feature_by_its_own_word_only() -> None:
+    """It grows beyond all that was trained on. The word is stored, so that a stored file reads as it was meant."""
+    silent = parse_pipeline(f"{HEAD}{Y}{BY_TIME}".encode())
+    spoken = parse_pipeline(f"{HEAD}{Y}{BY_TIME}".replace("datetime", "datetime, role: feature").encode())
+
+    assert (list(silent.features), list(spoken.features)) == (["x"], ["at", "x"])
+    assert silent.digest != spoken.digest
+    for pipeline in (silent, spoken):
+        again = parse_pipeline(pipeline.model_dump_json().encode())
+        assert (list(again.features), again.digest) == (list(pipeline.features), pipeline.digest)
+
+
+def test_what_was_stored_before_keeps_its_features_and_its_digest() -> None:
+    """A model that learned from the time column is served, judged and trained again as it was declared."""
+    columns = {"y": {"type": "number"}, "at": {"type": "datetime"}, "x": {"type": "number"}}
+    data = {"columns": columns, "holdout": {"by": "time", "column": "at"}}
+    stored = Pipeline.model_validate_json(json.dumps({"name": "m", "task": "regression", "target": "y", "data": data}))
+
+    assert list(stored.features) == ["at", "x"]
+    assert stored.digest == "f2871d455760cf78d6571fd4b08bd0bee4eb2aaa01cd96e2d071d78faedaafff"
+    assert Pipeline.model_validate_json(stored.model_dump_json()).digest == stored.digest
+
+
+@pytest.mark.parametrize("key", ["at", "[at, x]"])
+def test_a_key_is_no_feature_anyway_and_needs_no_role(key: str) -> None:
+    """Nothing is written into a column that could have no role."""
+    text = f"{HEAD}{Y}    z: {{type: number}}\n{BY_TIME}  key: {key}\n"
+    assert parse_pipeline(text.encode()).data.columns["at"].role == "feature"
+
+
+def test_the_time_of_a_row_decides_who_is_newest() -> None:
+    """Where nothing else is named, and only one column has that role."""
+    spec = declared(data__holdout={"by": "time"})
+    columns = spec["data"]["columns"]
+    columns["at"] = columns["seen"] = {"type": "datetime", "role": "time"}
+    with pytest.raises(ValidationError, match="'at', 'seen' have it"):
+        Pipeline.model_validate(spec)
+    columns["seen"] = {"type": "datetime"}
+
+    assert Pipeline.model_validate(spec).data.holdout_column == "at"
+    spec["data"]["holdout"]["column"] = "seen"
+    assert Pipeline.model_validate(spec).data.holdout_column == "seen"
+    assert Pipeline.model_validate(declared()).data.holdout_column is None

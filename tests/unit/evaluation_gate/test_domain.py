@@ -101,6 +101,6 @@ def test_a_threshold_with_a_confidence_is_missed_where_there_is_no_interval() ->
 
 def test_what_slices_miss_is_missed() -> None:
     """Beside what is asked of the whole, which is kept here."""
-    verdict = judge(pipeline(), {}, gain(0.1), 1.0, of_slices=[Check(passed=False, text="bias in month 7 is +8.4")])
+    verdict = judge(pipeline(), {}, gain(0.1), 1.0, more=[Check(passed=False, text="bias in month 7 is +8.4")])
 
     assert (verdict.passed, verdict.reasons) == (False, ["bias in month 7 is +8.4"])

@@ -97,4 +97,5 @@ def test_without_positives_the_verdict_says_what_is_missing(tmp_path: Path) -> N
     found = report(tmp_path, 0)
 
     assert not found.passed
-    assert found.reasons == ["roc_auc has no confidence interval: the holdout has 0 rows of the rarest label"]
+    assert found.reasons[0] == "roc_auc has no confidence interval: the holdout has 0 rows of the rarest label"
+    assert found.reasons[1].startswith("0 held-out rows of the rarest label are too few to judge by")

@@ -1,6 +1,8 @@
 import math
 import time
+import warnings
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from interlock_modeling import METRICS
 from interlock_modeling.signature import decide
 from numpy.typing import NDArray
 from sklearn import metrics as reference
+from sklearn.exceptions import UndefinedMetricWarning
 
 RNG = np.random.default_rng(11)
 
@@ -102,6 +105,70 @@ def test_a_resample_is_the_metric_of_its_rows(name: MetricName, case: tuple[Any,
     resampled = METRICS[name].resampled(target, scores, weights)
 
     assert resampled == pytest.approx([expected(name, target[rows], scores[rows]) for rows in picked], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("size", "spread"), [(1e12, 1e5), (1e3, 1e-12), (1e15, 1.0), (1e9, 1.0), (-1e6, 1e-9), (0.0, 1e150)]
+)
+@pytest.mark.parametrize("rows", [2, 7, 300])
+def test_r2_depends_neither_on_size_nor_on_unit(size: float, spread: float, rows: int) -> None:
+    """A table in euros of a state's budget, or a target that differs in its last digits only, is measured as any."""
+    rng = np.random.default_rng(rows)
+    target = size + spread * (np.arange(rows) + rng.normal(size=rows))
+    scores = target + spread * 0.3 * rng.normal(size=rows)
+
+    assert METRICS["r2"].value(target, scores) == pytest.approx(reference.r2_score(target, scores), rel=1e-9)
+
+
+@pytest.mark.parametrize(("size", "spread"), [(1e12, 1e5), (1e3, 1e-12), (1e15, 1.0), (0.0, 1e-200)])
+def test_r2_of_a_resample_is_exact_to_nine_digits(size: float, spread: float) -> None:
+    """Against fractions, which do not round, also where a resample's rows are nearly or wholly alike."""
+    rng = np.random.default_rng(8)
+    target = size + spread * rng.normal(size=60)
+    target[0] += 1e4 * spread  # beside which all the others are nearly the same
+    scores = target + spread * 0.3 * rng.normal(size=60)
+    weights = rng.integers(0, 3, (12, 60)).astype(np.float64)
+    weights[6:, 0] = 0.0
+
+    assert METRICS["r2"].resampled(target, scores, weights) == pytest.approx(
+        [exact_r2(target, scores, each) for each in weights], rel=1e-9
+    )
+    alone = np.zeros((2, 60))
+    alone[:, 3], alone[1, 4] = 2.0, 1.0
+    target[4] = target[3]
+    assert METRICS["r2"].resampled(target, target, alone).tolist() == pytest.approx([math.nan, 1.0], nan_ok=True)
+    assert METRICS["r2"].resampled(target, scores, alone)[1] == 0.0
+
+
+def exact_r2(target: NDArray[Any], scores: NDArray[Any], weights: NDArray[Any]) -> float:
+    rows = [(Fraction(y), Fraction(p), int(w)) for y, p, w in zip(target, scores, weights, strict=True) if w]
+    mean = sum(y * w for y, _, w in rows) / sum(w for _, _, w in rows)
+    return float(1 - sum(w * (y - p) ** 2 for y, p, w in rows) / sum(w * (y - mean) ** 2 for y, _, w in rows))
+
+
+@pytest.mark.parametrize("labels", [2, 3, 6])
+def test_small_and_odd_tables_are_measured_as_scikit_learn_does(labels: int) -> None:
+    """Absent labels, ties, a label for all: each metric that scikit-learn has a value for, a few hundred times over."""
+    rng = np.random.default_rng(labels)
+    compared = dict.fromkeys(CLASSIFICATION_METRICS, 0)
+    for _ in range(60):
+        rows = int(rng.integers(1, 25))
+        target = rng.integers(0, int(rng.integers(1, labels + 1)), rows)
+        shares = rng.integers(1, 4, (rows, labels)).astype(np.float64)
+        scores = shares / shares.sum(axis=1, keepdims=True)
+        for name in CLASSIFICATION_METRICS:
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    warnings.simplefilter("error", UndefinedMetricWarning)
+                    warnings.filterwarnings("error", "No positive class found")
+                    theirs = expected(name, target, scores)
+            except (UserWarning, ValueError):  # it has no value, or one by decree
+                continue
+            if math.isfinite(theirs):
+                compared[name] += 1
+                assert METRICS[name].value(target, scores) == pytest.approx(theirs, rel=1e-9, abs=1e-12), name
+    assert min(compared.values()) >= 3, compared
 
 
 def test_every_metric_knows_which_direction_is_better() -> None:

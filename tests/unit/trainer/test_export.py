@@ -12,11 +12,11 @@ from interlock_modeling import Model, ModelDescription
 from interlock_modeling.engines import ForestEngine
 from interlock_modeling.engines.forest_nodes import pack, unpack
 from interlock_modeling.signature import ModelSignature
+from interlock_trainer.errors import DataError
 from interlock_trainer.export import TOLERANCE, Exported, answers_of, compare, export
 from interlock_trainer.kinds import KINDS
 from interlock_trainer.preprocessing import encoder_of, frame_of, preprocessor_for
 from interlock_trainer.probes import probe_rows
-from interlock_trainer.tables import DataError
 from sklearn.pipeline import Pipeline as SklearnPipeline
 from threadpoolctl import threadpool_limits
 

@@ -9,10 +9,11 @@ import pytest
 from interlock_artifacts import MemoryStore
 from interlock_contracts.pipeline import MONOTONE, Candidate, Pipeline
 from interlock_modeling import Model, ModelDescription
+from interlock_trainer.errors import DataError
 from interlock_trainer.kinds import KINDS
 from interlock_trainer.pools import InProcessPool
 from interlock_trainer.progress import Progress
-from interlock_trainer.tables import DataError, read_training_table
+from interlock_trainer.tables import read_training_table
 from interlock_trainer.training import run
 
 from tests.support.training_jobs import job, pipeline, table

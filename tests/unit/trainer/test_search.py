@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from interlock_artifacts import MemoryStore
 from interlock_contracts.pipeline import Pipeline
+from interlock_trainer.errors import DataError
 from interlock_trainer.fitting import FitRequest, FitResult
 from interlock_trainer.folds import make_folds
 from interlock_trainer.kinds import KINDS
@@ -11,7 +12,7 @@ from interlock_trainer.pools import FitPool, InProcessPool
 from interlock_trainer.preprocessing import frame_of
 from interlock_trainer.search import search
 from interlock_trainer.selection import Scored, select
-from interlock_trainer.tables import DataError, read_training_table
+from interlock_trainer.tables import read_training_table
 
 from tests.support.training_jobs import job, pipeline, table
 
@@ -59,7 +60,7 @@ def shared(pool: FitPool, of: Pipeline) -> FitPool:
 
 
 def start(of: Pipeline, pool: FitPool) -> Scored:
-    return select(of, pool, lambda *_: None)[0]
+    return select(of, pool, lambda *_: None)[0][0]
 
 
 def test_the_search_is_the_same_whatever_the_order_of_fits() -> None:
@@ -141,7 +142,7 @@ def test_the_winner_is_best_in_the_metrics_own_direction(metric: str, winner: st
     of = pipeline(candidates=["linear", "xgboost"], gate={"champion": {"metric": metric}})
     scores = {"linear": -0.125, "xgboost": 0.75}
 
-    best, candidates = select(of, Scripted(scores), lambda *_: None)
+    (best, *_), candidates = select(of, Scripted(scores), lambda *_: None)
 
     assert best.candidate == winner
     assert [(candidate.candidate, candidate.mean) for candidate in candidates] == list(scores.items())
@@ -151,7 +152,7 @@ def test_a_candidate_that_cannot_be_fitted_does_not_win() -> None:
     """It is listed with its reason, and another one goes on."""
     of = pipeline(candidates=["random_forest", "linear"])
 
-    best, candidates = select(of, Scripted({"linear": -5.0}), lambda *_: None)
+    (best, *_), candidates = select(of, Scripted({"linear": -5.0}), lambda *_: None)
 
     assert best.candidate == "linear"
     assert (candidates[0].mean, candidates[0].error) == (None, "ValueError: out of luck")

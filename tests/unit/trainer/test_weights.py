@@ -8,10 +8,11 @@ import pytest
 from interlock_artifacts import MemoryStore
 from interlock_contracts.manifest import TrainingManifest
 from interlock_contracts.pipeline import Candidate, Pipeline
+from interlock_trainer.errors import DataError
 from interlock_trainer.kinds import KINDS
 from interlock_trainer.pools import InProcessPool
 from interlock_trainer.progress import Progress
-from interlock_trainer.tables import DataError, TrainingTable, read_training_table
+from interlock_trainer.tables import TrainingTable, read_training_table
 from interlock_trainer.training import run
 from interlock_trainer.weights import Weights
 

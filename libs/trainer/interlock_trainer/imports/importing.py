@@ -21,13 +21,14 @@ from interlock_modeling.encoder import Encoder, EncoderColumn, NumericColumn, Sc
 from interlock_modeling.engines import Engine
 from interlock_modeling.signature import Feature, ModelSignature
 
+from interlock_trainer.errors import DataError
 from interlock_trainer.export import Parts, store_checked
 from interlock_trainer.imports import onnx, xgboost
 from interlock_trainer.imports.original import Original
 from interlock_trainer.phases import Phases
 from interlock_trainer.probes import probe_rows
 from interlock_trainer.progress import Progress
-from interlock_trainer.tables import DataError, TrainingTable, read_training_table
+from interlock_trainer.tables import TrainingTable, read_training_table
 from interlock_trainer.training import with_manifest
 
 _SHOWN = 20

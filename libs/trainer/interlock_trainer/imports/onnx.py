@@ -14,8 +14,8 @@ from interlock_modeling.engines.onnx import MAX_BYTES
 from interlock_modeling.signature import Label, label_names
 from numpy.typing import NDArray
 
+from interlock_trainer.errors import DataError
 from interlock_trainer.imports.original import Matrix, Original
-from interlock_trainer.tables import DataError
 
 _MATRIX = "interlock_matrix"
 _ROWS = "interlock_rows"

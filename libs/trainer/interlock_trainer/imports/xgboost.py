@@ -8,9 +8,9 @@ import numpy as np
 import xgboost
 from interlock_contracts.mlmodel import MlflowModel
 
+from interlock_trainer.errors import DataError
 from interlock_trainer.imports.original import Matrix, Original
 from interlock_trainer.kinds.xgboost import LINKS, forest_of
-from interlock_trainer.tables import DataError
 
 
 def read(path: Path, about: MlflowModel, labels: int) -> Original:
