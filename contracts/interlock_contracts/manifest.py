@@ -62,10 +62,11 @@ class TrainedOn(Ref):
     """Which rows a training was given, by their hashes: one Parquet column ``hash`` of distinct uint64, ascending.
 
     ``columns`` are those that the hashes are over, with their types at the time: what decides a row's side of the
-    split, else all declared ones.
+    split, else all declared ones. ``form`` says how they were hashed; it is the pipeline's for good.
     """
 
     hashes: ArtifactRef
+    form: Literal[1, 2] = 1
     columns: dict[str, ColumnType] = Field(min_length=1)
 
 

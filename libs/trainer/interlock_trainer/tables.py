@@ -16,7 +16,7 @@ from interlock_contracts.refs import DatasetRef
 from interlock_contracts.threshold import ThresholdByMetric
 from interlock_contracts.training import TrainingJob
 from interlock_modeling.signature import ModelSignature, Targets, label_names
-from interlock_modeling.split import ROW_COLUMN, in_union
+from interlock_modeling.split import ROW_COLUMN, HashForm, form_of, in_union
 from interlock_tables.typed import ARROW_TYPES, compute
 from numpy.typing import NDArray
 
@@ -40,6 +40,7 @@ class TrainingTable:
     """
 
     hashes: NDArray[np.uint64]
+    form: HashForm
     signature: ModelSignature
     table: pa.Table
     targets: Targets
@@ -57,7 +58,8 @@ def read_training_table(job: TrainingJob, store: ArtifactStore) -> TrainingTable
     """
     with tempfile.TemporaryDirectory() as folder:
         parts = list(_parts(job, store, Path(folder)))
-    hashes = np.concatenate([known_by(job.pipeline, part) for part in parts])
+    form = _form_of(parts)
+    hashes = np.concatenate([known_by(job.pipeline, part, form) for part in parts])
     rows = pa.concat_tables(parts)
     union = in_union([np.asarray(part.column(ROW_COLUMN)) for part in parts])
     united = rows.filter(pa.array(union)).select(_learned_from(job.pipeline))
@@ -71,7 +73,7 @@ def read_training_table(job: TrainingJob, store: ArtifactStore) -> TrainingTable
     _check(job.pipeline, signature, table, targets)
     _check_transform(job.pipeline, targets)
     repeats = rows.num_rows - united.num_rows
-    return TrainingTable(hashes, signature, table, targets, weights, job.pipeline.monotone, repeats, rare)
+    return TrainingTable(hashes, form, signature, table, targets, weights, job.pipeline.monotone, repeats, rare)
 
 
 def _learned_from(pipeline: Pipeline) -> list[str]:
@@ -87,9 +89,24 @@ def _parts(job: TrainingJob, store: ArtifactStore, folder: Path) -> Iterator[pa.
         path = folder / dataset.train.sha256
         store.fetch_file(dataset.train, path)
         try:
-            yield pq.read_table(path, columns=schema.names).select(schema.names).cast(schema)
+            read = pq.read_table(path, columns=schema.names)
+            yield read.select(schema.names).cast(schema).replace_schema_metadata(read.schema.metadata)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, KeyError) as error:
             raise DataError(f"{_named(dataset)} does not fit the pipeline's columns: {error}") from error
+
+
+def _form_of(parts: list[pa.Table]) -> HashForm:
+    """Return the form in which the rows of all parts are hashed."""
+    try:
+        form, *others = sorted({form_of(part.schema) for part in parts})
+    except ValueError as error:
+        raise DataError(str(error)) from error
+    if others:
+        raise DataError(
+            "the files' rows are hashed in two forms, as by replicas of two releases at the same time, so nobody can "
+            "tell which are equal; delete the files that came meanwhile, and upload them again"
+        )
+    return form
 
 
 def _check_transform(pipeline: Pipeline, targets: Targets) -> None:

@@ -106,7 +106,7 @@ def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Prog
             folder=Path(folder),
             seed=training.seed,
         )
-        trained_on = store_trained_on(job, data.hashes, store, Path(folder))
+        trained_on = store_trained_on(job, data.hashes, data.form, store, Path(folder))
         seen |= {telemetry.EXPORT_ERROR: exported.check.max_rel}
     seconds = phases.seconds()
     return {

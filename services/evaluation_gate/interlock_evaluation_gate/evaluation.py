@@ -16,7 +16,7 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.report import GainReport, GateCheck, GateReport, Histogram
 from interlock_modeling import METRICS, Model
-from interlock_modeling.split import ROW_COLUMN, in_union
+from interlock_modeling.split import ROW_COLUMN, form_of, in_union
 from interlock_serving.loading import Loader
 from interlock_serving.smoke_test.client import RefusedModelError
 
@@ -88,6 +88,8 @@ def _holdout(refs: list[ArtifactRef], artifacts: ArtifactStore, folder: Path) ->
         table = pq.read_table(path)
         # Files of several specs differ in the order of their columns.
         tables.append(table.select(tables[0].column_names if tables else table.column_names))
+    if len({form_of(table.schema) for table in tables}) > 1:
+        raise ValueError("the rows of its holdout are hashed in two forms, so nobody can tell which are equal")
     kept = in_union([table.column(ROW_COLUMN).to_numpy() for table in tables])
     union = pa.concat_tables(tables).filter(pa.array(kept))
     if union.num_rows == 0:

@@ -15,7 +15,7 @@ from interlock_contracts.models import ModelRegistered
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, Ref
 from interlock_modeling.signature import Feature
-from interlock_modeling.split import ROW_COLUMN, row_hashes
+from interlock_modeling.split import ROW_COLUMN, form_of, row_hashes
 from interlock_tables.typed import ARROW_TYPES
 from numpy.typing import NDArray
 
@@ -32,6 +32,7 @@ FEWEST_ROWS = 30
 class _Manifest(Ref):
     """Of a manifest, whichever trainer has written it, what counts here."""
 
+    pipeline: str = ""
     trained_on: TrainedOn | None = None
 
 
@@ -128,19 +129,21 @@ def trained_rows(manifest: ArtifactRef | None, holdout: pa.Table, artifacts: Art
     Raises:
         NotComparableError: the holdout's rows cannot be told by what they were known by at the time.
     """
-    known = _Manifest.model_validate_json(artifacts.fetch(manifest)).trained_on if manifest is not None else None
-    if known is None:
+    if manifest is None:
+        return None
+    told = _Manifest.model_validate_json(artifacts.fetch(manifest))
+    if (known := told.trained_on) is None:
         return None
     with tempfile.TemporaryDirectory(prefix="interlock-gate-") as folder:
         path = Path(folder) / "trained-on.parquet"
         artifacts.fetch_file(known.hashes, path)
         trained: Any = pq.read_table(path, columns=["hash"]).column("hash").to_numpy()
-    hashes = _hashes(holdout, known)
+    hashes = _hashes(holdout, known, told.pipeline)
     places = np.minimum(np.searchsorted(trained, hashes), max(len(trained) - 1, 0))
     return trained[places] == hashes if len(trained) else np.zeros(len(hashes), dtype=np.bool_)
 
 
-def _hashes(holdout: pa.Table, known: TrainedOn) -> NDArray[np.uint64]:
+def _hashes(holdout: pa.Table, known: TrainedOn, pipeline: str) -> NDArray[np.uint64]:
     """Return each row's hash over the columns by which the model's training rows are known, typed as they were then."""
     for name in known.columns:
         if name not in holdout.column_names:
@@ -150,9 +153,10 @@ def _hashes(holdout: pa.Table, known: TrainedOn) -> NDArray[np.uint64]:
             )
     columns = {name: holdout.column(name) for name in known.columns}
     alike = all(columns[name].type == ARROW_TYPES[kind] for name, kind in known.columns.items())
-    if alike and set(holdout.column_names) == {*known.columns, ROW_COLUMN}:
+    if alike and known.form == form_of(holdout.schema) and set(holdout.column_names) == {*known.columns, ROW_COLUMN}:
         return holdout.column(ROW_COLUMN).to_numpy()
-    return row_hashes({name: _typed(name, kind, columns[name]) for name, kind in known.columns.items()})
+    typed = {name: _typed(name, kind, columns[name]) for name, kind in known.columns.items()}
+    return row_hashes(typed, known.form, pipeline)
 
 
 def _typed(name: str, kind: ColumnType, column: Any) -> Any:

@@ -11,7 +11,7 @@ from interlock_contracts.training import RunState
 from interlock_messaging.pipeline_specs import PipelineSpec
 from interlock_messaging.tables import Base
 from sqlalchemy import ColumnElement, MetaData, Select, String, exists, func, or_, select, text, update
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -157,7 +157,8 @@ async def keep_deletion(session: AsyncSession, row: DeletedRow) -> None:
 async def datasets(session: AsyncSession, spec: SpecRow) -> Sequence[DatasetRow]:
     """Return the files that a spec can train on, oldest first; of one that was stored twice, what came last."""
     digest, newest = DatasetRow.digest, DatasetRow.number.desc()
-    found = await session.scalars((await _files(session, spec, "training")).distinct(digest).order_by(digest, newest))
+    files = (await _files(session, spec, "training")).ext(distinct_on(digest)).order_by(digest, newest)
+    found = await session.scalars(files)
     return sorted(found, key=lambda row: row.number)
 
 
@@ -181,7 +182,7 @@ async def dataset_exists(session: AsyncSession, pipeline: str, digest: str) -> b
 async def _files(session: AsyncSession, spec: SpecRow, role: DatasetRole) -> Select[DatasetRow]:
     """Return a query for the files whose stored rows are those that the spec would have stored."""
     section = SpecRow.data_digest
-    known = select(SpecRow).where(SpecRow.pipeline == spec.pipeline).distinct(section).order_by(section)
+    known = select(SpecRow).where(SpecRow.pipeline == spec.pipeline).ext(distinct_on(section)).order_by(section)
     shape = shape_of_rows(Pipeline.model_validate(spec.spec))
     alike = {
         each.data_digest

@@ -22,6 +22,7 @@ from interlock_evaluation_gate.champion import NotComparableError
 from interlock_evaluation_gate.evaluation import evaluate
 from interlock_evaluation_gate.trained_rows import trained_rows
 from interlock_ingest.validation.validate import validate
+from interlock_modeling.split import HashForm
 from interlock_serving.cache import Cache
 from interlock_serving.loading import Loader
 from interlock_trainer.pools import InProcessPool
@@ -45,13 +46,15 @@ class Line:
         self.store = MemoryStore()
         self.loader = Loader(Cache(self.store, folder), in_this_process)
 
-    def file(self, of: Pipeline, columns: dict[str, Any], role: DatasetRole = "training") -> DatasetRef:
+    def file(
+        self, of: Pipeline, columns: dict[str, Any], role: DatasetRole = "training", form: HashForm = 2
+    ) -> DatasetRef:
         rows = zip(*(np.asarray(values).tolist() for values in columns.values()), strict=True)
         content = "\n".join([",".join(columns), *(",".join(map(str, row)) for row in rows)]) + "\n"
         with TemporaryDirectory() as name:
             (file := Path(name) / "file.csv").write_text(content)
             (folder := Path(name) / "check").mkdir()
-            parts = validate(file, of, folder, role).parts
+            parts = validate(file, of, folder, role, form).parts
             assert parts is not None
             return DatasetRef(
                 digest="0" * 64,
@@ -127,13 +130,14 @@ def numbers(rows: int, seed: int = 0) -> dict[str, NDArray[np.float64]]:
     return {"a": a, "c": c, "y": a + 2 * c + random.normal(scale=0.5, size=rows)}
 
 
-def test_rows_of_a_sound_split_are_proven_unseen(line: Line) -> None:
+@pytest.mark.parametrize("form", [1, 2])
+def test_rows_of_a_sound_split_are_proven_unseen(line: Line, form: HashForm) -> None:
     """By whichever columns the side is decided; and the report says so."""
     columns = {"id": {"type": "integer"}, **NUMBERS}
     rows = {"id": np.arange(400) // 4, **numbers(400)}
     for words in ({}, {"key": "id"}, {"group": "id"}, {"identity": ["id", "a"]}):
         of = declared(columns, **words)
-        file = line.file(of, rows)
+        file = line.file(of, rows, form=form)
         version = line.train(of, file)
         report = line.judge(of, version, None, file)
 
@@ -143,6 +147,16 @@ def test_rows_of_a_sound_split_are_proven_unseen(line: Line) -> None:
         part = line.store.fetch(file.train)
         seen = line.judge(of, version, None, file.model_copy(update={"holdout": line.store.put(part, holdout=True)}))
         assert (seen.trained_on, seen.passed) == (file.train_rows, False)
+
+
+def test_files_of_two_forms_are_not_mixed(line: Line) -> None:
+    """Nobody could tell which of their rows are equal."""
+    of, rows = declared(NUMBERS), numbers(200)
+    first, second = line.file(of, rows, form=1), line.file(of, rows, form=2)
+    with pytest.raises(AssertionError, match="hashed in two forms"):
+        line.train(of, first, second)
+    with pytest.raises(ValueError, match="hashed in two forms"):
+        line.judge(of, line.train(of, first), None, first, second)
 
 
 def test_a_candidate_that_has_trained_on_its_holdout_is_refused(line: Line) -> None:
