@@ -34,7 +34,7 @@ def store_trained_on(
     table = pa.table({"hash": pa.array(np.unique(hashes))})
     path = folder / "trained-on.parquet"
     pq.write_table(
-        table.replace_schema_metadata({"interlock.attempt": job.prefix}),
+        table.replace_schema_metadata({"attempt": job.prefix}),
         path,
         compression="zstd",
         use_dictionary=False,
