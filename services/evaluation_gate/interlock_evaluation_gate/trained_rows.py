@@ -32,7 +32,7 @@ FEWEST_ROWS = 30
 class _Manifest(Ref):
     """Of a manifest, whichever trainer has written it, what counts here."""
 
-    pipeline: str = ""
+    pipeline: str | None = None
     trained_on: TrainedOn | None = None
 
 
@@ -138,7 +138,7 @@ def trained_rows(manifest: ArtifactRef | None, holdout: pa.Table, artifacts: Art
         path = Path(folder) / "trained-on.parquet"
         artifacts.fetch_file(known.hashes, path)
         trained: Any = pq.read_table(path, columns=["hash"]).column("hash").to_numpy()
-    hashes = _hashes(holdout, known, told.pipeline)
+    hashes = _hashes(holdout, known, told.pipeline or "")
     places = np.minimum(np.searchsorted(trained, hashes), max(len(trained) - 1, 0))
     return trained[places] == hashes if len(trained) else np.zeros(len(hashes), dtype=np.bool_)
 
