@@ -19,7 +19,7 @@ export function MetricName({ metric }) {
 export function GateMetrics({ report, version }) {
   const { metrics, metric: deciding, champion, confidence } = report;
   const theirs = champion && { ...champion.metrics, [deciding]: champion.champion };
-  const partly = champion?.rows != null && champion.rows !== report.rows; // only one of the two has trained on the others
+  const partly = Number.isFinite(champion?.rows) && champion.rows !== report.rows; // only one of the two has trained on the others
   const ours = (name) => (!partly ? metrics[name] : name === deciding ? champion.candidate : null);
   const names = Object.keys(metrics).sort((a, b) => (b === deciding) - (a === deciding));
   const bound = (name) => (name === deciding && Number.isFinite(champion.lower) ? html`gain above ${shown(champion.lower)} <span class="faint">with ${Math.round(confidence * 100)} % confidence</span>` : html`<span class="faint">–</span>`);
