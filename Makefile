@@ -205,7 +205,7 @@ $(BOOT)/ready: requirements.boot.lock
 	fi
 	touch $@
 
-KERNEL := libs/modeling/hatch_build.py $(wildcard libs/modeling/interlock_modeling/engines/*.[ch])
+KERNEL := libs/modeling/hatch_build.py $(wildcard libs/modeling/interlock_modeling/*.[ch] libs/modeling/interlock_modeling/engines/*.[ch])
 
 $(STAMP): requirements.lock pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS)) $(KERNEL) $(BOOT)/ready
 	@echo "Installing the locked packages into .venv"

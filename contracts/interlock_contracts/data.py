@@ -21,6 +21,8 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+ColumnType = Literal["number", "integer", "boolean", "category", "datetime"]
+
 Role = Literal["feature", "ignore", "slice", "time", "weight"]
 
 Columns = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
@@ -59,7 +61,7 @@ class Column(Section):
     Where ``drift`` is expected, as of the month in a monthly file, it is measured and shown, but nothing follows of it.
     """
 
-    type: Literal["number", "integer", "boolean", "category", "datetime"]
+    type: ColumnType
     role: Role = Field(default="feature", exclude_if=lambda value: value == "feature")
     optional: bool = Field(default=False, exclude_if=lambda value: not value)
     format: str | None = Field(default=None, max_length=50, exclude_if=lambda value: value is None)

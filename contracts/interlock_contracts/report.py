@@ -46,8 +46,11 @@ class Histogram(Body):
 class GainReport(Body):
     """How much better than the champion on the same rows; positive is better whatever the metric's direction.
 
-    ``metrics`` are all of the champion's on these rows, None where they are not defined. ``lower`` is the lower bound
-    of the one-sided confidence interval, whose error is ``level``; ``resampled`` are gains of resampled rows.
+    ``rows`` of the holdout are compared: those that both have trained on, or neither; None in reports of before.
+    ``trained_on`` of the holdout's rows were the champion's, None where it is not known.
+
+    ``metrics`` are all of the champion's on the compared rows, None where they are not defined. ``lower`` is the lower
+    bound of the one-sided confidence interval, whose error is ``level``; ``resampled`` are gains of resampled rows.
     ``left_out`` is 0; older gates counted resamples in which the metric was not defined.
 
     ``deviation`` is the standard deviation of one row's influence on the gain, in the metric's unit; ``few`` the share
@@ -56,6 +59,8 @@ class GainReport(Body):
     """
 
     version: int
+    rows: int | None = None
+    trained_on: int | None = None
     candidate: float | None = None
     champion: float | None = None
     metrics: dict[str, float | None] = {}
@@ -190,7 +195,8 @@ class GateReport(Body):
     ``metrics`` are None where they are not defined on these rows; ``champion`` is None for a first version, and with
     ``needs_approval``, where the champion could not be compared. ``slices`` are by column, the most frequent value
     first. ``notes`` decide nothing: the bias, and the weakest slices, in words. ``evaluation`` is the digest of the
-    evaluation file that the rows are of; None where they were held out of the files that were trained on.
+    evaluation file that the rows are of; None where they were held out of the files that were trained on. The candidate
+    has trained on ``trained_on`` of the rows, None where it is not known.
     ``claim`` is what the ledger of the model's tests allowed; None without a champion, or of an older registry.
     ``baseline`` is what a version without a champion was compared with.
     """
@@ -201,6 +207,7 @@ class GateReport(Body):
     checks: list[GateCheck] = []
     notes: list[str] = []
     rows: int = 0
+    trained_on: int | None = None
     evaluation: Sha256 | None = None
     metrics: dict[str, float | None] = {}
     metric: str | None = None

@@ -1,4 +1,4 @@
-"""Compiles the kernel of tree ensembles while this package is built or installed: for a wheel, and for a checkout.
+"""Compiles the kernels of tree ensembles and of row hashes while this package is built or installed.
 
 The compiler is Zig's, a wheel of the build's: the same on every machine, and what it makes runs on every Linux since
 glibc 2.17.
@@ -13,7 +13,11 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-ENGINES = Path(__file__).parent / "interlock_modeling" / "engines"
+PACKAGE = Path(__file__).parent / "interlock_modeling"
+KERNELS = {
+    PACKAGE / "engines" / "forest_kernel.c": PACKAGE / "engines" / "libforest.so",
+    PACKAGE / "row_hash.c": PACKAGE / "librowhash.so",
+}
 GLIBC = (2, 17)
 
 OPTIONS = ("-std=c11", "-O3", "-shared", "-fPIC", "-s", "-Wall", "-Wextra", "-Werror", "-fno-sanitize=undefined")
@@ -22,28 +26,28 @@ SAME_BITS_EVERYWHERE = ("-ffp-contract=off",)
 
 
 class CompiledKernel(BuildHookInterface):  # type: ignore[type-arg]
-    """Hatchling's hook: writes ``libforest.so`` beside its source, and names the platform in the wheel's tag."""
+    """Hatchling's hook: writes each library beside its source, and names the platform in the wheel's tag."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatchling's signature
         if self.target_name != "wheel":
             return
-        compile_kernel()
+        for source, library in KERNELS.items():
+            compile_kernel(source, library)
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{_platform_tag()}"
-        build_data["artifacts"].append("libforest.so")
+        build_data["artifacts"] += [library.name for library in KERNELS.values()]
 
 
-def compile_kernel() -> None:
-    """Compile it.
+def compile_kernel(source: Path, library: Path) -> None:
+    """Compile one of them.
 
     Raises:
         subprocess.CalledProcessError: the compiler refused, and has said why on the standard error.
     """
     target = [f"--target={platform.machine()}-linux-gnu.{GLIBC[0]}.{GLIBC[1]}"] if sys.platform == "linux" else []
-    source, output = ENGINES / "forest_kernel.c", ENGINES / "libforest.so"
     compiler = [sys.executable, "-m", "ziglang", "cc"]
     subprocess.run(  # noqa: S603 - no argument comes from a client
-        [*compiler, *target, *OPTIONS, *SAME_BITS_EVERYWHERE, "-o", str(output), str(source), "-lm"], check=True
+        [*compiler, *target, *OPTIONS, *SAME_BITS_EVERYWHERE, "-o", str(library), str(source), "-lm"], check=True
     )
 
 

@@ -1,11 +1,17 @@
 """A row's identity and its side of the split: the same in every batch, whatever file it came in.
 
-The *canonical form* of a row is its declared columns sorted by name. Each cell is nine bytes: a tag for its type
-(0 = null, whose payload is zero) and eight bytes, least significant first: the IEEE 754 double of a number (``-0.0``
-counts as ``0.0``), the two's complement of an integer, 0 or 1 of a boolean, the microseconds since 1970 UTC of a
-datetime, the first eight bytes of the SHA-256 of a text's UTF-8. A row's hash is the first eight bytes of the SHA-256
-of its cells, read as a big-endian number. It depends on values and declared types alone, never on file format,
-position or library version, and ``tests/unit/modeling/test_split.py`` pins it: changing it moves every row.
+The *canonical form* of a row is its declared columns sorted by name, each cell a tag for its type (0 = null, whose
+payload is zero) and eight bytes, least significant first: the IEEE 754 double of a number (``-0.0`` counts as ``0.0``),
+the two's complement of an integer, 0 or 1 of a boolean, the microseconds since 1970 UTC of a datetime, a hash of a
+text's UTF-8. It is hashed in one of two forms, which a pipeline keeps for good, for another form moves every row:
+
+- *Form 2*: SipHash-2-4 of the payloads of all cells, and then of their tags, keyed by the pipeline's name; a text's
+  payload is SipHash-2-4 of its bytes under the same key.
+- *Form 1*, of pipelines that there were before: the first eight bytes, as a big-endian number, of the SHA-256 of all
+  cells, each with its tag first; a text's payload is the first eight bytes of its SHA-256.
+
+Either depends on values and declared types alone, never on file format, position or library version, and
+``tests/unit/modeling/test_split.py`` pins both.
 
 Eight bytes are enough: in ten million rows two different ones share a hash with a probability of 3 in a million, and
 then one row too few may be kept.
@@ -19,11 +25,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+
+from interlock_modeling.row_hash import hash_rows, key_of
 
 ROW_COLUMN = "__row__"
 """Name of the stored column (uint64) that holds each row's hash, so that rows that stand in several files are known."""
@@ -33,8 +41,28 @@ _CELL = 9
 _AT_ONCE = 65_536
 
 
-def row_hashes(columns: Mapping[str, pa.Array[Any]]) -> NDArray[np.uint64]:
+HashForm = Literal[1, 2]
+
+FORM_KEY = "interlock.row_hash"
+"""Where a stored file's metadata tell the form of its hashes; files of form 1 have none."""
+
+
+def form_of(schema: pa.Schema) -> HashForm:
+    """Return the form of the hashes in a stored file.
+
+    Raises:
+        ValueError: it is one that this release does not know.
+    """
+    told = (schema.metadata or {}).get(FORM_KEY.encode(), b"1")
+    if told not in (b"1", b"2"):
+        raise ValueError(f"the rows are hashed in form {told.decode(errors='replace')}, which this release cannot read")
+    return 1 if told == b"1" else 2
+
+
+def row_hashes(columns: Mapping[str, pa.Array[Any]], form: HashForm = 1, pipeline: str = "") -> NDArray[np.uint64]:
     """Return one hash for each row of the given columns, all of one length, in any order of names.
+
+    Those of form 2 are keyed by the name of the ``pipeline``.
 
     Numbers come as float64, integers as int64, booleans as bool, categories as string, datetimes as
     timestamp[us, UTC]; other types raise ``TypeError``. Give all declared columns for a row's content, or only the
@@ -43,6 +71,8 @@ def row_hashes(columns: Mapping[str, pa.Array[Any]]) -> NDArray[np.uint64]:
     if not columns:
         raise ValueError("a row without columns has no hash")
     ordered = [columns[name] for name in sorted(columns)]
+    if form == 2:  # noqa: PLR2004 - see above
+        return hash_rows(key_of(pipeline), ordered)
     hashes = [
         _hash_slice([column.slice(start, _AT_ONCE) for column in ordered])
         for start in range(0, len(ordered[0]), _AT_ONCE)

@@ -17,11 +17,13 @@ from interlock_contracts.refs import DatasetRef
 from interlock_contracts.threshold import ThresholdByMetric
 from interlock_contracts.training import TrainingJob
 from interlock_modeling.signature import ModelSignature, Targets, label_names
-from interlock_modeling.split import ROW_COLUMN, in_union
+from interlock_modeling.split import ROW_COLUMN, HashForm, form_of, in_union
 from interlock_tables.typed import ARROW_TYPES, compute
+from numpy.typing import NDArray
 
 from interlock_trainer.cuts import Belonging, columns_of, units_of
 from interlock_trainer.errors import DataError
+from interlock_trainer.trained_on import known_by
 from interlock_trainer.weights import Weights
 
 LEAST_TO_CHOOSE = 10
@@ -30,12 +32,14 @@ LEAST_TO_CHOOSE = 10
 
 @dataclass(frozen=True)
 class TrainingTable:
-    """Features and target of every training row.
+    """Features and target of every training row; ``hashes`` are those by which the rows are known to the gate.
 
     Left out are ``repeats`` rows that an earlier dataset has, too, those of ``rare_labels``, counted by label, and
     those of weight 0.
     """
 
+    hashes: NDArray[np.uint64]
+    form: HashForm
     signature: ModelSignature
     table: pa.Table
     targets: Targets
@@ -54,6 +58,8 @@ def read_training_table(job: TrainingJob, store: ArtifactStore) -> TrainingTable
     """
     with tempfile.TemporaryDirectory() as folder:
         parts = list(_parts(job, store, Path(folder)))
+    form = _form_of(parts)
+    hashes = np.concatenate([known_by(job.pipeline, part, form) for part in parts])
     rows = pa.concat_tables(parts)
     union = in_union([np.asarray(part.column(ROW_COLUMN)) for part in parts])
     united = rows.filter(pa.array(union)).drop_columns([ROW_COLUMN])
@@ -66,19 +72,22 @@ def read_training_table(job: TrainingJob, store: ArtifactStore) -> TrainingTable
         raise DataError(str(error)) from error
     _check(job.pipeline, signature, table, targets)
     _check_transform(job.pipeline, targets)
+    repeats = rows.num_rows - united.num_rows
     return TrainingTable(
+        hashes,
+        form,
         signature,
-        table.select(_columns(job.pipeline)),
+        table.select(_learned_from(job.pipeline)),
         targets,
         weights,
         Belonging.of(job.pipeline, table),
         job.pipeline.monotone,
-        rows.num_rows - united.num_rows,
+        repeats,
         rare,
     )
 
 
-def _columns(pipeline: Pipeline) -> list[str]:
+def _learned_from(pipeline: Pipeline) -> list[str]:
     """Return what is learned from, and the rows' weights."""
     weight = pipeline.data.weight_column
     return [*pipeline.features, pipeline.target, *([weight] if weight is not None else [])]
@@ -86,15 +95,32 @@ def _columns(pipeline: Pipeline) -> list[str]:
 
 def _parts(job: TrainingJob, store: ArtifactStore, folder: Path) -> Iterator[pa.Table]:
     types = {name: ARROW_TYPES[column.type] for name, column in job.pipeline.data.columns.items()}
-    wanted = dict.fromkeys([*_columns(job.pipeline), *columns_of(job.pipeline)])
+    wanted = dict.fromkeys(
+        [*_learned_from(job.pipeline), *columns_of(job.pipeline), *(job.pipeline.data.side_columns or ())]
+    )
     schema = pa.schema([*((name, types[name]) for name in wanted), (ROW_COLUMN, pa.uint64())])
     for dataset in job.datasets:
         path = folder / dataset.train.sha256
         store.fetch_file(dataset.train, path)
         try:
-            yield pq.read_table(path, columns=schema.names).select(schema.names).cast(schema)
+            read = pq.read_table(path, columns=schema.names)
+            yield read.select(schema.names).cast(schema).replace_schema_metadata(read.schema.metadata)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, KeyError) as error:
             raise DataError(f"{_named(dataset)} does not fit the pipeline's columns: {error}") from error
+
+
+def _form_of(parts: list[pa.Table]) -> HashForm:
+    """Return the form in which the rows of all parts are hashed."""
+    try:
+        form, *others = sorted({form_of(part.schema) for part in parts})
+    except ValueError as error:
+        raise DataError(str(error)) from error
+    if others:
+        raise DataError(
+            "the files' rows are hashed in two forms, as by replicas of two releases at the same time, so nobody can "
+            "tell which are equal; delete the files that came meanwhile, and upload them again"
+        )
+    return form
 
 
 def _check_transform(pipeline: Pipeline, targets: Targets) -> None:

@@ -33,6 +33,7 @@ from interlock_trainer.selection import Scored, select
 from interlock_trainer.tables import TrainingTable, read_training_table
 from interlock_trainer.target import on_target
 from interlock_trainer.threshold import chosen_threshold
+from interlock_trainer.trained_on import store_trained_on
 
 PACKAGES = ("scikit-learn", "xgboost-cpu", "optuna", "numpy", "pyarrow", "pandas", "ray", "skl2onnx")
 
@@ -150,11 +151,13 @@ class _Training:
                 folder=Path(folder),
                 seed=training.seed,
             )
+            trained_on = store_trained_on(self.job, self.data.hashes, self.data.form, self.store, Path(folder))
             seen |= {telemetry.EXPORT_ERROR: exported.check.max_rel}
         seconds = self.phases.seconds()
         return {
             "status": "succeeded",
             "rows": self.data.table.num_rows,
+            "trained_on": trained_on,
             "features": len(self.data.signature.features),
             "trials": trials,
             "winner": best.candidate,

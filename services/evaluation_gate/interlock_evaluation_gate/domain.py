@@ -22,6 +22,7 @@ class Gain:
     share of the variance that the three most influential rows have, ``deviation`` that of one row's influence.
     ``equal`` says that both models answer every row alike; ``rarest`` how many rows a classification's rarest label
     has; ``claim`` what the ledger allows, where there is one.
+    Of the held-out rows ``rows`` were compared, and the champion has ``trained_on`` some, None where it is not known.
     """
 
     version: int
@@ -36,6 +37,8 @@ class Gain:
     equal: bool = False
     rarest: int | None = None
     claim: Claim | None = None
+    rows: int | None = None
+    trained_on: int | None = None
 
     def bounded_by(self, lower: float, **found: Any) -> "Gain":
         """Return it with its bound, and what else was found."""

@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.report import GainReport, GateCheck, GateReport, Histogram
 from interlock_modeling import Model
-from interlock_modeling.split import ROW_COLUMN, in_union, row_hashes
+from interlock_modeling.split import ROW_COLUMN, HashForm, form_of, in_union, row_hashes
 from interlock_serving.loading import Loader
 from interlock_serving.smoke_test.client import RefusedModelError
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ from interlock_evaluation_gate.measured import Measured, finite, metrics_of
 from interlock_evaluation_gate.plots import plots
 from interlock_evaluation_gate.segments import weakest_segments
 from interlock_evaluation_gate.slices import measure_slices
+from interlock_evaluation_gate.trained_rows import Disjointness, disjointness, trained_rows
 
 LATENCY_ROWS = 300
 LATENCY_ROUNDS = 5
@@ -50,10 +52,13 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
         candidate = loader.load(event)
         measured = Measured(candidate, holdout, pipeline.training.quantile)
         scores: dict[str, float] = {name: measured.metric(name) for name in metrics_of(pipeline)}
-        champion, gain, resampled = _compared(event, pipeline, measured, holdout, loader)
+        apart = disjointness(event, pipeline, holdout, artifacts)
+        champion, rows, gain, resampled = _compared(event, pipeline, measured, loader, apart)
         latency = _latency_p99_ms(candidate, holdout)
-        slices = measure_slices(pipeline, measured, champion, holdout)
-        checks, baseline = [*slices.checks, *enough_rows(pipeline, measured)], None
+        alike = slice(None) if rows is None else rows
+        compared = measured.on(alike), champion, holdout if rows is None else holdout.filter(pa.array(rows))
+        slices = measure_slices(pipeline, *compared)
+        checks, baseline = [*apart.checks, *slices.checks, *enough_rows(pipeline, measured)], None
         if event.champion is None:
             beaten, baseline = against_baseline(pipeline, measured, _groups(pipeline, holdout))
             checks.insert(0, beaten)
@@ -65,6 +70,7 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
             reasons=verdict.reasons,
             checks=[GateCheck(passed=check.passed, text=check.text) for check in verdict.checks],
             rows=holdout.num_rows,
+            trained_on=apart.count,
             evaluation=event.evaluation,
             metrics=finite(scores),
             metric=pipeline.champion.metric,
@@ -74,7 +80,7 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
             latency_p99_ms=latency,
             claim=event.claim,
             baseline=baseline,
-            notes=[*_bias_note(scores), *slices.notes, *weakest_segments(pipeline, measured, champion, holdout)],
+            notes=[*_bias_note(scores), *slices.notes, *weakest_segments(pipeline, *compared), *apart.notes(gain)],
             slices=slices.reports,
             plots=plots(candidate.signature, measured.target, measured.scores),
             importance=permutation_importance(pipeline, candidate, holdout),
@@ -83,7 +89,8 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
 
 def _holdout(refs: list[ArtifactRef], artifacts: ArtifactStore, folder: Path) -> pa.Table:
     """Return the union of the holdout parts: each row as often as the file that has it most often."""
-    tables = []
+    tables: list[pa.Table] = []
+    forms: set[HashForm] = set()
     for number, ref in enumerate(refs):
         path = folder / f"holdout-{number}.parquet"
         try:
@@ -91,9 +98,12 @@ def _holdout(refs: list[ArtifactRef], artifacts: ArtifactStore, folder: Path) ->
         except MissingArtifactError as error:
             gone = "rows of its holdout are not stored any more, as when their dataset was deleted"
             raise MissingArtifactError(f"{gone}: {error}") from error
-        tables.append(
-            pq.read_table(path).sort_by(ROW_COLUMN)
-        )  # so that bets on the rows are in one order at every look
+        table = pq.read_table(path)
+        forms.add(form_of(table.schema))
+        # Files of several specs differ in the order of their columns. Bets on the rows are in one order at every look.
+        tables.append(table.select(tables[0].column_names if tables else table.column_names).sort_by(ROW_COLUMN))
+    if len(forms) > 1:
+        raise ValueError("the rows of its holdout are hashed in two forms, so nobody can tell which are equal")
     kept = in_union([table.column(ROW_COLUMN).to_numpy() for table in tables])
     union = pa.concat_tables(tables).filter(pa.array(kept))
     if union.num_rows == 0:
@@ -102,19 +112,34 @@ def _holdout(refs: list[ArtifactRef], artifacts: ArtifactStore, folder: Path) ->
 
 
 def _compared(
-    event: ModelRegistered, pipeline: Pipeline, candidate: Measured, holdout: pa.Table, loader: Loader
-) -> tuple["Measured | None", Gain | NotCompared | None, Histogram | None]:
-    """Measure the champion, if there is one, on the candidate's rows as its own version reads them."""
+    event: ModelRegistered, pipeline: Pipeline, candidate: Measured, loader: Loader, apart: Disjointness
+) -> tuple[Measured | None, NDArray[np.bool_] | None, Gain | NotCompared | None, Histogram | None]:
+    """Measure the champion, if there is one, on the candidate's rows as its own version reads them.
+
+    Left out are rows that only one of the two has trained on; the champion on the others comes with which they are [n].
+    """
     if event.champion is None:
-        return None, None, None
+        return None, None, None, None
     version = event.champion.version
     try:
         model = loader.load(event.champion)
-        champion = Measured(model, as_champion_reads(holdout, model, candidate.signature), candidate.quantile)
+        champion = Measured(model, as_champion_reads(apart.holdout, model, candidate.signature), candidate.quantile)
+        trained = trained_rows(event.champion.manifest, apart.holdout, apart.artifacts)
+        rows = apart.comparable(trained)
     except (NotComparableError, CorruptArtifactError, MissingArtifactError, RefusedModelError, ValueError) as error:
-        return None, NotCompared(version, str(error)), None
-    groups = _groups(pipeline, holdout)
-    return champion, *gain_over(pipeline, version, event.claim, candidate, champion, groups=groups)
+        return None, None, NotCompared(version, str(error)), None
+    groups = _groups(pipeline, apart.holdout)
+    champion = champion.on(rows)
+    gain, resampled = gain_over(
+        pipeline,
+        version,
+        event.claim,
+        candidate.on(rows),
+        champion,
+        groups=None if groups is None else groups[rows],
+    )
+    known = None if trained is None else int(trained.sum())
+    return champion, rows, replace(gain, rows=int(rows.sum()), trained_on=known), resampled
 
 
 def _bias_note(scores: dict[str, float]) -> list[str]:
@@ -133,6 +158,8 @@ def _reported(pipeline: Pipeline, gain: Gain, champion: Measured, resampled: His
     theirs = finite({name: champion.metric(name) for name in metrics_of(pipeline)})
     return GainReport(
         version=gain.version,
+        rows=gain.rows,
+        trained_on=gain.trained_on,
         **finite(numbers),
         metrics=theirs,
         resampled=resampled,

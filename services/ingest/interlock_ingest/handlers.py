@@ -15,7 +15,7 @@ from interlock_messaging.wakeups import wake_after_commit
 
 from interlock_ingest import tombstones
 from interlock_ingest.domain import invalid_object_key
-from interlock_ingest.store import SpecRow, SubmissionRow
+from interlock_ingest.store import SpecRow, SubmissionRow, hash_form
 from interlock_ingest.workers import SERVICE
 
 router = RabbitRouter()
@@ -27,7 +27,7 @@ Artifacts = Annotated[ArtifactStore, Context("artifacts")]
 async def keep_spec(event: PipelineApplied, session: Session, artifacts: Artifacts) -> None:
     """Keep the pipeline's spec: files that come from now on are validated against it."""
     spec = Pipeline.model_validate_json(await asyncio.to_thread(artifacts.fetch, event.spec))
-    await SpecRow.keep(session, event, spec)
+    await SpecRow.keep(session, event, spec, hash_form=await hash_form(session, event.pipeline))
 
 
 @router.subscriber(topology.queue(SERVICE, ModelDeleted), topology.EXCHANGE, no_reply=True)

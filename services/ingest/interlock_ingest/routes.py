@@ -142,8 +142,10 @@ async def _checked(
         path, parts = Path(check_folder) / "file", Path(check_folder) / "check"
         parts.mkdir()
         await save(request.stream(), path, limit)
+        async with database.sessions() as session:
+            form = await store.hash_form(session, spec.pipeline)
         try:
-            result = await check(path, pipeline, parts, role=role, timeout_s=DRY_RUN_SECONDS)
+            result = await check(path, pipeline, parts, role=role, form=form, timeout_s=DRY_RUN_SECONDS)
         except CheckFailedError as error:
             raise problem(503, "The check did not finish", str(error)) from error
         digest = await asyncio.to_thread(_sha256, path)

@@ -11,6 +11,7 @@ from interlock_messaging.pipeline_specs import PipelineSpec
 from interlock_messaging.tables import Base
 from interlock_messaging.wakeups import wake_after_commit
 from interlock_messaging.work_queue import WorkItem
+from interlock_modeling.split import HashForm
 from sqlalchemy import BigInteger, ColumnElement, MetaData, String, func, or_, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -30,9 +31,14 @@ class Table(Base):
 
 
 class SpecRow(PipelineSpec, Table):
-    """Every spec that was applied: files are validated against the newest of their pipeline."""
+    """Every spec that was applied: files are validated against the newest of their pipeline.
+
+    ``hash_form`` is that of all rows of the pipeline, as its first spec has it; what an older release writes has 1.
+    """
 
     __tablename__ = "spec"
+
+    hash_form: Mapped[int] = mapped_column(server_default=text("1"))
 
 
 class ReceivedRow(Table):
@@ -203,6 +209,13 @@ async def accepted_before(session: AsyncSession, row: DatasetRow) -> DatasetRow 
         .limit(1)
     )
     return (await session.scalars(query)).one_or_none()
+
+
+async def hash_form(session: AsyncSession, pipeline: str) -> HashForm:
+    """Return the form in which the rows of a pipeline are hashed, for good: the newest one for a new pipeline."""
+    # The highest: a replica of the last release, which knows the first form alone, may have kept a later spec.
+    known = await session.scalar(select(func.max(SpecRow.hash_form)).where(SpecRow.pipeline == pipeline))
+    return 1 if known == 1 else 2
 
 
 async def accepted_files(

@@ -125,7 +125,8 @@ class IngestWorker:
                 await asyncio.to_thread(self.artifacts.fetch_file, ArtifactRef.model_validate(row.file), file)
             except (CorruptArtifactError, MissingArtifactError) as error:
                 raise CheckFailedError(f"the stored file: {error}") from error
-            result = await check(file, pipeline, folder, role=row.role, timeout_s=self.check_seconds)
+            form = await store.hash_form(session, row.pipeline)
+            result = await check(file, pipeline, folder, role=row.role, form=form, timeout_s=self.check_seconds)
             crash_point("ingest.check.done")
             await store.lock_references(session)
             profile = await asyncio.to_thread(self._store_profile, result)

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
 from interlock_contracts.event import Envelope, Event
-from interlock_contracts.models import RollbackRequested
+from interlock_contracts.models import ModelRegistered, RollbackRequested
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_contracts.training import TrainingCompleted
@@ -120,6 +120,22 @@ async def registry(request: pytest.FixtureRequest, servers: dict[str, str]) -> A
 
 
 by_approval: pytest.MarkDecorator = pytest.mark.parametrize("registry", ["approval"], indirect=True)
+
+
+async def test_the_gate_is_told_of_both_models_and_of_what_they_were_trained_on(registry: Registry) -> None:
+    """By their manifests."""
+    await registry.serve(1)
+    await registry.train()
+    async with registry.database.sessions() as session:
+        asked = select(OutboxRow).where(OutboxRow.type == ModelRegistered.type).order_by(OutboxRow.seq)
+        first, second = [
+            ModelRegistered.model_validate(Envelope.parse(row.headers, row.payload, None)[1])
+            for row in await session.scalars(asked)
+        ]
+
+    assert first.champion is None
+    assert second.champion is not None
+    assert (second.champion.version, second.champion.manifest) == (1, first.manifest)
 
 
 async def test_a_passed_version_becomes_the_champion_and_the_old_one_retires(registry: Registry) -> None:

@@ -15,7 +15,7 @@ from interlock_runtime.clients import TrainDispatchClient
 from interlock_runtime.http import http_app
 from interlock_train_dispatch import handlers, retention, store
 from interlock_train_dispatch.domain import data_digest
-from interlock_train_dispatch.store import ArchiveRow, SpecRow
+from interlock_train_dispatch.store import ArchiveRow, DatasetRow, SpecRow
 from pydantic import SecretStr
 
 from tests.support.api_keys import KEY, letting_in
@@ -69,6 +69,12 @@ class Files:
             async with self.dispatcher.bus.transaction() as session:
                 await handlers.train_on_new_data(event, cause, session)
 
+    async def trainable(self) -> list[int]:
+        async with self.dispatcher.database.sessions() as session:
+            spec = await SpecRow.find(session, self.spec.name, self.spec.digest)
+            assert spec is not None
+            return [file.number for file in await store.datasets(session, spec)]
+
     async def unused(self, window: str | None = None) -> set[int]:
         found = await self.client.unused_datasets(self.spec.name, self.spec.digest, window=window)
         return {int(digest, 16) for digest in found}
@@ -108,9 +114,30 @@ async def test_a_run_that_waits_reads_by_the_spec_that_it_was_asked_under(files:
     """Under another data section other files are the newest; a spec that is replaced in between does not matter."""
     await files.receive(1, 2)
     await files.dispatcher.request()
-    await files.apply(files.declared(extra_columns="refuse"), 2)
+    await files.apply(files.declared(holdout={"fraction": 0.3}), 2)
     await files.receive(3, 4, 5)
     assert await files.unused() == {3}
+
+
+async def test_files_stay_in_use_when_a_rule_of_their_section_changes(files: Files) -> None:
+    """Also those that the last release has kept; one that came again counts once, and a retyped column is new."""
+    await files.receive(1, 2)
+    first = files.spec
+    await files.apply(files.declared(rules={"min_rows": 2}, extra_columns="refuse"), 2)
+    assert data_digest(files.spec) != data_digest(first)
+    assert await files.trainable() == [1, 2]
+    again = DatasetRef(digest=f"{1:064x}", train=REF, holdout=HOLDOUT, train_rows=8, holdout_rows=2)
+    await files.receive(3)
+    async with files.dispatcher.bus.transaction() as session:
+        row = {"pipeline": first.name, "digest": again.digest, "data_digest": data_digest(files.spec), "number": 4}
+        await store.keep_dataset(session, DatasetRow(**row, ref=again.model_dump(mode="json"), role="training"))
+    assert await files.trainable() == [2, 3, 4]
+    await files.receive(5, role="evaluation")
+    await files.apply(first, 3)
+    assert await files.trainable() == [2, 3, 4]
+    assert await files.unused("all") == set()
+    await files.apply(files.declared(columns={"x": {"type": "integer"}, "y": {"type": "number"}}), 4)
+    assert await files.trainable() == []
 
 
 async def test_who_does_not_know_yet_says_nothing_may_go(files: Files) -> None:

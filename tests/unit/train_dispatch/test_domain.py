@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from interlock_contracts.http import ProgressView
 from interlock_contracts.manifest import TrainingManifest, Trial
+from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef
 from interlock_train_dispatch.domain import (
     GRACE,
@@ -17,6 +19,7 @@ from interlock_train_dispatch.domain import (
     decide,
     in_window,
     progress_at_end,
+    shape_of_rows,
 )
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -144,3 +147,56 @@ def test_a_run_shows_what_won_with_which_parameters() -> None:
         "alpha": "1e-05",
         "kernel": "r\N{REPLACEMENT CHARACTER}bf",
     }
+
+
+def declared(**data: Any) -> Pipeline:
+    columns = {name: {"type": "number"} for name in "xyz"} | {"at": {"type": "datetime"}} | data.get("columns", {})
+    spec = {"name": "m", "task": "regression", "target": "y", "data": data | {"columns": columns}}
+    return Pipeline.model_validate(spec | {"training": {"candidates": ["xgboost"]}})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"rules": {"min_rows": 7, "max_psi": None, "on_change": "refuse", "max_null_fraction": 0.5, "max_bad_rows": 3}},
+        {"extra_columns": "refuse"},
+        {"columns": {"x": {"type": "number", "min": 0, "max": 9, "max_null_fraction": 0.1, "drift": "expected"}}},
+        {"columns": {"x": {"type": "number", "optional": True}, "z": {"type": "number", "role": "ignore"}}},
+        {"columns": {"x": {"type": "number", "monotone": "increasing"}}},
+    ],
+    ids=["rules", "extra columns", "bounds", "roles", "monotone"],
+)
+def test_what_only_accepts_or_refuses_files_shapes_no_stored_row(data: dict[str, Any]) -> None:
+    """Nor does what a column is used for: the files stay."""
+    changed = declared(**data).model_dump(mode="json") | {"gate": {"metrics": {"r2": {"min": 0.5}}}}
+    changed["training"] = {"candidates": ["xgboost"], "window": 3}
+    assert shape_of_rows(Pipeline.model_validate(changed)) == shape_of_rows(declared())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"columns": {"new": {"type": "number"}}},
+        {"columns": {"x": {"type": "integer"}}},
+        {"columns": {"at": {"type": "datetime", "format": "%d.%m.%Y"}}},
+        {"columns": {"z": {"type": "number", "role": "weight"}}},
+        {"csv": {"null_values": ["", "NA"]}},
+        {"csv": {"decimal": ",", "delimiter": ";"}},
+        {"format": "jsonl"},
+        {"key": "z"},
+        {"group": "z"},
+        {"identity": "z"},
+        {"holdout": {"fraction": 0.3}},
+        {"holdout": {"by": "time", "column": "at"}},
+    ],
+    ids=str,
+)
+def test_what_shapes_stored_rows_makes_files_come_again(data: dict[str, Any]) -> None:
+    """How cells are read, which rows are kept, and on which side each lies."""
+    assert shape_of_rows(declared(**data)) != shape_of_rows(declared())
+
+
+def test_keys_that_must_be_unique_drop_repeats() -> None:
+    """So files of before have other rows."""
+    unique = declared(key="z", rules={"unique_key": True})
+    assert shape_of_rows(unique) != shape_of_rows(declared(key="z"))

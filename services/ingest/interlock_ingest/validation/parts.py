@@ -49,9 +49,11 @@ class _Part:
             start = end
         self.rows += batch.num_rows
 
-    def close(self) -> None:
+    def close(self, metadata: dict[str, str]) -> None:
         if self._group:
             self._write()
+        if metadata:
+            self._writer.add_key_value_metadata(metadata)
         self._writer.close()
 
     def _write(self) -> None:
@@ -88,8 +90,8 @@ def write_parts(staging: Staging, pipeline: Pipeline, dropped: Dropped, folder: 
         for part, mask in ((train, kept & ~held), (holdout, kept & held)):
             if mask.any():
                 part.add(rows_.filter(pa.array(mask)))
-    train.close()
-    holdout.close()
+    for part in (train, holdout):
+        part.close(staging.metadata)
     moment = None if cut is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=cut)
     return Parts(train=train.path, holdout=holdout.path, train_rows=train.rows, holdout_rows=holdout.rows, cut=moment)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from interlock_contracts.datasets import Finding
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import DatasetRole
+from interlock_modeling.split import HashForm
 
 from interlock_ingest.validation.result import ValidationResult
 
@@ -21,7 +22,13 @@ class CheckFailedError(Exception):
 
 
 async def check(
-    file: Path, pipeline: Pipeline, folder: Path, *, role: DatasetRole = "training", timeout_s: float
+    file: Path,
+    pipeline: Pipeline,
+    folder: Path,
+    *,
+    role: DatasetRole = "training",
+    form: HashForm = 1,
+    timeout_s: float,
 ) -> ValidationResult:
     """Return the validation result of the file; an accepted one's parts lie in ``folder``, which must be there, empty.
 
@@ -33,7 +40,7 @@ async def check(
     spec = folder / "spec.json"
     spec.write_text(pipeline.model_dump_json())
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "interlock_ingest.validation", str(file), str(spec), str(folder), role),
+        *(sys.executable, "-m", "interlock_ingest.validation", str(file), str(spec), str(folder), role, str(form)),
         stdin=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

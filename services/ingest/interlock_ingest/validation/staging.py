@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -10,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 from interlock_contracts.pipeline import Pipeline
-from interlock_modeling.split import ROW_COLUMN, row_hashes
+from interlock_modeling.split import FORM_KEY, ROW_COLUMN, HashForm, row_hashes
 from interlock_tables.typed import ARROW_TYPES
 from numpy.typing import NDArray
 
@@ -26,9 +27,10 @@ _LEVEL = 65_536
 class Staging:
     """Typed rows with their hashes in an Arrow file, and the hashes again in buckets."""
 
-    def __init__(self, folder: Path, pipeline: Pipeline) -> None:
+    def __init__(self, folder: Path, pipeline: Pipeline, form: HashForm) -> None:
         folder.mkdir(parents=True)
         data = pipeline.data
+        self._hashed = partial(row_hashes, form=form, pipeline=pipeline.name)
         self._columns = list(data.columns)
         self._key = data.key
         self._side = data.side_columns
@@ -38,6 +40,7 @@ class Staging:
         fields = [(name, ARROW_TYPES[column.type]) for name, column in data.columns.items()]
         fields += [(ROW_COLUMN, pa.uint64())] + ([(SIDE_COLUMN, pa.uint64())] if self._side else [])
         self.schema = pa.schema(fields)
+        self.metadata = {FORM_KEY: str(form)} if form != 1 else {}
         self._sink = pa.OSFile(str(self._path), "wb")
         self._writer = pa.ipc.new_stream(self._sink, self.schema)
         self._time_sink = self._times.open("wb")
@@ -61,16 +64,16 @@ class Staging:
         rows = len(chunk.lines)
         present = chunk.columns
         columns = {name: present[name] if name in present else self._nulls(name, rows) for name in self._columns}
-        hashes = row_hashes(columns)
+        hashes = self._hashed(columns)
         stored: list[Any] = [*columns.values(), pa.array(hashes)]
         places = np.empty(rows, dtype=ROW)
         places["hash"], places["at"] = hashes, np.arange(self.rows, self.rows + rows)
         self.row_buckets.add(places)
         if self._side:
-            stored.append(pa.array(row_hashes({name: columns[name] for name in self._side})))
+            stored.append(pa.array(self._hashed({name: columns[name] for name in self._side})))
         if self._key and self.key_buckets is not None:
             keys = np.empty(rows, dtype=KEY)
-            keys["hash"] = row_hashes({name: columns[name] for name in self._key})
+            keys["hash"] = self._hashed({name: columns[name] for name in self._key})
             keys["row"], keys["line"] = hashes, chunk.lines
             self.key_buckets.add(keys)
         if self._time is not None:

@@ -10,6 +10,7 @@ from typing import Any
 from interlock_contracts.data import Data
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import DatasetRole
+from interlock_modeling.split import HashForm
 from interlock_tables.findings import BAD_ROWS_LISTED, UnreadableError, shorten
 from interlock_tables.reading import read_rows
 
@@ -25,9 +26,12 @@ from interlock_ingest.validation.staging import Staging
 MAX_ROWS = 200_000_000
 
 
-def validate(path: Path, pipeline: Pipeline, folder: Path, role: DatasetRole = "training") -> ValidationResult:
+def validate(
+    path: Path, pipeline: Pipeline, folder: Path, role: DatasetRole = "training", form: HashForm = 1
+) -> ValidationResult:
     """Read the file at ``path`` and decide; parts and what is needed on the way go to ``folder``, which must exist.
 
+    Rows are hashed in the ``form`` that the pipeline has.
     Of an evaluation file all rows are held out, whatever the pipeline's split.
     Memory stays flat (below 400 MB) whatever the file's size; ``folder`` needs about twice the file's size on disk.
     """
@@ -35,7 +39,7 @@ def validate(path: Path, pipeline: Pipeline, folder: Path, role: DatasetRole = "
     profile = Profile(pipeline.data.columns)
     stage = folder / "stage"
     try:
-        with Staging(stage, pipeline) as staging:
+        with Staging(stage, pipeline, form) as staging:
             try:
                 for chunk in _rows(path, pipeline.data, findings):
                     good = with_target(chunk, pipeline.target, findings)

@@ -104,6 +104,17 @@ def test_a_report_is_a_text_and_a_page(tmp_path: Path) -> None:
     assert ended.out.split() == [str(tmp_path / "reports" / name) for name in ("m-v2.md", "m-v2.html")]
 
 
+def test_rows_that_are_left_out_of_the_comparison_are_said(stub: StubGateway) -> None:
+    """The champion's metrics stand beside the candidate's, and are of fewer rows."""
+    partly = report(REGRESSION)
+    partly["champion"] |= {"rows": 1200, "trained_on": 7800}
+    stub.respond("GET /models/m/versions/2", version("champion", 2, report=partly, details=MANIFEST))
+    text = interlock("report", "m/2", "--stdout").out
+
+    assert "(0.9 against 0.8) on the 1,200 rows that neither, or both, have trained on; with 95%" in text
+    assert "| metric | value | champion, version 1, on 1,200 rows |" in text
+
+
 @pytest.mark.usefixtures("told")
 def test_the_markdown_says_the_verdict_and_how_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
     """Verdict, gain with its bound, metrics, slices beside the champion's, the best trials first, data and commit."""

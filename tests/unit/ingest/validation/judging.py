@@ -11,6 +11,7 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import DatasetRole
 from interlock_ingest.validation import ValidationResult
 from interlock_ingest.validation.validate import validate
+from interlock_modeling.split import HashForm
 
 NUMBERS = {"x": {"type": "number"}, "y": {"type": "number"}}
 
@@ -59,6 +60,7 @@ def judge(
     columns: dict[str, Any] | None = None,
     target: str | dict[str, str] = "y",
     role: DatasetRole = "training",
+    form: HashForm = 1,
     **data: Any,
 ) -> Judged:
     """Return what becomes of the content under a pipeline with these columns and settings of ``data``."""
@@ -67,7 +69,7 @@ def judge(
         file, folder = Path(name) / "file", Path(name) / "check"
         folder.mkdir()
         file.write_bytes(content.encode() if isinstance(content, str) else content)
-        result = validate(file, pipeline, folder, role)
+        result = validate(file, pipeline, folder, role, form)
         assert result.accepted == (not result.reasons)
         ValidationResult.model_validate_json(result.model_dump_json())
         return Judged(result)

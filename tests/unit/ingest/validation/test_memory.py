@@ -52,7 +52,7 @@ def peak_mb(folder: Path, megabytes: int, **data: object) -> float:
     pipeline = {"name": "big", "task": "regression", "target": "y", "data": {"columns": COLUMNS, **data}}
     spec.write_text(Pipeline.model_validate(pipeline).model_dump_json())
     with subprocess.Popen(
-        [sys.executable, "-c", MEASURED, str(file), str(spec), str(work), "training"],
+        [sys.executable, "-c", MEASURED, str(file), str(spec), str(work), "training", "2"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

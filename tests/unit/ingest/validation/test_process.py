@@ -130,6 +130,7 @@ async def test_the_process_ends_with_the_service(endless: Path, folder: Path) ->
         str(folder / "spec"),
         str(folder),
         "training",
+        "1",
     ]
     process = await asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.PIPE)
     end = await until(lambda: writer(endless))

@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from interlock_ingest.validation import parts, staging
-from interlock_modeling.split import ROW_COLUMN, row_hashes
+from interlock_modeling.split import FORM_KEY, ROW_COLUMN, HashForm, form_of, in_holdout, row_hashes
 from numpy.typing import NDArray
 
 from tests.unit.ingest.validation.judging import judge
@@ -87,38 +88,6 @@ def test_rows_with_one_key_fall_on_one_side() -> None:
     assert "__key__" not in judged.train.column_names
 
 
-@pytest.mark.parametrize("word", ["group", "identity"])
-def test_group_and_identity_decide_the_side_whatever_else_the_columns_are(word: str) -> None:
-    """Rows that share them fall on one side, and stay there when a column is added or corrected."""
-    rows = [(n % 40, n) for n in range(400)]
-    narrow = judge("id,x,y\n" + "".join(f"{id_},{x},1\n" for id_, x in rows), KEYED, **{word: "id"})
-    wide = judge(
-        "id,x,y,z\n" + "".join(f"{id_},{x + 1},2,{x}\n" for id_, x in rows),
-        {**KEYED, "z": {"type": "number"}},
-        **{word: "id"},
-    )
-
-    sides = []
-    for judged in (narrow, wide):
-        assert judged.train is not None
-        assert judged.holdout is not None
-        sides.append((set(judged.train["id"].to_pylist()), set(judged.holdout["id"].to_pylist())))
-    assert sides[0] == sides[1]
-    assert not sides[0][0] & sides[0][1]
-    assert all(sides[0])
-
-
-def test_a_group_is_held_together_where_rows_have_a_key() -> None:
-    """The key still says what one row is."""
-    columns = {**KEYED, "owner": {"type": "integer"}}
-    content = "id,x,y,owner\n" + "".join(f"{n},{n},1,{n % 30}\n" for n in range(300))
-    judged = judge(content, columns, key="id", group="owner", rules={"unique_key": True})
-
-    assert judged.train is not None
-    assert judged.holdout is not None
-    assert not set(judged.train["owner"].to_pylist()) & set(judged.holdout["owner"].to_pylist())
-
-
 def test_repeated_keys_are_refused_where_they_must_be_unique() -> None:
     """An exact repeat of a row is no second row with its key."""
     content = "id,x,y\n1,1,1\n2,2,2\n1,1,1\n3,3,3\n2,9,2\n"
@@ -178,13 +147,27 @@ def test_equal_rows_make_equal_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pq.ParquetFile(io.BytesIO(first.digests[0])).num_row_groups > 1
 
 
-def test_every_stored_row_carries_its_hash() -> None:
-    """So that repeats over batches can be told without reading the columns."""
-    judged = judge(csv(50))
+@pytest.mark.parametrize("form", [1, 2])
+def test_every_stored_row_carries_its_hash_and_the_file_its_form(form: HashForm) -> None:
+    """So that repeats over batches can be told without reading the columns; its side follows from it."""
+    judged = judge(csv(50), form=form)
 
     assert judged.train is not None
-    columns = {name: judged.train[name].combine_chunks() for name in ("x", "y")}
-    assert judged.train[ROW_COLUMN].to_pylist() == row_hashes(columns).tolist()
+    assert judged.holdout is not None
+    assert judged.digests == judge(csv(50), form=form).digests
+    for part, held in ((judged.train, False), (judged.holdout, True)):
+        columns = {name: part[name].combine_chunks() for name in ("x", "y")}
+        hashes = row_hashes(columns, form, "made-up")
+        assert part[ROW_COLUMN].to_pylist() == hashes.tolist()
+        assert form_of(part.schema) == form
+        assert set(in_holdout(hashes, 0.2).tolist()) == {held}
+    assert (judged.train.schema.metadata is None) == (form == 1)
+
+
+def test_a_form_that_is_not_known_is_named() -> None:
+    """As after a way back to an older release."""
+    with pytest.raises(ValueError, match="hashed in form 7, which this release cannot read"):
+        form_of(pa.schema([], metadata={FORM_KEY: b"7"}))
 
 
 def test_a_small_file_may_leave_a_side_empty_with_a_warning() -> None:
