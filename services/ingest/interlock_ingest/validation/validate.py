@@ -90,7 +90,7 @@ def _described(
         holdout["cut"] = parts.cut.isoformat()
     bad = sorted(findings.bad_list, key=lambda row: (row["line"], row["column"] or ""))
     return {
-        "format": 1,
+        "format": 2,
         "rows": findings.rows,
         "bad_rows": findings.bad_rows,
         "bad_rows_listed": bad[:BAD_ROWS_LISTED],

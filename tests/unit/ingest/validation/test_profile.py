@@ -106,7 +106,12 @@ def test_a_few_values_are_told_one_by_one() -> None:
     """With how many rows have at most that much."""
     judged = judge("n,y\n3,1\n1,2\n1,3\n,4\n", {"n": {"type": "number"}, "y": {"type": "number"}})
 
-    assert judged.result.profile["columns"]["n"]["cumulative"] == {"rows": 3, "values": [1, 3], "at_most": [2, 3]}
+    assert judged.result.profile["columns"]["n"]["cumulative"] == {
+        "rows": 3,
+        "values": [1, 3],
+        "at_most": [2, 3],
+        "below": [0, 2],
+    }
 
 
 @pytest.mark.parametrize(
