@@ -16,6 +16,7 @@ from interlock_tables.reading import read_rows
 from interlock_ingest.domain import Findings, decide, decide_sides
 from interlock_ingest.validation.chunk import Chunk, without_bad_cells
 from interlock_ingest.validation.duplicates import Dropped, repeated_keys, repeated_rows
+from interlock_ingest.validation.leaks import leaks_in
 from interlock_ingest.validation.parts import write_parts
 from interlock_ingest.validation.profile import Profile
 from interlock_ingest.validation.result import Parts, ValidationResult
@@ -56,6 +57,7 @@ def validate(path: Path, pipeline: Pipeline, folder: Path, role: DatasetRole = "
             findings.distinct = profile.distinct()
             reasons, warnings = decide(pipeline, findings)
             parts = None if reasons else write_parts(staging, pipeline, dropped, folder, role)
+            leaks = leaks_in(staging, pipeline, parts) if parts is not None and role == "training" else []
     finally:
         shutil.rmtree(stage, ignore_errors=True)
     if parts is not None:
@@ -63,6 +65,7 @@ def validate(path: Path, pipeline: Pipeline, folder: Path, role: DatasetRole = "
         if role == "training":
             reasons, warned = decide_sides(pipeline, findings)
             warnings += warned
+        (reasons if pipeline.data.rules.leak == "refuse" else warnings).extend(leaks)
     return ValidationResult(
         reasons=reasons,
         warnings=warnings,
