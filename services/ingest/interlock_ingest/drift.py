@@ -158,13 +158,14 @@ def _of_numbers(before: dict[str, Any], now: dict[str, Any]) -> list[_Bin]:
     if values:
         deciles = sorted({values[bisect_left(was["at_most"], rows * tenth / 10)] for tenth in range(1, 10)})
         first, last = deciles[0], deciles[-1]
-        labels, starts = [f"up to {first:.6g}"], [0.0]
-        if first == values[0]:
-            labels, starts = [f"below {first:.6g}", f"{first:.6g}"], [0.0, None]
+        labels = [f"up to {first:.6g}"]
+        apart = first == values[0]
+        if apart:
+            labels = [f"below {first:.6g}", f"{first:.6g}"]
         labels += [*(f"{low:.6g} to {high:.6g}" for low, high in pairwise(deciles)), f"above {last:.6g}"]
         sides = []
         for each in (was, is_now):
-            below = [_rows_up_to(each, first, itself=False)] * (len(starts) - 1)
+            below = [_rows_up_to(each, first, itself=False)] if apart else []
             sides.append([0, *below, *(_rows_up_to(each, decile) for decile in deciles), each["rows"]])
         counts = [[high - low for low, high in pairwise(side)] for side in sides]
         bins = [_Bin(*each) for each in zip(labels, *counts, strict=True)]

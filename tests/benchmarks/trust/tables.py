@@ -49,12 +49,15 @@ def _text(value: Any) -> str:
 
 def labels(values: NDArray[Any], words: tuple[str, ...]) -> NDArray[Any]:
     """Return whole numbers as words."""
-    return np.array(words)[values]
+    found: NDArray[Any] = np.array(words)[values]
+    return found
 
 
 def hours(rows: int, *, step: int = 60) -> NDArray[Any]:
     """Return times, ``step`` minutes apart."""
-    return np.datetime64("2026-01-01T00:00:00", "us") + np.arange(rows) * np.timedelta64(step, "m")
+    start = np.datetime64("2026-01-01T00:00:00", "us")
+    times: NDArray[Any] = start + np.arange(rows) * np.timedelta64(step, "m")
+    return times
 
 
 def normal_table(rng: np.random.Generator, rows: int, *, noise: float = 1.0, columns: int = 4) -> Columns:

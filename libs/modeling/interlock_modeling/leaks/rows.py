@@ -7,7 +7,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from interlock_modeling.leaks.found import Cells, Mask, Numbers
+from interlock_modeling.leaks.found import Cells, Mask
 from interlock_modeling.leaks.power import FEWEST, power
 
 COPIES = 0.05
@@ -70,8 +70,9 @@ def row_codes(columns: list[Cells]) -> NDArray[np.int64]:
 def copies(columns: list[Cells], held: Mask, total: int) -> tuple[float, Mask]:
     """Return the share of the held-out rows that have a copy among the training rows, and which rows are no repeats.
 
-    ``total`` is how many rows the file has, of which these are a sample. Rows of few or coarse columns are equal by nature,
-    and mean nothing: the richest columns must tell rows apart by themselves, and where they do not, so must no other.
+    ``total`` is how many rows the file has, of which these are a sample. Rows of few or coarse columns are equal by
+    nature, and mean nothing: the richest columns must tell rows apart by themselves, and where they do not, so must no
+    other.
     """
     rows = len(held)
     alone = np.ones(rows, dtype=np.bool_)
@@ -133,7 +134,8 @@ def _chance_of_equals(column: Cells) -> float:
     sizes = np.bincount(_rounded(column)).astype(np.float64)
     rows = sizes.sum()
     pairs = float((sizes * (sizes - 1)).sum() / (rows * (rows - 1))) if rows > 1 else 1.0
-    return max(pairs, 1 / (2 * _CELLS_OF_A_SPREAD) if column.ordered else 0.0, 1 / rows**2)
+    least = 1 / (2 * _CELLS_OF_A_SPREAD) if column.ordered else 1 / rows**2
+    return max(pairs, float(least))
 
 
 def _rounded(column: Cells) -> NDArray[np.int64]:
@@ -145,7 +147,7 @@ def _rounded(column: Cells) -> NDArray[np.int64]:
     if not np.isfinite(step) or step <= 0:
         return column.groups
     with np.errstate(all="ignore"):
-        cells: Numbers = np.round(column.values / step)
+        cells = np.round(column.values / step)
     return np.unique(cells, return_inverse=True)[1].reshape(-1)
 
 

@@ -112,8 +112,8 @@ def _ids(pipeline: Pipeline, ids: list[Cells]) -> list[Leak]:
             "row_id",
             each.name,
             each.distinct,
-            f"{each.name!r} has another value in every row, as a number or a name of the row has: a model can only learn "
-            f"it by heart; declare `role: ignore` for it, or make it the `key`, {_EXPECTED}",
+            f"{each.name!r} has another value in every row, as a number or a name of the row has: a model can only "
+            f"learn it by heart; declare `role: ignore` for it, or make it the `key`, {_EXPECTED}",
         )
         for each in ids
         if each.name in features and pipeline.data.columns[each.name].type != "datetime"

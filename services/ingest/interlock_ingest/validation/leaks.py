@@ -24,7 +24,7 @@ def leaks_in(staging: Staging, pipeline: Pipeline, parts: Parts) -> list[Finding
     sampled, held, start = [], [], 0
     for batch in staging.batches():
         first, end = np.searchsorted(places, (start, start + batch.num_rows))
-        rows = batch.take(pa.array(places[first:end] - start))
+        rows = batch.take(places[first:end] - start)
         start += batch.num_rows
         sampled.append(rows)
         held.append(held_out(rows, pipeline, cut))
