@@ -12,6 +12,8 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+ColumnType = Literal["number", "integer", "boolean", "category", "datetime"]
+
 Role = Literal["feature", "ignore", "slice", "time", "weight"]
 
 Columns = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
@@ -52,7 +54,7 @@ class Column(Section):
     no finding any more.
     """
 
-    type: Literal["number", "integer", "boolean", "category", "datetime"]
+    type: ColumnType
     role: Role = Field(default="feature", exclude_if=lambda value: value == "feature")
     optional: bool = Field(default=False, exclude_if=lambda value: not value)
     format: str | None = Field(default=None, max_length=50, exclude_if=lambda value: value is None)
@@ -158,15 +160,32 @@ class Holdout(Section):
 
 
 class Data(Section):
-    """The table: its format, columns and rules."""
+    """The table: its format, columns and rules.
+
+    Rows of one ``group`` lie on one side of every split. ``identity`` are columns that never change of a row that has
+    no key: they decide its side, so that it stays there when other columns come, go or are corrected.
+    """
 
     format: Literal["csv", "jsonl", "parquet"] = "csv"
     csv: Csv = Csv()
     key: Columns | None = None
+    group: Columns | None = Field(default=None, exclude_if=lambda value: value is None)
+    identity: Columns | None = Field(default=None, exclude_if=lambda value: value is None)
     columns: dict[str, Column] = Field(min_length=2)
     extra_columns: Literal["ignore", "refuse"] = "ignore"
     rules: Rules = Rules()
     holdout: Holdout = Holdout()
+
+    @property
+    def identifying(self) -> dict[str, str]:
+        """Return the columns of key, group and identity, each with the word that names it."""
+        words = {"key": self.key, "group": self.group, "identity": self.identity}
+        return {name: word for word, names in words.items() for name in names or ()}
+
+    @property
+    def side_columns(self) -> list[str] | None:
+        """Return the columns whose hash decides a row's side of the split; None for all declared ones, or the time."""
+        return None if self.holdout.by == "time" else self.group or self.key or self.identity
 
     @property
     def holdout_column(self) -> str | None:
@@ -199,4 +218,20 @@ class Data(Section):
         if self.holdout.by == "time" and self.holdout.column is None and len(times) != 1:
             have = f"{', '.join(map(repr, times))} have it" if times else "none has it"
             raise ValueError(f"holdout `by: time` needs `column`, or one column with `role: time`; {have}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_thing_decides_the_side(self) -> Self:
+        for word, columns in (("group", self.group), ("identity", self.identity)):
+            if columns is None:
+                continue
+            if self.holdout.by == "time":
+                raise ValueError(f"{word} decides a row's side of the split, and so does holdout `by: time`: drop one")
+            if len(set(columns)) != len(columns):
+                raise ValueError(f"{word}: each column may be named once")
+            for name in columns:
+                if name in self.columns and self.columns[name].role in ("time", "weight"):
+                    raise ValueError(f"{word}: {name!r} is the {self.columns[name].role} of the row")
+        if self.identity is not None and (other := "group" if self.group else "key" if self.key else None):
+            raise ValueError(f"identity decides a row's side of the split, and so does {other}: drop identity")
         return self

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
+from interlock_contracts.data import ColumnType
 from interlock_contracts.refs import ArtifactRef, Ref, Sha256
 
 
@@ -57,6 +58,17 @@ class Phase(Ref):
     attributes: dict[str, str | int | float | bool] = {}
 
 
+class TrainedOn(Ref):
+    """Which rows a training was given, by their hashes: one Parquet column ``hash`` of distinct uint64, ascending.
+
+    ``columns`` are those that the hashes are over, with their types at the time: what decides a row's side of the
+    split, else all declared ones.
+    """
+
+    hashes: ArtifactRef
+    columns: dict[str, ColumnType] = Field(min_length=1)
+
+
 class TrainingManifest(Ref):
     """Written once, as a job's very last step; its presence, not Ray's word, says that the training has ended."""
 
@@ -84,6 +96,8 @@ class TrainingManifest(Ref):
     seed: int | None = None
     folds: int | None = None
     rows: int | None = None
+    trained_on: TrainedOn | None = None
+    """What the gate proves by that no held-out row was trained on; manifests of older trainers have none."""
     repeats: int = 0
     """Rows that an earlier dataset has, too, left out of ``rows``."""
     rare_labels: dict[str, int] = {}

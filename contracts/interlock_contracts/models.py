@@ -11,10 +11,11 @@ from interlock_contracts.signature import PromotionCause, PromotionSignature
 
 
 class ChampionRef(Ref):
-    """The version that serves now."""
+    """The version that serves now; registries of before did not name its manifest."""
 
     version: int = Field(ge=1)
     artifact: ArtifactRef
+    manifest: ArtifactRef | None = None
 
 
 class _ModelEvent(Event):

@@ -178,8 +178,8 @@ class Pipeline(Section):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
-        columns = self.data.columns
-        named = [("data.key", name) for name in self.data.key or ()]
+        columns, identifying = self.data.columns, self.data.identifying
+        named = [(f"data.{word}", name) for name, word in identifying.items()]
         named += [("gate.slices", name) for name in self.gate.slices]
         if (newest := self.data.holdout_column) is not None:
             named.append(("data.holdout.column", newest))
@@ -188,9 +188,9 @@ class Pipeline(Section):
         for where, name in named:
             if name not in columns:
                 raise ValueError(f"{where} names {name!r}, which is not among data.columns")
-        if self.target in (self.data.key or ()):
-            raise ValueError(f"{self.target!r} cannot be both the target and part of the key")
-        for name in (self.target, *(self.data.key or ()), newest or self.target):
+        if (word := identifying.get(self.target)) is not None:
+            raise ValueError(f"{self.target!r} cannot be both the target and part of the {word}")
+        for name in (self.target, *identifying, newest or self.target):
             if columns[name].optional:
                 raise ValueError(f"{name!r} cannot be optional: every row of a training file needs it")
         if self.data.rules.unique_key and not self.data.key:

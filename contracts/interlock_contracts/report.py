@@ -45,12 +45,16 @@ class Histogram(Body):
 class GainReport(Body):
     """How much better than the champion on the same rows; positive is better whatever the metric's direction.
 
-    ``metrics`` are all of the champion's on these rows, None where they are not defined. ``lower`` is the lower bound
+    ``rows`` of the holdout are compared: those that both have trained on, or neither; None in reports of before.
+    ``trained_on`` of the holdout's rows were the champion's, None where it is not known. ``metrics`` are all of the
+    champion's on the compared rows, None where they are not defined. ``lower`` is the lower bound
     of the one-sided confidence interval; ``resampled`` the gains of the resamples that it comes from, without the
     ``left_out`` ones in which the metric is not defined.
     """
 
     version: int
+    rows: int | None = None
+    trained_on: int | None = None
     candidate: float | None = None
     champion: float | None = None
     metrics: dict[str, float | None] = {}
@@ -163,7 +167,8 @@ class GateReport(Body):
     ``metrics`` are None where they are not defined on these rows; ``champion`` is None for a first version, and with
     ``needs_approval``, where the champion could not be compared. ``slices`` are by column, the most frequent value
     first. ``notes`` decide nothing: the bias, and the weakest slices, in words. ``evaluation`` is the digest of the
-    evaluation file that the rows are of; None where they were held out of the files that were trained on.
+    evaluation file that the rows are of; None where they were held out of the files that were trained on. The candidate
+    has trained on ``trained_on`` of the rows, None where it is not known.
     """
 
     passed: bool = False
@@ -172,6 +177,7 @@ class GateReport(Body):
     checks: list[GateCheck] = []
     notes: list[str] = []
     rows: int = 0
+    trained_on: int | None = None
     evaluation: Sha256 | None = None
     metrics: dict[str, float | None] = {}
     metric: str | None = None

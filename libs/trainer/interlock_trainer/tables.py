@@ -18,7 +18,9 @@ from interlock_contracts.training import TrainingJob
 from interlock_modeling.signature import ModelSignature, Targets, label_names
 from interlock_modeling.split import ROW_COLUMN, in_union
 from interlock_tables.typed import ARROW_TYPES, compute
+from numpy.typing import NDArray
 
+from interlock_trainer.trained_on import known_by
 from interlock_trainer.weights import Weights
 
 LEAST_TO_CHOOSE = 10
@@ -31,12 +33,13 @@ class DataError(Exception):
 
 @dataclass(frozen=True)
 class TrainingTable:
-    """Features and target of every training row.
+    """Features and target of every training row; ``hashes`` are those by which the rows are known to the gate.
 
     Left out are ``repeats`` rows that an earlier dataset has, too, those of ``rare_labels``, counted by label, and
     those of weight 0.
     """
 
+    hashes: NDArray[np.uint64]
     signature: ModelSignature
     table: pa.Table
     targets: Targets
@@ -54,9 +57,10 @@ def read_training_table(job: TrainingJob, store: ArtifactStore) -> TrainingTable
     """
     with tempfile.TemporaryDirectory() as folder:
         parts = list(_parts(job, store, Path(folder)))
+    hashes = np.concatenate([known_by(job.pipeline, part) for part in parts])
     rows = pa.concat_tables(parts)
     union = in_union([np.asarray(part.column(ROW_COLUMN)) for part in parts])
-    united = rows.filter(pa.array(union)).drop_columns([ROW_COLUMN])
+    united = rows.filter(pa.array(union)).select(_learned_from(job.pipeline))
     table, rare = _without_rare_labels(job.pipeline, _that_weigh(job.pipeline, united))
     try:
         signature = ModelSignature.of(job.pipeline, table)
@@ -66,15 +70,18 @@ def read_training_table(job: TrainingJob, store: ArtifactStore) -> TrainingTable
         raise DataError(str(error)) from error
     _check(job.pipeline, signature, table, targets)
     _check_transform(job.pipeline, targets)
-    return TrainingTable(
-        signature, table, targets, weights, job.pipeline.monotone, rows.num_rows - united.num_rows, rare
-    )
+    repeats = rows.num_rows - united.num_rows
+    return TrainingTable(hashes, signature, table, targets, weights, job.pipeline.monotone, repeats, rare)
+
+
+def _learned_from(pipeline: Pipeline) -> list[str]:
+    weight = pipeline.data.weight_column
+    return [*pipeline.features, pipeline.target, *([weight] if weight is not None else [])]
 
 
 def _parts(job: TrainingJob, store: ArtifactStore, folder: Path) -> Iterator[pa.Table]:
     types = {name: ARROW_TYPES[column.type] for name, column in job.pipeline.data.columns.items()}
-    weight = job.pipeline.data.weight_column
-    wanted = [*job.pipeline.features, job.pipeline.target, *([weight] if weight is not None else [])]
+    wanted = dict.fromkeys([*_learned_from(job.pipeline), *(job.pipeline.data.side_columns or ())])
     schema = pa.schema([*((name, types[name]) for name in wanted), (ROW_COLUMN, pa.uint64())])
     for dataset in job.datasets:
         path = folder / dataset.train.sha256

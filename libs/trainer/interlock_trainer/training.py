@@ -30,6 +30,7 @@ from interlock_trainer.selection import Scored, select
 from interlock_trainer.tables import DataError, TrainingTable, read_training_table
 from interlock_trainer.target import on_target
 from interlock_trainer.threshold import chosen_threshold
+from interlock_trainer.trained_on import store_trained_on
 
 PACKAGES = ("scikit-learn", "xgboost-cpu", "optuna", "numpy", "pyarrow", "pandas", "ray", "skl2onnx")
 
@@ -105,11 +106,13 @@ def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Prog
             folder=Path(folder),
             seed=training.seed,
         )
+        trained_on = store_trained_on(job, data.hashes, store, Path(folder))
         seen |= {telemetry.EXPORT_ERROR: exported.check.max_rel}
     seconds = phases.seconds()
     return {
         "status": "succeeded",
         "rows": data.table.num_rows,
+        "trained_on": trained_on,
         "repeats": data.repeats,
         "rare_labels": data.rare_labels,
         "features": len(data.signature.features),

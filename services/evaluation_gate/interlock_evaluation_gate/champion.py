@@ -39,12 +39,12 @@ def as_champion_reads(holdout: pa.Table, champion: Model, candidate: ModelSignat
             raise NotComparableError(f"its column {feature.name!r} is gone")
         column = holdout.column(feature.name)
         if column.type != ARROW_TYPES[feature.type]:
-            read = _read_as(feature, column, known.get(feature.name))
+            read = read_as(feature, column, known.get(feature.name))
             holdout = holdout.set_column(holdout.column_names.index(feature.name), feature.name, read)
     return holdout
 
 
-def _read_as(feature: Feature, column: Any, encoded: Any) -> Any:
+def read_as(feature: Feature, column: Any, encoded: Any) -> Any:
     """Return the column with the feature's type.
 
     Raises:

@@ -1,5 +1,6 @@
 """Pure decision functions: thresholds, the gain over the champion, latency."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
 
@@ -12,6 +13,7 @@ class Gain:
 
     ``lower`` is the lower bound of the one-sided confidence interval, by paired bootstrap; NaN where there is none.
     In ``left_out`` resamples the metric is undefined; ``rarest`` is how many rows a classification's rarest label has.
+    Of the held-out rows ``rows`` were compared, and the champion has ``trained_on`` some, None where it is not known.
     """
 
     version: int
@@ -21,6 +23,8 @@ class Gain:
     lower: float
     left_out: int = 0
     rarest: int | None = None
+    rows: int | None = None
+    trained_on: int | None = None
 
 
 @dataclass(frozen=True)
@@ -58,14 +62,19 @@ class Verdict:
 
 
 def judge(
-    pipeline: Pipeline, scores: dict[str, float], gain: Gain | NotCompared | None, latency_p99_ms: float
+    pipeline: Pipeline,
+    scores: dict[str, float],
+    gain: Gain | NotCompared | None,
+    latency_p99_ms: float,
+    refusals: Sequence[Check] = (),
 ) -> Verdict:
     """Return the verdict on a candidate.
 
     ``scores`` are its metrics on the holdout, by name; ``gain`` is None for the first version of a model, which has
-    no champion to beat; ``latency_p99_ms`` is that of single rows in milliseconds.
+    no champion to beat; ``latency_p99_ms`` is that of single rows in milliseconds; ``refusals`` are what was missed
+    before anything was measured.
     """
-    checks = [
+    checks = [*refusals] + [
         _bounded(f"{name} on the holdout", scores[name], bounds.min, bounds.max)
         for name, bounds in pipeline.gate.metrics.items()
     ]

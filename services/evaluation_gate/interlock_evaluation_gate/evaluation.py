@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from interlock_evaluation_gate.importance import permutation_importance
 from interlock_evaluation_gate.measured import Measured, finite, metrics_of, resamples
 from interlock_evaluation_gate.plots import histogram, plots
 from interlock_evaluation_gate.slices import notes, slices_by
+from interlock_evaluation_gate.trained_rows import Disjointness, disjointness, trained_rows
 
 RESAMPLES = 2000
 LATENCY_ROWS = 300
@@ -46,16 +48,19 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
         candidate = loader.load(event)
         measured = Measured(candidate, holdout, pipeline.training.quantile)
         scores: dict[str, float] = {name: measured.metric(name) for name in metrics_of(pipeline)}
-        champion, gain, resampled = _compared(event, pipeline, measured, holdout, loader)
+        apart = disjointness(event, pipeline, holdout, artifacts)
+        champion, gain, resampled = _compared(event, pipeline, measured, loader, apart)
         latency = _latency_p99_ms(candidate, holdout)
-        verdict = judge(pipeline, scores, gain, latency)
-        slices = {each: slices_by(pipeline, measured, champion, holdout, each) for each in pipeline.gate.slices}
+        verdict = judge(pipeline, scores, gain, latency, apart.checks)
+        beside = champion if isinstance(gain, Gain) and gain.rows == holdout.num_rows else None
+        slices = {each: slices_by(pipeline, measured, beside, holdout, each) for each in pipeline.gate.slices}
         return GateReport(
             passed=verdict.passed,
             needs_approval=verdict.needs_approval,
             reasons=verdict.reasons,
             checks=[GateCheck(passed=check.passed, text=check.text) for check in verdict.checks],
             rows=holdout.num_rows,
+            trained_on=apart.count,
             evaluation=event.evaluation,
             metrics=finite(scores),
             metric=pipeline.champion.metric,
@@ -63,7 +68,7 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
             confidence=pipeline.champion.confidence,
             min_improvement=pipeline.champion.min_improvement,
             latency_p99_ms=latency,
-            notes=notes(pipeline.champion.metric, scores, slices),
+            notes=[*notes(pipeline.champion.metric, scores, slices), *apart.notes(gain)],
             slices=slices,
             plots=plots(candidate.signature, measured.target, measured.scores),
             importance=permutation_importance(pipeline, candidate, holdout),
@@ -72,7 +77,7 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
 
 def _holdout(refs: list[ArtifactRef], artifacts: ArtifactStore, folder: Path) -> pa.Table:
     """Return the union of the holdout parts: each row as often as the file that has it most often."""
-    tables = []
+    tables: list[pa.Table] = []
     for number, ref in enumerate(refs):
         path = folder / f"holdout-{number}.parquet"
         try:
@@ -80,7 +85,9 @@ def _holdout(refs: list[ArtifactRef], artifacts: ArtifactStore, folder: Path) ->
         except MissingArtifactError as error:
             gone = "rows of its holdout are not stored any more, as when their dataset was deleted"
             raise MissingArtifactError(f"{gone}: {error}") from error
-        tables.append(pq.read_table(path))
+        table = pq.read_table(path)
+        # Files of several specs differ in the order of their columns.
+        tables.append(table.select(tables[0].column_names if tables else table.column_names))
     kept = in_union([table.column(ROW_COLUMN).to_numpy() for table in tables])
     union = pa.concat_tables(tables).filter(pa.array(kept))
     if union.num_rows == 0:
@@ -89,18 +96,26 @@ def _holdout(refs: list[ArtifactRef], artifacts: ArtifactStore, folder: Path) ->
 
 
 def _compared(
-    event: ModelRegistered, pipeline: Pipeline, candidate: Measured, holdout: pa.Table, loader: Loader
+    event: ModelRegistered, pipeline: Pipeline, candidate: Measured, loader: Loader, apart: Disjointness
 ) -> tuple["Measured | None", Gain | NotCompared | None, Histogram | None]:
-    """Measure the champion, if there is one, on the candidate's rows as its own version reads them."""
+    """Measure the champion, if there is one, on the candidate's rows as its own version reads them.
+
+    Left out are rows that only one of the two has trained on.
+    """
     if event.champion is None:
         return None, None, None
     version = event.champion.version
     try:
         model = loader.load(event.champion)
-        champion = Measured(model, as_champion_reads(holdout, model, candidate.signature), candidate.quantile)
+        champion = Measured(model, as_champion_reads(apart.holdout, model, candidate.signature), candidate.quantile)
+        trained = trained_rows(event.champion.manifest, apart.holdout, apart.artifacts)
+        rows = apart.comparable(trained)
     except (NotComparableError, CorruptArtifactError, MissingArtifactError, RefusedModelError, ValueError) as error:
         return None, NotCompared(version, str(error)), None
-    return champion, *_gain(pipeline, version, candidate, champion)
+    champion = champion.on(rows)
+    gain, resampled = _gain(pipeline, version, candidate.on(rows), champion)
+    known = None if trained is None else int(trained.sum())
+    return champion, replace(gain, rows=int(rows.sum()), trained_on=known), resampled
 
 
 def _gain(pipeline: Pipeline, version: int, candidate: Measured, champion: Measured) -> tuple[Gain, Histogram | None]:
@@ -140,7 +155,13 @@ def _reported(pipeline: Pipeline, gain: Gain, champion: Measured, resampled: His
     numbers = {name: getattr(gain, name) for name in ("candidate", "champion", "gain", "lower")}
     theirs = finite({name: champion.metric(name) for name in metrics_of(pipeline)})
     return GainReport(
-        version=gain.version, **finite(numbers), metrics=theirs, left_out=gain.left_out, resampled=resampled
+        version=gain.version,
+        rows=gain.rows,
+        trained_on=gain.trained_on,
+        **finite(numbers),
+        metrics=theirs,
+        left_out=gain.left_out,
+        resampled=resampled,
     )
 
 

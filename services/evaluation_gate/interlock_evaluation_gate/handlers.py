@@ -62,7 +62,7 @@ async def judge_candidate(
             report=stored,
             reasons=report.reasons,
             metrics=_defined(report.metrics),
-            champion_metrics=_defined(report.champion.metrics) if report.champion else {},
+            champion_metrics=_defined(_on_the_same_rows(report)),
         )
         if report.passed and report.needs_approval:
             evaluated = evaluated.model_copy(update={"needs_approval": True})
@@ -95,6 +95,11 @@ async def _report(event: ModelRegistered, artifacts: ArtifactStore, loader: Load
     except Exception as error:  # a fault of ours must not leave the run waiting for a verdict
         logger.exception("version %d of %s cannot be evaluated", event.version, event.model)
         return GateReport(passed=False, reasons=[f"the candidate cannot be evaluated: {error!r}"])
+
+
+def _on_the_same_rows(report: GateReport) -> Mapping[str, float | None]:
+    """Return the champion's metrics, if they are over all rows that the candidate's are over."""
+    return report.champion.metrics if report.champion and report.champion.rows == report.rows else {}
 
 
 def _defined(metrics: Mapping[str, float | None]) -> dict[str, float]:

@@ -1,7 +1,8 @@
 """A model's answers to the holdout, and its metrics on all rows or on some."""
 
 from collections.abc import Iterator
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +28,13 @@ class Measured:
             raise ValueError("the model answers some held-out rows with numbers that are not finite")
         labels, threshold = model.signature.labels, model.signature.threshold
         self.decided = None if labels is None else decide(self.scores, threshold)
+
+    def on(self, rows: NDArray[np.bool_]) -> Self:
+        """Return the same on some of the rows."""
+        some = copy(self)
+        some.target, some.scores = self.target[rows], self.scores[rows]
+        some.decided = None if self.decided is None else self.decided[rows]
+        return some
 
     @property
     def rarest(self) -> int | None:

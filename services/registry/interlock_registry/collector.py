@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from interlock_artifacts import ArtifactStore, CorruptArtifactError, MissingArtifactError, delete_unless_young
+from interlock_contracts.manifest import TrainingManifest
 from interlock_contracts.refs import ArtifactRef
 from interlock_messaging import Bus
 from interlock_messaging.crash_points import crash_point
@@ -99,6 +100,9 @@ class Collector:
             if row.objects_deleted_at is not None:  # another replica was here
                 return
             own = [ref for ref in _objects(row) if not await _is_shared(session, ref)]
+            if (manifest := ArtifactRef.model_validate(row.manifest)) in own:
+                # First, for it is found by the manifest, should this be interrupted.
+                own = [*await asyncio.to_thread(self._trained_on, manifest), *own]
             young = await asyncio.to_thread(self._delete, own)
             crash_point("registry.collect.deleted")
             if young:
@@ -106,6 +110,15 @@ class Collector:
                 return
             row.objects_deleted_at = datetime.now(UTC)
             logger.info("%d objects of version %d of %s are deleted", len(own), version, model)
+
+    def _trained_on(self, manifest: ArtifactRef) -> list[ArtifactRef]:
+        """Return the hashes of the rows that the version has trained on, which no other version refers to."""
+        try:
+            told = TrainingManifest.model_validate_json(self._artifacts.fetch(manifest)).trained_on
+        except (MissingArtifactError, CorruptArtifactError, ValidationError) as error:
+            logger.warning("%s is no manifest: %r", manifest.key, error)
+            return []
+        return [told.hashes] if told is not None else []
 
     def _delete(self, refs: list[ArtifactRef]) -> int:
         """Delete objects that were stored before the time of grace; return how many were not."""

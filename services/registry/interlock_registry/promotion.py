@@ -60,9 +60,7 @@ async def request_evaluation(session: AsyncSession, model: ModelRow, version: Ve
         spec=ArtifactRef.model_validate(spec.ref),
         holdouts=[dataset.holdout for dataset in version.judged_on],
         evaluation=version.evaluation["digest"] if version.evaluation else None,
-        champion=ChampionRef(version=champion.version, artifact=ArtifactRef.model_validate(champion.artifact))
-        if champion
-        else None,
+        champion=ChampionRef.model_validate(champion, from_attributes=True) if champion else None,
     )
     await enqueue(session, event, source=SERVICE, cause=cause, n=version.evaluation_requests - 1)
 

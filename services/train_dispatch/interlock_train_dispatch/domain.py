@@ -82,9 +82,28 @@ def _by_job(seen: Observation) -> Decision:
 
 
 def data_digest(pipeline: Pipeline) -> str:
-    """Return the digest of what shapes stored rows: specs that differ elsewhere can share their datasets."""
-    shaping = {"task": pipeline.task, "target": pipeline.target, "data": pipeline.data.model_dump(mode="json")}
-    return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()
+    """Return the digest of target, task and data section, under which a file's rows are stored."""
+    section = {"task": pipeline.task, "target": pipeline.target, "data": pipeline.data.model_dump(mode="json")}
+    return hashlib.sha256(json.dumps(section, sort_keys=True).encode()).hexdigest()
+
+
+def shape_of_rows(pipeline: Pipeline) -> dict[str, Any]:
+    """Return all that shapes stored rows: specs that have it in common can share their datasets.
+
+    That is how cells are read, which rows are kept, and on which side each lies. A rule that only accepts or refuses a
+    file as a whole is not among it, nor what a column is used for.
+    """
+    data = pipeline.data
+    return {
+        "target": pipeline.target,
+        "columns": {name: (column.type, column.format) for name, column in data.columns.items()},
+        "weight": data.weight_column,  # its cells are checked, and fitting relies on that
+        "format": data.format,
+        "csv": data.csv if data.format == "csv" else None,
+        "unique": data.key if data.rules.unique_key else None,  # drops rows that repeat another
+        "side": data.side_columns,
+        "holdout": (data.holdout.by, data.holdout_column, data.holdout.fraction),
+    }
 
 
 class Numbered(Protocol):

@@ -62,8 +62,8 @@ async def _read(session: AsyncSession, name: str, spec: SpecRow, window: Window 
 
 async def _in_window(session: AsyncSession, spec: SpecRow, window: Window | None = None) -> set[str]:
     window = window or Pipeline.model_validate(spec.spec).training.window
-    files = await store.datasets(session, spec.pipeline, spec.data_digest)
-    judged_on = await store.evaluation_file(session, spec.pipeline, spec.data_digest)
+    files = await store.datasets(session, spec)
+    judged_on = await store.evaluation_file(session, spec)
     return {file.digest for file in (*in_window(files, window), *([judged_on] if judged_on else []))}
 
 

@@ -86,13 +86,13 @@ class RunReconciler:
             if spec is None:
                 raise LookupError(f"its spec {run.pipeline_digest} is not stored")
             pipeline = Pipeline.model_validate(spec.spec)
-            files = list(await store.datasets(session, run.model, spec.data_digest))
+            files = list(await store.datasets(session, spec))
             pinned = [file for file in files if file.digest == run.dataset]
             chosen = pinned if run.dataset is not None else in_window(files, pipeline.training.window)
             if not chosen:
                 raise LookupError(f"{run.dataset or 'every dataset of its pipeline'} is not there any more")
             run.datasets = [file.ref for file in chosen]
-            evaluation = await store.evaluation_file(session, run.model, spec.data_digest)
+            evaluation = await store.evaluation_file(session, spec)
             run.evaluation = evaluation.ref if evaluation is not None else None
             run.state, run.started_at = "running", datetime.now(UTC)
             run.deadline = run.started_at + timedelta(minutes=pipeline.training.timeout_minutes)

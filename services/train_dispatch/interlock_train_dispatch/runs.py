@@ -89,11 +89,11 @@ async def _refusal(session: AsyncSession, run: RunRow, spec: store.SpecRow | Non
         return no_pipeline(run.model, names)
     if trigger not in Pipeline.model_validate(spec.spec).training.trigger:
         return f"pipeline {run.model!r} does not list {trigger!r} among its training.trigger"
-    known = [row.digest for row in await store.datasets(session, run.model, spec.data_digest)]
+    known = [row.digest for row in await store.datasets(session, spec)]
     if not known:
         return f"pipeline {run.model!r} has no accepted dataset for its newest data section; upload one first"
     if run.dataset is not None and run.dataset not in known:
-        judged_on = await store.is_evaluation_file(session, run.model, spec.data_digest, run.dataset)
+        judged_on = await store.is_evaluation_file(session, spec, run.dataset)
         why = f"has dataset {run.dataset} as an evaluation file, which is never trained on"
         return f"pipeline {run.model!r} {why if judged_on else f'has no accepted dataset {run.dataset}'}"
     return None

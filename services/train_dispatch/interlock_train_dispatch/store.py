@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import DatasetRole
 from interlock_contracts.training import RunState
 from interlock_messaging.pipeline_specs import PipelineSpec
@@ -13,6 +14,8 @@ from sqlalchemy import ColumnElement, MetaData, Select, String, exists, func, or
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
+
+from interlock_train_dispatch.domain import shape_of_rows
 
 ORPHANS_AT_ONCE = LOGS_AT_ONCE = 50
 
@@ -151,20 +154,22 @@ async def keep_deletion(session: AsyncSession, row: DeletedRow) -> None:
     await session.execute(kept)
 
 
-async def datasets(session: AsyncSession, pipeline: str, data_digest: str) -> Sequence[DatasetRow]:
-    """Return the files that a spec with this data section can train on, oldest first."""
-    return (await session.scalars(_files(pipeline, data_digest, "training").order_by(DatasetRow.number))).all()
+async def datasets(session: AsyncSession, spec: SpecRow) -> Sequence[DatasetRow]:
+    """Return the files that a spec can train on, oldest first; of one that was stored twice, what came last."""
+    digest, newest = DatasetRow.digest, DatasetRow.number.desc()
+    found = await session.scalars((await _files(session, spec, "training")).distinct(digest).order_by(digest, newest))
+    return sorted(found, key=lambda row: row.number)
 
 
-async def evaluation_file(session: AsyncSession, pipeline: str, data_digest: str) -> DatasetRow | None:
-    """Return the newest evaluation file under this data section; None where what is held out is judged on."""
-    newest = _files(pipeline, data_digest, "evaluation").order_by(DatasetRow.number.desc()).limit(1)
-    return (await session.scalars(newest)).one_or_none()
+async def evaluation_file(session: AsyncSession, spec: SpecRow) -> DatasetRow | None:
+    """Return the newest evaluation file of a spec; None where what is held out is judged on."""
+    files = await _files(session, spec, "evaluation")
+    return (await session.scalars(files.order_by(DatasetRow.number.desc()).limit(1))).one_or_none()
 
 
-async def is_evaluation_file(session: AsyncSession, pipeline: str, data_digest: str, digest: str) -> bool:
-    row = await session.get(DatasetRow, (pipeline, digest, data_digest))
-    return row is not None and row.role == "evaluation"
+async def is_evaluation_file(session: AsyncSession, spec: SpecRow, digest: str) -> bool:
+    files = await _files(session, spec, "evaluation")
+    return (await session.scalars(files.where(DatasetRow.digest == digest).limit(1))).one_or_none() is not None
 
 
 async def dataset_exists(session: AsyncSession, pipeline: str, digest: str) -> bool:
@@ -173,8 +178,17 @@ async def dataset_exists(session: AsyncSession, pipeline: str, digest: str) -> b
     return bool(await session.scalar(select(exists().where(*here, ~is_deleted()))))
 
 
-def _files(pipeline: str, data_digest: str, role: DatasetRole) -> Select[DatasetRow]:
-    of_spec = (DatasetRow.pipeline == pipeline, DatasetRow.data_digest == data_digest)
+async def _files(session: AsyncSession, spec: SpecRow, role: DatasetRole) -> Select[DatasetRow]:
+    """Return a query for the files whose stored rows are those that the spec would have stored."""
+    section = SpecRow.data_digest
+    known = select(SpecRow).where(SpecRow.pipeline == spec.pipeline).distinct(section).order_by(section)
+    shape = shape_of_rows(Pipeline.model_validate(spec.spec))
+    alike = {
+        each.data_digest
+        for each in await session.scalars(known)
+        if shape_of_rows(Pipeline.model_validate(each.spec)) == shape
+    }
+    of_spec = (DatasetRow.pipeline == spec.pipeline, DatasetRow.data_digest.in_(alike))
     return select(DatasetRow).where(*of_spec, DatasetRow.role == role, ~is_deleted())
 
 
@@ -204,7 +218,7 @@ async def archive_of(session: AsyncSession, model: str) -> ArchiveRow | None:
 async def trainable(session: AsyncSession, pipeline: str, digest: str | None = None) -> int | None:
     """Return how many files a pipeline's newest spec, or the one with ``digest``, can train on; None without a spec."""
     row = await SpecRow.find(session, pipeline, digest)
-    return len(await datasets(session, pipeline, row.data_digest)) if row is not None else None
+    return len(await datasets(session, row)) if row is not None else None
 
 
 async def trained_on(session: AsyncSession, model: str, dataset: str, pipeline_digest: str) -> bool:

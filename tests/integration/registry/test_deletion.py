@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from interlock_artifacts import S3Store
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
+from interlock_contracts.manifest import TrainedOn, TrainingManifest
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.training import TrainingCompleted
 from interlock_messaging.tables import OutboxRow
@@ -47,7 +48,15 @@ class Trained:
         """Store a model, and a manifest of its own; return both, and the engine."""
         binary = self.store.put(f"{self.registry.model} {engine}".encode())
         described = {"words": words, "engine": {"ref": binary.model_dump(mode="json")}}
-        return self.store.put(json.dumps(described).encode()), self.store.put(uuid4().bytes), binary
+        artifact = self.store.put(json.dumps(described).encode())
+        self.hashes = self.store.put(uuid4().bytes)
+        manifest = TrainingManifest(
+            status="succeeded",
+            run_id=uuid4(),
+            artifact=artifact,
+            trained_on=TrainedOn(hashes=self.hashes, columns={"a": "number"}),
+        )
+        return artifact, self.store.put(manifest.model_dump_json().encode()), binary
 
     def completed(self, artifact: ArtifactRef, manifest: ArtifactRef) -> TrainingCompleted:
         return TrainingCompleted(
@@ -63,6 +72,7 @@ class Trained:
     async def train(self, engine: str, words: str, *, reports: int = 1) -> list[str]:
         """Register a version that the gate refuses, after ``reports`` reports; return its objects' keys."""
         artifact, manifest, binary = self.stored(engine, words)
+        hashes = self.hashes
         await self.registry.deliver(self.completed(artifact, manifest))
         number = await self.newest()
         found = [self.store.put(f'{{"report": "{uuid4()}"}}'.encode()) for _ in range(reports)]
@@ -70,7 +80,7 @@ class Trained:
             passed = self.registry.passed(number, 99).model_copy(update={"report": report})
             await self.registry.deliver(passed)  # against a champion that never was, so the gate is asked again
         await self.registry.deliver(self.verdict(EvaluationFailed, number, found[-1]))
-        return [each.key for each in (artifact, binary, manifest, *found)]
+        return [each.key for each in (artifact, binary, manifest, hashes, *found)]
 
     def verdict(self, kind: type[Any], number: int, report: ArtifactRef, against: int | None = None) -> Any:
         return kind(
@@ -125,7 +135,7 @@ async def test_the_bucket_holds_nothing_of_a_deleted_version_and_all_of_the_othe
 
     # The description and the engine of 3, and the engine of 4, are those of 2 as well.
     assert before - set(store.list_keys()) == {*gone, *same, *described_anew} - set(serving)
-    assert len({*gone, *same, *described_anew} - set(serving)) == 6 + 2 + 3
+    assert len({*gone, *same, *described_anew} - set(serving)) == 7 + 3 + 4
 
 
 async def test_what_was_stored_for_a_version_to_come_is_left(trained: Trained, office: Office, store: S3Store) -> None:

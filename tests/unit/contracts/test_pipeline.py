@@ -218,6 +218,23 @@ def test_the_champion_rule_has_a_default_for_each_task() -> None:
         ({"task": "classification"}, "a classification's target must be a category, boolean or integer"),
         ({"data__key": ["math_score"]}, "both the target and part of the key"),
         ({"data__key": "nope"}, "data.key names 'nope'"),
+        ({"data__group": "nope"}, "data.group names 'nope'"),
+        ({"data__group": "math_score"}, "both the target and part of the group"),
+        ({"data__group": ["gender", "gender"]}, "group: each column may be named once"),
+        ({"data__columns__gender": {"type": "category", "optional": True}, "data__group": "gender"}, "be optional"),
+        (
+            {
+                "data__columns__at": {"type": "datetime", "role": "time"},
+                "data__holdout": {"by": "time"},
+                "data__group": "gender",
+            },
+            "group decides a row's side of the split, and so does holdout `by: time`: drop one",
+        ),
+        (
+            {"data__columns__at": {"type": "datetime", "role": "time"}, "data__group": "at"},
+            "group: 'at' is the time of the row",
+        ),
+        ({"data__identity": "gender"}, "identity decides a row's side of the split, and so does key: drop identity"),
         ({"gate__slices": ["nope"]}, "gate.slices names 'nope'"),
         ({"gate__metrics": {"accuracy": {"min": 0.5}}}, "metric 'accuracy' is not for regression"),
         ({"gate__metrics": {"r2": {}}}, "give min, max or both"),
@@ -279,3 +296,14 @@ def test_a_fault_is_named(changes: dict[str, Any], told: str) -> None:
         Pipeline.model_validate(declared(**changes))
 
     assert told in str(caught.value)
+
+
+def test_group_decides_the_side_of_the_split_then_key_then_identity() -> None:
+    """A group's columns stay features, unless they are to be ignored; files of before the words mean what they did."""
+    grouped = Pipeline.model_validate(declared(data__group="gender"))
+    assert grouped.data.side_columns == ["gender"]
+    assert "gender" in grouped.features
+    assert Pipeline.model_validate(declared()).data.side_columns == ["id"]
+    keyless = declared(data__identity="gender", data__key=None)
+    assert Pipeline.model_validate(keyless).data.side_columns == ["gender"]
+    assert "identity" not in Pipeline.model_validate(declared()).data.model_dump(mode="json")

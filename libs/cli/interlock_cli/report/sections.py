@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from interlock_contracts.report import ConfusionMatrix, Histogram
+from interlock_contracts.report import ConfusionMatrix, GainReport, Histogram
 
 from interlock_cli.options import shown_tags
 from interlock_cli.report.facts import Facts
@@ -70,6 +70,8 @@ def _gain(facts: Facts) -> Iterator[Section]:
         f"**{number(gain.gain, sign=True)}** {gate.metric} over version {gain.version}"
         f" ({number(gain.candidate)} against {number(gain.champion)})"
     )
+    if gain.rows not in (None, gate.rows):
+        text += f" on the {gain.rows:,} rows that neither, or both, have trained on"
     if gain.lower is not None and gate.confidence is not None:
         text += f"; with {gate.confidence:.0%} confidence above **{number(gain.lower, sign=True)}**"
     if gate.min_improvement is not None:
@@ -82,7 +84,7 @@ def _gain(facts: Facts) -> Iterator[Section]:
 def _metrics(facts: Facts) -> Iterator[Section]:
     if facts.gate.metrics:
         theirs = facts.gate.champion.metrics if facts.gate.champion else {}
-        beside = (f"champion, version {facts.gate.champion.version}",) if facts.gate.champion and theirs else ()
+        beside = (_named(facts.gate.champion, facts.gate.rows),) if facts.gate.champion and theirs else ()
         rows = [
             (name, number(value), *((number(theirs.get(name)),) if beside else ()))
             for name, value in facts.gate.metrics.items()
@@ -90,6 +92,12 @@ def _metrics(facts: Facts) -> Iterator[Section]:
         if facts.gate.latency_p99_ms is not None:
             rows.append(("p99 latency, one row", f"{facts.gate.latency_p99_ms:.2f} ms", *(("",) if beside else ())))
         yield Section(f"On {facts.gate.rows:,} held-out rows", table(("metric", "value", *beside), rows))
+
+
+def _named(champion: GainReport, rows: int) -> str:
+    """Return the heading of the champion's metrics, with its rows where not all are compared."""
+    on = f", on {champion.rows:,} rows" if champion.rows not in (None, rows) else ""
+    return f"champion, version {champion.version}{on}"
 
 
 def _answers(facts: Facts) -> Iterator[Section]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from interlock_ingest.validation.duplicates import Dropped
 from interlock_ingest.validation.result import Parts
-from interlock_ingest.validation.staging import KEY_COLUMN, Staging
+from interlock_ingest.validation.staging import SIDE_COLUMN, Staging
 
 _GROUP_ROWS = 65_536
 _GROUP_TEXT_BYTES = 64 * 1024 * 1024
@@ -100,5 +100,5 @@ def held_out(batch: pa.RecordBatch, pipeline: Pipeline, cut: int | None) -> NDAr
     if cut is not None and data.holdout_column is not None:
         times: NDArray[np.int64] = batch.column(data.holdout_column).cast(pa.int64()).to_numpy()
         return times >= cut
-    column = KEY_COLUMN if data.key else ROW_COLUMN
+    column = SIDE_COLUMN if data.side_columns else ROW_COLUMN
     return in_holdout(batch.column(column).to_numpy(), data.holdout.fraction)

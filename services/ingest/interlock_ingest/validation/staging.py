@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from interlock_ingest.validation.chunk import Chunk
 from interlock_ingest.validation.duplicates import KEY, ROW, Buckets
 
-KEY_COLUMN = "__key__"
+SIDE_COLUMN = "__side__"
+"""Name of the staged column that holds the hash by which a row's side is decided."""
+
 _LEVEL = 65_536
 
 
@@ -29,11 +31,12 @@ class Staging:
         data = pipeline.data
         self._columns = list(data.columns)
         self._key = data.key
+        self._side = data.side_columns
         self._time = data.holdout_column
         self._path = folder / "rows.arrow"
         self._times = folder / "times"
         fields = [(name, ARROW_TYPES[column.type]) for name, column in data.columns.items()]
-        fields += [(ROW_COLUMN, pa.uint64())] + ([(KEY_COLUMN, pa.uint64())] if data.key else [])
+        fields += [(ROW_COLUMN, pa.uint64())] + ([(SIDE_COLUMN, pa.uint64())] if self._side else [])
         self.schema = pa.schema(fields)
         self._sink = pa.OSFile(str(self._path), "wb")
         self._writer = pa.ipc.new_stream(self._sink, self.schema)
@@ -63,13 +66,13 @@ class Staging:
         places = np.empty(rows, dtype=ROW)
         places["hash"], places["at"] = hashes, np.arange(self.rows, self.rows + rows)
         self.row_buckets.add(places)
-        if self._key:
-            key_hashes = row_hashes({name: columns[name] for name in self._key})
-            stored.append(pa.array(key_hashes))
-            if self.key_buckets is not None:
-                keys = np.empty(rows, dtype=KEY)
-                keys["hash"], keys["row"], keys["line"] = key_hashes, hashes, chunk.lines
-                self.key_buckets.add(keys)
+        if self._side:
+            stored.append(pa.array(row_hashes({name: columns[name] for name in self._side})))
+        if self._key and self.key_buckets is not None:
+            keys = np.empty(rows, dtype=KEY)
+            keys["hash"] = row_hashes({name: columns[name] for name in self._key})
+            keys["row"], keys["line"] = hashes, chunk.lines
+            self.key_buckets.add(keys)
         if self._time is not None:
             columns[self._time].cast(pa.int64()).fill_null(0).to_numpy().tofile(self._time_sink)
         self._writer.write_batch(pa.record_batch(stored, schema=self.schema))

@@ -87,6 +87,38 @@ def test_rows_with_one_key_fall_on_one_side() -> None:
     assert "__key__" not in judged.train.column_names
 
 
+@pytest.mark.parametrize("word", ["group", "identity"])
+def test_group_and_identity_decide_the_side_whatever_else_the_columns_are(word: str) -> None:
+    """Rows that share them fall on one side, and stay there when a column is added or corrected."""
+    rows = [(n % 40, n) for n in range(400)]
+    narrow = judge("id,x,y\n" + "".join(f"{id_},{x},1\n" for id_, x in rows), KEYED, **{word: "id"})
+    wide = judge(
+        "id,x,y,z\n" + "".join(f"{id_},{x + 1},2,{x}\n" for id_, x in rows),
+        {**KEYED, "z": {"type": "number"}},
+        **{word: "id"},
+    )
+
+    sides = []
+    for judged in (narrow, wide):
+        assert judged.train is not None
+        assert judged.holdout is not None
+        sides.append((set(judged.train["id"].to_pylist()), set(judged.holdout["id"].to_pylist())))
+    assert sides[0] == sides[1]
+    assert not sides[0][0] & sides[0][1]
+    assert all(sides[0])
+
+
+def test_a_group_is_held_together_where_rows_have_a_key() -> None:
+    """The key still says what one row is."""
+    columns = {**KEYED, "owner": {"type": "integer"}}
+    content = "id,x,y,owner\n" + "".join(f"{n},{n},1,{n % 30}\n" for n in range(300))
+    judged = judge(content, columns, key="id", group="owner", rules={"unique_key": True})
+
+    assert judged.train is not None
+    assert judged.holdout is not None
+    assert not set(judged.train["owner"].to_pylist()) & set(judged.holdout["owner"].to_pylist())
+
+
 def test_repeated_keys_are_refused_where_they_must_be_unique() -> None:
     """An exact repeat of a row is no second row with its key."""
     content = "id,x,y\n1,1,1\n2,2,2\n1,1,1\n3,3,3\n2,9,2\n"

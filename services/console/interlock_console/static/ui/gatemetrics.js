@@ -1,4 +1,4 @@
-// Tables of the gate report: metrics of candidate and champion on the same rows, and each label's.
+// Tables of the gate report: metrics of candidate and champion, and each label's.
 import { html } from "../vendor/preact.js";
 import { called, direction, gain, shown, signed } from "./metrics.js";
 import { VersionLink } from "./stage.js";
@@ -19,6 +19,8 @@ export function MetricName({ metric }) {
 export function GateMetrics({ report, version }) {
   const { metrics, metric: deciding, champion, confidence } = report;
   const theirs = champion && { ...champion.metrics, [deciding]: champion.champion };
+  const partly = champion?.rows != null && champion.rows !== report.rows; // only one of the two has trained on the others
+  const ours = (name) => (!partly ? metrics[name] : name === deciding ? champion.candidate : null);
   const names = Object.keys(metrics).sort((a, b) => (b === deciding) - (a === deciding));
   const bound = (name) => (name === deciding && Number.isFinite(champion.lower) ? html`gain above ${shown(champion.lower)} <span class="faint">with ${Math.round(confidence * 100)} % confidence</span>` : html`<span class="faint">–</span>`);
   const columns = [
@@ -27,12 +29,14 @@ export function GateMetrics({ report, version }) {
     ...(champion
       ? [
           { title: html`Champion <${VersionLink} model=${version.model} version=${champion.version} />`, cell: (name) => shown(theirs[name]), right: true },
-          { title: "Change", cell: (name) => html`<${Change} difference=${[metrics[name], theirs[name]].every(Number.isFinite) ? metrics[name] - theirs[name] : null} gain=${gain(name, metrics[name], theirs[name])} />`, right: true, tight: true },
+          { title: "Change", cell: (name) => html`<${Change} difference=${[ours(name), theirs[name]].every(Number.isFinite) ? ours(name) - theirs[name] : null} gain=${gain(name, ours(name), theirs[name])} />`, right: true, tight: true },
           { title: "Interval", cell: bound },
         ]
       : []),
   ];
-  const caption = champion ? "Metrics of candidate and champion on the same held-out rows" : "Metrics on the held-out rows";
+  const caption = partly
+    ? `Metrics of the candidate on ${report.rows.toLocaleString("en")} held-out rows, of the champion on the ${champion.rows.toLocaleString("en")} that both or neither have trained on`
+    : champion ? "Metrics of candidate and champion on the same held-out rows" : "Metrics on the held-out rows";
   return html`<section class="card flush"><h2>${caption}</h2>
     <${Table} caption=${caption} columns=${columns} rows=${names} id=${(name) => name} />
     ${champion && Object.keys(champion.metrics ?? {}).length === 0 && html`<p class="foot soft">An earlier release evaluated this version, and kept the champion's ${called(deciding)} only.</p>`}
