@@ -23,6 +23,7 @@ from interlock_serving.smoke_test.client import RefusedModelError
 from interlock_evaluation_gate.champion import NotComparableError, as_champion_reads
 from interlock_evaluation_gate.domain import Gain, NotCompared, judge
 from interlock_evaluation_gate.importance import permutation_importance
+from interlock_evaluation_gate.leaks import leak_notes
 from interlock_evaluation_gate.measured import Measured, finite, metrics_of, resamples
 from interlock_evaluation_gate.plots import histogram, plots
 from interlock_evaluation_gate.slices import notes, slices_by
@@ -68,7 +69,11 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
             confidence=pipeline.champion.confidence,
             min_improvement=pipeline.champion.min_improvement,
             latency_p99_ms=latency,
-            notes=[*notes(pipeline.champion.metric, scores, slices), *apart.notes(gain)],
+            notes=[
+                *notes(pipeline.champion.metric, scores, slices),
+                *apart.notes(gain),
+                *leak_notes(pipeline, holdout),
+            ],
             slices=slices,
             plots=plots(candidate.signature, measured.target, measured.scores),
             importance=permutation_importance(pipeline, candidate, holdout),

@@ -62,10 +62,11 @@ class Cells:
 
 
 def cells_of(rows: pa.Table, pipeline: Pipeline) -> dict[str, Cells]:
-    """Return the declared columns of the rows, by name; text, and labels whatever their type, have codes."""
+    """Return the declared columns that the rows have, by name; text, and labels whatever their type, have codes."""
     labels = pipeline.target if pipeline.task == "classification" else None
     found = {}
-    for name, column in pipeline.data.columns.items():
+    for name in [each for each in pipeline.data.columns if each in rows.column_names]:
+        column = pipeline.data.columns[name]
         values = rows[name].combine_chunks()
         ordered = column.type != "category" and name != labels
         found[name] = _cells(name, _numbers(values) if ordered else _codes(values), ordered=ordered)

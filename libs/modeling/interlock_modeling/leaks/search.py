@@ -133,7 +133,7 @@ def _copies(
         return [], alone
     but = f" but for {', '.join(map(repr, apart))}" if apart else " but for rounding"
     why = f"about {share:.0%} of the held-out rows equal a training row{but}, so metrics tell what was learned by heart"
-    act = "remove the copies, or declare as `key` what copies have in common: rows of one key lie on one side"
+    act = "remove the copies, or declare as `data.group` what they have in common: a group's rows lie on one side"
     count = max(1, round(share * held.sum() * total / len(held)))
     return [Leak("near_duplicates", apart[0] if apart else None, count, f"{why}; {act}")], alone
 
@@ -150,7 +150,7 @@ def _entities(pipeline: Pipeline, cells: dict[str, Cells], ids: set[str], held: 
             continue
         why = f"{both:.0%} of the held-out rows have a {each.name!r} that is trained on as well, which tells"
         why = f"{why} {strength:.0%} of {target.name!r}: metrics are those of known ones, and new ones may do worse"
-        act = "declare it as `key`, so that each lies on one side, or say that none is new with `leak: expected`"
+        act = "declare it as `data.group`, so that each lies on one side, or say that none is new with `leak: expected`"
         found.append(Leak("shared_entities", each.name, int(held.sum()), f"{why}; {act}"))
     return found
 
