@@ -6,8 +6,9 @@ import numpy as np
 
 from interlock_modeling.leaks.found import Cells, Mask, Numbers
 
-TELLING = 0.97
-"""Power from which a column is taken for the target in another form: no honest feature known to us has it alone."""
+TELLING = 0.99
+"""Power from which a column is taken for the target in another form. Honest ones come near: of a flight's time in the
+air, its distance tells 0.98."""
 
 NEIGHBOURS = 2
 FEWEST = 30

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from interlock_contracts.datasets import Finding
 from interlock_contracts.pipeline import Pipeline
 from interlock_modeling.leaks import find_leaks, sample_rows
@@ -14,6 +16,7 @@ from interlock_ingest.validation.parts import held_out
 from interlock_ingest.validation.result import Parts
 from interlock_ingest.validation.staging import Staging
 
+_LONGEST_TEXT = 100
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -26,8 +29,20 @@ def leaks_in(staging: Staging, pipeline: Pipeline, parts: Parts) -> list[Finding
         first, end = np.searchsorted(places, (start, start + batch.num_rows))
         rows = batch.take(places[first:end] - start)
         start += batch.num_rows
-        sampled.append(rows)
+        sampled.append(pa.table({name: _shortened(rows.column(name)) for name in pipeline.data.columns}))
         held.append(held_out(rows, pipeline, cut))
-    table = pa.Table.from_batches(sampled, schema=staging.schema).select(list(pipeline.data.columns))
-    found = find_leaks(pipeline, table, np.concatenate([np.zeros(0, dtype=np.bool_), *held]), staging.rows)
+    found = find_leaks(pipeline, pa.concat_tables(sampled), np.concatenate(held), staging.rows) if sampled else []
     return [Finding(rule=each.rule, column=each.column, count=each.count, message=each.message) for each in found]
+
+
+def _shortened(values: pa.Array[Any]) -> pa.Array[Any]:
+    """Return long texts as their beginning and length, so that a sample stays small."""
+    if not pa.types.is_string(values.type):
+        return values
+    lengths = pc.binary_length(values)
+    if (pc.max(lengths).as_py() or 0) <= _LONGEST_TEXT:
+        return values
+    short: pa.Array[Any] = pc.binary_join_element_wise(
+        pc.utf8_slice_codeunits(values, 0, _LONGEST_TEXT), lengths.cast(pa.string()), "\0"
+    )
+    return short
