@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from interlock_contracts.datasets import Finding
 from interlock_contracts.pipeline import Pipeline
 from interlock_modeling.leaks import find_leaks, sample_rows
+from interlock_tables.typed import compute
 
 from interlock_ingest.validation.parts import held_out
 from interlock_ingest.validation.result import Parts
@@ -39,10 +39,10 @@ def _shortened(values: pa.Array[Any]) -> pa.Array[Any]:
     """Return long texts as their beginning and length, so that a sample stays small."""
     if not pa.types.is_string(values.type):
         return values
-    lengths = pc.binary_length(values)
-    if (pc.max(lengths).as_py() or 0) <= _LONGEST_TEXT:
+    lengths = compute.binary_length(values)
+    if (compute.max(lengths).as_py() or 0) <= _LONGEST_TEXT:
         return values
-    short: pa.Array[Any] = pc.binary_join_element_wise(
-        pc.utf8_slice_codeunits(values, 0, _LONGEST_TEXT), lengths.cast(pa.string()), "\0"
+    short: pa.Array[Any] = compute.binary_join_element_wise(
+        compute.utf8_slice_codeunits(values, 0, _LONGEST_TEXT), lengths.cast(pa.string()), "\0"
     )
     return short
