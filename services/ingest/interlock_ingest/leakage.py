@@ -24,11 +24,11 @@ TRAINING_FILES = 20
 """How many training files, the newest, an evaluation file is compared with."""
 
 
-KNOWN_FILES = 20
-KNOWN_BYTES = 256 << 20
+KNOWN_FILES = 10
+KNOWN_BYTES = 64 << 20
 """How many training files, the newest, a new one is compared with, and how many bytes of their parts at most."""
 
-MOST_ROWS = 20_000_000
+MOST_ROWS = 5_000_000
 """Rows of a new file from which on it is not compared with those before: its hashes are held in memory."""
 
 
@@ -107,7 +107,7 @@ async def _known(
 def _count_known(artifacts: ArtifactStore, parts: Parts, earlier: list[DatasetRef]) -> tuple[int, int]:
     """Return how many rows are in the earlier files, the newest first, and with how many of them it was compared."""
     sizes = np.cumsum([each.train.bytes + each.holdout.bytes for each in earlier])
-    compared = earlier[: max(1, int((sizes <= KNOWN_BYTES).sum()))]
+    compared = earlier[: int((sizes <= KNOWN_BYTES).sum())]
     files = (_both_sides(artifacts, each, parts.train.parent) for each in compared)
     return known_rows(_hashes([parts.train, parts.holdout]), files), len(compared)
 
