@@ -55,6 +55,14 @@ def test_a_leak_is_refused_where_the_rules_say_so() -> None:
     assert not [each for each in result.warnings if each.rule in RULES]
 
 
+def test_a_name_of_each_row_is_one_finding() -> None:
+    """More than a thousand values say less than that each row has one."""
+    table = normal_table(np.random.default_rng(5), 1200)
+    made = Made("", put(table, name=np.array([f"name {n}" for n in range(1200)])))
+
+    assert [(each.rule, each.column) for each in judge(made.csv, made.types).result.warnings] == [("row_id", "name")]
+
+
 def test_groups_that_lie_on_one_side_are_no_leak() -> None:
     """The same rows as a planted table of patients, with `group`."""
     patients = next(made for made in planted(np.random.default_rng(2), 600) if made.rules == ("shared_entities",))
