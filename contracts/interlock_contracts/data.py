@@ -59,6 +59,8 @@ class Column(Section):
     An ``optional`` one may be missing in a file or a request, and then counts as null; any other must be there.
     ``format`` is how a datetime is written as text, as Python's ``strptime`` has it; ISO 8601 is understood anyway.
     Where ``drift`` is expected, as of the month in a monthly file, it is measured and shown, but nothing follows of it.
+    Where a ``leak`` is expected, somebody has looked at what the column tells of the target or of other rows, and it is
+    no finding any more.
     """
 
     type: ColumnType
@@ -67,6 +69,7 @@ class Column(Section):
     format: str | None = Field(default=None, max_length=50, exclude_if=lambda value: value is None)
     monotone: Literal["increasing", "decreasing"] | None = Field(default=None, exclude_if=lambda value: value is None)
     drift: Literal["expected"] | None = Field(default=None, exclude_if=lambda value: value is None)
+    leak: Literal["expected"] | None = Field(default=None, exclude_if=lambda value: value is None)
     min: float | None = None
     max: float | None = None
     values: list[str] | None = Field(default=None, min_length=1)
@@ -131,6 +134,9 @@ class Rules(Section):
     A file may have ``max_row_change`` fewer or more rows than the one accepted before it (0.3: 30 %), and columns that
     have moved by a population stability index of ``max_psi``; null leaves either open. ``on_change`` says what happens
     to one that has changed more.
+
+    ``leak`` says what happens to a file in which a leak is found, ``max_known_rows`` which share of its rows earlier
+    files may have already; null warns where they have them all.
     """
 
     max_null_fraction: Fraction = 1.0
@@ -141,6 +147,8 @@ class Rules(Section):
     max_row_change: float | None = Field(default=0.3, ge=0, exclude_if=lambda value: value == 0.3)  # noqa: PLR2004
     max_psi: float | None = Field(default=0.25, gt=0, exclude_if=lambda value: value == 0.25)  # noqa: PLR2004
     on_change: Literal["warn", "refuse"] = Field(default="warn", exclude_if=lambda value: value == "warn")
+    leak: Literal["warn", "refuse"] = Field(default="warn", exclude_if=lambda value: value == "warn")
+    max_known_rows: Fraction | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 class Holdout(Section):

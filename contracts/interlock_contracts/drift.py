@@ -19,14 +19,16 @@ class ColumnDrift(Ref):
     """How far one column has moved.
 
     ``psi`` is the population stability index (no unit, 0 where nothing moved), ``chance`` what files of these sizes
-    reach by chance alone. ``not_measured`` says why in ``reason``. ``new_values`` and ``gone_values`` are those of a
-    category that only one of both files has. ``expected`` is what the pipeline declares of the column.
+    reach by chance alone, and ``beyond_chance`` whether they differ by more than that, by the index or, of numbers, by
+    their ranks. ``not_measured`` says why in ``reason``. ``new_values`` and ``gone_values`` are those of a category
+    that only one of both files has. ``expected`` is what the pipeline declares of the column.
     """
 
     column: str
     verdict: DriftVerdict
     psi: float | None = None
     chance: float | None = None
+    beyond_chance: bool = False
     reason: str | None = None
     bins: list[DriftBin] = []
     new_values: list[str] = []

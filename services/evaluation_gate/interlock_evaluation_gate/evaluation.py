@@ -27,6 +27,7 @@ from interlock_evaluation_gate.domain import Gain, NotCompared, judge
 from interlock_evaluation_gate.gain import gain_over
 from interlock_evaluation_gate.importance import permutation_importance
 from interlock_evaluation_gate.intervals import threshold_intervals
+from interlock_evaluation_gate.leaks import leak_notes
 from interlock_evaluation_gate.measured import Measured, finite, metrics_of
 from interlock_evaluation_gate.plots import plots
 from interlock_evaluation_gate.segments import weakest_segments
@@ -80,7 +81,13 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
             latency_p99_ms=latency,
             claim=event.claim,
             baseline=baseline,
-            notes=[*_bias_note(scores), *slices.notes, *weakest_segments(pipeline, *compared), *apart.notes(gain)],
+            notes=[
+                *_bias_note(scores),
+                *slices.notes,
+                *weakest_segments(pipeline, *compared),
+                *apart.notes(gain),
+                *leak_notes(pipeline, holdout),
+            ],
             slices=slices.reports,
             plots=plots(candidate.signature, measured.target, measured.scores),
             importance=permutation_importance(pipeline, candidate, holdout),

@@ -93,7 +93,7 @@ def _moved(view: DriftView, pipeline: Pipeline) -> list[Finding]:
             f"{each.psi:.2f}, and rules.max_psi allows {limit:g}{_way_on(pipeline)}",
         )
         for each in view.columns
-        if each.psi is not None and not each.expected and each.psi > max(limit or 0, each.chance or 0)
+        if each.psi is not None and each.beyond_chance and not each.expected and each.psi > (limit or 0)
     ]
 
 

@@ -154,7 +154,7 @@ async def _checked(
             if await store.known_in_other_role(session, row):
                 raise _other_role(row)
             result = await with_changes(session, artifacts, row, pipeline, result)
-            result = await with_leakage(session, artifacts, row, result, parts)
+            result = await with_leakage(session, artifacts, row, pipeline, result)
         return DatasetView(
             pipeline=spec.pipeline,
             digest=digest,

@@ -131,7 +131,7 @@ class IngestWorker:
             await store.lock_references(session)
             profile = await asyncio.to_thread(self._store_profile, result)
             result = await with_changes(session, self.artifacts, row, pipeline, result)
-            result = await with_leakage(session, self.artifacts, row, result, folder)
+            result = await with_leakage(session, self.artifacts, row, pipeline, result)
             if result.parts is None:
                 await reject(session, row, result.reasons, result.warnings, profile)
                 return

@@ -63,6 +63,7 @@ def test_the_baseline_is_the_dummy_of_scikit_learn() -> None:
     prior = DummyClassifier(strategy="prior").fit(nothing, of_classes.target)
     baseline = baseline_of(of_classes)[0]
     assert np.allclose(baseline.scores, prior.predict_proba(nothing))
+    assert baseline.decided is not None
     assert np.array_equal(baseline.decided, prior.predict(nothing))
 
 

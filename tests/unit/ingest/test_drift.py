@@ -5,17 +5,38 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from interlock_contracts.drift import ColumnDrift
 from interlock_ingest.drift import drift, worst
+from interlock_ingest.validation.profile import NumberProfile
 from numpy.typing import NDArray
+from scipy.stats import entropy
 
 from tests.unit.ingest.validation.judging import judge
 
 COLUMNS = {"n": {"type": "number"}, "c": {"type": "category"}, "y": {"type": "number"}}
 Profile = dict[str, Any]
+
+
+def told(numbers: NDArray[np.float64], *, of_format: int = 2) -> Profile:
+    """Return the profile of a file of one column without nulls, as a check of that format tells it."""
+    column = NumberProfile(10_000, 100)
+    column.add(pa.array(numbers))
+    described: Profile = {"type": "number", "nulls": 0, "null_fraction": 0.0, "distinct": column.distinct}
+    described |= column.describe(numbers)
+    if of_format == 1:
+        del described["cumulative"]["below"]
+    return {"columns": {"n": described}}
+
+
+def of_ten_quantiles(before: NDArray[np.float64], now: NDArray[np.float64]) -> float:
+    """Return the index over the deciles of the file before, of which the outer ones are open."""
+    ends = [-np.inf, *np.quantile(before, np.arange(1, 10) / 10), np.inf]
+    was, is_now = (np.histogram(each, ends)[0] / len(each) for each in (before, now))
+    return float(((is_now - was) * np.log(is_now / was)).sum())
 
 
 def profile(numbers: NDArray[Any] | list[Any], categories: list[str] | None = None) -> Profile:
@@ -139,3 +160,70 @@ def test_shares_are_shares_whatever_the_numbers(before: list[float | None], now:
         assert found.psi >= 0
         assert sum(each.before for each in found.bins) == pytest.approx(1)
         assert sum(each.now for each in found.bins) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("of_format", [1, 2])
+@pytest.mark.parametrize(
+    ("mean", "deviation", "far", "verdict"),
+    [
+        (0.0, 1.0, 0.0, "stable"),
+        (0.1, 1.0, 0.0, "stable"),
+        (0.2, 1.0, 0.0, "stable"),
+        (0.5, 1.0, 0.0, None),
+        (0.0, 1.3, 0.0, None),
+        (0.0, 1.0, 0.01, "stable"),
+        (0.0, 1.0, 0.03, "stable"),
+    ],
+)
+def test_the_index_is_that_of_ten_quantiles(
+    mean: float, deviation: float, far: float, verdict: str | None, of_format: int
+) -> None:
+    """Within 0.01, whatever lies beyond the old maximum: a few far rows weigh as many as they are."""
+    rng = np.random.default_rng(7)
+    for _ in range(10):
+        before, now = rng.normal(size=5000), rng.normal(mean, deviation, 5000)
+        now[: round(far * 5000)] += 6
+
+        found = moved(told(before, of_format=of_format), told(now), "n")
+
+        assert found.psi == pytest.approx(of_ten_quantiles(before, now), abs=0.01)
+        assert verdict in (None, found.verdict)
+
+
+def test_the_index_of_shares_is_scipys_divergence_there_and_back() -> None:
+    """To 1e-9, of the shares with half a row more in each bin."""
+    found = moved(told(normal(3000, 1)), told(normal(2000, 2, 0.4)), "n")
+    was, is_now = (
+        [(share * rows + 0.5) / (rows + 0.5 * len(found.bins)) for share in shares]
+        for rows, shares in ((3000, [b.before for b in found.bins]), (2000, [b.now for b in found.bins]))
+    )
+
+    assert found.psi == pytest.approx(entropy(was, is_now) + entropy(is_now, was), rel=1e-9)
+
+
+@pytest.mark.parametrize("rows", [30, 100, 500])
+def test_files_of_one_population_pass_chance_as_seldom_as_stated(rows: int) -> None:
+    """Of 300 pairs three may by the stated chance; more than ten do in one of ten thousand such runs."""
+    rng = np.random.default_rng(rows)
+    pairs = [(rng.normal(size=rows), rng.normal(size=rows)) for _ in range(300)]
+
+    assert sum(moved(told(before), told(now), "n").beyond_chance for before, now in pairs) <= 10
+
+
+def test_a_shift_in_small_files_is_seen() -> None:
+    """Of 0.3 standard deviations in 200 rows, by which the index alone passes chance in one pair of four."""
+    rng = np.random.default_rng(11)
+    pairs = [(rng.normal(size=200), rng.normal(0.3, 1, 200)) for _ in range(100)]
+    found = [moved(told(before), told(now), "n") for before, now in pairs]
+
+    assert sum(each.beyond_chance for each in found) >= 50
+    assert sum((each.psi or 0) > (each.chance or 0) for each in found) <= 40
+
+
+def test_numbers_above_a_heavy_maximum_are_counted_as_many_as_they_are() -> None:
+    """Half of the rows are the maximum, and now one in a hundred lies above it: no more of them, and no fewer."""
+    capped = np.minimum(normal(5000, 3), 0)
+    now = np.minimum(normal(5000, 4), 0)
+    now[:50] = np.linspace(1, 2, 50)
+
+    assert moved(told(capped), told(now), "n").bins[-1].now == pytest.approx(0.01)

@@ -90,7 +90,7 @@ def test_rows_of_one_moment_lie_in_one_block(moments: int, folds: int, skew: flo
     """What is fitted is strictly older than what is scored, and every fold scores something."""
     drawn = np.random.default_rng(SEED).random(400) ** skew
     times = np.concatenate([np.arange(moments), (drawn * moments).astype(np.int64)])
-    made = cuts(Belonging(times=times, word="data.holdout.by: time (at)"), np.arange(len(times)) * 1.0, 0, folds, 0)
+    made = cuts(Belonging(times=times, word="data.holdout.by: time (at)"), np.arange(len(times)), 0, folds, 0)
 
     assert len(made) == folds
     for fit, score in made:
@@ -137,10 +137,10 @@ def entities(rows: int = 12) -> pa.Table:
     moments = 1_600_000_000_000_000 + 3_600_000_000 * np.arange(60 * rows)
     return pa.table(
         {
-            **{f"x{at}": features[:, at] for at in range(3)},
+            **{f"x{at}": pa.array(features[:, at]) for at in range(3)},
             "entity": names,
             "at": pa.array(moments).cast(pa.timestamp("us", "UTC")),
-            "y": target,
+            "y": pa.array(target),
         }
     )
 

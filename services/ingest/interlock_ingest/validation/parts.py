@@ -85,7 +85,7 @@ def write_parts(staging: Staging, pipeline: Pipeline, dropped: Dropped, folder: 
     for batch in staging.batches():
         kept = dropped.kept(start, batch.num_rows)
         start += batch.num_rows
-        held = _held(batch, pipeline, cut) if role == "training" else np.ones(batch.num_rows, dtype=np.bool_)
+        held = held_out(batch, pipeline, cut) if role == "training" else np.ones(batch.num_rows, dtype=np.bool_)
         rows_ = batch.select(names)
         for part, mask in ((train, kept & ~held), (holdout, kept & held)):
             if mask.any():
@@ -96,8 +96,8 @@ def write_parts(staging: Staging, pipeline: Pipeline, dropped: Dropped, folder: 
     return Parts(train=train.path, holdout=holdout.path, train_rows=train.rows, holdout_rows=holdout.rows, cut=moment)
 
 
-def _held(batch: pa.RecordBatch, pipeline: Pipeline, cut: int | None) -> NDArray[np.bool_]:
-    """Return which rows are held out."""
+def held_out(batch: pa.RecordBatch, pipeline: Pipeline, cut: int | None) -> NDArray[np.bool_]:
+    """Return which rows of a staged batch are held out; ``cut`` is the time, in microseconds, of a split by time."""
     data = pipeline.data
     if cut is not None and data.holdout_column is not None:
         times: NDArray[np.int64] = batch.column(data.holdout_column).cast(pa.int64()).to_numpy()

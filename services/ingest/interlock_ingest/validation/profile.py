@@ -240,17 +240,18 @@ def _histogram(
 
 
 def _cumulative(sample: NDArray[np.float64], points: int) -> dict[str, Any]:
-    """Return how many of the sample's ``rows`` are at most each of the ``values``.
+    """Return how many of the sample's ``rows`` are at most each of the ``values``, and how many below it.
 
     With no more than ``points`` distinct values it is the whole distribution, else its quantiles in equal steps.
     """
     values, counts = np.unique(sample, return_counts=True)
     at_most = np.cumsum(counts)
+    below = at_most - counts
     if len(values) > points:
         ranks = np.linspace(1, len(sample), points)
         kept = np.unique(np.searchsorted(at_most, ranks))
-        values, at_most = values[kept], at_most[kept]
-    return {"rows": len(sample), "values": values.tolist(), "at_most": at_most.tolist()}
+        values, at_most, below = values[kept], at_most[kept], below[kept]
+    return {"rows": len(sample), "values": values.tolist(), "at_most": at_most.tolist(), "below": below.tolist()}
 
 
 def _microseconds(time: datetime) -> int:

@@ -17,6 +17,7 @@ from interlock_tables.reading import read_rows
 from interlock_ingest.domain import Findings, decide, decide_sides
 from interlock_ingest.validation.chunk import Chunk, without_bad_cells
 from interlock_ingest.validation.duplicates import Dropped, repeated_keys, repeated_rows
+from interlock_ingest.validation.leaks import leaks_in
 from interlock_ingest.validation.parts import write_parts
 from interlock_ingest.validation.profile import Profile
 from interlock_ingest.validation.result import Parts, ValidationResult
@@ -60,6 +61,7 @@ def validate(
             findings.distinct = profile.distinct()
             reasons, warnings = decide(pipeline, findings)
             parts = None if reasons else write_parts(staging, pipeline, dropped, folder, role)
+            leaks = leaks_in(staging, pipeline, parts) if parts is not None and role == "training" else []
     finally:
         shutil.rmtree(stage, ignore_errors=True)
     if parts is not None:
@@ -67,6 +69,9 @@ def validate(
         if role == "training":
             reasons, warned = decide_sides(pipeline, findings)
             warnings += warned
+        named = {("many_values", each.column) for each in leaks if each.rule == "row_id"}
+        warnings = [each for each in warnings if (each.rule, each.column) not in named]  # said better by the leak
+        (reasons if pipeline.data.rules.leak == "refuse" else warnings).extend(leaks)
     return ValidationResult(
         reasons=reasons,
         warnings=warnings,
@@ -94,7 +99,7 @@ def _described(
         holdout["cut"] = parts.cut.isoformat()
     bad = sorted(findings.bad_list, key=lambda row: (row["line"], row["column"] or ""))
     return {
-        "format": 1,
+        "format": 2,
         "rows": findings.rows,
         "bad_rows": findings.bad_rows,
         "bad_rows_listed": bad[:BAD_ROWS_LISTED],

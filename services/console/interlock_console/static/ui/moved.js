@@ -27,7 +27,7 @@ export function Moved({ drift, name }) {
   const rows = [...drift.columns].sort((a, b) => (b.psi ?? -1) - (a.psi ?? -1)).slice(0, SHOWN);
   return html`<section class="card flush" aria-label="Drift">
     <h2 class="row">Drift against <a href="/datasets/${name}/${drift.against}">batch ${drift.batch}</a> <${Drift} verdict=${drift.verdict} /></h2>
-    <p class="soft padded">Population stability index (PSI): moderate from 0.1, large from 0.25, if above what chance explains.</p>
+    <p class="soft padded">Population stability index (PSI): moderate from 0.1, large from 0.25, if the files differ by more than chance explains.</p>
     <${Table} caption="Columns by drift" columns=${COLUMNS} rows=${rows} id=${(each) => each.column} />
     ${drift.columns.length > SHOWN && html`<p class="faint padded">${drift.columns.length - SHOWN} more columns with less drift.</p>`}
   </section>`;
