@@ -116,8 +116,9 @@ real-crashes: $(STAMP)
 real-chaos: $(STAMP)
 	$(BIN)/pytest -q $(CHAOS_TESTS)
 
-trust: $(STAMP) ## Simulate lives of models whose retrains are never better, and publish how often the gate is deceived
+trust: $(STAMP) ## Simulate lives of models whose retrains are never better, plant leaks, and publish what the gate and the check say
 	$(BIN)/python -m tests.benchmarks.trust $(ARGUMENTS)
+	$(BIN)/python -m tests.benchmarks.trust.leaks
 
 bench: $(STAMP) ## Measure: throughput, latency, and the time from an event to the new version's first answer
 	$(BIN)/pytest -q -s tests/benchmarks
