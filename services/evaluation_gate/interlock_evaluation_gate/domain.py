@@ -99,13 +99,15 @@ def judge(
     latency_p99_ms: float,
     *,
     intervals: Mapping[str, Interval | None] | None = None,
+    refusals: Sequence[Check] = (),
     more: Sequence[Check] = (),
 ) -> Verdict:
     """Return the verdict on a candidate.
 
     ``scores`` are its metrics on the holdout, by name; ``gain`` is None for the first version of a model, which has
     no champion to beat; ``latency_p99_ms`` is that of single rows in milliseconds. ``intervals`` are those of the
-    metrics that have a threshold, with ``interval_confidence`` of it; ``more`` was checked before.
+    metrics that have a threshold, with ``interval_confidence`` of it; ``refusals`` are what was missed before
+    anything was measured, ``more`` is what was checked beside.
     """
     checks = [
         _within(name, bounds, scores[name], (intervals or {}).get(name))
@@ -118,7 +120,7 @@ def judge(
         checks.append(_better(pipeline, gain))
     if pipeline.gate.latency_p99_ms is not None:
         checks.append(_bounded("p99 latency in ms", latency_p99_ms, None, pipeline.gate.latency_p99_ms))
-    return Verdict([*checks, *more], needs_approval=isinstance(gain, NotCompared))
+    return Verdict([*refusals, *checks, *more], needs_approval=isinstance(gain, NotCompared))
 
 
 def interval_confidence(threshold: Threshold) -> float:

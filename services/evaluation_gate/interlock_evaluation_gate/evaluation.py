@@ -59,12 +59,12 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
         alike = slice(None) if rows is None else rows
         compared = measured.on(alike), champion, holdout if rows is None else holdout.filter(pa.array(rows))
         slices = measure_slices(pipeline, *compared)
-        checks, baseline = [*apart.checks, *slices.checks, *enough_rows(pipeline, measured)], None
+        checks, baseline = [*slices.checks, *enough_rows(pipeline, measured)], None
         if event.champion is None:
             beaten, baseline = against_baseline(pipeline, measured, _groups(pipeline, holdout))
             checks.insert(0, beaten)
         intervals = threshold_intervals(pipeline, measured)
-        verdict = judge(pipeline, scores, gain, latency, intervals=intervals, more=checks)
+        verdict = judge(pipeline, scores, gain, latency, intervals=intervals, refusals=apart.checks, more=checks)
         return GateReport(
             passed=verdict.passed,
             needs_approval=verdict.needs_approval,

@@ -11,7 +11,7 @@ from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
 from interlock_contracts.http import VersionView
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.training import TrainingCompleted
-from interlock_registry import handlers, promotion, store
+from interlock_registry import handlers, ledger, promotion, store
 from interlock_registry.models import version_view
 from interlock_registry.store import ModelRow, VersionRow
 
@@ -57,6 +57,7 @@ async def test_every_version_can_be_listed(data: st.DataObject, by_person: bool)
         for name, answer in (("request_evaluation", None), ("spec_of", spec), ("promote", None)):
             patched.setattr(promotion, name, answering(answer))
         patched.setattr(handlers, "lock_references", answering(None))
+        patched.setattr(ledger, "settle", answering(None))
         await handlers.register_version(trained, cause, session)
         if isinstance(verdict, EvaluationPassed):
             await handlers.promote_passed(verdict, cause, session, None)  # type: ignore[arg-type]

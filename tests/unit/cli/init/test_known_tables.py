@@ -32,7 +32,9 @@ def fits(path: Path, target: str, *, named: bool) -> str:
     result = checked(path, pipeline)
 
     assert result.reasons == []
-    assert {warning.rule for warning in result.warnings} <= {"extra_columns", "repeated_rows", "max_null_target"}
+    told = {"extra_columns", "repeated_rows", "max_null_target"}
+    # A wrong guess, such as the distance of a flight, can be told by another column: its destination.
+    assert {warning.rule for warning in result.warnings} <= (told if named else {*told, "target_copy"})
     assert not named or pipeline.target == target
     return pipeline.task
 
