@@ -51,6 +51,10 @@ DECIDES = {
         "PATCH /models/{name}",
         "PATCH /models/{name}/versions/{number}",
     )
+} | {
+    # Whoever imports a model vouches for what the gate cannot prove: that it has not seen the held-out rows.
+    f"{service} POST /models/{{name}}/import"
+    for service in ("gateway", "train_dispatch")
 }
 """All that the scope ``promote`` opens, and what nothing less than it opens."""
 
