@@ -33,7 +33,7 @@ async def publish_retrain(env: dict[str, str], model: str, event_id: str, times:
 async def test_a_file_goes_in_and_a_better_model_serves_without_a_failed_request(user: User) -> None:
     """Upload, retrain, gate, promotion, hot reload under load: every request is answered, versions only go up."""
     name = await user.apply()
-    accepted = await user.ingest(name, csv(200, seed=1, noise=3.0))
+    accepted = await user.ingest(name, csv(200, seed=1, slope=2.5))
     assert (accepted["state"], accepted["batch"]) == ("accepted", 1)
     first = await user.ended(await user.retrain(name))
     assert (first["state"], first["version"]) == ("succeeded", 1)
@@ -154,7 +154,7 @@ async def test_a_worse_candidate_is_refused_and_the_old_version_serves_on(user: 
 async def test_a_person_approves_and_rolls_back(user: User) -> None:
     """With `promotion: approval` nothing serves before somebody says so; a rollback serves the old one again."""
     name = await user.apply(promotion="approval")
-    await user.ingest(name, csv(200, seed=1, noise=3.0))
+    await user.ingest(name, csv(200, seed=1, slope=2.5))
     await user.ended(await user.retrain(name))
     await user.passed(name, 1)
     assert (await user.predict(name, ROW)).status_code == 404

@@ -43,7 +43,7 @@ async def test_the_journey_of_a_model(system: System) -> None:
     # A user applies a pipeline and uploads a file: ingest checks it and splits off the holdout.
     await system.ask(system.registry, "PUT", f"/pipelines/{name}", json=pipeline(name))
     await system.settle()
-    await system.ask(system.ingest, "POST", f"/datasets/{name}", content=csv(200, seed=1, noise=3.0))
+    await system.ask(system.ingest, "POST", f"/datasets/{name}", content=csv(200, seed=1, slope=2.5))
     await system.settle()
     assert system.said == FIRST_FILE
 
@@ -108,7 +108,7 @@ async def test_the_gate_judges_on_a_file_of_its_own(system: System) -> None:
     name = f"journey-{uuid4().hex[:8]}"
     await system.ask(system.registry, "PUT", f"/pipelines/{name}", json=pipeline(name, trigger=["data"]))
     await system.settle()
-    await system.ask(system.ingest, "POST", f"/datasets/{name}", content=csv(200, seed=1, noise=3.0))
+    await system.ask(system.ingest, "POST", f"/datasets/{name}", content=csv(200, seed=1, slope=2.5))
     await system.settle()
 
     system.said.clear()
@@ -161,7 +161,7 @@ async def test_a_deleted_model_leaves_nothing_that_serves_trains_or_is_taken_in(
     name = f"journey-{uuid4().hex[:8]}"
     await system.ask(system.registry, "PUT", f"/pipelines/{name}", json=pipeline(name))
     await system.settle()
-    uploaded = await system.ask(system.ingest, "POST", f"/datasets/{name}", content=csv(200, seed=1, noise=3.0))
+    uploaded = await system.ask(system.ingest, "POST", f"/datasets/{name}", content=csv(200, seed=1, slope=2.5))
     file = f"/datasets/{name}/{uploaded.json()['digest']}"
     await system.settle()
     await retrain(system, name, cause=f"{name}: first")

@@ -152,12 +152,16 @@ def pipeline(name: str, *, gate: Any = None, promotion: str = "automatic", **tra
     }
 
 
-def csv(rows: int, *, seed: int, noise: float = 1.0, shuffled: bool = False) -> bytes:
-    """Return a file where ``price`` follows size and color; more noise, or a shuffled target, makes it worth less."""
+def csv(rows: int, *, seed: int, noise: float = 1.0, slope: float = 3.0, shuffled: bool = False) -> bytes:
+    """Return a file where ``price`` follows size and color; more noise, or a shuffled target, makes it worth less.
+
+    Whatever rows a pipeline's name lets be held out: 200 rows make a first version that surely beats a constant, and
+    one of another ``slope`` is surely beaten by 4,000 rows that follow.
+    """
     random = np.random.default_rng(seed)
     size = random.normal(size=rows)
     color = random.integers(0, 3, rows)
-    price = 3 * size + 2 * color + random.normal(scale=noise, size=rows)
+    price = slope * size + 2 * color + random.normal(scale=noise, size=rows)
     if shuffled:
         price = random.permutation(price)
     names = ("red", "green", "blue")
