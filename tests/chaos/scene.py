@@ -46,7 +46,7 @@ def pipeline(name: str) -> dict[str, Any]:
     }
 
 
-def csv(seed: int, rows: int = 60) -> bytes:
+def csv(seed: int, rows: int = 120) -> bytes:
     """Return a file that ``pipeline`` accepts; another seed, another file."""
     random = np.random.default_rng(seed)
     lines = [f"{random.uniform(0, 100):.6f},red,{random.normal():.6f}" for _ in range(rows)]

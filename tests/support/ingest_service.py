@@ -21,6 +21,7 @@ from interlock_ingest.retention import DatasetRetention
 from interlock_ingest.workers import IngestWorker
 from interlock_messaging import Bus
 from interlock_messaging.tables import OutboxRow
+from interlock_modeling.split import HashForm
 from interlock_runtime.clients import RegistryClient, TrainDispatchClient
 from interlock_runtime.database import Database
 from interlock_runtime.http import http_app
@@ -95,6 +96,7 @@ class Ingest:
             servers["INTERLOCK_AMQP_URL"], service="lab", router=RabbitRouter(), sessions=self.database.sessions
         )
         self.dry_runs = asyncio.Semaphore(1)
+        self.hash_form: HashForm = 1
         self.registry = Registry()
         self.dispatcher = Dispatcher()
         self.collector = Collector(self.bus, self.artifacts, grace=grace)
@@ -146,7 +148,7 @@ class Ingest:
         cause = Envelope.of(event, source="test", cause=str(uuid4()), now=datetime.now(UTC))
         async with self.database.sessions() as session, session.begin():
             if isinstance(event, PipelineApplied):
-                await handlers.keep_spec(event, session, self.artifacts)
+                await handlers.keep_spec(event, session, self.artifacts, self.hash_form)
             elif isinstance(event, DatasetSubmitted):
                 await handlers.note_submission(event, cause, session)
             elif isinstance(event, ModelDeleted):

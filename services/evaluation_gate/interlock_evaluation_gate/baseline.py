@@ -48,14 +48,16 @@ def against_baseline(
     """Return whether a first version is surely better than a constant, and the numbers; rows of a group count as one.
 
     The metric is the one by which versions are compared, unless a constant can be without fault in it, or it is not
-    defined on these rows: then R2, or the log loss.
+    defined on these rows: then R2, or the log loss. Who lets a candidate be worse than the champion, by a negative
+    ``min_improvement``, lets a first version be so much worse than a constant.
     """
     baseline, answer = baseline_of(candidate)
     rule = pipeline.champion
+    required = min(0.0, rule.min_improvement)
     values = [each.metric(rule.metric) for each in (candidate, baseline)]
     if rule.metric in MET_BY_A_CONSTANT or not np.isfinite(values).all():
         metric: MetricName = "log_loss" if candidate.signature.labels else "r2"
-        rule = Champion(metric=metric, confidence=rule.confidence)
+        rule, required = Champion(metric=metric, confidence=rule.confidence), 0.0
         pipeline = pipeline.model_copy(update={"gate": pipeline.gate.model_copy(update={"champion": rule})})
     gain, _ = gain_over(pipeline, 0, None, candidate, baseline, groups=groups)
     numbers = {"candidate": gain.candidate, "baseline": gain.champion, "gain": gain.gain, "lower": gain.lower}
@@ -63,7 +65,7 @@ def against_baseline(
     report = BaselineReport(
         answer=answer, metric=rule.metric, level=gain.level, **finite(numbers), metrics=finite(theirs)
     )
-    passed = bool(gain.lower > 0)
+    passed = bool(gain.lower > required)
     metric_on = rule.metric if rule.on == "raw" else f"{rule.metric} on {rule.on}"
     sure = (
         "has no bound"
@@ -72,7 +74,7 @@ def against_baseline(
     )
     text = (
         f"{metric_on} is {gain.candidate:.6g} against {gain.champion:.6g} of the baseline, a constant ({answer}): "
-        f"the gain {gain.gain:+.6g} {sure}, which {'lies' if passed else 'must lie'} above 0"
+        f"the gain {gain.gain:+.6g} {sure}, which {'lies' if passed else 'must lie'} above {required:g}"
     )
     return Check(passed, text), report
 

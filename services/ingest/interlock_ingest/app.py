@@ -47,6 +47,7 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
     database = Database(settings.postgres_url, SERVICE, pool_size=8 + settings.ingest_checks)
     bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=database.sessions)
     bus.consumer.context.set_global("artifacts", artifacts)
+    bus.consumer.context.set_global("hash_form", settings.ingest_hash_form)
     folder = work_folder(_PREFIX, settings.ingest_work_dir)
     client = httpx.AsyncClient(trust_env=False)
     registry = RegistryClient("registry", settings.registry_url, settings.service_key, client)

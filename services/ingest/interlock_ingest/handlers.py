@@ -12,6 +12,7 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_messaging import CausationEnvelope, Session, enqueue, topology
 from interlock_messaging.outbox import current_traceparent
 from interlock_messaging.wakeups import wake_after_commit
+from interlock_modeling.split import HashForm
 
 from interlock_ingest import tombstones
 from interlock_ingest.domain import invalid_object_key
@@ -24,10 +25,12 @@ Artifacts = Annotated[ArtifactStore, Context("artifacts")]
 
 
 @router.subscriber(topology.queue(SERVICE, PipelineApplied), topology.EXCHANGE, no_reply=True)
-async def keep_spec(event: PipelineApplied, session: Session, artifacts: Artifacts) -> None:
+async def keep_spec(
+    event: PipelineApplied, session: Session, artifacts: Artifacts, form: Annotated[HashForm, Context("hash_form")]
+) -> None:
     """Keep the pipeline's spec: files that come from now on are validated against it."""
     spec = Pipeline.model_validate_json(await asyncio.to_thread(artifacts.fetch, event.spec))
-    await SpecRow.keep(session, event, spec, hash_form=await hash_form(session, event.pipeline))
+    await SpecRow.keep(session, event, spec, hash_form=await hash_form(session, event.pipeline, new=form))
 
 
 @router.subscriber(topology.queue(SERVICE, ModelDeleted), topology.EXCHANGE, no_reply=True)

@@ -211,10 +211,12 @@ async def accepted_before(session: AsyncSession, row: DatasetRow) -> DatasetRow 
     return (await session.scalars(query)).one_or_none()
 
 
-async def hash_form(session: AsyncSession, pipeline: str) -> HashForm:
-    """Return the form in which the rows of a pipeline are hashed, for good: the newest one for a new pipeline."""
+async def hash_form(session: AsyncSession, pipeline: str, *, new: HashForm = 1) -> HashForm:
+    """Return the form in which the rows of a pipeline are hashed, for good; ``new`` of one that has no spec yet."""
     # The highest: a replica of the last release, which knows the first form alone, may have kept a later spec.
     known = await session.scalar(select(func.max(SpecRow.hash_form)).where(SpecRow.pipeline == pipeline))
+    if known is None:
+        return new
     return 1 if known == 1 else 2
 
 

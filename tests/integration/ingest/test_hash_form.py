@@ -1,6 +1,7 @@
 """How a pipeline's rows are hashed is decided with its first spec, for good, on a real broker and database."""
 
 import io
+from uuid import uuid4
 
 import pyarrow.parquet as pq
 import pytest
@@ -34,9 +35,13 @@ async def stored_form(ingest: Ingest, start: int) -> int:
     return only
 
 
-async def test_a_new_pipeline_has_the_newest_form_and_keeps_it(ingest: Ingest) -> None:
-    """Also where a replica of the last release has kept a later spec."""
+async def test_a_new_pipeline_has_the_form_that_is_set_and_keeps_it(ingest: Ingest) -> None:
+    """Also where a replica of the last release has kept a later spec, or another form is set since."""
+    ingest.hash_form = 2
+    ingest.pipeline = f"m-{uuid4().hex[:8]}"
+    await ingest.apply(ingest.spec())
     assert await stored_form(ingest, 0) == 2
+    ingest.hash_form = 1
     later = ingest.spec(min_rows=2)
     await ingest.apply(later, revision=2)
     async with ingest.database.sessions() as session, session.begin():
@@ -46,10 +51,9 @@ async def test_a_new_pipeline_has_the_newest_form_and_keeps_it(ingest: Ingest) -
 
 async def test_a_pipeline_of_the_last_release_keeps_the_first_form(ingest: Ingest) -> None:
     """Under its newer specs as well: rows stay on the side where they were."""
-    async with ingest.database.sessions() as session, session.begin():
-        await session.execute(update(SpecRow).values(hash_form=1))  # as the migration leaves what there was
+    ingest.hash_form = 2
     await ingest.apply(ingest.spec(min_rows=2), revision=2)
     assert await stored_form(ingest, 0) == 1
     async with ingest.database.sessions() as session:
         assert await hash_form(session, ingest.pipeline) == 1
-        assert await hash_form(session, "nobody") == 2
+        assert await hash_form(session, "nobody", new=2) == 2

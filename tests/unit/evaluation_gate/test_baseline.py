@@ -67,6 +67,17 @@ def test_the_baseline_is_the_dummy_of_scikit_learn() -> None:
     assert np.array_equal(baseline.decided, prior.predict(nothing))
 
 
+def test_who_lets_a_version_be_worse_lets_it_be_worse_than_a_constant(tmp_path: Path) -> None:
+    """By a negative improvement, in the unit of the metric; without one the same model is refused."""
+    for least, passed in ((-10.0, True), (-0.1, False), (0.0, False)):
+        folder = tmp_path / str(least)
+        folder.mkdir()
+        verdict = Bench(folder, champion={"metric": "r2", "min_improvement": least}).judge(-0.5)
+        (check,) = [each for each in verdict["checks"] if "of the baseline" in each["text"]]
+        assert check["passed"] is passed
+        assert check["text"].endswith(f"{'lies' if passed else 'must lie'} above {least:g}")
+
+
 @pytest.mark.parametrize("metric", [each for each in REGRESSION_METRICS if each != "pinball_loss"])
 @pytest.mark.parametrize(("noise", "better"), [(1.0, True), (7.0, False)])
 def test_a_first_version_of_numbers_beats_a_constant_in_every_metric(metric: str, noise: float, better: bool) -> None:
