@@ -7,7 +7,7 @@ import typer
 
 from interlock_cli import completion
 from interlock_cli.gateway import connect
-from interlock_cli.runs import Timeout, watch_to_end
+from interlock_cli.runs import Timeout, show_accepted
 from interlock_cli.terminal import CommandError, Json, command_terminal
 
 
@@ -37,9 +37,4 @@ def import_model(
             accepted = gateway.import_model(name, folder, reason=reason)
         except ValueError as error:
             raise CommandError(str(error)) from error
-        terminal.echo(f"run {accepted.run_id}")
-        if wait:
-            watch_to_end(gateway, terminal, accepted.run_id, timeout)
-        else:
-            terminal.echo(f"next: interlock watch {accepted.run_id}", style="dim")
-            terminal.result(accepted)
+        show_accepted(gateway, terminal, accepted, timeout=timeout if wait else None)

@@ -8,7 +8,7 @@ import typer
 from interlock_client import Client
 from interlock_client.operations.runs import require_idempotency_key
 from interlock_contracts.filters import metric_bounds
-from interlock_contracts.http import RunView
+from interlock_contracts.http import RunAccepted, RunView
 from interlock_contracts.training import RUN_STATES, parse_run_states
 
 from interlock_cli import completion, rollouts
@@ -72,12 +72,7 @@ def retrain(
             tags=tags,
             idempotency_key=idempotency_key,
         )
-        terminal.echo(f"run {accepted.run_id}")
-        if wait:
-            watch_to_end(gateway, terminal, accepted.run_id, timeout)
-        else:
-            terminal.echo(f"next: interlock watch {accepted.run_id}", style="dim")
-            terminal.result(accepted)
+        show_accepted(gateway, terminal, accepted, timeout=timeout if wait else None)
 
 
 def watch(
@@ -103,6 +98,20 @@ def watch(
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         followed = run_id(run) if run else newest_run(gateway, str(model))
         watch_to_end(gateway, terminal, followed, timeout)
+
+
+def show_accepted(gateway: Client, terminal: Terminal, accepted: RunAccepted, *, timeout: float | None) -> None:
+    """Show a run that was asked for, and follow it to its end unless ``timeout``, in seconds, is None.
+
+    Raises:
+        typer.Exit: with code 1 where it was followed and did not succeed.
+    """
+    terminal.echo(f"run {accepted.run_id}")
+    if timeout is not None:
+        watch_to_end(gateway, terminal, accepted.run_id, timeout)
+    else:
+        terminal.echo(f"next: interlock watch {accepted.run_id}", style="dim")
+        terminal.result(accepted)
 
 
 def watch_to_end(gateway: Client, terminal: Terminal, run: UUID, timeout: float) -> None:

@@ -10,7 +10,7 @@ from interlock_contracts.report import BaselineReport
 from interlock_modeling.signature import label_names
 from numpy.typing import NDArray
 
-from interlock_evaluation_gate.domain import Check
+from interlock_evaluation_gate.domain import Check, compared_by
 from interlock_evaluation_gate.gain import gain_over
 from interlock_evaluation_gate.measured import Measured, finite, metrics_of
 
@@ -66,15 +66,14 @@ def against_baseline(
         answer=answer, metric=rule.metric, level=gain.level, **finite(numbers), metrics=finite(theirs)
     )
     passed = bool(gain.lower > required)
-    metric_on = rule.metric if rule.on == "raw" else f"{rule.metric} on {rule.on}"
     sure = (
         "has no bound"
         if isnan(gain.lower)
         else f"is with {100 * (1 - gain.level):.6g}% confidence above {gain.lower:+.6g}"
     )
     text = (
-        f"{metric_on} is {gain.candidate:.6g} against {gain.champion:.6g} of the baseline, a constant ({answer}): "
-        f"the gain {gain.gain:+.6g} {sure}, which {'lies' if passed else 'must lie'} above {required:g}"
+        f"{compared_by(rule)} is {gain.candidate:.6g} against {gain.champion:.6g} of the baseline, a constant "
+        f"({answer}): the gain {gain.gain:+.6g} {sure}, which {'lies' if passed else 'must lie'} above {required:g}"
     )
     return Check(passed, text), report
 

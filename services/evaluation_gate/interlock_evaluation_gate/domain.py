@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from math import isnan, nan
 from typing import Any
 
-from interlock_contracts.gate import Threshold
+from interlock_contracts.gate import Champion, Threshold
 from interlock_contracts.ledger import Claim
 from interlock_contracts.pipeline import Pipeline
 
@@ -164,9 +164,14 @@ def _allowed(low: float | None, high: float | None) -> str:
     return " and ".join(f"{word} {bound:g}" for word, bound in bounds if bound is not None)
 
 
+def compared_by(rule: Champion) -> str:
+    """Return the metric that versions are compared by, with the scale where that is not its own."""
+    return rule.metric if rule.on == "raw" else f"{rule.metric} on {rule.on}"
+
+
 def _better(pipeline: Pipeline, gain: Gain) -> Check:
     rule = pipeline.champion
-    metric = rule.metric if rule.on == "raw" else f"{rule.metric} on {rule.on}"
+    metric = compared_by(rule)
     if isnan(gain.lower):
         rows = f"{gain.rarest} rows of the rarest label" if gain.rarest is not None else "too few rows"
         return Check(passed=False, text=f"{metric} has no confidence interval: the holdout has {rows}")
