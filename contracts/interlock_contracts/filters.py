@@ -81,6 +81,27 @@ def _metric_bound(text: str) -> MetricBound:
     return MetricBound(metric, ">=" if found[2] == ">=" else "<=", bound)
 
 
+class MetricOrder(NamedTuple):
+    """By which metric a list is sorted; what lacks it comes last."""
+
+    metric: MetricName
+    descending: bool
+
+
+def metric_order(text: str | None) -> MetricOrder | None:
+    """Return the order that ``text`` names: ``rmse`` the smallest first, ``-r2`` the greatest; None without one.
+
+    Raises:
+        ValueError: it is not one metric; the text says what would be right.
+    """
+    if not text:
+        return None
+    metrics = chosen(text.removeprefix("-"), METRIC_NAMES)
+    if len(metrics) != 1:
+        raise ValueError(f"{text!r} is not one metric; write for instance rmse, or -r2 for the greatest first")
+    return MetricOrder(metrics[0], text.startswith("-"))
+
+
 def tag_filter(text: str | None) -> dict[str, str | None]:
     """Return tags that a list is filtered by, written as ``name:value`` or ``name`` and separated by commas.
 

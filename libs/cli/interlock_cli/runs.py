@@ -7,7 +7,7 @@ from uuid import UUID
 import typer
 from interlock_client import Client
 from interlock_client.operations.runs import require_idempotency_key
-from interlock_contracts.filters import metric_bounds
+from interlock_contracts.filters import metric_bounds, metric_order
 from interlock_contracts.http import RunAccepted, RunView
 from interlock_contracts.training import RUN_STATES, parse_run_states
 
@@ -145,18 +145,24 @@ def runs(
         ),
     ] = None,
     since: Since = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(metavar="[-]METRIC", help="Sort by a metric, the smallest first; -r2: the greatest first."),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="Maximum number of results.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """List runs, newest first, with the metrics that they were chosen by.
+    """List runs, newest first, with the metrics that they were chosen or sorted by.
 
-    Example: interlock runs --model flights-1 --state succeeded --tag team=pricing --metric "r2>=0.9"
+    Example: interlock runs --model flights-1 --state succeeded --tag team=pricing --metric "r2>=0.9" --sort=-r2
     """
     states = parsed_option("--state", state, parse_run_states)
     bounds = parsed_option("--metric", metric, metric_bounds)
-    measured = list(dict.fromkeys(each.metric for each in bounds))
+    order = parsed_option("--sort", [sort or ""], metric_order)
+    measured = list(dict.fromkeys(each.metric for each in (*([order] if order else ()), *bounds)))
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        found = gateway.runs(model, state=states, tags=parsed_tags(tag), metric=metric or (), since=since, limit=limit)
+        tags, bounded = parsed_tags(tag), metric or ()
+        found = gateway.runs(model, state=states, tags=tags, metric=bounded, since=since, sort=sort, limit=limit)
         columns = (
             "run",
             "model",

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from interlock_contracts.filters import MetricBound
+from interlock_contracts.filters import MetricBound, MetricOrder
 from interlock_contracts.training import RunState
 from interlock_runtime.conditions import measured, tagged
 from sqlalchemy import ColumnElement, Select, select
@@ -41,15 +41,22 @@ class RunFilter:
             yield RunRow.created_at < self.before
 
 
-async def runs(session: AsyncSession, wanted: RunFilter, *, limit: int) -> Sequence[RunRow]:
-    """Return the newest runs that are wanted.
+async def runs(
+    session: AsyncSession, wanted: RunFilter, *, limit: int, order: MetricOrder | None = None
+) -> Sequence[RunRow]:
+    """Return the first runs that are wanted: the newest, or as ``order`` says.
 
-    What was created in the same moment as the last of them is there, too: the next page begins before that moment.
+    Of the newest what was created in the same moment as the last of them is there, too: the next page begins before
+    that moment.
     """
-    return (await session.scalars(selected(wanted, limit=limit))).all()
+    return (await session.scalars(selected(wanted, limit=limit, order=order))).all()
 
 
-def selected(wanted: RunFilter, *, limit: int) -> Select[RunRow]:
-    """Return the query for the newest runs that are wanted."""
-    query = select(RunRow).where(*wanted.conditions()).order_by(RunRow.created_at.desc())
-    return query.fetch(limit, with_ties=True)
+def selected(wanted: RunFilter, *, limit: int, order: MetricOrder | None = None) -> Select[RunRow]:
+    """Return the query for the first runs that are wanted."""
+    query = select(RunRow).where(*wanted.conditions())
+    if order is not None:
+        value = RunRow.metrics[order.metric].as_float()
+        by = (value.desc() if order.descending else value.asc()).nulls_last()
+        return query.order_by(by, RunRow.created_at.desc(), RunRow.run_id).limit(limit)
+    return query.order_by(RunRow.created_at.desc()).fetch(limit, with_ties=True)

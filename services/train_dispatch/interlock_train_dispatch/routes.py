@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from interlock_contracts.event import trace_id_of
-from interlock_contracts.filters import metric_bounds, tag_filter
+from interlock_contracts.filters import metric_bounds, metric_order, tag_filter
 from interlock_contracts.http import ProgressView, RunView
 from interlock_contracts.training import parse_run_states
 from interlock_messaging import Bus
@@ -33,6 +33,15 @@ NO_SPEC = "0" * 64
 ARRIVAL_SECONDS, ARRIVAL_POLL_SECONDS = 3.0, 0.1
 """How long a spec, a dataset or a run is waited for that may be on its way here, and how often it is looked for."""
 
+RunSort = Annotated[
+    str | None,
+    QueryParameter(
+        max_length=100,
+        description="A metric to sort by, the smallest first, or with a minus the greatest: rmse, -r2. Runs without "
+        "it come last. Default: the newest first.",
+    ),
+]
+
 _DERIVED = 5
 """Version of the UUIDs that are derived."""
 
@@ -50,13 +59,18 @@ async def list_runs(
     metric: MetricFilter = None,
     since: Annotated[datetime | None, QueryParameter(description="Only those created then or later.")] = None,
     before: Before = None,
+    sort: RunSort = None,
     limit: Annotated[int, QueryParameter(ge=1, le=500)] = 50,
 ) -> list[RunView]:
     """Return the newest runs, of one model or of all; ``before`` is the ``created_at`` of the last of a page.
 
-    Runs that were created in one moment are never on two pages, so a page may be longer than ``limit``.
+    Runs that were created in one moment are never on two pages, so a page may be longer than ``limit``. With ``sort``
+    they are the first ``limit`` by a metric, and there is no next page.
     """
     require_zone(since=since, before=before)
+    order = parsed_query("sort", sort, metric_order, status=422)
+    if order is not None and before is not None:
+        raise problem(422, "No next page", "before: pages go by time; with sort ask for more by limit, up to 500")
     wanted = lists.RunFilter(
         model=model,
         states=parsed_query("state", states, parse_run_states),
@@ -66,7 +80,7 @@ async def list_runs(
         before=before,
     )
     async with database.sessions() as session:
-        return [run_view(run) for run in await lists.runs(session, wanted, limit=limit)]
+        return [run_view(run) for run in await lists.runs(session, wanted, limit=limit, order=order)]
 
 
 @get("/runs/{run_id:str}", opt={SCOPE: "read"})

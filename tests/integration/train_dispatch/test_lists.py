@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
-from interlock_contracts.filters import metric_bounds, tag_filter
+from interlock_contracts.filters import metric_bounds, metric_order, tag_filter
 from interlock_contracts.models import ModelPromoted
 from interlock_train_dispatch import handlers, lists
 from interlock_train_dispatch.routes import run_view
@@ -72,6 +72,23 @@ async def test_runs_are_found_by_what_the_gate_measured(dispatcher: Dispatcher) 
     assert await listed(dispatcher, metric="r2<=0.9") == [poor, fair]
     assert await listed(dispatcher, metric="r2>=0.5,r2<=0.91") == [fair]
     assert await listed(dispatcher, metric="mae>=0") == []
+
+
+async def test_runs_are_sorted_by_a_metric(dispatcher: Dispatcher) -> None:
+    """What was never measured comes last in either direction, the newest of it first; equal ones by the newest, too."""
+    good = await judged(dispatcher, 1, rmse=1.5)
+    poor = await judged(dispatcher, 2, rmse=12.0)
+    equal = await judged(dispatcher, 3, rmse=12.0)
+    other = await judged(dispatcher, 4, r2=0.5)
+
+    async def sorted_by(text: str, limit: int = 10) -> list[UUID]:
+        wanted = lists.RunFilter(model=dispatcher.model)
+        async with dispatcher.database.sessions() as session:
+            return [row.run_id for row in await lists.runs(session, wanted, limit=limit, order=metric_order(text))]
+
+    assert await sorted_by("rmse") == [good, equal, poor, other]
+    assert await sorted_by("-rmse") == [equal, poor, good, other]
+    assert await sorted_by("-rmse", limit=1) == [equal]
 
 
 async def test_a_verdict_that_comes_after_the_promotion_is_kept(dispatcher: Dispatcher) -> None:

@@ -219,6 +219,17 @@ def test_runs_are_found_by_tag_and_metric_and_show_both(stub: StubGateway) -> No
     assert "tag=team%3Apricing%2Caudited&metric=r2%3E%3D0.9%2Cr2%3C%3D1" in stub.requests[0].query
 
 
+def test_runs_are_sorted_by_a_metric_and_show_it(stub: StubGateway) -> None:
+    """The service sorts; the metric is a column."""
+    stub.respond("GET /runs", [run("succeeded", version=1, metrics={"rmse": 9.125})])
+    ended = interlock("runs", "--sort", "rmse")
+
+    assert (ended.code, "9.12" in ended.out) == (0, True), ended.err
+    assert "sort=rmse" in stub.requests[0].query
+    refused = interlock("runs", "--sort=-rmsee")
+    assert (refused.code, "rmse" in refused.err) == (2, True)
+
+
 def test_a_misspelt_metric_is_refused_before_anything_is_asked(stub: StubGateway) -> None:
     """With the name that was perhaps meant."""
     ended = interlock("runs", "--metric", "acuracy>=0.9")

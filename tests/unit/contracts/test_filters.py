@@ -3,7 +3,16 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from interlock_contracts.filters import METRIC_NAMES, VERSION_STAGES, MetricBound, bounds, chosen, metric_bounds
+from interlock_contracts.filters import (
+    METRIC_NAMES,
+    VERSION_STAGES,
+    MetricBound,
+    MetricOrder,
+    bounds,
+    chosen,
+    metric_bounds,
+    metric_order,
+)
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -50,3 +59,24 @@ def test_an_unknown_choice_is_refused_with_all_that_there_are() -> None:
     """As a misspelt one would be ignored in silence."""
     with pytest.raises(ValueError, match="'retierd' is none of registered, passed, refused, champion, retired"):
         chosen("passed,retierd", VERSION_STAGES)
+
+
+@pytest.mark.parametrize(
+    ("text", "order"),
+    [
+        (None, None),
+        ("", None),
+        ("rmse", MetricOrder("rmse", descending=False)),
+        ("-r2", MetricOrder("r2", descending=True)),
+    ],
+)
+def test_an_order_by_metric_is_read(text: str | None, order: MetricOrder | None) -> None:
+    """A minus is for the greatest first."""
+    assert metric_order(text) == order
+
+
+@pytest.mark.parametrize("text", ["-", "--r2", "r2,rmse", "R2", "created_at"])
+def test_a_wrong_order_by_metric_says_what_would_be_right(text: str) -> None:
+    """Either all metrics or an example is named."""
+    with pytest.raises(ValueError, match=r"is none of|write for instance"):
+        metric_order(text)

@@ -9,13 +9,25 @@ from hashlib import sha256
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from interlock_contracts.filters import metric_bounds
+from interlock_contracts.filters import metric_bounds, metric_order
 from interlock_contracts.http import RunAccepted, RunView, VersionView
 from interlock_contracts.training import parse_run_states
 
 from interlock_client.errors import NotFoundError, StillGoingError, UnavailableError
 from interlock_client.extras import extra
-from interlock_client.flows import Flow, Pause, Request, get, get_pages, moment, named, parsed, post, without_none
+from interlock_client.flows import (
+    Flow,
+    Pause,
+    Request,
+    get,
+    get_list,
+    get_pages,
+    moment,
+    named,
+    parsed,
+    post,
+    without_none,
+)
 from interlock_client.operations.models import converged, tags_query
 from interlock_client.views import Views
 
@@ -92,18 +104,21 @@ def runs(
     metric: str | Sequence[str] = (),
     since: datetime | None = None,
     before: datetime | None = None,
+    sort: str | None = None,
     limit: int = 20,
 ) -> Flow[Views[RunView]]:
     """Return up to ``limit`` runs, the newest first; ``state`` names one state or several.
 
     Of ``tags`` one without a value may have any. ``metric`` is one bound of a metric or several, ``r2>=0.9``: a run
-    that has no such metric is left out. ``before`` is the ``created_at`` of the last of the page before.
+    that has no such metric is left out. ``before`` is the ``created_at`` of the last of the page before. ``sort`` is
+    a metric, ``rmse`` the smallest first, ``-r2`` the greatest; then ``limit`` is 500 at most.
 
     Raises:
         ValueError: there is no such state or metric.
     """
     bounds = named(metric)
     metric_bounds(bounds)
+    metric_order(sort)
     wanted = {
         "model": model,
         "state": named(parse_run_states(named(state))),
@@ -112,6 +127,9 @@ def runs(
         "since": moment(since),
         "before": moment(before),
     }
+
+    if sort is not None:
+        return (yield from get_list(RunView, "/runs", **wanted, sort=sort, limit=limit))
 
     def created(run: RunView) -> str | None:
         return moment(run.created_at)
