@@ -27,22 +27,35 @@ class Span:
 
 
 _SHARE = Span(0.01, 1)
+_TREES = Span(1, 1000, whole=True)
+_DEPTH = Span(1, 32, whole=True)
+_LEAVES = Span(2, 1_000_000, whole=True)
 _PENALTY = Span(0, 1e6)
 _RATE = Span(1e-4, 1)
 _ROWS = Span(1, 1_000_000, whole=True)
 
+_GROWTH = {
+    "min_samples_split": Span(2, 1_000_000, whole=True),
+    "max_leaf_nodes": _LEAVES,
+    "min_impurity_decrease": _PENALTY,
+    "ccp_alpha": _PENALTY,
+}
+_FOREST = {"n_estimators": _TREES, "max_depth": _DEPTH, "min_samples_leaf": _ROWS, "max_features": _SHARE, **_GROWTH}
+
 PARAMETERS: dict[str, dict[str, Span]] = {
     "linear": {"penalty": Span(1e-9, 1e9)},
-    "random_forest": {
-        "n_estimators": Span(1, 1000, whole=True),
-        "max_depth": Span(1, 32, whole=True),
+    "lasso": {"penalty": Span(1e-9, 1e9)},
+    "elastic_net": {"penalty": Span(1e-9, 1e9), "l1_ratio": Span(0, 1)},
+    "decision_tree": {"max_depth": _DEPTH, "min_samples_leaf": _ROWS, "max_features": _SHARE, **_GROWTH},
+    "random_forest": {**_FOREST, "max_samples": _SHARE},
+    "extra_trees": _FOREST,
+    "adaboost": {
+        "n_estimators": _TREES,
+        "learning_rate": Span(1e-4, 10),
+        "max_depth": _DEPTH,
         "min_samples_leaf": _ROWS,
         "max_features": _SHARE,
-        "min_samples_split": Span(2, 1_000_000, whole=True),
-        "max_leaf_nodes": Span(2, 1_000_000, whole=True),
-        "max_samples": _SHARE,
-        "min_impurity_decrease": _PENALTY,
-        "ccp_alpha": _PENALTY,
+        **_GROWTH,
     },
     "gradient_boosting": {
         "max_iter": Span(1, 2000, whole=True),
@@ -53,6 +66,29 @@ PARAMETERS: dict[str, dict[str, Span]] = {
         "max_depth": Span(1, 32, whole=True),
         "max_bins": Span(2, 255, whole=True),
         "max_features": _SHARE,
+    },
+    "classic_gradient_boosting": {
+        "n_estimators": Span(1, 2000, whole=True),
+        "learning_rate": _RATE,
+        "max_depth": _DEPTH,
+        "min_samples_leaf": _ROWS,
+        "subsample": _SHARE,
+        "max_features": _SHARE,
+        **_GROWTH,
+    },
+    "lightgbm": {
+        "n_estimators": Span(1, 2000, whole=True),
+        "learning_rate": _RATE,
+        "num_leaves": Span(2, 1000, whole=True),
+        "min_child_samples": _ROWS,
+        "subsample": Span(0.05, 1),
+        "colsample_bytree": _SHARE,
+        "reg_lambda": _PENALTY,
+        "reg_alpha": _PENALTY,
+        "max_depth": _DEPTH,
+        "min_child_weight": _PENALTY,
+        "min_split_gain": _PENALTY,
+        "max_bin": Span(2, 1024, whole=True),
     },
     "xgboost": {
         "n_estimators": Span(1, 2000, whole=True),

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, StrictFloat, StrictInt, field_validator, model_validator
 
 from interlock_contracts.batch import Batch
+from interlock_contracts.candidates import MONOTONE, QUANTILE, Candidate
 from interlock_contracts.data import Column, Data, Section
 from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS, Champion, Gate, MetricName
 from interlock_contracts.parameters import read_parameters
@@ -14,14 +15,6 @@ from interlock_contracts.refs import Name, Sha256
 from interlock_contracts.retention import Monitoring, Retention
 from interlock_contracts.slices import check_slices
 from interlock_contracts.threshold import Threshold, ThresholdByMetric
-
-Candidate = Literal["linear", "random_forest", "gradient_boosting", "xgboost", "neural_network"]
-
-MONOTONE: tuple[Candidate, ...] = ("random_forest", "gradient_boosting", "xgboost")
-"""The candidates that can be held to a monotone column."""
-
-QUANTILE: tuple[Candidate, ...] = ("gradient_boosting", "xgboost")
-"""The candidates that can be fitted to a quantile of the target."""
 
 Window = Literal["all", "latest"] | Annotated[int, Field(ge=1)]
 """Which files a training reads: the newest, so many of the newest, or all."""

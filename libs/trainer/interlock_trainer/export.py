@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from interlock_artifacts import ArtifactStore
+from interlock_contracts.candidates import Candidate
 from interlock_contracts.manifest import ExportCheck
-from interlock_contracts.pipeline import Candidate
 from interlock_contracts.refs import ArtifactRef
 from interlock_modeling import Model, ModelDescription
 from interlock_modeling.encoder import CategoryColumn, Encoder, NumericColumn

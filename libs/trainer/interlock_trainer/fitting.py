@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
+from interlock_contracts.candidates import Candidate
 from interlock_contracts.gate import MetricName
-from interlock_contracts.pipeline import Candidate, Transform
+from interlock_contracts.pipeline import Transform
 from interlock_modeling import METRICS
 from interlock_modeling.signature import decide
 from numpy.typing import NDArray

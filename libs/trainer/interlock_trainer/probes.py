@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 from interlock_modeling.encoder import Encoder, NumericColumn
-from interlock_modeling.engines import Engine, ForestEngine
+from interlock_modeling.engines import Engine, ForestEngine, MedianForestEngine
 from numpy.typing import NDArray
 
 SAMPLE = 2_000
@@ -23,6 +23,8 @@ def probe_rows(encoder: Encoder, engine: Engine, table: pa.Table, seed: int) -> 
     picked = rng.choice(loose.num_rows, min(SAMPLE, loose.num_rows), replace=False)
     sample = loose.take(np.sort(picked))
     parts = [sample, *_odd_rows(encoder, sample)]
+    if isinstance(engine, MedianForestEngine):
+        engine = engine.forest
     if isinstance(engine, ForestEngine):
         parts += [_beside_splits(sample, column, encoder, engine, rng) for column in numbers]
     return pa.concat_tables(parts)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from interlock_contracts import telemetry
+from interlock_contracts.candidates import Candidate
 from interlock_contracts.manifest import CandidateScores
-from interlock_contracts.pipeline import Candidate, Pipeline
+from interlock_contracts.pipeline import Pipeline
 from interlock_modeling import METRICS
 
 from interlock_trainer.errors import DataError

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import yaml
-from interlock_contracts.pipeline import Candidate, Pipeline
+from interlock_contracts.candidates import Candidate
+from interlock_contracts.pipeline import Pipeline
 from interlock_modeling.signature import ModelSignature
 from interlock_trainer.preprocessing import frame_of, preprocessor_for
 from numpy.typing import NDArray

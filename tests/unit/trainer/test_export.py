@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from interlock_artifacts import MemoryStore
-from interlock_contracts.pipeline import Candidate
+from interlock_contracts.candidates import Candidate
 from interlock_modeling import Model, ModelDescription
 from interlock_modeling.engines import ForestEngine
 from interlock_modeling.engines.forest_nodes import pack, unpack
@@ -24,8 +24,12 @@ from tests.support.training_jobs import pipeline, table
 
 SMALL: dict[Candidate, dict[str, Any]] = {
     "random_forest": {"n_estimators": 20},
+    "extra_trees": {"n_estimators": 20},
+    "adaboost": {"n_estimators": 20},
     "gradient_boosting": {"max_iter": 30},
+    "classic_gradient_boosting": {"n_estimators": 20},
     "xgboost": {"n_estimators": 30},
+    "lightgbm": {"n_estimators": 30},
     "neural_network": {"width": 8},
 }
 

@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from interlock_artifacts import MemoryStore
-from interlock_contracts.pipeline import MONOTONE, Candidate, Pipeline
+from interlock_contracts.candidates import MONOTONE, Candidate
+from interlock_contracts.pipeline import Pipeline
 from interlock_modeling import Model, ModelDescription
 from interlock_trainer.errors import DataError
 from interlock_trainer.kinds import KINDS

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from interlock_contracts.pipeline import Candidate
+from interlock_contracts.candidates import Candidate
 from interlock_trainer.kinds import KINDS
 
 from tests.support.training_jobs import pipeline, table

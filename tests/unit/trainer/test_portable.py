@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from interlock_artifacts import MemoryStore
-from interlock_contracts.pipeline import Candidate, Pipeline
+from interlock_contracts.candidates import Candidate
+from interlock_contracts.pipeline import Pipeline
 from interlock_modeling import Model, ModelDescription
 from interlock_modeling.portable import write_portable
 from interlock_modeling.portable.predict import InvalidRowsError, rows_of

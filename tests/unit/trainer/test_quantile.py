@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from interlock_artifacts import MemoryStore
-from interlock_contracts.pipeline import QUANTILE, Candidate, Pipeline
+from interlock_contracts.candidates import QUANTILE, Candidate
+from interlock_contracts.pipeline import Pipeline
 from interlock_trainer.export import TOLERANCE
 from interlock_trainer.kinds import KINDS
 
@@ -26,7 +27,12 @@ def declared(candidate: Candidate, quantile: float | None, transform: str | None
     return Pipeline.model_validate(spec | {"target": {"column": "y", "transform": transform} if transform else "y"})
 
 
-SMALL = {"xgboost": {"n_estimators": 60, "max_depth": 3}, "gradient_boosting": {"max_iter": 60, "max_leaf_nodes": 7}}
+SMALL = {
+    "xgboost": {"n_estimators": 60, "max_depth": 3},
+    "gradient_boosting": {"max_iter": 60, "max_leaf_nodes": 7},
+    "classic_gradient_boosting": {"n_estimators": 60},
+    "lightgbm": {"n_estimators": 60, "num_leaves": 7},
+}
 
 
 def positive() -> pa.Table:

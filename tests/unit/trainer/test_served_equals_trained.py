@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from interlock_artifacts import MemoryStore
-from interlock_contracts.pipeline import Candidate, Pipeline
+from interlock_contracts.candidates import Candidate
+from interlock_contracts.pipeline import Pipeline
 from interlock_modeling import Model, ModelDescription
 from interlock_modeling.signature import ModelSignature
 from interlock_tables.typed import ARROW_TYPES
@@ -23,9 +24,16 @@ from threadpoolctl import threadpool_limits
 
 SMALL: dict[Candidate, dict[str, Any]] = {
     "linear": {},
+    "lasso": {},
+    "elastic_net": {},
+    "decision_tree": {"min_samples_leaf": 1},
     "random_forest": {"n_estimators": 9, "min_samples_leaf": 1},
+    "extra_trees": {"n_estimators": 9, "min_samples_leaf": 1},
+    "adaboost": {"n_estimators": 9},
     "gradient_boosting": {"max_iter": 9, "min_samples_leaf": 3},
+    "classic_gradient_boosting": {"n_estimators": 9, "min_samples_leaf": 1},
     "xgboost": {"n_estimators": 9},
+    "lightgbm": {"n_estimators": 9, "min_child_samples": 3},
     "neural_network": {"width": 8},
 }
 EXTREMES = [0.0, -0.0, 1e-300, -1e-12, 1e9, -1e9, 3e12]

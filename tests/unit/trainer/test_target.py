@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from interlock_artifacts import MemoryStore
-from interlock_contracts.pipeline import Candidate, Pipeline
+from interlock_contracts.candidates import Candidate
+from interlock_contracts.pipeline import Pipeline
 from interlock_trainer.export import TOLERANCE
 from interlock_trainer.kinds import KINDS
 from interlock_trainer.pools import InProcessPool

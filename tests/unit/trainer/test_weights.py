@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from interlock_artifacts import MemoryStore
+from interlock_contracts.candidates import Candidate
 from interlock_contracts.manifest import TrainingManifest
-from interlock_contracts.pipeline import Candidate, Pipeline
+from interlock_contracts.pipeline import Pipeline
 from interlock_trainer.errors import DataError
 from interlock_trainer.kinds import KINDS
 from interlock_trainer.pools import InProcessPool
@@ -20,8 +21,12 @@ from tests.support.training_jobs import job, pipeline, table
 
 FAST: dict[Candidate, dict[str, Any]] = {
     "random_forest": {"n_estimators": 20},
+    "extra_trees": {"n_estimators": 20},
+    "adaboost": {"n_estimators": 20},
     "gradient_boosting": {"max_iter": 30, "min_samples_leaf": 5},
+    "classic_gradient_boosting": {"n_estimators": 30},
     "xgboost": {"n_estimators": 30},
+    "lightgbm": {"n_estimators": 30, "min_child_samples": 5},
     "neural_network": {"width": 8, "layers": 1, "learning_rate": 0.03},
 }
 
@@ -38,8 +43,12 @@ def read(of: Pipeline, *parts: pa.Table) -> TrainingTable:
     return read_training_table(job(store, of, *parts), store)
 
 
+OF_MEANS: list[Candidate] = [name for name in KINDS if name != "adaboost"]
+"""The kinds that answer a mean or a share where nothing tells rows apart; AdaBoost answers a median, and votes."""
+
+
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
-@pytest.mark.parametrize("candidate", list(KINDS))
+@pytest.mark.parametrize("candidate", OF_MEANS)
 def test_heavy_rows_are_followed(candidate: Candidate, scale: float) -> None:
     """Rows that say nothing but their target: the answer is near to the heavy half's, in whatever unit weights are."""
     targets = np.tile([0.0, 10.0], 100)
@@ -55,7 +64,7 @@ def test_heavy_rows_are_followed(candidate: Candidate, scale: float) -> None:
     assert means[1] == pytest.approx(9.0, abs=0.5)
 
 
-@pytest.mark.parametrize("candidate", list(KINDS))
+@pytest.mark.parametrize("candidate", OF_MEANS)
 def test_balanced_labels_weigh_the_same(candidate: Candidate) -> None:
     """One row in ten has the label, and nothing tells which: unweighted it is one in ten, balanced it is a half."""
     labels = (np.arange(300) % 10 == 0).astype(np.int64)
@@ -68,6 +77,28 @@ def test_balanced_labels_weigh_the_same(candidate: Candidate) -> None:
 
     assert shares[0] == pytest.approx(0.1, abs=0.05)
     assert shares[1] == pytest.approx(0.5, abs=0.05)
+
+
+def test_adaboost_follows_heavy_rows_as_well() -> None:
+    """Of a half with a rare label it says so only where both labels weigh the same."""
+    heavy, targets = KINDS["adaboost"], np.tile([0.0, 10.0], 100)
+    answers = []
+    for weights in (None, Weights(np.where(targets > 0, 9.0, 1.0)).of(targets)):
+        estimator = heavy.estimator("regression", heavy.defaults, 0)
+        answers.append(estimator.fit(np.zeros((200, 2)), targets, sample_weight=weights).predict(np.zeros((1, 2)))[0])
+    assert answers[0] < 6.5
+    assert answers[1] > 8
+
+    half, labels = (
+        np.arange(400) % 2,
+        ((np.arange(400) % 20 == 0) | (np.arange(400) % 10 < 3) & (np.arange(400) % 2 == 1)),
+    )
+    labels = labels.astype(np.int64)
+    said = []
+    for weights in (None, Weights(labels="balanced").of(labels)):
+        estimator = heavy.estimator("classification", heavy.defaults, 0)
+        said.append(estimator.fit(half[:, None], labels, sample_weight=weights).predict([[0], [1]]).tolist())
+    assert said == [[0, 0], [0, 1]]
 
 
 def test_weights_are_those_of_the_rows_that_are_fitted() -> None:

@@ -7,6 +7,7 @@ from interlock_modeling.engines.flat_file import ModelFormatError, read_arrays
 from interlock_modeling.engines.forest import ForestEngine
 from interlock_modeling.engines.inverse import INVERSES, InverseEngine, Predictor
 from interlock_modeling.engines.linear import LinearEngine
+from interlock_modeling.engines.median_forest import MedianForestEngine
 from interlock_modeling.engines.onnx import OnnxEngine
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "ForestEngine",
     "InverseEngine",
     "LinearEngine",
+    "MedianForestEngine",
     "ModelFormatError",
     "OnnxEngine",
     "Predictor",
@@ -32,7 +34,9 @@ class Engine(Predictor, Protocol):
     def save(self, path: Path) -> None: ...
 
 
-ENGINES = {(engine.kind, engine.version): engine for engine in (ForestEngine, LinearEngine, OnnxEngine)}
+ENGINES = {
+    (engine.kind, engine.version): engine for engine in (ForestEngine, LinearEngine, MedianForestEngine, OnnxEngine)
+}
 
 
 def load_engine(kind: str, version: int, path: Path) -> Engine:

@@ -98,7 +98,9 @@ class ForestEngine:
         splits = unpack(self.nodes)
         return np.unique(splits.threshold[(splits.feature == feature) & (splits.ahead > 0)])
 
-    def save(self, path: Path) -> None:
+    @property
+    def stored(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return the attributes and arrays of its file."""
         attributes = _Attributes(
             link=self.link,
             base=self.base.tolist(),
@@ -107,7 +109,10 @@ class ForestEngine:
             precision=self.precision,
         )
         arrays = {"nodes": self.nodes, "roots": self.roots, "output": self.output, "value": self.value}
-        write_arrays(path, self.kind, self.version, attributes.model_dump(), arrays)
+        return attributes.model_dump(), arrays
+
+    def save(self, path: Path) -> None:
+        write_arrays(path, self.kind, self.version, *self.stored)
 
     @classmethod
     def load(cls, stored: StoredFile) -> Self:

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from interlock_modeling.engines import Engine, ForestEngine, LinearEngine, OnnxEngine
+from interlock_modeling.engines import Engine, ForestEngine, LinearEngine, MedianForestEngine, OnnxEngine
 from interlock_modeling.engines.forest_nodes import unpack
 from interlock_modeling.engines.links import LEAST, Link
 from interlock_modeling.portable.graph import ML, Graph
@@ -23,10 +23,9 @@ def add_engine(graph: Graph, engine: Engine, matrix: str) -> str:
         product = graph.add("MatMul", matrix, graph.numbers(engine.coefficients.T))
         return _linked(graph, engine.link, graph.add("Add", product, graph.numbers(engine.intercepts[None, :])))
     if isinstance(engine, ForestEngine):
-        if engine.precision == "float32":
-            matrix = graph.cast(graph.cast(matrix, TensorProto.FLOAT), TensorProto.DOUBLE)
-        scaled = graph.add("Mul", _trees(graph, engine, matrix), graph.numbers(engine.scale))
-        return _linked(graph, engine.link, graph.add("Add", scaled, graph.numbers(engine.base[None, :])))
+        return _forest(graph, engine, matrix)
+    if isinstance(engine, MedianForestEngine):
+        return _weighted_median(graph, _forest(graph, engine.forest, matrix), engine.weights)
     if isinstance(engine, OnnxEngine):
         return _embedded(graph, engine, matrix)
     raise ValueError(f"an engine of kind {engine.kind} is not exported")
@@ -72,6 +71,23 @@ def _linked(graph: Graph, link: Link, raw: str) -> str:
     power = graph.add("Exp", graph.add("Neg", graph.add("Max", raw, graph.numbers(LEAST))))
     positive = graph.add("Div", one, graph.add("Add", one, power))
     return graph.add("Concat", graph.add("Sub", one, positive), positive, axis=1)
+
+
+def _forest(graph: Graph, engine: ForestEngine, matrix: str) -> str:
+    if engine.precision == "float32":
+        matrix = graph.cast(graph.cast(matrix, TensorProto.FLOAT), TensorProto.DOUBLE)
+    scaled = graph.add("Mul", _trees(graph, engine, matrix), graph.numbers(engine.scale))
+    return _linked(graph, engine.link, graph.add("Add", scaled, graph.numbers(engine.base[None, :])))
+
+
+def _weighted_median(graph: Graph, answers: str, weights: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> str:
+    """Add what ``MedianForestEngine`` does to the trees' answers [rows, trees]; gives [rows, 1]."""
+    ordered, order = graph.sort(answers, len(weights))
+    upto = graph.add("CumSum", graph.add("Gather", graph.numbers(weights), order), graph.integers(1))
+    whole = graph.add("Gather", upto, graph.integers([len(weights) - 1]), axis=1)
+    reached = graph.add("GreaterOrEqual", upto, graph.add("Mul", whole, graph.numbers(0.5)))
+    middle = graph.add("ArgMax", graph.cast(reached, TensorProto.INT64), axis=1, keepdims=1)
+    return graph.add("GatherElements", ordered, middle, axis=1)
 
 
 def _trees(graph: Graph, engine: ForestEngine, matrix: str) -> str:

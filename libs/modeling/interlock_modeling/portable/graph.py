@@ -51,6 +51,12 @@ class Graph:
         self.nodes.append(helper.make_node(operator, inputs, [output], domain=domain, **attributes))
         return output
 
+    def sort(self, tensor: str, count: int) -> tuple[str, str]:
+        """Add what sorts rows of ``count`` numbers, the least first: the numbers, and where each was."""
+        found = [self.name(f"{name}_{len(self.nodes)}") for name in ("sorted", "order")]
+        self.nodes.append(helper.make_node("TopK", [tensor, self.integers([count])], found, axis=1, largest=0))
+        return found[0], found[1]
+
     def cast(self, tensor: str, to: int) -> str:
         """Add a cast to one of ONNX's types of tensors."""
         return self.add("Cast", tensor, to=to)

@@ -28,6 +28,11 @@ class Tree:
     value: NDArray[Any]
 
 
+def tree_of(tree: Any) -> Tree:
+    """Return a tree of scikit-learn; a leaf has the mean target [1], or the share of each class [k]."""
+    return Tree(tree.children_left, tree.children_right, tree.feature, tree.threshold, tree.value[:, 0, :])
+
+
 def flatten(
     trees: Sequence[Tree],
     *,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
+from interlock_contracts.candidates import Candidate
 from interlock_contracts.parameters import PARAMETERS
-from interlock_contracts.pipeline import Candidate
 from interlock_trainer.kinds import KINDS
 from interlock_trainer.kinds.trees import Tree, flatten
 
