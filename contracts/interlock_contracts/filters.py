@@ -7,9 +7,9 @@ from typing import Literal, NamedTuple, TypeVar, get_args
 
 from interlock_contracts.gate import MetricName
 from interlock_contracts.names import near_name
-from interlock_contracts.pipeline import Window
 from interlock_contracts.predictions import PredictionState
 from interlock_contracts.refs import DatasetRole
+from interlock_contracts.training_section import Window
 
 VersionStage = Literal["registered", "passed", "refused", "champion", "retired"]
 DatasetState = Literal["checking", "accepted", "rejected", "deleted"]

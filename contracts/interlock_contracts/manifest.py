@@ -9,20 +9,59 @@ from interlock_contracts.data import ColumnType
 from interlock_contracts.refs import ArtifactRef, Ref, Sha256
 
 
+class Budget(Ref):
+    """What something was fitted with: ``folds``, and ``rounds`` of trees where its kind has them."""
+
+    folds: int = Field(ge=0)
+    rounds: int | None = None
+
+
+class Tuned(Ref):
+    """The best that was found for a candidate: one of its trials, or its default parameters again.
+
+    ``gain`` is by how much it is better than the default parameters in the mean over the folds, in the metric's own
+    direction; ``error`` the standard error of that after Nadeau and Bengio (2003), since folds share training rows.
+    The best of many trials was chosen on these very folds: a gain below two errors is noise, one above it may be.
+    """
+
+    params: dict[str, Any]
+    scores: list[float]
+    mean: float
+    fit_seconds: float
+    trials: int
+    gain: float
+    error: float | None = None
+
+    @property
+    def is_noise(self) -> bool:
+        """Return whether the gain is within two standard errors; also where there is a single fold."""
+        return self.error is None or abs(self.gain) <= 2 * self.error
+
+    def __str__(self) -> str:
+        spread = "" if self.error is None else f" ± {self.error:.2g}"
+        return f"{self.mean:.4g} ({self.gain:+.2g}{spread}{', within noise' if self.is_noise else ''})"
+
+
 class CandidateScores(Ref):
-    """One candidate in the selection; ``scores`` has one entry per fold."""
+    """One candidate in the selection with its default parameters; ``scores`` has one entry per fold.
+
+    ``budget`` says what it was fitted with where that was not all: the others were better by too much.
+    """
 
     candidate: str
     scores: list[float]
     mean: float | None
     fit_seconds: float
     error: str | None = None
+    budget: Budget | None = None
+    tuned: Tuned | None = None
 
 
 class Trial(Ref):
     """One trial of the search; ``state`` is complete, pruned or failed.
 
-    ``score`` is the mean over the folds, of a pruned trial that of the first fold alone.
+    ``score`` is the mean over the folds of its ``budget``. Trials of older trainers have none; a pruned one of theirs
+    was scored on the first fold. ``candidate`` is the kind; without, the manifest's winner.
     """
 
     number: int = Field(ge=0)
@@ -31,6 +70,8 @@ class Trial(Ref):
     fit_seconds: float
     state: Literal["complete", "pruned", "failed"]
     error: str | None = None
+    candidate: str | None = None
+    budget: Budget | None = None
 
 
 class CurvePoint(Ref):
@@ -142,6 +183,11 @@ class TrainingManifest(Ref):
         if self.status == "succeeded" and self.artifact is None:
             raise ValueError("a manifest that says succeeded names its artifact")
         return self
+
+    @property
+    def trials_of_winner(self) -> list[Trial]:
+        """Return the trials of the search around the winner; a training may have searched around others, too."""
+        return [trial for trial in self.trials if trial.candidate in {None, self.winner}]
 
     @classmethod
     def failure(cls, reason: str) -> Self:

@@ -8,7 +8,7 @@ from uuid import NAMESPACE_URL, uuid5
 import numpy as np
 from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName
 from interlock_contracts.http import ModelView, NewestVersion, RolloutCounts, ServingView, VersionView
-from interlock_contracts.manifest import CandidateScores, CurvePoint, TrainingManifest, Trial
+from interlock_contracts.manifest import Budget, CandidateScores, CurvePoint, TrainingManifest, Trial, Tuned
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, ModelRef
 from interlock_contracts.report import (
@@ -32,6 +32,9 @@ from tests.support.stored_models import CLASSIFICATION, REGRESSION
 
 ROWS = 400
 WHEN = "2026-11-20T12:00:00Z"
+TUNED = Tuned(
+    params={"max_depth": 3}, scores=[0.79, 0.81, 0.83], mean=0.81, fit_seconds=1.0, trials=12, gain=0.01, error=0.02
+)
 
 
 def sha(text: str) -> str:
@@ -120,7 +123,14 @@ def version(model: str, number: int, stage: str, told: GateReport | dict[str, An
         metric="r2",
         score=0.8,
         candidates=[
-            CandidateScores(candidate=name, scores=[mean - 0.02, mean, mean + 0.02], mean=mean, fit_seconds=1.0)
+            CandidateScores(
+                candidate=name,
+                scores=[mean - 0.02, mean, mean + 0.02],
+                mean=mean,
+                fit_seconds=1.0,
+                budget=Budget(folds=3, rounds=38) if name == "gradient_boosting" else None,
+                tuned=TUNED if name == "xgboost" else None,
+            )
             for name, mean in (("linear", 0.6), ("gradient_boosting", 0.77), ("xgboost", 0.8))
         ],
         folds=3,
@@ -135,6 +145,8 @@ def version(model: str, number: int, stage: str, told: GateReport | dict[str, An
                 score=0.75 + place % 5 / 100,
                 fit_seconds=1.0,
                 state="pruned" if place % 4 == 3 else "complete",
+                candidate="xgboost",
+                budget=Budget(folds=2, rounds=25) if place % 4 == 3 else Budget(folds=3, rounds=100),
             )
             for place in range(12)
         ],

@@ -128,9 +128,10 @@ async def test_a_run_shows_its_candidates_and_trials(canned: Page, looks: Looks)
 
     await expect(canned.locator("dl > div").filter(has_text="Approval wait")).to_contain_text("1 h 30 m")
     folds = await table_of(canned, "Cross-validation: R² of each candidate in 3 folds")
-    trials = await table_of(canned, "Hyperparameter search: R² by trial")
+    trials = await table_of(canned, "Hyperparameter search around xgboost: R² by trial")
     assert (len(folds), len(trials)) == (9, 12)
-    assert trials[3][:3] == ["3", "0.78", "pruned"]
+    assert trials[3][:5] == ["3", "0.78", "pruned", "2", "25"]
+    await expect(canned.locator("table").filter(has_text="Tuned")).to_contain_text("+0.01 ± 0.02, within noise")
     parameters = await table_of(canned, "Parameters of the trials and their R²")
     assert parameters[3] == ["3", "5", "0.075", "dart", "0.78"]
     curve = await table_of(canned, "Learning curve: R² of xgboost by the rows that it was fitted on")

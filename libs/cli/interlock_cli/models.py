@@ -7,6 +7,7 @@ import typer
 from interlock_client import Client, RefusedError, UnavailableError
 from interlock_contracts.filters import VERSION_STAGES, bounds, chosen
 from interlock_contracts.http import ModelView, VersionView
+from interlock_contracts.manifest import CandidateScores
 
 from interlock_cli import completion, rollouts
 from interlock_cli.descriptions import show_description
@@ -174,11 +175,12 @@ def _show_version(terminal: Terminal, version: VersionView) -> None:
     }
     terminal.table(("lineage", ""), [(key, value) for key, value in facts.items() if value is not None])
     candidates = [
-        (each["candidate"], each.get("mean"), len(each.get("scores") or ()), each.get("fit_seconds"))
-        for each in manifest.get("candidates") or ()
+        (each.candidate, each.mean, len(each.scores), each.tuned, each.fit_seconds)
+        for each in map(CandidateScores.model_validate, manifest.get("candidates") or ())
     ]
     metric = manifest.get("metric") or "score"
-    terminal.table(("candidate", f"mean {metric}", "folds", "fit seconds"), candidates, title="selection")
+    columns = ("candidate", f"mean {metric}", "folds", "tuned", "fit seconds")
+    terminal.table(columns, candidates, title="selection")
     _show_report(terminal, version.report or {})
 
 

@@ -32,7 +32,7 @@ def main() -> None:
     store = store_of_environment()
     job = TrainingJob.model_validate_json(store.fetch(arguments.job))
     progress = Progress(store, job.prefix)
-    progress.update(stage="starting", trials_total=job.pipeline.training.trials)
+    progress.update(stage="starting", trials_total=job.pipeline.training.trials_in_all)
     _logger.info("run %s, attempt %s: training %s", job.run_id, job.attempt, job.pipeline.name)
     pool = _pool(job)
     from interlock_trainer.training import run  # noqa: PLC0415 - takes seconds; by now the run shows that it has started

@@ -28,12 +28,12 @@ from interlock_trainer.phases import Phases
 from interlock_trainer.pools import FitPool
 from interlock_trainer.preprocessing import directions, encoder_of, frame_of, preprocessor_for
 from interlock_trainer.progress import Progress
-from interlock_trainer.search import search
 from interlock_trainer.selection import Scored, select
 from interlock_trainer.tables import TrainingTable, read_training_table
 from interlock_trainer.target import on_target
 from interlock_trainer.threshold import chosen_threshold
 from interlock_trainer.trained_on import store_trained_on
+from interlock_trainer.tuning import Tuning
 
 PACKAGES = ("scikit-learn", "xgboost-cpu", "optuna", "numpy", "pyarrow", "pandas", "ray", "skl2onnx")
 
@@ -70,7 +70,7 @@ def with_manifest(job: TrainingJob, store: ArtifactStore, make: Callable[[Phases
 
 def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Progress, phases: Phases) -> dict[str, Any]:
     training, metric = job.pipeline.training, job.pipeline.champion.metric
-    progress.update(stage="read", metric=metric, trials_total=training.trials)
+    progress.update(stage="read", metric=metric, trials_total=training.trials_in_all)
     with phases.phase(telemetry.SPAN_READ) as seen:
         data = read_training_table(job, store)
         frame = frame_of(data.signature, data.table)
@@ -88,17 +88,23 @@ def _train(job: TrainingJob, store: ArtifactStore, pool: FitPool, progress: Prog
         seen |= {telemetry.METRIC: metric, telemetry.CANDIDATE: best.candidate, telemetry.SCORE: best.mean}
     for each in candidates:
         _logger.info("%s: %s %s, by fold %s", each.candidate, metric, each.mean, each.error or each.scores)
-    failed: dict[str, str] = {}
     work = _Training(job, store, pool, progress, phases, data, frame, folds)
-    for start in ranked:
+    tuning = Tuning(job.pipeline, pool, progress, phases)
+    failed: dict[str, str] = {}
+    for winner in tuning.best_first(ranked, candidates):
         try:
-            made = work.made_of(start)
+            made = work.made_of(winner)
         except DataError as error:
-            _logger.warning("%s: %s", start.candidate, error)
-            failed[start.candidate] = str(error)
+            _logger.warning("%s: %s", winner.candidate, error)
+            failed[winner.candidate] = str(error)
         else:
             told = [each.model_copy(update={"error": failed.get(each.candidate, each.error)}) for each in candidates]
-            return made | {"repeats": data.repeats, "rare_labels": data.rare_labels, "candidates": told}
+            return made | {
+                "repeats": data.repeats,
+                "rare_labels": data.rare_labels,
+                "candidates": [tuning.told(each) for each in told],
+                "trials": tuning.trials,
+            }
     raise DataError("; ".join(dict.fromkeys(failed.values())))
 
 
@@ -115,27 +121,14 @@ class _Training:
     frame: pd.DataFrame
     folds: Folds
 
-    def made_of(self, start: Scored) -> dict[str, Any]:
-        """Search around a candidate, fit it on all rows and export it; return what the manifest says of it.
+    def made_of(self, best: Scored) -> dict[str, Any]:
+        """Fit the winner on all rows and export it; return what the manifest says of it.
 
         Raises:
             DataError: it cannot be fitted on all rows, or not be served as it was fitted.
         """
-        training, metric = self.job.pipeline.training, self.job.pipeline.champion.metric
-        self.progress.update(stage="search", best_score=start.mean)
-        with self.phases.phase(telemetry.SPAN_SEARCH) as seen:
-            best, trials = search(
-                self.job.pipeline,
-                self.pool,
-                start,
-                lambda done, fits, score: self.progress.update(
-                    trials_done=done, best_score=score, message=f"{fits} fits"
-                ),
-                self.phases,
-            )
-            seen |= {telemetry.METRIC: metric, telemetry.TRIALS: len(trials), telemetry.SCORE: best.mean}
-        _logger.info("the best is %s: %s %s with %s", best.candidate, metric, best.mean, best.params)
-        self.progress.update(stage="fit", trials_done=len(trials), best_score=best.mean)
+        training = self.job.pipeline.training
+        self.progress.update(stage="fit", best_score=best.mean)
         with self.phases.phase(telemetry.SPAN_FIT):
             threshold = chosen_threshold(self.job.pipeline, self.pool, self.folds, best)
             curve = learning_curve(self.job.pipeline, self.pool, self.folds, best)
@@ -159,7 +152,6 @@ class _Training:
             "rows": self.data.table.num_rows,
             "trained_on": trained_on,
             "features": len(self.data.signature.features),
-            "trials": trials,
             "winner": best.candidate,
             "params": best.params,
             "threshold": threshold,

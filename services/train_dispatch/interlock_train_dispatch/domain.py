@@ -10,7 +10,8 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from interlock_contracts.http import ProgressView
 from interlock_contracts.manifest import TrainingManifest
-from interlock_contracts.pipeline import Pipeline, Window
+from interlock_contracts.pipeline import Pipeline
+from interlock_contracts.training_section import Window
 
 MAX_ATTEMPTS = 3
 GRACE = timedelta(seconds=10)

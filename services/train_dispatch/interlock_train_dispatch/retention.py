@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 from interlock_contracts.filters import parsed_window
-from interlock_contracts.pipeline import Pipeline, Window
+from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import Sha256
+from interlock_contracts.training_section import Window
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, SERVICES
 from interlock_runtime.problems import problem

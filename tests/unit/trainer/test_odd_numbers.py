@@ -86,7 +86,8 @@ def test_where_the_best_cannot_be_served_the_next_one_is(monkeypatch: pytest.Mon
     errors = {each.candidate: each.error for each in manifest.candidates}
     told = f"the fitted {best.winner} cannot be exported: ValueError: coefficients are nan"
     assert errors == {best.winner: told, manifest.winner: None}
-    assert len(manifest.trials) == 2
+    assert [trial.candidate for trial in manifest.trials] == [best.winner] * 2 + [manifest.winner] * 2
+    assert [trial.number for trial in manifest.trials] == [0, 1, 2, 3]
     assert manifest.params.keys() == next(KINDS[each] for each in KINDS if each == manifest.winner).defaults.keys()
 
 

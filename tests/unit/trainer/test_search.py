@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 from interlock_artifacts import MemoryStore
+from interlock_contracts.manifest import Budget
 from interlock_contracts.pipeline import Pipeline
 from interlock_trainer.errors import DataError
 from interlock_trainer.fitting import FitRequest, FitResult
@@ -96,18 +97,116 @@ def test_no_trials_keep_the_defaults() -> None:
     assert search(of, pool, first, lambda *_: None) == (first, [])
 
 
-def test_trials_that_fall_behind_are_pruned_after_a_fold() -> None:
-    """A trial that is clearly worse costs one fit, is listed all the same, and never wins."""
-    of = pipeline(trials=24)
+class Counting(InProcessPool):
+    """A pool that does not fit; a trial is the better, the lower its learning rate, whatever its trees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[FitRequest] = []
+
+    def run(self, requests: Sequence[FitRequest], expected_seconds: float) -> Iterator[tuple[int, FitResult]]:
+        """Answer in order."""
+        assert expected_seconds > 0
+        self.asked += requests
+        for position, request in enumerate(requests):
+            yield position, FitResult(1.0 - request.params.get("learning_rate", 0.0) + request.fold / 100, 0.01)
+
+
+def test_halving_fits_whole_only_what_is_best_with_little() -> None:
+    """24 trials: all on two folds with a quarter of the trees, 8 on the other three too, 4 with all of their trees."""
+    of = pipeline(candidates=["xgboost"], trials=24, folds=5)
+    pool = Counting()
+    first = start(of, pool)
+    pool.asked.clear()
+    best, trials = search(of, pool, first, lambda *_: None)
+
+    shown = [(trial.state, trial.budget.folds if trial.budget else 0) for trial in trials]
+    rate = sorted(trial.params["learning_rate"] for trial in trials)
+    assert len(pool.asked) == 24 * 2 + 8 * 3 + 4 * 5
+    assert sorted(shown) == [("complete", 5)] * 4 + [("pruned", 2)] * 16 + [("pruned", 5)] * 4
+    assert sorted(trial.params["learning_rate"] for trial in trials if trial.state == "complete") == rate[:4]
+    assert best.params["learning_rate"] == min(rate[0], first.params["learning_rate"])
+    for trial in trials:
+        assert trial.budget is not None
+        trees = trial.params["n_estimators"]
+        assert trial.budget.rounds == (trees if trial.state == "complete" else round(trees / 4))
+    fitted = sum(request.params["n_estimators"] for request in pool.asked)
+    assert fitted < 0.4 * sum(5 * trial.params["n_estimators"] for trial in trials)
+
+
+def test_a_kind_without_rounds_of_trees_is_halved_by_folds_alone() -> None:
+    """What has been on all folds is complete, and is fitted no second time."""
+    of = pipeline(trials=24, folds=5)
     pool = shared(InProcessPool(), of)
 
     best, trials = search(of, pool, start(of, pool), lambda *_: None)
 
-    states = {trial.state for trial in trials}
     complete = [trial.score for trial in trials if trial.state == "complete" and trial.score is not None]
-    assert states == {"complete", "pruned"}
     assert [trial.number for trial in trials] == list(range(24))
+    assert (
+        sorted((trial.state, trial.budget.folds) for trial in trials if trial.budget)
+        == [("complete", 5)] * 8 + [("pruned", 2)] * 16
+    )
     assert best.mean >= max(complete)
+
+
+@pytest.mark.parametrize("more", [{"trials": 5}, {"trials": 24, "search": {"strategy": "full"}}])
+def test_a_full_search_fits_every_trial_whole(more: dict[str, Any]) -> None:
+    """As does one of so few trials that halving would cost more than it saves."""
+    of = pipeline(candidates=["xgboost"], folds=3, **more)
+    pool = Counting()
+    _, trials = search(of, pool, start(of, pool), lambda *_: None)
+
+    assert {trial.state for trial in trials} == {"complete"}
+    assert all(trial.budget == Budget(folds=3, rounds=trial.params["n_estimators"]) for trial in trials)
+
+
+def test_declared_ranges_are_searched_in_place_of_the_own_ones() -> None:
+    """Also of a parameter that is not searched otherwise; the rest keeps its range."""
+    spaces = {"xgboost": {"max_depth": [9, 12], "gamma": [0.5, 0.75]}}
+    of = pipeline(candidates=["xgboost"], trials=12, folds=2, search={"spaces": spaces})
+    _, trials = search(of, pool := Counting(), start(of, pool), lambda *_: None)
+
+    assert {trial.params["max_depth"] for trial in trials} <= {9, 10, 11, 12}
+    assert all(0.5 <= trial.params["gamma"] <= 0.75 for trial in trials)
+    assert all(0.03 <= trial.params["learning_rate"] <= 0.3 for trial in trials)
+
+
+def test_a_candidate_far_behind_is_fitted_with_a_part_of_its_trees_only() -> None:
+    """The two best at least are fitted whole, and what is not clearly worse."""
+
+    class Near(Scripted):
+        def run(self, requests: Sequence[FitRequest], expected_seconds: float) -> Iterator[tuple[int, FitResult]]:
+            for position, result in super().run(requests, expected_seconds):
+                wave = 0.01 * (requests[position].fold * (1 if requests[position].candidate == "lightgbm" else -1))
+                yield position, FitResult((result.score or 0.0) + wave, 0.01)
+
+    scores = {"random_forest": 0.5, "xgboost": 0.9, "linear": 0.89, "lightgbm": 0.885}
+    of = pipeline(candidates=list(scores), folds=4)
+    ranked, candidates = select(of, pool := Near(scores), lambda *_: None)
+
+    assert [each.candidate for each in ranked] == ["lightgbm", "xgboost", "linear"]
+    assert [each.budget for each in candidates] == [Budget(folds=4, rounds=25), None, None, None]
+    whole = [request.candidate for request in pool.asked[16:]]
+    assert whole == ["lightgbm"] * 4 + ["xgboost"] * 4
+
+
+def test_where_the_promising_ones_cannot_be_fitted_whole_the_others_are() -> None:
+    """A library may fail with many trees only."""
+
+    class Whole(Scripted):
+        def run(self, requests: Sequence[FitRequest], expected_seconds: float) -> Iterator[tuple[int, FitResult]]:
+            for position, result in super().run(requests, expected_seconds):
+                much = (
+                    requests[position].params["n_estimators"] >= 100 and requests[position].candidate != "extra_trees"
+                )
+                yield position, FitResult(None, 0.01, "MemoryError") if much else result
+
+    scores = {"random_forest": 0.9, "xgboost": 0.8, "extra_trees": 0.1}
+    ranked, candidates = select(pipeline(candidates=list(scores)), Whole(scores), lambda *_: None)
+
+    assert [each.candidate for each in ranked] == ["extra_trees"]
+    assert [each.error for each in candidates] == ["MemoryError", "MemoryError", None]
 
 
 def test_failing_trials_are_recorded_and_the_rest_goes_on() -> None:

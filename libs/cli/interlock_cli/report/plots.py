@@ -139,12 +139,14 @@ def _importance(axes: Axes, facts: Facts) -> None:
 
 
 def _trials(axes: Axes, facts: Facts) -> None:
-    scored = {each.number: each.score for each in facts.manifest.trials if each.score is not None}
+    manifest = facts.manifest
+    tried = manifest.trials_of_winner
+    scored = {each.number: each.score for each in tried if each.score is not None}
     axes.scatter(list(scored), list(scored.values()), s=14, color=MARK, linewidth=0)
-    if facts.manifest.score is not None:
-        axes.axhline(facts.manifest.score, color=PROVEN, linewidth=1, label="chosen")
+    if manifest.score is not None:
+        axes.axhline(manifest.score, color=PROVEN, linewidth=1, label="chosen")
         axes.legend(frameon=False)
-    axes.set(xlabel="trial", ylabel=facts.manifest.metric or "score")
+    axes.set(xlabel="trial", ylabel=manifest.metric or "score")
 
 
 PLOTS: dict[str, Callable[[Axes, Facts], Any]] = {

@@ -166,17 +166,25 @@ def _search(facts: Facts) -> Iterator[Section]:
     metric = manifest.metric or "score"
     if manifest.candidates:
         rows = [
-            (each.candidate, number(each.mean), _range(each.scores), f"{each.fit_seconds:.1f} s")
+            (
+                each.candidate,
+                number(each.mean),
+                _range(each.scores),
+                str(each.tuned or "—"),
+                f"{each.fit_seconds:.1f} s",
+            )
             for each in manifest.candidates
         ]
-        yield Section("Candidates", table(("candidate", f"mean {metric}", "over the folds", "fit"), rows), folded=True)
-    scored = [each for each in manifest.trials if each.score is not None]
+        head = ("candidate", f"mean {metric}", "over the folds", "tuned", "fit")
+        yield Section("Candidates", table(head, rows), folded=True)
+    tried = manifest.trials_of_winner
+    scored = [each for each in tried if each.score is not None]
     if scored:
         # What was chosen is the best, whichever way the metric counts: next to it come those that are nearest.
         best = sorted(scored, key=lambda each: abs((each.score or 0) - (manifest.score or 0)))[:TRIALS]
-        rows = [(str(each.number), number(each.score), each.state, _parameters(each.params)) for each in best]
-        trial_table = table(("trial", metric, "state", "parameters"), rows)
-        title = f"Search: {len(manifest.trials)} trials"
+        trials = [(str(each.number), number(each.score), each.state, _parameters(each.params)) for each in best]
+        trial_table = table(("trial", metric, "state", "parameters"), trials)
+        title = f"Search around {manifest.winner}: {len(tried)} trials"
         sketch = f"by trial: {sparkline([each.score or 0 for each in scored])}"
         yield Section(title, trial_table, sketch=sketch, plots=("trials",) if len(scored) > 1 else (), folded=True)
 

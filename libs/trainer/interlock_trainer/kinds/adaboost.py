@@ -78,4 +78,5 @@ ADABOOST = Kind(
     },
     estimator=_estimator,
     engine=_engine,
+    rounds="n_estimators",
 )

@@ -48,5 +48,6 @@ CLASSIC_GRADIENT_BOOSTING = Kind(
     },
     estimator=_estimator,
     engine=_engine,
+    rounds="n_estimators",
     quantile=lambda quantile: {"loss": "quantile", "alpha": quantile},
 )

@@ -61,6 +61,7 @@ RANDOM_FOREST = Kind(
     space=_FOREST_SPACE,
     estimator=_made_by(RandomForestRegressor, RandomForestClassifier, n_jobs=1),
     engine=_engine,
+    rounds="n_estimators",
     monotone=_monotone,
 )
 EXTRA_TREES = Kind(
@@ -68,5 +69,6 @@ EXTRA_TREES = Kind(
     space=_FOREST_SPACE,
     estimator=_made_by(ExtraTreesRegressor, ExtraTreesClassifier, n_jobs=1),
     engine=_engine,
+    rounds="n_estimators",
     monotone=_monotone,
 )

@@ -60,6 +60,7 @@ GRADIENT_BOOSTING = Kind(
     },
     estimator=_estimator,
     engine=_engine,
+    rounds="max_iter",
     quantile=lambda quantile: {"loss": "quantile", "quantile": quantile},
     monotone=lambda directions: {"monotonic_cst": list(directions)},
 )

@@ -28,13 +28,15 @@ class Kind:
     ``sample_weight``, for targets that are numbers, or label indices 0 to k-1. ``engine`` translates a fitted one over
     a matrix of the given width. ``monotone`` gives the parameters that hold an estimator to a direction for each column
     of the matrix (1 up, -1 down, 0 either way), ``quantile`` those that fit a regression to a quantile of the target;
-    None where none do.
+    None where none do. ``rounds`` is the parameter that counts the trees, or rounds of them: with fewer a fit is
+    cheaper, and says already how good the other parameters are.
     """
 
     defaults: Params
     space: dict[str, Range]
     estimator: Callable[[Task, Params, int], Any]
     engine: Callable[[Any, int], Engine]
+    rounds: str | None = None
     monotone: Callable[[Sequence[int]], Params] | None = None
     quantile: Callable[[float], Params] | None = None
 

@@ -82,6 +82,7 @@ LIGHTGBM = Kind(
     },
     estimator=_estimator,
     engine=_engine,
+    rounds="n_estimators",
     quantile=lambda quantile: {"objective": "quantile", "alpha": quantile},
     monotone=lambda directions: {"monotone_constraints": list(directions)},
 )

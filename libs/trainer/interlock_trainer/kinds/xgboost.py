@@ -82,6 +82,7 @@ XGBOOST = Kind(
     },
     estimator=_estimator,
     engine=_engine,
+    rounds="n_estimators",
     quantile=lambda quantile: {"objective": "reg:quantileerror", "quantile_alpha": quantile},
     monotone=lambda directions: {"monotone_constraints": f"({','.join(map(str, directions))})"},
 )

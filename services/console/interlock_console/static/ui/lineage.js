@@ -54,11 +54,19 @@ export function Making({ version }) {
 
 const written = (value) => (typeof value === "number" ? shown(value) : typeof value === "string" ? value : JSON.stringify(value));
 
+/** A candidate's best score after its search, and whether the gain over its default parameters is more than noise. */
+function Tuned({ tuned }) {
+  if (!tuned) return "";
+  const noise = !(Math.abs(tuned.gain) > 2 * tuned.error);
+  return html`${shown(tuned.mean)} <span class="faint">${tuned.gain < 0 ? "" : "+"}${shown(tuned.gain)}${Number.isFinite(tuned.error) && ` ± ${shown(tuned.error)}`}${noise && ", within noise"}</span>`;
+}
+
 function Selection({ made }) {
   if (!(made.candidates ?? []).length) return null;
   const columns = [
     { title: "Candidate", cell: (each) => html`<span class=${each.candidate === made.winner ? "better" : ""}>${each.candidate}${each.candidate === made.winner ? " (selected)" : ""}</span>` },
-    { title: `Mean ${made.metric ? called(made.metric) : "score"}`, cell: (each) => (each.error ? html`<span class="worse">${each.error}</span>` : shown(each.mean)), right: true },
+    { title: `Mean ${made.metric ? called(made.metric) : "score"}`, cell: (each) => (each.error ? html`<span class="worse">${each.error}</span>` : html`${shown(each.mean)}${each.budget && html` <span class="faint">${each.budget.rounds} rounds only</span>`}`), right: true },
+    ...(made.candidates.some(({ tuned }) => tuned) ? [{ title: "Tuned", cell: (each) => html`<${Tuned} tuned=${each.tuned} />`, right: true }] : []),
     { title: "Duration", cell: (each) => duration(each.fit_seconds), right: true, tight: true },
   ];
   const done = (made.trials ?? []).filter((each) => each.state === "complete").length;

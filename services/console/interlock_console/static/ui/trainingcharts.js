@@ -6,7 +6,7 @@ import { called, direction, gain, shown } from "./metrics.js";
 /** `made` is a version's training manifest. */
 export function TrainingCharts({ made }) {
   const folds = (made.candidates ?? []).flatMap(({ candidate, scores = [] }) => scores.map((score, fold) => ({ candidate, fold: fold + 1, score })));
-  const trials = (made.trials ?? []).filter(({ score }) => Number.isFinite(score));
+  const trials = (made.trials ?? []).filter(({ score, candidate }) => Number.isFinite(score) && (candidate ?? made.winner) === made.winner);
   const axes = searched(trials);
   const curve = (made.learning_curve ?? []).map(({ rows, scores }) => ({ rows, scores, mean: scores.reduce((sum, score) => sum + score, 0) / scores.length }));
   return html`
@@ -94,7 +94,7 @@ function LearningCurve({ made, curve }) {
     table=${{ head: ["training rows", "fits", "mean", "least", "greatest"], rows: curve.map(({ rows, scores, mean }) => [rows, scores.length, mean, Math.min(...scores), Math.max(...scores)]) }} />`;
 }
 
-/** Scores in the order of the trials, with the best so far as a line; a pruned trial was scored in its first fold alone. */
+/** Scores in the order of the trials, with the best so far as a line; a pruned trial had a part of its budget, so its score is none of a whole fit. */
 function History({ made, trials }) {
   const complete = ({ state }) => state === "complete";
   let best = null;
@@ -113,11 +113,11 @@ function History({ made, trials }) {
   });
   const legend = [
     { name: "completed trial", colour: "var(--series-1)", mark: "dot" },
-    { name: "pruned, one fold", colour: "var(--series-1)", mark: "ring" },
+    { name: "pruned, fitted in part", colour: "var(--series-1)", mark: "ring" },
     { name: "best so far", colour: "var(--series-2)", mark: "line" },
   ];
-  return html`<${Chart} caption="Hyperparameter search: ${called(made.metric)} by trial, ${direction(made.metric)}" draw=${draw} legend=${legend}
-    table=${{ head: ["trial", called(made.metric), "state", "parameters"], rows: trials.map((each) => [each.number, each.score, each.state, JSON.stringify(each.params)]) }} />`;
+  return html`<${Chart} caption="Hyperparameter search around ${made.winner}: ${called(made.metric)} by trial, ${direction(made.metric)}" draw=${draw} legend=${legend}
+    table=${{ head: ["trial", called(made.metric), "state", "folds", "rounds", "parameters"], rows: trials.map((each) => [each.number, each.score, each.state, each.budget?.folds ?? "", each.budget?.rounds ?? "", JSON.stringify(each.params)]) }} />`;
 }
 
 /** The best score so far of a search that goes on, or has ended without a version: `progressed` are its events, newest first. */
