@@ -82,5 +82,5 @@ class BranchOrder:
 
 
 def is_absent(commit: str) -> bool:
-    """Return whether git means that there is no commit."""
-    return set(commit) == {"0"}
+    """Return whether git, or a CI system by an empty variable, means that there is no commit."""
+    return set(commit) <= {"0"}
