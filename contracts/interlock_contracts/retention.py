@@ -42,3 +42,5 @@ class Retention(Section):
 
     datasets: Keep | None = None
     versions: Keep | None = None
+    experiments: Keep | None = Field(default=None, exclude_if=lambda value: value is None)
+    """Branches of experiments, deleted by `interlock experiments prune`."""

@@ -1,4 +1,4 @@
-"""The CI templates, each run by its system against the stack: they train once, report once and promote."""
+"""The CI templates, each run by its system against the stack: an experiment trains once and goes into production."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -25,19 +25,28 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 TEMPLATES = CHECKOUT / "docs/examples/ci"
 SHIM = CHECKOUT / "tests/support/jenkins_shim.groovy"
 TOOLS = "ci_systems"
+ORIGIN = "https://github.com/acme/models.git"
 REQUEST = "5"
 PATIENCE = 300.0
 
 
 @dataclass
 class Template:
-    """A user's repository with a template in it, one commit, and a pull request of the same commit."""
+    """A user's repository with a template in it, whose commit is that of a pull request or of a branch.
 
-    folder: Path
+    ``before`` is where the branch was before that was pushed.
+    """
+
+    code: Repository
     model: str
     commit: str
+    before: str
     forge: Forge
     stack: dict[str, str]
+
+    @property
+    def folder(self) -> Path:
+        return self.code.clone
 
     def variables(self, forge: str) -> dict[str, str]:
         """Return a job's environment: ours, and what the forge gives to a job for the pull request."""
@@ -45,6 +54,7 @@ class Template:
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         home = self.folder.parent / "home"
         home.mkdir(exist_ok=True)
+        (home / ".gitconfig").write_text(f'[url "{self.code.bare}"]\n\tinsteadOf = {ORIGIN}\n')
         return ours | self.forge.variables(forge, REQUEST) | {"PATH": path, "HOME": str(home)}
 
 
@@ -54,24 +64,30 @@ class Github:
     template, place = "github/interlock.yml", ".github/workflows/interlock.yml"
 
     def on_request(self, repository: Template) -> str:
-        return self._act(repository, "pull_request")
+        return self._act(repository, "pull_request", "experiment")
 
-    def on_main(self, repository: Template) -> str:
-        return self._act(repository, "push")
+    def on_branch(self, repository: Template, name: str) -> str:
+        return self._act(repository, "push", name)
 
-    def _act(self, repository: Template, event: str) -> str:
+    def _act(self, repository: Template, event: str, job: str) -> str:
         given = repository.variables("github")
         payload = repository.folder.parent / "event.json"
         head = {"ref": "topic", "repo": {"full_name": "acme/models"}}
         number = int(REQUEST)
-        asked = {"number": number, "pull_request": {"number": number, "head": head, "base": {"ref": "main"}}}
+        asked = {"number": number, "pull_request": {"number": number, "head": head, "base": {"ref": "dev"}}}
         about = {"repository": {"full_name": "acme/models", "default_branch": "main"}}
-        payload.write_text(json.dumps(about | (asked if event == "pull_request" else {"ref": "refs/heads/main"})))
+        pushed = {"ref": f"refs/heads/{job}", "before": repository.before, "after": repository.commit}
+        payload.write_text(json.dumps(about | (asked if event == "pull_request" else pushed)))
         words = ["--var", f"INTERLOCK_GATEWAY_URL={given['INTERLOCK_GATEWAY_URL']}", "--secret", "INTERLOCK_API_KEY"]
         words += ["--secret", f"GITHUB_TOKEN={TOKEN}", "--env", f"GITHUB_API_URL={repository.forge.url}"]
         words += ["--platform", "ubuntu-latest=-self-hosted", "--eventpath", str(payload)]
         own = {name: given[name] for name in ("PATH", "HOME", "INTERLOCK_API_KEY")}
-        return output(ran_by(TOOLS, "act", event, *words, cwd=repository.folder, patience=PATIENCE, **own))
+        return output(
+            ran_by(TOOLS, "act", event, "--job", job, *words, cwd=repository.folder, patience=PATIENCE, **own)
+        )
+
+
+OWN_VARIABLES = "CI_PIPELINE_SOURCE,CI_API_V4_URL,CI_PROJECT_ID,CI_COMMIT_BEFORE_SHA"
 
 
 class Gitlab:
@@ -80,16 +96,18 @@ class Gitlab:
     template, place = "gitlab/.gitlab-ci.yml", ".gitlab-ci.yml"
 
     def on_request(self, repository: Template) -> str:
-        return self._local(repository, "train", CI_PIPELINE_SOURCE="merge_request_event")
+        request = {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "dev"}
+        return self._local(repository, "experiment", **request)
 
-    def on_main(self, repository: Template) -> str:
-        return self._local(repository, "promote", CI_PIPELINE_SOURCE="push", CI_MERGE_REQUEST_IID="")
+    def on_branch(self, repository: Template, name: str) -> str:
+        pushed = {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BEFORE_SHA": repository.before, "CI_MERGE_REQUEST_IID": ""}
+        return self._local(repository, "order", "promote" if name == "production" else "train", **pushed)
 
     def _local(self, repository: Template, *jobs: str, **changed: str) -> str:
         program("rsync", "rsync")
         given = repository.variables("gitlab")
         own = {"PATH": node_path(TOOLS, given.pop("PATH")), "HOME": given.pop("HOME")}
-        words = ["--force-shell-executor", "--ignore-predefined-vars", "CI_PIPELINE_SOURCE,CI_API_V4_URL,CI_PROJECT_ID"]
+        words = ["--force-shell-executor", "--ignore-predefined-vars", OWN_VARIABLES]
         for name, value in (given | changed).items():
             words += ["--variable", f"{name}={value}"]
         command = [shutil.which("gitlab-ci-local", path=own["PATH"]) or "gitlab-ci-local", *words, *jobs]
@@ -102,10 +120,10 @@ class Jenkins:
     template, place = "jenkins/Jenkinsfile", "Jenkinsfile"
 
     def on_request(self, repository: Template) -> str:
-        return self._groovy(repository, BRANCH_NAME=f"PR-{REQUEST}", CHANGE_ID=REQUEST)
+        return self._groovy(repository, BRANCH_NAME=f"PR-{REQUEST}", CHANGE_ID=REQUEST, CHANGE_TARGET="dev")
 
-    def on_main(self, repository: Template) -> str:
-        return self._groovy(repository, BRANCH_NAME="main")
+    def on_branch(self, repository: Template, name: str) -> str:
+        return self._groovy(repository, BRANCH_NAME=name, GIT_PREVIOUS_COMMIT=repository.before)
 
     def _groovy(self, repository: Template, **job: str) -> str:
         given = repository.variables("github")
@@ -145,26 +163,37 @@ def forge() -> Iterator[Forge]:
 
 
 def template(system: Github | Gitlab | Jenkins, folder: Path, forge: Forge, stack: dict[str, str]) -> Template:
-    """Return a repository with a template as it is shown, but for the model's name."""
+    """Return a repository with a template as it is shown, but for the model's name, and a topic of a branch dev."""
     model = f"{type(system).__name__.lower()}-prices"
     text = (TEMPLATES / system.template).read_text()
     assert text.count("flights") == 1
     repository = Repository(folder)
-    repository.git("remote", "set-url", "origin", "https://github.com/acme/models.git")
     spec = yaml.safe_dump(pipeline(model, promotion="approval"))
-    files = {
-        system.place: text.replace("flights", model),
-        "pipeline.yaml": spec,
-        "data/train.csv": csv(200, seed=1).decode(),
-    }
-    return Template(repository.clone, model, repository.commit(**files), forge, stack)
+    first = repository.commit(**{system.place: text.replace("flights", model), "pipeline.yaml": spec})
+    for name in ("dev", "staging", "production"):
+        repository.push(f"main:{name}")
+    repository.git("remote", "set-url", "origin", ORIGIN)
+    repository.git("checkout", "--quiet", "-b", "topic")
+    commit = repository.commit(**{"data/train.csv": csv(200, seed=1).decode()})
+    return Template(repository, model, commit, first, forge, stack)
+
+
+def on_dev(made: Template, branch: str) -> Template:
+    """Merge an experiment into dev, as a person does, and let staging and production follow."""
+    bare = str(made.code.bare)
+    made.code.git("fetch", "--quiet", bare, branch)
+    made.code.git("checkout", "--quiet", "-B", "dev", made.before)
+    made.code.git("merge", "--quiet", "--no-ff", "-m", "an experiment", "FETCH_HEAD")
+    for name in ("dev", "staging", "production"):
+        made.code.git("push", "--quiet", bare, f"dev:{name}")
+    return replace(made, commit=made.code.git("rev-parse", "HEAD"))
 
 
 @pytest.mark.parametrize("system", [Github(), Gitlab(), Jenkins()], ids=lambda system: type(system).__name__.lower())
 def test_a_template_trains_once_reports_once_and_promotes(
     system: Github | Gitlab | Jenkins, stack: dict[str, str], forge: Forge, tmp_path: Path
 ) -> None:
-    """A pull request, the same commit on main, and the first job once more: one run, one version, one comment."""
+    """A pull request, its experiment on dev and in production, the request once more: one run, version and comment."""
     make_ready(TOOLS)
     made = template(system, tmp_path, forge, stack)
     with Client(stack["INTERLOCK_GATEWAY_URL"], stack["INTERLOCK_API_KEY"]) as client:
@@ -175,10 +204,11 @@ def test_a_template_trains_once_reports_once_and_promotes(
         (before,) = forge.bodies(REQUEST)
         assert "awaits approval" in before
 
-        assert str(run.run_id) in system.on_main(made)
+        merged = on_dev(made, f"experiment/{made.model}/{str(run.run_id)[:8]}")
+        assert str(run.run_id) in system.on_branch(merged, "production")
         assert client.version(made.model, 1).stage == "champion"
 
-        assert str(run.run_id) in system.on_request(made)
+        assert str(run.run_id) in system.on_request(merged)
         (after,) = forge.bodies(REQUEST)
         assert "is serving" in after
         assert [each.run_id for each in client.runs(made.model)] == [run.run_id]

@@ -1,7 +1,6 @@
 """The stack behind nginx, by the configuration that `docs/recipes/run-it-for-a-team.md` gives to a team."""
 
 import asyncio
-import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ import httpx
 import pytest
 from interlock_gateway.protocols import open_inference_pb2 as pb
 
-from tests.support.debian_programs import program
+from tests.support.nginx import running_nginx
 from tests.support.stack_user import User, csv
 from tests.support.waiting import until
 
@@ -21,15 +20,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 RECIPE = Path(__file__).parents[2] / "docs/recipes/run-it-for-a-team.md"
 API, CONSOLE = "interlock.example.com", "console.interlock.example.com"
-WHOLE = """
-daemon off; master_process off; pid {folder}/pid; error_log stderr;
-events {{ }}
-http {{
-    access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-    {recipe}
-}}
-"""
 
 
 class Proxy:
@@ -57,14 +47,13 @@ class Proxy:
         return httpx.AsyncClient(base_url=f"https://127.0.0.1:{self.port}", headers=headers, verify=context, timeout=30)
 
 
-def configured(folder: Path, stack: dict[str, str], port: int) -> Path:
-    """Write nginx's configuration, as the recipe has it but for addresses and paths, and a certificate."""
+def configured(folder: Path, stack: dict[str, str], port: int) -> str:
+    """Return the servers' configuration, as the recipe has it but for addresses and paths; write a certificate."""
     certificate, key = folder / "interlock.pem", folder / "interlock.key"
     names = f"subjectAltName=DNS:{API},DNS:{CONSOLE}"
     making = ("-x509", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={API}", "-addext", names, "-days", "2")
     subprocess.run(["openssl", "req", *making, "-keyout", key, "-out", certificate], check=True, capture_output=True)
     (recipe,) = [block.partition("```")[0] for block in RECIPE.read_text().split("```nginx\n")[1:]]
-    # nginx shares the port that is held for it, so that nobody else gets it meanwhile.
     recipe = recipe.replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl reuseport", 1)
     for given, ours in {
         "listen 443": f"listen 127.0.0.1:{port}",
@@ -76,25 +65,14 @@ def configured(folder: Path, stack: dict[str, str], port: int) -> Path:
     }.items():
         assert given in recipe, given
         recipe = recipe.replace(given, ours)
-    configuration = folder / "nginx.conf"
-    configuration.write_text(WHOLE.format(folder=folder, recipe=recipe))
-    return configuration
+    return recipe
 
 
 @pytest.fixture
 def proxy(stack: dict[str, str], tmp_path: Path) -> Iterator[Proxy]:
     """Run nginx in front of the shared stack."""
-    nginx = program("nginx", "nginx-light")
-    with socket.socket() as held:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        held.bind(("127.0.0.1", 0))
-        port = held.getsockname()[1]
-        running = subprocess.Popen([nginx, "-e", "stderr", "-c", configured(tmp_path, stack, port)])
-        try:
-            yield Proxy(port, tmp_path / "interlock.pem", running)
-        finally:
-            running.terminate()
-            running.wait()
+    with running_nginx(tmp_path, lambda port: configured(tmp_path, stack, port)) as (port, running):
+        yield Proxy(port, tmp_path / "interlock.pem", running)
 
 
 async def test_api_console_events_and_grpc_go_through_a_reverse_proxy(

@@ -5,7 +5,6 @@ Podman never runs a health check by itself; so both are done here, from the same
 """
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -15,20 +14,9 @@ from typing import Any
 
 import yaml
 
-CONTAINERS_CONF = Path(__file__).with_name("containers.conf")
+from tests.support.podman import podman, run
+
 POLL_SECONDS = 0.2
-
-
-def podman(*words: str, check: bool = True) -> str:
-    """Run podman; return what it printed."""
-    done = _run(["podman", *words], {})
-    assert done.returncode == 0 or not check, f"podman {' '.join(words)}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
-    return done.stdout
-
-
-def _run(command: Sequence[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, **env, "CONTAINERS_CONF": str(CONTAINERS_CONF)}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
 
 
 @dataclass
@@ -86,7 +74,7 @@ class ComposeStack:
     def compose(self, *words: str) -> str:
         """Run podman-compose; return what it printed."""
         files = [word for file in self.files for word in ("--file", str(file))]
-        done = _run([str(self.program), "--project-name", self.project, *files, *words], self.env)
+        done = run([str(self.program), "--project-name", self.project, *files, *words], self.env)
         assert done.returncode == 0, f"{' '.join(words)}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
         return done.stdout
 
@@ -99,10 +87,10 @@ class ComposeStack:
 
     def execute(self, service: str, *words: str, number: int = 1) -> subprocess.CompletedProcess[str]:
         """Run a program in a container; return how it ended."""
-        return _run(["podman", "exec", self.container(service, number), *words], {})
+        return run(["podman", "exec", self.container(service, number), *words])
 
     def is_healthy(self, service: str, number: int = 1) -> bool:
-        return _run(["podman", "healthcheck", "run", self.container(service, number)], {}).returncode == 0
+        return run(["podman", "healthcheck", "run", self.container(service, number)]).returncode == 0
 
     def _is_ready(self, name: str, service: dict[str, Any]) -> bool:
         state = self.inspect(name)["State"]
@@ -111,5 +99,5 @@ class ComposeStack:
         return ended if once else self.is_healthy(name)
 
     def _logs(self, services: set[str]) -> str:
-        logs = (_run(["podman", "logs", "--tail", "30", self.container(each)], {}) for each in sorted(services))
+        logs = (run(["podman", "logs", "--tail", "30", self.container(each)]) for each in sorted(services))
         return "\n".join(f"{each.args[-1]}:\n{each.stdout}{each.stderr}" for each in logs)

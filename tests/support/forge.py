@@ -2,13 +2,13 @@
 
 import json
 import re
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.support.json_server import Answer, json_server
 
 TOKEN = "forge-token"
 BOT, PERSON = 41, 7
@@ -52,7 +52,7 @@ class Forge:
         path, query = urlsplit(target).path, parse_qs(urlsplit(target).query)
         self.asked.append(f"{method} {path}")
         github = not path.startswith("/api/v4")
-        given = headers.get("Authorization") if github else headers.get("PRIVATE-TOKEN")
+        given = headers.get("authorization") if github else headers.get("private-token")
         if given != (f"Bearer {TOKEN}" if github else TOKEN):
             return 401, {"message": "Bad credentials" if github else "401 Unauthorized"}, {}
         if path in ("/user", "/api/v4/user"):
@@ -91,30 +91,8 @@ def running_forge() -> Iterator[Forge]:
     """Yield a forge that listens."""
     forge = Forge()
 
-    class Handler(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, found, headers = forge.answer(self.command, self.path, self.headers, json.loads(body or "null"))
-            content = json.dumps(found).encode()
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(content)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
+    def answer(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        return forge.answer(method, target, headers, json.loads(body or b"null"))
 
-        do_GET = do_POST = do_PUT = do_PATCH = _answer  # noqa: N815 - the names are http.server's
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    forge.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with json_server(answer) as forge.url:
         yield forge
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -38,6 +38,7 @@ class Stage extends Job {
     void always(Closure body) { finally_ = body }
     void beforeInput(boolean first) { assert first }
     boolean branch(String name) { System.getenv('BRANCH_NAME') == name }
+    boolean changeRequest(Map by) { assert by.keySet() == ['target'] as Set; System.getenv('CHANGE_TARGET') == by.target }
     void message(String question) { println "[input] $question" }
 
     void run() {

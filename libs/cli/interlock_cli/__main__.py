@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from interlock_cli.branches.command import branches
 from interlock_cli.changed import changed
 from interlock_cli.comparison import compare
 from interlock_cli.completion import completion
@@ -16,6 +17,7 @@ from interlock_cli.deletion import delete, erase
 from interlock_cli.deploy import deploy
 from interlock_cli.descriptions import archive, tag
 from interlock_cli.events import events
+from interlock_cli.experiments.command import experiments
 from interlock_cli.export import export
 from interlock_cli.feedback import feedback, quality
 from interlock_cli.git_tags import git_tags
@@ -90,6 +92,8 @@ add_local_stack(app)
 for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(command.__name__.rstrip("_").replace("_", "-"), rich_help_panel=panel)(command)
+app.add_typer(experiments, name="experiments", rich_help_panel="Runs")
+app.add_typer(branches, name="branches", rich_help_panel="Runs")
 app.add_typer(images, name="images", rich_help_panel="Deployment")
 app.add_typer(deploy, name="deploy", rich_help_panel="Deployment")
 app.add_typer(compose, name="compose", rich_help_panel="Deployment")

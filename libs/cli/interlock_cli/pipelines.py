@@ -89,8 +89,7 @@ def pipelines(
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
         if name is not None:
             view = gateway.pipeline(name)
-            declared = view.spec.model_dump(mode="json", exclude_defaults=True)
-            terminal.echo(yaml.safe_dump(declared, sort_keys=False, allow_unicode=True).rstrip())
+            terminal.echo(as_file(view.spec).rstrip())
             terminal.result(view)
             return
         found = gateway.pipelines()
@@ -99,6 +98,12 @@ def pipelines(
         if not found:
             terminal.echo("no pipelines yet; next: interlock init DATA")
         terminal.result(found)
+
+
+def as_file(spec: Pipeline) -> str:
+    """Return a spec as the pipeline file that declares it, defaults left out."""
+    declared = spec.model_dump(mode="json", exclude_defaults=True)
+    return yaml.safe_dump(declared, sort_keys=False, allow_unicode=True)
 
 
 def _row(view: PipelineView) -> tuple[object, ...]:

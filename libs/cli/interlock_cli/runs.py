@@ -12,6 +12,7 @@ from interlock_contracts.http import RunAccepted, RunView
 from interlock_contracts.training import RUN_STATES, parse_run_states
 
 from interlock_cli import completion, rollouts
+from interlock_cli.experiments.record import trained_commit
 from interlock_cli.gateway import connect
 from interlock_cli.options import Since, Tag, parsed_option, parsed_tags, shown_tags
 from interlock_cli.short_ids import dataset_digest, run_id, spec_digest
@@ -63,12 +64,15 @@ def retrain(
         dataset = dataset and dataset_digest(gateway, name, dataset)
         pipeline = pipeline and spec_digest(gateway, name, pipeline)
         tags = {each: value or "" for each, value in parsed_tags(tag).items()} or None
+        trained = commit and trained_commit(name, commit)
+        if trained != commit:
+            terminal.echo(f"{commit} only adds experiments to {trained}, which names the run", style="dim")
         accepted = gateway.retrain(
             name,
             reason=reason,
             dataset=dataset,
             pipeline=pipeline,
-            commit=commit,
+            commit=trained,
             tags=tags,
             idempotency_key=idempotency_key,
         )

@@ -8,6 +8,7 @@ import typer
 from interlock_client import Client
 from interlock_contracts.http import RunView
 
+from interlock_cli.experiments.record import trained_commit
 from interlock_cli.gateway import connect
 from interlock_cli.terminal import CommandError
 
@@ -49,13 +50,15 @@ def run_id(text: str) -> UUID:
 def run_of_commit(gateway: Client, model: str, commit: str) -> RunView:
     """Return the run that `retrain --commit` has requested, the newest of several.
 
+    A commit that only adds experiments to what was trained is named by the one that was trained.
+
     Raises:
         BadParameter: ``commit`` is empty or no tag.
         CommandError: there is none.
     """
     if not commit or "," in commit:
         raise typer.BadParameter(f"{commit!r} is no commit; perhaps a variable is not set", param_hint="--commit")
-    found = gateway.runs(model, tags={"commit": commit}, limit=1)
+    found = gateway.runs(model, tags={"commit": trained_commit(model, commit)}, limit=1)
     if not found:
         raise CommandError(
             f"no run of model {model!r} was requested for commit {commit}",

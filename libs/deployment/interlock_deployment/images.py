@@ -80,7 +80,7 @@ def build(engine: Engine, plan: Build, target: Target, say: Say) -> Image:
     built = engine.label(name, INPUTS) != inputs
     if built:
         wheels = wheelhouse.fetch(target.locked, plan.wheels, say)
-        own = wheelhouse.build(target.packages, plan.folder / target.name)
+        own = _own_wheels(plan, target, inputs)
         say(f"building {name} on {plan.base}")
         with _context(plan.folder, target, wheels, own) as context:
             engine.run("build", *_arguments(engine, plan, target, inputs), str(context))
@@ -91,8 +91,19 @@ def bill_of_materials(engine: Engine, plan: Build, target: Target, say: Say) -> 
     """Write what is in an image that is here, as CycloneDX, and return the file."""
     name = plan.name(target.name)
     wheels = wheelhouse.fetch(target.locked, plan.wheels, say)
-    own = wheelhouse.build(target.packages, plan.folder / target.name)
+    own = _own_wheels(plan, target, _inputs(plan, target))
     return write_sbom(plan.folder / f"{target.name}.cdx.json", name, [*wheels, *own], _system_packages(engine, name))
+
+
+def _own_wheels(plan: Build, target: Target, inputs: str) -> list[Path]:
+    """Return the wheels of the checkout's packages; those of an earlier call are kept while ``inputs`` are the same."""
+    folder = plan.folder / target.name
+    made_of = folder / "inputs"
+    if not made_of.exists() or made_of.read_text() != inputs:
+        made_of.unlink(missing_ok=True)
+        wheelhouse.build(target.packages, folder)
+        made_of.write_text(inputs)
+    return sorted(folder.glob("*.whl"))
 
 
 def push(engine: Engine, image: str, repository: str, *, plain_http: bool = False) -> str:

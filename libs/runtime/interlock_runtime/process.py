@@ -43,6 +43,12 @@ def serve(app: Litestar, settings: HttpSettings) -> None:
     )
 
 
+def _stop_handler() -> Callable[[int, FrameType | None], object] | None:
+    """Return what SIGTERM calls; None where there is nothing to be put before it: a thread, or no server yet."""
+    found = signal.getsignal(signal.SIGTERM)
+    return found if threading.current_thread() is threading.main_thread() and callable(found) else None
+
+
 @contextmanager
 def starting() -> Iterator[None]:
     """While the block lasts, SIGTERM ends the process at once; then it is the server's again.
@@ -50,8 +56,8 @@ def starting() -> Iterator[None]:
     The server would first wait for the start to come to its end, and a start waits as long as a database is away.
     Nothing is in flight meanwhile, and a migration that is cut off is rolled back.
     """
-    before, waiting = signal.getsignal(signal.SIGTERM), True
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
+    before, waiting = _stop_handler(), True
+    if before is None:
         yield
         return
 
@@ -72,8 +78,8 @@ def starting() -> Iterator[None]:
 @asynccontextmanager
 async def on_shutdown_signal(on_signal: Callable[[], None]) -> AsyncIterator[None]:
     """Call ``on_signal`` at the first signal to stop: the server itself waits for open answers first."""
-    loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
+    loop, before = asyncio.get_running_loop(), _stop_handler()
+    if before is None:
         yield
         return
 

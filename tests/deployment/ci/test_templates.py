@@ -67,7 +67,7 @@ def test_a_template_holds_commands_and_no_logic(template: Path) -> None:
     commands = ["".join(each) for each in steps]
 
     assert len(commands) >= 6
-    assert not [each for each in commands if not re.fullmatch(r'interlock [a-z]+( [\w.-]+| "\$\w+")*', each)]
+    assert not [each for each in commands if not re.fullmatch(r'interlock [a-z]+( [\w./-]+| "\$\w+")*', each)]
     assert "${{" not in "".join(commands)
 
 

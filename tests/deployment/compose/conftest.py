@@ -8,9 +8,10 @@ import pytest
 from interlock_deployment.compose_secrets import make_secrets
 
 from tests.support import container_images
-from tests.support.compose_stack import CONTAINERS_CONF, ComposeStack
+from tests.support.compose_stack import ComposeStack
 from tests.support.environments import CHECKOUT, environment
 from tests.support.gateway_app import bound
+from tests.support.podman import CONTAINERS_CONF
 from tests.support.stack_user import User
 
 COMPOSE = CHECKOUT / "compose"

@@ -5,7 +5,8 @@ from collections import Counter
 
 import pytest
 
-from tests.support.compose_stack import ComposeStack, podman
+from tests.support.compose_stack import ComposeStack
+from tests.support.podman import podman
 from tests.support.stack_user import User, csv
 from tests.support.waiting import until
 

@@ -15,6 +15,7 @@ from interlock_deployment.compose_secrets import make_secrets
 from tests.clients.environments import ran_by
 from tests.support.debian_base import debian_base
 from tests.support.debian_programs import program
+from tests.support.podman import run
 
 CHECKOUT = Path(__file__).parents[3]
 MACHINES = CHECKOUT / "compose" / "machines"
@@ -25,8 +26,6 @@ PACKAGES = ("systemd", "systemd-sysv", "dbus", "python3-apt", "python3-venv", "c
 
 SERVICES = ("registry", "console")
 """The machine's: both are of the light environment, which installs in seconds."""
-
-CONTAINERS_CONF = Path(__file__).parents[2] / "support" / "containers.conf"
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,5 @@ class Booted:
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def _podman(self, *words: str) -> str:
-        command = [program("podman", "podman"), *words]
-        env = os.environ | {"CONTAINERS_CONF": str(CONTAINERS_CONF)}
-        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        done = run([program("podman", "podman"), *words])
         return done.stdout + done.stderr

@@ -1,13 +1,13 @@
 """A stub of the gateway over real HTTP: canned responses by route, and the requests it has received."""
 
 import json
-import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.support.json_server import Answer, json_server
 
 KEY = "a-key-of-sixteen-or-more"
 
@@ -54,39 +54,9 @@ class StubGateway:
 def running_stub() -> Iterator[StubGateway]:
     stub = StubGateway()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1  # an answer in one packet, or the client waits for the second one
+    def answer(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        path, _, query = target.partition("?")
+        return stub.response_to(ReceivedRequest(f"{method} {path}", query, dict(headers), body))
 
-        def _answer(self) -> None:
-            path, _, query = self.path.partition("?")
-            request = ReceivedRequest(
-                f"{self.command} {path}", query, {k.lower(): v for k, v in self.headers.items()}, self._body()
-            )
-            status, answer, headers = stub.response_to(request)
-            body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def _body(self) -> bytes:
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 - the names are http.server's
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    stub.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with json_server(answer) as stub.url:
         yield stub
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -125,6 +125,23 @@ def test_the_bill_of_materials_names_wheels_with_hashes_and_the_systems_packages
     assert components["libc6"]["purl"] == "pkg:deb/debian/libc6@2.36-9"
 
 
+def test_the_checkouts_own_wheels_are_built_once(
+    answers: Path, engine: Engine, plan: Build, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For an image and its bill of materials, which names what is in it; anew once a file has changed."""
+    (answers / "size").write_text("1\n")
+    (answers / "run").write_text("libc6 2.36-9\n")
+    made: list[Path] = []
+    monkeypatch.setattr(wheelhouse, "build", lambda _, folder: made.append(folder))
+    build(engine, plan, target, print)
+    bill_of_materials(engine, plan, target, print)
+    assert made == [plan.folder / "light"]
+
+    (plan.checkout / "services/registry/main.py").write_text("changed")
+    bill_of_materials(engine, plan, target, print)
+    assert made == [plan.folder / "light"] * 2
+
+
 def test_a_pushed_image_is_named_by_its_digest(answers: Path, engine: Engine) -> None:
     """The name is for deployment files; the engine knows digests of other registries, too."""
     (answers / "image").write_text(

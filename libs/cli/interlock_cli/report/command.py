@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from interlock_client import Client
 
 from interlock_cli import completion
 from interlock_cli.gateway import connect
 from interlock_cli.report.comment import Forge, comment_once, marker, pull_request
-from interlock_cli.report.facts import Facts, of_run, of_version
+from interlock_cli.report.facts import Facts, asked_for
 from interlock_cli.report.pages import COMMENT, markdown, page
 from interlock_cli.report.sections import Section, sections
-from interlock_cli.short_ids import run_id, run_of_commit
 from interlock_cli.terminal import CommandError, Json, command_terminal
 
 
@@ -49,7 +47,7 @@ def report(
     if stdout and comment:
         raise typer.BadParameter("give either --stdout or --comment")
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        facts = _facts(gateway, what, commit)
+        facts = asked_for(gateway, what, commit)
         found = sections(facts)
         document = {
             "model": facts.model,
@@ -83,17 +81,6 @@ def _comment(forge: Forge, facts: Facts, found: Sequence[Section]) -> str | None
         return None
     mark = marker(facts.model)
     return comment_once(request, mark, f"{mark}\n{markdown(found, limit=COMMENT - len(mark) - 1)}")
-
-
-def _facts(gateway: Client, what: str, commit: str | None) -> Facts:
-    if commit is not None:
-        return of_run(gateway, run_of_commit(gateway, what, commit).run_id)
-    name, slash, number = what.partition("/")
-    if slash and number.isdigit():
-        return of_version(gateway, name, int(number))
-    if slash:
-        raise typer.BadParameter(f"{what!r} is no version of a model; write NAME/VERSION, for instance flights-1/2")
-    return of_run(gateway, run_id(what))
 
 
 def _draw(facts: Facts, name: str) -> str:

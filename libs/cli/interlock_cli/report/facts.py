@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+import typer
 from interlock_client import Client
 from interlock_contracts.http import DatasetView, RunView, VersionView
 from interlock_contracts.manifest import TrainingManifest
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from interlock_cli.datasets import newest_of
 from interlock_cli.gateway import environment
+from interlock_cli.short_ids import run_id, run_of_commit
 from interlock_cli.terminal import CommandError
 
 
@@ -36,6 +38,23 @@ class Facts:
         if self.version is None:
             return f"{self.model}-{self.run.run_id if self.run else 'run'}"
         return f"{self.model}-v{self.version.version}"
+
+
+def asked_for(gateway: Client, what: str, commit: str | None) -> Facts:
+    """Return the data of a run, a version as NAME/VERSION, or with a commit of the model's run for it.
+
+    Raises:
+        BadParameter: ``what`` is none of these.
+        CommandError: there is no such run, or it has not ended.
+    """
+    if commit is not None:
+        return of_run(gateway, run_of_commit(gateway, what, commit).run_id)
+    name, slash, number = what.partition("/")
+    if slash and number.isdigit():
+        return of_version(gateway, name, int(number))
+    if slash:
+        raise typer.BadParameter(f"{what!r} is no version of a model; write NAME/VERSION, for instance flights-1/2")
+    return of_run(gateway, run_id(what))
 
 
 def of_run(gateway: Client, run_id: UUID) -> Facts:

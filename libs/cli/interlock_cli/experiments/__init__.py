@@ -1,0 +1,1 @@
+"""`interlock experiments`: runs as branches of the repository with their code, reports included."""
