@@ -11,7 +11,6 @@ from interlock_modeling import METRICS, Model
 from interlock_modeling.signature import decide
 from numpy.typing import NDArray
 
-
 _AT_ONCE = 65_536
 """Rows that are encoded and answered at once: an encoded row is wider than a stored one."""
 

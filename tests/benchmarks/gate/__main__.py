@@ -17,12 +17,12 @@ MOST_SECONDS, MOST_MEMORY = 30, 10**9
 
 PAGE = """# The gate on many rows
 
-Made by `make bench-gate` from [gate.json](gate.json). A candidate (gradient boosting) and a champion (a random forest)
-are judged on held-out rows in four files, with ten columns beside the target, two slices with a limit, one of them
-over pairs, and a threshold with its confidence. It is the whole evaluation, in a process of its own: reading the
-files, which rows either model has trained on (four times as many), both models' answers, all metrics and their
-bounds, slices, the weakest segments, leaks, importance, plots, and the report. Bars: {seconds} seconds of the processor,
-1 GB at the most, Python and its libraries included.
+Made by `make bench-gate` from [gate.json](gate.json). A candidate and a champion, both of gradient boosting, are judged
+on held-out rows in four files, with ten columns beside the target, two slices with a limit, one of them over pairs, and
+a threshold with its confidence. It is the whole evaluation, in a process of its own: reading the files, which rows
+either model has trained on (four times as many), both models' answers, all metrics and their bounds, slices, the
+weakest segments, leaks, importance, plots, and the report. Bars: {seconds} seconds of the processor and 1 GB, Python and
+its libraries included.
 
 | task | rows | seconds | of the processor | memory, at most | report |
 |---|---|---|---|---|---|
@@ -55,10 +55,12 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
-    found = [measure(task, given.rows) for task in TASKS]
-    (given.out / "gate.json").write_text(json.dumps(found, indent=1) + "\n")
-    (given.out / "gate.md").write_text(page(found))
-    print(page(found))
+    found = []
+    for task in TASKS:
+        found.append(measure(task, given.rows))
+        print(json.dumps(found[-1]), flush=True)
+        (given.out / "gate.json").write_text(json.dumps(found, indent=1) + "\n")
+        (given.out / "gate.md").write_text(page(found))
     return int(any(each["cpu_seconds"] > MOST_SECONDS or each["memory"] > MOST_MEMORY for each in found))
 
 

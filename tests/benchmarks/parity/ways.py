@@ -50,7 +50,7 @@ class Ways:
 
     async def _post(self, path: str, body: Any) -> Any:
         answer = await self._door.http.post(path, content=json.dumps(body).encode())
-        if answer.status_code == 422:  # noqa: PLR2004 - in words
+        if answer.status_code == 422:
             raise NotAnsweredError(answer.json()["detail"])
         assert answer.status_code == 200, answer.text[:500]
         return answer.json()
