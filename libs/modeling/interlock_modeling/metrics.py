@@ -157,7 +157,8 @@ def _confusion(target: NDArray[Any], scores: Floats, weights: Floats) -> tuple[F
 def _by_place(places: NDArray[np.int64], weights: Floats, many: int, of: Any = None) -> Floats:
     """Return the weights' sums [many, resamples] by each row's place; with ``of`` [n], those of weighted numbers."""
     sums = [np.bincount(places, each if of is None else each * of, many) for each in weights]
-    return np.array(sums).T
+    by_place: Floats = np.array(sums, dtype=np.float64).T
+    return by_place
 
 
 def _of_positive_or_mean(by_label: Floats, seen: Floats) -> Floats:

@@ -84,7 +84,8 @@ def find_segments(loss: Floats, cuts: dict[str, Slicing], confidence: float) -> 
     if not len(loss):
         return []
     search = _Search(loss, cuts)
-    left, told = np.arange(len(loss)), []
+    told: list[Segment] = []
+    left = np.arange(len(loss))
     sums = search.sums(left)
     while len(told) < TOLD and (place := _weakest(sums, confidence, float(search.loss[left].mean()))) is not None:
         rows, mean, error = (float(each[0]) for each in _means(sums[:, [place]]))
@@ -166,6 +167,7 @@ def _means(sums: Floats) -> tuple[Floats, Floats, Floats]:
 def _losses(measured: Measured) -> Floats:
     """Return each row's loss [n]; of a label that the model does not know, the greatest."""
     if measured.signature.labels is None:
-        return np.abs(measured.scores - measured.target)
+        errors: Floats = np.abs(measured.scores - measured.target)
+        return errors
     truth = np.maximum(measured.target, 0)
     return np.where(measured.target >= 0, 1.0 - measured.scores[np.arange(len(truth)), truth], 1.0)

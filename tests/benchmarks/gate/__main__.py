@@ -21,8 +21,8 @@ Made by `make bench-gate` from [gate.json](gate.json). A candidate and a champio
 on held-out rows in four files, with ten columns beside the target, two slices with a limit, one of them over pairs, and
 a threshold with its confidence. It is the whole evaluation, in a process of its own: reading the files, which rows
 either model has trained on (four times as many), both models' answers, all metrics and their bounds, slices, the
-weakest segments, leaks, importance, plots, and the report. Bars: {seconds} seconds of the processor and 1 GB, Python and
-its libraries included.
+weakest segments, leaks, importance, plots, and the report. Bars: {seconds} seconds of the processor and 1 GB, Python
+and its libraries included.
 
 | task | rows | seconds | of the processor | memory, at most | report |
 |---|---|---|---|---|---|

@@ -25,8 +25,8 @@ POWER = """
 How often a true gain is seen, on so many times the rows on which Student's test of one look at the same error sees it
 with a chance of 0.80. Gains are Gaussian; for bets their declared range is 20 standard deviations wide. No bound that
 holds for every distribution within that range can see it more often on 200 rows than 0.85, 0.74 and 0.50 of the time
-with 1.25 times the rows, for errors of 5 %, 0.5 % and 0.05 %: a row at the range's lower end that makes the mean 0 is so
-rare that it is mostly not among them (decision 0160).
+with 1.25 times the rows, for errors of 5 %, 0.5 % and 0.05 %: a row at the range's lower end that makes the mean 0 is
+so rare that it is mostly not among them (decision 0160).
 """
 
 
