@@ -98,7 +98,8 @@ def _told(excess: Excess) -> str:
 
 def _part(pipeline: Pipeline, candidate: Measured, champion: Measured | None) -> _Part:
     names = metrics_of(pipeline)
-    ours, theirs = ({name: each.metric(name) for name in names} if each else {} for each in (candidate, champion))
+    ours: dict[str, float] = {name: candidate.metric(name) for name in names}
+    theirs: dict[str, float] = {name: champion.metric(name) for name in names} if champion else {}
     return _Part(candidate, champion, ours, theirs)
 
 

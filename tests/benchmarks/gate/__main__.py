@@ -29,11 +29,11 @@ and its libraries included.
 """
 
 
-def measure(task: Task, rows: int) -> dict[str, Any]:
-    """Return what judging so many rows takes."""
+def measure(task: Task, rows: int, kind: str = "gradient_boosting") -> dict[str, Any]:
+    """Return what judging so many rows takes, of models of this kind."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        spread_out(*prepared(task, rows, folder), folder)
+        spread_out(*prepared(task, rows, folder, kind), folder)
         command = [sys.executable, "-m", "tests.benchmarks.gate.measured", name]
         found: dict[str, Any] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     return {"task": task, **found}

@@ -75,14 +75,10 @@ def table(task: Task, rows: int, seed: int) -> pa.Table:
     )
 
 
-def prepared(task: Task, rows: int, folder: Path) -> tuple[MemoryStore, ModelRegistered]:
+def prepared(task: Task, rows: int, folder: Path, kind: str) -> tuple[MemoryStore, ModelRegistered]:
     """Return what the gate is asked, and the store with all that belongs to it."""
-    store = MemoryStore()
-    versions = [
-        _version(store, pipeline(task, candidate), table(task, some, 1), rows, folder)
-        for candidate, some in (("gradient_boosting", TRAINED), ("gradient_boosting", TRAINED // 2))
-    ]
-    of = pipeline(task, "gradient_boosting")
+    store, of = MemoryStore(), pipeline(task, kind)
+    versions = [_version(store, of, table(task, some, 1), rows, folder) for some in (TRAINED, TRAINED // 2)]
     (artifact, manifest), (before, told) = versions
     event = ModelRegistered(
         model=of.name,

@@ -5,7 +5,7 @@ from tests.benchmarks.gate.__main__ import measure, page
 
 def test_every_row_is_judged_and_the_page_has_the_numbers() -> None:
     """Of two models that answer: the bars themselves are for a million rows."""
-    found = measure("binary", 4_000)
+    found = measure("binary", 4_000, "linear")
 
     assert found["rows"] == 4_000
     assert 0 < found["cpu_seconds"] < 60

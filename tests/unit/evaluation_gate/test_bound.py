@@ -83,7 +83,7 @@ def test_one_more_row_costs_little_where_tails_are_light() -> None:
 def test_a_bet_holds_for_any_distribution(share: float) -> None:
     """Also for the worst: mostly nothing, and now and then all."""
     random = np.random.default_rng(3)
-    above = [lower_by_betting((random.random(100) < share).astype(np.float64), 0.05) > share for _ in range(600)]
+    above = [exceeds((random.random(100) < share).astype(np.float64), share, 0.05) for _ in range(600)]
 
     assert np.mean(above) <= 0.075
 
@@ -92,7 +92,7 @@ def test_a_bet_finds_a_gain_with_little_more_than_the_rows_that_a_fixed_test_nee
     """At the error of a claim in the ledger (0.5 %): 1.5 times the rows for which Student's test has a power of 0.8."""
     random = np.random.default_rng(4)
     gain = (student_quantile(0.995, 999) + 0.84) * 0.1 / np.sqrt(1000)
-    found = [lower_by_betting(random.normal(0.5 + gain, 0.1, 1500).clip(0, 1), 0.005) > 0.5 for _ in range(200)]
+    found = [exceeds(random.normal(0.5 + gain, 0.1, 1500).clip(0, 1), 0.5, 0.005) for _ in range(200)]
 
     assert np.mean(found) > 0.75
 
