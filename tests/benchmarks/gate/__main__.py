@@ -46,7 +46,14 @@ def page(found: list[dict[str, Any]]) -> str:
         f"{each['memory'] / 1e9:.2f} GB | {each['report'] / 1e3:.0f} kB |"
         for each in found
     ]
-    return PAGE.format(seconds=MOST_SECONDS) + "\n".join(lines) + "\n"
+    beyond = [each["task"] for each in found if is_missed(each)]
+    text = f"Bars missed: {', '.join(beyond)}." if beyond else "All bars are kept."
+    return PAGE.format(seconds=MOST_SECONDS) + "\n".join([*lines, "", text]) + "\n"
+
+
+def is_missed(each: dict[str, Any]) -> bool:
+    """Return whether it took too long, or too much memory."""
+    return bool(each["cpu_seconds"] > MOST_SECONDS or each["memory"] > MOST_MEMORY)
 
 
 def main() -> int:
@@ -61,7 +68,7 @@ def main() -> int:
         print(json.dumps(found[-1]), flush=True)
         (given.out / "gate.json").write_text(json.dumps(found, indent=1) + "\n")
         (given.out / "gate.md").write_text(page(found))
-    return int(any(each["cpu_seconds"] > MOST_SECONDS or each["memory"] > MOST_MEMORY for each in found))
+    return int(any(map(is_missed, found)))
 
 
 if __name__ == "__main__":

@@ -12,3 +12,5 @@ def test_every_row_is_judged_and_the_page_has_the_numbers() -> None:
     assert 10_000 < found["report"] < 200_000
     assert any("roc_auc is" in reason and "of version 1" in reason for reason in found["reasons"])
     assert "| binary | 4,000 |" in page([found])
+    assert "All bars are kept." in page([found | {"cpu_seconds": 29.0, "memory": 5 * 10**8}])
+    assert "Bars missed: binary." in page([found | {"cpu_seconds": 31.0}])
