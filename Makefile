@@ -45,7 +45,7 @@ REAL := real-stack real-services real-gateway real-deployment real-chaos real-lo
 # Debian packages that tests need besides what `interlock up` fetches by itself; installed when root, else named.
 TEST_PACKAGES := wrk chromium-headless-shell prometheus nginx-light docker-registry groovy rsync podman buildah runc netavark aardvark-dns iptables mmdebstrap
 
-.PHONY: help setup demo down test quick checks lint types contracts contracts-check unit security real real-stack real-services real-gateway real-deployment real-local real-crashes real-chaos clients images test-packages proto lock audit sbom bench trust bench-serving bench-reliability bench-parity chaos
+.PHONY: help setup demo down test quick checks lint types contracts contracts-check unit security real real-stack real-services real-gateway real-deployment real-local real-crashes real-chaos clients images test-packages proto lock audit sbom bench trust bench-serving bench-reliability bench-parity bench-gate chaos
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 25
@@ -134,6 +134,9 @@ bench-reliability: $(STAMP) ## Chaos, outages and a soak, written to docs/result
 
 bench-parity: $(STAMP) ## Ask 500 random pipelines in every way in, and write docs/results/parity.md; ARGUMENTS="--until 20 --results FILE" for less
 	$(BIN)/python -m tests.benchmarks.parity run $(ARGUMENTS)
+
+bench-gate: $(STAMP) ## Judge a million held-out rows of each task, and write docs/results/gate.md: seconds and memory
+	$(BIN)/python -m tests.benchmarks.gate $(ARGUMENTS)
 
 proto: $(STAMP) ## Write the gRPC messages anew from the protocol's definition
 	cd services/gateway && ../../$(BIN)/python -m grpc_tools.protoc -I . --python_out=. --pyi_out=. interlock_gateway/protocols/open_inference.proto

@@ -147,11 +147,18 @@ def _balanced_accuracy(target: NDArray[Any], scores: Floats, weights: Floats) ->
 
 def _confusion(target: NDArray[Any], scores: Floats, weights: Floats) -> tuple[Floats, Floats, Floats]:
     """Return, each [k + 1, resamples], how many rows have a label, are predicted to, and both; unknown labels last."""
-    best, labels = scores.argmax(axis=1), [*range(scores.shape[1]), -1]
-    masks = ((target == label, best == label) for label in labels)
-    counts = [[weights @ rows.astype(np.float64) for rows in (actual, said, actual & said)] for actual, said in masks]
-    support, predicted, hits = np.array(counts).transpose(1, 0, 2)
+    best, labels = scores.argmax(axis=1), scores.shape[1]
+    known = np.where(target >= 0, target, labels)
+    counted = ((known, None), (best, None), (best, known == best))
+    support, predicted, hits = (_by_place(places, weights, labels + 1, of) for places, of in counted)
     return support, predicted, hits
+
+
+def _by_place(places: NDArray[np.int64], weights: Floats, many: int, of: Any = None) -> Floats:
+    """Return the weights' sums [many, resamples] by each row's place; with ``of`` [n], those of weighted numbers."""
+    sums = [np.bincount(places, each if of is None else each * of, many) for each in weights]
+    by_place: Floats = np.array(sums, dtype=np.float64).T
+    return by_place
 
 
 def _of_positive_or_mean(by_label: Floats, seen: Floats) -> Floats:
@@ -187,9 +194,9 @@ def _calibration_error(target: NDArray[Any], scores: Floats, weights: Floats) ->
     Networks, equation 3): the mean distance by bin, weighted by rows; from 0 to 1.
     """
     confidence = scores.max(axis=1)
-    hit = (scores.argmax(axis=1) == target).astype(np.float64)
-    members = (calibration_bins(confidence)[:, None] == np.arange(CALIBRATION_BINS)).astype(np.float64)
-    distance: Floats = np.abs(weights @ (members * (hit - confidence)[:, None])).sum(axis=1) / weights.sum(axis=1)
+    missed = (scores.argmax(axis=1) == target) - confidence
+    by_bin = _by_place(calibration_bins(confidence), weights, CALIBRATION_BINS, missed)
+    distance: Floats = np.abs(by_bin).sum(axis=0) / weights.sum(axis=1)
     return distance
 
 
@@ -226,7 +233,7 @@ def _one_against_the_rest(
 
 def _by_score(positive: NDArray[np.bool_], score: Floats, weights: Floats) -> tuple[Floats, Floats]:
     """Return how many positive and negative rows have each score, both [resamples, scores], from the lowest on."""
-    order = np.argsort(score, kind="stable")
+    order = np.argsort(score)
     sorted_score, sorted_positive = score[order], positive[order]
     ties = np.flatnonzero(np.concatenate(([True], sorted_score[1:] != sorted_score[:-1])))
     ordered = weights[:, order]

@@ -1,7 +1,6 @@
 """What a first version has to beat: the constant that answers these rows best; and the rows that a verdict needs."""
 
 from copy import copy
-from math import isnan
 
 import numpy as np
 from interlock_contracts.gate import Champion, MetricName
@@ -10,7 +9,7 @@ from interlock_contracts.report import BaselineReport
 from interlock_modeling.signature import label_names
 from numpy.typing import NDArray
 
-from interlock_evaluation_gate.domain import Check, compared_by
+from interlock_evaluation_gate.domain import Check, is_better
 from interlock_evaluation_gate.gain import gain_over
 from interlock_evaluation_gate.measured import Measured, finite, metrics_of
 
@@ -65,17 +64,7 @@ def against_baseline(
     report = BaselineReport(
         answer=answer, metric=rule.metric, level=gain.level, **finite(numbers), metrics=finite(theirs)
     )
-    passed = bool(gain.lower > required)
-    sure = (
-        "has no bound"
-        if isnan(gain.lower)
-        else f"is with {100 * (1 - gain.level):.6g}% confidence above {gain.lower:+.6g}"
-    )
-    text = (
-        f"{compared_by(rule)} is {gain.candidate:.6g} against {gain.champion:.6g} of the baseline, a constant "
-        f"({answer}): the gain {gain.gain:+.6g} {sure}, which {'lies' if passed else 'must lie'} above {required:g}"
-    )
-    return Check(passed, text), report
+    return is_better(rule, gain, f"the baseline, a constant ({answer})", required), report
 
 
 def enough_rows(pipeline: Pipeline, candidate: Measured) -> list[Check]:

@@ -117,7 +117,8 @@ def judge(
         text = f"version {gain.version} cannot be compared with it, so a person decides: {gain.why}"
         checks.append(Check(passed=True, text=text))
     elif gain is not None:
-        checks.append(_better(pipeline, gain))
+        rule = pipeline.champion
+        checks.append(is_better(rule, gain, f"version {gain.version}", rule.min_improvement))
     if pipeline.gate.latency_p99_ms is not None:
         checks.append(_bounded("p99 latency in ms", latency_p99_ms, None, pipeline.gate.latency_p99_ms))
     return Verdict([*refusals, *checks, *more], needs_approval=isinstance(gain, NotCompared))
@@ -169,21 +170,21 @@ def compared_by(rule: Champion) -> str:
     return rule.metric if rule.on == "raw" else f"{rule.metric} on {rule.on}"
 
 
-def _better(pipeline: Pipeline, gain: Gain) -> Check:
-    rule = pipeline.champion
+def is_better(rule: Champion, gain: Gain, over: str, required: float) -> Check:
+    """Return whether the gain ``over`` a champion, or a constant, surely lies above what is required, in words."""
     metric = compared_by(rule)
     if isnan(gain.lower):
         rows = f"{gain.rarest} rows of the rarest label" if gain.rarest is not None else "too few rows"
         return Check(passed=False, text=f"{metric} has no confidence interval: the holdout has {rows}")
-    passed = gain.lower > rule.min_improvement
+    passed = bool(gain.lower > required)
     text = (
-        f"{metric} is {gain.candidate:.6g} against {gain.champion:.6g} of version {gain.version}: the gain is "
+        f"{metric} is {gain.candidate:.6g} against {gain.champion:.6g} of {over}: the gain is "
         f"{gain.gain:+.6g}, with {100 * (1 - gain.level):.6g}% confidence above {gain.lower:+.6g}, "
-        f"{'which lies' if passed else 'which must lie'} above {rule.min_improvement:g}"
+        f"{'which lies' if passed else 'which must lie'} above {required:g}"
     )
     if gain.equal:
         text += "; both answer every row alike"
-    elif not passed and gain.plain > rule.min_improvement:
+    elif not passed and gain.plain > required:
         rare = f", and the rarest label has {gain.rarest:,}" if gain.rarest is not None else ""
         text += (
             f"; it hangs on few rows, so one more that speaks against it is allowed for (three rows have "

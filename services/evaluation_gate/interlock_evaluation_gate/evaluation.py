@@ -63,7 +63,7 @@ def evaluate(event: ModelRegistered, artifacts: ArtifactStore, loader: Loader) -
         if event.champion is None:
             beaten, baseline = against_baseline(pipeline, measured, _groups(pipeline, holdout))
             checks.insert(0, beaten)
-        intervals = threshold_intervals(pipeline, measured)
+        intervals = threshold_intervals(pipeline, measured, scores)
         verdict = judge(pipeline, scores, gain, latency, intervals=intervals, refusals=apart.checks, more=checks)
         return GateReport(
             passed=verdict.passed,

@@ -11,6 +11,9 @@ from interlock_modeling import METRICS, Model
 from interlock_modeling.signature import decide
 from numpy.typing import NDArray
 
+_AT_ONCE = 65_536
+"""Rows that are encoded and answered at once: an encoded row is wider than a stored one."""
+
 
 class Measured:
     """A model's answers to the holdout, beside the truth in the model's own labels."""
@@ -19,14 +22,15 @@ class Measured:
         self.quantile = quantile
         self.signature = model.signature
         self.target = model.signature.targets(holdout)
-        self.scores = model.predict_table(holdout).scores
+        parts = [holdout.slice(start, _AT_ONCE) for start in range(0, holdout.num_rows, _AT_ONCE)]
+        self.scores = np.concatenate([model.predict_table(part).scores for part in parts])
         if not np.isfinite(self.scores).all():
             raise ValueError("the model answers some held-out rows with numbers that are not finite")
         labels, threshold = model.signature.labels, model.signature.threshold
         self.decided = None if labels is None else decide(self.scores, threshold)
 
-    def on(self, rows: NDArray[np.bool_] | slice) -> Self:
-        """Return the same on some of the rows."""
+    def on(self, rows: NDArray[Any] | slice) -> Self:
+        """Return the same on some of the rows, given by a mask or by their places."""
         some = copy(self)
         some.target, some.scores = self.target[rows], self.scores[rows]
         some.decided = None if self.decided is None else self.decided[rows]
@@ -38,9 +42,8 @@ class Measured:
         labels = self.signature.labels
         return int(np.bincount(self.target[self.target >= 0], minlength=len(labels)).min()) if labels else None
 
-    def metric(self, name: Any, rows: NDArray[np.bool_] | slice = slice(None)) -> float:
-        decided = None if self.decided is None else self.decided[rows]
-        return METRICS[name].at(self.quantile).value(self.target[rows], self.scores[rows], decided)
+    def metric(self, name: Any) -> float:
+        return METRICS[name].at(self.quantile).value(self.target, self.scores, self.decided)
 
 
 def metrics_of(pipeline: Pipeline) -> tuple[MetricName, ...]:

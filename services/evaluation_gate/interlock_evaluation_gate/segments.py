@@ -4,9 +4,11 @@ A search over slices as SliceLine does it (Sagadeeva and Boehm 2021, SliceLine: 
 Finding for ML Model Debugging), with pairs at most; the bound is corrected for the number of segments looked at.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import accumulate, combinations
+from math import prod
 from statistics import NormalDist
 
 import numpy as np
@@ -79,46 +81,93 @@ def find_segments(loss: Floats, cuts: dict[str, Slicing], confidence: float) -> 
     By the normal approximation, with the level divided among all segments that have rows enough (Bonferroni). Each is
     looked for without the rows of those before it, so that none is told for the rows that it shares with another.
     """
+    if not len(loss):
+        return []
+    search = _Search(loss, cuts)
     told: list[Segment] = []
-    while len(told) < TOLD and (weakest := _weakest(loss, cuts, confidence)) is not None:
-        told.append(weakest)
-        inside = [cuts[name].rows(cuts[name].labels.index(value)) for name, value in weakest.values]
-        left = ~np.logical_and.reduce(inside)
-        loss = loss[left]
-        cuts = {name: Slicing(cut.labels, cut.of[left]) for name, cut in cuts.items()}
+    left = np.arange(len(loss))
+    sums = search.sums(left)
+    while len(told) < TOLD and (place := _weakest(sums, confidence, float(search.loss[left].mean()))) is not None:
+        rows, mean, error = (float(each[0]) for each in _means(sums[:, [place]]))
+        inside = search.inside(place, left)
+        told.append(Segment(search.values(place), int(rows), mean + search.middle, error))
+        sums -= search.sums(left[inside])
+        left = left[~inside]
     return told
 
 
-def _weakest(loss: Floats, cuts: dict[str, Slicing], confidence: float) -> Segment | None:
-    """Return the segment whose mean surely lies the farthest above that of all rows; None if none does."""
-    groups = [*((name,) for name in cuts), *combinations(cuts, 2)]
-    looked = [each for names in groups for each in _segments(loss, [(name, cuts[name]) for name in names])]
-    if not looked:
+class _Search:
+    """All segments by one column or two, one after the other: each has a place, whose sums follow from its rows."""
+
+    def __init__(self, loss: Floats, cuts: dict[str, Slicing]) -> None:
+        self.middle = float(loss.mean())
+        self.loss = loss - self.middle
+        """About 0, so that a variance is not lost in the rounding of squares."""
+        self._cuts = cuts
+        self._groups = [*((name,) for name in cuts), *combinations(cuts, 2)]
+        sizes = [prod(len(cuts[name].labels) for name in names) for names in self._groups]
+        self._starts = [0, *accumulate(sizes)]
+
+    def sums(self, rows: NDArray[np.int64]) -> Floats:
+        """Return each segment's number of rows, and sums of their losses and of the squares, shape (3, places)."""
+        loss = self.loss[rows]
+        weights, found = (None, loss, loss**2), np.empty((3, self._starts[-1]))
+        of = {name: cut.of[rows] for name, cut in self._cuts.items()}
+        for names, first, end in zip(self._groups, self._starts, self._starts[1:], strict=False):
+            code = self._code(names, of)
+            for line, weight in zip(found, weights, strict=True):
+                line[first:end] = np.bincount(code, weight, end - first)
+        return found
+
+    def inside(self, place: int, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which of the rows lie in the segment at this place."""
+        group = bisect_right(self._starts, place) - 1
+        names = self._groups[group]
+        found: NDArray[np.bool_] = (
+            self._code(names, {name: self._cuts[name].of[rows] for name in names}) == place - self._starts[group]
+        )
+        return found
+
+    def values(self, place: int) -> frozenset[tuple[str, str]]:
+        """Return the columns and values of the segment at this place."""
+        group = bisect_right(self._starts, place) - 1
+        rest, values = place - self._starts[group], []
+        for name in reversed(self._groups[group]):
+            rest, label = divmod(rest, len(self._cuts[name].labels))
+            values.append((name, self._cuts[name].labels[label]))
+        return frozenset(values)
+
+    def _code(self, names: tuple[str, ...], of: Mapping[str, NDArray[np.int64]]) -> NDArray[np.int64]:
+        code = of[names[0]]
+        for name in names[1:]:
+            code = code * len(self._cuts[name].labels) + of[name]
+        return code
+
+
+def _weakest(sums: Floats, confidence: float, mean: float) -> int | None:
+    """Return the place of the segment whose mean surely lies the farthest above ``mean``; None if none does."""
+    looked = np.flatnonzero(sums[0] >= LEAST_ROWS)
+    if not len(looked):
         return None
     quantile = NormalDist().inv_cdf(1 - (1 - confidence) / len(looked))
-    weakest = max(looked, key=lambda each: each.mean - quantile * each.error)
-    return weakest if weakest.mean - quantile * weakest.error > loss.mean() else None
+    _, means, errors = _means(sums[:, looked])
+    surely = means - quantile * errors
+    best = int(surely.argmax())
+    return int(looked[best]) if surely[best] > mean else None
 
 
-def _segments(loss: Floats, cuts: list[tuple[str, Slicing]]) -> Iterator[Segment]:
-    """Yield the segments with rows enough by all of these columns together."""
-    code, size = np.zeros(len(loss), dtype=np.int64), 1
-    for _, cut in cuts:
-        code, size = code * len(cut.labels) + cut.of, size * len(cut.labels)
-    counts, sums, squares = (np.bincount(code, weights, size) for weights in (None, loss, loss**2))
-    for place in np.flatnonzero(counts >= LEAST_ROWS).tolist():
-        rows, rest, values = int(counts[place]), place, []
-        for name, cut in reversed(cuts):
-            rest, label = divmod(rest, len(cut.labels))
-            values.append((name, cut.labels[label]))
-        mean = float(sums[place] / rows)
-        variance = max(0.0, float(squares[place] / rows) - mean**2) * rows / (rows - 1)
-        yield Segment(frozenset(values), rows, mean, (variance / rows) ** 0.5)
+def _means(sums: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the rows, the mean and its standard error of each segment, from its ``sums``."""
+    rows, total, squares = sums
+    means = total / rows
+    variance = np.maximum(0.0, squares / rows - means**2) * rows / (rows - 1)
+    return rows, means, np.sqrt(variance / rows)
 
 
 def _losses(measured: Measured) -> Floats:
     """Return each row's loss [n]; of a label that the model does not know, the greatest."""
     if measured.signature.labels is None:
-        return np.abs(measured.scores - measured.target)
+        errors: Floats = np.abs(measured.scores - measured.target)
+        return errors
     truth = np.maximum(measured.target, 0)
     return np.where(measured.target >= 0, 1.0 - measured.scores[np.arange(len(truth)), truth], 1.0)

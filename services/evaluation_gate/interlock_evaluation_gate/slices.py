@@ -17,7 +17,9 @@ from interlock_evaluation_gate.domain import Check
 from interlock_evaluation_gate.gain import sign_of
 from interlock_evaluation_gate.intervals import bounds_of, influence_on
 from interlock_evaluation_gate.measured import Measured, finite, metrics_of
-from interlock_evaluation_gate.slicing import Slicing, slicing
+from interlock_evaluation_gate.slicing import slicing
+
+Floats = NDArray[np.float64]
 
 NOTED_ROWS = 30
 """A slice of fewer rows is listed, but not named in words, nor with an interval: its metric is mostly chance."""
@@ -47,6 +49,20 @@ class Slices:
     notes: list[str]
 
 
+@dataclass(frozen=True)
+class _Part:
+    """The rows of one slice: what both models answer, and their metrics by name."""
+
+    candidate: Measured
+    champion: Measured | None
+    ours: dict[str, float]
+    theirs: dict[str, float]
+
+    @property
+    def rows(self) -> int:
+        return len(self.candidate.target)
+
+
 def measure_slices(pipeline: Pipeline, candidate: Measured, champion: Measured | None, holdout: pa.Table) -> Slices:
     """Measure both models in each declared slice, and judge what is declared of slices.
 
@@ -59,11 +75,13 @@ def measure_slices(pipeline: Pipeline, candidate: Measured, champion: Measured |
     notes: list[str] = []
     for declared in pipeline.gate.sliced:
         cut = slicing(holdout, declared)
-        reports[declared.name] = [
-            _report(pipeline, candidate, champion, label, cut.rows(place)) for place, label in enumerate(cut.labels)
-        ]
-        judged += _excesses(pipeline, candidate, champion, declared, cut)
-        notes += _weakest(pipeline.champion.metric, declared.name, reports[declared.name])
+        found = reports[declared.name] = []
+        for label, rows in zip(cut.labels, cut.rows(), strict=True):
+            part = _part(pipeline, candidate.on(rows), None if champion is None else champion.on(rows))
+            influence = influence_on(part.candidate, pipeline.champion.metric, part.ours[pipeline.champion.metric])
+            found.append(_report(pipeline, label, part, influence))
+            judged += _excesses(pipeline, declared, label, part, influence)
+        notes += _weakest(pipeline.champion.metric, declared.name, found)
     if not judged:
         return Slices(reports, [], notes)
     quantile = NormalDist().inv_cdf(1 - (1 - pipeline.champion.confidence) / len(judged))
@@ -78,60 +96,47 @@ def _told(excess: Excess) -> str:
     return f"{excess.words}, but at most {excess.bound:g} is allowed"
 
 
-def _report(
-    pipeline: Pipeline, candidate: Measured, champion: Measured | None, value: str, rows: NDArray[np.bool_]
-) -> SliceReport:
-    ours, theirs = (
-        finite({name: each.metric(name, rows) for name in metrics_of(pipeline)}) if each else None
-        for each in (candidate, champion)
+def _part(pipeline: Pipeline, candidate: Measured, champion: Measured | None) -> _Part:
+    names = metrics_of(pipeline)
+    ours: dict[str, float] = {name: candidate.metric(name) for name in names}
+    theirs: dict[str, float] = {name: champion.metric(name) for name in names} if champion else {}
+    return _Part(candidate, champion, ours, theirs)
+
+
+def _report(pipeline: Pipeline, value: str, part: _Part, influence: Floats | None) -> SliceReport:
+    """Return the slice's numbers, with the interval of the deciding metric where it has rows enough."""
+    bounds = None
+    if influence is not None and part.rows >= NOTED_ROWS:
+        bounds = bounds_of(part.ours[pipeline.champion.metric], influence, pipeline.champion.confidence)
+    return SliceReport(
+        value=value,
+        rows=part.rows,
+        metrics=finite(part.ours),
+        champion=finite(part.theirs) if part.champion else None,
+        interval=None if bounds is None else (bounds[0].plain, -bounds[1].plain),
     )
-    interval = _interval(pipeline, candidate, rows)
-    return SliceReport(value=value, rows=int(rows.sum()), metrics=ours or {}, champion=theirs, interval=interval)
 
 
 def _excesses(
-    pipeline: Pipeline, candidate: Measured, champion: Measured | None, declared: Slice, cut: Slicing
+    pipeline: Pipeline, declared: Slice, label: str, part: _Part, influence: Floats | None
 ) -> Iterator[Excess]:
-    """Yield what is declared of each slice that has rows enough, where it can be measured."""
-    metric = pipeline.champion.metric
-    for place, label in enumerate(cut.labels):
-        rows = cut.rows(place)
-        count = int(rows.sum())
-        where = f"{declared.name} {label} ({count:,} rows)"
-        if count < max(2, declared.min_rows):
-            continue
-        if declared.bias is not None:
-            errors = candidate.scores[rows] - candidate.target[rows]
-            bias, error = float(errors.mean()), float(errors.std(ddof=1) / np.sqrt(count))
-            yield Excess(f"bias in {where} is {bias:+.6g}", count, abs(bias), error, declared.bias.max)
-        if declared.no_worse_than is not None and champion is not None:
-            loss = -float(METRICS[metric].gain(candidate.metric(metric, rows), champion.metric(metric, rows)))
-            of_gain = _error_of_gain(metric, candidate, champion, rows)
-            if of_gain is not None:
-                words = f"{metric} in {where} is {loss:.6g} worse than the champion's"
-                yield Excess(words, count, loss, of_gain, declared.no_worse_than)
-
-
-def _error_of_gain(
-    metric: MetricName, candidate: Measured, champion: Measured, rows: NDArray[np.bool_]
-) -> float | None:
-    """Return the standard error of the gain on some rows, which both answer; None where it is undefined on them."""
-    signed = []
-    for each in (candidate, champion):
-        influence = influence_on(each, metric, rows)
-        if influence is None:
-            return None
-        signed.append(sign_of(METRICS[metric], each.metric(metric, rows)) * influence)
-    ours, theirs = signed
-    return float((ours - theirs).std(ddof=1) / np.sqrt(len(ours)))
-
-
-def _interval(pipeline: Pipeline, measured: Measured, chosen: NDArray[np.bool_]) -> tuple[float, float] | None:
-    """Return the interval of the deciding metric on some rows; None of too few."""
-    if int(chosen.sum()) < NOTED_ROWS:
-        return None
-    bounds = bounds_of(measured, pipeline.champion.metric, pipeline.champion.confidence, chosen)
-    return None if bounds is None else (bounds[0].plain, -bounds[1].plain)
+    """Yield what is declared of a slice that has rows enough, where it can be measured."""
+    metric, count = pipeline.champion.metric, part.rows
+    where = f"{declared.name} {label} ({count:,} rows)"
+    if count < max(2, declared.min_rows):
+        return
+    if declared.bias is not None:
+        errors = part.candidate.scores - part.candidate.target
+        bias, error = float(errors.mean()), float(errors.std(ddof=1) / np.sqrt(count))
+        yield Excess(f"bias in {where} is {bias:+.6g}", count, abs(bias), error, declared.bias.max)
+    if declared.no_worse_than is not None and part.champion is not None and influence is not None:
+        ours, theirs = part.ours[metric], part.theirs[metric]
+        before = influence_on(part.champion, metric, theirs)
+        if before is not None:
+            loss = -float(METRICS[metric].gain(ours, theirs))
+            words = f"{metric} in {where} is {loss:.6g} worse than the champion's"
+            gains = sign_of(METRICS[metric], ours) * influence - sign_of(METRICS[metric], theirs) * before
+            yield Excess(words, count, loss, float(gains.std(ddof=1) / np.sqrt(count)), declared.no_worse_than)
 
 
 def _weakest(metric: MetricName, column: str, slices: list[SliceReport]) -> Iterator[str]:

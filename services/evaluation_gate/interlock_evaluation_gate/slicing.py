@@ -20,10 +20,10 @@ class Slicing:
     labels: list[str]
     of: NDArray[np.int64]
 
-    def rows(self, place: int) -> NDArray[np.bool_]:
-        """Return which rows [n] lie in the slice at ``place``."""
-        mask: NDArray[np.bool_] = self.of == place
-        return mask
+    def rows(self) -> list[NDArray[np.int64]]:
+        """Return the places of the rows that lie in each slice, ascending."""
+        order = np.argsort(self.of, kind="stable")
+        return np.split(order, np.cumsum(np.bincount(self.of, minlength=len(self.labels)))[:-1])
 
 
 def slicing(holdout: pa.Table, declared: Slice) -> Slicing:

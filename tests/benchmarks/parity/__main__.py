@@ -49,13 +49,18 @@ def main() -> None:
     given = parser.parse_args()
     logging.disable(logging.ERROR)  # there is no broker behind this gateway
     known = {each["number"]: each for each in json.loads(given.results.read_text())} if given.results.exists() else {}
-    if given.what == "run":
-        for first in range(given.first, given.until, AT_ONCE):
-            part = asyncio.run(run(range(first, min(first + AT_ONCE, given.until))))
-            known |= {each["number"]: each for each in part}
+    for first in range(given.first, given.until, AT_ONCE) if given.what == "run" else ():
+        part = asyncio.run(run(range(first, min(first + AT_ONCE, given.until))))
+        known |= {each["number"]: each for each in part}
+        publish(given.results, known)  # after every part: a run that is ended loses none
+    publish(given.results, known)
+
+
+def publish(results: Path, known: dict[int, dict[str, Any]]) -> None:
+    """Write what is known of the pipelines, by number, and the page beside it."""
     ordered = [known[number] for number in sorted(known)]
-    given.results.write_text("[\n" + ",\n".join(map(json.dumps, ordered)) + "\n]\n")
-    given.results.with_suffix(".md").write_text(page.written(ordered))
+    results.write_text("[\n" + ",\n".join(map(json.dumps, ordered)) + "\n]\n")
+    results.with_suffix(".md").write_text(page.written(ordered))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline as SklearnPipeline
 from threadpoolctl import threadpool_limits
 
-from tests.benchmarks.parity.ways import Ways
+from tests.benchmarks.parity.ways import NotAnsweredError, Ways
 from tests.benchmarks.parity.wild import WildTable
 from tests.support.gateway_app import Door
 from tests.support.stored_models import MANIFEST
@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 
 
 async def asked(number: int, door: Door, channel: grpc.aio.Channel, folder: Path) -> dict[str, Any]:
-    """Return what became of pipeline ``number``: by way the greatest difference, or why there is no model."""
+    """Return what became of pipeline ``number``: its greatest differences, or why it has no model or no answer."""
     table, kind = WildTable(number), list(KINDS)[number % len(KINDS)]
     about = {"number": number, "candidate": kind, "labels": table.labels, "columns": list(table.types.values())}
     folder = folder / str(number)
@@ -53,8 +53,11 @@ async def asked(number: int, door: Door, channel: grpc.aio.Channel, folder: Path
     door.behind.promote(ref, seq=1)
     await door.serves(1, model=ref.model)
     ways = {}
-    for name, ask in Ways(door, channel, ref, table, folder).all.items():
-        ways[name] = difference(await ask(rows), known, spread, table.labels)
+    try:
+        for name, ask in Ways(door, channel, ref, table, folder).all.items():
+            ways[name] = difference(await ask(rows), known, spread, table.labels)
+    except NotAnsweredError as error:
+        return {**about, "not_answered": str(error)}
     return {**about, "rows": len(rows), "unanswerable": ROWS - len(rows), "ways": ways}
 
 

@@ -38,6 +38,9 @@ def written(found: list[dict[str, Any]]) -> str:
         greatest = max((max(each["ways"].values(), default=0.0) for each in mine), default=0.0)
         without = sum(each["candidate"] == kind for each in refused)
         lines.append(f"| {kind} | {len(mine)} | {without} | {greatest:.2g} |")
+    if refusing := [each for each in found if "not_answered" in each]:
+        lines += ["", "Not answered, in words, though scikit-learn has a finite answer to each row by itself:", ""]
+        lines += [f"- {each['candidate']} {each['number']}: {each['not_answered']}" for each in refusing]
     reasons = Counter(f"{each['candidate']}: {each['refused']}" for each in refused)
     lines += ["", *(f"- {count} times {reason}" for reason, count in reasons.most_common())] if refused else []
     return "\n".join(lines) + "\n"

@@ -26,6 +26,10 @@ Floats = NDArray[np.float64]
 DATATYPES = {"number": "FP64", "integer": "INT64", "boolean": "BOOL", "category": "BYTES", "datetime": "BYTES"}
 
 
+class NotAnsweredError(Exception):
+    """The product refuses rows that scikit-learn answers; the text is what it says of them."""
+
+
 class Ways:
     """All ways to one model in a gateway; ``grpc_url`` is its second port."""
 
@@ -46,6 +50,8 @@ class Ways:
 
     async def _post(self, path: str, body: Any) -> Any:
         answer = await self._door.http.post(path, content=json.dumps(body).encode())
+        if answer.status_code == 422:
+            raise NotAnsweredError(answer.json()["detail"])
         assert answer.status_code == 200, answer.text[:500]
         return answer.json()
 

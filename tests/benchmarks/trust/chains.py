@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from interlock_evaluation_gate.bound import lower_by_betting, lower_by_influence, of_groups, student_quantile
+from interlock_evaluation_gate.bound import exceeds, lower_by_influence, of_groups, student_quantile
 from interlock_registry.budget import Booked, allowance
 from numpy.typing import NDArray
 
@@ -82,7 +82,7 @@ def power(kind: Kind, rows: int, level: float, more: float, repeats: int) -> flo
     for _ in range(repeats):
         found = random.normal(gain, 1.0, round(rows * more))
         if kind == "betting":  # gains from -10 to 10 standard deviations, as by a declared clip
-            seen += lower_by_betting((found.clip(-10, 10) + 10) / 20, level) > 0.5
+            seen += exceeds((found.clip(-10, 10) + 10) / 20, 0.5, level)
         else:
             mean = float(found.mean())
             seen += lower_by_influence(mean, found - mean, level).lower > 0

@@ -16,6 +16,8 @@ Rows = Callable[[np.random.Generator, int], Floats]
 GROUP = 5
 """Rows of one group, which have most of their target in common."""
 
+_FAMOUS = 0.02
+
 SHARE = 0.066
 """The rarer label's."""
 
@@ -33,6 +35,18 @@ def pareto(random: np.random.Generator, rows: int) -> Floats:
     """Return stars of repositories, as it were: of the tail index 1/3."""
     tail: Floats = random.pareto(3.0, rows) - 0.5
     return tail
+
+
+def stars(random: np.random.Generator, rows: int) -> Floats:
+    """Return rows like the residuals of repositories' stars: mostly small ones below 0, and few of thousands.
+
+    A lognormal body of sigma 1.3, and of one row in fifty a Pareto tail of the index 0.4, in units of the body; it is
+    made for this, and no table is read.
+    """
+    body = np.exp(1.3 * random.standard_normal(rows))
+    tail = 8 * (1 + random.pareto(2.5, rows))
+    found: Floats = np.where(random.random(rows) < _FAMOUS, tail, body).astype(np.float64)
+    return found - (_FAMOUS * 8 * (1 + 1 / 1.5) + (1 - _FAMOUS) * exp(0.5 * 1.3**2))
 
 
 def rare(random: np.random.Generator, rows: int) -> Floats:
@@ -58,6 +72,7 @@ CASES: dict[str, Rows] = {
     "Gaussian": gaussian,
     "lognormal": lognormal,
     "Pareto": pareto,
+    "stars": stars,
     "rare label": rare,
     "grouped": grouped,
     "time": in_time,

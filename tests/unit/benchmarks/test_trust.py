@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.benchmarks.trust.__main__ import joined
 from tests.benchmarks.trust.chains import Life, deceived, power
 from tests.benchmarks.trust.page import page
 
@@ -23,6 +24,16 @@ def test_a_gate_without_a_ledger_is_found_out() -> None:
 def test_a_gain_is_seen_on_a_quarter_more_rows() -> None:
     """Than Student's test needs for a power of 0.8 at the same error."""
     assert power("influence", 1000, 0.005, 1.25, 200) > 0.75
+
+
+def test_a_part_that_is_simulated_again_replaces_its_own_numbers_alone() -> None:
+    """The other populations' stay, in the order of the page; so does the power."""
+    lives = [{"case": case, "gate": "ours", "deceived": 0} for case in ("Gaussian", "time")]
+    again = {"lives": [{"case": "Gaussian", "gate": "ours", "deceived": 1}], "power": []}
+    found = joined({"lives": lives, "power": [1]}, again, ["Gaussian", "time"])
+
+    assert [(each["case"], each["deceived"]) for each in found["lives"]] == [("Gaussian", 1), ("time", 0)]
+    assert found["power"] == [1]
 
 
 def test_the_page_has_a_line_for_each_number() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName
-from interlock_evaluation_gate.bound import lower_by_betting, lower_by_influence, student_quantile
+from interlock_evaluation_gate.bound import exceeds, lower_by_betting, lower_by_influence, student_quantile
 from interlock_evaluation_gate.influence import influences
 from interlock_modeling import METRICS
 from numpy.typing import NDArray
@@ -83,7 +83,7 @@ def test_one_more_row_costs_little_where_tails_are_light() -> None:
 def test_a_bet_holds_for_any_distribution(share: float) -> None:
     """Also for the worst: mostly nothing, and now and then all."""
     random = np.random.default_rng(3)
-    above = [lower_by_betting((random.random(100) < share).astype(np.float64), 0.05) > share for _ in range(600)]
+    above = [exceeds((random.random(100) < share).astype(np.float64), share, 0.05) for _ in range(600)]
 
     assert np.mean(above) <= 0.075
 
@@ -92,9 +92,29 @@ def test_a_bet_finds_a_gain_with_little_more_than_the_rows_that_a_fixed_test_nee
     """At the error of a claim in the ledger (0.5 %): 1.5 times the rows for which Student's test has a power of 0.8."""
     random = np.random.default_rng(4)
     gain = (student_quantile(0.995, 999) + 0.84) * 0.1 / np.sqrt(1000)
-    found = [lower_by_betting(random.normal(0.5 + gain, 0.1, 1500).clip(0, 1), 0.005) > 0.5 for _ in range(200)]
+    found = [exceeds(random.normal(0.5 + gain, 0.1, 1500).clip(0, 1), 0.5, 0.005) for _ in range(200)]
 
     assert np.mean(found) > 0.75
+
+
+def test_a_bet_finds_a_gain_on_a_quarter_more_rows_where_rows_are_many() -> None:
+    """Than those for which Student's test has a power of 0.8, at the error of a look alone and of a claim."""
+    for level in (0.05, 0.005):
+        random = np.random.default_rng(6)
+        gain = (student_quantile(1 - level, 1999) + 0.84) * 0.05 / np.sqrt(2000)
+        found = [exceeds(random.normal(0.5 + gain, 0.05, 2500).clip(0, 1), 0.5, level) for _ in range(200)]
+        assert np.mean(found) > 0.72
+
+
+def test_a_bound_lies_where_a_mean_is_no_longer_exceeded() -> None:
+    """On either side of it, and below the mean; of equal values it leaves room for the one that was not drawn."""
+    values = np.random.default_rng(8).normal(0.6, 0.05, 300).clip(0, 1)
+    lower = lower_by_betting(values, 0.05)
+
+    assert 0.58 < lower < values.mean()
+    assert exceeds(values, lower - 1e-6, 0.05)
+    assert not exceeds(values, lower + 1e-6, 0.05)
+    assert lower_by_betting(np.full(200, 0.6), 0.05) < 0.6 * (1 - 1 / 200)
 
 
 def test_the_quantiles_are_those_of_student() -> None:
