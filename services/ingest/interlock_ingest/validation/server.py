@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
-import os
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+
+from interlock_runtime.settings import environment_without_settings
 
 ONE_THREAD = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",  # gives back what it frees; the others hold a quarter more
@@ -90,14 +92,21 @@ class CheckServer:
         socket.send_fds(self._start(), [message], descriptors)
 
     def _start(self) -> socket.socket:
-        if self._control is not None and self._process is not None:
-            self._control.close()
-            self._process.wait()
+        self._stop()
         ours, its = socket.socketpair()
         with its:
-            environment = {name: value for name, value in os.environ.items() if not name.startswith("INTERLOCK_")}
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "interlock_ingest.validation"], stdin=its.fileno(), env=environment | ONE_THREAD
+                [sys.executable, "-m", "interlock_ingest.validation"],
+                stdin=its.fileno(),
+                env=environment_without_settings() | ONE_THREAD,
             )
         self._control = ours
+        atexit.register(self._stop)
         return ours
+
+    def _stop(self) -> None:
+        atexit.unregister(self._stop)
+        if self._control is not None and self._process is not None:
+            self._control.close()
+            self._process.kill()
+            self._process.wait()
