@@ -15,6 +15,11 @@ PREFIX = "INTERLOCK_"
 _SCOPES: TypeAdapter[list[Scope]] = TypeAdapter(list[Scope])
 
 
+def environment_without_settings() -> dict[str, str]:
+    """Return this process's environment for a child that needs none of our settings, credentials among them."""
+    return {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
+
+
 class _FileSource(PydanticBaseSettingsSource):
     """Reads ``INTERLOCK_NAME`` from the file that ``INTERLOCK_NAME_FILE`` names, as container secrets come."""
 

@@ -31,8 +31,6 @@ from interlock_tables.typed import ARROW_TYPES, Cells, compute
 _PLAIN = {
     "number": r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$",
     "integer": r"^-?[0-9]{1,18}$",
-    "boolean": r"^$x",
-    "datetime": r"^$x",
 }
 """By type what Arrow casts exactly as we would, for a column whose other cells need a closer look."""
 
@@ -95,9 +93,42 @@ def cut(name: str, mask: NDArray[np.bool_], written: pa.Array[Any]) -> Odd:
 
 def leading_zeros(texts: pa.Array[Any]) -> NDArray[np.bool_]:
     """Return which cells write a number with zeros before it: read as a number, ``007`` and ``7`` are the same."""
-    mask = compute.match_substring_regex(texts, r"^\s*[+-]?0[0-9]").fill_null(False)
-    zeros: NDArray[np.bool_] = mask.to_numpy(zero_copy_only=False)
+    first, second, third = (byte_at(texts, place) for place in range(3))
+    signed = (first == ord("+")) | (first == ord("-"))
+    after = np.where(signed, third, second)
+    zeros: NDArray[np.bool_] = (np.where(signed, second, first) == ord("0")) & (after >= ord("0")) & (after <= ord("9"))
+    if (spaced := (first > 0) & (first <= ord(" "))).any():
+        some = compute.match_substring_regex(texts.filter(pa.array(spaced)), r"^\s*[+-]?0[0-9]").fill_null(False)
+        zeros[spaced] = some.to_numpy(zero_copy_only=False)
     return zeros
+
+
+def byte_at(texts: pa.Array[Any], place: int) -> NDArray[np.uint8]:
+    """Return the UTF-8 byte at this place of each text, shape (texts,); 0 where it is shorter, or null.
+
+    A ``place`` below 0 counts from the end.
+    """
+    buffers: list[Any] = texts.buffers()
+    _, ends, data = buffers
+    found = np.zeros(len(texts), dtype=np.uint8)
+    if data is None or not data.size:
+        return found
+    bounds = np.frombuffer(ends, dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    at = (bounds[:-1] if place >= 0 else bounds[1:]) + place
+    there = (at >= bounds[:-1]) & (at < bounds[1:])
+    if texts.null_count:
+        there &= texts.is_valid().to_numpy(zero_copy_only=False)
+    bytes_ = np.frombuffer(data, dtype=np.uint8)
+    if there.all():
+        return bytes_[at]
+    found[there] = bytes_[at[there]]
+    return found
+
+
+def _may_hold_x(texts: pa.Array[Any]) -> bool:
+    """Return whether there is an x in the memory that the texts lie in."""
+    data: Any = texts.buffers()[2]
+    return data is not None and bool(((np.frombuffer(data, dtype=np.uint8) | 0x20) == ord("x")).any())
 
 
 def _cast(texts: pa.Array[Any], kind: str) -> pa.Array[Any] | None:
@@ -110,7 +141,11 @@ def _cast(texts: pa.Array[Any], kind: str) -> pa.Array[Any] | None:
         return None
     if kind == "number" and not compute.all(compute.is_finite(values), skip_nulls=True, min_count=0).as_py():
         return None
-    if kind == "integer" and compute.any(compute.match_substring(texts, "x", ignore_case=True)).as_py():
+    if (
+        kind == "integer"
+        and _may_hold_x(texts)
+        and compute.any(compute.match_substring(texts, "x", ignore_case=True)).as_py()
+    ):
         return None  # Arrow takes 0x1F for 31
     if kind == "datetime" and not in_calendar(values).all():
         return None
@@ -125,7 +160,9 @@ def in_calendar(moments: pa.Array[Any]) -> NDArray[np.bool_]:
 
 def _cast_datetimes(texts: pa.Array[Any]) -> pa.Array[Any]:
     """Cast a column that is all with or all without offset; Arrow knows either, not a mixture, and hours alone."""
-    if compute.any(compute.match_substring_regex(texts, "[T ][0-9]{2}($|[Z+-])")).as_py():
+    beyond = byte_at(texts, 13)
+    hours = (byte_at(texts, 10) > 0) & (beyond != ord(":"))  # there no minutes follow, if it is a datetime at all
+    if hours.any() and compute.any(compute.match_substring_regex(texts, "[T ][0-9]{2}($|[Z+-])")).as_py():
         raise pa.ArrowInvalid("an hour alone is not one of our spellings")
     try:
         return texts.cast(pa.timestamp("us")).cast(ARROW_TYPES["datetime"])
@@ -135,11 +172,14 @@ def _cast_datetimes(texts: pa.Array[Any]) -> pa.Array[Any]:
 
 def _one_by_one(texts: pa.Array[Any], kind: str, faults: Faults) -> pa.Array[Any]:
     """Cast the plain cells at once and parse each other distinct text once; bad ones become null and are noted."""
+    if kind not in _PLAIN:
+        stored = pa.int64() if kind == "datetime" else ARROW_TYPES[kind]
+        each: pa.Array[Any] = _each(texts.dictionary_encode(), faults, PARSERS[kind], stored).cast(ARROW_TYPES[kind])
+        return each
     nothing = pa.scalar(None, pa.string())
     ordinary = compute.match_substring_regex(texts, _PLAIN[kind])
     encoded = compute.if_else(ordinary, nothing, texts).dictionary_encode()
-    stored = pa.int64() if kind == "datetime" else ARROW_TYPES[kind]
-    parsed = _each(encoded, faults, PARSERS[kind], stored).cast(ARROW_TYPES[kind])
+    parsed = _each(encoded, faults, PARSERS[kind], ARROW_TYPES[kind])
     cast = compute.if_else(ordinary, texts, nothing).cast(ARROW_TYPES[kind])
     whole: pa.Array[Any] = compute.coalesce(cast, parsed)
     return whole

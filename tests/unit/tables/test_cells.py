@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from interlock_contracts.data import Column
-from interlock_tables.cells import leading_zeros, parse_texts
+from interlock_tables.cells import byte_at, leading_zeros, parse_texts
 from interlock_tables.spellings import (
     BadCellError,
     boolean,
@@ -15,6 +15,7 @@ from interlock_tables.spellings import (
     microseconds,
     number,
 )
+from interlock_tables.typed import compute
 
 PARSERS: dict[str, Any] = {"number": number, "integer": integer, "boolean": boolean, "datetime": microseconds}
 
@@ -48,6 +49,20 @@ def test_a_column_is_read_as_its_cells_are_one_by_one(kind: str, texts: list[str
         else:
             assert not is_bad, text
             assert value == expected
+
+
+@given(st.lists(st.one_of(st.text(st.sampled_from("019+-. \t\v\x0bxé"), max_size=5), st.none()), max_size=8), st.data())
+def test_single_bytes_tell_what_a_regular_expression_does(texts: list[str | None], data: st.DataObject) -> None:
+    """Zeros before a number, in any slice of a column, nulls among them; and which byte stands where."""
+    start = data.draw(st.integers(0, len(texts)))
+    column = pa.array(texts, pa.string())[start:]
+
+    told = compute.match_substring_regex(column, r"^\s*[+-]?0[0-9]").fill_null(False).to_pylist()
+    assert leading_zeros(column).tolist() == told
+    for place in (0, 2, -1):
+        encoded = [(text or "").encode() for text in texts[start:]]
+        there = [bytes_[place] if -len(bytes_) <= place < len(bytes_) else 0 for bytes_ in encoded]
+        assert byte_at(column, place).tolist() == there
 
 
 @pytest.mark.parametrize(

@@ -34,9 +34,9 @@ class Buckets:
 
     def add(self, records: NDArray[Any]) -> None:
         """Deal the records out."""
-        number = (records["hash"] >> np.uint64(64 - _BUCKETS.bit_length() + 1)).astype(np.int64)
-        order = np.argsort(number, kind="stable")
-        ends = np.searchsorted(number[order], np.arange(_BUCKETS + 1))
+        number = (records["hash"] >> np.uint64(64 - _BUCKETS.bit_length() + 1)).astype(np.uint8)
+        order = np.argsort(number, kind="stable")  # of single bytes: it counts them
+        ends = np.concatenate(([0], np.cumsum(np.bincount(number, minlength=_BUCKETS))))
         dealt = records[order]
         for bucket in np.flatnonzero(np.diff(ends)).tolist():
             self._file(bucket).write(dealt[ends[bucket] : ends[bucket + 1]].tobytes())
@@ -75,7 +75,7 @@ def repeated_rows(buckets: Buckets, rows: int) -> Dropped:
     """Return all rows that repeat an earlier one."""
     dropped = Dropped(rows)
     for records in buckets:
-        ordered = records[np.lexsort((records["at"], records["hash"]))]
+        ordered = records[np.argsort(records["hash"], kind="stable")]  # a bucket has its rows in the order of the file
         repeats = ordered["hash"][1:] == ordered["hash"][:-1]
         dropped.add(ordered["at"][1:][repeats])
     return dropped

@@ -28,7 +28,10 @@ class _Part:
     """One Parquet file whose row groups depend on its rows alone, however these come in."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._writer = pq.ParquetWriter(path, schema, compression="zstd", store_schema=False)
+        texts: Any = [
+            field.name for field in schema if pa.types.is_string(field.type)
+        ]  # numbers are packed better without
+        self._writer = pq.ParquetWriter(path, schema, compression="zstd", store_schema=False, use_dictionary=texts)
         self._group: list[pa.RecordBatch] = []
         self._group_rows = self._group_bytes = 0
         self.path = path

@@ -1,9 +1,7 @@
-"""Starts the checking process and waits for its result."""
+"""Has a file checked in a process of its own and waits for its result."""
 
 import asyncio
 import signal
-import sys
-from contextlib import suppress
 from pathlib import Path
 
 from interlock_contracts.datasets import Finding
@@ -12,9 +10,13 @@ from interlock_contracts.refs import DatasetRole
 from interlock_modeling.split import HashForm
 
 from interlock_ingest.validation.result import ValidationResult
+from interlock_ingest.validation.server import CheckServer
 
 _CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
 _SHOWN = 2000
+
+SERVER = CheckServer()
+"""One for the whole process: what it holds is the same for every pipeline."""
 
 
 class CheckFailedError(Exception):
@@ -39,22 +41,16 @@ async def check(
     """
     spec = folder / "spec.json"
     spec.write_text(pipeline.model_dump_json())
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "interlock_ingest.validation", str(file), str(spec), str(folder), role, str(form)),
-        stdin=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
     try:
-        async with asyncio.timeout(timeout_s):
-            assert process.stderr is not None
-            errors = (await process.stderr.read())[-_SHOWN:].decode(errors="replace")
-            status = await process.wait()
+        async with (
+            SERVER.started([str(file), str(spec), str(folder), role, str(form)]) as process,
+            asyncio.timeout(timeout_s),
+        ):
+            status, errors = await process.wait(_SHOWN)
     except TimeoutError:
         return _rejected("time", f"checking the file takes longer than {timeout_s:g} s; cut it into batches")
-    finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.communicate()  # unlike wait, reads what is left, so that the pipe is closed
+    if status is None:
+        raise CheckFailedError("the process that starts the checks ended; the next check starts it anew")
     if status == 0:
         return ValidationResult.model_validate_json((folder / "result.json").read_bytes())
     if -status in _CRASHES:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from interlock_contracts.pipeline import Pipeline
+from interlock_ingest.validation.server import ONE_THREAD
 
 COLUMNS = {
     "batch": {"type": "integer"},
@@ -22,8 +24,10 @@ LIMIT_MB = 400
 GROWTH = 1.3
 
 MEASURED = """
-import re, runpy, sys
-runpy.run_module("interlock_ingest.validation", run_name="__main__", alter_sys=True)
+import re, sys
+from pathlib import Path
+from interlock_ingest.validation.__main__ import main
+main(*map(Path, sys.argv[1:4]), "training", 2)
 print(re.search(r"VmHWM:\\s+([0-9]+) kB", open("/proc/self/status").read())[0])
 """
 
@@ -51,14 +55,8 @@ def peak_mb(folder: Path, megabytes: int, **data: object) -> float:
     generate(file, megabytes)
     pipeline = {"name": "big", "task": "regression", "target": "y", "data": {"columns": COLUMNS, **data}}
     spec.write_text(Pipeline.model_validate(pipeline).model_dump_json())
-    with subprocess.Popen(
-        [sys.executable, "-c", MEASURED, str(file), str(spec), str(work), "training", "2"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        told = process.stdout.read()
+    words = [sys.executable, "-c", MEASURED, str(file), str(spec), str(work)]
+    told = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | ONE_THREAD).stdout
     file.unlink()
     assert (work / "train.parquet").stat().st_size > megabytes * 50_000, "the file was refused"
     found = re.search(r"([0-9]+) kB", told)
