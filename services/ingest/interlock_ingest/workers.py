@@ -29,6 +29,7 @@ from interlock_ingest.domain import CHECK_FAILED, truncate_findings
 from interlock_ingest.leakage import with_leakage
 from interlock_ingest.store import DatasetRow, SubmissionRow
 from interlock_ingest.validation import CheckFailedError, ValidationResult, check
+from interlock_ingest.watermark import keep_watermark, with_watermark
 
 SERVICE = "ingest"
 
@@ -117,7 +118,8 @@ class IngestWorker:
         with _span(telemetry.SPAN_CHECK, row.traceparent, row.pipeline, row.digest):
             await self._validate(session, row, Pipeline.model_validate(spec.spec))
 
-    async def _validate(self, session: AsyncSession, row: DatasetRow, pipeline: Pipeline) -> None:
+    async def _validate(self, session: AsyncSession, row: DatasetRow, declared: Pipeline) -> None:
+        pipeline = await with_watermark(session, declared)
         with TemporaryDirectory(dir=self.folder) as name:
             file, folder = Path(name) / "file", Path(name) / "check"
             folder.mkdir()
@@ -134,6 +136,9 @@ class IngestWorker:
             result = await with_leakage(session, self.artifacts, row, pipeline, result)
             if result.parts is None:
                 await reject(session, row, result.reasons, result.warnings, profile)
+                return
+            if not await keep_watermark(session, pipeline, row.digest, result.parts.cut):
+                await self._validate(session, row, declared)  # another file came first, and all are cut where it was
                 return
             train = await asyncio.to_thread(self.artifacts.put_file, result.parts.train)
             holdout = await asyncio.to_thread(self.artifacts.put_file, result.parts.holdout, holdout=True)

@@ -35,7 +35,8 @@ async def keep_spec(event: PipelineApplied, session: Session, artifacts: Artifac
 async def train_on_new_data(event: DatasetIngested, cause: CausationEnvelope, session: Session) -> None:
     """Keep the accepted file, and train on it where the pipeline says that data is a cause.
 
-    A new evaluation file is nothing to learn from, so it starts no run; the next one is judged on it.
+    A new evaluation file is nothing to learn from, nor is one of which all rows are held out: neither starts a run, and
+    the next one is judged on them.
     """
     spec = await SpecRow.find(session, event.pipeline, event.pipeline_digest)
     if spec is None:
@@ -53,7 +54,7 @@ async def train_on_new_data(event: DatasetIngested, cause: CausationEnvelope, se
         role=event.role,
     )
     await store.keep_dataset(session, row)
-    if event.role == "evaluation":
+    if event.role == "evaluation" or not event.dataset.train_rows:
         return
     wanted = "data" in Pipeline.model_validate(spec.spec).training.trigger
     if wanted and not await store.trained_on(session, event.pipeline, event.dataset.digest, event.pipeline_digest):
