@@ -87,25 +87,6 @@ def data_digest(pipeline: Pipeline) -> str:
     return hashlib.sha256(json.dumps(section, sort_keys=True).encode()).hexdigest()
 
 
-def shape_of_rows(pipeline: Pipeline) -> dict[str, Any]:
-    """Return all that shapes stored rows: specs that have it in common can share their datasets.
-
-    That is how cells are read, which rows are kept, and on which side each lies. A rule that only accepts or refuses a
-    file as a whole is not among it, nor what a column is used for.
-    """
-    data = pipeline.data
-    return {
-        "target": pipeline.target,
-        "columns": {name: (column.type, column.format) for name, column in data.columns.items()},
-        "weight": data.weight_column,  # its cells are checked, and fitting relies on that
-        "format": data.format,
-        "csv": data.csv if data.format == "csv" else None,
-        "unique": data.key if data.rules.unique_key else None,  # drops rows that repeat another
-        "side": data.side_columns,
-        "holdout": (data.holdout.by, data.holdout_column, data.holdout.watermark or data.holdout.fraction),
-    }
-
-
 class Numbered(Protocol):
     """A dataset as JSON, with its number in the order in which files were received."""
 

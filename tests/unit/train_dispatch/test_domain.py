@@ -11,6 +11,7 @@ from interlock_contracts.http import ProgressView
 from interlock_contracts.manifest import TrainingManifest, Trial
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef
+from interlock_contracts.stored_rows import shape_of_rows
 from interlock_train_dispatch.domain import (
     GRACE,
     MAX_ATTEMPTS,
@@ -19,7 +20,6 @@ from interlock_train_dispatch.domain import (
     decide,
     in_window,
     progress_at_end,
-    shape_of_rows,
 )
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Watermarks of pipelines that are split by time; those of before have none, and their files stay as they were cut.
+"""Watermarks of pipelines that are split by time (those of before have none), and files that are read again.
 
 Revision ID: ingest_0008
 Revises: ingest_0007
@@ -21,7 +21,13 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(), nullable=False),
         sa.Column("set_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
     )
+    op.add_column("dataset", sa.Column("read_again", sa.String()))
+    op.create_index(
+        "dataset_unannounced", "dataset", ["pipeline"], postgresql_where=sa.text("read_again = 'unannounced'")
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("dataset_unannounced")
+    op.drop_column("dataset", "read_again")
     op.drop_table("watermark")
