@@ -1,5 +1,6 @@
 """Stored files that were read again for a changed pipeline start one run together."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -11,9 +12,16 @@ from interlock_train_dispatch import handlers
 from interlock_train_dispatch.store import RunRow, SpecRow
 from sqlalchemy import select
 
-from tests.support.dispatcher import HOLDOUT, REF, Dispatcher
+from tests.support.dispatcher import HOLDOUT, REF, Dispatcher, dispatching
 
 pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def dispatcher(servers: dict[str, str]) -> AsyncIterator[Dispatcher]:
+    """Return a dispatcher with one model and one accepted file."""
+    async with dispatching(servers) as made:
+        yield made
 
 
 async def heard(dispatcher: Dispatcher, digit: str, number: int, *, last_of: str = "", train_rows: int = 8) -> None:
