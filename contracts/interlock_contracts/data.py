@@ -1,6 +1,6 @@
 """The ``data`` section of ``pipeline.yaml``: how a file is written, its columns, what it must satisfy, its holdout."""
 
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -151,20 +151,39 @@ class Rules(Section):
     max_known_rows: Fraction | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
+def _moment(value: Any) -> Any:
+    """Return a moment with its zone; ISO 8601 without one is UTC, as in a file, and a day its midnight."""
+    if value is None or value == "first_file":
+        return value
+    try:
+        read = datetime.fromisoformat(value.isoformat() if isinstance(value, date) else value)
+    except (TypeError, ValueError):
+        why = "is no moment; write for instance 2026-05-01T00:00:00Z, or first_file"
+        raise ValueError(f"{value!r} {why}") from None
+    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+
+
 class Holdout(Section):
     """Which rows the trainer never sees: by a hash of the row, or the newest part by a datetime column.
 
-    Without ``column``, that is the one with the role ``time``.
+    Without ``column``, that is the one with the role ``time``. Rows at or after the ``watermark`` are held out, in
+    every file: a moment, or the one from which on the newest ``fraction`` of the pipeline's first accepted file lies.
+    None is in stored pipelines of before alone, of which each file is cut by itself; a file without it says
+    ``first_file``.
     """
 
     fraction: float = Field(default=0.2, gt=0, lt=1)
     by: Literal["hash", "time"] = "hash"
     column: str | None = None
+    watermark: Annotated[Literal["first_file"] | datetime | None, BeforeValidator(_moment)] = Field(
+        default=None, exclude_if=lambda value: value is None
+    )
 
     @model_validator(mode="after")
-    def _hash_takes_no_column(self) -> Self:
-        if self.by == "hash" and self.column is not None:
-            raise ValueError("`by: hash` takes no `column`")
+    def _hash_takes_no_time(self) -> Self:
+        for word in ("column", "watermark"):
+            if self.by == "hash" and getattr(self, word) is not None:
+                raise ValueError(f"`by: hash` takes no `{word}`")
         return self
 
 

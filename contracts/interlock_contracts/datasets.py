@@ -57,6 +57,9 @@ class DatasetIngested(Event):
     is the same for everyone, however long each check takes; rejected files leave gaps, and so do evaluation
     files in the order of those that are trained on. ``uploaded_by`` is the name of the key or user, None for an object
     that was submitted.
+
+    A stored file that was ``read_again``, for a spec that shapes its rows in another way, is told once all are that
+    were. It is nothing new, so they start one run together: the last of them names them all in ``last_of``.
     """
 
     type: ClassVar[str] = "dataset.ingested"
@@ -69,6 +72,8 @@ class DatasetIngested(Event):
     warnings: list[Finding] = []
     uploaded_by: str | None = Field(default=None, max_length=MAX_CALLER)
     role: DatasetRole = "training"
+    read_again: bool = False
+    last_of: list[Sha256] = []
 
     @property
     def subject(self) -> str:

@@ -63,6 +63,7 @@ class DatasetView(Body):
     ``file_name``, ``note`` and ``uploaded_by``, a key's name, are of the first upload, as far as it named them.
     ``profile`` and ``drift`` stand in the view of one file, not in lists; ``drift`` is None without a file before.
     After a dry run nothing is stored, so ``dataset`` is None; the rows of both sides stand in ``profile``.
+    ``read_again`` is true of a stored file that is, or was, read again for a changed pipeline.
     Of a deleted file lists have digest, number and times, and by whom; only lists that ask for such files.
     """
 
@@ -84,6 +85,7 @@ class DatasetView(Body):
     drift: DriftView | None = None
     reasons: list[Finding] = []
     warnings: list[Finding] = []
+    read_again: bool = False
     deleted_at: datetime | None = None
     deleted_by: str | None = None
 

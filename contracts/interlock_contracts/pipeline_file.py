@@ -69,7 +69,7 @@ def parse_pipeline(content: bytes) -> Pipeline:
     except _REFUSALS as error:
         raise NotYamlError(str(error)) from error
     try:
-        pipeline = Pipeline.model_validate(_with_role_of_time(declared))
+        pipeline = Pipeline.model_validate(_with_watermark(_with_role_of_time(declared)))
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False)
         faults += [document.fault_of_value(each["loc"], each["type"], each["msg"]) for each in found]
@@ -95,6 +95,19 @@ def _with_role_of_time(declared: dict[Any, Any]) -> dict[Any, Any]:
     if not isinstance(column, dict) or "role" in column or in_key or column.get("type") != "datetime":
         return declared
     return {**declared, "data": {**data, "columns": {**columns, newest: {**column, "role": "time"}}}}
+
+
+def _with_watermark(declared: dict[Any, Any]) -> dict[Any, Any]:
+    """Return the declaration in which a split by time has a watermark: that of the first file, unless it names one.
+
+    What is stored without one is of before, and goes on cutting each file by itself, see decision 0156.
+    """
+    data = declared.get("data")
+    holdout = data.get("holdout") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(holdout, dict) or holdout.get("by") != "time":
+        return declared
+    watermark = holdout.get("watermark") or "first_file"
+    return {**declared, "data": {**data, "holdout": {**holdout, "watermark": watermark}}}
 
 
 class _Document:

@@ -148,7 +148,7 @@ class Ingest:
         cause = Envelope.of(event, source="test", cause=str(uuid4()), now=datetime.now(UTC))
         async with self.database.sessions() as session, session.begin():
             if isinstance(event, PipelineApplied):
-                await handlers.keep_spec(event, session, self.artifacts, self.hash_form)
+                await handlers.keep_spec(event, cause, session, self.artifacts, self.hash_form)
             elif isinstance(event, DatasetSubmitted):
                 await handlers.note_submission(event, cause, session)
             elif isinstance(event, ModelDeleted):

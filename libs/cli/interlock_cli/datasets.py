@@ -271,7 +271,7 @@ def _row(view: DatasetView) -> tuple[object, ...]:
         view.digest[:12],
         view.file_name,
         view.role,
-        view.state,
+        f"{view.state} (read again)" if view.read_again else view.state,
         view.batch,
         *split,
         warnings,

@@ -1,17 +1,19 @@
 """`interlock apply`, `validate` and `pipelines`: pipeline files."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
 import yaml
-from interlock_client import Client
+from interlock_client import Client, InterlockError
 from interlock_contracts.deletion import DueDataset, DueVersion
-from interlock_contracts.http import PipelineView
+from interlock_contracts.http import DatasetView, PipelineView
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.pipeline_file import InvalidPipelineError, NotYamlError, parse_pipeline
+from interlock_contracts.stored_rows import shape_of_rows
 
 from interlock_cli import completion
 from interlock_cli.gateway import connect
@@ -67,12 +69,36 @@ def apply(
                 past = _PastRetention() if now is None else _past_retention(gateway, pipeline)
                 _show_change(terminal, now, pipeline, past)
                 return
+            before = _applied(gateway, pipeline.name)
             view = gateway.apply(file)
+            again = _read_again(gateway, before, view) if before is not None and view.changed else 0
         done = "applied" if view.changed else "unchanged"
         terminal.echo(f"pipeline {view.name} {done}: revision {view.revision}, digest {view.digest[:12]}")
-        if view.changed:
+        if again:
+            files = "1 stored file is" if again == 1 else f"{again:,} stored files are"
+            terminal.echo(f"{files} read again, as {'it' if again == 1 else 'they'} came, for what has changed in data")
+            terminal.echo(f"next: interlock datasets {view.name}, where each is accepted again or not", style="dim")
+        elif view.changed:
             terminal.echo(f"next: interlock ingest {view.name} <file.{view.spec.data.format}>", style="dim")
         terminal.result(view)
+
+
+def _applied(gateway: Client, name: str) -> PipelineView | None:
+    """Return what is applied now; None also for a key that may apply and not read: it only is told less."""
+    with suppress(InterlockError):
+        return gateway.find(PipelineView, f"/pipelines/{name}")
+    return None
+
+
+def _read_again(gateway: Client, before: PipelineView, view: PipelineView) -> int:
+    """Return how many stored training files no longer fit a pipeline, of those that its window takes."""
+    if shape_of_rows(before.spec) == shape_of_rows(view.spec):
+        return 0
+    listed: Sequence[DatasetView] = []
+    with suppress(InterlockError):
+        listed = gateway.datasets(view.name, state="accepted", role="training")
+    files, window = len({each.digest for each in listed}), view.spec.training.window
+    return files if window == "all" else min(files, 1 if window == "latest" else window)
 
 
 def pipelines(

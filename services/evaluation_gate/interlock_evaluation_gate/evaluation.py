@@ -114,7 +114,7 @@ def _holdout(refs: list[ArtifactRef], artifacts: ArtifactStore, folder: Path) ->
     kept = in_union([table.column(ROW_COLUMN).to_numpy() for table in tables])
     union = pa.concat_tables(tables).filter(pa.array(kept))
     if union.num_rows == 0:
-        raise ValueError("the holdout has no rows")
+        raise ValueError("the holdout has no rows: of the files that were trained on, none has any that are held out")
     return union
 
 

@@ -64,10 +64,12 @@ class Disjointness:
         if not self.count or self.evaluation:
             return []
         text = f"it has trained on {self.count:,} of the {self.rows:,} held-out rows, which then prove nothing"
-        if self.pipeline.data.holdout.by == "time":
+        holdout = self.pipeline.data.holdout
+        if holdout.by == "time" and holdout.watermark is None:
             text += (
-                ": files overlap, and each is cut at a time of its own. Train on the newest file alone "
-                "(training.window: latest), declare holdout `by: hash`, or bring files without the rows of earlier ones"
+                ": files overlap, and each is cut at a time of its own, as in all pipelines of before. Apply the "
+                "pipeline file once more: it gets one data.holdout.watermark for all files. Or train on the newest "
+                "file alone (training.window: latest)"
             )
         return [Check(passed=False, text=text)]
 

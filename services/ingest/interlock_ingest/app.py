@@ -23,8 +23,8 @@ from interlock_ingest.collector import Collector
 from interlock_ingest.handlers import router
 from interlock_ingest.routes import ROUTES
 from interlock_ingest.settings import IngestSettings
-from interlock_ingest.store import DatasetRow, SubmissionRow
-from interlock_ingest.workers import SERVICE, IngestWorker
+from interlock_ingest.store import SERVICE, DatasetRow, SubmissionRow
+from interlock_ingest.workers import IngestWorker
 
 __all__ = ["SERVICE", "create_app"]
 
@@ -44,7 +44,7 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
     """Return ingest's application; a test may bring its own object store."""
     artifacts = artifacts or S3Store(**settings.s3)
     # Each check holds a connection while it lasts.
-    database = Database(settings.postgres_url, SERVICE, pool_size=8 + settings.ingest_checks)
+    database = Database(settings.postgres_url, SERVICE, pool_size=9 + settings.ingest_checks)
     bus = Bus(settings.amqp_url.get_secret_value(), service=SERVICE, router=router, sessions=database.sessions)
     bus.consumer.context.set_global("artifacts", artifacts)
     bus.consumer.context.set_global("hash_form", settings.ingest_hash_form)
@@ -71,6 +71,7 @@ def create_app(settings: IngestSettings, *, artifacts: ArtifactStore | None = No
             for work, table, workers in (
                 (worker.take_submissions, SubmissionRow, 1),
                 (worker.validate_files, DatasetRow, settings.ingest_checks),
+                (worker.read_again, DatasetRow, 1),
             ):
                 for _ in range(workers):
                     woken = bus.delivery.wakeups.of(table)

@@ -21,8 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock_ingest import store, tombstones
 from interlock_ingest.collector import Collector
-from interlock_ingest.store import DatasetRow
-from interlock_ingest.workers import SERVICE
+from interlock_ingest.store import SERVICE, DatasetRow
 
 
 @delete("/datasets/{name:str}/{digest:str}", status_code=200, opt={SCOPE: "admin"})

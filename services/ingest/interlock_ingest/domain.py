@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from interlock_contracts.data import Column
 from interlock_contracts.datasets import Finding
@@ -68,13 +69,30 @@ def decide(pipeline: Pipeline, findings: Findings) -> tuple[list[Finding], list[
 
 def decide_sides(pipeline: Pipeline, findings: Findings) -> tuple[list[Finding], list[Finding]]:
     """Return reasons and warnings about the split of a file that keeps all other rules."""
-    column = pipeline.data.holdout_column
+    column, watermark = pipeline.data.holdout_column, pipeline.data.holdout.watermark
+    if isinstance(watermark, datetime):
+        return [], _one_sided(findings, column, watermark)
     if column is not None and not findings.train_rows:
         why = f"all rows are as new as the newest part by {column!r}, so none is left to train on"
         return [Finding(rule="holdout", column=column, count=findings.holdout_rows, message=why)], []
     empty = [side for side, rows in (("training", findings.train_rows), ("holdout", findings.holdout_rows)) if not rows]
     why = "side of the split got no row; the file is small"
     return [], [Finding(rule="holdout", count=0, message=f"the {side} {why}") for side in empty]
+
+
+def _one_sided(findings: Findings, column: str | None, watermark: datetime) -> list[Finding]:
+    """Say of a file that lies wholly on one side of the pipeline's watermark what follows of it."""
+    at = watermark.isoformat().replace("+00:00", "Z")
+    if not findings.train_rows:
+        why = (
+            f"all rows are of {at} or later, the pipeline's watermark, so all are held out and none is trained on; to "
+            "train on them, declare a later data.holdout.watermark"
+        )
+    elif not findings.holdout_rows:
+        why = f"all rows are from before {at}, the pipeline's watermark, so all are trained on and none is held out"
+    else:
+        return []
+    return [Finding(rule="holdout", column=column, count=findings.train_rows or findings.holdout_rows, message=why)]
 
 
 def truncate_findings(findings: Sequence[Finding]) -> list[Finding]:

@@ -14,10 +14,9 @@ from interlock_messaging.outbox import current_traceparent
 from interlock_messaging.wakeups import wake_after_commit
 from interlock_modeling.split import HashForm
 
-from interlock_ingest import tombstones
+from interlock_ingest import rereading, tombstones
 from interlock_ingest.domain import invalid_object_key
-from interlock_ingest.store import SpecRow, SubmissionRow, hash_form
-from interlock_ingest.workers import SERVICE
+from interlock_ingest.store import SERVICE, SpecRow, SubmissionRow, hash_form
 
 router = RabbitRouter()
 
@@ -26,11 +25,19 @@ Artifacts = Annotated[ArtifactStore, Context("artifacts")]
 
 @router.subscriber(topology.queue(SERVICE, PipelineApplied), topology.EXCHANGE, no_reply=True)
 async def keep_spec(
-    event: PipelineApplied, session: Session, artifacts: Artifacts, form: Annotated[HashForm, Context("hash_form")]
+    event: PipelineApplied,
+    cause: CausationEnvelope,
+    session: Session,
+    artifacts: Artifacts,
+    form: Annotated[HashForm, Context("hash_form")],
 ) -> None:
-    """Keep the pipeline's spec: files that come from now on are validated against it."""
+    """Keep the pipeline's spec: files that come from now on are validated against it, and stored ones read again.
+
+    These are the ones whose stored rows do not fit it.
+    """
     spec = Pipeline.model_validate_json(await asyncio.to_thread(artifacts.fetch, event.spec))
     await SpecRow.keep(session, event, spec, hash_form=await hash_form(session, event.pipeline, new=form))
+    await rereading.begin(session, event.pipeline, event.pipeline_digest, cause.identity)
 
 
 @router.subscriber(topology.queue(SERVICE, ModelDeleted), topology.EXCHANGE, no_reply=True)

@@ -58,7 +58,8 @@ class StoredFile:
 
     @property
     def received_at(self) -> datetime:
-        return self.newest.received_at
+        """Return when it came last; that it was read again does not make it younger."""
+        return max((row.received_at for row in self.rows if not row.read_again), default=self.newest.received_at)
 
     @property
     def order(self) -> tuple[int, datetime]:
@@ -90,7 +91,7 @@ def past_retention(
 
 
 def _kept_because(file: StoredFile, unused: AbstractSet[str], versions: Sequence[int], now: datetime) -> str | None:
-    if now - file.received_at < SETTLED:
+    if now - file.newest.received_at < SETTLED:
         return "was received within the last day"
     if file.state == "accepted" and file.newest.digest not in unused:
         return "is read by a training, now or by the next one's window, or its model is archived"

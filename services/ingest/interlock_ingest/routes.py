@@ -40,6 +40,7 @@ from interlock_ingest.leakage import with_leakage
 from interlock_ingest.store import DatasetRow, SpecRow
 from interlock_ingest.validation import CheckFailedError, check
 from interlock_ingest.views import dataset_view
+from interlock_ingest.watermark import with_watermark
 from interlock_ingest.workers import OtherRoleError, receive
 
 PipelineDigest = Annotated[str | None, QueryParameter(description="Of a spec; the newest if left out.")]
@@ -144,6 +145,7 @@ async def _checked(
         await save(request.stream(), path, limit)
         async with database.sessions() as session:
             form = await store.hash_form(session, spec.pipeline)
+            pipeline = await with_watermark(session, pipeline)
         try:
             result = await check(path, pipeline, parts, role=role, form=form, timeout_s=DRY_RUN_SECONDS)
         except CheckFailedError as error:

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+SERVICE = "ingest"
 LISTED = 1000
 DIGEST_DIGITS = 64
 _HEXADECIMAL = re.compile(r"[0-9a-f]+")
@@ -58,6 +59,9 @@ class DatasetRow(WorkItem, Table):
     ``number`` is the same for an accepted one. Rejected files leave gaps. ``file_name``, ``note`` and
     ``uploaded_by`` are of the first upload. An evaluation file, by its ``role``, is never trained on.
 
+    ``read_again`` is None of a file that came; of one that is read again for a later spec, ``unannounced``, and
+    ``announced`` once others have been told of all of them.
+
     The row of a deleted file stays, with its number and what its objects were, but none of the file's content.
     """
 
@@ -84,11 +88,13 @@ class DatasetRow(WorkItem, Table):
     profile: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     warnings: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    read_again: Mapped[str | None]
     deleted_at: Mapped[datetime | None]
     deleted_by: Mapped[str | None]
 
 
-UNVALIDATED = DatasetRow.state == "checking"
+UNVALIDATED = (DatasetRow.state == "checking") & DatasetRow.read_again.is_(None)
+UNREAD = (DatasetRow.state == "checking") & DatasetRow.read_again.is_not(None)
 NOT_DELETED = DatasetRow.state != "deleted"
 
 

@@ -25,6 +25,7 @@ def dataset_view(row: DatasetRow) -> DatasetView:
         dataset=DatasetRef.model_validate(row.dataset) if row.dataset and row.state != "deleted" else None,
         reasons=[Finding.model_validate(reason) for reason in row.reasons],
         warnings=[Finding.model_validate(warning) for warning in row.warnings],
+        read_again=row.read_again is not None,
         deleted_at=row.deleted_at,
         deleted_by=row.deleted_by,
     )

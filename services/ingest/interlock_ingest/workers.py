@@ -11,7 +11,7 @@ from typing import Any
 
 from interlock_artifacts import ArtifactStore, CorruptArtifactError, MissingArtifactError
 from interlock_contracts import telemetry
-from interlock_contracts.datasets import DatasetIngested, DatasetRejected, Finding
+from interlock_contracts.datasets import DatasetRejected, Finding
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_messaging import Bus, enqueue
@@ -23,14 +23,13 @@ from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from interlock_ingest import store, tombstones
+from interlock_ingest import rereading, store, tombstones
 from interlock_ingest.change import with_changes
 from interlock_ingest.domain import CHECK_FAILED, truncate_findings
 from interlock_ingest.leakage import with_leakage
-from interlock_ingest.store import DatasetRow, SubmissionRow
+from interlock_ingest.store import SERVICE, DatasetRow, SubmissionRow
 from interlock_ingest.validation import CheckFailedError, ValidationResult, check
-
-SERVICE = "ingest"
+from interlock_ingest.watermark import keep_watermark, with_watermark
 
 SUBMISSION_SPEC_TIMEOUT = timedelta(seconds=60)
 """How long a submission may be ahead of its pipeline's `pipeline.applied`."""
@@ -58,6 +57,11 @@ class IngestWorker:
         await process_due(
             self.bus, DatasetRow, store.UNVALIDATED, work=self._validate_file, give_up=_give_up_validation
         )
+
+    async def read_again(self) -> None:
+        """Read stored files again that wait for it, one after the other, and tell of those of which all are read."""
+        await process_due(self.bus, DatasetRow, store.UNREAD, work=self._validate_file, give_up=_give_up_validation)
+        await rereading.announce(self.bus)
 
     async def _take_submission(self, session: AsyncSession, row: SubmissionRow) -> None:
         if (deleted := await tombstones.deletion_of_pipeline(session, row.pipeline)) is not None:
@@ -117,23 +121,31 @@ class IngestWorker:
         with _span(telemetry.SPAN_CHECK, row.traceparent, row.pipeline, row.digest):
             await self._validate(session, row, Pipeline.model_validate(spec.spec))
 
-    async def _validate(self, session: AsyncSession, row: DatasetRow, pipeline: Pipeline) -> None:
+    async def _validate(self, session: AsyncSession, row: DatasetRow, declared: Pipeline) -> None:
+        pipeline = await with_watermark(session, declared)
         with TemporaryDirectory(dir=self.folder) as name:
             file, folder = Path(name) / "file", Path(name) / "check"
             folder.mkdir()
             try:
                 await asyncio.to_thread(self.artifacts.fetch_file, ArtifactRef.model_validate(row.file), file)
             except (CorruptArtifactError, MissingArtifactError) as error:
+                if row.read_again and isinstance(error, MissingArtifactError):
+                    await reject(session, row, [rereading.NOT_KEPT], [], None)
+                    return
                 raise CheckFailedError(f"the stored file: {error}") from error
             form = await store.hash_form(session, row.pipeline)
             result = await check(file, pipeline, folder, role=row.role, form=form, timeout_s=self.check_seconds)
             crash_point("ingest.check.done")
             await store.lock_references(session)
             profile = await asyncio.to_thread(self._store_profile, result)
-            result = await with_changes(session, self.artifacts, row, pipeline, result)
-            result = await with_leakage(session, self.artifacts, row, pipeline, result)
+            if not row.read_again:  # else it has been compared with other files when it came
+                result = await with_changes(session, self.artifacts, row, pipeline, result)
+                result = await with_leakage(session, self.artifacts, row, pipeline, result)
             if result.parts is None:
                 await reject(session, row, result.reasons, result.warnings, profile)
+                return
+            if not await keep_watermark(session, pipeline, row.digest, result.parts.cut):
+                await self._validate(session, row, declared)  # another file came first, and all are cut where it was
                 return
             train = await asyncio.to_thread(self.artifacts.put_file, result.parts.train)
             holdout = await asyncio.to_thread(self.artifacts.put_file, result.parts.holdout, holdout=True)
@@ -183,8 +195,10 @@ async def receive(session: AsyncSession, row: DatasetRow) -> DatasetRow:
         await session.flush()
         return await store.add_dataset(session, row)
     changed = known.role != row.role
-    if known.state == "rejected" and (changed or any(reason["rule"] == CHECK_FAILED for reason in known.reasons)):
+    redone = any(reason["rule"] in (CHECK_FAILED, rereading.NOT_KEPT.rule) for reason in known.reasons)
+    if known.state == "rejected" and (changed or redone):
         known.state, known.reasons, known.failures, known.decided_at = "checking", [], 0, None
+        known.read_again = None
         known.cause, known.role, known.traceparent = row.cause, row.role, row.traceparent
         await store.enqueue_validation(session, known)
     elif changed:  # both came in the same moment
@@ -223,17 +237,8 @@ async def _accept(
     row.state, row.decided_at = "accepted", datetime.now(UTC)
     row.dataset, row.profile = dataset.model_dump(mode="json"), profile.model_dump(mode="json")
     row.warnings = _dumped(warnings)
-    event = DatasetIngested(
-        pipeline=row.pipeline,
-        pipeline_digest=row.pipeline_digest,
-        dataset=dataset,
-        batch=row.number,
-        profile=profile,
-        warnings=truncate_findings(warnings),
-        uploaded_by=row.uploaded_by,
-        role=row.role,
-    )
-    await enqueue(session, event, source=SERVICE, cause=row.cause)
+    if row.read_again is None:
+        await enqueue(session, rereading.ingested(row), source=SERVICE, cause=row.cause)
 
 
 async def _reject_object(

@@ -88,40 +88,31 @@ def data_digest(pipeline: Pipeline) -> str:
     return hashlib.sha256(json.dumps(section, sort_keys=True).encode()).hexdigest()
 
 
-def shape_of_rows(pipeline: Pipeline) -> dict[str, Any]:
-    """Return all that shapes stored rows: specs that have it in common can share their datasets.
-
-    That is how cells are read, which rows are kept, and on which side each lies. A rule that only accepts or refuses a
-    file as a whole is not among it, nor what a column is used for.
-    """
-    data = pipeline.data
-    return {
-        "target": pipeline.target,
-        "columns": {name: (column.type, column.format) for name, column in data.columns.items()},
-        "weight": data.weight_column,  # its cells are checked, and fitting relies on that
-        "format": data.format,
-        "csv": data.csv if data.format == "csv" else None,
-        "unique": data.key if data.rules.unique_key else None,  # drops rows that repeat another
-        "side": data.side_columns,
-        "holdout": (data.holdout.by, data.holdout_column, data.holdout.fraction),
-    }
-
-
 class Numbered(Protocol):
-    """A dataset with its number in the order in which files were received."""
+    """A dataset as JSON, with its number in the order in which files were received."""
 
     number: int
+    ref: dict[str, Any]
 
 
 N = TypeVar("N", bound=Numbered)
 
 
 def in_window(datasets: Sequence[N], window: Window) -> list[N]:
-    """Return the datasets that a run trains on, oldest first."""
+    """Return the datasets that a run trains on, oldest first.
+
+    Those count that have rows to train on; of others, as of files wholly after the watermark, all held-out rows of the
+    same time go along. Where none of them has held-out rows, as late files, it reaches back to the newest that has.
+    """
     ordered = sorted(datasets, key=lambda dataset: dataset.number)
     if window == "all":
         return ordered
-    return ordered[-(1 if window == "latest" else window) :]
+    wanted = 1 if window == "latest" else window
+    counted = [place for place, each in enumerate(ordered) if each.ref["train_rows"]]
+    start = counted[-wanted] if len(counted) >= wanted else 0
+    while start and not any(each.ref["holdout_rows"] for each in ordered[start:]):
+        start -= 1
+    return ordered[start:]
 
 
 def progress_at_end(manifest: TrainingManifest, counter: int) -> dict[str, Any]:

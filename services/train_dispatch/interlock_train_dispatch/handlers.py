@@ -1,6 +1,7 @@
 """Event handlers: what causes a run, what cancels it, and how it ended."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from interlock_contracts.models import ModelArchived, ModelDeleted, ModelPromote
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.training import RetrainRequested, TrainingCancelRequested
 from interlock_messaging import CausationEnvelope, PoisonError, Publisher, Session, topology
+from sqlalchemy import select
 
 from interlock_train_dispatch import runs, spans, store
 from interlock_train_dispatch.domain import data_digest
@@ -35,7 +37,8 @@ async def keep_spec(event: PipelineApplied, session: Session, artifacts: Artifac
 async def train_on_new_data(event: DatasetIngested, cause: CausationEnvelope, session: Session) -> None:
     """Keep the accepted file, and train on it where the pipeline says that data is a cause.
 
-    A new evaluation file is nothing to learn from, so it starts no run; the next one is judged on it.
+    A new evaluation file is nothing to learn from, nor is one of which all rows are held out: neither starts a run, and
+    the next one is judged on them. Of files that were read again only the last starts one, when all are here.
     """
     spec = await SpecRow.find(session, event.pipeline, event.pipeline_digest)
     if spec is None:
@@ -53,13 +56,26 @@ async def train_on_new_data(event: DatasetIngested, cause: CausationEnvelope, se
         role=event.role,
     )
     await store.keep_dataset(session, row)
-    if event.role == "evaluation":
+    if event.role == "evaluation" or not (event.last_of if event.read_again else event.dataset.train_rows):
         return
+    if missing := await _unknown(session, spec, event.last_of):
+        raise LookupError(f"{len(missing)} files that were read again with {row.digest} are not here yet")
     wanted = "data" in Pipeline.model_validate(spec.spec).training.trigger
     if wanted and not await store.trained_on(session, event.pipeline, event.dataset.digest, event.pipeline_digest):
         await runs.request(
-            session, event.pipeline, cause.identity, pipeline=event.pipeline_digest, by=event.uploaded_by
+            session,
+            event.pipeline,
+            cause.identity,
+            pipeline=event.pipeline_digest,
+            by=event.uploaded_by if not event.read_again else None,
+            why="stored files were read again for a changed pipeline" if event.read_again else None,
         )
+
+
+async def _unknown(session: Session, spec: SpecRow, digests: Sequence[str]) -> set[str]:
+    """Return which of the files are not heard of yet under the data section of a spec."""
+    heard = DatasetRow.pipeline == spec.pipeline, DatasetRow.data_digest == spec.data_digest
+    return {*digests} - {*await session.scalars(select(DatasetRow.digest).where(*heard))}
 
 
 @router.subscriber(topology.queue(SERVICE, DatasetDeleted), topology.EXCHANGE, no_reply=True)

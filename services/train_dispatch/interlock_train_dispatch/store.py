@@ -7,6 +7,7 @@ from uuid import UUID
 
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import DatasetRole
+from interlock_contracts.stored_rows import shape_of_rows
 from interlock_contracts.training import RunState
 from interlock_messaging.pipeline_specs import PipelineSpec
 from interlock_messaging.tables import Base
@@ -14,8 +15,6 @@ from sqlalchemy import ColumnElement, MetaData, Select, String, exists, func, or
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
-
-from interlock_train_dispatch.domain import shape_of_rows
 
 ORPHANS_AT_ONCE = LOGS_AT_ONCE = 50
 

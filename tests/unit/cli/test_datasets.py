@@ -19,7 +19,7 @@ def test_apply_sends_the_file_as_it_is(stub: StubGateway, tmp_path: Path) -> Non
 
     assert ended.code == 0
     assert "applied: revision 1" in ended.out
-    assert stub.requests[0].body.decode() == FILE
+    assert stub.requests[-1].body.decode() == FILE
 
 
 def test_an_unchanged_pipeline_is_told_so(stub: StubGateway, tmp_path: Path) -> None:

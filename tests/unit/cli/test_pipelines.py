@@ -184,3 +184,29 @@ def test_help_has_a_short_option_on_every_level(option: str) -> None:
 def test_the_version_is_that_of_the_package() -> None:
     """To be told in a report of a fault."""
     assert interlock("--version").out == f"interlock {version('interlock-cli')}\n"
+
+
+def test_apply_says_how_many_stored_files_are_read_again(stub: StubGateway, file: Path) -> None:
+    """Of those that the window takes; and nothing where only rules have changed, or the key may not read."""
+    before = applied()
+    stub.respond("GET /pipelines/m", before)
+    stub.respond("GET /datasets/m", [dataset("accepted"), dataset("accepted")])
+    file.write_text(FILE.replace("size: {type: number}", "size: {type: integer}"))
+    after = {**before, "spec": parse_pipeline(file.read_bytes()).model_dump(mode="json"), "changed": True}
+    stub.respond("PUT /pipelines/m", after)
+    ended = interlock("apply", file)
+    assert ended.code == 0, ended.err
+    assert "1 stored file is read again, as it came, for what has changed in data" in ended.out
+    assert "interlock datasets m" in ended.out
+
+
+def test_apply_says_nothing_of_files_that_still_fit(stub: StubGateway, file: Path) -> None:
+    """A bound judges files that come later; the stored rows are the same."""
+    before = applied()
+    stub.respond("GET /pipelines/m", before)
+    file.write_text(FILE.replace("size: {type: number}", "size: {type: number, max: 9}"))
+    after = {**before, "spec": parse_pipeline(file.read_bytes()).model_dump(mode="json"), "changed": True}
+    stub.respond("PUT /pipelines/m", after)
+    ended = interlock("apply", file)
+    assert (ended.code, "read again" in ended.out) == (0, False)
+    assert [each.route for each in stub.requests] == ["GET /pipelines/m", "PUT /pipelines/m"]

@@ -50,23 +50,44 @@ def test_files_of_two_forms_are_not_mixed(line: Line) -> None:
         line.judge(of, line.train(of, first), None, first, second)
 
 
+def noise() -> dict[str, Any]:
+    """1,500 rows, hour by hour, of a target that nothing tells."""
+    times = np.datetime64("2026-01-01T00:00:00") + np.arange(1500) * np.timedelta64(1, "h")
+    return {"at": times.astype(str), **numbers(1500), "y": np.random.default_rng(9).normal(size=1500)}
+
+
 def test_a_candidate_that_has_trained_on_its_holdout_is_refused(line: Line) -> None:
-    """A table of noise, grown and exported whole once more; each file is cut at its own time."""
+    """A table of noise, grown and exported whole once more, of a pipeline of before: each file has its own time."""
     columns = {"at": {"type": "datetime", "role": "time"}, **NUMBERS}
     of = declared(columns, FOREST, holdout={"by": "time"})
-    rows = numbers(1500)
-    rows["y"] = np.random.default_rng(9).normal(size=1500)
-    times = np.datetime64("2026-01-01T00:00:00") + np.arange(1500) * np.timedelta64(1, "h")
-    dated = {"at": times.astype(str), **rows}
-    first, both = ({name: each[:some] for name, each in dated.items()} for some in (1000, 1500))
+    first, both = ({name: each[:some] for name, each in noise().items()} for some in (1000, 1500))
     old, new = line.file(of, first), line.file(of, both)
     champion, candidate = line.train(of, old), line.train(of, old, new)
     report = line.judge(of, candidate, champion, old, new)
 
     assert (report.rows, report.trained_on, report.passed) == (500, 200, False)
     assert report.reasons[0].startswith("it has trained on 200 of the 500 held-out rows, which then prove nothing")
-    assert "training.window: latest" in report.reasons[0]
+    assert "Apply the pipeline file once more" in report.reasons[0]
     assert line.judge(of, line.train(of, new), champion, new).trained_on == 0
+
+
+def test_with_one_watermark_a_table_that_grows_holds_out_what_it_held_out(line: Line) -> None:
+    """The same noise: nothing is trained on and held out, and the useless model is not promoted for what it is."""
+    columns = {"at": {"type": "datetime", "role": "time"}, **NUMBERS}
+    rows = noise()
+    # 1,000 rows of which the newest 20 % are held out: from row 800 on
+    of = declared(columns, FOREST, holdout={"by": "time", "watermark": str(rows["at"][800])})
+    old, new = (line.file(of, {name: each[:some] for name, each in rows.items()}) for some in (1000, 1500))
+    late = line.file(of, {name: each[:300] for name, each in rows.items()})
+    assert [(each.train_rows, each.holdout_rows) for each in (old, new, late)] == [(800, 200), (800, 700), (300, 0)]
+    champion, candidate = line.train(of, old), line.train(of, old, new, late)
+    report = line.judge(of, candidate, champion, old, new, late)
+
+    assert (report.rows, report.trained_on, report.passed) == (700, 0, False)
+    assert report.champion is not None
+    assert report.champion.trained_on == 0
+    with pytest.raises(ValueError, match="none has any that are held out"):  # a verdict with these words
+        line.judge(of, line.train(of, late), champion, late)
 
 
 def test_a_champion_is_measured_on_rows_that_it_has_not_trained_on(line: Line) -> None:

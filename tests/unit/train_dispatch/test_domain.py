@@ -1,6 +1,6 @@
 """What follows for a run from what is seen of it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from interlock_contracts.http import ProgressView
 from interlock_contracts.manifest import TrainingManifest, Trial
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef
+from interlock_contracts.stored_rows import shape_of_rows
 from interlock_train_dispatch.domain import (
     GRACE,
     MAX_ATTEMPTS,
@@ -19,7 +20,6 @@ from interlock_train_dispatch.domain import (
     decide,
     in_window,
     progress_at_end,
-    shape_of_rows,
 )
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -107,11 +107,12 @@ def test_every_run_ends_at_its_deadline(seen: Observation) -> None:
     assert decide(seen).action is Action.END
 
 
-@dataclass
 class File:
-    """A dataset by its number."""
+    """A dataset by its number, and how many rows it has on each side."""
 
-    number: int
+    def __init__(self, number: int, train_rows: int = 8, holdout_rows: int = 2) -> None:
+        self.number = number
+        self.ref = {"train_rows": train_rows, "holdout_rows": holdout_rows}
 
 
 @pytest.mark.parametrize(("window", "numbers"), [("all", [1, 2, 3]), ("latest", [3]), (2, [2, 3]), (9, [1, 2, 3])])
@@ -119,6 +120,22 @@ def test_the_window_counts_from_the_newest(window: "int | str", numbers: list[in
     """A window longer than the history takes all of it."""
     found = in_window([File(2), File(3), File(1)], window)  # type: ignore[arg-type]
     assert [file.number for file in found] == numbers
+
+
+@pytest.mark.parametrize(
+    ("files", "window", "numbers"),
+    [
+        ([File(1), File(2), File(3, 0, 9), File(4, 0, 9)], "latest", [2, 3, 4]),
+        ([File(1), File(2, 0, 9), File(3), File(4, 0, 9)], 2, [1, 2, 3, 4]),
+        ([File(1), File(2), File(3, 9, 0), File(4, 9, 0)], "latest", [2, 3, 4]),
+        ([File(1, 9, 0), File(2, 9, 0)], "latest", [1, 2]),
+        ([File(1, 0, 9), File(2, 0, 9)], "latest", [1, 2]),
+    ],
+    ids=["all held out", "between", "none held out", "none at all", "nothing to learn"],
+)
+def test_the_window_has_rows_on_both_sides(files: list[File], window: "int | str", numbers: list[int]) -> None:
+    """Of a watermark a file may lie on one side alone: what is held out of it goes along, or others' is."""
+    assert [file.number for file in in_window(files, window)] == numbers  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("trials", [0, 3])
@@ -188,12 +205,24 @@ def test_what_only_accepts_or_refuses_files_shapes_no_stored_row(data: dict[str,
         {"identity": "z"},
         {"holdout": {"fraction": 0.3}},
         {"holdout": {"by": "time", "column": "at"}},
+        {"holdout": {"by": "time", "column": "at", "watermark": "first_file"}},
+        {"holdout": {"by": "time", "column": "at", "watermark": "2026-05-01"}},
     ],
     ids=str,
 )
 def test_what_shapes_stored_rows_makes_files_come_again(data: dict[str, Any]) -> None:
     """How cells are read, which rows are kept, and on which side each lies."""
     assert shape_of_rows(declared(**data)) != shape_of_rows(declared())
+
+
+def test_a_watermark_is_not_moved_by_a_fraction() -> None:
+    """Files of a pipeline that has one stay where they are; each of before was cut by its fraction."""
+    some, more = (
+        declared(holdout={"by": "time", "column": "at", "watermark": "first_file", "fraction": part})
+        for part in (0.2, 0.3)
+    )
+    assert shape_of_rows(some) == shape_of_rows(more)
+    assert shape_of_rows(some) != shape_of_rows(declared(holdout={"by": "time", "column": "at"}))
 
 
 def test_keys_that_must_be_unique_drop_repeats() -> None:

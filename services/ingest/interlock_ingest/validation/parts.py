@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from interlock_contracts.data import Holdout
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import DatasetRole
 from interlock_modeling.split import ROW_COLUMN, in_holdout
@@ -19,6 +20,8 @@ from interlock_ingest.validation.duplicates import Dropped
 from interlock_ingest.validation.result import Parts
 from interlock_ingest.validation.staging import SIDE_COLUMN, Staging
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _GROUP_ROWS = 65_536
 _GROUP_TEXT_BYTES = 64 * 1024 * 1024
 """A row group ends with the row that reaches either: long texts that repeat are small in the file that came only."""
@@ -79,11 +82,7 @@ def write_parts(staging: Staging, pipeline: Pipeline, dropped: Dropped, folder: 
     names = [*pipeline.data.columns, ROW_COLUMN]
     schema = pa.schema([staging.schema.field(name) for name in names])
     train, holdout = _Part(folder / "train.parquet", schema), _Part(folder / "holdout.parquet", schema)
-    rule = pipeline.data.holdout
-    cut: int | None = None
-    if rule.by == "time" and role == "training":
-        rows = staging.rows - dropped.count
-        cut = staging.newest(max(1, round(rule.fraction * rows)), dropped.kept)
+    cut = _cut(staging, pipeline.data.holdout, dropped) if role == "training" else None
     start = 0
     for batch in staging.batches():
         kept = dropped.kept(start, batch.num_rows)
@@ -95,8 +94,20 @@ def write_parts(staging: Staging, pipeline: Pipeline, dropped: Dropped, folder: 
                 part.add(rows_.filter(pa.array(mask)))
     for part in (train, holdout):
         part.close(staging.metadata)
-    moment = None if cut is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=cut)
+    moment = None if cut is None else _EPOCH + cut * _MICROSECOND
     return Parts(train=train.path, holdout=holdout.path, train_rows=train.rows, holdout_rows=holdout.rows, cut=moment)
+
+
+def _cut(staging: Staging, rule: Holdout, dropped: Dropped) -> int | None:
+    """Return the time, in microseconds, from which on rows are held out; None where a hash decides.
+
+    That is the pipeline's watermark, once it has one; else the file's own newest part begins there.
+    """
+    if rule.by == "hash":
+        return None
+    if isinstance(rule.watermark, datetime):
+        return (rule.watermark - _EPOCH) // _MICROSECOND
+    return staging.newest(max(1, round(rule.fraction * (staging.rows - dropped.count))), dropped.kept)
 
 
 def held_out(batch: pa.RecordBatch, pipeline: Pipeline, cut: int | None) -> NDArray[np.bool_]:

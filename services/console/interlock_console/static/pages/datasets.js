@@ -21,7 +21,7 @@ export function Verdict({ state }) {
 }
 
 const COLUMNS = [
-  { title: "File", cell: (file) => html`<a class=${file.file_name ? "" : "mono"} href=${place(file)}>${file.file_name ?? file.digest.slice(0, 12)}</a>${file.role === "evaluation" && html` <span class="soft">evaluation file</span>`}` },
+  { title: "File", cell: (file) => html`<a class=${file.file_name ? "" : "mono"} href=${place(file)}>${file.file_name ?? file.digest.slice(0, 12)}</a>${file.role === "evaluation" && html` <span class="soft">evaluation file</span>`}${file.read_again && html` <span class="soft">read again</span>`}` },
   { title: "Pipeline", cell: (file) => html`<a href="/models/${file.pipeline}">${file.pipeline}</a>` },
   { title: "State", cell: (file) => html`<${Verdict} state=${file.state} />`, tight: true },
   { title: "Findings", cell: (file) => html`<span class="soft">${findings(file)}</span>` },
