@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from interlock_contracts.datasets import DatasetIngested, Finding
-from interlock_contracts.pipeline import Pipeline, Window
+from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_contracts.stored_rows import shape_of_rows
+from interlock_contracts.training_section import Window
 from interlock_messaging import Bus, enqueue
 from interlock_messaging.crash_points import crash_point
 from interlock_messaging.wakeups import wake_after_commit
