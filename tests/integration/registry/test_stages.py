@@ -244,11 +244,10 @@ async def test_what_serves_in_a_stage_cannot_be_deleted(registry: Staged) -> Non
         "UPDATE champion SET version = 1, seq = 1 WHERE stage = 'staging'",
         "UPDATE champion SET seq = 3, version = 2 WHERE stage = 'production'",
         "DELETE FROM champion",
-        "INSERT INTO promotion (model, seq, version, cause, stage) VALUES (:model, 4, 2, 'gate', 'production')",
     ):
         with pytest.raises(DBAPIError) as refused:
             async with registry.database.sessions() as session, session.begin():
-                await session.execute(text(statement), {"model": registry.model} if ":model" in statement else {})
+                await session.execute(text(statement))
         assert str(getattr(refused.value.orig, "sqlstate", "")).startswith("23"), statement
 
 

@@ -38,22 +38,19 @@ END $$
 # of a foreign key by which the newest promotion was that of the champion, which one to another stage is not.
 AS_PROMOTED = """
 CREATE FUNCTION model_as_promoted() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-    wanted text := to_jsonb(NEW) ->> TG_ARGV[0];
 BEGIN
     IF EXISTS (
-        SELECT FROM model WHERE name = wanted AND (
+        SELECT FROM model WHERE name = NEW.name AND champion IS NOT NULL AND (
             champion IS DISTINCT FROM
-                (SELECT version FROM champion WHERE model = wanted AND stage = 'production')
-            OR promotion_seq <> (SELECT coalesce(max(seq), 0) FROM promotion WHERE model = wanted)
+                (SELECT version FROM champion WHERE model = NEW.name AND stage = 'production')
+            OR promotion_seq <> (SELECT coalesce(max(seq), 0) FROM promotion WHERE model = NEW.name)
         )
     ) THEN
-        RAISE EXCEPTION 'model % is not as it was promoted', wanted USING ERRCODE = 'check_violation';
+        RAISE EXCEPTION 'model % is not as it was promoted', NEW.name USING ERRCODE = 'check_violation';
     END IF;
     RETURN NULL;
 END $$
 """
-CHECKED = {"model": ("INSERT OR UPDATE", "name"), "promotion": ("INSERT", "model")}
 
 
 def upgrade() -> None:
@@ -89,11 +86,10 @@ def upgrade() -> None:
     )
     op.drop_constraint("model_as_promoted", "model", type_="foreignkey")
     op.execute(AS_PROMOTED)
-    for table, (when, name) in CHECKED.items():
-        op.execute(
-            f"CREATE CONSTRAINT TRIGGER model_as_promoted AFTER {when} ON {table} DEFERRABLE INITIALLY DEFERRED"
-            f" FOR EACH ROW EXECUTE FUNCTION model_as_promoted('{name}')"
-        )
+    op.execute(
+        "CREATE CONSTRAINT TRIGGER model_as_promoted AFTER INSERT OR UPDATE ON model DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW EXECUTE FUNCTION model_as_promoted()"
+    )
     # The release before writes neither: what it measures is bound for production.
     for column in ("bound_for", "passed_for"):
         op.add_column("version", sa.Column(column, sa.String(), server_default="production"))
@@ -106,8 +102,7 @@ def downgrade() -> None:
     op.drop_column("worker", "stage")
     op.drop_column("version", "passed_for")
     op.drop_column("version", "bound_for")
-    for table in CHECKED:
-        op.execute(f"DROP TRIGGER model_as_promoted ON {table}")
+    op.execute("DROP TRIGGER model_as_promoted ON model")
     op.execute("DROP FUNCTION model_as_promoted()")
     op.create_foreign_key(
         "model_as_promoted",
