@@ -7,13 +7,15 @@ from pydantic import Field, FiniteFloat
 
 from interlock_contracts.event import Event
 from interlock_contracts.refs import ArtifactRef, Name
+from interlock_contracts.stages import StageName
 
 
 class _Verdict(Event):
     """``champion_metrics`` are those of the version it was measured ``against``, on the same rows as ``metrics``.
 
     ``claim`` is the number of the claim that was tested, None where none was given out. ``tested`` is False where there
-    was nothing to test: the answers to every row are equal, or the two could not be compared.
+    was nothing to test: the answers to every row are equal, or the two could not be compared. ``stage`` is the stage
+    that it was judged for; an older gate does not say.
     """
 
     model: Name
@@ -26,6 +28,7 @@ class _Verdict(Event):
     champion_metrics: dict[str, FiniteFloat] = {}
     claim: int | None = Field(default=None, ge=1)
     tested: bool = True
+    stage: StageName | None = None
 
     @property
     def subject(self) -> str:

@@ -11,6 +11,7 @@ from interlock_contracts.drift import DriftView
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef, DatasetRole, ModelRef, Sha256
 from interlock_contracts.signature import PromotionCause, PromotionSignature
+from interlock_contracts.stages import PRODUCTION, StageName
 from interlock_contracts.tags import Tags
 from interlock_contracts.training import RunState
 
@@ -160,8 +161,10 @@ class RunView(Body):
 
 
 class VersionView(Body):
-    """One version of a model; ``stage`` is registered, passed, refused, champion or retired.
+    """One version of a model; ``stage``, its state, is registered, passed, refused, champion or retired.
 
+    ``serves_in`` are the deployment stages in which it serves; a champion serves in production. ``bound_for`` is the
+    stage for which the gate measures it, or an approval is waited for.
     ``evaluation`` is the evaluation file that is its holdout; None: what was held out of ``datasets``.
     ``metrics`` are the gate's on the holdout, those defined there; ``against`` is the champion it was compared with,
     and ``champion_metrics`` are that champion's on the same rows: versions measured by an older gate have none.
@@ -182,6 +185,8 @@ class VersionView(Body):
     metrics: dict[str, float] = {}
     champion_metrics: dict[str, float] = {}
     reasons: list[str] = []
+    serves_in: list[str] = []
+    bound_for: str | None = None
     description: str | None = None
     tags: dict[str, str] = {}
     report: dict[str, Any] | None = None
@@ -189,9 +194,10 @@ class VersionView(Body):
 
 
 class ServingView(Body):
-    """What should serve for a model now; the gateway reconciles against it.
+    """What should serve for a model in ``stage`` now; the gateway reconciles against it.
 
-    An ``archived`` model serves nothing, and this is what would serve were it brought back. ``pipeline_digest`` is that
+    An ``archived`` model serves nothing, and this is what would serve were it brought back; likewise in a stage that
+    the pipeline has not any more. ``pipeline_digest`` is that
     of the spec that the version was trained by, which may not be the newest.
     """
 
@@ -203,6 +209,7 @@ class ServingView(Body):
     signed: PromotionSignature | None = None
     archived: bool = False
     pipeline_digest: Sha256 | None = None
+    stage: StageName = PRODUCTION
 
 
 class ExportedFile(Body):
@@ -246,9 +253,18 @@ class RolloutCounts(Body):
     converged: bool
 
 
-class ModelView(Body):
-    """One model: what serves, how many versions there are, and its description, owner and tags.
+class StageView(Body):
+    """One deployment stage of a model: what serves in it, and in how many of the workers that follow it."""
 
+    stage: StageName
+    serving: ServingView | None = None
+    rollout: RolloutCounts | None = None
+
+
+class ModelView(Body):
+    """One model: what serves in production, how many versions there are, and its description, owner and tags.
+
+    ``stages`` are all of the pipeline's, in order. A view that is asked for one stage has that one's in ``serving``.
     ``newest`` and, where a version serves, ``rollout`` stand in the list of models, ``signature`` in the view of one.
     """
 
@@ -261,6 +277,7 @@ class ModelView(Body):
     versions: int
     newest: NewestVersion | None = None
     rollout: RolloutCounts | None = None
+    stages: list[StageView] = []
     signature: dict[str, Any] | None = None
 
 
@@ -270,8 +287,15 @@ class ApproveRequest(Request):
     by: str | None = Field(default=None, max_length=200)
 
 
+class PromoteRequest(Request):
+    """Into which stage to promote a version that serves, or has served, in the stage before."""
+
+    to: StageName
+
+
 class RollbackRequest(Request):
-    """Which version to go back to; without one, the version that served before."""
+    """Which version to go back to in a stage; without one, the version that served there before."""
 
     version: int | None = Field(default=None, ge=1)
     reason: str | None = Field(default=None, max_length=1000)
+    stage: StageName = PRODUCTION

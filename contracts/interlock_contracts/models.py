@@ -9,6 +9,7 @@ from interlock_contracts.event import Event
 from interlock_contracts.ledger import Claim
 from interlock_contracts.refs import ArtifactRef, ModelRef, Name, Ref, Sha256
 from interlock_contracts.signature import PromotionCause, PromotionSignature
+from interlock_contracts.stages import PRODUCTION, StageName
 
 
 class ChampionRef(Ref):
@@ -33,7 +34,8 @@ class ModelRegistered(_ModelEvent):
 
     ``evaluation`` is the digest of the evaluation file whose rows ``holdouts`` are; None where they were held out of
     the files that it was trained on. ``claim`` says by how much the comparison with the champion may err; without it,
-    as from an older registry, that is what the spec declares.
+    as from an older registry, that is what the spec declares. ``champion`` is that of ``stage``, for which it is
+    judged.
     """
 
     type: ClassVar[str] = "model.registered"
@@ -47,6 +49,7 @@ class ModelRegistered(_ModelEvent):
     evaluation: Sha256 | None = None
     champion: ChampionRef | None = None
     claim: Claim | None = None
+    stage: StageName = PRODUCTION
 
 
 class PromotionApproved(_ModelEvent):
@@ -55,16 +58,18 @@ class PromotionApproved(_ModelEvent):
     type: ClassVar[str] = "promotion.approved"
 
     by: str
+    stage: StageName = PRODUCTION
 
 
 class RollbackRequested(Event):
-    """A request to serve an earlier version again: the one named, else the one that served before."""
+    """A request to serve an earlier version again in ``stage``: the one named, else the one that served before."""
 
     type: ClassVar[str] = "rollback.requested"
 
     model: Name
     version: int | None = Field(default=None, ge=1)
     reason: str | None = Field(default=None, max_length=1000)
+    stage: StageName = PRODUCTION
 
     @property
     def subject(self) -> str:
@@ -72,7 +77,7 @@ class RollbackRequested(Event):
 
 
 class ModelPromoted(_ModelEvent):
-    """True once ``registry`` has made a version the champion; ``promotion_seq`` counts up per model.
+    """True once ``registry`` has made a version the champion of ``stage``; ``promotion_seq`` counts up per model.
 
     ``promotion`` is the trace context of the promotion, for links from predictions. ``signed`` is the
     signature that consumers verify; events from before there were signatures have none.
@@ -87,6 +92,7 @@ class ModelPromoted(_ModelEvent):
     run_id: UUID | None = None
     promotion: str | None = None
     signed: PromotionSignature | None = None
+    stage: StageName = PRODUCTION
 
     @property
     def ref(self) -> ModelRef:
@@ -95,11 +101,12 @@ class ModelPromoted(_ModelEvent):
 
 
 class ModelRetired(_ModelEvent):
-    """True once a version that served has been replaced by another."""
+    """True once a version that served in ``stage`` has been replaced there by another."""
 
     type: ClassVar[str] = "model.retired"
 
     replaced_by: int = Field(ge=1)
+    stage: StageName = PRODUCTION
 
 
 class ModelArchived(Event):

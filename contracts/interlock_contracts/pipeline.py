@@ -13,6 +13,7 @@ from interlock_contracts.gate import CLASSIFICATION_METRICS, REGRESSION_METRICS,
 from interlock_contracts.refs import Name, Sha256
 from interlock_contracts.retention import Monitoring, Retention
 from interlock_contracts.slices import check_slices
+from interlock_contracts.stages import PRODUCTION, Stages
 from interlock_contracts.training_section import Training
 
 Transform = Literal["log1p", "log"]
@@ -41,6 +42,7 @@ class Pipeline(Section):
     training: Training = Training()
     gate: Gate = Gate()
     promotion: Literal["automatic", "approval"] = "automatic"
+    stages: Stages = Field(default=[PRODUCTION], exclude_if=lambda value: value == [PRODUCTION])
     batch: list[Batch] = Field(default=[], max_length=20)
     monitoring: Monitoring = Field(default=Monitoring(), exclude_if=lambda value: value == Monitoring())
     retention: Retention = Field(default=Retention(), exclude_if=lambda value: value == Retention())
@@ -141,9 +143,8 @@ class Pipeline(Section):
                 raise ValueError(f"{name!r} cannot be monotone: it is the target, or part of the key")
         unable = [candidate for candidate in self.training.candidates if candidate not in MONOTONE]
         if self.monotone and unable:
-            held = f"monotone column {next(iter(self.monotone))!r}"
-            able = ", ".join(MONOTONE)
-            raise ValueError(f"training.candidates: {', '.join(unable)} cannot be held to the {held}; {able} can")
+            why = f"cannot be held to the monotone column {next(iter(self.monotone))!r}; {', '.join(MONOTONE)} can"
+            raise ValueError(f"training.candidates: {', '.join(unable)} {why}")
         if self.monotone and len(columns[self.target].values or ()) > 2:  # noqa: PLR2004
             raise ValueError(f"monotone columns need a number or two labels; {self.target!r} has more")
         return self

@@ -8,6 +8,7 @@ from pydantic import Field
 from interlock_contracts.http import Body
 from interlock_contracts.refs import Name
 from interlock_contracts.signature import PromotionCause
+from interlock_contracts.stages import PRODUCTION, StageName
 
 MOST_WORKERS = 200
 """So many workers one answer lists, those that do not serve the newest version first; all are counted."""
@@ -26,10 +27,11 @@ class HeldModel(Body):
 
 
 class WorkerReport(Body):
-    """A worker's report, sent whenever it asks what should serve, about every ``seconds``."""
+    """A worker's report, sent whenever it asks what should serve in its ``stage``, about every ``seconds``."""
 
     seconds: float = Field(gt=0, le=86_400)
     models: list[HeldModel] = Field(default=[], max_length=100_000)
+    stage: StageName = PRODUCTION
 
 
 class WorkerServing(Body):
@@ -59,6 +61,7 @@ class PromotionView(Body):
     by: str | None = None
     promoted_at: datetime
     trace_id: str | None = None
+    stage: StageName = PRODUCTION
 
 
 class ApprovalView(Body):
@@ -68,18 +71,30 @@ class ApprovalView(Body):
     version: int
     promoted: bool
     approved_by: str
+    stage: StageName = PRODUCTION
+
+
+class PromoteView(Body):
+    """The answer to a promotion: ``promoted``, ``measured`` by the gate first, or it ``waits`` for an approval."""
+
+    model: str
+    version: int
+    stage: StageName
+    state: Literal["promoted", "measured", "waits"]
+    promotion_seq: int | None = None
 
 
 class RollbackView(Body):
-    """The answer to a rollback: which version serves again, and under which promotion number."""
+    """The answer to a rollback: which version serves again, in which stage, and under which promotion number."""
 
     model: str
     version: int
     promotion_seq: int
+    stage: StageName = PRODUCTION
 
 
 class RolloutView(Body):
-    """How far the newest promotion of a model has come: ``serving`` of ``workers`` have it.
+    """How far the newest promotion of a model to ``stage`` has come: ``serving`` of ``workers`` there have it.
 
     ``converged`` once every worker that lives serves it, or will with its first request for it.
     """
@@ -92,3 +107,4 @@ class RolloutView(Body):
     workers: int
     converged: bool
     by_worker: list[WorkerServing]
+    stage: StageName = PRODUCTION

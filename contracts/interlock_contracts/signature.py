@@ -12,11 +12,19 @@ from typing import Literal, Self
 from pydantic import Base64Bytes, Field, FiniteFloat, ValidationError
 
 from interlock_contracts.refs import Name, Ref, Sha256
+from interlock_contracts.stages import PRODUCTION, StageName
 
 PromotionCause = Literal["gate", "approval", "rollback"]
 
-PROMOTION = "application/vnd.interlock.promotion+json"
+PROMOTION: Literal["application/vnd.interlock.promotion+json"] = "application/vnd.interlock.promotion+json"
 """Type of the signed payload: a signature of anything else is none of a promotion."""
+
+STAGED_PROMOTION: Literal["application/vnd.interlock.staged-promotion+json"] = (
+    "application/vnd.interlock.staged-promotion+json"
+)
+"""Type of a promotion to another stage than production: who knows of no stages does not take it for production's."""
+
+PayloadType = Literal["application/vnd.interlock.promotion+json", "application/vnd.interlock.staged-promotion+json"]
 
 
 def envelope(kind: str, payload: bytes) -> bytes:
@@ -31,7 +39,8 @@ class PromotionStatement(Ref):
     """What a promotion's signature stands for: these bytes, made from these data, measured so, under this number.
 
     ``artifact``, ``manifest`` and the gate's ``report`` are SHA-256 digests, ``datasets`` those of the files that were
-    trained on; ``metrics`` are the gate's on the holdout, those that are defined there.
+    trained on; ``metrics`` are the gate's on the holdout, those that are defined there. ``stage`` is left out of the
+    text where it is production.
     """
 
     model: Name
@@ -43,6 +52,12 @@ class PromotionStatement(Ref):
     report: Sha256 | None = None
     promotion_seq: int = Field(ge=1)
     cause: PromotionCause
+    stage: StageName = Field(default=PRODUCTION, exclude_if=lambda value: value == PRODUCTION)
+
+    @property
+    def payload_type(self) -> PayloadType:
+        """Return the type under which it is signed."""
+        return PROMOTION if self.stage == PRODUCTION else STAGED_PROMOTION
 
     def canonical(self) -> str:
         """Return the one text that is signed: JSON, keys in order, no spaces, ASCII only."""
@@ -50,21 +65,26 @@ class PromotionStatement(Ref):
 
 
 class PromotionSignature(Ref):
-    """An Ed25519 signature (RFC 8032) of a statement's text; ``key_id`` names the key, and proves nothing."""
+    """An Ed25519 signature (RFC 8032) of a statement's text; ``key_id`` names the key, and proves nothing.
+
+    ``payload_type`` is signed with the text.
+    """
 
     key_id: str = Field(pattern=r"^[0-9a-f]{16}$")
     statement: str = Field(max_length=1 << 20)
     signature: Base64Bytes
+    payload_type: PayloadType = Field(default=PROMOTION, exclude_if=lambda value: value == PROMOTION)
 
     @classmethod
-    def of(cls, key_id: str, statement: str, signature: bytes) -> Self:
+    def of(cls, key_id: str, statement: str, signature: bytes, payload_type: PayloadType = PROMOTION) -> Self:
         """Return the signature of a statement's text."""
-        return cls(key_id=key_id, statement=statement, signature=base64.b64encode(signature))
+        encoded = base64.b64encode(signature)
+        return cls(key_id=key_id, statement=statement, signature=encoded, payload_type=payload_type)
 
     @property
     def signed(self) -> bytes:
         """Return the bytes that the signature must fit."""
-        return envelope(PROMOTION, self.statement.encode())
+        return envelope(self.payload_type, self.statement.encode())
 
     def read(self) -> PromotionStatement:
         """Return the statement; trust it only once the signature is verified.

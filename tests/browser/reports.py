@@ -257,7 +257,7 @@ def answers(model: str, versions: list[VersionView], *, champion: int | None = N
         f"/gateway/pipelines/{model}": {"name": model, "spec": spec.model_dump(mode="json")},
         **{f"{path}/versions/{each.version}": each.model_dump(mode="json") for each in versions},
         **{
-            f"{path}/compare?a={a.version}&b={b.version}": compared(_side(a, spec), _side(b, spec)).model_dump(
+            f"{path}/compare?a={a.version}&b={b.version}": compared(_side(a, spec), _side(b, spec), {}).model_dump(
                 mode="json"
             )
             for a, b in permutations(versions, 2)

@@ -47,6 +47,7 @@ DECIDES = {
     for way in (
         "PUT /pipelines/{name}",
         "POST /models/{name}/versions/{number}/approve",
+        "POST /models/{name}/versions/{number}/promote",
         "POST /models/{name}/rollback",
         "PATCH /models/{name}",
         "PATCH /models/{name}/versions/{number}",

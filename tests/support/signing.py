@@ -8,6 +8,7 @@ from interlock_artifacts.signing import SignatureVerifier, Signer
 from interlock_contracts.http import ServingView
 from interlock_contracts.refs import ModelRef
 from interlock_contracts.signature import PromotionSignature, PromotionStatement
+from interlock_contracts.stages import PRODUCTION
 
 
 def key_pair(seed: bytes) -> tuple[str, str]:
@@ -26,8 +27,8 @@ SETTINGS = {"signing_key": PRIVATE, "signing_public_key": PUBLIC}
 """For a registry; loaders take the second alone."""
 
 
-def statement(ref: ModelRef, seq: int) -> PromotionStatement:
-    """Return what the registry states when it promotes ``ref`` under the number ``seq``."""
+def statement(ref: ModelRef, seq: int, stage: str = PRODUCTION) -> PromotionStatement:
+    """Return what the registry states when it promotes ``ref`` to ``stage`` under the number ``seq``."""
     return PromotionStatement(
         model=ref.model,
         version=ref.version,
@@ -37,6 +38,7 @@ def statement(ref: ModelRef, seq: int) -> PromotionStatement:
         metrics={"r2": 0.5},
         promotion_seq=seq,
         cause="gate",
+        stage=stage,
     )
 
 
@@ -45,6 +47,6 @@ def serving(ref: ModelRef, seq: int) -> ServingView:
     return ServingView(ref=ref, promotion_seq=seq, cause="gate", promoted_at=datetime.now(UTC), signed=signed(ref, seq))
 
 
-def signed(ref: ModelRef, seq: int, by: Signer = SIGNER) -> PromotionSignature:
+def signed(ref: ModelRef, seq: int, by: Signer = SIGNER, *, stage: str = PRODUCTION) -> PromotionSignature:
     """Return the registry's signature of a promotion, or another's."""
-    return by.sign(statement(ref, seq))
+    return by.sign(statement(ref, seq, stage))

@@ -8,6 +8,7 @@ import numpy as np
 from interlock_artifacts import ArtifactStore
 from interlock_contracts.event import Event
 from interlock_contracts.refs import ArtifactRef, ModelRef
+from interlock_contracts.stages import PRODUCTION
 from interlock_gateway.models.batcher import BatchedModel
 from interlock_gateway.models.last_known import PromotionCache
 from interlock_gateway.models.status_events import StatusPublisher
@@ -118,9 +119,16 @@ class Worker:
     """The models of one worker process, wired as the gateway does, with a loader and a bus of the test's own."""
 
     def __init__(
-        self, name: str, loader: BlockingLoader, bus: "RecordingBus", folder: Path, *, memory: int = 1 << 30
+        self,
+        name: str,
+        loader: BlockingLoader,
+        bus: "RecordingBus",
+        folder: Path,
+        *,
+        memory: int = 1 << 30,
+        stage: str = PRODUCTION,
     ) -> None:
-        self.last_known = PromotionCache(folder, "http://registry", TRUST)
+        self.last_known = PromotionCache(folder, "http://registry", TRUST, stage)
         self.status = StatusPublisher(name, bus)
         self.manager = ModelManager(
             name,
@@ -130,6 +138,7 @@ class Worker:
             serve=BatchedModel.of,
             report=self.status.report,
             remember=self.last_known.remember,
+            stage=stage,
         )
         self.unload_requests = UnloadRequests(folder, self.manager)
 

@@ -6,7 +6,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from interlock_contracts.refs import ModelRef
-from interlock_contracts.signature import PROMOTION, PromotionSignature, PromotionStatement, envelope
+from interlock_contracts.signature import PromotionSignature, PromotionStatement, envelope
+from interlock_contracts.stages import PRODUCTION
 
 _END = "-----END PUBLIC KEY-----"
 
@@ -31,7 +32,8 @@ class Signer:
 
     def sign(self, statement: PromotionStatement) -> PromotionSignature:
         text = statement.canonical()
-        return PromotionSignature.of(self.key_id, text, self.key.sign(envelope(PROMOTION, text.encode())))
+        signature = self.key.sign(envelope(statement.payload_type, text.encode()))
+        return PromotionSignature.of(self.key_id, text, signature, statement.payload_type)
 
 
 class SignatureVerifier:
@@ -76,8 +78,8 @@ class SignatureVerifier:
         except ValueError as error:
             raise UntrustedPromotionError(str(error)) from error
 
-    def check(self, ref: ModelRef, seq: int, signed: PromotionSignature | None) -> None:
-        """Return when the registry has signed that ``ref`` is promoted under the number ``seq``.
+    def check(self, ref: ModelRef, seq: int, signed: PromotionSignature | None, *, stage: str = PRODUCTION) -> None:
+        """Return when the registry has signed that ``ref`` is promoted to ``stage`` under the number ``seq``.
 
         Raises:
             UntrustedPromotionError: it has not; the text names what is missing, or stated otherwise.
@@ -91,6 +93,7 @@ class SignatureVerifier:
             "artifact": ref.artifact.sha256,
             "manifest": ref.manifest.sha256,
             "promotion_seq": seq,
+            "stage": stage,
         }
         if differing := [name for name, value in expected.items() if getattr(statement, name) != value]:
             raise UntrustedPromotionError(f"its signature is for another {' and another '.join(differing)}")

@@ -34,6 +34,7 @@ from interlock_cli.predictions import predict
 from interlock_cli.report.command import report
 from interlock_cli.rollouts import rollout
 from interlock_cli.runs import cancel, retrain, runs, watch
+from interlock_cli.stages import promote
 from interlock_cli.trace import trace
 from interlock_cli.training_log import training_log
 
@@ -50,6 +51,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
         rollout,
         power,
         approve,
+        promote,
         rollback,
         archive,
         delete,

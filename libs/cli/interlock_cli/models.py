@@ -8,6 +8,7 @@ from interlock_client import Client, RefusedError, UnavailableError
 from interlock_contracts.filters import VERSION_STAGES, bounds, chosen
 from interlock_contracts.http import ModelView, VersionView
 from interlock_contracts.manifest import CandidateScores
+from interlock_contracts.stages import PRODUCTION
 
 from interlock_cli import completion, rollouts
 from interlock_cli.descriptions import show_description
@@ -48,10 +49,17 @@ def models(
 
 def _model_row(model: ModelView) -> tuple[object, ...]:
     described = (model.owner, shown_tags(model.tags))
+    earlier = "".join(f", {where} {what}" for where, what in _by_stage(model) if where != PRODUCTION)
     if model.serving is None:
-        return (model.name, None, model.versions, None, None, *described)
+        return (model.name, earlier.removeprefix(", ") or None, model.versions, None, None, *described)
     now = model.serving
-    return (model.name, f"version {now.ref.version}", model.versions, now.promoted_at, now.cause, *described)
+    return (model.name, f"version {now.ref.version}{earlier}", model.versions, now.promoted_at, now.cause, *described)
+
+
+def _by_stage(model: ModelView) -> list[tuple[str, str]]:
+    """Return what serves in each stage of a model that has several."""
+    shown = [(each.stage, f"version {each.serving.ref.version}" if each.serving else "none") for each in model.stages]
+    return shown if len(shown) > 1 else []
 
 
 def versions(
@@ -130,6 +138,8 @@ def _show_model(gateway: Client, terminal: Terminal, model: ModelView) -> None:
     show_description(terminal, model)
     if model.archived_at is not None:
         terminal.echo(f"archived; `interlock archive {model.name} --undo` brings it back", style="yellow")
+    if by_stage := _by_stage(model):
+        terminal.table(("stage", "serving"), by_stage)
     if model.serving is None:
         terminal.echo(f"{model.name}: {model.versions} versions, none serving")
         return
@@ -160,6 +170,8 @@ def _show_version(terminal: Terminal, version: VersionView) -> None:
     terminal.echo(f"{version.model} version {version.version}: {version.stage}")
     show_description(terminal, version)
     facts = {
+        "serves in": ", ".join(version.serves_in) or None,
+        "bound for": version.bound_for,
         "run": version.run_id,
         "pipeline": version.pipeline_digest[:12],
         "datasets": ", ".join(digest[:12] for digest in version.datasets),
@@ -251,6 +263,7 @@ def rollback(
     *,
     version: Annotated[int | None, typer.Option(min=1, help="Default: the version that served before.")] = None,
     reason: Annotated[str | None, typer.Option(help="Reason, stored with the promotion.")] = None,
+    stage: Annotated[str | None, typer.Option(help="The deployment stage; default: production.")] = None,
     as_json: Json = False,
 ) -> None:
     """Roll back to an earlier version.
@@ -258,6 +271,7 @@ def rollback(
     Example: interlock rollback flights-1 --version 1 --reason "wrong airport codes"
     """
     with command_terminal(as_json=as_json) as terminal, connect() as gateway:
-        answer = gateway.rollback(name, version, reason=reason)
-        terminal.echo(f"version {answer.version} of {name} is promoted again", style="green")
+        answer = gateway.rollback(name, version, reason=reason, stage=stage)
+        where = "" if stage is None else f" to {answer.stage}"
+        terminal.echo(f"version {answer.version} of {name} is promoted again{where}", style="green")
         terminal.result(answer)

@@ -96,6 +96,7 @@ class AsyncClient(Connection):
     delete_version = awaited(operations.models.delete_version)
     compare = awaited(operations.models.compare)
     approve = awaited(operations.models.approve)
+    promote = awaited(operations.models.promote)
     rollback = awaited(operations.models.rollback)
     rollout = awaited(operations.models.rollout)
     converged = awaited(operations.models.converged)

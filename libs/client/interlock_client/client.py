@@ -104,6 +104,7 @@ class Client(Connection):
     delete_version = blocking(operations.models.delete_version)
     compare = blocking(operations.models.compare)
     approve = blocking(operations.models.approve)
+    promote = blocking(operations.models.promote)
     rollback = blocking(operations.models.rollback)
     rollout = blocking(operations.models.rollout)
     converged = blocking(operations.models.converged)

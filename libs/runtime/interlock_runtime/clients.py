@@ -16,6 +16,7 @@ from interlock_contracts.http import DatasetView, ModelView, PipelineView, Probl
 from interlock_contracts.names import no_pipeline
 from interlock_contracts.prediction_bodies import PredictionView
 from interlock_contracts.rollout import WorkerReport
+from interlock_contracts.stages import PRODUCTION
 from litestar.status_codes import HTTP_401_UNAUTHORIZED, HTTP_403_FORBIDDEN, HTTP_404_NOT_FOUND, HTTP_410_GONE
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
@@ -101,15 +102,21 @@ class ServiceClient:
 
 
 class RegistryClient(ServiceClient):
-    """The registry: keys, pipelines, models, and which worker serves what."""
+    """The registry: keys, pipelines, models, and which worker serves what in ``stage``, which the caller follows."""
+
+    def __init__(
+        self, name: str, url: str, key: SecretStr, client: httpx.AsyncClient, *, stage: str = PRODUCTION
+    ) -> None:
+        super().__init__(name, url, key, client)
+        self.stage = stage
 
     async def key_ring(self) -> KeyRing:
         """Return the hashes and scopes of all keys."""
         return self.parsed(await self.request("GET", "/keys/ring"), _KEY_RING)
 
     async def serving(self) -> list[ServingView]:
-        """Return every promoted version with its ``promotion_seq`` and signature."""
-        return self.parsed(await self.request("GET", "/serving"), _SERVING)
+        """Return what is promoted to the stage, each version with its ``promotion_seq`` and signature."""
+        return self.parsed(await self.request("GET", f"/serving{self._of_stage}"), _SERVING)
 
     async def report(self, worker: str, report: WorkerReport) -> list[ServingView]:
         """Report what a worker serves, and return what it should serve."""
@@ -154,7 +161,12 @@ class RegistryClient(ServiceClient):
         return dict(found)
 
     async def model(self, name: str) -> ModelView | None:
-        return await self.get(f"/models/{quoted(name)}", _MODEL)
+        """Return a model with what serves in the stage; None where there is none."""
+        return await self.get(f"/models/{quoted(name)}{self._of_stage}", _MODEL)
+
+    @property
+    def _of_stage(self) -> str:
+        return "" if self.stage == PRODUCTION else f"?stage={self.stage}"
 
 
 class IngestClient(ServiceClient):

@@ -10,6 +10,7 @@ from interlock_artifacts.signing import SignatureVerifier, UntrustedPromotionErr
 from interlock_contracts import telemetry
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.rollout import HeldModel
+from interlock_contracts.stages import PRODUCTION
 from interlock_modeling import Model
 from opentelemetry import context, trace
 from opentelemetry.trace import Status, StatusCode
@@ -45,8 +46,9 @@ class ModelManager(Generic[S]):
     """The slots of one process, by model.
 
     Wherever a promotion comes from, ``verifier`` checks its signature; one that is not the registry's has no effect
-    but a report. ``serve`` makes of a loaded model what requests are given. ``report`` is awaited after each load, in
-    the trace of the promotion; ``remember`` with each promotion that is to outlive the process.
+    but a report, and one to another stage than ``stage`` none at all. ``serve`` makes of a loaded model what requests
+    are given. ``report`` is awaited after each load, in the trace of the promotion; ``remember`` with each promotion
+    that is to outlive the process.
     """
 
     def __init__(
@@ -59,8 +61,10 @@ class ModelManager(Generic[S]):
         serve: Callable[[Promotion, Model], S],
         report: Callable[[LoadReport[S]], Awaitable[None]],
         remember: Callable[[Promotion], Awaitable[None]] | None = None,
+        stage: str = PRODUCTION,
     ) -> None:
         self.process = process
+        self.stage = stage
         self._loader = ThreadedLoader(loader)
         self._verifier = verifier
         self._memory = memory
@@ -170,7 +174,7 @@ class ModelManager(Generic[S]):
         """Serve ``model`` no longer, and know of no promotion of it; requests that have it finish with it."""
         if (slot := self._slots.pop(model, None)) is not None:
             slot.drop()
-            logger.info("%s is archived or deleted, and serves no longer", model)
+            logger.info("%s is archived, deleted or out of its stage, and serves no longer", model)
 
     def set_unloaded(self, models: frozenset[str]) -> None:
         """Unload these models, and none of them is loaded until it is left out here."""
@@ -192,8 +196,10 @@ class ModelManager(Generic[S]):
         return self._slots[model]
 
     async def _verified_slot(self, promotion: Promotion, cause: str) -> Slot[S] | None:
+        if promotion.stage != self.stage:
+            return None
         try:
-            self._verifier.check(promotion.ref, promotion.seq, promotion.signed)
+            self._verifier.check(promotion.ref, promotion.seq, promotion.signed, stage=self.stage)
         except UntrustedPromotionError as error:
             await self._report(LoadReport(promotion, error, 0.0, cause))
             return None

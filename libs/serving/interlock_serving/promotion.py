@@ -9,6 +9,7 @@ from interlock_contracts.http import ServingView
 from interlock_contracts.models import ModelPromoted
 from interlock_contracts.refs import ModelRef
 from interlock_contracts.signature import PromotionSignature
+from interlock_contracts.stages import PRODUCTION
 from opentelemetry import context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -27,11 +28,12 @@ class Promotion:
     seq: int
     trace: str | None = None
     signed: PromotionSignature | None = None
+    stage: str = PRODUCTION
 
     @classmethod
     def of(cls, source: ModelPromoted | ServingView) -> "Promotion":
         """Return the promotion of an event, or of the registry's answer."""
-        return cls(source.ref, source.promotion_seq, source.promotion, source.signed)
+        return cls(source.ref, source.promotion_seq, source.promotion, source.signed, source.stage)
 
     @property
     def cause(self) -> str:

@@ -65,6 +65,7 @@ async def judge_candidate(
             champion_metrics=_defined(_on_the_same_rows(report)),
             claim=event.claim.number if event.claim else None,
             tested=report.champion is not None and not report.champion.equal,
+            stage=event.stage,
         )
         if report.passed and report.needs_approval:
             evaluated = evaluated.model_copy(update={"needs_approval": True})

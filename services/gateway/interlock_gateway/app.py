@@ -130,7 +130,7 @@ def create_app(
     bus.consumer.context.set_global("manager", manager)
     bus.consumer.context.set_global("loader", models.loader)
     bus.consumer.context.set_global("last_known", models.last_known)
-    metrics = Metrics(WORKER, settings.cache_dir, gauges=lambda: gauges.serving(manager.slots()))
+    metrics = Metrics(WORKER, settings.state_dir, gauges=lambda: gauges.serving(manager.slots()))
     log = PredictionLog.of(settings, WORKER, bus, metrics.of)
     sampler = TraceSampler(settings.predict_sample_ratio)
     pings = {"rabbitmq": reconciler.bus_answered, "registry": reconciler.registry_answered}

@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 from interlock_contracts.refs import Name
+from interlock_contracts.stages import PRODUCTION, StageName
 from interlock_runtime.settings import BusSettings, PeerSettings, StoreSettings, TelemetrySettings
 from pydantic import Field
 
@@ -17,6 +18,8 @@ class GatewaySettings(PeerSettings, BusSettings, StoreSettings, TelemetrySetting
 
     ``signing_public_key`` holds the keys whose signatures of promotions count, in PEM.
 
+    What is promoted to ``stage`` serves; a pipeline that has no such stage does not serve here.
+
     Without ``fast_path`` every prediction takes the ordinary route: the same answers, slower.
 
     With ``rate_limit`` a caller may send so many requests a second to each worker, and ``rate_burst`` at once.
@@ -25,6 +28,7 @@ class GatewaySettings(PeerSettings, BusSettings, StoreSettings, TelemetrySetting
     ``prediction_log_rows_per_second`` of one model and worker.
     """
 
+    stage: StageName = PRODUCTION
     grpc_port: int | None = Field(default=None, ge=1, le=65535)
     mlflow_model: Name | None = None
     mlflow_open: bool = False
@@ -45,3 +49,8 @@ class GatewaySettings(PeerSettings, BusSettings, StoreSettings, TelemetrySetting
     gateway_validation_seconds: float = Field(default=120.0, gt=0)
     prediction_log_ratio: float = Field(default=1.0, ge=0, le=1)
     prediction_log_rows_per_second: float = Field(default=20.0, gt=0)
+
+    @property
+    def state_dir(self) -> Path:
+        """Return where this host's workers keep what they share: of its own for each stage."""
+        return self.cache_dir if self.stage == PRODUCTION else self.cache_dir / "stages" / self.stage

@@ -59,8 +59,9 @@ async def compare_versions(
             row = await existing_version(session, name, number)
             spec = await store.spec_of(session, name, row.pipeline_digest)
             found.append((row, spec.spec if spec else {}))
+        champions = await store.champions(session, name)
     one, other = [Side(row, spec, *await asyncio.to_thread(_stored, artifacts, row)) for row, spec in found]
-    return compared(one, other)
+    return compared(one, other, champions)
 
 
 def _stored(artifacts: ArtifactStore, row: VersionRow) -> tuple[GateReport, TrainingManifest]:
@@ -69,14 +70,14 @@ def _stored(artifacts: ArtifactStore, row: VersionRow) -> tuple[GateReport, Trai
     return GateReport.model_validate_json(report), TrainingManifest.model_validate_json(manifest)
 
 
-def compared(a: Side, b: Side) -> ComparisonView:
-    """Return what differs between two versions, and how their metrics compare."""
+def compared(a: Side, b: Side, champions: Mapping[str, int]) -> ComparisonView:
+    """Return what differs between two versions, and how their metrics compare; ``champions`` are those by stage."""
     obstacle = not_comparable(a, b)
     ours, theirs = _metrics(a), _metrics(b)
     return ComparisonView(
         model=a.row.model,
-        a=version_view(a.row),
-        b=version_view(b.row),
+        a=version_view(a.row, champions),
+        b=version_view(b.row, champions),
         comparable=obstacle is None,
         note=obstacle or f"both were measured on the same {a.report.rows:,} held-out rows",
         metrics=[

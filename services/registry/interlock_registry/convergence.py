@@ -7,13 +7,14 @@ from typing import Any
 from interlock_contracts.http import RolloutCounts
 from interlock_contracts.models import ModelLoadFailed, ModelServing
 from interlock_contracts.rollout import MOST_WORKERS, HeldModel, RolloutView, WorkerReport, WorkerServing
+from interlock_contracts.stages import PRODUCTION
 from sqlalchemy import Float, ForeignKey, cast, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import INTERVAL, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from interlock_registry.domain import rollout_state
-from interlock_registry.store import ModelRow, PromotionRow, Table
+from interlock_registry.store import ChampionRow, PromotionRow, Table
 
 MISSED = 3
 """So many reports a worker may miss before it counts as gone."""
@@ -23,13 +24,14 @@ FIRST_SECONDS = 10.0
 
 
 class WorkerRow(Table):
-    """One gateway worker, and the time of its last report or event."""
+    """One gateway worker, the stage that it follows, and the time of its last report or event."""
 
     __tablename__ = "worker"
 
     name: Mapped[str] = mapped_column(primary_key=True)
     seen_at: Mapped[datetime]
     seconds: Mapped[float] = mapped_column(Float)
+    stage: Mapped[str] = mapped_column(server_default=PRODUCTION)
 
 
 class WorkerModelRow(Table):
@@ -49,7 +51,7 @@ class WorkerModelRow(Table):
 
 async def record(session: AsyncSession, worker: str, report: WorkerReport) -> None:
     """Keep what ``worker`` reports, and forget who has not reported for long."""
-    await _seen(session, worker, at=None, seconds=report.seconds)
+    await _seen(session, worker, at=None, seconds=report.seconds, stage=report.stage)
     held = [each.model for each in report.models]
     mine = WorkerModelRow.worker == worker
     await session.execute(delete(WorkerModelRow).where(mine, WorkerModelRow.model.not_in(held)))
@@ -82,11 +84,11 @@ async def record_event(session: AsyncSession, event: ModelServing | ModelLoadFai
 
 
 async def convergence(session: AsyncSession, promoted: PromotionRow) -> RolloutView:
-    """Return how far ``promoted`` has come in the workers that live."""
+    """Return how far ``promoted`` has come in the workers of its stage that live."""
     query = (
         select(WorkerRow.name, WorkerModelRow)
         .outerjoin(WorkerModelRow, (WorkerModelRow.worker == WorkerRow.name) & (WorkerModelRow.model == promoted.model))
-        .where(_alive())
+        .where(_alive(), WorkerRow.stage == promoted.stage)
         .order_by(WorkerRow.name)
     )
     parts = [_part(name, row, promoted.seq) for name, row in await session.execute(query)]
@@ -100,29 +102,37 @@ async def convergence(session: AsyncSession, promoted: PromotionRow) -> RolloutV
         workers=len(parts),
         converged=bool(parts) and all(part.state in ("serving", "unloaded") for part in parts),
         by_worker=parts[:MOST_WORKERS],
+        stage=promoted.stage,
     )
 
 
-async def counts(session: AsyncSession) -> dict[str, RolloutCounts]:
-    """Return how far the newest promotion of each model has come: what :func:`convergence` counts, of all at once."""
-    alive = select(WorkerRow.name).where(_alive())
-    workers = await session.scalar(select(func.count()).select_from(alive.subquery())) or 0
-    of_model = (WorkerModelRow.model == ModelRow.name) & WorkerModelRow.worker.in_(alive)
+async def counts(session: AsyncSession) -> dict[tuple[str, str], RolloutCounts]:
+    """Return how far the newest promotion of each model and stage has come: what :func:`convergence` counts of one."""
+    alive = select(WorkerRow.name, WorkerRow.stage).where(_alive()).subquery()
+    following = await session.execute(select(alive.c.stage, func.count()).group_by(alive.c.stage))
+    workers = {row[0]: row[1] for row in following}
     known, serving, failed = WorkerModelRow.known_seq, WorkerModelRow.promotion_seq, WorkerModelRow.failed_seq
-    query = select(ModelRow.name, ModelRow.promotion_seq, known, serving, failed).outerjoin(WorkerModelRow, of_model)
-    states: dict[str, Counter[str]] = {}
-    for name, seq, known_seq, serving_seq, failed_seq in await session.execute(query.where(ModelRow.promotion_seq > 0)):
-        counted = states.setdefault(name, Counter())
+    query = (
+        select(ChampionRow.model, ChampionRow.stage, ChampionRow.seq, known, serving, failed)
+        .outerjoin(alive, alive.c.stage == ChampionRow.stage)
+        .outerjoin(
+            WorkerModelRow, (WorkerModelRow.model == ChampionRow.model) & (WorkerModelRow.worker == alive.c.name)
+        )
+        .where(~ChampionRow.dropped)
+    )
+    states: dict[tuple[str, str], Counter[str]] = {}
+    for name, stage, seq, known_seq, serving_seq, failed_seq in await session.execute(query):
+        counted = states.setdefault((name, stage), Counter())
         if known_seq is not None:
             counted[rollout_state(seq, known=known_seq, serving=serving_seq, failed=failed_seq)] += 1
     return {
-        name: RolloutCounts(
+        (name, stage): RolloutCounts(
             serving=counted["serving"],
             failed=counted["failed"],
-            workers=workers,
-            converged=0 < workers == counted["serving"] + counted["unloaded"],
+            workers=workers.get(stage, 0),
+            converged=0 < workers.get(stage, 0) == counted["serving"] + counted["unloaded"],
         )
-        for name, counted in states.items()
+        for (name, stage), counted in states.items()
     }
 
 
@@ -145,13 +155,19 @@ def _alive() -> Any:
     return WorkerRow.seen_at > func.now() - patience
 
 
-async def _seen(session: AsyncSession, worker: str, *, at: datetime | None, seconds: float | None) -> None:
+async def _seen(
+    session: AsyncSession, worker: str, *, at: datetime | None, seconds: float | None, stage: str | None = None
+) -> None:
     """Count ``worker`` as living; an event may come late, so it counts for the time when it was published."""
     seen: Any = func.now() if at is None else func.least(at, func.now())
-    statement = insert(WorkerRow).values(name=worker, seen_at=seen, seconds=seconds or FIRST_SECONDS)
+    statement = insert(WorkerRow).values(
+        name=worker, seen_at=seen, seconds=seconds or FIRST_SECONDS, stage=stage or PRODUCTION
+    )
     news: dict[str, Any] = {"seen_at": func.greatest(WorkerRow.seen_at, seen)}
     if seconds is not None:
         news["seconds"] = seconds
+    if stage is not None:
+        news["stage"] = stage
     await session.execute(statement.on_conflict_do_update(index_elements=[WorkerRow.name], set_=news))
 
 

@@ -49,7 +49,9 @@ async def delete_version(
         if row is None:
             raise await unknown_version(session, name, number)
         if row.deleted_at is None:
-            if (obstacle := obstacle_to_deletion(row.stage)) is not None:
+            champions = await store.champions(session, name)
+            serves_in = [stage for stage, version in champions.items() if version == number]
+            if (obstacle := obstacle_to_deletion(row.stage, serves_in)) is not None:
                 raise problem(409, "Cannot be deleted", f"version {number} of {name!r} {obstacle}")
             await delete_row(session, row, by=caller.name)
             crash_point("registry.delete.before_commit")

@@ -52,7 +52,7 @@ async def describe_version(
     async with bus.transaction() as session:
         row = await existing_version(session, name, number, lock=True)
         _change(session, row, data, by=request.user, action="version.described", subject=f"model/{name}/{number}")
-    return version_view(row)
+        return version_view(row, await store.champions(session, name))
 
 
 async def _archive(session: AsyncSession, row: ModelRow, *, archived: bool, by: Caller) -> None:

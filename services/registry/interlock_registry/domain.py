@@ -1,11 +1,12 @@
 """Pure decision functions: what follows from a verdict, an approval or a rollback, and a worker's convergence."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Literal, Protocol, TypeVar
 
 from interlock_contracts.retention import Keep
+from interlock_contracts.stages import PRODUCTION
 
 
 class Step(Enum):
@@ -40,8 +41,17 @@ def after_passing(
     return Step.PROMOTE
 
 
-def obstacle_to_deletion(stage: str) -> str | None:
-    """Return why a version in this stage cannot be deleted, as the end of a sentence; None where it can."""
+def state_of_promoted(serves_in: Collection[str]) -> str:
+    """Return the state of a version that has been promoted, from the stages in which it serves now."""
+    if PRODUCTION in serves_in:
+        return "champion"
+    return "passed" if serves_in else "retired"
+
+
+def obstacle_to_deletion(stage: str, serves_in: Collection[str] = ()) -> str | None:
+    """Return why a version in this state cannot be deleted, as the end of a sentence; None where it can."""
+    if earlier := [each for each in serves_in if each != PRODUCTION]:
+        return f"serves in {', '.join(serves_in)}; roll back or promote another version to {', '.join(earlier)} first"
     return {
         "champion": "serves; roll back or promote another version first",
         "registered": "is being measured by the gate; delete it once there is a verdict",
@@ -61,32 +71,39 @@ V = TypeVar("V", bound=Aging)
 
 
 def past_retention(
-    versions: Sequence[V], keep: Keep, *, previous: int | None, now: datetime
+    versions: Sequence[V],
+    keep: Keep,
+    *,
+    champions: Mapping[str, int],
+    rolls_back: Collection[int | None],
+    now: datetime,
 ) -> Iterator[tuple[V, str | None]]:
     """Yield the versions that are past their retention, oldest first; with why each is kept, None where it is not.
 
-    ``versions`` are all of a model that are not deleted. ``previous`` is the one that a rollback goes back to.
+    ``versions`` are all of a model that are not deleted, ``champions`` those that serve, by stage; ``rolls_back`` are
+    those that a rollback goes back to.
     """
     ordered = sorted(versions, key=lambda each: each.version)
     for place, each in enumerate(ordered, start=1):
         if keep.is_past(newer=len(ordered) - place, age=now - each.registered_at):
-            rolls_back = "is the one that a rollback goes back to" if each.version == previous else None
-            yield each, obstacle_to_deletion(each.stage) or rolls_back
+            serves_in = [stage for stage, number in champions.items() if number == each.version]
+            kept = "is the one that a rollback goes back to" if each.version in rolls_back else None
+            yield each, obstacle_to_deletion(each.stage, serves_in) or kept
 
 
-def rollback_target(requested: int | None, *, champion: int | None, previous: int | None) -> int:
+def rollback_target(requested: int | None, *, champion: int | None, previous: int | None, where: str = "") -> int:
     """Return the version to go back to.
 
     Raises:
         ValueError: there is nothing to go back to, or the version serves already; the text says which.
     """
     if champion is None:
-        raise ValueError("no version serves yet, so there is nothing to go back from")
+        raise ValueError(f"no version serves{where} yet, so there is nothing to go back from")
     target = requested if requested is not None else previous
     if target is None:
-        raise ValueError("no other version has served before")
+        raise ValueError(f"no other version has served{where} before")
     if target == champion:
-        raise ValueError(f"version {target} serves already")
+        raise ValueError(f"version {target} serves{where} already")
     return target
 
 

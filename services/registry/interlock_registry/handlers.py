@@ -16,7 +16,7 @@ from interlock_contracts.training import TrainingCancelled, TrainingCompleted, T
 from interlock_messaging import CausationEnvelope, PoisonError, Session, topology
 from interlock_messaging.crash_points import crash_point
 
-from interlock_registry import audit, convergence, ledger, promotion, store
+from interlock_registry import audit, convergence, ledger, promotion, stages, store
 from interlock_registry.collector import lock_references
 from interlock_registry.domain import Step, after_passing
 from interlock_registry.store import PromotionRow, VersionRow
@@ -47,6 +47,7 @@ async def register_version(event: TrainingCompleted, cause: CausationEnvelope, s
         datasets=[dataset.model_dump(mode="json") for dataset in event.datasets],
         evaluation=event.evaluation.model_dump(mode="json") if event.evaluation else None,
         evaluation_requests=1,
+        bound_for=(await stages.declared(session, event.model))[0],
         deleted_at=model.deleted_at,
         deleted_by=model.deleted_by,
     )
@@ -66,12 +67,16 @@ async def promote_passed(event: EvaluationPassed, cause: CausationEnvelope, sess
         await ledger.settle(session, event)
         _discard_report(version, event.report)
         return
+    stage = version.bound_for
+    if stage is None or event.stage not in (None, stage):
+        await ledger.settle(session, event)
+        return
     spec = await promotion.spec_of(session, version)
     promoted_by = "approval" if event.needs_approval else spec.promotion
     step = after_passing(
         version.stage,
         measured_against=event.against,
-        champion=model.champion,
+        champion=(await store.champions(session, event.model)).get(stage),
         promotion=promoted_by,
         archived=model.archived_at is not None,
     )
@@ -80,12 +85,12 @@ async def promote_passed(event: EvaluationPassed, cause: CausationEnvelope, sess
         return
     _keep_report(version, event.report)
     version.reasons, version.against, version.stage = event.reasons, event.against, "passed"
-    version.metrics, version.champion_metrics = event.metrics, event.champion_metrics
+    version.metrics, version.champion_metrics, version.passed_for = event.metrics, event.champion_metrics, stage
     if step is Step.REQUEST_AGAIN:
         version.evaluation_requests += 1
         await promotion.request_evaluation(session, model, version, cause.identity)
     elif step is Step.PROMOTE:
-        await promotion.promote(session, model, version, how="gate", cause=cause.identity, signer=signer)
+        await promotion.promote(session, model, version, how="gate", cause=cause.identity, signer=signer, stage=stage)
 
 
 @router.subscriber(topology.queue(SERVICE, EvaluationFailed), topology.EXCHANGE, no_reply=True)
@@ -96,10 +101,15 @@ async def record_refusal(event: EvaluationFailed, session: Session) -> None:
     await ledger.settle(session, event)
     if version.deleted_at is not None:
         _discard_report(version, event.report)
-    elif version.stage in ("registered", "passed"):
-        version.stage, version.reasons, version.against = "refused", event.reasons, event.against
+    elif version.stage in ("registered", "passed") and event.stage in (None, version.bound_for):
+        version.reasons, version.against = event.reasons, event.against
         version.metrics, version.champion_metrics = event.metrics, event.champion_metrics
+        version.bound_for = version.passed_for = None
         _keep_report(version, event.report)
+        if await store.has_served(session, event.model, event.version):
+            await promotion.restate(session, version)
+        else:
+            version.stage = "refused"
 
 
 @router.subscriber(topology.queue(SERVICE, RollbackRequested), topology.EXCHANGE, no_reply=True)
@@ -109,7 +119,14 @@ async def roll_back(event: RollbackRequested, cause: CausationEnvelope, session:
         # The message's own claim of its origin, marked as such: an event cannot act in the name of a key.
         by = f"event/{cause.source}"
         await promotion.roll_back(
-            session, event.model, event.version, by=by, reason=event.reason, cause=cause.identity, signer=signer
+            session,
+            event.model,
+            event.version,
+            by=by,
+            reason=event.reason,
+            cause=cause.identity,
+            signer=signer,
+            stage=event.stage,
         )
     except ValueError as error:
         raise PoisonError(str(error)) from error

@@ -46,6 +46,7 @@ def _view(row: PromotionRow) -> PromotionView:
         by=row.by,
         promoted_at=row.promoted_at,
         trace_id=trace_id_of(row.traceparent),
+        stage=row.stage,
     )
 
 

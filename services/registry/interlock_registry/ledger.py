@@ -50,12 +50,14 @@ class ClaimRow(store.Table):
         return Booked(fresh=self.fresh, level=self.level, carried=self.carried, outcome=self.outcome)
 
 
-async def make_claim(session: AsyncSession, model: ModelRow, version: VersionRow, spec: Pipeline) -> Claim | None:
-    """Return what the comparison of ``version`` with the champion may err; None where there is none to compare with.
+async def make_claim(
+    session: AsyncSession, model: ModelRow, version: VersionRow, spec: Pipeline, *, champion: int | None
+) -> Claim | None:
+    """Return what the comparison of ``version`` with the ``champion`` may err; None where there is none.
 
-    ``model`` must be locked: its claims are numbered one after another.
+    ``model`` must be locked: its claims, for whatever stage, are numbered one after another and share one budget.
     """
-    if model.champion is None:
+    if champion is None:
         return None
     period = await present_period(session, model.name)
     earlier = await claims_of(session, model.name, period)
@@ -72,7 +74,7 @@ async def make_claim(session: AsyncSession, model: ModelRow, version: VersionRow
         period=period,
         version=version.version,
         request=version.evaluation_requests,
-        against=model.champion,
+        against=champion,
         rows=sum(judged_on.values()),
         fresh=sum(fresh.values()),
         files=sorted(fresh),

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from interlock_registry.store import ModelRow, PipelineRow, VersionRow
+from interlock_registry.store import ModelRow, PipelineRow, SpecRow, VersionRow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,3 +99,11 @@ async def models(
     query = select(PipelineRow.name, ModelRow).outerjoin(ModelRow, ModelRow.name == PipelineRow.name)
     query = query.where(*wanted.conditions()).order_by(PipelineRow.name).limit(limit)
     return [(row[0], row[1]) for row in await session.execute(query)]
+
+
+async def stages(session: AsyncSession) -> dict[str, list[str]]:
+    """Return the stages of each pipeline that declares any, in order."""
+    newest = (SpecRow.pipeline == PipelineRow.name) & (SpecRow.digest == PipelineRow.digest)
+    declared = SpecRow.spec["stages"]
+    query = select(PipelineRow.name, declared).join(SpecRow, newest).where(declared.as_string().isnot(None))
+    return {row[0]: row[1] for row in await session.execute(query)}

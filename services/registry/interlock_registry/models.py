@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
 from interlock_artifacts import ArtifactStore
 from interlock_contracts.filters import VERSION_STAGES, bounds, chosen, tag_filter
-from interlock_contracts.http import ModelView, VersionView
+from interlock_contracts.http import ModelView, StageView, VersionView
 from interlock_contracts.refs import ArtifactRef
+from interlock_contracts.stages import PRODUCTION
 from interlock_runtime.database import Database
 from interlock_runtime.http import SCOPE, SERVICES
 from interlock_runtime.limits import INT32_MAX
@@ -19,8 +21,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from interlock_registry import convergence, lists, store
-from interlock_registry.routes import serving_view, unknown_model
+from interlock_registry import convergence, lists, stages, store
+from interlock_registry.routes import Stage, serving_view, unknown_model
 from interlock_registry.store import ModelRow, PromotionRow, VersionRow
 
 _BOUNDS = "Bounds of metrics, for instance r2:0.8, separated by commas; a version without the metric is left out."
@@ -45,14 +47,22 @@ async def list_models(
         text=text, serving=serving, owner=owner, tags=tag_filter(tag), archived=archived, after=after
     )
     async with database.sessions() as session:
-        champions = {version.model: (row, version) for row, version in await store.serving(session)}
+        champions = {
+            (row.model, row.stage): (row, version) for row, version in await store.serving(session, stage=None)
+        }
         newest = await lists.newest_versions(session)
         rollouts = await convergence.counts(session)
         found = await lists.models(session, wanted, limit=limit)
-    views = [model_view(name, row, champions.get(name)) for name, row in found]
+        declared = await lists.stages(session)
+    views = [model_view(name, row, champions.get((name, PRODUCTION))) for name, row in found]
     for view in views:
         view.newest = newest.get(view.name)
-        view.rollout = rollouts.get(view.name) if view.serving else None
+        view.rollout = rollouts.get((view.name, PRODUCTION)) if view.serving else None
+        for stage in declared.get(view.name, [PRODUCTION]):
+            promoted = champions.get((view.name, stage)) if view.archived_at is None else None
+            here = serving_view(*promoted) if promoted else None
+            rollout = rollouts.get((view.name, stage)) if here else None
+            view.stages.append(StageView(stage=stage, serving=here, rollout=rollout))
     return views
 
 
@@ -74,15 +84,26 @@ def model_view(name: str, row: ModelRow | None, champion: tuple[PromotionRow, Ve
 
 @get("/models/{name:str}", opt={SCOPE: "read", SERVICES: ("gateway", "prediction")})
 async def read_model(
-    name: FromPath[str], database: NamedDependency[Database], artifacts: NamedDependency[ArtifactStore]
+    name: FromPath[str],
+    database: NamedDependency[Database],
+    artifacts: NamedDependency[ArtifactStore],
+    *,
+    stage: Stage = PRODUCTION,
 ) -> ModelView:
-    """Return one model: what serves, its signature, and how many versions there are."""
+    """Return one model: what serves in a stage, its signature, its stages, and how many versions there are.
+
+    Of a stage that the pipeline has not nothing serves: ``stages`` are those that it has.
+    """
     async with database.sessions() as session:
         if not await store.pipelines(session, name):
             raise await unknown_model(session, name)
         row = await session.get(ModelRow, name)
-        serving = await store.serving(session, name)
-    view = model_view(name, row, serving[0] if serving else None)
+        champions = {found.stage: (found, version) for found, version in await store.serving(session, name, stage=None)}
+        known = await stages.declared(session, name)
+    view = model_view(name, row, champions.get(stage))
+    for each in known:
+        promoted = champions.get(each) if view.archived_at is None else None
+        view.stages.append(StageView(stage=each, serving=serving_view(*promoted) if promoted else None))
     if view.serving is not None:
         description = await asyncio.to_thread(artifacts.fetch, view.serving.ref.artifact)
         view.signature = json.loads(description).get("signature")
@@ -122,7 +143,8 @@ async def list_versions(
     async with database.sessions() as session:
         if not await store.pipelines(session, name):
             raise await unknown_model(session, name)
-        return [version_view(row) for row in await lists.versions(session, name, wanted, limit=limit)]
+        champions = await store.champions(session, name)
+        return [version_view(row, champions) for row in await lists.versions(session, name, wanted, limit=limit)]
 
 
 @get("/models/{name:str}/versions/{number:int}", opt={SCOPE: "read"})
@@ -135,7 +157,7 @@ async def read_version(
     """Return one version with its gate report and its manifest."""
     async with database.sessions() as session:
         row = await existing_version(session, name, number)
-    view = version_view(row)
+        view = version_view(row, await store.champions(session, name))
     if row.report is not None:
         report = await asyncio.to_thread(artifacts.fetch, ArtifactRef.model_validate(row.report))
         view.report = json.loads(report)
@@ -143,7 +165,8 @@ async def read_version(
     return view
 
 
-def version_view(row: VersionRow) -> VersionView:
+def version_view(row: VersionRow, champions: Mapping[str, int]) -> VersionView:
+    """Return a version; ``champions`` are those of its model's stages."""
     return VersionView(
         model=row.model,
         version=row.version,
@@ -159,6 +182,8 @@ def version_view(row: VersionRow) -> VersionView:
         metrics=row.metrics,
         champion_metrics=row.champion_metrics,
         reasons=row.reasons,
+        serves_in=[stage for stage, number in champions.items() if number == row.version],
+        bound_for=row.bound_for if row.stage in ("registered", "passed") else None,
         description=row.description,
         tags=row.tags,
     )

@@ -77,8 +77,11 @@ async def due(session: AsyncSession, name: str, keep: Keep | None) -> list[tuple
     if keep is None or model is None:
         return []
     rows = await lists.versions(session, name, lists.VersionFilter())
-    previous = await store.previous_champion(session, model)
-    found = past_retention(rows, keep, previous=previous, now=datetime.now(UTC))
+    champions = await store.champions(session, name)
+    rolls_back = {
+        await store.previous_champion(session, name, stage, champion) for stage, champion in champions.items()
+    }
+    found = past_retention(rows, keep, champions=champions, rolls_back=rolls_back, now=datetime.now(UTC))
     if model.archived_at is not None:
         return [(row, "is of an archived model") for row, _ in found]
     return list(found)

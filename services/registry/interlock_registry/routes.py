@@ -13,6 +13,7 @@ from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.pipeline_file import InvalidPipelineError, NotYamlError, parse_pipeline
 from interlock_contracts.rollout import RolloutView, WorkerReport
 from interlock_contracts.signature import PromotionSignature
+from interlock_contracts.stages import PRODUCTION, StageName, no_stage
 from interlock_messaging import Bus, enqueue
 from interlock_messaging.crash_points import crash_point
 from interlock_runtime.access import Caller
@@ -26,9 +27,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from interlock_registry import audit, convergence, promotion, store
+from interlock_registry import audit, convergence, promotion, stages, store
 from interlock_registry.handlers import SERVICE
 from interlock_registry.store import ModelRow, PromotionRow, SpecRow, VersionRow
+
+Stage = Annotated[StageName, QueryParameter(description="A deployment stage of the pipeline.")]
 
 Digest = Annotated[str | None, QueryParameter(description="Of a spec; the newest if left out.")]
 
@@ -69,6 +72,7 @@ async def _applied(name: str, request: Request[Any, Any, Any], bus: Bus, artifac
             caller: Caller = request.user
             about = {"digest": pipeline.digest, "revision": changed.revision}
             audit.record(session, caller.name, "pipeline.applied", f"pipeline/{name}", **about)
+            await stages.drop_undeclared(session, name, pipeline.stages)
         crash_point("registry.apply.before_commit")
         ((current, _),) = await store.pipelines(session, name)
     return _pipeline_view(current, pipeline, changed=changed is not None)
@@ -121,27 +125,28 @@ async def read_pipeline(
 
 
 @get("/serving", opt={SCOPE: "read", SERVICES: ("gateway", "prediction")})
-async def what_serves(database: NamedDependency[Database]) -> list[ServingView]:
-    """Return what should serve now, for every model; gateways reconcile against it."""
+async def what_serves(database: NamedDependency[Database], *, stage: Stage = PRODUCTION) -> list[ServingView]:
+    """Return what should serve in a stage now, for every model that has it; gateways reconcile against it."""
     async with database.sessions() as session:
-        return await _all_serving(session)
+        return await _all_serving(session, stage)
 
 
 @put("/workers/{worker:str}", status_code=200, opt={SCOPE: "admin", SERVICES: ("gateway",)})
 async def report_worker(
     worker: FromPath[str], database: NamedDependency[Database], data: JSONBody[WorkerReport]
 ) -> list[ServingView]:
-    """Keep what a gateway worker says of itself, and return what should serve now."""
+    """Keep what a gateway worker says of itself, and return what should serve in its stage now."""
     async with database.sessions() as session, session.begin():
         await convergence.record(session, worker, data)
-        return await _all_serving(session)
+        return await _all_serving(session, data.stage)
 
 
-async def _all_serving(session: AsyncSession) -> list[ServingView]:
+async def _all_serving(session: AsyncSession, stage: str) -> list[ServingView]:
     archived = await store.archived(session)
     return [
-        serving_view(row, version).model_copy(update={"archived": version.model in archived})
-        for row, version in await store.serving(session)
+        serving_view(row, version).model_copy(update={"archived": dropped or version.model in archived})
+        for dropped in (False, True)
+        for row, version in await store.serving(session, stage=stage, dropped=dropped)
     ]
 
 
@@ -153,15 +158,21 @@ async def leave_worker(worker: FromPath[str], database: NamedDependency[Database
 
 
 @get("/models/{name:str}/rollout", opt={SCOPE: "read"})
-async def read_rollout(name: FromPath[str], database: NamedDependency[Database]) -> RolloutView:
-    """Return which gateway workers serve the version promoted last, and why others do not."""
+async def read_rollout(
+    name: FromPath[str], database: NamedDependency[Database], *, stage: Stage = PRODUCTION
+) -> RolloutView:
+    """Return which of a stage's gateway workers serve the version promoted to it last, and why others do not."""
     async with database.sessions() as session:
         if not await store.pipelines(session, name):
             raise await unknown_model(session, name)
-        if not (found := await store.serving(session, name)) or name in await store.archived(session):
+        await require_stage(session, name, stage)
+        found = await store.serving(session, name, stage=stage)
+        if not found or name in await store.archived(session):
             if not await store.pipelines(session, name):
                 raise await unknown_model(session, name)
-            raise problem(404, "Nothing is promoted", f"no version of {name!r} is promoted, so none is rolled out")
+            where = "" if stage == PRODUCTION else f" to {stage}"
+            detail = f"no version of {name!r} is promoted{where}, so none is rolled out"
+            raise problem(404, "Nothing is promoted", detail)
         ((promoted, _),) = found
         return await convergence.convergence(session, promoted)
 
@@ -175,7 +186,14 @@ def serving_view(promoted: PromotionRow, version: VersionRow) -> ServingView:
         promotion=promoted.traceparent,
         signed=PromotionSignature.model_validate(promoted.signed) if promoted.signed else None,
         pipeline_digest=version.pipeline_digest,
+        stage=promoted.stage,
     )
+
+
+async def require_stage(session: AsyncSession, name: str, stage: str) -> None:
+    """Raise a 404 that names the stages of a pipeline, unless ``stage`` is one of them."""
+    if stage not in (known := await stages.declared(session, name)):
+        raise problem(404, "No such stage", no_stage(name, stage, known))
 
 
 async def unknown_model(session: AsyncSession, name: str) -> Exception:

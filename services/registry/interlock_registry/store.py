@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from interlock_contracts.refs import DatasetRef
+from interlock_contracts.stages import PRODUCTION
 from interlock_messaging.tables import Base
 from sqlalchemy import JSON, BigInteger, ForeignKey, Identity, MetaData, exists, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
@@ -43,7 +44,7 @@ class SpecRow(Table):
 
 
 class ModelRow(Table):
-    """Who serves: one row a model, so that two champions, or none, cannot be.
+    """A model, with its champion in production; ``promotion_seq`` counts its promotions to all stages.
 
     A deleted one keeps its row, archived for good, with who deleted it and why: its name is not given again.
     """
@@ -69,7 +70,9 @@ class VersionRow(Table):
 
     A deleted one keeps its row, for promotions name it. ``engine`` is the reference that its description holds,
     ``{}`` where it holds none; it is None until a deletion asks who shares what. ``earlier_reports`` are those that a
-    later evaluation has replaced. ``evaluation`` refers to the evaluation file, where there was one.
+    later evaluation has replaced. ``evaluation`` refers to the evaluation file, where there was one. ``bound_for`` is
+    the deployment stage for which it is measured or waits, None once that is settled; ``passed_for`` the one for which
+    its newest verdict let it through; older registries write neither. ``stage`` is its state.
     """
 
     __tablename__ = "version"
@@ -85,6 +88,8 @@ class VersionRow(Table):
     evaluation: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     evaluation_requests: Mapped[int] = mapped_column("questions", server_default=text("1"))
     against: Mapped[int | None]
+    bound_for: Mapped[str | None]
+    passed_for: Mapped[str | None]
     report: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     earlier_reports: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     engine: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
@@ -105,7 +110,10 @@ class VersionRow(Table):
 
 
 class PromotionRow(Table):
-    """Every promotion there was, by its sequence number; ``signed`` is its signature."""
+    """Every promotion there was, by its sequence number; ``signed`` is its signature.
+
+    The database makes each the champion of its stage, as it is written: see :class:`ChampionRow`.
+    """
 
     __tablename__ = "promotion"
 
@@ -117,6 +125,22 @@ class PromotionRow(Table):
     traceparent: Mapped[str | None]
     signed: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     promoted_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    stage: Mapped[str] = mapped_column(server_default=PRODUCTION)
+
+
+class ChampionRow(Table):
+    """Who serves in a stage of a model: one row each, so that two cannot; written by the database alone.
+
+    ``dropped`` once the pipeline has the stage no longer.
+    """
+
+    __tablename__ = "champion"
+
+    model: Mapped[str] = mapped_column(ForeignKey("model.name"), primary_key=True)
+    stage: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int]
+    version: Mapped[int]
+    dropped: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 _NOT_DELETED = ~exists().where(ModelRow.name == PipelineRow.name, ModelRow.deleted_at.is_not(None))
@@ -210,12 +234,12 @@ def deletion_of(row: VersionRow | ModelRow) -> str | None:
     return f"{what} was deleted by {row.deleted_by} at {moment}"
 
 
-async def previous_champion(session: AsyncSession, model: ModelRow) -> int | None:
-    """Return the version that served last before the present champion, of those that are still there."""
+async def previous_champion(session: AsyncSession, model: str, stage: str, champion: int | None) -> int | None:
+    """Return the version that served last in a stage before its ``champion``, of those that are still there."""
     query = (
         select(PromotionRow.version)
         .join(VersionRow, (VersionRow.model == PromotionRow.model) & (VersionRow.version == PromotionRow.version))
-        .where(PromotionRow.model == model.name, PromotionRow.version != model.champion)
+        .where(PromotionRow.model == model, PromotionRow.stage == stage, PromotionRow.version != champion)
         .where(VersionRow.deleted_at.is_(None))
         .order_by(PromotionRow.seq.desc())
         .limit(1)
@@ -223,19 +247,18 @@ async def previous_champion(session: AsyncSession, model: ModelRow) -> int | Non
     return (await session.scalars(query)).one_or_none()
 
 
-async def has_served(session: AsyncSession, model: str, version: int) -> bool:
-    """Return whether a version has ever been promoted."""
-    return await last_promotion_of(session, model, version) is not None
+async def has_served(session: AsyncSession, model: str, version: int, stage: str | None = None) -> bool:
+    """Return whether a version has ever been promoted, to one stage or to any."""
+    return await last_promotion_of(session, model, version, stage) is not None
 
 
-async def last_promotion_of(session: AsyncSession, model: str, version: int) -> PromotionRow | None:
-    query = (
-        select(PromotionRow)
-        .where(PromotionRow.model == model, PromotionRow.version == version)
-        .order_by(PromotionRow.seq.desc())
-        .limit(1)
-    )
-    return (await session.scalars(query)).one_or_none()
+async def last_promotion_of(
+    session: AsyncSession, model: str, version: int, stage: str | None = None
+) -> PromotionRow | None:
+    query = select(PromotionRow).where(PromotionRow.model == model, PromotionRow.version == version)
+    if stage is not None:
+        query = query.where(PromotionRow.stage == stage)
+    return (await session.scalars(query.order_by(PromotionRow.seq.desc()).limit(1))).one_or_none()
 
 
 async def any_is_signed(session: AsyncSession) -> bool:
@@ -249,13 +272,28 @@ async def archived(session: AsyncSession) -> set[str]:
     return set(await session.scalars(select(ModelRow.name).where(ModelRow.archived_at.isnot(None))))
 
 
-async def serving(session: AsyncSession, model: str | None = None) -> Sequence[tuple[PromotionRow, VersionRow]]:
-    """Return what should serve now, or would if its model was not archived: the newest promotion, with its version."""
+async def serving(
+    session: AsyncSession, model: str | None = None, *, stage: str | None = PRODUCTION, dropped: bool = False
+) -> Sequence[tuple[PromotionRow, VersionRow]]:
+    """Return what should serve in a stage, or in all, or would if its model was not archived: promotion and version.
+
+    With ``dropped``, what would if the pipeline still had the stage.
+    """
     query = (
         select(PromotionRow, VersionRow)
-        .join(ModelRow, (ModelRow.name == PromotionRow.model) & (ModelRow.promotion_seq == PromotionRow.seq))
+        .join(ChampionRow, (ChampionRow.model == PromotionRow.model) & (ChampionRow.seq == PromotionRow.seq))
         .join(VersionRow, (VersionRow.model == PromotionRow.model) & (VersionRow.version == PromotionRow.version))
+        .where(ChampionRow.dropped.is_(dropped))
     )
     if model is not None:
-        query = query.where(ModelRow.name == model)
-    return [(row[0], row[1]) for row in await session.execute(query.order_by(ModelRow.name))]
+        query = query.where(ChampionRow.model == model)
+    if stage is not None:
+        query = query.where(ChampionRow.stage == stage)
+    found = await session.execute(query.order_by(ChampionRow.model, ChampionRow.stage))
+    return [(row[0], row[1]) for row in found]
+
+
+async def champions(session: AsyncSession, model: str) -> dict[str, int]:
+    """Return the version that serves in each stage of a model where one does."""
+    query = select(ChampionRow.stage, ChampionRow.version).where(ChampionRow.model == model, ~ChampionRow.dropped)
+    return {row.stage: row.version for row in await session.execute(query.order_by(ChampionRow.stage))}

@@ -10,6 +10,7 @@ from interlock_contracts.http import RolloutCounts
 from interlock_contracts.models import ModelLoadFailed, ModelServing
 from interlock_contracts.refs import ArtifactRef
 from interlock_contracts.rollout import HeldModel, RolloutView, WorkerReport
+from interlock_contracts.stages import PRODUCTION
 from interlock_registry import convergence, handlers
 from interlock_registry.convergence import WorkerModelRow, WorkerRow
 from interlock_registry.store import ModelRow, PromotionRow, VersionRow
@@ -41,6 +42,7 @@ class Registry:
                     pipeline_digest="b" * 64,
                     artifact=ref,
                     manifest=ref,
+                    report=ref,
                     datasets=[],
                 )
             )
@@ -67,7 +69,9 @@ class Registry:
             found = await convergence.convergence(session, await session.get_one(PromotionRow, (MODEL, 9)))
             failed = sum(each.state == "failed" for each in found.by_worker)
             counted = {"serving": found.serving, "failed": failed, "workers": found.workers}
-            assert await convergence.counts(session) == {MODEL: RolloutCounts(**counted, converged=found.converged)}
+            assert await convergence.counts(session) == {
+                (MODEL, PRODUCTION): RolloutCounts(**counted, converged=found.converged)
+            }
         return found
 
     async def states(self) -> dict[str, str]:

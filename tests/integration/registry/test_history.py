@@ -13,7 +13,7 @@ from interlock_messaging.tables import OutboxRow
 from interlock_registry import store
 from interlock_registry.store import PromotionRow, SpecRow, VersionRow
 from interlock_runtime.database import Database
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.integration.registry.test_keys import SPEC, Office, opened
 from tests.integration.registry.test_promotion import DATASET, REF
@@ -58,6 +58,9 @@ async def model(office: Office) -> str:
         parent = f"00-{TRACE}-b7ad6b7169203331-01"
         for seq, version, cause, by in ((1, 1, "gate", None), (2, 2, "gate", None), (3, 1, "rollback", "ada")):
             session.add(PromotionRow(model=name, seq=seq, version=version, cause=cause, by=by, traceparent=parent))
+        await session.flush()
+        gone = update(store.ChampionRow).where(store.ChampionRow.model == name).values(dropped=True)
+        await session.execute(gone)  # its bytes are nowhere, so it does not serve
     return name
 
 

@@ -106,6 +106,19 @@ def test_approve_promotes_or_asks_the_gate_again(stub: StubGateway) -> None:
     assert [each.json for each in stub.requests] == [{}, {}]
 
 
+def test_promote_says_whether_it_serves_is_compared_or_waits(stub: StubGateway) -> None:
+    """And to which stage."""
+    answer = {"model": "m", "version": 2, "stage": "production"}
+    for status, state in ((200, "promoted"), (202, "measured"), (202, "waits")):
+        stub.respond("POST /models/m/versions/2/promote", answer | {"state": state}, status=status)
+
+    said = [interlock("promote", "m", 2, "--to", "production").out for _ in range(3)]
+    assert "version 2 of m is promoted to production" in said[0]
+    assert "compares version 2 with the version that serves in production" in said[1]
+    assert "interlock approve m 2" in said[2]
+    assert [each.json for each in stub.requests] == [{"to": "production"}] * 3
+
+
 def test_approve_finds_the_version_of_a_commit(stub: StubGateway) -> None:
     """Also where its run joined another; once it serves, a job that runs again has nothing to do."""
     stub.respond("GET /runs", [run("coalesced", into=OTHER)])

@@ -13,6 +13,7 @@ from interlock_artifacts import MemoryStore
 from interlock_artifacts.signing import SignatureVerifier, Signer
 from interlock_contracts.models import ModelLoadFailed
 from interlock_contracts.refs import ModelRef
+from interlock_contracts.signature import PromotionSignature
 from interlock_gateway.models.reconcile import Reconciler
 from interlock_modeling import Model
 from interlock_serving.promotion import Promotion
@@ -94,6 +95,33 @@ async def test_a_forged_promotion_changes_nothing_and_an_event_says_why(lab: Lab
     assert [each.seq for each in lab.worker.last_known.promotions()] == [1]
     await lab.worker.manager.apply_promotion(true, cause="c")
     assert lab.version == 2
+
+
+async def test_a_worker_serves_what_is_promoted_to_its_stage_and_what_is_signed_for_it(lab: Lab) -> None:
+    """A promotion to staging is none to production, whoever says so in its name; nor the other way round."""
+    live = lab.promotion(1)
+    staged = replace(live, seq=2, signed=signed(live.ref, 2, stage="staging"), stage="staging")
+    staging = Worker("host-2", lab, lab.bus, lab.folder / "staging", stage="staging")
+    for worker in (lab.worker, staging):
+        await worker.manager.apply_promotion(staged, cause="c")
+    assert (lab.worker.loaded(), staging.loaded()) == ({}, {"flights": 1})
+    assert [each.stage for each in staging.last_known.promotions()] == ["staging"]
+    assert lab.refusals() == []
+
+    before = staged.signed.model_dump(exclude={"payload_type"}) if staged.signed else {}
+    for replayed in (
+        replace(staged, stage="production"),
+        replace(staged, stage="production", signed=PromotionSignature.model_validate(before)),
+    ):
+        await lab.worker.manager.apply_promotion(replayed, cause="c")
+    await staging.manager.apply_promotion(replace(live, seq=3, stage="staging"), cause="c")
+    assert lab.worker.loaded() == {}
+    assert [reason.split(": ", 1)[1] for reason in lab.refusals()] == [
+        "its signature is for another stage",
+        "its signature is wrong",
+        "its signature is for another promotion_seq and another stage",
+    ]
+    staging.manager.close()
 
 
 async def test_an_older_promotion_replayed_is_not_served_however_true_its_signature(lab: Lab) -> None:

@@ -46,7 +46,7 @@ def _held_out(digit: str) -> dict[str, Any]:
 def test_on_the_same_rows_each_metric_tells_which_is_better() -> None:
     """In its own direction, the sign of the difference aside."""
     metrics = {"r2": 0.5, "rmse": 2.0, "bias": -0.4, "mae": 1.0}
-    found = compared(side(1, metrics), side(2, {"r2": 0.6, "rmse": 1.0, "bias": 0.5, "mae": 1.0}))
+    found = compared(side(1, metrics), side(2, {"r2": 0.6, "rmse": 1.0, "bias": 0.5, "mae": 1.0}), {})
 
     assert found.comparable
     assert "same 2 held-out rows" in found.note
@@ -70,7 +70,7 @@ def test_on_the_same_rows_each_metric_tells_which_is_better() -> None:
 )
 def test_where_the_rows_or_targets_differ_nothing_is_called_better(other: Side, why: str) -> None:
     """The numbers are shown, for they are what was measured, but without a difference."""
-    found = compared(side(1, {"r2": 0.5}), other)
+    found = compared(side(1, {"r2": 0.5}), other, {})
     (r2,) = found.metrics
 
     assert not found.comparable
@@ -83,8 +83,8 @@ def test_versions_of_different_files_are_comparable_on_one_evaluation_file() -> 
     one = side(1, {"r2": 0.5}, holdout="1", evaluation="f")
     other = side(2, {"r2": 0.6}, holdout="2", evaluation="f")
 
-    assert compared(one, other).comparable
-    assert not compared(one, side(2, {"r2": 0.6}, holdout="2", evaluation="e")).comparable
+    assert compared(one, other, {}).comparable
+    assert not compared(one, side(2, {"r2": 0.6}, holdout="2", evaluation="e"), {}).comparable
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -92,7 +92,8 @@ def test_what_the_gate_measured_of_both_is_told_whatever_the_holdouts(*, turned:
     """From the report on the later one, whichever of the two is named first."""
     gain = GainReport(version=1, candidate=1.0, champion=3.0, gain=2.0, lower=1.5)
     pair = [side(1, {"rmse": 2.0}), side(2, {"rmse": 1.0}, holdout="f", champion=gain)]
-    found = compared(*(reversed(pair) if turned else pair)).measured_together
+    one, other = reversed(pair) if turned else pair
+    found = compared(one, other, {}).measured_together
 
     assert found is not None
     assert (found.a, found.b) == ((1.0, 3.0) if turned else (3.0, 1.0))
@@ -108,7 +109,8 @@ def test_every_metric_of_both_on_one_holdout_is_told(*, turned: bool) -> None:
     gain = GainReport(version=1, candidate=1.0, champion=3.0, metrics=theirs, gain=2.0, lower=1.5)
     judged = side(2, {"r2": 0.4, "rmse": 1.0, "bias": 0.1}, holdout="f", champion=gain)
     pair = [side(1, {"rmse": 0.1, "r2": 0.9}), judged]
-    found = compared(*(reversed(pair) if turned else pair)).measured_together
+    one, other = reversed(pair) if turned else pair
+    found = compared(one, other, {}).measured_together
 
     assert found is not None
     told = [(each.metric, each.b, each.a) if turned else (each.metric, each.a, each.b) for each in found.metrics]
@@ -121,12 +123,12 @@ def test_a_gate_that_compared_with_another_version_says_nothing_of_these_two() -
     """Its number is about a third version."""
     gain = GainReport(version=7, candidate=1.0, champion=3.0, gain=2.0, lower=1.5)
 
-    assert compared(side(1, {}), side(2, {}, champion=gain)).measured_together is None
+    assert compared(side(1, {}), side(2, {}, champion=gain), {}).measured_together is None
 
 
 def test_an_undefined_metric_is_no_zero() -> None:
     """Only one side has a number."""
-    (r2,) = compared(side(1, {"r2": None}), side(2, {"r2": 0.6})).metrics
+    (r2,) = compared(side(1, {"r2": None}), side(2, {"r2": 0.6}), {}).metrics
 
     assert (r2.a, r2.b, r2.difference, r2.better) == (None, 0.6, None, None)
 
@@ -134,7 +136,7 @@ def test_an_undefined_metric_is_no_zero() -> None:
 def test_only_what_differs_is_listed_by_its_path() -> None:
     """In pipeline, parameters and data alike."""
     stricter = {**SPEC, "gate": {"metrics": {"r2": {"min": 0.7}}}}
-    found = compared(side(1, {}), side(2, {}, spec=stricter, winner="xgboost"))
+    found = compared(side(1, {}), side(2, {}, spec=stricter, winner="xgboost"), {})
 
     assert [(each.name, each.a, each.b) for each in found.pipeline] == [("gate.metrics.r2.min", 0.6, 0.7)]
     assert [(each.name, each.a, each.b) for each in found.parameters] == [

@@ -36,7 +36,7 @@ def test_what_is_in_use_never_goes_and_what_goes_is_past_its_retention(
     """And once that has gone, nothing else does: it is safe to repeat, in whatever order versions are listed."""
     listed = list(versions)
     shuffled.shuffle(listed)
-    found = list(past_retention(listed, keep, previous=previous, now=NOW))
+    found = list(past_retention(listed, keep, champions={}, rolls_back={previous}, now=NOW))
     going = [each for each, kept_because in found if kept_because is None]
 
     for each in going:
@@ -45,14 +45,16 @@ def test_what_is_in_use_never_goes_and_what_goes_is_past_its_retention(
         assert keep.keep_last is None or each.version <= len(versions) - keep.keep_last
         assert keep.keep_days is None or NOW - each.registered_at >= timedelta(days=keep.keep_days)
     left = [each for each in versions if each not in going]
-    assert not [each for each, why in past_retention(left, keep, previous=previous, now=NOW) if why is None]
+    assert not [
+        each for each, why in past_retention(left, keep, champions={}, rolls_back={previous}, now=NOW) if why is None
+    ]
 
 
 def test_what_is_past_its_retention_goes_oldest_first_or_says_why_it_stays() -> None:
     """Also the champion counts among the last that are kept."""
     stages = ["retired", "champion", "refused", "passed", "registered", "retired", "refused", "refused"]
     versions = [Version(number, stage, NOW) for number, stage in enumerate(stages, start=1)]
-    found = past_retention(versions, Keep(keep_last=2), previous=6, now=NOW)
+    found = past_retention(versions, Keep(keep_last=2), champions={}, rolls_back={6}, now=NOW)
 
     assert [(each.version, why) for each, why in found] == [
         (1, None),

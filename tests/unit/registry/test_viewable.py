@@ -11,7 +11,7 @@ from interlock_contracts.evaluation import EvaluationFailed, EvaluationPassed
 from interlock_contracts.http import VersionView
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.training import TrainingCompleted
-from interlock_registry import handlers, ledger, promotion, store
+from interlock_registry import handlers, ledger, promotion, stages, store
 from interlock_registry.models import version_view
 from interlock_registry.store import ModelRow, VersionRow
 
@@ -26,7 +26,7 @@ class Session:
         self.row: Any = None
 
     def add(self, row: VersionRow) -> None:
-        row.metrics, row.reasons, row.tags, row.registered_at = {}, [], {}, NOW
+        row.metrics, row.champion_metrics, row.reasons, row.tags, row.registered_at = {}, {}, [], {}, NOW
         self.row = row
 
     async def get(self, *_: Any) -> Any:
@@ -57,6 +57,9 @@ async def test_every_version_can_be_listed(data: st.DataObject, by_person: bool)
         for name, answer in (("request_evaluation", None), ("spec_of", spec), ("promote", None)):
             patched.setattr(promotion, name, answering(answer))
         patched.setattr(handlers, "lock_references", answering(None))
+        patched.setattr(stages, "declared", answering(["production"]))
+        patched.setattr(store, "champions", answering({}))
+        patched.setattr(store, "has_served", answering(False))
         patched.setattr(ledger, "settle", answering(None))
         await handlers.register_version(trained, cause, session)
         if isinstance(verdict, EvaluationPassed):
@@ -67,7 +70,7 @@ async def test_every_version_can_be_listed(data: st.DataObject, by_person: bool)
     for kept in (row.artifact, row.manifest, row.datasets, row.report, row.metrics, row.reasons):
         json.dumps(kept, allow_nan=False)  # as a database would have it
 
-    view = version_view(row)
+    view = version_view(row, {})
 
     assert VersionView.model_validate_json(view.model_dump_json()) == view
     assert view.registered_at < datetime.now(UTC)

@@ -10,7 +10,7 @@ from interlock_contracts.comparison import ComparisonView
 from interlock_contracts.deletion import DeletedModelView, DeletedVersionView
 from interlock_contracts.http import ModelView, VersionView
 from interlock_contracts.ledger import LedgerView
-from interlock_contracts.rollout import ApprovalView, PromotionView, RollbackView, RolloutView
+from interlock_contracts.rollout import ApprovalView, PromoteView, PromotionView, RollbackView, RolloutView
 
 from interlock_client.errors import StillGoingError, UnavailableError
 from interlock_client.flows import Flow, Pause, Request, get, get_pages, moment, named, parsed, post, read, without_none
@@ -153,9 +153,16 @@ def approve(name: str, number: int) -> Flow[ApprovalView]:
     return parsed(ApprovalView, (yield from post(f"/models/{name}/versions/{number}/approve", {})))
 
 
-def rollback(name: str, number: int | None = None, *, reason: str | None = None) -> Flow[RollbackView]:
-    """Serve an earlier version again: the one named, else the one that served before."""
-    body = {"version": number, "reason": reason}
+def promote(name: str, number: int, *, to: str) -> Flow[PromoteView]:
+    """Promote a version from the stage before to the stage ``to``; ``state`` says whether it serves there."""
+    return parsed(PromoteView, (yield from post(f"/models/{name}/versions/{number}/promote", {"to": to})))
+
+
+def rollback(
+    name: str, number: int | None = None, *, reason: str | None = None, stage: str | None = None
+) -> Flow[RollbackView]:
+    """Serve an earlier version again, in production or in ``stage``: the one named, else the one that served before."""
+    body = {"version": number, "reason": reason} | ({"stage": stage} if stage is not None else {})
     return parsed(RollbackView, (yield from post(f"/models/{name}/rollback", body)))
 
 
@@ -164,9 +171,9 @@ def ledger(name: str) -> Flow[LedgerView]:
     return (yield from get(LedgerView, f"/models/{name}/ledger"))
 
 
-def rollout(name: str) -> Flow[RolloutView]:
-    """Return which of the gateway's workers serve the promoted version, and why others do not."""
-    return (yield from get(RolloutView, f"/models/{name}/rollout"))
+def rollout(name: str, *, stage: str | None = None) -> Flow[RolloutView]:
+    """Return which workers of production, or of ``stage``, serve the version promoted to it, and why others do not."""
+    return (yield from get(RolloutView, f"/models/{name}/rollout", stage=stage))
 
 
 def converged(

@@ -22,6 +22,7 @@ from interlock_contracts.prediction_bodies import (
 )
 from interlock_contracts.predictions import INLINE_BYTES, PredictionRequested, Webhook
 from interlock_contracts.scoring import OnError
+from interlock_contracts.stages import PRODUCTION
 from interlock_messaging import Bus
 from interlock_messaging.crash_points import crash_point
 from interlock_modeling import InvalidRowsError
@@ -86,8 +87,11 @@ async def submit_prediction(
     A CSV, Parquet or JSON Lines file as the body, or ``{"dataset": digest}``, is answered as a whole and kept as
     Parquet at ``/predictions/{id}/result``; ``?on_error=null`` leaves rows that do not fit without an answer, and
     ``?log=0.1`` has that share of the rows in the prediction log. A dataset may have ``webhook`` and ``ttl_seconds`` as
-    rows do.
+    rows do. Only production answers so: 409 of a gateway that follows another stage.
     """
+    if (stage := upstreams.registry.stage) != PRODUCTION:
+        detail = f"this gateway follows {stage}; asynchronous predictions and whole files are answered by {PRODUCTION}"
+        raise problem(409, "Only production answers later", f"{detail}, so send them to a gateway that follows it")
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() in _FILES:
         return ProxyResponse(proxies.prediction)
     body = await request.body()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 from interlock_contracts.http import ModelView
+from interlock_contracts.stages import PRODUCTION, no_stage
 from interlock_modeling import InvalidRowsError
 from interlock_modeling.served import Predictions
 from interlock_runtime.clients import RegistryClient
@@ -132,13 +133,18 @@ async def promoted_model(name: str, registry: RegistryClient) -> ModelView | Non
     """Return the same where a version is promoted.
 
     Raises:
-        ProblemDetailsException: 404, also where no version of the model is promoted; 410 where it was deleted.
+        ProblemDetailsException: 404, also where no version of the model is promoted, or the pipeline has not the stage
+            that this gateway follows; 410 where it was deleted.
     """
     model = await known_model(name, registry)
     if model is not None and model.archived_at is not None:
         raise problem(404, "The model is archived", f"model {name!r} is archived, so none of its versions serves")
+    stages = [each.stage for each in model.stages] if model is not None else []
+    if stages and registry.stage not in stages:
+        raise problem(404, "No such stage", f"{no_stage(name, registry.stage, stages)}; this gateway follows no other")
     if model is not None and model.serving is None:
-        detail = f"no version of {name!r} is promoted yet; GET /models/{name}/versions tells how far they are"
+        where = "" if registry.stage == PRODUCTION else f" to {registry.stage}, which this gateway follows,"
+        detail = f"no version of {name!r} is promoted{where} yet; GET /models/{name}/versions tells how far they are"
         raise problem(404, "No version serves", detail)
     return model
 

@@ -15,6 +15,7 @@ import msgspec
 from interlock_artifacts.signing import SignatureVerifier, UntrustedPromotionError
 from interlock_contracts.refs import ModelRef
 from interlock_contracts.signature import PromotionSignature
+from interlock_contracts.stages import PRODUCTION
 from interlock_messaging.crash_points import crash_point
 from interlock_serving.cache import write_whole
 from interlock_serving.promotion import Promotion
@@ -36,10 +37,11 @@ class _Contents(msgspec.Struct):
 
 
 class PromotionCache:
-    """The cache in ``folder``; promotions of another registry than the one at ``registry`` do not count."""
+    """The cache in ``folder``; promotions of another registry than the one at ``registry``, or stage, do not count."""
 
-    def __init__(self, folder: Path, registry: str, trust: SignatureVerifier) -> None:
+    def __init__(self, folder: Path, registry: str, trust: SignatureVerifier, stage: str = PRODUCTION) -> None:
         self._trust = trust
+        self._stage = stage
         self._file = folder / "serving.json"
         self._lock = folder / ".serving.lock"
         self._registry = registry
@@ -56,8 +58,9 @@ class PromotionCache:
                 entry.seq,
                 entry.trace,
                 PromotionSignature.model_validate(entry.signed) if entry.signed else None,
+                self._stage,
             )
-            self._trust.check(promotion.ref, promotion.seq, promotion.signed)
+            self._trust.check(promotion.ref, promotion.seq, promotion.signed, stage=self._stage)
             return promotion
         return None
 

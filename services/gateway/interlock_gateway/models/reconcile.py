@@ -85,7 +85,7 @@ class Reconciler:
             raise ConnectionError(f"not loaded yet: {', '.join(missing)}")
 
     async def _promoted(self) -> list[Promotion]:
-        report = WorkerReport(seconds=self._seconds, models=self._manager.held())
+        report = WorkerReport(seconds=self._seconds, models=self._manager.held(), stage=self._manager.stage)
         views = await self._registry.report(self._manager.process, report)
         archived = frozenset(view.ref.model for view in views if view.archived)
         if archived:

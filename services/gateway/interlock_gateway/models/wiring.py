@@ -45,7 +45,7 @@ class WorkerModels:
         self._validates = validate is None
         self.loader = Loader(Cache(artifacts, settings.cache_dir), validate or self._validator.validate)
         verifier = SignatureVerifier(settings.signing_public_key)
-        self.last_known = PromotionCache(settings.cache_dir, settings.registry_url, verifier)
+        self.last_known = PromotionCache(settings.state_dir, settings.registry_url, verifier, settings.stage)
         status = StatusPublisher(worker, bus)
 
         def serve(promotion: Promotion, model: Model) -> BatchedModel:
@@ -62,8 +62,9 @@ class WorkerModels:
             serve=serve,
             report=status.report,
             remember=self.last_known.remember,
+            stage=settings.stage,
         )
-        self.unload_requests = UnloadRequests(settings.cache_dir, self.manager)
+        self.unload_requests = UnloadRequests(settings.state_dir, self.manager)
         self.reconciler = Reconciler(
             self.manager, status, self.last_known, registry, bus, seconds=settings.gateway_reconcile_seconds
         )

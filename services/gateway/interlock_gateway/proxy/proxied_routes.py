@@ -62,6 +62,7 @@ def _registry_routes(to: ReverseProxy) -> list[HTTPRouteHandler]:
         proxied("admin", "DELETE", _MODEL, to),
         proxied("admin", "DELETE", _VERSION, to),
         proxied("promote", "POST", f"{_VERSION}/approve", to),
+        proxied("promote", "POST", f"{_VERSION}/promote", to),
         proxied("promote", "POST", f"{_MODEL}/rollback", to),
         proxied("admin", "GET", "/keys", to),
         proxied("admin", "POST", "/keys", to),

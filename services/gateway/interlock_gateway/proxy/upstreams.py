@@ -30,7 +30,7 @@ class Upstreams:
         """Return the services at the addresses that are set."""
         key = settings.service_key
         return cls(
-            RegistryClient("registry", settings.registry_url, key, client),
+            RegistryClient("registry", settings.registry_url, key, client, stage=settings.stage),
             TrainDispatchClient("train_dispatch", settings.train_dispatch_url, key, client),
             PredictionClient("prediction", settings.prediction_url, key, client),
         )
