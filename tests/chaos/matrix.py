@@ -12,8 +12,9 @@ from interlock_contracts.refs import ArtifactRef, DatasetRef
 from interlock_contracts.training import TrainingCancelRequested
 
 from tests.chaos.deletions import CSV, deletes, deletes_model
+from tests.chaos.rereading import reads_again
 from tests.chaos.user import eventually
-from tests.chaos.world import World
+from tests.chaos.world import ANYTHING, World
 from tests.support.stack_user import ROW, csv, pipeline
 
 TRAINER = "trainer"
@@ -105,6 +106,28 @@ async def rolls_back(world: World) -> None:
     earlier = await world.first(served, model=world.model, seq=before - 1)
     await world.user.json("POST", f"/models/{world.model}/rollback", json={"version": earlier})
     assert await world.count("registry.promotion where model = :model", model=world.model) == before + 1
+
+
+async def advances(world: World) -> None:
+    """Promote a version from staging to production: promoted there once."""
+    name = await _staged(world)
+    await trains(world, name)
+    answer = await world.user.insist("POST", f"/models/{name}/versions/1/promote", json={"to": "production"})
+    assert answer.is_success, answer.text
+    promoted = "registry.promotion where model = :model and version = 1 and stage = :stage"
+    for stage in ("staging", "production"):
+        await eventually(partial(world.count, promoted, model=name, stage=stage))
+        assert await world.count(promoted, model=name, stage=stage) == 1
+
+
+async def _staged(world: World) -> str:
+    """Return the name of a new pipeline of two stages that has a file to train on."""
+    name, file = f"m-{uuid4().hex[:8]}", csv(200, seed=1)
+    spec = pipeline(name, gate=ANYTHING) | {"stages": ["staging", "production"]}
+    await world.user.json("PUT", f"/pipelines/{name}", json=spec)
+    await world.user.insist("POST", f"/datasets/{name}", content=file, headers=CSV)
+    await eventually(lambda: world.count("train_dispatch.dataset where pipeline = :name", name=name))
+    return name
 
 
 async def deletes_file(world: World) -> None:
@@ -242,6 +265,7 @@ MATRIX = (
     Death("registry.promote.before_commit", "registry", trains),
     Death("registry.approve.before_commit", "registry", approves),
     Death("registry.rollback.before_commit", "registry", rolls_back),
+    Death("registry.advance.before_commit", "registry", advances),
     Death("registry.delete.before_commit", "registry", deletes),
     Death("registry.collect.deleted", "registry", deletes),
     Death("registry.delete_model.before_commit", "registry", deletes_model),
@@ -250,6 +274,7 @@ MATRIX = (
     Death("ingest.submission.stored", "ingest", submits),
     Death("ingest.check.done", "ingest", uploads),
     Death("ingest.check.parts_stored", "ingest", uploads),
+    Death("ingest.reading.announced", "ingest", reads_again),
     Death("ingest.delete.before_commit", "ingest", deletes_file),
     Death("ingest.collect.deleted", "ingest", deletes_file),
     Death("ingest.collect.files", "ingest", deletes_model),

@@ -74,7 +74,7 @@ async def test_a_soak_of_seconds_judges_what_every_service_uses(stack: Stack) ->
 
 async def test_whatever_dies_nothing_is_lost_and_nothing_happens_twice(stack: Stack) -> None:
     """Services, broker, database and object store are killed, paused and cut off while users work."""
-    outcome = await chaos(stack, seed=SEED, seconds=60, events=500, gap=2.5, patience=90)
+    outcome = await chaos(stack, seed=SEED, seconds=45, events=400, gap=2.5, patience=90)
 
     print(f"\n{outcome.table()}")
     assert outcome.sound, outcome.table()
