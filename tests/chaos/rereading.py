@@ -21,7 +21,7 @@ async def reads_again(world: World) -> None:
     await world.user.json("PUT", f"/pipelines/{name}", json=spec)
 
     async def twice() -> bool:
-        return bool(await world.count(known, name=name) == 2)  # noqa: PLR2004 - as first read, and again
+        return bool(await world.count(known, name=name) == 2)
 
     await eventually(twice)
-    assert await world.said("ingest", "dataset.ingested", hashlib.sha256(file).hexdigest()) == 2  # noqa: PLR2004
+    assert await world.said("ingest", "dataset.ingested", hashlib.sha256(file).hexdigest()) == 2

@@ -132,7 +132,7 @@ FAULTS = {
     "a prediction has no answer": "prediction.prediction where ended_at is null",
     "a run has two versions": "(select from registry.version group by run_id having count(*) > 1) twice",
     "a version was promoted twice": """(select from registry.promotion where cause <> 'rollback'
-        group by model, version having count(*) > 1) twice""",
+        group by model, version, stage having count(*) > 1) twice""",
     "promotion numbers have a gap": "(select from registry.promotion group by model having max(seq) <> count(*)) gaps",
 }
 """What must not be, and the rows that would show it."""
