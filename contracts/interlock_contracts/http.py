@@ -196,8 +196,8 @@ class VersionView(Body):
 class ServingView(Body):
     """What should serve for a model in ``stage`` now; the gateway reconciles against it.
 
-    An ``archived`` model serves nothing, and this is what would serve were it brought back; likewise in a stage that the
-    pipeline has no more. ``pipeline_digest`` is that of the spec it was trained by, which may not be the newest.
+    An ``archived`` model serves nothing, and this is what would serve were it brought back; likewise in a stage that
+    the pipeline has no more. ``pipeline_digest`` is that of the spec it was trained by, maybe not the newest.
     """
 
     ref: ModelRef

@@ -53,7 +53,7 @@ def test_every_pipeline_shown_is_one(text: str) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_and_option_shown_exists(page: Path) -> None:
     """`interlock <command> --option` in a page means what it says."""
-    commands: dict[str, Any] = getattr(get_command(app), "commands")
+    commands: dict[str, Any] = getattr(get_command(app), "commands")  # noqa: B009 - typer's own click is private
     shown = "\n".join([*blocks(page, "sh", "text"), *re.findall(r"`([^`\n]+)`", page.read_text())])
     for name, rest in re.findall(r"(?<![\w/.-])(?:\.venv/bin/)?interlock ([a-z]+(?:-[a-z]+)*)([^\n|&;)]*)", shown):
         assert name in commands, f"interlock {name}"

@@ -72,14 +72,14 @@ async def test_swaps_of_a_small_forest(gateway: Gateway, events: ModelEvents, se
     """A forest of 5 MB, about the reference forest."""
     store = store_of(servers)
     size = 5 * 1024**2
-    put = lambda each: put_forest(store, each, model=events.model, size=size, depth=12)
+    put = lambda each: put_forest(store, each, model=events.model, size=size, depth=12)  # noqa: E731
     await measured(gateway, events, put, SWAPS, "forest of 5 MB")
 
 
 async def test_swaps_of_a_large_forest(gateway: Gateway, events: ModelEvents, servers: dict[str, str]) -> None:
     """New bytes every time: fetched, verified, tried in a process of their own, mapped."""
     store = store_of(servers)
-    put = lambda each: put_forest(store, each, model=events.model, size=LARGE)
+    put = lambda each: put_forest(store, each, model=events.model, size=LARGE)  # noqa: E731
     await measured(gateway, events, put, 10, "forest of 200 MB, new to the host")
 
 

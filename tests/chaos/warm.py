@@ -85,7 +85,7 @@ def _become(order: dict[str, Any]) -> None:
         status = 0
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - the interpreter would print it too
         sys.excepthook(*sys.exc_info())
     finally:
         sys.stdout.flush()

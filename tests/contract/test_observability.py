@@ -57,7 +57,7 @@ def test_every_metric_that_is_queried_is_declared(expression: str) -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule["alert"]))
 def test_an_alert_says_what_to_do_first(rule: dict[str, Any]) -> None:
     """In words, with commands that exist."""
-    commands = getattr(get_command(app), "commands")
+    commands = getattr(get_command(app), "commands")  # noqa: B009 - typer's own click is private
     told = rule["annotations"]
     assert rule["labels"]["severity"] in ("critical", "warning")
     assert told["summary"]

@@ -93,7 +93,7 @@ def _base(engine: Engine) -> str:
     return BASE
 
 
-class _one_at_a_time:
+class _one_at_a_time:  # noqa: N801 - reads as what it does
     """Hold a lock among all test processes of this user: what another builds is there afterwards."""
 
     def __enter__(self) -> None:

@@ -30,7 +30,7 @@ def json_server(answer: Callable[[str, str, Mapping[str, str], bytes], Answer]) 
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 - the names are http.server's
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -17,7 +17,7 @@ LOOK_SECONDS = 1.0
 
 
 class _Channel(AsyncZMQSocketChannel):
-    async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]
+    async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]  # noqa: ASYNC109
         deadline = float("inf") if timeout is None else time.monotonic() + timeout
         while True:
             left = max(deadline - time.monotonic(), 0.0)

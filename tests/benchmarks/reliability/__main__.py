@@ -59,7 +59,7 @@ def main() -> None:
             print(f"\n{name}, seed {seed}", flush=True)
             try:
                 results.data[name] = about | SECTIONS[name](plan)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the other sections are worth having
                 traceback.print_exc()
                 results.data[name] = about | {"error": f"{type(error).__name__}: {error}"[:500]}
             results.save()

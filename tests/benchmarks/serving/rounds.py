@@ -38,7 +38,7 @@ class Rounds:
     async def _turn(self, target: Target, number: int, results: Results) -> None:
         try:
             cells = await turn(target, self.plan, self.reference, self.folder)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever a peer does must not end the run
             traceback.print_exc()
             results.failed(target.name, number, f"{type(error).__name__}: {error}"[:500])
         else:

@@ -21,7 +21,7 @@ def refused(client: ScoringServerClient, data: object, **options: object) -> str
     """Return how the client shows a refusal."""
     try:
         client.invoke(data, **options)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - it raises nothing more precise
         return str(error)
     return ""
 

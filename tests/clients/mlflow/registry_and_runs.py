@@ -7,9 +7,9 @@ import sys
 given = json.loads(sys.argv[1])
 os.environ["MLFLOW_TRACKING_TOKEN"] = given["key"]
 
-from mlflow import MlflowClient
-from mlflow.entities import ViewType
-from mlflow.exceptions import MlflowException, RestException
+from mlflow import MlflowClient  # noqa: E402 - the key is read when it is imported
+from mlflow.entities import ViewType  # noqa: E402
+from mlflow.exceptions import MlflowException, RestException  # noqa: E402
 
 client = MlflowClient(tracking_uri=given["url"])
 model, runs = given["model"], given["runs"]

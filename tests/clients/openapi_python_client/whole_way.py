@@ -37,16 +37,16 @@ def generate(folder: Path) -> None:
 
 generate(Path(given["folder"]))
 
-from generated import AuthenticatedClient, models
-from generated.api.gateway import give_feedback, predict_rows, retrain, submit_prediction
-from generated.api.ingest import list_datasets, read_dataset, upload
-from generated.api.mlflow import models_name_invocations
-from generated.api.monitor import read_quality
-from generated.api.open_inference_protocol import v2_models_name_infer
-from generated.api.prediction import read_prediction
-from generated.api.registry import apply_pipeline, list_versions, read_pipeline
-from generated.api.train_dispatch import list_runs, read_run
-from generated.types import File
+from generated import AuthenticatedClient, models  # noqa: E402
+from generated.api.gateway import give_feedback, predict_rows, retrain, submit_prediction  # noqa: E402
+from generated.api.ingest import list_datasets, read_dataset, upload  # noqa: E402
+from generated.api.mlflow import models_name_invocations  # noqa: E402
+from generated.api.monitor import read_quality  # noqa: E402
+from generated.api.open_inference_protocol import v2_models_name_infer  # noqa: E402
+from generated.api.prediction import read_prediction  # noqa: E402
+from generated.api.registry import apply_pipeline, list_versions, read_pipeline  # noqa: E402
+from generated.api.train_dispatch import list_runs, read_run  # noqa: E402
+from generated.types import File  # noqa: E402
 
 client = AuthenticatedClient(base_url=given["url"], token=given["key"], timeout=60)
 

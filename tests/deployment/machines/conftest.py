@@ -14,7 +14,7 @@ def tools() -> None:
 
 
 @pytest.fixture(scope="session")
-def machine(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Machine:
+def machine(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Machine:  # noqa: ARG001
     """Return a machine that the playbook has been run for once."""
     bundles = CHECKOUT / ".interlock" / "machines"
     bundle(CHECKOUT, bundles, ["light"], print)

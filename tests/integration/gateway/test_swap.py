@@ -56,7 +56,7 @@ async def test_the_benchmark_of_swaps_measures_them(
     """Two swaps by the benchmark's own code: answers of every version, none wrong, none older after a newer one."""
     monkeypatch.setattr(results, "FOLDER", tmp_path)
     store = store_of(servers)
-    put = lambda each: put_model(store, each, model=events.model)
+    put = lambda each: put_model(store, each, model=events.model)  # noqa: E731
     figures = await benchmark.measured(gateway, events, put, 2, "small model", before=0.1)
     assert results.recorded("swap") == {"small model": figures}
     assert (figures["swaps"], figures["failed"]) == (2, 0)

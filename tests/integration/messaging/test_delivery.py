@@ -135,7 +135,7 @@ async def test_a_commit_wakes_the_relay(servers: dict[str, str], monkeypatch: py
     async with Lab(servers).running() as lab:
         for cause in ("one", "two", "three"):
             said = await lab.enqueue(cause)
-            await until(lambda: lab.seen[-1:] == [said.id])
+            await until(lambda: lab.seen[-1:] == [said.id])  # noqa: B023 - awaited in this turn of the loop
 
 
 async def test_events_of_two_sources_with_the_same_id_are_two(servers: dict[str, str], caplog: Any) -> None:

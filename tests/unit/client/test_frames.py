@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from interlock_client.frames import cells, like, rows_of
 
-AT = datetime(2013, 1, 2, 3, 4, 5)
+AT = datetime(2013, 1, 2, 3, 4, 5)  # noqa: DTZ001 - as most tables have them
 
 PANDAS = [
     (pd.Series([1, 2]), [1, 2]),

@@ -50,7 +50,7 @@ def test_ingest_reads_what_the_frame_holds(frame: Any, declared: dict[str, Any],
 
     assert not findings.bad
     assert not findings.odd
-    read = {name: cells.values.to_pylist() for name, cells in rows.cells.items()}
+    read = {name: cells.values.to_pylist() for name, cells in rows.cells.items()}  # noqa: PD011 - Arrow's
     read["sold"] = [each and each.replace(tzinfo=None).isoformat() for each in read["sold"]]
     assert read == CELLS
 

@@ -39,5 +39,5 @@ def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def engine(answers: Path) -> Engine:
+def engine(answers: Path) -> Engine:  # noqa: ARG001 - it is what is found on the path
     return Engine("podman")

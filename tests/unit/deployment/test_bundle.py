@@ -29,7 +29,7 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_a_bundle_has_wheels_and_their_hashes(wheels: Path, tmp_path: Path) -> None:
+def test_a_bundle_has_wheels_and_their_hashes(wheels: Path, tmp_path: Path) -> None:  # noqa: ARG001
     """What is installed on a machine is in one file, and what may be installed beside it."""
     said: list[object] = []
     (file,) = bundle(CHECKOUT, tmp_path / "bundles", ["light"], said.append)

@@ -14,7 +14,7 @@ LONG = 300.0
 class DiesWhenAsked(Worker):
     """Takes the question whether it lives, and is killed before it answers."""
 
-    def target(self, sockets: Any = None) -> None:
+    def target(self, sockets: Any = None) -> None:  # noqa: ARG002 - as uvicorn calls it
         self.child_conn.recv()
         os.kill(os.getpid(), signal.SIGKILL)
 

@@ -45,7 +45,7 @@ def answering(pages: Mapping[str, tuple[int, object]]) -> Iterator[str]:
             if self.command == "GET":
                 self.wfile.write(json.dumps(body).encode())
 
-        do_HEAD = do_GET
+        do_HEAD = do_GET  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             """Keep quiet."""

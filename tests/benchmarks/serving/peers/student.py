@@ -22,12 +22,12 @@ class Sklearn:
     """A pickled pipeline over a pandas frame: what most of the field's tutorials end with."""
 
     def __init__(self, name: str) -> None:
-        import joblib
+        import joblib  # noqa: PLC0415 - the other variant never loads it
 
         self._pipeline = joblib.load(FOLDER / f"{name}.joblib")
 
     def predict(self, rows: list[Row]) -> list[float]:
-        import pandas as pd
+        import pandas as pd  # noqa: PLC0415
 
         return [float(value) for value in self._pipeline.predict(pd.DataFrame(rows))]
 
@@ -39,7 +39,7 @@ class Onnx:
     """
 
     def __init__(self, name: str) -> None:
-        import onnxruntime
+        import onnxruntime  # noqa: PLC0415
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -38,7 +38,7 @@ def _cells(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
     return st.lists(st.none() | values, min_size=ROWS, max_size=ROWS) | st.lists(values, min_size=ROWS, max_size=ROWS)
 
 
-MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2030, 1, 1)).map(lambda moment: moment.replace(microsecond=0))
+MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2030, 1, 1)).map(lambda moment: moment.replace(microsecond=0))  # noqa: DTZ001
 COLUMNS = st.one_of(
     st.builds(
         Column,

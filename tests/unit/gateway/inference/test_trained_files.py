@@ -66,7 +66,7 @@ def written(column: dict[str, Any], decimal: str, thousands: str | None) -> st.S
     """Return how a CSV may spell a cell where these are the signs and the column's format of dates."""
     kind = column["type"]
     if kind == "datetime" and "format" in column:
-        return st.datetimes(datetime(1000, 1, 1)).map(lambda at: at.strftime(column["format"])) | TIMES
+        return st.datetimes(datetime(1000, 1, 1)).map(lambda at: at.strftime(column["format"])) | TIMES  # noqa: DTZ001
     if kind not in ("number", "integer"):
         return TEXTS[kind]
     spelt = TEXTS[kind].map(lambda text: text.replace(".", decimal))

@@ -24,7 +24,7 @@ if __name__ == "__main__":
 
     def note(_: str, value: float) -> None:
         """Count an answer."""
-        global answered, total
+        global answered, total  # noqa: PLW0603 - a script's only state
         answered += 1
         total += value
         if answered == count // 10:
