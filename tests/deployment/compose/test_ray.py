@@ -46,7 +46,7 @@ async def test_a_search_gains_and_loses_workers(stack: ComposeStack, user: User)
     await until(lambda: len(cluster(stack)[0]) == 3, seconds=120)
     first = {number: cluster(stack)[0][address(stack, number)] for number in (1, 2)}
 
-    name = await user.apply(candidates=["xgboost"], trials=200, folds=5)
+    name = await user.apply(candidates=["xgboost"], trials=200, folds=5, search={"strategy": "full"})
     assert (await user.ingest(name, csv(4000, seed=2)))["state"] == "accepted"
     run = await user.retrain(name)
     await until(lambda: {*first.values()} <= cluster(stack)[1].keys(), seconds=120)
