@@ -7,14 +7,16 @@ import io
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from interlock_artifacts import MissingArtifactError
 from interlock_contracts.pipeline import Pipeline
 from interlock_contracts.refs import ArtifactRef, DatasetRef
-from interlock_ingest import routes, store
+from interlock_ingest import routes, store, workers
 from interlock_ingest.store import DatasetRow
+from interlock_ingest.validation import check
 from interlock_messaging import work_queue
 from interlock_modeling.split import ROW_COLUMN
 from sqlalchemy import update
@@ -220,14 +222,23 @@ async def test_a_submission_of_nothing_is_refused(ingest: Ingest) -> None:
     assert (kind, published["object"]) == ("dataset.rejected", f"incoming/{ingest.pipeline}/missing.csv")
 
 
-async def test_a_check_that_was_cut_off_is_done_again(ingest: Ingest) -> None:
-    """Whoever checks dies in the middle: the row's lock dies with it, and the next one finds the file."""
+async def test_a_check_that_was_cut_off_is_done_again(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever checks dies before its verdict is kept: the row's lock dies with it, and the next one finds the file."""
     digest = (await ingest.upload(GOOD))["digest"]
-    cut_off = asyncio.create_task(ingest.worker.validate_files())
-    done, _ = await asyncio.wait([cut_off], timeout=0.3)
-    assert not done, "the check was done before it could be cut off"
-    cut_off.cancel()
-    await asyncio.gather(cut_off, return_exceptions=True)
+    checked = asyncio.Event()
+
+    async def endless(*about: Any, **more: Any) -> None:
+        await check(*about, **more)
+        checked.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(workers, "check", endless)
+        cut_off = asyncio.create_task(ingest.worker.validate_files())
+        async with asyncio.timeout(60):
+            await checked.wait()
+        cut_off.cancel()
+        await asyncio.gather(cut_off, return_exceptions=True)
     assert (await ingest.result(digest))["state"] == "checking"
 
     await ingest.worker.validate_files()
