@@ -4,11 +4,10 @@ from typing import Any
 
 import numpy as np
 from interlock_modeling.engines import ForestEngine
-from interlock_modeling.engines.links import Link
 from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 
 from interlock_trainer.kinds.kind import Kind, Params, Range, Task
-from interlock_trainer.kinds.trees import flatten, tree_of
+from interlock_trainer.kinds.trees import boosted_link, flatten, tree_of
 
 
 def _estimator(task: Task, params: Params, seed: int) -> Any:
@@ -25,16 +24,10 @@ def _engine(fitted: Any, width: int) -> ForestEngine:
         outputs=list(range(outputs)) * stages,
         base=base,
         scale=fitted.learning_rate,
-        link=_link(fitted, outputs),
+        link=boosted_link(fitted, outputs),
         features=width,
         precision="float32",
     )
-
-
-def _link(fitted: Any, outputs: int) -> Link:
-    if isinstance(fitted, GradientBoostingRegressor):
-        return "identity"
-    return "logistic" if outputs == 1 else "softmax"
 
 
 CLASSIC_GRADIENT_BOOSTING = Kind(

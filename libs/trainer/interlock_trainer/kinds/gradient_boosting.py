@@ -4,11 +4,10 @@ from typing import Any
 
 import numpy as np
 from interlock_modeling.engines import ForestEngine
-from interlock_modeling.engines.links import Link
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from interlock_trainer.kinds.kind import Kind, Params, Range, Task
-from interlock_trainer.kinds.trees import Tree, flatten
+from interlock_trainer.kinds.trees import Tree, boosted_link, flatten
 
 
 def _estimator(task: Task, params: Params, seed: int) -> Any:
@@ -25,16 +24,10 @@ def _engine(fitted: Any, width: int) -> ForestEngine:
         outputs=list(range(len(base))) * len(iterations),
         base=base,
         scale=1.0,
-        link=_link(fitted, len(base)),
+        link=boosted_link(fitted, len(base)),
         features=width,
         precision="float64",
     )
-
-
-def _link(fitted: Any, outputs: int) -> Link:
-    if isinstance(fitted, HistGradientBoostingRegressor):
-        return "identity"
-    return "logistic" if outputs == 1 else "softmax"
 
 
 def _tree(nodes: Any) -> Tree:

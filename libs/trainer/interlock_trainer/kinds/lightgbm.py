@@ -4,11 +4,10 @@ from typing import Any
 
 import numpy as np
 from interlock_modeling.engines import ForestEngine
-from interlock_modeling.engines.links import Link
 from lightgbm import LGBMClassifier, LGBMRegressor
 
 from interlock_trainer.kinds.kind import Kind, Params, Range, Task
-from interlock_trainer.kinds.trees import Tree, flatten
+from interlock_trainer.kinds.trees import Tree, boosted_link, flatten
 
 Node = dict[str, Any]
 
@@ -30,16 +29,10 @@ def _engine(fitted: Any, width: int) -> ForestEngine:
         outputs=[at % outputs for at in range(len(trees))],
         base=np.zeros(outputs),  # the first trees hold it
         scale=1.0,
-        link=_link(fitted, outputs),
+        link=boosted_link(fitted, outputs),
         features=width,
         precision="float64",
     )
-
-
-def _link(fitted: Any, outputs: int) -> Link:
-    if isinstance(fitted, LGBMRegressor):
-        return "identity"
-    return "logistic" if outputs == 1 else "softmax"
 
 
 def _tree(root: Node) -> Tree:

@@ -9,6 +9,7 @@ from interlock_modeling.engines.forest import ForestEngine, Precision
 from interlock_modeling.engines.forest_nodes import Splits, pack
 from interlock_modeling.engines.links import Link
 from numpy.typing import NDArray
+from sklearn.base import is_classifier
 
 _BLOCK = 4
 """Levels: up to 15 pairs of narrow nodes, which are four cache lines."""
@@ -31,6 +32,13 @@ class Tree:
 def tree_of(tree: Any) -> Tree:
     """Return a tree of scikit-learn; a leaf has the mean target [1], or the share of each class [k]."""
     return Tree(tree.children_left, tree.children_right, tree.feature, tree.threshold, tree.value[:, 0, :])
+
+
+def boosted_link(fitted: Any, outputs: int) -> Link:
+    """Return what makes answers of a boosted ensemble's sums, of which a classifier of two labels has one."""
+    if not is_classifier(fitted):
+        return "identity"
+    return "logistic" if outputs == 1 else "softmax"
 
 
 def flatten(
