@@ -16,7 +16,7 @@ from interlock_cli.gateway import connect
 from interlock_cli.git_repository import GitRepository
 from interlock_cli.models import Name
 from interlock_cli.options import parsed_option
-from interlock_cli.report.facts import asked_for
+from interlock_cli.report.facts import EndedRun, OfCommit, asked_for
 from interlock_cli.terminal import CommandError, Json, command_terminal
 
 experiments = typer.Typer(
@@ -29,18 +29,9 @@ Remote = Annotated[str | None, typer.Option(help="The remote whose branches are 
 
 @experiments.command()
 def push(
-    what: Annotated[
-        str,
-        typer.Argument(
-            help="An ended run, a version, or with --commit a model.",
-            metavar="RUN|NAME[/VERSION]",
-            autocompletion=completion.versions,
-        ),
-    ],
+    what: EndedRun,
     *,
-    commit: Annotated[
-        str | None, typer.Option(help="The run that `retrain --commit` has requested for this commit.")
-    ] = None,
+    commit: OfCommit = None,
     parent: Annotated[
         str | None, typer.Option(help="The commit that was trained; default: the one that the run names.")
     ] = None,

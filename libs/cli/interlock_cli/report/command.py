@@ -8,28 +8,18 @@ from typing import Annotated
 
 import typer
 
-from interlock_cli import completion
 from interlock_cli.gateway import connect
 from interlock_cli.report.comment import Forge, comment_once, marker, pull_request
-from interlock_cli.report.facts import Facts, asked_for
+from interlock_cli.report.facts import EndedRun, Facts, OfCommit, asked_for
 from interlock_cli.report.pages import COMMENT, markdown, page
 from interlock_cli.report.sections import Section, sections
 from interlock_cli.terminal import CommandError, Json, command_terminal
 
 
 def report(
-    what: Annotated[
-        str,
-        typer.Argument(
-            help="An ended run, a version, or with --commit a model.",
-            metavar="RUN|NAME[/VERSION]",
-            autocompletion=completion.versions,
-        ),
-    ],
+    what: EndedRun,
     *,
-    commit: Annotated[
-        str | None, typer.Option(help="The run that `retrain --commit` has requested for this commit.")
-    ] = None,
+    commit: OfCommit = None,
     to: Annotated[Path, typer.Option(help="The output folder; created if missing.")] = Path(),
     stdout: Annotated[bool, typer.Option("--stdout", help="Print the Markdown and write no files.")] = False,
     comment: Annotated[

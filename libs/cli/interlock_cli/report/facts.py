@@ -1,6 +1,7 @@
 """Data of a report: a run and its version, read from the public REST API."""
 
 from dataclasses import dataclass
+from typing import Annotated
 from uuid import UUID
 
 import typer
@@ -10,10 +11,22 @@ from interlock_contracts.manifest import TrainingManifest
 from interlock_contracts.report import GateReport
 from pydantic import ValidationError
 
+from interlock_cli import completion
 from interlock_cli.datasets import newest_of
 from interlock_cli.gateway import environment
 from interlock_cli.short_ids import run_id, run_of_commit
 from interlock_cli.terminal import CommandError
+
+EndedRun = Annotated[
+    str,
+    typer.Argument(
+        help="An ended run, a version, or with --commit a model.",
+        metavar="RUN|NAME[/VERSION]",
+        autocompletion=completion.versions,
+    ),
+]
+OfCommit = Annotated[str | None, typer.Option(help="The run that `retrain --commit` has requested for this commit.")]
+"""How both are given on the command line; read by :func:`asked_for`."""
 
 
 @dataclass(frozen=True)
